@@ -1,0 +1,24 @@
+"""Augmentation of whole batches of uint8 images, by a generator that makes it repeatable."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def crop_and_flip(images: Tensor, generator: torch.Generator, pad: int = 4) -> Tensor:
+    """Zero-pad by `pad`, cut a random window of the old size, mirror half of the images.
+
+    images: (N, C, H, W), any dtype; returns the same shape and dtype.
+    """
+    n, _, height, width = images.shape
+    padded = torch.nn.functional.pad(images, (pad, pad, pad, pad))
+    top = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator)
+    left = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator)
+    flip = torch.rand((n, 1), generator=generator) < 0.5
+    rows = top + torch.arange(height)
+    columns = torch.arange(width).expand(n, -1)
+    columns = left + torch.where(flip, width - 1 - columns, columns)
+    index = torch.arange(n)[:, None, None]
+    # advanced indexing puts the channel last: (N, H, W, C)
+    return padded[index, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -1,0 +1,1 @@
+"""Verbs that need torch; they join the command line as entry points."""

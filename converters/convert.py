@@ -1,0 +1,111 @@
+"""From a checkpoint to a bundle: trace, quantise, prove, measure, describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from spikelet.bundle import Bundle, Manifest
+from spikelet.bundle.card import card
+from spikelet.converters.checkpoint import Checkpoint
+from spikelet.converters.quantise import Quantised, quantise
+from spikelet.converters.report import conversion_report
+from spikelet.converters.trace import trace
+from spikelet.data.images import ImageSet
+from spikelet.graph import Graph
+from spikelet.ranges import accumulators, exact_steps
+from spikelet.verify import record_golden
+
+GOLDEN_IMAGES = 2
+GOLDEN_STEPS = 8
+
+
+def convert(
+    checkpoint: Checkpoint,
+    name: str,
+    *,
+    bits: int = 8,
+    float32: bool = False,
+    data: ImageSet | None = None,
+    labels: tuple[str, ...] | None = None,
+    command: str = "",
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Bundle:
+    """The bundle of a trained source network.
+
+    bits: of the weights, 4…12. float32: keep float weights instead; engines then agree up to threshold ties.
+    data: images on which the conversion is measured; None leaves accuracies and rates out of the report.
+
+    Raises:
+        ConversionError: the network has no spiking form, or no exact one at these bits.
+    """
+    network = checkpoint.network()
+    source = trace(network, checkpoint.spec.shape)
+    quantised = None if float32 else quantise(source, bits)
+    graph = source if quantised is None else quantised.graph
+    conversion: dict[str, Any] = {"bits": None if float32 else bits, "layers": _layers(graph, quantised)}
+    results = []
+    if data is not None:
+        measured, result = conversion_report(network, source, graph, data, on_progress)
+        for entry, more in zip(conversion["layers"], measured, strict=True):
+            entry.update(more)
+        results.append({**result, "command": command})
+    spec = checkpoint.spec
+    manifest = Manifest(
+        name=name,
+        labels=labels,
+        bits=None if float32 else bits,
+        exact_steps=None if float32 else exact_steps(graph),
+        provenance={
+            "network": spec.model,
+            "levels": spec.levels,
+            "residual": spec.residual,
+            **checkpoint.provenance,
+            "convert_command": command,
+        },
+        results=results,
+        conversion=conversion,
+    )
+    steps = min(GOLDEN_STEPS, manifest.exact_steps or GOLDEN_STEPS)
+    golden = record_golden(graph, _golden_images(graph, data), steps)
+    return Bundle(graph, manifest, golden, card(graph, manifest))
+
+
+def _layers(graph: Graph, quantised: Quantised | None) -> list[dict[str, Any]]:
+    """One entry a spiking layer: neurons, exact steps, and what rounding the weights before it cost."""
+    entries: list[dict[str, Any]] = [
+        {"layer": name, "neurons": graph.neurons(name)} for name in graph.spiking
+    ]
+    if quantised is None:
+        return entries
+    limits = {each.node: each.steps() for each in accumulators(graph)}
+    for entry in entries:
+        entry["exact_steps"] = limits[entry["layer"]]
+        errors = [
+            quantised.weight_error[name]
+            for name in _feeding(graph, entry["layer"])
+            if name in quantised.weight_error
+        ]
+        entry["weight_error"] = max(errors, default=0.0)
+    return entries
+
+
+def _feeding(graph: Graph, layer: str) -> list[str]:
+    """Nodes whose current reaches a layer without passing another neuron."""
+    found, waiting = [], list(graph.predecessors[layer])
+    while waiting:
+        name = waiting.pop()
+        if name not in graph.spiking and name not in found:
+            found.append(name)
+            waiting.extend(graph.predecessors[name])
+    return found
+
+
+def _golden_images(graph: Graph, data: ImageSet | None) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    if data is not None:
+        return data.images[:GOLDEN_IMAGES]
+    rng = np.random.default_rng(0)
+    return rng.integers(graph.input.low, graph.input.high + 1, (GOLDEN_IMAGES, *graph.input.shape)).astype(
+        np.uint8
+    )

@@ -1,0 +1,57 @@
+"""Reference networks by name, and the small value that says how to build one again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from spikelet.converters.activation import SpikingActivation
+from spikelet.converters.networks.common import Normalise
+from spikelet.converters.networks.resnet import resnet18, resnet20
+from spikelet.converters.networks.vgg import vgg9, vgg16
+from spikelet.converters.residuals import RESIDUALS
+from torch import nn
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {f.__name__: f for f in (vgg9, vgg16, resnet20, resnet18)}
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """All that is needed to build a source network; stored in every checkpoint.
+
+    shape: (C, H, W) of the input. mean, std: per channel, in pixel units. levels: L.
+    """
+
+    model: str
+    shape: tuple[int, int, int]
+    classes: int
+    mean: tuple[int, ...]
+    std: tuple[float, ...]
+    levels: int = 4
+    residual: str = "none"
+    lambda_init: float = 8.0
+
+    def build(self) -> nn.Module:
+        """A freshly initialised network (weights from torch's global generator)."""
+        if self.model not in NETWORKS:
+            raise ValueError(f"unknown network {self.model!r}; known: {', '.join(NETWORKS)}")
+        if self.residual not in RESIDUALS:
+            raise ValueError(f"unknown residual {self.residual!r}; known: {', '.join(RESIDUALS)}")
+        _, height, width = self.shape
+        if height != width or height % 4:
+            raise ValueError(
+                f"the reference networks take square images with sides in fours, got {height}x{width}"
+            )
+
+        def act() -> SpikingActivation:
+            return SpikingActivation(self.levels, RESIDUALS[self.residual](), self.lambda_init)
+
+        return NETWORKS[self.model](Normalise(self.mean, self.std), height, self.classes, act)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as they are written to a checkpoint."""
+        return asdict(self)
+
+
+__all__ = ["NETWORKS", "NetworkSpec", "Normalise"]

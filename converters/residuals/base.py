@@ -1,0 +1,27 @@
+"""What a residual strategy is: a model of the error that spiking adds to one layer's activation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+
+class Residual(nn.Module):
+    """One strategy, one instance a layer. Subclass, name it, and add it to `RESIDUALS`.
+
+    `perturb` is called on the quantised activation of the layer in every training pass;
+    `refresh_network` once an epoch, with held-out training images.
+    """
+
+    name: ClassVar[str]
+
+    def perturb(self, activation: Tensor) -> Tensor:
+        """The activation as the next layer would find it with the residual error in it; same shape."""
+        raise NotImplementedError
+
+    @classmethod
+    def refresh_network(cls, network: nn.Module, batches: Iterable[Tensor], steps: int) -> dict[str, float]:
+        """Measure what the strategy needs, for all layers; returns figures for the log by layer name."""
+        return {}

@@ -1,0 +1,64 @@
+"""Run a source network as the spiking network it will become, in float, inside torch.
+
+This is what training measures on; what ships is measured by the runtime on the exact bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from spikelet.converters.activation import Mode, spiking_layers
+from torch import Tensor, nn
+
+
+@contextmanager
+def simulated(network: nn.Module, mode: Mode, steps: int, record: bool = False) -> Iterator[None]:
+    """Evaluation mode (batch norm fixed, no residual) with every activation in `mode`; undone on exit."""
+    was_training = network.training
+    layers = spiking_layers(network).values()
+    network.eval()
+    for layer in layers:
+        layer.mode, layer.steps, layer.record = mode, steps, record
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.mode, layer.record, layer.recorded = Mode.RATE, False, None
+        network.train(was_training)
+
+
+@torch.no_grad()
+def spiking_logits(network: nn.Module, images: Tensor, steps: int) -> Tensor:
+    """Logits summed over time, (T, N, K), for a constant input of shape (N, C, H, W)."""
+    with simulated(network, Mode.SPIKES, steps):
+        folded = images.repeat(steps, 1, 1, 1)
+        return network(folded).reshape(steps, len(images), -1).cumsum(0)
+
+
+@torch.no_grad()
+def float_logits(network: nn.Module, images: Tensor) -> Tensor:
+    """Logits (N, K) of the source network without residual ("noise off")."""
+    with simulated(network, Mode.RATE, 1):
+        logits: Tensor = network(images)
+        return logits
+
+
+@torch.no_grad()
+def layer_rates(network: nn.Module, images: Tensor, mode: Mode, steps: int) -> dict[str, Tensor]:
+    """What each layer sends on, in activation units: q(z), or theta times the spike rate after T steps."""
+    with simulated(network, mode, steps, record=True):
+        network(images if mode is Mode.RATE else images.repeat(steps, 1, 1, 1))
+        return {
+            name: layer.recorded
+            for name, layer in spiking_layers(network).items()
+            if layer.recorded is not None
+        }
+
+
+def residual_gaps(network: nn.Module, images: Tensor, steps: int) -> dict[str, Tensor]:
+    """q_l - phi_l by layer: what the spiking network gets wrong after T steps, upstream errors included."""
+    wanted = layer_rates(network, images, Mode.RATE, steps)
+    found = layer_rates(network, images, Mode.SPIKES, steps)
+    return {name: wanted[name] - found[name] for name in wanted}

@@ -1,0 +1,5 @@
+"""`python -m spikelet`."""
+
+from spikelet.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,139 @@
+"""The container of a bundle: a ZIP in one canonical form.
+
+Members are stored, not deflated; each begins at a multiple of 64 bytes, so that it can be memory-mapped;
+dates, flags and attributes are fixed. Any ZIP tool can read it, and the same members always give the same
+bytes. The reader computes those bytes from names, sizes and checksums and compares: what differs anywhere
+outside the members' own data (hidden bytes, overlaps, duplicates, links, comments, other local than central
+headers) is refused before anything is used.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from spikelet.errors import BundleError
+
+ALIGNMENT = 64
+MAX_MEMBERS = 32
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}\.[a-z0-9]{1,16}")
+Buffer = bytes | memoryview
+
+LOCAL = struct.Struct("<4s5H3I2H")
+CENTRAL = struct.Struct("<4s6H3I5H2I")
+END = struct.Struct("<4s4H2IH")
+EPOCH = 0x21  # 1 January 1980, the first day a ZIP can name
+# A padding extra field needs an id; this is the one Android's zipalign uses for the purpose.
+PADDING_ID = 0xD935
+
+
+class _Entry(NamedTuple):
+    name: bytes
+    crc: int
+    size: int
+    offset: int  # of the local header
+
+
+def pack(members: Mapping[str, bytes]) -> list[bytes]:
+    """The archive as a list of byte strings to be written one after another.
+
+    Raises:
+        BundleError: a member's name is not plain, or it is too large for a ZIP without 64-bit fields.
+    """
+    parts: list[bytes] = []
+    entries = []
+    offset = 0
+    for name, data in members.items():
+        _check_name(name)
+        if len(data) >= 2**32 - 2**20:
+            raise BundleError(f"member {name}: {len(data)} bytes are more than a bundle can hold")
+        entry = _Entry(name.encode(), zlib.crc32(data), len(data), offset)
+        header = _local(entry)
+        parts += [header, data]
+        entries.append(entry)
+        offset += len(header) + len(data)
+    parts.append(_directory(entries, offset))
+    return parts
+
+
+def unpack(buffer: Buffer) -> dict[str, memoryview]:
+    """Members of an archive by name, as views into `buffer`, with every rule of the container checked.
+
+    Checksums are compared too. Raises:
+        BundleError: the bytes are not an archive in the canonical form; says which member and rule.
+    """
+    view = memoryview(buffer)
+    if bytes(view[:4]) != b"PK\x03\x04":
+        raise BundleError("not a bundle: the file does not begin as a ZIP archive")
+    entries: list[_Entry] = []
+    members: dict[str, memoryview] = {}
+    offset = 0
+    while bytes(view[offset : offset + 4]) == b"PK\x03\x04":
+        if len(entries) == MAX_MEMBERS:
+            raise BundleError(f"expected at most {MAX_MEMBERS} members, found more")
+        entry, start = _read_local(view, offset)
+        name = entry.name.decode()
+        if name in members:
+            raise BundleError(f"member {name}: is in the archive twice")
+        members[name] = view[start : start + entry.size]
+        entries.append(entry)
+        offset = start + entry.size
+    if bytes(view[offset:]) != _directory(entries, offset):
+        raise BundleError(
+            "the archive's directory does not match its members: the file was cut off, changed or re-packed by "
+            "another tool; get it again, or write it anew with spikelet"
+        )
+    for entry in entries:
+        if zlib.crc32(members[entry.name.decode()]) != entry.crc:
+            raise BundleError(f"member {entry.name.decode()}: its bytes were changed (checksum differs)")
+    return members
+
+
+def _read_local(view: memoryview, offset: int) -> tuple[_Entry, int]:
+    """The entry whose local header lies at `offset`, and where its data begins."""
+    if len(view) < offset + LOCAL.size:
+        raise BundleError("the file ends inside a member's header; it was cut off")
+    fields = LOCAL.unpack_from(view, offset)
+    crc, stored, size, name_length, extra_length = fields[6:]
+    raw = bytes(view[offset + LOCAL.size : offset + LOCAL.size + name_length])
+    name = raw.decode("ascii", "replace")
+    _check_name(name)
+    start = offset + LOCAL.size + name_length + extra_length
+    if stored == size and start + size > len(view):
+        raise BundleError(f"member {name}: {size} bytes are announced, the file ends before; it was cut off")
+    entry = _Entry(raw, crc, size, offset)
+    if bytes(view[offset:start]) != _local(entry):
+        raise BundleError(
+            f"member {name}: its header is not in the bundle's form (stored, aligned to {ALIGNMENT} bytes); "
+            "it was changed or re-packed by another tool"
+        )
+    return entry, start
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise BundleError(f"member {name!r}: expected a plain lower-case file name, without folders")
+
+
+def _local(entry: _Entry) -> bytes:
+    bare = entry.offset + LOCAL.size + len(entry.name) + 4
+    padding = -bare % ALIGNMENT
+    head = LOCAL.pack(
+        b"PK\x03\x04", 20, 0, 0, 0, EPOCH, entry.crc, entry.size, entry.size, len(entry.name), 4 + padding
+    )
+    return head + entry.name + struct.pack("<2H", PADDING_ID, padding) + bytes(padding)
+
+
+def _directory(entries: list[_Entry], offset: int) -> bytes:
+    records = b"".join(
+        CENTRAL.pack(
+            b"PK\x01\x02", 20, 20, 0, 0, 0, EPOCH, e.crc, e.size, e.size, len(e.name), 0, 0, 0, 0, 0, e.offset
+        )
+        + e.name
+        for e in entries
+    )
+    count = len(entries)
+    return records + END.pack(b"PK\x05\x06", 0, 0, count, count, len(records), offset, 0)

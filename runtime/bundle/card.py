@@ -1,0 +1,104 @@
+"""`card.md`: what a bundle is, in words and tables for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spikelet.bundle.manifest import Manifest
+from spikelet.graph import Graph
+from spikelet.nodes import is_float
+
+
+def card(graph: Graph, manifest: Manifest) -> str:
+    """A model card in Markdown, from the network and what is recorded of it."""
+    shape = "x".join(map(str, graph.input.shape))
+    weights = sum(value.size for value in _weights(graph))
+    neurons = sum(graph.neurons(name) for name in graph.spiking)
+    lines = [
+        f"# {manifest.name}",
+        "",
+        f"A spiking network of {len(graph.spiking)} layers, {neurons:,} neurons and {weights:,} weights, "
+        f"for inputs of {shape} in {graph.input.low}…{graph.input.high}. "
+        "Run it with `spikelet run`, check it with `spikelet verify`.",
+        "",
+        _arithmetic(manifest),
+        "",
+    ]
+    if manifest.labels:
+        lines += [f"Classes: {', '.join(manifest.labels)}.", ""]
+    for result in manifest.results:
+        lines += _accuracy(result)
+    lines += _layers(manifest.conversion.get("layers", []))
+    lines += ["## Where it came from", ""]
+    lines += [
+        f"* {key}: {_plain(value)}" for key, value in manifest.provenance.items() if value not in ("", {})
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _arithmetic(manifest: Manifest) -> str:
+    if manifest.exact_steps is None:
+        return "Arithmetic: float32. Engines agree up to threshold ties."
+    return (
+        f"Arithmetic: exact, {manifest.bits}-bit weights. Within {manifest.exact_steps} time-steps every engine "
+        "fires the same spikes, whatever the input."
+    )
+
+
+def _accuracy(result: dict[str, Any]) -> list[str]:
+    if "accuracy" not in result:
+        return []
+    after = result["accuracy"]
+    before = result.get("accuracy_before_quantisation", after)
+    lines = [
+        f"## Accuracy on {result['data']} ({result['images']} images)",
+        "",
+        f"Float network: {result['float_accuracy']:.1%}.",
+        "",
+        "| time-steps | spiking | before quantisation |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {t + 1} | {after[t]:.1%} | {before[t]:.1%} |" for t in range(len(after))]
+    return [*lines, ""]
+
+
+def _layers(layers: list[dict[str, Any]]) -> list[str]:
+    if not layers or "by_step" not in layers[0]:
+        return []
+    steps = [entry["steps"] for entry in layers[0]["by_step"]]
+    lines = [
+        "## Float activation against spike rate, by layer",
+        "",
+        "Over- and under-firing: share of neurons more than half a spike above or below the activation.",
+        "",
+        "| layer | activation | "
+        + " | ".join(f"T={t}: rate, over / under, correlation" for t in steps)
+        + " |",
+        "|---" * (len(steps) + 2) + "|",
+    ]
+    for layer in layers:
+        cells = [
+            f"{e['spike_rate']:.3f}, {e['over_firing']:.1%} / {e['under_firing']:.1%}, {_number(e['correlation'])}"
+            for e in layer["by_step"]
+        ]
+        lines.append(f"| {layer['layer']} | {layer['activation']:.3f} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items() if not isinstance(item, dict))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _weights(graph: Graph) -> list[Any]:
+    return [
+        getattr(node, field)
+        for node in graph.nodes.values()
+        for field in node.tensors
+        if field in ("weight", "scale") and (graph.exact or is_float(getattr(node, field)))
+    ]

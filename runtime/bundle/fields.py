@@ -1,0 +1,99 @@
+"""Typed access to a JSON object that is not trusted: every wrong thing is named by its path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spikelet.errors import BundleError
+
+
+class Fields:
+    """A JSON object and the path to it, e.g. `manifest.json: graph.nodes[3]`."""
+
+    def __init__(self, path: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise BundleError(f"{path}: expected an object, found {_kind(value)}")
+        self.path = path
+        self._value = value
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._value
+
+    def only(self, *keys: str) -> None:
+        """Refuse keys that nobody asked for: an attribute that is not understood may change the meaning."""
+        extra = sorted(set(self._value) - set(keys))
+        if extra:
+            raise BundleError(f"{self.path}: unknown key {extra[0]!r}; known: {', '.join(keys)}")
+
+    def text(self, key: str) -> str:
+        """A string of at most 10,000 characters."""
+        value: str = self._typed(key, str)
+        if len(value) > 10_000:
+            raise BundleError(f"{self.path}.{key}: {len(value)} characters, expected at most 10000")
+        return value
+
+    def whole(self, key: str) -> int:
+        """An integer (a bool is none)."""
+        value = self._get(key)
+        if type(value) is not int:
+            raise BundleError(f"{self.path}.{key}: expected a whole number, found {_kind(value)}")
+        return value
+
+    def number(self, key: str) -> float:
+        """A number, as float."""
+        value = self._get(key)
+        if type(value) not in (int, float):
+            raise BundleError(f"{self.path}.{key}: expected a number, found {_kind(value)}")
+        try:
+            return float(value)
+        except OverflowError:
+            raise BundleError(f"{self.path}.{key}: the number is too large") from None
+
+    def object(self, key: str) -> Fields:
+        """An object inside."""
+        return Fields(f"{self.path}.{key}", self._get(key))
+
+    def list(self, key: str) -> list[Any]:
+        """A list of anything."""
+        value: list[Any] = self._typed(key, list)
+        return value
+
+    def objects(self, key: str) -> list[Fields]:
+        """A list of objects."""
+        return [Fields(f"{self.path}.{key}[{i}]", item) for i, item in enumerate(self.list(key))]
+
+    def wholes(self, key: str) -> tuple[int, ...]:
+        """A list of integers."""
+        items = self.list(key)
+        if not all(type(item) is int for item in items):
+            raise BundleError(f"{self.path}.{key}: expected whole numbers")
+        return tuple(items)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings."""
+        items = self.list(key)
+        if not all(isinstance(item, str) for item in items):
+            raise BundleError(f"{self.path}.{key}: expected strings")
+        return tuple(items)
+
+    def raw(self) -> dict[str, Any]:
+        """The object itself."""
+        return dict(self._value)
+
+    def _typed(self, key: str, kind: type) -> Any:
+        value = self._get(key)
+        if not isinstance(value, kind):
+            raise BundleError(f"{self.path}.{key}: expected {_NAMES[kind]}, found {_kind(value)}")
+        return value
+
+    def _get(self, key: str) -> Any:
+        if key not in self._value:
+            raise BundleError(f"{self.path}: {key} is missing")
+        return self._value[key]
+
+
+_NAMES = {str: "a string", list: "a list", dict: "an object", bool: "true or false", int: "a whole number"}
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else _NAMES.get(type(value), "a number")

@@ -1,0 +1,71 @@
+"""The proof that a bundle carries: a few inputs and every spike that they must cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from spikelet.errors import BundleError
+from spikelet.graph import Graph
+from spikelet.nodes import Array
+
+
+@dataclass(frozen=True)
+class Golden:
+    """inputs: (N, *input shape) int16 or float32, constant over time.
+    logits: (T, N, K) of each single step, int32 in an exact bundle, float32 otherwise.
+    spikes: by layer, (T, N, neurons) bool.
+    """
+
+    inputs: Array
+    logits: Array
+    spikes: Mapping[str, npt.NDArray[np.bool_]]
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return len(self.logits)
+
+
+def encode(golden: Golden) -> dict[str, Array]:
+    """As tensors; spikes eight to a byte."""
+    packed = {f"spikes.{name}": np.packbits(value, axis=-1) for name, value in golden.spikes.items()}
+    return {"input": golden.inputs, "logits": golden.logits, **packed}
+
+
+def decode(tensors: Mapping[str, Array], graph: Graph) -> Golden:
+    """Read what `encode` wrote.
+
+    Raises:
+        BundleError: a tensor is missing, unknown, or of a shape or dtype that does not fit the network.
+    """
+    expected = {"input", "logits", *(f"spikes.{name}" for name in graph.spiking)}
+    if set(tensors) != expected:
+        odd = sorted(set(tensors) ^ expected)[0]
+        raise BundleError(
+            f"golden.safetensors: tensor {odd} is {'missing' if odd in expected else 'unknown'}"
+        )
+    kinds = ("int16", "int32") if graph.exact else ("float32", "float32")
+    inputs, logits = tensors["input"], tensors["logits"]
+    if logits.ndim != 3 or 0 in logits.shape:
+        raise BundleError(f"golden.safetensors: logits: expected (T, N, K), found {logits.shape}")
+    steps, count = logits.shape[:2]
+    _check("input", inputs, (count, *graph.input.shape), kinds[0])
+    _check("logits", logits, (steps, count, graph.classes), kinds[1])
+    spikes = {}
+    for name in graph.spiking:
+        neurons = graph.neurons(name)
+        packed = tensors[f"spikes.{name}"]
+        _check(f"spikes.{name}", packed, (steps, count, -(-neurons // 8)), "uint8")
+        spikes[name] = np.unpackbits(packed, axis=-1, count=neurons).astype(np.bool_)
+    return Golden(inputs, logits, spikes)
+
+
+def _check(name: str, value: npt.NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:
+    if value.shape != shape or value.dtype != dtype:
+        raise BundleError(
+            f"golden.safetensors: {name}: expected {dtype} of shape {shape}, found {value.dtype} {value.shape}"
+        )

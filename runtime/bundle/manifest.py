@@ -1,0 +1,83 @@
+"""`manifest.json`: what a bundle says of itself, besides its tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from spikelet.bundle.fields import Fields
+from spikelet.errors import BundleError
+
+FORMAT = (1, 0)  # major, minor: a reader refuses another major version, and accepts any minor one
+ARITHMETIC = ("exact", "float32")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """name: of the model. labels: names of the classes, if known.
+
+    bits: of the weights, in an exact bundle. exact_steps: time-steps within which the network is proven exact.
+    provenance: where the network came from: data, method, L, T, seed, commands.
+    results: measured figures, each with its data, their number and digest, and the engine.
+    conversion: the per-layer report of the conversion.
+    """
+
+    name: str
+    labels: tuple[str, ...] | None = None
+    bits: int | None = None
+    exact_steps: int | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    results: list[dict[str, Any]] = field(default_factory=list)
+    conversion: dict[str, Any] = field(default_factory=dict)
+
+
+def encode(manifest: Manifest) -> dict[str, Any]:
+    """As JSON; without graph, versions and members, which the writer adds."""
+    return {
+        "name": manifest.name,
+        "arithmetic": "float32" if manifest.bits is None else "exact",
+        "bits": manifest.bits,
+        "exact_steps": manifest.exact_steps,
+        "labels": None if manifest.labels is None else list(manifest.labels),
+        "provenance": manifest.provenance,
+        "results": manifest.results,
+        "conversion": manifest.conversion,
+    }
+
+
+def decode(source: Fields, exact: bool, classes: int) -> Manifest:
+    """Read what `encode` wrote, for a graph that is exact or not and has so many classes.
+
+    Raises:
+        BundleError: an entry is missing, of a wrong type, or says other than the graph.
+    """
+    arithmetic = source.text("arithmetic")
+    if arithmetic != ARITHMETIC[0 if exact else 1]:
+        raise BundleError(f"{source.path}.arithmetic: says {arithmetic!r}, the weights are not")
+    labels = None if source.raw().get("labels") is None else source.texts("labels")
+    if labels is not None and len(labels) != classes:
+        raise BundleError(f"{source.path}.labels: expected {classes}, one a class, found {len(labels)}")
+    return Manifest(
+        name=source.text("name"),
+        labels=labels,
+        bits=source.whole("bits") if exact else None,
+        exact_steps=source.whole("exact_steps") if exact else None,
+        provenance=source.object("provenance").raw(),
+        results=[result.raw() for result in source.objects("results")],
+        conversion=source.object("conversion").raw(),
+    )
+
+
+def check_versions(source: Fields, ir_version: int) -> None:
+    """Refuse a format or IR of another major version before anything else is read."""
+    text = source.text("format_version")
+    major, _, minor = text.partition(".")
+    if not (major.isdecimal() and minor.isdecimal()) or int(major) != FORMAT[0]:
+        raise BundleError(
+            f"{source.path}.format_version: {text!r}; this version of spikelet reads {FORMAT[0]}.x. "
+            "A newer spikelet may read the file"
+        )
+    if source.whole("ir_version") != ir_version:
+        raise BundleError(
+            f"{source.path}.ir_version: {source.whole('ir_version')}; this version of spikelet knows {ir_version}"
+        )

@@ -1,0 +1,98 @@
+"""A graph as JSON and tensors, and back.
+
+JSON holds {"nodes": [{"name", "kind", attributes…}], "edges": [[from, to]…]}; the arrays of a node lie in
+`weights.safetensors` as NODE.FIELD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from spikelet.bundle.fields import Fields
+from spikelet.errors import BundleError, GraphError
+from spikelet.graph import Graph
+from spikelet.nodes import KINDS, Array, Node
+
+
+def encode(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
+    """(JSON, tensors) of a graph."""
+    nodes = []
+    tensors: dict[str, Array] = {}
+    for name in graph.order:
+        node = graph.nodes[name]
+        entry: dict[str, Any] = {"name": name, "kind": node.kind}
+        for field in fields(node):
+            value = getattr(node, field.name)
+            if isinstance(value, np.ndarray):
+                tensors[f"{name}.{field.name}"] = value
+            else:
+                entry[field.name] = list(value) if isinstance(value, tuple) else value
+        nodes.append(entry)
+    return {"nodes": nodes, "edges": [list(edge) for edge in graph.edges]}, tensors
+
+
+def decode(source: Fields, tensors: Mapping[str, Array]) -> Graph:
+    """The graph that `encode` wrote.
+
+    Raises:
+        BundleError: unknown node or attribute, a missing or extra tensor, or a network that is not valid.
+    """
+    source.only("nodes", "edges")
+    nodes: dict[str, Node] = {}
+    used: set[str] = set()
+    for entry in source.objects("nodes"):
+        name, kind = entry.text("name"), entry.text("kind")
+        if kind not in KINDS:
+            raise BundleError(f"node {name!r}: unknown kind {kind!r}; this version knows {', '.join(KINDS)}")
+        if name in nodes:
+            raise BundleError(f"node {name!r}: stands there twice")
+        nodes[name] = _node(name, KINDS[kind], entry, tensors, used)
+    extra = sorted(set(tensors) - used)
+    if extra:
+        raise BundleError(f"weights.safetensors: tensor {extra[0]} belongs to no node")
+    try:
+        return Graph(nodes, tuple(_edge(source, i, edge) for i, edge in enumerate(source.list("edges"))))
+    except GraphError as error:
+        raise BundleError(str(error)) from None
+
+
+def _node(name: str, kind: type[Node], entry: Fields, tensors: Mapping[str, Array], used: set[str]) -> Node:
+    values: dict[str, Any] = {}
+    attributes = [field.name for field in fields(kind) if field.name not in kind.tensors]
+    entry.only("name", "kind", *attributes)
+    for attribute in attributes:
+        values[attribute] = _ATTRIBUTES[attribute](entry, attribute)
+    for field in kind.tensors:
+        key = f"{name}.{field}"
+        if key not in tensors:
+            raise BundleError(f"weights.safetensors: tensor {key} is missing")
+        used.add(key)
+        values[field] = tensors[key]
+    try:
+        return kind(**values)
+    except GraphError as error:
+        raise BundleError(f"node {name!r}: {error}") from None
+
+
+# How each attribute that is no tensor is read; the nodes check the values themselves.
+_ATTRIBUTES: dict[str, Any] = {
+    "shape": Fields.wholes,
+    "low": Fields.whole,
+    "high": Fields.whole,
+    "stride": Fields.wholes,
+    "padding": Fields.wholes,
+    "kernel": Fields.wholes,
+    "groups": Fields.whole,
+    "reset": Fields.text,
+    "tie": Fields.text,
+    "scale": Fields.number,
+}
+
+
+def _edge(source: Fields, index: int, value: Any) -> tuple[str, str]:
+    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(end, str) for end in value):
+        raise BundleError(f"{source.path}.edges[{index}]: expected [from, to]")
+    return value[0], value[1]

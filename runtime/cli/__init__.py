@@ -1,0 +1,77 @@
+"""The command line: `spikelet VERB …`. One module a verb; other rooms add verbs as entry points.
+
+Exit codes: 0 done, 1 the work failed, 2 the call was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from spikelet.errors import SpikeletError, UsageError
+from spikelet.version import __version__
+
+OWN = ("inspect", "verify", "run", "bench", "doctor")
+ENTRY_POINTS = "spikelet.verbs"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    try:
+        return int(args.verb.run(args))
+    except SpikeletError as error:
+        return _fail(args, str(error), 2 if isinstance(error, UsageError) else 1)
+    except MemoryError:
+        return _fail(args, "out of memory; try fewer images at a time (--count), or a machine with more", 1)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read the output has left: nothing more to say
+        return 1
+    except OSError as error:
+        return _fail(args, f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        return _fail(args, "interrupted", 130)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs that are installed."""
+    parser = argparse.ArgumentParser(
+        prog="spikelet",
+        description="Convert a trained network into a spiking one, and run it anywhere.",
+        epilog="example: spikelet run vgg9-cifar10.snnb --steps 8",
+    )
+    parser.add_argument("--version", action="version", version=f"spikelet {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    for name, verb in _verbs().items():
+        sub = verbs.add_parser(
+            name,
+            help=verb.HELP,
+            description=verb.__doc__,
+            epilog=f"example: {verb.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        verb.configure(sub)
+        sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        sub.set_defaults(verb=verb)
+    return parser
+
+
+def _verbs() -> dict[str, Any]:
+    found = {name: import_module(f"spikelet.cli.{name}") for name in OWN}
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda each: each.name):
+        found.setdefault(entry.name, entry.load())
+    return found
+
+
+def _fail(args: argparse.Namespace, message: str, code: int) -> int:
+    name = args.verb.__name__.rpartition(".")[2]
+    if args.json:
+        print(json.dumps({"error": message}))
+    print(f"spikelet {name}: {message}", file=sys.stderr)
+    return code

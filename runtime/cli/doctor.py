@@ -1,0 +1,98 @@
+"""Say what is installed, which engines work, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from spikelet import shipped
+from spikelet.cli.common import emit, table
+from spikelet.engines import ENGINES, create
+from spikelet.errors import SpikeletError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Input, Linear, Output
+from spikelet.version import __version__
+
+HELP = "what is installed, what works, what is missing"
+EXAMPLE = "spikelet doctor"
+
+PACKAGES = {  # distribution: (extra that brings it, what it is for)
+    "onnxruntime": ("ort", "engine onnx"),
+    "pillow": ("images", "image files"),
+    "torch": ("convert", "training and conversion"),
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """No arguments of its own."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    packages = {name: _version(name) for name in PACKAGES}
+    engines = {name: _try(name) for name in ENGINES}
+    assets = [path.name for path in shipped.files()]
+    facts = {
+        "spikelet": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "packages": packages,
+        "engines": engines,
+        "assets": assets,
+    }
+    emit(args, facts, _text(facts))
+    return 0
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _try(engine: str) -> str:
+    """ "works", or why not: a network of one neuron is run for two time-steps."""
+    one = np.ones(1, np.int32)
+    graph = Graph(
+        {
+            "input": Input((1,), np.zeros(1, np.int16)),
+            "fc": Linear(np.ones((1, 1), np.int8), 0 * one),
+            "if": IF(2 * one, one),
+            "sum": Linear(np.ones((1, 1), np.int8), 0 * one),
+            "output": Output(),
+        },
+        (("input", "fc"), ("fc", "if"), ("if", "sum"), ("sum", "output")),
+    )
+    try:
+        runner = create(graph, engine)
+        runner.reset(1)
+        fired = [float(runner.step(np.ones((1, 1), np.float32) if t == 0 else None)[0, 0]) for t in range(2)]
+    except SpikeletError as error:
+        return str(error)
+    except Exception as error:  # a broken installation raises anything
+        return f"fails: {type(error).__name__}: {error}"
+    return "works" if fired == [1.0, 0.0] else f"gives wrong spikes: {fired}"
+
+
+def _text(facts: dict[str, Any]) -> str:
+    rows = []
+    for name, (extra, purpose) in PACKAGES.items():
+        found = facts["packages"][name]
+        rows.append([name, found or "missing", purpose, "" if found else f'pip install "spikelet[{extra}]"'])
+    return "\n".join(
+        [
+            f"spikelet {facts['spikelet']}, Python {facts['python']}, NumPy {facts['numpy']}, {facts['machine']}",
+            "",
+            table(["package", "version", "for", "to get it"], rows),
+            "",
+            table(["engine", "state"], [[name, state] for name, state in facts["engines"].items()]),
+            "",
+            f"shipped: {', '.join(facts['assets']) or 'nothing'}",
+        ]
+    )

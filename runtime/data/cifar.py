@@ -1,0 +1,131 @@
+"""CIFAR-10 and CIFAR-100 in their two published layouts (Krizhevsky, 2009).
+
+Binary: records of one label byte (two for CIFAR-100: coarse, fine) and 3,072 pixel bytes,
+channel first. Python: pickled dictionaries, read here by an unpickler that can build
+NumPy arrays and plain containers and nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from spikelet.data.images import ImageSet
+from spikelet.errors import DataError
+
+PIXELS = 3 * 32 * 32
+BINARY = {
+    "cifar-10": {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]},
+    "cifar-100": {"train": ["train.bin"], "test": ["test.bin"]},
+}
+PYTHON = {
+    "cifar-10": {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]},
+    "cifar-100": {"train": ["train"], "test": ["test"]},
+}
+CLASS_FILES = {"cifar-10": "batches.meta.txt", "cifar-100": "fine_label_names.txt"}
+
+
+def find(folder: Path, split: str) -> tuple[str, str, Path] | None:
+    """(layout, name, folder) if `folder`, or the usual folder inside it, holds the split."""
+    places = [folder, *(folder / sub for sub in sorted(SUBFOLDERS) if (folder / sub).is_dir())]
+    for place in places:
+        for layout, files in (("binary", BINARY), ("python", PYTHON)):
+            for name, splits in files.items():
+                # "test" and "train" are also what image folders are called: the CIFAR-100
+                # python layout is told apart by its files being files.
+                if (place / splits[split][0]).is_file():
+                    return layout, name, place
+    return None
+
+
+SUBFOLDERS = {"cifar-10-batches-bin", "cifar-10-batches-py", "cifar-100-binary", "cifar-100-python"}
+
+
+def read(folder: Path, split: str) -> ImageSet:
+    """Read a split ("train" or "test") of CIFAR-10 or CIFAR-100 from its folder.
+
+    Raises:
+        DataError: a file is missing, has a wrong size or holds a label out of range.
+    """
+    found = find(folder, split)
+    if found is None:
+        raise DataError(f"{folder}: expected the {split} files of CIFAR-10 or CIFAR-100, found none of them")
+    layout, name, place = found
+    parts = []
+    for file in (BINARY if layout == "binary" else PYTHON)[name][split]:
+        path = place / file
+        if not path.is_file():
+            raise DataError(f"{path}: missing; the {name} {split} split needs it")
+        parts.append(_read_binary(path, name) if layout == "binary" else _read_python(path, name))
+    images = np.concatenate([pixels for pixels, _ in parts])
+    labels = np.concatenate([label for _, label in parts])
+    limit = 10 if name == "cifar-10" else 100
+    if labels.size and labels.max() >= limit:
+        raise DataError(f"{place}: {name} labels are 0…{limit - 1}, found {labels.max()}")
+    return ImageSet(images, labels, _class_names(place, name), f"{name} {split}")
+
+
+def _read_binary(path: Path, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    head = 1 if name == "cifar-10" else 2
+    raw = np.fromfile(path, np.uint8)
+    if raw.size == 0 or raw.size % (head + PIXELS):
+        raise DataError(
+            f"{path}: expected records of {head + PIXELS} bytes, found {raw.size} bytes; is the file whole?"
+        )
+    rows = raw.reshape(-1, head + PIXELS)
+    return rows[:, head:].reshape(-1, 3, 32, 32), rows[:, head - 1].astype(np.int64)
+
+
+def _read_python(path: Path, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    batch = _load_pickle(path)
+    key = b"labels" if name == "cifar-10" else b"fine_labels"
+    try:
+        pixels = np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32)
+        return pixels, np.asarray(batch[key], np.int64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: not a {name} python batch ({error})") from None
+
+
+def _class_names(place: Path, name: str) -> tuple[str, ...] | None:
+    text = place / CLASS_FILES[name]
+    if text.is_file():
+        return tuple(text.read_text().split())
+    meta, key = (
+        (place / "batches.meta", b"label_names")
+        if name == "cifar-10"
+        else (place / "meta", b"fine_label_names")
+    )
+    if meta.is_file():
+        return tuple(label.decode() for label in _load_pickle(meta).get(key, ())) or None
+    return None
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Builds NumPy arrays and plain containers; refuses every other global, so no code runs."""
+
+    ALLOWED = {
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("_codecs", "encode"),
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+
+
+def _load_pickle(path: Path) -> dict[bytes, Any]:
+    try:
+        value = _ArrayUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
+    except Exception as error:  # a broken pickle raises nearly anything
+        raise DataError(f"{path}: not a CIFAR python batch ({error})") from None
+    if not isinstance(value, dict):
+        raise DataError(f"{path}: expected a dictionary, found {type(value).__name__}")
+    return value

@@ -1,0 +1,104 @@
+"""The contract of an engine: one graph, one way to run it, the same spikes as every other."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from spikelet.errors import EngineError
+from spikelet.graph import Graph
+from spikelet.ranges import exact_steps
+
+Float = npt.NDArray[np.float32]
+Spikes = npt.NDArray[np.bool_]
+
+
+class Engine(ABC):
+    """Runs a validated graph one time-step at a time, for a batch of samples.
+
+    Use: `reset(n)`, then `step(pixels)` for each time-step; `step()` goes on with the input it has.
+    After a step, `spikes` and `potentials` give what each recorded layer did in it.
+
+    graph: the network. record: names of IF and LIF nodes whose spikes and potentials are kept.
+    """
+
+    name: ClassVar[str]
+    step_limit: int | None  # time-steps after which arithmetic may no longer be exact; None: no such limit
+
+    def __init__(self, graph: Graph, record: Sequence[str] = ()) -> None:
+        for layer in record:
+            if layer not in graph.spiking:
+                raise EngineError(
+                    f"{layer!r} is not a spiking layer of this network; its layers: {', '.join(graph.spiking)}"
+                )
+        self.graph = graph
+        self.record = tuple(record)
+        self.step_limit = exact_steps(graph) if graph.exact else None
+        self.time = 0
+        self.batch = 0
+
+    def reset(self, batch: int) -> None:
+        """Forget everything; the next step is time-step 1 of `batch` samples."""
+        if batch < 1:
+            raise EngineError(f"engine {self.name}: a batch holds 1 sample or more, got {batch}")
+        self.time = 0
+        self.batch = batch
+        self._reset(batch)
+
+    def step(self, pixels: Float | None = None) -> Float:
+        """One time-step.
+
+        pixels: (N, *input shape) float32, before the mean is taken off; None keeps the input of the last step.
+        Returns the logits of this step, (N, K) float32, in the units of the Output node.
+
+        Raises:
+            EngineError: no input yet, a wrong shape, or a step beyond the engine's exact range.
+        """
+        if self.step_limit is not None and self.time >= self.step_limit:
+            raise EngineError(
+                f"engine {self.name}: time-step {self.time + 1} is beyond the {self.step_limit} steps within which "
+                "this network is proven exact; reset, or ask for fewer steps"
+            )
+        if pixels is None and self.time == 0:
+            raise EngineError(f"engine {self.name}: the first step needs an input")
+        if pixels is not None and pixels.shape != (self.batch, *self.graph.input.shape):
+            raise EngineError(
+                f"engine {self.name}: expected an input of shape {(self.batch, *self.graph.input.shape)}, "
+                f"found {pixels.shape}"
+            )
+        logits = self._step(pixels)
+        self.time += 1
+        return logits
+
+    @abstractmethod
+    def keep(self, rows: npt.NDArray[np.intp]) -> None:
+        """Go on with these rows of the batch alone: the others have their answer."""
+
+    @abstractmethod
+    def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Spikes that each layer fired in the last step, (N,), by layer, for every layer."""
+
+    @abstractmethod
+    def spikes(self, layer: str) -> Spikes:
+        """Spikes of a recorded layer in the last step, (N, *shape) bool."""
+
+    @abstractmethod
+    def potentials(self, layer: str) -> Float:
+        """Potentials of a recorded layer after the last step's reset, (N, *shape) float32."""
+
+    def _check_recorded(self, layer: str) -> None:
+        if layer not in self.record:
+            raise EngineError(
+                f"layer {layer!r} is not recorded; recorded: {', '.join(self.record) or 'none'}"
+            )
+        if self.time == 0:
+            raise EngineError(f"layer {layer!r}: no time-step was made since the last reset")
+
+    @abstractmethod
+    def _reset(self, batch: int) -> None: ...
+
+    @abstractmethod
+    def _step(self, pixels: Float | None) -> Float: ...

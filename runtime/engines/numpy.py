@@ -1,0 +1,137 @@
+"""The reference engine: short enough to be checked by reading, and NumPy is all it needs.
+
+float32 throughout. In an exact network every value is an integer below 2^24, so the order in which BLAS
+adds does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from spikelet import neurons
+from spikelet.engines.base import Engine, Float, Spikes
+from spikelet.errors import EngineError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+
+PATCH_BYTES = 2**23  # of unfolded input at a time: large enough for BLAS, small enough for a board
+
+
+class NumpyEngine(Engine):
+    """Evaluates the graph node by node."""
+
+    name: ClassVar[str] = "numpy"
+
+    def __init__(self, graph: Graph, record: Sequence[str] = ()) -> None:
+        super().__init__(graph, record)
+        # BLAS wants float32; small integers are widened once, here
+        self._weights = {
+            name: np.ascontiguousarray(node.weight, np.float32)
+            for name, node in graph.nodes.items()
+            if isinstance(node, Conv2d | Linear)
+        }
+        self._static: dict[str, Float] = {}
+        self._v: dict[str, Float] = {}
+        self._spikes: dict[str, Spikes] = {}
+
+    def _reset(self, batch: int) -> None:
+        self._static.clear()
+        self._spikes.clear()
+        for name in self.graph.spiking:
+            node = self.graph.nodes[name]
+            assert isinstance(node, IF)
+            self._v[name] = neurons.initial_potential(node, batch, self.graph.shapes[name])
+
+    def keep(self, rows: npt.NDArray[np.intp]) -> None:
+        for values in (self._static, self._v, self._spikes):
+            for name in values:
+                values[name] = values[name][rows]
+        self.batch = len(rows)
+
+    def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
+        return {
+            name: np.count_nonzero(self._spikes[name].reshape(self.batch, -1), axis=1)
+            for name in self.graph.spiking
+        }
+
+    def spikes(self, layer: str) -> Spikes:
+        self._check_recorded(layer)
+        return self._spikes[layer]
+
+    def potentials(self, layer: str) -> Float:
+        self._check_recorded(layer)
+        return self._v[layer].copy()
+
+    def _step(self, pixels: Float | None) -> Float:
+        if pixels is not None:
+            self._static.clear()
+        values: dict[str, Float] = dict(self._static)
+        for name in self.graph.order:
+            if name in values:
+                continue
+            inputs = [values[source] for source in self.graph.predecessors[name]]
+            node = self.graph.nodes[name]
+            if isinstance(node, IF):
+                self._v[name], self._spikes[name] = neurons.step(node, self._v[name], inputs[0])
+                values[name] = self._spikes[name].astype(np.float32)
+            else:
+                values[name] = self._evaluate(name, inputs, pixels)
+                if name in self.graph.static:
+                    self._static[name] = values[name]
+        return values[self.graph.output_name]
+
+    def _evaluate(self, name: str, inputs: list[Float], pixels: Float | None) -> Float:
+        match self.graph.nodes[name]:
+            case Input() as node:
+                assert pixels is not None
+                return pixels.astype(np.float32, copy=False) - neurons.per_channel(node.mean, pixels.ndim - 1)
+            case Conv2d() as node:
+                return convolve(node, self._weights[name], inputs[0], self.graph.shapes[name])
+            case Linear() as node:
+                return inputs[0] @ self._weights[name].T + node.bias.astype(np.float32)
+            case SumPool2d() as node:
+                return windows(inputs[0], node.kernel, node.stride).sum((-2, -1))
+            case Scale() as node:
+                return inputs[0] * neurons.per_channel(node.scale, inputs[0].ndim - 1)
+            case Add():
+                total = inputs[0]
+                for each in inputs[1:]:
+                    total = total + each
+                return total
+            case Flatten():
+                return inputs[0].reshape(len(inputs[0]), -1)
+            case Output():
+                return inputs[0]
+            case node:
+                raise EngineError(f"engine numpy: does not know {node.kind}")
+
+
+def windows(x: Float, kernel: tuple[int, int], stride: tuple[int, int]) -> Float:
+    """A view of every window: (N, C, H, W) -> (N, C, H_out, W_out, kh, kw)."""
+    view = np.lib.stride_tricks.sliding_window_view(x, kernel, (2, 3))
+    return view[:, :, :: stride[0], :: stride[1]]
+
+
+def convolve(node: Conv2d, weight: Float, x: Float, shape: tuple[int, ...]) -> Float:
+    """Cross-correlation by unfolding: a matrix product for each group and image.
+
+    weight: the node's weight as float32. x: (N, C_in, H, W). shape: (C_out, H_out, W_out).
+    """
+    groups, (channels, height, width) = node.groups, shape
+    kernel = node.weight.shape[2], node.weight.shape[3]
+    taps = node.weight[0].size
+    rows = weight.reshape(groups, channels // groups, taps)
+    bias = node.bias.astype(np.float32)[:, None]
+    (ph, pw), n = node.padding, len(x)
+    out = np.empty((n, channels, height * width), np.float32)
+    chunk = max(1, PATCH_BYTES // (4 * groups * taps * height * width))
+    for start in range(0, n, chunk):
+        part = np.pad(x[start : start + chunk], ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+        # (n, C, H, W, kh, kw) -> (n, groups, C/groups·kh·kw, H·W)
+        patches = windows(part, kernel, node.stride).transpose(0, 1, 4, 5, 2, 3)
+        patches = patches.reshape(len(part), groups, taps, height * width)
+        np.add((rows @ patches).reshape(len(part), channels, -1), bias, out=out[start : start + chunk])
+    return out.reshape(n, *shape)

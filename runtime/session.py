@@ -1,0 +1,229 @@
+"""What a user holds: a model that answers images, one time-step after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from spikelet import bundle as bundles
+from spikelet.bundle import Bundle
+from spikelet.early_exit import ExitRule
+from spikelet.engines import choose, create
+from spikelet.errors import UsageError
+from spikelet.graph import Graph
+from spikelet.inputs import Layout, as_sequence
+
+DEFAULT_STEPS = 8
+BATCH = 32  # samples that are run at once
+
+
+@dataclass(frozen=True)
+class Result:
+    """Answers for N samples at every one of T time-steps.
+
+    logits: (T, N, K) float64, summed over time so far, in the units of the source network's logits. After a
+        sample's early exit they stay as they were.
+    exit_steps: (N,) the time-step at which each sample had its answer; T without early exit.
+    spike_counts: by layer, (T, N) spikes fired at each time-step; 0 after an early exit.
+    spikes, potentials: by recorded layer, (T, N, *shape): bool, and float32 after the step's reset.
+    neurons: by layer, how many neurons it has.
+    """
+
+    logits: npt.NDArray[np.float64]
+    exit_steps: npt.NDArray[np.int64]
+    spike_counts: Mapping[str, npt.NDArray[np.int64]]
+    spikes: Mapping[str, npt.NDArray[np.bool_]]
+    potentials: Mapping[str, npt.NDArray[np.float32]]
+    neurons: Mapping[str, int]
+
+    @property
+    def predictions(self) -> npt.NDArray[np.int64]:
+        """(T, N) the answer after each time-step: the class with the largest sum so far, the first of equals."""
+        return self.logits.argmax(axis=2)
+
+    @property
+    def spike_rates(self) -> dict[str, float]:
+        """By layer: spikes per neuron and time-step, over the time-steps that were run."""
+        ran = max(int(self.exit_steps.sum()), 1)
+        return {
+            name: float(count.sum()) / (ran * self.neurons[name]) for name, count in self.spike_counts.items()
+        }
+
+    def accuracy(self, labels: npt.NDArray[np.int64]) -> list[float]:
+        """Share of right answers after each time-step. labels: (N,)."""
+        return [float(share) for share in (self.predictions == labels).mean(axis=1)]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One time-step of a stream over a single sample.
+
+    time: 1, 2, … logits: (K,) summed so far. spikes, potentials: by recorded layer, (*shape).
+    """
+
+    time: int
+    logits: npt.NDArray[np.float64]
+    spike_counts: Mapping[str, int]
+    spikes: Mapping[str, npt.NDArray[np.bool_]]
+    potentials: Mapping[str, npt.NDArray[np.float32]]
+
+    @property
+    def prediction(self) -> int:
+        """The answer so far."""
+        return int(self.logits.argmax())
+
+
+class Model:
+    """A converted network, ready to run.
+
+    bundle: what was read. engine: "auto", or the name of one. threads: of one operator, for engines that
+    can be told.
+    """
+
+    def __init__(self, bundle: Bundle, engine: str = "auto", threads: int | None = None) -> None:
+        self.bundle = bundle
+        self.engine = choose(engine)
+        self.threads = threads
+        self._idle: dict[tuple[str, ...], Any] = {}
+
+    @property
+    def graph(self) -> Graph:
+        """The network."""
+        return self.bundle.graph
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Names of the classes, if the bundle has them."""
+        return self.bundle.manifest.labels
+
+    def run(
+        self,
+        inputs: Any,
+        steps: int | None = None,
+        *,
+        early_exit: ExitRule | None = None,
+        record: Sequence[str] = (),
+        layout: Layout = "auto",
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Result:
+        """Answer a batch of any size.
+
+        inputs: a sample, a batch or a sequence, as `spikelet.inputs.as_sequence` takes them; a sequence
+            gives an input for every time-step, anything else is shown at every step.
+        steps: T; by default 8, or the length of the sequence.
+        early_exit: a rule by which samples leave before T.
+        record: layers whose spikes and potentials are kept: T·N·neurons of each.
+        on_progress: called with (samples done, samples in all).
+
+        Raises:
+            DataError: the input does not fit. UsageError: `steps` is below 1 or beyond what is proven exact.
+        """
+        sequence = as_sequence(self.graph, inputs, layout)
+        steps = self._steps(steps, len(sequence))
+        samples = sequence.shape[1]
+        parts = []
+        for start in range(0, samples, BATCH):
+            parts.append(self._run(sequence[:, start : start + BATCH], steps, early_exit, tuple(record)))
+            on_progress(min(start + BATCH, samples), samples)
+        return _joined(parts)
+
+    def stream(
+        self, inputs: Any, steps: int | None = None, *, record: Sequence[str] = (), layout: Layout = "auto"
+    ) -> Iterator[Step]:
+        """Answer one sample, one time-step after another; stop asking when the answer is good enough."""
+        sequence = as_sequence(self.graph, inputs, layout)
+        if sequence.shape[1] != 1:
+            raise UsageError(f"stream: takes one sample, got {sequence.shape[1]}; use run for a batch")
+        steps = self._steps(steps, len(sequence))
+        # an engine of its own: the stream may be left open while others run
+        engine = create(self.graph, self.engine, record, self.threads)
+        engine.reset(1)
+        total = np.zeros(self.graph.classes)
+        for t in range(steps):
+            total = total + engine.step(sequence[t].astype(np.float32) if t < len(sequence) else None)[0]
+            yield Step(
+                time=t + 1,
+                logits=total * self.graph.output.scale,
+                spike_counts={name: int(count[0]) for name, count in engine.spike_counts().items()},
+                spikes={name: engine.spikes(name)[0] for name in record},
+                potentials={name: engine.potentials(name)[0] for name in record},
+            )
+
+    def _steps(self, steps: int | None, length: int) -> int:
+        if steps is None:
+            steps = DEFAULT_STEPS if length == 1 else length
+        if steps < 1:
+            raise UsageError(f"steps: expected 1 or more, got {steps}")
+        if 1 < length != steps:
+            raise UsageError(f"steps: the sequence has {length} time-steps, {steps} were asked for")
+        limit = self.bundle.manifest.exact_steps
+        if limit is not None and steps > limit:
+            raise UsageError(
+                f"steps: {steps} asked for, but this bundle is proven exact for {limit} time-steps "
+                "(exact_steps); ask for fewer, or convert with fewer --bits"
+            )
+        return steps
+
+    def _run(
+        self, sequence: npt.NDArray[Any], steps: int, rule: ExitRule | None, record: tuple[str, ...]
+    ) -> Result:
+        graph, n = self.graph, sequence.shape[1]
+        engine = self._idle.pop(record, None) or create(graph, self.engine, record, self.threads)
+        engine.reset(n)
+        shapes = {name: graph.shapes[name] for name in record}
+        logits = np.empty((steps, n, graph.classes))
+        counts = {name: np.zeros((steps, n), np.int64) for name in graph.spiking}
+        spikes = {name: np.zeros((steps, n, *shape), np.bool_) for name, shape in shapes.items()}
+        potentials = {name: np.zeros((steps, n, *shape), np.float32) for name, shape in shapes.items()}
+        exits = np.full(n, steps, np.int64)
+        running = np.arange(n)
+        total = np.zeros((n, graph.classes))
+        for t in range(steps):
+            pixels = sequence[t][running].astype(np.float32) if t < len(sequence) else None
+            total[running] += engine.step(pixels)
+            logits[t] = total * graph.output.scale
+            for name, count in engine.spike_counts().items():
+                counts[name][t, running] = count
+            for name in record:
+                spikes[name][t, running] = engine.spikes(name)
+                potentials[name][t, running] = engine.potentials(name)
+            if rule is not None:
+                done = rule.done(logits[t, running] / (t + 1))
+                exits[running[done]] = t + 1
+                if done.all():
+                    logits[t + 1 :] = logits[t]
+                    break
+                if done.any():
+                    engine.keep(np.flatnonzero(~done))
+                    running = running[~done]
+        self._idle[record] = engine
+        return Result(
+            logits, exits, counts, spikes, potentials, {name: graph.neurons(name) for name in graph.spiking}
+        )
+
+
+def load(path: str | Path, engine: str = "auto", threads: int | None = None) -> Model:
+    """Open a bundle.
+
+    Raises:
+        BundleError: the file breaks a rule of the format. EngineError: there is no such engine.
+    """
+    return Model(bundles.read(Path(path)), engine, threads)
+
+
+def _joined(parts: list[Result]) -> Result:
+    def join(values: list[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+        return {name: np.concatenate([value[name] for value in values], axis=1) for name in values[0]}
+
+    return Result(
+        np.concatenate([part.logits for part in parts], axis=1),
+        np.concatenate([part.exit_steps for part in parts]),
+        join([part.spike_counts for part in parts]),
+        join([part.spikes for part in parts]),
+        join([part.potentials for part in parts]),
+        parts[0].neurons,
+    )

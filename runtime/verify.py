@@ -1,0 +1,108 @@
+"""Record what a network does with a few inputs, and hold an engine to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from spikelet.bundle import Bundle, Golden
+from spikelet.engines import create
+from spikelet.graph import Graph
+
+# Of a float32 bundle: engines add in their own order there, so a potential may cross its threshold in one
+# and just miss it in another. Each such tie also moves what follows.
+FLOAT_SHARE = 1e-3
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first spike that differs: sample, time-step (from 1), layer, and the neuron's index in its layer."""
+
+    sample: int
+    time: int
+    layer: str
+    neuron: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of replaying a bundle's golden inputs on one engine.
+
+    spikes: spikes that should fire. neuron_steps: neurons times time-steps compared, over all layers.
+    differing_spikes: places where a spike is missing or too many. differing_logits: logits that differ.
+    """
+
+    engine: str
+    samples: int
+    steps: int
+    spikes: int
+    neuron_steps: int
+    differing_spikes: int
+    differing_logits: int
+    first: Divergence | None
+    exact: bool
+
+    @property
+    def ok(self) -> bool:
+        """Exact bundles: nothing differs. float32 bundles: at most one spike place in a thousand."""
+        if self.exact:
+            return self.differing_spikes == 0 and self.differing_logits == 0
+        return self.differing_spikes <= FLOAT_SHARE * self.neuron_steps
+
+
+def record_golden(
+    graph: Graph, inputs: npt.NDArray[np.uint8] | npt.NDArray[np.float32], steps: int
+) -> Golden:
+    """What the reference engine does with constant inputs (N, *shape) for `steps` time-steps."""
+    logits, spikes = _replay(graph, "numpy", inputs, steps)
+    kinds = (np.int16, np.int32) if graph.exact else (np.float32, np.float32)
+    return Golden(inputs.astype(kinds[0]), logits.astype(kinds[1]), spikes)
+
+
+def verify(bundle: Bundle, engine: str) -> Verification:
+    """Replay the golden inputs on an engine and compare every spike and every logit."""
+    graph, golden = bundle.graph, bundle.golden
+    logits, spikes = _replay(graph, engine, golden.inputs, golden.steps)
+    differing = {name: spikes[name] != golden.spikes[name] for name in graph.spiking}
+    wrong = (
+        logits != golden.logits if graph.exact else ~np.isclose(logits, golden.logits, rtol=1e-3, atol=1e-3)
+    )
+    return Verification(
+        engine=engine,
+        samples=len(golden.inputs),
+        steps=golden.steps,
+        spikes=sum(int(value.sum()) for value in golden.spikes.values()),
+        neuron_steps=sum(value.size for value in golden.spikes.values()),
+        differing_spikes=sum(int(value.sum()) for value in differing.values()),
+        differing_logits=int(wrong.sum()),
+        first=first_divergence(graph, differing),
+        exact=graph.exact,
+    )
+
+
+def first_divergence(graph: Graph, differing: dict[str, npt.NDArray[np.bool_]]) -> Divergence | None:
+    """The earliest difference: by time-step, then layer in topological order. differing: by layer, (T, N, neurons)."""
+    found = []
+    for place, name in enumerate(graph.spiking):
+        where = np.argwhere(differing[name])
+        if len(where):
+            time, sample, neuron = (int(i) for i in where[0])
+            index = tuple(int(i) for i in np.unravel_index(neuron, graph.shapes[name]))
+            found.append((time, place, Divergence(sample, time + 1, name, index)))
+    return min(found, key=lambda each: each[:2])[2] if found else None
+
+
+def _replay(
+    graph: Graph, engine: str, inputs: npt.NDArray[np.generic], steps: int
+) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.bool_]]]:
+    """Logits of each single step (T, N, K) and spikes by layer (T, N, neurons)."""
+    runner = create(graph, engine, graph.spiking)
+    runner.reset(len(inputs))
+    logits = []
+    spikes: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in graph.spiking}
+    for t in range(steps):
+        logits.append(runner.step(inputs.astype(np.float32) if t == 0 else None))
+        for name in graph.spiking:
+            spikes[name].append(runner.spikes(name).reshape(len(inputs), -1))
+    return np.stack(logits), {name: np.stack(value) for name, value in spikes.items()}
