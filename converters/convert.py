@@ -74,18 +74,14 @@ def convert(
 
 def _layers(graph: Graph, quantised: Quantised | None) -> list[dict[str, Any]]:
     """One entry a spiking layer: neurons, exact steps, and what rounding the weights before it cost."""
-    entries: list[dict[str, Any]] = [
-        {"layer": name, "neurons": graph.neurons(name)} for name in graph.spiking
-    ]
+    entries: list[dict[str, Any]] = [{"layer": name, "neurons": graph.neurons(name)} for name in graph.spiking]
     if quantised is None:
         return entries
     limits = {each.node: each.steps() for each in accumulators(graph)}
     for entry in entries:
         entry["exact_steps"] = limits[entry["layer"]]
         errors = [
-            quantised.weight_error[name]
-            for name in _feeding(graph, entry["layer"])
-            if name in quantised.weight_error
+            quantised.weight_error[name] for name in _feeding(graph, entry["layer"]) if name in quantised.weight_error
         ]
         entry["weight_error"] = max(errors, default=0.0)
     return entries
@@ -106,6 +102,4 @@ def _golden_images(graph: Graph, data: ImageSet | None) -> np.ndarray[Any, np.dt
     if data is not None:
         return data.images[:GOLDEN_IMAGES]
     rng = np.random.default_rng(0)
-    return rng.integers(graph.input.low, graph.input.high + 1, (GOLDEN_IMAGES, *graph.input.shape)).astype(
-        np.uint8
-    )
+    return rng.integers(graph.input.low, graph.input.high + 1, (GOLDEN_IMAGES, *graph.input.shape)).astype(np.uint8)

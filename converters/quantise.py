@@ -47,9 +47,7 @@ def quantise(graph: Graph, bits: int = 8) -> Quantised:
     """
     if bits not in BITS:
         raise ConversionError(f"bits: expected {BITS.start}…{BITS.stop - 1}, got {bits}")
-    weights = {
-        name: _weights(graph, name) for name in graph.order if isinstance(graph.nodes[name], _SYNAPSES)
-    }
+    weights = {name: _weights(graph, name) for name in graph.order if isinstance(graph.nodes[name], _SYNAPSES)}
     scales: dict[str, Factor] = {}
     nodes: dict[str, Node] = {}
     errors: dict[str, float] = {}
@@ -58,9 +56,7 @@ def quantise(graph: Graph, bits: int = 8) -> Quantised:
         if name in weights:
             if name not in scales:
                 _choose_scales(graph, name, weights, scales, bits)
-            nodes[name], errors[name] = _synapse(
-                graph.nodes[name], weights[name], inputs[0], scales[name], bits
-            )
+            nodes[name], errors[name] = _synapse(graph.nodes[name], weights[name], inputs[0], scales[name], bits)
         else:
             nodes[name], scales[name] = _other(graph, name, inputs)
     exact = Graph(nodes, graph.edges)
@@ -81,9 +77,7 @@ def _weights(graph: Graph, name: str) -> Factor:
     return np.asarray(value, np.float64)
 
 
-def _choose_scales(
-    graph: Graph, name: str, weights: dict[str, Factor], scales: dict[str, Factor], bits: int
-) -> None:
+def _choose_scales(graph: Graph, name: str, weights: dict[str, Factor], scales: dict[str, Factor], bits: int) -> None:
     """Set s_c for a layer and for all whose currents meet its own in an Add."""
     group, uniform, theta = _group(graph, name)
     largest = np.zeros(len(weights[name]))
@@ -121,9 +115,7 @@ def _group(graph: Graph, name: str) -> tuple[list[str], bool, Factor | None]:
                 met.append(target)
         for other in met:
             if not isinstance(graph.nodes[other], Add | Conv2d | Linear | Scale):
-                raise ConversionError(
-                    f"{other} ({graph.nodes[other].kind}) feeds an Add: put a Scale between them"
-                )
+                raise ConversionError(f"{other} ({graph.nodes[other].kind}) feeds an Add: put a Scale between them")
             if other not in seen:
                 seen.add(other)
                 waiting.append(other)
@@ -184,9 +176,7 @@ def _other(graph: Graph, name: str, inputs: list[Factor]) -> tuple[Node, Factor]
     node = graph.nodes[name]
     match node:
         case Input():
-            return Input(node.shape, np.rint(node.mean).astype(np.int16), node.low, node.high), np.ones(
-                len(node.mean)
-            )
+            return Input(node.shape, np.rint(node.mean).astype(np.int16), node.low, node.high), np.ones(len(node.mean))
         case LIF():
             raise ConversionError(f"neuron {name}: an exact LIF leaks by a shift; convert with --float32")
         case IF():
@@ -194,7 +184,7 @@ def _other(graph: Graph, name: str, inputs: list[Factor]) -> tuple[Node, Factor]
             v_init = theta // 2 if (2 * node.v_init == node.theta).all() else np.rint(node.v_init / inputs[0])
             return IF(_int32(theta), _int32(v_init), node.reset, node.tie), np.ones(len(theta))
         case Flatten():
-            channels, height, width = graph.shapes[graph.predecessors[name][0]]
+            _, height, width = graph.shapes[graph.predecessors[name][0]]
             return node, np.repeat(inputs[0], height * width)
         case Output():
             return Output(float(inputs[0][0])), inputs[0]

@@ -50,11 +50,7 @@ def layer_rates(network: nn.Module, images: Tensor, mode: Mode, steps: int) -> d
     """What each layer sends on, in activation units: q(z), or theta times the spike rate after T steps."""
     with simulated(network, mode, steps, record=True):
         network(images if mode is Mode.RATE else images.repeat(steps, 1, 1, 1))
-        return {
-            name: layer.recorded
-            for name, layer in spiking_layers(network).items()
-            if layer.recorded is not None
-        }
+        return {name: layer.recorded for name, layer in spiking_layers(network).items() if layer.recorded is not None}
 
 
 def residual_gaps(network: nn.Module, images: Tensor, steps: int) -> dict[str, Tensor]:

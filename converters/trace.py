@@ -57,9 +57,7 @@ class _Tracer(fx.Tracer):
     record_stack_traces = True  # so that a refusal can name the line of the user's code
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, SpikingActivation | Normalise) or super().is_leaf_module(
-            m, module_qualified_name
-        )
+        return isinstance(m, SpikingActivation | Normalise) or super().is_leaf_module(m, module_qualified_name)
 
 
 def trace(network: nn.Module, shape: Shape) -> Graph:
@@ -101,9 +99,7 @@ class _Builder:
                 return self._input()
             case "call_module":
                 return self._module(str(step.target), self.modules[str(step.target)], step, inputs)
-            case "call_function" if (
-                step.target in (operator.add, operator.iadd, torch.add) and len(inputs) == 2
-            ):
+            case "call_function" if step.target in (operator.add, operator.iadd, torch.add) and len(inputs) == 2:
                 return self._add(step.name, inputs)
             case "call_function" if step.target is torch.flatten and step.args[1:] == (1,):
                 return self._flatten(step.name, inputs[0])
@@ -138,12 +134,9 @@ class _Builder:
         handler = handlers.get(type(module))
         if handler is None:
             raise self._refusal(type(module).__name__, f"module {name} ({type(module).__name__})")
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and any(
-            len(user.users) > 1 for user in step.all_input_nodes
-        ):
-            raise ConversionError(
-                f"module {name}: the layer before this batch norm feeds others too; it cannot fold"
-            )
+        shared = any(len(source.users) > 1 for source in step.all_input_nodes)
+        if shared and isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            raise ConversionError(f"module {name}: the layer before this batch norm feeds others too; it cannot fold")
         return handler(name, module, inputs[0])
 
     def _input(self) -> Value:
@@ -180,11 +173,7 @@ class _Builder:
 
     def _batch_norm(self, name: str, module: nn.BatchNorm2d, x: Value) -> Value:
         before = self.nodes[x.node]
-        if (
-            not isinstance(before, Conv2d | Linear)
-            or module.running_mean is None
-            or module.running_var is None
-        ):
+        if not isinstance(before, Conv2d | Linear) or module.running_mean is None or module.running_var is None:
             raise ConversionError(
                 f"module {name}: batch norm folds into a convolution or linear layer right before it, "
                 f"found {before.kind} {x.node}"
@@ -193,16 +182,12 @@ class _Builder:
         gain = 1 / np.sqrt(var + module.eps)
         shift = -mean * gain
         if module.affine:
-            gamma, beta = (
-                value.detach().numpy().astype(np.float64) for value in (module.weight, module.bias)
-            )
+            gamma, beta = (value.detach().numpy().astype(np.float64) for value in (module.weight, module.bias))
             gain, shift = gain * gamma, shift * gamma + beta
         weight = before.weight * gain.reshape(-1, *(1,) * (before.weight.ndim - 1))
         bias = before.bias * gain + shift
         if isinstance(before, Conv2d):
-            self.nodes[x.node] = Conv2d(
-                _f32(weight), _f32(bias), before.stride, before.padding, before.groups
-            )
+            self.nodes[x.node] = Conv2d(_f32(weight), _f32(bias), before.stride, before.padding, before.groups)
         else:
             self.nodes[x.node] = Linear(_f32(weight), _f32(bias))
         return x
@@ -210,9 +195,7 @@ class _Builder:
     def _average_pool(self, name: str, module: nn.AvgPool2d, x: Value) -> Value:
         kernel, stride = _pair(module.kernel_size), _pair(module.stride)
         if _pair(module.padding) != (0, 0) or module.ceil_mode or module.divisor_override is not None:
-            raise ConversionError(
-                f"module {name} (AvgPool2d): padding, ceil_mode and divisor_override have no node"
-            )
+            raise ConversionError(f"module {name} (AvgPool2d): padding, ceil_mode and divisor_override have no node")
         return self._pool(name, kernel, stride, x)
 
     def _global_pool(self, name: str, module: nn.AdaptiveAvgPool2d, x: Value) -> Value:
@@ -260,9 +243,7 @@ class _Builder:
     def _append(self, name: str, node: Node, x: Value) -> Value:
         name = node_name(name)
         if name in self.nodes:
-            raise ConversionError(
-                f"module {name}: is used twice; a spiking neuron has a state and is used once"
-            )
+            raise ConversionError(f"module {name}: is used twice; a spiking neuron has a state and is used once")
         self.nodes[name] = node
         self.edges.append((x.node, name))
         try:

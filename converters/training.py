@@ -108,17 +108,13 @@ def train(
     if resume:
         best = _resume(out, spec, recipe, network, optimiser, log)
     elif (out / "last.pt").exists():
-        raise SpikeletError(
-            f"{out}: holds a training run already; go on with --resume, or choose another folder"
-        )
+        raise SpikeletError(f"{out}: holds a training run already; go on with --resume, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
         loss = _epoch(network, optimiser, training, recipe, epoch, on_batch)
         torch.manual_seed(_seed(recipe.seed, epoch, 1))
-        measured = RESIDUALS[spec.residual].refresh_network(
-            network, _images(validation, recipe.batch), recipe.steps
-        )
+        measured = RESIDUALS[spec.residual].refresh_network(network, _images(validation, recipe.batch), recipe.steps)
         row = {
             "epoch": epoch + 1,
             "loss": loss,
@@ -170,9 +166,7 @@ def evaluate(network: nn.Module, data: ImageSet, steps: int, batch: int = 200) -
 
 def as_pixels(images: np.ndarray[Any, np.dtype[np.uint8]]) -> Tensor:
     """uint8 images (N, C, H, W) as float pixels, channels last in memory."""
-    return (
-        torch.from_numpy(np.ascontiguousarray(images)).float().contiguous(memory_format=torch.channels_last)
-    )
+    return torch.from_numpy(np.ascontiguousarray(images)).float().contiguous(memory_format=torch.channels_last)
 
 
 def _epoch(
@@ -199,9 +193,7 @@ def _epoch(
         share = (epoch + index / batches) / recipe.epochs
         for group in optimiser.param_groups:
             group["lr"] = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
-        loss = F.cross_entropy(
-            network(images.float().contiguous(memory_format=torch.channels_last)), labels[chosen]
-        )
+        loss = F.cross_entropy(network(images.float().contiguous(memory_format=torch.channels_last)), labels[chosen])
         if not torch.isfinite(loss):
             raise SpikeletError(
                 f"the loss is {loss.item()} in epoch {epoch + 1}, batch {index + 1}: "

@@ -43,9 +43,7 @@ class Graph:
             raise GraphError(f"graph: expected at most {MAX_NODES} nodes, found {len(self.nodes)}")
         for name in self.nodes:
             if not isinstance(name, str) or not NAME.fullmatch(name):
-                raise GraphError(
-                    f"node {name!r}: a name is a letter or _, then up to 63 letters, digits, _ or dots"
-                )
+                raise GraphError(f"node {name!r}: a name is a letter or _, then up to 63 letters, digits, _ or dots")
         self._check_edges()
         self._check_arity()
         _ = self.order, self.shapes, self.exact
@@ -83,9 +81,7 @@ class Graph:
                     ready.append(target)
         if len(order) < len(self.nodes):
             stuck = sorted(name for name, count in waiting.items() if count > 0)
-            raise GraphError(
-                f"graph: {', '.join(stuck[:5])} form or follow a cycle; IR version 1 has no recurrence"
-            )
+            raise GraphError(f"graph: {', '.join(stuck[:5])} form or follow a cycle; IR version 1 has no recurrence")
         return tuple(order)
 
     @cached_property
@@ -111,9 +107,7 @@ class Graph:
             for field in node.tensors
         }
         if len(kinds) == 2:
-            raise GraphError(
-                f"graph: {kinds[True]} is float32 while {kinds[False]} is an integer; use one of them"
-            )
+            raise GraphError(f"graph: {kinds[True]} is float32 while {kinds[False]} is an integer; use one of them")
         if not kinds.get(True) and is_float(self.input.mean):
             raise GraphError("graph: Input.mean is float32 while the network is of integers")
         return True not in kinds
@@ -181,14 +175,10 @@ class Graph:
                 raise GraphError(f"graph: expected one {kind.__name__} node, found {count}")
         for name, node in self.nodes.items():
             inputs, outputs = len(self.predecessors[name]), len(self.successors[name])
-            least, most = (
-                (0, 0) if isinstance(node, Input) else (2, MAX_NODES) if isinstance(node, Add) else (1, 1)
-            )
+            least, most = (0, 0) if isinstance(node, Input) else (2, MAX_NODES) if isinstance(node, Add) else (1, 1)
             if not least <= inputs <= most:
                 expected = str(least) if least == most else f"{least} or more"
                 raise GraphError(f"node {name}: {node.kind} takes {expected} inputs, found {inputs}")
             if isinstance(node, Output) != (outputs == 0):
-                what = (
-                    "must end the graph" if outputs else "leads nowhere; every node but Output feeds another"
-                )
+                what = "must end the graph" if outputs else "leads nowhere; every node but Output feeds another"
                 raise GraphError(f"node {name}: {node.kind} {what}")

@@ -58,13 +58,9 @@ class Node:
         value = getattr(self, field)
         if not isinstance(value, np.ndarray) or value.dtype.name not in DTYPES:
             found = value.dtype.name if isinstance(value, np.ndarray) else type(value).__name__
-            raise GraphError(
-                f"{self.kind}.{field}: expected an array of {' or '.join(DTYPES)}, found {found}"
-            )
+            raise GraphError(f"{self.kind}.{field}: expected an array of {' or '.join(DTYPES)}, found {found}")
         if value.ndim != ndim or value.size == 0 or value.size > MAX_ELEMENTS:
-            raise GraphError(
-                f"{self.kind}.{field}: expected {ndim} axes and some elements, found shape {value.shape}"
-            )
+            raise GraphError(f"{self.kind}.{field}: expected {ndim} axes and some elements, found shape {value.shape}")
         if value.dtype == np.float32 and not np.isfinite(value).all():
             raise GraphError(f"{self.kind}.{field}: holds NaN or infinity")
         return value
@@ -72,15 +68,11 @@ class Node:
     def _same_length(self, a: str, b: str) -> None:
         first, second = getattr(self, a), getattr(self, b)
         if len(first) != len(second):
-            raise GraphError(
-                f"{self.kind}.{b}: expected {len(first)} values, one for each of {a}, found {len(second)}"
-            )
+            raise GraphError(f"{self.kind}.{b}: expected {len(first)} values, one for each of {a}, found {len(second)}")
 
     def _whole(self, field: str, value: int, least: int) -> None:
         if type(value) is not int or not least <= value <= MAX_ELEMENTS:
-            raise GraphError(
-                f"{self.kind}.{field}: expected a whole number of {least} or more, found {value!r}"
-            )
+            raise GraphError(f"{self.kind}.{field}: expected a whole number of {least} or more, found {value!r}")
 
     def _pair(self, field: str, least: int) -> None:
         value = getattr(self, field)
@@ -112,15 +104,9 @@ class Input(Node):
         check_size("Input.shape", self.shape)
         self._array("mean", 1)
         if len(self.mean) != self.shape[0]:
-            raise GraphError(
-                f"Input.mean: expected {self.shape[0]} values, one a channel, found {len(self.mean)}"
-            )
+            raise GraphError(f"Input.mean: expected {self.shape[0]} values, one a channel, found {len(self.mean)}")
         limit = 2**15
-        if (
-            type(self.low) is not int
-            or type(self.high) is not int
-            or not -limit <= self.low < self.high < limit
-        ):
+        if type(self.low) is not int or type(self.high) is not int or not -limit <= self.low < self.high < limit:
             raise GraphError(
                 f"Input: expected whole numbers low < high within 16 bits, found {self.low!r} and {self.high!r}"
             )
@@ -177,9 +163,7 @@ class Linear(Node):
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if inputs[0] != (self.weight.shape[1],):
-            raise GraphError(
-                f"Linear.weight: takes ({self.weight.shape[1]},), its input has shape {inputs[0]}"
-            )
+            raise GraphError(f"Linear.weight: takes ({self.weight.shape[1]},), its input has shape {inputs[0]}")
         return (len(self.weight),)
 
 
@@ -302,9 +286,7 @@ class Output(Node):
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if len(inputs[0]) != 1:
-            raise GraphError(
-                f"Output: expected logits of shape (K,), its input has shape {inputs[0]}; flatten it"
-            )
+            raise GraphError(f"Output: expected logits of shape (K,), its input has shape {inputs[0]}; flatten it")
         return inputs[0]
 
 
@@ -338,9 +320,7 @@ def _windows(
 ) -> tuple[int, int]:
     sizes = [(shape[1 + i] + 2 * padding[i] - kernel[i]) // stride[i] + 1 for i in range(2)]
     if min(sizes) < 1:
-        raise GraphError(
-            f"{kind}: a kernel of {kernel} does not fit an input of {shape} with padding {padding}"
-        )
+        raise GraphError(f"{kind}: a kernel of {kernel} does not fit an input of {shape} with padding {padding}")
     return sizes[0], sizes[1]
 
 

@@ -6,8 +6,11 @@ of the sum, channel by channel:
 
     A_c = sum |w_c| max|x| + |b_c|
 
-and a potential, or its distance from the threshold: |v_c[t]| + theta_c <= |v_init_c| + theta_c + t A_c. `exact_steps` is the largest T for which nothing in the
-network leaves the range.
+and so is a potential, v_c[t], together with its distance from the threshold:
+
+    |v_c[t]| + theta_c <= |v_init_c| + theta_c + t A_c
+
+`exact_steps` is the largest T for which nothing in the network leaves the range.
 """
 
 from __future__ import annotations
@@ -119,7 +122,7 @@ def _bound(graph: Graph, name: str, inputs: list[Bound]) -> Bound:
         case Add():
             return np.asarray(np.sum(inputs, axis=0))
         case Flatten():
-            channels, height, width = graph.shapes[graph.predecessors[name][0]]
+            _, height, width = graph.shapes[graph.predecessors[name][0]]
             return np.repeat(inputs[0], height * width)
         case IF() as node:
             return np.ones(len(node.theta))

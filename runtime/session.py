@@ -49,9 +49,7 @@ class Result:
     def spike_rates(self) -> dict[str, float]:
         """By layer: spikes per neuron and time-step, over the time-steps that were run."""
         ran = max(int(self.exit_steps.sum()), 1)
-        return {
-            name: float(count.sum()) / (ran * self.neurons[name]) for name, count in self.spike_counts.items()
-        }
+        return {name: float(count.sum()) / (ran * self.neurons[name]) for name, count in self.spike_counts.items()}
 
     def accuracy(self, labels: npt.NDArray[np.int64]) -> list[float]:
         """Share of right answers after each time-step. labels: (N,)."""
@@ -168,9 +166,7 @@ class Model:
             )
         return steps
 
-    def _run(
-        self, sequence: npt.NDArray[Any], steps: int, rule: ExitRule | None, record: tuple[str, ...]
-    ) -> Result:
+    def _run(self, sequence: npt.NDArray[Any], steps: int, rule: ExitRule | None, record: tuple[str, ...]) -> Result:
         graph, n = self.graph, sequence.shape[1]
         engine = self._idle.pop(record, None) or create(graph, self.engine, record, self.threads)
         engine.reset(n)
@@ -201,9 +197,7 @@ class Model:
                     engine.keep(np.flatnonzero(~done))
                     running = running[~done]
         self._idle[record] = engine
-        return Result(
-            logits, exits, counts, spikes, potentials, {name: graph.neurons(name) for name in graph.spiking}
-        )
+        return Result(logits, exits, counts, spikes, potentials, {name: graph.neurons(name) for name in graph.spiking})
 
 
 def load(path: str | Path, engine: str = "auto", threads: int | None = None) -> Model:

@@ -51,9 +51,7 @@ class Verification:
         return self.differing_spikes <= FLOAT_SHARE * self.neuron_steps
 
 
-def record_golden(
-    graph: Graph, inputs: npt.NDArray[np.uint8] | npt.NDArray[np.float32], steps: int
-) -> Golden:
+def record_golden(graph: Graph, inputs: npt.NDArray[np.uint8] | npt.NDArray[np.float32], steps: int) -> Golden:
     """What the reference engine does with constant inputs (N, *shape) for `steps` time-steps."""
     logits, spikes = _replay(graph, "numpy", inputs, steps)
     kinds = (np.int16, np.int32) if graph.exact else (np.float32, np.float32)
@@ -65,9 +63,7 @@ def verify(bundle: Bundle, engine: str) -> Verification:
     graph, golden = bundle.graph, bundle.golden
     logits, spikes = _replay(graph, engine, golden.inputs, golden.steps)
     differing = {name: spikes[name] != golden.spikes[name] for name in graph.spiking}
-    wrong = (
-        logits != golden.logits if graph.exact else ~np.isclose(logits, golden.logits, rtol=1e-3, atol=1e-3)
-    )
+    wrong = logits != golden.logits if graph.exact else ~np.isclose(logits, golden.logits, rtol=1e-3, atol=1e-3)
     return Verification(
         engine=engine,
         samples=len(golden.inputs),

@@ -22,9 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.add_argument("checkpoint", type=existing, metavar="CHECKPOINT")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.snnb")
-    parser.add_argument(
-        "--bits", type=int, choices=range(4, 13), default=8, help="of the weights (default 8)"
-    )
+    parser.add_argument("--bits", type=int, choices=range(4, 13), default=8, help="of the weights (default 8)")
     parser.add_argument("--float32", action="store_true", help="keep float weights: no exactness")
     parser.add_argument("--data", type=existing, metavar="DATA", help="images to measure the conversion on")
     parser.add_argument("--count", type=positive, default=500, metavar="N", help="of them (default 500)")
@@ -94,9 +92,7 @@ def _text(path: Path, bundle: Bundle) -> str:
     ]
     rows = []
     for layer in layers:
-        cells = [
-            f"{e['spike_rate']:.3f}, {e['over_firing']:.1%}/{e['under_firing']:.1%}" for e in layer["by_step"]
-        ]
+        cells = [f"{e['spike_rate']:.3f}, {e['over_firing']:.1%}/{e['under_firing']:.1%}" for e in layer["by_step"]]
         correlation = layer["by_step"][-1]["correlation"]
         end = ["-" if correlation is None else f"{correlation:.3f}", f"{layer.get('weight_error', 0):.2%}"]
         rows.append([layer["layer"], f"{layer['activation']:.3f}", *cells, *end])

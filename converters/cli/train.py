@@ -23,9 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=existing, required=True, metavar="DIR")
     parser.add_argument("--model", choices=["vgg9", "vgg16", "resnet20", "resnet18"], default="vgg9")
     parser.add_argument("--residual", choices=["none", "gaussian"], default="gaussian")
-    parser.add_argument(
-        "--levels", type=positive, default=4, metavar="L", help="quantiser levels (default 4)"
-    )
+    parser.add_argument("--levels", type=positive, default=4, metavar="L", help="quantiser levels (default 4)")
     parser.add_argument("--steps", type=positive, default=4, metavar="T", help="validated at T (default 4)")
     parser.add_argument("--epochs", type=positive, default=30, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="S")

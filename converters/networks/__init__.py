@@ -40,9 +40,7 @@ class NetworkSpec:
             raise ValueError(f"unknown residual {self.residual!r}; known: {', '.join(RESIDUALS)}")
         _, height, width = self.shape
         if height != width or height % 4:
-            raise ValueError(
-                f"the reference networks take square images with sides in fours, got {height}x{width}"
-            )
+            raise ValueError(f"the reference networks take square images with sides in fours, got {height}x{width}")
 
         def act() -> SpikingActivation:
             return SpikingActivation(self.levels, RESIDUALS[self.residual](), self.lambda_init)

@@ -129,9 +129,7 @@ def _local(entry: _Entry) -> bytes:
 
 def _directory(entries: list[_Entry], offset: int) -> bytes:
     records = b"".join(
-        CENTRAL.pack(
-            b"PK\x01\x02", 20, 20, 0, 0, 0, EPOCH, e.crc, e.size, e.size, len(e.name), 0, 0, 0, 0, 0, e.offset
-        )
+        CENTRAL.pack(b"PK\x01\x02", 20, 20, 0, 0, 0, EPOCH, e.crc, e.size, e.size, len(e.name), 0, 0, 0, 0, 0, e.offset)
         + e.name
         for e in entries
     )

@@ -136,16 +136,13 @@ def _check_exact(graph: Graph, described: Manifest) -> None:
     except GraphError as error:
         raise BundleError(str(error)) from None
     if described.exact_steps != proven:
-        raise BundleError(
-            f"manifest.json: exact_steps is {described.exact_steps}, the weights allow {proven}"
-        )
+        raise BundleError(f"manifest.json: exact_steps is {described.exact_steps}, the weights allow {proven}")
 
 
 def _step_onnx(graph: Graph, weights: bytes | memoryview) -> bytes:
     """One time-step as ONNX; its weights are those of the safetensors member, by file name and offset."""
     places = {
-        name: External(WEIGHTS, offset, length)
-        for name, (offset, length) in safetensors.data_offsets(weights).items()
+        name: External(WEIGHTS, offset, length) for name, (offset, length) in safetensors.data_offsets(weights).items()
     }
     return lowering.step_model(graph, places)
 

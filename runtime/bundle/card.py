@@ -30,9 +30,7 @@ def card(graph: Graph, manifest: Manifest) -> str:
         lines += _accuracy(result)
     lines += _layers(manifest.conversion.get("layers", []))
     lines += ["## Where it came from", ""]
-    lines += [
-        f"* {key}: {_plain(value)}" for key, value in manifest.provenance.items() if value not in ("", {})
-    ]
+    lines += [f"* {key}: {_plain(value)}" for key, value in manifest.provenance.items() if value not in ("", {})]
     return "\n".join(lines) + "\n"
 
 
@@ -71,9 +69,7 @@ def _layers(layers: list[dict[str, Any]]) -> list[str]:
         "",
         "Over- and under-firing: share of neurons more than half a spike above or below the activation.",
         "",
-        "| layer | activation | "
-        + " | ".join(f"T={t}: rate, over / under, correlation" for t in steps)
-        + " |",
+        "| layer | activation | " + " | ".join(f"T={t}: rate, over / under, correlation" for t in steps) + " |",
         "|---" * (len(steps) + 2) + "|",
     ]
     for layer in layers:

@@ -45,9 +45,7 @@ def decode(tensors: Mapping[str, Array], graph: Graph) -> Golden:
     expected = {"input", "logits", *(f"spikes.{name}" for name in graph.spiking)}
     if set(tensors) != expected:
         odd = sorted(set(tensors) ^ expected)[0]
-        raise BundleError(
-            f"golden.safetensors: tensor {odd} is {'missing' if odd in expected else 'unknown'}"
-        )
+        raise BundleError(f"golden.safetensors: tensor {odd} is {'missing' if odd in expected else 'unknown'}")
     kinds = ("int16", "int32") if graph.exact else ("float32", "float32")
     inputs, logits = tensors["input"], tensors["logits"]
     if logits.ndim != 3 or 0 in logits.shape:

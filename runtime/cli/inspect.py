@@ -56,9 +56,7 @@ def _text(bundle: Bundle, nodes: list[dict[str, Any]]) -> str:
     rows = []
     for node in nodes:
         theta = "-".join(f"{v:g}" for v in sorted(set(node["theta"]))) if "theta" in node else ""
-        rows.append(
-            [node["name"], node["kind"], "x".join(map(str, node["shape"])), f"{node['parameters']:,}", theta]
-        )
+        rows.append([node["name"], node["kind"], "x".join(map(str, node["shape"])), f"{node['parameters']:,}", theta])
     head = ["node", "kind", "sends on", "parameters", "theta"]
     lines = [bundle.card.partition("## Float activation")[0].rstrip(), "", table(head, rows), ""]
     lines.append(f"sha256 {bundle.digest}")

@@ -25,9 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
     parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
-    parser.add_argument(
-        "--steps", type=positive, default=DEFAULT_STEPS, help="time-steps T (default %(default)s)"
-    )
+    parser.add_argument("--steps", type=positive, default=DEFAULT_STEPS, help="time-steps T (default %(default)s)")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
     exits = parser.add_mutually_exclusive_group()
     exits.add_argument(
@@ -42,9 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="stop when softmax gives the best class P or more",
     )
-    parser.add_argument(
-        "--count", type=positive, metavar="N", help="N images, drawn by a fixed seed (default all)"
-    )
+    parser.add_argument("--count", type=positive, metavar="N", help="N images, drawn by a fixed seed (default all)")
     parser.add_argument("--threads", type=positive, metavar="N", help="threads of one operator (onnx)")
 
 
@@ -63,9 +59,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.early_exit_confidence is not None:
         rule = Confidence(args.early_exit_confidence)
     started = time.perf_counter()
-    result = model.run(
-        images.images, args.steps, early_exit=rule, on_progress=Progress("images", quiet=args.json)
-    )
+    result = model.run(images.images, args.steps, early_exit=rule, on_progress=Progress("images", quiet=args.json))
     ms = (time.perf_counter() - started) * 1000 / len(images)
     facts = _facts(model, images, result, ms)
     emit(args, facts, _text(model, images, result, facts))

@@ -20,9 +20,7 @@ EXAMPLE = "spikelet verify vgg9-cifar10.snnb --engine onnx"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
-    parser.add_argument(
-        "--engine", choices=["auto", *ENGINES], help="only this one; default: all that work here"
-    )
+    parser.add_argument("--engine", choices=["auto", *ENGINES], help="only this one; default: all that work here")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -95,9 +95,7 @@ def _class_names(place: Path, name: str) -> tuple[str, ...] | None:
     if text.is_file():
         return tuple(text.read_text().split())
     meta, key = (
-        (place / "batches.meta", b"label_names")
-        if name == "cifar-10"
-        else (place / "meta", b"fine_label_names")
+        (place / "batches.meta", b"label_names") if name == "cifar-10" else (place / "meta", b"fine_label_names")
     )
     if meta.is_file():
         return tuple(label.decode() for label in _load_pickle(meta).get(key, ())) or None

@@ -68,9 +68,7 @@ class ImageSet:
         if self.labels is None:
             raise DataError(f"{self.name}: has no labels to draw by")
         rng = np.random.default_rng(seed)
-        chosen = [
-            rng.permutation(np.flatnonzero(self.labels == k))[:per_class] for k in range(self.class_count)
-        ]
+        chosen = [rng.permutation(np.flatnonzero(self.labels == k))[:per_class] for k in range(self.class_count)]
         return self.take(rng.permutation(np.concatenate(chosen)))
 
     def take(self, index: npt.NDArray[np.intp] | slice) -> ImageSet:

@@ -46,9 +46,7 @@ def choose(name: str = "auto") -> str:
     return name
 
 
-def create(
-    graph: Graph, name: str = "auto", record: Sequence[str] = (), threads: int | None = None
-) -> Engine:
+def create(graph: Graph, name: str = "auto", record: Sequence[str] = (), threads: int | None = None) -> Engine:
     """An engine for a graph.
 
     record: names of spiking layers whose spikes and potentials are kept at each step.

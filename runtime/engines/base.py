@@ -91,9 +91,7 @@ class Engine(ABC):
 
     def _check_recorded(self, layer: str) -> None:
         if layer not in self.record:
-            raise EngineError(
-                f"layer {layer!r} is not recorded; recorded: {', '.join(self.record) or 'none'}"
-            )
+            raise EngineError(f"layer {layer!r} is not recorded; recorded: {', '.join(self.record) or 'none'}")
         if self.time == 0:
             raise EngineError(f"layer {layer!r}: no time-step was made since the last reset")
 

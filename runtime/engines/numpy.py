@@ -53,8 +53,7 @@ class NumpyEngine(Engine):
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
         return {
-            name: np.count_nonzero(self._spikes[name].reshape(self.batch, -1), axis=1)
-            for name in self.graph.spiking
+            name: np.count_nonzero(self._spikes[name].reshape(self.batch, -1), axis=1) for name in self.graph.spiking
         }
 
     def spikes(self, layer: str) -> Spikes:

@@ -80,9 +80,7 @@ def state_shift(node: IF) -> Array:
     An integer x = v - theta + 1 fires where x >= 1, so its spike is clip(x, 0, 1): one pass over memory
     instead of a comparison and a cast. Layers of another kind keep v itself.
     """
-    shiftable = (
-        node.kind == "IF" and not is_float(node.theta) and node.reset == "subtract" and node.tie == ">="
-    )
+    shiftable = node.kind == "IF" and not is_float(node.theta) and node.reset == "subtract" and node.tie == ">="
     return 1 - node.theta if shiftable else np.zeros_like(node.theta)
 
 
@@ -107,9 +105,7 @@ def _outputs(onnx: OnnxGraph, graph: Graph) -> None:
         onnx.output(f"v_next.{name}", ("N", *graph.shapes[name]))
 
 
-def _lower(
-    onnx: OnnxGraph, graph: Graph, names: Sequence[str], *, rate: bool = False, shift: bool = False
-) -> None:
+def _lower(onnx: OnnxGraph, graph: Graph, names: Sequence[str], *, rate: bool = False, shift: bool = False) -> None:
     for name in names:
         inputs = [_value(graph, source) for source in graph.predecessors[name]]
         node = graph.nodes[name]
@@ -152,9 +148,7 @@ def _synapse(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: s
             # count windows without padding; the mean of k² integers times k² is exact only when k² is a
             # power of two, so the sum is taken as a depthwise convolution otherwise
             if area & (area - 1) == 0:
-                mean = onnx.node(
-                    "AveragePool", inputs, f"{out}.mean", kernel_shape=node.kernel, strides=node.stride
-                )
+                mean = onnx.node("AveragePool", inputs, f"{out}.mean", kernel_shape=node.kernel, strides=node.stride)
                 onnx.node("Mul", [mean, onnx.constant(f"{name}.area", np.float32([area]))], out)
             else:
                 channels = graph.shapes[name][0]

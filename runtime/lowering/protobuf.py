@@ -42,9 +42,7 @@ class OnnxGraph:
 
     def node(self, op: str, inputs: Sequence[str], output: str, **attributes: Attribute) -> str:
         """Append a node with one output; returns the output's name."""
-        content = (
-            b"".join(_text(1, name) for name in inputs) + _text(2, output) + _text(3, output) + _text(4, op)
-        )
+        content = b"".join(_text(1, name) for name in inputs) + _text(2, output) + _text(3, output) + _text(4, op)
         content += b"".join(_message(5, _attribute(key, value)) for key, value in sorted(attributes.items()))
         self._nodes.append(_message(1, content))
         return output
@@ -64,9 +62,7 @@ class OnnxGraph:
                 body = b"".join(_message(13, _text(1, key) + _text(2, text)) for key, text in entries.items())
                 body += _integer(14, 1)
             else:
-                body = _message(
-                    9, np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"))).tobytes()
-                )
+                body = _message(9, np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"))).tobytes())
             self._initializers[name] = _message(5, head + body)
         return name
 

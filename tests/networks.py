@@ -1,0 +1,123 @@
+"""Networks for tests: random ones of every node kind, and a small trained-like one."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+from spikelet.graph import Graph
+from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, SumPool2d
+
+
+class Builder:
+    """Appends nodes one after another; `here` is the node that comes next's input."""
+
+    def __init__(self, shape, rng, exact=True):
+        self.rng, self.exact = rng, exact
+        self.nodes: dict[str, Node] = {}
+        self.edges: list[tuple[str, str]] = []
+        self.shapes = {}
+        mean = rng.integers(0, 200, shape[0])
+        self.here = ""
+        self.add("input", Input(shape, mean.astype(np.int16 if exact else np.float32)), ())
+
+    def add(self, name, node, sources=None):
+        sources = (self.here,) if sources is None else sources
+        self.nodes[name] = node
+        self.edges += [(source, name) for source in sources]
+        self.shapes[name] = node.output_shape(tuple(self.shapes[s] for s in sources))
+        self.here = name
+        return name
+
+    @property
+    def shape(self):
+        return self.shapes[self.here]
+
+    def integers(self, low, high, size, dtype=np.int32):
+        values = self.rng.integers(low, high + 1, size)
+        return values.astype(dtype if self.exact else np.float32)
+
+    def conv(self, name, channels, kernel=(3, 3), stride=(1, 1), padding=(1, 1), groups=1):
+        weight = self.integers(-7, 7, (channels, self.shape[0] // groups, *kernel), np.int8)
+        return self.add(name, Conv2d(weight, self.integers(-9, 9, channels), stride, padding, groups))
+
+    def linear(self, name, features):
+        weight = self.integers(-7, 7, (features, self.shape[0]), np.int8)
+        return self.add(name, Linear(weight, self.integers(-9, 9, features)))
+
+    def neuron(self, name, leaky=False, reset="subtract", tie=">=", scale=20):
+        channels = self.shape[0]
+        theta = self.integers(1, scale, channels)
+        v_init = self.integers(-scale, scale, channels)
+        if not leaky:
+            return self.add(name, IF(theta, v_init, reset, tie))
+        decay = self.integers(1, 5, channels) if self.exact else np.float32(1) - np.exp2(-self.integers(1, 5, channels))
+        return self.add(name, LIF(theta, v_init, reset, tie, decay))
+
+    def graph(self, classes=3):
+        if len(self.shape) == 3:
+            self.add("flatten", Flatten())
+        self.linear("logits", classes)
+        self.add("output", Output(0.5))
+        return Graph(self.nodes, tuple(self.edges))
+
+
+@st.composite
+def graphs(draw):
+    """Random exact networks: branches, residual Adds, strides, groups, padding, pools, IF and LIF of all kinds."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = (draw(st.integers(1, 4)), draw(st.integers(3, 7)), draw(st.integers(3, 7)))
+    net = Builder(shape, rng)
+    neurons = 0
+
+    def neuron():
+        nonlocal neurons
+        neurons += 1
+        scale = draw(st.sampled_from([2, 20, 200]))
+        reset, tie = draw(st.sampled_from(["subtract", "zero"])), draw(st.sampled_from([">=", ">"]))
+        net.neuron(f"if{neurons}", draw(st.booleans()), reset, tie, scale)
+
+    for index in range(draw(st.integers(0, 3))):
+        kind = draw(st.sampled_from(["conv", "pool", "residual", "scale"]))
+        channels, height, width = net.shape
+        small = st.integers(1, min(3, height, width))
+        if kind == "conv":
+            groups = draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
+            kernel = (draw(small), draw(small))
+            stride, padding = (draw(st.integers(1, 2)), draw(st.integers(1, 2))), (draw(st.integers(0, 2)),) * 2
+            net.conv(f"conv{index}", groups * draw(st.integers(1, 3)), kernel, stride, padding, groups)
+        elif kind == "pool":
+            net.add(f"pool{index}", SumPool2d((draw(small), draw(small)), (draw(st.integers(1, 2)),) * 2))
+        elif kind == "scale":
+            net.add(f"scale{index}", Scale(net.integers(-4, 4, channels, np.int8)))
+        else:
+            root = net.here
+            first = net.conv(f"branch{index}", channels)
+            if draw(st.booleans()):
+                neuron()
+                first = net.conv(f"deeper{index}", channels)
+            second = net.add(f"shortcut{index}", Scale(net.integers(-4, 4, channels, np.int8)), (root,))
+            net.add(f"add{index}", Add(), (first, second))
+        if kind != "pool" or draw(st.booleans()):
+            neuron()
+    if len(net.shape) == 3:
+        net.add("flat", Flatten())
+    for index in range(draw(st.integers(0 if neurons else 1, 2))):
+        net.linear(f"fc{index}", draw(st.integers(1, 6)))
+        neuron()
+    return net.graph(draw(st.integers(1, 4)))
+
+
+def small_graph(seed=0, exact=True, size=6):
+    """A fixed network with a convolution, a pool, a residual block and a linear layer."""
+    net = Builder((3, size, size), np.random.default_rng(seed), exact)
+    net.conv("conv1", 4)
+    net.neuron("if1", scale=900)
+    net.add("pool1", SumPool2d((2, 2), (2, 2)))
+    net.conv("conv2", 4)
+    net.add("shortcut", Scale(net.integers(1, 5, 4, np.int8)), ("pool1",))
+    net.add("add", Add(), ("conv2", "shortcut"))
+    net.neuron("if2")
+    net.add("flat", Flatten())
+    net.linear("fc1", 8)
+    net.neuron("if3", leaky=True)
+    return net.graph()

@@ -1,0 +1,195 @@
+"""run, stream, early exit, recording; inputs that fit and that do not."""
+
+import numpy as np
+import pytest
+import spikelet
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import small_graph
+from spikelet.bundle import Bundle, Manifest, write
+from spikelet.early_exit import Confidence, Margin, margin
+from spikelet.errors import DataError, EngineError, SpikeletError, UsageError
+from spikelet.inputs import as_sequence
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (70, 3, 6, 6)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    graph = small_graph()
+    path = tmp_path_factory.mktemp("bundle") / "small.snnb"
+    manifest = Manifest("small", labels=("a", "b", "c"), bits=4, exact_steps=exact_steps(graph))
+    write(Bundle(graph, manifest, record_golden(graph, IMAGES[:2], 4), "# small\n"), path)
+    return path
+
+
+@pytest.fixture(params=["numpy", "onnx"])
+def model(path, request):
+    return spikelet.load(path, request.param)
+
+
+def test_run_gives_sums_over_time(model):
+    result = model.run(IMAGES, steps=5)
+    assert result.logits.shape == (5, 70, 3)
+    assert result.predictions.shape == (5, 70)
+    steps = np.diff(result.logits, axis=0, prepend=0)
+    assert np.array_equal(steps * 2, np.rint(steps * 2)), "integers times the output's scale of 0.5"
+    assert np.array_equal(result.predictions, result.logits.argmax(2))
+    assert set(result.spike_counts) == {"if1", "if2", "if3"}
+    assert result.spike_counts["if1"].shape == (5, 70)
+    assert (result.exit_steps == 5).all()
+    assert result.spike_rates["if1"] == result.spike_counts["if1"].sum() / (70 * 5 * 144)
+
+
+def test_batches_do_not_change_answers(model):
+    whole = model.run(IMAGES, steps=4)
+    for index in (0, 31, 32, 69):
+        alone = model.run(IMAGES[index], steps=4)
+        assert np.array_equal(alone.logits[:, 0], whole.logits[:, index])
+
+
+def test_recording_gives_spikes_and_potentials(model):
+    result = model.run(IMAGES[:40], steps=3, record=["if2", "if1"])
+    assert result.spikes["if1"].shape == (3, 40, 4, 6, 6)
+    assert result.spikes["if1"].dtype == np.bool_
+    assert result.potentials["if2"].shape == (3, 40, 4, 3, 3)
+    assert np.array_equal(result.spikes["if1"].sum((2, 3, 4)), result.spike_counts["if1"])
+    with pytest.raises(EngineError, match="'conv1' is not a spiking layer of this network; its layers: if1, if2, if3"):
+        model.run(IMAGES, record=["conv1"])
+
+
+def test_a_stream_is_a_run_step_by_step(model):
+    whole = model.run(IMAGES[3], steps=6, record=["if3"])
+    stream = model.stream(IMAGES[3], steps=6, record=["if3"])
+    model.run(IMAGES[:5], steps=2)  # a run in between does not disturb an open stream
+    for t, step in enumerate(stream):
+        assert step.time == t + 1
+        assert np.array_equal(step.logits, whole.logits[t, 0])
+        assert step.prediction == whole.predictions[t, 0]
+        assert step.spike_counts["if2"] == whole.spike_counts["if2"][t, 0]
+        assert np.array_equal(step.spikes["if3"], whole.spikes["if3"][t, 0])
+        assert np.array_equal(step.potentials["if3"], whole.potentials["if3"][t, 0])
+    assert t == 5
+    with pytest.raises(UsageError, match="stream: takes one sample, got 2; use run for a batch"):
+        next(model.stream(IMAGES[:2]))
+
+
+def test_a_sequence_is_an_input_for_every_step(model):
+    sequence = IMAGES[:12].reshape(4, 3, 3, 6, 6)
+    result = model.run(sequence)
+    assert result.logits.shape == (4, 3, 3)
+    constant = model.run(np.repeat(IMAGES[None, :3], 4, axis=0))
+    assert np.array_equal(constant.logits, model.run(IMAGES[:3], steps=4).logits)
+    assert not np.array_equal(result.logits[1:], model.run(sequence[0], steps=4).logits[1:])
+    with pytest.raises(UsageError, match="steps: the sequence has 4 time-steps, 8 were asked for"):
+        model.run(sequence, steps=8)
+
+
+class TestEarlyExit:
+    def test_leaves_at_the_first_step_that_meets_the_rule(self, model):
+        full = model.run(IMAGES, steps=8)
+        mean = full.logits / np.arange(1, 9)[:, None, None]
+        lead = np.stack([margin(each) for each in mean])
+        threshold = float(np.median(lead))
+        early = model.run(IMAGES, steps=8, early_exit=Margin(threshold))
+        met = lead >= threshold
+        expected = np.where(met.any(0), met.argmax(0) + 1, 8)
+        assert np.array_equal(early.exit_steps, expected)
+        assert 1 < early.exit_steps.mean() < 8
+        for n, exit_step in enumerate(expected):
+            assert np.array_equal(early.logits[:exit_step, n], full.logits[:exit_step, n])
+            assert (early.logits[exit_step:, n] == full.logits[exit_step - 1, n]).all()
+            assert (early.spike_counts["if1"][exit_step:, n] == 0).all()
+
+    def test_a_margin_of_zero_ends_after_one_step(self, model):
+        result = model.run(IMAGES, steps=8, early_exit=Margin(0))
+        assert (result.exit_steps == 1).all()
+        assert (result.logits == result.logits[0]).all()
+
+    def test_confidence_is_the_softmax_of_the_mean(self):
+        logits = np.array([[2.0, 0.0], [0.1, 0.0]])
+        assert Confidence(0.85).done(logits).tolist() == [True, False]
+        assert Confidence(1 / (1 + np.exp(-2))).done(logits).tolist() == [True, False]
+
+    @given(st.lists(st.integers(-9, 9), min_size=1, max_size=5))
+    def test_margin_is_best_less_second(self, row):
+        ordered = sorted(row)
+        expected = ordered[-1] - ordered[-2] if len(row) > 1 else np.inf
+        assert margin(np.array([row], float)) == [expected]
+
+    def test_thresholds_that_make_no_sense(self):
+        with pytest.raises(SpikeletError, match="a margin is 0 or more, got -1"):
+            Margin(-1)
+        with pytest.raises(SpikeletError, match="a margin is 0 or more, got nan"):
+            Margin(float("nan"))
+        with pytest.raises(SpikeletError, match="a confidence lies in 0…1, got 1.5"):
+            Confidence(1.5)
+
+
+class TestSteps:
+    def test_beyond_exact_steps(self, model):
+        limit = model.bundle.manifest.exact_steps
+        with pytest.raises(UsageError, match=f"this bundle is proven exact for {limit} time-steps"):
+            model.run(IMAGES, steps=limit + 1)
+
+    @pytest.mark.parametrize("steps", [0, -3])
+    def test_none(self, model, steps):
+        with pytest.raises(UsageError, match=f"steps: expected 1 or more, got {steps}"):
+            model.run(IMAGES, steps=steps)
+
+    def test_default_is_eight(self, model):
+        assert len(model.run(IMAGES[0]).logits) == 8
+
+
+class TestInputs:
+    def test_channel_last_is_understood(self, model):
+        last = IMAGES.transpose(0, 2, 3, 1)
+        assert np.array_equal(model.run(last, steps=2).logits, model.run(IMAGES, steps=2).logits)
+        assert np.array_equal(model.run(last[0], steps=2).logits, model.run(IMAGES[0], steps=2).logits)
+        assert np.array_equal(
+            model.run(last, steps=2, layout="NHWC").logits, model.run(IMAGES, steps=2, layout="NCHW").logits
+        )
+
+    def test_layout_can_be_insisted_on(self):
+        graph = small_graph(size=3 * 2)
+        with pytest.raises(DataError, match="expected one sample of shape"):
+            as_sequence(graph, IMAGES, "NHWC")
+
+    def test_other_number_types_are_taken_if_whole(self, model):
+        expected = model.run(IMAGES[:2], steps=2).logits
+        for kind in (np.int64, np.float64, np.float32, np.int16):
+            assert np.array_equal(model.run(IMAGES[:2].astype(kind), steps=2).logits, expected)
+
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            (np.zeros((2, 3, 5, 6)), r"a batch \(N, …\) or a sequence \(T, N, …\) of them, found \(2, 3, 5, 6\)"),
+            (np.zeros((6, 6)), r"expected one sample of shape \(3, 6, 6\) or, channel last, \(6, 6, 3\)"),
+            (np.zeros((0, 3, 6, 6)), r"expected one sample or more, found shape \(0, 3, 6, 6\)"),
+            (np.full((3, 6, 6), np.nan), "input: holds NaN or infinity"),
+            (np.full((3, 6, 6), np.inf), "input: holds NaN or infinity"),
+            (np.full((3, 6, 6), 0.5), r"whole numbers 0…255, found 0.5; images scaled to 0…1 have to be multiplied"),
+            (np.full((3, 6, 6), 256), "takes values 0…255, found 256…256"),
+            (np.full((3, 6, 6), -1), "takes values 0…255, found -1…-1"),
+            (np.full((3, 6, 6), "a"), "expected numbers, found an array of <U1"),
+            (np.zeros((3, 6, 6), complex), "expected numbers, found an array of complex128"),
+            (None, "expected numbers, found an array of object"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused(self, model, value, message):
+        with pytest.raises(DataError, match=message):
+            model.run(value)
+
+
+def test_an_unknown_engine_is_refused(path):
+    with pytest.raises(EngineError, match="unknown engine 'fast'; expected auto, numpy or onnx"):
+        spikelet.load(path, "fast")
+
+
+def test_progress_reaches_the_end(model):
+    seen = []
+    model.run(IMAGES, steps=1, on_progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(32, 70), (64, 70), (70, 70)]
