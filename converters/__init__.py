@@ -1,0 +1,1 @@
+"""Training, and conversion of networks to bundles. Needs torch: pip install "spikelet[convert]"."""

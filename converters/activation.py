@@ -14,9 +14,10 @@ import math
 from typing import Any
 
 import torch
-from spikelet.converters.residuals.base import Residual
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from spikelet.converters.residuals.base import Residual
 
 
 class Mode(enum.Enum):

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+
 from spikelet.atomic import replacing
 from spikelet.converters.networks import NetworkSpec
 from spikelet.errors import ConversionError
-from torch import nn
 
 FORMAT = 1
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from spikelet.bundle import Bundle, Manifest
 from spikelet.bundle.card import card
 from spikelet.converters.checkpoint import Checkpoint

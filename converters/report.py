@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
+
 from spikelet.converters.activation import Mode, spiking_layers
 from spikelet.converters.simulate import float_logits, layer_rates
 from spikelet.converters.trace import node_name
@@ -20,7 +22,6 @@ from spikelet.converters.training import as_pixels
 from spikelet.data.images import ImageSet
 from spikelet.engines import choose, create
 from spikelet.graph import Graph
-from torch import nn
 
 STEPS = (1, 2, 4, 8)
 BATCH = 25
@@ -36,7 +37,7 @@ class _Layer:
     aa: float = 0.0
     sums: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict)  # rate, rate², a·rate, over, under
 
-    def add(self, a: npt.NDArray[np.float32], counts: dict[int, npt.NDArray[np.int64]]) -> None:
+    def add(self, a: npt.NDArray[np.floating], counts: dict[int, npt.NDArray[np.int64]]) -> None:
         wide = a.astype(np.float64).ravel()
         self.count += wide.size
         self.a += wide.sum()

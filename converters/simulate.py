@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from spikelet.converters.activation import Mode, spiking_layers
 from torch import Tensor, nn
+
+from spikelet.converters.activation import Mode, spiking_layers
 
 
 @contextmanager

@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import fx, nn
+
 from spikelet.converters.activation import SpikingActivation
 from spikelet.converters.networks.common import Normalise
 from spikelet.errors import ConversionError, GraphError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, Shape, SumPool2d
-from torch import fx, nn
 
 Factor = npt.NDArray[np.float64]
 

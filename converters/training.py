@@ -17,6 +17,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
 from spikelet.atomic import replacing
 from spikelet.converters.activation import spiking_layers
 from spikelet.converters.augment import crop_and_flip
@@ -26,8 +29,6 @@ from spikelet.converters.residuals import RESIDUALS
 from spikelet.converters.simulate import float_logits, spiking_logits
 from spikelet.data.images import ImageSet
 from spikelet.errors import DataError, SpikeletError
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def train(
     """
     training, validation = split(data, recipe)
     torch.manual_seed(recipe.seed)
-    network = spec.build().to(memory_format=torch.channels_last)
+    network = spec.build()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
     optimiser = torch.optim.SGD(
         network.parameters(),
         lr=recipe.learning_rate,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet.errors import SpikeletError
 
 Logits = npt.NDArray[np.float64]

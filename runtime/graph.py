@@ -12,6 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
+
 from spikelet.errors import GraphError
 from spikelet.nodes import IF, Add, Input, Node, Output, Shape, check_size, is_float
 

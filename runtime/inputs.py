@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet.errors import DataError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet.nodes import IF, LIF, Array, Shape, is_float
 
 Float = npt.NDArray[np.float32]

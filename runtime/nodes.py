@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet.errors import GraphError
 
 Array = npt.NDArray[Any]

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet.errors import GraphError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
@@ -112,7 +113,8 @@ def _bound(graph: Graph, name: str, inputs: list[Bound]) -> Bound:
             out, per_group = node.weight.shape[:2]
             weight = np.abs(node.weight.astype(np.float64)).sum((2, 3)).reshape(node.groups, -1, per_group)
             largest = inputs[0].reshape(node.groups, per_group, 1)
-            return (weight @ largest).reshape(out) + np.abs(node.bias.astype(np.float64))
+            most: Bound = (weight @ largest).reshape(out) + np.abs(node.bias.astype(np.float64))
+            return most
         case Linear() as node:
             return np.abs(node.weight.astype(np.float64)) @ inputs[0] + np.abs(node.bias.astype(np.float64))
         case SumPool2d() as node:

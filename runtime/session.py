@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet import bundle as bundles
 from spikelet.bundle import Bundle
 from spikelet.early_exit import ExitRule
@@ -43,7 +44,8 @@ class Result:
     @property
     def predictions(self) -> npt.NDArray[np.int64]:
         """(T, N) the answer after each time-step: the class with the largest sum so far, the first of equals."""
-        return self.logits.argmax(axis=2)
+        best: npt.NDArray[np.int64] = self.logits.argmax(axis=2)
+        return best
 
     @property
     def spike_rates(self) -> dict[str, float]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet.bundle import Bundle, Golden
 from spikelet.engines import create
 from spikelet.graph import Graph

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from spikelet.cli.common import Progress, command_line, emit, existing, positive
 from spikelet.errors import MissingDependency
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from torch import nn
+
 from spikelet.converters.activation import SpikingActivation
 from spikelet.converters.networks.common import Normalise
 from spikelet.converters.networks.resnet import resnet18, resnet20
 from spikelet.converters.networks.vgg import vgg9, vgg16
 from spikelet.converters.residuals import RESIDUALS
-from torch import nn
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {f.__name__: f for f in (vgg9, vgg16, resnet20, resnet18)}
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from spikelet.converters.activation import SpikingActivation
 from torch import Tensor, nn
+
+from spikelet.converters.activation import SpikingActivation
 
 ActivationFactory = Callable[[], SpikingActivation]
 

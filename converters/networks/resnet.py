@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from spikelet.converters.networks.common import ActivationFactory, Normalise, initialise
 from torch import Tensor, nn
+
+from spikelet.converters.networks.common import ActivationFactory, Normalise, initialise
 
 
 class Block(nn.Module):

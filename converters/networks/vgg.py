@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from spikelet.converters.networks.common import ActivationFactory, Normalise, initialise
 from torch import nn
+
+from spikelet.converters.networks.common import ActivationFactory, Normalise, initialise
 
 Plan = tuple[int | str, ...]
 VGG9: Plan = (32, 32, "P", 64, 64, "P", 128, 128, "P")

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from spikelet.converters.residuals.base import Residual
 from torch import Tensor, nn
+
+from spikelet.converters.residuals.base import Residual
 
 
 class GaussianResidual(Residual):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from spikelet.converters.residuals.base import Residual
 from torch import Tensor
+
+from spikelet.converters.residuals.base import Residual
 
 
 class NoResidual(Residual):

@@ -53,25 +53,25 @@ class Fields:
         """An object inside."""
         return Fields(f"{self.path}.{key}", self._get(key))
 
-    def list(self, key: str) -> list[Any]:
+    def items(self, key: str) -> list[Any]:
         """A list of anything."""
         value: list[Any] = self._typed(key, list)
         return value
 
     def objects(self, key: str) -> list[Fields]:
         """A list of objects."""
-        return [Fields(f"{self.path}.{key}[{i}]", item) for i, item in enumerate(self.list(key))]
+        return [Fields(f"{self.path}.{key}[{i}]", item) for i, item in enumerate(self.items(key))]
 
     def wholes(self, key: str) -> tuple[int, ...]:
         """A list of integers."""
-        items = self.list(key)
+        items = self.items(key)
         if not all(type(item) is int for item in items):
             raise BundleError(f"{self.path}.{key}: expected whole numbers")
         return tuple(items)
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of strings."""
-        items = self.list(key)
+        items = self.items(key)
         if not all(isinstance(item, str) for item in items):
             raise BundleError(f"{self.path}.{key}: expected strings")
         return tuple(items)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet.errors import BundleError
 from spikelet.graph import Graph
 from spikelet.nodes import Array

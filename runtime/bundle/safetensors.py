@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from spikelet.bundle import strict_json
 from spikelet.errors import BundleError
 from spikelet.nodes import Array

@@ -11,6 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+
 from spikelet.bundle.fields import Fields
 from spikelet.errors import BundleError, GraphError
 from spikelet.graph import Graph
@@ -54,7 +55,7 @@ def decode(source: Fields, tensors: Mapping[str, Array]) -> Graph:
     if extra:
         raise BundleError(f"weights.safetensors: tensor {extra[0]} belongs to no node")
     try:
-        return Graph(nodes, tuple(_edge(source, i, edge) for i, edge in enumerate(source.list("edges"))))
+        return Graph(nodes, tuple(_edge(source, i, edge) for i, edge in enumerate(source.items("edges"))))
     except GraphError as error:
         raise BundleError(str(error)) from None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from spikelet import shipped
 from spikelet.data import ImageSet, read
 from spikelet.errors import DataError, UsageError
@@ -86,7 +87,7 @@ def with_labels_of(images: ImageSet, labels: tuple[str, ...] | None) -> ImageSet
 
 
 def command_line() -> str:
-    """This call, as it may be repeated."""
+    """The call that is running, as it may be repeated."""
     return shlex.join(["spikelet", *sys.argv[1:]])
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
+
 from spikelet import shipped
 from spikelet.cli.common import emit, table
 from spikelet.engines import ENGINES, create
@@ -57,7 +58,7 @@ def _version(package: str) -> str | None:
 
 
 def _try(engine: str) -> str:
-    """ "works", or why not: a network of one neuron is run for two time-steps."""
+    """Run a network of one neuron for two time-steps: "works", or why it does not."""
     one = np.ones(1, np.int32)
     graph = Graph(
         {

@@ -10,10 +10,11 @@ from __future__ import annotations
 import io
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet.data.images import ImageSet
 from spikelet.errors import DataError
 
@@ -105,7 +106,7 @@ def _class_names(place: Path, name: str) -> tuple[str, ...] | None:
 class _ArrayUnpickler(pickle.Unpickler):
     """Builds NumPy arrays and plain containers; refuses every other global, so no code runs."""
 
-    ALLOWED = {
+    ALLOWED: ClassVar = {
         ("numpy.core.multiarray", "_reconstruct"),
         ("numpy._core.multiarray", "_reconstruct"),
         ("numpy", "ndarray"),

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet.errors import DataError
 
 
@@ -80,7 +81,7 @@ class ImageSet:
     def digest(self) -> str:
         """sha256 over shape, pixels and labels: two sets with one digest hold the same data."""
         sha = hashlib.sha256(repr(self.images.shape).encode())
-        sha.update(np.ascontiguousarray(self.images))
+        sha.update(np.ascontiguousarray(self.images).data)
         if self.labels is not None:
-            sha.update(np.ascontiguousarray(self.labels))
+            sha.update(np.ascontiguousarray(self.labels).data)
         return sha.hexdigest()

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.ranges import exact_steps

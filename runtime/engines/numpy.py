@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet import neurons
 from spikelet.engines.base import Engine, Float, Spikes
 from spikelet.errors import EngineError
@@ -46,9 +47,9 @@ class NumpyEngine(Engine):
             self._v[name] = neurons.initial_potential(node, batch, self.graph.shapes[name])
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
-        for values in (self._static, self._v, self._spikes):
-            for name in values:
-                values[name] = values[name][rows]
+        self._static = {name: value[rows] for name, value in self._static.items()}
+        self._v = {name: value[rows] for name, value in self._v.items()}
+        self._spikes = {name: value[rows] for name, value in self._spikes.items()}
         self.batch = len(rows)
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -92,7 +93,8 @@ class NumpyEngine(Engine):
             case Linear() as node:
                 return inputs[0] @ self._weights[name].T + node.bias.astype(np.float32)
             case SumPool2d() as node:
-                return windows(inputs[0], node.kernel, node.stride).sum((-2, -1))
+                pooled: Float = windows(inputs[0], node.kernel, node.stride).sum((-2, -1))
+                return pooled
             case Scale() as node:
                 return inputs[0] * neurons.per_channel(node.scale, inputs[0].ndim - 1)
             case Add():

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
 from spikelet import neurons
 from spikelet.engines.base import Engine, Float, Spikes
 from spikelet.errors import MissingDependency
@@ -54,7 +55,7 @@ class OnnxEngine(Engine):
 
     def spikes(self, layer: str) -> Spikes:
         self._check_recorded(layer)
-        return self._arrays[f"s.{layer}"] != 0
+        return self._arrays[f"s.{layer}"].astype(np.bool_)
 
     def potentials(self, layer: str) -> Float:
         self._check_recorded(layer)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.protobuf import External, OnnxGraph
@@ -149,7 +150,7 @@ def _synapse(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: s
             # power of two, so the sum is taken as a depthwise convolution otherwise
             if area & (area - 1) == 0:
                 mean = onnx.node("AveragePool", inputs, f"{out}.mean", kernel_shape=node.kernel, strides=node.stride)
-                onnx.node("Mul", [mean, onnx.constant(f"{name}.area", np.float32([area]))], out)
+                onnx.node("Mul", [mean, onnx.constant(f"{name}.area", np.array([area], np.float32))], out)
             else:
                 channels = graph.shapes[name][0]
                 ones = onnx.constant(f"{name}.ones", np.ones((channels, 1, *node.kernel), np.float32))

@@ -7,10 +7,12 @@ function of the network: a bundle's `step.onnx` can be checked by writing it aga
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from spikelet.nodes import Array
 
 IR_VERSION = 8
@@ -97,7 +99,7 @@ def _attribute(name: str, value: Attribute) -> bytes:
         case tuple():
             return head + b"".join(_integer(8, item) for item in value) + _integer(20, 7)
         case float():
-            return head + _tag(2, 5) + np.float32(value).astype("<f4").tobytes() + _integer(20, 1)
+            return head + _tag(2, 5) + struct.pack("<f", value) + _integer(20, 1)
         case _:
             return head + _integer(3, value) + _integer(20, 2)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from networks import graphs, small_graph
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.engines import ENGINES, create
@@ -130,7 +131,9 @@ class TestContract:
             create(small_graph(), name).reset(0)
 
     def test_refuses_to_record_what_does_not_spike(self, name):
-        with pytest.raises(EngineError, match="'pool1' is not a spiking layer of this network; its layers: if1, if2, if3"):
+        with pytest.raises(
+            EngineError, match="'pool1' is not a spiking layer of this network; its layers: if1, if2, if3"
+        ):
             create(small_graph(), name, ["pool1"])
 
     def test_refuses_to_show_what_was_not_recorded(self, name):

@@ -1,9 +1,12 @@
 """What a graph refuses, with the words it uses; shapes; the proof of exactness."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from networks import Builder, graphs, small_graph
 from spikelet.engines import create
 from spikelet.errors import GraphError
@@ -19,7 +22,7 @@ def chain(*nodes, shape=(2, 5, 6)):
     named = {"input": Input(shape, np.zeros(shape[0], i16))}
     named |= {f"n{i}": node for i, node in enumerate(nodes)}
     names = list(named)
-    return Graph(named, tuple(zip(names[:-1], names[1:], strict=True)))
+    return Graph(named, tuple(pairwise(names)))
 
 
 def neuron(channels, dtype=i32):
@@ -55,10 +58,19 @@ def test_order_is_topological_whatever_the_order_of_definition():
         ([conv(4, 2, (7, 3)), neuron(4)], r"Conv2d: a kernel of \(7, 3\) does not fit an input of \(2, 5, 6\)"),
         ([SumPool2d((6, 1), (1, 1)), neuron(2)], r"SumPool2d: a kernel of \(6, 1\) does not fit"),
         ([neuron(3)], "IF.theta: expected 2 values, one a channel, found 3"),
-        ([Linear(np.zeros((1, 9), i8), np.zeros(1, i32))], r"Linear.weight: takes \(9,\), its input has shape \(2, 5, 6\)"),
-        ([neuron(2), Output()], r"Output: expected logits of shape \(K,\), its input has shape \(2, 5, 6\); flatten it"),
+        (
+            [Linear(np.zeros((1, 9), i8), np.zeros(1, i32))],
+            r"Linear.weight: takes \(9,\), its input has shape \(2, 5, 6\)",
+        ),
+        (
+            [neuron(2), Output()],
+            r"Output: expected logits of shape \(K,\), its input has shape \(2, 5, 6\); flatten it",
+        ),
         ([neuron(2), Scale(np.ones(5, i8))], "Scale.scale: expected 2 values, one a channel, found 5"),
-        ([neuron(2), Flatten(), Flatten(), Output()], r"Flatten: expected an input of shape \(C, H, W\), found \(60,\)"),
+        (
+            [neuron(2), Flatten(), Flatten(), Output()],
+            r"Flatten: expected an input of shape \(C, H, W\), found \(60,\)",
+        ),
         ([Flatten(), Output()], "expected one IF or LIF node or more, found none"),
         ([neuron(2), Flatten()], "expected one Output node, found 0"),
         ([neuron(2, f32), Scale(np.ones(2, i8)), Flatten(), Output()], "is float32 while .* is an integer; use one"),
@@ -116,7 +128,10 @@ def test_names_are_plain(name):
         (lambda: Input((3, 2, 2), np.zeros(1, i16)), "Input.mean: expected 3 values, one a channel, found 1"),
         (lambda: Input((1,), np.zeros(1, i16), 5, 5), "expected whole numbers low < high"),
         (lambda: Output(0.0), "Output.scale: expected a number above 0, found 0.0"),
-        (lambda: Scale(np.ones(2)), "Scale.scale: expected an array of int8 or int16 or int32 or float32, found float64"),
+        (
+            lambda: Scale(np.ones(2)),
+            "Scale.scale: expected an array of int8 or int16 or int32 or float32, found float64",
+        ),
     ],
 )
 def test_a_node_that_cannot_be_is_refused(make, message):

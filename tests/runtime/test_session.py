@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-import spikelet
 from hypothesis import given
 from hypothesis import strategies as st
+
+import spikelet
 from networks import small_graph
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.early_exit import Confidence, Margin, margin

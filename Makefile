@@ -1,0 +1,43 @@
+# Every target does its own set-up in .venv; a second run needs no network.
+.PHONY: help demo test lint bench conformance clean
+.DEFAULT_GOAL := help
+
+PYTHON := .venv/bin/python
+SPIKELET := .venv/bin/spikelet
+DEMO := build/vgg9-cifar10.snnb
+
+help: ## say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: ## convert the shipped network, verify the bundle, classify the shipped images
+	@.ci/setup demo
+	@mkdir -p build
+	$(SPIKELET) convert assets/vgg9-cifar10.pt -o $(DEMO)
+	$(SPIKELET) verify $(DEMO)
+	$(SPIKELET) run $(DEMO) --steps 8 --engine numpy
+	$(SPIKELET) run $(DEMO) --steps 8 --engine onnx
+
+test: ## run all tests
+	@.ci/setup dev
+	$(PYTHON) -m pytest -q
+
+lint: ## style, types, who imports whom
+	@.ci/setup dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	@.ci/types
+	.venv/bin/mypy --no-error-summary
+	PYTHONPATH=build/types .venv/bin/lint-imports --no-cache
+
+bench: ## time the engines; the spiking network against its float network, one thread
+	@.ci/setup dev
+	$(SPIKELET) bench assets/vgg9-cifar10.snnb
+	$(PYTHON) tests/bench_onnx.py
+
+conformance: ## the conformance suite over 5,000 random networks
+	@.ci/setup dev
+	SPIKELET_CONFORMANCE=5000 $(PYTHON) -m pytest -q tests/conformance
+
+clean: ## remove what was built, and .venv
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

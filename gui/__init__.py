@@ -1,0 +1,1 @@
+"""The inspector, a desktop GUI. Nothing is here yet."""

@@ -1,0 +1,73 @@
+"""MNIST and Fashion-MNIST in their published layout, IDX files (LeCun et al., 1998), plain or gzipped."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.data.images import ImageSet
+from spikelet.errors import DataError
+
+PREFIX = {"train": "train", "test": "t10k"}
+FASHION = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+MAX_BYTES = 2**30
+
+
+def find(folder: Path, split: str) -> Path | None:
+    """The file of images of a split, if the folder has one."""
+    for suffix in ("", ".gz"):
+        path = folder / f"{PREFIX[split]}-images-idx3-ubyte{suffix}"
+        if path.is_file():
+            return path
+    return None
+
+
+def read(folder: Path, split: str) -> ImageSet:
+    """Read a split ("train" or "test") as images of one channel.
+
+    Class names are known for Fashion-MNIST, which a folder tells by its name alone.
+
+    Raises:
+        DataError: a file is missing, cut off, or no IDX file.
+    """
+    path = find(folder, split)
+    if path is None:
+        raise DataError(f"{folder}: expected {PREFIX[split]}-images-idx3-ubyte[.gz], found no such file")
+    images = _array(path, 3)
+    labels = _array(path.with_name(path.name.replace("images-idx3", "labels-idx1")), 1)
+    if len(images) != len(labels):
+        raise DataError(f"{path}: {len(images)} images, but {len(labels)} labels beside them")
+    fashion = "fashion" in str(folder.resolve()).lower()
+    name = f"{'Fashion-MNIST' if fashion else 'IDX'} {split}"
+    return ImageSet(images[:, None], labels.astype(np.int64), FASHION if fashion else None, name)
+
+
+def _array(path: Path, axes: int) -> npt.NDArray[Any]:
+    try:
+        if path.suffix == ".gz":
+            with gzip.open(path) as file:
+                raw = file.read(MAX_BYTES + 1)
+        else:
+            raw = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path}: missing") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from None
+    head = 4 + 4 * axes
+    if len(raw) > MAX_BYTES or len(raw) < head or raw[:4] != bytes([0, 0, 8, axes]):
+        raise DataError(f"{path}: expected an IDX file of bytes with {axes} axes")
+    shape = tuple(int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes))
+    size = 1
+    for axis in shape:
+        size *= axis
+    if size != len(raw) - head:
+        raise DataError(f"{path}: announces {shape}, that is {size} bytes, and holds {len(raw) - head}")
+    return np.frombuffer(raw, np.uint8, offset=head).reshape(shape)
