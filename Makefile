@@ -39,5 +39,5 @@ conformance: ## the conformance suite over 5,000 random networks
 	SPIKELET_CONFORMANCE=5000 $(PYTHON) -m pytest -q tests/conformance
 
 clean: ## remove what was built, and .venv
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -161,6 +161,8 @@ class _Builder:
                 f"module {name} (Conv2d): dilation {module.dilation}, padding {module.padding!r} "
                 f"({module.padding_mode}); expected dilation 1 and a number of zeros as padding"
             )
+        if x.shape[0] != module.in_channels:
+            raise ConversionError(f"module {name}: takes {module.in_channels} channels, its input has {x.shape[0]}")
         weight = module.weight.detach().numpy().astype(np.float64)
         factor = x.channels().reshape(module.groups, -1)
         per_output = np.repeat(factor, len(weight) // module.groups, axis=0)
@@ -169,6 +171,8 @@ class _Builder:
         return self._append(name, node, x)
 
     def _linear(self, name: str, module: nn.Linear, x: Value) -> Value:
+        if x.shape != (module.in_features,):
+            raise ConversionError(f"module {name}: takes ({module.in_features},), its input has shape {x.shape}")
         weight = module.weight.detach().numpy().astype(np.float64) * x.channels()
         return self._append(name, Linear(_f32(weight), _bias(module)), x)
 
@@ -277,6 +281,7 @@ def _pair(value: Any) -> tuple[int, int]:
 
 
 def _source(step: fx.Node) -> str:
-    """Where in the user's code a traced call stands, if torch kept it."""
-    lines = [line.strip() for line in (step.stack_trace or "").splitlines() if line.strip()]
-    return f" ({lines[-2]}: {lines[-1]})" if len(lines) >= 2 else ""
+    """Where in the user's code a traced call stands, if torch kept it: the innermost frame that is not torch's."""
+    frames = (step.stack_trace or "").split("File ")[1:]
+    theirs = [" ".join(frame.split()) for frame in frames if torch.__path__[0] not in frame]
+    return f", {theirs[-1]}" if theirs else ""

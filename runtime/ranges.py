@@ -1,16 +1,14 @@
 """The proof that an exact network stays exact.
 
-Integers of magnitude up to 2^24 are exact in float32, and so are their sums as long as no partial sum
-leaves that range. For every node the largest magnitude of any partial sum is bounded, whatever the order
-of the sum, channel by channel:
+Integers of magnitude up to 2^24 are exact in float32, and so are their sums as long as no partial sum leaves
+that range. For every channel of every node the least and the greatest partial sum are bounded, whatever the
+order of the sum: all that is negative together, and all that is positive.
 
-    A_c = sum |w_c| max|x| + |b_c|
+    low_c  = sum over inputs of min(w low, w high, 0) + min(b_c, 0)
+    high_c = sum over inputs of max(w low, w high, 0) + max(b_c, 0)
 
-and so is a potential, v_c[t], together with its distance from the threshold:
-
-    |v_c[t]| + theta_c <= |v_init_c| + theta_c + t A_c
-
-`exact_steps` is the largest T for which nothing in the network leaves the range.
+A potential lies within v_init + t [low, high], and an engine may hold its distance from the threshold
+instead. `exact_steps` is the largest T for which nothing in the network leaves ±2^24.
 """
 
 from __future__ import annotations
@@ -22,13 +20,29 @@ import numpy.typing as npt
 
 from spikelet.errors import GraphError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+from spikelet.nodes import IF, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 EXACT_LIMIT = 2**24
 MAX_STEPS = 2**31 - 1
 
 # float64: sums up to 2^53 are exact and beyond that only grow, so a comparison with 2^24 cannot be fooled
 Bound = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Least and greatest value of each channel, (C,), of a node's output and of any partial sum inside it.
+
+    low <= 0 <= high: padding, and a sum that has not begun, are zero.
+    """
+
+    low: Bound
+    high: Bound
+
+    @property
+    def magnitude(self) -> Bound:
+        """(C,) the larger of both ends."""
+        return np.maximum(-self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -51,22 +65,22 @@ class Accumulator:
         return int(min(steps.min(), MAX_STEPS))
 
 
-def bounds(graph: Graph) -> dict[str, Bound]:
-    """Largest magnitude of what each node sends on, and of any partial sum inside it, by channel (C,).
+def ranges(graph: Graph) -> dict[str, Range]:
+    """The range of every node.
 
     Raises:
         GraphError: the network is not exact, or one time-step alone can leave the exact range.
     """
     if not graph.exact:
         raise GraphError("graph: a float32 network has no exact range")
-    found: dict[str, Bound] = {}
+    found: dict[str, Range] = {}
     for name in graph.order:
-        inputs = [found[source] for source in graph.predecessors[name]]
-        found[name] = _bound(graph, name, inputs)
-        if (found[name] > EXACT_LIMIT).any():
-            channel = int(found[name].argmax())
+        found[name] = _range(graph, name, [found[source] for source in graph.predecessors[name]])
+        magnitude = found[name].magnitude
+        if (magnitude > EXACT_LIMIT).any():
+            channel = int(magnitude.argmax())
             raise GraphError(
-                f"node {name}: the sum of channel {channel} can reach {found[name][channel]:.0f} in one time-step, "
+                f"node {name}: the sum of channel {channel} can reach {magnitude[channel]:.0f} in one time-step, "
                 f"beyond the exact range of {EXACT_LIMIT}; use fewer bits or smaller weights"
             )
     return found
@@ -74,15 +88,13 @@ def bounds(graph: Graph) -> dict[str, Bound]:
 
 def accumulators(graph: Graph) -> list[Accumulator]:
     """Every accumulator that lasts over time: each spiking layer, and the summed logits."""
-    limits = bounds(graph)
-    found = []
+    found, limits = [], ranges(graph)
     for name in graph.spiking:
         node = graph.nodes[name]
         assert isinstance(node, IF)
-        # an engine may hold v - theta instead of v
         start = np.abs(node.v_init.astype(np.float64)) + node.theta.astype(np.float64)
-        found.append(Accumulator(name, start, limits[graph.predecessors[name][0]]))
-    logits = limits[graph.output_name]
+        found.append(Accumulator(name, start, limits[graph.predecessors[name][0]].magnitude))
+    logits = limits[graph.output_name].magnitude
     found.append(Accumulator(graph.output_name, np.zeros_like(logits), logits))
     return found
 
@@ -102,33 +114,45 @@ def exact_steps(graph: Graph) -> int:
     return steps
 
 
-def _bound(graph: Graph, name: str, inputs: list[Bound]) -> Bound:
+def _range(graph: Graph, name: str, inputs: list[Range]) -> Range:
     match graph.nodes[name]:
         case Input() as node:
+            # the pixel is a value too, before the mean is taken off
             mean = node.mean.astype(np.float64)
-            # the pixel itself is a value too, before the mean is taken off
-            pixel = max(abs(node.low), abs(node.high))
-            return np.maximum(np.maximum(abs(node.low - mean), abs(node.high - mean)), pixel)
+            low, high = np.minimum(node.low - mean, node.low), np.maximum(node.high - mean, node.high)
+            return Range(np.minimum(low, 0), np.maximum(high, 0))
         case Conv2d() as node:
-            out, per_group = node.weight.shape[:2]
-            weight = np.abs(node.weight.astype(np.float64)).sum((2, 3)).reshape(node.groups, -1, per_group)
-            largest = inputs[0].reshape(node.groups, per_group, 1)
-            most: Bound = (weight @ largest).reshape(out) + np.abs(node.bias.astype(np.float64))
-            return most
+            # (groups, C_out / groups, C_in / groups, kh·kw)
+            weight = node.weight.reshape(node.groups, -1, node.weight.shape[1], node.weight[0, 0].size)
+            return _weighted(weight.transpose(0, 1, 3, 2), inputs[0], node.bias)
         case Linear() as node:
-            return np.abs(node.weight.astype(np.float64)) @ inputs[0] + np.abs(node.bias.astype(np.float64))
-        case SumPool2d() as node:
-            return inputs[0] * (node.kernel[0] * node.kernel[1])
+            return _weighted(node.weight[None, :, None], inputs[0], node.bias)
         case Scale() as node:
-            return inputs[0] * np.abs(node.scale.astype(np.float64))
+            return _weighted(node.scale[:, None, None, None], inputs[0], np.zeros_like(node.scale))
+        case SumPool2d() as node:
+            area = node.kernel[0] * node.kernel[1]
+            return Range(inputs[0].low * area, inputs[0].high * area)
         case Add():
-            return np.asarray(np.sum(inputs, axis=0))
+            return Range(sum((each.low for each in inputs), np.zeros(1)), sum((e.high for e in inputs), np.zeros(1)))
         case Flatten():
             _, height, width = graph.shapes[graph.predecessors[name][0]]
-            return np.repeat(inputs[0], height * width)
+            return Range(np.repeat(inputs[0].low, height * width), np.repeat(inputs[0].high, height * width))
         case IF() as node:
-            return np.ones(len(node.theta))
+            return Range(np.zeros(len(node.theta)), np.ones(len(node.theta)))
         case Output():
             return inputs[0]
         case node:
             raise GraphError(f"node {name}: no bound is known for {node.kind}")
+
+
+def _weighted(weight: Array, x: Range, bias: Array) -> Range:
+    """Range of weight x + bias; weight: (groups, C_out / groups, taps, C_in / groups)."""
+    positive = np.maximum(weight, 0).sum(2, dtype=np.float64)
+    negative = np.minimum(weight, 0).sum(2, dtype=np.float64)
+    groups = len(weight)
+    low, high = (end.reshape(groups, -1, 1) for end in (x.low, x.high))
+    wide_bias = bias.astype(np.float64)
+    return Range(
+        (positive @ low + negative @ high).ravel() + np.minimum(wide_bias, 0),
+        (positive @ high + negative @ low).ravel() + np.maximum(wide_bias, 0),
+    )

@@ -135,7 +135,8 @@ def _check_exact(graph: Graph, described: Manifest) -> None:
         proven = exact_steps(graph)
     except GraphError as error:
         raise BundleError(str(error)) from None
-    if described.exact_steps != proven:
+    # a later version may prove more than the writer's did, never less
+    if described.exact_steps is None or not 1 <= described.exact_steps <= proven:
         raise BundleError(f"manifest.json: exact_steps is {described.exact_steps}, the weights allow {proven}")
 
 

@@ -76,10 +76,10 @@ def _as_labels(path: Path, value: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    loaded = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return {"images": loaded}
-    with loaded:
+    with path.open("rb") as file:  # opened here, so that it is closed when NumPy gives up on it
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {"images": loaded}
         return {key: loaded[key] for key in loaded.files}
 
 

@@ -12,7 +12,7 @@ from spikelet.engines import create
 from spikelet.errors import GraphError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
-from spikelet.ranges import EXACT_LIMIT, accumulators, bounds, exact_steps
+from spikelet.ranges import EXACT_LIMIT, accumulators, exact_steps, ranges
 
 i8, i16, i32, f32 = np.int8, np.int16, np.int32, np.float32
 
@@ -141,7 +141,7 @@ def test_a_node_that_cannot_be_is_refused(make, message):
 
 class TestExactSteps:
     def test_is_the_bound_of_the_widest_channel(self):
-        """input 0…255, mean 100: |x| <= 255; weights 3 and -4, bias 5: A = 7·255 + 5."""
+        """Pixels 0…255, mean 100, so x in -100…255; weights 3 and -4, bias 5."""
         net = Builder((2,), np.random.default_rng(0))
         net.nodes["input"] = Input((2,), np.full(2, 100, i16))
         net.add("fc", Linear(np.array([[3, -4]], i8), np.array([5], i32)))
@@ -149,8 +149,10 @@ class TestExactSteps:
         net.add("out", Linear(np.array([[1]], i8), np.zeros(1, i32)))
         net.add("output", Output())
         graph = Graph(net.nodes, tuple(net.edges))
-        assert bounds(graph)["fc"] == [7 * 255 + 5]
-        assert exact_steps(graph) == (EXACT_LIMIT - 13) // (7 * 255 + 5)
+        found = ranges(graph)["fc"]
+        assert found.low == [3 * -100 - 4 * 255]
+        assert found.high == [3 * 255 + 4 * 100 + 5]
+        assert exact_steps(graph) == (EXACT_LIMIT - 13) // (3 * 100 + 4 * 255)
 
     @settings(max_examples=60, deadline=None)
     @given(graph=graphs(), seed=st.integers(0, 9))

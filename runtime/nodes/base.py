@@ -1,0 +1,95 @@
+"""What every node is: checked arrays, and a shape for what it sends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import GraphError
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+DTYPES = ("int8", "int16", "int32", "float32")
+MAX_ELEMENTS = 2**28  # of one tensor or of what one node sends on, for one sample
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """Base of all nodes. `tensors` names the fields that hold arrays."""
+
+    tensors: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def kind(self) -> str:
+        """The node's name in the file: its class name."""
+        return type(self).__name__
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """Shape of one sample of what the node sends on; raises GraphError when an input does not fit."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return False
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            if isinstance(mine, np.ndarray):
+                if mine.dtype != theirs.dtype or not np.array_equal(mine, theirs):
+                    return False
+            elif mine != theirs:
+                return False
+        return True
+
+    __hash__ = None  # type: ignore[assignment]  # arrays inside
+
+    def _array(self, field: str, ndim: int) -> Array:
+        value = getattr(self, field)
+        if not isinstance(value, np.ndarray) or value.dtype.name not in DTYPES:
+            found = value.dtype.name if isinstance(value, np.ndarray) else type(value).__name__
+            raise GraphError(f"{self.kind}.{field}: expected an array of {' or '.join(DTYPES)}, found {found}")
+        if value.ndim != ndim or value.size == 0 or value.size > MAX_ELEMENTS:
+            raise GraphError(f"{self.kind}.{field}: expected {ndim} axes and some elements, found shape {value.shape}")
+        if value.dtype == np.float32 and not np.isfinite(value).all():
+            raise GraphError(f"{self.kind}.{field}: holds NaN or infinity")
+        return value
+
+    def _same_length(self, a: str, b: str) -> None:
+        first, second = getattr(self, a), getattr(self, b)
+        if len(first) != len(second):
+            raise GraphError(f"{self.kind}.{b}: expected {len(first)} values, one for each of {a}, found {len(second)}")
+
+    def _whole(self, field: str, value: int, least: int) -> None:
+        if type(value) is not int or not least <= value <= MAX_ELEMENTS:
+            raise GraphError(f"{self.kind}.{field}: expected a whole number of {least} or more, found {value!r}")
+
+    def _pair(self, field: str, least: int) -> None:
+        value = getattr(self, field)
+        if not isinstance(value, tuple) or len(value) != 2:
+            raise GraphError(f"{self.kind}.{field}: expected (height, width), found {value!r}")
+        for item in value:
+            self._whole(field, item, least)
+
+
+def is_float(array: Array) -> bool:
+    """Whether a parameter belongs to a float32 network."""
+    return array.dtype == np.float32
+
+
+def check_size(what: str, shape: Shape) -> None:
+    """Refuse a shape of absurd size, without overflow."""
+    size = 1
+    for axis in shape:
+        size *= axis
+        if size > MAX_ELEMENTS:
+            raise GraphError(f"{what}: {shape} has more than {MAX_ELEMENTS} elements")
+
+
+def check_per_channel(kind: str, field: str, values: Array, shape: Shape) -> Shape:
+    """The shape, if `values` has one value for each of its channels."""
+    if len(values) != shape[0]:
+        raise GraphError(f"{kind}.{field}: expected {shape[0]} values, one a channel, found {len(values)}")
+    return shape

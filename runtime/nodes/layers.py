@@ -1,0 +1,177 @@
+"""Nodes without state: input, synapses, pools, sums and output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from spikelet.errors import GraphError
+from spikelet.nodes.base import Array, Node, Shape, check_per_channel, check_size
+
+
+@dataclass(frozen=True, eq=False)
+class Input(Node):
+    """x = pixel - mean_c, at every time-step.
+
+    shape: (C, H, W) or (F,) of one sample. mean: (C,). low, high: least and greatest pixel.
+    The mean is taken off here so that zero padding means "the mean".
+    """
+
+    tensors: ClassVar[tuple[str, ...]] = ("mean",)
+    shape: Shape
+    mean: Array
+    low: int = 0
+    high: int = 255
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.shape, tuple) or len(self.shape) not in (1, 3):
+            raise GraphError(f"Input.shape: expected (C, H, W) or (F,), found {self.shape!r}")
+        for size in self.shape:
+            self._whole("shape", size, 1)
+        check_size("Input.shape", self.shape)
+        self._array("mean", 1)
+        if len(self.mean) != self.shape[0]:
+            raise GraphError(f"Input.mean: expected {self.shape[0]} values, one a channel, found {len(self.mean)}")
+        limit = 2**15
+        if type(self.low) is not int or type(self.high) is not int or not -limit <= self.low < self.high < limit:
+            raise GraphError(
+                f"Input: expected whole numbers low < high within 16 bits, found {self.low!r} and {self.high!r}"
+            )
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        return self.shape
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2d(Node):
+    """y = weight * x + bias: cross-correlation with zero padding.
+
+    weight: (C_out, C_in / groups, kh, kw). bias: (C_out,). stride, padding: (height, width).
+    """
+
+    tensors: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    weight: Array
+    bias: Array
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        self._array("weight", 4)
+        self._array("bias", 1)
+        self._same_length("weight", "bias")
+        self._pair("stride", 1)
+        self._pair("padding", 0)
+        self._whole("groups", self.groups, 1)
+        if len(self.weight) % self.groups:
+            raise GraphError(f"Conv2d.groups: {self.groups} groups do not divide {len(self.weight)} channels")
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        shape = _image(self.kind, inputs[0])
+        wanted = self.weight.shape[1] * self.groups
+        if shape[0] != wanted:
+            raise GraphError(f"Conv2d.weight: takes {wanted} channels, its input has {shape[0]}")
+        size = _windows(self.kind, shape, self.weight.shape[2:], self.stride, self.padding)
+        return len(self.weight), *size
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Node):
+    """y = weight x + bias. weight: (F_out, F_in). bias: (F_out,)."""
+
+    tensors: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    weight: Array
+    bias: Array
+
+    def __post_init__(self) -> None:
+        self._array("weight", 2)
+        self._array("bias", 1)
+        self._same_length("weight", "bias")
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        if inputs[0] != (self.weight.shape[1],):
+            raise GraphError(f"Linear.weight: takes ({self.weight.shape[1]},), its input has shape {inputs[0]}")
+        return (len(self.weight),)
+
+
+@dataclass(frozen=True, eq=False)
+class SumPool2d(Node):
+    """The sum over each window, without padding. kernel, stride: (height, width)."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        self._pair("kernel", 1)
+        self._pair("stride", 1)
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        shape = _image(self.kind, inputs[0])
+        return shape[0], *_windows(self.kind, shape, self.kernel, self.stride, (0, 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Scale(Node):
+    """y_c = scale_c x_c: a synapse of its own for every neuron. scale: (C,)."""
+
+    tensors: ClassVar[tuple[str, ...]] = ("scale",)
+    scale: Array
+
+    def __post_init__(self) -> None:
+        self._array("scale", 1)
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        return check_per_channel(self.kind, "scale", self.scale, inputs[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Add(Node):
+    """The sum of two or more inputs of one shape."""
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        if len(set(inputs)) != 1:
+            raise GraphError(f"Add: expected inputs of one shape, found {', '.join(map(str, inputs))}")
+        return inputs[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Flatten(Node):
+    """(C, H, W) to (C·H·W,), channel first."""
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        shape = _image(self.kind, inputs[0])
+        return (shape[0] * shape[1] * shape[2],)
+
+
+@dataclass(frozen=True, eq=False)
+class Output(Node):
+    """The logits of one time-step; a session sums them over time.
+
+    scale: what one unit is worth in the logits of the source network, above 0.
+    """
+
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if type(self.scale) is not float or not 0 < self.scale < float("inf"):
+            raise GraphError(f"Output.scale: expected a number above 0, found {self.scale!r}")
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        if len(inputs[0]) != 1:
+            raise GraphError(f"Output: expected logits of shape (K,), its input has shape {inputs[0]}; flatten it")
+        return inputs[0]
+
+
+def _image(kind: str, shape: Shape) -> Shape:
+    if len(shape) != 3:
+        raise GraphError(f"{kind}: expected an input of shape (C, H, W), found {shape}")
+    return shape
+
+
+def _windows(
+    kind: str, shape: Shape, kernel: Shape, stride: tuple[int, int], padding: tuple[int, int]
+) -> tuple[int, int]:
+    sizes = [(shape[1 + i] + 2 * padding[i] - kernel[i]) // stride[i] + 1 for i in range(2)]
+    if min(sizes) < 1:
+        raise GraphError(f"{kind}: a kernel of {kernel} does not fit an input of {shape} with padding {padding}")
+    return sizes[0], sizes[1]

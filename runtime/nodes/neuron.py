@@ -1,0 +1,67 @@
+"""Nodes with a state: integrate-and-fire neurons, with and without a leak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from spikelet.errors import GraphError
+from spikelet.nodes.base import Array, Node, Shape, check_per_channel, is_float
+
+Reset = Literal["subtract", "zero"]
+Tie = Literal[">=", ">"]
+
+
+@dataclass(frozen=True, eq=False)
+class IF(Node):
+    """Integrate and fire.
+
+    v[t] = v[t-1] + i[t];  s[t] = 1 if v[t] >= theta (or > theta, as `tie` says), else 0;
+    then v[t] -= theta s[t] (reset "subtract"), or v[t] = 0 where s[t] = 1 (reset "zero").
+
+    theta, v_init: (C,), in the units of the current.
+    """
+
+    tensors: ClassVar[tuple[str, ...]] = ("theta", "v_init")
+    theta: Array
+    v_init: Array
+    reset: Reset = "subtract"
+    tie: Tie = ">="
+
+    def __post_init__(self) -> None:
+        self._array("theta", 1)
+        self._array("v_init", 1)
+        self._same_length("theta", "v_init")
+        if not (self.theta > 0).all():
+            raise GraphError(f"{self.kind}.theta: expected thresholds above 0, found {self.theta.min()}")
+        if self.reset not in ("subtract", "zero"):
+            raise GraphError(f'{self.kind}.reset: expected "subtract" or "zero", found {self.reset!r}')
+        if self.tie not in (">=", ">"):
+            raise GraphError(f'{self.kind}.tie: expected ">=" or ">", found {self.tie!r}')
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        return check_per_channel(self.kind, "theta", self.theta, inputs[0])
+
+
+@dataclass(frozen=True, eq=False)
+class LIF(IF):
+    """Leaky integrate and fire: an IF whose potential decays before it integrates.
+
+    Exact networks: v <- v - floor(v / 2^decay), integers (an arithmetic shift). float32 networks: v <- decay v.
+
+    decay: (C,), shifts of 1…24 where theta is an integer, factors in (0, 1] where it is float32.
+    """
+
+    tensors: ClassVar[tuple[str, ...]] = ("theta", "v_init", "decay")
+    decay: Array = None  # type: ignore[assignment]  # dataclass order; checked below
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._array("decay", 1)
+        self._same_length("theta", "decay")
+        if is_float(self.theta) != is_float(self.decay):
+            raise GraphError(f"LIF.decay: is {self.decay.dtype} while theta is {self.theta.dtype}")
+        low, high = (0, 1) if is_float(self.decay) else (1, 24)
+        if not ((self.decay >= low) & (self.decay <= high)).all() or (self.decay == 0).any():
+            expected = "factors in (0, 1]" if is_float(self.decay) else "shifts of 1…24"
+            raise GraphError(f"LIF.decay: expected {expected}, found {self.decay.min()}…{self.decay.max()}")

@@ -1,0 +1,177 @@
+"""The source activation against its formula, its gradient and the neuron it stands for."""
+
+import pytest
+import torch
+
+from spikelet.converters.activation import ClipFloor, Mode, SpikingActivation, integrate_and_fire, spiking_layers
+from spikelet.converters.networks import NETWORKS, NetworkSpec
+from spikelet.converters.residuals import RESIDUALS, GaussianResidual, NoResidual
+from spikelet.converters.simulate import Mode as SameMode
+from spikelet.converters.simulate import float_logits, layer_rates, residual_gaps, spiking_logits
+
+assert SameMode is Mode
+
+
+def spec(model="vgg9", residual="none", levels=4, size=8):
+    return NetworkSpec(model, (3, size, size), 5, (125, 123, 114), (63.0, 62.0, 67.0), levels, residual, 1.0)
+
+
+def trained_like(model="vgg9", residual="none", size=8, seed=0, levels=4):
+    """A network whose batch norms have seen data, in evaluation mode, and pixels for it."""
+    torch.manual_seed(seed)
+    network = spec(model, residual, levels, size).build()
+    pixels = torch.randint(0, 256, (8, 3, size, size)).float()
+    for _ in range(3):
+        network(pixels)
+    return network.eval(), pixels
+
+
+def reference(z, lam, levels):
+    """q(z) with the floor's gradient set to one, left to autograd."""
+    scaled = levels * torch.clamp(z / lam, 0, 1) + 0.5
+    return lam / levels * (scaled + (torch.floor(scaled) - scaled).detach())
+
+
+@pytest.mark.parametrize("levels", [1, 2, 4, 8, 16])
+def test_value_and_gradient_are_those_of_the_formula(levels):
+    torch.manual_seed(levels)
+    z = (torch.randn(40, 7, dtype=torch.float64) * 3).requires_grad_()
+    lam = torch.tensor(2.3, dtype=torch.float64, requires_grad=True)
+    grad = torch.randn(40, 7, dtype=torch.float64)
+    expected = torch.autograd.grad(reference(z, lam, levels), (z, lam), grad)
+    value = ClipFloor.apply(z, lam, levels)
+    found = torch.autograd.grad(value, (z, lam), grad)
+    torch.testing.assert_close(value, reference(z, lam, levels))
+    torch.testing.assert_close(found, expected)
+
+
+def test_gradients_at_both_ends():
+    """Below 0: none at all. At or above lambda: none for z, one for lambda."""
+    lam = torch.tensor(1.0, requires_grad=True)
+    for z_value, dz, dlam in ((-0.5, 0.0, 0.0), (1.5, 0.0, 1.0), (0.6, 1.0, -0.1)):
+        z = torch.tensor([z_value], requires_grad=True)
+        found = torch.autograd.grad(ClipFloor.apply(z, lam, 4).sum(), (z, lam))
+        assert found[0].item() == pytest.approx(dz)
+        assert found[1].item() == pytest.approx(dlam, abs=1e-6)
+
+
+@pytest.mark.parametrize("start", [0.01, 0.5, 1.0, 8.0])
+def test_lambda_stays_positive_whatever_the_optimiser_does(start):
+    layer = SpikingActivation(4, NoResidual(), start)
+    assert layer.lam.item() == pytest.approx(start, rel=1e-4)
+    with torch.no_grad():
+        layer.rho -= 30
+    assert layer.lam.item() > 0
+    assert torch.isfinite(layer(torch.randn(5))).all()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 8])
+def test_constant_input_makes_a_neuron_fire_the_quantised_rate(steps):
+    """T = L, v(0) = theta/2: the rate is q(z). Dyadic numbers, so that nothing rounds."""
+    z = torch.arange(-64, 192, dtype=torch.float32) / 64
+    spikes = integrate_and_fire(z.repeat(steps), torch.tensor(1.0), steps).reshape(steps, -1)
+    assert torch.equal(spikes.mean(0), reference(z, torch.tensor(1.0), steps))
+    assert set(spikes.unique().tolist()) == {0.0, 1.0}
+
+
+def test_wrong_levels_are_refused():
+    with pytest.raises(ValueError, match="levels must be 1 or more"):
+        SpikingActivation(0, NoResidual())
+
+
+@pytest.mark.parametrize(
+    ("model", "layers", "size"), [("vgg9", 8, 8), ("vgg16", 15, 32), ("resnet20", 19, 8), ("resnet18", 17, 8)]
+)
+def test_reference_networks(model, layers, size):
+    network = spec(model, size=size).build().eval()
+    assert len(spiking_layers(network)) == layers
+    assert network(torch.zeros(2, 3, size, size)).shape == (2, 5)
+    assert not any("Max" in type(m).__name__ for m in network.modules())
+    assert model in NETWORKS
+
+
+@pytest.mark.parametrize(
+    "change", [{"model": "vgg7"}, {"residual": "magic"}, {"shape": (3, 8, 12)}, {"mean": (0.5,) * 3}]
+)
+def test_a_specification_that_cannot_be_built_is_refused(change):
+    with pytest.raises(ValueError, match="unknown|square|whole numbers"):
+        NetworkSpec(**(spec().as_dict() | change)).build()
+
+
+class TestGaussian:
+    def test_sigma_is_the_root_of_the_mean_variance_of_the_gaps(self):
+        network, pixels = trained_like(residual="gaussian")
+        batches = [pixels[:4], pixels[4:]]
+        sigmas = GaussianResidual.refresh_network(network, batches, 4)
+        gaps = [residual_gaps(network, batch, 4) for batch in batches]
+        for name, sigma in sigmas.items():
+            variance = sum(float(((g[name] - g[name].mean()) ** 2).mean()) for g in gaps) / 2
+            assert sigma == pytest.approx(variance**0.5, rel=1e-5)
+            assert float(network.get_submodule(name).residual.sigma) == pytest.approx(sigma)
+        assert sum(sigma > 0 for sigma in sigmas.values()) >= 6
+
+    def test_the_first_layer_has_none_where_t_is_l(self):
+        """Constant input: its rate is its quantised activation exactly."""
+        network, pixels = trained_like(residual="gaussian")
+        sigmas = GaussianResidual.refresh_network(network, [pixels], 4)
+        assert sigmas["if1"] == 0.0
+        assert GaussianResidual.refresh_network(network, [pixels], 3)["if1"] > 0
+
+    def test_noise_has_that_deviation_and_is_not_clipped(self):
+        torch.manual_seed(0)
+        residual = GaussianResidual()
+        a = torch.zeros(200_000)
+        assert residual.perturb(a) is a, "no noise before it is measured"
+        residual.sigma.fill_(0.3)
+        noisy = residual.perturb(a)
+        assert noisy.std().item() == pytest.approx(0.3, rel=0.01)
+        assert noisy.mean().item() == pytest.approx(0, abs=0.005)
+        assert noisy.min() < 0
+
+    def test_noise_is_there_in_training_alone(self):
+        network, pixels = trained_like(residual="gaussian")
+        GaussianResidual.refresh_network(network, [pixels], 4)
+        assert torch.equal(network(pixels), network(pixels))
+        assert torch.equal(float_logits(network, pixels), network(pixels))
+        network.train()
+        assert not torch.equal(network(pixels), network(pixels))
+
+    def test_sigma_travels_with_the_weights_and_has_no_gradient(self):
+        network, pixels = trained_like(residual="gaussian")
+        GaussianResidual.refresh_network(network, [pixels], 4)
+        other = spec(residual="gaussian").build()
+        other.load_state_dict(network.state_dict())
+        assert other.get_submodule("if3").residual.sigma == network.get_submodule("if3").residual.sigma
+        assert not any("sigma" in name for name, _ in network.named_parameters())
+
+
+def test_strategies_are_found_by_name():
+    assert set(RESIDUALS) == {"none", "gaussian"}
+    a = torch.randn(3)
+    assert NoResidual().perturb(a) is a
+
+
+class TestSimulation:
+    def test_leaves_the_network_as_it_was(self):
+        network, pixels = trained_like()
+        before = network(pixels)
+        network.train()
+        spiking_logits(network, pixels, 3)
+        assert network.training
+        assert all(layer.mode is Mode.RATE and not layer.record for layer in spiking_layers(network).values())
+        network.eval()
+        assert torch.equal(network(pixels), before)
+
+    def test_logits_are_summed_over_time(self):
+        network, pixels = trained_like()
+        assert spiking_logits(network, pixels, 5).shape == (5, 8, 5)
+        torch.testing.assert_close(spiking_logits(network, pixels, 5)[:2], spiking_logits(network, pixels, 2))
+
+    def test_rates_come_near_the_activation_as_time_goes_on(self):
+        network, pixels = trained_like(levels=64)
+        wanted = layer_rates(network, pixels, Mode.RATE, 1)
+        errors = []
+        for steps in (1, 4, 64):
+            found = layer_rates(network, pixels, Mode.SPIKES, steps)
+            errors.append(float((found["if2"] - wanted["if2"]).abs().mean()))
+        assert errors[0] > 2 * errors[1] > 4 * errors[2]

@@ -1,0 +1,355 @@
+"""Readers of images: every layout there and back, and everything that can be wrong with one."""
+
+import gzip
+import io
+import os
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spikelet.data import ImageSet, arrays, cifar, folder, idx, read
+from spikelet.errors import DataError
+
+RNG = np.random.default_rng(0)
+
+
+def image_set(n=6, shape=(3, 32, 32), classes=3):
+    labels = np.arange(n, dtype=np.int64) % classes
+    return ImageSet(RNG.integers(0, 256, (n, *shape)).astype(np.uint8), labels, tuple("abcdefghij"[:classes]), "random")
+
+
+def write_cifar10(place, data, python=False):
+    place.mkdir(parents=True, exist_ok=True)
+    flat = data.images.reshape(len(data), -1)
+    for name in ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"):
+        if python:
+            (place / name).write_bytes(pickle.dumps({b"data": flat, b"labels": data.labels.tolist()}, protocol=2))
+        else:
+            (place / f"{name}.bin").write_bytes(np.hstack([data.labels[:, None].astype(np.uint8), flat]).tobytes())
+
+
+def write_idx(place, data, suffix=""):
+    place.mkdir(parents=True, exist_ok=True)
+    n, _, height, width = data.images.shape
+    head = b"".join(int(v).to_bytes(4, "big") for v in (0x803, n, height, width))
+    pack = gzip.compress if suffix else bytes
+    for prefix in ("train", "t10k"):
+        (place / f"{prefix}-images-idx3-ubyte{suffix}").write_bytes(pack(head + data.images.tobytes()))
+        labels = (0x801).to_bytes(4, "big") + n.to_bytes(4, "big") + data.labels.astype(np.uint8).tobytes()
+        (place / f"{prefix}-labels-idx1-ubyte{suffix}").write_bytes(pack(labels))
+
+
+def write_folder(place, data):
+    for index, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
+        (place / data.classes[label]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.transpose(1, 2, 0)).save(place / data.classes[label] / f"{index:04}.png")
+
+
+class TestCifar:
+    @pytest.mark.parametrize("python", [False, True])
+    @pytest.mark.parametrize("inside", [False, True])
+    def test_round_trip(self, tmp_path, python, inside):
+        data = image_set(classes=10)
+        place = tmp_path / f"cifar-10-batches-{'py' if python else 'bin'}" if inside else tmp_path
+        write_cifar10(place, data, python)
+        if python:
+            (place / "batches.meta").write_bytes(pickle.dumps({b"label_names": [b"cat", b"dog"]}))
+        else:
+            (place / "batches.meta.txt").write_text("cat\ndog\n\n")
+        test, train = read(tmp_path, "test"), read(tmp_path, "train")
+        assert np.array_equal(test.images, data.images)
+        assert np.array_equal(test.labels, data.labels)
+        assert test.classes == ("cat", "dog")
+        assert len(train) == 5 * len(data)
+        assert test.name == "cifar-10 test"
+
+    @pytest.mark.parametrize("python", [False, True])
+    def test_cifar_100_takes_the_fine_labels(self, tmp_path, python):
+        data = image_set(classes=3)
+        flat, fine = data.images.reshape(len(data), -1), data.labels + 90
+        for split in ("train", "test"):
+            if python:
+                content = {b"data": flat, b"fine_labels": fine.tolist(), b"coarse_labels": [0] * len(data)}
+                (tmp_path / split).write_bytes(pickle.dumps(content))
+            else:
+                coarse = np.zeros((len(data), 1), np.uint8)
+                rows = np.hstack([coarse, fine[:, None].astype(np.uint8), flat])
+                (tmp_path / f"{split}.bin").write_bytes(rows.tobytes())
+        found = read(tmp_path)
+        assert np.array_equal(found.labels, fine)
+        assert np.array_equal(found.images, data.images)
+        assert found.name == "cifar-100 test"
+
+    def test_pickles_of_numpy_1_are_read(self, tmp_path):
+        data = image_set(classes=10)
+        write_cifar10(tmp_path, data, python=True)
+        content = (tmp_path / "test_batch").read_bytes()
+        (tmp_path / "test_batch").write_bytes(content.replace(b"numpy._core", b"numpy.core"))
+        assert np.array_equal(read(tmp_path).images, data.images)
+
+    def test_a_pickle_that_calls_something_is_refused_and_calls_nothing(self, tmp_path):
+        class Evil:
+            def __reduce__(self):
+                return os.mkdir, (str(tmp_path / "called"),)
+
+        write_cifar10(tmp_path, image_set(classes=10), python=True)
+        (tmp_path / "test_batch").write_bytes(pickle.dumps(Evil()))
+        with pytest.raises(DataError, match=r"test_batch: not a CIFAR python batch \(it asks for posix.mkdir\)"):
+            read(tmp_path)
+        assert not (tmp_path / "called").exists()
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (
+                lambda p: p.write_bytes(p.read_bytes()[:-1]),
+                "expected records of 3073 bytes, found .* is the file whole",
+            ),
+            (lambda p: p.write_bytes(b""), "expected records of 3073 bytes, found 0 bytes"),
+            (lambda p: p.write_bytes(b"\x0a" + p.read_bytes()[1:]), "cifar-10 labels are 0…9, found 10"),
+        ],
+    )
+    def test_damage(self, tmp_path, change, message):
+        write_cifar10(tmp_path, image_set(classes=10))
+        change(tmp_path / "test_batch.bin")
+        with pytest.raises(DataError, match=message):
+            read(tmp_path)
+
+    def test_a_missing_batch(self, tmp_path):
+        write_cifar10(tmp_path, image_set(classes=10))
+        (tmp_path / "data_batch_3.bin").unlink()
+        with pytest.raises(DataError, match="data_batch_3.bin: missing; the cifar-10 train split needs it"):
+            read(tmp_path, "train")
+
+    def test_broken_python_batches(self, tmp_path):
+        write_cifar10(tmp_path, image_set(classes=10), python=True)
+        for content in (b"", b"junk", pickle.dumps([1]), pickle.dumps({b"labels": [1]})):
+            (tmp_path / "test_batch").write_bytes(content)
+            with pytest.raises(DataError, match="test_batch: "):
+                read(tmp_path)
+
+    def test_says_what_it_looked_for(self, tmp_path):
+        with pytest.raises(DataError, match="expected the test files of CIFAR-10 or CIFAR-100, found none of them"):
+            cifar.read(tmp_path, "test")
+
+
+class TestIdx:
+    @pytest.mark.parametrize("suffix", ["", ".gz"])
+    def test_round_trip(self, tmp_path, suffix):
+        data = image_set(shape=(1, 28, 28), classes=10)
+        write_idx(tmp_path / "fashion-mnist", data, suffix)
+        found = read(tmp_path / "fashion-mnist")
+        assert np.array_equal(found.images, data.images)
+        assert np.array_equal(found.labels, data.labels)
+        assert found.classes[9] == "Ankle boot"
+        assert found.name == "Fashion-MNIST test"
+
+    def test_other_folders_have_no_class_names(self, tmp_path):
+        write_idx(tmp_path / "digits", image_set(shape=(1, 28, 28)))
+        found = read(tmp_path / "digits", "train")
+        assert (found.classes, found.name) == (None, "IDX train")
+        assert found.class_count == 3
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (b"", "expected an IDX file of bytes with 3 axes"),
+            (b"\0\0\x08\x01" + bytes(12), "expected an IDX file of bytes with 3 axes"),
+            (b"\0\0\x08\x03" + b"\xff" * 12, r"announces \(4294967295, 4294967295, 4294967295\)"),
+            (b"\0\0\x08\x03" + b"\0\0\0\1" * 3 + b"ab", "that is 1 bytes, and holds 2"),
+        ],
+    )
+    def test_damage(self, tmp_path, content, message):
+        write_idx(tmp_path, image_set(shape=(1, 28, 28)))
+        (tmp_path / "t10k-images-idx3-ubyte").write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            read(tmp_path)
+
+    def test_cut_off_gzip(self, tmp_path):
+        write_idx(tmp_path, image_set(shape=(1, 28, 28)), ".gz")
+        path = tmp_path / "t10k-images-idx3-ubyte.gz"
+        path.write_bytes(path.read_bytes()[:100])
+        with pytest.raises(DataError, match="cannot be read"):
+            read(tmp_path)
+
+    def test_labels_that_are_missing_or_too_few(self, tmp_path):
+        write_idx(tmp_path, image_set(shape=(1, 28, 28)))
+        labels = tmp_path / "t10k-labels-idx1-ubyte"
+        labels.write_bytes((0x801).to_bytes(4, "big") + (1).to_bytes(4, "big") + b"\0")
+        with pytest.raises(DataError, match="6 images, but 1 labels beside them"):
+            read(tmp_path)
+        labels.unlink()
+        with pytest.raises(DataError, match="t10k-labels-idx1-ubyte: missing"):
+            idx.read(tmp_path, "test")
+
+
+class TestFolder:
+    def test_subfolders_are_classes(self, tmp_path):
+        data = image_set(shape=(3, 8, 9))
+        write_folder(tmp_path, data)
+        found = read(tmp_path)
+        assert found.classes == ("a", "b", "c")
+        assert found.labels.tolist() == [0, 0, 1, 1, 2, 2]
+        assert np.array_equal(found.images[1], data.images[3])
+
+    def test_a_flat_folder_has_no_labels(self, tmp_path):
+        for name in ("b.png", "a.png", ".hidden.png", "note.txt"):
+            Image.new("RGB", (4, 4), (1, 2, 3)).save(tmp_path / name, "png")
+        found = read(tmp_path)
+        assert found.labels is None
+        assert found.classes is None
+        assert len(found) == 2
+        with pytest.raises(DataError, match="has no labels; put each class into a folder of its own"):
+            _ = found.class_count
+
+    def test_split_folders(self, tmp_path):
+        write_folder(tmp_path / "train", image_set(6, (3, 4, 4)))
+        write_folder(tmp_path / "val", image_set(3, (3, 4, 4)))
+        assert len(read(tmp_path, "train")) == 6
+        assert len(read(tmp_path, "test")) == 3
+
+    def test_images_are_fitted_to_the_contract(self, tmp_path):
+        pixels = np.zeros((10, 20, 3), np.uint8)
+        pixels[:, 5:15] = 200  # the middle half is what a square crop sees
+        Image.fromarray(pixels).save(tmp_path / "wide.png")
+        found = read(tmp_path / "wide.png", shape=(3, 5, 5))
+        assert found.images.shape == (1, 3, 5, 5)
+        assert (abs(found.images.astype(int) - 200) <= 15).all(), "nothing of the dark borders"
+        assert read(tmp_path / "wide.png", shape=(1, 5, 5)).images.shape == (1, 1, 5, 5)
+        same = read(tmp_path / "wide.png", shape=(3, 10, 20))
+        assert np.array_equal(same.images[0].transpose(1, 2, 0), pixels), "an image that fits is not touched"
+
+    def test_grey_and_transparent_images(self, tmp_path):
+        Image.new("L", (4, 4), 7).save(tmp_path / "grey.png")
+        Image.new("RGBA", (4, 4), (1, 2, 3, 4)).save(tmp_path / "clear.png")
+        assert read(tmp_path / "grey.png").images.shape == (1, 1, 4, 4)
+        assert read(tmp_path / "grey.png", shape=(3, 4, 4)).images.max() == 7
+        assert read(tmp_path / "clear.png").images.shape == (1, 3, 4, 4)
+
+    def test_a_broken_file_is_named(self, tmp_path):
+        write_folder(tmp_path, image_set(shape=(3, 4, 4)))
+        (tmp_path / "b" / "broken.png").write_bytes(b"no image")
+        with pytest.raises(DataError, match=r"b/broken\.png: not a whole image"):
+            read(tmp_path)
+
+    def test_a_cut_off_jpeg_is_named(self, tmp_path):
+        buffer = io.BytesIO()
+        Image.fromarray(RNG.integers(0, 256, (64, 64, 3)).astype(np.uint8)).save(buffer, "jpeg")
+        (tmp_path / "half.jpg").write_bytes(buffer.getvalue()[:1500])
+        with pytest.raises(DataError, match=r"half\.jpg: not a whole image"):
+            read(tmp_path)
+
+    def test_a_bomb_is_refused(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+        Image.new("RGB", (4, 4)).save(tmp_path / "bomb.png")
+        with pytest.raises(DataError, match=r"bomb\.png: not a whole image"):
+            read(tmp_path)
+
+    def test_several_sizes_need_a_shape(self, tmp_path):
+        Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+        Image.new("RGB", (5, 4)).save(tmp_path / "b.png")
+        with pytest.raises(DataError, match=r"b\.png: is of shape \(3, 4, 5\), a\.png of \(3, 4, 4\)"):
+            read(tmp_path)
+        assert read(tmp_path, shape=(3, 4, 4)).shape == (3, 4, 4)
+
+    def test_an_empty_folder(self, tmp_path):
+        with pytest.raises(DataError, match="no images in it, nor in folders of classes"):
+            folder.read(tmp_path)
+
+    def test_a_network_of_two_channels_takes_no_files(self, tmp_path):
+        Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+        with pytest.raises(DataError, match="an image file has 1 or 3 channels, the network takes 2"):
+            read(tmp_path / "a.png", shape=(2, 4, 4))
+
+
+class TestArrays:
+    def test_round_trip(self, tmp_path):
+        data = image_set(shape=(1, 5, 4))
+        arrays.write(tmp_path / "a.npz", data)
+        found = read(tmp_path / "a.npz")
+        assert found.digest == data.digest
+        assert found.classes == data.classes
+        assert found.name == "random"
+
+    def test_plain_arrays_in_both_layouts(self, tmp_path):
+        data = image_set(shape=(3, 8, 9))
+        for name, value in (
+            ("first", data.images),
+            ("last", data.images.transpose(0, 2, 3, 1)),
+            ("float", data.images.astype(np.float64)),
+        ):
+            np.save(tmp_path / f"{name}.npy", value)
+            assert np.array_equal(read(tmp_path / f"{name}.npy").images, data.images)
+        np.save(tmp_path / "one.npy", data.images[0])
+        assert len(read(tmp_path / "one.npy")) == 1
+
+    def test_keys_that_others_use(self, tmp_path):
+        data = image_set(shape=(1, 5, 4))
+        np.savez(tmp_path / "keras.npz", x_test=data.images, y_test=data.labels[:, None])
+        found = read(tmp_path / "keras.npz")
+        assert np.array_equal(found.labels, data.labels)
+
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            (np.full((1, 3, 4, 4), 0.5), r"expected whole pixel values 0…255, found 0.5…0.5 \(float64\)"),
+            (np.full((1, 3, 4, 4), 300), "expected whole pixel values 0…255, found 300…300"),
+            (np.full((1, 3, 4, 4), np.nan), "holds NaN or infinity"),
+            (np.zeros((0, 3, 4, 4), np.uint8), r"found shape \(0, 3, 4, 4\)"),
+            (np.zeros((4, 4), np.uint8), r"found shape \(4, 4\)"),
+            (np.full((1, 3, 4, 4), "x"), "expected numbers, found an array of <U1"),
+            (np.array([{}], object), "not a whole NumPy file of plain numbers"),
+        ],
+    )
+    def test_values_that_are_no_pixels(self, tmp_path, value, message):
+        np.save(tmp_path / "a.npy", value, allow_pickle=True)
+        with pytest.raises(DataError, match=message):
+            read(tmp_path / "a.npy")
+
+    def test_broken_files(self, tmp_path):
+        np.savez(tmp_path / "a.npz", images=np.zeros((1, 3, 4, 4), np.uint8))
+        whole = (tmp_path / "a.npz").read_bytes()
+        for content in (b"", b"junk", whole[:50], whole[: len(whole) // 2]):
+            (tmp_path / "a.npz").write_bytes(content)
+            with pytest.raises(DataError, match="not a whole NumPy file"):
+                read(tmp_path / "a.npz")
+
+    def test_no_images_or_labels_that_do_not_fit(self, tmp_path):
+        np.savez(tmp_path / "a.npz", spikes=np.zeros(3))
+        with pytest.raises(DataError, match="expected an array images or .*, found spikes"):
+            read(tmp_path / "a.npz")
+        pixels = np.zeros((2, 3, 4, 4), np.uint8)
+        for labels, message in (
+            ([0], "expected one label for each of 2 images"),
+            ([0, -1], "labels must be 0 or more, found -1"),
+            ([0.0, 1.0], "expected whole numbers as labels, found float64"),
+        ):
+            np.savez(tmp_path / "a.npz", images=pixels, labels=labels)
+            with pytest.raises(DataError, match=message):
+                read(tmp_path / "a.npz")
+
+
+def test_what_is_not_known_is_refused_with_what_is(tmp_path):
+    (tmp_path / "a.xyz").write_text("x")
+    with pytest.raises(DataError, match=r"a\.xyz: a file of no known kind; expected an image .* or IDX files"):
+        read(tmp_path / "a.xyz")
+    with pytest.raises(DataError, match="none: no such file or folder"):
+        read(tmp_path / "none")
+
+
+def test_a_sample_holds_as_many_of_each_class_and_is_repeatable():
+    data = image_set(60, (1, 2, 2))
+    sample = data.sample(7, seed=3)
+    assert np.bincount(sample.labels).tolist() == [7, 7, 7]
+    assert sample.digest == data.sample(7, seed=3).digest
+    assert sample.digest != data.sample(7, seed=4).digest
+    assert sample.labels.tolist() != sorted(sample.labels.tolist())
+
+
+def test_the_digest_tells_data_apart():
+    data = image_set()
+    assert data.digest == data.renamed("other").digest
+    assert data.digest != data.take(slice(0, 5)).digest
+    assert data.digest != ImageSet(data.images, None, None, "x").digest
