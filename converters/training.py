@@ -108,7 +108,7 @@ def train(
     log: list[dict[str, Any]] = []
     best: Checkpoint | None = None
     if resume:
-        best = _resume(out, spec, recipe, network, optimiser, log)
+        best = _resume(out, spec, recipe, data, network, optimiser, log)
     elif (out / "last.pt").exists():
         raise SpikeletError(f"{out}: holds a training run already; go on with --resume, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
@@ -218,6 +218,7 @@ def _resume(
     out: Path,
     spec: NetworkSpec,
     recipe: Recipe,
+    data: ImageSet,
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
     log: list[dict[str, Any]],
@@ -234,6 +235,8 @@ def _resume(
                     f"{out}: was started with {key} = {old.get(key)}, now {new[key]}; "
                     "resume with the same options, or choose another folder"
                 )
+    if last.provenance["data"]["digest"] != data.digest:
+        raise SpikeletError(f"{out}: was started on other data ({last.provenance['data']['name']}), now {data.name}")
     network.load_state_dict(last.weights)
     optimiser.load_state_dict(last.training["optimiser"])
     log.extend(last.training["log"])

@@ -1,0 +1,157 @@
+"""Training: repeatable to the bit, resumable to the bit, chosen on held-out images, never on test images."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from spikelet.converters.augment import crop_and_flip
+from spikelet.converters.checkpoint import load_checkpoint
+from spikelet.converters.networks import NetworkSpec
+from spikelet.converters.training import Recipe, evaluate, split, train
+from spikelet.data import ImageSet
+from spikelet.errors import DataError, SpikeletError
+
+SPEC = NetworkSpec("vgg9", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "gaussian", 1.0)
+RECIPE = Recipe(epochs=8, seed=5, batch=16, learning_rate=0.05)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Three classes, told apart by which colour is bright."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 120)
+    images = rng.integers(0, 100, (120, 3, 8, 8))
+    images[np.arange(120), labels] += 120
+    return ImageSet(images.astype(np.uint8), labels, ("red", "green", "blue"), "colours train")
+
+
+def same(a, b):
+    return all(torch.equal(x, b.weights[name]) for name, x in a.weights.items())
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("train") / "run"
+    train(SPEC, RECIPE, data, out, command="spikelet train …")
+    return out
+
+
+def test_it_learns(whole, data):
+    best = load_checkpoint(whole / "best.pt")
+    assert best.provenance["validation"]["float_accuracy"] > 0.8
+    assert evaluate(best.network(), data, 4)["spiking_accuracy"] > 0.6
+    assert best.provenance["classes"] == ["red", "green", "blue"]
+    assert best.provenance["command"] == "spikelet train …"
+    assert best.provenance["recipe"]["seed"] == 5
+
+
+def test_the_log_has_a_row_an_epoch_with_sigma_and_lambda(whole):
+    with (whole / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 9)]
+    assert float(rows[0]["sigma.if1"]) == 0.0, "T = L and constant input"
+    assert float(rows[7]["sigma.if4"]) > 0
+    assert all(float(row[f"lambda.if{i}"]) > 0 for row in rows for i in range(1, 9))
+
+
+def test_the_same_run_gives_the_same_bits(whole, data, tmp_path):
+    train(SPEC, RECIPE, data, tmp_path / "again")
+    assert same(load_checkpoint(whole / "last.pt"), load_checkpoint(tmp_path / "again" / "last.pt"))
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(whole, data, tmp_path):
+    out = tmp_path / "stopped"
+
+    class StopError(Exception):
+        pass
+
+    def stop(row):
+        if row["epoch"] == 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        train(SPEC, RECIPE, data, out, on_epoch=stop)
+    assert len(load_checkpoint(out / "last.pt").training["log"]) == 2
+    resumed = train(SPEC, RECIPE, data, out, resume=True)
+    assert same(load_checkpoint(whole / "last.pt"), load_checkpoint(out / "last.pt"))
+    assert same(load_checkpoint(whole / "best.pt"), resumed)
+
+
+def test_the_best_is_chosen_by_spiking_accuracy_on_held_out_images(whole):
+    log = load_checkpoint(whole / "last.pt").training["log"]
+    best = load_checkpoint(whole / "best.pt").provenance["validation"]
+    assert best["spiking_accuracy"] == max(row["spiking_accuracy"] for row in log)
+
+
+def test_held_out_images_are_a_part_of_the_training_images(data):
+    training, validation = split(data, RECIPE)
+    assert (len(training), len(validation)) == (108, 12)
+    rows = {image.tobytes() for image in training.images}
+    assert not any(image.tobytes() in rows for image in validation.images)
+
+
+class TestRefusals:
+    def test_a_folder_that_holds_a_run(self, whole, data):
+        with pytest.raises(SpikeletError, match="holds a training run already; go on with --resume"):
+            train(SPEC, RECIPE, data, whole)
+
+    def test_nothing_to_resume(self, data, tmp_path):
+        with pytest.raises(SpikeletError, match=r"nothing to resume, there is no last\.pt in it"):
+            train(SPEC, RECIPE, data, tmp_path, resume=True)
+
+    def test_resuming_with_other_options(self, whole, data):
+        other = Recipe(**(RECIPE.__dict__ | {"batch": 32}))
+        with pytest.raises(SpikeletError, match="was started with batch = 16, now 32; resume with the same options"):
+            train(SPEC, other, data, whole, resume=True)
+
+    def test_resuming_on_other_data(self, whole, data):
+        with pytest.raises(SpikeletError, match="was started on other data"):
+            train(SPEC, RECIPE, data.take(slice(0, 110)), whole, resume=True)
+
+    def test_no_labels(self, data, tmp_path):
+        with pytest.raises(DataError, match="training needs labels, and it has none"):
+            train(SPEC, RECIPE, ImageSet(data.images, None, None, "bare"), tmp_path / "a")
+
+    def test_too_few_images(self, data, tmp_path):
+        with pytest.raises(DataError, match="17 images are too few for a batch of 16 and a validation share of 0.1"):
+            train(SPEC, RECIPE, data.take(slice(0, 17)), tmp_path / "a")
+
+    def test_divergence(self, data, tmp_path):
+        wild = Recipe(epochs=1, batch=16, learning_rate=1e20)
+        with pytest.raises(SpikeletError, match="training diverged; try a smaller learning rate"):
+            train(SPEC, wild, data, tmp_path / "a")
+
+
+def test_a_broken_last_checkpoint_leaves_the_best_one(whole, data, tmp_path):
+    out = tmp_path / "copy"
+    shutil.copytree(whole, out)
+    (out / "last.pt").write_bytes((out / "last.pt").read_bytes()[:100])
+    with pytest.raises(SpikeletError, match=r"last\.pt: not a checkpoint"):
+        train(SPEC, RECIPE, data, out, resume=True)
+    assert load_checkpoint(out / "best.pt").spec == SPEC
+
+
+class TestAugment:
+    def test_images_are_windows_of_the_padded_ones_mirrored_or_not(self):
+        images = torch.arange(2 * 1 * 5 * 6).reshape(2, 1, 5, 6).to(torch.uint8) + 1
+        padded = torch.nn.functional.pad(images, (4, 4, 4, 4))
+        generator = torch.Generator().manual_seed(0)
+        flips = 0
+        for _ in range(40):
+            found = crop_and_flip(images, generator)
+            assert found.shape == images.shape
+            for n in range(2):
+                windows = [padded[n, :, y : y + 5, x : x + 6] for y in range(9) for x in range(9)]
+                plain = any(torch.equal(found[n], w) for w in windows)
+                mirrored = any(torch.equal(found[n], w.flip(-1)) for w in windows)
+                assert plain or mirrored
+                flips += mirrored and not plain
+        assert 20 < flips < 60
+
+    def test_is_repeatable(self):
+        images = torch.randint(0, 256, (8, 3, 8, 8), dtype=torch.uint8)
+        first, second = (crop_and_flip(images, torch.Generator().manual_seed(3)) for _ in range(2))
+        assert torch.equal(first, second)

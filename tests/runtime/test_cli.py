@@ -1,0 +1,268 @@
+"""The command line as a user meets it: exit codes, one JSON object, errors in words."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from networks import small_graph
+from spikelet import cli
+from spikelet.bundle import Bundle, Manifest, read, write
+from spikelet.data import ImageSet, arrays
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+RNG = np.random.default_rng(0)
+LABELS = ("ant", "bee", "cat")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return ImageSet(RNG.integers(0, 256, (20, 3, 6, 6)).astype(np.uint8), np.arange(20) % 3, LABELS, "insects")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, images):
+    folder = tmp_path_factory.mktemp("cli")
+    graph = small_graph()
+    result = {"data": "insects", "digest": images.digest, "images": 20, "float_accuracy": 0.75}
+    manifest = Manifest("small", LABELS, 4, exact_steps(graph), {"seed": 1}, [result])
+    write(Bundle(graph, manifest, record_golden(graph, images.images[:2], 4), "# small\n"), folder / "small.snnb")
+    arrays.write(folder / "insects.npz", images)
+    return folder
+
+
+@pytest.fixture
+def call(folder, capsys, monkeypatch):
+    """Run a command in the folder; gives (exit code, stdout, stderr)."""
+    monkeypatch.chdir(folder)
+
+    def run(line):
+        capsys.readouterr()
+        try:
+            code = cli.main(line.split())
+        except SystemExit as stop:  # argparse
+            code = stop.code
+        out = capsys.readouterr()
+        return code, out.out, out.err
+
+    return run
+
+
+class TestRun:
+    def test_json_is_one_object_and_nothing_else(self, call, images):
+        code, out, err = call("run small.snnb insects.npz --steps 5 --engine numpy --json")
+        assert (code, err) == (0, "")
+        found = json.loads(out)
+        assert found["images"] == 20
+        assert found["steps"] == 5
+        assert found["engine"] == "numpy"
+        assert len(found["accuracy"]) == 5
+        assert len(found["predictions"]) == 20
+        assert found["accuracy"][-1] == np.mean(np.array(found["predictions"]) == images.labels)
+        assert found["mean_exit_step"] == 5
+        assert set(found["spike_rate"]) == {"if1", "if2", "if3"}
+        assert found["ms_per_image"] > 0
+        assert found["float_accuracy"] == 0.75
+        assert found["data_digest"] == images.digest
+
+    def test_text_shows_accuracy_beside_the_float_network(self, call):
+        code, out, _ = call("run small.snnb insects.npz --steps 3")
+        assert code == 0
+        assert "float network     75.0%" in out
+        assert "mean exit step 3.00" in out
+
+    def test_engines_agree(self, call):
+        answers = [
+            json.loads(call(f"run small.snnb insects.npz --engine {engine} --json")[1])["predictions"]
+            for engine in ("numpy", "onnx", "auto")
+        ]
+        assert answers[0] == answers[1] == answers[2]
+
+    def test_early_exit(self, call):
+        found = json.loads(call("run small.snnb insects.npz --early-exit 0 --json")[1])
+        assert found["mean_exit_step"] == 1
+        found = json.loads(call("run small.snnb insects.npz --early-exit-confidence 0.6 --json")[1])
+        assert 1 <= found["mean_exit_step"] <= 8
+
+    def test_a_part_is_drawn_and_always_the_same(self, call):
+        first, second = (json.loads(call("run small.snnb insects.npz --count 7 --json")[1]) for _ in range(2))
+        assert first["images"] == 7
+        assert first["data_digest"] == second["data_digest"]
+
+    def test_an_image_file_gets_an_answer_in_words(self, call, folder, images):
+        Image.fromarray(images.images[0].transpose(1, 2, 0)).save(folder / "one.png")
+        code, out, _ = call("run small.snnb one.png")
+        assert code == 0
+        assert any(f"image 0: {label}" in out for label in LABELS)
+        assert "accuracy" not in out
+        found = json.loads(call("run small.snnb one.png --json")[1])
+        assert found["accuracy"] is None
+        assert found["predictions"][0] == json.loads(call("run small.snnb insects.npz --json")[1])["predictions"][0]
+
+    def test_class_folders_are_matched_by_name(self, call, folder, images):
+        for index, (image, label) in enumerate(zip(images.images, images.labels, strict=True)):
+            place = folder / "folders" / LABELS[label]
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image.transpose(1, 2, 0)).save(place / f"{index:02}.png")
+        (folder / "folders" / "ant").rename(folder / "folders" / "x-ant")
+        code, _, err = call("run small.snnb folders")
+        assert code == 1
+        assert "class 'x-ant' is none of the network's: ant, bee, cat" in err
+        (folder / "folders" / "x-ant").rename(folder / "folders" / "ant")
+        (folder / "only-cats").mkdir()
+        (folder / "folders" / "cat").rename(folder / "only-cats" / "cat")
+        cats = json.loads(call("run small.snnb only-cats --json")[1])
+        whole = json.loads(call("run small.snnb insects.npz --json")[1])
+        expected = np.array(whole["predictions"])[images.labels == 2] == 2
+        assert cats["accuracy"][-1] == expected.mean()
+
+
+class TestWrongCalls:
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("", "the following arguments are required: VERB"),
+            ("fly", "invalid choice: 'fly'"),
+            ("run", "the following arguments are required: BUNDLE"),
+            ("run none.snnb", "none.snnb: no such file or folder"),
+            ("run small.snnb none.npz", "none.npz: no such file or folder"),
+            ("run small.snnb --steps 0", "expected a whole number of 1 or more, found '0'"),
+            ("run small.snnb --steps x", "expected a whole number of 1 or more, found 'x'"),
+            ("run small.snnb --engine fast", "invalid choice: 'fast'"),
+            ("run small.snnb --early-exit 1 --early-exit-confidence 1", "not allowed with argument"),
+            ("run small.snnb insects.npz --steps 100000", "proven exact for"),
+            ("run small.snnb", "no shipped images fit an input of (3, 6, 6) with these classes; name a DATA path"),
+            ("convert small.snnb -o x.zip", "x.zip: a bundle's name ends in .snnb"),
+            ("convert small.snnb -o none/x.snnb", "none: no such folder"),
+            ("convert small.snnb -o x.snnb --bits 3", "invalid choice: 3"),
+        ],
+    )
+    def test_end_with_two_and_a_sentence(self, call, line, message):
+        code, out, err = call(line)
+        assert code == 2
+        assert message in err
+        assert "Traceback" not in err
+        assert out == ""
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("run broken.snnb insects.npz", "broken.snnb: member weights.safetensors: its bytes were changed"),
+            ("verify broken.snnb", "its bytes were changed"),
+            ("inspect broken.snnb", "its bytes were changed"),
+            ("bench broken.snnb", "its bytes were changed"),
+            ("run small.snnb wide.npz", "expected one sample of shape (3, 6, 6)"),
+            ("run small.snnb nan.npy", "nan.npy: holds NaN or infinity"),
+            ("run small.snnb high.npz", "high.npz: has a label of 7, the network's classes are 0…2"),
+            ("run small.snnb empty", "no images in it"),
+            ("run small.snnb insects.npz --early-exit -1", "a margin is 0 or more"),
+            ("convert insects.npz -o x.snnb", "insects.npz: not a"),
+        ],
+    )
+    def test_work_that_fails_ends_with_one_and_a_sentence(self, call, folder, images, line, message):
+        content = bytearray((folder / "small.snnb").read_bytes())
+        content[content.index(b'"dtype"')] ^= 1  # the header of the weights
+        (folder / "broken.snnb").write_bytes(content)
+        arrays.write(folder / "wide.npz", ImageSet(np.zeros((1, 3, 6, 9), np.uint8), None, None, "wide.npz"))
+        np.save(folder / "nan.npy", np.full((1, 3, 6, 6), np.nan))
+        arrays.write(folder / "high.npz", ImageSet(images.images[:1], np.array([7]), None, "high.npz"))
+        (folder / "empty").mkdir(exist_ok=True)
+        before = (folder / "small.snnb").read_bytes()
+        code, out, err = call(line)
+        assert code == 1
+        assert message in err
+        assert "Traceback" not in err
+        assert out == ""
+        assert (folder / "small.snnb").read_bytes() == before
+        code, out, err = call(f"{line} --json")
+        assert message in json.loads(out)["error"]
+
+
+class TestVerify:
+    def test_all_engines_pass(self, call):
+        code, out, _ = call("verify small.snnb --json")
+        found = json.loads(out)
+        assert (code, found["ok"]) == (0, True)
+        assert [each["engine"] for each in found["engines"]] == ["numpy", "onnx"]
+        assert all(each["differing_spikes"] == 0 for each in found["engines"])
+
+    def test_one_engine(self, call):
+        code, out, _ = call("verify small.snnb --engine numpy")
+        assert code == 0
+        assert "numpy  ok: 0 differing spikes" in out
+        assert "onnx" not in out
+
+    def test_a_proof_that_does_not_hold_ends_with_one(self, call, folder):
+        good = read(folder / "small.snnb")
+        logits = good.golden.logits.copy()
+        logits[2, 1, 0] += 1
+        spikes = {name: value.copy() for name, value in good.golden.spikes.items()}
+        spikes["if2"][1, 0, 11] ^= True
+        golden = type(good.golden)(good.golden.inputs, logits, spikes)
+        write(Bundle(good.graph, good.manifest, golden, good.card), folder / "wrong.snnb")
+        code, out, _ = call("verify wrong.snnb")
+        assert code == 1
+        assert "DIFFERS: 1 differing spikes" in out
+        assert "1 differing logits; first at layer if2, neuron (1, 0, 2), time-step 2, image 0" in out
+
+
+def test_inspect(call):
+    code, out, _ = call("inspect small.snnb --json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["labels"] == list(LABELS)
+    assert [node["kind"] for node in found["nodes"]][:3] == ["Input", "Conv2d", "IF"]
+    code, out, _ = call("inspect small.snnb")
+    assert code == 0
+    assert "conv1" in out
+    assert "sha256" in out
+
+
+def test_doctor(call):
+    code, out, _ = call("doctor --json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["engines"] == {"numpy": "works", "onnx": "works"}
+    assert call("doctor")[0] == 0
+
+
+def test_bench(call, monkeypatch):
+    code, out, _ = call("bench small.snnb --engine numpy --json")
+    found = json.loads(out)["engines"][0]
+    assert code == 0
+    assert found["load_ms"] > 0
+    assert found["batch_32"]["ms_per_step_p95"] >= found["batch_32"]["ms_per_step_p50"] > 0
+    assert found["peak_memory_mb"] > 10
+
+
+@pytest.mark.parametrize("verb", ["train", "convert", "inspect", "verify", "run", "bench", "doctor"])
+def test_help_has_an_example(call, verb):
+    code, out, _ = call(f"{verb} --help")
+    assert code == 0
+    assert f"example: spikelet {verb}" in out
+    assert "--json" in out
+
+
+def test_what_is_missing_is_said_with_the_extra(folder):
+    script = (
+        "import sys\n"
+        "for name in ('torch', 'onnxruntime', 'PIL'): sys.modules[name] = None\n"
+        "from spikelet.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    for line, message in (
+        ("run small.snnb insects.npz --engine onnx", 'ONNX Runtime is not installed: pip install "spikelet[ort]"'),
+        ("run small.snnb one.png", 'Pillow is not installed: pip install "spikelet[images]"'),
+        ("convert insects.npz -o x.snnb", 'torch is not installed: pip install "spikelet[convert]"'),
+    ):
+        Image.new("RGB", (6, 6)).save(folder / "one.png")
+        done = subprocess.run(
+            [sys.executable, "-c", script, *line.split()], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
