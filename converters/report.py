@@ -20,11 +20,13 @@ from spikelet.converters.simulate import float_logits, layer_rates
 from spikelet.converters.trace import node_name
 from spikelet.converters.training import as_pixels
 from spikelet.data.images import ImageSet
-from spikelet.engines import choose, create
+from spikelet.engines import Engine, choose, create
 from spikelet.graph import Graph
 
 STEPS = (1, 2, 4, 8)
 BATCH = 25
+
+Counts = npt.NDArray[np.uint8]  # spikes of each neuron, (N, *shape): at most max(STEPS)
 
 
 @dataclass
@@ -37,21 +39,15 @@ class _Layer:
     aa: float = 0.0
     sums: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict)  # rate, rate², a·rate, over, under
 
-    def add(self, a: npt.NDArray[np.floating], counts: dict[int, npt.NDArray[np.int64]]) -> None:
-        wide = a.astype(np.float64).ravel()
-        self.count += wide.size
-        self.a += wide.sum()
-        self.aa += (wide * wide).sum()
+    def add(self, a: npt.NDArray[np.float32], counts: dict[int, Counts]) -> None:
+        a = a.ravel()
+        self.count += a.size
+        self.a += float(a.sum(dtype=np.float64))
+        self.aa += float(np.dot(a, a))
         for t in self.steps:
-            rate = counts[t].ravel() / t
-            excess = counts[t].ravel() - t * wide
-            sums = [
-                rate.sum(),
-                (rate * rate).sum(),
-                (wide * rate).sum(),
-                (excess > 0.5).sum(),
-                (excess < -0.5).sum(),
-            ]
+            n = counts[t].ravel().astype(np.float32)
+            over, under = np.count_nonzero(n > t * a + 0.5), np.count_nonzero(n < t * a - 0.5)
+            sums = [n.sum(dtype=np.float64) / t, np.dot(n, n) / t**2, np.dot(a, n) / t, over, under]
             self.sums[t] = self.sums.get(t, np.zeros(5)) + sums
 
     def summary(self) -> dict[str, Any]:
@@ -86,8 +82,9 @@ def conversion_report(
     network: the source in torch. source: its float32 graph. converted: the graph that ships.
     data: images with or without labels; without, accuracies are left out.
     """
-    limit = create(converted, "numpy").step_limit or max(STEPS)
-    steps = tuple(t for t in STEPS if t <= limit)
+    engine = create(converted, "auto", converted.spiking)
+    before_quantising = engine if source is converted else create(source)
+    steps = tuple(t for t in STEPS if engine.step_limit is None or t <= engine.step_limit)
     layers = {name: _Layer(steps) for name in converted.spiking}
     modules = {node_name(name): module for name, module in spiking_layers(network).items()}
     right: dict[str, npt.NDArray[np.int64]] = {
@@ -101,10 +98,10 @@ def conversion_report(
         pixels = as_pixels(part.images)
         answers = float_logits(network, pixels).argmax(1).numpy()
         rates = {node_name(k): v.numpy() for k, v in layer_rates(network, pixels, Mode.RATE, 1).items()}
-        counts, after = _simulate(converted, part, steps)
-        before = after if source is converted else _simulate(source, part, steps)[1]
+        counts, after = _simulate(engine, part, steps)
+        before = after if source is converted else _simulate(before_quantising, part, steps)[1]
         for name, layer in layers.items():
-            layer.add(rates[name] / float(modules[name].lam.detach()), counts[name])
+            layer.add(rates[name] / np.float32(modules[name].lam.item()), counts[name])
         agree += int((after[-1] == answers).sum())
         if part.labels is not None:
             right["float"] += (answers == part.labels).sum()
@@ -127,19 +124,18 @@ def conversion_report(
 
 
 def _simulate(
-    graph: Graph, data: ImageSet, steps: tuple[int, ...]
-) -> tuple[dict[str, dict[int, npt.NDArray[np.int64]]], npt.NDArray[np.int64]]:
-    """Spike counts by layer after each T of `steps`, (N, *shape), and answers after every step, (T, N)."""
-    engine = create(graph, "auto", graph.spiking)
+    engine: Engine, data: ImageSet, steps: tuple[int, ...]
+) -> tuple[dict[str, dict[int, Counts]], npt.NDArray[np.int64]]:
+    """Spike counts by recorded layer after each T of `steps`, and answers after every step, (T, N)."""
     engine.reset(len(data))
-    total = {name: np.zeros((len(data), *graph.shapes[name]), np.int64) for name in graph.spiking}
-    kept: dict[str, dict[int, npt.NDArray[np.int64]]] = {name: {} for name in graph.spiking}
-    logits = np.zeros((len(data), graph.classes))
+    total = {name: np.zeros((len(data), *engine.graph.shapes[name]), np.uint8) for name in engine.record}
+    kept: dict[str, dict[int, Counts]] = {name: {} for name in engine.record}
+    logits = np.zeros((len(data), engine.graph.classes))
     answers = []
     for t in range(1, max(steps) + 1):
         logits = logits + engine.step(data.images.astype(np.float32) if t == 1 else None)
         answers.append(logits.argmax(1))
-        for name in graph.spiking:
+        for name in engine.record:
             total[name] += engine.spikes(name)
             if t in steps:
                 kept[name][t] = total[name].copy()
