@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def convert(
     *,
     bits: int = 8,
     float32: bool = False,
-    data: ImageSet | None = None,
+    data: Sequence[ImageSet] = (),
     labels: tuple[str, ...] | None = None,
     command: str = "",
     on_progress: Callable[[int, int], None] = lambda done, total: None,
@@ -36,7 +36,8 @@ def convert(
     """The bundle of a trained source network.
 
     bits: of the weights, 4…12. float32: keep float weights instead; engines then agree up to threshold ties.
-    data: images on which the conversion is measured; None leaves accuracies and rates out of the report.
+    data: sets of images on which the conversion is measured; the report by layer is of the first. Without any,
+        accuracies and rates are left out.
 
     Raises:
         ConversionError: the network has no spiking form, or no exact one at these bits.
@@ -47,11 +48,12 @@ def convert(
     graph = source if quantised is None else quantised.graph
     conversion: dict[str, Any] = {"bits": None if float32 else bits, "layers": _layers(graph, quantised)}
     results = []
-    if data is not None:
-        measured, result = conversion_report(network, source, graph, data, on_progress)
-        for entry, more in zip(conversion["layers"], measured, strict=True):
-            entry.update(more)
+    for index, images in enumerate(data):
+        measured, result = conversion_report(network, source, graph, images, on_progress)
         results.append({**result, "command": command})
+        if index == 0:
+            for entry, more in zip(conversion["layers"], measured, strict=True):
+                entry.update(more)
     spec = checkpoint.spec
     manifest = Manifest(
         name=name,
@@ -99,8 +101,8 @@ def _feeding(graph: Graph, layer: str) -> list[str]:
     return found
 
 
-def _golden_images(graph: Graph, data: ImageSet | None) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    if data is not None:
-        return data.images[:GOLDEN_IMAGES]
+def _golden_images(graph: Graph, data: Sequence[ImageSet]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    if data:
+        return data[0].images[:GOLDEN_IMAGES]
     rng = np.random.default_rng(0)
     return rng.integers(graph.input.low, graph.input.high + 1, (GOLDEN_IMAGES, *graph.input.shape)).astype(np.uint8)

@@ -101,7 +101,7 @@ def conversion_report(
         counts, after = _simulate(engine, part, steps)
         before = after if source is converted else _simulate(before_quantising, part, steps)[1]
         for name, layer in layers.items():
-            layer.add(rates[name] / np.float32(modules[name].lam.item()), counts[name])
+            layer.add((rates[name] / modules[name].lam.item()).astype(np.float32), counts[name])
         agree += int((after[-1] == answers).sum())
         if part.labels is not None:
             right["float"] += (answers == part.labels).sum()

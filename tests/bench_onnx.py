@@ -12,6 +12,7 @@ import json
 import platform
 import statistics
 import time
+from itertools import pairwise
 
 import numpy as np
 import onnxruntime
@@ -52,7 +53,7 @@ def vgg16(hidden: int = 4096) -> Graph:
     nodes["logits"] = Linear(rng.integers(-127, 128, (10, hidden)).astype(np.int8), np.zeros(10, np.int32))
     nodes["output"] = Output()
     names = list(nodes)
-    return Graph(nodes, tuple(zip(names[:-1], names[1:], strict=True)))
+    return Graph(nodes, tuple(pairwise(names)))
 
 
 def main() -> None:

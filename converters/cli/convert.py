@@ -1,6 +1,6 @@
 """Convert a trained checkpoint to a bundle: batch norm folded, integers proven exact, every layer measured.
 
-The conversion is measured on --data, or on the shipped images where they fit.
+The conversion is measured on the shipped images where they fit, and on --data.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--float32", action="store_true", help="keep float weights: no exactness")
     parser.add_argument("--data", type=existing, metavar="DATA", help="images to measure the conversion on")
     parser.add_argument("--count", type=positive, default=500, metavar="N", help="of them (default 500)")
+    parser.add_argument("--data-name", metavar="NAME", help="what the data is called in results")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,9 +44,12 @@ def run(args: argparse.Namespace) -> int:
     classes = checkpoint.provenance.get("classes")
     labels = None if classes is None else tuple(classes)
     shape = checkpoint.spec.shape
-    data = None
-    if args.data or shipped.images_for(shape, labels):
-        data = find_data(args.data, shape, labels, args.count)
+    data = [] if args.data is None else [find_data(args.data, shape, labels, args.count)]
+    if args.data_name:
+        data = [images.renamed(args.data_name) for images in data]
+    own = shipped.images_for(shape, labels)
+    if own is not None:
+        data.insert(0, own)
     bundle = convert(
         checkpoint,
         args.output.stem,

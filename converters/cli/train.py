@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=positive, default=128)
     parser.add_argument("--learning-rate", type=float, default=0.1)
     parser.add_argument("--lambda-init", type=float, default=2.0, help="threshold at the start (default 2)")
-    parser.add_argument("--name", help="what the data is called in results")
+    parser.add_argument("--data-name", metavar="NAME", help="what the data is called in results")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
 
@@ -46,15 +46,15 @@ def run(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "convert") from None
     data = read(args.data, "train")
-    if args.name:
-        data = data.renamed(args.name)
+    if args.data_name:
+        data = data.renamed(args.data_name)
     pixels = data.images[:: max(1, len(data) // 10_000)].astype(np.float32)
     spec = NetworkSpec(
         model=args.model,
         shape=data.shape,
         classes=data.class_count,
         mean=tuple(round(float(m)) for m in pixels.mean((0, 2, 3))),
-        std=tuple(max(round(float(s), 1), 1.0) for s in pixels.std((0, 2, 3))),
+        std=tuple(float(max(round(float(s)), 1)) for s in pixels.std((0, 2, 3))),
         levels=args.levels,
         residual=args.residual,
         lambda_init=args.lambda_init,

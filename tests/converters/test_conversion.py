@@ -323,7 +323,7 @@ def images():
 
 class TestConvert:
     def test_the_whole_way(self, checkpoint, images, tmp_path):
-        bundle = convert(checkpoint, "small", data=images, command="spikelet convert x")
+        bundle = convert(checkpoint, "small", data=[images], command="spikelet convert x")
         write(bundle, tmp_path / "a.snnb")
         found = read(tmp_path / "a.snnb")
         assert all(verify(found, engine).ok for engine in ("numpy", "onnx"))
@@ -343,11 +343,11 @@ class TestConvert:
 
     def test_the_same_checkpoint_gives_the_same_bytes(self, checkpoint, images, tmp_path):
         for name in ("a", "b"):
-            write(convert(checkpoint, "small", data=images), tmp_path / f"{name}.snnb")
+            write(convert(checkpoint, "small", data=[images]), tmp_path / f"{name}.snnb")
         assert (tmp_path / "a.snnb").read_bytes() == (tmp_path / "b.snnb").read_bytes()
 
     def test_float32(self, checkpoint, images, tmp_path):
-        bundle = convert(checkpoint, "small", float32=True, data=images)
+        bundle = convert(checkpoint, "small", float32=True, data=[images])
         write(bundle, tmp_path / "a.snnb")
         found = read(tmp_path / "a.snnb")
         assert found.manifest.exact_steps is None
@@ -361,7 +361,7 @@ class TestConvert:
 
     def test_the_report_counts_what_the_engine_fires(self, checkpoint, images):
         """Over- and under-firing of one layer, counted again the plain way."""
-        bundle = convert(checkpoint, "small", data=images)
+        bundle = convert(checkpoint, "small", data=[images])
         network = checkpoint.network()
         pixels = torch.from_numpy(images.images).float()
         a = layer_rates(network, pixels, Mode.RATE, 1)["if3"] / network.get_submodule("if3").lam

@@ -1,0 +1,133 @@
+"""The network that ships: what it reaches, what it costs, and that every engine agrees on it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import spikelet
+from spikelet import shipped
+from spikelet.bundle import read
+from spikelet.engines import create
+from spikelet.ranges import EXACT_LIMIT, accumulators
+from spikelet.verify import verify
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+BUNDLE = ASSETS / "vgg9-cifar10.snnb"
+CHECKPOINT = ASSETS / "vgg9-cifar10.pt"
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return read(BUNDLE)
+
+
+@pytest.fixture(scope="module")
+def images(bundle):
+    return shipped.images_for(bundle.graph.input.shape, bundle.manifest.labels)
+
+
+def test_the_shipped_images_are_fifty_of_each_class(images):
+    assert len(images) == 500
+    assert np.bincount(images.labels).tolist() == [50] * 10
+    assert images.classes == read(BUNDLE).manifest.labels
+
+
+@pytest.mark.parametrize("engine", ["numpy", "onnx"])
+def test_the_bundle_proves_itself(bundle, engine):
+    found = verify(bundle, engine)
+    assert found.ok
+    assert found.spikes > 10_000
+
+
+def test_engines_fire_the_same_spikes_on_all_shipped_images(bundle, images):
+    """Every neuron of every layer, 500 images, 16 time-steps: not one spike differs."""
+    graph = bundle.graph
+    engines = [create(graph, name, graph.spiking) for name in ("numpy", "onnx")]
+    spikes = 0
+    for start in range(0, len(images), 25):
+        pixels = images.images[start : start + 25].astype(np.float32)
+        for engine in engines:
+            engine.reset(len(pixels))
+        for t in range(16):
+            first, second = (engine.step(pixels if t == 0 else None) for engine in engines)
+            assert np.array_equal(first, second)
+            for name in graph.spiking:
+                one, other = (engine.spikes(name) for engine in engines)
+                assert np.array_equal(one, other), f"images {start}…, time-step {t + 1}, layer {name}"
+                spikes += int(one.sum())
+    assert spikes > 10_000_000
+
+
+def test_it_reaches_what_its_card_says(bundle, images):
+    result = next(each for each in bundle.manifest.results if each["digest"] == images.digest)
+    found = spikelet.load(BUNDLE).run(images.images, steps=8).accuracy(images.labels)
+    assert found == pytest.approx(result["accuracy"])
+    assert result["float_accuracy"] > 0.85
+    assert found[-1] > result["float_accuracy"] - 0.03
+    assert result["accuracy_before_quantisation"][-1] - found[-1] <= 0.005
+
+
+def test_it_was_measured_on_the_whole_test_set(bundle):
+    result = next(each for each in bundle.manifest.results if each["images"] == 10_000)
+    assert "JPEG copy" in result["data"]
+    assert result["float_accuracy"] >= 0.87
+    assert result["accuracy_before_quantisation"][7] - result["accuracy"][7] <= 0.005
+
+
+def test_it_comes_from_the_shipped_checkpoint(bundle, tmp_path):
+    pytest.importorskip("torch")
+    from spikelet.converters.checkpoint import load_checkpoint
+    from spikelet.converters.quantise import quantise
+    from spikelet.converters.trace import trace
+
+    checkpoint = load_checkpoint(CHECKPOINT)
+    assert quantise(trace(checkpoint.network(), checkpoint.spec.shape), 8).graph == bundle.graph
+
+
+def test_import_load_and_first_answer_stay_small():
+    """Below 60 MB of resident memory above a bare `import numpy`, with the numpy engine."""
+    script = """
+import json, sys
+import numpy as np
+def resident():
+    with open("/proc/self/status") as file:
+        return {line.split(":")[0]: int(line.split()[1]) for line in file if line.startswith(("VmRSS", "VmHWM"))}
+before = resident()["VmRSS"]
+import spikelet
+model = spikelet.load(sys.argv[1], "numpy")
+model.run(np.zeros((3, 32, 32), np.uint8), steps=8)
+print(json.dumps((resident()["VmHWM"] - before) / 1024))
+"""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("needs Linux")
+    done = subprocess.run([sys.executable, "-c", script, str(BUNDLE)], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) < 60
+
+
+def test_the_worst_image_stays_within_the_proof(bundle):
+    """The darkest drive that a channel of the first layer can get: its potential falls as far as was proven."""
+    graph = bundle.graph
+    conv, node = graph.nodes["conv1"], graph.nodes["if1"]
+    channel = int(np.abs(conv.weight.astype(int)).sum((1, 2, 3)).argmax())
+    pixels = np.zeros((1, 3, 32, 32), np.float32)
+    pixels[0, :, 10:13, 10:13] = np.where(conv.weight[channel] < 0, 255, 0)
+    drive = (conv.weight[channel] * (pixels[0, :, 10:13, 10:13] - graph.input.mean.reshape(3, 1, 1))).sum()
+    steps = bundle.manifest.exact_steps
+    limit = next(each for each in accumulators(graph) if each.node == "if1")
+    for name in ("numpy", "onnx"):
+        engine = create(graph, name, ["if1"])
+        engine.reset(1)
+        for t in range(steps):
+            engine.step(pixels if t == 0 else None)
+        v = engine.potentials("if1")[0, channel, 11, 11]
+        assert v == int(node.v_init[channel]) + steps * (int(drive) + int(conv.bias[channel]))
+        assert -EXACT_LIMIT <= -(limit.start[channel] + steps * limit.per_step[channel]) <= v < -1_000_000
+
+
+def test_the_images_are_those_that_were_chosen(images):
+    """50 of each class, drawn with seed 0 from the test split: any other choice has another digest."""
+    assert images.digest.startswith("32c36d84944b0558")
