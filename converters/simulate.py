@@ -26,7 +26,7 @@ def simulated(network: nn.Module, mode: Mode, steps: int, record: bool = False) 
         yield
     finally:
         for layer in layers:
-            layer.mode, layer.record, layer.recorded = Mode.RATE, False, None
+            layer.mode, layer.record, layer.recorded, layer.given = Mode.RATE, False, None, None
         network.train(was_training)
 
 
@@ -59,3 +59,20 @@ def residual_gaps(network: nn.Module, images: Tensor, steps: int) -> dict[str, T
     wanted = layer_rates(network, images, Mode.RATE, steps)
     found = layer_rates(network, images, Mode.SPIKES, steps)
     return {name: wanted[name] - found[name] for name in wanted}
+
+
+@torch.no_grad()
+def local_pairs(network: nn.Module, images: Tensor, steps: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """(q_l, phi_l) by layer for the same input: q_l of the rates that the spiking layer before really sent."""
+    found = layer_rates(network, images, Mode.SPIKES, steps)
+    with simulated(network, Mode.RATE, steps, record=True):
+        layers = spiking_layers(network)
+        for name, rate in found.items():
+            layers[name].given = rate
+        network(images)
+        return {name: (layer.recorded, found[name]) for name, layer in layers.items() if layer.recorded is not None}
+
+
+def local_gaps(network: nn.Module, images: Tensor, steps: int) -> dict[str, Tensor]:
+    """q_l - phi_l by layer for the same input: the error that each layer makes by itself."""
+    return {name: a - phi for name, (a, phi) in local_pairs(network, images, steps).items()}

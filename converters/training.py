@@ -37,6 +37,8 @@ class Recipe:
 
     steps: T at which the spiking network is validated, and sigma measured.
     validation: share of the training images that is held out.
+    time_steps: T is drawn from these anew for each batch, where the residual strategy simulates; () means `steps`.
+    freeze_norm: batch norm keeps its running statistics, for the last epochs of a network that is trained already.
     """
 
     epochs: int
@@ -49,6 +51,8 @@ class Recipe:
     steps: int = 4
     validation: float = 0.1
     augment: bool = True
+    time_steps: tuple[int, ...] = ()
+    freeze_norm: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def train(
     out: Path,
     *,
     command: str = "",
+    start: Checkpoint | None = None,
     resume: bool = False,
     on_batch: Callable[[Progress], None] = lambda _: None,
     on_epoch: Callable[[dict[str, Any]], None] = lambda _: None,
@@ -78,6 +83,8 @@ def train(
     Runs with the same spec, recipe, data and machine give the same bits, also when stopped and resumed:
     every epoch draws from a generator seeded with (seed, epoch).
 
+    start: a checkpoint of the same network, whose weights are the first; its residual strategy may be another.
+
     Raises:
         DataError: no labels, or too few images for the split.
         SpikeletError: the folder holds another run, or there is nothing to resume.
@@ -85,6 +92,8 @@ def train(
     training, validation = split(data, recipe)
     torch.manual_seed(recipe.seed)
     network = spec.build()
+    if start is not None:
+        _take_weights(network, start)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
     optimiser = torch.optim.SGD(
         network.parameters(),
@@ -100,6 +109,7 @@ def train(
             "images": len(training),
             "validation": len(validation),
         },
+        "start": None if start is None else start.provenance,
         "classes": None if data.classes is None else list(data.classes),
         "recipe": asdict(recipe),
         "command": command,
@@ -114,7 +124,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
-        loss = _epoch(network, optimiser, training, recipe, epoch, on_batch)
+        loss = _epoch(network, optimiser, training, recipe, spec.residual, epoch, on_batch)
         torch.manual_seed(_seed(recipe.seed, epoch, 1))
         measured = RESIDUALS[spec.residual].refresh_network(network, _images(validation, recipe.batch), recipe.steps)
         row = {
@@ -176,6 +186,7 @@ def _epoch(
     optimiser: torch.optim.Optimizer,
     data: ImageSet,
     recipe: Recipe,
+    residual: str,
     epoch: int,
     on_batch: Callable[[Progress], None],
 ) -> float:
@@ -186,6 +197,12 @@ def _epoch(
     assert data.labels is not None
     labels = torch.from_numpy(data.labels)
     network.train()
+    if recipe.freeze_norm:
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+    strategy = RESIDUALS[residual]
+    times = recipe.time_steps or (recipe.steps,)
     total = 0.0
     for index in range(batches):
         chosen = order[index * recipe.batch : (index + 1) * recipe.batch]
@@ -195,7 +212,10 @@ def _epoch(
         share = (epoch + index / batches) / recipe.epochs
         for group in optimiser.param_groups:
             group["lr"] = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
-        loss = F.cross_entropy(network(images.float().contiguous(memory_format=torch.channels_last)), labels[chosen])
+        pixels = images.float().contiguous(memory_format=torch.channels_last)
+        steps = times[int(torch.randint(len(times), (1,), generator=generator))]
+        strategy.prepare_batch(network, pixels, steps)
+        loss = F.cross_entropy(network(pixels), labels[chosen])
         if not torch.isfinite(loss):
             raise SpikeletError(
                 f"the loss is {loss.item()} in epoch {epoch + 1}, batch {index + 1}: "
@@ -241,6 +261,15 @@ def _resume(
     optimiser.load_state_dict(last.training["optimiser"])
     log.extend(last.training["log"])
     return load_checkpoint(out / "best.pt")
+
+
+def _take_weights(network: nn.Module, start: Checkpoint) -> None:
+    """Load weights, all of them, but for what belongs to another residual strategy."""
+    wanted = {key for key in network.state_dict() if ".residual." not in key}
+    weights = {key: value for key, value in start.weights.items() if ".residual." not in key}
+    if wanted != set(weights) or any(network.state_dict()[key].shape != weights[key].shape for key in wanted):
+        raise SpikeletError(f"the checkpoint to start from is a {start.spec.model} of another form than this network")
+    network.load_state_dict(weights, strict=False)
 
 
 def _write_log(path: Path, log: list[dict[str, Any]]) -> None:

@@ -23,7 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.add_argument("--data", type=existing, required=True, metavar="DIR")
     parser.add_argument("--model", choices=["vgg9", "vgg16", "resnet20", "resnet18"], default="vgg9")
-    parser.add_argument("--residual", choices=["none", "gaussian"], default="gaussian")
+    parser.add_argument(
+        "--residual", choices=["none", "gaussian", "local", "channel", "empirical", "exact"], default="gaussian"
+    )
     parser.add_argument("--levels", type=positive, default=4, metavar="L", help="quantiser levels (default 4)")
     parser.add_argument("--steps", type=positive, default=4, metavar="T", help="validated at T (default 4)")
     parser.add_argument("--epochs", type=positive, default=30, metavar="N")
@@ -31,6 +33,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=positive, default=128)
     parser.add_argument("--learning-rate", type=float, default=0.1)
     parser.add_argument("--lambda-init", type=float, default=2.0, help="threshold at the start (default 2)")
+    parser.add_argument(
+        "--time-steps",
+        type=positive,
+        nargs="+",
+        default=(),
+        metavar="T",
+        help="residual exact: T is drawn from these for each batch (default: --steps)",
+    )
+    parser.add_argument("--start", type=existing, metavar="CHECKPOINT", help="begin with the weights of another run")
+    parser.add_argument("--freeze-norm", action="store_true", help="keep the statistics of batch norm as they are")
     parser.add_argument("--data-name", metavar="NAME", help="what the data is called in results")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
@@ -41,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from spikelet.data import read
 
     try:
+        from spikelet.converters.checkpoint import load_checkpoint
         from spikelet.converters.networks import NetworkSpec
         from spikelet.converters.training import Recipe, train
     except ModuleNotFoundError as error:
@@ -65,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
         batch=args.batch,
         learning_rate=args.learning_rate,
         steps=args.steps,
+        time_steps=tuple(args.time_steps),
+        freeze_norm=args.freeze_norm,
     )
     bar = Progress("training", quiet=args.json)
     best = train(
@@ -73,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
         data,
         args.out,
         command=command_line(),
+        start=None if args.start is None else load_checkpoint(args.start),
         resume=args.resume,
         on_batch=lambda p: bar((p.epoch - 1) * p.batches + p.batch, p.epochs * p.batches),
         on_epoch=lambda row: None if args.json else print(_line(row), flush=True),

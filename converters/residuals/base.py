@@ -11,8 +11,8 @@ from torch import Tensor, nn
 class Residual(nn.Module):
     """One strategy, one instance a layer. Subclass, name it, and add it to `RESIDUALS`.
 
-    `perturb` is called on the quantised activation of the layer in every training pass;
-    `refresh_network` once an epoch, with held-out training images.
+    `perturb` is called on the quantised activation of the layer in every training pass; `prepare_batch` before
+    that pass, for all layers; `refresh_network` once an epoch, with held-out training images.
     """
 
     name: ClassVar[str]
@@ -20,6 +20,10 @@ class Residual(nn.Module):
     def perturb(self, activation: Tensor) -> Tensor:
         """The activation as the next layer would find it with the residual error in it; same shape."""
         raise NotImplementedError
+
+    @classmethod
+    def prepare_batch(cls, network: nn.Module, pixels: Tensor, steps: int) -> None:
+        """Whatever a strategy has to find out about the batch, simulated for `steps` time-steps."""
 
     @classmethod
     def refresh_network(cls, network: nn.Module, batches: Iterable[Tensor], steps: int) -> dict[str, float]:

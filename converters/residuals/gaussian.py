@@ -1,16 +1,20 @@
-"""The residual of the paper: Gaussian noise with one measured deviation a layer.
+"""Gaussian residuals: noise with a measured deviation.
 
-    a = q(z) - sigma_l eps,   eps ~ N(0, 1) for each element
+    a = q(z) - sigma eps,   eps ~ N(0, 1) for each element
 
-(Huang et al., 2024, arXiv:2404.17456.) The noise lies outside clip and floor, in the units of the
-activation, and the sum is not clipped again. sigma_l is measured once an epoch on held-out training
-images: the root of the mean over batches of var(q_l - phi_l), where phi_l is the spiking rate of the
-layer after `steps` time-steps of the whole spiking network, errors of earlier layers included.
+`gaussian` is the paper's (Huang et al., 2024, arXiv:2404.17456): the noise lies outside clip and floor, in the
+units of the activation, and the sum is not clipped again. sigma is one number a layer, measured once an epoch on
+held-out training images: the root of the mean over batches of var(q_l - phi_l), where phi_l is the spiking rate of
+the layer after `steps` time-steps of the whole spiking network, errors of earlier layers included.
+
+`local` measures the gap with the same input on both sides, so that what earlier layers got wrong, and inject
+themselves, is not counted again in every layer after them. `channel` does so channel by channel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +26,7 @@ class GaussianResidual(Residual):
     """a = q(z) - sigma eps, with sigma = 0 until it is first measured."""
 
     name = "gaussian"
+    per_channel: ClassVar[bool] = False
     sigma: Tensor
 
     def __init__(self) -> None:
@@ -29,24 +34,57 @@ class GaussianResidual(Residual):
         self.register_buffer("sigma", torch.zeros(()))
 
     def perturb(self, activation: Tensor) -> Tensor:
-        if self.sigma == 0:
+        if not self.sigma.any():
             return activation
-        return activation - self.sigma * torch.randn_like(activation)
+        sigma = self.sigma.reshape(-1, *(1,) * (activation.ndim - 2)) if self.sigma.ndim else self.sigma
+        return activation - sigma * torch.randn_like(activation)
+
+    @classmethod
+    def gaps(cls) -> Callable[[nn.Module, Tensor, int], dict[str, Tensor]]:
+        """How the gap between activation and spiking rate is measured."""
+        from spikelet.converters.simulate import residual_gaps  # simulate imports the activation, it the residuals
+
+        return residual_gaps
 
     @classmethod
     @torch.no_grad()
     def refresh_network(cls, network: nn.Module, batches: Iterable[Tensor], steps: int) -> dict[str, float]:
-        from spikelet.converters.simulate import residual_gaps  # simulate imports the activation
-
-        total: dict[str, float] = {}
+        total: dict[str, Tensor] = {}
         count = 0
         for images in batches:
-            for name, gap in residual_gaps(network, images, steps).items():
-                total[name] = total.get(name, 0.0) + gap.var(correction=0).item()
+            for name, gap in cls.gaps()(network, images, steps).items():
+                axes = tuple(i for i in range(gap.ndim) if i != 1) if cls.per_channel else None
+                variance = gap.var(axes, correction=0)
+                total[name] = total[name] + variance if name in total else variance
             count += 1
-        sigmas = {name: (value / count) ** 0.5 for name, value in total.items()}
+        sigmas = {name: (value / count).sqrt() for name, value in total.items()}
         for name, sigma in sigmas.items():
-            residual = network.get_submodule(name).residual
+            residual = network.get_submodule(f"{name}.residual")
             assert isinstance(residual, cls)
-            residual.sigma.fill_(sigma)
-        return sigmas
+            residual.sigma = sigma
+        return {name: float(sigma.square().mean().sqrt()) for name, sigma in sigmas.items()}
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
+        # one sigma a channel has the shape of the layer, which is known only once it is measured
+        if prefix + "sigma" in state_dict:
+            self.sigma = torch.empty_like(state_dict[prefix + "sigma"])
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class LocalResidual(GaussianResidual):
+    """One sigma a layer, of the error that the layer itself makes."""
+
+    name = "local"
+
+    @classmethod
+    def gaps(cls) -> Callable[[nn.Module, Tensor, int], dict[str, Tensor]]:
+        from spikelet.converters.simulate import local_gaps
+
+        return local_gaps
+
+
+class ChannelResidual(LocalResidual):
+    """One sigma a channel, of the error that the layer itself makes."""
+
+    name = "channel"
+    per_channel = True

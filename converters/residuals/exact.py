@@ -1,0 +1,47 @@
+"""The residual itself, not a model of it.
+
+Before each training pass the network is simulated for T time-steps on the very batch. In the pass every layer then
+sends on the spiking rate it really had, phi, while the gradient is the quantiser's:
+
+    a = q(z) + stop_gradient(phi - q(z))
+
+Since z is computed from the rates of the layer before, it is the mean current that the spiking layer received; the
+gap phi - q(z) is the error that arises in this layer for this input. Weights see what spiking gets wrong and learn to
+make less of it, instead of learning to bear noise of the same size. With T drawn anew for each batch one network
+serves several T. It costs T forward passes without gradient on top of the usual forward and backward.
+
+Batch norm should be frozen (its running statistics used), so that both passes compute the same network.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from spikelet.converters.residuals.base import Residual
+
+
+class ExactResidual(Residual):
+    """a = phi in the forward pass, q(z) in the backward pass."""
+
+    name = "exact"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rate: Tensor | None = None
+
+    def perturb(self, activation: Tensor) -> Tensor:
+        if self.rate is None or self.rate.shape != activation.shape:
+            return activation
+        return activation + (self.rate - activation).detach()
+
+    @classmethod
+    @torch.no_grad()
+    def prepare_batch(cls, network: nn.Module, pixels: Tensor, steps: int) -> None:
+        from spikelet.converters.activation import Mode  # which imports the residuals
+        from spikelet.converters.simulate import layer_rates
+
+        for name, rate in layer_rates(network, pixels, Mode.SPIKES, steps).items():
+            residual = network.get_submodule(f"{name}.residual")
+            assert isinstance(residual, cls)
+            residual.rate = rate

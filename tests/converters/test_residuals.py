@@ -1,0 +1,148 @@
+"""Residual strategies: what each measures, what it puts into a training pass, what it leaves to the gradient."""
+
+import pytest
+import torch
+from torch import nn
+
+from spikelet.converters.activation import Mode, spiking_layers
+from spikelet.converters.networks import NetworkSpec
+from spikelet.converters.residuals import RESIDUALS, EmpiricalResidual, ExactResidual
+from spikelet.converters.simulate import layer_rates, local_gaps, local_pairs, residual_gaps, spiking_logits
+
+
+def network_with(residual, levels=4):
+    torch.manual_seed(0)
+    spec = NetworkSpec("vgg9", (3, 8, 8), 5, (125, 123, 114), (63.0, 62.0, 67.0), levels, residual, 1.0)
+    network = spec.build()
+    pixels = torch.randint(0, 256, (8, 3, 8, 8)).float()
+    with torch.no_grad():
+        for _ in range(3):
+            network(pixels)
+    return network.eval(), pixels
+
+
+def train_mode(network):
+    """Training, with the statistics of batch norm as they are."""
+    network.train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
+class TestGaps:
+    def test_a_local_gap_is_of_the_same_input(self):
+        """By hand for one layer: its weights applied to the rates that the layer before really sent."""
+        network, pixels = network_with("none")
+        rates = layer_rates(network, pixels, Mode.SPIKES, 4)
+        by_name = dict(network.named_children())
+        z = by_name["bn4"](by_name["conv4"](rates["if3"]))
+        lam = by_name["if4"].lam
+        q = lam / 4 * torch.floor(4 * (z / lam).clamp(0, 1) + 0.5)
+        torch.testing.assert_close(local_gaps(network, pixels, 4)["if4"], q - rates["if4"])
+
+    def test_the_first_layers_gap_is_local_anyway(self):
+        network, pixels = network_with("none")
+        assert torch.equal(local_gaps(network, pixels, 3)["if1"], residual_gaps(network, pixels, 3)["if1"])
+
+    def test_local_gaps_leave_out_what_earlier_layers_got_wrong(self):
+        network, pixels = network_with("none")
+        local, whole = local_gaps(network, pixels, 4), residual_gaps(network, pixels, 4)
+        assert float(local["if5"].var()) < float(whole["if5"].var())
+
+    def test_they_are_whole_spikes_at_t_equal_l(self):
+        network, pixels = network_with("none")
+        for name, gap in local_gaps(network, pixels, 4).items():
+            spikes = gap / (network.get_submodule(name).lam / 4)
+            torch.testing.assert_close(spikes, spikes.round(), atol=1e-4, rtol=0)
+
+    def test_measuring_leaves_the_network_as_it_was(self):
+        network, pixels = network_with("none")
+        before = network(pixels)
+        local_pairs(network, pixels, 4)
+        assert torch.equal(network(pixels), before)
+        assert all(layer.given is None for layer in spiking_layers(network).values())
+
+
+@pytest.mark.parametrize(("name", "shape"), [("gaussian", ()), ("local", ()), ("channel", (64,))])
+def test_gaussian_strategies(name, shape):
+    network, pixels = network_with(name)
+    figures = RESIDUALS[name].refresh_network(network, [pixels], 4)
+    sigma = network.get_submodule("if4").residual.sigma
+    assert sigma.shape == shape
+    gaps = (residual_gaps if name == "gaussian" else local_gaps)(network, pixels, 4)["if4"]
+    wanted = gaps.var((0, 2, 3) if shape else None, correction=0).sqrt()
+    torch.testing.assert_close(sigma, wanted)
+    assert figures["if4"] == pytest.approx(float(wanted.square().mean().sqrt()), rel=1e-5)
+    torch.manual_seed(1)
+    noise = network.get_submodule("if4").residual.perturb(torch.zeros(4000, 64, 1, 1))
+    torch.testing.assert_close(noise.std((0, 2, 3)), sigma.expand(64), rtol=0.1, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "channel", "empirical"])
+def test_what_was_measured_travels_with_the_weights(name):
+    network, pixels = network_with(name)
+    RESIDUALS[name].refresh_network(network, [pixels], 4)
+    other, _ = network_with(name)
+    other.load_state_dict(network.state_dict())
+    for key, value in network.state_dict().items():
+        assert torch.equal(other.state_dict()[key], value), key
+
+
+class TestEmpirical:
+    def test_draws_errors_that_were_seen_at_the_level(self):
+        network, pixels = network_with("empirical")
+        EmpiricalResidual.refresh_network(network, [pixels] * 3, 4)
+        layer = network.get_submodule("if3")
+        quantum = layer.lam.item() / 4
+        a, phi = local_pairs(network, pixels, 4)["if3"]
+        for level in range(5):
+            at_level = torch.full((2000,), level * quantum)
+            drawn = ((at_level - layer.residual.perturb(at_level)) / quantum).round().int()
+            seen = ((a - phi)[(a / quantum).round() == level] / quantum).round().int()
+            if len(seen):
+                assert set(drawn.tolist()) <= set(seen.tolist())
+        silent = torch.zeros(5000)
+        assert (layer.residual.perturb(silent) >= 0).all(), "a silent neuron can only fire too often"
+
+    def test_has_the_mean_and_deviation_of_the_errors(self):
+        network, pixels = network_with("empirical")
+        EmpiricalResidual.refresh_network(network, [pixels] * 8, 4)
+        layer = network.get_submodule("if3")
+        a, phi = local_pairs(network, pixels, 4)["if3"]
+        torch.manual_seed(2)
+        drawn = a - layer.residual.perturb(a)
+        assert float(drawn.mean()) == pytest.approx(float((a - phi).mean()), abs=0.01)
+        assert float(drawn.std()) == pytest.approx(float((a - phi).std()), rel=0.3)
+
+    def test_before_it_is_measured_there_is_none(self):
+        a = torch.rand(3)
+        assert EmpiricalResidual().perturb(a) is a
+
+
+class TestExact:
+    @pytest.mark.parametrize("steps", [1, 2, 4])
+    def test_the_training_pass_computes_the_spiking_network(self, steps):
+        """Logits of the pass are the mean logits of the simulated spiking network after T steps."""
+        network, pixels = network_with("exact")
+        ExactResidual.prepare_batch(network, pixels, steps)
+        train_mode(network)
+        found = network(pixels)
+        expected = spiking_logits(network, pixels, steps)[-1] / steps
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+    def test_the_gradient_is_the_quantisers(self):
+        network, pixels = network_with("exact")
+        ExactResidual.prepare_batch(network, pixels, 2)
+        layer = network.get_submodule("if3")
+        z = torch.randn_like(layer.residual.rate).requires_grad_()
+        network.train()
+        grad = torch.randn_like(z)
+        (found,) = torch.autograd.grad(layer(z), z, grad)
+        inside = (z > 0) & (z < layer.lam)
+        torch.testing.assert_close(found, grad * inside)
+
+    def test_evaluation_does_not_see_it(self):
+        network, pixels = network_with("exact")
+        before = network(pixels)
+        ExactResidual.prepare_batch(network, pixels, 1)
+        assert torch.equal(network(pixels), before)
