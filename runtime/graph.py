@@ -6,6 +6,7 @@ At each time-step every node is evaluated once, in topological order, without de
 from __future__ import annotations
 
 import re
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,9 +73,9 @@ class Graph:
         """A topological order; among nodes that are ready, the one that was defined first goes first."""
         waiting = {name: len(sources) for name, sources in self.predecessors.items()}
         order: list[str] = []
-        ready = [name for name, count in waiting.items() if count == 0]
+        ready = deque(name for name, count in waiting.items() if count == 0)
         while ready:
-            name = ready.pop(0)
+            name = ready.popleft()
             order.append(name)
             for target in self.successors[name]:
                 waiting[target] -= 1
@@ -166,7 +167,7 @@ class Graph:
                 if end not in self.nodes:
                     raise GraphError(f"edge {source} -> {target}: there is no node {end}")
         if len(set(self.edges)) != len(self.edges):
-            twice = next(edge for edge in self.edges if self.edges.count(edge) > 1)
+            twice = Counter(self.edges).most_common(1)[0][0]
             raise GraphError(f"edge {twice[0]} -> {twice[1]}: stands there twice; double the weight instead")
 
     def _check_arity(self) -> None:

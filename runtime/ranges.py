@@ -24,6 +24,7 @@ from spikelet.nodes import IF, Add, Array, Conv2d, Flatten, Input, Linear, Outpu
 
 EXACT_LIMIT = 2**24
 MAX_STEPS = 2**31 - 1
+CHUNK = 2**20  # weights that are widened at a time
 
 # float64: sums up to 2^53 are exact and beyond that only grow, so a comparison with 2^24 cannot be fooled
 Bound = npt.NDArray[np.float64]
@@ -147,12 +148,15 @@ def _range(graph: Graph, name: str, inputs: list[Range]) -> Range:
 
 def _weighted(weight: Array, x: Range, bias: Array) -> Range:
     """Range of weight x + bias; weight: (groups, C_out / groups, taps, C_in / groups)."""
-    positive = np.maximum(weight, 0).sum(2, dtype=np.float64)
-    negative = np.minimum(weight, 0).sum(2, dtype=np.float64)
-    groups = len(weight)
-    low, high = (end.reshape(groups, -1, 1) for end in (x.low, x.high))
+    groups, outputs, taps, inputs = weight.shape
+    x_low, x_high = (end.reshape(groups, -1, 1) for end in (x.low, x.high))
+    low, high = np.empty((groups, outputs)), np.empty((groups, outputs))
+    chunk = max(1, CHUNK // (groups * taps * inputs))  # of outputs: a large layer is not widened as a whole
+    for start in range(0, outputs, chunk):
+        part = weight[:, start : start + chunk]
+        positive = np.maximum(part, 0).sum(2, dtype=np.float64)
+        negative = np.minimum(part, 0).sum(2, dtype=np.float64)
+        low[:, start : start + chunk] = (positive @ x_low + negative @ x_high)[..., 0]
+        high[:, start : start + chunk] = (positive @ x_high + negative @ x_low)[..., 0]
     wide_bias = bias.astype(np.float64)
-    return Range(
-        (positive @ low + negative @ high).ravel() + np.minimum(wide_bias, 0),
-        (positive @ high + negative @ low).ravel() + np.maximum(wide_bias, 0),
-    )
+    return Range(low.ravel() + np.minimum(wide_bias, 0), high.ravel() + np.maximum(wide_bias, 0))

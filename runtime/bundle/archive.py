@@ -81,7 +81,8 @@ def unpack(buffer: Buffer) -> dict[str, memoryview]:
         members[name] = view[start : start + entry.size]
         entries.append(entry)
         offset = start + entry.size
-    if bytes(view[offset:]) != _directory(entries, offset):
+    directory = _directory(entries, offset)
+    if len(view) - offset != len(directory) or bytes(view[offset:]) != directory:
         raise BundleError(
             "the archive's directory does not match its members: the file was cut off, changed or re-packed by "
             "another tool; get it again, or write it anew with spikelet"

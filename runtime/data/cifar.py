@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -117,7 +118,8 @@ class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+        own = "numpy._core" if hasattr(np, "_core") else "numpy.core"  # NumPy 2 renamed it
+        return super().find_class(re.sub(r"^numpy\._?core", own, module), name)
 
 
 def _load_pickle(path: Path) -> dict[bytes, Any]:
