@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spikelet.converters.residuals.base import Residual
+from spikelet.errors import UsageError
 
 
 class Mode(enum.Enum):
@@ -84,7 +85,7 @@ class SpikingActivation(nn.Module):
     def __init__(self, levels: int, residual: Residual, lambda_init: float = 8.0) -> None:
         super().__init__()
         if levels < 1 or lambda_init <= 0:
-            raise ValueError(f"levels must be 1 or more and lambda_init above 0, got {levels}, {lambda_init}")
+            raise UsageError(f"levels must be 1 or more and lambda_init above 0, got {levels}, {lambda_init}")
         self.levels = levels
         self.residual = residual
         self.rho = nn.Parameter(torch.tensor(_inverse_softplus(lambda_init)))

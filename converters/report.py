@@ -16,9 +16,9 @@ import numpy.typing as npt
 from torch import nn
 
 from spikelet.converters.activation import Mode, spiking_layers
+from spikelet.converters.evaluation import as_pixels
 from spikelet.converters.simulate import float_logits, layer_rates
 from spikelet.converters.trace import node_name
-from spikelet.converters.training import as_pixels
 from spikelet.data.images import ImageSet
 from spikelet.engines import Engine, choose, create
 from spikelet.graph import Graph

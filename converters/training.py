@@ -24,18 +24,18 @@ from spikelet.atomic import replacing
 from spikelet.converters.activation import spiking_layers
 from spikelet.converters.augment import crop_and_flip
 from spikelet.converters.checkpoint import Checkpoint, load_checkpoint
+from spikelet.converters.evaluation import as_pixels, evaluate
 from spikelet.converters.networks import NetworkSpec
 from spikelet.converters.residuals import RESIDUALS
-from spikelet.converters.simulate import float_logits, spiking_logits
 from spikelet.data.images import ImageSet
-from spikelet.errors import DataError, SpikeletError
+from spikelet.errors import DataError, SpikeletError, UsageError
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides a training run besides the network and the data.
 
-    steps: T at which the spiking network is validated, and sigma measured.
+    steps: T at which sigma is measured, and the spiking network validated unless `time_steps` says more.
     validation: share of the training images that is held out.
     time_steps: T is drawn from these anew for each batch, where the residual strategy simulates; () means `steps`.
     freeze_norm: batch norm keeps its running statistics, for the last epochs of a network that is trained already.
@@ -53,6 +53,16 @@ class Recipe:
     augment: bool = True
     time_steps: tuple[int, ...] = ()
     freeze_norm: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch", 1), ("steps", 1), ("learning_rate", 0), ("weight_decay", 0)):
+            if not least <= getattr(self, name) < float("inf"):
+                raise UsageError(f"{name}: expected {least} or more, got {getattr(self, name)}")
+
+    @property
+    def times(self) -> tuple[int, ...]:
+        """The numbers of time-steps that the network is trained and validated for."""
+        return tuple(sorted(set(self.time_steps))) or (self.steps,)
 
 
 @dataclass(frozen=True)
@@ -130,7 +140,7 @@ def train(
         row = {
             "epoch": epoch + 1,
             "loss": loss,
-            **evaluate(network, validation, recipe.steps),
+            **evaluate(network, validation, recipe.times),
             "seconds": time.perf_counter() - started,
             **{f"lambda.{name}": layer.lam.item() for name, layer in spiking_layers(network).items()},
             **{f"sigma.{name}": sigma for name, sigma in measured.items()},
@@ -144,8 +154,7 @@ def train(
         replace(now, training=state).save(out / "last.pt")
         _write_log(out / "log.csv", log)
         on_epoch(row)
-    if best is None:
-        raise SpikeletError(f"a run needs one epoch or more, got {recipe.epochs}")
+    assert best is not None  # a recipe has one epoch or more
     return best
 
 
@@ -161,24 +170,6 @@ def split(data: ImageSet, recipe: Recipe) -> tuple[ImageSet, ImageSet]:
             f"and a validation share of {recipe.validation}"
         )
     return data.take(order[held_out:]), data.take(order[:held_out])
-
-
-@torch.no_grad()
-def evaluate(network: nn.Module, data: ImageSet, steps: int, batch: int = 200) -> dict[str, float]:
-    """Accuracy of the source network without residual, and of the simulated spiking one after `steps`."""
-    assert data.labels is not None
-    rate = spiking = 0
-    for start in range(0, len(data), batch):
-        images = as_pixels(data.images[start : start + batch])
-        labels = torch.from_numpy(data.labels[start : start + batch])
-        rate += int((float_logits(network, images).argmax(1) == labels).sum())
-        spiking += int((spiking_logits(network, images, steps)[-1].argmax(1) == labels).sum())
-    return {"float_accuracy": rate / len(data), "spiking_accuracy": spiking / len(data)}
-
-
-def as_pixels(images: np.ndarray[Any, np.dtype[np.uint8]]) -> Tensor:
-    """uint8 images (N, C, H, W) as float pixels, channels last in memory."""
-    return torch.from_numpy(np.ascontiguousarray(images)).float().contiguous(memory_format=torch.channels_last)
 
 
 def _epoch(
@@ -202,7 +193,7 @@ def _epoch(
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
     strategy = RESIDUALS[residual]
-    times = recipe.time_steps or (recipe.steps,)
+    times = recipe.times
     total = 0.0
     for index in range(batches):
         chosen = order[index * recipe.batch : (index + 1) * recipe.batch]

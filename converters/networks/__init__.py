@@ -13,6 +13,7 @@ from spikelet.converters.networks.common import Normalise
 from spikelet.converters.networks.resnet import resnet18, resnet20
 from spikelet.converters.networks.vgg import vgg9, vgg16
 from spikelet.converters.residuals import RESIDUALS
+from spikelet.errors import UsageError
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {f.__name__: f for f in (vgg9, vgg16, resnet20, resnet18)}
 
@@ -36,12 +37,12 @@ class NetworkSpec:
     def build(self) -> nn.Module:
         """A freshly initialised network (weights from torch's global generator)."""
         if self.model not in NETWORKS:
-            raise ValueError(f"unknown network {self.model!r}; known: {', '.join(NETWORKS)}")
+            raise UsageError(f"unknown network {self.model!r}; known: {', '.join(NETWORKS)}")
         if self.residual not in RESIDUALS:
-            raise ValueError(f"unknown residual {self.residual!r}; known: {', '.join(RESIDUALS)}")
+            raise UsageError(f"unknown residual {self.residual!r}; known: {', '.join(RESIDUALS)}")
         _, height, width = self.shape
-        if height != width or height % 4:
-            raise ValueError(f"the reference networks take square images with sides in fours, got {height}x{width}")
+        if height != width:
+            raise UsageError(f"the reference networks take square images, got {height}x{width}")
 
         def act() -> SpikingActivation:
             return SpikingActivation(self.levels, RESIDUALS[self.residual](), self.lambda_init)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from torch import nn
 
 from spikelet.converters.networks.common import ActivationFactory, Normalise, initialise
+from spikelet.errors import UsageError
 
 Plan = tuple[int | str, ...]
 VGG9: Plan = (32, 32, "P", 64, 64, "P", 128, 128, "P")
@@ -28,6 +29,8 @@ def vgg(
             pool += 1
             layers[f"pool{pool}"] = nn.AvgPool2d(2)
             size //= 2
+            if size == 0:
+                raise UsageError(f"the images are too small for {plan.count('P')} pools that halve them")
         else:
             conv += 1
             layers[f"conv{conv}"] = nn.Conv2d(channels, item, 3, padding=1, bias=False)

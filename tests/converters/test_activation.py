@@ -8,6 +8,7 @@ from spikelet.converters.networks import NETWORKS, NetworkSpec
 from spikelet.converters.residuals import RESIDUALS, GaussianResidual, NoResidual
 from spikelet.converters.simulate import Mode as SameMode
 from spikelet.converters.simulate import float_logits, layer_rates, residual_gaps, spiking_logits
+from spikelet.errors import UsageError
 
 assert SameMode is Mode
 
@@ -75,7 +76,7 @@ def test_constant_input_makes_a_neuron_fire_the_quantised_rate(steps):
 
 
 def test_wrong_levels_are_refused():
-    with pytest.raises(ValueError, match="levels must be 1 or more"):
+    with pytest.raises(UsageError, match="levels must be 1 or more"):
         SpikingActivation(0, NoResidual())
 
 
@@ -94,7 +95,7 @@ def test_reference_networks(model, layers, size):
     "change", [{"model": "vgg7"}, {"residual": "magic"}, {"shape": (3, 8, 12)}, {"mean": (0.5,) * 3}]
 )
 def test_a_specification_that_cannot_be_built_is_refused(change):
-    with pytest.raises(ValueError, match="unknown|square|whole numbers"):
+    with pytest.raises(UsageError, match="unknown|square|whole numbers"):
         NetworkSpec(**(spec().as_dict() | change)).build()
 
 

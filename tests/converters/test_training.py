@@ -9,8 +9,9 @@ import torch
 
 from spikelet.converters.augment import crop_and_flip
 from spikelet.converters.checkpoint import load_checkpoint
+from spikelet.converters.evaluation import evaluate
 from spikelet.converters.networks import NetworkSpec
-from spikelet.converters.training import Recipe, evaluate, split, train
+from spikelet.converters.training import Recipe, split, train
 from spikelet.data import ImageSet
 from spikelet.errors import DataError, SpikeletError
 
@@ -42,10 +43,18 @@ def whole(data, tmp_path_factory):
 def test_it_learns(whole, data):
     best = load_checkpoint(whole / "best.pt")
     assert best.provenance["validation"]["float_accuracy"] > 0.8
-    assert evaluate(best.network(), data, 4)["spiking_accuracy"] > 0.6
+    assert evaluate(best.network(), data, (4,))["spiking_accuracy"] > 0.6
     assert best.provenance["classes"] == ["red", "green", "blue"]
     assert best.provenance["command"] == "spikelet train …"
     assert best.provenance["recipe"]["seed"] == 5
+
+
+def test_accuracy_at_several_time_steps(whole, data):
+    network = load_checkpoint(whole / "best.pt").network()
+    found = evaluate(network, data, (1, 4), batch=50)
+    alone = [evaluate(network, data, (t,))["spiking_accuracy"] for t in (1, 4)]
+    assert [found["spiking_accuracy.T1"], found["spiking_accuracy.T4"]] == alone
+    assert found["spiking_accuracy"] == sum(alone) / 2
 
 
 def test_the_log_has_a_row_an_epoch_with_sigma_and_lambda(whole):

@@ -1,0 +1,96 @@
+"""The chain a user walks: train, go on, convert, verify, run; by the command line alone."""
+
+import json
+
+import numpy as np
+import pytest
+
+from spikelet import cli
+from spikelet.data import ImageSet, arrays
+
+TRAIN = "train --data colours.npz --model vgg9 --batch 16 --learning-rate 0.05 --lambda-init 1 --seed 3 --out run"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 90)
+    images = rng.integers(0, 100, (90, 3, 8, 8))
+    images[np.arange(90), labels] += 120
+    folder = tmp_path_factory.mktemp("chain")
+    arrays.write(folder / "colours.npz", ImageSet(images.astype(np.uint8), labels, ("red", "green", "blue"), "colours"))
+    return folder
+
+
+@pytest.fixture
+def call(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+
+    def run(line, code=0):
+        capsys.readouterr()
+        assert cli.main(line.split()) == code
+        return capsys.readouterr()
+
+    return run
+
+
+def test_the_whole_chain(call, folder):
+    out = call(f"{TRAIN} --residual gaussian --epochs 2").out
+    assert out.count("validation: float") == 2
+    assert "run/best.pt" in out
+    assert "holds a training run already" in call(f"{TRAIN} --residual gaussian --epochs 2", code=1).err
+    out = call(f"{TRAIN} --residual gaussian --epochs 3 --resume", code=1).err
+    assert "was started with epochs = 2, now 3" in out
+
+    tuned = TRAIN.replace("--out run", "--out tuned")
+    found = call(
+        f"{tuned} --residual exact --epochs 1 --start run/best.pt --freeze-norm --time-steps 1 2 4 "
+        "--data-name Colours --json"
+    ).out
+    found = json.loads(found)
+    assert found["checkpoint"] == "tuned/best.pt"
+    assert found["data"] == "Colours"
+    assert set(found["validation"]) >= {"spiking_accuracy.T1", "spiking_accuracy.T2", "spiking_accuracy.T4"}
+
+    found = json.loads(call("convert tuned/best.pt -o tuned.snnb --data colours.npz --count 40 --json").out)
+    assert found["bits"] == 8
+    assert found["exact_steps"] >= 8
+    assert found["results"][0]["images"] == 40
+    assert len(found["layers"]) == 8
+    assert json.loads(call("verify tuned.snnb --json").out)["ok"]
+    result = json.loads(call("run tuned.snnb colours.npz --count 40 --steps 8 --json").out)
+    assert result["accuracy"] == pytest.approx(found["results"][0]["accuracy"])
+    assert result["float_accuracy"] == found["results"][0]["float_accuracy"]
+    provenance = json.loads(call("inspect tuned.snnb --json").out)["provenance"]
+    assert provenance["residual"] == "exact"
+    assert provenance["start"]["recipe"]["epochs"] == 2, "where its weights began is told as well"
+
+    text = call("convert tuned/best.pt -o float.snnb --float32").out
+    assert "no images fit this network: nothing was measured; name some with --data" in text
+    assert "cost" in call("convert tuned/best.pt -o tuned.snnb --bits 6 --data colours.npz").out
+
+
+def test_starting_from_another_form_is_refused(call):
+    line = TRAIN.replace("--out run", "--out other").replace("vgg9", "resnet20")
+    assert "is a vgg9 of another form than this network" in call(f"{line} --epochs 1 --start run/best.pt", code=1).err
+
+
+def test_data_without_labels_is_refused(call, folder):
+    np.save(folder / "bare.npy", np.zeros((40, 3, 8, 8), np.uint8))
+    assert "has no labels" in call(TRAIN.replace("colours.npz", "bare.npy"), code=1).err
+    arrays.write(folder / "wide.npz", ImageSet(np.zeros((40, 3, 8, 12), np.uint8), np.arange(40) % 2, None, "wide"))
+    wide = TRAIN.replace("colours.npz", "wide.npz").replace("run", "w")
+    assert "take square images, got 8x12" in call(wide, code=2).err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("--learning-rate -1", "learning_rate: expected 0 or more, got -1.0"),
+        ("--learning-rate nan", "learning_rate: expected 0 or more, got nan"),
+        ("--lambda-init 0", "lambda_init above 0"),
+        ("--model vgg16", "the images are too small for 5 pools that halve them"),
+    ],
+)
+def test_options_that_make_no_sense(call, more, message):
+    assert message in call(f"{TRAIN.replace('--out run', '--out odd')} {more}", code=2).err
