@@ -9,13 +9,14 @@ DEMO := build/vgg9-cifar10.snnb
 help: ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-demo: ## convert the shipped network, verify the bundle, classify the shipped images
+demo: ## convert the shipped network, verify the bundle, classify the shipped images, report what it costs
 	@.ci/setup demo
 	@mkdir -p build
 	$(SPIKELET) convert assets/vgg9-cifar10.pt -o $(DEMO)
 	$(SPIKELET) verify $(DEMO)
 	$(SPIKELET) run $(DEMO) --steps 8 --engine numpy
 	$(SPIKELET) run $(DEMO) --steps 8 --engine onnx
+	$(SPIKELET) report $(DEMO) --steps 8 -o build/report.html
 
 test: ## run all tests
 	@.ci/setup dev
@@ -29,10 +30,11 @@ lint: ## style, types, who imports whom
 	.venv/bin/mypy --no-error-summary
 	PYTHONPATH=build/types .venv/bin/lint-imports --no-cache
 
-bench: ## time the engines; the spiking network against its float network, one thread
+bench: ## time the engines; the spiking network against its float network, one thread; what counting adds
 	@.ci/setup dev
 	$(SPIKELET) bench assets/vgg9-cifar10.snnb
 	$(PYTHON) tests/bench_onnx.py
+	$(PYTHON) tests/bench_counting.py
 
 conformance: ## the conformance suite over 5,000 random networks
 	@.ci/setup dev

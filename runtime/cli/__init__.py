@@ -16,7 +16,7 @@ from typing import Any
 from spikelet.errors import SpikeletError, UsageError
 from spikelet.version import __version__
 
-OWN = ("inspect", "verify", "run", "bench", "doctor")
+OWN = ("inspect", "verify", "run", "energy", "report", "compare", "bench", "doctor")
 ENTRY_POINTS = "spikelet.verbs"
 
 

@@ -1,0 +1,107 @@
+"""All that is measured of one bundle on one set of images, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spikelet.bundle import Bundle
+from spikelet.data import ImageSet
+from spikelet.engines import choose
+from spikelet.errors import DataError, UsageError
+from spikelet.metrics import accuracy, neurobench
+from spikelet.metrics.energy import Estimate, estimate
+from spikelet.metrics.exits import Exit, exit_curve
+from spikelet.metrics.fanout import sites
+from spikelet.metrics.hardware import Profile
+from spikelet.metrics.operations import Operations, operations
+from spikelet.metrics.rates import LayerRate, layer_rates
+from spikelet.metrics.tally import Tally, tally
+from spikelet.metrics.traffic import BUFFER
+from spikelet.version import __version__
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a network did on a set of images.
+
+    accuracy: by time-step with a 95 % interval, or None where the images have no labels. float_network: what the
+    bundle knows of its source on these images.
+    """
+
+    bundle: Bundle
+    data: ImageSet
+    engine: str
+    counted: Tally
+    operations: Operations
+    accuracy: list[dict[str, Any]] | None
+    float_network: dict[str, Any]
+    exits: list[Exit]
+    rates: list[LayerRate]
+    neurobench: neurobench.NeuroBench
+    buffer: int = BUFFER
+
+    def estimates(self, profiles: Sequence[Profile]) -> list[Estimate]:
+        """Energy of an image, for every profile that has figures."""
+        return [
+            estimate(self.bundle.graph, self.operations, profile, self.buffer) for profile in profiles if profile.priced
+        ]
+
+    def facts(self) -> dict[str, Any]:
+        """What was measured, for JSON: everything but energy."""
+        return {
+            "bundle": self.bundle.manifest.name,
+            "bundle_digest": self.bundle.digest,
+            "data": self.data.name,
+            "data_digest": self.data.digest,
+            "images": len(self.data),
+            "steps": self.counted.steps,
+            "engine": self.engine,
+            "version": __version__,
+            "accuracy": self.accuracy,
+            "interval": "Wilson, 95 %",
+            "float_network": self.float_network,
+            "early_exit": [each.as_json() for each in self.exits],
+            "layers": [each.as_json() for each in self.rates],
+            "operations": self.operations.as_json(),
+            "neurobench": self.neurobench.as_json(),
+        }
+
+
+def measure(
+    bundle: Bundle,
+    data: ImageSet,
+    steps: int,
+    engine: str = "auto",
+    threads: int | None = None,
+    buffer: int = BUFFER,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Measurement:
+    """Run the images for `steps` time-steps and count.
+
+    Raises:
+        DataError: no images, or a label that the network has no class for.
+        UsageError: more steps than are proven exact.
+    """
+    graph, limit = bundle.graph, bundle.manifest.exact_steps
+    if not len(data):
+        raise DataError(f"{data.name}: holds no images")
+    accuracy.check_labels(data, graph.classes)
+    if limit is not None and steps > limit:
+        raise UsageError(f"steps: {steps} asked for, but this bundle is proven exact for {limit} time-steps")
+    places, engine = sites(graph), choose(engine)
+    counted = tally(graph, places, data.images, steps, engine, threads, on_progress)
+    return Measurement(
+        bundle=bundle,
+        data=data,
+        engine=engine,
+        counted=counted,
+        operations=operations(graph, places, counted),
+        accuracy=accuracy.accuracy(counted.predictions, data.labels),
+        float_network=accuracy.float_network(bundle.manifest, data),
+        exits=exit_curve(counted, data.labels),
+        rates=layer_rates(counted),
+        neurobench=neurobench.neurobench(graph, data.images[: neurobench.IMAGES], steps, engine),
+        buffer=buffer,
+    )

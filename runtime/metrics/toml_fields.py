@@ -1,0 +1,87 @@
+"""Typed access to a table of a TOML file that a person wrote: every wrong thing is named by its place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from spikelet.errors import UsageError
+
+REQUIRED = object()
+
+
+class Table:
+    """A table and the path to it, e.g. `my.toml: figures.ac`."""
+
+    def __init__(self, path: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise UsageError(f"{path}: expected a table, found {value!r}")
+        self.path = path
+        self._value = value
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._value)
+
+    def only(self, *keys: str) -> None:
+        """Refuse keys that nobody asked for: a misspelt one would be silently without effect."""
+        for key in self._value:
+            if key not in keys:
+                raise UsageError(f"{self.path}: unknown key {key!r}; known: {', '.join(keys)}")
+
+    def text(self, key: str, otherwise: Any = REQUIRED) -> str:
+        """A string."""
+        value = self._get(key, otherwise)
+        if not isinstance(value, str):
+            raise UsageError(f"{self.path}: {key}: expected a string, found {value!r}")
+        return value
+
+    def citation(self) -> str:
+        """The source of a number: a string that says something."""
+        source = self._value.get("source")
+        if not isinstance(source, str) or not source.strip():
+            raise UsageError(f'{self.path}: has no source; every number needs a citation (source = "who, where")')
+        return source
+
+    def number(self, key: str) -> float:
+        """A finite number of 0 or more."""
+        value = self._get(key)
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise UsageError(f"{self.path}: {key}: expected a number, found {value!r}")
+        if value < 0:
+            raise UsageError(f"{self.path}: {key}: expected 0 or more, found {value:g}")
+        return float(value)
+
+    def whole(self, key: str, otherwise: Any = REQUIRED) -> int:
+        """A whole number of 1 or more."""
+        value = self._get(key, otherwise)
+        if type(value) is not int or value < 1:
+            raise UsageError(f"{self.path}: {key}: expected a whole number of 1 or more, found {value!r}")
+        return value
+
+    def one_of(self, key: str, *allowed: str, otherwise: Any = REQUIRED) -> Any:
+        """One of a few words."""
+        value = self._get(key, otherwise)
+        if value not in allowed:
+            raise UsageError(f"{self.path}: {key}: expected {' or '.join(allowed)}, found {value!r}")
+        return value
+
+    def table(self, key: str) -> Table:
+        """A table inside; empty if it is not there."""
+        return Table(f"{self.path}: {key}", self._value.get(key, {}))
+
+    def tables(self, key: str) -> list[Table]:
+        """A list of tables; empty if it is not there."""
+        value = self._value.get(key, [])
+        if not isinstance(value, list):
+            raise UsageError(f"{self.path}: {key}: expected [[{key}]], found {value!r}")
+        return [Table(f"{self.path}: {key}[{i}]", each) for i, each in enumerate(value)]
+
+    def _get(self, key: str, otherwise: Any = REQUIRED) -> Any:
+        value = self._value.get(key, otherwise)
+        if value is REQUIRED:
+            raise UsageError(f"{self.path}: {key} is missing")
+        return value

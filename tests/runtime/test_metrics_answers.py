@@ -1,0 +1,195 @@
+"""Accuracy, early exit, spike rates and the whole measurement."""
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from networks import Builder, small_graph
+from spikelet.bundle import Bundle, Manifest
+from spikelet.data import ImageSet
+from spikelet.early_exit import Margin
+from spikelet.errors import DataError, UsageError
+from spikelet.metrics import measure, tally
+from spikelet.metrics.accuracy import accuracy, float_network, wilson
+from spikelet.metrics.exits import at_threshold, exit_curve, thresholds
+from spikelet.metrics.fanout import sites
+from spikelet.metrics.rates import layer_rates
+from spikelet.metrics.tally import Tally
+from spikelet.nodes import IF, Linear
+from spikelet.ranges import exact_steps
+from spikelet.session import Model
+from spikelet.verify import record_golden
+
+STEPS = 6
+
+
+def image_set(count=50, labels=3, name="insects"):
+    rng = np.random.default_rng(5)
+    images = rng.integers(0, 256, (count, 3, 6, 6)).astype(np.uint8)
+    return ImageSet(images, None if labels is None else rng.integers(0, labels, count), None, name)
+
+
+def bundle_of(graph, results=(), labels=None, name="small", card="# small\n"):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, *graph.input.shape)).astype(np.uint8)
+    manifest = Manifest(name, labels, 4, exact_steps(graph), results=list(results))
+    return Bundle(graph, manifest, record_golden(graph, images, 2), card)
+
+
+@pytest.fixture(scope="module")
+def counted():
+    graph = small_graph()
+    return tally(graph, sites(graph), image_set().images, STEPS, "numpy")
+
+
+class TestAccuracy:
+    @pytest.mark.parametrize(
+        ("right", "n", "low", "high"),
+        # R. G. Newcombe, Statistics in Medicine 17, 1998, table I, method 3
+        [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+    )
+    def test_wilson_against_published_intervals(self, right, n, low, high):
+        assert wilson(right, n) == pytest.approx((low, high), abs=5e-5)
+        assert wilson(n - right, n) == pytest.approx((1 - high, 1 - low), abs=5e-5)
+
+    def test_by_time_step(self):
+        predictions = np.array([[0, 1, 1, 1], [0, 0, 0, 1]])
+        found = accuracy(predictions, np.array([0, 0, 0, 1]))
+        assert [each["accuracy"] for each in found] == [0.5, 1.0]
+        assert [each["time_steps"] for each in found] == [1, 2]
+        assert (found[0]["low"], found[0]["high"]) == wilson(2, 4)
+
+    def test_without_labels(self):
+        assert accuracy(np.zeros((2, 3), np.int64), None) is None
+
+    def test_the_float_network_is_known_by_the_data_s_digest(self):
+        data = image_set()
+        known = {"digest": data.digest, "float_accuracy": 0.75, "agreement_with_float": 0.5, "steps": 8}
+        found = float_network(Manifest("x", results=[{"digest": "other", "float_accuracy": 0.1}, known]), data)
+        assert found == {"accuracy": 0.75, "agreement": 0.5, "agreement_steps": 8}
+        nothing = {"accuracy": None, "agreement": None, "agreement_steps": None}
+        assert float_network(Manifest("x", results=[known | {"digest": "other"}]), data) == nothing
+        odd = {"digest": data.digest, "float_accuracy": "<b>", "agreement_with_float": True, "steps": None}
+        assert float_network(Manifest("x", results=[odd]), data) == nothing
+
+    def test_predictions_are_those_of_a_run(self, counted):
+        model = Model(bundle_of(small_graph()), "numpy")
+        np.testing.assert_array_equal(model.run(image_set().images, STEPS).predictions, counted.predictions)
+
+
+class TestEarlyExit:
+    @pytest.mark.parametrize("threshold", [0, 20, 60, 100, 1e9])
+    def test_each_point_is_a_run_with_that_rule(self, counted, threshold):
+        data, model = image_set(), Model(bundle_of(small_graph()), "numpy")
+        result = model.run(data.images, STEPS, early_exit=Margin(threshold))
+        found = at_threshold(counted, data.labels, threshold)
+        assert found.steps == result.exit_steps.mean()
+        assert found.accuracy == (result.predictions[-1] == data.labels).mean()
+        share = [(result.exit_steps == t + 1).mean() for t in range(STEPS)]
+        assert found.share_by_step == pytest.approx(share)
+        events = [counted.events[:stop, n].sum() for n, stop in enumerate(result.exit_steps)]
+        assert found.events == pytest.approx(np.mean(events))
+
+    def test_the_curve_goes_from_all_at_once_to_none(self, counted):
+        curve = exit_curve(counted, image_set().labels)
+        assert curve[0].threshold == 0
+        assert curve[0].steps == 1
+        assert curve[-1].steps == STEPS
+        assert len(curve) > 10
+        steps = [each.steps for each in curve]
+        assert steps == sorted(steps)
+        assert curve[-1].accuracy == (counted.predictions[-1] == image_set().labels).mean()
+
+    def test_one_class_and_one_step(self):
+        assert thresholds(np.full((4, 3), np.inf)) == [0.0]
+        assert thresholds(np.ones((1, 3))) == [0.0]
+
+    def test_without_labels(self, counted):
+        assert {each.accuracy for each in exit_curve(counted, None)} == {None}
+
+
+class TestRates:
+    def test_dead_and_saturated(self):
+        spikes = {"if1": np.array([[0, 10], [19, 20]])}
+        by_step = {"if1": np.array([30, 19])}
+        zeros = np.zeros((2, 10))
+        counted = Tally(10, 2, spikes, by_step, zeros, zeros, zeros, {})
+        (found,) = layer_rates(counted)
+        assert (found.neurons, found.dead, found.saturated) == (4, 1, 2)
+        assert found.rate == 49 / 80
+        assert found.by_step == (30 / 40, 19 / 40)
+        assert (found.low, found.median, found.high) == tuple(np.quantile([0, 0.5, 0.95, 1], [0.05, 0.5, 0.95]))
+
+    def test_they_are_those_of_a_run(self, counted):
+        result = Model(bundle_of(small_graph()), "numpy").run(image_set().images, STEPS)
+        found = {each.layer: each.rate for each in layer_rates(counted)}
+        assert found == pytest.approx(result.spike_rates)
+
+
+class TestMeasure:
+    def test_facts_say_on_what(self):
+        data = image_set()
+        facts = measure(bundle_of(small_graph()), data, 3, "numpy").facts()
+        assert (facts["images"], facts["steps"], facts["engine"]) == (50, 3, "numpy")
+        assert (facts["data"], facts["data_digest"]) == ("insects", data.digest)
+        assert facts["interval"] == "Wilson, 95 %"
+        assert facts["version"]
+        assert len(facts["accuracy"]) == 3
+        json.dumps(facts, allow_nan=False)
+
+    def test_no_labels_no_accuracy(self):
+        found = measure(bundle_of(small_graph()), image_set(labels=None), 2, "numpy")
+        assert found.accuracy is None
+        assert {each.accuracy for each in found.exits} == {None}
+
+    def test_labels_out_of_range(self):
+        with pytest.raises(DataError) as caught:
+            measure(bundle_of(small_graph()), image_set(labels=9), 2)
+        assert str(caught.value) == "insects: has a label of 8, the network's classes are 0…2"
+
+    def test_no_images(self):
+        none = ImageSet(np.zeros((0, 3, 6, 6), np.uint8), np.zeros(0, np.int64), None, "nothing")
+        with pytest.raises(DataError, match="^nothing: holds no images$"):
+            measure(bundle_of(small_graph()), none, 2)
+
+    def test_more_steps_than_are_exact(self):
+        net = Builder((3, 6, 6), np.random.default_rng(0))
+        net.conv("conv1", 2)
+        net.neuron("if1")
+        bundle = bundle_of(net.graph())
+        limit = bundle.manifest.exact_steps
+        message = f"steps: {limit + 1} asked for, but this bundle is proven exact for {limit} time-steps"
+        with pytest.raises(UsageError, match=f"^{message}$"):
+            measure(bundle, image_set(), limit + 1)
+
+    def test_a_network_that_never_fires(self):
+        net = Builder((3,), np.random.default_rng(0))
+        net.add("fc", Linear(np.zeros((2, 3), np.int8), np.zeros(2, np.int32)))
+        net.add("if1", IF(np.array([5, 5], np.int32), np.array([0, 0], np.int32)))
+        graph = net.graph(2)
+        images = ImageSet(np.zeros((4, 3, 1, 1), np.uint8), None, None, "dots")
+        flat = images.images.reshape(4, 3)
+        counted = tally(graph, sites(graph), flat, 3, "numpy")
+        assert counted.events.sum() == 0
+        (found,) = layer_rates(counted)
+        assert (found.rate, found.dead) == (0.0, 2)
+
+    def test_memory_does_not_grow_with_the_data(self):
+        graph = small_graph(size=16)
+        places = sites(graph)
+        neurons = sum(graph.neurons(name) for name in graph.spiking)
+
+        def peak(count):
+            images = np.random.default_rng(0).integers(0, 256, (count, 3, 16, 16)).astype(np.uint8)
+            tracemalloc.start()
+            tally(graph, places, images, STEPS, "numpy")
+            found = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            return found
+
+        few, many = peak(64), peak(640)
+        a_few_numbers = 576 * STEPS * 3 * 8  # answer, margin, events of each image and step
+        assert many - few < a_few_numbers + 100_000
+        assert 576 * STEPS * neurons > 10 * (a_few_numbers + 100_000)  # what keeping spikes would take

@@ -1,0 +1,336 @@
+"""Counts against plain loops over every weight, every spike and every window, exactly equal."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from networks import Builder, graphs, small_graph
+from spikelet.engines import create
+from spikelet.errors import EngineError
+from spikelet.graph import Graph
+from spikelet.metrics import operations, tally
+from spikelet.metrics.fanout import kinds, sites
+from spikelet.metrics.neurobench import connection_sparsity, dense, footprint, neurobench
+from spikelet.metrics.operations import accumulates
+from spikelet.metrics.tally import weighted
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Linear, Output, Scale, SumPool2d
+
+STEPS = 3
+QUIET = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def pixels_for(graph, count=2, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, *graph.input.shape)).astype(np.uint8)
+
+
+def recorded(graph, images, steps=STEPS):
+    """By layer: spikes (T, N, *shape), from the reference engine."""
+    engine = create(graph, "numpy", graph.spiking)
+    engine.reset(len(images))
+    found = {name: [] for name in graph.spiking}
+    for t in range(steps):
+        engine.step(images.astype(np.float32) if t == 0 else None)
+        for name in graph.spiking:
+            found[name].append(engine.spikes(name))
+    return {name: np.stack(each) for name, each in found.items()}
+
+
+def connections(node, shape):
+    """Every (input index, weight) that the node multiplies, one by one: padding is no input."""
+    if isinstance(node, Linear):
+        for row in node.weight:
+            yield from (((i,), w) for i, w in enumerate(row))
+    elif isinstance(node, Scale):
+        yield from ((index, node.scale[index[0]]) for index in np.ndindex(shape))
+    else:
+        _, height, width = node.output_shape((shape,))
+        per_group = len(node.weight) // node.groups
+        for out, kernel in enumerate(node.weight):
+            first = out // per_group * kernel.shape[0]
+            for y in range(height):
+                for x in range(width):
+                    for (c, i, j), w in np.ndenumerate(kernel):
+                        row = y * node.stride[0] + i - node.padding[0]
+                        column = x * node.stride[1] + j - node.padding[1]
+                        if 0 <= row < shape[1] and 0 <= column < shape[2]:
+                            yield (first + c, row, column), w
+
+
+def events(graph, name, spikes):
+    """How many spikes meet at each element of a node, or None where something else than spikes reaches it."""
+    node = graph.nodes[name]
+    if isinstance(node, IF):
+        return spikes[name].astype(int)
+    sources = [events(graph, source, spikes) for source in graph.predecessors[name]]
+    if not sources or any(each is None for each in sources):
+        return None
+    if isinstance(node, Flatten):
+        return sources[0].reshape(-1)
+    if isinstance(node, Add):
+        return sum(sources)
+    if isinstance(node, SumPool2d):
+        pooled = np.zeros(graph.shapes[name], int)
+        for c, y, x in np.ndindex(pooled.shape):
+            for i in range(node.kernel[0]):
+                for j in range(node.kernel[1]):
+                    pooled[c, y, x] += sources[0][c, y * node.stride[0] + i, x * node.stride[1] + j]
+        return pooled
+    return None
+
+
+def by_hand(graph, spikes):
+    """{node: accumulates} of one image at one time-step."""
+    found = {}
+    for name, node in graph.nodes.items():
+        sources = [events(graph, source, spikes) for source in graph.predecessors[name]]
+        if isinstance(node, Conv2d | Linear | Scale) and sources[0] is not None:
+            x = sources[0]
+            found[name] = sum(int(x[index]) for index, w in connections(node, x.shape) if w != 0)
+        direct = isinstance(node, IF | Output) or (isinstance(node, Add) and any(each is None for each in sources))
+        if direct and any(each is not None for each in sources):
+            found[name] = sum(int(each.sum()) for each in sources if each is not None)
+    return found
+
+
+def assert_counted_by_hand(graph, images):
+    places = sites(graph)
+    spikes = recorded(graph, images)
+    counted = tally(graph, places, images, STEPS, "numpy")
+    expected = {}
+    for n in range(len(images)):
+        for t in range(STEPS):
+            once = by_hand(graph, {name: each[t, n] for name, each in spikes.items()})
+            assert counted.events[t, n] == sum(once.values())
+            for name, count in once.items():
+                expected[name] = expected.get(name, 0) + count
+    assert {p.node: accumulates(p, counted) for p in places if p.operation == "ac"} == expected
+    for name, each in spikes.items():
+        np.testing.assert_array_equal(counted.spikes[name], each.sum((0, 1)))
+        np.testing.assert_array_equal(counted.raster[name], each[:, 0])
+        np.testing.assert_array_equal(counted.by_step[name], each.reshape(STEPS, -1).sum(1))
+
+
+class TestAccumulates:
+    @given(graph=graphs(), seed=st.integers(0, 99))
+    @QUIET
+    def test_random_networks(self, graph, seed):
+        assert_counted_by_hand(graph, pixels_for(graph, seed=seed))
+
+    @given(graph=graphs())
+    @QUIET
+    def test_dense_and_nonzero_connections(self, graph):
+        for place in sites(graph):
+            node = graph.nodes[place.node]
+            if isinstance(node, Conv2d | Linear | Scale):
+                every = list(connections(node, graph.shapes[graph.predecessors[place.node][0]]))
+                assert place.dense == len(every)
+                assert place.nonzero == sum(w != 0 for _, w in every)
+
+    def test_a_spike_at_a_border_reaches_fewer_outputs(self):
+        net = Builder((1, 4, 4), np.random.default_rng(0))
+        net.neuron("if1")
+        net.add("conv", Conv2d(np.ones((2, 1, 3, 3), np.int8), np.zeros(2, np.int32), (1, 1), (1, 1)))
+        net.neuron("if2")
+        reach = next(p for p in sites(net.graph()) if p.node == "conv").reach["if1"][0]
+        assert reach.tolist() == [[8, 12, 12, 8], [12, 18, 18, 12], [12, 18, 18, 12], [8, 12, 12, 8]]
+
+    def test_a_stride_and_a_zero_weight(self):
+        weight = np.ones((1, 1, 2, 2), np.int8)
+        weight[0, 0, 0, 0] = 0
+        net = Builder((1, 3, 3), np.random.default_rng(0))
+        net.neuron("if1")
+        net.add("conv", Conv2d(weight, np.zeros(1, np.int32), (2, 2), (1, 1)))
+        net.neuron("if2")
+        reach = next(p for p in sites(net.graph()) if p.node == "conv").reach["if1"][0]
+        assert reach.tolist() == [[1, 1, 1], [1, 0, 1], [1, 1, 1]]
+
+
+def merged(kind):
+    """if1 meets itself by another way: pooled by 1x1 and added, before an IF of its own or a convolution."""
+    net = Builder((2, 4, 4), np.random.default_rng(3))
+    net.neuron("if1", scale=200)
+    net.add("same", SumPool2d((1, 1), (1, 1)))
+    net.add("sum", Add(), ("if1", "same"))
+    if kind == "conv":
+        net.conv("conv", 3)
+    if kind == "mixed":
+        net.conv("conv", 2)
+        net.add("residual", Add(), ("conv", "if1"))
+    if kind == "chain":
+        net.conv("conv", 3)
+        net.add("pool", SumPool2d((2, 2), (2, 1)))
+        net.conv("conv2", 2)
+    net.neuron("if2")
+    return net.graph()
+
+
+class TestUnusualGraphs:
+    @pytest.mark.parametrize("kind", ["plain", "conv", "mixed", "chain"])
+    def test_sums_of_spikes(self, kind):
+        assert_counted_by_hand(merged(kind), pixels_for(merged(kind), 3))
+
+    def test_currents_between_weights_are_multiplied(self):
+        graph = merged("chain")
+        found = {place.node: (place.kind, place.operation) for place in sites(graph)}
+        assert found["conv"] == ("counts", "ac")
+        assert found["pool"] == ("current", "add")
+        assert found["conv2"] == ("current", "mac")
+        images = pixels_for(graph)
+        ops = operations(graph, sites(graph), tally(graph, sites(graph), images, STEPS, "numpy"))
+        rows = {row.node: row for row in ops.rows}
+        nonzero = sum(w != 0 for _, w in connections(graph.nodes["conv2"], graph.shapes["pool"]))
+        assert (rows["conv2"].macs, rows["conv2"].static_macs) == (nonzero * STEPS, 0)
+        assert rows["pool"].adds == graph.neurons("pool") * 4 * STEPS
+
+    def test_the_analog_first_layer_is_counted_once_and_at_every_step(self):
+        graph = small_graph()
+        ops = operations(graph, sites(graph), tally(graph, sites(graph), pixels_for(graph), STEPS, "numpy"))
+        first = next(row for row in ops.rows if row.node == "conv1")
+        nonzero = sum(w != 0 for _, w in connections(graph.nodes["conv1"], (3, 6, 6)))
+        assert (first.kind, first.static_macs, first.macs, first.acs) == ("analog", nonzero, 0, 0)
+        found = ops.as_json()["per_image"]
+        assert found["macs_if_static_part_is_computed_once"] == nonzero
+        assert found["macs_if_computed_at_every_step"] == STEPS * nonzero
+
+    def test_a_long_chain_of_doubled_sums_is_walked_once(self):
+        net = Builder((1,), np.random.default_rng(0))
+        net.neuron("if1")
+        here = "if1"
+        # 2^40 paths; a walk of each would not end
+        net.nodes |= {f"add{i}": Add() for i in range(40)}
+        for i in range(40):
+            net.edges += [(here, f"add{i}"), ("if1", f"add{i}")] if i else [("if1", "add0"), ("if1b", "add0")]
+            here = f"add{i}"
+        net.nodes["if1b"] = net.nodes["if1"]
+        net.edges.append(("input", "if1b"))
+        net.here = here
+        net.shapes[here] = (1,)
+        net.linear("logits", 2)
+        net.add("output", Output(1.0))
+        graph = Graph(net.nodes, tuple(net.edges))
+        assert kinds(graph)["add39"] == "counts"
+        (place,) = (p for p in sites(graph) if p.node == "logits")
+        nonzero = np.count_nonzero(graph.nodes["logits"].weight)
+        assert {k: int(v[0]) for k, v in place.reach.items()} == {"if1": 40 * nonzero, "if1b": nonzero}
+
+
+class TestStream:
+    def test_engines_and_batches_give_the_same_counts(self):
+        graph = small_graph()
+        images, places = pixels_for(graph, 70), sites(graph)
+        numpy, onnx = (tally(graph, places, images, 5, engine) for engine in ("numpy", "onnx"))
+        np.testing.assert_array_equal(numpy.events, onnx.events)
+        np.testing.assert_array_equal(numpy.predictions, onnx.predictions)
+        halves = [tally(graph, places, part, 5, "numpy") for part in (images[:37], images[37:])]
+        np.testing.assert_array_equal(numpy.events, np.concatenate([half.events for half in halves], 1))
+        for name in graph.spiking:
+            np.testing.assert_array_equal(numpy.spikes[name], onnx.spikes[name])
+            np.testing.assert_array_equal(numpy.spikes[name], sum(half.spikes[name] for half in halves))
+
+    def test_progress_reaches_the_end(self):
+        graph, seen = small_graph(), []
+        tally(graph, sites(graph), pixels_for(graph, 40), 2, "numpy", on_progress=lambda *each: seen.append(each))
+        assert seen == [(32, 40), (40, 40)]
+
+    def test_more_steps_than_are_exact(self):
+        net = Builder((1,), np.random.default_rng(0))
+        net.add("if1", IF(np.array([2**24 - 5000], np.int32), np.array([0], np.int32)))
+        graph = net.graph(2)
+        limit = create(graph, "numpy").step_limit
+        assert limit < 100
+        with pytest.raises(EngineError, match=f"time-step {limit + 1} is beyond the {limit} steps"):
+            tally(graph, sites(graph), pixels_for(graph, 1), limit + 1, "numpy")
+
+    @pytest.mark.parametrize("highest", [1, 3, 2**12, 2**23, 2**24, 2**24 + 1, 2**40])
+    def test_weighted_sums_are_exact_beyond_float32(self, highest):
+        rng = np.random.default_rng(highest)
+        fired = rng.random((5, 9, 30)) < 0.7
+        cost = rng.integers(0, highest + 1, (9, 30))
+        cost[0, 0] = highest
+        expected = [int(cost[each].sum()) for each in fired]
+        assert weighted(fired, cost).tolist() == expected
+
+    def test_no_cost(self):
+        assert weighted(np.ones((3, 4), np.bool_), np.zeros(4, np.int64)).tolist() == [0, 0, 0]
+
+
+def plain_neurobench(graph, images, steps):
+    """NeuroBench's definitions in plain loops; values of every node by a second engine that records all layers."""
+    spikes = recorded(graph, images, steps)
+    x0 = images.astype(np.float64) - graph.input.mean.reshape(-1, *(1,) * (images.ndim - 2))
+    found = {"mac": 0, "ac": 0}
+    for t in range(steps):
+        values = {graph.input_name: x0}
+        for name in graph.order:
+            node, sources = graph.nodes[name], graph.predecessors[name]
+            inputs = [values[source] for source in sources]
+            if isinstance(node, IF):
+                values[name] = spikes[name][t].astype(float)
+            elif isinstance(node, Conv2d | Linear | Scale):
+                shape = graph.shapes[sources[0]]
+                kind = "ac" if set(np.unique(inputs[0])) <= {-1, 0, 1} else "mac"
+                for index, w in connections(node, shape):
+                    if w != 0:
+                        found[kind] += int(np.count_nonzero(inputs[0][(slice(None), *index)]))
+                values[name] = np.full((len(images), *graph.shapes[name]), 0.5)  # current, asked for by none below
+            elif isinstance(node, Flatten):
+                values[name] = inputs[0].reshape(len(images), -1)
+            elif isinstance(node, SumPool2d):
+                values[name] = np.stack(
+                    [
+                        np.array(
+                            [
+                                each[
+                                    c,
+                                    y * node.stride[0] : y * node.stride[0] + node.kernel[0],
+                                    x * node.stride[1] : x * node.stride[1] + node.kernel[1],
+                                ].sum()
+                                for c, y, x in np.ndindex(graph.shapes[name])
+                            ]
+                        ).reshape(graph.shapes[name])
+                        for each in inputs[0]
+                    ]
+                )
+            elif isinstance(node, Add):
+                values[name] = sum(inputs)
+    return {kind: count / len(images) for kind, count in found.items()}
+
+
+class TestNeuroBenchByHand:
+    @given(graph=graphs())
+    @QUIET
+    def test_random_networks(self, graph):
+        images = pixels_for(graph)
+        found = neurobench(graph, images, STEPS, "numpy")
+        expected = plain_neurobench(graph, images, STEPS)
+        assert (found.effective_macs, found.effective_acs) == (expected["mac"], expected["ac"])
+        spikes = recorded(graph, images)
+        silent = sum(int((each == 0).sum()) for each in spikes.values())
+        assert found.activation_sparsity == silent / sum(each.size for each in spikes.values())
+
+    def test_membrane_updates(self):
+        net = Builder((1,), np.random.default_rng(0))
+        net.add("logits0", Linear(np.array([[1], [0]], np.int8), np.array([0, 0], np.int32)))
+        net.add("if1", IF(np.array([5, 5], np.int32), np.array([0, 0], np.int32)))
+        graph = net.graph(2)
+        mean = int(graph.input.mean[0])
+        # neuron 0 gains 5 a step and fires at once: its potential is 0 after every step; neuron 1 gets nothing.
+        # The first step counts all membranes, the others none
+        found = neurobench(graph, np.array([[mean + 5]], np.uint8), 4, "numpy")
+        assert found.membrane_updates == 2
+        found = neurobench(graph, np.array([[mean + 2]], np.uint8), 4, "numpy")
+        assert found.membrane_updates == 2 + 3
+
+    def test_footprint_and_sparsity(self):
+        weight = np.array([[0, 2, 0], [1, 0, 0]], np.int8)
+        net = Builder((3,), np.random.default_rng(0))
+        net.add("fc", Linear(weight, np.zeros(2, np.int32)))
+        net.add("if1", IF(np.array([5, 5], np.int32), np.array([0, 0], np.int32)))
+        net.add("scale", Scale(np.array([0, 3], np.int8)))
+        net.add("if2", IF(np.array([5, 5], np.int32), np.array([0, 0], np.int32)))
+        net.add("output", Output(1.0))
+        graph = Graph(net.nodes, tuple(net.edges))
+        assert footprint(graph) == 3 * 2 + (6 + 2 * 4) + 4 * 2 * 4 + 2
+        assert connection_sparsity(graph) == round(5 / 8, 4)
+        assert dense(graph) == 6 + 2

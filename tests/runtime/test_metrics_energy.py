@@ -1,0 +1,367 @@
+"""Profiles, memory traffic and energy: by hand on small numbers, and every number with its source."""
+
+import math
+import tomllib
+from dataclasses import replace
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from networks import Builder, small_graph
+from spikelet.errors import UsageError
+from spikelet.graph import Graph
+from spikelet.metrics import builtin, estimate, load_profile, operations, tally
+from spikelet.metrics.energy import LEVELS, Energy, activation_bits, spiking_levels
+from spikelet.metrics.fanout import sites
+from spikelet.metrics.hardware import Figure, Profile, find_profile, names
+from spikelet.metrics.traffic import BUFFER, as_json, dense_traffic, spiking_traffic
+from spikelet.nodes import IF, Linear, Output
+
+STEPS = 4
+
+
+def counted(graph, steps=STEPS, count=5):
+    images = np.random.default_rng(0).integers(0, 256, (count, *graph.input.shape)).astype(np.uint8)
+    places = sites(graph)
+    return operations(graph, places, tally(graph, places, images, steps, "numpy"))
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return small_graph()
+
+
+@pytest.fixture(scope="module")
+def ops(graph):
+    return counted(graph)
+
+
+def figure(low, high=None):
+    return Figure(low, low if high is None else high, "a test")
+
+
+def profile(memory="included", counts="events", **figures):
+    return Profile("p", "P", counts=counts, memory=memory, figures={k: figure(*v) for k, v in figures.items()})
+
+
+PRICED = {"ac": (1, 2), "mac": (10, 20), "neuron_update": (100, 200), "int8_mac": (8, 16), "fp32_mac": (50,)}
+
+
+class TestLevels:
+    def test_three_levels_by_hand(self, graph, ops):
+        levels = spiking_levels(graph, ops, profile(**PRICED))
+        acs, macs = ops.total("acs"), ops.total("static_macs")
+        neurons = sum(graph.neurons(name) for name in graph.spiking) * STEPS
+        assert acs > 0
+        assert levels["operations"] == Energy(acs + 10 * macs, 2 * acs + 20 * macs)
+        assert levels["neurons"] == Energy(acs + 10 * macs + 100 * neurons, 2 * acs + 20 * macs + 200 * neurons)
+        assert levels["memory"] == levels["neurons"]  # the figures include it
+
+    def test_what_has_no_figure_is_none_and_said(self, graph, ops):
+        found = estimate(graph, ops, profile("unstated", ac=(1,)))
+        assert found.levels == {
+            "operations": Energy(ops.total("acs"), ops.total("acs")),
+            "neurons": None,
+            "memory": None,
+        }
+        assert found.left_out == (f"{ops.total('static_macs'):,.0f} multiply-accumulates of analog values",)
+        assert found.baselines == ()
+        assert found.static_again is None
+
+    def test_machines_that_do_not_follow_spikes_pay_for_every_connection(self, graph, ops):
+        found = estimate(graph, ops, profile(counts="connections", ac=(3,), neuron_update=(0,)))
+        dynamic = sum(place.dense for place in sites(graph) if place.operation == "ac")
+        expected = 3 * (dynamic * STEPS + ops.total("static_macs"))
+        assert found.levels["operations"].low == expected
+        silent = estimate(graph, ops.at_rate(0.0), found.profile)
+        assert silent.levels == found.levels
+
+    def test_the_first_layer_at_every_step(self, graph, ops):
+        found = estimate(graph, ops, profile(**PRICED))
+        again = ops.total("static_macs") * (STEPS - 1)
+        assert found.static_again == Energy(10 * again, 20 * again)
+
+    def test_baselines_by_hand(self, graph, ops):
+        found = {rival.name: rival for rival in estimate(graph, ops, profile(**PRICED)).baselines}
+        dense = sum(place.dense for place in sites(graph) if place.weights)
+        assert dense == ops.dense_macs
+        assert list(found) == ["float32", "int8", "3-bit activations"]
+        assert found["float32"].levels["operations"] == Energy(50 * dense, 50 * dense)
+        assert found["int8"].levels["operations"] == Energy(8 * dense, 16 * dense)
+        assert found["3-bit activations"].levels["operations"] == Energy(8 * dense * 3 / 8, 16 * dense)
+        neurons = sum(ops.neurons.values())
+        assert found["float32"].levels["neurons"] == Energy(50 * dense + 100 * neurons, 50 * dense + 200 * neurons)
+
+    @pytest.mark.parametrize(("steps", "bits"), [(1, 1), (2, 2), (3, 2), (4, 3), (7, 3), (8, 4), (15, 4), (16, 5)])
+    def test_as_many_bits_as_t_can_tell_apart(self, steps, bits):
+        assert activation_bits(steps) == bits == math.ceil(math.log2(steps + 1))
+
+
+class TestCrossover:
+    def test_by_hand(self, graph, ops):
+        one = profile(**PRICED)
+        (rival,) = (each for each in estimate(graph, ops, one).baselines if each.name == "int8")
+        low, high = rival.crossover["operations"]
+        possible, macs = ops.total("possible"), ops.total("static_macs")
+        assert low == pytest.approx(min(1, (8 * ops.dense_macs - 10 * macs) / possible), abs=1e-9)
+        assert high == pytest.approx(min(1, (16 * ops.dense_macs - 20 * macs) / (2 * possible)), abs=1e-9)
+
+    def test_at_the_crossover_both_cost_the_same(self, graph, ops):
+        cmos = builtin()["cmos45-int8"]
+        for rival in estimate(graph, ops, cmos).baselines:
+            for level in LEVELS:
+                for end, rate in zip(("low", "high"), rival.crossover[level], strict=True):
+                    if 0 < rate < 1:
+                        ours = getattr(spiking_levels(graph, ops.at_rate(rate), cmos)[level], end)
+                        assert ours == pytest.approx(getattr(rival.levels[level], end), rel=1e-6)
+
+    def test_never_and_always(self, graph, ops):
+        never = profile(**PRICED | {"mac": (1e9,)})
+        always = profile(**PRICED | {"ac": (0,), "mac": (0,)})
+        assert all(each.crossover["operations"] == (0.0, 0.0) for each in estimate(graph, ops, never).baselines)
+        assert all(each.crossover["operations"] == (1.0, 1.0) for each in estimate(graph, ops, always).baselines)
+
+    def test_the_rate_of_now_gives_the_energy_of_now(self, ops):
+        assert ops.at_rate(ops.rate).total("acs") == pytest.approx(ops.total("acs"))
+        assert ops.at_rate(1.0).rate == 1.0
+
+
+def tiny():
+    """2 inputs, 3 neurons, 2 logits; the input is 1 and 0, so that neuron 0 fires at every step, alone."""
+    net = Builder((2,), np.random.default_rng(0))
+    net.add("fc", Linear(np.array([[5, 0], [0, 5], [0, 0]], np.int8), np.zeros(3, np.int32)))
+    net.add("if1", IF(np.full(3, 5, np.int32), np.zeros(3, np.int32)))
+    net.add("logits", Linear(np.array([[1, 1, 1], [1, 0, 1]], np.int8), np.zeros(2, np.int32)))
+    net.add("output", Output(1.0))
+    made = Graph(net.nodes, tuple(net.edges))
+    images = (made.input.mean + np.array([1, 0])).astype(np.uint8)[None]
+    places = sites(made)
+    return made, operations(made, places, tally(made, places, images, 3, "numpy"))
+
+
+class TestTraffic:
+    def test_by_hand(self):
+        graph, ops = tiny()
+        assert ops.total("acs") == 3 * 2  # one spike a step, two non-zero weights
+        moved = {(each.node, each.what): (each.least, each.most) for each in spiking_traffic(graph, ops, 8)}
+        assert moved == {
+            ("fc", "weight reads"): (2 * 8, 2 * 8),  # two non-zero weights, once
+            ("fc", "sum reads"): (0, 2 * 32),
+            ("fc", "sum writes"): (0, 2 * 32),
+            ("fc", "analog reads"): (2 * 8, 2 * 8),
+            ("logits", "weight reads"): (6 * 8, 6 * 8),
+            ("logits", "sum reads"): (0, 6 * 32),
+            ("logits", "sum writes"): (0, 6 * 32),
+            ("if1", "sum reads"): (9 * 32, 9 * 32),
+            ("if1", "sum writes"): (9 * 32, 9 * 32),
+            ("if1", "spikes"): (2 * 9, 2 * 3 * 32),  # written and read: 9 bits, or 3 addresses
+        }
+
+    def test_dense_by_hand(self):
+        graph, ops = tiny()
+        moved = {(each.node, each.what): (each.least, each.most) for each in dense_traffic(graph, ops, 8, 4)}
+        assert moved == {
+            ("fc", "weight reads"): (6 * 8, 6 * 8),
+            ("fc", "activations"): (2 * 4, 6 * 4),
+            ("fc", "sum reads"): (0, 6 * 32),
+            ("fc", "sum writes"): (0, 6 * 32),
+            ("logits", "weight reads"): (6 * 8, 6 * 8),
+            ("logits", "activations"): (3 * 4, 6 * 4),
+            ("logits", "sum reads"): (0, 6 * 32),
+            ("logits", "sum writes"): (0, 6 * 32),
+            ("if1", "activations"): (3 * 4, 3 * 4),
+        }
+
+    def test_what_does_not_fit_comes_from_dram(self):
+        graph, ops = tiny()
+        assert {each.place for each in spiking_traffic(graph, ops, 8, buffer=12)} == {"buffer"}
+        places = {(each.node, each.what): each.place for each in spiking_traffic(graph, ops, 8, buffer=6)}
+        assert places["fc", "weight reads"] == places["logits", "weight reads"] == "buffer"  # 6 bytes
+        assert places["if1", "sum reads"] == places["fc", "sum reads"] == "dram"  # 12 bytes
+
+    def test_priced(self):
+        graph, ops = tiny()
+        separate = replace(
+            profile("separate", ac=(0,), mac=(0,), neuron_update=(0,)),
+            dram=figure(1000, 2000),
+            sram=((8, figure(1, 2)), (64, figure(10, 20))),
+        )
+        moved = spiking_traffic(graph, ops, 8)
+        least, most = sum(each.least for each in moved), sum(each.most for each in moved)
+        assert spiking_levels(graph, ops, separate, 64)["memory"] == Energy(10 * least, 20 * most)
+        assert spiking_levels(graph, ops, separate, BUFFER)["memory"] == Energy(10 * least, 20 * most)
+        assert spiking_levels(graph, ops, separate, 9)["memory"].low > 10 * least  # 12 bytes do not fit
+        none = spiking_levels(graph, ops, separate, 1)["memory"]
+        bits = [each for each in spiking_traffic(graph, ops, 8, 1) if each.place == "buffer"]
+        assert {each.what for each in bits} == {"spikes"}  # 3 bits
+        spikes = sum(each.least for each in bits)
+        assert none.low == 1 * spikes + 1000 * (least - spikes)
+
+    def test_least_is_never_more_than_most(self, graph, ops):
+        for each in [*spiking_traffic(graph, ops, 8), *dense_traffic(graph, ops, 8, 4)]:
+            assert 0 <= each.least <= each.most, each
+
+    def test_json_adds_up(self, graph, ops):
+        moved = spiking_traffic(graph, ops, 8, 100)
+        found = as_json(moved)
+        assert sum(each["bytes_most"] for each in found) == pytest.approx(sum(each.most for each in moved) / 8)
+        assert {each["place"] for each in found} == {"buffer", "dram"}
+
+
+class TestBuiltin:
+    def test_file_and_name_are_one(self):
+        assert list(builtin()) == names()
+        assert all(name == each.name for name, each in builtin().items())
+
+    @pytest.mark.parametrize("name", names())
+    def test_every_number_has_a_source_and_an_order(self, name):
+        found = builtin()[name]
+        assert found.priced or found.unpublished
+        for what, each in found.sources():
+            assert len(each.source) > 10, what
+            assert 0 < each.low <= each.high, what
+
+    def test_every_number_of_the_files_is_read(self):
+        folder = resources.files("spikelet.metrics") / "profiles"
+        for name in names():
+            text = (folder / f"{name}.toml").read_text("utf-8")
+            assert len(builtin()[name].sources()) == text.count("source = "), name
+            assert tomllib.loads(text)["name"] == name
+
+    @pytest.mark.parametrize(
+        ("name", "what", "low", "high"),
+        [
+            ("cmos45-fp32", "ac", 0.9, 0.9),
+            ("cmos45-fp32", "mac", 4.6, 4.6),
+            ("cmos45-int8", "ac", 0.03, 0.1),
+            ("cmos45-int8", "int8_mac", 0.23, 0.3),
+            ("loihi", "ac", 23.6, 27.1),
+            ("loihi", "neuron_update", 81, 81),
+            ("spinnaker", "ac", 45, 13_300),
+            ("spinnaker2", "ac", 10, 450),
+            ("truenorth", "ac", 2.5, 2.5),
+            ("seneca", "ac", 2.8, 2.8),
+            ("cpu", "ac", 8_600, 8_600),
+            ("gpu", "ac", 300, 300),
+            ("cortex-a", "ac", 900, 900),
+        ],
+    )
+    def test_figures_in_picojoules(self, name, what, low, high):
+        found = builtin()[name].figures[what]
+        assert (found.low, found.high) == pytest.approx((low, high))
+
+    def test_memory_in_picojoules_per_bit(self):
+        found = builtin()["cmos45-int8"]
+        assert (found.dram.low, found.dram.high) == pytest.approx((1300 / 64, 2600 / 64))
+        assert [size for size, _ in found.sram] == [2**13, 2**15, 2**20]
+        assert (found.buffer(2**13).low, found.buffer(2**15).low, found.buffer(2**20).low) == pytest.approx(
+            (10 / 64, 20 / 64, 100 / 64)
+        )
+        assert found.buffer(2**13 + 1) == found.buffer(2**15)
+        assert found.buffer(2**30) == found.buffer(2**20)
+
+    @pytest.mark.parametrize("name", ["loihi2", "akida", "speck", "xylo"])
+    def test_chips_without_a_figure_have_none(self, name):
+        assert not builtin()[name].priced
+
+
+GOOD = """
+name = "mine"
+title = "Mine"
+[figures.ac]
+value = 2
+unit = "nJ"
+source = "me, here, today"
+"""
+
+
+class TestProfileFiles:
+    @pytest.fixture
+    def path(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        return tmp_path / "my.toml"
+
+    def test_a_good_one(self, path):
+        path.write_text(GOOD)
+        found = find_profile(str(path))
+        assert (found.name, found.counts, found.memory) == ("mine", "events", "unstated")
+        assert found.figures == {"ac": Figure(2000, 2000, "me, here, today")}
+
+    @pytest.mark.parametrize(
+        ("old", "new", "message"),
+        [
+            (
+                'source = "me, here, today"',
+                "",
+                'my.toml: figures: ac: has no source; every number needs a citation (source = "who, where")',
+            ),
+            (
+                "me, here, today",
+                "  ",
+                'my.toml: figures: ac: has no source; every number needs a citation (source = "who, where")',
+            ),
+            ("value = 2", "value = -2", "my.toml: figures: ac: value: expected 0 or more, found -2"),
+            ("value = 2", "low = 2\nhigh = -1", "my.toml: figures: ac: high: expected 0 or more, found -1"),
+            (
+                "value = 2",
+                "low = 2\nhigh = 1",
+                "my.toml: figures: ac: low is 2 and high is 1; expected low to be the smaller",
+            ),
+            ("value = 2", "low = 2", "my.toml: figures: ac: high is missing"),
+            ("value = 2", "value = inf", "my.toml: figures: ac: value: expected a number, found inf"),
+            ("value = 2", "value = nan", "my.toml: figures: ac: value: expected a number, found nan"),
+            ("value = 2", "value = true", "my.toml: figures: ac: value: expected a number, found True"),
+            ('"nJ"', '"cal"', "my.toml: figures: ac: unit: expected pJ or nJ or uJ, found 'cal'"),
+            (
+                "figures.ac",
+                "figures.synop",
+                "my.toml: figures: unknown key 'synop'; known: ac, mac, neuron_update, fp32_mac, int8_mac",
+            ),
+            ("figures.ac", "figures.mac", "my.toml: [figures.ac] is missing: the energy of one synaptic operation"),
+            ('"mine"', '"../mine"', "my.toml: name: expected letters, digits, '.', '_' and '-', found '../mine'"),
+            (
+                'title = "Mine"',
+                'title = "Mine"\nmemory = "separate"',
+                'my.toml: memory is "separate"; expected [dram] and [[sram]] with their figures',
+            ),
+            ('title = "Mine"', "", "my.toml: title is missing"),
+            ('title = "Mine"', "title = 3", "my.toml: title: expected a string, found 3"),
+            (
+                'title = "Mine"',
+                'title = "Mine"\ncounts = "all"',
+                "my.toml: counts: expected events or connections, found 'all'",
+            ),
+            (
+                'title = "Mine"',
+                'title = "Mine"\nweight_bits = 0',
+                "my.toml: weight_bits: expected a whole number of 1 or more, found 0",
+            ),
+            ('title = "Mine"', 'title = "Mine"\nsram = 3', "my.toml: sram: expected [[sram]], found 3"),
+            ('title = "Mine"', 'title = "Mine"\ndram = 3', "my.toml: dram: expected a table, found 3"),
+            (
+                GOOD,
+                'name = "mine"\ntitle = "Mine"',
+                'my.toml: has no [figures.ac]; a chip without one says unpublished = "what is not known"',
+            ),
+        ],
+    )
+    def test_refused(self, path, old, new, message):
+        path.write_text(GOOD.replace(old, new))
+        with pytest.raises(UsageError) as caught:
+            load_profile(path.relative_to(path.parent))
+        assert str(caught.value) == message
+
+    def test_not_toml(self, path):
+        path.write_text("name = ")
+        with pytest.raises(UsageError, match="my.toml: not a TOML file"):
+            load_profile(path)
+        path.write_bytes(b"\xff\xfe")
+        with pytest.raises(UsageError, match="my.toml: not a TOML file"):
+            load_profile(path)
+        with pytest.raises(UsageError, match="none.toml: cannot be read"):
+            load_profile(path.parent / "none.toml")
+
+    def test_neither_name_nor_file(self):
+        with pytest.raises(UsageError, match="profile 'abacus': neither a file nor one of akida, cmos45-fp32"):
+            find_profile("abacus")
