@@ -34,6 +34,13 @@ class ConversionError(SpikeletError):
     """A source network that has no exact spiking form; names the module and its place."""
 
 
+class Cancelled(SpikeletError):
+    """Work that its caller stopped; names the work."""
+
+    def __init__(self, work: str) -> None:
+        super().__init__(f"{work}: cancelled")
+
+
 class MissingDependency(SpikeletError, ImportError):
     """An optional package that is not installed; the message says which extra brings it."""
 

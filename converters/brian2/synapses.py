@@ -1,0 +1,130 @@
+"""A layer's neurons with all their synapses: what lies between two layers, unrolled.
+
+The current of a neuron is a weighted sum over spikes (and pixels) plus a bias. Walking back from the neuron through
+Conv2d, Linear, SumPool2d, Scale, Add and Flatten to the spiking layers and the input gives that sum, one synapse a
+term. Weights are float64 here: exact for every network that is exact in float32.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import GraphError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, Shape, SumPool2d
+
+Index = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Synapses:
+    """One a row. pre: element of the source layer. post: place in the population. weight: what a spike adds."""
+
+    pre: Index
+    post: Index
+    weight: Values
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons of one layer, and everything that flows into them.
+
+    name: of an IF, LIF or Output node. neurons: (n,) their flat index in the layer, ascending.
+    bias: (n,) current at every time-step. inputs: by source (a spiking layer or the input), its synapses.
+    """
+
+    name: str
+    neurons: Index
+    bias: Values
+    inputs: Mapping[str, Synapses]
+
+    def __len__(self) -> int:
+        return len(self.neurons)
+
+
+def populate(graph: Graph, name: str, neurons: Index | None = None) -> Population:
+    """The population of these neurons (all, if None) of a layer. name: of an IF, LIF or Output node."""
+    chosen = np.arange(graph.neurons(name)) if neurons is None else neurons
+    bias = np.zeros(len(chosen))
+    pending: dict[str, list[Synapses]] = defaultdict(list)
+    here = graph.predecessors[name][0]
+    pending[here].append(Synapses(chosen, np.arange(len(chosen)), np.ones(len(chosen))))
+    inputs: dict[str, Synapses] = {}
+    for node_name in reversed(graph.order):
+        if node_name not in pending:
+            continue
+        terms = _merged(pending.pop(node_name), graph.neurons(node_name))
+        node = graph.nodes[node_name]
+        if isinstance(node, IF | Input):
+            inputs[node_name] = terms
+            continue
+        if isinstance(node, Conv2d | Linear):
+            channels = terms.pre // (graph.neurons(node_name) // len(node.bias))
+            bias += np.bincount(terms.post, terms.weight * node.bias[channels], len(bias))
+        for source in graph.predecessors[node_name]:
+            pending[source].append(_back(graph, node_name, graph.shapes[source], terms))
+    return Population(name, chosen, bias, inputs)
+
+
+def fan_in(graph: Graph, name: str) -> int:
+    """Synapses of the neuron in the middle of a layer: about what each of its neurons has."""
+    height = graph.shapes[name][1:]
+    middle = np.ravel_multi_index((0, *(size // 2 for size in height)), graph.shapes[name])
+    return sum(len(each) for each in populate(graph, name, np.array([middle])).inputs.values())
+
+
+def _back(graph: Graph, name: str, source: Shape, terms: Synapses) -> Synapses:
+    """Terms over what a node sends on, as terms over what it takes. source: the shape of that."""
+    shape = graph.shapes[name]
+    match graph.nodes[name]:
+        case Conv2d() as node:
+            c, y, x = np.unravel_index(terms.pre, shape)
+            per_group = node.weight.shape[1]
+            first = c // (len(node.weight) // node.groups) * per_group
+            taps = np.indices(node.weight.shape[1:]).reshape(3, -1)
+            rows = y[:, None] * node.stride[0] + taps[1] - node.padding[0]
+            columns = x[:, None] * node.stride[1] + taps[2] - node.padding[1]
+            weights = terms.weight[:, None] * node.weight.reshape(len(node.weight), -1)[c]
+            return _inside(terms.post, first[:, None] + taps[0], rows, columns, weights, source)
+        case SumPool2d() as node:
+            c, y, x = np.unravel_index(terms.pre, shape)
+            taps = np.indices(node.kernel).reshape(2, -1)
+            rows, columns = y[:, None] * node.stride[0] + taps[0], x[:, None] * node.stride[1] + taps[1]
+            weights = np.broadcast_to(terms.weight[:, None], rows.shape)
+            return _inside(terms.post, np.broadcast_to(c[:, None], rows.shape), rows, columns, weights, source)
+        case Linear() as node:
+            weights = terms.weight[:, None] * node.weight[terms.pre]
+            term, pre = np.nonzero(weights)
+            return Synapses(pre, terms.post[term], weights[term, pre])
+        case Scale() as node:
+            channel = terms.pre // (graph.neurons(name) // len(node.scale))
+            return Synapses(terms.pre, terms.post, terms.weight * node.scale[channel])
+        case Add() | Flatten() | Output():
+            return terms
+        case node:
+            raise GraphError(f"node {name}: no synapses are known for {node.kind}")
+
+
+def _inside(post: Index, channels: Index, rows: Index, columns: Index, weights: Values, shape: Shape) -> Synapses:
+    """The taps, (terms, taps), that lie in the image and weigh something."""
+    kept = (rows >= 0) & (rows < shape[1]) & (columns >= 0) & (columns < shape[2]) & (weights != 0)
+    pre = np.ravel_multi_index((channels[kept], rows[kept], columns[kept]), shape)
+    return Synapses(pre, np.broadcast_to(post[:, None], kept.shape)[kept], weights[kept])
+
+
+def _merged(parts: list[Synapses], size: int) -> Synapses:
+    """Parallel synapses as one, those that cancel out as none. size: elements of the source."""
+    pre, post, weight = (np.concatenate([getattr(p, field) for p in parts]) for field in ("pre", "post", "weight"))
+    keys, place = np.unique(post * size + pre, return_inverse=True)
+    total = np.bincount(place, weight, len(keys)) if len(keys) else np.zeros(0)
+    kept = total != 0
+    return Synapses(keys[kept] % size, keys[kept] // size, total[kept])

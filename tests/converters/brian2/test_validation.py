@@ -1,0 +1,85 @@
+"""A bundle against Brian2: what agrees, what the report says, how the work is watched and stopped."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from networks import small_graph
+from spikelet.bundle import Bundle, Manifest
+from spikelet.converters.brian2 import validate
+from spikelet.errors import Cancelled, UsageError
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 3, 6, 6)).astype(np.uint8)
+
+
+def bundle_of(graph):
+    manifest = Manifest(
+        "small", bits=8 if graph.exact else None, exact_steps=exact_steps(graph) if graph.exact else None
+    )
+    return Bundle(graph, manifest, record_golden(graph, IMAGES[:2], 4), "")
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return bundle_of(small_graph())
+
+
+@pytest.mark.parametrize("neurons", [None, "all", 5])
+def test_an_exact_network_agrees_in_every_spike_and_potential(bundle, neurons):
+    report = validate(bundle, IMAGES, steps=6, neurons=neurons)
+    assert report.ok
+    assert report.mode == ("by layer" if neurons == 5 else "whole")
+    assert [each.name for each in report.layers] == ["if1", "if2", "if3", "output"]
+    assert all(each.differing_spikes == 0 and each.max_potential_difference == 0 for each in report.layers)
+    assert all(each.spikes > 0 for each in report.layers[:-1])
+    assert report.first_divergence is None
+
+
+def test_a_sequence_agrees_too(bundle):
+    sequence = np.random.default_rng(1).integers(0, 256, (5, 3, 3, 6, 6)).astype(np.uint8)
+    for neurons in ("all", 9):
+        report = validate(bundle, sequence, neurons=neurons)
+        assert report.ok
+        assert (report.steps, report.images) == (5, 3)
+
+
+def test_json_has_the_shape_that_is_promised(bundle):
+    facts = validate(bundle, IMAGES, steps=3).facts()
+    assert {"ok", "brian2_version", "layers"} <= set(facts)
+    keys = {"name", "neurons", "spikes", "differing_spikes", "max_potential_difference", "first_divergence"}
+    assert all(set(layer) == keys for layer in facts["layers"])
+
+
+def test_progress_goes_up_to_the_end_and_the_work_can_be_stopped(bundle):
+    seen = []
+    validate(bundle, IMAGES, steps=3, neurons=9, on_progress=lambda done, total: seen.append((done, total)))
+    assert seen == sorted(seen)
+    assert seen[0][0] == 0
+    assert seen[-1] == (29, 29)  # 9 + 9 + 8 + 3
+    with pytest.raises(Cancelled, match="validation: cancelled"):
+        validate(bundle, IMAGES, steps=3, neurons=9, cancelled=lambda: True)
+
+
+def test_runs_in_a_thread(bundle):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(validate(bundle, IMAGES, steps=3).ok))
+    thread.start()
+    thread.join()
+    assert found == [True]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 0}, "steps: expected 1 or more, got 0"),
+        ({"steps": 10**9}, "is proven exact for"),
+        ({"neurons": 0}, 'neurons: expected 1 or more, "all" or None, got 0'),
+        ({"target": "fortran"}, "target: expected auto, numpy or cython, got 'fortran'"),
+    ],
+)
+def test_refuses_what_cannot_be(bundle, options, message):
+    with pytest.raises(UsageError, match=message):
+        validate(bundle, IMAGES, **options)
