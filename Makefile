@@ -1,5 +1,5 @@
 # Every target does its own set-up in .venv; a second run needs no network.
-.PHONY: help demo test lint bench conformance clean
+.PHONY: help demo test lint bench conformance fuzz clean
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -39,6 +39,11 @@ bench: ## time the engines; the spiking network against its float network, one t
 conformance: ## the conformance suite over 5,000 random networks
 	@.ci/setup dev
 	SPIKELET_CONFORMANCE=5000 $(PYTHON) -m pytest -q tests/conformance
+
+fuzz: ## read 1,000,000 mutated bundles under limits (COUNT=…), then let coverage guide (SECONDS=…)
+	@.ci/setup dev
+	PYTHONPATH=tests nice -n 10 $(PYTHON) tests/fuzz.py --count $(or $(COUNT),1000000)
+	PYTHONPATH=tests nice -n 10 $(PYTHON) tests/fuzz_coverage.py --seconds $(or $(SECONDS),600)
 
 clean: ## remove what was built, and .venv
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -13,8 +13,10 @@ from spikelet.errors import SpikeletError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
     """A binary file that becomes `path` when the block ends well; otherwise `path` stays as it was.
+
+    private: for the owner's eyes only.
 
     Raises:
         SpikeletError: the folder cannot be written or the disk is full.
@@ -29,7 +31,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(0o600 if private else 0o666 & ~_umask())
             temporary.replace(path)
             temporary = None
             _sync_folder(path.parent)

@@ -22,6 +22,10 @@ class BundleError(SpikeletError):
     """A bundle file that breaks a rule of the format."""
 
 
+class SignatureError(BundleError):
+    """A bundle without the signature that a policy requires, or a key or signature file that cannot be used."""
+
+
 class DataError(SpikeletError):
     """Images, labels or a data set that cannot be read or do not fit the input contract."""
 

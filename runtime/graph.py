@@ -19,6 +19,7 @@ from spikelet.nodes import IF, Add, Input, Node, Output, Shape, check_size, is_f
 
 IR_VERSION = 1
 MAX_NODES = 10_000
+MAX_CHANNELS = 2**20  # of all nodes together: what is kept for each channel stays small beside the weights
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 
 Edge = tuple[str, str]
@@ -32,7 +33,7 @@ class Graph:
 
     Raises:
         GraphError: a name that is not plain, an edge to nowhere, a cycle, a wrong number of inputs,
-            shapes that do not fit, or integer and float32 parameters in one network.
+            shapes that do not fit, absurd size, or integer and float32 parameters in one network.
     """
 
     nodes: Mapping[str, Node]
@@ -97,6 +98,9 @@ class Graph:
                 check_size(self.nodes[name].kind, shapes[name])
             except GraphError as error:
                 raise GraphError(f"node {name}: {error}") from None
+        channels = sum(shape[0] for shape in shapes.values())
+        if channels > MAX_CHANNELS:
+            raise GraphError(f"graph: its nodes have {channels} channels together, at most {MAX_CHANNELS} can be")
         return shapes
 
     @cached_property

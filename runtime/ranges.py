@@ -151,11 +151,15 @@ def _weighted(weight: Array, x: Range, bias: Array) -> Range:
     groups, outputs, taps, inputs = weight.shape
     x_low, x_high = (end.reshape(groups, -1, 1) for end in (x.low, x.high))
     low, high = np.empty((groups, outputs)), np.empty((groups, outputs))
-    chunk = max(1, CHUNK // (groups * taps * inputs))  # of outputs: a large layer is not widened as a whole
+    # a large layer is not widened as a whole: some outputs at a time, and of a large kernel some taps
+    chunk, some = max(1, CHUNK // (groups * taps * inputs)), max(1, CHUNK // (groups * inputs))
     for start in range(0, outputs, chunk):
-        part = weight[:, start : start + chunk]
-        positive = np.maximum(part, 0).sum(2, dtype=np.float64)
-        negative = np.minimum(part, 0).sum(2, dtype=np.float64)
+        rows = weight[:, start : start + chunk]
+        positive, negative = np.zeros((2, groups, rows.shape[1], inputs))
+        for tap in range(0, taps, some):
+            part = rows[:, :, tap : tap + some]
+            positive += np.maximum(part, 0).sum(2, dtype=np.float64)
+            negative += np.minimum(part, 0).sum(2, dtype=np.float64)
         low[:, start : start + chunk] = (positive @ x_low + negative @ x_high)[..., 0]
         high[:, start : start + chunk] = (positive @ x_high + negative @ x_low)[..., 0]
     wide_bias = bias.astype(np.float64)

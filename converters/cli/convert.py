@@ -13,6 +13,7 @@ from spikelet import shipped
 from spikelet.bundle import SUFFIX, Bundle, read, write
 from spikelet.cli.common import Progress, command_line, emit, existing, find_data, positive, table
 from spikelet.errors import MissingDependency, UsageError
+from spikelet.signing import Policy
 
 HELP = "convert a checkpoint to a bundle"
 EXAMPLE = "spikelet convert runs/a/best.pt -o vgg9-cifar10.snnb --bits 8"
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         on_progress=Progress("measuring", quiet=args.json),
     )
     write(bundle, args.output)
-    written = read(args.output)
+    written = read(args.output, Policy())  # it cannot be signed yet
     emit(args, _facts(args.output, written), _text(args.output, written))
     return 0
 

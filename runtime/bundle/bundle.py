@@ -16,14 +16,18 @@ from spikelet.bundle.manifest import Manifest
 from spikelet.errors import BundleError, GraphError
 from spikelet.graph import IR_VERSION, Graph
 from spikelet.lowering import onnx as lowering
+from spikelet.lowering.audit import audit
 from spikelet.lowering.protobuf import External
 from spikelet.ranges import exact_steps
+from spikelet.signing import Policy, enforce
 from spikelet.version import __version__
 
 SUFFIX = ".snnb"
 WEIGHTS = "weights.safetensors"
 MEMBERS = ("manifest.json", WEIGHTS, "step.onnx", "golden.safetensors", "card.md")
 MAX_FILE = 2**31
+MAX_STEP = 2**22  # bytes of step.onnx, whose weights lie elsewhere
+MAX_CARD = 2**20
 
 
 @dataclass(frozen=True)
@@ -69,24 +73,42 @@ def write(bundle: Bundle, path: Path) -> None:
             file.write(part)
 
 
-def read(path: Path) -> Bundle:
-    """Read a bundle, checking every rule of the format; weights stay in the memory-mapped file.
+def read(path: Path, policy: Policy | None = None) -> Bundle:
+    """Read a bundle, checking its signature where the policy asks for one, and then every rule of the format.
+
+    Weights stay in the memory-mapped file. Where a signature is required the file is read into memory instead:
+    what was checked is then what runs, whatever becomes of the file.
+
+    policy: on signatures; None takes that of the environment.
 
     Raises:
         BundleError: there is no such file, or it breaks a rule: the message says which member and how.
+        SignatureError: the policy asks for a signature that the file does not have.
     """
+    policy = Policy.from_environment() if policy is None else policy
+    content = _content(path, in_memory=policy.required)
     try:
+        enforce(path, content, policy)
+        return decode(content)
+    except BundleError as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def _content(path: Path, in_memory: bool) -> memoryview:
+    try:
+        # a pipe or a device might never end
+        if path.exists() and not path.is_file():
+            raise BundleError(f"{path}: cannot be read (not a file)")
         with path.open("rb") as file:
             size = file.seek(0, 2)
             if size == 0 or size > MAX_FILE:
                 raise BundleError(f"{path}: {size} bytes; expected a bundle of 1 to {MAX_FILE}")
-            buffer = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            if in_memory:
+                file.seek(0)
+                return memoryview(file.read(size))
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError as error:
         raise BundleError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
-        return decode(buffer)
-    except BundleError as error:
-        raise BundleError(f"{path}: {error}") from None
 
 
 def decode(buffer: bytes | memoryview) -> Bundle:
@@ -99,16 +121,22 @@ def decode(buffer: bytes | memoryview) -> Bundle:
     _check_members(source, members)
     graph = schema.decode(source.object("graph"), safetensors.decode(WEIGHTS, members[WEIGHTS]))
     described = manifest.decode(source, graph.exact, graph.classes)
-    _check_exact(graph, described)
-    same_lowering = source.whole("lowering_version") == lowering.LOWERING_VERSION
-    if same_lowering and _step_onnx(graph, members[WEIGHTS]) != bytes(members["step.onnx"]):
-        raise BundleError("step.onnx: is not the graph of the manifest")
+    # first: its inputs, logits and spikes are there in full, so that from here on all sizes are those of the file
     proof = golden.decode(safetensors.decode("golden.safetensors", members["golden.safetensors"]), graph)
+    _check_exact(graph, described)
+    _check_step(graph, members, source.whole("lowering_version"))
+    return Bundle(graph, described, proof, _card(members["card.md"]), hashlib.sha256(buffer).hexdigest())
+
+
+def _card(content: memoryview) -> str:
+    if len(content) > MAX_CARD:
+        raise BundleError(f"card.md: {len(content)} bytes, expected at most {MAX_CARD}")
     try:
-        card = bytes(members["card.md"]).decode()
-    except UnicodeDecodeError as error:
-        raise BundleError(f"card.md: not UTF-8 text ({error})") from None
-    return Bundle(graph, described, proof, card, hashlib.sha256(buffer).hexdigest())
+        text = bytes(content).decode()
+        strict_json.check_text(text)
+    except ValueError as error:  # of which a UnicodeDecodeError is one
+        raise BundleError(f"card.md: not plain UTF-8 text ({error})") from None
+    return text
 
 
 def _check_members(source: Fields, members: dict[str, memoryview]) -> None:
@@ -116,9 +144,12 @@ def _check_members(source: Fields, members: dict[str, memoryview]) -> None:
     for name in MEMBERS:
         if name not in members:
             raise BundleError(f"{name} is missing")
-    for name, data in members.items():
+    for name in members:
         if name not in MEMBERS:
             raise BundleError(f"{name} is no member of a bundle")
+    if tuple(members) != MEMBERS:
+        raise BundleError(f"its members lie in another order than {', '.join(MEMBERS)}; it was re-packed")
+    for name, data in members.items():
         if name == "manifest.json":
             continue
         entry = listed.object(name)
@@ -140,12 +171,25 @@ def _check_exact(graph: Graph, described: Manifest) -> None:
         raise BundleError(f"manifest.json: exact_steps is {described.exact_steps}, the weights allow {proven}")
 
 
+def _check_step(graph: Graph, members: dict[str, memoryview], version: int) -> None:
+    """step.onnx must be what this version writes; of another version, built of nothing but what spikelet writes."""
+    content = members["step.onnx"]
+    if len(content) > MAX_STEP:
+        raise BundleError(f"step.onnx: {len(content)} bytes, expected at most {MAX_STEP}")
+    if version != lowering.LOWERING_VERSION:
+        audit("step.onnx", content, _places(members[WEIGHTS]))
+    elif lowering.embedded(graph) > len(content) or _step_onnx(graph, members[WEIGHTS]) != bytes(content):
+        raise BundleError("step.onnx: is not the graph of the manifest")
+
+
 def _step_onnx(graph: Graph, weights: bytes | memoryview) -> bytes:
     """One time-step as ONNX; its weights are those of the safetensors member, by file name and offset."""
-    places = {
-        name: External(WEIGHTS, offset, length) for name, (offset, length) in safetensors.data_offsets(weights).items()
-    }
-    return lowering.step_model(graph, places)
+    return lowering.step_model(graph, _places(weights))
+
+
+def _places(weights: bytes | memoryview) -> dict[str, External]:
+    offsets = safetensors.data_offsets(weights)
+    return {name: External(WEIGHTS, offset, length) for name, (offset, length) in offsets.items()}
 
 
 def _fingerprint(data: bytes) -> dict[str, str | int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,22 @@ class Golden:
         return len(self.logits)
 
 
+class PackedSpikes(Mapping[str, npt.NDArray[np.bool_]]):
+    """Spikes by layer, eight to a byte; a layer is unpacked when it is asked for, and not kept."""
+
+    def __init__(self, packed: Mapping[str, Array], neurons: Mapping[str, int]) -> None:
+        self._packed, self._neurons = packed, neurons
+
+    def __getitem__(self, name: str) -> npt.NDArray[np.bool_]:
+        return np.unpackbits(self._packed[name], axis=-1, count=self._neurons[name]).view(np.bool_)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+
 def encode(golden: Golden) -> dict[str, Array]:
     """As tensors; spikes eight to a byte."""
     packed = {f"spikes.{name}": np.packbits(value, axis=-1) for name, value in golden.spikes.items()}
@@ -54,13 +70,11 @@ def decode(tensors: Mapping[str, Array], graph: Graph) -> Golden:
     steps, count = logits.shape[:2]
     _check("input", inputs, (count, *graph.input.shape), kinds[0])
     _check("logits", logits, (steps, count, graph.classes), kinds[1])
-    spikes = {}
-    for name in graph.spiking:
-        neurons = graph.neurons(name)
-        packed = tensors[f"spikes.{name}"]
-        _check(f"spikes.{name}", packed, (steps, count, -(-neurons // 8)), "uint8")
-        spikes[name] = np.unpackbits(packed, axis=-1, count=neurons).astype(np.bool_)
-    return Golden(inputs, logits, spikes)
+    packed = {name: tensors[f"spikes.{name}"] for name in graph.spiking}
+    neurons = {name: graph.neurons(name) for name in graph.spiking}
+    for name, value in packed.items():
+        _check(f"spikes.{name}", value, (steps, count, -(-neurons[name] // 8)), "uint8")
+    return Golden(inputs, logits, PackedSpikes(packed, neurons))
 
 
 def _check(name: str, value: npt.NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:

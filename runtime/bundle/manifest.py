@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ from spikelet.bundle.fields import Fields
 from spikelet.errors import BundleError
 
 FORMAT = (1, 0)  # major, minor: a reader refuses another major version, and accepts any minor one
+VERSION = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}")
 ARITHMETIC = ("exact", "float32")
 
 
@@ -71,8 +73,7 @@ def decode(source: Fields, exact: bool, classes: int) -> Manifest:
 def check_versions(source: Fields, ir_version: int) -> None:
     """Refuse a format or IR of another major version before anything else is read."""
     text = source.text("format_version")
-    major, _, minor = text.partition(".")
-    if not (major.isdecimal() and minor.isdecimal()) or int(major) != FORMAT[0]:
+    if not VERSION.fullmatch(text) or int(text.partition(".")[0]) != FORMAT[0]:
         raise BundleError(
             f"{source.path}.format_version: {text!r}; this version of spikelet reads {FORMAT[0]}.x. "
             "A newer spikelet may read the file"

@@ -9,14 +9,16 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
+from spikelet import signing
 from spikelet.errors import SpikeletError, UsageError
 from spikelet.version import __version__
 
-OWN = ("inspect", "verify", "run", "energy", "report", "compare", "bench", "doctor")
+OWN = ("inspect", "verify", "run", "energy", "report", "compare", "bench", "keygen", "sign", "doctor")
 ENTRY_POINTS = "spikelet.verbs"
 
 
@@ -25,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     try:
-        return int(args.verb.run(args))
+        with signing.required_here() if args.require_signature else nullcontext():
+            return int(args.verb.run(args))
     except SpikeletError as error:
         return _fail(args, str(error), 2 if isinstance(error, UsageError) else 1)
     except MemoryError:
@@ -58,6 +61,11 @@ def build_parser() -> argparse.ArgumentParser:
         )
         verb.configure(sub)
         sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        sub.add_argument(
+            "--require-signature",
+            action="store_true",
+            help="read no bundle without the signature of a key that SPIKELET_TRUSTED_KEYS names",
+        )
         sub.set_defaults(verb=verb)
     return parser
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
-from spikelet import shipped
+from spikelet import shipped, signing
+from spikelet.bundle import SUFFIX
 from spikelet.cli.common import emit, table
 from spikelet.engines import ENGINES, create
 from spikelet.errors import SpikeletError
@@ -25,6 +27,7 @@ PACKAGES = {  # distribution: (extra that brings it, what it is for)
     "onnxruntime": ("ort", "engine onnx"),
     "pillow": ("images", "image files"),
     "torch": ("convert", "training and conversion"),
+    "cryptography": ("sign", "signatures"),
 }
 
 
@@ -45,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
         "packages": packages,
         "engines": engines,
         "assets": assets,
+        "signatures": {path.name: asdict(signing.status(path)) for path in shipped.files() if path.suffix == SUFFIX},
+        "signature_policy": _policy(),
     }
     emit(args, facts, _text(facts))
     return 0
@@ -55,6 +60,18 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _policy() -> str:
+    """What the policy on signatures is here, and which keys it trusts."""
+    try:
+        policy = signing.Policy.from_environment()
+    except SpikeletError as error:
+        return f"{signing.TRUSTED_KEYS}: {error}; every bundle is refused"
+    if not policy.required:
+        return f"not required ({signing.TRUSTED_KEYS} is not set)"
+    names = [f"{key.id} ({key.name})" for key in policy.keys]
+    return f"required; trusted: {', '.join(names) or 'no key, so every bundle is refused'}"
 
 
 def _try(engine: str) -> str:
@@ -94,6 +111,8 @@ def _text(facts: dict[str, Any]) -> str:
             "",
             table(["engine", "state"], [[name, state] for name, state in facts["engines"].items()]),
             "",
+            f"signatures: {facts['signature_policy']}",
+            *(f"{name}: {found['state']}; {found['detail']}" for name, found in facts["signatures"].items()),
             f"shipped: {', '.join(facts['assets']) or 'nothing'}",
         ]
     )

@@ -15,6 +15,7 @@ from spikelet.data import ImageSet
 from spikelet.early_exit import Confidence, ExitRule, Margin
 from spikelet.engines import ENGINES
 from spikelet.errors import DataError
+from spikelet.metrics.accuracy import float_network
 from spikelet.session import DEFAULT_STEPS, Model, Result, load
 
 HELP = "classify images"
@@ -76,20 +77,12 @@ def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> dict[st
         "steps": len(result.logits),
         "engine": model.engine,
         "accuracy": None if images.labels is None else result.accuracy(images.labels),
-        "float_accuracy": _float_accuracy(model, images),
+        "float_accuracy": float_network(model.bundle.manifest, images)["accuracy"],
         "predictions": result.predictions[-1].tolist(),
         "mean_exit_step": float(result.exit_steps.mean()),
         "spike_rate": result.spike_rates,
         "ms_per_image": ms,
     }
-
-
-def _float_accuracy(model: Model, images: ImageSet) -> float | None:
-    """What the source network reached on the very same images, if the bundle knows."""
-    for measured in model.bundle.manifest.results:
-        if measured.get("digest") == images.digest and "float_accuracy" in measured:
-            return float(measured["float_accuracy"])
-    return None
 
 
 def _text(model: Model, images: ImageSet, result: Result, facts: dict[str, Any]) -> str:

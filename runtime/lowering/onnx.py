@@ -44,6 +44,15 @@ def step_model(graph: Graph, external: Mapping[str, External] | None = None) -> 
     return onnx.encode()
 
 
+def embedded(graph: Graph) -> int:
+    """At least so many bytes lie in `step_model` itself, whatever lies outside; told without building it."""
+    bytes_ = 0
+    for name, node in graph.nodes.items():
+        if isinstance(node, SumPool2d) and not _is_power(node):
+            bytes_ += 4 * graph.shapes[name][0] * node.kernel[0] * node.kernel[1]
+    return bytes_
+
+
 def static_model(graph: Graph) -> bytes:
     """The part that no spike reaches: input -> x.NODE for each node of `frontier`."""
     onnx = OnnxGraph("static")
@@ -148,7 +157,7 @@ def _synapse(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: s
             area = node.kernel[0] * node.kernel[1]
             # count windows without padding; the mean of k² integers times k² is exact only when k² is a
             # power of two, so the sum is taken as a depthwise convolution otherwise
-            if area & (area - 1) == 0:
+            if _is_power(node):
                 mean = onnx.node("AveragePool", inputs, f"{out}.mean", kernel_shape=node.kernel, strides=node.stride)
                 onnx.node("Mul", [mean, onnx.constant(f"{name}.area", np.array([area], np.float32))], out)
             else:
@@ -197,6 +206,11 @@ def _decayed(onnx: OnnxGraph, name: str, node: LIF, v: str, ndim: int) -> str:
     share = np.exp2(-node.decay.astype(np.float32)).reshape(-1, *(1,) * (ndim - 1))
     lost = onnx.node("Mul", [v, onnx.constant(f"{name}.share", share)], f"v_share.{name}")
     return onnx.node("Sub", [v, onnx.node("Floor", [lost], f"v_lost.{name}")], f"v_kept.{name}")
+
+
+def _is_power(node: SumPool2d) -> bool:
+    area = node.kernel[0] * node.kernel[1]
+    return area & (area - 1) == 0
 
 
 def _value(graph: Graph, name: str) -> str:

@@ -32,7 +32,7 @@ class IF(Node):
         self._array("theta", 1)
         self._array("v_init", 1)
         self._same_length("theta", "v_init")
-        if not (self.theta > 0).all():
+        if not self.theta.min() > 0:
             raise GraphError(f"{self.kind}.theta: expected thresholds above 0, found {self.theta.min()}")
         if self.reset not in ("subtract", "zero"):
             raise GraphError(f'{self.kind}.reset: expected "subtract" or "zero", found {self.reset!r}')
@@ -62,6 +62,7 @@ class LIF(IF):
         if is_float(self.theta) != is_float(self.decay):
             raise GraphError(f"LIF.decay: is {self.decay.dtype} while theta is {self.theta.dtype}")
         low, high = (0, 1) if is_float(self.decay) else (1, 24)
-        if not ((self.decay >= low) & (self.decay <= high)).all() or (self.decay == 0).any():
+        least, most = self.decay.min(), self.decay.max()
+        if not low <= least <= most <= high or least == 0:
             expected = "factors in (0, 1]" if is_float(self.decay) else "shifts of 1…24"
-            raise GraphError(f"LIF.decay: expected {expected}, found {self.decay.min()}…{self.decay.max()}")
+            raise GraphError(f"LIF.decay: expected {expected}, found {least}…{most}")
