@@ -85,9 +85,7 @@ def sign(path: Path, private_key: Any) -> bytes:
     key = public_key(private_key)
     entries = [each for each in _standing(signature_file(path), digest) if each[0].raw != key.raw]
     entries.append((key, private_key.sign(PREFIX + digest)))
-    lines = [HEAD, f"sha256 {digest.hex()}"]
-    lines += [f"key {_text(each.raw)} {_text(signature)}" for each, signature in entries[-MAX_SIGNATURES:]]
-    return ("\n".join(lines) + "\n").encode()
+    return _encode(digest, entries[-MAX_SIGNATURES:])
 
 
 def _standing(file: Path, digest: bytes) -> list[Entry]:
@@ -101,17 +99,26 @@ def _standing(file: Path, digest: bytes) -> list[Entry]:
     return [each for each in entries if announced == digest and each[0].fits(each[1], PREFIX + digest)]
 
 
+def _encode(digest: bytes, entries: list[Entry]) -> bytes:
+    lines = [HEAD, f"sha256 {digest.hex()}"]
+    lines += [f"key {_text(key.raw)} {_text(signature)}" for key, signature in entries]
+    return ("\n".join(lines) + "\n").encode()
+
+
 def _decode(file: Path) -> tuple[bytes, list[Entry]]:
     """(SHA-256 that was signed, entries). Raises SignatureError."""
+    content = read_small(file)
     try:
-        lines = read_small(file).decode("ascii").splitlines()
+        lines = content.decode("ascii").splitlines()
         if lines[:1] != [HEAD]:
             raise SignatureError(f"{file}: does not begin with {HEAD!r}; a newer spikelet may read it")
         kind, digest = lines[1].split(" ")
         entries = [_entry(line) for line in lines[2:]]
-        if kind != "sha256" or len(digest) != 64 or not 1 <= len(entries) <= MAX_SIGNATURES:
+        announced = bytes.fromhex(digest)
+        # one form for each content: base64 alone would leave a few bits that nobody looks at
+        if kind != "sha256" or not 1 <= len(entries) <= MAX_SIGNATURES or _encode(announced, entries) != content:
             raise ValueError
-        return bytes.fromhex(digest), entries
+        return announced, entries
     except (ValueError, IndexError):
         raise SignatureError(f"{file}: is damaged; get it again, or sign anew") from None
 

@@ -85,9 +85,9 @@ class TestStatus:
         sign(path, key)
         file = signing.signature_file(path)
         content = file.read_bytes()
-        for place in range(len(content) - 1):
+        for place in range(len(content)):
             changed = bytearray(content)
-            changed[place] ^= 4
+            changed[place] ^= 1 << place % 7
             file.write_bytes(changed)
             assert signing.status(path, [signing.public_key(key)]).state in ("invalid", "unknown key"), place
 
