@@ -18,7 +18,7 @@ from spikelet.errors import GraphError
 from spikelet.nodes import IF, Add, Input, Node, Output, Shape, check_size, is_float
 
 IR_VERSION = 1
-MAX_NODES = 10_000
+MAX_NODES = 4_096
 MAX_CHANNELS = 2**20  # of all nodes together: what is kept for each channel stays small beside the weights
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hostile import MEMORY, Mutator, bases, loosely_packed, pack, put_together
+from hostile import MEMORY, SECONDS, Mutator, bases, loosely_packed, pack, put_together
 from networks import Builder, small_graph
 from spikelet import cli
 from spikelet import graph as graphs
@@ -46,13 +46,19 @@ def model(members):
 def cost(content):
     """(error or None, peak bytes above the file, processor seconds) of reading."""
     decode(pack_small())  # what is loaded once is not counted
-    tracemalloc.start()
-    started, found = time.process_time(), None
-    try:
+    found, seconds = None, float("inf")
+    for _ in range(3):  # on a busy machine one run may be slow
+        started = time.process_time()
+        try:
+            decode(content)
+        except BundleError as error:
+            found = error
+        seconds = min(seconds, time.process_time() - started)
+        if seconds < SECONDS / 2:
+            break
+    tracemalloc.start()  # by itself: it triples the time
+    with suppress(BundleError):
         decode(content)
-    except BundleError as error:
-        found = error
-    seconds = time.process_time() - started
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return found, peak, seconds
@@ -337,9 +343,9 @@ class TestSizes:
         assert "step.onnx" in str(found)
         assert (peak < MEMORY, seconds < 1) == (True, True)
 
-    def test_ten_thousand_nodes(self):
+    def test_as_many_nodes_as_there_may_be(self):
         nodes = {"input": Input((1,), ONE.astype(np.int16)), "if": IF(ONE, ONE)}
-        nodes |= {f"s{i}": Scale(ONE) for i in range(9_000)}
+        nodes |= {f"s{i}": Scale(ONE) for i in range(graphs.MAX_NODES - 3)}
         nodes["output"] = Output()
         names = list(nodes)
         golden = {
@@ -350,7 +356,7 @@ class TestSizes:
         found, peak, seconds = cost(described(nodes, pairwise(names), golden=golden, exact_steps=1))
         assert found is not None
         assert peak < MEMORY
-        assert seconds < 4, "tracemalloc triples it"
+        assert seconds < SECONDS
 
     def test_sums_of_sums(self):
         """Every node of one half feeds every node of the other."""
@@ -377,7 +383,7 @@ class TestSizes:
         found, peak, seconds = cost(described(nodes, edges, golden=golden, exact_steps=1))
         assert found is not None
         assert peak < MEMORY
-        assert seconds < 3, "tracemalloc triples it"
+        assert seconds < SECONDS
 
 
 class TestOnnx:
