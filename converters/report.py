@@ -20,7 +20,7 @@ from spikelet.converters.evaluation import as_pixels
 from spikelet.converters.simulate import float_logits, layer_rates
 from spikelet.converters.trace import node_name
 from spikelet.data.images import ImageSet
-from spikelet.engines import Engine, choose, create
+from spikelet.engines import Engine, create
 from spikelet.graph import Graph
 
 STEPS = (1, 2, 4, 8)
@@ -113,7 +113,7 @@ def conversion_report(
         "digest": data.digest,
         "images": len(data),
         "steps": max(steps),
-        "engine": choose("auto"),
+        "engine": engine.name,
         "agreement_with_float": agree / len(data),
     }
     if data.labels is not None:

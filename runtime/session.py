@@ -86,7 +86,7 @@ class Model:
 
     def __init__(self, bundle: Bundle, engine: str = "auto", threads: int | None = None) -> None:
         self.bundle = bundle
-        self.engine = choose(engine)
+        self.engine = choose(engine, bundle.graph)
         self.threads = threads
         self._idle: dict[tuple[str, ...], Any] = {}
 

@@ -30,8 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
-    bundles.read(args.bundle)  # a broken file is reported once, here
-    names = [args.engine] if args.engine else available()
+    graph = bundles.read(args.bundle).graph  # a broken file is reported once, here
+    names = [args.engine] if args.engine else available(graph)
     found = [_measure(str(args.bundle), name, args.threads or 0) for name in names]
     emit(args, {"bundle": str(args.bundle), "engines": found}, _text(found))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import warnings
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from spikelet import shipped, signing
 from spikelet.bundle import SUFFIX
 from spikelet.cli.common import emit, table
-from spikelet.engines import ENGINES, create
+from spikelet.engines import ENGINES, choose, create, native
 from spikelet.errors import SpikeletError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Input, Linear, Output
@@ -38,6 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do it."""
     packages = {name: _version(name) for name in PACKAGES}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it would say stands in the table of engines
+        auto = choose("auto", _one_neuron())
     engines = {name: _try(name) for name in ENGINES}
     assets = [path.name for path in shipped.files()]
     facts = {
@@ -47,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "packages": packages,
         "engines": engines,
+        "auto": auto,
+        "native": {"compiler": _compiler(), "cache": native.cache_state()},
         "assets": assets,
         "signatures": {path.name: asdict(signing.status(path)) for path in shipped.files() if path.suffix == SUFFIX},
         "signature_policy": _policy(),
@@ -74,10 +80,16 @@ def _policy() -> str:
     return f"required; trusted: {', '.join(names) or 'no key, so every bundle is refused'}"
 
 
-def _try(engine: str) -> str:
-    """Run a network of one neuron for two time-steps: "works", or why it does not."""
+def _compiler() -> str | None:
+    try:
+        return " ".join(native.compiler_command())
+    except SpikeletError:
+        return None
+
+
+def _one_neuron() -> Graph:
     one = np.ones(1, np.int32)
-    graph = Graph(
+    return Graph(
         {
             "input": Input((1,), np.zeros(1, np.int16)),
             "fc": Linear(np.ones((1, 1), np.int8), 0 * one),
@@ -87,8 +99,12 @@ def _try(engine: str) -> str:
         },
         (("input", "fc"), ("fc", "if"), ("if", "sum"), ("sum", "output")),
     )
+
+
+def _try(engine: str) -> str:
+    """Run a network of one neuron for two time-steps: "works", or why it does not."""
     try:
-        runner = create(graph, engine)
+        runner = create(_one_neuron(), engine)
         runner.reset(1)
         fired = [float(runner.step(np.ones((1, 1), np.float32) if t == 0 else None)[0, 0]) for t in range(2)]
     except SpikeletError as error:
@@ -110,6 +126,9 @@ def _text(facts: dict[str, Any]) -> str:
             table(["package", "version", "for", "to get it"], rows),
             "",
             table(["engine", "state"], [[name, state] for name, state in facts["engines"].items()]),
+            f"auto takes {facts['auto']}",
+            f"native: compiler {facts['native']['compiler'] or 'missing (sudo apt-get install gcc)'}, "
+            f"libraries in {facts['native']['cache']}",
             "",
             f"signatures: {facts['signature_policy']}",
             *(f"{name}: {found['state']}; {found['detail']}" for name, found in facts["signatures"].items()),

@@ -127,7 +127,7 @@ def _latency(args: argparse.Namespace, path: Path, each: Measurement) -> dict[st
 
 
 def _verification(each: Measurement) -> list[dict[str, Any]]:
-    found = [verify(each.bundle, engine) for engine in available()]
+    found = [verify(each.bundle, engine) for engine in available(each.bundle.graph)]
     return [asdict(one) | {"ok": one.ok} for one in found]
 
 

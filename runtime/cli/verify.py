@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     policy = None if args.key is None else signing.Policy((signing.read_public_key(args.key),), required=True)
     bundle = bundles.read(args.bundle, policy)
     signature = signing.status(args.bundle, None if policy is None else policy.keys)
-    found = [verify(bundle, name) for name in ([args.engine] if args.engine else available())]
+    found = [verify(bundle, name) for name in ([args.engine] if args.engine else available(bundle.graph))]
     ok = all(each.ok for each in found)
     facts = {
         "ok": ok,

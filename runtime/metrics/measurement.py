@@ -90,7 +90,7 @@ def measure(
     accuracy.check_labels(data, graph.classes)
     if limit is not None and steps > limit:
         raise UsageError(f"steps: {steps} asked for, but this bundle is proven exact for {limit} time-steps")
-    places, engine = sites(graph), choose(engine)
+    places, engine = sites(graph), choose(engine, graph)
     counted = tally(graph, places, data.images, steps, engine, threads, on_progress)
     return Measurement(
         bundle=bundle,

@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from networks import graphs, small_graph
@@ -19,6 +19,9 @@ from spikelet.verify import record_golden
 
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "200"))
 OTHERS = sorted(set(ENGINES) - {"numpy"})
+EXACT_ONLY = COMPILED = ["native"]
+INTERPRETED = [name for name in OTHERS if name not in COMPILED]
+NO_SHRINKING = [phase for phase in Phase if phase is not Phase.shrink]  # hundreds of compiler runs
 
 
 def trace(engine, inputs, steps):
@@ -56,10 +59,24 @@ def save(graph, inputs, tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", INTERPRETED)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(graph=graphs(), sequence=st.booleans(), batch=st.integers(1, 3), seed=st.integers(0, 99))
 def test_random_networks_fire_the_same_spikes(name, graph, sequence, batch, seed, tmp_path_factory):
+    compare(name, graph, sequence, batch, seed, tmp_path_factory)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@settings(max_examples=EXAMPLES // 4, deadline=None, phases=NO_SHRINKING)
+@given(graph=graphs(), sequence=st.booleans(), batch=st.integers(1, 3), seed=st.integers(0, 99))
+def test_random_networks_compiled_fire_the_same_spikes(name, graph, sequence, batch, seed, tmp_path_factory):
+    """Every example is compiled: fewer of them, and quickly."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPIKELET_CFLAGS", os.environ.get("SPIKELET_CFLAGS", "-O1"))
+        compare(name, graph, sequence, batch, seed, tmp_path_factory)
+
+
+def compare(name, graph, sequence, batch, seed, tmp_path_factory):
     steps = min(5, exact_steps(graph))
     rng = np.random.default_rng(seed)
     inputs = rng.integers(0, 256, (steps if sequence else 1, batch, *graph.input.shape)).astype(np.float32)
@@ -98,6 +115,10 @@ def test_reset_forgets(name):
 @pytest.mark.parametrize("name", sorted(ENGINES))
 def test_float32_networks_agree_up_to_ties(name):
     graph = small_graph(exact=False)
+    if name in EXACT_ONLY:
+        with pytest.raises(EngineError, match="generated for exact networks, this one is float32"):
+            create(graph, name)
+        return
     inputs = np.random.default_rng(0).integers(0, 256, (1, 8, *graph.input.shape)).astype(np.float32)
     expected = trace(create(graph, "numpy", graph.spiking), inputs, 8)
     found = trace(create(graph, name, graph.spiking), inputs, 8)

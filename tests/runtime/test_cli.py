@@ -78,9 +78,9 @@ class TestRun:
     def test_engines_agree(self, call):
         answers = [
             json.loads(call(f"run small.snnb insects.npz --engine {engine} --json")[1])["predictions"]
-            for engine in ("numpy", "onnx", "auto")
+            for engine in ("numpy", "onnx", "native", "auto")
         ]
-        assert answers[0] == answers[1] == answers[2]
+        assert all(each == answers[0] for each in answers)
 
     def test_early_exit(self, call):
         found = json.loads(call("run small.snnb insects.npz --early-exit 0 --json")[1])
@@ -187,7 +187,7 @@ class TestVerify:
         code, out, _ = call("verify small.snnb --json")
         found = json.loads(out)
         assert (code, found["ok"]) == (0, True)
-        assert [each["engine"] for each in found["engines"]] == ["numpy", "onnx"]
+        assert [each["engine"] for each in found["engines"]] == ["numpy", "onnx", "native"]
         assert all(each["differing_spikes"] == 0 for each in found["engines"])
 
     def test_one_engine(self, call):
@@ -226,7 +226,8 @@ def test_doctor(call):
     code, out, _ = call("doctor --json")
     found = json.loads(out)
     assert code == 0
-    assert found["engines"] == {"numpy": "works", "onnx": "works"}
+    assert found["engines"] == {"numpy": "works", "onnx": "works", "native": "works"}
+    assert found["auto"] == "native"
     assert call("doctor")[0] == 0
 
 

@@ -1,0 +1,8 @@
+"""The network as C, compiled on this machine by its own compiler: the fastest engine, driven by events."""
+
+from spikelet.engines.native.cache import state as cache_state
+from spikelet.engines.native.compiler import find as compiler_command
+from spikelet.engines.native.engine import NativeEngine
+from spikelet.engines.native.library import cross_compile, prepare_graph, ready
+
+__all__ = ["NativeEngine", "cache_state", "compiler_command", "cross_compile", "prepare_graph", "ready"]

@@ -1,0 +1,148 @@
+"""The compiled network as an engine: a state for each sample, a workspace for each thread."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
+from typing import Any, ClassVar
+from weakref import WeakValueDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.engines.base import Engine, Float, Spikes
+from spikelet.engines.native.library import prepare
+from spikelet.errors import EngineError
+from spikelet.graph import Graph
+from spikelet.lowering.c import HostProgram
+from spikelet.lowering.c.plan import padded
+
+ALIGNMENT = 64
+Bytes = npt.NDArray[np.uint8]
+
+
+class Compiled:
+    """A network's library and its parameters in memory: what engines of one graph share."""
+
+    def __init__(self, graph: Graph) -> None:
+        program = HostProgram(graph)
+        self.graph = graph
+        self.library = prepare(program).library
+        self.pixel_type = np.uint8 if program.pixel_type == "uint8_t" else np.int16
+        self.state_bytes = -(-self.library.spikelet_state_bytes() // ALIGNMENT) * ALIGNMENT
+        ends = accumulate(4 * field.count for field in program.state)  # all of 32 bits: no gaps
+        self.offsets = {field.name: end - 4 * field.count for field, end in zip(program.state, ends, strict=True)}
+        self.identifiers, self.values = program.plan.identifiers, program.plan.values
+        self.arrays = [_aligned(parameter.values) for parameter in program.parameters]
+        self.parameters = (ctypes.c_void_p * len(self.arrays))(*(array.ctypes.data for array in self.arrays))
+
+
+class NativeEngine(Engine):
+    """Runs an exact network as compiled C. threads: that share a batch; None is one.
+
+    Raises:
+        EngineError: the network is float32, or the compiler fails. CompilerMissing: there is none.
+    """
+
+    name: ClassVar[str] = "native"
+
+    def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
+        super().__init__(graph, record)
+        self._compiled = _compiled(graph)
+        self._threads = threads or 1
+        self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        size = self._compiled.library.spikelet_work_bytes()
+        self._work = [_aligned(np.zeros(size, np.uint8)) for _ in range(self._threads)]
+        self._states: Bytes = np.empty((0, 0), np.uint8)
+        self._spikes: dict[str, npt.NDArray[np.uint8]] = {}
+
+    def _reset(self, batch: int) -> None:
+        if len(self._states) != batch:
+            size = self._compiled.state_bytes
+            self._states = _aligned(np.zeros(batch * size, np.uint8)).reshape(batch, size)
+        states, size = self._states, self._compiled.state_bytes
+        self._compiled.library.spikelet_reset(self._compiled.parameters, states.ctypes.data, size, batch)
+        self._spikes = {name: np.empty((batch, *self.graph.shapes[name]), np.uint8) for name in self.record}
+
+    def keep(self, rows: npt.NDArray[np.intp]) -> None:
+        self._states = _aligned(self._states[rows].reshape(-1)).reshape(len(rows), -1)
+        self._spikes = {name: value[rows] for name, value in self._spikes.items()}
+        self.batch = len(rows)
+
+    def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
+        counts = self._field("fired", np.uint32, len(self.graph.spiking)).astype(np.int64)
+        return {name: counts[:, index] for index, name in enumerate(self.graph.spiking)}
+
+    def spikes(self, layer: str) -> Spikes:
+        self._check_recorded(layer)
+        return self._spikes[layer].astype(np.bool_)
+
+    def potentials(self, layer: str) -> Float:
+        self._check_recorded(layer)
+        value = self._compiled.values[layer]
+        stride = padded(value.channels)
+        v = self._field(f"{self._compiled.identifiers[layer]}_v", np.int32, value.pixels * stride)
+        v = v.reshape(self.batch, value.pixels, stride)
+        channel_first = v[:, :, : value.channels].transpose(0, 2, 1)
+        return np.ascontiguousarray(channel_first, np.float32).reshape(self.batch, *self.graph.shapes[layer])
+
+    def _step(self, pixels: Float | None) -> Float:
+        images = None if pixels is None else self._images(pixels)
+        shares = [part for part in np.array_split(np.arange(self.batch), self._threads) if len(part)]
+        if self._pool is None or len(shares) == 1:
+            self._run(images, 0, self.batch, self._work[0])
+        else:
+            jobs = [
+                self._pool.submit(self._run, images, int(part[0]), len(part), work)
+                for part, work in zip(shares, self._work, strict=False)
+            ]
+            for job in jobs:
+                job.result()
+        return self._field("logits", np.int32, self.graph.classes).astype(np.float32)
+
+    def _run(self, images: npt.NDArray[Any] | None, first: int, count: int, work: Bytes) -> None:
+        """Some samples on one thread; ctypes lets the others run meanwhile."""
+        compiled, library = self._compiled, self._compiled.library
+        size = compiled.state_bytes
+        each = 1 if self.record else count  # the workspace holds the spikes of the sample that came last
+        for start in range(first, first + count, each):
+            image = None if images is None else images[start:].ctypes.data
+            state = self._states.ctypes.data + start * size
+            library.spikelet_step(compiled.parameters, state, size, each, work.ctypes.data, image)
+            for name in self.record:
+                place = self._spikes[name][start].ctypes.data
+                library.spikelet_spikes(work.ctypes.data, self.graph.spiking.index(name), place)
+
+    def _images(self, pixels: Float) -> npt.NDArray[Any]:
+        node = self.graph.input
+        fits = bool((pixels >= node.low).all() and (pixels <= node.high).all())  # not so of NaN
+        images = np.ascontiguousarray(pixels, self._compiled.pixel_type) if fits else None
+        if images is None or not (images == pixels).all():
+            raise EngineError(f"engine native: this network takes whole numbers {node.low}…{node.high} as pixels")
+        return images
+
+    def _field(self, name: str, dtype: Any, count: int) -> npt.NDArray[Any]:
+        start = self._compiled.offsets[name]
+        return self._states[:, start : start + count * np.dtype(dtype).itemsize].view(dtype)
+
+
+_shared: WeakValueDictionary[int, Compiled] = WeakValueDictionary()
+
+
+def _compiled(graph: Graph) -> Compiled:
+    """Engines of one graph share its parameters, as long as one of them lives."""
+    found = _shared.get(id(graph))
+    if found is None or found.graph is not graph:
+        found = _shared[id(graph)] = Compiled(graph)
+    return found
+
+
+def _aligned(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A copy that begins where a vector register can be loaded from."""
+    memory = np.empty(values.nbytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    copy = memory[start : start + values.nbytes].view(values.dtype)
+    copy[:] = values
+    return copy

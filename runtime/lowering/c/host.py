@@ -1,0 +1,129 @@
+"""C for processors with vectors: spikes in lists, sums in registers."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from spikelet.graph import Graph
+from spikelet.lowering.c import memory
+from spikelet.lowering.c.calls import Calls
+from spikelet.lowering.c.kernels import select
+from spikelet.lowering.c.memory import Field
+from spikelet.lowering.c.names import comment
+from spikelet.lowering.c.parameters import Parameter, parameters
+from spikelet.lowering.c.plan import Plan, padded
+from spikelet.nodes import IF
+
+HEAD = """\
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef {pixel} model_pixel;
+typedef {row} row_t; /* an entry of a list of spikes, or of weight rows */
+
+enum {{ SLACK = {slack}, MAX_TILE = {tile} }};
+
+#if defined __AVX512BW__
+#define VECTOR_BYTES 64
+#elif defined __AVX2__
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+"""
+
+KERNELS = """\
+/* ---- kernels: the same in every network -------------------------------------------------------------------------
+ *
+ * Dense values are int32, channels last. Spikes are lists: for each pixel a count and the channels that fired, with
+ * room for `capacity` entries. No sum here can overflow: the bundle proves that none leaves +-2^24.
+ */
+"""
+VARIANTS = {"@X@": ("16", "32", "64"), "@T@": ("int8", "int16", "int32")}
+NODES = "/* ---- the network, node by node ---- */\n"
+
+
+class HostProgram:
+    """The host form of an exact network: text, parameters and memory.
+
+    Raises:
+        EngineError: the network is float32.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.plan = Plan(graph)
+
+    @cached_property
+    def parameters(self) -> list[Parameter]:
+        """Constant arrays, in the order of `struct parameters`."""
+        return parameters(self.plan)
+
+    @cached_property
+    def state(self) -> list[Field]:
+        """Arrays of `struct state`, one after another; a sample has one."""
+        return memory.state(self.plan)
+
+    @cached_property
+    def work(self) -> list[Field]:
+        """Arrays of `struct work`; a thread has one."""
+        return memory.work(self.plan)
+
+    @property
+    def pixel_type(self) -> str:
+        """The C type of an input pixel."""
+        return "uint8_t" if self.graph.input.low >= 0 and self.graph.input.high <= 255 else "int16_t"
+
+    def source(self) -> str:
+        """C without an interface: structs, kernels, and static functions `reset` and `step`."""
+        head = HEAD.format(pixel=self.pixel_type, row=memory.row_type(self.plan), slack=memory.SLACK, tile=memory.TILE)
+        calls = Calls(self.plan)
+        bodies = {name: lines for name in self.graph.order if (lines := calls.node(name))}
+        nodes = [NODES, *(self._function(name, lines) for name, lines in bodies.items())]
+        text = "\n".join([*nodes, self._reset(), self._step(list(bodies))])
+        return "\n".join([head, self._structs(), KERNELS, select("kernels_host.c", text, VARIANTS), text])
+
+    def _structs(self) -> str:
+        parts = {
+            "struct parameters": [(f"const {p.ctype} *{p.name}", p.meaning) for p in self.parameters],
+            "/* what one sample keeps from time-step to time-step */\nstruct state": _members(self.state),
+            "/* what one time-step needs while it runs */\nstruct work": _members(self.work),
+        }
+        return "\n".join(
+            f"{head} {{\n" + "".join(f"    {text}; /* {comment(meaning)} */\n" for text, meaning in members) + "};\n"
+            for head, members in parts.items()
+        )
+
+    def _function(self, name: str, lines: list[str]) -> str:
+        shape = "x".join(map(str, self.graph.shapes[name]))
+        body = "".join(f"    {line}\n" for line in lines)
+        return (
+            f"/* {comment(name)}: {self.graph.nodes[name].kind}, {shape} */\n"
+            f"static void run_{self.plan.identifiers[name]}(const struct parameters *p, struct state *s, "
+            f"struct work *w, const model_pixel *image)\n{{\n    (void)p, (void)s, (void)w, (void)image;\n{body}}}\n"
+        )
+
+    def _reset(self) -> str:
+        lines = []
+        for name in self.graph.spiking:
+            node, id_, value = self.graph.nodes[name], self.plan.identifiers[name], self.plan.values[name]
+            assert isinstance(node, IF)
+            lines.append(f"    start({value.pixels}, {padded(value.channels)}, p->{id_}_start, s->{id_}_v);\n")
+        return f"static void reset(const struct parameters *p, struct state *s)\n{{\n{''.join(lines)}}}\n"
+
+    def _step(self, names: list[str]) -> str:
+        def calls(static: bool, indent: str) -> str:
+            chosen = [name for name in names if (name in self.graph.static) == static]
+            return "".join(f"{indent}run_{self.plan.identifiers[name]}(p, s, w, image);\n" for name in chosen)
+
+        return (
+            "/* One time-step; image: channel first, or NULL to go on with the last one. */\n"
+            "static void step(const struct parameters *p, struct state *s, struct work *w, const model_pixel *image)\n"
+            f"{{\n    if (image) {{ /* what no spike reaches */\n{calls(True, '        ')}    }}\n"
+            f"{calls(False, '    ')}}}\n"
+        )
+
+
+def _members(fields: list[Field]) -> list[tuple[str, str]]:
+    return [(f"{field.ctype} {field.name}[{field.count}]", field.meaning) for field in fields]

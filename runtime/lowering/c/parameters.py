@@ -1,0 +1,105 @@
+"""Parameters in the order in which the generated code reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.lowering.c.plan import Plan, lanes, padded
+from spikelet.nodes import IF, LIF, Conv2d, Input, Linear, Scale
+
+NEVER = 2**30  # theta of the neurons that only fill up a vector: no potential reaches it
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One constant array. name: of the field. ctype: of its elements. make: gives them, (n,). meaning: in words."""
+
+    name: str
+    ctype: str
+    meaning: str
+    make: Callable[[], npt.NDArray[Any]]
+
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        """(n,), laid out anew at each call: large networks need not have all of them at once."""
+        return self.make()
+
+
+def parameters(plan: Plan, packed: bool = True) -> list[Parameter]:
+    """The parameters of a network; packed: 8-bit weights that spikes select are laid out for vector registers."""
+    found: list[Parameter] = []
+    for name in plan.graph.order:
+        node, id_ = plan.graph.nodes[name], plan.identifiers[name]
+        match node:
+            case Input():
+                found.append(_int32(f"{id_}_mean", node.mean, "mean of each channel"))
+            case Conv2d() | Linear():
+                channels = len(node.bias)
+                width = padded(channels) if packed else channels
+                found.append(_weights(plan, name, f"{id_}_weight", packed))
+                found.append(_int32(f"{id_}_bias", _filled(node.bias, width, 0), "bias"))
+            case Scale():
+                found.append(_int32(f"{id_}_scale", node.scale, "scale of each channel"))
+            case IF():
+                width = padded(len(node.theta)) if packed else len(node.theta)
+                found.append(_int32(f"{id_}_theta", _filled(node.theta, width, NEVER), "threshold"))
+                found.append(_int32(f"{id_}_start", _filled(node.v_init, width, 0), "potential at time-step 0"))
+                if isinstance(node, LIF):
+                    found.append(_int32(f"{id_}_decay", _filled(node.decay, width, 1), "shift of the leak"))
+    return found
+
+
+def weight_type(plan: Plan, name: str, packed: bool = True) -> str:
+    """The C type of a node's weights: pairs of 8 bits, or the smallest integer that holds them."""
+    if packed and plan.packs(name):
+        return "int16_t"
+    node = plan.graph.nodes[name]
+    assert isinstance(node, Conv2d | Linear)
+    low, high = int(node.weight.min()), int(node.weight.max())
+    bits = next(bits for bits in (8, 16, 32) if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1))
+    return f"int{bits}_t"
+
+
+def pack(taps: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
+    """(kh, kw, C_in, C_out) of 8 bits to pairs, [block][tap][c_in][pair]: weights h and l as 256 h + l + 128.
+
+    Of a block of W outputs, pair i holds output W/2 + i as h and output i as l.
+    """
+    *_, outputs = taps.shape
+    width = lanes(outputs)
+    rows = taps.reshape(-1, outputs).astype(np.int16)
+    rows = np.pad(rows, ((0, 0), (0, padded(outputs) - outputs)))
+    blocks = rows.reshape(len(rows), -1, 2, width // 2).transpose(1, 0, 2, 3)
+    packed: npt.NDArray[np.int16] = 256 * blocks[:, :, 1] + (blocks[:, :, 0] + 128)
+    return packed
+
+
+def _weights(plan: Plan, name: str, field: str, packed: bool) -> Parameter:
+    taps, ctype = plan.taps(name), weight_type(plan, name, packed)
+    if packed and plan.packs(name):
+        meaning = "weights in pairs, 256 h + l + 128: [block of outputs][tap][input][pair]"
+        return Parameter(field, ctype, meaning, lambda: pack(taps).reshape(-1))
+    groups = getattr(plan.graph.nodes[name], "groups", 1)
+    make = partial(_plain, taps, groups, ctype.removesuffix("_t"))
+    return Parameter(field, ctype, "weights: [tap][input][output of its group]", make)
+
+
+def _plain(taps: npt.NDArray[Any], groups: int, dtype: str) -> npt.NDArray[Any]:
+    *kernel, inputs, outputs = taps.shape
+    # (kh, kw, C_in / groups, groups, C_out / groups) -> [tap][c_in of all groups][output of its group]
+    split = taps.reshape(*kernel, inputs, groups, outputs // groups).transpose(0, 1, 3, 2, 4)
+    return np.ascontiguousarray(split).reshape(-1).astype(dtype)
+
+
+def _int32(name: str, values: npt.NDArray[Any], meaning: str) -> Parameter:
+    return Parameter(name, "int32_t", meaning, lambda: values.astype(np.int32))
+
+
+def _filled(values: npt.NDArray[Any], width: int, fill: int) -> npt.NDArray[np.int32]:
+    return np.pad(values.astype(np.int32), (0, width - len(values)), constant_values=fill)

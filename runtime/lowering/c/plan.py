@@ -1,0 +1,155 @@
+"""What each node sends on when a network becomes C, and where it lies.
+
+A layer's spikes are lists: for each pixel, the channels that fired. A sum pool of spikes appends the lists of its
+window, so a channel may stand in a list more than once. Everything else is dense: int32, channels last. A flattened
+image keeps its place in memory wherever only Linear nodes read it; their weights are put into its order instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from spikelet.errors import EngineError
+from spikelet.graph import Graph
+from spikelet.lowering.c.names import identifiers
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
+
+MAX_REPEATS = 16  # of a channel in one list; pools of more are summed densely
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a node sends on, channels last: index (y * width + x) * stride + channel.
+
+    node: whose memory it is. repeats: 0 if dense, else how often a channel may stand in the list of one pixel.
+    """
+
+    node: str
+    height: int
+    width: int
+    channels: int
+    stride: int
+    repeats: int
+
+    @property
+    def pixels(self) -> int:
+        """Places with a channel vector of their own."""
+        return self.height * self.width
+
+    @property
+    def spikes(self) -> bool:
+        """Whether it is lists of spikes."""
+        return self.repeats > 0
+
+    @property
+    def capacity(self) -> int:
+        """Room of one pixel's list. Neurons write theirs without branches, one entry past the last that counts."""
+        return self.channels * self.repeats + 1
+
+
+def lanes(channels: int) -> int:
+    """How many channels are summed together in vector registers."""
+    return 64 if channels > 32 else 32 if channels > 16 else 16
+
+
+def padded(channels: int) -> int:
+    """Channels up to a whole number of `lanes`."""
+    return -(-channels // lanes(channels)) * lanes(channels)
+
+
+class Plan:
+    """The plan of an exact network.
+
+    Raises:
+        EngineError: the network is float32.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        if not graph.exact:
+            raise EngineError(
+                "C code is generated for exact networks, this one is float32: its spikes would depend on the compiler; "
+                "convert it without --float32, or run it on engine onnx or numpy"
+            )
+        self.graph = graph
+        self.identifiers = identifiers(graph.order)
+
+    @cached_property
+    def values(self) -> dict[str, Value]:
+        """What each node sends on. An Output sends on what it receives."""
+        found: dict[str, Value] = {}
+        for name in self.graph.order:
+            found[name] = self._value(name, [found[source] for source in self.graph.predecessors[name]])
+        return found
+
+    def _value(self, name: str, inputs: list[Value]) -> Value:
+        shape = self.graph.shapes[name]
+        channels, height, width = shape if len(shape) == 3 else (*shape, 1, 1)
+        dense = Value(name, height, width, channels, padded(channels), 0)
+        match self.graph.nodes[name]:
+            case IF():
+                return replace(dense, stride=channels, repeats=1)
+            case Input() if self._feeds_only(name, (Conv2d, Linear)):
+                return replace(dense, stride=channels)
+            case SumPool2d(kernel=kernel) if inputs[0].spikes:
+                repeats = inputs[0].repeats * kernel[0] * kernel[1]
+                return replace(dense, stride=channels, repeats=repeats) if repeats <= MAX_REPEATS else dense
+            case Flatten() if self._feeds_only(name, (Linear,)):
+                return inputs[0]
+            case Output():
+                return inputs[0]
+        return dense
+
+    def _feeds_only(self, name: str, kinds: tuple[type, ...]) -> bool:
+        for target in self.graph.successors[name]:
+            node = self.graph.nodes[target]
+            if not isinstance(node, kinds) and not (isinstance(node, Flatten) and self._feeds_only(target, (Linear,))):
+                return False
+        return True
+
+    def source(self, name: str) -> Value:
+        """The value that a node of one input reads."""
+        return self.values[self.graph.predecessors[name][0]]
+
+    def sum_of(self, name: str) -> str:
+        """The node in whose memory a dense node leaves its sum: itself, or the Add that alone reads it."""
+        targets = self.graph.successors[name]
+        if len(targets) == 1 and isinstance(self.graph.nodes[targets[0]], Add):
+            same_rhythm = (name in self.graph.static) == (targets[0] in self.graph.static)
+            value = self.values[name]
+            if (
+                same_rhythm
+                and not value.spikes
+                and value.node == name
+                and not isinstance(self.graph.nodes[name], Input)
+            ):
+                return self.sum_of(targets[0])
+        return name
+
+    def fused(self, name: str) -> str | None:
+        """The spiking layer that alone reads a packed synapse: it fires as soon as its current is summed."""
+        targets = self.graph.successors[name]
+        fits = (
+            isinstance(self.graph.nodes[name], Conv2d | Linear) and name not in self.graph.static and self.packs(name)
+        )
+        return targets[0] if fits and len(targets) == 1 and isinstance(self.graph.nodes[targets[0]], IF) else None
+
+    def packs(self, name: str) -> bool:
+        """Whether a Conv2d or Linear adds packed rows of 8-bit weights: it reads spikes and has no groups."""
+        node = self.graph.nodes[name]
+        assert isinstance(node, Conv2d | Linear)
+        whole = not isinstance(node, Conv2d) or node.groups == 1
+        small = bool((node.weight >= -128).all() and (node.weight <= 127).all())
+        return whole and small and self.source(name).spikes
+
+    def taps(self, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.integer]]:
+        """Weights of a Conv2d or Linear as (kh, kw, C_in / groups, C_out); a Linear spans its whole input."""
+        node = self.graph.nodes[name]
+        assert isinstance(node, Conv2d | Linear)
+        if isinstance(node, Conv2d):
+            return node.weight.transpose(2, 3, 1, 0)
+        source = self.source(name)
+        shape = (len(node.weight), source.channels, source.height, source.width)
+        return node.weight.reshape(shape).transpose(2, 3, 1, 0)

@@ -1,0 +1,213 @@
+"""The native engine where it can go wrong: compilers, caches, batches, numbers at their limits."""
+
+import itertools
+import os
+import subprocess
+
+import numpy as np
+import pytest
+
+from networks import Builder, small_graph
+from spikelet.engines import available, choose, create, native
+from spikelet.engines.native import cache, library
+from spikelet.errors import EngineError
+from spikelet.graph import Graph
+from spikelet.lowering.c.host import HostProgram
+from spikelet.lowering.c.interface import library_source
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale
+from spikelet.ranges import exact_steps
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    """An empty cache, and a process that has loaded nothing."""
+    monkeypatch.setenv("SPIKELET_CACHE", str(tmp_path))
+    monkeypatch.setattr(library, "_loaded", {})
+    return tmp_path / "native"
+
+
+def answers(graph, engine, images, steps=3, **options):
+    runner = create(graph, engine, **options)
+    runner.reset(len(images))
+    return np.stack([runner.step(images if t == 0 else None) for t in range(steps)])
+
+
+def pixels(graph, n=2):
+    return RNG.integers(graph.input.low, graph.input.high + 1, (n, *graph.input.shape)).astype(np.float32)
+
+
+class TestCache:
+    def test_a_library_is_compiled_once(self, fresh, monkeypatch):
+        graph = small_graph()
+        assert native.prepare_graph(graph).compiled
+        assert len(list(fresh.iterdir())) == 1
+        monkeypatch.setattr(library, "_loaded", {})
+        monkeypatch.setattr(library, "compiled", lambda source: pytest.fail("compiled again"))
+        assert not native.prepare_graph(graph).compiled
+        # other weights, the same shapes: the same library
+        assert not native.prepare_graph(small_graph(seed=5)).compiled
+
+    @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"x" + data[1:], lambda data: b""])
+    def test_a_damaged_library_is_made_again(self, fresh, monkeypatch, damage):
+        graph = small_graph()
+        expected = answers(graph, "numpy", images := pixels(graph))
+        path = native.prepare_graph(graph).path
+        good = path.read_bytes()
+        path.unlink()  # this process runs the old file: damage a new one
+        path.write_bytes(damage(good))
+        path.chmod(0o700)
+        monkeypatch.setattr(library, "_loaded", {})
+        assert np.array_equal(answers(graph, "native", images), expected)
+        assert cache.find(path.stem) == path
+
+    def test_another_processor_has_another_library(self, fresh, monkeypatch):
+        first = native.prepare_graph(small_graph()).path
+        monkeypatch.setattr(library.compiler, "processor", lambda: "some other")
+        second = native.prepare_graph(small_graph())
+        assert second.compiled
+        assert second.path != first
+
+    def test_a_folder_that_others_may_write_to_is_not_used(self, fresh):
+        fresh.mkdir()
+        fresh.chmod(0o777)
+        prepared = native.prepare_graph(small_graph())
+        assert prepared.path is None
+        assert list(fresh.iterdir()) == []
+        assert "others may write to it" in native.cache_state()
+
+    def test_without_a_cache_every_process_compiles(self, tmp_path, monkeypatch):
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("SPIKELET_CACHE", str(tmp_path / "file"))
+        monkeypatch.setattr(library, "_loaded", {})
+        graph = small_graph()
+        images = pixels(graph)
+        assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
+        assert native.prepare_graph(graph).path is None
+        assert "cannot be written" in native.cache_state()
+
+    def test_a_cross_compiled_library_needs_no_compiler(self, fresh, monkeypatch):
+        graph = small_graph()
+        source = library_source(HostProgram(graph))
+        key = library.generic_key(source, os.uname().machine)
+        cache.keep(key, library.compiled(source))
+        monkeypatch.setenv("CC", "no-such-cc")
+        assert choose("auto", graph) == "native"
+        images = pixels(graph)
+        assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
+
+
+class TestCompiler:
+    def test_none_is_said_and_auto_takes_the_next(self, fresh, monkeypatch):
+        monkeypatch.setenv("CC", "no-such-cc")
+        graph = small_graph()
+        assert "native" not in available(graph)
+        assert choose("auto", graph) == "onnx"
+        with pytest.raises(EngineError, match="there is no C compiler 'no-such-cc' here"):
+            create(graph, "native")
+
+    def test_its_error_is_shown_and_auto_goes_on(self, fresh, monkeypatch):
+        monkeypatch.setenv("SPIKELET_CFLAGS", "-include no-such-file.h")
+        graph = small_graph()
+        with pytest.raises(EngineError, match="the compiler failed: .*\n.*no-such-file.h: No such file"):
+            create(graph, "native")
+        with pytest.warns(RuntimeWarning, match="going on without the native engine"):
+            assert choose("auto", graph) == "onnx"
+
+    def test_its_text_is_clean(self, tmp_path):
+        (tmp_path / "model.c").write_text(library_source(HostProgram(small_graph())))
+        command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-c", "model.c"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+
+
+def test_threads_share_a_batch():
+    graph = small_graph()
+    images = pixels(graph, 7)
+    expected = answers(graph, "numpy", images)
+    for threads in (1, 2, 3, 16):
+        assert np.array_equal(answers(graph, "native", images, threads=threads), expected)
+
+
+def test_refuses_pixels_that_are_no_whole_numbers_in_range():
+    engine = create(small_graph(), "native")
+    for value in (0.5, -1, 256, np.nan):
+        engine.reset(1)
+        with pytest.raises(EngineError, match="takes whole numbers 0…255 as pixels"):
+            engine.step(np.full((1, 3, 6, 6), value, np.float32))
+
+
+def test_engines_of_one_graph_share_its_weights():
+    graph = small_graph()
+    first, second = create(graph, "native"), create(graph, "native", ["if1"])
+    assert first._compiled is second._compiled
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(("channels", "outputs"), [(64, 64), (70, 130), (300, 20), (1100, 10)])
+def test_extreme_weights_do_not_overflow(channels, outputs, sign):
+    """Every input spikes, every weight is as large as 8 bits allow: the sums reach what the proof allows for."""
+    net = Builder((channels, 3, 3), RNG)
+    ones = np.ones(channels, np.int32)
+    net.nodes["input"] = Input((channels, 3, 3), (0 * ones).astype(np.int16))
+    net.add("if0", IF(ones, 0 * ones))
+    weight = np.full((outputs, channels, 3, 3), 127 if sign > 0 else -128, np.int8)
+    weight[::3] *= -1 if sign > 0 else 1
+    net.add("conv", Conv2d(weight, np.full(outputs, 1000 * sign, np.int32), (1, 1), (1, 1)))
+    net.add("if1", IF(np.full(outputs, 127 * channels * 4, np.int32), np.full(outputs, 5, np.int32)))
+    graph = net.graph()
+    images = np.full((1, channels, 3, 3), 255, np.float32)
+    steps = min(4, exact_steps(graph))
+    for record in ([], ["if0", "if1"]):
+        runs = []
+        for name in ("numpy", "native"):
+            engine = create(graph, name, record)
+            engine.reset(1)
+            logits = [engine.step(images if t == 0 else None) for t in range(steps)]
+            runs.append([*logits, *(engine.potentials(each) for each in record)])
+        assert all(np.array_equal(a, b) for a, b in zip(*runs, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32])
+def test_wide_weights(dtype):
+    rng = np.random.default_rng(3)
+    net = Builder((3, 5, 5), rng)
+    net.conv("conv1", 6)
+    net.neuron("if1", scale=2000)
+    limit = 2000 if dtype == np.int16 else 70_000
+    weight = rng.integers(-limit, limit, (20, 6, 3, 3)).astype(dtype)
+    net.add("conv2", Conv2d(weight, np.zeros(20, np.int32), (2, 1), (1, 0)))
+    net.neuron("if2", scale=limit)
+    graph = net.graph()
+    images = pixels(graph)
+    assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
+
+
+def test_signed_pixels_and_names_that_c_knows():
+    ones = np.ones(4, np.int32)
+    nodes = {
+        "int": Input((4,), (3 * ones).astype(np.int16), -300, 300),
+        "struct": Scale((2 * ones).astype(np.int8)),
+        "a.b": IF(50 * ones, 0 * ones),
+        "a_b": Linear(RNG.integers(-9, 9, (4, 4)).astype(np.int8), ones),
+        "memset": IF(5 * ones, ones, "zero", ">"),
+        "s": Linear(RNG.integers(-9, 9, (3, 4)).astype(np.int8), ones[:3]),
+        "p": Output(),
+    }
+    names = list(nodes)
+    graph = Graph(nodes, tuple(itertools.pairwise(names)))
+    images = RNG.integers(-300, 301, (3, 4)).astype(np.float32)
+    assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
+
+
+def test_flattened_spikes_meet_other_nodes_than_linear():
+    net = Builder((2, 3, 4), np.random.default_rng(1))
+    net.neuron("if0", scale=300)
+    flat = net.add("flatten0", Flatten())
+    net.add("scale", Scale(net.integers(-5, 5, 24, np.int8)))
+    net.neuron("if1", scale=4)
+    net.add("add", Add(), ("if1", flat))
+    net.neuron("if2", scale=2, reset="zero", tie=">")
+    graph = net.graph()
+    images = pixels(graph)
+    assert np.array_equal(answers(graph, "native", images, 6), answers(graph, "numpy", images, 6))
