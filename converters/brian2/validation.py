@@ -18,7 +18,7 @@ from spikelet.converters.brian2.comparison import EPS, Divergence, LayerReport, 
 from spikelet.converters.brian2.network import Drive, Network
 from spikelet.converters.brian2.recording import record
 from spikelet.converters.brian2.sampling import Mode, Neurons, Plan, parts, plan, populations
-from spikelet.engines import Engine, choose, create
+from spikelet.engines import Engine, create
 from spikelet.errors import Cancelled, UsageError
 from spikelet.graph import Graph
 from spikelet.inputs import as_sequence
@@ -132,7 +132,7 @@ def validate(
     chosen = plan(graph, neurons, seed)
     version = simulator.load().__version__
     used = _target(target, chosen.synapses * steps * sequence.shape[1])
-    runner = engine(graph, graph.spiking) if callable(engine) else create(graph, choose(engine), graph.spiking)
+    runner = engine(graph, graph.spiking) if callable(engine) else create(graph, engine, graph.spiking)
     clock = _Clock(chosen.neurons * len(_batches(chosen, graph, sequence, steps)), on_progress, cancelled)
     found: dict[str, LayerReport] = {}
     for first, here in _batches(chosen, graph, sequence, steps):
