@@ -36,7 +36,7 @@ bench: ## time the engines; the spiking network against its float network, one t
 	$(PYTHON) tests/bench_onnx.py
 	$(PYTHON) tests/bench_counting.py
 
-conformance: ## the conformance suite over 5,000 random networks
+conformance: ## every engine and Brian2 over 5,000 random networks: the long form of what make test does with 200
 	@.ci/setup dev
 	SPIKELET_CONFORMANCE=5000 $(PYTHON) -m pytest -q tests/conformance
 

@@ -1,9 +1,10 @@
 """Spike for spike and potential for potential: where two runs of a layer part, and whether that is a tie.
 
-In an exact network nothing may differ. In a float32 network two engines add in another order, so a potential that
-lies within `eps` thetas of its threshold may fire in one and not in the other: a tie. From then on that neuron's
-potentials are a theta apart until the spike is made up for, which is no second difference. Every other difference,
-and a potential that drifts by more than eps thetas before any tie, is real.
+In an exact network nothing may differ. In a float32 network two engines add in another order, and what rounds is of
+the size of the sums: a neuron's room is `eps` times the largest sum of magnitudes that can meet in it. A potential
+that lies within that room of its threshold may fire in one engine and not in the other: a tie. From then on that
+neuron's potentials are a theta apart until the spike is made up for, which is no second difference. Every other
+difference, and a potential that drifts by more than its room before any tie, is real.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from spikelet.converters.brian2.synapses import Population, Values
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Array
 
-EPS = 1e-4  # of theta
+EPS = 1e-5  # some 170 units in the last place of a float32
 SHOWN = 6  # neurons of a layer that the report draws
 
 Bools = npt.NDArray[np.bool_]
@@ -29,7 +30,7 @@ class Divergence:
     """A neuron that does not do the same in both: its layer and index there, the image and time-step (from 1).
 
     fired: (engine, Brian2). potentials: (engine, Brian2) after the reset. before: Brian2's before the reset.
-    theta: None for the output. tie: that potential lay on the threshold (float32: within eps thetas of it).
+    theta: None for the output. tie: that potential lay on the threshold (float32: within its room of it).
     """
 
     layer: str
@@ -142,6 +143,19 @@ class Pair:
         size = self.graph.neurons(name) // len(node.theta)
         return node.theta.astype(np.float64)[self.population.neurons // size]
 
+    def room(self, eps: float) -> Values:
+        """(n,) how far a potential may be off by rounding: 0 in exact networks."""
+        graph, population = self.graph, self.population
+        if graph.exact:
+            return np.zeros(len(population))
+        mean = graph.input.mean.astype(np.float64)
+        largest = float(np.maximum(np.abs(graph.input.low - mean), np.abs(graph.input.high - mean)).max())
+        reach = np.abs(population.bias) + np.abs(self.potentials[1]).max((0, 1), initial=0)
+        for source, synapses in population.inputs.items():
+            each = largest if source == graph.input_name else 1.0
+            reach = reach + each * np.bincount(synapses.post, np.abs(synapses.weight), len(reach))
+        return eps * (reach + (0 if self.theta is None else self.theta))
+
     def index(self, place: int) -> tuple[int, ...]:
         """Of a neuron of the population, in its layer."""
         shape = self.graph.shapes[self.population.name]
@@ -149,12 +163,11 @@ class Pair:
 
 
 def compare(pair: Pair, eps: float = EPS) -> LayerReport:
-    """What differs. eps: of ties in float32 networks, in thetas."""
-    graph, theta = pair.graph, pair.theta
+    """What differs. eps: of ties in float32 networks."""
+    graph, theta, room = pair.graph, pair.theta, pair.room(eps)
     differs = pair.spikes[0] != pair.spikes[1]
     gap = np.abs(pair.potentials[0].astype(np.float64) - pair.potentials[1])
-    eps = 0.0 if graph.exact else eps
-    near = np.zeros(gap.shape, np.bool_) if theta is None else np.abs(pair.before - theta) <= eps * theta
+    near = np.zeros(gap.shape, np.bool_) if theta is None else np.abs(pair.before - theta) <= room
     if graph.exact:
         first_ties = tied = np.zeros_like(differs)
         drifts = gap > 0
@@ -163,7 +176,7 @@ def compare(pair: Pair, eps: float = EPS) -> LayerReport:
         first_ties = differs & near & ~np.concatenate([np.zeros_like(parted[:1]), parted[:-1]])
         tied = np.logical_or.accumulate(first_ties, axis=0)
         gap[parted] = 0
-        drifts = gap > eps * (np.maximum(1, np.abs(pair.potentials[1])) if theta is None else theta)
+        drifts = gap > room
     wrong = (differs & ~tied) | drifts
     shown = wrong if wrong.any() else differs
     return LayerReport(

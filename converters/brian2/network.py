@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from spikelet.converters.brian2 import simulator
 from spikelet.converters.brian2.equations import Neuron, describe
-from spikelet.converters.brian2.synapses import Index, Population, Synapses, Values
+from spikelet.converters.brian2.synapses import Index, Population, Synapses, Values, populate
 from spikelet.errors import Cancelled
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Array
@@ -55,6 +55,12 @@ class Drive:
 
     pixels: Array
     spikes: Mapping[str, Bools]
+
+
+def simulate(graph: Graph, pixels: Array, steps: int) -> dict[str, Trace]:
+    """A whole network in Brian2, by layer and for the output. pixels: (T or 1, N, *input shape)."""
+    populations = [populate(graph, name) for name in (*graph.spiking, graph.output_name)]
+    return Network(graph, populations, Drive(pixels, {}), steps).run()
 
 
 class Network:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet.converters.brian2.synapses import Index
 from spikelet.engines import Engine
+from spikelet.graph import Graph
 from spikelet.nodes import Array
 
 
@@ -23,12 +24,12 @@ class Recording:
     potentials: Mapping[str, Array]
 
 
-def record(engine: Engine, sequence: Array, steps: int, chosen: Mapping[str, Index]) -> Recording:
+def record(engine: Engine, graph: Graph, sequence: Array, steps: int, chosen: Mapping[str, Index]) -> Recording:
     """Run an engine that records every spiking layer.
 
-    sequence: (T or 1, N, *input shape). chosen: by layer and for the output, flat indices (n,).
+    graph: what it should run. sequence: (T or 1, N, *input shape). chosen: by layer and for the output, flat indices.
     """
-    graph, images = engine.graph, sequence.shape[1]
+    images = sequence.shape[1]
     spikes = {name: np.zeros((steps, images, graph.neurons(name)), np.bool_) for name in graph.spiking}
     potentials = {name: np.zeros((steps, images, len(index)), np.float32) for name, index in chosen.items()}
     engine.reset(images)

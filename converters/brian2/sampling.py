@@ -22,11 +22,12 @@ Mode = Literal["whole", "by layer"]
 
 @dataclass(frozen=True)
 class Plan:
-    """mode: "whole", or "by layer". chosen: by layer and for the output, flat indices (n,), ascending.
+    """graph: the network. mode: "whole", or "by layer". synapses: in all, about.
 
-    synapses: in all, about.
+    chosen: by layer and for the output, flat indices (n,), ascending.
     """
 
+    graph: Graph
     mode: Mode
     chosen: Mapping[str, Index]
     synapses: int
@@ -47,11 +48,11 @@ def plan(graph: Graph, neurons: Neurons, seed: int) -> Plan:
     synapses = sum(width[name] * graph.neurons(name) for name in layers)
     small = graph.exact and synapses <= WHOLE_SYNAPSES
     if neurons == "all" or (neurons is None and small):
-        return Plan("whole" if small else "by layer", everything, synapses)
+        return Plan(graph, "whole" if small else "by layer", everything, synapses)
     rng = np.random.default_rng(seed)
     count = neurons if isinstance(neurons, int) else NEURONS
     chosen = {name: sample(graph, name, count, rng) for name in layers}
-    return Plan("by layer", chosen, sum(width[name] * len(chosen[name]) for name in layers))
+    return Plan(graph, "by layer", chosen, sum(width[name] * len(chosen[name]) for name in layers))
 
 
 def sample(graph: Graph, name: str, count: int, rng: np.random.Generator) -> Index:
@@ -66,17 +67,17 @@ def sample(graph: Graph, name: str, count: int, rng: np.random.Generator) -> Ind
     return np.sort(np.concatenate(places))
 
 
-def parts(graph: Graph, plan: Plan) -> Iterator[dict[str, slice]]:
+def parts(plan: Plan) -> Iterator[dict[str, slice]]:
     """What is simulated together: by layer, which of the chosen neurons. A whole network at once, large layers not."""
     if plan.mode == "whole":
         yield {name: slice(0, len(chosen)) for name, chosen in plan.chosen.items()}
         return
     for name, chosen in plan.chosen.items():
-        most = max(1, PART_SYNAPSES // max(1, fan_in(graph, name)))
+        most = max(1, PART_SYNAPSES // max(1, fan_in(plan.graph, name)))
         for start in range(0, len(chosen), most):
             yield {name: slice(start, min(start + most, len(chosen)))}
 
 
-def populations(graph: Graph, plan: Plan, part: Mapping[str, slice]) -> list[Population]:
+def populations(plan: Plan, part: Mapping[str, slice]) -> list[Population]:
     """The populations of a part, in topological order."""
-    return [populate(graph, name, plan.chosen[name][where]) for name, where in part.items()]
+    return [populate(plan.graph, name, plan.chosen[name][where]) for name, where in part.items()]

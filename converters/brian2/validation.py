@@ -35,7 +35,7 @@ EngineFactory = Callable[[Graph, Sequence[str]], Engine]
 class ValidationReport:
     """What Brian2 says of a bundle on an engine.
 
-    images, steps: N and T. mode: "whole" or "by layer". target: of Brian2's code. eps: of ties, in thetas.
+    images, steps: N and T. mode: "whole" or "by layer". target: of Brian2's code. eps: of ties.
     layers: spiking layers in topological order, then the output, whose potentials are the logits summed so far.
     """
 
@@ -89,7 +89,7 @@ class ValidationReport:
         }
         if not self.exact:
             found["ties"] = {
-                "eps_in_theta": self.eps,
+                "eps": self.eps,
                 "at_ties": self.total("ties"),
                 "after_ties": self.total("after_ties"),
                 "real": self.total("real"),
@@ -117,7 +117,7 @@ def validate(
         the sequence's length. neurons: sampled of each layer, at least one a channel where there are enough; "all";
         None takes the whole network where it is small and 256 a layer where it is not. engine: the one under test,
         by name or as a function of graph and recorded layers. seed: of the sample. eps: of ties in float32 bundles,
-        in thetas. target: Brian2's, "numpy", "cython" or "auto".
+        as `comparison` says. target: Brian2's, "numpy", "cython" or "auto".
     on_progress: called with (neurons done, neurons in all). cancelled: asked now and then; True stops the work.
 
     Safe to call from a thread, one call at a time.
@@ -132,10 +132,15 @@ def validate(
     chosen = plan(graph, neurons, seed)
     version = simulator.load().__version__
     used = _target(target, chosen.synapses * steps * sequence.shape[1])
+<<<<<<< HEAD
     runner = engine(graph, graph.spiking) if callable(engine) else create(graph, engine, graph.spiking)
     clock = _Clock(chosen.neurons * len(_batches(chosen, graph, sequence, steps)), on_progress, cancelled)
+=======
+    runner = engine(graph, graph.spiking) if callable(engine) else create(graph, choose(engine), graph.spiking)
+    clock = _Clock(chosen.neurons * len(_batches(chosen, sequence, steps)), on_progress, cancelled)
+>>>>>>> 68497a2 (Brian2 in the conformance suite; planted faults are caught and named; ties of float32 networks told apart)
     found: dict[str, LayerReport] = {}
-    for first, here in _batches(chosen, graph, sequence, steps):
+    for first, here in _batches(chosen, sequence, steps):
         for name, report in _compare_batch(runner, chosen, here, steps, first, eps, used, clock).items():
             found[name] = merge(found[name], report, same_neurons=True) if name in found else report
     return ValidationReport(
@@ -176,14 +181,14 @@ class _Clock:
 def _compare_batch(
     runner: Engine, chosen: Plan, sequence: Array, steps: int, first_image: int, eps: float, target: str, clock: _Clock
 ) -> dict[str, LayerReport]:
-    graph = runner.graph
+    graph = chosen.graph  # not the engine's: that may be what is wrong
     if not clock.check(0):
         raise Cancelled("validation")
-    recorded = record(runner, sequence, steps, chosen.chosen)
+    recorded = record(runner, graph, sequence, steps, chosen.chosen)
     drive = Drive(sequence, recorded.spikes)
     found: dict[str, LayerReport] = {}
-    for part in parts(graph, chosen):
-        built = populations(graph, chosen, part)
+    for part in parts(chosen):
+        built = populations(chosen, part)
         size = sum(map(len, built))
         traces = Network(graph, built, drive, steps, target).run(clock.share(size))
         clock.done += size
@@ -198,9 +203,9 @@ def _compare_batch(
     return found
 
 
-def _batches(chosen: Plan, graph: Graph, sequence: Array, steps: int) -> list[tuple[int, Array]]:
+def _batches(chosen: Plan, sequence: Array, steps: int) -> list[tuple[int, Array]]:
     """(index of the first image, (T or 1, N, …)) of as many images as their records fit in memory."""
-    bytes_each = steps * sum(4 * len(index) + graph.neurons(name) for name, index in chosen.chosen.items())
+    bytes_each = steps * sum(4 * len(index) + chosen.graph.neurons(name) for name, index in chosen.chosen.items())
     size = max(1, BATCH_BYTES // bytes_each)
     return [(start, sequence[:, start : start + size]) for start in range(0, sequence.shape[1], size)]
 

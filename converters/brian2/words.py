@@ -45,7 +45,7 @@ def verdict(report: ValidationReport) -> str:
         return f"ok: {compared}; every potential is the same"
     if report.ok:
         return (
-            f"ok: {compared}, all at threshold ties (a potential within {report.eps:g} theta of theta) or after them; "
-            f"first: {first}"
+            f"ok: {compared}, all at threshold ties or after them (a tie: the potential misses theta "
+            f"by at most {report.eps:g} of the sums that meet in it); first: {first}"
         )
     return f"DIFFERS: {compared}; first: {first}"
