@@ -1,0 +1,112 @@
+"""What single neurons must do, from a formula instead of a simulation. Where there is none, None.
+
+IF, reset by subtraction, currents of 0 or more. A(t) = v_init + i(1) + … + i(t); without the limit of one spike
+a step the neuron would have fired M(t) = max(0, floor(A(t) / theta)) times (tie ">": ceil - 1). With it,
+    N(t) = min over s in 0…t of M(s) + (t - s), M(0) = 0, and v(t) = A(t) - theta N(t).
+
+IF, reset to zero, constant current i > 0: from v to the next spike it takes ceil((theta - v) / i) steps
+(tie ">": floor + 1), at least one.
+
+LIF with decay beta, constant current i: k steps after v the potential is c + (v - c) beta^k, c = i / (1 - beta),
+so the next spike comes at the first whole k >= ln((c - theta) / (c - v)) / ln beta (tie ">": k > that), at
+least one, and never where c lies below theta. The interval starts again from what the reset leaves.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.nodes import IF, LIF, Tie, is_float
+
+Train = npt.NDArray[np.bool_]
+Current = npt.NDArray[np.float64]
+
+NEAR = 1e-9  # of an interval: a logarithm that is this near to a whole number is one
+
+
+def spike_train(node: IF, current: Current) -> Train | None:
+    """When a neuron fires, (T,). node: of one channel. current: (T,)."""
+    theta, v_init = float(node.theta[0]), float(node.v_init[0])
+    constant = bool((current == current[0]).all())
+    if isinstance(node, LIF):
+        if not (constant and is_float(node.decay) and node.decay[0] < 1):
+            return None
+        return _train(len(current), lif_intervals(node, float(current[0]), len(current)))
+    if node.reset == "subtract":
+        return np.diff(if_counts(current, theta, v_init, node.tie), prepend=0) > 0 if (current >= 0).all() else None
+    if not constant:
+        return None
+    return _train(len(current), if_intervals(float(current[0]), theta, v_init, node.tie, len(current)))
+
+
+def if_counts(current: Current, theta: float, v_init: float, tie: Tie) -> npt.NDArray[np.int64]:
+    """Spikes fired after each step, (T,), of an IF neuron reset by subtraction. current: (T,), 0 or more."""
+    share = (v_init + np.cumsum(current)) / theta
+    unlimited = np.floor(share) if tie == ">=" else np.ceil(share) - 1
+    # M(s) - s with M(0) = 0, its running minimum, plus t
+    steps = np.arange(1, len(current) + 1)
+    waiting = np.minimum.accumulate(np.minimum(np.maximum(unlimited, 0) - steps, 0))
+    return (waiting + steps).astype(np.int64)
+
+
+def if_intervals(current: float, theta: float, v_init: float, tie: Tie, steps: int) -> list[int]:
+    """Steps to the first spike and between spikes, within `steps`, of an IF neuron reset to zero."""
+    found: list[int] = []
+    v = v_init
+    while sum(found) < steps:
+        if current <= 0:
+            # it can only fire at once: what it had may lie above theta
+            first = v + current >= theta if tie == ">=" else v + current > theta
+            return [*found, 1] if first and not found else found
+        gap = (theta - v) / current
+        found.append(max(1, math.ceil(gap) if tie == ">=" else math.floor(gap) + 1))
+        v = 0.0
+    return found
+
+
+def lif_intervals(node: LIF, current: float, steps: int) -> list[int]:
+    """Steps to the first spike and between spikes, within `steps`, of a leaky neuron under constant current."""
+    beta, theta, v = float(node.decay[0]), float(node.theta[0]), float(node.v_init[0])
+    rest = current / (1 - beta)
+    found: list[int] = []
+    while sum(found) < steps:
+        k = _next(beta, theta, v, rest, node.tie)
+        if k is None:
+            return found
+        found.append(k)
+        v = 0.0 if node.reset == "zero" else _after(beta, v, rest, k) - theta
+    return found
+
+
+def lif_rate(beta: float, theta: float, current: float) -> float:
+    """Spikes a step of a leaky neuron reset to zero under constant current, tie ">="."""
+    k = _next(beta, theta, 0.0, current / (1 - beta), ">=")
+    return 0.0 if k is None else 1 / k
+
+
+def _next(beta: float, theta: float, v: float, rest: float, tie: Tie) -> int | None:
+    """Steps from v to the next spike."""
+    fires = (lambda x: x >= theta) if tie == ">=" else (lambda x: x > theta)
+    if fires(_after(beta, v, rest, 1)):
+        return 1
+    if rest <= theta:
+        return None  # it creeps towards `rest` from below, or falls to it from above
+    gap = math.log((rest - theta) / (rest - v)) / math.log(beta)
+    whole = round(gap)
+    if abs(gap - whole) < NEAR * max(1.0, gap):
+        return max(1, whole if tie == ">=" else whole + 1)
+    return max(1, math.ceil(gap))
+
+
+def _after(beta: float, v: float, rest: float, k: int) -> float:
+    return float(rest + (v - rest) * beta**k)
+
+
+def _train(steps: int, intervals: list[int]) -> Train:
+    train = np.zeros(steps, np.bool_)
+    times = np.cumsum(np.array(intervals, np.int64))
+    train[times[times <= steps] - 1] = True
+    return train
