@@ -20,7 +20,7 @@ from spikelet.converters.brian2.comparison import EPS, LayerReport, Pair, compar
 from spikelet.converters.brian2.network import simulate
 from spikelet.converters.brian2.recording import record
 from spikelet.converters.brian2.synapses import populate
-from spikelet.engines import Engine, choose, create
+from spikelet.engines import Engine, create
 from spikelet.errors import Cancelled
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Array, Input, Node, Output, Reset, Tie
@@ -174,7 +174,7 @@ def network(exact: bool, v_init: Array) -> tuple[Graph, dict[str, tuple[str, Res
 
 def _both(graph: Graph, current: Current, engine: str | EngineFactory) -> tuple[str, dict[str, Pair]]:
     """The engine's name, and by layer both runs; current: (T, n) in the units of THETA."""
-    runner = engine(graph, graph.spiking) if callable(engine) else create(graph, choose(engine), graph.spiking)
+    runner = engine(graph, graph.spiking) if callable(engine) else create(graph, engine, graph.spiking)
     unit = 1 if graph.exact else THETA
     pixels = (current / unit).astype(np.float32)[:, None]
     everything = {name: np.arange(current.shape[1]) for name in (*graph.spiking, graph.output_name)}

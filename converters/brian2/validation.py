@@ -132,13 +132,8 @@ def validate(
     chosen = plan(graph, neurons, seed)
     version = simulator.load().__version__
     used = _target(target, chosen.synapses * steps * sequence.shape[1])
-<<<<<<< HEAD
     runner = engine(graph, graph.spiking) if callable(engine) else create(graph, engine, graph.spiking)
-    clock = _Clock(chosen.neurons * len(_batches(chosen, graph, sequence, steps)), on_progress, cancelled)
-=======
-    runner = engine(graph, graph.spiking) if callable(engine) else create(graph, choose(engine), graph.spiking)
     clock = _Clock(chosen.neurons * len(_batches(chosen, sequence, steps)), on_progress, cancelled)
->>>>>>> 68497a2 (Brian2 in the conformance suite; planted faults are caught and named; ties of float32 networks told apart)
     found: dict[str, LayerReport] = {}
     for first, here in _batches(chosen, sequence, steps):
         for name, report in _compare_batch(runner, chosen, here, steps, first, eps, used, clock).items():
