@@ -7,6 +7,8 @@ from spikelet.lowering.c.parameters import weight_type
 from spikelet.lowering.c.plan import Plan, Value, lanes, padded
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
+NEAR = 2**18  # weights that a processor's nearest caches may hold
+
 
 class Calls:
     """Writes the statements of each node. They see `p`, parameters; `s`, state; `w`, work; and `image`."""
@@ -48,8 +50,8 @@ class Calls:
             if fires:
                 lines.append(self._neurons(fires))
             to = "&n, NULL" if fires else f"NULL, {sum_place(plan, name)}"
-            call = f"convolve_{lanes(plan.values[name].channels)}"
-            lines.append(f"{call}(&g, p->{id_}_weight, p->{id_}_bias, &in, w->rows, {tile(plan, name)}, {to});")
+            call = f"convolve_{lanes(plan.outputs(name))}"
+            lines.append(f"{call}(&g, p->{id_}_weight, p->{id_}_bias, &in, w->current, {tile(plan, name)}, {to});")
             return lines if fires else self._summed(name, lines)
         read = "&in, NULL, 0" if source.spikes else f"NULL, {self._at(source)}, {source.stride}"
         call = f"convolve_{weight_type(plan, name).removesuffix('_t')}"
@@ -63,7 +65,7 @@ class Calls:
         value = self.plan.values[name]
         lines = self._summed(name, self._add(self.plan.values[source], name)) if has_sum(self.plan, name) else []
         place = sum_place(self.plan, name if lines else source)
-        return [*lines, self._neurons(name), f"fire_all_{lanes(value.channels)}(&n, {value.pixels}, {place});"]
+        return [*lines, self._neurons(name), f"fire_all(&n, {value.height}, {place});"]
 
     def _pool(self, name: str) -> list[str]:
         source, value = self.plan.source(name), self.plan.values[name]
@@ -85,7 +87,7 @@ class Calls:
     def _flatten(self, name: str) -> list[str]:
         source, place = self.plan.source(name), sum_place(self.plan, name)
         if source.spikes:
-            return [*self._lists(source), f"flatten_spikes({source.pixels}, &in, {place});"]
+            return [*self._lists(source), f"flatten_spikes({source.height}, &in, {place});"]
         return [f"flatten({source.pixels}, {source.channels}, {self._at(source)}, {source.stride}, {place});"]
 
     def _logits(self, name: str) -> list[str]:
@@ -99,7 +101,7 @@ class Calls:
         """Add a value, scaled, to the sum of a node."""
         place, stride = sum_place(self.plan, name), padded(self.plan.values[name].channels)
         if source.spikes:
-            return [*self._lists(source), f"add_spikes({source.pixels}, {scale}, &in, {place}, {stride});"]
+            return [*self._lists(source), f"add_spikes({source.height}, {scale}, &in, {place}, {stride});"]
         size = f"{source.pixels}, {source.channels}, {scale}"
         return [f"add_dense({size}, {self._at(source)}, {source.stride}, {place}, {stride});"]
 
@@ -122,7 +124,7 @@ class Calls:
 
     def _spike_lists(self, value: Value) -> str:
         id_ = self.plan.identifiers[value.node]
-        return f"{{w->{id_}_count, w->{id_}_list, {value.capacity}}}"
+        return f"{{w->{id_}_start, w->{id_}_list, {value.width}, {value.channels}, {value.room}}}"
 
     def _neurons(self, name: str) -> str:
         node, id_, value = self.graph.nodes[name], self.plan.identifiers[name], self.plan.values[name]
@@ -137,19 +139,23 @@ class Calls:
 
     def _window(self, name: str) -> str:
         node, source, out = self.graph.nodes[name], self.plan.source(name), self.plan.values[name]
-        stride, padding, groups = (1, 1), (0, 0), 1
+        stride, padding, groups, together = (1, 1), (0, 0), 1, 1
         match node:
             case SumPool2d():
                 kernel, stride, groups = node.kernel, node.stride, source.channels
             case Conv2d():
-                kernel, stride, padding, groups = node.weight.shape[2:], node.stride, node.padding, node.groups
+                together = self.plan.spread(name)
+                kernel, padding, groups = self.plan.taps(name).shape[:2], node.padding, node.groups
+                stride = (node.stride[0], node.stride[1] * together)
             case _:
                 kernel = (source.height, source.width)
+        channels = out.channels * together
+        far = int(isinstance(node, Conv2d | Linear) and node.weight.size > NEAR)
         return (
             f"static const struct window g = {{.height = {source.height}, .width = {source.width}, "
             f".channels = {source.channels},\n        "
             f".kernel_height = {kernel[0]}, .kernel_width = {kernel[1]}, .stride_y = {stride[0]}, "
             f".stride_x = {stride[1]}, .padding_y = {padding[0]}, .padding_x = {padding[1]},\n        "
-            f".out_height = {out.height}, .out_width = {out.width}, .out_channels = {out.channels}, "
-            f".out_stride = {padded(out.channels)}, .groups = {groups}}};"
+            f".out_height = {out.height}, .out_width = {out.width // together}, .out_channels = {channels}, "
+            f".out_stride = {padded(channels)}, .groups = {groups}, .far = {far}}};"
         )

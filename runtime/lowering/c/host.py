@@ -11,7 +11,7 @@ from spikelet.lowering.c.kernels import select
 from spikelet.lowering.c.memory import Field
 from spikelet.lowering.c.names import comment
 from spikelet.lowering.c.parameters import Parameter, parameters
-from spikelet.lowering.c.plan import Plan, padded
+from spikelet.lowering.c.plan import SLACK, Plan, padded
 from spikelet.nodes import IF
 
 HEAD = """\
@@ -22,7 +22,7 @@ HEAD = """\
 typedef {pixel} model_pixel;
 typedef {row} row_t; /* an entry of a list of spikes, or of weight rows */
 
-enum {{ SLACK = {slack}, MAX_TILE = {tile} }};
+enum {{ SLACK = {slack}, MAX_HEIGHT = {height} }};
 
 #if defined __AVX512BW__
 #define VECTOR_BYTES 64
@@ -36,11 +36,11 @@ enum {{ SLACK = {slack}, MAX_TILE = {tile} }};
 KERNELS = """\
 /* ---- kernels: the same in every network -------------------------------------------------------------------------
  *
- * Dense values are int32, channels last. Spikes are lists: for each pixel a count and the channels that fired, with
- * room for `capacity` entries. No sum here can overflow: the bundle proves that none leaves +-2^24.
+ * Dense values are int32, channels last. Spikes are lists of who fired. No sum here can overflow: the bundle proves
+ * that none leaves +-2^24.
  */
 """
-VARIANTS = {"@X@": ("16", "32", "64"), "@T@": ("int8", "int16", "int32")}
+VARIANTS = {"@X@": ("16", "32", "64", "128"), "@T@": ("int8", "int16", "int32")}
 NODES = "/* ---- the network, node by node ---- */\n"
 
 
@@ -77,7 +77,9 @@ class HostProgram:
 
     def source(self) -> str:
         """C without an interface: structs, kernels, and static functions `reset` and `step`."""
-        head = HEAD.format(pixel=self.pixel_type, row=memory.row_type(self.plan), slack=memory.SLACK, tile=memory.TILE)
+        head = HEAD.format(
+            pixel=self.pixel_type, row=memory.row_type(self.plan), slack=SLACK, height=memory.max_height(self.plan)
+        )
         calls = Calls(self.plan)
         bodies = {name: lines for name in self.graph.order if (lines := calls.node(name))}
         nodes = [NODES, *(self._function(name, lines) for name, lines in bodies.items())]

@@ -36,17 +36,18 @@ void spikelet_step(const struct parameters *p, char *states, size_t stride, int 
 void spikelet_spikes(const struct work *w, int layer, uint8_t *out)
 {
     static const struct {
-        size_t count, list;
-        int pixels, channels, capacity;
+        size_t start, list;
+        int height, width, channels, room;
     } layers[] = {
 LAYERS    };
-    const row_t *count = (const row_t *)((const char *)w + layers[layer].count);
+    const int height = layers[layer].height, width = layers[layer].width, channels = layers[layer].channels;
+    const row_t *start = (const row_t *)((const char *)w + layers[layer].start);
     const row_t *list = (const row_t *)((const char *)w + layers[layer].list);
-    const size_t pixels = (size_t)layers[layer].pixels;
-    memset(out, 0, pixels * (size_t)layers[layer].channels);
-    for (size_t p = 0; p < pixels; p++)
-        for (int k = 0; k < count[p]; k++)
-            out[list[p * (size_t)layers[layer].capacity + (size_t)k] * pixels + p] = 1;
+    memset(out, 0, (size_t)height * width * channels);
+    for (int y = 0; y < height; y++, start += width + 1, list += layers[layer].room)
+        for (int x = 0; x < width; x++)
+            for (int k = start[x]; k < start[x + 1]; k++)
+                out[((size_t)(list[k] - x * channels) * height + y) * width + x] = 1;
 }
 """
 
@@ -58,8 +59,8 @@ def library_source(program: HostProgram) -> str:
         assert isinstance(program.graph.nodes[name], IF)
         id_, value = program.plan.identifiers[name], program.plan.values[name]
         layers += (
-            f"        {{offsetof(struct work, {id_}_count), offsetof(struct work, {id_}_list), "
-            f"{value.pixels}, {value.channels}, {value.capacity}}},\n"
+            f"        {{offsetof(struct work, {id_}_start), offsetof(struct work, {id_}_list), "
+            f"{value.height}, {value.width}, {value.channels}, {value.room}}},\n"
         )
     image = program.graph.neurons(program.graph.input_name)
     interface = INTERFACE.replace("IMAGE", str(image)).replace("LAYERS", layers)

@@ -2,9 +2,10 @@
  * number of channels that are summed together, @T@ for the type of a weight.
  */
 /* part: spikes */
-struct spikes {
-    row_t *count, *list;
-    int capacity;
+struct spikes {                       /* spikes of an image; each of its rows has a list without gaps */
+    row_t *start;                     /* where the entries of pixel x of row y begin: start[y * (width + 1) + x] */
+    row_t *list;                      /* x * channels + channel, `room` entries for each row */
+    int width, channels, room;
 };
 
 /* part: window */
@@ -12,6 +13,7 @@ struct window {                       /* a convolution; a linear layer is one wh
     int height, width, channels;      /* input */
     int kernel_height, kernel_width, stride_y, stride_x, padding_y, padding_x;
     int out_height, out_width, out_channels, out_stride, groups;
+    int far;                          /* its weights are too many for the nearest cache: fetch them ahead */
 };
 
 /* part: neurons */
@@ -32,24 +34,30 @@ static void clip(int start, int size, int limit, int *first, int *end)
     *end = start + size > limit ? limit - start : size;
 }
 
+/* part: segment */
+struct segment {                      /* entries of a list, and what to add to one to have the number of a weight row */
+    const row_t *rows;
+    int count;
+    ptrdiff_t shift;
+};
+
 /* part: gather */
-/* The weight rows that the spikes in one window ask for; returns how many. */
-static int gather(const struct window *g, const struct spikes *in, int y, int x, row_t *restrict rows)
+/* The spikes in one window: a segment for each of its rows, since pixels side by side are so in the list. */
+static int gather(const struct window *g, const struct spikes *in, int pixel, struct segment *segments)
 {
+    const int top = pixel / g->out_width * g->stride_y - g->padding_y;
+    const int left = pixel % g->out_width * g->stride_x - g->padding_x;
     int n = 0, y0, y1, x0, x1;
-    const int top = y * g->stride_y - g->padding_y, left = x * g->stride_x - g->padding_x;
     clip(top, g->kernel_height, g->height, &y0, &y1);
     clip(left, g->kernel_width, g->width, &x0, &x1);
-    for (int ky = y0; ky < y1; ky++)
-        for (int kx = x0; kx < x1; kx++) {
-            const size_t pixel = (size_t)(top + ky) * g->width + left + kx;
-            const row_t *restrict list = in->list + pixel * in->capacity;
-            const row_t base = (row_t)((ky * g->kernel_width + kx) * g->channels);
-            const int count = in->count[pixel];
-            for (int k = 0; k < count; k += SLACK) /* SLACK at once: whole vectors, and nothing is read of what is over */
-                for (int j = 0; j < SLACK; j++)
-                    rows[n + k + j] = (row_t)(list[k + j] + base);
-            n += count;
+    if (x0 < x1)
+        for (int ky = y0; ky < y1; ky++) {
+            const row_t *start = in->start + (size_t)(top + ky) * (in->width + 1) + left;
+            const row_t *list = in->list + (size_t)(top + ky) * in->room;
+            segments[n].rows = list + start[x0];
+            segments[n].count = start[x1] - start[x0];
+            segments[n].shift = (ptrdiff_t)(ky * g->kernel_width - left) * g->channels;
+            n += segments[n].count > 0;
         }
     return n;
 }
@@ -83,10 +91,12 @@ static void convolve_@T@(const struct window *g, const @T@_t *weight, const int3
                 for (int kx = x0; kx < x1; kx++) {
                     const size_t pixel = (size_t)(top + ky) * g->width + left + kx;
                     const int tap = ky * g->kernel_width + kx;
-                    if (in)
-                        for (int k = 0; k < in->count[pixel]; k++)
-                            add_row_@T@(g, weight, tap, in->list[pixel * in->capacity + k], 1, sum);
-                    else
+                    if (in) {
+                        const row_t *at = in->start + pixel + top + ky; /* a row has one start more than pixels */
+                        const row_t *list = in->list + (size_t)(top + ky) * in->room;
+                        for (int k = at[0]; k < at[1]; k++)
+                            add_row_@T@(g, weight, tap, list[k] - (left + kx) * g->channels, 1, sum);
+                    } else
                         for (int c = 0; c < g->channels; c++)
                             add_row_@T@(g, weight, tap, c, dense[pixel * stride + c], sum);
                 }
@@ -97,19 +107,27 @@ static void convolve_@T@(const struct window *g, const @T@_t *weight, const int3
 /* A sum pool of spikes: the lists of its window, one behind the other. */
 static void pool_spikes(const struct window *g, const struct spikes *in, const struct spikes *out)
 {
-    size_t to = 0;
-    for (int y = 0; y < g->out_height; y++)
-        for (int x = 0; x < g->out_width; x++, to++) {
-            int n = 0;
+    for (int y = 0; y < g->out_height; y++) {
+        row_t *restrict to = out->list + (size_t)y * out->room;
+        row_t *start = out->start + (size_t)y * (out->width + 1);
+        int n = 0;
+        for (int x = 0; x < g->out_width; x++) {
+            start[x] = (row_t)n;
             for (int ky = 0; ky < g->kernel_height; ky++)
                 for (int kx = 0; kx < g->kernel_width; kx++) {
-                    const size_t pixel = (size_t)(y * g->stride_y + ky) * g->width + x * g->stride_x + kx;
-                    memcpy(out->list + to * out->capacity + n, in->list + pixel * in->capacity,
-                           in->count[pixel] * sizeof(row_t));
-                    n += in->count[pixel];
+                    const int row = y * g->stride_y + ky, column = x * g->stride_x + kx;
+                    const row_t *at = in->start + (size_t)row * (in->width + 1) + column;
+                    const row_t *restrict from = in->list + (size_t)row * in->room + at[0];
+                    const int count = at[1] - at[0];
+                    const row_t shift = (row_t)((x - column) * g->channels);
+                    for (int k = 0; k < count; k += SLACK) /* whole vectors: what is over is written over */
+                        for (int j = 0; j < SLACK; j++)
+                            to[n + k + j] = (row_t)(from[k + j] + shift);
+                    n += count;
                 }
-            out->count[to] = (row_t)n;
         }
+        start[g->out_width] = (row_t)n;
+    }
 }
 
 /* part: pool_dense */
@@ -120,11 +138,13 @@ static void pool_dense(const struct window *g, const struct spikes *in, const in
         for (int x = 0; x < g->out_width; x++, sum += g->out_stride)
             for (int ky = 0; ky < g->kernel_height; ky++)
                 for (int kx = 0; kx < g->kernel_width; kx++) {
-                    const size_t pixel = (size_t)(y * g->stride_y + ky) * g->width + x * g->stride_x + kx;
-                    if (in)
-                        for (int k = 0; k < in->count[pixel]; k++)
-                            sum[in->list[pixel * in->capacity + k]]++;
-                    else
+                    const int row = y * g->stride_y + ky, column = x * g->stride_x + kx;
+                    const size_t pixel = (size_t)row * g->width + column;
+                    if (in) {
+                        const row_t *at = in->start + pixel + row;
+                        for (int k = at[0]; k < at[1]; k++)
+                            sum[in->list[(size_t)row * in->room + k] - column * g->channels]++;
+                    } else
                         for (int c = 0; c < g->channels; c++)
                             sum[c] += dense[pixel * stride + c];
                 }
@@ -141,13 +161,17 @@ static void add_dense(int pixels, int channels, const int32_t *scale, const int3
 }
 
 /* part: add_spikes */
-static void add_spikes(int pixels, const int32_t *scale, const struct spikes *in, int32_t *sum, int stride)
+static void add_spikes(int height, const int32_t *scale, const struct spikes *in, int32_t *sum, int stride)
 {
-    for (int p = 0; p < pixels; p++)
-        for (int k = 0; k < in->count[p]; k++) {
-            const int c = in->list[(size_t)p * in->capacity + k];
-            sum[(size_t)p * stride + c] += scale ? scale[c] : 1;
-        }
+    for (int y = 0; y < height; y++) {
+        const row_t *start = in->start + (size_t)y * (in->width + 1);
+        const row_t *list = in->list + (size_t)y * in->room;
+        for (int x = 0; x < in->width; x++, sum += stride)
+            for (int k = start[x]; k < start[x + 1]; k++) {
+                const int c = list[k] - x * in->channels;
+                sum[c] += scale ? scale[c] : 1;
+            }
+    }
 }
 
 /* part: flatten */
@@ -160,11 +184,16 @@ static void flatten(int pixels, int channels, const int32_t *in, int stride, int
 }
 
 /* part: flatten_spikes */
-static void flatten_spikes(int pixels, const struct spikes *in, int32_t *out)
+static void flatten_spikes(int height, const struct spikes *in, int32_t *out)
 {
-    for (int p = 0; p < pixels; p++)
-        for (int k = 0; k < in->count[p]; k++)
-            out[(size_t)in->list[(size_t)p * in->capacity + k] * pixels + p]++;
+    const size_t pixels = (size_t)height * in->width;
+    for (int y = 0; y < height; y++) {
+        const row_t *start = in->start + (size_t)y * (in->width + 1);
+        const row_t *list = in->list + (size_t)y * in->room;
+        for (int x = 0; x < in->width; x++)
+            for (int k = start[x]; k < start[x + 1]; k++)
+                out[(list[k] - x * in->channels) * pixels + (size_t)y * in->width + x]++;
+    }
 }
 
 /* part: load_image */
@@ -183,74 +212,157 @@ static void start(int pixels, int stride, const int32_t *v_init, int32_t *v)
     for (int p = 0; p < pixels; p++)
         memcpy(v + (size_t)p * stride, v_init, stride * sizeof *v);
 }
+/* part: positions */
+/* For each pattern of eight neurons: which of them fired, lowest first. */
+static const uint8_t positions[256][8] __attribute__((aligned(8))) = {
+    {0,0,0,0,0,0,0,0}, {0,0,0,0,0,0,0,0}, {1,0,0,0,0,0,0,0}, {0,1,0,0,0,0,0,0}, {2,0,0,0,0,0,0,0}, {0,2,0,0,0,0,0,0},
+    {1,2,0,0,0,0,0,0}, {0,1,2,0,0,0,0,0}, {3,0,0,0,0,0,0,0}, {0,3,0,0,0,0,0,0}, {1,3,0,0,0,0,0,0}, {0,1,3,0,0,0,0,0},
+    {2,3,0,0,0,0,0,0}, {0,2,3,0,0,0,0,0}, {1,2,3,0,0,0,0,0}, {0,1,2,3,0,0,0,0}, {4,0,0,0,0,0,0,0}, {0,4,0,0,0,0,0,0},
+    {1,4,0,0,0,0,0,0}, {0,1,4,0,0,0,0,0}, {2,4,0,0,0,0,0,0}, {0,2,4,0,0,0,0,0}, {1,2,4,0,0,0,0,0}, {0,1,2,4,0,0,0,0},
+    {3,4,0,0,0,0,0,0}, {0,3,4,0,0,0,0,0}, {1,3,4,0,0,0,0,0}, {0,1,3,4,0,0,0,0}, {2,3,4,0,0,0,0,0}, {0,2,3,4,0,0,0,0},
+    {1,2,3,4,0,0,0,0}, {0,1,2,3,4,0,0,0}, {5,0,0,0,0,0,0,0}, {0,5,0,0,0,0,0,0}, {1,5,0,0,0,0,0,0}, {0,1,5,0,0,0,0,0},
+    {2,5,0,0,0,0,0,0}, {0,2,5,0,0,0,0,0}, {1,2,5,0,0,0,0,0}, {0,1,2,5,0,0,0,0}, {3,5,0,0,0,0,0,0}, {0,3,5,0,0,0,0,0},
+    {1,3,5,0,0,0,0,0}, {0,1,3,5,0,0,0,0}, {2,3,5,0,0,0,0,0}, {0,2,3,5,0,0,0,0}, {1,2,3,5,0,0,0,0}, {0,1,2,3,5,0,0,0},
+    {4,5,0,0,0,0,0,0}, {0,4,5,0,0,0,0,0}, {1,4,5,0,0,0,0,0}, {0,1,4,5,0,0,0,0}, {2,4,5,0,0,0,0,0}, {0,2,4,5,0,0,0,0},
+    {1,2,4,5,0,0,0,0}, {0,1,2,4,5,0,0,0}, {3,4,5,0,0,0,0,0}, {0,3,4,5,0,0,0,0}, {1,3,4,5,0,0,0,0}, {0,1,3,4,5,0,0,0},
+    {2,3,4,5,0,0,0,0}, {0,2,3,4,5,0,0,0}, {1,2,3,4,5,0,0,0}, {0,1,2,3,4,5,0,0}, {6,0,0,0,0,0,0,0}, {0,6,0,0,0,0,0,0},
+    {1,6,0,0,0,0,0,0}, {0,1,6,0,0,0,0,0}, {2,6,0,0,0,0,0,0}, {0,2,6,0,0,0,0,0}, {1,2,6,0,0,0,0,0}, {0,1,2,6,0,0,0,0},
+    {3,6,0,0,0,0,0,0}, {0,3,6,0,0,0,0,0}, {1,3,6,0,0,0,0,0}, {0,1,3,6,0,0,0,0}, {2,3,6,0,0,0,0,0}, {0,2,3,6,0,0,0,0},
+    {1,2,3,6,0,0,0,0}, {0,1,2,3,6,0,0,0}, {4,6,0,0,0,0,0,0}, {0,4,6,0,0,0,0,0}, {1,4,6,0,0,0,0,0}, {0,1,4,6,0,0,0,0},
+    {2,4,6,0,0,0,0,0}, {0,2,4,6,0,0,0,0}, {1,2,4,6,0,0,0,0}, {0,1,2,4,6,0,0,0}, {3,4,6,0,0,0,0,0}, {0,3,4,6,0,0,0,0},
+    {1,3,4,6,0,0,0,0}, {0,1,3,4,6,0,0,0}, {2,3,4,6,0,0,0,0}, {0,2,3,4,6,0,0,0}, {1,2,3,4,6,0,0,0}, {0,1,2,3,4,6,0,0},
+    {5,6,0,0,0,0,0,0}, {0,5,6,0,0,0,0,0}, {1,5,6,0,0,0,0,0}, {0,1,5,6,0,0,0,0}, {2,5,6,0,0,0,0,0}, {0,2,5,6,0,0,0,0},
+    {1,2,5,6,0,0,0,0}, {0,1,2,5,6,0,0,0}, {3,5,6,0,0,0,0,0}, {0,3,5,6,0,0,0,0}, {1,3,5,6,0,0,0,0}, {0,1,3,5,6,0,0,0},
+    {2,3,5,6,0,0,0,0}, {0,2,3,5,6,0,0,0}, {1,2,3,5,6,0,0,0}, {0,1,2,3,5,6,0,0}, {4,5,6,0,0,0,0,0}, {0,4,5,6,0,0,0,0},
+    {1,4,5,6,0,0,0,0}, {0,1,4,5,6,0,0,0}, {2,4,5,6,0,0,0,0}, {0,2,4,5,6,0,0,0}, {1,2,4,5,6,0,0,0}, {0,1,2,4,5,6,0,0},
+    {3,4,5,6,0,0,0,0}, {0,3,4,5,6,0,0,0}, {1,3,4,5,6,0,0,0}, {0,1,3,4,5,6,0,0}, {2,3,4,5,6,0,0,0}, {0,2,3,4,5,6,0,0},
+    {1,2,3,4,5,6,0,0}, {0,1,2,3,4,5,6,0}, {7,0,0,0,0,0,0,0}, {0,7,0,0,0,0,0,0}, {1,7,0,0,0,0,0,0}, {0,1,7,0,0,0,0,0},
+    {2,7,0,0,0,0,0,0}, {0,2,7,0,0,0,0,0}, {1,2,7,0,0,0,0,0}, {0,1,2,7,0,0,0,0}, {3,7,0,0,0,0,0,0}, {0,3,7,0,0,0,0,0},
+    {1,3,7,0,0,0,0,0}, {0,1,3,7,0,0,0,0}, {2,3,7,0,0,0,0,0}, {0,2,3,7,0,0,0,0}, {1,2,3,7,0,0,0,0}, {0,1,2,3,7,0,0,0},
+    {4,7,0,0,0,0,0,0}, {0,4,7,0,0,0,0,0}, {1,4,7,0,0,0,0,0}, {0,1,4,7,0,0,0,0}, {2,4,7,0,0,0,0,0}, {0,2,4,7,0,0,0,0},
+    {1,2,4,7,0,0,0,0}, {0,1,2,4,7,0,0,0}, {3,4,7,0,0,0,0,0}, {0,3,4,7,0,0,0,0}, {1,3,4,7,0,0,0,0}, {0,1,3,4,7,0,0,0},
+    {2,3,4,7,0,0,0,0}, {0,2,3,4,7,0,0,0}, {1,2,3,4,7,0,0,0}, {0,1,2,3,4,7,0,0}, {5,7,0,0,0,0,0,0}, {0,5,7,0,0,0,0,0},
+    {1,5,7,0,0,0,0,0}, {0,1,5,7,0,0,0,0}, {2,5,7,0,0,0,0,0}, {0,2,5,7,0,0,0,0}, {1,2,5,7,0,0,0,0}, {0,1,2,5,7,0,0,0},
+    {3,5,7,0,0,0,0,0}, {0,3,5,7,0,0,0,0}, {1,3,5,7,0,0,0,0}, {0,1,3,5,7,0,0,0}, {2,3,5,7,0,0,0,0}, {0,2,3,5,7,0,0,0},
+    {1,2,3,5,7,0,0,0}, {0,1,2,3,5,7,0,0}, {4,5,7,0,0,0,0,0}, {0,4,5,7,0,0,0,0}, {1,4,5,7,0,0,0,0}, {0,1,4,5,7,0,0,0},
+    {2,4,5,7,0,0,0,0}, {0,2,4,5,7,0,0,0}, {1,2,4,5,7,0,0,0}, {0,1,2,4,5,7,0,0}, {3,4,5,7,0,0,0,0}, {0,3,4,5,7,0,0,0},
+    {1,3,4,5,7,0,0,0}, {0,1,3,4,5,7,0,0}, {2,3,4,5,7,0,0,0}, {0,2,3,4,5,7,0,0}, {1,2,3,4,5,7,0,0}, {0,1,2,3,4,5,7,0},
+    {6,7,0,0,0,0,0,0}, {0,6,7,0,0,0,0,0}, {1,6,7,0,0,0,0,0}, {0,1,6,7,0,0,0,0}, {2,6,7,0,0,0,0,0}, {0,2,6,7,0,0,0,0},
+    {1,2,6,7,0,0,0,0}, {0,1,2,6,7,0,0,0}, {3,6,7,0,0,0,0,0}, {0,3,6,7,0,0,0,0}, {1,3,6,7,0,0,0,0}, {0,1,3,6,7,0,0,0},
+    {2,3,6,7,0,0,0,0}, {0,2,3,6,7,0,0,0}, {1,2,3,6,7,0,0,0}, {0,1,2,3,6,7,0,0}, {4,6,7,0,0,0,0,0}, {0,4,6,7,0,0,0,0},
+    {1,4,6,7,0,0,0,0}, {0,1,4,6,7,0,0,0}, {2,4,6,7,0,0,0,0}, {0,2,4,6,7,0,0,0}, {1,2,4,6,7,0,0,0}, {0,1,2,4,6,7,0,0},
+    {3,4,6,7,0,0,0,0}, {0,3,4,6,7,0,0,0}, {1,3,4,6,7,0,0,0}, {0,1,3,4,6,7,0,0}, {2,3,4,6,7,0,0,0}, {0,2,3,4,6,7,0,0},
+    {1,2,3,4,6,7,0,0}, {0,1,2,3,4,6,7,0}, {5,6,7,0,0,0,0,0}, {0,5,6,7,0,0,0,0}, {1,5,6,7,0,0,0,0}, {0,1,5,6,7,0,0,0},
+    {2,5,6,7,0,0,0,0}, {0,2,5,6,7,0,0,0}, {1,2,5,6,7,0,0,0}, {0,1,2,5,6,7,0,0}, {3,5,6,7,0,0,0,0}, {0,3,5,6,7,0,0,0},
+    {1,3,5,6,7,0,0,0}, {0,1,3,5,6,7,0,0}, {2,3,5,6,7,0,0,0}, {0,2,3,5,6,7,0,0}, {1,2,3,5,6,7,0,0}, {0,1,2,3,5,6,7,0},
+    {4,5,6,7,0,0,0,0}, {0,4,5,6,7,0,0,0}, {1,4,5,6,7,0,0,0}, {0,1,4,5,6,7,0,0}, {2,4,5,6,7,0,0,0}, {0,2,4,5,6,7,0,0},
+    {1,2,4,5,6,7,0,0}, {0,1,2,4,5,6,7,0}, {3,4,5,6,7,0,0,0}, {0,3,4,5,6,7,0,0}, {1,3,4,5,6,7,0,0}, {0,1,3,4,5,6,7,0},
+    {2,3,4,5,6,7,0,0}, {0,2,3,4,5,6,7,0}, {1,2,3,4,5,6,7,0}, {0,1,2,3,4,5,6,7},
+};
+
+/* part: eight */
+/* Eight bytes of 0 or 1 as eight bits, the first one lowest. */
+static unsigned eight(const uint8_t *fired)
+{
+    uint64_t bytes;
+    memcpy(&bytes, fired, 8);
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    bytes = __builtin_bswap64(bytes);
+#endif
+    return (unsigned)(bytes * 0x0102040810204080u >> 56);
+}
+
+/* part: int16x */
+typedef int32_t int16x __attribute__((vector_size(64), aligned(4), may_alias)); /* sixteen neurons */
+
+/* part: byte16x */
+typedef int8_t byte16x __attribute__((vector_size(16)));
+
+/* part: byte8x */
+typedef uint8_t byte8x __attribute__((vector_size(8)));
+
+/* part: row8x */
+typedef row_t row8x __attribute__((vector_size(8 * sizeof(row_t)), aligned(sizeof(row_t)), may_alias));
+
+/* part: fire */
+/* One time-step of the neurons of one pixel; those that fire go to the list of its row, without a branch. */
+static void fire(const struct neurons *n, int y, int x, const int32_t *restrict current)
+{
+    const size_t pixel = (size_t)y * n->out.width + x;
+    const int stride = n->stride, strict = n->strict, zero = n->zero;
+    const int32_t *theta = n->theta, *decay = n->decay;
+    int32_t *restrict v = n->v + pixel * stride;
+    row_t *start = n->out.start + pixel + y, *list = n->out.list + (size_t)y * n->out.room;
+    const int before = x ? start[0] : 0;
+    row_t *to = list + before, base = (row_t)(x * n->channels);
+    for (int first = 0; first < stride; first += 16) {
+        const int16x limit = *(const int16x *)(theta + first);
+        int16x now = *(const int16x *)(v + first);
+        if (decay)
+            now -= now >> *(const int16x *)(decay + first);
+        now += *(const int16x *)(current + first);
+        const int16x fired = now >= limit + strict; /* all ones where it fires */
+        *(int16x *)(v + first) = now - (fired & (zero ? now : limit));
+        const byte16x flags = __builtin_convertvector(fired, byte16x) & 1;
+        for (int half = 0; half < 16; half += 8, base += 8) {
+            const unsigned pattern = eight((const uint8_t *)&flags + half);
+            const byte8x who = *(const byte8x *)positions[pattern];
+            *(row8x *)to = __builtin_convertvector(who, row8x) + base;
+            to += __builtin_popcount(pattern);
+        }
+    }
+    start[0] = (row_t)before;
+    start[1] = (row_t)(to - list);
+    *n->fired += (uint32_t)(to - list - before);
+}
+
+/* part: fire_all */
+/* A layer of neurons whose current lies in memory. */
+static void fire_all(const struct neurons *n, int height, const int32_t *current)
+{
+    *n->fired = 0;
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < n->out.width; x++, current += n->stride)
+            fire(n, y, x, current);
+}
+
 /* part: pairs_@X@ */
 typedef int16_t pairs_@X@ __attribute__((vector_size(@X@ < VECTOR_BYTES ? @X@ : VECTOR_BYTES)));
 /* part: upairs_@X@ */
 typedef uint16_t upairs_@X@ __attribute__((vector_size(@X@ < VECTOR_BYTES ? @X@ : VECTOR_BYTES)));
 
-/* part: fire_@X@ */
-/* One time-step of @X@ neurons: adds the channels that fired to the list of their pixel. */
-static void fire_@X@(const struct neurons *n, size_t pixel, int first, const int32_t *restrict current)
-{
-    int32_t *restrict v = n->v + pixel * n->stride + first;
-    const int32_t *restrict theta = n->theta + first;
-    uint8_t fired[@X@];
-    if (n->decay) {
-        const int32_t *restrict decay = n->decay + first;
-        for (int i = 0; i < @X@; i++)
-            v[i] -= v[i] >> decay[i];
-    }
-    for (int i = 0; i < @X@; i++) {
-        const int32_t x = v[i] + current[i];
-        const int32_t s = x >= theta[i] + n->strict;
-        v[i] = x - (s ? (n->zero ? x : theta[i]) : 0);
-        fired[i] = (uint8_t)s;
-    }
-    row_t *restrict list = n->out.list + pixel * n->out.capacity;
-    int count = first ? n->out.count[pixel] : 0;
-    for (int group = 0; group < @X@; group += 8) {
-        uint64_t eight;
-        memcpy(&eight, fired + group, 8);
-        if (eight == 0)
-            continue;
-        for (int i = group; i < group + 8; i++) { /* without a branch: written always, kept where it fired */
-            list[count] = (row_t)(first + i);
-            count += fired[i];
-        }
-    }
-    *n->fired += (uint32_t)(count - (first ? n->out.count[pixel] : 0));
-    n->out.count[pixel] = (row_t)count;
-}
-
-/* part: fire_all_@X@ */
-/* A layer of neurons whose current lies in memory. */
-static void fire_all_@X@(const struct neurons *n, int pixels, const int32_t *current)
-{
-    *n->fired = 0;
-    for (int p = 0; p < pixels; p++)
-        for (int first = 0; first < n->stride; first += @X@)
-            fire_@X@(n, (size_t)p, first, current + (size_t)p * n->stride + first);
-}
-
 /* part: add_rows_@X@ */
-/* sum += the weight rows that are listed.
+/* sum += the weight rows that are listed; `far`: they are fetched AHEAD (less than SLACK) of their turn.
  *
  * A pair of weights (h, l) is one int16, 256 h + l + 128. Adding whole pairs gives 256 sum(h) + sum(l + 128) modulo
  * 2^16; adding their upper bytes gives sum(h); the difference is sum(l + 128). Both fit for ROWS = 256 rows:
  * |sum(h)| <= 256 * 128 = 2^15, and 0 <= sum(l + 128) <= 256 * 255 < 2^16.
  */
-static void add_rows_@X@(const int16_t *restrict weight, const row_t *restrict rows, int count, int32_t *restrict sum)
+static void add_rows_@X@(const int16_t *restrict weight, const struct segment *segment, int segments, int far,
+                        int32_t *restrict sum)
 {
-    enum { ROWS = 256, BYTES = sizeof(pairs_@X@), VECTORS = @X@ / BYTES, PAIRS = BYTES / 2 };
-    while (count > 0) {
-        const int n = count < ROWS ? count : ROWS;
+    enum { AHEAD = 12, ROWS = 256, BYTES = sizeof(pairs_@X@), VECTORS = @X@ / BYTES, PAIRS = BYTES / 2 };
+    const struct segment *end = segment + segments;
+    int done = 0; /* rows of the segment */
+    while (segment < end) {
         pairs_@X@ pairs[VECTORS] = {{0}}, high[VECTORS] = {{0}};
-        for (int k = 0; k < n; k++) {
-            const pairs_@X@ *row = (const pairs_@X@ *)(weight + (size_t)rows[k] * (@X@ / 2));
-            for (int i = 0; i < VECTORS; i++) {
-                pairs[i] += row[i];
-                high[i] += row[i] >> 8;
+        int n = 0;
+        while (segment < end && n < ROWS) {
+            const int left = segment->count - done, count = left < ROWS - n ? left : ROWS - n;
+            const row_t *rows = segment->rows + done;
+            const uintptr_t base = (uintptr_t)weight + (uintptr_t)segment->shift * @X@; /* may lie before the array */
+            for (int k = 0; k < count; k++) {
+                if (far)
+                    __builtin_prefetch((const void *)(base + (uintptr_t)rows[k + AHEAD] * @X@));
+                const pairs_@X@ *row = (const pairs_@X@ *)(base + (uintptr_t)rows[k] * @X@);
+                for (int i = 0; i < VECTORS; i++) {
+                    pairs[i] += row[i];
+                    high[i] += row[i] >> 8;
+                }
             }
+            n += count;
+            done = count < left ? done + count : 0;
+            segment += count == left;
         }
         for (int i = 0; i < VECTORS; i++) {
             const upairs_@X@ low = (upairs_@X@)pairs[i] - ((upairs_@X@)high[i] << 8);
@@ -259,39 +371,38 @@ static void add_rows_@X@(const int16_t *restrict weight, const row_t *restrict r
                 sum[@X@ / 2 + i * PAIRS + j] += high[i][j];
             }
         }
-        rows += n;
-        count -= n;
     }
 }
 
 /* part: convolve_@X@ */
 /* A convolution of spikes. weight: [block of @X@ outputs][tap][c_in][pair]. Either `n` fires, or `sum` is added to.
- * `tile` output pixels at a time: their rows are gathered once and then read by every block, which stays in the cache.
+ * `tile` output pixels at a time: each block of weights is read by all of them while it is in the cache.
  */
 static void convolve_@X@(const struct window *g, const int16_t *weight, const int32_t *bias, const struct spikes *in,
-                       row_t *restrict rows, int tile, const struct neurons *n, int32_t *sum)
+                        int32_t *restrict current, int tile, const struct neurons *n, int32_t *sum)
 {
     const int pixels = g->out_height * g->out_width, taps = g->kernel_height * g->kernel_width;
-    const size_t room = (size_t)taps * in->capacity + SLACK;
-    int counts[MAX_TILE];
+    const size_t stride = (size_t)g->out_stride;
+    struct segment segments[MAX_HEIGHT];
     if (n)
         *n->fired = 0;
     for (int start = 0; start < pixels; start += tile) {
         const int end = start + tile < pixels ? start + tile : pixels;
-        for (int p = start; p < end; p++)
-            counts[p - start] = gather(g, in, p / g->out_width, p % g->out_width, rows + (size_t)(p - start) * room);
-        for (int first = 0; first < g->out_stride; first += @X@) {
-            const int16_t *block = weight + (size_t)first / 2 * taps * g->channels;
+        for (size_t first = 0; first < stride; first += @X@) {
+            const int16_t *block = weight + first / 2 * taps * g->channels;
             for (int p = start; p < end; p++) {
-                int32_t current[@X@];
-                memcpy(current, bias + first, sizeof current);
-                add_rows_@X@(block, rows + (size_t)(p - start) * room, counts[p - start], current);
-                if (n)
-                    fire_@X@(n, (size_t)p, first, current);
-                else
-                    for (int i = 0; i < @X@; i++)
-                        sum[(size_t)p * g->out_stride + first + i] += current[i];
+                int32_t *to = current + (p - start) * stride + first;
+                memcpy(to, bias + first, @X@ * sizeof *to);
+                add_rows_@X@(block, segments, gather(g, in, p, segments), g->far, to);
             }
         }
+        for (int p = start; p < end; p++)
+            if (n) /* each of its pixels */
+                for (int i = 0, together = (int)stride / n->stride; i < together; i++)
+                    fire(n, p / g->out_width, p % g->out_width * together + i,
+                         current + (p - start) * stride + (size_t)i * n->stride);
+            else
+                for (size_t i = 0; i < stride; i++)
+                    sum[p * stride + i] += current[(p - start) * stride + i];
     }
 }

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikelet.lowering.c.plan import Plan, Value, lanes, padded
+from spikelet.lowering.c.plan import Plan, lanes, padded
 from spikelet.nodes import IF, Conv2d, Linear, Output
 
-SLACK = 16  # entries that are copied at once; lists have so much room behind them
-TILE = 32  # output pixels whose rows are gathered together
-TILE_ROOM = 2**18  # entries of the gathered rows
+TILE_BYTES = 2**15  # of the currents of output pixels that are summed together
 
 
 @dataclass(frozen=True)
@@ -59,38 +57,33 @@ def work(plan: Plan) -> list[Field]:
     for name in plan.graph.order:
         id_, value = plan.identifiers[name], plan.values[name]
         if value.spikes and value.node == name:
-            room = value.pixels * value.capacity + SLACK
-            found.append(Field(f"{id_}_count", "row_t", value.pixels, f"spikes of {name}: how many at each pixel"))
-            found.append(Field(f"{id_}_list", "row_t", room, "and in which channels"))
+            starts = value.height * (value.width + 1)
+            found.append(Field(f"{id_}_start", "row_t", starts, f"spikes of {name}: where those of a pixel begin"))
+            found.append(Field(f"{id_}_list", "row_t", value.height * value.room, "and who fired, by rows of pixels"))
         if has_sum(plan, name) and name not in plan.graph.static:
             stride = padded(value.channels) if isinstance(plan.graph.nodes[name], IF) else value.stride
             found.append(Field(f"{id_}_x", "int32_t", value.pixels * stride, f"{name}, dense"))
-    rows = [tile(plan, name) * rows_room(plan, name) for name in plan.graph.order if _gathers(plan, name)]
-    found.append(Field("rows", "row_t", max([1, *rows]), "weight rows that are to be added"))
+    currents = [tile(plan, name) * padded(plan.outputs(name)) for name in plan.graph.order if _packs(plan, name)]
+    found.append(Field("current", "int32_t", max([1, *currents]), "of the pixels that are summed together"))
     return found
 
 
 def row_type(plan: Plan) -> str:
-    """The C type of an entry of a list: wide enough for every weight row and every channel."""
-    largest = max(value.capacity for value in plan.values.values())
-    for name in plan.graph.order:
-        if _gathers(plan, name):
-            largest = max(largest, plan.taps(name)[..., 0].size)
-    return "uint16_t" if largest < 2**16 else "uint32_t"
-
-
-def rows_room(plan: Plan, name: str) -> int:
-    """Entries of the rows of one output pixel."""
-    kh, kw, *_ = plan.taps(name).shape
-    return kh * kw * plan.source(name).capacity + SLACK
+    """The C type of an entry of a list: wide enough for a row of pixels."""
+    return "uint16_t" if max(value.room for value in plan.values.values()) < 2**16 else "uint32_t"
 
 
 def tile(plan: Plan, name: str) -> int:
-    """Output pixels whose rows are gathered together. A single block of outputs reads them but once."""
-    value: Value = plan.values[name]
-    most = TILE if value.channels > lanes(value.channels) else 1
-    return max(1, min(most, value.pixels, TILE_ROOM // rows_room(plan, name)))
+    """Output pixels that are summed together, so that a block of weights stays in the cache for all of them."""
+    stride = padded(plan.outputs(name))
+    pixels = plan.values[name].pixels // plan.spread(name)
+    return max(1, min(pixels, TILE_BYTES // (4 * stride))) if stride > lanes(plan.outputs(name)) else 1
 
 
-def _gathers(plan: Plan, name: str) -> bool:
+def max_height(plan: Plan) -> int:
+    """Rows of the highest kernel that reads spikes."""
+    return max([1, *(plan.taps(name).shape[0] for name in plan.graph.order if _packs(plan, name))])
+
+
+def _packs(plan: Plan, name: str) -> bool:
     return isinstance(plan.graph.nodes[name], Conv2d | Linear) and plan.packs(name)

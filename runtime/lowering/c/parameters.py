@@ -40,10 +40,10 @@ def parameters(plan: Plan, packed: bool = True) -> list[Parameter]:
             case Input():
                 found.append(_int32(f"{id_}_mean", node.mean, "mean of each channel"))
             case Conv2d() | Linear():
-                channels = len(node.bias)
-                width = padded(channels) if packed else channels
+                outputs = plan.outputs(name)
+                bias = np.tile(node.bias, outputs // len(node.bias))
                 found.append(_weights(plan, name, f"{id_}_weight", packed))
-                found.append(_int32(f"{id_}_bias", _filled(node.bias, width, 0), "bias"))
+                found.append(_int32(f"{id_}_bias", _filled(bias, padded(outputs) if packed else outputs, 0), "bias"))
             case Scale():
                 found.append(_int32(f"{id_}_scale", node.scale, "scale of each channel"))
             case IF():

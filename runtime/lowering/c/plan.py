@@ -1,22 +1,25 @@
 """What each node sends on when a network becomes C, and where it lies.
 
-A layer's spikes are lists: for each pixel, the channels that fired. A sum pool of spikes appends the lists of its
-window, so a channel may stand in a list more than once. Everything else is dense: int32, channels last. A flattened
-image keeps its place in memory wherever only Linear nodes read it; their weights are put into its order instead.
+A layer's spikes are lists: for each row of pixels, who fired. A sum pool of spikes appends the lists of its window,
+so a channel may stand in a list more than once. Everything else is dense: int32, channels last. A flattened image
+keeps its place in memory wherever only Linear nodes read it; their weights are put into its order instead.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.c.names import identifiers
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 
+SLACK = 16  # entries of a list that are written at once
 MAX_REPEATS = 16  # of a channel in one list; pools of more are summed densely
 
 
@@ -24,7 +27,7 @@ MAX_REPEATS = 16  # of a channel in one list; pools of more are summed densely
 class Value:
     """What a node sends on, channels last: index (y * width + x) * stride + channel.
 
-    node: whose memory it is. repeats: 0 if dense, else how often a channel may stand in the list of one pixel.
+    node: whose memory it is. repeats: 0 if dense, else how often a neuron may stand in its list.
     """
 
     node: str
@@ -45,14 +48,14 @@ class Value:
         return self.repeats > 0
 
     @property
-    def capacity(self) -> int:
-        """Room of one pixel's list. Neurons write theirs without branches, one entry past the last that counts."""
-        return self.channels * self.repeats + 1
+    def room(self) -> int:
+        """Entries of the list of one row of pixels, and some: whole vectors are written, past the last that counts."""
+        return self.width * self.channels * self.repeats + SLACK
 
 
 def lanes(channels: int) -> int:
     """How many channels are summed together in vector registers."""
-    return 64 if channels > 32 else 32 if channels > 16 else 16
+    return next((width for width in (16, 32, 64) if channels <= width), 128)
 
 
 def padded(channels: int) -> int:
@@ -144,12 +147,36 @@ class Plan:
         small = bool((node.weight >= -128).all() and (node.weight <= 127).all())
         return whole and small and self.source(name).spikes
 
-    def taps(self, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.integer]]:
-        """Weights of a Conv2d or Linear as (kh, kw, C_in / groups, C_out); a Linear spans its whole input."""
+    def spread(self, name: str) -> int:
+        """Neighbouring output pixels that a packed convolution of few channels sums together, as if they were channels.
+
+        A spike then adds one row for all of them (zeros where its tap does not reach), not one for each.
+        """
+        node, value = self.graph.nodes[name], self.values[name]
+        if not isinstance(node, Conv2d) or not self.packs(name) or value.channels not in (16, 32):
+            return 1
+        return next(count for count in (64 // value.channels, 2, 1) if value.width % count == 0)
+
+    def outputs(self, name: str) -> int:
+        """Sums that a Conv2d or Linear makes together: its channels, for each of `spread` pixels."""
+        return self.values[name].channels * self.spread(name)
+
+    def taps(self, name: str) -> npt.NDArray[Any]:
+        """Weights of a Conv2d or Linear as (kh, kw, C_in / groups, outputs); a Linear spans its whole input.
+
+        Where `spread` pixels are summed together the kernel is as wide as they see.
+        """
         node = self.graph.nodes[name]
         assert isinstance(node, Conv2d | Linear)
-        if isinstance(node, Conv2d):
-            return node.weight.transpose(2, 3, 1, 0)
-        source = self.source(name)
-        shape = (len(node.weight), source.channels, source.height, source.width)
-        return node.weight.reshape(shape).transpose(2, 3, 1, 0)
+        if isinstance(node, Linear):
+            source = self.source(name)
+            shape = (len(node.weight), source.channels, source.height, source.width)
+            return node.weight.reshape(shape).transpose(2, 3, 1, 0)
+        taps, count, stride = node.weight.transpose(2, 3, 1, 0), self.spread(name), node.stride[1]
+        if count == 1:
+            return taps
+        height, width, inputs, outputs = taps.shape
+        wide = np.zeros((height, width + (count - 1) * stride, inputs, count, outputs), taps.dtype)
+        for index in range(count):
+            wide[:, index * stride : index * stride + width, :, index] = taps
+        return wide.reshape(*wide.shape[:3], count * outputs)
