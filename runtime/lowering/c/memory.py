@@ -82,7 +82,7 @@ def tile(plan: Plan, name: str) -> int:
 
 def max_height(plan: Plan) -> int:
     """Rows of the highest kernel that reads spikes."""
-    return max([1, *(plan.taps(name).shape[0] for name in plan.graph.order if _packs(plan, name))])
+    return max([1, *(int(plan.taps(name).shape[0]) for name in plan.graph.order if _packs(plan, name))])
 
 
 def _packs(plan: Plan, name: str) -> bool:
