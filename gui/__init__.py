@@ -1,1 +1,4 @@
-"""The inspector, a desktop GUI. Nothing is here yet."""
+"""The inspector: a window that shows what happens inside a converted network.
+
+`models/` holds what is shown, without Qt; `views/` shows it and listens to it; `cli/` is the verb `spikelet gui`.
+"""

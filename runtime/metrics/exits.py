@@ -6,12 +6,13 @@ threshold, and at T otherwise: the rule of `early_exit.Margin`, applied after th
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.metrics.operations import Operations
 from spikelet.metrics.tally import Tally
 
 POINTS = 24
@@ -70,4 +71,33 @@ def at_threshold(counted: Tally, labels: npt.NDArray[np.int64] | None, threshold
         accuracy=None if labels is None else float((answers == labels).mean()),
         events=float(events.mean()),
         share_by_step=tuple(float(each) for each in share),
+    )
+
+
+def operations_at_exit(ops: Operations, leaving: Exit) -> Operations:
+    """Operations of the mean image that leaves early.
+
+    The accumulates in all are counted; they are spread over nodes and layers as they are at T. What is done at every
+    time-step is done for the mean number of time-steps.
+    """
+    whole = ops.total("acs")
+    fired = leaving.events / whole if whole else 0.0
+    time = leaving.steps / ops.steps
+
+    def counts(value: float) -> int:
+        return round(value * time)
+
+    rows = tuple(
+        replace(
+            row,
+            acs=row.acs * fired,
+            macs=counts(row.macs),
+            adds=counts(row.adds),
+            possible=counts(row.possible),
+            dense_events=counts(row.dense_events),
+        )
+        for row in ops.rows
+    )
+    return replace(
+        ops, steps=leaving.steps, rows=rows, spikes={name: count * fired for name, count in ops.spikes.items()}
     )

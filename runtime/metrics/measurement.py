@@ -90,14 +90,20 @@ def measure(
     accuracy.check_labels(data, graph.classes)
     if limit is not None and steps > limit:
         raise UsageError(f"steps: {steps} asked for, but this bundle is proven exact for {limit} time-steps")
-    places, engine = sites(graph), choose(engine, graph)
-    counted = tally(graph, places, data.images, steps, engine, threads, on_progress)
+    engine = choose(engine, graph)
+    counted = tally(graph, sites(graph), data.images, steps, engine, threads, on_progress)
+    return summarise(bundle, data, counted, engine, buffer)
+
+
+def summarise(bundle: Bundle, data: ImageSet, counted: Tally, engine: str, buffer: int = BUFFER) -> Measurement:
+    """What was counted on these images by that engine, with all that follows from it."""
+    graph, steps = bundle.graph, counted.steps
     return Measurement(
         bundle=bundle,
         data=data,
         engine=engine,
         counted=counted,
-        operations=operations(graph, places, counted),
+        operations=operations(graph, sites(graph), counted),
         accuracy=accuracy.accuracy(counted.predictions, data.labels),
         float_network=accuracy.float_network(bundle.manifest, data),
         exits=exit_curve(counted, data.labels),

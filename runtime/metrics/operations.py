@@ -48,17 +48,17 @@ class Row:
 class Operations:
     """Operations of one image (mean).
 
-    neurons: by layer. spikes: fired, by layer.
+    steps: T, or the mean of it where images leave early. neurons: by layer. spikes: fired, by layer.
     """
 
     images: int
-    steps: int
+    steps: float
     rows: tuple[Row, ...]
     neurons: Mapping[str, int]
     spikes: Mapping[str, float]
 
     @property
-    def neuron_updates(self) -> int:
+    def neuron_updates(self) -> float:
         """Neurons times time-steps: each integrates, and is compared with its threshold, at every step."""
         return sum(self.neurons.values()) * self.steps
 

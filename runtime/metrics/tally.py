@@ -6,8 +6,9 @@ time-step, so memory does not grow with the data but for those numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +88,28 @@ def tally(
                     raster[name][t] = fired[0]
         on_progress(start + len(part), n)
     return Tally(n, steps, spikes, by_step, events, predictions, margins, raster)
+
+
+def merged(parts: Sequence[Tally]) -> Tally:
+    """The tally of all images, from those of parts of them, in order: one network, one T."""
+    first = parts[0]
+
+    def summed(field: str) -> dict[str, npt.NDArray[np.int64]]:
+        return {name: sum(getattr(part, field)[name] for part in parts) for name in first.spikes}
+
+    def joined(field: str) -> npt.NDArray[Any]:
+        return np.concatenate([getattr(part, field) for part in parts], axis=1)
+
+    return Tally(
+        images=sum(part.images for part in parts),
+        steps=first.steps,
+        spikes=summed("spikes"),
+        by_step=summed("by_step"),
+        events=joined("events"),
+        predictions=joined("predictions"),
+        margins=joined("margins"),
+        raster=first.raster,
+    )
 
 
 def weighted(fired: Spikes, cost: Map) -> npt.NDArray[np.int64]:

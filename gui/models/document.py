@@ -1,0 +1,107 @@
+"""A bundle that is open, or what is wrong with one that cannot be."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spikelet import bundle as bundles
+from spikelet.bundle import Bundle, archive, strict_json
+from spikelet.bundle.bundle import MEMBERS
+from spikelet.errors import BundleError, SpikeletError
+
+State = Literal["ok", "failed", "unknown"]
+PER_NEURON = 5  # bytes that a neuron and time-step take while it is shown: a spike and a potential
+MEMORY = 2**29
+
+
+@dataclass(frozen=True)
+class Document:
+    """A bundle and the file it came from."""
+
+    path: Path
+    bundle: Bundle
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return self.bundle.manifest.name
+
+    @property
+    def most_steps(self) -> int:
+        """Time-steps that can be shown: those that are proven exact, and that fit into memory."""
+        graph = self.bundle.graph
+        neurons = sum(graph.neurons(name) for name in graph.spiking)
+        fit = max(1, min(1024, MEMORY // (PER_NEURON * neurons)))
+        return min(fit, self.bundle.manifest.exact_steps or fit)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What is known of one member of a file."""
+
+    member: str
+    state: State
+    words: str
+
+
+class BrokenBundle(SpikeletError):
+    """A file that is no bundle, or a bundle that was changed. checks: member by member."""
+
+    def __init__(self, path: Path, message: str, checks: tuple[Check, ...]) -> None:
+        super().__init__(message)
+        self.path, self.checks = path, checks
+
+
+def open_document(path: Path) -> Document:
+    """Read a bundle with all its checks.
+
+    Raises:
+        BrokenBundle: it breaks a rule of the format.
+    """
+    try:
+        return Document(path, bundles.read(path))
+    except BundleError as error:
+        message = str(error).removeprefix(f"{path}: ")
+        raise BrokenBundle(path, message, diagnose(path, message)) from None
+
+
+def diagnose(path: Path, message: str) -> tuple[Check, ...]:
+    """What can be said of each member of a file that was refused with `message`."""
+    found = {name: Check(name, "unknown", "not reached") for name in MEMBERS}
+    try:
+        data = path.read_bytes()
+        members = archive.unpack(data)
+    except (OSError, BundleError):
+        members = {}
+    listed = _listed(members)
+    for name, content in members.items():
+        entry = listed.get(name)
+        if name == "manifest.json":
+            found[name] = Check(name, "ok", "is read")
+        elif not isinstance(entry, dict):
+            found[name] = Check(name, "failed", "the manifest does not list it")
+        elif entry.get("sha256") != hashlib.sha256(content).hexdigest():
+            found[name] = Check(name, "failed", "its bytes were changed")
+        else:
+            found[name] = Check(name, "ok", "as the manifest says")
+    if members:
+        for name in MEMBERS:
+            if name not in members:
+                found[name] = Check(name, "failed", "is missing")
+    # the reader's own words stand at the member that they name
+    for name in found:
+        if name in message:
+            found[name] = Check(name, "failed", message.partition(name)[2].lstrip(": ") or message)
+            break
+    return tuple(found.values())
+
+
+def _listed(members: dict[str, memoryview]) -> dict[str, object]:
+    try:
+        value = strict_json.decode("manifest.json", members["manifest.json"]).get("members")
+    except (KeyError, BundleError):
+        return {}
+    return value if isinstance(value, dict) else {}

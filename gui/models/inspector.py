@@ -1,0 +1,312 @@
+"""The one object that all panels share: an open bundle, an image, what the network does with it, what is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikelet import shipped
+from spikelet.data import ImageSet
+from spikelet.engines import choose
+from spikelet.gui.models.blocks import Block, blocks
+from spikelet.gui.models.cursor import Cursor
+from spikelet.gui.models.document import BrokenBundle, Document, open_document
+from spikelet.gui.models.inputs import Source, open_source, start_source
+from spikelet.gui.models.jobs import Jobs, Progress
+from spikelet.gui.models.settings import Settings
+from spikelet.gui.models.signal import Signal
+from spikelet.gui.models.sweep import Sweep, sweep
+from spikelet.gui.models.table import NeuronTable, Rows, View, neuron_table
+from spikelet.gui.models.trace import Trace, record
+from spikelet.errors import SpikeletError
+
+PICKED = 8  # neurons whose potentials are drawn at most
+FIRST_LOOK = 100  # images that are measured when a bundle opens
+
+
+class Inspector:
+    """State of the window.
+
+    opened: a document, or the problem with one, is there. showing: another image is to be shown. traced: the network
+    has answered it. focused: another layer. picked: other neurons. filtered: the neurons that plots show. swept:
+    accuracy so far, or all of it. threshold_moved: of early exit. profile_changed: of energy. said: a sentence for the
+    status line.
+    """
+
+    def __init__(self, dispatch: Callable[[Callable[[], None]], None], settings: Settings) -> None:
+        self.opened, self.showing, self.traced, self.focused = Signal(), Signal(), Signal(), Signal()
+        self.picking, self.filtered, self.swept, self.threshold_moved = Signal(), Signal(), Signal(), Signal()
+        self.profile_changed, self.said = Signal(), Signal()
+        self.settings = settings
+        self.jobs = Jobs(dispatch)
+        self.cursor = Cursor()
+        self.cursor.loop, self.cursor.speed = settings.loop, settings.speed
+        self.document: Document | None = None
+        self.problem: BrokenBundle | None = None
+        self.blocks: tuple[Block, ...] = ()
+        self.source: Source | None = None
+        self.index = 0
+        self.engine = choose("auto")
+        self.trace: Trace | None = None
+        self.layer = ""
+        self.block = ""
+        self.view = View()
+        self.rows: Rows = np.zeros(0, np.int64)
+        self.query_error = ""
+        self.picked: tuple[int, ...] = ()
+        self.sweep: Sweep | None = None
+        self.threshold = settings.threshold
+        self._table: tuple[Any, NeuronTable] | None = None
+
+    # bundles
+
+    def open(self, path: Path) -> None:
+        """Open a bundle in the background."""
+        self.said.emit(f"Opening {path.name}…")
+        self.jobs.start("open", lambda _: _open(path), self._opened, lambda words: self._refused(path, words))
+
+    def open_first(self) -> None:
+        """The bundle that was open last, or the one that ships; nothing if there is neither."""
+        last = self.settings.bundle
+        if last and Path(last).is_file():
+            self.open(Path(last))
+            return
+        demo = next((path for path in shipped.files() if path.suffix == ".snnb"), None)
+        if demo is not None:
+            self.open(demo)
+        else:
+            self.opened.emit()
+
+    def _opened(self, found: Document | BrokenBundle) -> None:
+        self.jobs.cancel_all()
+        self.cursor.pause()
+        self.trace, self.sweep, self._table, self.picked = None, None, None, ()
+        if isinstance(found, BrokenBundle):
+            self._close(found)
+            return
+        again = self.document is None and str(found.path.resolve()) == self.settings.bundle
+        self.problem, self.document = None, found
+        self.blocks = blocks(found.bundle.graph)
+        graph = found.bundle.graph
+        self.layer = self.settings.layer if self.settings.layer in graph.spiking else graph.spiking[0]
+        self.block = self.layer
+        self.settings.remember(found.path)
+        self.cursor.set_steps(min(max(self.settings.steps, 1), found.most_steps))
+        self.source = start_source(found.bundle)
+        self.index = min(self.settings.image, len(self.source) - 1) if again else 0
+        self.view = View()
+        self.opened.emit()
+        self.focused.emit()
+        self.run()
+        if self.source.data is not None:
+            self.run_sweep(self.source.data.take(slice(0, FIRST_LOOK)))
+        self.said.emit(f"{found.name} is open: its file is whole")
+
+    def _refused(self, path: Path, words: str) -> None:
+        self._close(BrokenBundle(path, words, ()))
+
+    def _close(self, problem: BrokenBundle) -> None:
+        self.document, self.problem, self.source, self.blocks = None, problem, None, ()
+        self.opened.emit()
+        self.said.emit(f"{problem.path.name} was refused")
+
+    # images
+
+    def show(self, source: Source, index: int = 0) -> None:
+        """Show an image of another source."""
+        self.source, self.index = source, index
+        self.showing.emit()
+        self.run()
+
+    def show_index(self, index: int) -> None:
+        """Show another image of this source, round and round."""
+        if self.source is not None and len(self.source):
+            self.index = self.settings.image = index % len(self.source)
+            self.showing.emit()
+            self.run()
+
+    def open_image(self, path: Path) -> None:
+        """Show a picture, a folder of them or a data set."""
+        if self.document is None:
+            self.said.emit("Open a bundle first; then drop a picture on it")
+            return
+        bundle = self.document.bundle
+        self.said.emit(f"Reading {path.name}…")
+        self.jobs.start("image", lambda _: open_source(path, bundle), self._image_opened, self.said.emit)
+
+    def _image_opened(self, source: Source) -> None:
+        self.said.emit(f"{source.name}: {source.note}" if source.note else source.name)
+        self.show(source)
+
+    def run(self) -> None:
+        """Let the network answer the image in the background."""
+        if self.document is None or self.source is None:
+            return
+        bundle, engine, steps = self.document.bundle, self.engine, self.cursor.steps
+        image = self.source.image(self.index)
+        self.jobs.start(
+            "run", lambda progress: record(bundle, engine, image, steps, progress), self._traced, self.said.emit
+        )
+
+    def _traced(self, trace: Trace) -> None:
+        self.trace, self._table = trace, None
+        self._filter()
+        if not self.picked:
+            self.picked = self._most_active()
+        self.traced.emit()
+        self.filtered.emit()
+        self.picking.emit()
+
+    def set_steps(self, steps: int) -> None:
+        """T from now on."""
+        if self.document is None:
+            return
+        steps = min(max(steps, 1), self.document.most_steps)
+        if steps != self.cursor.steps:
+            self.settings.steps = steps
+            self.cursor.set_steps(steps)
+            self.run()
+
+    def set_engine(self, engine: str) -> None:
+        """Run on another engine from now on."""
+        if engine != self.engine:
+            self.engine = engine
+            self.run()
+
+    # layers and neurons
+
+    def focus(self, name: str) -> None:
+        """Look at another block; where it is a spiking layer, all plots show it."""
+        if self.document is None or name == self.block:
+            return
+        self.block = name
+        if name in self.document.bundle.graph.spiking:
+            self.layer = self.settings.layer = name
+            self._table = None
+            self.picked = ()
+            self._filter()
+            self.picked = self._most_active()
+        self.focused.emit()
+        self.filtered.emit()
+        self.picking.emit()
+
+    def focus_next(self, by: int) -> None:
+        """So many blocks on or back."""
+        names = [block.name for block in self.blocks]
+        if names:
+            place = names.index(self.block) + by
+            self.focus(names[min(max(place, 0), len(names) - 1)])
+
+    def table(self) -> NeuronTable | None:
+        """The neurons of the layer at T; None before the network has answered."""
+        if self.trace is None or self.layer not in self.trace.spikes:
+            return None
+        key = (id(self.trace), self.layer, id(self.sweep))
+        if self._table is None or self._table[0] != key:
+            trace, time = self.trace, self.trace.steps
+            everywhere = None
+            if self.sweep is not None and self.sweep.measured is not None:
+                counted = self.sweep.counted
+                everywhere = counted.spikes[self.layer].reshape(-1) / (counted.images * counted.steps)
+            made = neuron_table(
+                trace.graph.shapes[self.layer],
+                trace.counts(self.layer, time),
+                trace.first_spikes(self.layer),
+                time,
+                trace.activations.get(self.layer),
+                everywhere,
+            )
+            self._table = key, made
+        return self._table[1]
+
+    def set_view(self, view: View) -> None:
+        """Another filter or order."""
+        self.view = view
+        self._filter()
+        self.filtered.emit()
+
+    def pick(self, neurons: tuple[int, ...]) -> None:
+        """Draw the potentials of these, PICKED at most."""
+        neurons = tuple(dict.fromkeys(neurons))[:PICKED]
+        if neurons != self.picked:
+            self.picked = neurons
+            self.picking.emit()
+
+    def pick_more(self, neuron: int) -> None:
+        """One more, or one less if it is picked already."""
+        rest = tuple(each for each in self.picked if each != neuron)
+        self.pick(rest if neuron in self.picked else (*rest[-(PICKED - 1) :], neuron))
+
+    def _filter(self) -> None:
+        table = self.table()
+        if table is None:
+            self.rows = np.zeros(0, np.int64)
+            return
+        try:
+            self.rows, self.query_error = table.rows(self.view), ""
+        except SpikeletError as error:
+            self.rows, self.query_error = np.arange(len(table)), str(error)
+
+    def _most_active(self) -> tuple[int, ...]:
+        """Three neurons worth looking at: spread over those that fire, the busiest first."""
+        table = self.table()
+        if table is None:
+            return ()
+        rate = table.columns["rate"]
+        order = np.argsort(-rate, kind="stable")
+        active = max(int((rate > 0).sum()), 1)
+        return tuple(dict.fromkeys(int(order[place]) for place in (0, active // 3, 2 * active // 3)))
+
+    # accuracy and early exit
+
+    def run_sweep(self, data: ImageSet) -> None:
+        """Measure accuracy, rates and operations on a data set, in the background."""
+        if self.document is None:
+            return
+        bundle, engine, steps = self.document.bundle, self.engine, self.cursor.steps
+        self.jobs.start(
+            "sweep",
+            lambda progress: sweep(bundle, data, steps, engine, progress),
+            self._swept,
+            self.said.emit,
+            self._sweeping,
+        )
+
+    def _sweeping(self, so_far: Sweep) -> None:
+        self.sweep = so_far
+        self.swept.emit()
+
+    def _swept(self, whole: Sweep) -> None:
+        self.sweep = whole
+        self.swept.emit()
+        self._filter()
+        self.filtered.emit()
+
+    def set_threshold(self, threshold: float) -> None:
+        """The margin at which an image has its answer."""
+        threshold = max(0.0, threshold)
+        if threshold != self.threshold:
+            self.threshold = self.settings.threshold = threshold
+            self.threshold_moved.emit()
+
+    def set_profile(self, name: str) -> None:
+        """The hardware profile that prices operations."""
+        if name != self.settings.profile:
+            self.settings.profile = name
+            self.profile_changed.emit()
+
+    def close(self) -> bool:
+        """Stop everything; True if no thread is left."""
+        self.settings.speed, self.settings.loop = self.cursor.speed, self.cursor.loop
+        self.cursor.pause()
+        return self.jobs.close()
+
+
+def _open(path: Path) -> Document | BrokenBundle:
+    try:
+        return open_document(path)
+    except BrokenBundle as broken:
+        return broken

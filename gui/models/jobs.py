@@ -1,0 +1,144 @@
+"""Long tasks in threads of their own: with progress, partial results, and an end whenever one is wanted.
+
+What a task returns, and what it says on its way, is handed to `dispatch`, which calls it in the thread of the
+window; a task that was cancelled or replaced is not heard any more.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from spikelet.errors import SpikeletError
+from spikelet.gui.models.signal import Signal
+
+EVERY = 1 / 30  # seconds between two reports of progress
+Call = Callable[[], None]
+
+
+class Cancelled(Exception):
+    """Raised inside a task that was told to stop."""
+
+
+class Progress:
+    """What a task holds: it says how far it is, and learns here that it should stop."""
+
+    def __init__(self, report: Callable[[int, int], None], partial: Callable[[Any], None]) -> None:
+        self.cancelled = threading.Event()
+        self._report, self._partial = report, partial
+        self._last = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        """`done` of `total` are finished. Raises Cancelled when the task should stop."""
+        self.check()
+        now = time.monotonic()
+        if now - self._last >= EVERY or done >= total:
+            self._last = now
+            self._report(done, total)
+
+    def partial(self, value: Any) -> None:
+        """Show a result that is not the last one. Raises Cancelled when the task should stop."""
+        self.check()
+        self._partial(value)
+
+    def check(self) -> None:
+        """Raise Cancelled when the task should stop."""
+        if self.cancelled.is_set():
+            raise Cancelled
+
+
+Work = Callable[[Progress], Any]
+
+
+class Jobs:
+    """Tasks by key: one of a key at a time, a new one takes the place of the old.
+
+    started, finished: emitted with the key. progressed: with the key, done and total.
+    """
+
+    def __init__(self, dispatch: Callable[[Call], None]) -> None:
+        self.started, self.progressed, self.finished = Signal(), Signal(), Signal()
+        self._dispatch = dispatch
+        self._current: dict[str, Progress] = {}
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+
+    def start(
+        self,
+        key: str,
+        work: Work,
+        done: Callable[[Any], None],
+        failed: Callable[[str], None],
+        partial: Callable[[Any], None] = lambda value: None,
+    ) -> None:
+        """Run `work`; `done` hears its result, `failed` in words why there is none."""
+        if self._closed:
+            return
+        self.cancel(key)
+
+        def current(call: Callable[..., None], *values: Any) -> None:
+            """Call it in the window's thread, if the task still counts there."""
+            self._dispatch(lambda: call(*values) if self._current.get(key) is progress else None)
+
+        progress = Progress(
+            lambda done, total: current(self.progressed.emit, key, done, total), lambda value: current(partial, value)
+        )
+
+        def end(call: Callable[[Any], None], value: Any) -> None:
+            del self._current[key]
+            call(value)
+            self.finished.emit(key)
+
+        def body() -> None:
+            try:
+                result = work(progress)
+            except Cancelled:
+                return
+            except SpikeletError as error:
+                current(end, failed, str(error))
+            except MemoryError:
+                current(end, failed, "out of memory; try fewer time-steps or fewer images")
+            except Exception as error:  # whatever it is, a person has to hear of it
+                current(end, failed, f"{type(error).__name__}: {error}")
+            else:
+                current(end, done, result)
+
+        self._current[key] = progress
+        self._threads = [each for each in self._threads if each.is_alive()]
+        thread = threading.Thread(target=body, name=f"spikelet-{key}", daemon=True)
+        self._threads.append(thread)
+        self.started.emit(key)
+        thread.start()
+
+    def running(self, key: str) -> bool:
+        """Whether a task of that key is under way."""
+        return key in self._current
+
+    @property
+    def busy(self) -> bool:
+        """Whether any task is under way."""
+        return bool(self._current)
+
+    def cancel(self, key: str) -> None:
+        """Tell a task to stop; it is not heard from now on."""
+        progress = self._current.pop(key, None)
+        if progress is not None:
+            progress.cancelled.set()
+            self.finished.emit(key)
+
+    def cancel_all(self) -> None:
+        """Tell every task to stop."""
+        for key in tuple(self._current):
+            self.cancel(key)
+
+    def close(self, seconds: float = 20.0) -> bool:
+        """Stop everything and wait for the threads; True if none is left. No task can be started after it."""
+        self._closed = True
+        self.cancel_all()
+        until = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        self._threads = [each for each in self._threads if each.is_alive()]
+        return not self._threads

@@ -1,0 +1,38 @@
+"""The report of what was measured, as `spikelet report` writes it, without running the images again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from spikelet.atomic import replacing
+from spikelet.cli.energy import MAIN
+from spikelet.engines import available
+from spikelet.gui.models.jobs import Progress
+from spikelet.metrics.hardware import builtin
+from spikelet.metrics.measurement import Measurement
+from spikelet.metrics.report import Report, all_figures, html
+from spikelet.verify import verify
+
+
+def write(path: Path, measured: Measurement, profile: str, progress: Progress) -> None:
+    """One HTML page. profile: name of the one that is compared in full."""
+    known = builtin()
+    verification = []
+    for name in available():
+        found = verify(measured.bundle, name)
+        verification.append(asdict(found) | {"ok": found.ok})
+        progress.check()
+    report = Report(
+        measured=[measured],
+        names=[measured.bundle.manifest.name],
+        profiles=list(known.values()),
+        main=profile if profile in known else MAIN,
+        latency=[],
+        verification=[verification],
+        validation=None,
+    )
+    page = html(report, all_figures(report))
+    progress.check()
+    with replacing(path) as file:
+        file.write(page.encode())

@@ -1,0 +1,323 @@
+"""Accuracy per time-step over a data set, and what early exit changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QListView, QListWidget, QListWidgetItem, QVBoxLayout
+
+from spikelet import shipped
+from spikelet.gui.models.inputs import Source, from_data, open_source, shown
+from spikelet.gui.models.inspector import Inspector
+from spikelet.gui.models.sweep import Sweep
+from spikelet.metrics import words
+from spikelet.metrics.hardware import Profile
+from spikelet.gui.views.base import View
+from spikelet.gui.views.evidence import class_names
+from spikelet.gui.views.plots import Plot, TimeLine
+from spikelet.gui.views.profiles import ProfilePicker, chosen_profile
+from spikelet.gui.views.theme import GAP, colour, theme
+from spikelet.gui.views.widgets import Card, Facts, Numbers, button, column, label, row
+
+LISTED = 200
+
+
+class CurveCard(View):
+    """Accuracy after each time-step with its interval; the float network; chance."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.card = Card("Accuracy after each time-step")
+        self.card.numbers = self._numbers
+        self.run = button("Run all images", self._run_all, "Measure on the whole data set, in the background  (R)", True)
+        self.choose = button("Other data…", self._choose, "A folder of class folders, CIFAR, IDX or .npz")
+        self.stop = button("Cancel", lambda: inspector.jobs.cancel("sweep"))
+        self.plot = Plot("accuracy by time-step", "time-steps", "accuracy")
+        self.plot.getAxis("left").enableAutoSIPrefix(False)
+        self.low = self.plot.plot([], [], pen=None)
+        self.high = self.plot.plot([], [], pen=None)
+        self.plot.addItem(pg.FillBetweenItem(self.low, self.high, brush=colour(theme().series[0], 45)))
+        self.curve = self.plot.line([], [], 0, 2.6, symbol="o", symbolSize=7)
+        self.curve.setSymbolBrush(theme().series[0])
+        self.curve.setSymbolPen(None)
+        self.cursor = TimeLine(self.plot, inspector.cursor.go)
+        self._levels: list[Any] = []
+        self.words = label("", "caption", wrap=True)
+        self.card.head.addWidget(self.choose)
+        self.card.head.addWidget(self.run)
+        self.card.head.addWidget(self.stop)
+        self.card.body.addWidget(self.plot, 1)
+        self.card.body.addWidget(self.words)
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+        self.follow(self._draw, inspector.swept, inspector.opened)
+        self.follow(lambda: self.cursor.go(inspector.cursor.time), inspector.cursor.moved)
+        self.follow(self._busy, inspector.opened)
+        self.listen(inspector.jobs.started, lambda key: self._busy())
+        self.listen(inspector.jobs.finished, lambda key: self._busy())
+
+    def _busy(self) -> None:
+        running = self.inspector.jobs.running("sweep")
+        self.run.setVisible(not running)
+        self.stop.setVisible(running)
+
+    def _run_all(self) -> None:
+        source = self.inspector.source
+        document = self.inspector.document
+        if document is None:
+            return
+        data = source.data if source is not None else None
+        if data is None:
+            data = shipped.images_for(document.bundle.graph.input.shape, document.bundle.manifest.labels)
+        if data is None:
+            self._choose()
+        else:
+            self.inspector.run_sweep(data)
+
+    def _choose(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open a data set")
+        document = self.inspector.document
+        if not name or document is None:
+            return
+        bundle = document.bundle
+
+        def opened(source: Source) -> None:
+            self.inspector.show(source)
+            if source.data is not None:
+                self.inspector.run_sweep(source.data)
+
+        self.inspector.jobs.start("image", lambda _: open_source(Path(name), bundle), opened, self.inspector.said.emit)
+
+    def _draw(self) -> None:
+        sweep = self.inspector.sweep
+        for item in self._levels:
+            self.plot.removeItem(item)
+        self._levels = []
+        if sweep is None or sweep.accuracy is None:
+            for curve in (self.low, self.high, self.curve):
+                curve.setData([], [])
+            self.card.say("")
+            self.words.setText(
+                "Nothing is measured yet: run the images that ship, or choose a data set."
+                if sweep is None
+                else words.NO_LABELS + " Choose a data set that has some."
+            )
+            return
+        found = sweep.accuracy
+        x = [each["time_steps"] for each in found]
+        self.low.setData(x, [each["low"] for each in found])
+        self.high.setData(x, [each["high"] for each in found])
+        self.curve.setData(x, [each["accuracy"] for each in found])
+        levels = self._floats(sweep)
+        assert self.inspector.document is not None
+        chance = 1 / self.inspector.document.bundle.graph.classes
+        for value, name, stroke in [*levels, (chance, "chance", theme().muted)]:
+            self._levels.append(self.plot.level(value, stroke, f"{name} {value:.1%}"))
+        top = max([each["high"] for each in found] + [value for value, _, _ in levels])
+        low = min(each["low"] for each in found)
+        self.plot.setYRange(max(0.0, low - 0.12), min(1.0, top + 0.05), padding=0)
+        self.plot.steps_axis(len(found))
+        self.plot.setXRange(0.6, len(found) + 0.4, padding=0)
+        ticks = [[(v / 20, f"{v * 5}%") for v in range(21)]]
+        self.plot.getAxis("left").setTicks(ticks)
+        last, state = found[-1], "" if sweep.measured is not None else f"so far, of {len(sweep.data):,}"
+        self.card.say(f"{sweep.data.name}: {sweep.done:,} images {state}")
+        self.words.setText(
+            f"T = {len(found)}: {last['accuracy']:.2%}, 95 % interval {last['low']:.2%} – {last['high']:.2%} (Wilson)."
+        )
+        self.cursor.go(self.inspector.cursor.time)
+
+    def _floats(self, sweep: Sweep) -> list[tuple[float, str, str]]:
+        """The float network on the same images: as the bundle tells it, or as it is computed here."""
+        found = []
+        if sweep.measured is not None and sweep.measured.float_network["accuracy"] is not None:
+            found.append((float(sweep.measured.float_network["accuracy"]), "float network", theme().over))
+        elif sweep.source_accuracy is not None:
+            found.append((sweep.source_accuracy, "float network, computed here", theme().over))
+        return found
+
+    def _numbers(self) -> Numbers | None:
+        sweep = self.inspector.sweep
+        if sweep is None or sweep.accuracy is None:
+            return None
+        rows = [[each["time_steps"], each["accuracy"], each["low"], each["high"]] for each in sweep.accuracy]
+        return Numbers("accuracy", ["time_steps", "accuracy", "low_95", "high_95"], rows)
+
+
+class ExitCard(View):
+    """Mean steps against accuracy for every threshold; one that can be dragged."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.card = Card("Early exit", "drag the line: an image leaves where its margin reaches it")
+        self.card.numbers = self._numbers
+        self.plot = Plot("early exit: accuracy and mean time-step by threshold", "margin at which an image leaves", "")
+        self.plot.setLabel("left", "accuracy", **{"color": theme().series[0], "font-size": "8.5pt"})
+        self.accuracy = self.plot.line([], [], 0, 2.4)
+        self.right = pg.ViewBox()
+        self.plot.plotItem.showAxis("right")
+        self.plot.plotItem.scene().addItem(self.right)
+        axis = self.plot.getAxis("right")
+        axis.linkToView(self.right)
+        axis.setPen(pg.mkPen(theme().line))
+        axis.setTextPen(pg.mkPen(theme().muted))
+        axis.setTickFont(self.plot.getAxis("left").style["tickFont"])
+        axis.setLabel("mean time-step", **{"color": theme().series[1], "font-size": "8.5pt"})
+        self.right.setXLink(self.plot.plotItem)
+        self.right.setMouseEnabled(False, False)
+        self.steps = pg.PlotDataItem(pen=pg.mkPen(theme().series[1], width=2.4, style=Qt.PenStyle.DashLine))
+        self.right.addItem(self.steps)
+        self.plot.plotItem.vb.sigResized.connect(lambda: self.right.setGeometry(self.plot.plotItem.vb.sceneBoundingRect()))
+        self.marker = self.plot.marker(theme().over, inspector.set_threshold)
+        self.picker = ProfilePicker(inspector)
+        self.facts = Facts()
+        self.card.body.addWidget(self.plot, 1)
+        self.card.body.addWidget(self.facts)
+        self.card.body.addLayout(row(label("energy on", "muted"), self.picker, stretch=(0, 1)))
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+        self.follow(self._draw, inspector.swept, inspector.opened)
+        self.follow(self._mark, inspector.threshold_moved, inspector.profile_changed)
+
+    def _draw(self) -> None:
+        sweep = self.inspector.sweep
+        if sweep is None or sweep.measured is None:
+            self.accuracy.setData([], [])
+            self.steps.setData([], [])
+        else:
+            found = sweep.measured.exits
+            finite = [each for each in found if np.isfinite(each.threshold)]
+            x = [each.threshold for each in finite]
+            if sweep.accuracy is not None:
+                self.accuracy.setData(x, [each.accuracy for each in finite])
+            self.steps.setData(x, [each.steps for each in finite])
+            self.plot.setXRange(0, max(x[-1], self.inspector.threshold), padding=0.02)
+            self.right.setYRange(1, sweep.counted.steps, padding=0.05)
+        self._mark()
+
+    def _mark(self) -> None:
+        inspector, sweep = self.inspector, self.inspector.sweep
+        self.marker.setValue(inspector.threshold)
+        if sweep is None:
+            self.facts.show_facts([("", [("early exit", "is known once accuracy is measured")])])
+            return
+        leaving = sweep.leaving(inspector.threshold)
+        facts = [("margin", f"{inspector.threshold:.2f}"), ("mean time-step", f"{leaving.steps:.2f} of {sweep.counted.steps}")]
+        if leaving.accuracy is not None:
+            facts.append(("accuracy", f"{leaving.accuracy:.2%}"))
+        facts.append(("accumulates of an image", words.short(leaving.events)))
+        profile = chosen_profile(inspector)
+        if sweep.measured is not None and profile is not None and profile.priced:
+            facts += self._energy(sweep, profile)
+        self.facts.show_facts([("", facts)])
+
+    def _energy(self, sweep: Sweep, profile: Profile) -> list[tuple[str, str]]:
+        found = sweep.energy(self.inspector.threshold, profile)
+        return [
+            (f"energy: {name}", f"{words.microjoules(found[level])} µJ")
+            for name, level in zip(words.LEVEL_NAMES, found, strict=True)
+            if found[level] is not None
+        ]
+
+    def _numbers(self) -> Numbers | None:
+        sweep = self.inspector.sweep
+        if sweep is None or sweep.measured is None:
+            return None
+        rows = [[e.threshold, e.steps, "" if e.accuracy is None else e.accuracy, e.events] for e in sweep.measured.exits]
+        return Numbers("early-exit", ["threshold", "mean_exit_step", "accuracy", "accumulates"], rows)
+
+
+class LostCard(View):
+    """Images that the float network gets right and the spiking one does not."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.card = Card("Lost by spiking")
+        self.card.numbers = self._numbers
+        self.words = label("", "muted", wrap=True)
+        self.list = QListWidget()
+        self.list.setAccessibleName("images that only the float network gets right")
+        self.list.setViewMode(QListView.ViewMode.IconMode)
+        self.list.setIconSize(QSize(56, 56))
+        self.list.setGridSize(QSize(92, 100))
+        self.list.setResizeMode(QListView.ResizeMode.Adjust)
+        self.list.setMovement(QListView.Movement.Static)
+        self.list.setWordWrap(True)
+        self.list.setUniformItemSizes(True)
+        self.list.itemActivated.connect(self._show)
+        self.list.itemClicked.connect(self._show)
+        self.card.body.addWidget(self.words)
+        self.card.body.addWidget(self.list, 1)
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+        self.follow(self._draw, inspector.swept, inspector.opened, inspector.cursor.moved)
+
+    def _draw(self) -> None:
+        inspector, sweep = self.inspector, self.inspector.sweep
+        self.list.clear()
+        if sweep is None or sweep.labels is None or sweep.source is None or inspector.document is None:
+            self.words.setText("Needs images with labels, and a network that has a float activation.")
+            self.card.say("")
+            return
+        time = min(inspector.cursor.time, sweep.counted.steps)
+        lost, names = sweep.lost(time), class_names(inspector)
+        node = inspector.document.bundle.graph.input
+        self.card.say(f"after t = {time}: {len(lost)} of {sweep.done:,}")
+        self.words.setText(
+            "The float network gets these right, the spiking one says what stands below. Click one to look into it."
+            if len(lost)
+            else "None: whatever the float network gets right, the spiking one does too."
+        )
+        for index in lost[:LISTED]:
+            pixels = shown(sweep.data.images[index].astype(np.float32), node.low, node.high)
+            height, width, _ = pixels.shape
+            image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+            picture = QPixmap.fromImage(image).scaled(56, 56, Qt.AspectRatioMode.KeepAspectRatio)
+            answer = int(sweep.counted.predictions[time - 1][index])
+            item = QListWidgetItem(picture, f"{names[answer]}\nnot {names[sweep.labels[index]]}")
+            item.setData(Qt.ItemDataRole.UserRole, int(index))
+            self.list.addItem(item)
+
+    def _show(self, item: QListWidgetItem) -> None:
+        sweep = self.inspector.sweep
+        if sweep is not None:
+            self.inspector.show(from_data(sweep.data), int(item.data(Qt.ItemDataRole.UserRole)))
+            self.inspector.said.emit(f"image {self.inspector.index + 1} is shown: see Overview and Layers")
+
+    def _numbers(self) -> Numbers | None:
+        sweep = self.inspector.sweep
+        if sweep is None or sweep.labels is None:
+            return None
+        time = min(self.inspector.cursor.time, sweep.counted.steps)
+        names = class_names(self.inspector)
+        rows = [
+            [int(i), names[sweep.labels[i]], names[sweep.counted.predictions[time - 1][i]]] for i in sweep.lost(time)
+        ]
+        return Numbers("lost", ["image", "label", "spiking_answer"], rows)
+
+
+class Accuracy(View):
+    """Curve at the left, early exit and losses at the right."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(GAP, GAP, GAP, GAP)
+        outer.setSpacing(GAP)
+        left = QVBoxLayout()
+        left.setSpacing(GAP)
+        left.addWidget(CurveCard(inspector), 3)
+        left.addWidget(LostCard(inspector), 2)
+        outer.addLayout(left, 5)
+        outer.addWidget(ExitCard(inspector), 4)

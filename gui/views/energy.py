@@ -1,0 +1,310 @@
+"""What an image costs: an estimate, with its sources, on three levels, beside networks that do not spike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+from spikelet.gui.models.costs import Costs, costs
+from spikelet.gui.models.inspector import Inspector
+from spikelet.gui.views.base import View
+from spikelet.gui.views.plots import Plot
+from spikelet.gui.views.profiles import ProfilePicker, chosen_profile
+from spikelet.gui.views.theme import GAP, colour, font, theme
+from spikelet.gui.views.widgets import Card, Numbers, Segments, clear, column, label, row
+from spikelet.metrics import words
+from spikelet.metrics.energy import LEVELS, Energy, Levels
+
+Spans = list[tuple[str, Levels]]
+
+
+class RangeBars(QWidget):
+    """Rows of bars from 0 to high, solid up to low: one for each level, on a scale that every row shares."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._rows: Spans = []
+        self._levels: tuple[str, ...] = LEVELS
+
+    def show_rows(self, rows: Spans, levels: tuple[str, ...] = LEVELS) -> None:
+        """levels: which of them have a bar."""
+        self._rows, self._levels = rows, levels
+        self.setMinimumHeight(len(rows) * (6 + 15 * len(levels)))
+        said = [f"{name} {words.microjoules(found[levels[-1]])} µJ" for name, found in rows]
+        self.setAccessibleDescription("; ".join(said))
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        if not self._rows:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        height = min(float(self.height()) / len(self._rows), 26.0 * len(self._levels) + 12)
+        thick = (height - 8) / len(self._levels)
+        left, right = 118.0, 118.0
+        width = self.width() - left - right
+        for index, (name, levels) in enumerate(self._rows):
+            y = index * height
+            painter.setFont(font(9, bold=index == 0))
+            painter.setPen(QColor(theme().text))
+            cut = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(left) - 10)
+            painter.drawText(QRectF(0, y, left - 10, height), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, cut)
+            for place, level in enumerate(self._levels):
+                self._bar(painter, levels[level], level, QRectF(left, y + 4 + place * thick, width, thick))
+        painter.end()
+
+    def _bar(self, painter: QPainter, energy: Energy | None, level: str, area: QRectF) -> None:
+        ends = [levels[level] for _, levels in self._rows]
+        most = max((each.high for each in ends if each is not None), default=0.0)
+        fill = theme().series[LEVELS.index(level)]
+        inner = area.adjusted(0, 2, 0, -2)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if energy is not None and most > 0:
+            for end, alpha in ((energy.high, 85), (energy.low, 255)):
+                part = QRectF(inner)
+                part.setWidth(max(2.0, inner.width() * end / most))
+                painter.setBrush(colour(fill, alpha))
+                painter.drawRoundedRect(part, 3, 3)
+        painter.setPen(QColor(theme().muted))
+        painter.setFont(font(8.5))
+        middle = Qt.AlignmentFlag.AlignVCenter
+        text = "no figure" if energy is None else f"{words.microjoules(energy)} µJ"
+        painter.drawText(QRectF(area.right() + 8, area.top() - 2, 112, area.height() + 4), middle, text)
+
+
+class LevelsCard(View):
+    """The spiking network and its rivals: three levels, low to high. Each level has a scale of its own."""
+
+    def __init__(self, panel: EnergyPanel) -> None:
+        super().__init__()
+        self.panel = panel
+        self.card = Card("An image", "solid: low figures; pale: high figures; each level on its own scale")
+        self.card.numbers = self._numbers
+        self.bars = RangeBars("energy by level")
+        self.legend = label("", "caption", wrap=True)
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        marks = [f'<span style="color:{theme().series[i]}">■</span> {name}' for i, name in enumerate(words.LEVEL_NAMES)]
+        self.legend.setText("&nbsp;&nbsp; ".join(marks))
+        self.card.body.addWidget(self.bars, 1)
+        self.card.body.addWidget(self.legend)
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+
+    def draw(self, found: Costs | None) -> None:
+        """Show an estimate."""
+        if found is None:
+            self.bars.show_rows([])
+            return
+        rows: Spans = [("spiking", found.estimate.levels)]
+        rows += [(rival.name, rival.levels) for rival in found.estimate.baselines]
+        self.bars.show_rows(rows)
+
+    def _numbers(self) -> Numbers | None:
+        found = self.panel.found
+        if found is None:
+            return None
+        every = [("spiking", found.estimate.levels), *((r.name, r.levels) for r in found.estimate.baselines)]
+        rows = []
+        for name, levels in every:
+            for level in LEVELS:
+                each = levels[level]
+                if each is not None:
+                    rows.append([name, level, each.low / 1e6, each.high / 1e6])
+        return Numbers("energy", ["network", "level", "low_uJ", "high_uJ"], rows)
+
+
+class CrossoverCard(View):
+    """Energy by spike rate: where spiking stops to pay."""
+
+    def __init__(self, panel: EnergyPanel) -> None:
+        super().__init__()
+        self.panel = panel
+        self.card = Card("Crossover")
+        self.card.numbers = self._numbers
+        self.plot = Plot("energy by spike rate", "spike rate at the synapses", "µJ an image")
+        self.plot.getAxis("left").enableAutoSIPrefix(False)
+        self.words = label("", "caption", wrap=True)
+        self.card.body.addWidget(self.plot, 1)
+        self.card.body.addWidget(self.words)
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+
+    def draw(self, found: Costs | None, level: str) -> None:
+        """Show an estimate at one level, by its low figures."""
+        self.plot.clear()
+        self.card.say("low figures")
+        if found is None or level not in found.curve:
+            self.words.setText("No figure is published for this level.")
+            return
+        y = [each.low / 1e6 for each in found.curve[level]]
+        high = [each.high / 1e6 for each in found.curve[level]]
+        del high
+        self.plot.line(found.rates, y, 0, 2.6)
+        said = []
+        top = max(y)
+        for index, rival in enumerate(found.estimate.baselines):
+            energy, crossing = rival.levels[level], found.crossover(rival, level)
+            if energy is None or crossing is None:
+                continue
+            self.plot.level(energy.low / 1e6, theme().series[index + 1], rival.name)
+            top = max(top, energy.low / 1e6)
+            if 0 < crossing[0] < found.rates[-1]:
+                dot = pg.ScatterPlotItem(
+                    [crossing[0]], [energy.low / 1e6], size=11, brush=theme().series[index + 1], pen=None
+                )
+                self.plot.addItem(dot)
+            said.append(f"against {rival.name}: {words.crossover(crossing)}")
+        here = self.plot.level(found.rate, theme().text, f"now {found.rate:.1%}", vertical=True)
+        here.label.setPosition(0.5)
+        self.plot.setXRange(0, found.rates[-1], padding=0)
+        self.plot.setYRange(0, top * 1.12, padding=0)
+        ticks = [n / 100 for n in (1, 2, 5, 10, 20)]
+        step = next((n for n in ticks if found.rates[-1] / n <= 8), 0.2)
+        self.plot.getAxis("bottom").setTicks([[(i * step, f"{i * step:.0%}") for i in range(9)]])
+        lead = "Spiking needs less below a spike rate of: "
+        self.words.setText(lead + "; ".join(said) if said else "No network to be held against on this machine.")
+
+    def _numbers(self) -> Numbers | None:
+        found = self.panel.found
+        if found is None or self.panel.level not in found.curve:
+            return None
+        pairs = zip(found.rates, found.curve[self.panel.level], strict=True)
+        return Numbers("crossover", ["spike_rate", "low_uJ", "high_uJ"], [[r, e.low / 1e6, e.high / 1e6] for r, e in pairs])
+
+
+class BlocksCard(View):
+    """Which layer takes how much."""
+
+    def __init__(self, panel: EnergyPanel) -> None:
+        super().__init__()
+        self.panel = panel
+        self.card = Card("Layer by layer")
+        self.card.numbers = self._numbers
+        self.bars = RangeBars("energy by layer")
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setAccessibleName("energy by layer")
+        area.setWidget(self.bars)
+        area.viewport().setAutoFillBackground(False)
+        self.bars.setAutoFillBackground(False)
+        self.card.body.addWidget(area, 1)
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+
+    def draw(self, found: Costs | None, level: str) -> None:
+        """Show an estimate at one level."""
+        rows: Spans = [] if found is None else list(found.layers.items())
+        self.bars.show_rows(rows, (level,))
+        self.card.say("with the synapses that feed it")
+
+    def _numbers(self) -> Numbers | None:
+        found = self.panel.found
+        if found is None:
+            return None
+        rows = []
+        for name, levels in found.layers.items():
+            for level in LEVELS:
+                each = levels[level]
+                if each is not None:
+                    rows.append([name, level, each.low / 1e6, each.high / 1e6])
+        return Numbers("energy-layers", ["layer", "level", "low_uJ", "high_uJ"], rows)
+
+
+class EnergyPanel(View):
+    """Profile and levels above; sources at the right."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.found: Costs | None = None
+        self._key: Any = None
+        self.levels, self.crossover, self.blocks = LevelsCard(self), CrossoverCard(self), BlocksCard(self)
+        self.segments = Segments("level", words.LEVEL_NAMES, lambda _: self._show())
+        self.segments.choose(0)
+        self.sources = Card("Where the numbers are from")
+        self._list = QVBoxLayout()
+        self._list.setSpacing(8)
+        inner = QWidget()
+        inner.setObjectName("plain")
+        inner.setLayout(self._list)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setAccessibleName("sources and assumptions")
+        area.setWidget(inner)
+        area.viewport().setAutoFillBackground(False)
+        inner.setAutoFillBackground(False)
+        self.sources.body.addWidget(area, 1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(GAP, GAP, GAP, GAP)
+        outer.setSpacing(GAP)
+        self.note = label(words.ESTIMATE, "caption", wrap=True)
+        outer.addLayout(row(ProfilePicker(inspector), self.segments, stretch=(1, 0)))
+        outer.addWidget(self.note)
+        panes = QHBoxLayout()
+        panes.setSpacing(GAP)
+        panes.addLayout(column(self.levels, self.crossover, stretch=(6, 5), spacing=GAP), 6)
+        panes.addWidget(self.blocks, 5)
+        panes.addWidget(self.sources, 4)
+        outer.addLayout(panes, 1)
+        self.follow(self._draw, inspector.swept, inspector.opened, inspector.profile_changed)
+
+    @property
+    def level(self) -> str:
+        """The one that is chosen."""
+        return LEVELS[max(self.segments.chosen, 0)]
+
+    def _draw(self) -> None:
+        sweep, profile = self.inspector.sweep, chosen_profile(self.inspector)
+        measured = sweep.measured if sweep is not None else None
+        self.found = None
+        said: list[tuple[str, str]] = []
+        if measured is None:
+            said.append(("", "Operations are counted with accuracy: run the images in the Accuracy panel."))
+        elif profile is not None and not profile.priced:
+            said.append((profile.title, f"{profile.unpublished}. {words.power(profile)}"))
+        elif profile is not None:
+            self.found = costs(measured, profile)
+            data = f"{measured.data.name}, {len(measured.data):,} images, T = {measured.counted.steps}"
+            self.note.setText(f"{words.ESTIMATE} Counted on {data}.")
+            said += [(profile.title, profile.notes)] if profile.notes else []
+            said += [(_priced(name, figure), figure.source) for name, figure in profile.sources()]
+            said += [("", each) for each in words.left_out([self.found.estimate])]
+            said += [("what the estimate takes for granted", "")] + [("", each) for each in words.assumptions(measured)]
+        clear(self._list)
+        for heading, text in said:
+            if heading:
+                self._list.addWidget(label(heading, "title", wrap=True))
+            if text:
+                self._list.addWidget(label(text, "caption", wrap=True))
+        self._list.addStretch(1)
+        self._show()
+
+    def _show(self) -> None:
+        self.levels.draw(self.found)
+        self.crossover.draw(self.found, self.level)
+        self.blocks.draw(self.found, self.level)
+
+
+FIGURES = {
+    "ac": "accumulate",
+    "mac": "multiply-accumulate",
+    "neuron_update": "neuron update",
+    "fp32_mac": "float32 multiply-accumulate",
+    "int8_mac": "int8 multiply-accumulate",
+}
+
+
+def _priced(name: str, figure: Any) -> str:
+    ends = f"{figure.low:.4g}" if figure.low == figure.high else f"{figure.low:.4g} – {figure.high:.4g}"
+    unit = "" if "power" in name else " pJ"
+    return f"{FIGURES.get(name, name)}: {ends}{unit}"

@@ -1,0 +1,137 @@
+"""What is on screen, as files: a picture (PNG, SVG), numbers (CSV), or a report (HTML)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRect, QSize
+from PySide6.QtGui import QPainter
+from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+
+from spikelet.atomic import replacing
+from spikelet.errors import SpikeletError, UsageError
+from spikelet.gui.models import reporting
+from spikelet.gui.models.inspector import Inspector
+from spikelet.gui.views.base import View
+from spikelet.gui.views.icons import icon
+from spikelet.gui.views.widgets import Card, Numbers, tool
+
+if TYPE_CHECKING:
+    from spikelet.gui.views.window import Window
+
+KINDS = "Picture (*.png);;Drawing (*.svg);;Numbers (*.csv);;Report (*.html)"
+
+
+class Exporter:
+    """Writes panels and cards."""
+
+    def __init__(self, window: Window, inspector: Inspector) -> None:
+        self._window, self._inspector = window, inspector
+
+    def menu(self, parent: QWidget) -> QMenu:
+        """What can be written of the panel that is shown."""
+        menu = QMenu(parent)
+        for words, suffix in (("Picture, PNG…", "png"), ("Drawing, SVG…", "svg"), ("Numbers, CSV…", "csv")):
+            menu.addAction(words).triggered.connect(lambda _, suffix=suffix: self.ask(suffix))
+        menu.addSeparator()
+        menu.addAction("Report, HTML…").triggered.connect(lambda: self.ask("html"))
+        return menu
+
+    def adopt(self, panels: dict[str, View]) -> None:
+        """Give every card of the panels a menu of its own."""
+        for panel in panels.values():
+            for card in panel.findChildren(Card):
+                more = tool("more", f"Export {card.name}")
+                more.setIcon(icon("more"))
+                more.setPopupMode(more.ToolButtonPopupMode.InstantPopup)
+                menu = QMenu(more)
+                for words, suffix in (("Picture, PNG…", "png"), ("Drawing, SVG…", "svg"), ("Numbers, CSV…", "csv")):
+                    menu.addAction(words).triggered.connect(
+                        lambda _, card=card, suffix=suffix: self.ask(suffix, card)
+                    )
+                more.setMenu(menu)
+                card.head.addWidget(more)
+
+    def ask(self, suffix: str = "png", card: Card | None = None) -> None:
+        """Ask where to, and write."""
+        if self._inspector.document is None:
+            return
+        stem = _plain(f"{self._inspector.document.name}-{card.name if card else self._window.panel}")
+        kinds = KINDS if card is None else KINDS.rpartition(";;")[0]
+        chosen = next(kind for kind in kinds.split(";;") if f"*.{suffix})" in kind)
+        name, kind = QFileDialog.getSaveFileName(self._window, "Export", f"{stem}.{suffix}", kinds, chosen)
+        if name:
+            path = Path(name)
+            self.write(path if path.suffix else path.with_suffix(re.findall(r"\.\w+", kind)[0]), card)
+
+    def write(self, path: Path, card: Card | None = None) -> None:
+        """Write a card, or the panel that is shown, in the form that the name ends in."""
+        try:
+            if path.suffix == ".html":
+                self._report(path)
+                return
+            what: QWidget = card if card is not None else self._window.panels[self._window.panel]
+            written = write(what, path)
+        except SpikeletError as error:
+            self._inspector.said.emit(str(error))
+            return
+        self._inspector.said.emit(f"{', '.join(each.name for each in written)}: written")
+
+    def _report(self, path: Path) -> None:
+        inspector = self._inspector
+        sweep, document = inspector.sweep, inspector.document
+        if document is None or sweep is None or sweep.measured is None:
+            raise UsageError("the report holds what was measured: run the images in the Accuracy panel first")
+        measured = sweep.measured
+        inspector.jobs.start(
+            "report",
+            lambda progress: reporting.write(path, measured, inspector.settings.profile, progress),
+            lambda done: inspector.said.emit(f"{path.name}: the report"),
+            inspector.said.emit,
+        )
+
+
+def write(what: QWidget, path: Path) -> list[Path]:
+    """Write a widget as PNG or SVG, or the numbers of its cards as CSV (one file each, where there are several).
+
+    Raises:
+        SpikeletError: a name that ends in none of them, nothing to write, or a folder that cannot be written.
+    """
+    if path.suffix == ".csv":
+        cards = [what] if isinstance(what, Card) else [each for each in what.findChildren(Card) if each.isVisible()]
+        found = [numbers for numbers in (card.numbers() for card in cards) if numbers is not None]
+        return _write_numbers(found, path)
+    if path.suffix == ".png":
+        if not what.grab().save(str(path)):
+            raise UsageError(f"{path}: could not be written")
+    elif path.suffix == ".svg":
+        made = QSvgGenerator()
+        made.setFileName(str(path))
+        made.setSize(QSize(what.width(), what.height()))
+        made.setViewBox(QRect(0, 0, what.width(), what.height()))
+        made.setTitle(path.stem)
+        painter = QPainter(made)
+        if not painter.isActive():
+            raise UsageError(f"{path}: could not be written")
+        what.render(painter)
+        painter.end()
+    else:
+        raise UsageError(f"{path.name}: a name ends in .png, .svg or .csv")
+    return [path]
+
+
+def _write_numbers(found: list[Numbers], path: Path) -> list[Path]:
+    if not found:
+        raise UsageError("there are no numbers here to write yet")
+    paths = [path] if len(found) == 1 else [path.with_name(f"{path.stem}-{each.name}.csv") for each in found]
+    for each, target in zip(found, paths, strict=True):
+        with replacing(target) as file:
+            file.write(each.csv().encode())
+    return paths
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")

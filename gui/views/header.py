@@ -1,0 +1,101 @@
+"""The bar at the top: what is open, whether its file is whole, and what can be done with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton
+
+from spikelet.gui.models.inspector import Inspector
+from spikelet.gui.views import shortcuts
+from spikelet.gui.views.base import View
+from spikelet.gui.views.icons import pixmap
+from spikelet.gui.views.theme import theme
+from spikelet.gui.views.widgets import label, tool
+
+if TYPE_CHECKING:
+    from spikelet.gui.views.window import Window
+
+
+class Header(View):
+    """Name and badge; open, recent files, export, theme, help."""
+
+    def __init__(self, window: Window, inspector: Inspector) -> None:
+        super().__init__()
+        self.setObjectName("head")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.window_, self.inspector = window, inspector
+        self.name, self.facts = label("spikelet", "heading"), label("", "muted")
+        self.badge_icon, self.badge = QLabel(), label("", "caption")
+        self.recent = tool("recent", "Recent bundles")
+        self.recent.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu = QMenu(self.recent)
+        self.menu.aboutToShow.connect(self._fill)
+        self.recent.setMenu(self.menu)
+        self.export = tool("export", "Export what is on screen  (Ctrl+E)")
+        self.export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.export.setMenu(window.exporter.menu(self.export))
+        line = QHBoxLayout(self)
+        line.setContentsMargins(16, 8, 12, 8)
+        line.setSpacing(8)
+        line.addWidget(self.name)
+        line.addSpacing(6)
+        line.addWidget(self.facts, 1)
+        line.addWidget(self.badge_icon)
+        line.addWidget(self.badge)
+        line.addSpacing(8)
+        for widget in (
+            tool("open", "Open a bundle  (Ctrl+O)", window.choose_bundle),
+            self.recent,
+            self.export,
+            tool("theme", "Dark or light  (Ctrl+T)", window.toggle_theme),
+            tool("help", "Keys  (?)", lambda: shortcuts.help_dialog(window).open()),
+        ):
+            line.addWidget(widget)
+        self.listen(inspector.opened, self._show)
+        self._show()
+
+    def _show(self) -> None:
+        document, problem = self.inspector.document, self.inspector.problem
+        self.export.setEnabled(document is not None)
+        if document is None:
+            self.name.setText(problem.path.name if problem else "spikelet")
+            self.facts.setText("" if problem else "no bundle is open")
+            self._badge("cross" if problem else "", "refused" if problem else "", theme().bad, "")
+            return
+        bundle = document.bundle
+        graph, manifest = bundle.graph, bundle.manifest
+        neurons = sum(graph.neurons(name) for name in graph.spiking)
+        exact = f"exact, {manifest.bits} bits, {manifest.exact_steps:,} steps" if graph.exact else "float32"
+        self.name.setText(document.name)
+        self.facts.setText(f"{len(graph.spiking)} spiking layers · {neurons:,} neurons · {exact}")
+        self._badge(
+            "check",
+            f"file is whole · {bundle.digest[:8]}",
+            theme().good,
+            f"Every member has the bytes that the manifest lists.\nsha256 {bundle.digest}\n{document.path}",
+        )
+
+    def _badge(self, glyph: str, words: str, colour: str, hint: str) -> None:
+        self.badge.setText(words)
+        self.badge.setToolTip(hint)
+        self.badge_icon.setVisible(bool(glyph))
+        if glyph:
+            ratio = self.devicePixelRatioF()
+            picture = pixmap(glyph, round(16 * ratio), colour)
+            picture.setDevicePixelRatio(ratio)
+            self.badge_icon.setPixmap(picture)
+
+    def _fill(self) -> None:
+        self.menu.clear()
+        for name in list(self.inspector.settings.recent):
+            path = Path(name)
+            if not path.is_file():
+                self.inspector.settings.forget(name)
+                continue
+            entry = self.menu.addAction(f"{path.name}   {path.parent}")
+            entry.triggered.connect(lambda _, path=path: self.inspector.open(path))
+        if self.menu.isEmpty():
+            self.menu.addAction("nothing yet").setEnabled(False)

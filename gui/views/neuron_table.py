@@ -1,0 +1,157 @@
+"""The neurons of a layer as a table that sorts, filters and chooses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QLineEdit, QTableView
+
+from spikelet.gui.models.inspector import PICKED, Inspector
+from spikelet.gui.models.table import COLUMNS, PRESETS, NeuronTable, Rows
+from spikelet.gui.views.base import View
+from spikelet.gui.views.theme import theme
+from spikelet.gui.views.widgets import Card, Numbers, column, label, row
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class TableModel(QAbstractTableModel):
+    """The rows that the filter leaves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table: NeuronTable | None = None
+        self.rows: Rows | None = None
+        self.picked: tuple[int, ...] = ()
+        self.names: list[str] = []
+
+    def show_rows(self, table: NeuronTable | None, rows: Rows, picked: tuple[int, ...]) -> None:
+        """Other rows."""
+        self.beginResetModel()
+        self.table, self.rows, self.picked = table, rows, picked
+        self.names = [] if table is None else [name for name in COLUMNS if name in table.columns]
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008
+        return 0 if self.rows is None or parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008
+        return 0 if parent.isValid() else len(self.names)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if self.table is None or self.rows is None or not index.isValid():
+            return None
+        neuron = int(self.rows[index.row()])
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.table.cell(self.names[index.column()], neuron)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.ForegroundRole and neuron in self.picked and index.column() == 0:
+            return QColor(theme().series[self.picked.index(neuron)])
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
+        if orientation == Qt.Orientation.Vertical or section >= len(self.names):
+            return None
+        title, hint = COLUMNS[self.names[section]]
+        return {Qt.ItemDataRole.DisplayRole: title, Qt.ItemDataRole.ToolTipRole: hint}.get(Qt.ItemDataRole(role))
+
+
+class NeuronCard(View):
+    """Filter above, table below; what is selected is drawn by all plots."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.card = Card("Neurons")
+        self.card.numbers = self._numbers
+        self.preset = QComboBox()
+        self.preset.setAccessibleName("which neurons")
+        self.preset.addItems(list(PRESETS))
+        self.preset.textActivated.connect(lambda text: inspector.set_view(replace(inspector.view, preset=text)))
+        self.query = QLineEdit()
+        self.query.setAccessibleName("conditions")
+        self.query.setPlaceholderText("rate > 50%, channel = 3")
+        self.query.setClearButtonEnabled(True)
+        self.query.textChanged.connect(lambda text: inspector.set_view(replace(inspector.view, query=text)))
+        self.error = label("", "bad", wrap=True)
+        self.model = TableModel()
+        self.table = QTableView()
+        self.table.setAccessibleName("neurons")
+        self.table.setModel(self.model)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.table.setShowGrid(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.table.verticalHeader().setDefaultSectionSize(23)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(28)
+        header.setSectionsClickable(True)
+        header.sectionClicked.connect(self._sort)
+        header.setSortIndicatorShown(True)
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self._selected())
+        self.card.body.addLayout(row(self.preset, self.query, stretch=(0, 1), spacing=6))
+        self.card.body.addWidget(self.error)
+        self.card.body.addWidget(self.table, 1)
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+        self._silent = False
+        self.follow(self._draw, inspector.filtered)
+        self.follow(self._mark, inspector.picking)
+
+    def _draw(self) -> None:
+        inspector, view = self.inspector, self.inspector.view
+        table = inspector.table()
+        self._silent = True
+        self.model.show_rows(table, inspector.rows, inspector.picked)
+        if self.query.text() != view.query:
+            self.query.setText(view.query)
+        self.preset.setCurrentText(view.preset)
+        if view.order in self.model.names:
+            order = Qt.SortOrder.DescendingOrder if view.descending else Qt.SortOrder.AscendingOrder
+            self.table.horizontalHeader().setSortIndicator(self.model.names.index(view.order), order)
+        self._silent = False
+        total = 0 if table is None else len(table)
+        self.card.say(f"{len(inspector.rows):,} of {total:,} shown; select up to {PICKED}")
+        self.error.setText(inspector.query_error)
+        self.error.setVisible(bool(inspector.query_error))
+        self._mark()
+
+    def _mark(self) -> None:
+        """Select the rows of the neurons that are picked."""
+        inspector = self.inspector
+        self.model.picked = inspector.picked
+        selection = QItemSelection()
+        place = {int(neuron): at for at, neuron in enumerate(inspector.rows)} if len(inspector.rows) else {}
+        rows = [place[neuron] for neuron in inspector.picked if neuron in place]
+        for at in rows:
+            selection.select(self.model.index(at, 0), self.model.index(at, len(self.model.names) - 1))
+        self._silent = True
+        self.table.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        if rows and not self.table.hasFocus():
+            self.table.scrollTo(self.model.index(rows[0], 0))
+        self._silent = False
+        self.table.viewport().update()
+
+    def _sort(self, section: int) -> None:
+        self.inspector.set_view(self.inspector.view.sorted_by(self.model.names[section]))
+
+    def _selected(self) -> None:
+        if self._silent or self.model.rows is None:
+            return
+        chosen = self.table.selectionModel().selectedRows()
+        rows = self.model.rows
+        self.inspector.pick(tuple(int(rows[index.row()]) for index in chosen))
+
+    def _numbers(self) -> Numbers | None:
+        table = self.model.table
+        if table is None:
+            return None
+        rows = [[table.columns[name][n].item() for name in self.model.names] for n in self.inspector.rows]
+        return Numbers(f"neurons-{self.inspector.layer}", self.model.names, rows)

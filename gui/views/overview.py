@@ -1,0 +1,138 @@
+"""The first panel: what the network is, what it sees, and what it answers."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout
+
+from spikelet.gui.models.blocks import Facts as FactList
+from spikelet.gui.models.blocks import block_facts, operation_facts, shape_text, title
+from spikelet.gui.models.inspector import Inspector
+from spikelet.gui.views.base import View
+from spikelet.gui.views.evidence import AnswerCard, EvidenceCard, MarginCard
+from spikelet.gui.views.graph import FULL, GraphView, Look
+from spikelet.gui.views.input_card import InputCard
+from spikelet.gui.views.theme import GAP
+from spikelet.gui.views.widgets import Card, Facts, Numbers, column
+
+
+class NetworkCard(View):
+    """The layer graph, coloured by spike rate; dead and saturated neurons flagged."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.card = Card("Network")
+        self.card.numbers = self._numbers
+        self.graph = GraphView(inspector.focus, inspector.focus_next)
+        self.card.body.addWidget(self.graph, 1)
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+        self.follow(self._draw, inspector.opened)
+        self.follow(self._colour, inspector.traced, inspector.swept, inspector.cursor.moved)
+        self.follow(self._focus, inspector.focused)
+
+    def _draw(self) -> None:
+        if self.inspector.document is not None:
+            self.graph.show_blocks(self.inspector.blocks, self.looks())
+            self._focus()
+
+    def _colour(self) -> None:
+        if self.inspector.document is None:
+            return
+        self.graph.change(self.looks())
+        sweep = self.inspector.sweep
+        if sweep is not None and sweep.measured is not None:
+            self.card.say(f"spike rate over {sweep.done:,} images; darker to brighter: 0 to {FULL:.0%}")
+        else:
+            self.card.say("spike rate on this image")
+
+    def _focus(self) -> None:
+        self.graph.focus_block(self.inspector.block)
+
+    def looks(self) -> dict[str, Look]:
+        """What each block shows now."""
+        inspector = self.inspector
+        assert inspector.document is not None
+        graph, trace, sweep = inspector.document.bundle.graph, inspector.trace, inspector.sweep
+        measured = sweep.measured if sweep is not None else None
+        rates = {each.layer: each for each in measured.rates} if measured is not None else {}
+        found = {}
+        for block in inspector.blocks:
+            look = Look(title(graph, block) or graph.nodes[block.name].kind.lower(), shape_text(graph.shapes[block.name]))
+            if block.name in rates:
+                each = rates[block.name]
+                look.rate = each.rate
+                flags = [f"{each.dead:,} dead"] if each.dead else []
+                flags += [f"{each.saturated:,} saturated"] if each.saturated else []
+                look.flags = ", ".join(flags)
+            elif block.spiking and trace is not None:
+                look.rate = trace.rate(block.name, trace.steps)
+            found[block.name] = look
+        return found
+
+    def _numbers(self) -> Numbers | None:
+        if self.inspector.document is None:
+            return None
+        rows = [(name, look.title, look.shape, "" if look.rate is None else look.rate, look.flags) for name, look in self.looks().items()]
+        return Numbers("layers", ["layer", "synapses", "shape", "spike_rate", "flags"], rows)
+
+
+class LayerCard(View):
+    """Everything that the file says of the chosen block."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.card = Card("Layer")
+        self.facts = Facts()
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setAccessibleName("facts of the layer")
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(self.facts)
+        self.facts.setObjectName("plain")
+        area.viewport().setAutoFillBackground(False)
+        self.facts.setAutoFillBackground(False)
+        self.card.body.addWidget(area, 1)
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+        self.follow(self._draw, inspector.opened, inspector.focused, inspector.swept)
+
+    def _draw(self) -> None:
+        inspector = self.inspector
+        block = next((each for each in inspector.blocks if each.name == inspector.block), None)
+        if inspector.document is None or block is None:
+            return
+        groups: list[tuple[str, FactList]] = block_facts(inspector.document.bundle, block)
+        sweep = inspector.sweep
+        if sweep is not None and sweep.measured is not None:
+            found = operation_facts(sweep.measured, block)
+            if found:
+                groups.insert(1, ("operations of an image", found))
+        self.facts.show_facts(groups)
+
+
+class Overview(View):
+    """Input and answer at the left, the network in the middle, the layer at the right, evidence below."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(GAP, GAP, GAP, GAP)
+        outer.setSpacing(GAP)
+        top = QHBoxLayout()
+        top.setSpacing(GAP)
+        left = column(InputCard(inspector), AnswerCard(inspector), stretch=(5, 4), spacing=GAP)
+        top.addLayout(left, 5)
+        middle = column(NetworkCard(inspector))
+        top.addLayout(middle, 7)
+        top.addWidget(LayerCard(inspector), 6)
+        bottom = QHBoxLayout()
+        bottom.setSpacing(GAP)
+        bottom.addWidget(EvidenceCard(inspector), 3)
+        bottom.addWidget(MarginCard(inspector), 2)
+        outer.addLayout(top, 8)
+        outer.addLayout(bottom, 3)

@@ -1,0 +1,242 @@
+"""Colours, type and spacing, light and dark; safe for colour-blind eyes: order is told by lightness, kinds by hue and form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+FAMILIES = ("Inter", "Segoe UI", ".AppleSystemUIFont", "Cantarell", "Noto Sans", "Ubuntu", "DejaVu Sans")
+GAP = 12
+
+
+@dataclass(frozen=True)
+class Theme:
+    """ramp: from nothing to most, growing in contrast. series: Okabe and Ito's hues, tuned to the background."""
+
+    name: str
+    window: str
+    card: str
+    raised: str
+    line: str
+    text: str
+    muted: str
+    accent: str
+    on_accent: str
+    good: str
+    bad: str
+    warn: str
+    over: str
+    under: str
+    ramp: tuple[str, ...]
+    series: tuple[str, ...]
+
+
+DARK = Theme(
+    name="dark",
+    window="#12151a",
+    card="#1a1e25",
+    raised="#242a33",
+    line="#2d343f",
+    text="#e8ebf0",
+    muted="#98a3b3",
+    accent="#62aef0",
+    on_accent="#0b1620",
+    good="#4fc39a",
+    bad="#ff8a73",
+    warn="#f0bd4f",
+    over="#f2a340",
+    under="#62aef0",
+    ramp=("#1f252e", "#263d5c", "#2f6285", "#4b8f93", "#93b573", "#ffd166"),
+    series=("#62aef0", "#f2a340", "#4fc39a", "#e58fc0", "#f0e06a", "#ff8a73", "#a9b4ff", "#98a3b3"),
+)
+LIGHT = Theme(
+    name="light",
+    window="#f3f5f8",
+    card="#ffffff",
+    raised="#edf0f4",
+    line="#dde2e9",
+    text="#1a2029",
+    muted="#5b6676",
+    accent="#0a66b7",
+    on_accent="#ffffff",
+    good="#0b7a56",
+    bad="#b83a1f",
+    warn="#9a6700",
+    over="#c65d00",
+    under="#0a66b7",
+    ramp=("#f0f3f7", "#cfe0ee", "#93bfdf", "#4b93c7", "#1a62a5", "#0a2f66"),
+    series=("#0a66b7", "#c65d00", "#0b7a56", "#a83279", "#8a7a00", "#b83a1f", "#5257c9", "#5b6676"),
+)
+THEMES = {"dark": DARK, "light": LIGHT}
+_chosen = [DARK]
+
+
+def theme() -> Theme:
+    """The theme in use."""
+    return _chosen[0]
+
+
+def resolve(name: str) -> Theme:
+    """A theme by name; "system" asks the desktop."""
+    if name in THEMES:
+        return THEMES[name]
+    dark = QGuiApplication.styleHints().colorScheme() != Qt.ColorScheme.Light
+    return DARK if dark else LIGHT
+
+
+def apply(app: QApplication, chosen: Theme) -> None:
+    """Use a theme from now on; widgets that exist are to be built anew."""
+    _chosen[0] = chosen
+    app.setStyle("Fusion")
+    app.setFont(font())
+    palette = QPalette()
+    role = QPalette.ColorRole
+    for roles, value in (
+        ((role.Window, role.AlternateBase), chosen.window),
+        ((role.Base, role.ToolTipBase), chosen.card),
+        ((role.Button, role.Midlight), chosen.raised),
+        ((role.WindowText, role.Text, role.ButtonText, role.ToolTipText, role.BrightText), chosen.text),
+        ((role.PlaceholderText,), chosen.muted),
+        ((role.Highlight, role.Link, role.Accent), chosen.accent),
+        ((role.HighlightedText,), chosen.on_accent),
+        ((role.Mid, role.Dark, role.Light, role.Shadow), chosen.line),
+    ):
+        for each in roles:
+            palette.setColor(each, QColor(value))
+    for each in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, each, QColor(mixed(chosen.muted, chosen.card, 0.45)))
+    app.setPalette(palette)
+    app.setStyleSheet(_sheet(chosen))
+    pg.setConfigOptions(background=None, foreground=chosen.muted, antialias=True, imageAxisOrder="row-major")
+
+
+def font(size: float = 10.0, bold: bool = False) -> QFont:
+    """The type of the window, or the nearest to it that is installed."""
+    made = QFont()
+    known = set(QFontDatabase.families())
+    made.setFamilies([name for name in FAMILIES if name in known] or [made.family()])
+    made.setPointSizeF(size)
+    made.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
+    made.setFeature(QFont.Tag("tnum"), 1)  # figures of one width do not dance while time runs
+    return made
+
+
+def colour(value: str, alpha: int = 255) -> QColor:
+    """A QColor, more or less see-through."""
+    made = QColor(value)
+    made.setAlpha(alpha)
+    return made
+
+
+def mixed(first: str, second: str, share: float) -> str:
+    """`share` of the second colour in the first."""
+    a, b = QColor(first), QColor(second)
+    parts = [round(x + (y - x) * share) for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)]  # type: ignore[index]
+    return "#{:02x}{:02x}{:02x}".format(*parts)
+
+
+def ramp() -> npt.NDArray[np.uint8]:
+    """(256, 4) the colours of `Theme.ramp`, from nothing to most."""
+    stops = np.array([QColor(each).getRgb() for each in theme().ramp], np.float64)
+    at = np.linspace(0, len(stops) - 1, 256)
+    return np.stack([np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(4)], axis=1).astype(np.uint8)
+
+
+def heat(share: float) -> str:
+    """The colour of the ramp at `share`, 0…1."""
+    red, green, blue, _ = ramp()[round(min(max(share, 0.0), 1.0) * 255)]
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def readable_on(background: str) -> str:
+    """Black or white, whichever stands out."""
+    red, green, blue, _ = QColor(background).getRgb()  # type: ignore[misc]
+    return "#10151c" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+
+
+def _sheet(chosen: Theme) -> str:
+    values = {each.name: getattr(chosen, each.name) for each in fields(Theme) if each.name not in ("ramp", "series")}
+    values["hover"] = mixed(chosen.raised, chosen.text, 0.08)
+    values["soft"] = mixed(chosen.card, chosen.accent, 0.16)
+    sheet = SHEET
+    for name, value in values.items():
+        sheet = sheet.replace(f"@{name};", f"{value};").replace(f"@{name} ", f"{value} ")
+    return sheet
+
+
+SHEET = """
+QMainWindow, QDialog { background: @window; }
+QWidget { color: @text; }
+QToolTip { background: @raised; color: @text; border: 1px solid @line; padding: 5px; }
+#card { background: @card; border: 1px solid @line; border-radius: 10px; }
+#rail { background: @card; border-right: 1px solid @line; }
+#head, #foot { background: @card; }
+#head { border-bottom: 1px solid @line; }
+#foot { border-top: 1px solid @line; }
+#title { font-weight: 600; }
+#heading { font-size: 15pt; font-weight: 600; }
+#big { font-size: 20pt; font-weight: 600; }
+#muted, #caption { color: @muted; }
+#caption { font-size: 9pt; }
+#bad { color: @bad; }
+#good { color: @good; }
+#warn { color: @warn; }
+QPushButton, QToolButton { background: @raised; border: 1px solid @line; border-radius: 7px; padding: 5px 11px; }
+QToolButton { padding: 5px; }
+QPushButton:hover, QToolButton:hover { background: @hover; }
+QPushButton:focus, QToolButton:focus, QComboBox:focus, QSpinBox:focus, QLineEdit:focus, QTableView:focus,
+QListView:focus, QPlainTextEdit:focus { border: 1px solid @accent; }
+QPushButton:disabled, QToolButton:disabled { background: transparent; }
+QPushButton#primary { background: @accent; color: @on_accent; border-color: @accent; font-weight: 600; }
+QPushButton#primary:disabled { background: @raised; color: @muted; border-color: @line; }
+QToolButton#flat { background: transparent; border-color: transparent; }
+QToolButton#flat:hover { background: @raised; }
+QToolButton#flat:focus { border-color: @accent; }
+QToolButton::menu-indicator { image: none; }
+QPushButton#segment { border-radius: 0px; padding: 4px 10px; background: transparent; border: none;
+  border-bottom: 2px solid transparent; color: @muted; }
+QPushButton#segment:hover { color: @text; }
+QPushButton#segment:focus { background: @raised; }
+QPushButton#segment:checked { color: @text; border-bottom: 2px solid @accent; }
+QToolButton#nav { background: transparent; border: none; border-left: 3px solid transparent; border-radius: 0px;
+  padding: 9px 2px 7px 0px; color: @muted; font-size: 9pt; }
+QToolButton#nav:hover { color: @text; background: @raised; }
+QToolButton#nav:focus { background: @raised; }
+QToolButton#nav:checked { color: @text; border-left: 3px solid @accent; background: @soft; }
+QComboBox, QSpinBox, QLineEdit, QPlainTextEdit { background: @raised; border: 1px solid @line; border-radius: 7px;
+  padding: 4px 8px; selection-background-color: @accent; selection-color: @on_accent; }
+QComboBox::drop-down { border: none; width: 18px; }
+QComboBox QAbstractItemView, QMenu { background: @card; border: 1px solid @line; padding: 4px;
+  selection-background-color: @soft; selection-color: @text; outline: none; }
+QMenu::item { padding: 6px 22px 6px 14px; border-radius: 5px; }
+QMenu::item:selected { background: @soft; }
+QMenu::item:disabled { color: @muted; }
+QMenu::separator { height: 1px; background: @line; margin: 4px 8px; }
+QTableView, QListView { background: @card; border: 1px solid @line; border-radius: 7px; gridline-color: @line;
+  selection-background-color: @soft; selection-color: @text; outline: none; }
+QTableView::item { padding: 2px 6px; border: none; }
+QHeaderView { background: @card; }
+QHeaderView::section { background: @card; color: @muted; border: none; border-bottom: 1px solid @line; padding: 4px 6px; }
+QTableCornerButton::section { background: @card; border: none; }
+QScrollArea, #plain { background: transparent; border: none; }
+QScrollBar:vertical { background: transparent; width: 10px; margin: 1px; }
+QScrollBar:horizontal { background: transparent; height: 10px; margin: 1px; }
+QScrollBar::handle { background: @line; border-radius: 4px; min-height: 24px; min-width: 24px; }
+QScrollBar::handle:hover { background: @muted; }
+QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page { background: none; border: none;
+  width: 0px; height: 0px; }
+QProgressBar { background: @raised; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }
+QProgressBar::chunk { background: @accent; border-radius: 3px; }
+QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px; }
+QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
+QSlider::handle:horizontal { background: @accent; width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; }
+QSlider::handle:horizontal:focus { background: @text; }
+QSplitter::handle { background: transparent; }
+QCheckBox { spacing: 7px; }
+"""

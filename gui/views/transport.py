@@ -1,0 +1,153 @@
+"""The bar at the foot: time, and what runs in the background."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QSlider, QSpinBox
+
+from spikelet.engines import available
+from spikelet.gui.models.cursor import SPEEDS
+from spikelet.gui.models.inspector import Inspector
+from spikelet.gui.views.base import View
+from spikelet.gui.views.icons import icon
+from spikelet.gui.views.widgets import label, tool
+
+TITLES = {
+    "open": "Opening",
+    "image": "Reading",
+    "run": "Running",
+    "sweep": "Measuring accuracy",
+    "residuals": "Float against spiking",
+    "compare": "Comparing",
+    "survey": "Comparing all images",
+    "verify": "Replaying the proof",
+    "validate": "Validating in Brian2",
+    "report": "Writing the report",
+}
+
+
+class Transport(View):
+    """Play, step, loop and speed of the time cursor; T; the engine; progress with a way out."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.setObjectName("foot")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.inspector, cursor = inspector, inspector.cursor
+        self.timer = QTimer(self)
+        self.timer.timeout.connect(cursor.tick)
+        self.play = tool("play", "Play or pause  (Space)", cursor.toggle)
+        self.loop = tool("loop", "Loop  (L)")
+        self.loop.setCheckable(True)
+        self.loop.clicked.connect(lambda: cursor.set_loop(self.loop.isChecked()))
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setAccessibleName("time-step")
+        self.slider.setMinimum(1)
+        self.slider.valueChanged.connect(cursor.go)
+        self.time = label("")
+        self.time.setMinimumWidth(64)
+        self.speed = QComboBox()
+        self.speed.setAccessibleName("speed")
+        self.speed.setToolTip("Time-steps a second  ([ and ])")
+        self.speed.addItems([f"{each:g} / s" for each in SPEEDS])
+        self.speed.activated.connect(lambda index: cursor.set_speed(SPEEDS[index]))
+        self.steps = QSpinBox()
+        self.steps.setAccessibleName("time-steps T")
+        self.steps.setToolTip("How many time-steps the network runs")
+        self.steps.setPrefix("T = ")
+        self.steps.setKeyboardTracking(False)
+        self.steps.valueChanged.connect(inspector.set_steps)
+        self.engine = QComboBox()
+        self.engine.setAccessibleName("engine")
+        self.engine.setToolTip("The engine that runs the network; all fire the same spikes")
+        self.engine.addItems(list(available()))
+        self.engine.textActivated.connect(inspector.set_engine)
+        self.words = label("", "caption")
+        self.progress = QProgressBar()
+        self.progress.setAccessibleName("progress")
+        self.progress.setTextVisible(False)
+        self.progress.setFixedWidth(110)
+        self.stop = tool("close", "Cancel what is running  (Esc)", inspector.jobs.cancel_all)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(12, 7, 12, 7)
+        line.setSpacing(6)
+        for widget in (
+            tool("first", "First time-step  (Home)", lambda: cursor.go(1)),
+            tool("back", "One time-step back  (Left)", lambda: cursor.step(-1)),
+            self.play,
+            tool("next", "One time-step on  (Right)", lambda: cursor.step(1)),
+            tool("last", "Last time-step  (End)", lambda: cursor.go(cursor.steps)),
+            self.loop,
+        ):
+            line.addWidget(widget)
+        line.addWidget(self.slider, 3)
+        for widget in (self.time, self.speed, self.steps, self.engine):
+            line.addWidget(widget)
+        line.addSpacing(10)
+        line.addWidget(self.words, 3)
+        line.addWidget(self.progress)
+        line.addWidget(self.stop)
+        self._said = ""
+        self.listen(cursor.moved, self._moved)
+        self.listen(cursor.changed, self._changed)
+        self.listen(inspector.opened, self._changed)
+        self.listen(inspector.said, self._say)
+        self.listen(inspector.jobs.started, lambda key: self._busy(key, 0, 0))
+        self.listen(inspector.jobs.progressed, self._busy)
+        self.listen(inspector.jobs.finished, lambda key: self._idle())
+        self._changed()
+        self._idle()
+
+    def _moved(self) -> None:
+        cursor = self.inspector.cursor
+        self.slider.blockSignals(True)
+        self.slider.setValue(cursor.time)
+        self.slider.blockSignals(False)
+        self.time.setText(f"t = {cursor.time} / {cursor.steps}")
+
+    def _changed(self) -> None:
+        cursor, document = self.inspector.cursor, self.inspector.document
+        self.slider.blockSignals(True)
+        self.slider.setMaximum(cursor.steps)
+        self.slider.blockSignals(False)
+        self.slider.setPageStep(max(1, cursor.steps // 8))
+        self.play.setIcon(icon("pause" if cursor.playing else "play"))
+        self.loop.setChecked(cursor.loop)
+        self.loop.setIcon(icon("loop", None if cursor.loop else "#7a8594"))
+        self.speed.setCurrentIndex(SPEEDS.index(cursor.speed))
+        self.steps.blockSignals(True)
+        self.steps.setRange(1, document.most_steps if document else 1)
+        self.steps.setValue(cursor.steps)
+        self.steps.blockSignals(False)
+        self.engine.setCurrentText(self.inspector.engine)
+        self.setEnabled(document is not None)
+        self._moved()
+        if cursor.playing:
+            self.timer.start(round(1000 / cursor.speed))
+        else:
+            self.timer.stop()
+
+    def _say(self, words: str) -> None:
+        self._said = words
+        if self.progress.isHidden():
+            self._show_words(words)
+
+    def _show_words(self, words: str) -> None:
+        self.words.setText(self.words.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, 340))
+        self.words.setToolTip(words)
+
+    def _busy(self, key: str, done: int, total: int) -> None:
+        if key == "run" and not total:  # mostly over before one could read it
+            return
+        self.progress.setVisible(True)
+        self.stop.setVisible(True)
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+        count = f" {done:,} of {total:,}" if total else "…"
+        self._show_words(f"{TITLES.get(key, key)}{count}")
+
+    def _idle(self) -> None:
+        if not self.inspector.jobs.busy:
+            self.progress.setVisible(False)
+            self.stop.setVisible(False)
+            self._show_words(self._said)

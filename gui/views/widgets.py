@@ -1,0 +1,222 @@
+"""Small parts that the panels are made of."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QButtonGroup,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from spikelet.gui.views.icons import icon
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What a card shows, as a table. name: of the file that it is written to."""
+
+    name: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+    def csv(self) -> str:
+        """As CSV."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.head)
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+
+class Card(QFrame):
+    """A titled box. numbers: what it shows, for CSV; None where it has none."""
+
+    def __init__(self, title: str, note: str = "") -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.numbers: Callable[[], Numbers | None] = lambda: None
+        self.name = title
+        self.body = QVBoxLayout()
+        self.body.setSpacing(8)
+        self.head = QHBoxLayout()
+        self.head.setSpacing(8)
+        self.title, self.note = label(title, "title"), label(note, "caption")
+        self.title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        self.note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.head.addWidget(self.title)
+        self.head.addWidget(self.note, 1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(14, 10, 14, 12)
+        outer.setSpacing(8)
+        outer.addLayout(self.head)
+        outer.addLayout(self.body, 1)
+
+    def say(self, note: str) -> None:
+        """Change the words beside the title."""
+        self.note.setText(note)
+        self.note.setToolTip(note)
+
+
+def label(text: str, name: str = "", wrap: bool = False) -> QLabel:
+    """Words; `name` is their style."""
+    made = QLabel(text)
+    made.setObjectName(name)
+    made.setWordWrap(wrap)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    return made
+
+
+def button(text: str, does: Callable[[], Any], hint: str = "", primary: bool = False) -> QPushButton:
+    """A button with words on it."""
+    made = QPushButton(text)
+    made.setObjectName("primary" if primary else "")
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    made.setAccessibleName(text)
+    made.setToolTip(hint)
+    made.clicked.connect(lambda: does())
+    return made
+
+
+def tool(glyph: str, name: str, does: Callable[[], Any] | None = None, flat: bool = True) -> QToolButton:
+    """A button with an icon on it; `name` is its hint, and what a screen reader says."""
+    made = QToolButton()
+    made.setObjectName("flat" if flat else "")
+    made.setIcon(icon(glyph))
+    made.setIconSize(QSize(18, 18))
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    made.setToolTip(name)
+    made.setAccessibleName(name.partition("  ")[0])
+    if does is not None:
+        made.clicked.connect(lambda: does())
+    return made
+
+
+class Segments(QWidget):
+    """A row of words of which one is chosen."""
+
+    def __init__(self, name: str, words: Sequence[str], chosen: Callable[[int], Any]) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self._group = QButtonGroup(self)
+        for index, word in enumerate(words):
+            made = QPushButton(word)
+            made.setObjectName("segment")
+            made.setCheckable(True)
+            made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            made.setAccessibleName(f"{name}: {word}")
+            self._group.addButton(made, index)
+            row.addWidget(made)
+        self._group.idClicked.connect(lambda index: chosen(index))
+        if words:
+            self.choose(0)
+
+    def choose(self, index: int) -> None:
+        """Mark one, silently."""
+        found = self._group.button(index)
+        if found is not None:
+            found.setChecked(True)
+
+    @property
+    def chosen(self) -> int:
+        """Which one is marked."""
+        return self._group.checkedId()
+
+
+class Facts(QWidget):
+    """Names and values in two columns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(14)
+        self._grid.setVerticalSpacing(3)
+        self._grid.setColumnStretch(1, 1)
+
+    def show_facts(self, groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
+        """groups: (heading, facts)."""
+        clear(self._grid)
+        row = 0
+        for heading, facts in groups:
+            if heading:
+                title = label(heading, "title")
+                title.setContentsMargins(0, 8 if row else 0, 0, 2)
+                self._grid.addWidget(title, row, 0, 1, 2)
+                row += 1
+            for name, value in facts:
+                self._grid.addWidget(label(name, "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
+                words = label(value, wrap=True)
+                words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+                words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+                self._grid.addWidget(words, row, 1)
+                row += 1
+        self._grid.setRowStretch(row, 1)
+
+
+class Empty(QWidget):
+    """A sentence that says why nothing is here, and what to do."""
+
+    def __init__(self, words: str, *buttons: QWidget) -> None:
+        super().__init__()
+        self.words = label(words, "muted", wrap=True)
+        self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column = QVBoxLayout(self)
+        column.addStretch(1)
+        column.addWidget(self.words)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        for each in buttons:
+            row.addWidget(each)
+        row.addStretch(1)
+        column.addLayout(row)
+        column.addStretch(1)
+
+    def say(self, words: str) -> None:
+        """Other words."""
+        self.words.setText(words)
+
+
+def clear(layout: QBoxLayout | QGridLayout) -> None:
+    """Take everything out of a layout."""
+    while layout.count():
+        item = layout.takeAt(0)
+        widget = item.widget() if item is not None else None
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
+
+
+def row(*widgets: QWidget, stretch: Sequence[int] = (), spacing: int = 12) -> QHBoxLayout:
+    """Widgets side by side."""
+    made = QHBoxLayout()
+    made.setSpacing(spacing)
+    for index, widget in enumerate(widgets):
+        made.addWidget(widget, stretch[index] if stretch else 0)
+    return made
+
+
+def column(*widgets: QWidget, stretch: Sequence[int] = (), spacing: int = 12) -> QVBoxLayout:
+    """Widgets one under another."""
+    made = QVBoxLayout()
+    made.setSpacing(spacing)
+    for index, widget in enumerate(widgets):
+        made.addWidget(widget, stretch[index] if stretch else 0)
+    return made

@@ -1,0 +1,225 @@
+"""The window: panels at the left, time at the foot, one bundle in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSize, Qt
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QApplication,
+    QButtonGroup,
+    QFileDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from spikelet.gui.models import pictures
+from spikelet.gui.models.inspector import Inspector
+from spikelet.gui.views import shortcuts, theme
+from spikelet.gui.views.accuracy import Accuracy
+from spikelet.gui.views.base import View, release_all
+from spikelet.gui.views.energy import EnergyPanel
+from spikelet.gui.views.exporting import Exporter
+from spikelet.gui.views.header import Header
+from spikelet.gui.views.icons import icon
+from spikelet.gui.views.layers import Layers
+from spikelet.gui.views.overview import Overview
+from spikelet.gui.views.pages import ProblemPage, WelcomePage
+from spikelet.gui.views.transport import Transport
+
+PANELS: dict[str, tuple[str, Callable[[Inspector], View]]] = {
+    "overview": ("Overview", Overview),
+    "layers": ("Layers", Layers),
+    "accuracy": ("Accuracy", Accuracy),
+    "energy": ("Energy", EnergyPanel),
+}
+
+
+class Window(QMainWindow):
+    """Shows an Inspector; hands it what is typed, dropped and pasted."""
+
+    def __init__(self, inspector: Inspector, remember: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self.inspector, self._remember = inspector, remember
+        self.setWindowTitle("spikelet")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(960, 600)
+        self.resize(1280, 800)
+        if inspector.settings.window:
+            self.restoreGeometry(QByteArray.fromBase64(inspector.settings.window.encode()))
+        self.exporter = Exporter(self, inspector)
+        self.panels: dict[str, View] = {}
+        self._build()
+        shortcuts.install(self)
+        inspector.opened.connect(self._opened)
+
+    # building
+
+    def _build(self) -> None:
+        inspector = self.inspector
+        root = QWidget()
+        root.setObjectName("root")
+        self.header, self.transport = Header(self, inspector), Transport(inspector)
+        self.stack = QStackedWidget()
+        self.welcome, self.problem = WelcomePage(self, inspector), ProblemPage(self, inspector)
+        self.stack.addWidget(self.welcome)
+        self.stack.addWidget(self.problem)
+        self.panels = {name: make(inspector) for name, (_, make) in PANELS.items()}
+        for name, panel in self.panels.items():
+            panel.setObjectName(f"panel-{name}")
+            self.stack.addWidget(panel)
+        self.exporter.adopt(self.panels)
+        right = QVBoxLayout()
+        right.setContentsMargins(0, 0, 0, 0)
+        right.setSpacing(0)
+        right.addWidget(self.header)
+        right.addWidget(self.stack, 1)
+        right.addWidget(self.transport)
+        outer = QHBoxLayout(root)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(self._rail())
+        outer.addLayout(right, 1)
+        self.setCentralWidget(root)
+        self._opened()
+
+    def _rail(self) -> QWidget:
+        rail = QWidget()
+        rail.setObjectName("rail")
+        rail.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        rail.setFixedWidth(86)
+        lines = QVBoxLayout(rail)
+        lines.setContentsMargins(0, 10, 0, 10)
+        lines.setSpacing(2)
+        self.nav = QButtonGroup(rail)
+        for place, (name, (title, _)) in enumerate(PANELS.items()):
+            made = QToolButton()
+            made.setObjectName("nav")
+            made.setIcon(icon(name))
+            made.setIconSize(QSize(22, 22))
+            made.setText(title)
+            made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+            made.setCheckable(True)
+            made.setFixedSize(85, 62)
+            made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            made.setAccessibleName(title)
+            made.setToolTip(f"{title}  (Ctrl+{place + 1})")
+            made.clicked.connect(lambda _, name=name: self.show_panel(name))
+            self.nav.addButton(made, place)
+            lines.addWidget(made)
+        lines.addStretch(1)
+        return rail
+
+    def set_theme(self, name: str) -> None:
+        """Another look: everything is built anew from the models."""
+        self.inspector.settings.theme = name
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        old = self.takeCentralWidget()
+        if old is not None:
+            release_all(old)
+            old.hide()
+            old.deleteLater()
+        theme.apply(app, theme.resolve(name))
+        self._build()
+
+    def toggle_theme(self) -> None:
+        """Dark to light and back."""
+        self.set_theme("light" if theme.theme().name == "dark" else "dark")
+
+    # what is shown
+
+    @property
+    def panel(self) -> str:
+        """Name of the panel that is chosen."""
+        name = self.inspector.settings.panel
+        return name if name in PANELS else "overview"
+
+    def show_panel(self, name: str) -> None:
+        """Show a panel; without a bundle, the page that says what to do."""
+        self.inspector.settings.panel = name
+        self._opened()
+
+    def _opened(self) -> None:
+        inspector = self.inspector
+        self.nav.button(list(PANELS).index(self.panel)).setChecked(True)
+        if inspector.problem is not None:
+            self.stack.setCurrentWidget(self.problem)
+            self.setWindowTitle(f"{inspector.problem.path.name} – spikelet")
+        elif inspector.document is None:
+            self.stack.setCurrentWidget(self.welcome)
+        else:
+            self.stack.setCurrentWidget(self.panels[self.panel])
+            self.setWindowTitle(f"{inspector.document.name} – spikelet")
+
+    def action(self, words: str, keys: str, does: Callable[[], object]) -> QAction:
+        """A command with a key of its own."""
+        made = QAction(words, self)
+        made.setShortcut(QKeySequence(keys))
+        made.triggered.connect(lambda: does())
+        self.addAction(made)
+        return made
+
+    # opening
+
+    def choose_bundle(self) -> None:
+        """Ask for a bundle."""
+        document = self.inspector.document
+        start = str(document.path.parent) if document else ""
+        name, _ = QFileDialog.getOpenFileName(self, "Open a bundle", start, "Bundles (*.snnb);;All files (*)")
+        if name:
+            self.inspector.open(Path(name))
+
+    def open_path(self, path: Path) -> None:
+        """A bundle, or a picture, a folder or a data set for the bundle that is open."""
+        if path.suffix.lower() == ".snnb":
+            self.inspector.open(path)
+        else:
+            self.inspector.open_image(path)
+
+    def paste(self) -> None:
+        """A picture or a file from the clipboard."""
+        if not self._take(QGuiApplication.clipboard().mimeData()):
+            self.inspector.said.emit("The clipboard holds no picture and no file")
+
+    def _take(self, data: QMimeData) -> bool:
+        paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+        if paths:
+            self.open_path(paths[0])
+            return True
+        if data.hasImage():
+            self.inspector.open_image(pictures.keep(data.imageData()))
+            return True
+        return False
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        if event.mimeData().hasUrls() or event.mimeData().hasImage():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        if self._take(event.mimeData()):
+            event.acceptProposedAction()
+
+    # keys and ends
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        if not shortcuts.pressed(self, event):
+            super().keyPressEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ThemeChange and self.inspector.settings.theme == "system":
+            self.set_theme("system")
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        self.inspector.settings.window = bytes(self.saveGeometry().toBase64().data()).decode()
+        self._remember()
+        release_all(self)
+        self.inspector.close()
+        super().closeEvent(event)
