@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from spikelet.bundle import Bundle
 from spikelet.graph import Graph
 from spikelet.metrics.measurement import Measurement
 from spikelet.metrics.words import short
-from spikelet.nodes import IF, LIF, Conv2d, Linear, Node, Scale, SumPool2d, is_float
+from spikelet.nodes import IF, LIF, Array, Conv2d, Linear, Node, Scale, SumPool2d, is_float
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def blocks(graph: Graph) -> tuple[Block, ...]:
         a, b = owner[source], owner[target]
         if a != b and b not in feeds[a]:
             feeds[a].append(b)
-    row = {end: 0 for end in ends}
+    row = dict.fromkeys(ends, 0)
     for name in graph.order:  # blocks inherit the order of their nodes
         for source in graph.predecessors[name]:
             if owner[source] != owner[name]:
@@ -153,7 +151,7 @@ def _pairs(node: Conv2d) -> str:
     return f"{shape_text(node.stride)}, {shape_text(node.padding)}"
 
 
-def _span(values: np.ndarray) -> str:  # type: ignore[type-arg]
+def _span(values: Array) -> str:
     least, most = float(values.min()), float(values.max())
     return _number(least) if least == most else f"{_number(least)} … {_number(most)}"
 

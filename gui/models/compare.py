@@ -102,7 +102,7 @@ def survey(sides: tuple[Side, Side], data: ImageSet, steps: int, progress: Progr
     _check(sides)
     layers = common_layers(sides[0].bundle, sides[1].bundle)
     engines = [create(side.bundle.graph, side.engine, side.bundle.graph.spiking) for side in sides]
-    differing = {name: 0 for name in layers}
+    differing = dict.fromkeys(layers, 0)
     answers = np.zeros((2, steps, len(data)), np.int64)
     for start in range(0, len(data), BATCH):
         pixels = data.images[start : start + BATCH].astype(np.float32)

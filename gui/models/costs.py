@@ -1,4 +1,7 @@
-"""Energy for the panel: levels, layers, and the curve on which the crossover lies. Every number is `metrics.energy`'s."""
+"""Energy for the panel: levels, layers, and the curve on which the crossover lies.
+
+Every number comes from `metrics.energy`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
 
 POINTS = 41
+UNITS = ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"), (1.0, "pJ"))
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,17 @@ def costs(measured: Measurement, profile: Profile) -> Costs:
             assert energy is not None
             energies.append(energy)
     return Costs(made, ops.rate, by_block(graph, measured, profile), rates, curve)
+
+
+def energy_text(energy: Energy | None) -> str:
+    """Low to high, in the unit that fits: 2.00 – 6.29 µJ."""
+    if energy is None:
+        return "no figure"
+    factor, unit = next(each for each in UNITS if energy.high >= each[0] or each[0] == 1)
+    low, high = (
+        f"{end / factor:,.3g}" if end < 1000 * factor else f"{end / factor:,.0f}" for end in (energy.low, energy.high)
+    )
+    return f"{low} {unit}" if low == high else f"{low} – {high} {unit}"
 
 
 def by_block(graph: Graph, measured: Measurement, profile: Profile) -> dict[str, Levels]:

@@ -70,33 +70,32 @@ def open_document(path: Path) -> Document:
 
 def diagnose(path: Path, message: str) -> tuple[Check, ...]:
     """What can be said of each member of a file that was refused with `message`."""
-    found = {name: Check(name, "unknown", "not reached") for name in MEMBERS}
     try:
-        data = path.read_bytes()
-        members = archive.unpack(data)
+        members = archive.unpack(path.read_bytes())
     except (OSError, BundleError):
         members = {}
     listed = _listed(members)
-    for name, content in members.items():
-        entry = listed.get(name)
-        if name == "manifest.json":
-            found[name] = Check(name, "ok", "is read")
-        elif not isinstance(entry, dict):
-            found[name] = Check(name, "failed", "the manifest does not list it")
-        elif entry.get("sha256") != hashlib.sha256(content).hexdigest():
-            found[name] = Check(name, "failed", "its bytes were changed")
-        else:
-            found[name] = Check(name, "ok", "as the manifest says")
-    if members:
-        for name in MEMBERS:
-            if name not in members:
-                found[name] = Check(name, "failed", "is missing")
+    found = {name: _check(name, members, listed) for name in dict.fromkeys([*MEMBERS, *members])}
     # the reader's own words stand at the member that they name
-    for name in found:
-        if name in message:
-            found[name] = Check(name, "failed", message.partition(name)[2].lstrip(": ") or message)
-            break
+    named = next((name for name in found if name in message), None)
+    if named is not None:
+        found[named] = Check(named, "failed", message.partition(named)[2].lstrip(": ") or message)
     return tuple(found.values())
+
+
+def _check(name: str, members: dict[str, memoryview], listed: dict[str, object]) -> Check:
+    if not members:
+        return Check(name, "unknown", "not reached")
+    if name not in members:
+        return Check(name, "failed", "is missing")
+    if name == "manifest.json":
+        return Check(name, "ok", "is read")
+    entry = listed.get(name)
+    if not isinstance(entry, dict):
+        return Check(name, "failed", "the manifest does not list it")
+    if entry.get("sha256") != hashlib.sha256(members[name]).hexdigest():
+        return Check(name, "failed", "its bytes were changed")
+    return Check(name, "ok", "as the manifest says")
 
 
 def _listed(members: dict[str, memoryview]) -> dict[str, object]:

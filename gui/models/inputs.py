@@ -1,4 +1,4 @@
-"""Where images come from: those that ship, those that the bundle carries, a folder, a picture of one's own, a drawing."""
+"""Where images come from: those that ship, those in the bundle, a folder, a picture of one's own, a drawing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from spikelet import shipped
 from spikelet.bundle import Bundle
+from spikelet.cli.common import with_labels_of
 from spikelet.data import ImageSet, read
 from spikelet.data.folder import SUFFIXES, read_image
 from spikelet.errors import DataError
 from spikelet.graph import Graph
-from spikelet.cli.common import with_labels_of
 
 Pixels = npt.NDArray[np.float32]
 
@@ -54,7 +54,9 @@ def start_source(bundle: Bundle) -> Source:
 
 def golden_source(bundle: Bundle) -> Source:
     """The inputs of the bundle's own proof."""
-    return Source("the bundle's own inputs", bundle.golden.inputs, note="The inputs that the file carries as its proof.")
+    return Source(
+        "the bundle's own inputs", bundle.golden.inputs, note="The inputs that the file carries as its proof."
+    )
 
 
 def from_data(data: ImageSet, path: Path | None = None, note: str = "") -> Source:

@@ -11,17 +11,17 @@ import numpy as np
 from spikelet import shipped
 from spikelet.data import ImageSet
 from spikelet.engines import choose
+from spikelet.errors import SpikeletError
 from spikelet.gui.models.blocks import Block, blocks
 from spikelet.gui.models.cursor import Cursor
 from spikelet.gui.models.document import BrokenBundle, Document, open_document
 from spikelet.gui.models.inputs import Source, open_source, start_source
-from spikelet.gui.models.jobs import Jobs, Progress
+from spikelet.gui.models.jobs import Jobs
 from spikelet.gui.models.settings import Settings
 from spikelet.gui.models.signal import Signal
 from spikelet.gui.models.sweep import Sweep, sweep
 from spikelet.gui.models.table import NeuronTable, Rows, View, neuron_table
 from spikelet.gui.models.trace import Trace, record
-from spikelet.errors import SpikeletError
 
 PICKED = 8  # neurons whose potentials are drawn at most
 FIRST_LOOK = 100  # images that are measured when a bundle opens

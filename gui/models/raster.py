@@ -1,4 +1,8 @@
-"""Rasters as images: many neurons in few rows, and no spike lost on the way."""
+"""Rasters as images: many neurons in few rows, and no spike lost on the way.
+
+Where neighbours share a row of pixels, its brightness tells how many of them fired; a single spike among thousands
+still shows.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,32 @@ import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
+FAINT = 56
 
 
 def binned(spikes: Image, height: int) -> Image:
-    """(rows, T) for (T, neurons): neighbours share a row where there are more than `height`; a row is lit if any fired.
+    """(rows, T) of 0…255 for (T, neurons) of 0 and 1: neighbours share a row where there are more than `height`.
 
-    The value of a row is the greatest of its neurons.
+    0: none fired; FAINT: hardly any; 255: all did.
     """
     neurons = spikes.shape[1]
     rows = min(neurons, max(height, 1))
     if rows == 0:
         return np.zeros((0, len(spikes)), np.uint8)
     starts = np.arange(rows) * neurons // rows
-    return np.ascontiguousarray(np.maximum.reduceat(spikes, starts, axis=1).T)
+    fired = np.add.reduceat(spikes, starts, axis=1, dtype=np.uint16)
+    share = fired / np.diff(np.append(starts, neurons)).astype(np.float32)
+    lit = np.where(fired, FAINT + (255 - FAINT) * np.sqrt(share), 0)
+    return np.ascontiguousarray(lit.T.astype(np.uint8))
+
+
+def kinds(values: Image, height: int) -> Image:
+    """(rows, T) for (T, neurons) of kinds 0…: neighbours that share a row show the greatest."""
+    rows = min(values.shape[1], max(height, 1))
+    if rows == 0:
+        return np.zeros((0, len(values)), np.uint8)
+    starts = np.arange(rows) * values.shape[1] // rows
+    return np.ascontiguousarray(np.maximum.reduceat(values, starts, axis=1).T)
 
 
 def difference(first: Image, second: Image) -> Image:

@@ -90,10 +90,10 @@ class LayerResidual:
 
     def histogram(self, width: float = 0.5) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """(middles, shares) of the residual in spikes, in bins of `width`."""
-        residual = np.round(self.residual / width)
+        residual = np.rint(self.residual / width).astype(np.intp)
         least, most = int(residual.min()), int(residual.max())
-        shares = np.bincount((residual - least).astype(int).ravel(), self.joint.ravel(), most - least + 1) / self.total
-        return np.arange(least, most + 1) * width, shares
+        shares = np.bincount((residual - least).ravel(), self.joint.ravel(), most - least + 1) / self.total
+        return np.arange(least, most + 1, dtype=np.float64) * width, shares
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class SourceNetwork(NumpyEngine):
 
 
 def activation(node: IF, current: Float, count: int | None) -> Float:
-    """a in 0…1 for currents (N, C, …)."""
+    """A in 0…1 for currents (N, C, …)."""
     a = np.clip(current / neurons.per_channel(node.theta, current.ndim - 1), 0, 1)
     if count is not None:
         a = np.floor(a * np.float32(count) + np.float32(0.5)) / np.float32(count)

@@ -19,15 +19,16 @@ Column = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 
 # name: (title, what it is)
+SHOWN = ("neuron", "rate", "first", "error", "all")  # of these, in the table; the others can be asked for
 COLUMNS = {
-    "neuron": ("neuron", "its index in the layer"),
+    "neuron": ("neuron", "its place in the layer: channel, row, column"),
     "channel": ("ch", "its channel"),
     "y": ("y", "its row in the channel"),
     "x": ("x", "its column in the channel"),
     "rate": ("rate", "spikes a time-step, on this image"),
     "first": ("first", "time-step of its first spike; – if it never fires"),
     "error": ("error", "spikes more (or fewer) than the float activation asks for, on this image"),
-    "all": ("rate, all", "spikes a time-step, over the images that were measured"),
+    "all": ("all", "spikes a time-step, over the images that were measured"),
 }
 PRESETS = ("all neurons", "active", "silent", "dead", "saturated", f"top {TOP}", f"worst {TOP}")
 TERM = re.compile(r"(neuron|channel|ch|y|x|rate|first|error|all)\s*(<=|>=|!=|=|<|>)\s*(-?\d+(?:\.\d+)?)(%?)")
@@ -93,6 +94,8 @@ class NeuronTable:
 
     def cell(self, column: str, neuron: int) -> str:
         """What the table shows."""
+        if column == "neuron":
+            return self.label(neuron)
         value = self.columns[column][neuron]
         if column in ("rate", "all"):
             return f"{value:.1%}"

@@ -12,17 +12,18 @@ from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QListView, QListWidget, QListWidgetItem, QVBoxLayout
 
 from spikelet import shipped
+from spikelet.gui.models.costs import energy_text
 from spikelet.gui.models.inputs import Source, from_data, open_source, shown
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.models.sweep import Sweep
-from spikelet.metrics import words
-from spikelet.metrics.hardware import Profile
 from spikelet.gui.views.base import View
 from spikelet.gui.views.evidence import class_names
 from spikelet.gui.views.plots import Plot, TimeLine
 from spikelet.gui.views.profiles import ProfilePicker, chosen_profile
 from spikelet.gui.views.theme import GAP, colour, theme
 from spikelet.gui.views.widgets import Card, Facts, Numbers, button, column, label, row
+from spikelet.metrics import words
+from spikelet.metrics.hardware import Profile
 
 LISTED = 200
 
@@ -35,18 +36,20 @@ class CurveCard(View):
         self.inspector = inspector
         self.card = Card("Accuracy after each time-step")
         self.card.numbers = self._numbers
-        self.run = button("Run all images", self._run_all, "Measure on the whole data set, in the background  (R)", True)
+        self.run = button(
+            "Run all images", self._run_all, "Measure on the whole data set, in the background  (R)", True
+        )
         self.choose = button("Other data…", self._choose, "A folder of class folders, CIFAR, IDX or .npz")
         self.stop = button("Cancel", lambda: inspector.jobs.cancel("sweep"))
-        self.plot = Plot("accuracy by time-step", "time-steps", "accuracy")
-        self.plot.getAxis("left").enableAutoSIPrefix(False)
-        self.low = self.plot.plot([], [], pen=None)
-        self.high = self.plot.plot([], [], pen=None)
+        self.plot = Plot("accuracy by time-step", "time-steps", "accuracy", percent=("left",))
+        clear_pen = pg.mkPen((0, 0, 0, 0))
+        self.low = self.plot.plot([], [], pen=clear_pen)
+        self.high = self.plot.plot([], [], pen=clear_pen)
         self.plot.addItem(pg.FillBetweenItem(self.low, self.high, brush=colour(theme().series[0], 45)))
         self.curve = self.plot.line([], [], 0, 2.6, symbol="o", symbolSize=7)
         self.curve.setSymbolBrush(theme().series[0])
         self.curve.setSymbolPen(None)
-        self.cursor = TimeLine(self.plot, inspector.cursor.go)
+        self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self._levels: list[Any] = []
         self.words = label("", "caption", wrap=True)
         self.card.head.addWidget(self.choose)
@@ -58,7 +61,7 @@ class CurveCard(View):
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
         self.follow(self._draw, inspector.swept, inspector.opened)
-        self.follow(lambda: self.cursor.go(inspector.cursor.time), inspector.cursor.moved)
+        self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
         self.follow(self._busy, inspector.opened)
         self.listen(inspector.jobs.started, lambda key: self._busy())
         self.listen(inspector.jobs.finished, lambda key: self._busy())
@@ -125,14 +128,12 @@ class CurveCard(View):
         self.plot.setYRange(max(0.0, low - 0.12), min(1.0, top + 0.05), padding=0)
         self.plot.steps_axis(len(found))
         self.plot.setXRange(0.6, len(found) + 0.4, padding=0)
-        ticks = [[(v / 20, f"{v * 5}%") for v in range(21)]]
-        self.plot.getAxis("left").setTicks(ticks)
         last, state = found[-1], "" if sweep.measured is not None else f"so far, of {len(sweep.data):,}"
         self.card.say(f"{sweep.data.name}: {sweep.done:,} images {state}")
         self.words.setText(
             f"T = {len(found)}: {last['accuracy']:.2%}, 95 % interval {last['low']:.2%} – {last['high']:.2%} (Wilson)."
         )
-        self.cursor.go(self.inspector.cursor.time)
+        self.timeline.go(self.inspector.cursor.time)
 
     def _floats(self, sweep: Sweep) -> list[tuple[float, str, str]]:
         """The float network on the same images: as the bundle tells it, or as it is computed here."""
@@ -159,7 +160,7 @@ class ExitCard(View):
         self.inspector = inspector
         self.card = Card("Early exit", "drag the line: an image leaves where its margin reaches it")
         self.card.numbers = self._numbers
-        self.plot = Plot("early exit: accuracy and mean time-step by threshold", "margin at which an image leaves", "")
+        self.plot = Plot("early exit by threshold", "margin at which an image leaves", percent=("left",))
         self.plot.setLabel("left", "accuracy", **{"color": theme().series[0], "font-size": "8.5pt"})
         self.accuracy = self.plot.line([], [], 0, 2.4)
         self.right = pg.ViewBox()
@@ -175,7 +176,9 @@ class ExitCard(View):
         self.right.setMouseEnabled(False, False)
         self.steps = pg.PlotDataItem(pen=pg.mkPen(theme().series[1], width=2.4, style=Qt.PenStyle.DashLine))
         self.right.addItem(self.steps)
-        self.plot.plotItem.vb.sigResized.connect(lambda: self.right.setGeometry(self.plot.plotItem.vb.sceneBoundingRect()))
+        self.plot.plotItem.vb.sigResized.connect(
+            lambda: self.right.setGeometry(self.plot.plotItem.vb.sceneBoundingRect())
+        )
         self.marker = self.plot.marker(theme().over, inspector.set_threshold)
         self.picker = ProfilePicker(inspector)
         self.facts = Facts()
@@ -211,7 +214,10 @@ class ExitCard(View):
             self.facts.show_facts([("", [("early exit", "is known once accuracy is measured")])])
             return
         leaving = sweep.leaving(inspector.threshold)
-        facts = [("margin", f"{inspector.threshold:.2f}"), ("mean time-step", f"{leaving.steps:.2f} of {sweep.counted.steps}")]
+        facts = [
+            ("margin", f"{inspector.threshold:.2f}"),
+            ("mean time-step", f"{leaving.steps:.2f} of {sweep.counted.steps}"),
+        ]
         if leaving.accuracy is not None:
             facts.append(("accuracy", f"{leaving.accuracy:.2%}"))
         facts.append(("accumulates of an image", words.short(leaving.events)))
@@ -223,7 +229,7 @@ class ExitCard(View):
     def _energy(self, sweep: Sweep, profile: Profile) -> list[tuple[str, str]]:
         found = sweep.energy(self.inspector.threshold, profile)
         return [
-            (f"energy: {name}", f"{words.microjoules(found[level])} µJ")
+            (f"energy: {name}", energy_text(found[level]))
             for name, level in zip(words.LEVEL_NAMES, found, strict=True)
             if found[level] is not None
         ]
@@ -232,7 +238,9 @@ class ExitCard(View):
         sweep = self.inspector.sweep
         if sweep is None or sweep.measured is None:
             return None
-        rows = [[e.threshold, e.steps, "" if e.accuracy is None else e.accuracy, e.events] for e in sweep.measured.exits]
+        rows = [
+            [e.threshold, e.steps, "" if e.accuracy is None else e.accuracy, e.events] for e in sweep.measured.exits
+        ]
         return Numbers("early-exit", ["threshold", "mean_exit_step", "accuracy", "accumulates"], rows)
 
 

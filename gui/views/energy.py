@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from spikelet.gui.models.costs import Costs, costs
+from spikelet.gui.models.costs import Costs, costs, energy_text
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
 from spikelet.gui.views.plots import Plot
@@ -36,7 +37,7 @@ class RangeBars(QWidget):
         """levels: which of them have a bar."""
         self._rows, self._levels = rows, levels
         self.setMinimumHeight(len(rows) * (6 + 15 * len(levels)))
-        said = [f"{name} {words.microjoules(found[levels[-1]])} µJ" for name, found in rows]
+        said = [f"{name} {energy_text(found[levels[-1]])}" for name, found in rows]
         self.setAccessibleDescription("; ".join(said))
         self.update()
 
@@ -54,7 +55,9 @@ class RangeBars(QWidget):
             painter.setFont(font(9, bold=index == 0))
             painter.setPen(QColor(theme().text))
             cut = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(left) - 10)
-            painter.drawText(QRectF(0, y, left - 10, height), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, cut)
+            painter.drawText(
+                QRectF(0, y, left - 10, height), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, cut
+            )
             for place, level in enumerate(self._levels):
                 self._bar(painter, levels[level], level, QRectF(left, y + 4 + place * thick, width, thick))
         painter.end()
@@ -74,7 +77,7 @@ class RangeBars(QWidget):
         painter.setPen(QColor(theme().muted))
         painter.setFont(font(8.5))
         middle = Qt.AlignmentFlag.AlignVCenter
-        text = "no figure" if energy is None else f"{words.microjoules(energy)} µJ"
+        text = energy_text(energy)
         painter.drawText(QRectF(area.right() + 8, area.top() - 2, 112, area.height() + 4), middle, text)
 
 
@@ -128,8 +131,8 @@ class CrossoverCard(View):
         self.panel = panel
         self.card = Card("Crossover")
         self.card.numbers = self._numbers
-        self.plot = Plot("energy by spike rate", "spike rate at the synapses", "µJ an image")
-        self.plot.getAxis("left").enableAutoSIPrefix(False)
+        self.plot = Plot("energy by spike rate", "spike rate at the synapses", "µJ an image", percent=("bottom",))
+        self.plot.setLogMode(False, True)
         self.words = label("", "caption", wrap=True)
         self.card.body.addWidget(self.plot, 1)
         self.card.body.addWidget(self.words)
@@ -145,30 +148,26 @@ class CrossoverCard(View):
             self.words.setText("No figure is published for this level.")
             return
         y = [each.low / 1e6 for each in found.curve[level]]
-        high = [each.high / 1e6 for each in found.curve[level]]
-        del high
         self.plot.line(found.rates, y, 0, 2.6)
         said = []
-        top = max(y)
+        ends = [min(y), max(y)]
         for index, rival in enumerate(found.estimate.baselines):
             energy, crossing = rival.levels[level], found.crossover(rival, level)
             if energy is None or crossing is None:
                 continue
-            self.plot.level(energy.low / 1e6, theme().series[index + 1], rival.name)
-            top = max(top, energy.low / 1e6)
+            self.plot.level(np.log10(energy.low / 1e6), theme().series[index + 1], rival.name, at=0.74 - 0.22 * index)
+            ends.append(energy.low / 1e6)
             if 0 < crossing[0] < found.rates[-1]:
                 dot = pg.ScatterPlotItem(
-                    [crossing[0]], [energy.low / 1e6], size=11, brush=theme().series[index + 1], pen=None
+                    [crossing[0]], [np.log10(energy.low / 1e6)], size=11, brush=theme().series[index + 1], pen=None
                 )
                 self.plot.addItem(dot)
             said.append(f"against {rival.name}: {words.crossover(crossing)}")
         here = self.plot.level(found.rate, theme().text, f"now {found.rate:.1%}", vertical=True)
-        here.label.setPosition(0.5)
+        here.label.setPosition(0.06)
         self.plot.setXRange(0, found.rates[-1], padding=0)
-        self.plot.setYRange(0, top * 1.12, padding=0)
-        ticks = [n / 100 for n in (1, 2, 5, 10, 20)]
-        step = next((n for n in ticks if found.rates[-1] / n <= 8), 0.2)
-        self.plot.getAxis("bottom").setTicks([[(i * step, f"{i * step:.0%}") for i in range(9)]])
+        low, high = np.log10(max(min(ends), 1e-9)), np.log10(max(ends))
+        self.plot.setYRange(low - 0.1, high + 0.3, padding=0)
         lead = "Spiking needs less below a spike rate of: "
         self.words.setText(lead + "; ".join(said) if said else "No network to be held against on this machine.")
 
@@ -177,7 +176,9 @@ class CrossoverCard(View):
         if found is None or self.panel.level not in found.curve:
             return None
         pairs = zip(found.rates, found.curve[self.panel.level], strict=True)
-        return Numbers("crossover", ["spike_rate", "low_uJ", "high_uJ"], [[r, e.low / 1e6, e.high / 1e6] for r, e in pairs])
+        return Numbers(
+            "crossover", ["spike_rate", "low_uJ", "high_uJ"], [[r, e.low / 1e6, e.high / 1e6] for r, e in pairs]
+        )
 
 
 class BlocksCard(View):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -49,14 +50,14 @@ class EvidenceCard(View):
         self.card = Card("Class evidence", "mean logit of the time-steps so far")
         self.card.numbers = self._numbers
         self.plot = Plot("class evidence over time", "time-step", "logit")
-        self.cursor = TimeLine(self.plot, inspector.cursor.go)
+        self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self.card.body.addWidget(self.plot, 1)
         outer = column(self.card)
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
         self._curves: list[Any] = []
         self.follow(self._draw, inspector.traced)
-        self.follow(lambda: self.cursor.go(inspector.cursor.time), inspector.cursor.moved)
+        self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
     def _draw(self) -> None:
         trace = self.inspector.trace
@@ -75,16 +76,20 @@ class EvidenceCard(View):
                 curve.setSymbolPen(None)
                 words = pg.TextItem(names[k], color=theme().series[place], anchor=(0, 0.5))
                 words.setFont(font(8.5, bold=place == 0))
-                words.setPos(trace.steps, y[-1])
+                words.setPos(trace.steps + 0.1, y[-1])
                 self.plot.addItem(words, ignoreBounds=True)
                 self._curves.append(words)
             else:
                 curve = self.plot.plot(x, y, pen=pg.mkPen(colour(theme().muted, 90), width=1))
             self._curves.append(curve)
-        _spread([each for each in self._curves if isinstance(each, pg.TextItem)], trace)
         self.plot.steps_axis(trace.steps)
-        self.plot.setXRange(0.5, trace.steps + max(1.5, trace.steps * 0.22), padding=0)
-        self.cursor.go(self.inspector.cursor.time)
+        self.plot.setXRange(0.5, trace.steps + max(1.5, trace.steps * 0.3), padding=0)
+        low, high = float(trace.evidence.min()), float(trace.evidence.max())
+        room = (high - low or 1.0) * 0.08
+        self.plot.setYRange(low - room, high + room, padding=0)
+        letters = 15 / max(self.plot.plotItem.vb.height(), 30) * (high - low + 2 * room)
+        _spread([each for each in self._curves if isinstance(each, pg.TextItem)], letters)
+        self.timeline.go(self.inspector.cursor.time)
 
     def _numbers(self) -> Numbers | None:
         trace = self.inspector.trace
@@ -94,12 +99,10 @@ class EvidenceCard(View):
         return Numbers("evidence", ["time_step", *class_names(self.inspector), "margin"], rows)
 
 
-def _spread(words: list[Any], trace: Trace) -> None:
-    """Move names that stand at the same height apart."""
-    span = float(np.ptp(trace.evidence)) or 1.0
-    least = span * 0.085
+def _spread(words: list[Any], least: float) -> None:
+    """Move names apart that stand closer than `least`."""
     words.sort(key=lambda each: each.pos().y())
-    for before, each in zip(words, words[1:], strict=False):
+    for before, each in pairwise(words):
         if each.pos().y() - before.pos().y() < least:
             each.setPos(each.pos().x(), before.pos().y() + least)
 
@@ -112,21 +115,21 @@ class MarginCard(View):
         self.inspector = inspector
         self.card = Card("Margin")
         self.card.note.setToolTip("Drag the line: an image has its answer where the margin reaches it")
-        self.plot = Plot("margin over time", "time-step", "lead of the best class")
+        self.plot = Plot("margin over time", "time-step", "margin")
         self.curve = self.plot.line([], [], 0, symbol="o", symbolSize=5)
         self.curve.setSymbolBrush(theme().series[0])
         self.curve.setSymbolPen(None)
         self.threshold = self.plot.marker(theme().over, inspector.set_threshold, vertical=False, words="exit")
         self.exit = pg.ScatterPlotItem(size=13, pen=pg.mkPen(theme().over, width=2.5), brush=None)
         self.plot.addItem(self.exit)
-        self.cursor = TimeLine(self.plot, inspector.cursor.go)
+        self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self.card.body.addWidget(self.plot, 1)
         outer = column(self.card)
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
         self.follow(self._draw, inspector.traced)
         self.follow(self._mark, inspector.threshold_moved)
-        self.follow(lambda: self.cursor.go(inspector.cursor.time), inspector.cursor.moved)
+        self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
     def _draw(self) -> None:
         trace = self.inspector.trace
@@ -136,7 +139,7 @@ class MarginCard(View):
         self.curve.setData(np.arange(1, trace.steps + 1), finite)
         self.plot.steps_axis(trace.steps)
         self.plot.setYRange(0, max(float(finite.max()), self.inspector.threshold, 0.1) * 1.15, padding=0)
-        self.cursor.go(self.inspector.cursor.time)
+        self.timeline.go(self.inspector.cursor.time)
         self._mark()
 
     def _mark(self) -> None:
@@ -177,7 +180,9 @@ class AnswerBars(QWidget):
             y = index * height
             painter.setFont(font(9, bold=index == 0))
             painter.setPen(QColor(theme().text if index == 0 or true else theme().muted))
-            words = painter.fontMetrics().elidedText(("✓ " if true else "") + name, Qt.TextElideMode.ElideRight, int(left) - 8)
+            words = painter.fontMetrics().elidedText(
+                ("✓ " if true else "") + name, Qt.TextElideMode.ElideRight, int(left) - 8
+            )
             middle = Qt.AlignmentFlag.AlignVCenter
             painter.drawText(QRectF(0, y, left - 8, height), Qt.AlignmentFlag.AlignRight | middle, words)
             painter.setPen(Qt.PenStyle.NoPen)

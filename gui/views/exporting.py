@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRect, QSize
+from PySide6.QtCore import QPoint, QRect, QSize
 from PySide6.QtGui import QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
@@ -49,9 +49,7 @@ class Exporter:
                 more.setPopupMode(more.ToolButtonPopupMode.InstantPopup)
                 menu = QMenu(more)
                 for words, suffix in (("Picture, PNG…", "png"), ("Drawing, SVG…", "svg"), ("Numbers, CSV…", "csv")):
-                    menu.addAction(words).triggered.connect(
-                        lambda _, card=card, suffix=suffix: self.ask(suffix, card)
-                    )
+                    menu.addAction(words).triggered.connect(lambda _, card=card, suffix=suffix: self.ask(suffix, card))
                 more.setMenu(menu)
                 card.head.addWidget(more)
 
@@ -116,7 +114,7 @@ def write(what: QWidget, path: Path) -> list[Path]:
         painter = QPainter(made)
         if not painter.isActive():
             raise UsageError(f"{path}: could not be written")
-        what.render(painter)
+        what.render(painter, QPoint())
         painter.end()
     else:
         raise UsageError(f"{path.name}: a name ends in .png, .svg or .csv")

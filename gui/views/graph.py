@@ -62,9 +62,7 @@ class BlockItem(QGraphicsItem):
     def mousePressEvent(self, event: QGraphicsSceneMouseEvent) -> None:  # noqa: N802
         self._chosen(self.block.name)
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
-    ) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         look, spiking = self.look, self.block.spiking
         fill = heat(look.rate / FULL) if spiking and look.rate is not None else theme().raised
         ink = readable_on(fill) if spiking and look.rate is not None else theme().text

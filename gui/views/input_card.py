@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ class PixelView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._image: QImage | None = None
         self.pad: Pad | None = None
-        self.drawn = lambda: None
+        self.drawn: Callable[[], None] = lambda: None
         self._last: tuple[float, float] | None = None
 
     def sizeHint(self) -> QSize:  # noqa: N802
@@ -94,6 +95,7 @@ class InputCard(View):
         self.number = QSpinBox()
         self.number.setAccessibleName("number of the image")
         self.number.setKeyboardTracking(False)
+        self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.number.valueChanged.connect(lambda value: inspector.show_index(value - 1))
         self.truth = label("", "muted")
         self.note = label("", "caption", wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from spikelet.gui.models.inspector import Inspector
@@ -13,7 +14,7 @@ from spikelet.gui.views.neuron_table import NeuronCard
 from spikelet.gui.views.plots import Picture, Plot, TimeLine
 from spikelet.gui.views.raster import Raster
 from spikelet.gui.views.theme import GAP, theme
-from spikelet.gui.views.widgets import Card, Numbers, Segments, column
+from spikelet.gui.views.widgets import Card, Numbers, Segments, column, label
 
 BINS = 24
 
@@ -78,29 +79,30 @@ class PotentialCard(View):
         self.card.numbers = self._numbers
         self.plot = Plot("potentials of the chosen neurons", "time-step", "v / θ", zoom=True)
         self.plot.level(1.0, theme().bad, "θ")
-        self.cursor = TimeLine(self.plot, inspector.cursor.go)
-        self.legend = self.plot.addLegend(offset=(-6, 4), labelTextSize="8.5pt", labelTextColor=theme().muted)
+        self.timeline = TimeLine(self.plot, inspector.cursor.go)
+        self.legend = label("", "caption")
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.card.head.addWidget(self.legend)
         self.card.body.addWidget(self.plot, 1)
         outer = column(self.card)
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
         self._drawn: list[object] = []
         self.follow(self._draw, inspector.picking, inspector.traced)
-        self.follow(lambda: self.cursor.go(inspector.cursor.time), inspector.cursor.moved)
+        self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
     def _draw(self) -> None:
         inspector, trace = self.inspector, self.inspector.trace
         for item in self._drawn:
             self.plot.removeItem(item)
         self._drawn = []
-        self.legend.clear()
         table = inspector.table()
         if trace is None or table is None:
             return
         lows, highs = [0.0], [1.1]
         for index, neuron in enumerate(inspector.picked):
             x, y = trace.path(inspector.layer, neuron)
-            curve = self.plot.line(x, y, index, 1.7, index // 4, name=table.label(neuron))
+            curve = self.plot.line(x, y, index, 1.7, index // 4)
             fired = np.flatnonzero(trace.spikes[inspector.layer][:, neuron])
             marks = pg.ScatterPlotItem(
                 fired + 1.0, y[2 * fired + 1], size=9, symbol="t1", pen=None, brush=theme().series[index]
@@ -112,11 +114,13 @@ class PotentialCard(View):
         self.plot.steps_axis(trace.steps)
         self.plot.setXRange(-0.1, trace.steps + 0.5, padding=0)
         self.plot.setYRange(max(min(lows), -4) - 0.1, min(max(highs), 6) + 0.1, padding=0)
-        self.cursor.go(inspector.cursor.time)
-        if not inspector.picked:
-            self.card.say("select neurons in the table, the raster or the map")
-        else:
-            self.card.say("in units of the threshold θ; ▲ a spike")
+        self.timeline.go(inspector.cursor.time)
+        names = [
+            f'<span style="color:{theme().series[i]}">■</span> {table.label(n)}'
+            for i, n in enumerate(inspector.picked[:4])
+        ]
+        self.legend.setText("&nbsp; ".join(names) + (" …" if len(inspector.picked) > 4 else ""))
+        self.card.say("in units of θ; ▲ a spike" if inspector.picked else "select neurons in the table, raster or map")
 
     def _numbers(self) -> Numbers | None:
         inspector, trace = self.inspector, self.inspector.trace
@@ -141,7 +145,7 @@ class MapCard(View):
         self.inspector = inspector
         self.card = Card("Feature maps")
         self.card.numbers = self._numbers
-        self.mode = Segments("feature maps", ("counts so far", "this step"), lambda _: self._draw())
+        self.mode = Segments("feature maps", ("so far", "this step"), lambda _: self._draw())
         self.card.head.addWidget(self.mode)
         self.picture = Picture("feature maps", self._touched)
         self.card.body.addWidget(self.picture, 1)
@@ -162,7 +166,7 @@ class MapCard(View):
         if self.mode.chosen == 0:
             values, most = trace.counts(inspector.layer, time), float(time)
             most = max(1.0, min(most, float(values.max())))
-            self.card.say(f"0 to {most:.0f} spikes up to t = {time}")
+            self.card.say(f"0–{most:.0f} spikes up to t = {time}")
         else:
             values, most = trace.spikes[inspector.layer][time - 1], 1.0
             self.card.say(f"spikes at t = {time}")
@@ -200,7 +204,7 @@ class HistogramCard(View):
         self.inspector = inspector
         self.card = Card("Rates")
         self.card.numbers = self._numbers
-        self.plot = Plot("rate histogram", "spike rate", "neurons")
+        self.plot = Plot("rate histogram", "spike rate", "neurons", percent=("bottom",))
         self.bars = pg.BarGraphItem(x=[], height=[], width=0.1, brush=theme().series[0], pen=None)
         self.plot.addItem(self.bars)
         self.card.body.addWidget(self.plot, 1)

@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+)
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QLineEdit, QTableView
 
 from spikelet.gui.models.inspector import PICKED, Inspector
-from spikelet.gui.models.table import COLUMNS, PRESETS, NeuronTable, Rows
+from spikelet.gui.models.table import COLUMNS, PRESETS, SHOWN, NeuronTable, Rows
 from spikelet.gui.views.base import View
 from spikelet.gui.views.theme import theme
 from spikelet.gui.views.widgets import Card, Numbers, column, label, row
@@ -32,7 +39,7 @@ class TableModel(QAbstractTableModel):
         """Other rows."""
         self.beginResetModel()
         self.table, self.rows, self.picked = table, rows, picked
-        self.names = [] if table is None else [name for name in COLUMNS if name in table.columns]
+        self.names = [] if table is None else [name for name in SHOWN if name in table.columns]
         self.endResetModel()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008
@@ -118,7 +125,7 @@ class NeuronCard(View):
             self.table.horizontalHeader().setSortIndicator(self.model.names.index(view.order), order)
         self._silent = False
         total = 0 if table is None else len(table)
-        self.card.say(f"{len(inspector.rows):,} of {total:,} shown; select up to {PICKED}")
+        self.card.say(f"{len(inspector.rows):,} of {total:,}; select up to {PICKED}")
         self.error.setText(inspector.query_error)
         self.error.setVisible(bool(inspector.query_error))
         self._mark()
@@ -153,5 +160,6 @@ class NeuronCard(View):
         table = self.model.table
         if table is None:
             return None
-        rows = [[table.columns[name][n].item() for name in self.model.names] for n in self.inspector.rows]
-        return Numbers(f"neurons-{self.inspector.layer}", self.model.names, rows)
+        names = [name for name in COLUMNS if name in table.columns]
+        rows = [[table.columns[name][n].item() for name in names] for n in self.inspector.rows]
+        return Numbers(f"neurons-{self.inspector.layer}", names, rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea
 
 from spikelet.gui.models.blocks import Facts as FactList
 from spikelet.gui.models.blocks import block_facts, operation_facts, shape_text, title
@@ -44,7 +44,7 @@ class NetworkCard(View):
         self.graph.change(self.looks())
         sweep = self.inspector.sweep
         if sweep is not None and sweep.measured is not None:
-            self.card.say(f"spike rate over {sweep.done:,} images; darker to brighter: 0 to {FULL:.0%}")
+            self.card.say(f"spike rate over {sweep.done:,} images; colours: 0 to {FULL:.0%}")
         else:
             self.card.say("spike rate on this image")
 
@@ -60,7 +60,9 @@ class NetworkCard(View):
         rates = {each.layer: each for each in measured.rates} if measured is not None else {}
         found = {}
         for block in inspector.blocks:
-            look = Look(title(graph, block) or graph.nodes[block.name].kind.lower(), shape_text(graph.shapes[block.name]))
+            look = Look(
+                title(graph, block) or graph.nodes[block.name].kind.lower(), shape_text(graph.shapes[block.name])
+            )
             if block.name in rates:
                 each = rates[block.name]
                 look.rate = each.rate
@@ -75,7 +77,10 @@ class NetworkCard(View):
     def _numbers(self) -> Numbers | None:
         if self.inspector.document is None:
             return None
-        rows = [(name, look.title, look.shape, "" if look.rate is None else look.rate, look.flags) for name, look in self.looks().items()]
+        rows = [
+            (name, look.title, look.shape, "" if look.rate is None else look.rate, look.flags)
+            for name, look in self.looks().items()
+        ]
         return Numbers("layers", ["layer", "synapses", "shape", "spike_rate", "flags"], rows)
 
 
@@ -116,23 +121,14 @@ class LayerCard(View):
 
 
 class Overview(View):
-    """Input and answer at the left, the network in the middle, the layer at the right, evidence below."""
+    """Input and answer at the left, the network in the middle, evidence and the layer at the right."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
-        outer = QVBoxLayout(self)
+        outer = QHBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(GAP)
-        top = QHBoxLayout()
-        top.setSpacing(GAP)
-        left = column(InputCard(inspector), AnswerCard(inspector), stretch=(5, 4), spacing=GAP)
-        top.addLayout(left, 5)
-        middle = column(NetworkCard(inspector))
-        top.addLayout(middle, 7)
-        top.addWidget(LayerCard(inspector), 6)
-        bottom = QHBoxLayout()
-        bottom.setSpacing(GAP)
-        bottom.addWidget(EvidenceCard(inspector), 3)
-        bottom.addWidget(MarginCard(inspector), 2)
-        outer.addLayout(top, 8)
-        outer.addLayout(bottom, 3)
+        outer.addLayout(column(InputCard(inspector), AnswerCard(inspector), stretch=(5, 4), spacing=GAP), 5)
+        outer.addWidget(NetworkCard(inspector), 7)
+        cards = EvidenceCard(inspector), MarginCard(inspector), LayerCard(inspector)
+        outer.addLayout(column(*cards, stretch=(9, 7, 8), spacing=GAP), 8)

@@ -56,8 +56,8 @@ class ProblemPage(View):
         self.grid.setVerticalSpacing(7)
         self.grid.setColumnStretch(2, 1)
         advice = label(
-            "A bundle is checked before anything in it is used. Get the file again from where it came from, or write it "
-            "anew with spikelet convert.",
+            "A bundle is checked before anything in it is used. Get the file again from where it came from, or "
+            "write it anew with spikelet convert.",
             "caption",
             wrap=True,
         )

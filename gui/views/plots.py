@@ -16,11 +16,23 @@ from spikelet.gui.views.theme import colour, font, ramp, theme
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 
 
-class Plot(pg.PlotWidget):  # type: ignore[misc]
-    """A chart. x, y: what stands at its axes. zoom: whether the mouse may move and zoom it; a double click resets."""
+class PercentAxis(pg.AxisItem):
+    """Numbers of an axis as percentages."""
 
-    def __init__(self, name: str, x: str = "", y: str = "", zoom: bool = False) -> None:
-        super().__init__()
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+        digits = 0 if spacing >= 0.01 else 1
+        return [f"{value:.{digits}%}" for value in values]
+
+
+class Plot(pg.PlotWidget):
+    """A chart. x, y: what stands at its axes. zoom: whether the mouse may move and zoom it; a double click resets.
+
+    percent: axes ("left", "bottom") whose numbers are shares.
+    """
+
+    def __init__(self, name: str, x: str = "", y: str = "", zoom: bool = False, percent: Sequence[str] = ()) -> None:
+        axes = {side: PercentAxis(side) for side in percent}
+        super().__init__(background=theme().card, axisItems=axes)
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
@@ -35,6 +47,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             axis.setTextPen(pg.mkPen(theme().muted))
             axis.setTickFont(small)
             axis.setStyle(tickLength=-4, tickTextOffset=5)
+            axis.enableAutoSIPrefix(False)
         for side, words in (("bottom", x), ("left", y)):
             if words:
                 self.setLabel(side, words, **{"color": theme().muted, "font-size": "8.5pt"})
@@ -56,7 +69,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             event.ignore()
 
     def steps_axis(self, steps: int, margin: float = 0.5) -> None:
-        """x from time-step 1 to T."""
+        """The axis from time-step 1 to T."""
         axis = self.getAxis("bottom")
         if steps <= 16:
             axis.setTicks([[(t, str(t)) for t in range(1, steps + 1)]])
@@ -69,14 +82,16 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         pen = pg.mkPen(theme().series[series % len(theme().series)], width=width, style=DASHES[dash % len(DASHES)])
         return self.plot(x, y, pen=pen, **more)
 
-    def level(self, value: float, value_colour: str, words: str = "", vertical: bool = False) -> pg.InfiniteLine:
+    def level(
+        self, value: float, value_colour: str, words: str = "", vertical: bool = False, at: float = 0.02
+    ) -> pg.InfiniteLine:
         """A dashed line at a height, or at a place, with words at it."""
         made = pg.InfiniteLine(
             value,
             90 if vertical else 0,
             pen=pg.mkPen(value_colour, width=1.3, style=Qt.PenStyle.DashLine),
             label=words or None,
-            labelOpts={"position": 0.97, "color": value_colour, "anchors": [(1, 1), (1, 1)]},
+            labelOpts={"position": at, "color": value_colour, "anchors": [(0, 1), (0, 1)]},
         )
         if words:
             made.label.setFont(font(8.5))
@@ -91,7 +106,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             pen=pg.mkPen(fill, width=2),
             hoverPen=pg.mkPen(theme().text, width=3),
             label=words or None,
-            labelOpts={"position": 0.92, "color": fill, "movable": False, "anchors": [(0, 0.5), (1, 0.5)]},
+            labelOpts={"position": 0.92, "color": fill, "movable": False, "anchors": [(1, 1), (1, 1)]},
         )
         if words:
             made.label.setFont(font(8.5, bold=True))

@@ -11,8 +11,8 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from spikelet.gui.models.raster import Image, binned
-from spikelet.gui.views.theme import colour, font, theme
+from spikelet.gui.models.raster import Image, binned, kinds
+from spikelet.gui.views.theme import colour, font, ramp, theme
 
 LEFT, BOTTOM, TOP, RIGHT = 58, 24, 4, 10
 
@@ -32,15 +32,14 @@ class Raster(QWidget):
         self._time = 1
         self._marks: list[tuple[int, str]] = []
         self._picture: QPixmap | None = None
-        self._palette = [theme().raised, theme().ramp[-1]]
+        self._palette: list[str] | None = None
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(480, 240)
 
     def show_spikes(self, spikes: Image, palette: list[str] | None = None) -> None:
-        """(T, rows) of 0 and 1, or of as many values as the palette has colours."""
-        self._spikes = spikes
-        self._palette = palette or [theme().raised, theme().ramp[-1]]
+        """(T, rows) of 0 and 1, or of kinds, as many as the palette has colours."""
+        self._spikes, self._palette = spikes, palette
         self._picture = None
         self.update()
 
@@ -110,9 +109,10 @@ class Raster(QWidget):
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
         painter.setFont(font(8.5))
-        rows = binned(self._spikes, int(self.area.height() * ratio))
+        height = int(self.area.height() * ratio)
+        rows = binned(self._spikes, height) if self._palette is None else kinds(self._spikes, height)
         if rows.size:
-            painter.drawImage(self.area, as_image(rows, self._palette))
+            painter.drawImage(self.area, as_image(rows, self._palette or ramp_colours()))
             self._draw_axes(painter)
         painter.end()
         return picture
@@ -134,6 +134,11 @@ class Raster(QWidget):
         painter.drawText(QRectF(0, area.top() - 2, LEFT - 13, 16), right, "0")
         last = QRectF(0, area.bottom() - 15, LEFT - 13, 16)
         painter.drawText(last, right, f"{neurons - 1:,}")
+
+
+def ramp_colours() -> list[str]:
+    """The theme's ramp, 256 colours."""
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue, _ in ramp()]
 
 
 def as_image(rows: Image, palette: list[str]) -> QImage:

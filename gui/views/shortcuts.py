@@ -62,7 +62,10 @@ def pressed(window: Window, event: QKeyEvent) -> bool:
     if event.text() == "?":
         help_dialog(window).open()
         return True
-    if inspector.document is None or event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier & ~Qt.KeyboardModifier.KeypadModifier:
+    if (
+        inspector.document is None
+        or event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier & ~Qt.KeyboardModifier.KeypadModifier
+    ):
         return False
     does = {
         Qt.Key.Key_Space: cursor.toggle,

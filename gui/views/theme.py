@@ -1,4 +1,7 @@
-"""Colours, type and spacing, light and dark; safe for colour-blind eyes: order is told by lightness, kinds by hue and form."""
+"""Colours, type and spacing, light and dark.
+
+Safe for colour-blind eyes: order is told by lightness, kinds by hue and form.
+"""
 
 from __future__ import annotations
 
@@ -156,8 +159,9 @@ def heat(share: float) -> str:
 
 def readable_on(background: str) -> str:
     """Black or white, whichever stands out."""
-    red, green, blue, _ = QColor(background).getRgb()  # type: ignore[misc]
-    return "#10151c" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+    value = QColor(background)
+    bright = 0.299 * value.red() + 0.587 * value.green() + 0.114 * value.blue() > 140
+    return "#10151c" if bright else "#ffffff"
 
 
 def _sheet(chosen: Theme) -> str:
@@ -222,7 +226,8 @@ QTableView, QListView { background: @card; border: 1px solid @line; border-radiu
   selection-background-color: @soft; selection-color: @text; outline: none; }
 QTableView::item { padding: 2px 6px; border: none; }
 QHeaderView { background: @card; }
-QHeaderView::section { background: @card; color: @muted; border: none; border-bottom: 1px solid @line; padding: 4px 6px; }
+QHeaderView::section { background: @card; color: @muted; border: none; border-bottom: 1px solid @line;
+  padding: 4px 6px; }
 QTableCornerButton::section { background: @card; border: none; }
 QScrollArea, #plain { background: transparent; border: none; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 1px; }

@@ -55,6 +55,8 @@ class Transport(View):
         self.steps.setAccessibleName("time-steps T")
         self.steps.setToolTip("How many time-steps the network runs")
         self.steps.setPrefix("T = ")
+        self.steps.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.steps.setFixedWidth(72)
         self.steps.setKeyboardTracking(False)
         self.steps.valueChanged.connect(inspector.set_steps)
         self.engine = QComboBox()
@@ -81,8 +83,8 @@ class Transport(View):
         ):
             line.addWidget(widget)
         line.addWidget(self.slider, 3)
-        for widget in (self.time, self.speed, self.steps, self.engine):
-            line.addWidget(widget)
+        for field in (self.time, self.speed, self.steps, self.engine):
+            line.addWidget(field)
         line.addSpacing(10)
         line.addWidget(self.words, 3)
         line.addWidget(self.progress)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QButtonGroup,
@@ -55,9 +56,8 @@ class Card(QFrame):
         self.body.setSpacing(8)
         self.head = QHBoxLayout()
         self.head.setSpacing(8)
-        self.title, self.note = label(title, "title"), label(note, "caption")
+        self.title, self.note = label(title, "title"), Elided(note)
         self.title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
-        self.note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.head.addWidget(self.title)
         self.head.addWidget(self.note, 1)
         outer = QVBoxLayout(self)
@@ -68,8 +68,33 @@ class Card(QFrame):
 
     def say(self, note: str) -> None:
         """Change the words beside the title."""
-        self.note.setText(note)
-        self.note.setToolTip(note)
+        self.note.say(note)
+
+
+class Elided(QLabel):
+    """A line of words that ends in … where it does not fit; the hint has all of them."""
+
+    def __init__(self, words: str = "", name: str = "caption") -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._words = ""
+        self.say(words)
+
+    def say(self, words: str) -> None:
+        """Other words."""
+        self._words = words
+        self.setToolTip(words)
+        self.setAccessibleName(words)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, self.width()))
 
 
 def label(text: str, name: str = "", wrap: bool = False) -> QLabel:

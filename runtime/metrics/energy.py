@@ -99,12 +99,12 @@ def spiking_levels(graph: Graph, ops: Operations, profile: Profile, buffer: int 
     )
 
 
-def activation_bits(steps: int) -> int:
+def activation_bits(steps: float) -> int:
     """Bits that tell T + 1 spike counts apart: ceil(log2(T + 1))."""
     return max(1, math.ceil(math.log2(steps + 1)))
 
 
-def _rivals(profile: Profile, steps: int) -> list[tuple[str, Figure, int, int]]:
+def _rivals(profile: Profile, steps: float) -> list[tuple[str, Figure, int, int]]:
     """(name, energy of a multiply-accumulate, bits of a weight, bits of an activation)."""
     found, figures = [], profile.figures
     if "fp32_mac" in figures:
