@@ -1,5 +1,5 @@
 # Every target does its own set-up in .venv; a second run needs no network.
-.PHONY: help demo test lint bench conformance fuzz clean
+.PHONY: help demo gui test lint bench bench-gui screenshots conformance fuzz clean
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -7,7 +7,7 @@ SPIKELET := .venv/bin/spikelet
 DEMO := build/vgg9-cifar10.snnb
 
 help: ## say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: ## convert the shipped network, verify the bundle, classify the shipped images, report what it costs
 	@.ci/setup demo
@@ -17,6 +17,10 @@ demo: ## convert the shipped network, verify the bundle, classify the shipped im
 	$(SPIKELET) run $(DEMO) --steps 8 --engine numpy
 	$(SPIKELET) run $(DEMO) --steps 8 --engine onnx
 	$(SPIKELET) report $(DEMO) --steps 8 -o build/report.html
+
+gui: ## look into the shipped bundle, in a window
+	@.ci/setup gui
+	$(SPIKELET) gui $(wildcard assets/vgg9-cifar10.snnb)
 
 test: ## run all tests
 	@.ci/setup dev
@@ -36,7 +40,19 @@ bench: ## time the engines; the spiking network against its float network, one t
 	$(PYTHON) tests/bench_onnx.py
 	$(PYTHON) tests/bench_counting.py
 
+<<<<<<< HEAD
 conformance: ## every engine and Brian2 over 5,000 random networks: the long form of what make test does with 200
+=======
+bench-gui: ## start of the window, and frames a second while the time cursor is scrubbed
+	@.ci/setup dev
+	QT_QPA_PLATFORM=offscreen $(PYTHON) tests/bench_gui.py
+
+screenshots: ## draw the pictures of the documentation anew
+	@.ci/setup dev
+	$(PYTHON) docs/screenshots.py
+
+conformance: ## the conformance suite over 5,000 random networks
+>>>>>>> 4e38717 (The inspector: tests, set-up, make targets)
 	@.ci/setup dev
 	SPIKELET_CONFORMANCE=5000 $(PYTHON) -m pytest -q tests/conformance
 

@@ -11,15 +11,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from spikelet.errors import SpikeletError
+from spikelet.errors import Cancelled, SpikeletError
 from spikelet.gui.models.signal import Signal
 
 EVERY = 1 / 30  # seconds between two reports of progress
 Call = Callable[[], None]
-
-
-class Cancelled(Exception):
-    """Raised inside a task that was told to stop."""
 
 
 class Progress:
@@ -46,7 +42,7 @@ class Progress:
     def check(self) -> None:
         """Raise Cancelled when the task should stop."""
         if self.cancelled.is_set():
-            raise Cancelled
+            raise Cancelled("cancelled")
 
 
 Work = Callable[[Progress], Any]

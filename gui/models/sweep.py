@@ -77,7 +77,7 @@ def sweep(bundle: Bundle, data: ImageSet, steps: int, engine: str, progress: Pro
     """
     if not len(data):
         raise DataError(f"{data.name}: holds no images")
-    graph, engine = bundle.graph, choose(engine)
+    graph, engine = bundle.graph, choose(engine, bundle.graph)
     accuracy.check_labels(data, graph.classes)
     places = sites(graph)
     network = SourceNetwork(graph, levels(bundle)) if obstacle(graph) is None and data.labels is not None else None

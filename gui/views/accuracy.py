@@ -36,9 +36,7 @@ class CurveCard(View):
         self.inspector = inspector
         self.card = Card("Accuracy after each time-step")
         self.card.numbers = self._numbers
-        self.run = button(
-            "Run all images", self._run_all, "Measure on the whole data set, in the background  (R)", True
-        )
+        self.run = button("Run all images", self.run_all, "Measure on the whole data set, in the background  (R)", True)
         self.choose = button("Other data…", self._choose, "A folder of class folders, CIFAR, IDX or .npz")
         self.stop = button("Cancel", lambda: inspector.jobs.cancel("sweep"))
         self.plot = Plot("accuracy by time-step", "time-steps", "accuracy", percent=("left",))
@@ -71,7 +69,8 @@ class CurveCard(View):
         self.run.setVisible(not running)
         self.stop.setVisible(running)
 
-    def _run_all(self) -> None:
+    def run_all(self) -> None:
+        """Measure on all images of the source, or on those that ship."""
         source = self.inspector.source
         document = self.inspector.document
         if document is None:
@@ -325,7 +324,16 @@ class Accuracy(View):
         outer.setSpacing(GAP)
         left = QVBoxLayout()
         left.setSpacing(GAP)
-        left.addWidget(CurveCard(inspector), 3)
+        self.curve = CurveCard(inspector)
+        left.addWidget(self.curve, 3)
         left.addWidget(LostCard(inspector), 2)
         outer.addLayout(left, 5)
         outer.addWidget(ExitCard(inspector), 4)
+
+    def run(self) -> None:
+        """Key R."""
+        self.curve.run_all()
+
+    def prepare(self) -> None:
+        """For a screenshot: all images."""
+        self.curve.run_all()

@@ -95,7 +95,6 @@ class InputCard(View):
         self.number = QSpinBox()
         self.number.setAccessibleName("number of the image")
         self.number.setKeyboardTracking(False)
-        self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.number.valueChanged.connect(lambda value: inspector.show_index(value - 1))
         self.truth = label("", "muted")
         self.note = label("", "caption", wrap=True)

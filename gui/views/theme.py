@@ -215,6 +215,7 @@ QToolButton#nav:focus { background: @raised; }
 QToolButton#nav:checked { color: @text; border-left: 3px solid @accent; background: @soft; }
 QComboBox, QSpinBox, QLineEdit, QPlainTextEdit { background: @raised; border: 1px solid @line; border-radius: 7px;
   padding: 4px 8px; selection-background-color: @accent; selection-color: @on_accent; }
+QSpinBox::up-button, QSpinBox::down-button { width: 0px; border: none; }
 QComboBox::drop-down { border: none; width: 18px; }
 QComboBox QAbstractItemView, QMenu { background: @card; border: 1px solid @line; padding: 4px;
   selection-background-color: @soft; selection-color: @text; outline: none; }

@@ -55,7 +55,6 @@ class Transport(View):
         self.steps.setAccessibleName("time-steps T")
         self.steps.setToolTip("How many time-steps the network runs")
         self.steps.setPrefix("T = ")
-        self.steps.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.steps.setFixedWidth(72)
         self.steps.setKeyboardTracking(False)
         self.steps.valueChanged.connect(inspector.set_steps)

@@ -1,0 +1,192 @@
+"""The window, driven as a person would."""
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QSlider, QSpinBox
+
+from spikelet.gui.views.accuracy import CurveCard
+from spikelet.gui.views.evidence import MarginCard
+from spikelet.gui.views.graph import GraphView
+from spikelet.gui.views.input_card import InputCard, PixelView
+from spikelet.gui.views.neuron_table import NeuronCard
+from spikelet.gui.views.raster import Raster
+from spikelet.gui.views.window import PANELS
+
+
+def drop(window, file):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(file))])
+    event = QDropEvent(
+        QPointF(200, 200), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    window.dropEvent(event)
+
+
+def click_block(qtbot, window, name):
+    view = window.panels["overview"].findChild(GraphView)
+    item = view.items_by_name[name]
+    at = view.mapFromScene(item.mapToScene(item.boundingRect().center()))
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(at.x(), at.y()))
+
+
+def test_it_opens_a_bundle_and_shows_what_it_does(opened):
+    assert opened.windowTitle() == "small – spikelet"
+    assert "2 spiking layers" in opened.header.facts.text()
+    assert opened.header.badge.text().startswith("file is whole")
+    assert opened.inspector.trace.steps == 4
+    assert opened.stack.currentWidget() is opened.panels["overview"]
+
+
+def test_a_click_on_a_layer_looks_into_it(opened, qtbot):
+    click_block(qtbot, opened, "if2")
+    assert opened.inspector.layer == "if2"
+    qtbot.keyClick(opened, Qt.Key.Key_Up)
+    assert opened.inspector.layer == "if1"
+    opened.show_panel("layers")
+    raster = opened.panels["layers"].findChild(Raster)
+    assert raster._spikes.shape == (4, 256)
+
+
+def test_neurons_that_are_selected_are_drawn(opened, qtbot):
+    opened.show_panel("layers")
+    card = opened.panels["layers"].findChild(NeuronCard)
+    card.query.setText("rate > 0")
+    shown = len(opened.inspector.rows)
+    assert 0 < shown < 256
+    qtbot.mouseClick(card.table.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(10, 8))
+    first = card.table.rowAt(8)
+    assert opened.inspector.picked == (int(opened.inspector.rows[first]),)
+    card._sort(1)
+    rates = opened.inspector.table().columns["rate"][opened.inspector.rows]
+    assert (np.diff(rates) <= 0).all()
+    card.query.setText("rate >")
+    assert "not understood" in card.error.text()
+    assert len(opened.inspector.rows) == 256
+
+
+def test_keys_move_time(opened, qtbot):
+    cursor = opened.inspector.cursor
+    qtbot.keyClick(opened, Qt.Key.Key_Home)
+    assert cursor.time == 1
+    qtbot.keyClick(opened, Qt.Key.Key_Right)
+    assert cursor.time == 2
+    qtbot.keyClick(opened, Qt.Key.Key_BracketRight)
+    qtbot.keyClick(opened, Qt.Key.Key_Space)
+    assert cursor.playing
+    qtbot.waitUntil(lambda: cursor.time != 2, timeout=5000)
+    qtbot.keyClick(opened, Qt.Key.Key_Space)
+    assert not cursor.playing
+
+
+def test_the_raster_moves_the_cursor_and_picks(opened, qtbot):
+    opened.show_panel("layers")
+    raster = opened.panels["layers"].findChild(Raster)
+    area, before = raster.area, opened.inspector.picked
+    at = QPoint(int(area.left() + area.width() * 0.6), int(area.top() + area.height() * 0.5))
+    qtbot.mouseClick(raster, Qt.MouseButton.LeftButton, pos=at)
+    assert opened.inspector.cursor.time == 3
+    assert opened.inspector.picked != before
+
+
+def test_a_picture_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    file = tmp_path / "photo.png"
+    image.fromarray(np.full((40, 60, 3), 200, np.uint8)).save(file)
+    drop(opened, file)
+    rest(opened)
+    card = opened.panels["overview"].findChild(InputCard)
+    assert opened.inspector.source.name == "photo.png"
+    assert card.note.text() == "60×40 colour → middle 40×40 → resampled to 8×8"
+    assert (opened.inspector.trace.image == 200).all()
+
+
+def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
+    drop(opened, data)
+    rest(opened)
+    opened.show_panel("accuracy")
+    card = opened.panels["accuracy"].findChild(CurveCard)
+    qtbot.mouseClick(card.run, Qt.MouseButton.LeftButton)
+    assert opened.inspector.jobs.running("sweep")
+    qtbot.mouseClick(card.stop, Qt.MouseButton.LeftButton)
+    assert not opened.inspector.jobs.running("sweep")
+    assert not card.stop.isVisible()
+    qtbot.keyClick(opened, Qt.Key.Key_R)
+    rest(opened)
+    assert opened.inspector.sweep.done == 60
+    assert "60 images" in card.card.note.toolTip()
+
+
+def test_a_threshold_that_is_dragged_moves_everything(opened, rest, data, qtbot):
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.source.data)
+    rest(opened)
+    margin = opened.panels["overview"].findChild(MarginCard)
+    margin.threshold.setValue(0.0)
+    margin.threshold.sigDragged.emit(margin.threshold)
+    assert opened.inspector.threshold == 0
+    assert "t = 1" in margin.card.note.toolTip()
+    assert opened.inspector.sweep.leaving(0).steps == 1
+
+
+def test_a_broken_bundle_gets_a_page_that_names_the_member(opened, rest, tmp_path, path):
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(b"# small")] ^= 1
+    broken = tmp_path / "broken.snnb"
+    broken.write_bytes(raw)
+    drop(opened, broken)
+    rest(opened)
+    assert opened.stack.currentWidget() is opened.problem
+    assert "card.md" in opened.problem.words.text()
+    drop(opened, path)
+    rest(opened)
+    assert opened.stack.currentWidget() is opened.panels["overview"]
+
+
+def test_one_can_draw_for_one_channel(window, rest, grey_path, qtbot):
+    window.inspector.open(grey_path)
+    rest(window)
+    qtbot.keyClick(window, Qt.Key.Key_D)
+    view = window.panels["overview"].findChild(PixelView)
+    area = view.area
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=area.topLeft().toPoint() + QPoint(20, 40))
+    qtbot.mouseMove(view, area.topLeft().toPoint() + QPoint(120, 40))
+    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=area.topLeft().toPoint() + QPoint(120, 40))
+    rest(window)
+    assert window.inspector.source.name == "drawing"
+    assert window.inspector.trace.image.max() == 255
+
+
+def test_both_themes_build_every_panel(opened, rest):
+    for name in ("light", "dark"):
+        opened.set_theme(name)
+        for panel in PANELS:
+            opened.show_panel(panel)
+            rest(opened)
+            assert opened.stack.currentWidget() is opened.panels[panel]
+
+
+def test_every_control_has_a_name_and_can_be_reached(opened):
+    kinds = (QAbstractButton, QComboBox, QSlider, QSpinBox, QLineEdit)
+    for kind in kinds:
+        for widget in opened.findChildren(kind):
+            if isinstance(widget.parent(), QSpinBox | QComboBox) or widget.objectName().startswith("qt_"):
+                continue
+            assert widget.accessibleName(), f"{widget} in {widget.parent()}"
+            grouped = isinstance(widget, QAbstractButton) and widget.group() is not None  # arrow keys go through those
+            if not isinstance(widget.parent(), QLineEdit) and not grouped:
+                assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus, widget.accessibleName()
+
+
+def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd):
+    window.inspector.open(path)
+    rest(window)
+    drop(window, data)
+    rest(window)
+    window.inspector.run_sweep(window.inspector.source.data)
+    window.close()
+    assert not window.inspector.jobs.busy
+    assert not [each for each in window.inspector.jobs._threads if each.is_alive()]
+    assert capfd.readouterr().err == ""
