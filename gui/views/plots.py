@@ -164,7 +164,7 @@ class Picture(Plot):
         """(H, W) from 0 to `most` in the theme's ramp; below 0 is not drawn."""
         index = np.clip(values * (255.0 / most if most else 0.0), 0, 255).astype(np.uint8)
         coloured = ramp()[index]
-        coloured[values < 0] = QColor(theme().card).getRgb()  # type: ignore[call-overload]
+        coloured[values < 0] = QColor(theme().card).getRgb()
         self._show(coloured)
 
     def pixels(self, values: npt.NDArray[np.uint8]) -> None:
@@ -182,7 +182,7 @@ class Picture(Plot):
         if self._shape:
             self.plotItem.vb.setRange(QRectF(0, 0, self._shape[1], self._shape[0]), padding=0.01)
 
-    home = fit  # type: ignore[assignment]
+    home = fit
 
     def mark(self, places: Sequence[tuple[int, int]], colours: Sequence[str]) -> None:
         """Frames around pixels, (row, column)."""
