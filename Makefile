@@ -40,9 +40,6 @@ bench: ## time the engines; the spiking network against its float network, one t
 	$(PYTHON) tests/bench_onnx.py
 	$(PYTHON) tests/bench_counting.py
 
-<<<<<<< HEAD
-conformance: ## every engine and Brian2 over 5,000 random networks: the long form of what make test does with 200
-=======
 bench-gui: ## start of the window, and frames a second while the time cursor is scrubbed
 	@.ci/setup dev
 	QT_QPA_PLATFORM=offscreen $(PYTHON) tests/bench_gui.py
@@ -51,8 +48,7 @@ screenshots: ## draw the pictures of the documentation anew
 	@.ci/setup dev
 	$(PYTHON) docs/screenshots.py
 
-conformance: ## the conformance suite over 5,000 random networks
->>>>>>> 4e38717 (The inspector: tests, set-up, make targets)
+conformance: ## every engine and Brian2 over 5,000 random networks: the long form of what make test does with 200
 	@.ci/setup dev
 	SPIKELET_CONFORMANCE=5000 $(PYTHON) -m pytest -q tests/conformance
 

@@ -10,6 +10,7 @@ from typing import Literal
 from spikelet import bundle as bundles
 from spikelet.bundle import Bundle, archive, strict_json
 from spikelet.bundle.bundle import MEMBERS
+from spikelet.engines import available, choose
 from spikelet.errors import BundleError, SpikeletError
 
 State = Literal["ok", "failed", "unknown"]
@@ -19,10 +20,12 @@ MEMORY = 2**29
 
 @dataclass(frozen=True)
 class Document:
-    """A bundle and the file it came from."""
+    """A bundle and the file it came from. engines: those that can run it here. engine: the fastest of them."""
 
     path: Path
     bundle: Bundle
+    engines: tuple[str, ...] = ("numpy",)
+    engine: str = "numpy"
 
     @property
     def name(self) -> str:
@@ -62,10 +65,11 @@ def open_document(path: Path) -> Document:
         BrokenBundle: it breaks a rule of the format.
     """
     try:
-        return Document(path, bundles.read(path))
+        bundle = bundles.read(path)
     except BundleError as error:
         message = str(error).removeprefix(f"{path}: ")
         raise BrokenBundle(path, message, diagnose(path, message)) from None
+    return Document(path, bundle, available(bundle.graph), choose("auto", bundle.graph))
 
 
 def diagnose(path: Path, message: str) -> tuple[Check, ...]:

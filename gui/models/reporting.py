@@ -19,7 +19,7 @@ def write(path: Path, measured: Measurement, profile: str, progress: Progress) -
     """One HTML page. profile: name of the one that is compared in full."""
     known = builtin()
     verification = []
-    for name in available():
+    for name in available(measured.bundle.graph):
         found = verify(measured.bundle, name)
         verification.append(asdict(found) | {"ok": found.ok})
         progress.check()

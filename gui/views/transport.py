@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QSlider, QSpinBox
 
-from spikelet.engines import available
 from spikelet.gui.models.cursor import SPEEDS
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
@@ -61,7 +60,6 @@ class Transport(View):
         self.engine = QComboBox()
         self.engine.setAccessibleName("engine")
         self.engine.setToolTip("The engine that runs the network; all fire the same spikes")
-        self.engine.addItems(list(available()))
         self.engine.textActivated.connect(inspector.set_engine)
         self.words = label("", "caption")
         self.progress = QProgressBar()
@@ -120,6 +118,10 @@ class Transport(View):
         self.steps.setRange(1, document.most_steps if document else 1)
         self.steps.setValue(cursor.steps)
         self.steps.blockSignals(False)
+        engines = list(document.engines) if document else []
+        if engines != [self.engine.itemText(i) for i in range(self.engine.count())]:
+            self.engine.clear()
+            self.engine.addItems(engines)
         self.engine.setCurrentText(self.inspector.engine)
         self.setEnabled(document is not None)
         self._moved()

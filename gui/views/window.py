@@ -31,6 +31,7 @@ from spikelet.gui.views.icons import icon
 from spikelet.gui.views.layers import Layers
 from spikelet.gui.views.overview import Overview
 from spikelet.gui.views.pages import ProblemPage, WelcomePage
+from spikelet.gui.views.residuals import ResidualPanel
 from spikelet.gui.views.transport import Transport
 
 PANELS: dict[str, tuple[str, Callable[[Inspector], View]]] = {
@@ -38,6 +39,7 @@ PANELS: dict[str, tuple[str, Callable[[Inspector], View]]] = {
     "layers": ("Layers", Layers),
     "accuracy": ("Accuracy", Accuracy),
     "energy": ("Energy", EnergyPanel),
+    "residuals": ("Float / spiking", ResidualPanel),
 }
 
 
