@@ -15,12 +15,12 @@ from spikelet.gui.models.blocks import Block, blocks
 from spikelet.gui.models.cursor import Cursor
 from spikelet.gui.models.document import BrokenBundle, Document, open_document
 from spikelet.gui.models.inputs import Source, open_source, start_source
-from spikelet.gui.models.jobs import Jobs
+from spikelet.gui.models.jobs import Jobs, Progress
 from spikelet.gui.models.residuals import Residuals
 from spikelet.gui.models.settings import Settings
 from spikelet.gui.models.signal import Signal
 from spikelet.gui.models.sweep import Sweep, sweep
-from spikelet.gui.models.table import NeuronTable, Rows, View, neuron_table
+from spikelet.gui.models.table import NeuronTable, Rows, View, table_of
 from spikelet.gui.models.trace import Trace, record
 
 PICKED = 8  # neurons whose potentials are drawn at most
@@ -31,9 +31,9 @@ class Inspector:
     """State of the window.
 
     opened: a document, or the problem with one, is there. showing: another image is to be shown. traced: the network
-    has answered it. focused: another layer. picked: other neurons. filtered: the neurons that plots show. swept:
-    accuracy so far, or all of it. threshold_moved: of early exit. profile_changed: of energy. compared_float: float against spiking. said: a sentence for the
-    status line.
+    has answered it. focused: another layer. picking: other neurons. filtered: the neurons that plots show. swept:
+    accuracy so far, or all of it. threshold_moved: of early exit. profile_changed: of energy. compared_float: float
+    against spiking. said: a sentence for the status line.
     """
 
     def __init__(self, dispatch: Callable[[Callable[[], None]], None], settings: Settings) -> None:
@@ -156,8 +156,9 @@ class Inspector:
     def _traced(self, trace: Trace) -> None:
         self.trace, self._table = trace, None
         self._filter()
-        if not self.picked:
-            self.picked = self._most_active()
+        table = self.table()
+        if not self.picked and table is not None:
+            self.picked = table.examples()
         self.traced.emit()
         self.filtered.emit()
         self.picking.emit()
@@ -188,9 +189,9 @@ class Inspector:
         if name in self.document.bundle.graph.spiking:
             self.layer = self.settings.layer = name
             self._table = None
-            self.picked = ()
             self._filter()
-            self.picked = self._most_active()
+            table = self.table()
+            self.picked = () if table is None else table.examples()
         self.focused.emit()
         self.filtered.emit()
         self.picking.emit()
@@ -208,24 +209,12 @@ class Inspector:
             return None
         key = (id(self.trace), self.layer, id(self.sweep))
         if self._table is None or self._table[0] != key:
-            trace, time = self.trace, self.trace.steps
-            everywhere = None
-            if self.sweep is not None and self.sweep.measured is not None:
-                counted = self.sweep.counted
-                everywhere = counted.spikes[self.layer].reshape(-1) / (counted.images * counted.steps)
-            made = neuron_table(
-                trace.graph.shapes[self.layer],
-                trace.counts(self.layer, time),
-                trace.first_spikes(self.layer),
-                time,
-                trace.activations.get(self.layer),
-                everywhere,
-            )
-            self._table = key, made
+            everywhere = None if self.sweep is None else self.sweep.rates(self.layer)
+            self._table = key, table_of(self.trace, self.layer, everywhere)
         return self._table[1]
 
     def set_view(self, view: View) -> None:
-        """Another filter or order."""
+        """Filter or order in another way."""
         self.view = view
         self._filter()
         self.filtered.emit()
@@ -252,16 +241,6 @@ class Inspector:
         except SpikeletError as error:
             self.rows, self.query_error = np.arange(len(table)), str(error)
 
-    def _most_active(self) -> tuple[int, ...]:
-        """Three neurons worth looking at: spread over those that fire, the busiest first."""
-        table = self.table()
-        if table is None:
-            return ()
-        rate = table.columns["rate"]
-        order = np.argsort(-rate, kind="stable")
-        active = max(int((rate > 0).sum()), 1)
-        return tuple(dict.fromkeys(int(order[place]) for place in (0, active // 3, 2 * active // 3)))
-
     # accuracy and early exit
 
     def run_sweep(self, data: ImageSet) -> None:
@@ -269,13 +248,11 @@ class Inspector:
         if self.document is None:
             return
         bundle, engine, steps = self.document.bundle, self.engine, self.cursor.steps
-        self.jobs.start(
-            "sweep",
-            lambda progress: sweep(bundle, data, steps, engine, progress),
-            self._swept,
-            self.said.emit,
-            self._sweeping,
-        )
+
+        def work(progress: Progress) -> Sweep:
+            return sweep(bundle, data, steps, engine, progress)
+
+        self.jobs.start("sweep", work, self._swept, self.said.emit, self._sweeping)
 
     def _sweeping(self, so_far: Sweep) -> None:
         self.sweep = so_far
@@ -307,8 +284,8 @@ class Inspector:
 
     def close(self) -> bool:
         """Stop everything; True if no thread is left."""
-        self.settings.speed, self.settings.loop = self.cursor.speed, self.cursor.loop
         self.cursor.pause()
+        self.settings.speed, self.settings.loop = self.cursor.speed, self.cursor.loop
         return self.jobs.close()
 
 

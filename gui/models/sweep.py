@@ -52,6 +52,15 @@ class Sweep:
             return None
         return float((self.source == self.labels).mean())
 
+    def rates(self, layer: str) -> npt.NDArray[np.float64] | None:
+        """(neurons,) spikes a time-step of each neuron of a layer, once all images are done."""
+        if self.measured is None:
+            return None
+        fired: npt.NDArray[np.float64] = self.counted.spikes[layer].reshape(-1) / (
+            self.counted.images * self.counted.steps
+        )
+        return fired
+
     def lost(self, time: int) -> npt.NDArray[np.int64]:
         """Images that the float network gets right and the spiking one, after `time` steps, wrong."""
         if self.source is None or self.labels is None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import SpikeletError
+from spikelet.gui.models.trace import Trace
 from spikelet.metrics.rates import SATURATED
 from spikelet.nodes import Shape
 
@@ -85,6 +86,13 @@ class NeuronTable:
         if view.preset == PRESETS[6]:
             return _most(rows, np.abs(self.columns["error"]))
         return rows
+
+    def examples(self) -> tuple[int, ...]:
+        """Three neurons worth looking at: spread over those that fire, the busiest first."""
+        rate = self.columns["rate"]
+        order = np.argsort(-rate, kind="stable")
+        active = max(int((rate > 0).sum()), 1)
+        return tuple(dict.fromkeys(int(order[place]) for place in (0, active // 3, 2 * active // 3)))
 
     def label(self, neuron: int) -> str:
         """A neuron by its place: (channel, y, x), or its index."""
@@ -164,6 +172,18 @@ def neuron_table(
     if everywhere is not None:
         columns["all"] = everywhere
     return NeuronTable(shape, columns)
+
+
+def table_of(trace: Trace, layer: str, everywhere: Column | None) -> NeuronTable:
+    """The table of a layer at T. everywhere: (neurons,) rate over many images, if known."""
+    return neuron_table(
+        trace.graph.shapes[layer],
+        trace.counts(layer, trace.steps),
+        trace.first_spikes(layer),
+        trace.steps,
+        trace.activations.get(layer),
+        everywhere,
+    )
 
 
 def _most(rows: Rows, values: Column) -> Rows:

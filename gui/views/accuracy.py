@@ -12,18 +12,16 @@ from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QListView, QListWidget, QListWidgetItem, QVBoxLayout
 
 from spikelet import shipped
-from spikelet.gui.models.costs import energy_text
 from spikelet.gui.models.inputs import Source, from_data, open_source, shown
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.models.sweep import Sweep
 from spikelet.gui.views.base import View
 from spikelet.gui.views.evidence import class_names
+from spikelet.gui.views.exits import ExitCard
 from spikelet.gui.views.plots import Plot, TimeLine
-from spikelet.gui.views.profiles import ProfilePicker, chosen_profile
 from spikelet.gui.views.theme import GAP, colour, theme
-from spikelet.gui.views.widgets import Card, Facts, Numbers, button, column, label, row
+from spikelet.gui.views.widgets import Card, Numbers, button, column, label
 from spikelet.metrics import words
-from spikelet.metrics.hardware import Profile
 
 LISTED = 200
 
@@ -149,98 +147,6 @@ class CurveCard(View):
             return None
         rows = [[each["time_steps"], each["accuracy"], each["low"], each["high"]] for each in sweep.accuracy]
         return Numbers("accuracy", ["time_steps", "accuracy", "low_95", "high_95"], rows)
-
-
-class ExitCard(View):
-    """Mean steps against accuracy for every threshold; one that can be dragged."""
-
-    def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
-        self.card = Card("Early exit", "drag the line: an image leaves where its margin reaches it")
-        self.card.numbers = self._numbers
-        self.plot = Plot("early exit by threshold", "margin at which an image leaves", percent=("left",))
-        self.plot.setLabel("left", "accuracy", **{"color": theme().series[0], "font-size": "8.5pt"})
-        self.accuracy = self.plot.line([], [], 0, 2.4)
-        self.right = pg.ViewBox()
-        self.plot.plotItem.showAxis("right")
-        self.plot.plotItem.scene().addItem(self.right)
-        axis = self.plot.getAxis("right")
-        axis.linkToView(self.right)
-        axis.setPen(pg.mkPen(theme().line))
-        axis.setTextPen(pg.mkPen(theme().muted))
-        axis.setTickFont(self.plot.getAxis("left").style["tickFont"])
-        axis.setLabel("mean time-step", **{"color": theme().series[1], "font-size": "8.5pt"})
-        self.right.setXLink(self.plot.plotItem)
-        self.right.setMouseEnabled(False, False)
-        self.steps = pg.PlotDataItem(pen=pg.mkPen(theme().series[1], width=2.4, style=Qt.PenStyle.DashLine))
-        self.right.addItem(self.steps)
-        self.plot.plotItem.vb.sigResized.connect(
-            lambda: self.right.setGeometry(self.plot.plotItem.vb.sceneBoundingRect())
-        )
-        self.marker = self.plot.marker(theme().over, inspector.set_threshold)
-        self.picker = ProfilePicker(inspector)
-        self.facts = Facts()
-        self.card.body.addWidget(self.plot, 1)
-        self.card.body.addWidget(self.facts)
-        self.card.body.addLayout(row(label("energy on", "muted"), self.picker, stretch=(0, 1)))
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
-        self.follow(self._draw, inspector.swept, inspector.opened)
-        self.follow(self._mark, inspector.threshold_moved, inspector.profile_changed)
-
-    def _draw(self) -> None:
-        sweep = self.inspector.sweep
-        if sweep is None or sweep.measured is None:
-            self.accuracy.setData([], [])
-            self.steps.setData([], [])
-        else:
-            found = sweep.measured.exits
-            finite = [each for each in found if np.isfinite(each.threshold)]
-            x = [each.threshold for each in finite]
-            if sweep.accuracy is not None:
-                self.accuracy.setData(x, [each.accuracy for each in finite])
-            self.steps.setData(x, [each.steps for each in finite])
-            self.plot.setXRange(0, max(x[-1], self.inspector.threshold), padding=0.02)
-            self.right.setYRange(1, sweep.counted.steps, padding=0.05)
-        self._mark()
-
-    def _mark(self) -> None:
-        inspector, sweep = self.inspector, self.inspector.sweep
-        self.marker.setValue(inspector.threshold)
-        if sweep is None:
-            self.facts.show_facts([("", [("early exit", "is known once accuracy is measured")])])
-            return
-        leaving = sweep.leaving(inspector.threshold)
-        facts = [
-            ("margin", f"{inspector.threshold:.2f}"),
-            ("mean time-step", f"{leaving.steps:.2f} of {sweep.counted.steps}"),
-        ]
-        if leaving.accuracy is not None:
-            facts.append(("accuracy", f"{leaving.accuracy:.2%}"))
-        facts.append(("accumulates of an image", words.short(leaving.events)))
-        profile = chosen_profile(inspector)
-        if sweep.measured is not None and profile is not None and profile.priced:
-            facts += self._energy(sweep, profile)
-        self.facts.show_facts([("", facts)])
-
-    def _energy(self, sweep: Sweep, profile: Profile) -> list[tuple[str, str]]:
-        found = sweep.energy(self.inspector.threshold, profile)
-        return [
-            (f"energy: {name}", energy_text(found[level]))
-            for name, level in zip(words.LEVEL_NAMES, found, strict=True)
-            if found[level] is not None
-        ]
-
-    def _numbers(self) -> Numbers | None:
-        sweep = self.inspector.sweep
-        if sweep is None or sweep.measured is None:
-            return None
-        rows = [
-            [e.threshold, e.steps, "" if e.accuracy is None else e.accuracy, e.events] for e in sweep.measured.exits
-        ]
-        return Numbers("early-exit", ["threshold", "mean_exit_step", "accuracy", "accumulates"], rows)
 
 
 class LostCard(View):

@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Qt,
 )
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QLineEdit, QTableView
+from PySide6.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QLineEdit, QTableView, QToolButton
 
 from spikelet.gui.models.inspector import PICKED, Inspector
 from spikelet.gui.models.table import COLUMNS, PRESETS, SHOWN, NeuronTable, Rows
@@ -83,6 +83,8 @@ class NeuronCard(View):
         self.query.setAccessibleName("conditions")
         self.query.setPlaceholderText("rate > 50%, channel = 3")
         self.query.setClearButtonEnabled(True)
+        for each in self.query.findChildren(QToolButton):
+            each.setAccessibleName("clear the conditions")
         self.query.textChanged.connect(lambda text: inspector.set_view(replace(inspector.view, query=text)))
         self.error = label("", "bad", wrap=True)
         self.model = TableModel()
