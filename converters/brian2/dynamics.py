@@ -21,7 +21,7 @@ from spikelet.converters.brian2.network import simulate
 from spikelet.converters.brian2.recording import record
 from spikelet.converters.brian2.synapses import populate
 from spikelet.engines import Engine, create
-from spikelet.errors import Cancelled
+from spikelet.errors import Cancelled, EngineError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Array, Input, Node, Output, Reset, Tie
 
@@ -79,7 +79,11 @@ class RateCurve:
 
 @dataclass(frozen=True)
 class DynamicsReport:
-    """What single neurons do in an engine, in Brian2 and by formula."""
+    """What single neurons do in an engine, in Brian2 and by formula.
+
+    engine: or two, where "auto" takes another for float32. kinds: those that it runs; an engine of integers alone
+    runs no float32 ones.
+    """
 
     engine: str
     brian2_version: str
@@ -120,14 +124,20 @@ def sweep(
     version = simulator.load().__version__
     kinds: list[KindReport] = []
     rates: list[RateCurve] = []
-    name = ""
+    names: list[str] = []
     for done, exact in enumerate((True, False)):
         on_progress(2 * done, 4)
         if cancelled():
             raise Cancelled("validation")
         v_init, current = swept_currents()
         graph, layers = network(exact, v_init)
-        name, found = _both(graph, current, engine)
+        try:
+            name, found = _both(graph, current, engine)
+        except EngineError:
+            if exact:
+                raise
+            break  # an engine of integers: neurons in float32 are none of its business
+        names.append(name)
         kinds += [_kind(graph, layer, label, current, found[layer]) for layer, label in layers.items()]
         on_progress(2 * done + 1, 4)
         strengths = np.arange(0, 2 * THETA + 1, 3)
@@ -137,8 +147,8 @@ def sweep(
         rates += [
             _rates(graph, layer, label, constant, found[layer]) for layer, label in layers.items() if label[2] == ">="
         ]
-        on_progress(2 * done + 2, 4)
-    return DynamicsReport(name, version, STEPS, tuple(kinds), tuple(rates))
+    on_progress(4, 4)
+    return DynamicsReport(" and ".join(dict.fromkeys(names)), version, STEPS, tuple(kinds), tuple(rates))
 
 
 def swept_currents() -> tuple[Array, Current]:

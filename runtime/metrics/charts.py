@@ -54,7 +54,8 @@ def curves(title: str, series: Sequence[Curve], x: str, y: str, form: Callable[[
     ends = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
     across = Axis(x, *ends, LEFT + 8, WIDTH - RIGHT - 8, form=_compact)
     low, high = span(ys or [0.0, 1.0])
-    up = Axis(y, max(low, 0.0), min(high, 1.0) if form is percent else high, bottom, TOP, form=form)
+    low = low if ys and min(ys) < 0 else max(low, 0.0)  # room under the least value is no reason for a negative axis
+    up = Axis(y, low, min(high, 1.0) if form is percent else high, bottom, TOP, form=form)
     draw_x(canvas, across, TOP, bottom)
     draw_y(canvas, up, LEFT, WIDTH - RIGHT)
     for index, each in enumerate(series):
