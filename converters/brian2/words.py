@@ -14,8 +14,8 @@ METHOD = [
     "spike. Here the layers run one after another within a time-step, each by groups, synapses, thresholds, resets, so "
     "that the rasters lie on each other unshifted.",
     "A small exact network is simulated whole, each layer listening to Brian2's own spikes. Of a larger one each layer "
-    "is driven with the spikes that the engine recorded in the layers before it; some of its neurons, of every channel, "
-    "are built with all their synapses.",
+    "is driven with the spikes that the engine recorded in the layers before it; some of its neurons, of every "
+    "channel, are built with all their synapses.",
 ]
 ABOUT_RATES = (
     "Constant current, reset by subtraction and to zero, a tie fires. The curves of engine and Brian2 lie on each "
@@ -91,8 +91,9 @@ def about(report: ValidationReport) -> str:
     text += "potentials are the logits summed so far."
     if not report.exact:
         text += (
-            f" This is a float32 bundle: a tie is a difference at a potential that misses theta by at most {report.eps:g} of "
-            "the sums that meet in the neuron; the difference of potentials is taken before a neuron's first tie."
+            " This is a float32 bundle: a tie is a difference at a potential that misses theta by at most "
+            f"{report.eps:g} of the sums that meet in the neuron; the difference of potentials is taken before a "
+            "neuron's first tie."
         )
     return text
 
