@@ -58,11 +58,13 @@ class Divergence:
         }
 
     def __str__(self) -> str:
-        return (
-            f"layer {self.layer}, neuron {self.neuron}, time-step {self.step}, image {self.image}: engine "
-            f"{_words(self.fired[0])} and is left with {self.potentials[0]:g}, Brian2 {_words(self.fired[1])} and "
-            f"with {self.potentials[1]:g}" + (" (a tie)" if self.tie else "")
+        engine, brian2 = (
+            f"{'fires' if fired else 'does not fire'} and is left at {potential:g}"
+            for fired, potential in zip(self.fired, self.potentials, strict=True)
         )
+        tie = " (a tie)" if self.tie else ""
+        place = f"layer {self.layer}, neuron {self.neuron}, time-step {self.step}, image {self.image}"
+        return f"{place}: engine {engine}, Brian2 {brian2}{tie}"
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def compare(pair: Pair, eps: float = EPS) -> LayerReport:
         drifts=int(drifts.sum()),
         max_potential_difference=float(gap.max(initial=0)),
         first_divergence=_first(pair, shown, near),
-        sample=_sample(pair, shown),
+        sample=_sample(pair, shown, differs),
     )
 
 
@@ -234,13 +236,16 @@ def _first(pair: Pair, shown: Bools, near: Bools) -> Divergence | None:
     )
 
 
-def _sample(pair: Pair, shown: Bools) -> Sample:
-    """The first neurons that differ in the image that differs first, else some of image 0 that fire."""
+def _sample(pair: Pair, shown: Bools, differs: Bools) -> Sample:
+    """Of the image that differs first, the neuron that does and those whose spikes do; else some that fire."""
     image = int(np.unravel_index(int(shown.argmax()), shown.shape)[1])
-    here = shown[:, image]
-    if here.any():
-        order = np.argsort(np.where(here.any(0), here.argmax(0), len(here)), kind="stable")
-        chosen = order[: min(SHOWN, int(here.any(0).sum()))]
+    if shown.any():
+        first = int(np.unravel_index(int(shown.argmax()), shown.shape)[2])
+        late = len(shown)
+        keys = np.array([np.where(each[:, image].any(0), each[:, image].argmax(0), late) for each in (shown, differs)])
+        keys[:, first] = -1
+        order = np.lexsort(keys)  # spikes first, then potentials
+        chosen = order[: min(SHOWN, int((keys.min(0) < late).sum()))]
     else:
         lively = np.flatnonzero(pair.spikes[1][:, image].any(0))
         pool = lively if len(lively) else np.arange(len(pair.population))
@@ -255,7 +260,3 @@ def _sample(pair: Pair, shown: Bools) -> Sample:
         potentials=(mine[1], theirs[1]),
         theta=None if pair.theta is None else pair.theta[chosen],
     )
-
-
-def _words(fired: bool) -> str:
-    return "fires" if fired else "does not fire"
