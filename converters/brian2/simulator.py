@@ -93,6 +93,18 @@ def installed() -> str | None:
         return None
 
 
+def state() -> str:
+    """How Brian2 is here, in words."""
+    if installed() is None:
+        return str(MissingDependency("Brian2", EXTRA))
+    try:
+        load()
+    except SpikeletError as error:
+        return str(error)
+    found = f"{installed()} works with NumPy {np.__version__}"
+    return f"{found}, which has no ndarray.ptp: numpy.ptp stands in for it" if has_gap() else found
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without the deprecations that Brian2 causes in what it builds on: its users can do nothing about them."""

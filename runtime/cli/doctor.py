@@ -7,7 +7,7 @@ import os
 import platform
 import warnings
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,11 @@ PACKAGES = {  # distribution: (extra that brings it, what it is for)
     "pillow": ("images", "image files"),
     "torch": ("convert", "training and conversion"),
     "cryptography": ("sign", "signatures"),
+    "brian2": ("brian2", "validation"),
 }
+
+
+CHECKS = "spikelet.checks"  # entry points: functions that other rooms add, each says in words how something is here
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         "engines": engines,
         "auto": auto,
         "native": {"compiler": _compiler(), "cache": native.cache_state()},
+        "checks": {entry.name: entry.load()() for entry in entry_points(group=CHECKS)},
         "assets": assets,
         "signatures": {path.name: asdict(signing.status(path)) for path in shipped.files() if path.suffix == SUFFIX},
         "signature_policy": _policy(),
@@ -129,6 +134,7 @@ def _text(facts: dict[str, Any]) -> str:
             f"auto takes {facts['auto']}",
             f"native: compiler {facts['native']['compiler'] or 'missing (sudo apt-get install gcc)'}, "
             f"libraries in {facts['native']['cache']}",
+            *(f"{name}: {state}" for name, state in facts["checks"].items()),
             "",
             f"signatures: {facts['signature_policy']}",
             *(f"{name}: {found['state']}; {found['detail']}" for name, found in facts["signatures"].items()),

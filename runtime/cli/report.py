@@ -42,7 +42,10 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write every figure as SVG and CSV as well")
     parser.add_argument("--no-latency", action="store_true", help="leave out the time on this machine")
     parser.add_argument(
-        "--validation", type=existing, metavar="FILE.json", help="what an independent simulator said, to be shown"
+        "--validation",
+        type=existing,
+        metavar="FILE.json",
+        help="what an independent simulator said (default: BUNDLE.validation.json, where it is of that bundle)",
     )
     configure_measuring(parser)
 
@@ -79,8 +82,10 @@ def check_output(args: argparse.Namespace) -> None:
 def make_report(args: argparse.Namespace, paths: list[Path]) -> Report:
     """Everything that the page shows, of one bundle or several."""
     profiles = chosen_profiles(args)
-    validation = _validation(args.validation)
+    validation = None if args.validation is None else _validation(args.validation)
     measured = [measure_bundle(args, path) for path in paths]
+    if validation is None and len(paths) == 1:
+        validation = _beside(paths[0], measured[0].bundle.digest)
     return Report(
         measured=measured,
         names=_names(measured),
@@ -131,9 +136,14 @@ def _verification(each: Measurement) -> list[dict[str, Any]]:
     return [asdict(one) | {"ok": one.ok} for one in found]
 
 
-def _validation(path: Path | None) -> dict[str, Any] | None:
-    if path is None:
-        return None
+def _beside(bundle: Path, digest: str) -> dict[str, Any] | None:
+    """What `validate -o BUNDLE.validation.json` left beside the bundle, if it is of that very file."""
+    path = bundle.with_suffix(".validation.json")
+    found = _validation(path) if path.is_file() else None
+    return found if found is not None and found.get("digest") == digest else None
+
+
+def _validation(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text("utf-8"))
     except ValueError as error:

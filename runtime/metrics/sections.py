@@ -134,12 +134,19 @@ def verification_section(
     else:
         plain = {key: value for key, value in validation.items() if not isinstance(value, dict | list)}
         body += "<h3>Independent simulator</h3>" + table(["", ""], list(plain.items()), text=True)
-        for key, value in validation.items():
+        for value in validation.values():
             if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
                 columns = list(value[0])
-                cells = [[each.get(column, "") for column in columns] for each in value]
-                body += f"{paragraph(str(key))}{table(columns, cells)}"
+                cells = [[_plain(each.get(column)) for column in columns] for each in value]
+                body += table([column.replace("_", " ") for column in columns], cells)
     return Section("verification", "Verification", body)
+
+
+def _plain(value: Any) -> str:
+    """A value of JSON in a cell: of an object, what it holds."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(each)}" for key, each in value.items())
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def conversion_section(measured: Sequence[Measurement], names: Sequence[str]) -> Section:

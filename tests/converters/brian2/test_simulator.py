@@ -1,0 +1,58 @@
+"""Brian2 loads with the NumPy that is here, keeps to itself, and is asked for in words where it is missing."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from spikelet import cli
+from spikelet.converters.brian2 import simulator
+from spikelet.errors import MissingDependency, SpikeletError
+
+
+def test_quantities_keep_their_ptp():
+    brian2 = simulator.load()
+    spread = (np.array([1.0, 4.0, 2.5]) * brian2.volt).ptp()
+    assert float(spread / brian2.volt) == 3.0
+    assert brian2.have_same_dimensions(spread, brian2.volt)
+
+
+def test_loading_leaves_the_process_as_it_was():
+    code = (
+        "import sys, logging, warnings; hook, show = sys.excepthook, warnings.showwarning;"
+        "from spikelet.converters.brian2 import simulator; simulator.load();"
+        "assert sys.excepthook is hook and warnings.showwarning is show;"
+        "assert not [each for each in sys.meta_path if isinstance(each, simulator._Finder)]"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_brian2_that_is_missing_is_asked_for(monkeypatch):
+    monkeypatch.delitem(sys.modules, "brian2", raising=False)
+    monkeypatch.setattr(simulator, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match=r'Brian2 is not installed: pip install "spikelet\[brian2\]"'):
+        simulator.load()
+
+
+def test_a_brian2_that_does_not_import_is_told(monkeypatch, tmp_path):
+    (tmp_path / "brian2.py").write_text("raise AttributeError('numpy.ndarray has no attribute ptp')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [each for each in sys.modules if each.partition(".")[0] == "brian2"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(
+        SpikeletError, match=r'does not load with NumPy .* \(AttributeError: .*pip install "numpy<2\.4"'
+    ):
+        simulator.load()
+    assert importlib.util.find_spec("brian2") is not None
+
+
+def test_doctor_says_how_it_loads(capsys):
+    assert cli.main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["packages"]["brian2"] == simulator.load().__version__
+    assert f"works with NumPy {np.__version__}" in found["checks"]["brian2"]
+    assert ("ptp" in found["checks"]["brian2"]) == (not hasattr(np.ndarray, "ptp"))
