@@ -73,6 +73,7 @@ def test_a_traced_network_fires_the_spikes_of_its_simulation(model):
 
 @pytest.mark.parametrize("model", ["vgg9", "resnet20"])
 def test_quantising_costs_less_the_more_bits_there_are(model):
+    """Seen in the first four layers: a deep network of random weights blows any flipped spike up to noise."""
     _, network, pixels = trained_like(model)
     source = trace(network, tuple(pixels.shape[1:]))
     float_counts = counts(source, pixels, 2)
@@ -81,7 +82,7 @@ def test_quantising_costs_less_the_more_bits_there_are(model):
         found = quantise(source, bits)
         assert found.graph.exact
         exact_counts = counts(found.graph, pixels, 2)
-        shares.append(np.mean([(float_counts[n] != exact_counts[n]).mean() for n in exact_counts]))
+        shares.append(np.mean([(float_counts[n] != exact_counts[n]).mean() for n in source.spiking[:4]]))
         for name, node in found.graph.nodes.items():
             if isinstance(node, Conv2d | Linear):
                 limit = 2 ** (bits - 1) - 1
