@@ -19,13 +19,14 @@ Float = npt.NDArray[np.float32]
 Spikes = npt.NDArray[np.bool_]
 
 
-def step(node: IF, v: Float, current: Float) -> tuple[Float, Spikes]:
+def step(node: IF, v: Float, current: Float, theta: Float | None = None) -> tuple[Float, Spikes]:
     """One time-step of a layer.
 
-    v, current: (N, C, …), potential after the last reset and input current.
+    v, current: (N, C, …), potential after the last reset and input current. theta: (1, C, …), where the neurons of a
+        channel differ.
     Returns the potential after reset, (N, C, …), and the spikes, (N, C, …) bool.
     """
-    theta = per_channel(node.theta, v.ndim - 1)
+    theta = per_channel(node.theta, v.ndim - 1) if theta is None else theta
     v = (decayed(node, v) if isinstance(node, LIF) else v) + current
     fired = v >= theta if node.tie == ">=" else v > theta
     if node.reset == "zero":

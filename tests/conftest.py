@@ -1,8 +1,12 @@
-"""Every test run has its own cache of compiled networks."""
+"""Every test run has its own cache of compiled networks, and matrices so small that one thread is quickest."""
 
 import os
 
-import pytest
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # read when NumPy loads; on a busy machine its threads wait on each other
+
+import pytest  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -81,6 +81,7 @@ def _work(seed, count, pipe):
 def run(count, seed=0, processes=1, show=False):
     """(verdicts by kind, complaints, processor seconds of the slowest file)."""
     share = [count // processes + (i < count % processes) for i in range(processes)]
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are tiny, and threads cost address space
     context = multiprocessing.get_context("spawn")
     pipes, workers = [], []
     for index, part in enumerate(share):
@@ -120,7 +121,7 @@ def run(count, seed=0, processes=1, show=False):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", default="0")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
     started = time.monotonic()

@@ -11,6 +11,7 @@ import json
 import random
 import zlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ TEXTS = [
 TEXTS += ["%s%n", "{0}", "</script>", "*/", '"', "\\", "\n", "NaN", "1.0", "ｍanifest.json", "0x10", "١", "x" * 10_001]
 
 
+@cache
 def bases() -> list[Members]:
     """Small bundles of every kind: exact and float32, images and features, pools, a residual block, leaks, groups."""
     return [

@@ -18,7 +18,8 @@ from spikelet import signing
 from spikelet.errors import SpikeletError, UsageError
 from spikelet.version import __version__
 
-OWN = ("inspect", "verify", "run", "energy", "report", "compare", "bench", "compile", "keygen", "sign", "doctor")
+OWN = ("inspect", "verify", "run", "energy", "report", "compare", "robustness", "bench", "compile")
+OWN += ("keygen", "sign", "doctor")
 ENTRY_POINTS = "spikelet.verbs"
 
 

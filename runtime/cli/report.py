@@ -19,6 +19,7 @@ from spikelet.cli.energy import MAIN, chosen_profiles, configure_measuring, meas
 from spikelet.engines import available
 from spikelet.errors import UsageError
 from spikelet.metrics import words
+from spikelet.metrics.fault_report import check
 from spikelet.metrics.figures import Figure
 from spikelet.metrics.measurement import Measurement
 from spikelet.metrics.report import Report, all_figures, html
@@ -46,6 +47,9 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
         type=existing,
         metavar="FILE.json",
         help="what an independent simulator said (default: BUNDLE.validation.json, where it is of that bundle)",
+    )
+    parser.add_argument(
+        "--robustness", type=existing, metavar="FILE.json", help="what `spikelet robustness -o` found, to be shown"
     )
     configure_measuring(parser)
 
@@ -82,10 +86,13 @@ def check_output(args: argparse.Namespace) -> None:
 def make_report(args: argparse.Namespace, paths: list[Path]) -> Report:
     """Everything that the page shows, of one bundle or several."""
     profiles = chosen_profiles(args)
-    validation = None if args.validation is None else _validation(args.validation)
+    validation = None if args.validation is None else _object(args.validation)
+    faults = None if args.robustness is None else _robustness(args.robustness)
     measured = [measure_bundle(args, path) for path in paths]
     if validation is None and len(paths) == 1:
         validation = _beside(paths[0], measured[0].bundle.digest)
+    if faults is not None and faults["bundle_digest"] not in {each.bundle.digest for each in measured}:
+        raise UsageError(f"{args.robustness}: was measured on another bundle, {faults['bundle']}")
     return Report(
         measured=measured,
         names=_names(measured),
@@ -94,6 +101,7 @@ def make_report(args: argparse.Namespace, paths: list[Path]) -> Report:
         latency=[] if args.no_latency else [_latency(args, *each) for each in zip(paths, measured, strict=True)],
         verification=[_verification(each) for each in measured],
         validation=validation,
+        robustness=faults,
     )
 
 
@@ -139,11 +147,19 @@ def _verification(each: Measurement) -> list[dict[str, Any]]:
 def _beside(bundle: Path, digest: str) -> dict[str, Any] | None:
     """What `validate -o BUNDLE.validation.json` left beside the bundle, if it is of that very file."""
     path = bundle.with_suffix(".validation.json")
-    found = _validation(path) if path.is_file() else None
+    found = _object(path) if path.is_file() else None
     return found if found is not None and found.get("digest") == digest else None
 
 
-def _validation(path: Path) -> dict[str, Any]:
+def _robustness(path: Path) -> dict[str, Any]:
+    found = _object(path)
+    try:
+        return check(found)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def _object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text("utf-8"))
     except ValueError as error:

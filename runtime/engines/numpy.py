@@ -75,13 +75,18 @@ class NumpyEngine(Engine):
             inputs = [values[source] for source in self.graph.predecessors[name]]
             node = self.graph.nodes[name]
             if isinstance(node, IF):
-                self._v[name], self._spikes[name] = neurons.step(node, self._v[name], inputs[0])
+                self._v[name], self._spikes[name] = self._fire(name, self._v[name], inputs[0])
                 values[name] = self._spikes[name].astype(np.float32)
             else:
                 values[name] = self._evaluate(name, inputs, pixels)
                 if name in self.graph.static:
                     self._static[name] = values[name]
         return values[self.graph.output_name]
+
+    def _fire(self, name: str, v: Float, current: Float) -> tuple[Float, Spikes]:
+        node = self.graph.nodes[name]
+        assert isinstance(node, IF)
+        return neurons.step(node, v, current)
 
     def _evaluate(self, name: str, inputs: list[Float], pixels: Float | None) -> Float:
         match self.graph.nodes[name]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from spikelet.metrics import figures, page
 from spikelet.metrics.energy import Estimate
+from spikelet.metrics.fault_report import fault_figures, fault_section
 from spikelet.metrics.figures import Figure
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.markdown import to_html
@@ -37,6 +38,7 @@ class Report:
     names: of the bundles, each another. estimates: by bundle, of the same profiles. main: name of the profile
     that is shown beside networks that do not spike. latency: of `benchmark.measure`, by bundle, or empty.
     verification: by bundle, one entry an engine. validation: what another simulator said, by bundle.
+    robustness: what `spikelet robustness` found of one of them.
     """
 
     measured: Sequence[Measurement]
@@ -46,6 +48,7 @@ class Report:
     latency: Sequence[dict[str, Any]] = ()
     verification: Sequence[list[dict[str, Any]]] = ()
     validation: dict[str, Any] | None = None
+    robustness: dict[str, Any] | None = None
     estimates: list[list[Estimate]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,6 +76,8 @@ def all_figures(report: Report) -> list[Figure]:
         if report.latency:
             own.append(figures.latency_figure(report.latency[index]))
         found += own if len(measured) == 1 else [_numbered(figure, index, names[index]) for figure in own]
+    if report.robustness is not None:
+        found += fault_figures(report.robustness)
     if report.main_estimates:
         found.append(figures.rivals_figure(report.main_estimates, names))
     return found
@@ -98,6 +103,7 @@ def html(report: Report, drawn: Sequence[Figure]) -> str:
         energy_section(report.measured, report.names, report.estimates, report.main_estimates, art),
         neurobench_section(report.measured, report.names),
         *_latency(report, art),
+        *([] if report.robustness is None else [fault_section(report.robustness, art)]),
         verification_section(report.names, report.verification, report.validation),
         conversion_section(report.measured, report.names),
         *_cards(report),

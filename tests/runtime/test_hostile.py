@@ -10,6 +10,7 @@ import tracemalloc
 import zipfile
 from contextlib import suppress
 from dataclasses import fields, replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def cost(content):
     return found, peak, seconds
 
 
+@cache
 def pack_small():
     return put_together(bases()[1])
 

@@ -1,0 +1,152 @@
+"""Faults of a device: what goes wrong in hardware, as an engine that goes wrong in the same way.
+
+A fault is drawn from a seed: the same seed breaks the same weights and neurons, on every machine. Faults of weights,
+neurons and thresholds stay for as long as the engine lives, as they would on one chip; spikes get lost, and appear,
+anew at every time-step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import neurons
+from spikelet.engines.base import Float, Spikes
+from spikelet.engines.numpy import NumpyEngine
+from spikelet.errors import UsageError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Array, is_float
+
+
+@dataclass(frozen=True)
+class Kind:
+    """title: for people. unit: what a level is a share of. levels: those that are tried unless others are named."""
+
+    title: str
+    unit: str
+    levels: tuple[float, ...]
+
+
+KINDS: dict[str, Kind] = {
+    "weight-bits": Kind("Flipped bits of weights", "of all bits that hold weights", (1e-5, 1e-4, 1e-3, 1e-2)),
+    "stuck-off": Kind("Neurons that never fire", "of all neurons", (0.01, 0.05, 0.1, 0.2)),
+    "stuck-on": Kind("Neurons that fire at every time-step", "of all neurons", (0.001, 0.005, 0.02, 0.05)),
+    "dropped": Kind("Spikes that get lost", "of all spikes", (0.01, 0.05, 0.1, 0.2)),
+    "spurious": Kind("Spikes that nobody fired", "of silent neurons, at each time-step", (0.001, 0.005, 0.02, 0.05)),
+    "threshold": Kind("Thresholds that drift", "of theta: standard deviation over the neurons", (0.05, 0.1, 0.2, 0.4)),
+    "input-noise": Kind("Noise of the input", "of its range: standard deviation", (0.02, 0.05, 0.1, 0.2)),
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """kind: one of KINDS. level: how much of it, as KINDS says; 0 is a sound device.
+
+    Raises:
+        UsageError: no such kind, or a level out of range.
+    """
+
+    kind: str
+    level: float
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UsageError(f"unknown fault {self.kind!r}; known: {', '.join(KINDS)}")
+        if not 0 <= self.level <= 1:
+            raise UsageError(f"fault {self.kind}: expected a level of 0…1, got {self.level}")
+
+
+class FaultyEngine(NumpyEngine):
+    """The reference engine on a device with one fault. bits: of the weights, as the bundle has them.
+
+    Sums are float32: a network whose broken weights are larger than those that were proven may round.
+    """
+
+    name: ClassVar[str] = "faulty"
+
+    def __init__(self, graph: Graph, fault: Fault, seed: int, bits: int = 8) -> None:
+        super().__init__(graph)
+        self.fault = fault
+        self._seed = seed
+        self._spike_source = self._source("spikes")
+        self._stuck: dict[str, Spikes] = {}
+        self._theta: dict[str, Float] = {}
+        if fault.kind == "weight-bits":
+            for name in self._weights:
+                weight = graph.nodes[name].weight  # type: ignore[attr-defined]  # those with weights
+                self._weights[name] = flip_bits(weight, bits, fault.level, self._source(name)).astype(np.float32)
+        for name in graph.spiking:
+            shape, source = graph.shapes[name], self._source(name)
+            if fault.kind in ("stuck-on", "stuck-off"):
+                self._stuck[name] = source.random(shape) < fault.level
+            elif fault.kind == "threshold":
+                self._theta[name] = drifted(self._node(name), shape, fault.level, source)
+
+    def noisy(self, pixels: npt.NDArray[np.generic]) -> Float:
+        """What the sensor gives for these pixels, (N, *shape): with noise where that is the fault."""
+        clean = pixels.astype(np.float32)
+        if self.fault.kind != "input-noise":
+            return clean
+        node = self.graph.input
+        spread = self.fault.level * (node.high - node.low)
+        noise = self._source("input").normal(0, spread, clean.shape).astype(np.float32)
+        noisy: Float = np.clip(np.rint(clean + noise), node.low, node.high)
+        return noisy
+
+    def _fire(self, name: str, v: Float, current: Float) -> tuple[Float, Spikes]:
+        v, fired = neurons.step(self._node(name), v, current, self._theta.get(name))
+        return v, self._sent(name, fired)
+
+    def _sent(self, name: str, fired: Spikes) -> Spikes:
+        """What leaves the neurons; what happens on the way changes no potential."""
+        level = self.fault.level
+        match self.fault.kind:
+            case "stuck-on":
+                return fired | self._stuck[name]
+            case "stuck-off":
+                return fired & ~self._stuck[name]
+            case "dropped":
+                return fired & (self._spike_source.random(fired.shape, np.float32) >= level)
+            case "spurious":
+                return fired | (self._spike_source.random(fired.shape, np.float32) < level)
+        return fired
+
+    def _node(self, name: str) -> IF:
+        node = self.graph.nodes[name]
+        assert isinstance(node, IF)
+        return node
+
+    def _source(self, what: str) -> np.random.Generator:
+        words = [self._seed, *what.encode(), *self.fault.kind.encode()]
+        return np.random.default_rng(np.random.SeedSequence(words))
+
+
+def flip_bits(weight: Array, bits: int, share: float, source: np.random.Generator) -> Array:
+    """A weight array in which every stored bit is flipped with probability `share`.
+
+    Integers are two's complement of `bits` bits. Of float32 all 32 bits are stored; what is no number then is 0.
+    """
+    if share == 0:
+        return weight
+    stored = weight.view(np.uint32).astype(np.int64) if is_float(weight) else weight.astype(np.int64)
+    mask = np.zeros(weight.shape, np.int64)
+    for bit in range(32 if is_float(weight) else bits):
+        mask |= (source.random(weight.shape, np.float32) < share).astype(np.int64) << bit
+    flipped = stored ^ mask
+    if is_float(weight):
+        values = flipped.astype(np.uint32).view(np.float32)
+        return np.where(np.isfinite(values), values, np.float32(0))
+    flipped &= (1 << bits) - 1
+    return flipped - ((flipped >> (bits - 1)) << bits)
+
+
+def drifted(node: IF, shape: tuple[int, ...], spread: float, source: np.random.Generator) -> Float:
+    """A threshold of its own for every neuron, (1, *shape): theta (1 + spread z), z normal; whole where theta is."""
+    theta = neurons.per_channel(node.theta, len(shape)) * (1 + spread * source.standard_normal(shape))
+    least = float(np.finfo(np.float32).tiny)
+    if not is_float(node.theta):
+        theta, least = np.rint(theta), 1.0
+    return np.maximum(theta, least).astype(np.float32)[None]

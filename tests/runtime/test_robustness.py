@@ -1,0 +1,278 @@
+"""Faults of devices: each does what it says, the same seed breaks the same things, and nothing else changes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from networks import small_graph
+from spikelet import cli
+from spikelet.bundle import Bundle, Manifest, read, write
+from spikelet.data import ImageSet, arrays
+from spikelet.engines import create
+from spikelet.errors import UsageError
+from spikelet.metrics.fault_report import check, fault_figures, fault_table
+from spikelet.metrics.faults import KINDS, Fault, FaultyEngine, drifted, flip_bits
+from spikelet.metrics.robustness import all_faults, interval, robustness
+from spikelet.nodes import IF
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (20, 3, 6, 6)).astype(np.uint8)
+SOUND = Fault("dropped", 0.0)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return ImageSet(PIXELS, np.arange(20) % 3, tuple("abc"), "insects")
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    graph = small_graph()
+    manifest = Manifest("small", tuple("abc"), 4, exact_steps(graph))
+    return Bundle(graph, manifest, record_golden(graph, PIXELS[:1], 4), "# small\n")
+
+
+def spikes(engine, steps=4, pixels=PIXELS):
+    """By layer, (T, N, *shape)."""
+    engine.reset(len(pixels))
+    found = {name: [] for name in engine.graph.spiking}
+    for t in range(steps):
+        engine.step(pixels.astype(np.float32) if t == 0 else None)
+        for name in found:
+            found[name].append(engine._spikes[name].copy())
+    return {name: np.stack(value) for name, value in found.items()}
+
+
+def recorded(graph):
+    engine = create(graph, "numpy", graph.spiking)
+    return spikes(engine)
+
+
+class TestFaults:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_level_zero_is_the_sound_network(self, kind):
+        graph = small_graph()
+        found, expected = spikes(FaultyEngine(graph, Fault(kind, 0.0), 3)), recorded(graph)
+        assert all(np.array_equal(found[name], expected[name]) for name in graph.spiking)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_the_same_seed_is_the_same_device(self, kind):
+        graph, fault = small_graph(), Fault(kind, max(KINDS[kind].levels))
+        one, again, other = (FaultyEngine(graph, fault, seed) for seed in (1, 1, 2))
+        runs = [spikes(engine, pixels=engine.noisy(PIXELS)) for engine in (one, again, other)]
+        assert all(np.array_equal(runs[0][name], runs[1][name]) for name in graph.spiking)
+        assert any(not np.array_equal(runs[0][name], runs[2][name]) for name in graph.spiking)
+
+    def test_stuck_neurons(self):
+        graph = small_graph()
+        off, on = (spikes(FaultyEngine(graph, Fault(kind, 0.3), 0)) for kind in ("stuck-off", "stuck-on"))
+        for name in graph.spiking:
+            size = graph.neurons(name)
+            silent, firing = (~off[name].any((0, 1))).sum(), on[name].all((0, 1)).sum()
+            assert 0.05 * size < silent
+            assert 0.1 * size < firing < 0.7 * size
+
+    def test_all_stuck(self):
+        graph = small_graph()
+        assert not any(value.any() for value in spikes(FaultyEngine(graph, Fault("stuck-off", 1.0), 0)).values())
+        assert all(value.all() for value in spikes(FaultyEngine(graph, Fault("stuck-on", 1.0), 0)).values())
+
+    def test_lost_and_spurious_spikes_are_as_many_as_asked_for(self):
+        graph = small_graph()
+        first = graph.spiking[0]  # later layers see what the first sends
+        sound = recorded(graph)[first]
+        lost = spikes(FaultyEngine(graph, Fault("dropped", 0.25), 0))[first]
+        more = spikes(FaultyEngine(graph, Fault("spurious", 0.25), 0))[first]
+        assert not (lost & ~sound).any()
+        assert not (sound & ~more).any()
+        assert 1 - lost.sum() / sound.sum() == pytest.approx(0.25, abs=0.03)
+        assert (more & ~sound).sum() / (~sound).sum() == pytest.approx(0.25, abs=0.03)
+
+    def test_a_lost_spike_still_resets(self):
+        """What happens on the way changes no potential of the layer that fired."""
+        graph = small_graph()
+        first = graph.spiking[0]
+        engine, sound = FaultyEngine(graph, Fault("dropped", 0.9), 0), create(graph, "numpy", [first])
+        for each in (engine, sound):
+            each.reset(len(PIXELS))
+            for t in range(3):
+                each.step(PIXELS.astype(np.float32) if t == 0 else None)
+        assert np.array_equal(engine._v[first], sound._v[first])
+
+    @pytest.mark.parametrize("bits", [4, 8, 12])
+    def test_bits_flip_within_the_width(self, bits):
+        top = 2 ** (bits - 1)
+        weight = RNG.integers(-top + 1, top, (64, 32, 3, 3)).astype(np.int16)
+        found = flip_bits(weight, bits, 0.05, np.random.default_rng(0))
+        assert (found >= -top).all()
+        assert (found < top).all()
+        changed = (found.astype(int) ^ weight) & (2**bits - 1)
+        share = sum((changed >> bit & 1).sum() for bit in range(bits)) / (weight.size * bits)
+        assert share == pytest.approx(0.05, rel=0.05)
+        every = flip_bits(weight, bits, 1.0, np.random.default_rng(0))
+        assert np.array_equal(every, ~weight), "every bit of two's complement"
+
+    def test_bits_of_floats(self):
+        weight = RNG.standard_normal((200, 200)).astype(np.float32)
+        found = flip_bits(weight, 8, 0.02, np.random.default_rng(0))
+        assert np.isfinite(found).all()
+        assert 0.3 < (found != weight).mean() < 0.6, "1 - 0.98^32 = 0.48"
+
+    def test_thresholds_are_each_neurons_own(self):
+        node = IF(np.array([1000, 3000], np.int32), np.zeros(2, np.int32))
+        theta = drifted(node, (2, 40, 40), 0.1, np.random.default_rng(0))
+        assert theta.shape == (1, 2, 40, 40)
+        assert (theta == np.rint(theta)).all()
+        for channel, expected in enumerate((1000, 3000)):
+            assert theta[0, channel].mean() == pytest.approx(expected, rel=0.02)
+            assert theta[0, channel].std() == pytest.approx(0.1 * expected, rel=0.1)
+        assert drifted(node, (2, 40, 40), 1.0, np.random.default_rng(0)).min() == 1, "never 0 or below"
+
+    def test_noise_stays_what_the_network_takes(self):
+        graph = small_graph()
+        noisy = FaultyEngine(graph, Fault("input-noise", 0.2), 0).noisy(PIXELS)
+        assert (noisy == np.rint(noisy)).all()
+        assert (noisy.min(), noisy.max()) == (0, 255)
+        grey = FaultyEngine(graph, Fault("input-noise", 0.05), 0).noisy(np.full_like(PIXELS, 128))
+        assert grey.std() == pytest.approx(0.05 * 255, rel=0.1)
+
+    def test_what_is_no_fault(self):
+        with pytest.raises(UsageError, match="unknown fault 'rust'; known: weight-bits, stuck-off"):
+            Fault("rust", 0.1)
+        for level in (-0.1, 1.5, float("nan")):
+            with pytest.raises(UsageError, match="fault dropped: expected a level of 0…1"):
+                Fault("dropped", level)
+
+
+class TestRobustness:
+    def test_the_sound_row_is_what_run_says(self, bundle, images):
+        from spikelet.session import Model
+
+        found = robustness(bundle, images, 4, [Fault("stuck-off", 1.0)], [0])
+        assert found.sound.accuracy == pytest.approx(Model(bundle, "numpy").run(PIXELS, 4).accuracy(images.labels))
+        assert found.measure == "accuracy"
+        # no spike at all: every image is answered alike
+        assert found.points[0].accuracy[-1] in [pytest.approx((images.labels == k).mean()) for k in range(3)]
+
+    def test_seeds_and_progress(self, bundle, images):
+        seen = []
+        faults = [Fault("dropped", 0.5), Fault("threshold", 0.4)]
+        found = robustness(bundle, images, 3, faults, (4, 5, 6), lambda done, total: seen.append((done, total)))
+        assert seen == [(i, 7) for i in range(1, 8)]
+        for point in found.points:
+            assert np.mean(point.by_seed, axis=0).tolist() == pytest.approx(point.accuracy)
+            assert all(
+                low <= share <= high for low, share, high in zip(point.low, point.accuracy, point.high, strict=True)
+            )
+        again = robustness(bundle, images, 3, faults, (4, 5, 6))
+        assert again == found
+
+    def test_without_labels_it_is_agreement(self, bundle):
+        found = robustness(bundle, ImageSet(PIXELS, None, None, "x"), 2, [Fault("dropped", 0.1)], [0])
+        assert found.measure == "agreement"
+        assert found.sound.accuracy[-1] == 1
+
+    def test_a_float_network(self, images):
+        graph = small_graph(exact=False)
+        bundle = Bundle(graph, Manifest("f"), record_golden(graph, PIXELS[:1], 2), "# f\n")
+        found = robustness(bundle, images, 2, [Fault("weight-bits", 0.05), Fault("threshold", 0.2)], [0])
+        assert all(0 <= share <= 1 for point in found.points for share in point.accuracy)
+
+    def test_the_interval_covers(self):
+        """Of 200 experiments with a known mean, the interval holds it in about 95 %."""
+        source, hits = np.random.default_rng(0), 0
+        for _ in range(200):
+            right = source.random((5, 1, 60)) < 0.7
+            (low,), (high,) = interval(right)
+            hits += low <= 0.7 <= high
+        assert 180 <= hits <= 200
+
+    def test_what_cannot_be_measured(self, bundle, images):
+        with pytest.raises(UsageError, match="is proven exact for"):
+            robustness(bundle, images, 10**6)
+        with pytest.raises(UsageError, match="seeds: expected one or more"):
+            robustness(bundle, images, 2, seeds=[])
+
+    def test_every_kind_has_levels(self):
+        assert len(all_faults()) == sum(len(kind.levels) for kind in KINDS.values()) >= 20
+
+
+class TestCommand:
+    @pytest.fixture
+    def call(self, bundle, images, tmp_path, monkeypatch, capsys):
+        write(bundle, tmp_path / "small.snnb")
+        arrays.write(tmp_path / "insects.npz", images)
+        monkeypatch.chdir(tmp_path)
+
+        def run(line):
+            code = cli.main(line.split())
+            out = capsys.readouterr()
+            return code, out.out, out.err
+
+        return run
+
+    def test_table_json_figures_and_report(self, call, tmp_path):
+        line = "robustness small.snnb insects.npz --steps 3 --seeds 0 1 --faults dropped threshold"
+        code, out, _ = call(f"{line} -o found.json --figures figures")
+        assert code == 0
+        assert "Spikes that get lost" in out
+        assert "Thresholds that drift" in out
+        assert len([row for row in out.splitlines() if "–" in row]) == 9
+        facts = json.loads((tmp_path / "found.json").read_text())
+        assert call(f"{line} --json")[1] == json.dumps(facts) + "\n"
+        assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
+            "faults-dropped.csv", "faults-dropped.svg", "faults-threshold.csv", "faults-threshold.svg"
+        ]  # fmt: skip
+        report = "report small.snnb insects.npz --steps 3 --no-latency --engine numpy --profile cmos45-int8 -o x.html"
+        assert call(f"{report} --robustness found.json")[0] == 0
+        page = (tmp_path / "x.html").read_text()
+        assert "Device faults" in page
+        assert page.count("Spikes that get lost: accuracy by level") >= 1
+        assert read(tmp_path / "small.snnb").digest == facts["bundle_digest"]
+
+    def test_levels_of_ones_own(self, call):
+        code, out, _ = call(
+            "robustness small.snnb insects.npz --steps 2 --seeds 0 --faults stuck-on --levels 0 0.5 --json"
+        )
+        assert code == 0
+        assert [each["level"] for each in json.loads(out)["faults"]] == [0, 0.5]
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ("--levels 0.1", "--levels: name one fault"),
+            ("--faults dropped --levels 2", "expected a level of 0…1, got 2"),
+            ("--seeds -1", "--seeds: expected whole numbers of 0 or more"),
+            ("--steps 100000000", "is proven exact for"),
+            ("-o none/x.json", "none: no such folder"),
+        ],
+    )
+    def test_wrong_calls(self, call, options, message):
+        code, _, err = call(f"robustness small.snnb insects.npz {options}")
+        assert code == 2
+        assert message in err
+
+    def test_a_report_of_another_bundle_or_of_no_run(self, call, tmp_path):
+        call("robustness small.snnb insects.npz --steps 2 --seeds 0 --faults dropped -o found.json")
+        facts = json.loads((tmp_path / "found.json").read_text())
+        report = "report small.snnb insects.npz --steps 2 --no-latency -o x.html --robustness found.json"
+        (tmp_path / "found.json").write_text(json.dumps(facts | {"bundle_digest": "0" * 64}))
+        code, _, err = call(report)
+        assert (code, "was measured on another bundle, small" in err) == (2, True)
+        for value in ({}, facts | {"faults": [{}]}, facts | {"sound": 3}, facts | {"steps": "x"}, facts | {"steps": 3}):
+            (tmp_path / "found.json").write_text(json.dumps(value))
+            code, _, err = call(report)
+            assert (code, "expected what `spikelet robustness -o FILE.json` writes" in err) == (2, True)
+
+
+def test_tables_and_figures_tell_the_same(bundle, images):
+    facts = check(json.loads(json.dumps(robustness(bundle, images, 5, [Fault("dropped", 0.1)], [0]).as_json())))
+    head, rows = fault_table(facts)
+    assert head == ["fault", "level", "T = 1", "T = 2", "T = 4", "T = 5", "95 % at T = 5"]
+    assert rows[1][:2] == ["Spikes that get lost", "0.1"]
+    (figure,) = fault_figures(facts)
+    assert len(figure.rows) == 10
+    assert f"{figure.rows[-1][3]:.1%}" == rows[1][5]
