@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.inputs import Layout, as_sequence
 
+OnLimit = Literal["refuse", "reset"]
 DEFAULT_STEPS = 8
 BATCH = 32  # samples that are run at once
 
@@ -62,10 +64,12 @@ class Result:
 class Step:
     """One time-step of a stream over a single sample.
 
-    time: 1, 2, … logits: (K,) summed so far. spikes, potentials: by recorded layer, (*shape).
+    time: 1, 2, … age: time-steps since the network was last reset, which is `time` unless a stream goes on beyond
+    what is proven exact. logits: (K,) summed over these. spikes, potentials: by recorded layer, (*shape).
     """
 
     time: int
+    age: int
     logits: npt.NDArray[np.float64]
     spike_counts: Mapping[str, int]
     spikes: Mapping[str, npt.NDArray[np.bool_]]
@@ -132,28 +136,72 @@ class Model:
         return _joined(parts)
 
     def stream(
-        self, inputs: Any, steps: int | None = None, *, record: Sequence[str] = (), layout: Layout = "auto"
+        self,
+        inputs: Any,
+        steps: int | None = None,
+        *,
+        on_limit: OnLimit = "refuse",
+        record: Sequence[str] = (),
+        layout: Layout = "auto",
     ) -> Iterator[Step]:
-        """Answer one sample, one time-step after another; stop asking when the answer is good enough."""
-        sequence = as_sequence(self.graph, inputs, layout)
-        if sequence.shape[1] != 1:
-            raise UsageError(f"stream: takes one sample, got {sequence.shape[1]}; use run for a batch")
-        steps = self._steps(steps, len(sequence))
+        """Answer one sample, one time-step after another; stop asking when the answer is good enough.
+
+        inputs: a sample, a sequence, or an iterator that gives a sample for each time-step for as long as it lasts.
+        on_limit: what happens where the time-steps that are proven exact (exact_steps) are used up: "refuse", or
+            "reset", which begins anew from the initial potentials and a sum of 0; `Step.age` tells.
+
+        Raises:
+            DataError: an input does not fit. UsageError: more than one sample, or time-steps beyond the limit.
+        """
+        if on_limit not in ("refuse", "reset"):
+            raise UsageError(f'on_limit: expected "refuse" or "reset", got {on_limit!r}')
         # an engine of its own: the stream may be left open while others run
         engine = create(self.graph, self.engine, record, self.threads)
         engine.reset(1)
-        total = np.zeros(self.graph.classes)
-        for t in range(steps):
-            total = total + engine.step(sequence[t].astype(np.float32) if t < len(sequence) else None)[0]
+        limit = self.bundle.manifest.exact_steps
+        total, age = np.zeros(self.graph.classes), 0
+        pixels: npt.NDArray[np.float32] | None = None
+        for t, given in enumerate(self._frames(inputs, steps, on_limit, layout)):
+            pixels = pixels if given is None else given
+            if age == limit:
+                if on_limit == "refuse":
+                    raise self._beyond(age + 1)
+                engine.reset(1)
+                total, age, given = np.zeros(self.graph.classes), 0, pixels
+            total, age = total + engine.step(given)[0], age + 1
             yield Step(
                 time=t + 1,
+                age=age,
                 logits=total * self.graph.output.scale,
                 spike_counts={name: int(count[0]) for name, count in engine.spike_counts().items()},
                 spikes={name: engine.spikes(name)[0] for name in record},
                 potentials={name: engine.potentials(name)[0] for name in record},
             )
 
-    def _steps(self, steps: int | None, length: int) -> int:
+    def _frames(
+        self, inputs: Any, steps: int | None, on_limit: OnLimit, layout: Layout
+    ) -> Iterator[npt.NDArray[np.float32] | None]:
+        """The input of each time-step, (1, *shape); None where it stays as it is."""
+        if isinstance(inputs, Iterator):
+            for frame in itertools.islice(inputs, steps):
+                yield self._one(as_sequence(self.graph, frame, layout))[0].astype(np.float32)
+            return
+        sequence = self._one(as_sequence(self.graph, inputs, layout))
+        for t in range(self._steps(steps, len(sequence), endless=on_limit == "reset")):
+            yield sequence[t].astype(np.float32) if t < len(sequence) else None
+
+    def _one(self, sequence: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if sequence.shape[1] != 1:
+            raise UsageError(f"stream: takes one sample, got {sequence.shape[1]}; use run for a batch")
+        return sequence
+
+    def _beyond(self, steps: int) -> UsageError:
+        return UsageError(
+            f"steps: {steps} asked for, but this bundle is proven exact for {self.bundle.manifest.exact_steps} "
+            "time-steps (exact_steps); ask for fewer, or convert with fewer --bits"
+        )
+
+    def _steps(self, steps: int | None, length: int, endless: bool = False) -> int:
         if steps is None:
             steps = DEFAULT_STEPS if length == 1 else length
         if steps < 1:
@@ -161,11 +209,8 @@ class Model:
         if 1 < length != steps:
             raise UsageError(f"steps: the sequence has {length} time-steps, {steps} were asked for")
         limit = self.bundle.manifest.exact_steps
-        if limit is not None and steps > limit:
-            raise UsageError(
-                f"steps: {steps} asked for, but this bundle is proven exact for {limit} time-steps "
-                "(exact_steps); ask for fewer, or convert with fewer --bits"
-            )
+        if limit is not None and steps > limit and not endless:
+            raise self._beyond(steps)
         return steps
 
     def _run(self, sequence: npt.NDArray[Any], steps: int, rule: ExitRule | None, record: tuple[str, ...]) -> Result:

@@ -194,3 +194,68 @@ def test_progress_reaches_the_end(model):
     seen = []
     model.run(IMAGES, steps=1, on_progress=lambda done, total: seen.append((done, total)))
     assert seen == [(32, 70), (64, 70), (70, 70)]
+
+
+class TestLongStreams:
+    """Beyond exact_steps a stream refuses or begins anew, as asked; it never goes on in silence."""
+
+    @pytest.fixture
+    def short(self, model):
+        from dataclasses import replace
+
+        manifest = replace(model.bundle.manifest, exact_steps=4)
+        return spikelet.Model(replace(model.bundle, manifest=manifest), model.engine)
+
+    def test_refuse(self, short):
+        with pytest.raises(UsageError, match=r"steps: 5 asked for, but .* proven exact for 4 time-steps"):
+            next(short.stream(IMAGES[0], steps=5))
+        with pytest.raises(UsageError, match="steps: 5 asked for"):
+            list(short.stream(iter(IMAGES[:10])))
+        stream = short.stream(iter(IMAGES[:10]))
+        assert [next(stream).time for _ in range(4)] == [1, 2, 3, 4]
+
+    def test_reset(self, short):
+        steps = list(short.stream(IMAGES[0], steps=10, on_limit="reset", record=["if1"]))
+        assert [step.time for step in steps] == list(range(1, 11))
+        assert [step.age for step in steps] == [1, 2, 3, 4, 1, 2, 3, 4, 1, 2]
+        for later in range(4, 10):
+            assert np.array_equal(steps[later].logits, steps[later - 4].logits)
+            assert np.array_equal(steps[later].potentials["if1"], steps[later - 4].potentials["if1"])
+
+    def test_an_iterator_of_frames(self, model):
+        """A camera: a frame a time-step, as long as it runs; the same as the sequence."""
+        sequence = IMAGES[:6].reshape(6, 1, 3, 6, 6)
+        expected = model.run(sequence)
+        found = list(model.stream(iter(IMAGES[:6])))
+        assert np.array_equal([step.logits for step in found], expected.logits[:, 0])
+        assert len(list(model.stream(iter(IMAGES[:6]), steps=3))) == 3
+        assert len(list(model.stream(frame.transpose(1, 2, 0) for frame in IMAGES[:6]))) == 6, "channel last"
+        with pytest.raises(DataError, match="expected one sample of shape"):
+            list(model.stream(iter([np.zeros((2, 2))])))
+        assert list(model.stream(iter([]))) == []
+
+    def test_what_else_may_be_asked(self, model):
+        with pytest.raises(UsageError, match='on_limit: expected "refuse" or "reset", got \'wrap\''):
+            next(model.stream(IMAGES[0], on_limit="wrap"))
+
+
+def test_a_short_soak():
+    """What `make soak` does for a million time-steps."""
+    import json
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    if not sys.platform.startswith("linux"):
+        pytest.skip("needs Linux")
+    tests = Path(__file__).resolve().parents[1]
+    done = subprocess.run(
+        [sys.executable, str(tests / "soak.py"), "--steps", "4000", "--rounds", "2", "--engines", "numpy", "onnx"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert [each["engine"] for each in found["streams"]] == ["numpy", "onnx"]
+    assert all(each["steps_outside_the_bound"] == 0 for each in found["streams"])
+    assert all(each["sessions"] == 20 for each in found["sessions"])
