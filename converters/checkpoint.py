@@ -5,6 +5,7 @@ Written by torch.save and read with weights_only, so that no code in the file ru
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,11 @@ class Checkpoint:
             "provenance": self.provenance,
             "training": self.training,
         }
+        # through memory: on a full disk torch's own writer raises what says nothing of disks
+        whole = io.BytesIO()
+        torch.save(content, whole)
         with replacing(path) as file:
-            torch.save(content, file)
+            file.write(whole.getbuffer())
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

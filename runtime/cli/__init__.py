@@ -21,19 +21,25 @@ from spikelet.version import __version__
 OWN = ("inspect", "verify", "run", "energy", "report", "compare", "robustness", "bench", "compile")
 OWN += ("keygen", "sign", "doctor")
 ENTRY_POINTS = "spikelet.verbs"
+# torch, ONNX Runtime and the loader of modules have kinds of their own for it
+NO_MEMORY = ("allocate memory", "bad allocation", "bad_alloc", "failed to map segment")
+OUT_OF_MEMORY = "out of memory; try fewer images at a time (--count), or a machine with more"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
+    try:
+        args = build_parser().parse_args(argv)
+    except MemoryError:
+        print("spikelet: out of memory", file=sys.stderr)
+        return 1
     try:
         with signing.required_here() if args.require_signature else nullcontext():
             return int(args.verb.run(args))
     except SpikeletError as error:
         return _fail(args, str(error), 2 if isinstance(error, UsageError) else 1)
     except MemoryError:
-        return _fail(args, "out of memory; try fewer images at a time (--count), or a machine with more", 1)
+        return _fail(args, OUT_OF_MEMORY, 1)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has left: nothing more to say
         return 1
@@ -41,6 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(args, f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         return _fail(args, "interrupted", 130)
+    except Exception as error:
+        if not any(words in str(error).lower() for words in NO_MEMORY):
+            raise
+        return _fail(args, OUT_OF_MEMORY, 1)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,0 +1,319 @@
+"""Kill commands at random moments and look at what they leave: `python tests/faults.py --kills 200`.
+
+Each command runs in a process of its own (forked, so that torch is loaded once) and is ended by SIGKILL after a random
+part of the time that it takes. What it writes must then be the old file or the new one, whole; a training run must go
+on from where it was to the very weights of one that nobody disturbed; the native engine must answer rightly out of the
+cache that was left. Prints one JSON object; exits with 1 if anything does not hold.
+"""
+
+import argparse
+import csv
+import ctypes
+import io
+import json
+import os
+import random
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # forked processes have no use for threads that stayed behind
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import onnxruntime  # noqa: F401
+import torch
+
+from spikelet import cli, signing
+from spikelet.bundle import read
+from spikelet.converters import convert, training  # noqa: F401  # loaded before the first fork
+from spikelet.converters.checkpoint import load_checkpoint
+from spikelet.data import ImageSet, arrays
+from spikelet.errors import SpikeletError
+
+TRAIN = "train --data x.npz --model vgg9 --batch 16 --learning-rate 0.05 --seed 3 --epochs 3 --residual gaussian --out"
+SHARE = {"convert": 0.3, "train": 0.25, "report": 0.15, "export": 0.1, "compile": 0.1, "sign": 0.05, "robustness": 0.05}
+
+
+WRITERS = ("convert", "report", "sign", "robustness", "train")
+
+
+class Campaign:
+    """Commands in one folder. found: by command, what was seen how often. wrong: what does not hold."""
+
+    def __init__(self, folder, seed):
+        self.folder, self.random = Path(folder), random.Random(seed)
+        self.found, self.wrong = {}, []
+        os.chdir(folder)
+        os.environ["SPIKELET_CACHE"] = str(self.folder / "cache")
+        torch.set_num_threads(1)
+        rng = np.random.default_rng(0)
+        labels = rng.integers(0, 3, 64)
+        images = rng.integers(0, 100, (64, 3, 8, 8))
+        images[np.arange(64), labels] += 120
+        arrays.write(self.folder / "x.npz", ImageSet(images.astype(np.uint8), labels, tuple("abc"), "x"))
+        cli.build_parser()  # what is loaded here need not be loaded, or found, by every child
+        signing.new_key()
+        assert self.run(f"{TRAIN} whole") == 0
+        assert self.run("convert whole/best.pt -o good.snnb --data x.npz") == 0
+        assert self.run("keygen key") == 0
+
+    def run(self, line, kill_after=None, trouble=lambda: None):
+        """Exit code of a command, negative where a signal ended it. trouble: what befalls the process first."""
+        child = os.fork()
+        if child == 0:
+            try:
+                with open("log", "w") as log:
+                    os.dup2(log.fileno(), 1)
+                    os.dup2(log.fileno(), 2)
+                trouble()
+                code = cli.main(line.split())
+                sys.stdout.flush()
+            except SystemExit as stop:
+                code = stop.code
+            except BaseException as error:
+                print(repr(error), flush=True)
+                code = 99
+            os._exit(code)
+        if kill_after is not None:
+            time.sleep(kill_after)
+            os.kill(child, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def killed(self, line, seconds):
+        """Run a command and end it at a random moment; whether it was ended before it was done."""
+        return self.run(line, self.random.uniform(0, 1.05 * seconds)) == -signal.SIGKILL
+
+    def seconds(self, line):
+        """How long a command takes when nobody disturbs it."""
+        started = time.monotonic()
+        code = self.run(line)
+        assert code == 0, (line, Path("log").read_text())
+        return time.monotonic() - started
+
+    def note(self, command, what):
+        self.found.setdefault(command, {}).setdefault(what, 0)
+        self.found[command][what] += 1
+
+    def replaced(self, command, line, target, count, same=True):
+        """A command that writes one file over another. same: it writes the same bytes whenever it runs."""
+        seconds = self.seconds(line)
+        new = target.read_bytes()
+        for _ in range(count):
+            old = self.random.choice([b"what was here before", None])
+            if old is None:
+                target.unlink(missing_ok=True)
+            else:
+                target.write_bytes(old)
+            killed = self.killed(line, seconds)
+            now = target.read_bytes() if target.exists() else None
+            whole = now == new if same else now is not None and _is_whole(now)
+            if not whole and (now != old or not killed):
+                self.wrong.append(f"{command}: {target} is neither the old file nor the new one")
+            self.note(command, "new file" if whole else "old file")
+        # the remains of those that were ended do not disturb the next
+        if self.run(line) != 0:
+            self.wrong.append(f"{command}: fails after it was killed: {Path('log').read_text()}")
+        left = list(target.parent.glob(f".{target.name}.*.part"))
+        self.found[command]["temporary files left"] = len(left)
+        for path in left:
+            path.unlink()
+
+    def train(self, count):
+        """Kill a run again and again, resume it each time, and hold what comes out against one that was left alone."""
+        seconds = self.seconds(f"{TRAIN} timed")
+        runs = kills = 0
+        while kills < count:
+            runs += 1
+            out, code = Path(f"run{runs}"), None
+            while code != 0:
+                line = f"{TRAIN} {out}" + (" --resume" if (out / "last.pt").exists() else "")
+                if kills < count and self.random.random() < 0.8:
+                    kills += 1
+                    code = self.run(line, self.random.uniform(0, seconds))
+                else:
+                    code = self.run(line)
+                if code not in (0, -signal.SIGKILL):
+                    self.wrong.append(f"train: {line}: {code}: {Path('log').read_text()}")
+                    return
+                for name in ("last.pt", "best.pt"):
+                    if (out / name).exists():
+                        load_checkpoint(out / name)  # whole, or this raises
+                self.note("train", "killed" if code else "went through")
+            self.compare(out)
+        self.found["train"]["runs compared bit for bit"] = runs
+
+    def compare(self, out):
+        """Hold a finished run against the one that was left alone."""
+        for name in ("best.pt", "last.pt"):
+            mine, theirs = load_checkpoint(out / name), load_checkpoint(Path("whole") / name)
+            for key, value in theirs.weights.items():
+                if not torch.equal(mine.weights[key], value):
+                    self.wrong.append(f"train: {out}/{name}: {key} differs from an undisturbed run's")
+        if _log(out) != _log(Path("whole")):
+            self.wrong.append(f"train: {out}/log.csv differs from an undisturbed run's")
+
+    def compile(self, count):
+        """Kill the compiler's caller; the engine answers rightly out of whatever cache is left."""
+        line = "compile good.snnb"
+        os.environ["SPIKELET_CACHE"] = str(self.folder / "timing")
+        seconds = self.seconds(line)
+        for index in range(count):
+            os.environ["SPIKELET_CACHE"] = str(self.folder / f"cache{index // 5}")
+            for path in Path(os.environ["SPIKELET_CACHE"]).rglob("*"):
+                if (
+                    path.is_file() and self.random.random() < 0.5
+                ):  # a library that somebody cut off, by a copy over a bad line
+                    path.write_bytes(path.read_bytes()[: self.random.randrange(1000)])
+            self.note("compile", "killed" if self.killed(line, seconds) else "went through")
+            if self.run("verify good.snnb --engine native") != 0:
+                self.wrong.append(f"compile: the engine fails on what was left: {Path('log').read_text()}")
+
+    def troubled(self, name, folder, trouble, words, verbs=WRITERS, may_end_well=False):
+        """Every command that writes, where it cannot: one sentence, exit code 1, what was there stays, nothing more."""
+        for verb in verbs:
+            line = self.writers()[verb].format(folder)
+            before = _tree(folder)
+            code = self.run(line, trouble=trouble)
+            if code == 0 and may_end_well:
+                self.found.setdefault(name, {})[verb] = "went through"
+                continue
+            said = Path("log").read_text()
+            # above it may stand what the command said while all was well
+            last = said.strip().splitlines()[-1] if said.strip() else ""
+            fine = code == 1 and last.startswith(f"spikelet {verb}: ") and "Traceback" not in said
+            if not fine or not any(word in last for word in words) or _tree(folder) != before:
+                self.wrong.append(f"{name}: {line}: exit code {code}, {said!r}, left {_tree(folder)}, before {before}")
+            self.found.setdefault(name, {})[verb] = last
+
+    def writers(self):
+        return {
+            "convert": "convert whole/best.pt -o {}/out.snnb",
+            "report": "report good.snnb x.npz --steps 1 --engine numpy --no-latency --profile loihi -o {}/out.html",
+            "sign": "sign {}/good.snnb --key key.key",
+            "robustness": "robustness good.snnb x.npz --count 8 --steps 1 --seeds 0 --faults dropped -o {}/out.json",
+            "train": TRAIN.replace("--epochs 3", "--epochs 1") + " {}/run",
+            "keygen": "keygen {}/k",
+        }
+
+
+def _tree(folder):
+    return {str(path): path.stat().st_size for path in sorted(Path(folder).rglob("*")) if path.is_file()}
+
+
+def _mortal():
+    """Root's power over any file is put down (capset, without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH)."""
+    libc, head = ctypes.CDLL(None), struct.pack("II", 0x20080522, 0)
+    data = ctypes.create_string_buffer(24)
+    libc.capget(head, data)
+    words = [word & ~0b110 if index < 2 else word for index, word in enumerate(struct.unpack("6I", data.raw))]
+    libc.capset(head, struct.pack("6I", *words))
+
+
+def limits(seed, folder):
+    """(by trouble what each command said, what does not hold)."""
+    work, root = Campaign(folder, seed), os.geteuid() == 0
+    full, closed, small = (work.folder / name for name in ("full", "closed", "small"))
+    for place in (full, closed, small):
+        place.mkdir()
+        (place / "good.snnb").write_bytes(Path("good.snnb").read_bytes())
+        (place / "out.html").write_text("what was here before")
+    (full / "run").mkdir()
+
+    def no_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+
+    # the key of a signature is short, a signature of two keys is not: it is the limit that counts
+    work.troubled("no room in a file", full, no_room, ["could not be written (File too large)"])
+    closed.chmod(0o555)
+
+    work.troubled(
+        "permission denied", closed, _mortal, ["Permission denied"], ("convert", "report", "sign", "train", "keygen")
+    )
+    if root and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small], check=False).returncode == 0:
+        try:
+            (small / "good.snnb").write_bytes(Path("good.snnb").read_bytes()[:1000])
+            (small / "filler").write_bytes(bytes(2**20 - 8 * 4096))
+            verbs = ("convert", "report", "train")
+            work.troubled("disk full", small, lambda: None, ["No space left on device"], verbs)
+            subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+            work.troubled(
+                "read-only", small, lambda: None, ["Read-only file system"], ("convert", "report", "train", "keygen")
+            )
+        finally:
+            subprocess.run(["umount", small], check=True)
+
+    for room in (1, 4):
+
+        def no_memory(room=room * 2**20):
+            with open("/proc/self/statm") as file:
+                now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+            resource.setrlimit(resource.RLIMIT_AS, (now + room, now + room))
+
+        work.troubled(
+            f"{room} MB of memory", small, no_memory, ["out of memory"], ("convert", "train"), may_end_well=True
+        )
+    said = [each for name, found in work.found.items() if "memory" in name for each in found.values()]
+    if not any("out of memory" in each for each in said):
+        work.wrong.append(f"out of memory: no command ran out of it: {said}")
+    return work.found, work.wrong
+
+
+def _is_whole(content):
+    return content.startswith(b"<!doctype html>") and content.endswith(b"</html>\n")
+
+
+def _log(out):
+    rows = list(csv.DictReader(io.StringIO((out / "log.csv").read_text())))
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def campaign(kills, seed, folder):
+    """(by command what was seen, what does not hold)."""
+    each = {command: max(1, round(share * kills)) for command, share in SHARE.items()}
+    work, verbs = Campaign(folder, seed), cli.build_parser()._subparsers._group_actions[0].choices
+    work.replaced("convert", "convert whole/best.pt -o out.snnb --data x.npz", Path("out.snnb"), each["convert"])
+    read(Path("out.snnb"))
+    line = "report good.snnb x.npz --steps 2 --engine numpy --no-latency --profile cmos45-int8 -o out.html"
+    work.replaced("report", line, Path("out.html"), each["report"], same=False)
+    work.replaced("sign", "sign good.snnb --key key.key", Path("good.snnb.sig"), each["sign"])
+    line = "robustness good.snnb x.npz --count 8 --steps 2 --seeds 0 --faults dropped -o out.json"
+    work.replaced("robustness", line, Path("out.json"), each["robustness"])
+    if "export" in verbs:
+        work.replaced("export", *_export(work), each["export"])
+    if "compile" in verbs:
+        try:
+            work.compile(each["compile"])
+        except (SpikeletError, AssertionError) as error:  # no compiler here
+            work.found["compile"] = {"left out": str(error)[:200]}
+    work.train(each["train"])
+    return work.found, work.wrong
+
+
+def _export(work):
+    """The C export's command line, and the file of it that is looked at."""
+    line = "export good.snnb -o exported.c"
+    return line, Path("exported.c")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limits", action="store_true", help="no kills: full disks, closed folders, too little memory")
+    args = parser.parse_args()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        found, wrong = limits(args.seed, folder) if args.limits else campaign(args.kills, args.seed, folder)
+        os.chdir("/")
+    print(json.dumps({"found": found, "wrong": wrong, "seconds": round(time.monotonic() - started)}, indent=1))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
