@@ -29,47 +29,76 @@ class Mode(enum.Enum):
 
 
 class ClipFloor(torch.autograd.Function):
-    """q(z) with the straight-through gradient of the floor.
+    """a(z) = slope clip(z, 0, lambda) + (1 - slope) q(z), with the straight-through gradient of the floor.
 
-    For 0 < z < lambda: dq/dz = 1 and dq/dlambda = (q - z)/lambda, the quantisation residual;
-    above: 0 and 1; below: both 0.
+    For 0 < z < lambda: da/dz = 1 and da/dlambda = (a - z)/lambda, the quantisation residual; above: 0 and 1;
+    below: both 0. shift: what stands before the floor, v(0)/theta, one number or one a channel; where it is
+    trained, da/dshift = lambda/steps inside, for a rate of `steps` time-steps.
     """
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, lam: Tensor, levels: int) -> Tensor:
-        ctx.save_for_backward(z, lam)
-        ctx.levels = levels
-        return quantise(z, lam, levels)
+    def forward(
+        ctx: Any, z: Tensor, lam: Tensor, levels: int, slope: float = 0.0, shift: Tensor | None = None, steps: int = 0
+    ) -> Tensor:
+        ctx.save_for_backward(z, lam, *(() if shift is None else (shift,)))
+        ctx.levels, ctx.slope, ctx.steps = levels, slope, steps or levels
+        return _activation(z, lam, levels, slope, shift)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = grads
-        z, lam = ctx.saved_tensors
+        z, lam, *rest = ctx.saved_tensors
+        shift = rest[0] if rest else None
         inside = (z > 0) & (z < lam)
         grad_z = grad * inside
-        q = quantise(z, lam, ctx.levels)
-        grad_lam = (torch.vdot(grad.flatten(), q.flatten()) - torch.vdot(grad_z.flatten(), z.flatten())) / lam
-        return grad_z, grad_lam, None
+        a = _activation(z, lam, ctx.levels, ctx.slope, shift)
+        grad_lam = (torch.vdot(grad.flatten(), a.flatten()) - torch.vdot(grad_z.flatten(), z.flatten())) / lam
+        grad_shift = None
+        if shift is not None and ctx.needs_input_grad[4]:
+            grad_shift = grad_z.sum([i for i in range(z.ndim) if i != 1]) * (1 - ctx.slope) * lam / ctx.steps
+        return grad_z, grad_lam, None, None, grad_shift, None
 
 
-def quantise(z: Tensor, lam: Tensor, levels: int) -> Tensor:
-    """lambda/L floor(L clip(z/lambda, 0, 1) + 1/2); a tensor of z's shape."""
-    return (z * (levels / lam)).add_(0.5).floor_().clamp_(0, levels).mul_(lam / levels)
+def _activation(z: Tensor, lam: Tensor, levels: int, slope: float, shift: Tensor | None) -> Tensor:
+    if slope == 0:
+        return quantise(z, lam, levels, shift)
+    clipped = z.clamp(min=0).minimum(lam)
+    return clipped if slope == 1 else slope * clipped + (1 - slope) * quantise(z, lam, levels, shift)
 
 
-def integrate_and_fire(current: Tensor, theta: Tensor, steps: int) -> Tensor:
-    """Spikes of IF neurons, theta-scaled, with reset by subtraction, v(0) = theta/2, ties firing.
+def quantise(z: Tensor, lam: Tensor, levels: int, shift: Tensor | None = None) -> Tensor:
+    """lambda/L floor(L clip(z/lambda, 0, 1) + shift), shift 1/2 unless given by channel; a tensor of z's shape."""
+    before = 0.5 if shift is None else by_channel(shift, z.ndim)
+    return (z * (levels / lam)).add_(before).floor_().clamp_(0, levels).mul_(lam / levels)
 
-    current: (T·N, …), step-major: the first N rows are time-step 1. Returns the same shape, in {0, theta}.
+
+def by_channel(values: Tensor, ndim: int) -> Tensor:
+    """(C,) as (1, C, 1, …) of `ndim` axes."""
+    return values.reshape(1, -1, *(1,) * (ndim - 2))
+
+
+def integrate_and_fire(
+    current: Tensor, theta: Tensor, steps: int, *, shift: Tensor | None = None, constant: bool = False
+) -> Tensor:
+    """Spikes of IF neurons, theta-scaled, with reset by subtraction, v(0) = shift theta (1/2), ties firing.
+
+    current: (T·N, …), step-major: the first N rows are time-step 1; or (N, …), if it is `constant` over time.
+    Returns (T·N, …), in {0, theta}.
     """
-    by_step = current.reshape(steps, -1, *current.shape[1:])
-    v = torch.full_like(by_step[0], 0.5) * theta
-    out = torch.empty_like(by_step)
+    rows = len(current) if constant else len(current) // steps
+    form = torch.channels_last if current.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    out = torch.empty((steps * rows, *current.shape[1:]), dtype=current.dtype, device=current.device)
+    if current.ndim == 4:
+        out = out.contiguous(memory_format=form)
+    v = torch.full_like(current[:rows], 0.5) * theta
+    if shift is not None:
+        v = (torch.zeros_like(v) + by_channel(shift, current.ndim)) * theta
     for t in range(steps):
-        v = v + by_step[t]
-        torch.mul(v >= theta, theta, out=out[t])
-        v = v - out[t]
-    return out.reshape(current.shape)
+        fired = out[t * rows : (t + 1) * rows]
+        v = v.add_(current if constant else current[t * rows : (t + 1) * rows])
+        torch.mul(v >= theta, theta, out=fired)
+        v = v.sub_(fired)
+    return out
 
 
 class SpikingActivation(nn.Module):
@@ -80,20 +109,34 @@ class SpikingActivation(nn.Module):
 
     levels: L, the steps of the quantiser.
     residual: the strategy that models the spiking error while training.
+    channels: where given, v(0) is trained, one value a channel; else it is theta/2.
+    slope: the share of the clipped identity in the activation (SlipReLU); 0 is QCFS.
     """
 
-    def __init__(self, levels: int, residual: Residual, lambda_init: float = 8.0) -> None:
+    def __init__(
+        self,
+        levels: int,
+        residual: Residual,
+        lambda_init: float = 8.0,
+        channels: int | None = None,
+        slope: float = 0.0,
+    ) -> None:
         super().__init__()
         if levels < 1 or lambda_init <= 0:
             raise UsageError(f"levels must be 1 or more and lambda_init above 0, got {levels}, {lambda_init}")
         self.levels = levels
         self.residual = residual
+        self.slope = slope
         self.rho = nn.Parameter(torch.tensor(_inverse_softplus(lambda_init)))
+        self.shift = None if channels is None else nn.Parameter(torch.full((channels,), 0.5))
         self.mode = Mode.RATE
         self.steps = levels
+        self.rows = 0  # of one time-step, while it is simulated
+        self.limit = False  # train on the rate of T → ∞, the clipped identity
         self.record = False
         self.recorded: Tensor | None = None
         self.given: Tensor | None = None  # sent on instead of the activation, to measure one layer by itself
+        self.noisy = False  # the residual is applied in evaluation too
 
     @property
     def lam(self) -> Tensor:
@@ -101,18 +144,20 @@ class SpikingActivation(nn.Module):
         return F.softplus(self.rho)
 
     def forward(self, z: Tensor) -> Tensor:
-        lam = self.lam
+        z, lam = z.float(), self.lam  # under mixed precision a threshold is not to be rounded
         if self.mode is Mode.SPIKES:
-            spikes = integrate_and_fire(z, lam, self.steps)
+            constant = self.steps > 1 and len(z) == self.rows
+            spikes = integrate_and_fire(z, lam, self.steps, shift=self.shift, constant=constant)
             if self.record:
                 self.recorded = spikes.reshape(self.steps, -1, *z.shape[1:]).mean(0)
             return spikes
-        a = ClipFloor.apply(z, lam, self.levels)
+        slope = 1.0 if self.training and self.limit else self.slope
+        a = ClipFloor.apply(z, lam, self.levels, slope, self.shift, self.residual.steps)
         if self.record:
             self.recorded = a.detach()
         if self.given is not None:
             return self.given
-        return self.residual.perturb(a) if self.training else a
+        return self.residual.perturb(a) if self.training or self.noisy else a
 
     def extra_repr(self) -> str:
         return f"levels={self.levels}, lambda={self.lam.item():.4g}, residual={self.residual.name}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -22,3 +24,18 @@ def crop_and_flip(images: Tensor, generator: torch.Generator, pad: int = 4) -> T
     index = torch.arange(n)[:, None, None]
     # advanced indexing puts the channel last: (N, H, W, C)
     return padded[index, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def cutout(images: Tensor, generator: torch.Generator, size: int, fill: Sequence[int]) -> Tensor:
+    """Paint over one square of each image (DeVries & Taylor, 2017); its centre is anywhere, so it may be cut off.
+
+    images: (N, C, H, W). size: of the square, in pixels. fill: one value a channel, the mean of the input.
+    """
+    n, _, height, width = images.shape
+    y = torch.randint(height, (n, 1, 1), generator=generator)
+    x = torch.randint(width, (n, 1, 1), generator=generator)
+    rows, columns = torch.arange(height)[:, None], torch.arange(width)
+    half = size // 2
+    hole = (rows >= y - half) & (rows < y + half) & (columns >= x - half) & (columns < x + half)
+    colour = torch.tensor(list(fill), dtype=images.dtype)[:, None, None]
+    return torch.where(hole[:, None], colour, images)

@@ -182,7 +182,7 @@ def _other(graph: Graph, name: str, inputs: list[Factor]) -> tuple[Node, Factor]
             raise ConversionError(f"neuron {name}: an exact LIF leaks by a shift; convert with --float32")
         case IF():
             theta = np.maximum(np.rint(node.theta / inputs[0]), 1)
-            v_init = theta // 2 if (2 * node.v_init == node.theta).all() else np.rint(node.v_init / inputs[0])
+            v_init = np.where(2 * node.v_init == node.theta, theta // 2, np.rint(node.v_init / inputs[0]))
             return IF(_int32(theta), _int32(v_init), node.reset, node.tie), np.ones(len(theta))
         case Flatten():
             _, height, width = graph.shapes[graph.predecessors[name][0]]

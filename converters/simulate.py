@@ -15,17 +15,24 @@ from spikelet.converters.activation import Mode, spiking_layers
 
 
 @contextmanager
-def simulated(network: nn.Module, mode: Mode, steps: int, record: bool = False) -> Iterator[None]:
-    """Evaluation mode (batch norm fixed, no residual) with every activation in `mode`; undone on exit."""
+def simulated(
+    network: nn.Module, mode: Mode, steps: int, record: bool = False, rows: int = 0, noisy: bool = False
+) -> Iterator[None]:
+    """Evaluation mode (batch norm fixed, no residual) with every activation in `mode`; undone on exit.
+
+    rows: images in a time-step. Until the first neurons the network may then be given each image once instead of T
+    times: what they receive is constant. noisy: with the residual.
+    """
     was_training = network.training
     layers = spiking_layers(network).values()
     network.eval()
     for layer in layers:
-        layer.mode, layer.steps, layer.record = mode, steps, record
+        layer.mode, layer.steps, layer.record, layer.rows, layer.noisy = mode, steps, record, rows, noisy
     try:
         yield
     finally:
         for layer in layers:
+            layer.noisy = False
             layer.mode, layer.record, layer.recorded, layer.given = Mode.RATE, False, None, None
         network.train(was_training)
 
@@ -33,9 +40,8 @@ def simulated(network: nn.Module, mode: Mode, steps: int, record: bool = False) 
 @torch.no_grad()
 def spiking_logits(network: nn.Module, images: Tensor, steps: int) -> Tensor:
     """Logits summed over time, (T, N, K), for a constant input of shape (N, C, H, W)."""
-    with simulated(network, Mode.SPIKES, steps):
-        folded = images.repeat(steps, 1, 1, 1)
-        return network(folded).reshape(steps, len(images), -1).cumsum(0)
+    with simulated(network, Mode.SPIKES, steps, rows=len(images)):
+        return network(images).reshape(steps, len(images), -1).cumsum(0)
 
 
 @torch.no_grad()
@@ -47,10 +53,21 @@ def float_logits(network: nn.Module, images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def noisy_logits(network: nn.Module, images: Tensor) -> Tensor:
+    """Logits (N, K) of the source network with its residual in every layer ("noise on"), batch norm fixed.
+
+    Draws from torch's global generator. The authors' code measures the source network so.
+    """
+    with simulated(network, Mode.RATE, 1, noisy=True):
+        logits: Tensor = network(images)
+        return logits
+
+
+@torch.no_grad()
 def layer_rates(network: nn.Module, images: Tensor, mode: Mode, steps: int) -> dict[str, Tensor]:
     """What each layer sends on, in activation units: q(z), or theta times the spike rate after T steps."""
-    with simulated(network, mode, steps, record=True):
-        network(images if mode is Mode.RATE else images.repeat(steps, 1, 1, 1))
+    with simulated(network, mode, steps, record=True, rows=len(images)):
+        network(images)
         return {name: layer.recorded for name, layer in spiking_layers(network).items() if layer.recorded is not None}
 
 

@@ -217,7 +217,8 @@ class _Builder:
         lam = float(module.lam.detach())
         # the current is factor * node, so the threshold in units of the node is theta / factor
         theta = _f32(lam / x.channels())
-        spikes = self._append(name, IF(theta, theta / 2), x)
+        v_init = theta / 2 if module.shift is None else _f32(theta * module.shift.detach().numpy())
+        spikes = self._append(name, IF(theta, v_init), x)
         return Value(spikes.node, np.full((), lam), spikes.shape)
 
     def _flatten(self, name: str, x: Value) -> Value:

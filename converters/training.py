@@ -1,17 +1,14 @@
 """Train a source network: stochastic gradient descent, a validation split, checkpoints, resume.
 
 A run is a folder: `last.pt` (to resume from), `best.pt` (chosen on the validation split by the
-accuracy of the simulated spiking network), `log.csv`. The test split is never read here.
+accuracy of the simulated spiking network), `log.csv`, `log.svg`. The test split is never read here.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,49 +17,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spikelet.atomic import replacing
 from spikelet.converters.activation import spiking_layers
-from spikelet.converters.augment import crop_and_flip
+from spikelet.converters.augment import crop_and_flip, cutout
+from spikelet.converters.autoaugment import autoaugment
 from spikelet.converters.checkpoint import Checkpoint, load_checkpoint
 from spikelet.converters.evaluation import as_pixels, evaluate
 from spikelet.converters.networks import NetworkSpec
+from spikelet.converters.parallel import ALONE, Workers
+from spikelet.converters.recipe import Recipe
 from spikelet.converters.residuals import RESIDUALS
+from spikelet.converters.runlog import RunLog
 from spikelet.data.images import ImageSet
 from spikelet.errors import DataError, SpikeletError, UsageError
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides a training run besides the network and the data.
-
-    steps: T at which sigma is measured, and the spiking network validated unless `time_steps` says more.
-    validation: share of the training images that is held out.
-    time_steps: T is drawn from these anew for each batch, where the residual strategy simulates; () means `steps`.
-    freeze_norm: batch norm keeps its running statistics, for the last epochs of a network that is trained already.
-    """
-
-    epochs: int
-    seed: int = 0
-    batch: int = 128
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    nesterov: bool = True
-    weight_decay: float = 5e-4
-    steps: int = 4
-    validation: float = 0.1
-    augment: bool = True
-    time_steps: tuple[int, ...] = ()
-    freeze_norm: bool = False
-
-    def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch", 1), ("steps", 1), ("learning_rate", 0), ("weight_decay", 0)):
-            if not least <= getattr(self, name) < float("inf"):
-                raise UsageError(f"{name}: expected {least} or more, got {getattr(self, name)}")
-
-    @property
-    def times(self) -> tuple[int, ...]:
-        """The numbers of time-steps that the network is trained and validated for."""
-        return tuple(sorted(set(self.time_steps))) or (self.steps,)
 
 
 @dataclass(frozen=True)
@@ -85,6 +51,8 @@ def train(
     command: str = "",
     start: Checkpoint | None = None,
     resume: bool = False,
+    device: str = "cpu",
+    workers: Workers = ALONE,
     on_batch: Callable[[Progress], None] = lambda _: None,
     on_epoch: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> Checkpoint:
@@ -94,24 +62,21 @@ def train(
     every epoch draws from a generator seeded with (seed, epoch).
 
     start: a checkpoint of the same network, whose weights are the first; its residual strategy may be another.
+    device: as torch names it. workers: the processes that share each batch.
 
     Raises:
         DataError: no labels, or too few images for the split.
-        SpikeletError: the folder holds another run, or there is nothing to resume.
+        SpikeletError: the folder holds another run, there is nothing to resume, or `start` was trained on images
+            that are held out here.
     """
     training, validation = split(data, recipe)
     torch.manual_seed(recipe.seed)
     network = spec.build()
     if start is not None:
+        _check_split(start, recipe, data)
         _take_weights(network, start)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
-    optimiser = torch.optim.SGD(
-        network.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
+    optimiser = _optimiser(network, recipe)
     provenance = {
         "data": {
             "name": data.name,
@@ -124,6 +89,7 @@ def train(
         "recipe": asdict(recipe),
         "command": command,
         "torch": str(torch.__version__),
+        "device": device if workers.size == 1 else f"{device}, {workers.size} workers",
     }
     log: list[dict[str, Any]] = []
     best: Checkpoint | None = None
@@ -132,16 +98,24 @@ def train(
     elif (out / "last.pt").exists():
         raise SpikeletError(f"{out}: holds a training run already; go on with --resume, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
+    files = RunLog(out, len(log)) if workers.first else None
+    workers.agree(network)
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
-        loss = _epoch(network, optimiser, training, recipe, spec.residual, epoch, on_batch)
+        loss = workers.mean(_epoch(network, optimiser, training, spec, recipe, epoch, workers, on_batch))
+        trained = time.perf_counter() - started
         torch.manual_seed(_seed(recipe.seed, epoch, 1))
-        measured = RESIDUALS[spec.residual].refresh_network(network, _images(validation, recipe.batch), recipe.steps)
+        held_out = _images(validation, spec, recipe, epoch, device)
+        measured = RESIDUALS[spec.residual].refresh_network(network, held_out, recipe.steps)
+        workers.agree(network)
+        if files is None:
+            continue  # the first worker writes
         row = {
             "epoch": epoch + 1,
             "loss": loss,
             **evaluate(network, validation, recipe.times),
             "seconds": time.perf_counter() - started,
+            "training_seconds": trained,
             **{f"lambda.{name}": layer.lam.item() for name, layer in spiking_layers(network).items()},
             **{f"sigma.{name}": sigma for name, sigma in measured.items()},
         }
@@ -152,10 +126,10 @@ def train(
             best = load_checkpoint(out / "best.pt")
         state = {"optimiser": optimiser.state_dict(), "log": log}
         replace(now, training=state).save(out / "last.pt")
-        _write_log(out / "log.csv", log)
+        files.write(log)
         on_epoch(row)
-    assert best is not None  # a recipe has one epoch or more
-    return best
+    workers.wait()
+    return load_checkpoint(out / "best.pt")
 
 
 def split(data: ImageSet, recipe: Recipe) -> tuple[ImageSet, ImageSet]:
@@ -176,12 +150,14 @@ def _epoch(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
     data: ImageSet,
+    spec: NetworkSpec,
     recipe: Recipe,
-    residual: str,
     epoch: int,
+    workers: Workers,
     on_batch: Callable[[Progress], None],
 ) -> float:
-    torch.manual_seed(_seed(recipe.seed, epoch, 0))
+    device = next(network.parameters()).device
+    torch.manual_seed(_seed(recipe.seed, epoch, 0) + workers.rank)
     generator = torch.Generator().manual_seed(_seed(recipe.seed, epoch, 2))
     order = torch.randperm(len(data), generator=generator).numpy()
     batches = len(data) // recipe.batch
@@ -192,21 +168,17 @@ def _epoch(
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
-    strategy = RESIDUALS[residual]
-    times = recipe.times
     total = 0.0
     for index in range(batches):
         chosen = order[index * recipe.batch : (index + 1) * recipe.batch]
-        images = torch.from_numpy(data.images[chosen])
-        if recipe.augment:
-            images = crop_and_flip(images, generator)
-        share = (epoch + index / batches) / recipe.epochs
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
-        pixels = images.float().contiguous(memory_format=torch.channels_last)
-        steps = times[int(torch.randint(len(times), (1,), generator=generator))]
-        strategy.prepare_batch(network, pixels, steps)
-        loss = F.cross_entropy(network(pixels), labels[chosen])
+        # every worker augments the whole batch, so that a run is the same for any number of them
+        images = augment(torch.from_numpy(data.images[chosen]), spec, recipe, generator)
+        steps = recipe.draws[int(torch.randint(len(recipe.draws), (1,), generator=generator))]
+        _schedule(optimiser, recipe, epoch + index / batches)
+        pixels = workers.part(images).to(device).float().contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            RESIDUALS[spec.residual].prepare_batch(network, pixels, steps)
+            loss = F.cross_entropy(network(pixels).float(), workers.part(labels[chosen]).to(device))
         if not torch.isfinite(loss):
             raise SpikeletError(
                 f"the loss is {loss.item()} in epoch {epoch + 1}, batch {index + 1}: "
@@ -214,15 +186,59 @@ def _epoch(
             )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        workers.average_gradients(network)
         optimiser.step()
         total += loss.item()
         on_batch(Progress(epoch + 1, recipe.epochs, index + 1, batches, total / (index + 1)))
     return total / batches
 
 
-def _images(data: ImageSet, batch: int) -> Iterator[Tensor]:
-    for start in range(0, len(data), batch):
-        yield as_pixels(data.images[start : start + batch])
+def augment(images: Tensor, spec: NetworkSpec, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """A batch as training sees it. images: (N, C, H, W) uint8; returns the same."""
+    if recipe.augment:
+        images = crop_and_flip(images, generator)
+    if recipe.policy == "autoaugment":
+        images = autoaugment(images, generator)
+    if recipe.cutout:
+        images = cutout(images, generator, recipe.cutout, spec.mean)
+    return images
+
+
+def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """One group of parameters; thresholds and potentials have groups of their own where their options differ."""
+    groups: dict[str, list[nn.Parameter]] = {"weights": [], "lambda": [], "potential": []}
+    apart = recipe.lambda_rate != 1 or recipe.lambda_decay is not None or recipe.lambda_hold > 0
+    for name, parameter in network.named_parameters():
+        kind = {"rho": "lambda" if apart else "weights", "shift": "potential"}.get(name.rpartition(".")[2], "weights")
+        groups[kind].append(parameter)
+    decay = recipe.weight_decay if recipe.lambda_decay is None else recipe.lambda_decay
+    options = [
+        {"params": groups["weights"], "kind": "weights"},
+        {"params": groups["lambda"], "kind": "lambda", "weight_decay": decay},
+        {"params": groups["potential"], "kind": "potential", "weight_decay": 0.0},  # its rest is 1/2, not 0
+    ]
+    return torch.optim.SGD(
+        [group for group in options if group["params"]],
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+    )
+
+
+def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, epoch: float) -> None:
+    rates = {"lambda": 0.0 if recipe.holds_lambda(epoch) else recipe.lambda_rate, "potential": recipe.potential_rate}
+    for group in optimiser.param_groups:
+        group["lr"] = recipe.learning_rate_at(epoch) * rates.get(group.get("kind", "weights"), 1.0)
+
+
+def _images(data: ImageSet, spec: NetworkSpec, recipe: Recipe, epoch: int, device: str) -> Iterator[Tensor]:
+    generator = torch.Generator().manual_seed(_seed(recipe.seed, epoch, 3))
+    for start in range(0, len(data), recipe.batch):
+        images = torch.from_numpy(data.images[start : start + recipe.batch])
+        if recipe.measure_augmented:
+            images = augment(images, spec, recipe, generator)
+        yield as_pixels(images).to(device)
 
 
 def _resume(
@@ -239,11 +255,14 @@ def _resume(
     last = load_checkpoint(out / "last.pt")
     before = (last.spec.as_dict(), last.provenance["recipe"])
     now = (spec.as_dict(), asdict(recipe))
+    # a checkpoint of an earlier version does not know the options that came later: it ran with their defaults
+    defaults = {field.name: field.default for field in (*fields(spec), *fields(recipe))}
     for old, new in zip(before, now, strict=True):
         for key in new:
-            if old.get(key) != new[key]:
+            was = old.get(key, defaults[key])
+            if was != new[key]:
                 raise SpikeletError(
-                    f"{out}: was started with {key} = {old.get(key)}, now {new[key]}; "
+                    f"{out}: was started with {key} = {was}, now {new[key]}; "
                     "resume with the same options, or choose another folder"
                 )
     if last.provenance["data"]["digest"] != data.digest:
@@ -255,21 +274,30 @@ def _resume(
 
 
 def _take_weights(network: nn.Module, start: Checkpoint) -> None:
-    """Load weights, all of them, but for what belongs to another residual strategy."""
-    wanted = {key for key in network.state_dict() if ".residual." not in key}
-    weights = {key: value for key, value in start.weights.items() if ".residual." not in key}
+    """Load weights, all of them, but for what belongs to another residual strategy and for potentials."""
+
+    def is_own(key: str) -> bool:
+        return ".residual." in key or key.endswith(".shift")
+
+    wanted = {key for key in network.state_dict() if not is_own(key)}
+    weights = {key: value for key, value in start.weights.items() if not is_own(key)}
     if wanted != set(weights) or any(network.state_dict()[key].shape != weights[key].shape for key in wanted):
         raise SpikeletError(f"the checkpoint to start from is a {start.spec.model} of another form than this network")
-    network.load_state_dict(weights, strict=False)
+    own = {key for key in network.state_dict() if key.endswith(".shift") and key in start.weights}
+    network.load_state_dict(weights | {key: start.weights[key] for key in own}, strict=False)
 
 
-def _write_log(path: Path, log: list[dict[str, Any]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in log for key in row)))
-    writer.writeheader()
-    writer.writerows(log)
-    with replacing(path) as file:
-        file.write(text.getvalue().encode())
+def _check_split(start: Checkpoint, recipe: Recipe, data: ImageSet) -> None:
+    """Refuse a start that was trained on images which are held out now: validation would flatter it."""
+    before = start.provenance.get("recipe", {})
+    if start.provenance.get("data", {}).get("digest") != data.digest:
+        return
+    for key in ("seed", "validation"):
+        if before.get(key, getattr(recipe, key)) != getattr(recipe, key):
+            raise UsageError(
+                f"the checkpoint to start from held out other images ({key} {before[key]}, now {getattr(recipe, key)}): "
+                f"it was trained on images that would choose the best epoch here; use {key} {before[key]}"
+            )
 
 
 def _seed(seed: int, epoch: int, stream: int) -> int:

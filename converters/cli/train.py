@@ -2,6 +2,10 @@
 
 DIR is a data set (CIFAR-10, CIFAR-100, IDX) or a folder of images with class subfolders; its training split
 is taken, a tenth of it held out to choose the checkpoint. The test split is not read.
+
+A recipe names the options; those given here take their place. The default, `spikelet`, trains the quantiser and then
+the last epochs with the exact residual. With --residual, and without --finish, there is one phase.
+Several GPUs or processes: torchrun --nproc-per-node 2 -m spikelet train …
 """
 
 from __future__ import annotations
@@ -13,39 +17,57 @@ from typing import Any
 import numpy as np
 
 from spikelet.cli.common import Progress, command_line, emit, existing, positive
+from spikelet.data.images import ImageSet
 from spikelet.errors import MissingDependency
 
 HELP = "train a source network"
-EXAMPLE = "spikelet train --data cifar/ --model vgg9 --residual gaussian --epochs 30 --seed 1 --out runs/a"
+EXAMPLE = "spikelet train --data cifar/ --model vgg9 --recipe spikelet --epochs 24 --seed 1 --out runs/a"
+
+RESIDUALS = ("none", "gaussian", "local", "channel", "empirical", "exact")
+MODELS = ("vgg9", "vgg16", "resnet20", "resnet18", "vgg5")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Arguments of the verb; those that a recipe may set have no default here."""
     parser.add_argument("--data", type=existing, required=True, metavar="DIR")
-    parser.add_argument("--model", choices=["vgg9", "vgg16", "resnet20", "resnet18"], default="vgg9")
-    parser.add_argument(
-        "--residual", choices=["none", "gaussian", "local", "channel", "empirical", "exact"], default="gaussian"
-    )
-    parser.add_argument("--levels", type=positive, default=4, metavar="L", help="quantiser levels (default 4)")
-    parser.add_argument("--steps", type=positive, default=4, metavar="T", help="validated at T (default 4)")
-    parser.add_argument("--epochs", type=positive, default=30, metavar="N")
-    parser.add_argument("--seed", type=int, default=0, metavar="S")
-    parser.add_argument("--batch", type=positive, default=128)
-    parser.add_argument("--learning-rate", type=float, default=0.1)
-    parser.add_argument("--lambda-init", type=float, default=2.0, help="threshold at the start (default 2)")
-    parser.add_argument(
-        "--time-steps",
-        type=positive,
-        nargs="+",
-        default=(),
-        metavar="T",
-        help="residual exact: T is drawn from these for each batch (default: --steps)",
-    )
-    parser.add_argument("--start", type=existing, metavar="CHECKPOINT", help="begin with the weights of another run")
-    parser.add_argument("--freeze-norm", action="store_true", help="keep the statistics of batch norm as they are")
-    parser.add_argument("--data-name", metavar="NAME", help="what the data is called in results")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument("--model", choices=MODELS, default="vgg9")
+    parser.add_argument("--recipe", choices=["spikelet", "qcfs", "paper", "paper-qcfs"], default="spikelet")
+    parser.add_argument("--residual", choices=RESIDUALS, help="model of the spiking error")
+    parser.add_argument("--levels", type=positive, metavar="L", help="quantiser levels")
+    parser.add_argument("--steps", type=positive, metavar="T", help="sigma is measured, and validated, at T")
+    parser.add_argument("--epochs", type=positive, metavar="N")
+    parser.add_argument("--seed", type=int, metavar="S")
+    parser.add_argument("--batch", type=positive)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--warmup", type=float, metavar="EPOCHS")
+    parser.add_argument("--lambda-init", type=float, help="threshold at the start")
+    parser.add_argument("--lambda-rate", type=float, help="learning rate of the thresholds, relative")
+    parser.add_argument("--lambda-decay", type=float, help="weight decay of the thresholds")
+    parser.add_argument("--lambda-hold", type=float, metavar="SHARE", help="hold the thresholds at the end of the run")
+    times = {"nargs": "+", "type": moment, "metavar": "T"}
+    parser.add_argument(
+        "--time-steps", help='a batch is trained at one of these: T, "limit" (T → ∞), "quantised"', **times
+    )
+    parser.add_argument("--slope", type=float, help="share of the clipped identity in the activation (SlipReLU)")
+    parser.add_argument("--train-potential", action="store_const", const=True, help="learn v(0), one a channel")
+    parser.add_argument("--freeze-norm", action="store_const", const=True, help="keep batch norm's statistics")
+    parser.add_argument("--policy", choices=["none", "autoaugment"], help="augmentation after crop and flip")
+    parser.add_argument("--cutout", type=int, metavar="PIXELS")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"])
+    parser.add_argument("--finish", choices=[*RESIDUALS, "no"], help="residual of the last epochs; no: there are none")
+    parser.add_argument("--finish-epochs", type=positive, metavar="N")
+    parser.add_argument("--finish-learning-rate", type=float)
+    parser.add_argument("--finish-time-steps", **times)
+    parser.add_argument("--start", type=existing, metavar="CHECKPOINT", help="begin with the weights of another run")
+    parser.add_argument("--data-name", metavar="NAME", help="what the data is called in results")
+    parser.add_argument("--device", default="auto", help="as torch names it (default: a GPU if there is one)")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+
+
+def moment(text: str) -> int | str:
+    """An argparse type: a number of time-steps, or "limit", or "quantised"."""
+    return text if text in ("limit", "quantised") else positive(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,56 +76,65 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         from spikelet.converters.checkpoint import load_checkpoint
-        from spikelet.converters.networks import NetworkSpec
-        from spikelet.converters.training import Recipe, train
+        from spikelet.converters.parallel import choose_device, connect
+        from spikelet.converters.phases import run_phases
+        from spikelet.converters.progress import TrainingView
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "convert") from None
     data = read(args.data, "train")
     if args.data_name:
         data = data.renamed(args.data_name)
-    pixels = data.images[:: max(1, len(data) // 10_000)].astype(np.float32)
-    spec = NetworkSpec(
-        model=args.model,
-        shape=data.shape,
-        classes=data.class_count,
-        mean=tuple(round(float(m)) for m in pixels.mean((0, 2, 3))),
-        std=tuple(float(max(round(float(s)), 1)) for s in pixels.std((0, 2, 3))),
-        levels=args.levels,
-        residual=args.residual,
-        lambda_init=args.lambda_init,
-    )
-    recipe = Recipe(
-        epochs=args.epochs,
-        seed=args.seed,
-        batch=args.batch,
-        learning_rate=args.learning_rate,
-        steps=args.steps,
-        time_steps=tuple(args.time_steps),
-        freeze_norm=args.freeze_norm,
-    )
-    bar = Progress("training", quiet=args.json)
-    best = train(
-        spec,
-        recipe,
-        data,
-        args.out,
-        command=command_line(),
-        start=None if args.start is None else load_checkpoint(args.start),
-        resume=args.resume,
-        on_batch=lambda p: bar((p.epoch - 1) * p.batches + p.batch, p.epochs * p.batches),
-        on_epoch=lambda row: None if args.json else print(_line(row), flush=True),
-    )
-    facts = {
-        "checkpoint": str(args.out / "best.pt"),
-        "data": data.name,
-        "validation": best.provenance["validation"],
-    }
-    emit(args, facts, f"best epoch {facts['validation']['epoch']}: {facts['checkpoint']}")
+    device = choose_device(args.device)
+    workers = connect(device)
+    with TrainingView(quiet=args.json or not workers.first) as view:
+        best = run_phases(
+            phases(args, data),
+            data,
+            args.out,
+            command=command_line(),
+            start=None if args.start is None else load_checkpoint(args.start),
+            resume=args.resume,
+            device=device,
+            workers=workers,
+            on_batch=view.batch,
+            on_epoch=view.epoch,
+        )
+    if workers.first:
+        validation = best.provenance["validation"]
+        facts = {"checkpoint": str(args.out / "best.pt"), "data": data.name, "validation": validation}
+        emit(args, facts, f"best epoch {validation['epoch']}: {facts['checkpoint']}")
     return 0
 
 
-def _line(row: dict[str, Any]) -> str:
-    return (
-        f"epoch {row['epoch']:>3}  loss {row['loss']:.3f}  validation: float {row['float_accuracy']:.1%}, "
-        f"spiking {row['spiking_accuracy']:.1%}  ({row['seconds']:.0f} s)"
-    )
+def phases(args: argparse.Namespace, data: ImageSet) -> list[Any]:
+    """What the options and their recipe mean: one phase, or two."""
+    from spikelet.converters.networks import NetworkSpec
+    from spikelet.converters.phases import SPEC_FIELDS, Phase
+    from spikelet.converters.recipe import PRESETS, RECIPE_FIELDS, Recipe
+
+    preset = PRESETS[args.recipe]
+    given = {key: value for key, value in vars(args).items() if value is not None and value is not False}
+    options = {**preset.spec, **preset.recipe, **given}
+    if "time_steps" in options:
+        options["time_steps"] = tuple(options["time_steps"])
+    facts = image_facts(data)
+    spec = NetworkSpec(**{**{key: value for key, value in options.items() if key in SPEC_FIELDS}, **facts})
+    recipe = Recipe(**{key: value for key, value in options.items() if key in RECIPE_FIELDS})
+    first = Phase(spec, recipe)
+    finish = dict(preset.finish or {}) if args.residual is None else {}
+    if args.finish is not None:
+        finish = {**(PRESETS["spikelet"].finish or {}), "residual": args.finish}
+    prefix = "finish_"
+    finish.update({key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)})
+    return [first, first.followed_by(finish)] if finish and args.finish != "no" else [first]
+
+
+def image_facts(data: ImageSet) -> dict[str, Any]:
+    """What a network has to know of its images: shape, classes, mean and deviation by channel."""
+    pixels = data.images[:: max(1, len(data) // 10_000)].astype(np.float32)
+    return {
+        "shape": data.shape,
+        "classes": data.class_count,
+        "mean": tuple(round(float(m)) for m in pixels.mean((0, 2, 3))),
+        "std": tuple(float(max(round(float(s)), 1)) for s in pixels.std((0, 2, 3))),
+    }

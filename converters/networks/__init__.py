@@ -11,11 +11,11 @@ from torch import nn
 from spikelet.converters.activation import SpikingActivation
 from spikelet.converters.networks.common import Normalise
 from spikelet.converters.networks.resnet import resnet18, resnet20
-from spikelet.converters.networks.vgg import vgg9, vgg16
+from spikelet.converters.networks.vgg import vgg5, vgg9, vgg16
 from spikelet.converters.residuals import RESIDUALS
 from spikelet.errors import UsageError
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {f.__name__: f for f in (vgg9, vgg16, resnet20, resnet18)}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {f.__name__: f for f in (vgg5, vgg9, vgg16, resnet20, resnet18)}
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class NetworkSpec:
     """All that is needed to build a source network; stored in every checkpoint.
 
     shape: (C, H, W) of the input. mean, std: per channel, in pixel units. levels: L.
+    slope: share of the clipped identity in the activation (SlipReLU). train_potential: v(0) is learnt by channel.
     """
 
     model: str
@@ -33,6 +34,8 @@ class NetworkSpec:
     levels: int = 4
     residual: str = "none"
     lambda_init: float = 8.0
+    slope: float = 0.0
+    train_potential: bool = False
 
     def build(self) -> nn.Module:
         """A freshly initialised network (weights from torch's global generator)."""
@@ -44,8 +47,10 @@ class NetworkSpec:
         if height != width:
             raise UsageError(f"the reference networks take square images, got {height}x{width}")
 
-        def act() -> SpikingActivation:
-            return SpikingActivation(self.levels, RESIDUALS[self.residual](), self.lambda_init)
+        def act(channels: int) -> SpikingActivation:
+            residual = RESIDUALS[self.residual]()
+            trained = channels if self.train_potential else None
+            return SpikingActivation(self.levels, residual, self.lambda_init, trained, self.slope)
 
         return NETWORKS[self.model](Normalise(self.mean, self.std), height, self.classes, act)
 

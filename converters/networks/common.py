@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from spikelet.converters.activation import SpikingActivation
 from spikelet.errors import UsageError
 
-ActivationFactory = Callable[[], SpikingActivation]
+ActivationFactory = Callable[[int], SpikingActivation]  # of so many channels
 
 
 class Normalise(nn.Module):

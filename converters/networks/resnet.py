@@ -17,13 +17,13 @@ class Block(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
-        self.if1 = act()
+        self.if1 = act(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
             self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-        self.if2 = act()
+        self.if2 = act(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.bn2(self.conv2(self.if1(self.bn1(self.conv1(x)))))
@@ -51,7 +51,7 @@ class ResNet(nn.Module):
         self.normalise = normalise
         self.conv1 = nn.Conv2d(normalise.mean.numel(), widths[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
-        self.if1 = act()
+        self.if1 = act(widths[0])
         channels = widths[0]
         stages = []
         for index, (width, count) in enumerate(zip(widths, blocks, strict=True)):

@@ -35,7 +35,7 @@ class EmpiricalResidual(Residual):
         if not len(self.table):
             return activation
         level = (activation.detach() / self.quantum).round_().long().clamp_(0, len(self.table) - 1)
-        draw = torch.randint(SAMPLES, activation.shape)
+        draw = torch.randint(SAMPLES, activation.shape, device=activation.device)
         return activation - self.table.flatten()[level * SAMPLES + draw]
 
     @classmethod
@@ -57,7 +57,7 @@ class EmpiricalResidual(Residual):
             rows = []
             for k in range(layer.levels + 1):
                 found = (a - phi)[level == k]
-                rows.append(found[torch.randint(len(found), (SAMPLES,))] if len(found) else torch.zeros(SAMPLES))
+                rows.append(found[torch.randint(len(found), (SAMPLES,))] if len(found) else torch.zeros(SAMPLES, device=a.device))
             layer.residual.table = torch.stack(rows)
             figures[name] = float((a - phi).std(correction=0))
         return figures

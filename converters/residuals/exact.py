@@ -18,7 +18,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spikelet.converters.residuals.base import Residual
+from spikelet.converters.residuals.base import LIMIT, Residual
 
 
 class ExactResidual(Residual):
@@ -37,11 +37,13 @@ class ExactResidual(Residual):
 
     @classmethod
     @torch.no_grad()
-    def prepare_batch(cls, network: nn.Module, pixels: Tensor, steps: int) -> None:
-        from spikelet.converters.activation import Mode  # which imports the residuals
+    def prepare_batch(cls, network: nn.Module, pixels: Tensor, steps: int | str) -> None:
+        from spikelet.converters.activation import Mode, spiking_layers  # which imports the residuals
         from spikelet.converters.simulate import layer_rates
 
-        for name, rate in layer_rates(network, pixels, Mode.SPIKES, steps).items():
-            residual = network.get_submodule(f"{name}.residual")
-            assert isinstance(residual, cls)
-            residual.rate = rate
+        rates = layer_rates(network, pixels, Mode.SPIKES, steps) if isinstance(steps, int) else {}
+        for name, layer in spiking_layers(network).items():
+            assert isinstance(layer.residual, cls)
+            layer.limit = steps == LIMIT
+            layer.residual.rate = rates.get(name)
+            layer.residual.steps = steps if isinstance(steps, int) else 0

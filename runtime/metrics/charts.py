@@ -59,7 +59,7 @@ def curves(title: str, series: Sequence[Curve], x: str, y: str, form: Callable[[
     draw_x(canvas, across, TOP, bottom)
     draw_y(canvas, up, LEFT, WIDTH - RIGHT)
     for index, each in enumerate(series):
-        colour, dash = COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)]
+        colour, dash = _style(index)
         if each.band:
             above = [(across(a), up(c)) for a, _, c in each.band]
             below = [(across(a), up(b)) for a, b, _ in reversed(each.band)]
@@ -150,6 +150,11 @@ def raster(title: str, layers: Sequence[tuple[str, Spikes]], x: str = "time-step
     return canvas.done()
 
 
+def _style(index: int) -> tuple[str, str]:
+    """Colour and dash of a series; a pair does not come again before the 37th."""
+    return COLOURS[index % len(COLOURS)], DASHES[(index + index // len(COLOURS)) % len(DASHES)]
+
+
 def _compact(value: float) -> str:
     """1200000 as 1.2M."""
     for factor, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -182,8 +187,8 @@ def _legend(canvas: Canvas, rows: list[list[tuple[int, str]]], level: Sequence[b
     for row in rows:
         x = float(LEFT)
         for index, name in row:
-            colour = COLOURS[index % len(COLOURS)]
-            dash = "6 4" if level[index] else DASHES[index % len(DASHES)]
+            colour, dash = _style(index)
+            dash = "6 4" if level[index] else dash
             canvas.line([(x, y - 4), (x + 26, y - 4)], colour, 2, dash)
             if not level[index]:
                 canvas.dot(x + 13, y - 4, colour, "", 3, index % 2 == 1)
