@@ -81,7 +81,7 @@ def magnitude(name: str, level: int, sign: float, width: int) -> float:
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
-    """factor x."""
+    """Factor x."""
     return _blend(images, torch.zeros_like(images), factor)
 
 
@@ -146,12 +146,12 @@ def equalize(images: Tensor, _: Tensor) -> Tensor:
 
 
 def shear_x(images: Tensor, amount: Tensor) -> Tensor:
-    """x moves by amount·y."""
+    """X moves by amount·y."""
     return _affine(images, 1, amount, 0, 0, 1, 0)
 
 
 def shear_y(images: Tensor, amount: Tensor) -> Tensor:
-    """y moves by amount·x."""
+    """Y moves by amount·x."""
     return _affine(images, 1, 0, 0, amount, 1, 0)
 
 
@@ -182,7 +182,7 @@ def _grey(images: Tensor) -> Tensor:
 
 
 def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
-    """other + factor (images - other), cut to 0…255."""
+    """Other + factor (images - other), cut to 0…255."""
     factor = factor[:, None, None, None]
     return (other.float() + factor * (images.float() - other.float())).clamp(0, 255).to(torch.uint8)
 

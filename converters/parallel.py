@@ -28,7 +28,7 @@ class Workers:
         return self.rank == 0
 
     def part(self, batch: Tensor) -> Tensor:
-        """This process's share of a batch, (N, …): every `size`-th row."""
+        """The share of a batch that this process takes, (N, …): every `size`-th row."""
         if len(batch) < self.size:
             raise UsageError(f"a batch of {len(batch)} is too small for {self.size} workers")
         return batch[self.rank :: self.size]
@@ -80,7 +80,7 @@ def connect(device: str) -> Workers:
 
 
 def choose_device(name: str) -> str:
-    """ "auto" as a device: this process's GPU if there is one, else the CPU.
+    """The device of a name; of "auto" the GPU of this process if there is one, else the CPU.
 
     Raises:
         UsageError: a device that torch does not have here.

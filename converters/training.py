@@ -23,6 +23,7 @@ from spikelet.converters.autoaugment import autoaugment
 from spikelet.converters.checkpoint import Checkpoint, load_checkpoint
 from spikelet.converters.evaluation import as_pixels, evaluate
 from spikelet.converters.networks import NetworkSpec
+from spikelet.converters.optimiser import make_optimiser, set_rates
 from spikelet.converters.parallel import ALONE, Workers
 from spikelet.converters.recipe import Recipe
 from spikelet.converters.residuals import RESIDUALS
@@ -76,7 +77,7 @@ def train(
         _check_split(start, recipe, data)
         _take_weights(network, start)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
-    optimiser = _optimiser(network, recipe)
+    optimiser = make_optimiser(network, recipe)
     provenance = {
         "data": {
             "name": data.name,
@@ -174,7 +175,7 @@ def _epoch(
         # every worker augments the whole batch, so that a run is the same for any number of them
         images = augment(torch.from_numpy(data.images[chosen]), spec, recipe, generator)
         steps = recipe.draws[int(torch.randint(len(recipe.draws), (1,), generator=generator))]
-        _schedule(optimiser, recipe, epoch + index / batches)
+        set_rates(optimiser, recipe, epoch + index / batches)
         pixels = workers.part(images).to(device).float().contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             RESIDUALS[spec.residual].prepare_batch(network, pixels, steps)
@@ -202,34 +203,6 @@ def augment(images: Tensor, spec: NetworkSpec, recipe: Recipe, generator: torch.
     if recipe.cutout:
         images = cutout(images, generator, recipe.cutout, spec.mean)
     return images
-
-
-def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """One group of parameters; thresholds and potentials have groups of their own where their options differ."""
-    groups: dict[str, list[nn.Parameter]] = {"weights": [], "lambda": [], "potential": []}
-    apart = recipe.lambda_rate != 1 or recipe.lambda_decay is not None or recipe.lambda_hold > 0
-    for name, parameter in network.named_parameters():
-        kind = {"rho": "lambda" if apart else "weights", "shift": "potential"}.get(name.rpartition(".")[2], "weights")
-        groups[kind].append(parameter)
-    decay = recipe.weight_decay if recipe.lambda_decay is None else recipe.lambda_decay
-    options = [
-        {"params": groups["weights"], "kind": "weights"},
-        {"params": groups["lambda"], "kind": "lambda", "weight_decay": decay},
-        {"params": groups["potential"], "kind": "potential", "weight_decay": 0.0},  # its rest is 1/2, not 0
-    ]
-    return torch.optim.SGD(
-        [group for group in options if group["params"]],
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )
-
-
-def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, epoch: float) -> None:
-    rates = {"lambda": 0.0 if recipe.holds_lambda(epoch) else recipe.lambda_rate, "potential": recipe.potential_rate}
-    for group in optimiser.param_groups:
-        group["lr"] = recipe.learning_rate_at(epoch) * rates.get(group.get("kind", "weights"), 1.0)
 
 
 def _images(data: ImageSet, spec: NetworkSpec, recipe: Recipe, epoch: int, device: str) -> Iterator[Tensor]:
@@ -293,10 +266,11 @@ def _check_split(start: Checkpoint, recipe: Recipe, data: ImageSet) -> None:
     if start.provenance.get("data", {}).get("digest") != data.digest:
         return
     for key in ("seed", "validation"):
-        if before.get(key, getattr(recipe, key)) != getattr(recipe, key):
+        now = getattr(recipe, key)
+        if before.get(key, now) != now:
             raise UsageError(
-                f"the checkpoint to start from held out other images ({key} {before[key]}, now {getattr(recipe, key)}): "
-                f"it was trained on images that would choose the best epoch here; use {key} {before[key]}"
+                f"the checkpoint to start from held out other images ({key} {before[key]}, now {now}), "
+                f"and was trained on some that would choose the best epoch here; use {key} {before[key]}"
             )
 
 

@@ -14,9 +14,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from spikelet.cli.common import Progress, command_line, emit, existing, positive
+from spikelet.cli.common import command_line, emit, existing, positive
 from spikelet.data.images import ImageSet
 from spikelet.errors import MissingDependency
 
@@ -45,10 +43,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lambda-rate", type=float, help="learning rate of the thresholds, relative")
     parser.add_argument("--lambda-decay", type=float, help="weight decay of the thresholds")
     parser.add_argument("--lambda-hold", type=float, metavar="SHARE", help="hold the thresholds at the end of the run")
-    times = {"nargs": "+", "type": moment, "metavar": "T"}
-    parser.add_argument(
-        "--time-steps", help='a batch is trained at one of these: T, "limit" (T → ∞), "quantised"', **times
-    )
+    moments = 'a batch is trained at one of these: T, "limit" (T → ∞), "quantised"'
+    parser.add_argument("--time-steps", nargs="+", type=moment, metavar="T", help=moments)
     parser.add_argument("--slope", type=float, help="share of the clipped identity in the activation (SlipReLU)")
     parser.add_argument("--train-potential", action="store_const", const=True, help="learn v(0), one a channel")
     parser.add_argument("--freeze-norm", action="store_const", const=True, help="keep batch norm's statistics")
@@ -58,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--finish", choices=[*RESIDUALS, "no"], help="residual of the last epochs; no: there are none")
     parser.add_argument("--finish-epochs", type=positive, metavar="N")
     parser.add_argument("--finish-learning-rate", type=float)
-    parser.add_argument("--finish-time-steps", **times)
+    parser.add_argument("--finish-time-steps", nargs="+", type=moment, metavar="T")
     parser.add_argument("--start", type=existing, metavar="CHECKPOINT", help="begin with the weights of another run")
     parser.add_argument("--data-name", metavar="NAME", help="what the data is called in results")
     parser.add_argument("--device", default="auto", help="as torch names it (default: a GPU if there is one)")
@@ -108,6 +104,7 @@ def run(args: argparse.Namespace) -> int:
 
 def phases(args: argparse.Namespace, data: ImageSet) -> list[Any]:
     """What the options and their recipe mean: one phase, or two."""
+    from spikelet.converters.facts import image_facts
     from spikelet.converters.networks import NetworkSpec
     from spikelet.converters.phases import SPEC_FIELDS, Phase
     from spikelet.converters.recipe import PRESETS, RECIPE_FIELDS, Recipe
@@ -127,14 +124,3 @@ def phases(args: argparse.Namespace, data: ImageSet) -> list[Any]:
     prefix = "finish_"
     finish.update({key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)})
     return [first, first.followed_by(finish)] if finish and args.finish != "no" else [first]
-
-
-def image_facts(data: ImageSet) -> dict[str, Any]:
-    """What a network has to know of its images: shape, classes, mean and deviation by channel."""
-    pixels = data.images[:: max(1, len(data) // 10_000)].astype(np.float32)
-    return {
-        "shape": data.shape,
-        "classes": data.class_count,
-        "mean": tuple(round(float(m)) for m in pixels.mean((0, 2, 3))),
-        "std": tuple(float(max(round(float(s)), 1)) for s in pixels.std((0, 2, 3))),
-    }

@@ -57,7 +57,11 @@ class EmpiricalResidual(Residual):
             rows = []
             for k in range(layer.levels + 1):
                 found = (a - phi)[level == k]
-                rows.append(found[torch.randint(len(found), (SAMPLES,))] if len(found) else torch.zeros(SAMPLES, device=a.device))
+                rows.append(
+                    found[torch.randint(len(found), (SAMPLES,))]
+                    if len(found)
+                    else torch.zeros(SAMPLES, device=a.device)
+                )
             layer.residual.table = torch.stack(rows)
             figures[name] = float((a - phi).std(correction=0))
         return figures

@@ -42,8 +42,23 @@ def percent(value: float) -> str:
     return f"{value * 100:g}%"
 
 
-def curves(title: str, series: Sequence[Curve], x: str, y: str, form: Callable[[float], str] = percent) -> str:
-    """Curves over a shared axis, with a legend under them."""
+def compact(value: float) -> str:
+    """1200000 as 1.2M."""
+    for factor, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor:
+            return f"{value / factor:.4g}{sign}"
+    return f"{value:.4g}"
+
+
+def curves(
+    title: str,
+    series: Sequence[Curve],
+    x: str,
+    y: str,
+    form: Callable[[float], str] = percent,
+    x_form: Callable[[float], str] = compact,
+) -> str:
+    """Curves over a shared axis, with a legend under them. form, x_form: how values are written."""
     xs = [point[0] for each in series for point in each.points] or [0.0]
     ys = [point[1] for each in series for point in each.points]
     ys += [end for each in series for band in each.band for end in band[1:]]
@@ -52,7 +67,7 @@ def curves(title: str, series: Sequence[Curve], x: str, y: str, form: Callable[[
     legend = _legend_rows([_fit(each.name, 76) for each in series])
     canvas = Canvas(WIDTH, bottom + 52 + 20 * len(legend), title)
     ends = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
-    across = Axis(x, *ends, LEFT + 8, WIDTH - RIGHT - 8, form=_compact)
+    across = Axis(x, *ends, LEFT + 8, WIDTH - RIGHT - 8, form=x_form)
     low, high = span(ys or [0.0, 1.0])
     low = low if ys and min(ys) < 0 else max(low, 0.0)  # room under the least value is no reason for a negative axis
     up = Axis(y, low, min(high, 1.0) if form is percent else high, bottom, TOP, form=form)
@@ -69,7 +84,7 @@ def curves(title: str, series: Sequence[Curve], x: str, y: str, form: Callable[[
         if each.points:
             canvas.line([(across(a), up(b)) for a, b in each.points], colour, 2, dash)
         for a, b in each.points:
-            canvas.dot(across(a), up(b), colour, f"{each.name}: {_compact(a)}, {form(round(b, 4))}", 3, index % 2 == 1)
+            canvas.dot(across(a), up(b), colour, f"{each.name}: {x_form(a)}, {form(round(b, 4))}", 3, index % 2 == 1)
     _legend(canvas, legend, [each.level is not None for each in series], bottom + 56)
     return canvas.done()
 
@@ -108,7 +123,7 @@ def ranges(
     canvas = Canvas(WIDTH, bottom + 50 + 20 * len(legend), title)
     values = [end for _, spans in rows for each in spans if each is not None for end in each if end > 0] or [1.0]
     ends = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)) + 1e-9)
-    across = Axis(x, ends[0], max(ends[1], ends[0] * 10), left, WIDTH - RIGHT, log=True, form=_compact)
+    across = Axis(x, ends[0], max(ends[1], ends[0] * 10), left, WIDTH - RIGHT, log=True, form=compact)
     draw_x(canvas, across, TOP, bottom)
     for index, (name, spans) in enumerate(rows):
         y = TOP + index * height
@@ -155,14 +170,6 @@ def _style(index: int) -> tuple[str, str]:
     return COLOURS[index % len(COLOURS)], DASHES[(index + index // len(COLOURS)) % len(DASHES)]
 
 
-def _compact(value: float) -> str:
-    """1200000 as 1.2M."""
-    for factor, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= factor:
-            return f"{value / factor:.4g}{sign}"
-    return f"{value:.4g}"
-
-
 def _fit(name: str, most: int = LABEL) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
 
@@ -197,4 +204,4 @@ def _legend(canvas: Canvas, rows: list[list[tuple[int, str]]], level: Sequence[b
         y += 20
 
 
-__all__ = ["Bar", "Curve", "bars", "curves", "percent", "ranges", "raster"]
+__all__ = ["Bar", "Curve", "bars", "compact", "curves", "percent", "ranges", "raster"]

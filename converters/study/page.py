@@ -1,0 +1,137 @@
+"""`docs/results.md` and what lies beside it, from the results of studies; no figure is typed.
+
+Beside a study file FILE.toml stands FILE.results.json once runs of it are done. What has no result is named as not run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from spikelet.atomic import replacing
+from spikelet.converters.study.config import START, Study
+from spikelet.converters.study.plots import plots
+from spikelet.converters.study.summary import Metrics, summarise, to_csv, to_markdown
+from spikelet.errors import UsageError
+
+SUFFIX = ".results.json"
+
+INTRODUCTION = """# Results
+
+Written by `{command}`; do not edit. Every figure comes from a run of a study file, and every run names its command.
+
+How they are measured: networks are trained on a part of the training split, the best epoch is chosen on the rest of
+it, and the test split is opened once, afterwards. What is tested is the exact integer bundle, run by the runtime, on
+all test images; rivals that change the neuron run on the same integers. T counts every time-step, the pre-steps of
+two-pass methods included. "Noise off" is the source network without its residual, "noise on" with it.
+"""
+
+
+def results_path(study: Study) -> Path:
+    """Where the results of a study file stand."""
+    return study.path.with_name(study.path.stem + SUFFIX)
+
+
+def publish(study: Study, metrics: Sequence[Metrics]) -> Path:
+    """Write the results beside the study file, without paths of this machine."""
+    path = results_path(study)
+    kept = [{key: value for key, value in each.items() if key != "checkpoint"} for each in metrics]
+    with replacing(path) as file:
+        file.write((json.dumps({"study": study.path.name, "results": kept}, indent=1) + "\n").encode())
+    return path
+
+
+def published(study: Study) -> list[Metrics]:
+    """The results beside a study file; none if it has not been run.
+
+    Raises:
+        UsageError: a file that no study wrote.
+    """
+    path = results_path(study)
+    if not path.exists():
+        return []
+    try:
+        found: list[Metrics] = json.loads(path.read_text("utf-8"))["results"]
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path}: not the results of a study") from None
+    return found
+
+
+def write_page(studies: Sequence[Study], page: Path, command: str) -> None:
+    """The page, its plots (SVG) and tables (CSV) in a folder beside it."""
+    folder = page.parent / page.stem
+    folder.mkdir(parents=True, exist_ok=True)
+    text = [INTRODUCTION.format(command=command)]
+    for study in studies:
+        metrics = published(study)
+        text += [f"## {study.title}", ""]
+        text += [study.about.strip(), ""] if study.about else []
+        if metrics:
+            rows = summarise(study, metrics)
+            for name, svg in plots(study, rows).items():
+                _write(folder / f"{name}.svg", svg)
+                text += [f"![{study.title}]({folder.name}/{name}.svg)", ""]
+            _write(folder / f"{study.path.stem}.csv", to_csv(rows))
+            text += [to_markdown(study, rows)]
+            text += [*_facts(metrics), ""]
+        text += [_missing(study, metrics), ""]
+    _write(page, "\n".join(text).rstrip() + "\n")
+
+
+def _facts(metrics: Sequence[Metrics]) -> list[str]:
+    """Data, engine, budget, command: what a reader needs to do it again."""
+    test = {f"{m['test']['data']}, {m['test']['images']:,} test images" for m in metrics}
+    lines = [f"Measured on {'; '.join(sorted(test))}; {metrics[0]['bits']}-bit bundles."]
+    for method in dict.fromkeys(m["method"] for m in metrics):
+        runs = [m for m in metrics if m["method"] == method]
+        lines.append(f"* `{method}`: {_described(runs)}")
+    return [*lines, "", "Commands: " + "; ".join(f"`{c}`" for c in dict.fromkeys(m["command"] for m in metrics)) + "."]
+
+
+def _described(runs: Sequence[Metrics]) -> str:
+    first = runs[0]
+    words = []
+    if first["rival"]:
+        options = ", ".join(f"{k} = {v}" for k, v in first["rival_options"].items())
+        words.append(f"{first['rival']}{f' ({options})' if options else ''} on the network of `{_source(first)}`")
+        words.append(first["about"])
+    if first["pre_steps"]:
+        words.append(f"{first['pre_steps']} pre-steps, counted")
+    if first["neuron"] == "changed":
+        words.append("changes the neuron: no bundle")
+    if first["training"]:
+        chosen = {k: v for k, v in first["options"].items() if k not in first["point"]}
+        words.append(", ".join(f"{k} {_value(v)}" for k, v in chosen.items()))
+        seconds = [m["training"]["epoch_seconds"] for m in runs if m["training"]["epoch_seconds"]]
+        words += [f"{sum(seconds) / len(seconds):.0f} s an epoch ({first['training']['device']})"] if seconds else []
+        words += ["after the common start"] if first["begins"] else []
+    elif not first["rival"]:
+        words.append(f"the network of `{_source(first)}` as it is")
+    return "; ".join(words) + "."
+
+
+def _source(metrics: Mapping[str, Any]) -> str:
+    return str(metrics["begins"]).partition("-")[0] if metrics["begins"] else START
+
+
+def _value(value: Any) -> str:
+    return "{" + ", ".join(map(str, value)) + "}" if isinstance(value, list | tuple) else str(value)
+
+
+def _missing(study: Study, metrics: Sequence[Metrics]) -> str:
+    wanted = [run for run in study.runs if run.method != START]
+    done = {m["name"] for m in metrics}
+    missing = [run for run in wanted if run.name not in done]
+    if not missing:
+        return f"All {len(wanted)} runs of `{study.path.name}` are done."
+    if len(missing) == len(wanted):
+        return f"`{study.path.name}` has not been run; nothing is claimed."
+    methods = ", ".join(dict.fromkeys(f"`{run.method}`" for run in missing))
+    return f"{len(missing)} of {len(wanted)} runs of `{study.path.name}` have not been run: {methods}."
+
+
+def _write(path: Path, content: str) -> None:
+    with replacing(path) as file:
+        file.write(content.encode())

@@ -1,0 +1,66 @@
+"""Two processes that train one network do what one does: same batches, gradients averaged, one network in the end."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from spikelet.converters.checkpoint import load_checkpoint
+from spikelet.converters.parallel import ALONE, Workers, choose_device, connect
+from spikelet.data import ImageSet, arrays
+from spikelet.errors import UsageError
+
+TRAIN = (
+    "train --data colours.npz --model vgg5 --recipe qcfs --residual exact --time-steps 1 2 --freeze-norm --epochs 1 "
+    "--batch 16 --learning-rate 0.05 --lambda-init 1 --seed 3"
+)
+
+
+def test_a_worker_takes_its_rows():
+    batch = torch.arange(7)
+    assert [Workers(rank, 3).part(batch).tolist() for rank in range(3)] == [[0, 3, 6], [1, 4], [2, 5]]
+    assert ALONE.part(batch).tolist() == batch.tolist()
+    with pytest.raises(UsageError, match="a batch of 2 is too small for 3 workers"):
+        Workers(0, 3).part(torch.arange(2))
+
+
+def test_without_torchrun_there_is_one(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert connect("cpu") == ALONE
+
+
+def test_devices():
+    assert choose_device("cpu") == "cpu"
+    if not torch.cuda.is_available():
+        assert choose_device("auto") == "cpu"
+        with pytest.raises(UsageError, match="device cuda: torch finds no GPU here; use --device cpu"):
+            choose_device("cuda")
+
+
+def test_two_workers_train_the_network_that_one_trains(tmp_path):
+    """Batch norm is frozen: its statistics are the only thing that a worker takes from its own part alone."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 90)
+    images = rng.integers(0, 100, (90, 3, 8, 8))
+    images[np.arange(90), labels] += 120
+    arrays.write(tmp_path / "colours.npz", ImageSet(images.astype(np.uint8), labels, None, "colours"))
+    run = {"cwd": tmp_path, "capture_output": True, "text": True, "check": False}
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    one = subprocess.run([sys.executable, "-m", "spikelet", *TRAIN.split(), "--out", "one"], env=env, **run)
+    assert one.returncode == 0, one.stderr
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    two = subprocess.run([*torchrun, "-m", "spikelet", *TRAIN.split(), "--out", "two", "--json"], env=env, **run)
+    assert two.returncode == 0, two.stderr
+    assert json.loads(two.stdout)["checkpoint"] == "two/best.pt", "the first worker alone speaks"
+    alone, together = (load_checkpoint(tmp_path / name / "last.pt") for name in ("one", "two"))
+    assert together.provenance["device"] == "cpu, 2 workers"
+    for key, value in alone.weights.items():
+        torch.testing.assert_close(value, together.weights[key], rtol=1e-3, atol=1e-4)
+    logs = [c.training["log"][0] for c in (alone, together)]
+    # the loss is the mean over workers of their parts, which have one size
+    assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=1e-3)
+    assert set(logs[0]) == set(logs[1])

@@ -1,0 +1,217 @@
+"""Recipes with names, schedules, runs of two phases, mixed precision, what an old checkpoint still means."""
+
+import argparse
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+
+from spikelet import cli
+from spikelet.converters.activation import spiking_layers
+from spikelet.converters.checkpoint import load_checkpoint
+from spikelet.converters.cli import train as verb
+from spikelet.converters.networks import NetworkSpec
+from spikelet.converters.optimiser import make_optimiser, set_rates
+from spikelet.converters.phases import Phase
+from spikelet.converters.recipe import PRESETS, Recipe
+from spikelet.converters.runlog import chart
+from spikelet.converters.training import train
+from spikelet.data import ImageSet, arrays
+from spikelet.errors import UsageError
+
+SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 90)
+    images = rng.integers(0, 100, (90, 3, 8, 8))
+    images[np.arange(90), labels] += 120
+    return ImageSet(images.astype(np.uint8), labels, ("red", "green", "blue"), "colours")
+
+
+def phases(line, data):
+    parser = argparse.ArgumentParser()
+    verb.configure(parser)
+    return verb.phases(parser.parse_args(["--data", ".", "--out", "x", *line.split()]), data)
+
+
+class TestNames:
+    def test_the_papers_recipe_is_the_authors(self, data):
+        """Defaults of their released code, as docs/method.md lists them."""
+        (phase,) = phases("--recipe paper", data)
+        recipe, spec = phase.recipe, phase.spec
+        assert (spec.levels, spec.lambda_init, spec.residual) == (4, 8.0, "gaussian")
+        assert (recipe.learning_rate, recipe.momentum, recipe.nesterov) == (0.05, 0.9, False)
+        assert (recipe.weight_decay, recipe.epochs, recipe.batch, recipe.seed) == (5e-4, 400, 128, 42)
+        assert (recipe.policy, recipe.cutout, recipe.steps, recipe.validation) == ("autoaugment", 16, 4, 0.1)
+        assert recipe.measure_augmented
+
+    def test_the_control_differs_in_the_noise_alone(self, data):
+        (paper,), (control,) = phases("--recipe paper", data), phases("--recipe paper-qcfs", data)
+        assert control.recipe == paper.recipe
+        assert asdict(control.spec) == {**asdict(paper.spec), "residual": "none"}
+
+    def test_the_default_trains_the_quantiser_then_the_exact_residual(self, data):
+        first, last = phases("--epochs 9 --seed 5", data)
+        assert (first.spec.residual, first.recipe.epochs) == ("none", 9)
+        assert (last.spec.residual, last.recipe.seed, last.recipe.freeze_norm) == ("exact", 5, True)
+        assert last.recipe.time_steps == PRESETS["spikelet"].finish["time_steps"]
+
+    def test_options_take_the_place_of_the_recipes(self, data):
+        (only,) = phases("--residual gaussian --epochs 2", data)
+        assert only.spec.residual == "gaussian"
+        first, last = phases("--finish-epochs 7 --finish-time-steps 1 limit --finish-learning-rate 0.3", data)
+        assert (last.recipe.epochs, last.recipe.time_steps, last.recipe.learning_rate) == (7, (1, "limit"), 0.3)
+        assert first.recipe.learning_rate == 0.1
+        assert len(phases("--finish no", data)) == 1
+        assert phases("--recipe qcfs --finish gaussian", data)[1].spec.residual == "gaussian"
+
+    def test_every_named_recipe_can_be_built(self, data):
+        for name in PRESETS:
+            assert phases(f"--recipe {name}", data)
+
+    def test_an_unknown_option_of_the_last_epochs(self):
+        with pytest.raises(UsageError, match="unknown option 'epoch' of the last epochs"):
+            Phase(SPEC, Recipe(epochs=1)).followed_by({"epoch": 3})
+
+
+class TestSchedule:
+    def test_cosine_after_warmup(self):
+        recipe = Recipe(epochs=10, learning_rate=0.2, warmup=2)
+        assert [recipe.learning_rate_at(e) for e in (0, 1, 2, 6, 10)] == pytest.approx([0, 0.1, 0.2, 0.1, 0])
+
+    def test_thresholds_may_have_rates_of_their_own(self):
+        torch.manual_seed(0)
+        network = SPEC.build()
+        recipe = Recipe(epochs=10, learning_rate=0.2, lambda_rate=0.5, lambda_decay=0.0, lambda_hold=0.3)
+        optimiser = make_optimiser(network, recipe)
+        weights, thresholds = optimiser.param_groups
+        assert len(thresholds["params"]) == len(spiking_layers(network))
+        assert thresholds["weight_decay"] == 0
+        set_rates(optimiser, recipe, 5.0)
+        assert (weights["lr"], thresholds["lr"]) == pytest.approx((0.1, 0.05))
+        set_rates(optimiser, recipe, 7.0)
+        assert thresholds["lr"] == 0
+
+    def test_no_schedule_brings_lambda_to_zero(self):
+        """Two hundred steps that pull at lambda alone, with a large weight decay."""
+        torch.manual_seed(0)
+        network = SPEC.build()
+        recipe = Recipe(epochs=1, learning_rate=1.0, lambda_rate=10.0, lambda_decay=0.1)
+        optimiser = make_optimiser(network, recipe)
+        for _ in range(200):
+            optimiser.zero_grad()
+            sum(layer.lam for layer in spiking_layers(network).values()).backward()
+            optimiser.step()
+        assert all(layer.lam.item() > 0 for layer in spiking_layers(network).values())
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"warmup": -1}, "warmup: expected 0 or more, got -1"),
+            ({"lambda_hold": 2}, "lambda_hold: expected a share of 0 to 1, got 2"),
+            ({"precision": "float16"}, "precision: expected float32 or bfloat16, got 'float16'"),
+            ({"policy": "randaugment"}, "policy: expected none or autoaugment"),
+            ({"time_steps": (1, "never")}, 'time_steps: expected numbers of 1 or more, "limit" or "quantised"'),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, options, message):
+        with pytest.raises(UsageError, match=message):
+            Recipe(epochs=1, **options)
+
+
+def test_two_phases_in_one_call_stopped_and_resumed(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arrays.write(tmp_path / "colours.npz", data)
+    line = (
+        "train --data colours.npz --model vgg5 --batch 16 --seed 3 --learning-rate 0.05 --lambda-init 1 --epochs 2 "
+        "--finish-epochs 2 --policy autoaugment --cutout 2 --out "
+    )
+    assert cli.main([*line.split(), "whole", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    whole = load_checkpoint(tmp_path / "whole" / "last.pt")
+    assert found["validation"]["epoch"] in (1, 2)
+    assert whole.spec.residual == "exact"
+    assert whole.provenance["start"]["recipe"]["epochs"] == 2
+    assert (tmp_path / "whole" / "start" / "log.svg").exists()
+
+    from spikelet.converters import phases as module
+
+    real, calls = module.train, []
+
+    def stops(spec, recipe, *rest, **options):
+        calls.append(spec.residual)
+        if spec.residual == "exact" and len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(spec, recipe, *rest, **options)
+
+    monkeypatch.setattr(module, "train", stops)
+    assert cli.main([*line.split(), "stopped"]) == 130
+    assert cli.main([*line.split(), "stopped", "--resume"]) == 0
+    again = load_checkpoint(tmp_path / "stopped" / "last.pt")
+    assert all(torch.equal(value, again.weights[key]) for key, value in whole.weights.items())
+
+
+def test_mixed_precision_learns_too(data, tmp_path):
+    recipe = Recipe(epochs=6, batch=16, learning_rate=0.05, seed=1, precision="bfloat16")
+    best = train(SPEC, recipe, data, tmp_path / "run")
+    assert best.provenance["validation"]["float_accuracy"] > 0.5
+    assert all(value.dtype != torch.bfloat16 for value in best.weights.values())
+
+
+def test_trained_potentials_move_and_start_at_a_half(data, tmp_path):
+    spec = NetworkSpec(**{**SPEC.__dict__, "residual": "exact", "train_potential": True})
+    start = train(SPEC, Recipe(epochs=1, batch=16), data, tmp_path / "start")
+    recipe = Recipe(epochs=1, batch=16, time_steps=(1, 2), freeze_norm=True)
+    best = train(spec, recipe, data, tmp_path / "run", start=start)
+    shifts = {key: value for key, value in best.weights.items() if key.endswith(".shift")}
+    assert set(shifts) == {"if1.shift", "if2.shift", "if3.shift", "if4.shift"}
+    assert 0 < max(float((value - 0.5).abs().max()) for value in shifts.values()) < 0.5
+
+
+def test_a_start_that_held_out_other_images_is_refused(data, tmp_path):
+    start = train(SPEC, Recipe(epochs=1, batch=16, seed=1), data, tmp_path / "start")
+    with pytest.raises(UsageError, match=r"held out other images \(seed 1, now 2\).*use seed 1"):
+        train(SPEC, Recipe(epochs=1, batch=16, seed=2), data, tmp_path / "run", start=start)
+
+
+def test_a_run_of_an_earlier_version_goes_on(data, tmp_path):
+    """Its checkpoints lack the options that came later, and the optimiser's groups had no names."""
+    out, recipe = tmp_path / "run", Recipe(epochs=2, batch=16)
+
+    class StopError(Exception):
+        pass
+
+    def stop(row):
+        raise StopError
+
+    with pytest.raises(StopError):
+        train(SPEC, recipe, data, out, on_epoch=stop)
+    content = torch.load(out / "last.pt", weights_only=True)
+    old = (
+        "epochs seed batch learning_rate momentum nesterov weight_decay steps validation augment time_steps freeze_norm"
+    )
+    content["provenance"]["recipe"] = {key: content["provenance"]["recipe"][key] for key in old.split()}
+    content["spec"] = {key: value for key, value in content["spec"].items() if key not in ("slope", "train_potential")}
+    for group in content["training"]["optimiser"]["param_groups"]:
+        del group["kind"]
+    torch.save(content, out / "last.pt")
+    train(SPEC, recipe, data, out, resume=True)
+    whole = train(SPEC, recipe, data, tmp_path / "whole")
+    resumed = load_checkpoint(out / "last.pt")
+    last = load_checkpoint(tmp_path / "whole" / "last.pt")
+    assert whole.spec == resumed.spec
+    assert all(torch.equal(value, resumed.weights[key]) for key, value in last.weights.items())
+
+
+def test_the_log_is_drawn():
+    rows = [
+        {"epoch": e, "float_accuracy": 0.5, "spiking_accuracy": 0.4, "sigma.if1": 0.0, "sigma.if2": 0.1} for e in (1, 2)
+    ]
+    assert "Residual error by layer" in chart(rows)
+    bare = [{key: value for key, value in row.items() if not key.startswith("sigma")} for row in rows]
+    assert "Validation accuracy" in chart(bare)

@@ -1,0 +1,201 @@
+"""Rivals: the torch form of a bundle against the reference engine, each rule against a case worked by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from spikelet.converters.networks import NetworkSpec
+from spikelet.converters.quantise import quantise
+from spikelet.converters.rivals import COS, FTBC, RIVALS, RTS, SNNC, SRP, Folded
+from spikelet.converters.rivals.cos import offset
+from spikelet.converters.rivals.folded import integrate
+from spikelet.converters.rivals.snnc import activations, mean_by_channel
+from spikelet.converters.trace import trace
+from spikelet.engines import create
+from spikelet.errors import UsageError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Input, Linear, Output
+
+
+def trained_like(model="vgg5", seed=0):
+    """(network, images): batch norms have seen data."""
+    torch.manual_seed(seed)
+    network = NetworkSpec(model, (3, 8, 8), 5, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0).build()
+    images = torch.randint(0, 256, (24, 3, 8, 8), dtype=torch.uint8)
+    for _ in range(3):
+        network(images.float())
+    return network.eval(), images.numpy()
+
+
+@pytest.fixture(scope="module")
+def small():
+    network, images = trained_like()
+    return network, trace(network, (3, 8, 8)), images
+
+
+@pytest.mark.parametrize("model", ["vgg5", "resnet20"])
+def test_the_folded_network_fires_the_reference_engines_spikes(model):
+    network, images = trained_like(model)
+    graph = quantise(trace(network, (3, 8, 8)), 8).graph
+    engine = create(graph, "numpy", graph.spiking)
+    engine.reset(6)
+    found = Folded(graph).run(images[:6], 4, keep=graph.spiking)
+    logits = Folded(graph).logits(images[:6], 4)
+    total = np.zeros((6, 5))
+    for t in range(4):
+        total += engine.step(images[:6].astype(np.float32) if t == 0 else None)
+        assert np.array_equal(total * graph.output.scale, logits[t].numpy())
+        for name in graph.spiking:
+            assert np.array_equal(engine.spikes(name), found[name][t].numpy().astype(bool)), (name, t)
+
+
+def train(*currents):
+    """Currents of a single neuron, (T, 1, 1)."""
+    return torch.tensor(currents).float().reshape(-1, 1, 1)
+
+
+def neuron(theta=10, v_init=5):
+    return IF(np.array([theta], np.int32), np.array([v_init], np.int32))
+
+
+class TestCOS:
+    """theta = 10, v(0) = 5, rho = 4; potentials worked out by hand."""
+
+    def shift(self, *currents):
+        return float(offset(train(*currents), torch.tensor([[5.0]]), torch.tensor([[[10.0]]])[0])) - 5
+
+    def test_a_spike_too_many_lowers_the_start_by_theta(self):
+        # v: 5+8=13 fires, 3; 3-8=-5; -5; -5 < 0 with one spike fired
+        assert self.shift(8, -8, 0, 0) == -10
+
+    def test_and_by_more_where_the_weakest_spike_was_stronger(self):
+        # 5+30=35 fires, 25; 25-40=-15; the spike had 35, so 26 is the least that undoes it
+        assert self.shift(30, -40, 0, 0) == -26
+
+    def test_a_missing_spike_raises_it(self):
+        # -5 silent; 5+... the charge comes last: 5-20=-15, -15, -15, -15+45=30 fires, 20 >= theta
+        # the strongest silent potential is -15: 25 makes it fire
+        assert self.shift(-20, 0, 0, 45) == 25
+
+    def test_a_potential_that_ends_well_changes_nothing(self):
+        assert self.shift(10, 0, 10, 0) == 0
+        assert self.shift(-30, 0, 0, 0) == 0, "below 0, but it never fired"
+
+    def test_the_second_pass_fires_once_less(self):
+        node, current = neuron(), train(8, -8, 0, 0)
+        rule = COS(rho=4).rule(None, None, None, 4)
+        assert integrate(current, torch.tensor([[5.0]]), torch.tensor([[10.0]]))[0].sum() == 1
+        assert rule("if", node, current).sum() == 0
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_it_brings_the_count_towards_the_clipped_floor(self, seed):
+        """Over the rho steps themselves, as the publication proves: no count ends further from the quantiser's."""
+        rng = np.random.default_rng(seed)
+        current = torch.from_numpy(rng.integers(-15, 20, (4, 1, 500))).float()
+        theta, start = torch.full((1, 500), 10.0), torch.full((1, 500), 5.0)
+        wanted = ((current.sum(0) + 5) / 10).floor().clamp(0, 4)
+        before = integrate(current, start, theta)[0].sum(0)
+        after = integrate(current, offset(current, start, theta), theta)[0].sum(0)
+        assert (after - wanted).abs().mean() < (before - wanted).abs().mean()
+        assert ((after - wanted).abs() <= (before - wanted).abs()).all()
+
+
+class TestSRP:
+    def test_a_neuron_that_ends_at_or_below_zero_is_silenced(self):
+        rule = SRP(tau=2).rule(None, None, None, 2)
+        # pre-steps: 5+8=13 fires, 3-8=-5 <= 0; then the same again, silenced
+        assert rule("if", neuron(), train(8, -8, 8, -8)).flatten().tolist() == [1, 0, 0, 0]
+        # 5+8=13 fires, 3+0=3 > 0: the answer starts at v(0) again
+        assert rule("if", neuron(), train(8, 0, 8, 0)).flatten().tolist() == [1, 0, 1, 0]
+
+    def test_its_pre_steps_come_before_the_answer(self):
+        rival = SRP(tau=4)
+        assert (rival.pre_steps, rival.total_steps(3), rival.answering(3)) == (4, 7, slice(4, 7))
+        assert (COS(rho=4).total_steps(2), COS(rho=4).answering(2)) == (4, slice(0, 2))
+
+
+class TestRTS:
+    def test_half_a_threshold_comes_in_over_t_steps(self, small):
+        network, source, images = small
+        graph = RTS().recalibrate(source, network, images, 4)
+        for layer in source.spiking:
+            before = source.nodes[source.predecessors[layer][0]]
+            after = graph.nodes[graph.predecessors[layer][0]]
+            theta = source.nodes[layer].theta
+            assert not graph.nodes[layer].v_init.any()
+            np.testing.assert_allclose(4 * (after.bias - before.bias), theta / 2, rtol=2e-3, atol=1e-4)
+
+    def test_under_constant_input_it_fires_as_often_as_with_half_a_threshold_at_the_start(self):
+        nodes = {
+            "input": Input((1,), np.zeros(1, np.float32)),
+            "fc": Linear(np.array([[1.0]], np.float32), np.zeros(1, np.float32)),
+            "if": IF(np.array([64.0], np.float32), np.array([32.0], np.float32)),
+            "out": Linear(np.ones((1, 1), np.float32), np.zeros(1, np.float32)),
+            "output": Output(1.0),
+        }
+        graph = Graph(nodes, (("input", "fc"), ("fc", "if"), ("if", "out"), ("out", "output")))
+        pixels = np.arange(0, 256, 3, dtype=np.uint8)[:, None]
+        shifted = RTS().recalibrate(graph, None, None, 4)
+        plain, moved = (Folded(each).run(pixels, 4, keep=("if",))["if"].sum(0) for each in (graph, shifted))
+        assert torch.equal(plain, moved)
+
+
+class TestSNNC:
+    @pytest.mark.parametrize("kind", ["light", "potential", "advanced"])
+    def test_it_brings_the_mean_rate_of_every_channel_nearer(self, small, kind):
+        network, source, images = small
+        wanted = activations(network, images)
+        graph = SNNC(kind=kind, iterations=20).recalibrate(source, network, images, 4)
+        before, after = (Folded(each).run(images, 4, keep=source.spiking) for each in (source, graph))
+        for layer in source.spiking[1:]:
+            errors = [np.abs(mean_by_channel(wanted[layer] - x[layer].mean(0))).mean() for x in (before, after)]
+            assert errors[1] < errors[0], layer
+
+    def test_weights_are_changed_by_advanced_alone(self, small):
+        network, source, images = small
+        light = SNNC(kind="light").recalibrate(source, network, images, 2)
+        advanced = SNNC(kind="advanced", iterations=5).recalibrate(source, network, images, 2)
+        assert np.array_equal(light.nodes["conv2"].weight, source.nodes["conv2"].weight)
+        assert not np.array_equal(advanced.nodes["conv2"].weight, source.nodes["conv2"].weight)
+        assert quantise(advanced, 8).graph.exact
+
+    def test_networks_with_shortcuts(self):
+        network, images = trained_like("resnet20")
+        source = trace(network, (3, 8, 8))
+        graph = SNNC(kind="advanced", iterations=2).recalibrate(source, network, images[:4], 2)
+        assert set(graph.nodes) == set(source.nodes)
+
+    def test_an_unknown_kind(self):
+        with pytest.raises(UsageError, match="kind is light or potential or advanced, got 'heavy'"):
+            SNNC(kind="heavy")
+
+
+class TestFTBC:
+    def test_it_brings_the_mean_of_every_step_nearer_to_the_activation(self, small):
+        network, source, images = small
+        graph = quantise(source, 8).graph
+        folded = Folded(graph)
+        wanted = activations(network, images)
+        rule = FTBC(alpha=0.4, batches=4).rule(folded, network, images, 3)
+        before = folded.run(images, 3, keep=graph.spiking)
+        after = folded.run(images, 3, rule, keep=graph.spiking)
+
+        def error(found):
+            return np.mean(
+                [np.abs(mean_by_channel(found[n][t] - wanted[n])).mean() for n in graph.spiking for t in range(3)]
+            )
+
+        assert error(after) < 0.8 * error(before)
+
+    def test_its_biases_are_whole_numbers(self, small):
+        network, source, images = small
+        graph = quantise(source, 8).graph
+        logits = Folded(graph).logits(images[:4], 3, FTBC().rule(Folded(graph), network, images, 3))
+        units = logits / graph.output.scale
+        torch.testing.assert_close(units, units.round(), atol=1e-6, rtol=0)
+
+
+def test_every_rival_says_what_it_is():
+    for name, rival in RIVALS.items():
+        assert rival.name == name
+        assert "et al." in rival.about or "&" in rival.about

@@ -1,0 +1,366 @@
+"""Studies: the grid, runs that go on where they stopped, the sealed test split, statistics, the page."""
+
+import csv
+import io
+import json
+import struct
+
+import numpy as np
+import pytest
+
+from spikelet import bundle, cli, session
+from spikelet.converters.study.config import read_study, run_name
+from spikelet.converters.study.protocol import LEDGER, SealedTest
+from spikelet.converters.study.summary import Cell, paired, summarise, to_csv, to_markdown
+from spikelet.data import read
+from spikelet.errors import DataError, SpikeletError, UsageError
+
+STUDY = """
+title = "Bars"
+[data]
+path = "data"
+name = "bars"
+[test]
+time_steps = [1, 2, 6]
+[grid]
+seed = [1, 2]
+model = ["vgg5"]
+[common]
+batch = 16
+learning_rate = 0.05
+lambda_init = 1.0
+[start]
+epochs = 2
+[method.qcfs]
+epochs = 1
+[method.exact]
+residual = "exact"
+epochs = 1
+time_steps = [1, 2, "limit"]
+freeze_norm = true
+[method.srp]
+of = "qcfs"
+rival = "srp"
+[method.rts]
+of = "qcfs"
+rival = "rts"
+[method.before]
+of = "start"
+"""
+
+
+def write_idx(folder, prefix, images, labels):
+    for name, array, head in (
+        (f"{prefix}-images-idx3-ubyte", images, (2051, len(images), *images.shape[1:])),
+        (f"{prefix}-labels-idx1-ubyte", labels, (2049, len(labels))),
+    ):
+        (folder / name).write_bytes(struct.pack(f">{len(head)}i", *head) + array.astype(np.uint8).tobytes())
+
+
+def bars(n, seed):
+    """Three classes of 8x8 images: a bright bar on the left, in the middle, on the right."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, n)
+    images = rng.integers(0, 90, (n, 8, 8))
+    for i, label in enumerate(labels):
+        images[i, :, 2 * label + 1 : 2 * label + 3] += 130
+    return images, labels
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "data").mkdir()
+    write_idx(folder / "data", "train", *bars(240, 0))
+    write_idx(folder / "data", "t10k", *bars(60, 1))
+    (folder / "bars.toml").write_text(STUDY)
+    return folder
+
+
+@pytest.fixture
+def call(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+
+    def run(line, code=0):
+        capsys.readouterr()
+        assert cli.main(line.split()) == code
+        return capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def done(folder):
+    """The study, run once."""
+    import contextlib
+    import io
+    import os
+
+    before = os.getcwd()
+    os.chdir(folder)
+    text = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(text):
+            assert cli.main(["study", "bars.toml", "--out", "out", "--publish"]) == 0
+    finally:
+        os.chdir(before)
+    return folder / "out", text.getvalue()
+
+
+class TestFile:
+    def read(self, tmp_path, text):
+        (tmp_path / "s.toml").write_text(text)
+        return read_study(tmp_path / "s.toml")
+
+    def test_the_grid(self, folder):
+        study = read_study(folder / "bars.toml")
+        names = [run.name for run in study.runs]
+        assert names == [
+            run_name(method, {"seed": seed, "model": "vgg5", "levels": 4})
+            for seed in (1, 2)
+            for method in ("start", "qcfs", "exact", "before", "srp", "rts")
+        ]
+        exact = study.run("exact-vgg5-L4-s2")
+        assert exact.begins == "start-vgg5-L4-s2"
+        phase = exact.phase({"shape": (1, 8, 8), "classes": 3, "mean": (80,), "std": (70.0,)})
+        assert (phase.recipe.seed, phase.recipe.batch, phase.recipe.epochs) == (2, 16, 1)
+        assert phase.recipe.time_steps == (1, 2, "limit")
+        assert (phase.spec.model, phase.spec.residual, phase.spec.levels) == ("vgg5", "exact", 4)
+        assert study.run("srp-vgg5-L4-s1").begins == "qcfs-vgg5-L4-s1"
+        assert study.reference == "qcfs"
+
+    def test_a_recipe_by_name(self, tmp_path):
+        study = self.read(tmp_path, '[data]\npath="."\n[method.paper]\nrecipe = "paper"\nepochs = 3\n')
+        (run,) = study.runs
+        assert run.options["policy"] == "autoaugment"
+        assert run.options["epochs"] == 3
+        assert run.begins is None
+
+    @pytest.mark.parametrize(
+        ("old", "new", "message"),
+        [
+            ("title =", "titel =", "unknown key 'titel'"),
+            ("[common]\nbatch = 16", "[common]\nbach = 16", "unknown key 'bach'"),
+            (
+                'of = "qcfs"\nrival = "rts"',
+                'of = "none"\nrival = "rts"',
+                r"\[method.rts\] of: there is no method 'none'",
+            ),
+            ('of = "qcfs"\nrival = "rts"', 'rival = "rts"', r'rival = "rts" needs of = "…"'),
+            ('rival = "rts"', 'rival = "rtx"', "unknown rival 'rtx'; known: srp, cos, rts, snnc, ftbc"),
+            ('rival = "srp"', 'rival = "srp"\nrho = 3', "rival srp: got an unexpected keyword argument 'rho'"),
+            ('model = ["vgg5"]', 'model = ["vgg7"]', "unknown network 'vgg7'"),
+            ("seed = [1, 2]", "seed = 1", r"\[grid\] seed: expected an option of network or recipe, with a list"),
+            ("time_steps = [1, 2, 6]", "time_steps = [0]", "expected whole numbers of 1 or more"),
+            ('residual = "exact"', 'residual = "exakt"', "residual: unknown 'exakt'"),
+            ("[method.qcfs]\nepochs = 1", "[method.qcfs]", "how many epochs"),
+            ("title", "title = ", "not a TOML file"),
+        ],
+    )
+    def test_what_cannot_be_meant_is_refused(self, tmp_path, old, new, message):
+        assert old in STUDY
+        with pytest.raises(UsageError, match=message):
+            self.read(tmp_path, STUDY.replace(old, new, 1))
+
+    def test_methods_that_wait_for_each_other(self, tmp_path):
+        text = STUDY.replace('[method.before]\nof = "start"', '[method.a]\nof = "b"\n[method.b]\nof = "a"')
+        with pytest.raises(UsageError, match="methods a, b are each `of` another"):
+            self.read(tmp_path, text)
+
+
+class TestRun:
+    def test_every_run_has_its_folder(self, done):
+        out, text = done
+        for name in ("qcfs", "exact", "srp", "rts", "before"):
+            for seed in (1, 2):
+                metrics = json.loads((out / f"{name}-vgg5-L4-s{seed}" / "metrics.json").read_text())
+                assert metrics["command"].startswith("spikelet ")
+                assert metrics["point"]["seed"] == seed
+                assert metrics["test"]["images"] == 60
+                assert metrics["test"]["data"] == "bars"
+        assert (out / "start-vgg5-L4-s1" / "log.csv").exists()
+        assert not (out / "start-vgg5-L4-s1" / "metrics.json").exists(), "a start is not tested"
+        assert "[12/12]" in text
+        assert "| exact |" in text
+
+    def test_the_accuracy_is_that_of_the_bundle_in_the_runtime(self, done, folder):
+        out, _ = done
+        test = read(folder / "data", "test")
+        for name in ("exact", "before"):
+            here = out / f"{name}-vgg5-L4-s1"
+            metrics = json.loads((here / "metrics.json").read_text())
+            result = session.load(here / "bundle.snnb").run(test.images, 6)
+            found = result.accuracy(test.labels)
+            assert metrics["accuracy"] == {"1": found[0], "2": found[1], "6": found[5]}
+            assert metrics["bundles"] == [bundle.read(here / "bundle.snnb").digest]
+            fired = sum(count[:2].sum() for count in result.spike_counts.values())
+            assert metrics["spikes"]["2"] == pytest.approx(fired / 60)
+
+    def test_pre_steps_count(self, done):
+        out, _ = done
+        metrics = json.loads((out / "srp-vgg5-L4-s1" / "metrics.json").read_text())
+        assert set(metrics["accuracy"]) == {"6"}, "four pre-steps, so T = 1 and 2 have no answer"
+        assert metrics["neuron"] == "changed"
+        rts = json.loads((out / "rts-vgg5-L4-s1" / "metrics.json").read_text())
+        assert set(rts["accuracy"]) == {"1", "2", "6"}
+        assert len(rts["bundles"]) == 3, "a bundle for each T"
+
+    def test_a_second_call_does_nothing_anew(self, done, call, folder):
+        out, _ = done
+        before = {path: path.stat().st_mtime_ns for path in out.rglob("*.json*")}
+        ledger = (out / LEDGER).read_text()
+        found = json.loads(call("study bars.toml --out out --json").out)
+        assert len(found["studies"][0]["results"]) == 10
+        assert {path: path.stat().st_mtime_ns for path in before} == before
+        assert (out / LEDGER).read_text() == ledger
+        assert len(ledger.splitlines()) == 10, "the test split was opened once for each network"
+
+    def test_an_interrupted_study_goes_on_to_the_same_results(self, done, call, folder):
+        out, _ = done
+        metrics = json.loads((out / "exact-vgg5-L4-s1" / "metrics.json").read_text())
+        (out / "exact-vgg5-L4-s1" / "metrics.json").unlink()
+        call("study bars.toml --out out --json")
+        again = json.loads((out / "exact-vgg5-L4-s1" / "metrics.json").read_text())
+        for each in (metrics, again):
+            each.pop("command"), each.pop("test_seconds")
+        assert again == metrics
+
+    def test_other_options_in_the_same_folder_are_refused(self, done, call, folder):
+        (folder / "changed.toml").write_text(STUDY.replace("epochs = 2", "epochs = 3"))
+        found = json.loads(call("study changed.toml --out out --json", code=1).out)
+        assert "the study now says" in found["failed"]["start-vgg5-L4-s1"]
+        assert found["failed"]["exact-vgg5-L4-s1"] == "begins with start-vgg5-L4-s1, which failed"
+
+    def test_a_part_of_the_runs_and_what_they_begin_with(self, call, folder):
+        call("study bars.toml --out part --only exact*-s2 --json")
+        assert {path.name for path in (folder / "part").iterdir() if path.is_dir()} == {
+            "start-vgg5-L4-s2",
+            "exact-vgg5-L4-s2",
+        }
+        assert "no run is named like 'x*'" in call("study bars.toml --out part --only x*", code=2).err
+
+    def test_starts_that_are_there_already(self, done, call, folder):
+        line = "study bars.toml --out other --start out/start-vgg5-L4-s{seed}/best.pt --only qcfs*-s1 --json"
+        (found,) = json.loads(call(line).out)["studies"][0]["results"]
+        out, _ = done
+        same = json.loads((out / "qcfs-vgg5-L4-s1" / "metrics.json").read_text())
+        assert (found["weights"], found["accuracy"]) == (same["weights"], same["accuracy"])
+        line = line.replace("{seed}", "2").replace("other", "third")
+        failed = json.loads(call(line, code=1).out)["failed"]
+        assert "held out other images (seed 2, now 1)" in failed["qcfs-vgg5-L4-s1"]
+
+    def test_plan(self, call):
+        assert "12 runs" in call("study bars.toml --plan").out
+        assert len(json.loads(call("study bars.toml --plan --json").out)["studies"][0]["runs"]) == 12
+
+
+class TestProtocol:
+    def test_another_network_under_the_same_name_is_not_tested(self, folder, tmp_path):
+        sealed = SealedTest(folder / "data", tmp_path)
+        (tmp_path / "a").mkdir()
+        assert len(sealed.open("a", "w1", "")) == 60
+        assert len(sealed.open("a", "w1", "")) == 60, "an interrupted measurement may be repeated"
+        with pytest.raises(SpikeletError, match="a: its test images were used on .* a network is tested once"):
+            sealed.open("a", "w2", "")
+        (tmp_path / "a" / "metrics.json").write_text("{}")
+        with pytest.raises(SpikeletError, match="tested once"):
+            sealed.open("a", "w1", "")
+        assert len(sealed.open("b", "w2", "")) == 60
+
+    def test_data_without_a_test_split(self, folder, tmp_path):
+        train = read(folder / "data", "train")
+        np.savez(tmp_path / "all.npz", images=train.images, labels=train.labels)
+        whole = read(tmp_path / "all.npz", "train")
+        with pytest.raises(DataError, match="has no test split"):
+            SealedTest(tmp_path / "all.npz", tmp_path).open("a", "w", whole.digest)
+
+
+class TestStatistics:
+    def test_a_paired_t_test_by_hand(self):
+        """d = 1, 2, 3: mean 2, sd 1, t = 2 sqrt(3) = 3.4641 with 2 degrees of freedom: p = 0.0742."""
+        one, other = Cell({1: 11.0, 2: 12.0, 3: 13.0, 9: 50.0}), Cell({1: 10.0, 2: 10.0, 3: 10.0})
+        found = paired(one, other)
+        assert found.mean == pytest.approx(2)
+        assert found.p == pytest.approx(0.0742, abs=1e-4)
+        assert (found.low, found.high) == pytest.approx((2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-3)
+
+    def test_without_spread_or_with_one_seed_nothing_is_tested(self):
+        assert paired(Cell({1: 2.0, 2: 3.0}), Cell({1: 1.0, 2: 2.0})).p is None
+        assert paired(Cell({1: 2.0}), Cell({1: 1.0})).p is None
+        assert paired(Cell({1: 2.0}), Cell({2: 1.0})) is None
+
+    def test_deviation_has_n_minus_1(self):
+        assert Cell({1: 1.0, 2: 3.0}).sd == pytest.approx(2**0.5)
+        assert Cell({1: 1.0}).sd is None
+
+    def test_tables(self, done, folder):
+        study = read_study(folder / "bars.toml")
+        results = json.loads((folder / "bars.results.json").read_text())["results"]
+        rows = summarise(study, results)
+        assert [row.method for row in rows] == ["qcfs", "exact", "srp", "rts", "before"]
+        lines = list(csv.DictReader(io.StringIO(to_csv(rows))))
+        assert len(lines) == 3 + 3 + 1 + 3 + 3
+        first = lines[0]
+        wanted = [r["accuracy"]["1"] for r in results if r["method"] == "qcfs"]
+        assert float(first["mean"]) == pytest.approx(np.mean(wanted))
+        assert float(first["sd"]) == pytest.approx(np.std(wanted, ddof=1))
+        table = to_markdown(study, rows)
+        assert "| srp | – | – |" in table
+        assert "Points above `qcfs`" in table
+
+
+class TestPage:
+    def test_is_made_of_what_is_published(self, done, call, folder):
+        (folder / "later.toml").write_text(STUDY.replace("Bars", "Later"))
+        call("study bars.toml later.toml --page results.md")
+        page = (folder / "results.md").read_text()
+        assert "All 10 runs of `bars.toml` are done." in page
+        assert "`later.toml` has not been run; nothing is claimed." in page
+        assert "srp on the network of `qcfs`" in page
+        assert "4 pre-steps, counted" in page
+        plots = sorted(path.name for path in (folder / "results").iterdir())
+        assert "bars.csv" in plots
+        assert all(f"results/{name}" in page for name in plots if name.endswith(".svg"))
+        assert str(folder) not in page
+
+    def test_a_part_is_told_as_a_part(self, done, call, folder):
+        results = json.loads((folder / "bars.results.json").read_text())
+        results["results"] = [r for r in results["results"] if r["method"] != "exact"]
+        (folder / "part.toml").write_text(STUDY)
+        (folder / "part.results.json").write_text(json.dumps(results))
+        call("study part.toml --page part.md")
+        assert "2 of 10 runs of `part.toml` have not been run: `exact`." in (folder / "part.md").read_text()
+
+
+def test_on_a_dask_cluster_of_two_workers_the_results_are_the_same(done, call, folder):
+    pytest.importorskip("distributed")
+    text = STUDY.replace('[method.rts]\nof = "qcfs"\nrival = "rts"\n', "").replace(
+        '[method.before]\nof = "start"\n', ""
+    )
+    (folder / "dask.toml").write_text(text)
+    found = json.loads(call("study dask.toml --out dask --dask --workers 2 --json").out)
+    out, _ = done
+    for each in found["studies"][0]["results"]:
+        here = json.loads((out / each["name"] / "metrics.json").read_text())
+        for key in ("accuracy", "weights", "source"):
+            assert each[key] == here[key], (each["name"], key)
+
+
+def test_no_scheduler_there(call):
+    pytest.importorskip("distributed")
+    assert "no Dask scheduler answers there" in call("study bars.toml --out x --dask tcp://127.0.0.1:9", code=1).err
+
+
+class TestResidualsVerb:
+    def test_tells_what_spiking_gets_wrong(self, done, call, folder):
+        line = "residuals out/qcfs-vgg5-L4-s1/best.pt --data data --steps 4"
+        found = json.loads(call(f"{line} -o gaps.svg --json").out)
+        first, second = found["layers"][:2]
+        assert first["shares"] == {"0": 1.0}, "T = L and constant input"
+        assert (first["sd"], first["skew"]) == (0.0, None)
+        assert sum(second["shares"].values()) == pytest.approx(1)
+        assert second["mean"] == pytest.approx(sum(int(k) * v for k, v in second["shares"].items()), abs=1e-4)
+        assert (folder / "gaps.svg").read_text().startswith("<svg")
+        assert "too many" in call(line).out
+        whole = json.loads(call(f"{line} --whole --json").out)
+        assert whole["layers"][0]["shares"] == {"0": 1.0}
