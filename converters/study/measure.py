@@ -24,7 +24,6 @@ from spikelet.converters.rivals import Folded, NeuronRule, Recalibration, Rival
 from spikelet.converters.simulate import float_logits, noisy_logits
 from spikelet.converters.trace import trace
 from spikelet.data.images import ImageSet
-from spikelet.engines import choose
 from spikelet.errors import SpikeletError
 from spikelet.graph import Graph
 from spikelet.ranges import exact_steps
@@ -33,6 +32,7 @@ from spikelet.verify import record_golden
 
 ROWS = 512  # images times time-steps that a neuron rule holds at once
 Tick = Callable[[int, int], None]
+Values = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -89,23 +89,23 @@ def measure_spiking(
         accuracy = {t: by_total[t] for t in time_steps if t in by_total}
         return Measured(accuracy, None, "changed", "torch, on the exact integers", [])
     if isinstance(rival, Recalibration):
-        accuracy, spikes, digests = {}, {}, []
+        accuracy, spikes, digests, used = {}, {}, [], engine
         for index, t in enumerate(time_steps):
             graph = quantise(rival.recalibrate(source, network, calibration.images, t), bits).graph
             bundle = _write(graph, f"{folder.name}-T{t}", folder / f"T{t}.snnb", bits, provenance, test)
-            shares, counts = _run(bundle, test, t, engine)
+            shares, counts, used = _run(bundle, test, t, engine)
             accuracy[t], spikes[t] = float(shares[-1]), float(counts[-1])
             digests.append(str(bundle.digest))
             on_progress(index + 1, len(time_steps))
-        return Measured(accuracy, spikes, "plain", choose(engine), digests)
+        return Measured(accuracy, spikes, "plain", used, digests)
     graph = quantise(source, bits).graph
     bundle = _write(graph, folder.name, folder / "bundle.snnb", bits, provenance, test)
-    shares, counts = _run(bundle, test, max(time_steps), engine, on_progress)
+    shares, counts, used = _run(bundle, test, max(time_steps), engine, on_progress)
     return Measured(
         {t: float(shares[t - 1]) for t in time_steps},
         {t: float(counts[t - 1]) for t in time_steps},
         "plain",
-        choose(engine),
+        used,
         [str(bundle.digest)],
     )
 
@@ -132,7 +132,7 @@ def _rule(
     test: ImageSet,
     steps: int,
     on_progress: Tick,
-) -> np.ndarray[Any, np.dtype[np.float64]]:
+) -> Values:
     folded, total = Folded(graph), rival.total_steps(steps)
     neuron = rival.rule(folded, network, calibration.images, steps)
     right = np.zeros(steps)
@@ -147,12 +147,13 @@ def _rule(
 
 def _run(
     bundle: Bundle, test: ImageSet, steps: int, engine: str, on_progress: Tick = lambda done, total: None
-) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
-    """(accuracy, spikes of an image so far), both by time-step."""
+) -> tuple[Values, Values, str]:
+    """(accuracy, spikes of an image so far), both by time-step, and the engine that ran."""
     assert test.labels is not None
-    result = Model(bundle, engine).run(test.images, steps, on_progress=on_progress)
+    model = Model(bundle, engine)
+    result = model.run(test.images, steps, on_progress=on_progress)
     fired = np.sum([count.sum(1) for count in result.spike_counts.values()], axis=0)
-    return np.array(result.accuracy(test.labels)), fired.cumsum() / len(test)
+    return np.array(result.accuracy(test.labels)), fired.cumsum() / len(test), model.engine
 
 
 def _write(graph: Graph, name: str, path: Path, bits: int, provenance: dict[str, Any], test: ImageSet) -> Bundle:

@@ -30,7 +30,7 @@ def test_the_first_layers_sigma_is_exactly_zero_at_t_equal_l(model, levels):
     sigmas = GaussianResidual.refresh_network(network, [pixels, pixels.flip(0)], levels)
     first = next(iter(spiking_layers(network)))
     assert sigmas[first] == 0.0
-    assert max(sigmas.values()) > 0
+    assert max(sigmas.values()) > 0 or levels == 1, "with one level this network is silent"
     other = GaussianResidual.refresh_network(network, [pixels], levels + 1)
     assert other[first] > 0, "at another T the quantisation differs"
 
