@@ -16,6 +16,7 @@ from spikelet.data.images import ImageSet
 from spikelet.metrics.charts import Curve, curves
 
 BATCH = 50
+RARE = 1e-4  # share of errors below which they are ties that float arithmetic tipped, and have no shape
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _histogram(name: str, counts: dict[int, int], sums: np.ndarray[Any, np.dtype
     m1, m2, m3, m4 = sums[1:] / n
     variance = max(m2 - m1**2, 0.0)
     skew = kurtosis = None
-    if variance > 1e-9:
+    if 1 - counts.get(0, 0) / n > RARE:
         skew = float((m3 - 3 * m1 * m2 + 2 * m1**3) / variance**1.5)
         kurtosis = float((m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4) / variance**2)
     shares = {value: counts[value] / n for value in sorted(counts)}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from spikelet.converters.study.config import Study
 from spikelet.converters.study.perform import perform
@@ -53,7 +54,16 @@ def run_on_dask(
         for run in study.runs:
             first = futures.get(run.begins) if run.begins else None
             futures[run.name] = client.submit(
-                _remote, study, run.name, folder.resolve(), command, device, threads, first, pure=False, key=run.name
+                _remote,
+                study,
+                run.name,
+                folder.resolve(),
+                command,
+                device,
+                threads,
+                first,
+                pure=False,
+                key=f"{run.name}-{uuid4().hex}",
             )
         names = {future.key: name for name, future in futures.items()}
         for future in as_completed(list(futures.values())):
