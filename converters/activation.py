@@ -67,7 +67,7 @@ def _activation(z: Tensor, lam: Tensor, levels: int, slope: float, shift: Tensor
 
 
 def quantise(z: Tensor, lam: Tensor, levels: int, shift: Tensor | None = None) -> Tensor:
-    """lambda/L floor(L clip(z/lambda, 0, 1) + shift), shift 1/2 unless given by channel; a tensor of z's shape."""
+    """lambda/L clip(floor(L z/lambda + shift), 0, L), shift 1/2 unless given by channel; a tensor of z's shape."""
     before = 0.5 if shift is None else by_channel(shift, z.ndim)
     return (z * (levels / lam)).add_(before).floor_().clamp_(0, levels).mul_(lam / levels)
 

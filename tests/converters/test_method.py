@@ -65,9 +65,8 @@ def test_a_trained_potential_is_the_shift_of_the_quantiser_and_of_the_neuron():
         one = torch.tensor(1.0)
         rate = ClipFloor.apply(z, one, 4, 0.0, p)
         spikes = integrate_and_fire(z, one, 4, shift=p, constant=True).reshape(4, -1, 1).mean(0)
-        inside = (z >= 0).flatten()  # below 0 the quantiser's clip and a neuron that starts at theta part ways
-        assert torch.equal(rate[inside], spikes[inside])
-        assert torch.equal(rate, (torch.floor(4 * z.clamp(0, 1) + shift) / 4).clamp(max=1))
+        assert torch.equal(rate, spikes)
+        assert torch.equal(spikes, (torch.floor(4 * z + shift) / 4).clamp(0, 1))
 
 
 def test_the_gradient_of_a_potential_is_lambda_over_t():
