@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from spikelet.converters.activation import spiking_layers
 from spikelet.converters.evaluation import as_pixels
 from spikelet.converters.simulate import local_gaps, residual_gaps
 from spikelet.data.images import ImageSet
-from spikelet.metrics.charts import Curve, curves
+from spikelet.metrics.charts import Bar, bars
 
 BATCH = 50
 RARE = 1e-4  # share of errors below which they are ties that float arithmetic tipped, and have no shape
@@ -100,15 +101,15 @@ def _histogram(name: str, counts: dict[int, int], sums: np.ndarray[Any, np.dtype
 
 
 def chart(found: list[Histogram], steps: int) -> str:
-    """Histograms of all layers, and the Gaussian of the last one's mean and deviation."""
-    reach = range(-3, 4)
-    series = [Curve(each.layer, [(k, each.shares.get(k, 0.0)) for k in reach]) for each in found]
-    last = found[-1]
-    if last.sd > 0:
-        fine = np.linspace(reach[0], reach[-1], 61)
-        heights = np.exp(-((fine - last.mean) ** 2) / (2 * last.sd**2)) / (last.sd * np.sqrt(2 * np.pi))
-        name = f"Gaussian with the mean and deviation of {last.layer}"
-        series.append(Curve(name, [(float(x), min(float(y), 1.0)) for x, y in zip(fine, heights, strict=True)]))
-    return curves(
-        f"Residual error at T = {steps}", series, "activation minus spikes fired, in spikes", "share of activations"
-    )
+    """How many activations fired too often and too seldom, and how many a Gaussian of the same moments would have."""
+    rows = []
+    for each in found:
+        for name, share, sign in (("too many", each.over, -1), ("too few", each.under, 1)):
+            note = f"a Gaussian: {gaussian_tail(sign * each.mean, each.sd):.2%}"
+            rows.append(Bar(f"{each.layer}, {name}", share, note=note))
+    return bars(f"Residual error at T = {steps}", rows, "share of activations that are off by a spike or more")
+
+
+def gaussian_tail(mean: float, sd: float) -> float:
+    """The share of a Gaussian that lies above half a spike, and so would round to one or more."""
+    return 0.5 * math.erfc((0.5 - mean) / (sd * math.sqrt(2))) if sd > 0 else 0.0
