@@ -23,7 +23,7 @@ def evaluate(network: nn.Module, data: ImageSet, steps: tuple[int, ...], batch: 
     rate, spiking = 0, torch.zeros(max(steps))
     for start in range(0, len(data), batch):
         images = as_pixels(data.images[start : start + batch]).to(device)
-        labels = torch.from_numpy(data.labels[start : start + batch]).to(device)
+        labels = torch.tensor(data.labels[start : start + batch]).to(device)
         rate += int((float_logits(network, images).argmax(1) == labels).sum())
         spiking += (spiking_logits(network, images, max(steps)).argmax(2) == labels).sum(1).cpu()
     by_steps = {f"spiking_accuracy.T{t}": float(spiking[t - 1]) / len(data) for t in steps}
@@ -31,7 +31,11 @@ def evaluate(network: nn.Module, data: ImageSet, steps: tuple[int, ...], batch: 
     return found | (by_steps if len(by_steps) > 1 else {})
 
 
+def as_tensor(images: np.ndarray[Any, np.dtype[np.uint8]] | Tensor) -> Tensor:
+    """Images as a tensor that may be written to; torch wants no other, and files give arrays that may not."""
+    return images if isinstance(images, Tensor) else torch.from_numpy(np.require(images, requirements=["C", "W"]))
+
+
 def as_pixels(images: np.ndarray[Any, np.dtype[np.uint8]] | Tensor) -> Tensor:
     """uint8 images (N, C, H, W) as float pixels, channels last in memory."""
-    pixels = images if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
-    return pixels.float().contiguous(memory_format=torch.channels_last)
+    return as_tensor(images).float().contiguous(memory_format=torch.channels_last)

@@ -21,7 +21,7 @@ from spikelet.converters.activation import spiking_layers
 from spikelet.converters.augment import crop_and_flip, cutout
 from spikelet.converters.autoaugment import autoaugment
 from spikelet.converters.checkpoint import Checkpoint, load_checkpoint
-from spikelet.converters.evaluation import as_pixels, evaluate
+from spikelet.converters.evaluation import as_pixels, as_tensor, evaluate
 from spikelet.converters.networks import NetworkSpec
 from spikelet.converters.optimiser import make_optimiser, set_rates
 from spikelet.converters.parallel import ALONE, Workers
@@ -163,7 +163,7 @@ def _epoch(
     order = torch.randperm(len(data), generator=generator).numpy()
     batches = len(data) // recipe.batch
     assert data.labels is not None
-    labels = torch.from_numpy(data.labels)
+    labels = torch.tensor(data.labels)
     network.train()
     if recipe.freeze_norm:
         for module in network.modules():
@@ -208,7 +208,7 @@ def augment(images: Tensor, spec: NetworkSpec, recipe: Recipe, generator: torch.
 def _images(data: ImageSet, spec: NetworkSpec, recipe: Recipe, epoch: int, device: str) -> Iterator[Tensor]:
     generator = torch.Generator().manual_seed(_seed(recipe.seed, epoch, 3))
     for start in range(0, len(data), recipe.batch):
-        images = torch.from_numpy(data.images[start : start + recipe.batch])
+        images = as_tensor(data.images[start : start + recipe.batch])
         if recipe.measure_augmented:
             images = augment(images, spec, recipe, generator)
         yield as_pixels(images).to(device)

@@ -101,7 +101,7 @@ class Folded:
     def _evaluate(self, name: str, node: Node, inputs: list[Tensor], images: npt.NDArray[np.uint8]) -> Tensor:
         match node:
             case Input():
-                pixels = torch.from_numpy(np.ascontiguousarray(images)).float()
+                pixels = torch.tensor(np.ascontiguousarray(images)).float()
                 return (pixels - along_channels(node.mean, pixels.ndim))[None]
             case Conv2d() | Linear():
                 return self.synapse(name, inputs[0])

@@ -118,7 +118,7 @@ def measure_source(checkpoint: Checkpoint, test: ImageSet, seed: int, batch: int
     right = {"noise_off": 0, "noise_on": 0}
     for start in range(0, len(test), batch):
         pixels = as_pixels(test.images[start : start + batch])
-        wanted = torch.from_numpy(labels[start : start + batch])
+        wanted = torch.tensor(labels[start : start + batch])
         right["noise_off"] += int((float_logits(network, pixels).argmax(1) == wanted).sum())
         right["noise_on"] += int((noisy_logits(network, pixels).argmax(1) == wanted).sum())
     return {key: count / len(test) for key, count in right.items()}
