@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spikelet.bundle import Bundle, Manifest
 from spikelet.bundle.card import card
 from spikelet.converters.checkpoint import Checkpoint
 from spikelet.converters.quantise import Quantised, quantise
-from spikelet.converters.report import conversion_report
+from spikelet.converters.report import STEPS, Reference, checkpoint_reference, conversion_report
 from spikelet.converters.trace import trace
 from spikelet.data.images import ImageSet
 from spikelet.graph import Graph
@@ -43,36 +44,70 @@ def convert(
         ConversionError: the network has no spiking form, or no exact one at these bits.
     """
     network = checkpoint.network()
-    source = trace(network, checkpoint.spec.shape)
-    quantised = None if float32 else quantise(source, bits)
-    graph = source if quantised is None else quantised.graph
-    conversion: dict[str, Any] = {"bits": None if float32 else bits, "layers": _layers(graph, quantised)}
-    results = []
-    for index, images in enumerate(data):
-        measured, result = conversion_report(network, source, graph, images, on_progress)
-        results.append({**result, "command": command})
-        if index == 0:
-            for entry, more in zip(conversion["layers"], measured, strict=True):
-                entry.update(more)
     spec = checkpoint.spec
-    manifest = Manifest(
-        name=name,
-        labels=labels,
+    return assemble(
+        trace(network, spec.shape),
+        name,
         bits=None if float32 else bits,
-        exact_steps=None if float32 else exact_steps(graph),
+        reference=checkpoint_reference(network),
+        data=data,
+        labels=labels,
         provenance={
             "network": spec.model,
             "levels": spec.levels,
             "residual": spec.residual,
             **checkpoint.provenance,
-            "convert_command": command,
         },
+        command=command,
+        on_progress=on_progress,
+    )
+
+
+def assemble(
+    source: Graph,
+    name: str,
+    *,
+    bits: int | None,
+    reference: Reference | None,
+    data: Sequence[ImageSet],
+    labels: tuple[str, ...] | None,
+    provenance: dict[str, Any],
+    command: str,
+    steps: tuple[int, ...] = STEPS,
+    golden: npt.NDArray[Any] | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Bundle:
+    """The bundle of a float32 graph: quantised, proven, measured against its source, described.
+
+    bits: of the weights; None keeps them float32. reference: the source network, needed where there is `data`.
+    steps: T of the report. golden: inputs of the proof; by default images of `data`, or random ones.
+
+    Raises:
+        ConversionError: the network has no exact form at these bits.
+    """
+    quantised = None if bits is None else quantise(source, bits)
+    graph = source if quantised is None else quantised.graph
+    conversion: dict[str, Any] = {"bits": bits, "layers": _layers(graph, quantised)}
+    results = []
+    for index, images in enumerate(data):
+        assert reference is not None
+        measured, result = conversion_report(reference, source, graph, images, on_progress, steps)
+        results.append({**result, "command": command})
+        if index == 0:
+            for entry, more in zip(conversion["layers"], measured, strict=True):
+                entry.update(more)
+    manifest = Manifest(
+        name=name,
+        labels=labels,
+        bits=bits,
+        exact_steps=None if bits is None else exact_steps(graph),
+        provenance={**provenance, "convert_command": command},
         results=results,
         conversion=conversion,
     )
-    steps = min(GOLDEN_STEPS, manifest.exact_steps or GOLDEN_STEPS)
-    golden = record_golden(graph, _golden_images(graph, data), steps)
-    return Bundle(graph, manifest, golden, card(graph, manifest))
+    length = min(GOLDEN_STEPS, manifest.exact_steps or GOLDEN_STEPS)
+    proof = record_golden(graph, _golden_images(graph, data) if golden is None else golden, length)
+    return Bundle(graph, manifest, proof, card(graph, manifest))
 
 
 def _layers(graph: Graph, quantised: Quantised | None) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ and under-fires when it fired more than half a spike below: half a spike is what
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,23 +70,39 @@ class _Layer:
         return {"activation": self.a / n, "by_step": by_step}
 
 
+Reference = Callable[[ImageSet], tuple[npt.NDArray[np.int64], Mapping[str, npt.NDArray[np.float32]]]]
+
+
+def checkpoint_reference(network: nn.Module) -> Reference:
+    """Answers (N,) of a source network, and by layer its activations in units of lambda, (N, *shape)."""
+    modules = {node_name(name): module for name, module in spiking_layers(network).items()}
+
+    def reference(part: ImageSet) -> tuple[npt.NDArray[np.int64], Mapping[str, npt.NDArray[np.float32]]]:
+        pixels = as_pixels(part.images)
+        answers = float_logits(network, pixels).argmax(1).numpy()
+        rates = {node_name(k): v.numpy() for k, v in layer_rates(network, pixels, Mode.RATE, 1).items()}
+        return answers, {k: (v / modules[k].lam.item()).astype(np.float32) for k, v in rates.items() if k in modules}
+
+    return reference
+
+
 def conversion_report(
-    network: nn.Module,
+    reference: Reference,
     source: Graph,
     converted: Graph,
     data: ImageSet,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    steps: tuple[int, ...] = STEPS,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """(layers, result): what each layer loses, and accuracies of the same images.
 
-    network: the source in torch. source: its float32 graph. converted: the graph that ships.
-    data: images with or without labels; without, accuracies are left out.
+    reference: the source network. source: its float32 graph. converted: the graph that ships.
+    data: images with or without labels; without, accuracies are left out. steps: T of the report.
     """
     engine = create(converted, "auto", converted.spiking)
     before_quantising = engine if source is converted else create(source)
-    steps = tuple(t for t in STEPS if engine.step_limit is None or t <= engine.step_limit)
+    steps = tuple(t for t in steps if engine.step_limit is None or t <= engine.step_limit)
     layers = {name: _Layer(steps) for name in converted.spiking}
-    modules = {node_name(name): module for name, module in spiking_layers(network).items()}
     right: dict[str, npt.NDArray[np.int64]] = {
         "float": np.zeros(1, np.int64),
         "before": np.zeros(max(steps), np.int64),
@@ -95,13 +111,11 @@ def conversion_report(
     agree = 0
     for start in range(0, len(data), BATCH):
         part = data.take(slice(start, start + BATCH))
-        pixels = as_pixels(part.images)
-        answers = float_logits(network, pixels).argmax(1).numpy()
-        rates = {node_name(k): v.numpy() for k, v in layer_rates(network, pixels, Mode.RATE, 1).items()}
+        answers, rates = reference(part)
         counts, after = _simulate(engine, part, steps)
         before = after if source is converted else _simulate(before_quantising, part, steps)[1]
         for name, layer in layers.items():
-            layer.add((rates[name] / modules[name].lam.item()).astype(np.float32), counts[name])
+            layer.add(rates[name], counts[name])
         agree += int((after[-1] == answers).sum())
         if part.labels is not None:
             right["float"] += (answers == part.labels).sum()

@@ -1,64 +1,81 @@
-"""From a torch network to a graph in float32 that computes the same spikes.
+"""From a torch network to a float32 graph, by torch.fx.
 
-The network is traced with torch.fx and read node by node. Every value on the way is held as
-
-    value = factor * (what a graph node sends on),   factor: one number, or one a channel
-
-so that 1/std of the input, the 1/k² of an average pool and the theta of a spike need no nodes of their own:
-the next weights take them in. Batch norm folds into the layer before it. What has no exact spiking form is
-refused by name and place; nothing is skipped.
+The network is traced and read call by call into a `Builder`. Spiking activations keep their thresholds; a ReLU,
+as a module or as a function, stands for a neuron where its threshold will be found by calibration.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import fx, nn
+from torch.nn import functional as F
 
+from spikelet.converters import fake_quant, peers
 from spikelet.converters.activation import SpikingActivation
+from spikelet.converters.builder import Builder, Value, free_name, node_name
 from spikelet.converters.networks.common import Normalise
-from spikelet.errors import ConversionError, GraphError
+from spikelet.errors import ConversionError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, Shape, SumPool2d
+from spikelet.nodes import Shape
 
-Factor = npt.NDArray[np.float64]
-
-_POOL = "train with average pooling instead: a maximum of rates is not a rate of spikes"
-_RELU = "use a SpikingActivation module, which has the threshold that a neuron needs"
+_POOL = (
+    "train with average pooling instead: a maximum of rates is not a rate of spikes; "
+    "or let it be replaced with --max-pool average"
+)
+_RELU = "use a SpikingActivation module, which has the threshold that a neuron needs, or calibrate one (--calibration)"
+_SIGMOID = "replace it by ReLU: a spike rate is what a rectifier gives"
 ADVICE = {
     "MaxPool2d": _POOL,
     "max_pool2d": _POOL,
     "boolean_dispatch": _POOL,  # what torch.fx sees of functional.max_pool2d
     "ReLU": _RELU,
     "relu": _RELU,
+    "ReLU6": _RELU,
+    "relu6": _RELU,
+    "Hardtanh": _RELU,
+    "hardtanh": _RELU,
+    "clamp": _RELU,
     "cat": "a concatenation of layers has no node in IR version 1; add the layers instead",
+    "GELU": "it has no exact spiking form here; fine-tune with ReLU in its place",
+    "SiLU": "it has no exact spiking form here; fine-tune with ReLU in its place",
+    "Sigmoid": f"it has no exact spiking form here; {_SIGMOID}",
+    "Tanh": f"it has no exact spiking form here; {_SIGMOID}",
+    "LeakyReLU": "it sends on negative values, a spike cannot; fine-tune with ReLU in its place",
+    "PReLU": "it sends on negative values, a spike cannot; fine-tune with ReLU in its place",
+    "ELU": "it sends on negative values, a spike cannot; fine-tune with ReLU in its place",
+    "LayerNorm": "it divides by a deviation of the moment; use batch norm, which folds into weights",
+    "GroupNorm": "it divides by a deviation of the moment; use batch norm, which folds into weights",
+    "InstanceNorm2d": "it divides by a deviation of the moment; use batch norm, which folds into weights",
+    "ConvTranspose2d": "a transposed convolution has no node in IR version 1; use a convolution",
+    "Upsample": "upsampling has no node in IR version 1; leave it out",
+    "Conv1d": "has no node in IR version 1; use a Conv2d whose kernel is one high",
+    "Conv3d": "has no node in IR version 1; use a Conv2d for each time-step",
+    "LSTM": "recurrence has no node in IR version 1; a feed-forward network does",
+    "GRU": "recurrence has no node in IR version 1; a feed-forward network does",
+    "RNN": "recurrence has no node in IR version 1; a feed-forward network does",
+    "MultiheadAttention": "a product of activations has no spiking form here; use a convolutional network",
+    "Softmax": "leave it out: the largest logit is the answer with and without",
+    "softmax": "leave it out: the largest logit is the answer with and without",
+    "LogSoftmax": "leave it out: the largest logit is the answer with and without",
+    "mul": "a product of activations has no spiking form here; fold the factor into the weights",
+    "matmul": "a product of activations has no spiking form here; use nn.Linear for weights",
+    "sub": "a difference of activations has no node in IR version 1; fold the minus into the weights",
 }
-
-
-@dataclass
-class Value:
-    """factor * output of graph node `node`, of shape `shape` for one sample; factor: () or (C,)."""
-
-    node: str
-    factor: Factor
-    shape: Shape
-
-    def channels(self) -> Factor:
-        """The factor of each channel, (C,)."""
-        return np.broadcast_to(self.factor, (self.shape[0],)).astype(np.float64)
 
 
 class _Tracer(fx.Tracer):
     record_stack_traces = True  # so that a refusal can name the line of the user's code
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, SpikingActivation | Normalise) or super().is_leaf_module(m, module_qualified_name)
+        if isinstance(m, SpikingActivation | Normalise) or peers.is_layer(m) or fake_quant.is_layer(m):
+            return True
+        return super().is_leaf_module(m, module_qualified_name)
 
 
 def trace(network: nn.Module, shape: Shape) -> Graph:
@@ -69,6 +86,18 @@ def trace(network: nn.Module, shape: Shape) -> Graph:
     Raises:
         ConversionError: something in the network has no exact spiking form; names it, its place and a way out.
     """
+    return read(network, Builder(shape)).graph()
+
+
+def read(network: nn.Module, builder: Builder, *, average_pools: bool = False, start: Value | None = None) -> Builder:
+    """Read a network into a builder.
+
+    average_pools: put average pools where the network has max pools.
+    start: the input, where the builder has it already (normalised).
+
+    Raises:
+        ConversionError: as `trace` does.
+    """
     network = network.eval()
     try:
         graph = _Tracer().trace(network)
@@ -76,49 +105,120 @@ def trace(network: nn.Module, shape: Shape) -> Graph:
         raise ConversionError(
             f"{type(network).__name__}.forward: cannot be traced ({error}); it may not branch on values"
         ) from None
-    builder = _Builder(dict(network.named_modules()), shape)
+    reader = _Reader(dict(network.named_modules()), builder, average_pools, start)
     values: dict[fx.Node, Value] = {}
     for step in graph.nodes:
-        values[step] = builder.read(step, [values[each] for each in step.all_input_nodes])
-    return builder.finish()
+        if not reader.ignored(step):
+            values[step] = reader.read(step, [values[each] for each in step.all_input_nodes if each in values])
+    return builder
 
 
-class _Builder:
-    """Collects nodes while the traced network is read."""
+class _Reader:
+    """Reads one traced call after another."""
 
-    def __init__(self, modules: dict[str, nn.Module], shape: Shape) -> None:
+    def __init__(self, modules: dict[str, nn.Module], builder: Builder, average_pools: bool, start: Value | None):
         self.modules = modules
-        self.shape = shape
-        self.nodes: dict[str, Node] = {}
-        self.edges: list[tuple[str, str]] = []
-        self.place = ""
+        self.builder = builder
+        self.average_pools = average_pools
+        self.start = start
+
+    def ignored(self, step: fx.Node) -> bool:
+        """States that go in and come out of a peer's neuron: here the engine keeps them."""
+        if step.op == "placeholder":
+            return step.prev.op != "root" and all(self._is_neuron(user) for user in step.users)
+        if _is_size(step):
+            return True
+        if step.op != "call_function" or step.target is not operator.getitem:
+            return False
+        source = step.args[0]
+        return bool(step.args[1] != 0) or (isinstance(source, fx.Node) and _is_size(source))
+
+    def _is_neuron(self, step: fx.Node) -> bool:
+        return step.op == "call_module" and peers.is_neuron(self.modules[str(step.target)])
 
     def read(self, step: fx.Node, inputs: list[Value]) -> Value:
-        self.place = str(step.target)
         match step.op:
             case "placeholder":
-                return self._input()
+                return self.start if self.start is not None and step.prev.op == "root" else self.builder.input()
             case "call_module":
                 return self._module(str(step.target), self.modules[str(step.target)], step, inputs)
-            case "call_function" if step.target in (operator.add, operator.iadd, torch.add) and len(inputs) == 2:
-                return self._add(step.name, inputs)
-            case "call_function" if step.target is torch.flatten and step.args[1:] == (1,):
-                return self._flatten(step.name, inputs[0])
-            case "call_method" if step.target == "flatten" and step.args[1:] == (1,):
-                return self._flatten(step.name, inputs[0])
+            case "call_function" | "call_method":
+                found = self._function(step, inputs)
+                if found is not None:
+                    return found
             case "output":
-                return self._output(inputs)
+                return self.builder.output(inputs[:1] if self._returns_state(step) else inputs)
         name = getattr(step.target, "__name__", str(step.target))
-        raise self._refusal(name, f"`{name}` at node {step.name} of the traced network{_source(step)}")
+        raise _refusal(name, self._where(step))
 
-    def finish(self) -> Graph:
-        try:
-            return Graph(self.nodes, tuple(self.edges))
-        except GraphError as error:
-            raise ConversionError(f"the network does not form a valid graph: {error}") from None
+    def _returns_state(self, step: fx.Node) -> bool:
+        """Whether the network returns (spikes, states…) of one neuron, as a step of snnTorch or Norse does."""
+        return len({each.args[0] for each in step.all_input_nodes if each.target is operator.getitem}) == 1
+
+    def _where(self, step: fx.Node) -> str:
+        name = getattr(step.target, "__name__", str(step.target))
+        return f"`{name}` at node {step.name} of the traced network{_source(step)}"
+
+    def _function(self, step: fx.Node, inputs: list[Value]) -> Value | None:
+        builder, target, place = self.builder, step.target, self._where(step)
+        if target in (operator.add, operator.iadd, torch.add, "add", "add_") and len(inputs) == 2:
+            return builder.add(step.name, place, inputs)
+        if target in (torch.flatten, "flatten") and step.args[1:] == (1,):
+            return builder.flatten(step.name, place, inputs[0])
+        if target in ("view", "reshape", torch.reshape) and _flattens(step, inputs[0].shape):
+            return builder.flatten(step.name, place, inputs[0])
+        if target is operator.getitem and self._is_neuron(step.args[0]):  # type: ignore[arg-type]
+            return inputs[0]  # spikes; the states behind them are ignored
+        if target in (F.dropout, F.dropout2d, "contiguous"):
+            return inputs[0]
+        if builder.calibrate:
+            cap = _cap(step)
+            if cap is not False:
+                return builder.relu(free_name(step.name, builder.nodes), place, cap, inputs[0])
+        if target is F.avg_pool2d and not step.kwargs.keys() - {"kernel_size", "stride"} and len(step.args) <= 3:
+            kernel = _pair(step.kwargs.get("kernel_size", step.args[1:2][0] if len(step.args) > 1 else 1))
+            stride = step.kwargs.get("stride", step.args[2] if len(step.args) > 2 else None)
+            return builder.pool(step.name, place, kernel, kernel if stride is None else _pair(stride), inputs[0])
+        if target is F.adaptive_avg_pool2d and step.args[1] in (1, (1, 1)):
+            kernel = inputs[0].shape[1], inputs[0].shape[2]
+            return builder.pool(step.name, place, kernel, kernel, inputs[0])
+        return None
 
     def _module(self, name: str, module: nn.Module, step: fx.Node, inputs: list[Value]) -> Value:
-        handlers: dict[type[nn.Module], Callable[[str, Any, Value], Value]] = {
+        place = f"module {name}"
+        if isinstance(module, nn.Identity | nn.Dropout | nn.Dropout2d):
+            return inputs[0]  # dropout does nothing in evaluation mode
+        if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) == (1, -1):
+            return self.builder.flatten(name, place, inputs[0])
+        if isinstance(module, nn.ReLU | nn.ReLU6 | nn.Hardtanh) and self.builder.calibrate:
+            return self._rectifier(name, module, inputs[0])
+        if isinstance(module, nn.MaxPool2d) and self.average_pools:
+            return self._replaced_pool(name, module, inputs[0])
+        found = self._foreign(name, module, step, inputs[0])
+        if found is not None:
+            return found
+        handler = self._handlers().get(peers.torch_type(module))
+        if handler is None:
+            raise _refusal(type(module).__name__, f"module {name} ({type(module).__name__})")
+        shared = any(len(source.users) > 1 for source in step.all_input_nodes)
+        if shared and isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            raise ConversionError(f"module {name}: the layer before this batch norm feeds others too; it cannot fold")
+        return handler(name, module, inputs[0])
+
+    def _foreign(self, name: str, module: nn.Module, step: fx.Node, x: Value) -> Value | None:
+        """What other frameworks have, and quantisation-aware layers; None for plain torch."""
+        inner = peers.children(module)
+        if inner is not None:
+            for key, child in inner:
+                x = self._module(f"{name}.{key}", child, step, [x])
+            return x
+        found = peers.read(self.builder, name, module, x) if peers.framework(module) else None
+        if found is None and fake_quant.is_layer(module):
+            found = fake_quant.read(self.builder, name, module, x)
+        return found
+
+    def _handlers(self) -> dict[type[nn.Module], Callable[[str, Any, Value], Value]]:
+        return {
             Normalise: self._normalise,
             nn.Conv2d: self._conv,
             nn.Linear: self._linear,
@@ -128,153 +228,115 @@ class _Builder:
             nn.AdaptiveAvgPool2d: self._global_pool,
             SpikingActivation: self._neuron,
         }
-        if isinstance(module, nn.Identity | nn.Dropout | nn.Dropout2d):
-            return inputs[0]  # dropout does nothing in evaluation mode
-        if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) == (1, -1):
-            return self._flatten(name, inputs[0])
-        handler = handlers.get(type(module))
-        if handler is None:
-            raise self._refusal(type(module).__name__, f"module {name} ({type(module).__name__})")
-        shared = any(len(source.users) > 1 for source in step.all_input_nodes)
-        if shared and isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            raise ConversionError(f"module {name}: the layer before this batch norm feeds others too; it cannot fold")
-        return handler(name, module, inputs[0])
 
-    def _input(self) -> Value:
-        if self.nodes:
-            raise ConversionError("the network takes more than one input; a bundle has one")
-        self.nodes["input"] = Input(self.shape, np.zeros(self.shape[0], np.float32))
-        return Value("input", np.ones(()), self.shape)
+    def _rectifier(self, name: str, module: nn.Module, x: Value) -> Value:
+        cap = None
+        if isinstance(module, nn.Hardtanh):  # ReLU6 is one
+            if module.min_val != 0:
+                raise _refusal("LeakyReLU", f"module {name} ({type(module).__name__} from {module.min_val:g})")
+            cap = float(module.max_val)
+        # one module that is called in several places has no state, so each call becomes neurons of its own
+        return self.builder.relu(free_name(name, self.builder.nodes), f"module {name}", cap, x)
 
     def _normalise(self, name: str, module: Normalise, x: Value) -> Value:
-        if x.node != "input":
-            raise ConversionError(f"module {name}: the input is normalised first, before any other layer")
-        mean = module.mean.numpy().ravel()
-        if len(mean) != self.shape[0]:
-            raise ConversionError(f"module {name}: has {len(mean)} channels, the input has {self.shape[0]}")
-        self.nodes["input"] = Input(self.shape, mean.astype(np.float32))
-        return Value("input", 1 / module.std.numpy().ravel().astype(np.float64), x.shape)
+        return self.builder.normalise(f"module {name}", module.mean.numpy(), module.std.numpy(), x)
 
     def _conv(self, name: str, module: nn.Conv2d, x: Value) -> Value:
-        if module.dilation != (1, 1) or module.padding_mode != "zeros" or isinstance(module.padding, str):
+        same = module.padding == "same" and set(module.stride) == {1} and all(k % 2 for k in module.kernel_size)
+        if (
+            module.dilation != (1, 1)
+            or module.padding_mode != "zeros"
+            or (isinstance(module.padding, str) and module.padding != "valid" and not same)
+        ):
             raise ConversionError(
                 f"module {name} (Conv2d): dilation {module.dilation}, padding {module.padding!r} "
                 f"({module.padding_mode}); expected dilation 1 and a number of zeros as padding"
             )
-        if x.shape[0] != module.in_channels:
-            raise ConversionError(f"module {name}: takes {module.in_channels} channels, its input has {x.shape[0]}")
-        weight = module.weight.detach().numpy().astype(np.float64)
-        factor = x.channels().reshape(module.groups, -1)
-        per_output = np.repeat(factor, len(weight) // module.groups, axis=0)
-        weight = weight * per_output[:, :, None, None]
-        node = Conv2d(_f32(weight), _bias(module), _pair(module.stride), _pair(module.padding), module.groups)
-        return self._append(name, node, x)
+        padding = tuple(k // 2 for k in module.kernel_size) if same else (0, 0)
+        if not isinstance(module.padding, str):
+            padding = _pair(module.padding)
+        weight, bias = fake_quant.weight_of(module), _array(module.bias)
+        stride = _pair(module.stride)
+        return self.builder.conv(
+            name, f"module {name}", weight, bias, stride, (padding[0], padding[1]), module.groups, x
+        )
 
     def _linear(self, name: str, module: nn.Linear, x: Value) -> Value:
-        if x.shape != (module.in_features,):
-            raise ConversionError(f"module {name}: takes ({module.in_features},), its input has shape {x.shape}")
-        weight = module.weight.detach().numpy().astype(np.float64) * x.channels()
-        return self._append(name, Linear(_f32(weight), _bias(module)), x)
+        return self.builder.linear(name, f"module {name}", fake_quant.weight_of(module), _array(module.bias), x)
 
     def _batch_norm(self, name: str, module: nn.BatchNorm2d, x: Value) -> Value:
-        before = self.nodes[x.node]
-        if not isinstance(before, Conv2d | Linear) or module.running_mean is None or module.running_var is None:
-            raise ConversionError(
-                f"module {name}: batch norm folds into a convolution or linear layer right before it, "
-                f"found {before.kind} {x.node}"
-            )
+        if module.running_mean is None or module.running_var is None:
+            raise ConversionError(f"module {name}: keeps no running mean and variance; it cannot fold into weights")
         mean, var = (value.numpy().astype(np.float64) for value in (module.running_mean, module.running_var))
         gain = 1 / np.sqrt(var + module.eps)
         shift = -mean * gain
         if module.affine:
             gamma, beta = (value.detach().numpy().astype(np.float64) for value in (module.weight, module.bias))
             gain, shift = gain * gamma, shift * gamma + beta
-        weight = before.weight * gain.reshape(-1, *(1,) * (before.weight.ndim - 1))
-        bias = before.bias * gain + shift
-        if isinstance(before, Conv2d):
-            self.nodes[x.node] = Conv2d(_f32(weight), _f32(bias), before.stride, before.padding, before.groups)
-        else:
-            self.nodes[x.node] = Linear(_f32(weight), _f32(bias))
-        return x
+        return self.builder.affine(f"module {name}", gain, shift, x)
 
     def _average_pool(self, name: str, module: nn.AvgPool2d, x: Value) -> Value:
         kernel, stride = _pair(module.kernel_size), _pair(module.stride)
         if _pair(module.padding) != (0, 0) or module.ceil_mode or module.divisor_override is not None:
             raise ConversionError(f"module {name} (AvgPool2d): padding, ceil_mode and divisor_override have no node")
-        return self._pool(name, kernel, stride, x)
+        return self.builder.pool(name, f"module {name}", kernel, stride, x)
 
     def _global_pool(self, name: str, module: nn.AdaptiveAvgPool2d, x: Value) -> Value:
         if module.output_size not in (1, (1, 1)):
             raise ConversionError(f"module {name} (AdaptiveAvgPool2d): expected output size 1")
         kernel = (x.shape[1], x.shape[2])
-        return self._pool(name, kernel, kernel, x)
+        return self.builder.pool(name, f"module {name}", kernel, kernel, x)
 
-    def _pool(self, name: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value) -> Value:
-        pooled = self._append(name, SumPool2d(kernel, stride), x)
-        return Value(pooled.node, x.factor / (kernel[0] * kernel[1]), pooled.shape)
+    def _replaced_pool(self, name: str, module: nn.MaxPool2d, x: Value) -> Value:
+        kernel, stride = _pair(module.kernel_size), _pair(module.stride)
+        if _pair(module.padding) != (0, 0) or module.ceil_mode or _pair(module.dilation) != (1, 1):
+            raise ConversionError(
+                f"module {name} (MaxPool2d): with padding, ceil_mode or dilation it has no average pool to replace it"
+            )
+        self.builder.replaced = True
+        self.builder.note(f"module {name}: max pooling was replaced by average pooling, as asked for")
+        return self.builder.pool(name, f"module {name}", kernel, stride, x)
 
     def _neuron(self, name: str, module: SpikingActivation, x: Value) -> Value:
         lam = float(module.lam.detach())
-        # the current is factor * node, so the threshold in units of the node is theta / factor
-        theta = _f32(lam / x.channels())
-        v_init = theta / 2 if module.shift is None else _f32(theta * module.shift.detach().numpy())
-        spikes = self._append(name, IF(theta, v_init), x)
-        return Value(spikes.node, np.full((), lam), spikes.shape)
-
-    def _flatten(self, name: str, x: Value) -> Value:
-        if len(x.shape) == 1:
-            return x
-        flat = self._append(name, Flatten(), x)
-        factor = np.repeat(x.factor, x.shape[1] * x.shape[2]) if x.factor.ndim else x.factor
-        return Value(flat.node, factor, flat.shape)
-
-    def _add(self, name: str, inputs: list[Value]) -> Value:
-        sources = []
-        for index, x in enumerate(inputs):
-            if not isinstance(self.nodes[x.node], Conv2d | Linear | Add) or (x.factor != 1).any():
-                x = self._append(f"{name}.scale{index}", Scale(_f32(x.channels())), x)
-            sources.append(x)
-        total = self._append(name, Add(), sources[0])
-        self.edges.append((sources[1].node, total.node))
-        return total
-
-    def _output(self, inputs: list[Value]) -> Value:
-        if len(inputs) != 1:
-            raise ConversionError(f"the network returns {len(inputs)} values; expected the logits alone")
-        x = inputs[0]
-        if (x.factor != 1).any() or not isinstance(self.nodes[x.node], Conv2d | Linear | Add):
-            x = self._append("logits", Scale(_f32(x.channels())), x)
-        return self._append("output", Output(), x)
-
-    def _append(self, name: str, node: Node, x: Value) -> Value:
-        name = node_name(name)
-        if name in self.nodes:
-            raise ConversionError(f"module {name}: is used twice; a spiking neuron has a state and is used once")
-        self.nodes[name] = node
-        self.edges.append((x.node, name))
-        try:
-            return Value(name, np.ones(()), node.output_shape((x.shape,)))
-        except GraphError as error:
-            raise ConversionError(f"module {name}: {error}") from None
-
-    def _refusal(self, kind: str, where: str) -> ConversionError:
-        advice = ADVICE.get(kind, "it has no exact spiking form here")
-        return ConversionError(f"{where}: {advice}")
+        start = None if module.shift is None else lam * module.shift.detach().numpy()
+        return self.builder.quantiser(name, f"module {name}", lam, module.levels, x, start)
 
 
-def node_name(module: str) -> str:
-    """The graph's name for a module: the same, with a letter in front where it begins with a digit."""
-    return f"n{module}" if module[:1].isdigit() else module
+def _cap(step: fx.Node) -> float | bool | None:
+    """The cap of a functional rectifier (None: without), or False where the call is none."""
+    target, args, kwargs = step.target, step.args, step.kwargs
+    if target in (torch.relu, F.relu, torch.relu_, "relu", "relu_"):
+        return None
+    if target is F.relu6:
+        return 6.0
+    if target in (F.hardtanh, torch.clamp, torch.clip, "clamp", "clip", "clamp_"):
+        named = ("min_val", "max_val") if target is F.hardtanh else ("min", "max")
+        low, high = (kwargs.get(key, args[i] if len(args) > i else None) for i, key in enumerate(named, 1))
+        if low == 0 and (high is None or isinstance(high, int | float)):
+            return None if high is None else float(high)
+    return False
 
 
-def _f32(value: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    return np.ascontiguousarray(value, np.float32)
+def _is_size(step: fx.Node) -> bool:
+    """x.size(…) or x.shape: what code asks for before it flattens."""
+    return (step.op == "call_method" and step.target == "size") or (
+        step.op == "call_function" and step.target is getattr and step.args[1] == "shape"
+    )
 
 
-def _bias(module: nn.Conv2d | nn.Linear) -> npt.NDArray[np.float32]:
-    if module.bias is None:
-        return np.zeros(len(module.weight), np.float32)
-    return _f32(module.bias.detach().numpy())
+def _flattens(step: fx.Node, shape: Shape) -> bool:
+    """Whether a view keeps the batch and makes one axis of the rest: x.view(x.size(0), -1) or x.view(-1, F)."""
+    sizes = step.args[1] if len(step.args) == 2 and isinstance(step.args[1], tuple | list) else step.args[1:]
+    return len(sizes) == 2 and bool(sizes[1] == -1 or (sizes[0] == -1 and sizes[1] == int(np.prod(shape))))
+
+
+def _refusal(kind: str, where: str) -> ConversionError:
+    return ConversionError(f"{where}: {ADVICE.get(kind, 'it has no exact spiking form here')}")
+
+
+def _array(value: torch.Tensor | None) -> npt.NDArray[Any] | None:
+    return None if value is None else value.detach().numpy()
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -286,3 +348,6 @@ def _source(step: fx.Node) -> str:
     frames = (step.stack_trace or "").split("File ")[1:]
     theirs = [" ".join(frame.split()) for frame in frames if torch.__path__[0] not in frame]
     return f", {theirs[-1]}" if theirs else ""
+
+
+__all__ = ["node_name", "read", "trace"]

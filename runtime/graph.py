@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from spikelet.errors import GraphError
-from spikelet.nodes import IF, Add, Input, Node, Output, Shape, check_size, is_float
+from spikelet.nodes import IF, LI, Add, Input, Node, Output, Shape, check_size, is_float
 
 IR_VERSION = 1
 MAX_NODES = 4_096
@@ -153,11 +153,16 @@ class Graph:
         return tuple(name for name in self.order if isinstance(self.nodes[name], IF))
 
     @cached_property
+    def integrators(self) -> tuple[str, ...]:
+        """Names of the LI nodes in topological order: they have a state and no spikes."""
+        return tuple(name for name in self.order if isinstance(self.nodes[name], LI))
+
+    @cached_property
     def static(self) -> frozenset[str]:
         """Nodes that no spike reaches: under constant input they have the same value at every time-step."""
         found: set[str] = set()
         for name in self.order:
-            if not isinstance(self.nodes[name], IF) and all(p in found for p in self.predecessors[name]):
+            if not isinstance(self.nodes[name], IF | LI) and all(p in found for p in self.predecessors[name]):
                 found.add(name)
         return frozenset(found)
 

@@ -3,7 +3,9 @@
     IF:   v[t] = v[t-1] + i[t]
     LIF:  v[t] = decay(v[t-1]) + i[t],  decay(v) = v - floor(v / 2^k) in exact networks, beta v in float32 ones
     both: s[t] = 1 if v[t] >= theta (tie ">=") or v[t] > theta (tie ">"), else 0
-          v[t] <- v[t] - theta s[t] (reset "subtract") or 0 where s[t] = 1 (reset "zero")
+          v[t] <- v[t] - theta s[t] (reset "subtract"), or 0 where s[t] = 1 (reset "zero"),
+          or v[t] - theta/beta s[t] (LIF, reset "subtract-late": theta comes off after the next leak)
+    LI:   v[t] = beta v[t-1] + i[t], and no spikes
 
 All arrays are float32. In an exact network they hold integers below 2^24, so nothing rounds.
 """
@@ -13,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.nodes import IF, LIF, Array, Shape, is_float
+from spikelet.nodes import IF, LI, LIF, Array, Shape, is_float
 
 Float = npt.NDArray[np.float32]
 Spikes = npt.NDArray[np.bool_]
@@ -32,8 +34,13 @@ def step(node: IF, v: Float, current: Float, theta: Float | None = None) -> tupl
     if node.reset == "zero":
         v[fired] = 0
     else:
-        v -= theta * fired
+        v -= per_channel(node.drop, v.ndim - 1) * fired
     return v, fired
+
+
+def integrate(node: LI, v: Float, current: Float) -> Float:
+    """One time-step of a leaky integrator: the new potential, (N, C, …)."""
+    return v * per_channel(node.decay, v.ndim - 1) + current
 
 
 def decayed(node: LIF, v: Float) -> Float:

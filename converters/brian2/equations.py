@@ -57,7 +57,9 @@ def describe(graph: Graph, population: Population) -> Neuron:
         else:
             parameters["decay"] = each(node.decay)
             equation, each_step = "v : 1", ("v -= floor(v * 2**(-decay))", INTEGRATE)
-    reset = "v -= theta" if node.reset == "subtract" else "v = 0"
+    if node.reset == "subtract-late":
+        parameters["drop"] = each(node.drop)
+    reset = {"subtract": "v -= theta", "subtract-late": "v -= drop", "zero": "v = 0"}[node.reset]
     return Neuron(_model(parameters, equation), f"v {node.tie} theta", reset, method, each_step, parameters)
 
 

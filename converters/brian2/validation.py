@@ -127,6 +127,11 @@ def validate(
         DataError: images that do not fit. UsageError: a number of steps or neurons that cannot be.
     """
     graph, started = bundle.graph, perf_counter()
+    if graph.integrators:
+        raise UsageError(
+            f"node {graph.integrators[0]} (LI): integrators are not built in Brian2 yet; `spikelet verify` replays "
+            "this bundle's golden inputs on every engine"
+        )
     sequence = as_sequence(graph, images)
     steps = _steps(bundle, steps, len(sequence))
     chosen = plan(graph, neurons, seed)

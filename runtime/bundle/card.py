@@ -51,8 +51,7 @@ def _accuracy(result: dict[str, Any]) -> list[str]:
     lines = [
         f"## Accuracy on {result['data']} ({result['images']} images)",
         "",
-        f"Float network: {result['float_accuracy']:.1%}.",
-        "",
+        *([f"Float network: {result['float_accuracy']:.1%}.", ""] if "float_accuracy" in result else []),
         "| time-steps | spiking | before quantisation |",
         "|---|---|---|",
     ]

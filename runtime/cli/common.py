@@ -56,13 +56,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(head), line(["-" * width for width in widths]), *map(line, rows)])
 
 
-def find_data(path: Path | None, shape: Shape, labels: tuple[str, ...] | None, count: int | None) -> ImageSet:
+def find_data(
+    path: Path | None, shape: Shape, labels: tuple[str, ...] | None, count: int | None, split: str = "test"
+) -> ImageSet:
     """The images a command works on: from `path`, or those that ship and fit; at most `count`, shuffled.
+
+    split: "train" or "test", where a data set has both.
 
     Raises:
         UsageError: no path, and nothing that ships fits.
     """
-    images = shipped.images_for(shape, labels) if path is None else read(path, "test", shape)
+    images = shipped.images_for(shape, labels) if path is None else read(path, split, shape)
     if images is None:
         raise UsageError(f"no shipped images fit an input of {shape} with these classes; name a DATA path")
     images = with_labels_of(images, labels)

@@ -16,7 +16,7 @@ from spikelet import neurons
 from spikelet.engines.base import Engine, Float, Spikes
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 PATCH_BYTES = 2**23  # of unfolded input at a time: large enough for BLAS, small enough for a board
 
@@ -45,6 +45,8 @@ class NumpyEngine(Engine):
             node = self.graph.nodes[name]
             assert isinstance(node, IF)
             self._v[name] = neurons.initial_potential(node, batch, self.graph.shapes[name])
+        for name in self.graph.integrators:
+            self._v[name] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._static = {name: value[rows] for name, value in self._static.items()}
@@ -77,6 +79,8 @@ class NumpyEngine(Engine):
             if isinstance(node, IF):
                 self._v[name], self._spikes[name] = self._fire(name, self._v[name], inputs[0])
                 values[name] = self._spikes[name].astype(np.float32)
+            elif isinstance(node, LI):
+                values[name] = self._v[name] = neurons.integrate(node, self._v[name], inputs[0])
             else:
                 values[name] = self._evaluate(name, inputs, pixels)
                 if name in self.graph.static:

@@ -39,6 +39,8 @@ class OnnxEngine(Engine):
             v = neurons.initial_potential(node, batch, shape)
             arrays[f"v.{name}"] = v + neurons.per_channel(lowering.state_shift(node), v.ndim - 1)
             arrays[f"s.{name}"] = np.empty((batch, *shape), np.float32)
+        for name in self.graph.integrators:
+            arrays[f"v.{name}"] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
         self._arrays = arrays
         self._binding = None
 

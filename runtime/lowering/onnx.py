@@ -19,6 +19,7 @@ from spikelet.graph import Graph
 from spikelet.lowering.protobuf import External, OnnxGraph
 from spikelet.nodes import (
     IF,
+    LI,
     LIF,
     Add,
     Array,
@@ -104,7 +105,7 @@ def frontier(graph: Graph) -> tuple[str, ...]:
 
 
 def _states(onnx: OnnxGraph, graph: Graph) -> None:
-    for name in graph.spiking:
+    for name in graph.spiking + graph.integrators:
         onnx.input(f"v.{name}", ("N", *graph.shapes[name]))
 
 
@@ -112,6 +113,8 @@ def _outputs(onnx: OnnxGraph, graph: Graph) -> None:
     onnx.output("logits", ("N", graph.classes))
     for name in graph.spiking:
         onnx.output(f"s.{name}", ("N", *graph.shapes[name]))
+        onnx.output(f"v_next.{name}", ("N", *graph.shapes[name]))
+    for name in graph.integrators:
         onnx.output(f"v_next.{name}", ("N", *graph.shapes[name]))
 
 
@@ -127,6 +130,13 @@ def _lower(onnx: OnnxGraph, graph: Graph, names: Sequence[str], *, rate: bool = 
                 onnx.node("Sub", ["input", mean], out)
             case IF() if rate:
                 onnx.node("Relu", inputs, out)
+            case LI() if rate:
+                onnx.node("Identity", inputs, out)
+            case LI():
+                decay = _broadcast(onnx, f"{name}.decay", node.decay, len(graph.shapes[name]))
+                kept = onnx.node("Mul", [f"v.{name}", decay], f"v_kept.{name}")
+                onnx.node("Add", [kept, *inputs], out)
+                onnx.node("Identity", [out], f"v_next.{name}")
             case IF():
                 _neuron(onnx, name, node, inputs[0], len(graph.shapes[name]), shift)
             case SumPool2d() if rate:
@@ -197,7 +207,9 @@ def _neuron(onnx: OnnxGraph, name: str, node: IF, current: str, ndim: int, shift
         zero = onnx.constant("0", np.array(0, np.float32))
         onnx.node("Where", [fired, zero, v], f"v_next.{name}")
     else:
-        onnx.node("Sub", [v, onnx.node("Mul", [spikes, theta], f"drop.{name}")], f"v_next.{name}")
+        late = node.reset == "subtract-late"
+        drop = _broadcast(onnx, f"{name}.drop", node.drop, ndim) if late else theta
+        onnx.node("Sub", [v, onnx.node("Mul", [spikes, drop], f"drop.{name}")], f"v_next.{name}")
 
 
 def _decayed(onnx: OnnxGraph, name: str, node: LIF, v: str, ndim: int) -> str:

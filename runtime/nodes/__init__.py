@@ -9,15 +9,16 @@ what flows through a node: the first axis of its shape.
 
 from spikelet.nodes.base import MAX_ELEMENTS, Array, Node, Shape, check_size, is_float
 from spikelet.nodes.layers import Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
-from spikelet.nodes.neuron import IF, LIF, Reset, Tie
+from spikelet.nodes.neuron import IF, LI, LIF, Reset, Tie
 
 KINDS: dict[str, type[Node]] = {
-    kind.__name__: kind for kind in (Input, Conv2d, Linear, SumPool2d, Scale, Add, Flatten, IF, LIF, Output)
+    kind.__name__: kind for kind in (Input, Conv2d, Linear, SumPool2d, Scale, Add, Flatten, IF, LIF, LI, Output)
 }
 
 __all__ = [
     "IF",
     "KINDS",
+    "LI",
     "LIF",
     "MAX_ELEMENTS",
     "Add",

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from spikelet.errors import GraphError
 from spikelet.nodes.base import Array, Node, Shape, check_per_channel, is_float
 
-Reset = Literal["subtract", "zero"]
+Reset = Literal["subtract", "zero", "subtract-late"]
 Tie = Literal[">=", ">"]
 
 
@@ -23,6 +23,7 @@ class IF(Node):
     """
 
     tensors: ClassVar[tuple[str, ...]] = ("theta", "v_init")
+    resets: ClassVar[tuple[str, ...]] = ("subtract", "zero")
     theta: Array
     v_init: Array
     reset: Reset = "subtract"
@@ -34,13 +35,18 @@ class IF(Node):
         self._same_length("theta", "v_init")
         if not self.theta.min() > 0:
             raise GraphError(f"{self.kind}.theta: expected thresholds above 0, found {self.theta.min()}")
-        if self.reset not in ("subtract", "zero"):
-            raise GraphError(f'{self.kind}.reset: expected "subtract" or "zero", found {self.reset!r}')
+        if self.reset not in self.resets:
+            raise GraphError(f"{self.kind}.reset: expected {_either(self.resets)}, found {self.reset!r}")
         if self.tie not in (">=", ">"):
-            raise GraphError(f'{self.kind}.tie: expected ">=" or ">", found {self.tie!r}')
+            raise GraphError(f"{self.kind}.tie: expected {_either(('>=', '>'))}, found {self.tie!r}")
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return check_per_channel(self.kind, "theta", self.theta, inputs[0])
+
+    @property
+    def drop(self) -> Array:
+        """What a spike takes off the potential where the reset subtracts, (C,)."""
+        return self.theta
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +55,15 @@ class LIF(IF):
 
     Exact networks: v <- v - floor(v / 2^decay), integers (an arithmetic shift). float32 networks: v <- decay v.
 
+    reset "subtract-late", of float32 networks alone: a spike takes theta off at the next step, after the leak:
+    v[t] = decay v[t-1] + i[t] - theta s[t-1] (snnTorch's reset_delay). After the leak theta is worth theta / decay
+    before it, so that is what comes off at once.
+
     decay: (C,), shifts of 1…24 where theta is an integer, factors in (0, 1] where it is float32.
     """
 
     tensors: ClassVar[tuple[str, ...]] = ("theta", "v_init", "decay")
+    resets: ClassVar[tuple[str, ...]] = ("subtract", "zero", "subtract-late")
     decay: Array = None  # type: ignore[assignment]  # dataclass order; checked below
 
     def __post_init__(self) -> None:
@@ -66,3 +77,38 @@ class LIF(IF):
         if not low <= least <= most <= high or least == 0:
             expected = "factors in (0, 1]" if is_float(self.decay) else "shifts of 1…24"
             raise GraphError(f"LIF.decay: expected {expected}, found {least}…{most}")
+        if self.reset == "subtract-late" and not is_float(self.theta):
+            raise GraphError('LIF.reset: "subtract-late" is for float32 networks; an exact one takes "subtract"')
+
+    @property
+    def drop(self) -> Array:
+        """What a spike takes off the potential where the reset subtracts, (C,)."""
+        return self.theta / self.decay if self.reset == "subtract-late" else self.theta
+
+
+@dataclass(frozen=True, eq=False)
+class LI(Node):
+    """Leaky integrator: v[t] = decay v[t-1] + i[t], v[0] = 0, and sends on its potential; it fires no spikes.
+
+    A synapse whose current fades, before a neuron, or a readout, before the output. float32 networks alone.
+
+    decay: (C,), factors in (0, 1]; 1 is an integrator without leak.
+    """
+
+    tensors: ClassVar[tuple[str, ...]] = ("decay",)
+    decay: Array
+
+    def __post_init__(self) -> None:
+        self._array("decay", 1)
+        if not is_float(self.decay) or not ((self.decay > 0) & (self.decay <= 1)).all():
+            raise GraphError(
+                f"LI.decay: expected float32 factors in (0, 1], found {self.decay.dtype} "
+                f"{self.decay.min()}…{self.decay.max()}"
+            )
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        return check_per_channel(self.kind, "decay", self.decay, inputs[0])
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return " or ".join(f'"{name}"' for name in names)

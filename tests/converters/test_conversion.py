@@ -242,7 +242,7 @@ class Net(nn.Module):
         (Net(nn.BatchNorm2d(4)), r"module middle: batch norm folds into a convolution .* found IF act"),
         (Net(nn.Conv2d(4, 4, 3, padding=2, dilation=2)), r"module middle \(Conv2d\): dilation \(2, 2\)"),
         (Net(nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular")), r"\(circular\); expected dilation 1"),
-        (Net(nn.Conv2d(4, 4, 3, padding="same")), "expected dilation 1 and a number of zeros as padding"),
+        (Net(nn.Conv2d(4, 4, 2, padding="same")), "expected dilation 1 and a number of zeros as padding"),
         (Net(nn.AvgPool2d(2, padding=1)), r"module middle \(AvgPool2d\): padding, ceil_mode"),
         (Net(nn.AvgPool2d(3, ceil_mode=True)), r"module middle \(AvgPool2d\): padding, ceil_mode"),
         (Net(nn.AdaptiveAvgPool2d(2)), r"module middle \(AdaptiveAvgPool2d\): expected output size 1"),

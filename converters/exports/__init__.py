@@ -1,0 +1,1 @@
+"""Bundles in other people's formats: NIR, ONNX, and recorded spikes."""

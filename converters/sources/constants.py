@@ -1,0 +1,98 @@
+"""Operators of an ONNX file whose inputs are all constant: exporters compute shapes and fold weights with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+
+Constant = npt.NDArray[Any]
+
+
+def evaluate(op: str, where: str, attributes: dict[str, Any], inputs: list[Constant | None]) -> Constant:
+    """The value of one operator.
+
+    Raises:
+        ConversionError: an operator that is not known here.
+    """
+    if op == "Constant":
+        return _constant(where, attributes)
+    handler = _OPERATORS.get(op)
+    if handler is None:
+        raise ConversionError(
+            f"{where}: computes a constant with an operator that is not known here; simplify the file first "
+            "(constant folding, for instance with onnxsim)"
+        )
+    return np.asarray(handler(attributes, *inputs))
+
+
+def _constant(where: str, attributes: dict[str, Any]) -> Constant:
+    from onnx import numpy_helper
+
+    if "value" in attributes:
+        return numpy_helper.to_array(attributes["value"])
+    for key in ("value_float", "value_int", "value_floats", "value_ints"):
+        if key in attributes:
+            return np.asarray(attributes[key])
+    raise ConversionError(f"{where}: a constant of an unknown form ({', '.join(attributes)})")
+
+
+def _unsqueeze(attributes: dict[str, Any], value: Constant, axes: Constant | None = None) -> Constant:
+    for axis in sorted(attributes["axes"] if axes is None else axes.tolist()):
+        value = np.expand_dims(value, axis)
+    return value
+
+
+def _slice(
+    attributes: dict[str, Any], value: Constant, starts: Constant, ends: Constant,
+    axes: Constant | None = None, steps: Constant | None = None,
+) -> Constant:  # fmt: skip
+    chosen = [slice(None)] * value.ndim
+    for i, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        chosen[i if axes is None else int(axes[i])] = slice(start, end, 1 if steps is None else int(steps[i]))
+    return value[tuple(chosen)]
+
+
+def _dequantise(attributes: dict[str, Any], value: Constant, scale: Constant, zero: Constant | None = None) -> Constant:
+    axes = [1] * value.ndim
+    if scale.size > 1:
+        axes[attributes.get("axis", 1)] = scale.size
+    shifted = value.astype(np.float32) - (0 if zero is None else zero.astype(np.float32).reshape(axes))
+    return shifted * scale.reshape(axes)
+
+
+def _quantise(attributes: dict[str, Any], value: Constant, scale: Constant, zero: Constant | None = None) -> Constant:
+    axes = [1] * value.ndim
+    if scale.size > 1:
+        axes[attributes.get("axis", 1)] = scale.size
+    kind = np.dtype(np.uint8) if zero is None else zero.dtype
+    limits = np.iinfo(kind)
+    whole = np.rint(value / scale.reshape(axes)) + (0 if zero is None else zero.astype(np.float32).reshape(axes))
+    return np.clip(whole, limits.min, limits.max).astype(kind)
+
+
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    "Identity": lambda a, x: x,
+    "Cast": lambda a, x: x,
+    "Gather": lambda a, x, index: np.take(x, index, axis=a.get("axis", 0)),
+    "Concat": lambda a, *parts: np.concatenate([np.atleast_1d(p) for p in parts], axis=a["axis"]),
+    "Unsqueeze": _unsqueeze,
+    "Squeeze": lambda a, x, axes=None: np.squeeze(x),
+    "Slice": _slice,
+    "Reshape": lambda a, x, shape: x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(shape.tolist())]),
+    "Transpose": lambda a, x: np.transpose(x, a.get("perm")),
+    "Add": lambda a, x, y: x + y,
+    "Sub": lambda a, x, y: x - y,
+    "Mul": lambda a, x, y: x * y,
+    "Div": lambda a, x, y: x // y if x.dtype.kind in "iu" else x / y,
+    "Sqrt": lambda a, x: np.sqrt(x),
+    "Neg": lambda a, x: -x,
+    "ReduceProd": lambda a, x, axes=None: np.prod(x),
+    "ConstantOfShape": lambda a, shape: np.zeros(shape.tolist(), np.float32),
+    "QuantizeLinear": _quantise,
+    "DequantizeLinear": _dequantise,
+}

@@ -1,0 +1,135 @@
+"""What cannot be converted is refused before any work: its name, its place in the source, and what works instead."""
+
+import numpy as np
+import pytest
+import torch
+from onnx import helper
+from torch import nn
+
+from converters_support import SHAPE, onnx_file
+from spikelet.converters.sources.onnx import read as read_onnx
+from spikelet.converters.sources.torch import from_module, from_program
+from spikelet.errors import ConversionError
+
+W = {"w": np.ones((4, 3, 3, 3), np.float32), "k": np.float32(0.1), "v": np.ones((4, 36), np.float32)}
+
+
+def conv(*nodes, **attributes):
+    """x -> Conv -> c -> the nodes."""
+    return [helper.make_node("Conv", ["x", "w"], ["c"], **attributes), *nodes]
+
+
+def node(kind, inputs=("c",), **attributes):
+    return helper.make_node(kind, list(inputs), ["y"], name=f"the_{kind}", **attributes)
+
+
+ONNX_CASES = [
+    ("MaxPool", conv(node("MaxPool", kernel_shape=[2, 2])), "average pooling, or let it be replaced with --max-pool"),
+    ("LeakyRelu", conv(node("LeakyRelu", alpha=0.1)), "fine-tune with Relu in its place"),
+    ("PRelu", conv(node("PRelu", ["c", "k"])), "fine-tune with Relu"),
+    ("Elu", conv(node("Elu")), "fine-tune with Relu"),
+    ("Sigmoid", conv(node("Sigmoid")), "fine-tune with Relu"),
+    ("Tanh", conv(node("Tanh")), "fine-tune with Relu"),
+    ("Concat", conv(node("Concat", ["c", "c"], axis=1)), "add the layers instead"),
+    ("Mul", conv(node("Mul", ["c", "c"])), "fold constant factors into the weights"),
+    ("Sub", conv(node("Sub", ["c", "c"])), "fold the minus into the weights"),
+    ("ConvTranspose", conv(node("ConvTranspose", ["c", "v4"])), "use a convolution"),
+    ("Transpose", conv(node("Transpose", perm=[0, 2, 3, 1])), "export the network channel first"),
+    ("InstanceNormalization", conv(node("InstanceNormalization", ["c", "g", "g"])), "BatchNormalization folds"),
+    ("Resize", conv(node("Resize", ["c", "", "s"])), "resize the images before they go in"),
+    ("Pad", conv(node("Pad", ["c", "p"])), "give the padding to the convolution after it"),
+    ("Clip", conv(node("Clip", ["c", "k"])), "expected from 0, as a rectifier does"),
+    ("AveragePool", conv(node("AveragePool", kernel_shape=[2, 2], pads=[1, 1, 1, 1])), "pad the image instead"),
+    ("Add", conv(node("Add", ["c", "c"])), "double the weight instead"),
+    ("ReduceMean", conv(node("ReduceMean", axes=[1])), "expected height and width (2, 3)"),
+    ("Flatten", conv(node("Flatten", axis=2)), "expected 1"),
+    ("Exp", conv(node("Exp")), "has no spiking form here"),
+]
+
+
+@pytest.mark.parametrize(("kind", "nodes", "way_out"), ONNX_CASES, ids=[case[0] for case in ONNX_CASES])
+def test_an_onnx_operator(tmp_path, kind, nodes, way_out):
+    weights = {
+        **W, "v4": np.ones((4, 2, 2, 2), np.float32), "g": np.ones(4, np.float32),
+        "s": np.array([1, 1, 2, 2], np.float32), "p": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
+    }  # fmt: skip
+    used = {name for each in nodes for name in each.input}
+    path = onnx_file(tmp_path / "a.onnx", nodes, {k: v for k, v in weights.items() if k in used})
+    with pytest.raises(ConversionError) as caught:
+        read_onnx(path)
+    assert f"node the_{kind} ({kind}): " in str(caught.value)
+    assert way_out in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"dilations": [2, 2]}, r"node #0 \(Conv\): dilation \[2, 2\] has no node; train with dilation 1"),
+        ({"pads": [1, 1, 0, 0]}, r"node #0 \(Conv\): pads \[1, 1, 0, 0\] differ at both ends"),
+        ({"auto_pad": "SAME_UPPER", "strides": [2, 2]}, "pads by auto_pad SAME_UPPER unevenly; export it with"),
+    ],
+)
+def test_an_onnx_convolution(tmp_path, attributes, message):
+    path = onnx_file(tmp_path / "a.onnx", conv(**attributes), {"w": W["w"]}, output="c")
+    with pytest.raises(ConversionError, match=message):
+        read_onnx(path)
+
+
+def test_an_onnx_file_of_open_shape(tmp_path):
+    path = onnx_file(tmp_path / "a.onnx", conv(), {"w": W["w"]}, shape=(3, "H", "W"), output="c")
+    with pytest.raises(ConversionError, match="has no fixed shape; give one with --input CxHxW"):
+        read_onnx(path)
+    with pytest.raises(ConversionError, match="takes 3 channels, its input has 4"):
+        read_onnx(path, shape=(4, 8, 8))
+
+
+class Forward(nn.Module):
+    """A convolution and what the test does with it."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.function = function
+
+    def forward(self, x):
+        return self.function(self.conv(x))
+
+
+TORCH_CASES = [
+    ("max_pool2d", lambda x: nn.functional.max_pool2d(x, 2), "--max-pool average"),
+    ("softmax", lambda x: torch.softmax(x, 1), "leave it out"),
+    ("mul", lambda x: x * x, "fold the factor into the weights"),
+    ("sub", lambda x: x - torch.relu(x), "fold the minus into the weights"),
+    ("cat", lambda x: torch.cat([x, x], 1), "add the layers instead"),
+]
+
+
+@pytest.mark.parametrize(("kind", "function", "way_out"), TORCH_CASES, ids=[case[0] for case in TORCH_CASES])
+def test_a_call_of_an_exported_program(kind, function, way_out):
+    program = torch.export.export(Forward(function).eval(), (torch.zeros(2, *SHAPE),))
+    with pytest.raises(ConversionError, match=f"`{kind}` at node {kind}.* of the exported program") as caught:
+        from_program(program)
+    assert way_out in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("layer", "way_out"),
+    [
+        (nn.LeakyReLU(), "fine-tune with ReLU in its place"),
+        (nn.GELU(), "fine-tune with ReLU in its place"),
+        (nn.SiLU(), "fine-tune with ReLU in its place"),
+        (nn.Sigmoid(), "replace it by ReLU"),
+        (nn.GroupNorm(2, 4), "use batch norm"),
+        (nn.Hardtanh(-1, 1), "sends on negative values"),
+        (nn.MaxPool2d(2), "--max-pool average"),
+        (nn.ConvTranspose2d(4, 4, 3), "use a convolution"),
+        (nn.Upsample(2), "leave it out"),
+        (nn.Softmax(1), "leave it out"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_a_torch_layer(layer, way_out):
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), layer, nn.Flatten(), nn.Linear(144, 2))
+    with pytest.raises(ConversionError, match=rf"module 2 \({type(layer).__name__}") as caught:
+        from_module(network, SHAPE)
+    assert way_out in str(caught.value)
