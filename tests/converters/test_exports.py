@@ -1,0 +1,291 @@
+"""Bundles in other formats: NIR there and back for every node, ONNX run without spikelet, spikes in three files."""
+
+import re
+import subprocess
+import sys
+
+import nir
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+
+from networks import graphs, small_graph
+from spikelet.bundle import Bundle, Manifest
+from spikelet.converters.exports import onnx as onnx_export
+from spikelet.converters.exports import recording
+from spikelet.converters.exports.nir import export, to_nir
+from spikelet.converters.sources.nir import from_nir, read
+from spikelet.engines import create
+from spikelet.errors import ConversionError, UsageError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, LIF, Input, Linear, Output
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+
+def bundle_of(graph, steps=8):
+    rng = np.random.default_rng(0)
+    inputs = rng.integers(0, 256, (3, *graph.input.shape)).astype(np.float32)
+    exact = exact_steps(graph) if graph.exact else None
+    manifest = Manifest("small", bits=8 if graph.exact else None, exact_steps=exact)
+    return Bundle(graph, manifest, record_golden(graph, inputs, steps), "")
+
+
+def spikes_of(graph, inputs, steps):
+    runner = create(graph, "numpy", graph.spiking)
+    runner.reset(len(inputs))
+    found = []
+    for t in range(steps):
+        runner.step(inputs if t == 0 else None)
+        found.append({name: runner.spikes(name) for name in graph.spiking})
+    return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(graph=graphs())
+def test_every_node_comes_back_from_nir_as_it_was(graph, tmp_path_factory):
+    path = tmp_path_factory.mktemp("nir") / "a.nir"
+    nir.write(path, to_nir(graph))
+    found = read(path).graph
+    assert dict(found.nodes) == dict(graph.nodes)
+    assert set(found.edges) == set(graph.edges)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_file_that_was_changed_is_read_by_its_own_words(exact, tmp_path):
+    graph = small_graph(exact=exact)
+    path = tmp_path / "a.nir"
+    words = export(bundle_of(graph), path)
+    assert "another reader resets these neurons to zero where they subtract" in words[0]
+    assert dict(read(path).graph.nodes) == dict(graph.nodes)
+    changed = nir.read(path, type_check=False)
+    changed.nodes["if1"].v_threshold *= 2
+    source = from_nir(changed)
+    assert source.notes[0].startswith("the file was changed after spikelet wrote it")
+    assert source.graph.nodes["if1"].reset == "zero"
+    assert np.allclose(source.graph.nodes["if1"].theta, 2 * graph.nodes["if1"].theta.astype(float))
+
+
+def interpret(network, inputs, steps):
+    """Thresholds' spikes of an expressed NIR graph, by NIR's own meaning and a step's delay on what closes a cycle."""
+    order = ["input", "input.mean", "fc", "if.v", "if", "if.reset", "out"]
+    v, back, found = 0.0, 0.0, []
+    nodes = network.nodes
+    assert set(order) <= set(nodes)
+    for _ in range(steps):
+        x = inputs @ nodes["input.mean"].weight.T + nodes["input.mean"].bias
+        current = x @ nodes["fc"].weight.T + nodes["fc"].bias
+        v = v + nodes["if.v"].r * (current + back)
+        fired = v > nodes["if"].threshold
+        back = fired * nodes["if.reset"].scale
+        found.append(fired)
+    return found
+
+
+@pytest.mark.parametrize("tie", [">=", ">"])
+def test_the_expressed_form_says_what_the_neuron_does(tie):
+    """Reset by subtraction, v_init and the tie in NIR's own nodes: the same spikes by NIR's own meaning."""
+    rng = np.random.default_rng(0)
+    nodes = {
+        "input": Input((4,), np.array([3, 1, 2, 0], np.int16), 0, 8),
+        "fc": Linear(rng.integers(-3, 6, (5, 4)).astype(np.int8), rng.integers(-2, 3, 5).astype(np.int32)),
+        "if": IF(rng.integers(4, 9, 5).astype(np.int32), rng.integers(-3, 4, 5).astype(np.int32), "subtract", tie),
+        "out": Linear(np.ones((2, 5), np.int8), np.zeros(2, np.int32)),
+        "output": Output(),
+    }
+    names = list(nodes)
+    graph = Graph(nodes, tuple(zip(names[:-1], names[1:], strict=True)))  # noqa: RUF007
+    inputs = rng.integers(0, 9, (6, 4)).astype(np.float32)
+    wanted = spikes_of(graph, inputs, 12)
+    found = interpret(to_nir(graph, "expressed"), inputs, 12)
+    assert all(np.array_equal(a["if"], b) for a, b in zip(wanted, found, strict=True))
+    assert 0.1 < np.mean(found) < 0.9
+    assert dict(from_nir(to_nir(graph, "expressed")).graph.nodes) == dict(graph.nodes), "and the annotation reads back"
+
+
+def test_a_reset_to_zero_is_expressed_without_feedback():
+    """Our own reader, told nothing by metadata, fires the very same spikes."""
+    one = np.ones(3, np.int32)
+    nodes = {
+        "input": Input((2,), np.zeros(2, np.int16), 0, 9),
+        "fc": Linear(np.array([[1, 2], [2, 1], [1, 1]], np.int8), 0 * one),
+        "if": IF(np.array([5, 7, 6], np.int32), np.array([2, 0, -1], np.int32), "zero", ">="),
+        "out": Linear(np.ones((2, 3), np.int8), np.zeros(2, np.int32)),
+        "output": Output(),
+    }
+    names = list(nodes)
+    graph = Graph(nodes, tuple(zip(names[:-1], names[1:], strict=True)))  # noqa: RUF007
+    network = to_nir(graph, "expressed")
+    network.metadata.clear()
+    found = from_nir(network).graph
+    inputs = np.random.default_rng(0).integers(0, 4, (5, 2)).astype(np.float32)
+    for a, b in zip(spikes_of(graph, inputs, 10), spikes_of(found, inputs, 10), strict=True):
+        assert np.array_equal(a["if"], b["if"])
+
+
+def test_a_leak_by_shifts_has_no_expressed_form():
+    one = np.ones(3, np.int32)
+    nodes = {
+        "input": Input((3,), np.zeros(3, np.int16)),
+        "fc": Linear(np.eye(3, dtype=np.int8), 0 * one),
+        "lif": LIF(one, 0 * one, decay=one),
+        "out": Linear(np.eye(3, dtype=np.int8), 0 * one),
+        "output": Output(),
+    }
+    names = list(nodes)
+    graph = Graph(nodes, tuple(zip(names[:-1], names[1:], strict=True)))  # noqa: RUF007
+    with pytest.raises(ConversionError, match="neuron lif: a leak by an integer shift .* use --form annotated"):
+        to_nir(graph, "expressed")
+
+
+# --- NIR of others --------------------------------------------------------------------------------------------------
+
+
+def nir_of(*nodes, edges=None, shape=(3,)):
+    named = {"input": nir.Input({"input": np.array(shape)})}
+    named |= {f"n{i}": node for i, node in enumerate(nodes)}
+    named["output"] = nir.Output({"output": np.array([2])})
+    names = list(named)
+    edges = edges or list(zip(names[:-1], names[1:], strict=True))  # noqa: RUF007
+    return nir.NIRGraph(named, edges, type_check=False)
+
+
+def full(value, n=2):
+    return np.full(n, value, np.float32)
+
+
+WEIGHT = np.array([[0.5, -0.25, 0.75], [0.25, 0.5, -0.5]], np.float32)
+
+
+@pytest.mark.parametrize(
+    "neuron",
+    [
+        nir.IF(full(0.5), full(1), full(0)),
+        nir.IF(full(0.5), full(1), full(0.25)),
+        nir.LIF(full(4e-4), full(3), full(0), full(1), full(0)),
+        nir.LIF(full(4e-4), full(3), full(0.25), full(1), full(0.25)),
+        nir.CubaLIF(full(2e-4), full(4e-4), full(3), full(0), full(1), full(0), full(2)),
+    ],
+    ids=["IF", "IF that resets elsewhere", "LIF", "LIF that leaks elsewhere", "CubaLIF"],
+)
+def test_neurons_of_nir_by_eulers_step(neuron):
+    graph = from_nir(nir_of(nir.Linear(WEIGHT), neuron)).graph
+    inputs = np.random.default_rng(0).integers(0, 4, (30, 5, 3)).astype(np.float32)
+    runner = create(graph, "numpy", graph.spiking)
+    runner.reset(5)
+    v = current = np.zeros((5, 2), np.float64)
+    total = 0
+    for x in inputs:
+        i = x @ WEIGHT.T.astype(np.float64)
+        if isinstance(neuron, nir.CubaLIF):
+            current = current + 1e-4 / neuron.tau_syn * (neuron.w_in * i - current)
+            i = current
+        if isinstance(neuron, nir.IF):
+            v = v + neuron.r * i
+        else:
+            tau = neuron.tau_mem if isinstance(neuron, nir.CubaLIF) else neuron.tau
+            v = v + 1e-4 / tau * (neuron.v_leak - v + neuron.r * i)
+        fired = v > neuron.v_threshold
+        tie = np.abs(v - neuron.v_threshold) < 1e-6
+        v = np.where(fired, neuron.v_reset, v)
+        runner.step(x)
+        assert (np.equal(runner.spikes("n1"), fired) | tie).all()
+        total += fired.sum()
+    assert 20 < total < 280
+
+
+def test_readouts_and_nested_graphs():
+    inner = nir.NIRGraph.from_list(nir.Affine(WEIGHT, full(0.1)), nir.IF(full(1), full(1)), type_check=False)
+    out = nir.CubaLI(full(2e-4), full(4e-4), full(3), full(0))
+    graph = from_nir(nir_of(inner, nir.Linear(WEIGHT[:, :2]), out)).graph
+    assert [graph.nodes[name].kind for name in graph.order][-4:] == ["LI", "LI", "Scale", "Output"]
+    assert len(graph.spiking) == 1
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (nir_of(nir.Linear(WEIGHT), nir.Delay(full(1e-3))), r"node n1 \(Delay\): IR version 1 has no delays"),
+        (nir_of(nir.Linear(WEIGHT), nir.Threshold(full(1))), r"node n1 \(Threshold\): .* use an IF"),
+        (
+            nir_of(nir.Linear(WEIGHT), nir.LIF(full(4e-4), full(1), full(0.5), full(1), full(0))),
+            r"node n1 \(LIF\): resets to 0 and leaks to 0\.5; expected both equal",
+        ),
+        (
+            nir_of(nir.Linear(WEIGHT), nir.LIF(full(5e-5), full(1), full(0), full(1), full(0))),
+            r"a time constant of 5e-05 s does not fit time-steps of 0\.0001 s; give shorter ones with --dt",
+        ),
+        (
+            nir_of(
+                nir.Linear(WEIGHT), nir.IF(full(1), full(1)), nir.Linear(np.eye(2, dtype=np.float32)),
+                edges=[("input", "n0"), ("n0", "n1"), ("n1", "n2"), ("n2", "n1"), ("n1", "output")],
+            ),
+            r"n1 \(IF\), n2 \(Linear\), output \(Output\) form or follow a cycle: the network is recurrent",
+        ),
+        (
+            nir_of(nir.Linear(WEIGHT), nir.LI(full(4e-4), full(1), full(0.5))),
+            r"node n1 \(LI\): leaks to 0\.5; a readout here leaks to 0",
+        ),
+        (nir_of(nir.Linear(WEIGHT[:, :2])), r"node n0 \(Linear\): takes \(2,\), its input has shape \(3,\)"),
+        (
+            nir_of(nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([1, 1])), shape=(3, 4, 4)),
+            r"node n0 \(SumPool2d\): padding \(1, 1\) has no node; pad the image instead",
+        ),
+    ],
+)  # fmt: skip
+def test_what_nir_says_and_we_cannot(network, message):
+    with pytest.raises(ConversionError, match=message):
+        from_nir(network)
+
+
+def test_what_is_no_nir_file(tmp_path):
+    (tmp_path / "a.nir").write_bytes(b"junk")
+    with pytest.raises(ConversionError, match="not a NIR file that can be read"):
+        read(tmp_path / "a.nir")
+
+
+# --- ONNX -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_readmes_loop_runs_without_spikelet(exact, tmp_path):
+    paths = onnx_export.export(bundle_of(small_graph(exact=exact)), tmp_path / "out")
+    for path in paths:
+        if path.suffix == ".onnx":
+            onnx.checker.check_model(onnx.load(path), full_check=True)
+    text = (tmp_path / "out" / "README.md").read_text()
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
+    blocked = "import sys; sys.modules['spikelet'] = None\n"
+    done = subprocess.run(
+        [sys.executable, "-c", blocked + code], cwd=tmp_path / "out", capture_output=True, text=True, check=True
+    )
+    difference = float(re.search(r"recorded logits: (\S+)", done.stdout).group(1))
+    assert difference <= (0 if exact else 1e-3)
+
+
+# --- spikes ---------------------------------------------------------------------------------------------------------
+
+
+def test_spikes_in_three_files_are_the_same(tmp_path):
+    rng = np.random.default_rng(0)
+    spikes = {"if1": rng.random((4, 2, 3, 2, 2)) < 0.3, "if2": rng.random((4, 2, 5)) < 0.3}
+    for suffix in recording.SUFFIXES:
+        recording.write(tmp_path / f"a{suffix}", spikes, 1e-3)
+    arrays = np.load(tmp_path / "a.npz")
+    data = nir.read_data(tmp_path / "a.nir")
+    lines = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()]
+    assert lines[0] == ["image", "step", "layer", "neuron"]
+    for name, value in spikes.items():
+        assert np.array_equal(arrays[name], value)
+        flat = value.reshape(4, 2, -1)
+        observed = data.nodes[name].observables["spikes"]
+        assert np.array_equal(observed.data, flat.swapaxes(0, 1))
+        assert observed.dt == 1e-3
+        listed = np.zeros_like(flat)
+        for image, step, layer, neuron in lines[1:]:
+            if layer == name:
+                listed[int(step) - 1, int(image), int(neuron)] = True
+        assert np.array_equal(listed, flat)
+    with pytest.raises(UsageError, match="expected a name that ends in .csv, .npz, .nir"):
+        recording.write(tmp_path / "a.txt", spikes, 1e-3)
