@@ -152,8 +152,7 @@ class TestFile:
             ('rival = "srp"', 'rival = "srp"\nrho = 3', "rival srp: got an unexpected keyword argument 'rho'"),
             ('model = ["vgg5"]', 'model = ["vgg7"]', "unknown network 'vgg7'"),
             ("seed = [1, 2]", "seed = 1", r"\[grid\] seed: expected an option of network or recipe, with a list"),
-            ("time_steps = [1, 2, 6]
-engine = "numpy"", "time_steps = [0]", "expected whole numbers of 1 or more"),
+            ("time_steps = [1, 2, 6]", "time_steps = [0]", "expected whole numbers of 1 or more"),
             ('residual = "exact"', 'residual = "exakt"', "residual: unknown 'exakt'"),
             ("[method.qcfs]\nepochs = 1", "[method.qcfs]", "how many epochs"),
             ("title", "title = ", "not a TOML file"),
