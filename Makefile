@@ -1,5 +1,5 @@
 # Every target does its own set-up in .venv; a second run needs no network.
-.PHONY: help demo gui test lint bench bench-gui screenshots conformance fuzz clean
+.PHONY: help demo gui test lint bench bench-gui screenshots conformance fuzz edge-test clean
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -47,6 +47,10 @@ bench-gui: ## start of the window, and frames a second while the time cursor is 
 screenshots: ## draw the pictures of the documentation anew
 	@.ci/setup dev
 	$(PYTHON) docs/screenshots.py
+
+edge-test: ## the same bundle on emulated boards, bit for bit: aarch64, Cortex-M4, Cortex-M7
+	@.ci/setup edge
+	$(PYTHON) tests/edge/run.py
 
 conformance: ## every engine and Brian2 over 5,000 random networks: the long form of what make test does with 200
 	@.ci/setup dev

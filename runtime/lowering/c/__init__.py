@@ -7,6 +7,7 @@ for each node, with its sizes.
 """
 
 from spikelet.lowering.c.host import HostProgram
+from spikelet.lowering.c.mcu import McuProgram
 from spikelet.lowering.c.plan import Plan
 
-__all__ = ["HostProgram", "Plan"]
+__all__ = ["HostProgram", "McuProgram", "Plan"]

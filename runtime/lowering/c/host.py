@@ -10,17 +10,13 @@ from spikelet.lowering.c.calls import Calls
 from spikelet.lowering.c.kernels import select
 from spikelet.lowering.c.memory import Field
 from spikelet.lowering.c.names import comment
-from spikelet.lowering.c.parameters import Parameter, parameters
+from spikelet.lowering.c.parameters import Parameter, parameter_struct, parameters
 from spikelet.lowering.c.plan import SLACK, Plan, padded
+from spikelet.lowering.c.text import INCLUDES, KERNELS, NODES, pixel_type, struct
 from spikelet.nodes import IF
 
 HEAD = """\
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-typedef {pixel} model_pixel;
-typedef {row} row_t; /* an entry of a list of spikes, or of weight rows */
+typedef {row} row_t; /* an entry of a list of spikes */
 
 enum {{ SLACK = {slack}, MAX_HEIGHT = {height} }};
 
@@ -32,16 +28,7 @@ enum {{ SLACK = {slack}, MAX_HEIGHT = {height} }};
 #define VECTOR_BYTES 16
 #endif
 """
-
-KERNELS = """\
-/* ---- kernels: the same in every network -------------------------------------------------------------------------
- *
- * Dense values are int32, channels last. Spikes are lists of who fired. No sum here can overflow: the bundle proves
- * that none leaves +-2^24.
- */
-"""
 VARIANTS = {"@X@": ("16", "32", "64", "128"), "@T@": ("int8", "int16", "int32")}
-NODES = "/* ---- the network, node by node ---- */\n"
 
 
 class HostProgram:
@@ -50,6 +37,8 @@ class HostProgram:
     Raises:
         EngineError: the network is float32.
     """
+
+    form = "host"
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -73,29 +62,30 @@ class HostProgram:
     @property
     def pixel_type(self) -> str:
         """The C type of an input pixel."""
-        return "uint8_t" if self.graph.input.low >= 0 and self.graph.input.high <= 255 else "int16_t"
+        return pixel_type(self.graph)
+
+    @property
+    def row_type(self) -> str:
+        """The C type of an entry of a list of spikes."""
+        return memory.row_type(self.plan)
+
+    def parameter_struct(self) -> str:
+        """The struct of the constant arrays."""
+        return parameter_struct(self.parameters)
 
     def source(self) -> str:
-        """C without an interface: structs, kernels, and static functions `reset` and `step`."""
-        head = HEAD.format(
-            pixel=self.pixel_type, row=memory.row_type(self.plan), slack=SLACK, height=memory.max_height(self.plan)
-        )
+        """C without an interface: structs, kernels, and static functions `reset` and `step`; wants `model_pixel`."""
+        head = HEAD.format(row=self.row_type, slack=SLACK, height=memory.max_height(self.plan))
+        structs = [
+            self.parameter_struct(),
+            struct("/* what one sample keeps from time-step to time-step */\nstruct state", _members(self.state)),
+            struct("/* what one time-step needs while it runs */\nstruct work", _members(self.work)),
+        ]
         calls = Calls(self.plan)
         bodies = {name: lines for name in self.graph.order if (lines := calls.node(name))}
         nodes = [NODES, *(self._function(name, lines) for name, lines in bodies.items())]
         text = "\n".join([*nodes, self._reset(), self._step(list(bodies))])
-        return "\n".join([head, self._structs(), KERNELS, select("kernels_host.c", text, VARIANTS), text])
-
-    def _structs(self) -> str:
-        parts = {
-            "struct parameters": [(f"const {p.ctype} *{p.name}", p.meaning) for p in self.parameters],
-            "/* what one sample keeps from time-step to time-step */\nstruct state": _members(self.state),
-            "/* what one time-step needs while it runs */\nstruct work": _members(self.work),
-        }
-        return "\n".join(
-            f"{head} {{\n" + "".join(f"    {text}; /* {comment(meaning)} */\n" for text, meaning in members) + "};\n"
-            for head, members in parts.items()
-        )
+        return "\n".join([INCLUDES, head, *structs, KERNELS, select("kernels_host.c", text, VARIANTS), text])
 
     def _function(self, name: str, lines: list[str]) -> str:
         shape = "x".join(map(str, self.graph.shapes[name]))

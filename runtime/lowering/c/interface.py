@@ -64,4 +64,5 @@ def library_source(program: HostProgram) -> str:
         )
     image = program.graph.neurons(program.graph.input_name)
     interface = INTERFACE.replace("IMAGE", str(image)).replace("LAYERS", layers)
-    return program.source() + "\n" + interface
+    pixel = f"#include <stdint.h>\n\ntypedef {program.pixel_type} model_pixel;\n\n"
+    return pixel + program.source() + "\n" + interface

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.lowering.c.plan import Plan, lanes, padded
+from spikelet.lowering.c.text import struct
 from spikelet.nodes import IF, LIF, Conv2d, Input, Linear, Scale
 
+Packing = Literal["pairs", "words"]
 NEVER = 2**30  # theta of the neurons that only fill up a vector: no potential reaches it
 
 
@@ -31,8 +33,13 @@ class Parameter:
         return self.make()
 
 
-def parameters(plan: Plan, packed: bool = True) -> list[Parameter]:
-    """The parameters of a network; packed: 8-bit weights that spikes select are laid out for vector registers."""
+def parameters(plan: Plan, packing: Packing = "pairs") -> list[Parameter]:
+    """The parameters of a network.
+
+    packing: how 8-bit weights that spikes select are laid out: in pairs for vector registers, with channels filled up
+        to whole vectors, or in words of four.
+    """
+    width = padded if packing == "pairs" else int
     found: list[Parameter] = []
     for name in plan.graph.order:
         node, id_ = plan.graph.nodes[name], plan.identifiers[name]
@@ -42,23 +49,28 @@ def parameters(plan: Plan, packed: bool = True) -> list[Parameter]:
             case Conv2d() | Linear():
                 outputs = plan.outputs(name)
                 bias = np.tile(node.bias, outputs // len(node.bias))
-                found.append(_weights(plan, name, f"{id_}_weight", packed))
-                found.append(_int32(f"{id_}_bias", _filled(bias, padded(outputs) if packed else outputs, 0), "bias"))
+                found.append(_weights(plan, name, f"{id_}_weight", packing))
+                found.append(_int32(f"{id_}_bias", _filled(bias, width(outputs), 0), "bias"))
             case Scale():
                 found.append(_int32(f"{id_}_scale", node.scale, "scale of each channel"))
             case IF():
-                width = padded(len(node.theta)) if packed else len(node.theta)
-                found.append(_int32(f"{id_}_theta", _filled(node.theta, width, NEVER), "threshold"))
-                found.append(_int32(f"{id_}_start", _filled(node.v_init, width, 0), "potential at time-step 0"))
+                neurons = width(len(node.theta))
+                found.append(_int32(f"{id_}_theta", _filled(node.theta, neurons, NEVER), "threshold"))
+                found.append(_int32(f"{id_}_start", _filled(node.v_init, neurons, 0), "potential at time-step 0"))
                 if isinstance(node, LIF):
-                    found.append(_int32(f"{id_}_decay", _filled(node.decay, width, 1), "shift of the leak"))
+                    found.append(_int32(f"{id_}_decay", _filled(node.decay, neurons, 1), "shift of the leak"))
     return found
 
 
-def weight_type(plan: Plan, name: str, packed: bool = True) -> str:
-    """The C type of a node's weights: pairs of 8 bits, or the smallest integer that holds them."""
-    if packed and plan.packs(name):
-        return "int16_t"
+def parameter_struct(found: list[Parameter]) -> str:
+    """The C struct of pointers to them."""
+    return struct("struct parameters", [(f"const {p.ctype} *{p.name}", p.meaning) for p in found])
+
+
+def weight_type(plan: Plan, name: str, packing: Packing = "pairs") -> str:
+    """The C type of a node's weights: pairs or words of 8 bits, or the smallest integer that holds them."""
+    if plan.packs(name):
+        return "int16_t" if packing == "pairs" else "uint32_t"
     node = plan.graph.nodes[name]
     assert isinstance(node, Conv2d | Linear)
     low, high = int(node.weight.min()), int(node.weight.max())
@@ -80,9 +92,22 @@ def pack(taps: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
     return packed
 
 
-def _weights(plan: Plan, name: str, field: str, packed: bool) -> Parameter:
-    taps, ctype = plan.taps(name), weight_type(plan, name, packed)
-    if packed and plan.packs(name):
+def pack_words(taps: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
+    """(kh, kw, C_in, C_out) of 8 bits to words of four outputs, each plus 128, the first lowest: [tap][c_in][word]."""
+    *_, outputs = taps.shape
+    rows = np.pad(taps.reshape(-1, outputs).astype(np.int64) + 128, ((0, 0), (0, -outputs % 4)))
+    words: npt.NDArray[np.uint32] = (
+        (rows.reshape(len(rows), -1, 4) << np.array([0, 8, 16, 24])).sum(2).astype(np.uint32)
+    )
+    return words
+
+
+def _weights(plan: Plan, name: str, field: str, packing: Packing) -> Parameter:
+    taps, ctype = plan.taps(name), weight_type(plan, name, packing)
+    if plan.packs(name) and packing == "words":
+        meaning = "weights in words of four outputs, each plus 128: [tap][input][word]"
+        return Parameter(field, ctype, meaning, lambda: pack_words(taps).reshape(-1))
+    if plan.packs(name):
         meaning = "weights in pairs, 256 h + l + 128: [block of outputs][tap][input][pair]"
         return Parameter(field, ctype, meaning, lambda: pack(taps).reshape(-1))
     groups = getattr(plan.graph.nodes[name], "groups", 1)

@@ -1,0 +1,30 @@
+"""A bundle as C, with the proof that it carries as a self-test."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spikelet.bundle import Bundle
+from spikelet.lowering.c import HostProgram, McuProgram
+from spikelet.lowering.c.project import Proof, project, sizes
+
+IMAGES = 2  # of the proof; a board's flash is small
+
+
+def c_project(bundle: Bundle, mcu: bool = False) -> tuple[dict[str, str], dict[str, int]]:
+    """Files of the folder, name to text, and the bytes of `flash` (constants) and `ram` that the network takes.
+
+    Raises:
+        EngineError: the network is float32.
+    """
+    program = (McuProgram if mcu else HostProgram)(bundle.graph)
+    golden = bundle.golden
+    proof = Proof(
+        golden.inputs[:IMAGES],
+        golden.logits[:, :IMAGES].astype(np.int64),
+        {name: spikes[:, :IMAGES].sum(axis=2, dtype=np.int64) for name, spikes in golden.spikes.items()},
+    )
+    manifest = bundle.manifest
+    steps = manifest.exact_steps or 1
+    files = project(program, manifest.name, bundle.digest, manifest.labels or (), steps, proof)
+    return files, sizes(program)

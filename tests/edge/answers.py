@@ -1,0 +1,38 @@
+"""What an engine does with images, as one digest: run on two machines, the lines must be the same.
+
+python answers.py BUNDLE IMAGES.npy ENGINE COUNT STEPS
+"""
+
+import hashlib
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from spikelet import bundle
+from spikelet.engines import create
+
+BATCH = 10
+
+
+def main(path, images, name, count, steps):
+    graph = bundle.read(Path(path)).graph
+    engine = create(graph, name, graph.spiking)
+    digest, spikes = hashlib.sha256(), 0
+    pixels = np.load(images)[: int(count)].astype(np.float32)
+    for start in range(0, len(pixels), BATCH):
+        part = pixels[start : start + BATCH]
+        engine.reset(len(part))
+        for t in range(int(steps)):
+            digest.update(engine.step(part if t == 0 else None).astype("<f4").tobytes())
+            for layer in graph.spiking:
+                digest.update(np.packbits(engine.spikes(layer)).tobytes())
+                digest.update(engine.potentials(layer).astype("<f4").tobytes())
+                spikes += int(engine.spike_counts()[layer].sum())
+    print(f"{len(pixels)} images, {steps} time-steps, {spikes} spikes, sha256 {digest.hexdigest()}")
+    print(f"{platform.machine()}, engine {name}, NumPy {np.__version__}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

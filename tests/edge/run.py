@@ -1,0 +1,161 @@
+"""Boards without a board: the same bundle on emulated processors, compared bit for bit with this machine.
+
+* aarch64: engines numpy and native under qemu-aarch64; native is cross-compiled here, as for a real board
+* Cortex-M4 and Cortex-M7: the microcontroller form under qemu-system-arm, with the instructions of a time-step
+* aarch64, the host form of `spikelet export c`, built by the cross compiler
+
+`make edge-test` runs it. What is needed beside Debian's packages is fetched into build/edge once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent
+BUILD = ROOT / "build" / "edge"
+DEMO = ROOT / "assets" / "vgg9-cifar10.snnb"
+PACKAGES = [
+    "python3.11-minimal",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
+    "libc6",
+    "zlib1g",
+    "libexpat1",
+    "libgcc-s1",
+    "libstdc++6",
+    "libffi8",
+    "libbz2-1.0",
+    "liblzma5",
+    "libcrypt1",
+    "libuuid1",
+    "libssl3",
+]
+BOARDS = {"mps2-an386": "cortex-m4", "mps2-an500": "cortex-m7"}
+
+
+def run(command, **options):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
+    if done.returncode:
+        sys.exit(f"FAIL: {' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout.strip()
+
+
+def arm64_python() -> list[str]:
+    """The command of an emulated Python 3.11 with NumPy, unpacked beside this system and not into it."""
+    root, site = BUILD / "root", BUILD / "site"
+    if not (root / "usr/bin/python3.11").exists():
+        apt = BUILD / "apt"
+        for folder in ("lists/partial", "cache/archives/partial", "debs"):
+            (apt / folder).mkdir(parents=True, exist_ok=True)
+        (apt / "status").touch()
+        places = {"State::lists": apt / "lists", "Cache": apt / "cache", "State::status": apt / "status"}
+        options = ["-o", "APT::Architecture=arm64", "-o", "APT::Architectures::=arm64", "-o", "APT::Sandbox::User=root"]
+        for name, path in places.items():
+            options += ["-o", f"Dir::{name}={path}"]
+        run(["apt-get", *options, "update", "-qq"])
+        run(["apt-get", *options, "download", "-qq", *PACKAGES], cwd=apt / "debs")
+        for package in (apt / "debs").glob("*.deb"):
+            run(["dpkg", "-x", package, root])
+    if not (site / "numpy").exists():
+        wheels = BUILD / "wheels"
+        platforms = ["--platform", "manylinux_2_28_aarch64", "--platform", "manylinux_2_27_aarch64"]
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:"]
+        run([*pip, *platforms, "--python-version", "3.11", f"numpy=={np.__version__}", "-d", wheels])
+        for wheel in wheels.glob("numpy*.whl"):
+            shutil.unpack_archive(wheel, site, "zip")
+    package = BUILD / "package"
+    package.mkdir(exist_ok=True)
+    if not (package / "spikelet").exists():
+        (package / "spikelet").symlink_to(ROOT / "runtime")
+    return ["qemu-aarch64-static", "-L", str(root), str(root / "usr/bin/python3.11")]
+
+
+def on_arm64(bundle: Path, images: Path, engine: str, count: int, steps: int, python: list[str]) -> None:
+    cache = BUILD / "cache"
+    run([sys.executable, "-m", "spikelet", "compile", bundle, "--target", "aarch64-linux-gnu", "-o", cache])
+    arguments = [HERE / "answers.py", bundle, images, engine, count, steps]
+    here = run([sys.executable, *arguments])
+    path = f"{BUILD / 'package'}:{BUILD / 'site'}"
+    board = {
+        **os.environ,
+        "PYTHONPATH": path,
+        "SPIKELET_CACHE": str(cache),
+        "CC": "none",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    started = time.perf_counter()
+    there = run([*python, *arguments], env=board)
+    report(f"aarch64, engine {engine}", here == there, f"{there} ({time.perf_counter() - started:.0f} s emulated)")
+    if here != there:
+        sys.exit(f"here: {here}")
+
+
+def on_cortex_m(bundle: Path, board: str, processor: str) -> None:
+    folder = BUILD / processor
+    run([sys.executable, "-m", "spikelet", "export", "c", bundle, folder, "--mcu"])
+    flags = ["-std=c99", "-O2", f"-mcpu={processor}", "-mthumb", "-Wall", "-Wextra", "-Werror", "-ffunction-sections"]
+    objects = []
+    for source, extra in (
+        (folder / "model.c", ["-pedantic"]),
+        (folder / "model_weights.c", []),
+        (folder / "main.c", ["-Dmain=selftest"]),
+        (HERE / "board.c", ["-I", folder]),
+    ):
+        objects.append(folder / f"{source.stem}.o")
+        run(["arm-none-eabi-gcc", *flags, *extra, "-c", source, "-o", objects[-1]])
+    image = folder / "board.elf"
+    link = ["--specs=rdimon.specs", "-T", HERE / "board.ld", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments"]
+    run(["arm-none-eabi-gcc", f"-mcpu={processor}", "-mthumb", *objects, *link, "-o", image])
+    size = run(["arm-none-eabi-size", folder / "model.o", folder / "model_weights.o"]).splitlines()[1:]
+    code, data = (sum(int(line.split()[column]) for line in size) for column in (0, 2))
+    machine = ["qemu-system-arm", "-machine", board, "-nographic", "-monitor", "none", "-serial", "none"]
+    output = run([*machine, "-semihosting-config", "enable=on,target=native", "-icount", "shift=0", "-kernel", image])
+    report(f"{processor} ({board})", "pass: " in output, f"flash {code:,} bytes, RAM {data:,} bytes")
+    print("  " + output.replace("\n", "\n  "), flush=True)
+    if "pass: " not in output:
+        sys.exit(1)
+
+
+def exported_on_arm64(bundle: Path, root: Path) -> None:
+    folder = BUILD / "aarch64"
+    run([sys.executable, "-m", "spikelet", "export", "c", bundle, folder])
+    flags = "CFLAGS=-std=gnu11 -O3 -Wall -Wextra -Werror"
+    run(["make", "-C", folder, "clean", "selftest", "CC=aarch64-linux-gnu-gcc", flags, "LDFLAGS=-static"])
+    output = run(["qemu-aarch64-static", folder / "selftest"])
+    report("aarch64, exported C", "pass: " in output, output.splitlines()[-1])
+
+
+def report(what: str, ok: bool, text: str) -> None:
+    print(f"{'ok  ' if ok else 'FAIL'} {what}: {text}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, default=DEMO)
+    parser.add_argument("--images", type=int, default=20, help="images for engine native (500 with --all)")
+    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--all", action="store_true", help="all shipped images")
+    args = parser.parse_args()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    images = BUILD / "images.npy"
+    with np.load(ROOT / "assets" / "cifar10-500.npz") as shipped:
+        np.save(images, shipped["images"])
+    for board, processor in BOARDS.items():
+        on_cortex_m(args.bundle, board, processor)
+    python = arm64_python()
+    exported_on_arm64(args.bundle, BUILD / "root")
+    on_arm64(args.bundle, images, "numpy", 1, 4, python)
+    on_arm64(args.bundle, images, "native", 500 if args.all else args.images, args.steps, python)
+
+
+if __name__ == "__main__":
+    main()

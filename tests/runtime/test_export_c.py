@@ -1,0 +1,119 @@
+"""C that leaves the house: it builds without a warning, proves itself, and nothing of a bundle's text gets loose."""
+
+import json
+import os
+import subprocess
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from networks import graphs, small_graph
+from spikelet import cli
+from spikelet.bundle import Bundle, Manifest, write
+from spikelet.errors import EngineError
+from spikelet.firmware import c_project
+from spikelet.lowering.c import McuProgram, names
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "200")) // 25
+STRICT = ["-Wall", "-Wextra", "-Werror", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+FORMS = {"host": ["-std=gnu11", "-march=native"], "mcu": ["-std=c99", "-pedantic"]}
+NASTY = 'x"; #include </etc/passwd> */ int evil(void) { return 0; } /* \\ %s ?? \u2028 \n@TITLE@'
+
+
+def bundle(graph, labels=None, name="small", seed=0):
+    steps = min(4, exact_steps(graph))
+    pixels = np.random.default_rng(seed).integers(0, 256, (2, *graph.input.shape)).astype(np.float32)
+    return Bundle(graph, Manifest(name, labels, 8, exact_steps(graph)), record_golden(graph, pixels, steps), "# card\n")
+
+
+def selftest(folder, files, form):
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    sources = ["main.c", "model.c", "model_weights.c"]
+    subprocess.run(["cc", *FORMS[form], *STRICT, *sources, "-o", "selftest"], cwd=folder, check=True)
+    return subprocess.run(["./selftest"], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+@settings(max_examples=EXAMPLES, deadline=None, phases=[phase for phase in Phase if phase is not Phase.shrink])
+@given(graph=graphs(), seed=st.integers(0, 99))
+def test_random_networks_under_sanitizers(form, graph, seed, tmp_path_factory):
+    files, _ = c_project(bundle(graph, seed=seed), mcu=form == "mcu")
+    done = selftest(tmp_path_factory.mktemp("c"), files, form)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pass: 2 images" in done.stdout
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_a_difference_is_named(form, tmp_path):
+    good = bundle(small_graph())
+    logits = good.golden.logits.copy()
+    logits[2, 1, 0] += 1
+    wrong = Bundle(good.graph, good.manifest, type(good.golden)(good.golden.inputs, logits, good.golden.spikes), "")
+    files, _ = c_project(wrong, mcu=form == "mcu")
+    done = selftest(tmp_path, files, form)
+    assert done.returncode == 1
+    assert "FAIL: image 1, time-step 3, logit 0 is" in done.stdout
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_no_text_of_a_bundle_gets_loose(form, tmp_path):
+    files, _ = c_project(bundle(small_graph(), (NASTY, "\\", '"'), NASTY), mcu=form == "mcu")
+    (tmp_path / "labels.c").write_text(
+        '#include <stdio.h>\n#include "model.h"\nint main(void) { return puts(model_labels[0]) < 0; }\n'
+    )
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    sources = ["labels.c", "model.c", "model_weights.c"]
+    subprocess.run(["cc", *FORMS[form], "-Wall", "-Wextra", "-Werror", *sources], cwd=tmp_path, check=True)
+    done = subprocess.run(["./a.out"], cwd=tmp_path, capture_output=True, check=True)
+    assert done.stdout.decode() == NASTY + "\n"
+    symbols = subprocess.run(["nm", "a.out"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "evil" not in symbols
+
+
+@given(st.text())
+def test_a_string_stays_one_literal_and_a_comment_one_line(text):
+    literal = names.string(text)
+    body = literal[1:-1]
+    assert set(literal[:1] + literal[-1:]) == {'"'}
+    assert '"' not in body
+    assert "?" not in body
+    assert "\n" not in literal
+    decoded = body.encode("ascii").decode("unicode_escape").encode("latin-1").decode()
+    assert decoded == text
+    shown = names.comment(text)
+    assert shown.isascii()
+    assert not {"*/", "/*", "//", "\n", "\\", "??"} & {shown[i : i + 2] for i in range(len(shown))} - {""}
+    assert "\n" not in shown
+
+
+def test_identifiers_differ_and_are_plain():
+    found = names.identifiers(["a.b", "a_b", "A_B", "_", "__x", "int", "a.b.", "0"])
+    assert len({each.lower() for each in found.values()}) == len(found)
+    assert all(each.isidentifier() and not each.startswith("_") for each in found.values())
+
+
+def test_refuses_float32():
+    with pytest.raises(EngineError, match="C code is generated for exact networks, this one is float32"):
+        McuProgram(small_graph(exact=False))
+
+
+def test_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(bundle(small_graph(), ("ant", "bee", "cat")), tmp_path / "small.snnb")
+    assert cli.main(["export", "c", "small.snnb", "out", "--mcu", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["files"] == ["Makefile", "README.md", "main.c", "model.c", "model.h", "model_weights.c"]
+    assert found["form"] == "mcu"
+    assert 500 < found["ram_bytes"] < 5000
+    done = subprocess.run(["make", "-C", "out", "test"], capture_output=True, text=True, check=True)
+    assert f"{found['flash_bytes']} bytes of constants, {found['ram_bytes']} bytes of memory" in done.stdout
+    assert "pass: 2 images, 4 time-steps" in done.stdout
+    (tmp_path / "file").write_text("")
+    assert cli.main(["export", "c", "small.snnb", "file"]) == 2
+    assert "file: is a file; name a folder" in capsys.readouterr().err
