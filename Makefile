@@ -34,11 +34,12 @@ lint: ## style, types, who imports whom
 	.venv/bin/mypy --no-error-summary
 	PYTHONPATH=build/types .venv/bin/lint-imports --no-cache
 
-bench: ## time the engines; the spiking network against its float network, one thread; what counting adds
+bench: ## time the engines; the spiking network against its float network, one thread; what counting adds; what Brian2 takes
 	@.ci/setup dev
 	$(SPIKELET) bench assets/vgg9-cifar10.snnb
 	$(PYTHON) tests/bench_onnx.py
 	$(PYTHON) tests/bench_counting.py
+	$(PYTHON) tests/bench_validation.py
 
 bench-gui: ## start of the window, and frames a second while the time cursor is scrubbed
 	@.ci/setup dev

@@ -26,7 +26,7 @@ from spikelet.nodes import Array
 from spikelet.session import DEFAULT_STEPS
 
 BATCH_BYTES = 2**28  # of recorded potentials and spikes
-CYTHON_EVENTS = 2_000_000_000  # synapses times time-steps: from here on compiling pays
+CYTHON_EVENTS = 30_000_000_000  # synapses times time-steps: a minute or more in NumPy, and compiling takes one
 
 EngineFactory = Callable[[Graph, Sequence[str]], Engine]
 
