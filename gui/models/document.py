@@ -12,7 +12,9 @@ from spikelet.bundle import Bundle, archive, strict_json
 from spikelet.bundle.bundle import MEMBERS
 from spikelet.engines import available, choose
 from spikelet.errors import BundleError, SpikeletError
+from spikelet.signing import Status, status
 
+UNSIGNED = Status("unsigned", "", "")
 State = Literal["ok", "failed", "unknown"]
 PER_NEURON = 5  # bytes that a neuron and time-step take while it is shown: a spike and a potential
 MEMORY = 2**29
@@ -20,12 +22,16 @@ MEMORY = 2**29
 
 @dataclass(frozen=True)
 class Document:
-    """A bundle and the file it came from. engines: those that can run it here. engine: the fastest of them."""
+    """A bundle and the file it came from. engines: those that can run it here. engine: the fastest of them.
+
+    signature: what is known of who made it.
+    """
 
     path: Path
     bundle: Bundle
     engines: tuple[str, ...] = ("numpy",)
     engine: str = "numpy"
+    signature: Status = UNSIGNED
 
     @property
     def name(self) -> str:
@@ -69,7 +75,7 @@ def open_document(path: Path) -> Document:
     except BundleError as error:
         message = str(error).removeprefix(f"{path}: ")
         raise BrokenBundle(path, message, diagnose(path, message)) from None
-    return Document(path, bundle, available(bundle.graph), choose("auto", bundle.graph))
+    return Document(path, bundle, available(bundle.graph), choose("auto", bundle.graph), status(path))
 
 
 def diagnose(path: Path, message: str) -> tuple[Check, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from spikelet import shipped
 from spikelet.data import ImageSet
 from spikelet.errors import SpikeletError
+from spikelet.gui.models.beside import Beside
 from spikelet.gui.models.blocks import Block, blocks
 from spikelet.gui.models.cursor import Cursor
 from spikelet.gui.models.document import BrokenBundle, Document, open_document
@@ -42,6 +43,7 @@ class Inspector:
         self.profile_changed, self.compared_float, self.said = Signal(), Signal(), Signal()
         self.settings = settings
         self.jobs = Jobs(dispatch)
+        self.beside = Beside(self.jobs, self.said)
         self.cursor = Cursor()
         self.cursor.loop, self.cursor.speed = settings.loop, settings.speed
         self.document: Document | None = None
@@ -91,6 +93,7 @@ class Inspector:
         again = self.document is None and str(found.path.resolve()) == self.settings.bundle
         self.problem, self.document = None, found
         self.engine = found.engine
+        self.beside.reset()
         self.blocks = blocks(found.bundle.graph)
         graph = found.bundle.graph
         self.layer = self.settings.layer if self.settings.layer in graph.spiking else graph.spiking[0]
@@ -133,8 +136,7 @@ class Inspector:
     def open_image(self, path: Path) -> None:
         """Show a picture, a folder of them or a data set."""
         if self.document is None:
-            self.said.emit("Open a bundle first; then drop a picture on it")
-            return
+            return self.said.emit("Open a bundle first; then drop a picture on it")
         bundle = self.document.bundle
         self.said.emit(f"Reading {path.name}…")
         self.jobs.start("image", lambda _: open_source(path, bundle), self._image_opened, self.said.emit)
@@ -231,10 +233,15 @@ class Inspector:
         rest = tuple(each for each in self.picked if each != neuron)
         self.pick(rest if neuron in self.picked else (*rest[-(PICKED - 1) :], neuron))
 
+    def row_of(self, neuron: int) -> int | None:
+        """Where a neuron stands among those that are shown."""
+        found = np.flatnonzero(self.rows == neuron)
+        return int(found[0]) if len(found) else None
+
     def _filter(self) -> None:
         table = self.table()
+        self.rows = np.zeros(0, np.int64)
         if table is None:
-            self.rows = np.zeros(0, np.int64)
             return
         try:
             self.rows, self.query_error = table.rows(self.view), ""

@@ -19,6 +19,8 @@ from spikelet.gui.views.theme import GAP, theme
 from spikelet.gui.views.widgets import Card, Numbers, Segments, clear, column, label, row
 from spikelet.metrics import words
 from spikelet.metrics.energy import LEVELS
+from spikelet.metrics.hardware import Profile
+from spikelet.metrics.measurement import Measurement
 
 
 class LevelsCard(View):
@@ -207,19 +209,21 @@ class EnergyPanel(View):
     def _draw(self) -> None:
         sweep, profile = self.inspector.sweep, chosen_profile(self.inspector)
         measured = sweep.measured if sweep is not None else None
-        self.found = None
         said: list[tuple[str, str]] = []
+        if measured is None or profile is None or not profile.priced:
+            self.found, self._key = None, None
         if measured is None:
             said.append(("", "Operations are counted with accuracy: run the images in the Accuracy panel."))
         elif profile is not None and not profile.priced:
             said.append((profile.title, f"{profile.unpublished}. {words.power(profile)}"))
         elif profile is not None:
-            self.found = costs(measured, profile)
+            self._price(measured, profile)
             data = f"{measured.data.name}, {len(measured.data):,} images, T = {measured.counted.steps}"
             self.note.setText(f"{words.ESTIMATE} Counted on {data}.")
             said += [(profile.title, profile.notes)] if profile.notes else []
             said += [(_priced(name, figure), figure.source) for name, figure in profile.sources()]
-            said += [("", each) for each in words.left_out([self.found.estimate])]
+            if self.found is not None:
+                said += [("", each) for each in words.left_out([self.found.estimate])]
             said += [("what the estimate takes for granted", "")] + [("", each) for each in words.assumptions(measured)]
         clear(self._list)
         for heading, text in said:
@@ -229,6 +233,19 @@ class EnergyPanel(View):
                 self._list.addWidget(label(text, "caption", wrap=True))
         self._list.addStretch(1)
         self._show()
+
+    def _price(self, measured: Measurement, profile: Profile) -> None:
+        """Estimate in the background, once for a measurement and a profile."""
+        key = (id(measured), profile)
+        if key == self._key:
+            return
+        self.found, self._key = None, key
+
+        def priced(found: Costs) -> None:
+            self.found = found
+            self._draw()
+
+        self.inspector.jobs.start("costs", lambda _: costs(measured, profile), priced, self.inspector.said.emit)
 
     def _show(self) -> None:
         self.levels.draw(self.found)

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from spikelet.gui.views.window import Window
 
 
+SIGNED = {
+    "trusted": "signed by a trusted key",
+    "unknown key": "signed by an unknown key",
+    "unsigned": "unsigned",
+    "invalid": "signature does not fit",
+    "unchecked": "signature unchecked",
+}
+
+
 class Header(View):
     """Name and badge; open, recent files, export, theme, help."""
 
@@ -71,11 +80,14 @@ class Header(View):
         exact = f"exact, {manifest.bits} bits, {manifest.exact_steps:,} steps" if graph.exact else "float32"
         self.name.setText(document.name)
         self.facts.setText(f"{len(graph.spiking)} spiking layers · {neurons:,} neurons · {exact}")
+        signed = document.signature
+        bad = signed.state == "invalid"
         self._badge(
-            "check",
-            f"file is whole · {bundle.digest[:8]}",
-            theme().good,
-            f"Every member has the bytes that the manifest lists.\nsha256 {bundle.digest}\n{document.path}",
+            "cross" if bad else "check",
+            f"file is whole · {SIGNED[signed.state]} · {bundle.digest[:8]}",
+            theme().bad if bad else theme().good,
+            f"{signed.detail}\nEvery member has the bytes that the manifest lists.\n"
+            f"sha256 {bundle.digest}\n{document.path}",
         )
 
     def _badge(self, glyph: str, words: str, colour: str, hint: str) -> None:

@@ -52,9 +52,8 @@ class RasterCard(View):
 
     def _mark(self) -> None:
         inspector = self.inspector
-        place = {int(neuron): at for at, neuron in enumerate(inspector.rows)}
-        found = [(place[n], theme().series[i]) for i, n in enumerate(inspector.picked) if n in place]
-        self.raster.mark(found)
+        found = [(inspector.row_of(n), theme().series[i]) for i, n in enumerate(inspector.picked)]
+        self.raster.mark([(row, fill) for row, fill in found if row is not None])
 
     def _touched(self, row: int) -> None:
         if row < len(self.inspector.rows):

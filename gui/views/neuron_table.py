@@ -137,8 +137,7 @@ class NeuronCard(View):
         inspector = self.inspector
         self.model.picked = inspector.picked
         selection = QItemSelection()
-        place = {int(neuron): at for at, neuron in enumerate(inspector.rows)} if len(inspector.rows) else {}
-        rows = [place[neuron] for neuron in inspector.picked if neuron in place]
+        rows = [at for at in map(inspector.row_of, inspector.picked) if at is not None]
         for at in rows:
             selection.select(self.model.index(at, 0), self.model.index(at, len(self.model.names) - 1))
         self._silent = True

@@ -15,6 +15,8 @@ TITLES = {
     "open": "Opening",
     "image": "Reading",
     "run": "Running",
+    "costs": "Estimating energy",
+    "other": "Opening",
     "sweep": "Measuring accuracy",
     "residuals": "Float against spiking",
     "compare": "Comparing",
@@ -140,7 +142,7 @@ class Transport(View):
         self.words.setToolTip(words)
 
     def _busy(self, key: str, done: int, total: int) -> None:
-        if key == "run" and not total:  # mostly over before one could read it
+        if key in ("run", "costs") and not total:  # mostly over before one could read it
             return
         self.progress.setVisible(True)
         self.stop.setVisible(True)

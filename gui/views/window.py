@@ -24,6 +24,7 @@ from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views import shortcuts, theme
 from spikelet.gui.views.accuracy import Accuracy
 from spikelet.gui.views.base import View, release_all
+from spikelet.gui.views.compare import ComparePanel
 from spikelet.gui.views.energy import EnergyPanel
 from spikelet.gui.views.exporting import Exporter
 from spikelet.gui.views.header import Header
@@ -33,6 +34,7 @@ from spikelet.gui.views.overview import Overview
 from spikelet.gui.views.pages import ProblemPage, WelcomePage
 from spikelet.gui.views.residuals import ResidualPanel
 from spikelet.gui.views.transport import Transport
+from spikelet.gui.views.validate import ValidatePanel
 
 PANELS: dict[str, tuple[str, Callable[[Inspector], View]]] = {
     "overview": ("Overview", Overview),
@@ -40,6 +42,8 @@ PANELS: dict[str, tuple[str, Callable[[Inspector], View]]] = {
     "accuracy": ("Accuracy", Accuracy),
     "energy": ("Energy", EnergyPanel),
     "residuals": ("Float / spiking", ResidualPanel),
+    "compare": ("Compare", ComparePanel),
+    "validate": ("Validate", ValidatePanel),
 }
 
 

@@ -1,0 +1,37 @@
+"""Draw the pictures of the documentation anew, from the shipped bundle: make screenshots."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+DOCS = Path(__file__).resolve().parent
+BUNDLE = DOCS.parent / "assets" / "vgg9-cifar10.snnb"
+COLOURS = 96  # a palette keeps each picture small
+SHOTS = {
+    "overview": ("overview", "dark", None),
+    "layers": ("layers", "dark", "if3"),
+    "accuracy": ("accuracy", "light", None),
+    "energy": ("energy", "light", None),
+    "residuals": ("residuals", "dark", "if3"),
+    "compare": ("compare", "light", "if2"),
+    "validate": ("validate", "dark", None),
+}
+
+
+def main() -> None:
+    """Every panel of SHOTS, or those that are named."""
+    bundle = Path(sys.argv[1]) if len(sys.argv) > 1 else BUNDLE
+    for name in sys.argv[2:] or SHOTS:
+        panel, theme, layer = SHOTS[name]
+        path = DOCS / f"inspector-{name}.png"
+        command = [sys.executable, "-m", "spikelet", "gui", str(bundle), "--screenshot", str(path)]
+        command += ["--panel", panel, "--theme", theme, *(["--layer", layer] if layer else [])]
+        subprocess.run(command, check=True)
+        Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        print(f"{path.name}: {path.stat().st_size // 1000} kB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What is held beside the open bundle: a second one, many images seen by both, and other judges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from spikelet.gui.models.checks import Checks
+from spikelet.gui.models.compare import Comparison, Survey
+from spikelet.gui.models.document import Document, open_document
+from spikelet.gui.models.jobs import Jobs
+from spikelet.gui.models.signal import Signal
+from spikelet.verify import Verification
+
+
+class Beside:
+    """opened: another second bundle, or none. compared: a comparison or a survey is there. checked: a judge has spoken.
+
+    other: the second bundle; None stands for the open one itself. key: of what the comparison is of.
+    """
+
+    def __init__(self, jobs: Jobs, said: Signal) -> None:
+        self.opened, self.compared, self.checked = Signal(), Signal(), Signal()
+        self._jobs, self._said = jobs, said
+        self.other: Document | None = None
+        self.comparison: Comparison | None = None
+        self.survey: Survey | None = None
+        self.key: Any = None
+        self.checks = Checks()
+
+    def reset(self) -> None:
+        """Another bundle is open: what was found is of the last one."""
+        self.comparison, self.survey, self.key, self.checks = None, None, None, Checks()
+        self.checked.emit()
+
+    def open(self, path: Path) -> None:
+        """Open the second bundle."""
+        self._said.emit(f"Opening {path.name}…")
+        self._jobs.start("other", lambda _: open_document(path), self._opened, self._said.emit)
+
+    def _opened(self, document: Document) -> None:
+        self._said.emit(f"{document.name} is open beside it")
+        self._set(document)
+
+    def close(self) -> None:
+        """The open bundle is held against itself."""
+        self._set(None)
+
+    def _set(self, document: Document | None) -> None:
+        self.other, self.comparison, self.survey, self.key = document, None, None, None
+        self.compared.emit()
+        self.opened.emit()
+
+    def set_comparison(self, found: Comparison | None) -> None:
+        """What both did with an image."""
+        self.comparison = found
+        self.compared.emit()
+
+    def set_survey(self, found: Survey) -> None:
+        """What both did with many images."""
+        self.survey = found
+        self.compared.emit()
+
+    def set_verified(self, found: dict[str, Verification]) -> None:
+        """The bundle's own proof was replayed."""
+        self.checks.verified = found
+        self.checked.emit()
+
+    def set_report(self, report: Any) -> None:
+        """Brian2 has spoken. report: a ValidationReport."""
+        self.checks.report = report
+        self.checked.emit()

@@ -1,0 +1,225 @@
+"""Charts of a comparison: both rasters, what differs, layer by layer, and both answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+
+from spikelet.gui.models.inspector import Inspector
+from spikelet.gui.views.base import View
+from spikelet.gui.views.evidence import class_names
+from spikelet.gui.views.plots import Plot, TimeLine
+from spikelet.gui.views.raster import Raster
+from spikelet.gui.views.theme import mixed, theme
+from spikelet.gui.views.widgets import Card, Numbers, column, label
+
+if TYPE_CHECKING:
+    from spikelet.gui.views.compare import ComparePanel
+
+
+class Part(View):
+    """A card of the comparison."""
+
+    def __init__(self, panel: ComparePanel, title: str, note: str = "") -> None:
+        super().__init__()
+        self.panel = panel
+        self.inspector: Inspector = panel.inspector
+        self.card = Card(title, note)
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+
+    @property
+    def layer(self) -> str | None:
+        """The layer that is looked at, if both have it."""
+        found = self.panel.comparison
+        return self.inspector.layer if found is not None and self.inspector.layer in found.layers else None
+
+    def go(self, time: int) -> None:
+        """The cursor moved."""
+
+
+class SideCard(Part):
+    """Spikes of one of them."""
+
+    def __init__(self, panel: ComparePanel, side: int) -> None:
+        super().__init__(panel, ("First", "Second")[side])
+        self.side = side
+        self.raster = Raster(f"spikes of the {('first', 'second')[side]}", panel.inspector.cursor.go)
+        self.card.body.addWidget(self.raster, 1)
+
+    def draw(self) -> None:
+        """Show the layer."""
+        found, layer = self.panel.comparison, self.layer
+        if found is None or layer is None:
+            self.raster.show_spikes(np.zeros((1, 0), np.uint8))
+            self.card.say("")
+            return
+        trace = found.traces[self.side]
+        self.raster.show_spikes(trace.spikes[layer])
+        self.raster.go(self.inspector.cursor.time)
+        self.card.say(f"{found.sides[self.side].name}: {int(trace.spikes[layer].sum()):,} spikes in {layer}")
+
+    def go(self, time: int) -> None:
+        self.raster.go(time)
+
+
+class DifferenceCard(Part):
+    """Spikes that one of them fired alone."""
+
+    def __init__(self, panel: ComparePanel) -> None:
+        super().__init__(panel, "Difference")
+        self.card.numbers = self._numbers
+        self.raster = Raster("difference of the spikes", panel.inspector.cursor.go)
+        self.legend = label("", "caption")
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        marks = ((theme().under, "first alone"), (theme().over, "second alone"), (self._both(), "both"))
+        self.legend.setText("&nbsp; ".join(f'<span style="color:{c}">■</span> {name}' for c, name in marks))
+        self.card.head.addWidget(self.legend)
+        self.card.body.addWidget(self.raster, 1)
+
+    @staticmethod
+    def _both() -> str:
+        return mixed(theme().raised, theme().muted, 0.45)
+
+    def draw(self) -> None:
+        """Show the layer."""
+        found, layer = self.panel.comparison, self.layer
+        palette = [theme().raised, self._both(), theme().under, theme().over]
+        if found is None or layer is None:
+            self.raster.show_spikes(np.zeros((1, 0), np.uint8), palette)
+            self.card.say("")
+            return
+        self.raster.show_spikes(found.raster(layer), palette)
+        self.raster.go(self.inspector.cursor.time)
+        differing = found.differing(layer)
+        self.card.say(f"{layer}: {differing:,} spikes differ" if differing else f"{layer}: no spike differs")
+
+    def go(self, time: int) -> None:
+        self.raster.go(time)
+
+    def _numbers(self) -> Numbers | None:
+        found, layer = self.panel.comparison, self.layer
+        if found is None or layer is None:
+            return None
+        kinds = found.raster(layer)
+        rows = [[int(n), int(t) + 1, ("first", "second")[int(kinds[t, n]) - 2]] for t, n in np.argwhere(kinds > 1)]
+        return Numbers(f"difference-{layer}", ["neuron", "time_step", "fired_alone"], rows)
+
+
+class LayersCard(Part):
+    """Spikes of both, and how many differ, layer by layer."""
+
+    HEAD = ("layer", "first", "second", "differing", "all images")
+
+    def __init__(self, panel: ComparePanel) -> None:
+        super().__init__(panel, "Layers")
+        self.card.numbers = lambda: Numbers("compare-layers", self.HEAD, self._rows())
+        self.table = QTableWidget(0, len(self.HEAD))
+        self.table.setAccessibleName("spikes by layer")
+        self.table.setHorizontalHeaderLabels(list(self.HEAD))
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(24)
+        self.table.setShowGrid(False)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.cellClicked.connect(self._clicked)
+        self.card.body.addWidget(self.table, 1)
+
+    def draw(self) -> None:
+        """Show all layers."""
+        rows = self._rows()
+        self.table.setRowCount(len(rows))
+        for at, cells in enumerate(rows):
+            for place, value in enumerate(cells):
+                item = QTableWidgetItem(f"{value:,}" if isinstance(value, int) else str(value))
+                if place:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.table.setItem(at, place, item)
+        counted = self.panel.counted
+        self.card.say("spikes on this image" if counted is None else f"and on {counted.images:,} images")
+
+    def _rows(self) -> list[list[Any]]:
+        found, counted = self.panel.comparison, self.panel.counted
+        if found is None:
+            return []
+        return [
+            [
+                layer,
+                *(int(trace.spikes[layer].sum()) for trace in found.traces),
+                found.differing(layer),
+                "–" if counted is None else counted.differing.get(layer, "–"),
+            ]
+            for layer in found.layers
+        ]
+
+    def _clicked(self, at: int, _: int) -> None:
+        found = self.panel.comparison
+        if found is not None and at < len(found.layers):
+            self.inspector.focus(found.layers[at])
+
+
+class AnswersCard(Part):
+    """Margins of both over time, and what they answer."""
+
+    def __init__(self, panel: ComparePanel) -> None:
+        super().__init__(panel, "Answers")
+        self.card.numbers = self._numbers
+        self.plot = Plot("margin of both", "time-step", "margin")
+        self.lines = [self.plot.line([], [], side, 2.4, side, symbol="o", symbolSize=5) for side in (0, 1)]
+        for side, line in enumerate(self.lines):
+            line.setSymbolBrush(theme().series[side])
+            line.setSymbolPen(None)
+        self.timeline = TimeLine(self.plot, panel.inspector.cursor.go)
+        self.words = label("", "caption", wrap=True)
+        self.words.setTextFormat(Qt.TextFormat.RichText)
+        self.card.body.addWidget(self.plot, 1)
+        self.card.body.addWidget(self.words)
+
+    def draw(self) -> None:
+        """Show both."""
+        found = self.panel.comparison
+        if found is None:
+            for line in self.lines:
+                line.setData([], [])
+            self.words.setText("")
+            return
+        for line, trace in zip(self.lines, found.traces, strict=True):
+            line.setData(np.arange(1, trace.steps + 1), np.where(np.isfinite(trace.margins), trace.margins, 0))
+        self.plot.steps_axis(found.traces[0].steps)
+        self.go(self.inspector.cursor.time)
+
+    def go(self, time: int) -> None:
+        found = self.panel.comparison
+        self.timeline.go(time)
+        if found is None:
+            return
+        said = []
+        for side, trace in enumerate(found.traces):
+            names = found.sides[side].bundle.manifest.labels
+            answer = trace.answer(min(time, trace.steps))
+            mark = f'<span style="color:{pg.mkColor(theme().series[side]).name()}">■</span>'
+            said.append(f"{mark} {found.sides[side].name}: <b>{names[answer] if names else answer}</b>")
+        counted = self.panel.counted
+        if counted is not None:
+            said.append(
+                f"alike on {counted.agreement[min(time, len(counted.agreement)) - 1]:.1%} of {counted.images:,} images"
+            )
+            said += [f"{('first', 'second')[side]} {right[-1]:.1%} right" for side, right in counted.right.items()]
+        self.words.setText("<br>".join(said))
+
+    def _numbers(self) -> Numbers | None:
+        found = self.panel.comparison
+        if found is None:
+            return None
+        names = class_names(self.inspector)
+        rows = [
+            [t + 1, *(v for trace in found.traces for v in (names[trace.answer(t + 1)], float(trace.margins[t])))]
+            for t in range(found.traces[0].steps)
+        ]
+        return Numbers("compare-answers", ["time_step", "first", "first_margin", "second", "second_margin"], rows)

@@ -1,0 +1,211 @@
+"""Proof: the bundle's own record replayed here, and an independent simulator's word."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QSpinBox,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+)
+
+from spikelet.gui.models.checks import IMAGES, NEURONS, brian2_missing, replay, validation
+from spikelet.gui.models.inspector import Inspector
+from spikelet.gui.views.base import View
+from spikelet.gui.views.icons import pixmap
+from spikelet.gui.views.theme import GAP, theme
+from spikelet.gui.views.widgets import Card, Empty, Numbers, button, clear, column, label, row
+
+
+class ReplayCard(View):
+    """Golden inputs on every engine."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.card = Card("The file's own proof", "its golden inputs, replayed on every engine of this machine")
+        self.card.numbers = self._numbers
+        self.run_button = button("Replay", self.run, "Compare every spike with what the file says it must be")
+        self.card.head.addWidget(self.run_button)
+        self.lines = QVBoxLayout()
+        self.lines.setSpacing(10)
+        self.card.body.addLayout(self.lines)
+        self.card.body.addStretch(1)
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+        self.follow(self._draw, inspector.beside.checked, inspector.opened)
+
+    def run(self) -> None:
+        """Replay."""
+        document = self.inspector.document
+        if document is not None:
+            self.inspector.jobs.start(
+                "verify",
+                lambda progress: replay(document.bundle, document.engines, progress),
+                self.inspector.beside.set_verified,
+                self.inspector.said.emit,
+            )
+
+    def _draw(self) -> None:
+        clear(self.lines)
+        verified = self.inspector.beside.checks.verified
+        if not verified:
+            self.lines.addWidget(label("Not replayed yet.", "muted"))
+        for name, found in verified.items():
+            sign = QLabel()
+            sign.setPixmap(pixmap("check" if found.ok else "cross", 22, theme().good if found.ok else theme().bad))
+            sign.setAccessibleName("ok" if found.ok else "differs")
+            words = (
+                f"{found.differing_spikes:,} of {found.spikes:,} spikes differ, {found.differing_logits:,} logits; "
+                f"{found.samples} images, {found.steps} time-steps"
+            )
+            if found.first is not None:
+                first = found.first
+                words += f"; first: layer {first.layer}, neuron {first.neuron}, t = {first.time}"
+            text = column(label(name, "title"), label(words, "good" if found.ok else "bad", wrap=True), spacing=1)
+            line = QHBoxLayout()
+            line.setSpacing(10)
+            line.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+            line.addLayout(text, 1)
+            holder = View()
+            line.setContentsMargins(0, 0, 0, 0)
+            holder.setLayout(line)
+            self.lines.addWidget(holder)
+
+    def _numbers(self) -> Numbers | None:
+        rows = [
+            [name, e.samples, e.steps, e.spikes, e.differing_spikes, e.differing_logits]
+            for name, e in self.inspector.beside.checks.verified.items()
+        ]
+        head = ["engine", "images", "steps", "spikes", "differing_spikes", "differing_logits"]
+        return Numbers("verify", head, rows) if rows else None
+
+
+class BrianCard(View):
+    """Brian2 simulates the layers; every spike and potential is compared."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.card = Card("Brian2, an independent simulator")
+        self.card.numbers = self._numbers
+        self.neurons = QComboBox()
+        self.neurons.setAccessibleName("neurons of each layer")
+        self.neurons.setToolTip("How many neurons of each layer are built, with all their synapses")
+        for count in NEURONS:
+            self.neurons.addItem(f"{count:,} neurons a layer", count)
+        self.neurons.addItem("all neurons", 0)
+        self.images = QSpinBox()
+        self.images.setAccessibleName("images")
+        self.images.setRange(1, 200)
+        self.images.setValue(IMAGES)
+        self.images.setSuffix(" images")
+        self.start = button("Validate", self.run, "Simulate in Brian2 in the background  (R)", primary=True)
+        self.stop = button("Cancel", lambda: inspector.jobs.cancel("validate"))
+        for widget in (self.neurons, self.images, self.start, self.stop):
+            self.card.head.addWidget(widget)
+        self.words = label("", "", wrap=True)
+        self.how = label("", "caption", wrap=True)
+        self.table = QTableWidget()
+        self.table.setAccessibleName("layers in Brian2")
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(26)
+        self.table.setShowGrid(False)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.empty = Empty("")
+        for each in (self.words, self.how):
+            self.card.body.addWidget(each)
+        self.card.body.addWidget(self.table, 1)
+        self.card.body.addWidget(self.empty, 1)
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+        self.follow(self._draw, inspector.beside.checked, inspector.opened)
+        self.follow(self._busy, inspector.opened)
+        self.listen(inspector.jobs.started, lambda key: self._busy())
+        self.listen(inspector.jobs.finished, lambda key: self._busy())
+
+    def run(self) -> None:
+        """Validate."""
+        inspector = self.inspector
+        document, source = inspector.document, inspector.source
+        if document is None or source is None or brian2_missing():
+            return
+        images = source.images[inspector.index :][: self.images.value()]
+        work = validation(
+            document.bundle, images, inspector.cursor.steps, int(self.neurons.currentData()), inspector.engine
+        )
+        inspector.jobs.start("validate", work, inspector.beside.set_report, self._failed)
+
+    def _failed(self, words: str) -> None:
+        self.inspector.said.emit(words)
+        self.empty.say(words)
+
+    def _busy(self) -> None:
+        running, missing = self.inspector.jobs.running("validate"), brian2_missing()
+        self.start.setVisible(not running)
+        self.start.setEnabled(missing is None)
+        self.stop.setVisible(running)
+        if running:
+            self.empty.say("Brian2 is simulating. Everything else goes on working; the result will stand here.")
+
+    def _draw(self) -> None:
+        report = self.inspector.beside.checks.report
+        for widget in (self.words, self.how, self.table):
+            widget.setVisible(report is not None)
+        self.empty.setVisible(report is None)
+        if report is None:
+            lead = "Every layer is built in Brian2 and driven with the spikes that were recorded before it. Spikes and "
+            self.empty.say(brian2_missing() or lead + "potentials are compared, neuron by neuron. Press Validate.")
+            return
+        from spikelet.converters.brian2.words import circumstances, layer_table, verdict
+
+        self.words.setText(verdict(report))
+        self.words.setObjectName("good" if report.ok else "bad")
+        self.words.style().polish(self.words)
+        self.how.setText(f"Engine {report.engine} against Brian2 {report.brian2_version}: {circumstances(report)}.")
+        head, rows = layer_table(report)
+        self.table.setColumnCount(len(head))
+        self.table.setHorizontalHeaderLabels(head)
+        self.table.setRowCount(len(rows))
+        for at, cells in enumerate(rows):
+            for place, value in enumerate(cells):
+                item = QTableWidgetItem(value)
+                if place:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.table.setItem(at, place, item)
+
+    def _numbers(self) -> Numbers | None:
+        report = self.inspector.beside.checks.report
+        if report is None:
+            return None
+        from spikelet.converters.brian2.words import layer_table
+
+        head, rows = layer_table(report)
+        return Numbers("brian2", head, rows)
+
+
+class ValidatePanel(View):
+    """Own proof at the left, Brian2 at the right."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.replay, self.brian = ReplayCard(inspector), BrianCard(inspector)
+        outer = row(self.replay, self.brian, stretch=(2, 5), spacing=GAP)
+        outer.setContentsMargins(GAP, GAP, GAP, GAP)
+        self.setLayout(outer)
+
+    def run(self) -> None:
+        """Key R."""
+        self.replay.run()
+        self.brian.run()
+
+    prepare = run
