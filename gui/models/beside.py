@@ -1,4 +1,4 @@
-"""What is held beside the open bundle: a second one, many images seen by both, and other judges."""
+"""What is held beside the open bundle: its float network, a second bundle, and other judges."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from spikelet.gui.models.checks import Checks
 from spikelet.gui.models.compare import Comparison, Survey
 from spikelet.gui.models.document import Document, open_document
 from spikelet.gui.models.jobs import Jobs
+from spikelet.gui.models.residuals import Residuals
 from spikelet.gui.models.signal import Signal
 from spikelet.verify import Verification
 
 
 class Beside:
     """opened: another second bundle, or none. compared: a comparison or a survey is there. checked: a judge has spoken.
+    resolved: the residuals of the float network are there.
 
     other: the second bundle; None stands for the open one itself. key: of what the comparison is of.
     """
 
     def __init__(self, jobs: Jobs, said: Signal) -> None:
-        self.opened, self.compared, self.checked = Signal(), Signal(), Signal()
+        self.opened, self.compared, self.checked, self.resolved = Signal(), Signal(), Signal(), Signal()
         self._jobs, self._said = jobs, said
         self.other: Document | None = None
         self.comparison: Comparison | None = None
         self.survey: Survey | None = None
         self.key: Any = None
         self.checks = Checks()
+        self.residuals: Residuals | None = None
 
     def reset(self) -> None:
         """Another bundle is open: what was found is of the last one."""
-        self.comparison, self.survey, self.key, self.checks = None, None, None, Checks()
+        self.comparison, self.survey, self.key, self.checks, self.residuals = None, None, None, Checks(), None
         self.checked.emit()
 
     def open(self, path: Path) -> None:
@@ -60,6 +63,11 @@ class Beside:
         """What both did with many images."""
         self.survey = found
         self.compared.emit()
+
+    def set_residuals(self, found: Residuals) -> None:
+        """Float against spiking."""
+        self.residuals = found
+        self.resolved.emit()
 
     def set_verified(self, found: dict[str, Verification]) -> None:
         """The bundle's own proof was replayed."""

@@ -17,7 +17,6 @@ from spikelet.gui.models.cursor import Cursor
 from spikelet.gui.models.document import BrokenBundle, Document, open_document
 from spikelet.gui.models.inputs import Source, open_source, start_source
 from spikelet.gui.models.jobs import Jobs, Progress
-from spikelet.gui.models.residuals import Residuals
 from spikelet.gui.models.settings import Settings
 from spikelet.gui.models.signal import Signal
 from spikelet.gui.models.sweep import Sweep, sweep
@@ -33,14 +32,13 @@ class Inspector:
 
     opened: a document, or the problem with one, is there. showing: another image is to be shown. traced: the network
     has answered it. focused: another layer. picking: other neurons. filtered: the neurons that plots show. swept:
-    accuracy so far, or all of it. threshold_moved: of early exit. profile_changed: of energy. compared_float: float
-    against spiking. said: a sentence for the status line.
+    accuracy so far, or all of it. threshold_moved: of early exit. profile_changed: of energy. said: words for the foot.
     """
 
     def __init__(self, dispatch: Callable[[Callable[[], None]], None], settings: Settings) -> None:
         self.opened, self.showing, self.traced, self.focused = Signal(), Signal(), Signal(), Signal()
         self.picking, self.filtered, self.swept, self.threshold_moved = Signal(), Signal(), Signal(), Signal()
-        self.profile_changed, self.compared_float, self.said = Signal(), Signal(), Signal()
+        self.profile_changed, self.said = Signal(), Signal()
         self.settings = settings
         self.jobs = Jobs(dispatch)
         self.beside = Beside(self.jobs, self.said)
@@ -60,7 +58,6 @@ class Inspector:
         self.query_error = ""
         self.picked: tuple[int, ...] = ()
         self.sweep: Sweep | None = None
-        self.residuals: Residuals | None = None
         self.threshold = settings.threshold
         self._table: tuple[Any, NeuronTable] | None = None
 
@@ -86,7 +83,7 @@ class Inspector:
     def _opened(self, found: Document | BrokenBundle) -> None:
         self.jobs.cancel_all()
         self.cursor.pause()
-        self.trace, self.sweep, self.residuals, self._table, self.picked = None, None, None, None, ()
+        self.trace, self.sweep, self._table, self.picked = None, None, None, ()
         if isinstance(found, BrokenBundle):
             self._close(found)
             return
@@ -277,11 +274,6 @@ class Inspector:
         if threshold != self.threshold:
             self.threshold = self.settings.threshold = threshold
             self.threshold_moved.emit()
-
-    def set_residuals(self, found: Residuals) -> None:
-        """Float against spiking is known."""
-        self.residuals = found
-        self.compared_float.emit()
 
     def set_profile(self, name: str) -> None:
         """The hardware profile that prices operations."""

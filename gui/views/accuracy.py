@@ -77,7 +77,7 @@ class CurveCard(View):
         if data is None:
             data = shipped.images_for(document.bundle.graph.input.shape, document.bundle.manifest.labels)
         if data is None:
-            self._choose()
+            self.inspector.said.emit("No images with labels fit this network here: choose a data set")
         else:
             self.inspector.run_sweep(data)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
 
 from spikelet.gui.views.theme import colour, font, ramp, theme
@@ -53,6 +53,9 @@ class Plot(pg.PlotWidget):
                 self.setLabel(side, words, **{"color": theme().muted, "font-size": "8.5pt"})
         self.home: Callable[[], None] = lambda: self.plotItem.enableAutoRange()
         self._zoom = zoom
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(240, 140)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         event.ignore()  # keys belong to the window

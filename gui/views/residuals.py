@@ -58,7 +58,7 @@ class ResidualPanel(View):
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
         self.follow(self._reset, inspector.opened)
-        self.follow(self._draw, inspector.focused, inspector.compared_float)
+        self.follow(self._draw, inspector.focused, inspector.beside.resolved)
 
     def run(self) -> None:
         """Run both networks on the images that are shown, or on those that ship."""
@@ -73,7 +73,7 @@ class ResidualPanel(View):
         self.inspector.jobs.start(
             "residuals",
             lambda progress: residuals(bundle, data, most, engine, progress),
-            self.inspector.set_residuals,
+            self.inspector.beside.set_residuals,
             self.inspector.said.emit,
         )
         self.inspector.said.emit(f"Running both networks on {len(data)} images")
@@ -119,7 +119,7 @@ class ResidualPanel(View):
         self._draw()
 
     def _draw(self) -> None:
-        found = self.inspector.residuals
+        found = self.inspector.beside.residuals
         self.empty.setVisible(found is None)
         self.whole.setVisible(found is not None)
         if found is not self.found:

@@ -216,6 +216,7 @@ QToolButton#nav:checked { color: @text; border-left: 3px solid @accent; backgrou
 QComboBox, QSpinBox, QLineEdit, QPlainTextEdit { background: @raised; border: 1px solid @line; border-radius: 7px;
   padding: 4px 8px; selection-background-color: @accent; selection-color: @on_accent; }
 QSpinBox::up-button, QSpinBox::down-button { width: 0px; border: none; }
+QSpinBox QLineEdit { background: transparent; border: none; padding: 0px 0px 0px 4px; }
 QComboBox::drop-down { border: none; width: 18px; }
 QComboBox QAbstractItemView, QMenu { background: @card; border: 1px solid @line; padding: 4px;
   selection-background-color: @soft; selection-color: @text; outline: none; }

@@ -141,7 +141,7 @@ class BrianCard(View):
             return
         images = source.images[inspector.index :][: self.images.value()]
         work = validation(
-            document.bundle, images, inspector.cursor.steps, int(self.neurons.currentData()), inspector.engine
+            document.path, images, inspector.cursor.steps, int(self.neurons.currentData()), inspector.engine
         )
         inspector.jobs.start("validate", work, inspector.beside.set_report, self._failed)
 

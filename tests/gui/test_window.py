@@ -1,16 +1,25 @@
 """The window, driven as a person would."""
 
+import threading
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QSlider, QSpinBox
 
+from gui_bundles import bundle_of, plain_graph
+from spikelet.bundle import write
+from spikelet.graph import Graph
+from spikelet.gui.models.settings import Settings
 from spikelet.gui.views.accuracy import CurveCard
+from spikelet.gui.views.app import make_window
 from spikelet.gui.views.evidence import MarginCard
 from spikelet.gui.views.graph import GraphView
 from spikelet.gui.views.input_card import InputCard, PixelView
 from spikelet.gui.views.neuron_table import NeuronCard
+from spikelet.gui.views.profiles import ProfilePicker
 from spikelet.gui.views.raster import Raster
 from spikelet.gui.views.window import PANELS
 
@@ -190,3 +199,174 @@ def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd):
     assert not window.inspector.jobs.busy
     assert not [each for each in window.inspector.jobs._threads if each.is_alive()]
     assert capfd.readouterr().err == ""
+
+
+def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):
+    opened.show_panel("compare")
+    rest(opened)
+    panel = opened.panels["compare"]
+    found = panel.comparison
+    assert [side.engine for side in found.sides] == [opened.inspector.engine, "numpy"]
+    assert sum(found.differing(layer) for layer in found.layers) == 0
+    assert panel.words.text().startswith("Not one of ")
+
+
+def test_two_bundles_are_compared_and_the_first_divergence_is_named(opened, rest, tmp_path, data):
+    other = tmp_path / "other.snnb"
+    graph = plain_graph()
+    changed = dict(graph.nodes)
+    changed["if1"] = replace(graph.nodes["if1"], theta=graph.nodes["if1"].theta + 40)
+    write(bundle_of(Graph(changed, graph.edges), "other"), other)
+    opened.show_panel("compare")
+    rest(opened)
+    opened.inspector.beside.open(other)
+    rest(opened)
+    panel = opened.panels["compare"]
+    assert panel.comparison.differing("if1") > 0
+    assert panel.comparison.first.place.layer == "if1"
+    assert "First: layer if1, neuron" in panel.words.text()
+    drop(opened, data)
+    rest(opened)
+    panel.survey()
+    rest(opened)
+    assert panel.counted.images == 60
+    assert panel.counted.differing["if1"] > 0
+
+
+def test_two_bundles_of_different_inputs_are_refused_in_words(opened, rest, grey_path):
+    opened.show_panel("compare")
+    rest(opened)
+    opened.inspector.beside.open(grey_path)
+    rest(opened)
+    assert "they cannot see one image" in opened.panels["compare"].words.text()
+
+
+def test_the_proof_is_replayed(opened, rest):
+    opened.show_panel("validate")
+    opened.panels["validate"].replay.run()
+    rest(opened)
+    verified = opened.inspector.beside.checks.verified
+    assert set(verified) == set(opened.inspector.document.engines)
+    assert all(each.ok for each in verified.values())
+
+
+def test_brian2_agrees(opened, rest):
+    pytest.importorskip("brian2")
+    opened.show_panel("validate")
+    opened.panels["validate"].brian.run()
+    rest(opened, 120)
+    report = opened.inspector.beside.checks.report
+    assert report.ok
+    assert report.total("spikes") > 0
+    assert opened.panels["validate"].brian.words.text().startswith("ok: ")
+
+
+def test_brian2_can_be_cancelled(opened, qtbot):
+    pytest.importorskip("brian2")
+    opened.show_panel("validate")
+    brian = opened.panels["validate"].brian
+    brian.run()
+    qtbot.mouseClick(brian.stop, Qt.MouseButton.LeftButton)
+    assert not opened.inspector.jobs.running("validate")
+    qtbot.waitUntil(lambda: not any(each.name == "spikelet-validate" for each in threading.enumerate()), timeout=30_000)
+
+
+def test_float_is_held_against_spiking(opened, rest, data):
+    opened.show_panel("residuals")
+    panel = opened.panels["residuals"]
+    assert "4 levels" in panel.empty.words.text()
+    drop(opened, data)
+    rest(opened)
+    panel.run()
+    rest(opened)
+    assert panel.layer().total == 60 * 256
+    assert panel.whole.isVisible()
+
+
+def test_a_network_that_leaks_says_why_it_has_no_float_form(window, rest, leaky_path):
+    window.inspector.open(leaky_path)
+    rest(window)
+    window.show_panel("residuals")
+    assert "if3 leaks" in window.panels["residuals"].empty.words.text()
+    assert not window.panels["residuals"].run_button.isVisible()
+
+
+@pytest.mark.parametrize("panel", list(PANELS))
+def test_every_panel_is_exported(opened, rest, tmp_path, panel, data):
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.source.data)
+    rest(opened)
+    opened.show_panel(panel)
+    prepare = getattr(opened.panels[panel], "prepare" if panel != "validate" else "none", None)
+    if prepare is not None:
+        prepare()
+    rest(opened)
+    for suffix in ("png", "svg"):
+        opened.exporter.write(tmp_path / f"a.{suffix}")
+        assert (tmp_path / f"a.{suffix}").stat().st_size > 5000
+    if panel != "validate":
+        opened.exporter.write(tmp_path / "a.csv")
+        assert list(tmp_path.glob("a*.csv"))
+
+
+def test_the_report_is_written(opened, rest, tmp_path, data):
+    said = []
+    opened.inspector.said.connect(said.append)
+    opened.exporter.write(tmp_path / "report.html")
+    assert said == ["the report holds what was measured: run the images in the Accuracy panel first"]
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.source.data)
+    rest(opened)
+    opened.exporter.write(tmp_path / "report.html")
+    rest(opened)
+    assert "<svg" in (tmp_path / "report.html").read_text()
+
+
+def test_energy_follows_the_profile(opened, rest, data, tmp_path):
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.source.data)
+    rest(opened)
+    opened.show_panel("energy")
+    rest(opened)
+    panel = opened.panels["energy"]
+    first = panel.found.estimate
+    opened.inspector.set_profile("loihi")
+    rest(opened)
+    assert panel.found.estimate.profile.name == "loihi"
+    assert panel.found.estimate.levels != first.levels
+    opened.inspector.set_profile("speck")
+    rest(opened)
+    assert panel.found is None
+    mine = tmp_path / "mine.toml"
+    mine.write_text('name = "mine"\ntitle = "Mine"\n[figures.ac]\nvalue = 1\nunit = "pJ"\nsource = "a test, 2026"\n')
+    panel.findChild(ProfilePicker).add(mine)
+    rest(opened)
+    assert panel.found.estimate.profile.name == "mine"
+
+
+def test_the_session_comes_back(qtbot, rest, path):
+    settings = Settings(theme="light")
+    first = make_window(settings)
+    first.show()
+    first.inspector.open(path)
+    rest(first)
+    first.show_panel("layers")
+    first.inspector.focus("if2")
+    first.inspector.set_steps(5)
+    first.inspector.show_index(2)
+    rest(first)
+    first.close()
+    second = make_window(replace(settings))
+    second.show()
+    second.inspector.open_first()
+    rest(second)
+    assert second.inspector.document.path.samefile(path)
+    assert (second.panel, second.inspector.layer, second.inspector.cursor.steps) == ("layers", "if2", 5)
+    assert second.inspector.index == 2
+    assert second.header.menu is not None
+    second.header._fill()
+    assert path.name in second.header.menu.actions()[0].text()
+    second.close()
