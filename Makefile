@@ -1,5 +1,5 @@
 # Every target does its own set-up in .venv; a second run needs no network.
-.PHONY: help demo gui test lint bench bench-gui screenshots conformance fuzz edge-test clean
+.PHONY: help demo gui test lint bench bench-gui screenshots peers posttraining conformance fuzz edge-test clean
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -52,6 +52,12 @@ screenshots: ## draw the pictures of the documentation anew
 edge-test: ## the same bundle on emulated boards, bit for bit: aarch64, Cortex-M4, Cortex-M7
 	@.ci/setup edge
 	$(PYTHON) tests/edge/run.py
+
+peers: ## networks of snnTorch, SpikingJelly, sinabs and Norse, there and here: the same spikes
+	@.ci/peers -m pytest -q -W default tests/peers
+
+posttraining: ## a plain ReLU network converted here and by SpikingJelly, at T = 8, 16, 32 (DATA=…, ARGS="--epochs 20")
+	@.ci/peers tests/bench_posttraining.py $(DATA) $(ARGS)
 
 conformance: ## every engine and Brian2 over 5,000 random networks: the long form of what make test does with 200
 	@.ci/setup dev

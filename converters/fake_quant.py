@@ -96,7 +96,7 @@ def activation(builder: Builder, name: str, place: str, module: Any, x: Value) -
     if rectified or (low == zero[0] and x.node != "input"):
         if int(zero[0]) != low:
             raise ConversionError(
-                f"{place}: has zero point {int(zero[0])} and least value {low}, so it sends on negative values or an "
+                f"{place}: has zero point {int(zero[0])}, least value {low}, so it sends on negative values or an "
                 "offset; expected both equal, as they are for an activation after ReLU"
             )
         return _quantised(builder, name, place, float(scale[0]), high - low, x)

@@ -7,6 +7,7 @@ as a module or as a function, stands for a neuron where its threshold will be fo
 from __future__ import annotations
 
 import operator
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -99,6 +100,9 @@ def read(network: nn.Module, builder: Builder, *, average_pools: bool = False, s
         ConversionError: as `trace` does.
     """
     network = network.eval()
+    inner = peers.children(network)
+    if inner is not None:
+        network = nn.Sequential(OrderedDict(inner))  # a framework's own container keeps states, the engine does here
     try:
         graph = _Tracer().trace(network)
     except (fx.proxy.TraceError, TypeError, ValueError) as error:

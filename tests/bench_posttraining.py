@@ -1,0 +1,136 @@
+"""Post-training conversion of a plain ReLU vgg9, here and by SpikingJelly's converter: one network, the same images.
+
+    python tests/bench_posttraining.py DATA [--weights relu.pt | --epochs 20] [--images 500] [--calibration 128]
+
+Without --weights a ReLU vgg9 is trained first (SGD, cosine), and kept. Both converters get the same calibration images
+of the training split; accuracy is taken at the same T on the same test images, ours from the 8-bit bundle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from spikelet.cli.common import find_data, table
+from spikelet.converters.activation import SpikingActivation
+from spikelet.converters.networks import NetworkSpec
+from spikelet.converters.plain import Calibration, convert_source
+from spikelet.converters.sources import Preprocessing
+from spikelet.converters.sources.torch import from_module
+from spikelet.session import Model
+
+STEPS = (8, 16, 32)
+BATCH = 50
+
+
+def relu_vgg9(classes: int) -> nn.Module:
+    """A vgg9 whose activations are ReLU; takes pixels."""
+    network = NetworkSpec("vgg9", (3, 32, 32), classes, (125, 123, 114), (63.0, 62.0, 67.0)).build()
+    for name, module in list(network.named_children()):
+        if isinstance(module, SpikingActivation):
+            setattr(network, name, nn.ReLU())
+    return network
+
+
+def train(network: nn.Module, images, epochs: int, seed: int = 0) -> None:
+    """SGD with momentum and a cosine, flips and shifts."""
+    torch.manual_seed(seed)
+    x, y = torch.from_numpy(images.images), torch.from_numpy(images.labels)
+    optimiser = torch.optim.SGD(network.parameters(), 0.05, 0.9, weight_decay=5e-4)
+    total = epochs * (len(x) // 100)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
+    network.train()
+    for epoch in range(epochs):
+        for chosen in torch.randperm(len(x))[: len(x) // 100 * 100].split(100):
+            part = nn.functional.pad(x[chosen].float(), (4, 4, 4, 4), value=120.0)
+            top, left = torch.randint(0, 9, (2,)).tolist()
+            part = part[:, :, top : top + 32, left : left + 32]
+            part = part.flip(3) if torch.rand(()) < 0.5 else part
+            loss = nn.functional.cross_entropy(network(part), y[chosen])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+        print(f"epoch {epoch + 1}: loss {loss.item():.3f}", flush=True)
+
+
+def ours(network: nn.Module, calibration, test, steps: int) -> float:
+    """Accuracy of the 8-bit bundle at T = steps."""
+    source = from_module(network, test.shape, Preprocessing(scale=1.0))
+    bundle = convert_source(source, "relu", calibration=Calibration(calibration, steps=steps))
+    return Model(bundle).run(test.images, steps).accuracy(test.labels)[-1]
+
+
+def theirs(network: nn.Module, calibration, test, recipe: str) -> dict[int, float]:
+    """Accuracy of SpikingJelly's converted network at each of STEPS."""
+    from spikingjelly.activation_based import ann2snn, functional
+
+    pixels = torch.from_numpy(calibration.images).float()
+    labels = torch.from_numpy(calibration.labels)
+    loader = [(pixels[i : i + BATCH], labels[i : i + BATCH]) for i in range(0, len(pixels), BATCH)]
+    if recipe == "local threshold balancing":
+        made = ann2snn.LocalThresholdBalancingRecipe(dataloader=loader)
+    else:
+        made = ann2snn.RateCodingRecipe(dataloader=loader, mode=recipe)
+    converted = ann2snn.FXConverter(recipe=made).convert(copy.deepcopy(network)).eval()
+    right = dict.fromkeys(STEPS, 0)
+    with torch.no_grad():
+        for start in range(0, len(test), BATCH):
+            part = test.take(slice(start, start + BATCH))
+            x = torch.from_numpy(part.images).float()
+            functional.reset_net(converted)
+            total = 0
+            for t in range(1, max(STEPS) + 1):
+                total = total + converted(x)
+                if t in right:
+                    right[t] += int((total.argmax(1).numpy() == part.labels).sum())
+    return {t: count / len(test) for t, count in right.items()}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--calibration", type=int, default=128)
+    args = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+    shape = (3, 32, 32)
+    test = find_data(args.data, shape, None, args.images)
+    training = find_data(args.data, shape, None, None, split="train")
+    calibration = training.take(np.random.default_rng(0).permutation(len(training))[: args.calibration])
+    network = relu_vgg9(test.class_count)
+    if args.weights is not None:
+        network.load_state_dict(torch.load(args.weights, weights_only=True))
+    else:
+        train(network, training, args.epochs)
+        Path("build").mkdir(exist_ok=True)
+        torch.save(network.state_dict(), "build/relu-vgg9.pt")
+    network.eval()
+    with torch.no_grad():
+        parts = [network(torch.from_numpy(p).float()).argmax(1).numpy() for p in np.array_split(test.images, 10)]
+    accuracy = float((np.concatenate(parts) == test.labels).mean())
+    print(f"{len(test)} test images, ReLU network {accuracy:.1%}; {len(calibration)} calibration images", flush=True)
+    rows = [["spikelet, 8 bits", *(f"{ours(network, calibration, test, t):.1%}" for t in STEPS)]]
+    print(table(["converter", *(f"T={t}" for t in STEPS)], rows), flush=True)
+    for recipe in ("max", "99.9%", "local threshold balancing"):
+        try:
+            found = theirs(network, calibration, test, recipe)
+        except Exception as error:  # a peer that fails is told, not skipped in silence
+            rows.append([f"SpikingJelly, {recipe}", *["-"] * len(STEPS)])
+            print(f"SpikingJelly, {recipe}: {type(error).__name__}: {error}", flush=True)
+            continue
+        rows.append([f"SpikingJelly, {recipe}", *(f"{found[t]:.1%}" for t in STEPS)])
+    print(table(["converter", *(f"T={t}" for t in STEPS)], rows))
+
+
+if __name__ == "__main__":
+    main()

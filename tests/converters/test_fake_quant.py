@@ -1,0 +1,116 @@
+"""Quantisation-aware networks of torch.ao: a clip-floor quantiser is a threshold, whatever hangs it on the layer."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.ao.quantization import FakeQuantize, MinMaxObserver, QConfig
+
+from spikelet.converters.calibration.analog import Analog
+from spikelet.converters.plain import convert_source, source_neuron
+from spikelet.converters.sources import Preprocessing
+from spikelet.converters.sources.torch import from_module
+from spikelet.data import ImageSet
+from spikelet.errors import ConversionError
+from spikelet.nodes import IF
+
+SHAPE = (3, 6, 6)
+LEVELS = 7
+
+
+def activation(levels=LEVELS, **options):
+    return FakeQuantize.with_args(
+        observer=MinMaxObserver, quant_min=0, quant_max=levels, dtype=torch.quint8, reduce_range=False, **options
+    )
+
+
+def weights():
+    return FakeQuantize.with_args(
+        observer=MinMaxObserver, quant_min=-127, quant_max=127, dtype=torch.qint8, qscheme=torch.per_tensor_symmetric
+    )
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.quant, self.dequant = torch.ao.quantization.QuantStub(), torch.ao.quantization.DeQuantStub()
+        self.conv, self.bn, self.relu = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU()
+        self.flat, self.fc1, self.relu1 = nn.Flatten(), nn.Linear(144, 8), nn.ReLU()
+        self.fc2 = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.relu(self.bn(self.conv(self.quant(x))))
+        return self.dequant(self.fc2(self.relu1(self.fc1(self.flat(x)))))
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Fused, prepared, observed and frozen, as torch.ao's own tutorials do it in eager mode."""
+    torch.manual_seed(0)
+    network = Net().train()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.ao is said to move to a package of its own
+        network = torch.ao.quantization.fuse_modules_qat(network, [["conv", "bn", "relu"], ["fc1", "relu1"]])
+        network.qconfig = QConfig(activation=activation(), weight=weights())
+        network.quant.qconfig = network.fc2.qconfig = None
+        network = torch.ao.quantization.prepare_qat(network)
+        for _ in range(3):
+            network(torch.rand(32, *SHAPE))
+        network.eval().apply(torch.ao.quantization.disable_observer)
+    return network
+
+
+def test_a_fused_network_becomes_thresholds(network):
+    source = from_module(network, SHAPE)
+    assert not source.relus
+    assert set(source.levels.values()) == {LEVELS}
+    scales = [m.scale.item() for m in network.modules() if isinstance(m, FakeQuantize) and m.quant_min == 0]
+    thetas = sorted(float(node.theta[0]) for node in source.graph.nodes.values() if isinstance(node, IF))
+    assert np.allclose(thetas, sorted(LEVELS * s for s in scales))
+    pixels = np.random.default_rng(0).integers(0, 256, (20, *SHAPE)).astype(np.float32)
+    analog = Analog(source.graph)
+    found = analog(torch.from_numpy(pixels), source_neuron(analog, {}, source.levels)).numpy()
+    wanted = source.predict(Preprocessing().apply(pixels))
+    assert np.isclose(found, wanted, atol=1e-4).all(1).mean() > 0.8, "but for a quantiser on a tie"
+
+
+def test_it_converts_without_calibration(network):
+    rng = np.random.default_rng(0)
+    images = ImageSet(rng.integers(0, 256, (20, *SHAPE)).astype(np.uint8), None, None, "noise")
+    bundle = convert_source(from_module(network, SHAPE), "qat", data=[images])
+    assert bundle.manifest.bits == 8
+    first = bundle.manifest.conversion["layers"][0]["by_step"][-1]
+    assert first["steps"] == 8
+    assert first["correlation"] > 0.85
+
+
+def test_modules_that_quantise():
+    """A quantiser written as a layer, without a ReLU: its range already begins at zero."""
+    quantiser = activation()()
+    quantiser(torch.rand(10))
+    network = nn.Sequential(nn.Flatten(), nn.Linear(108, 4), quantiser, nn.Linear(4, 2))
+    assert list(from_module(network, SHAPE).levels.values()) == [LEVELS]
+    many = activation(255)()
+    many(torch.rand(10))
+    network = nn.Sequential(nn.Flatten(), nn.Linear(108, 4), nn.ReLU(), many, nn.Linear(4, 2))
+    source = from_module(network, SHAPE)
+    assert not source.levels
+    assert list(source.relus.values()) == pytest.approx([255 * many.scale.item()]), "too fine to be counted: calibrate"
+
+
+def test_what_no_neuron_counts_out():
+    signed = activation()()
+    signed(torch.linspace(-1, 1, 10))
+    network = nn.Sequential(nn.Flatten(), nn.Linear(108, 4), nn.ReLU(), signed, nn.Linear(4, 2))
+    with pytest.raises(ConversionError, match=r"module 3 \(FakeQuantize\): has zero point \d, least value 0"):
+        from_module(network, SHAPE)
+    by_channel = FakeQuantize.with_args(
+        observer=torch.ao.quantization.PerChannelMinMaxObserver, quant_min=0, quant_max=7, dtype=torch.quint8,
+        qscheme=torch.per_channel_affine, ch_axis=1, reduce_range=False,
+    )()  # fmt: skip
+    by_channel(torch.rand(5, 4))
+    network = nn.Sequential(nn.Flatten(), nn.Linear(108, 4), nn.ReLU(), by_channel, nn.Linear(4, 2))
+    with pytest.raises(ConversionError, match="quantises by channel; a neuron counts activations: quantise them by"):
+        from_module(network, SHAPE)

@@ -1,0 +1,348 @@
+"""Networks of other frameworks, run there and here on the same inputs: the same spikes, or a tie of floats.
+
+Each framework is an optional package; `make peers` installs them all beside torch in an environment of their own.
+A place is a tie where the framework's own potential lies within 1e-4 of the threshold: one float sum in another order
+can fall on either side of it, and what follows from it is then compared no further.
+"""
+
+import importlib
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spikelet.converters.sources import Preprocessing
+from spikelet.converters.sources.torch import from_module
+from spikelet.engines import create
+from spikelet.errors import ConversionError
+
+SAMPLES, STEPS = 100, 12
+RAW = Preprocessing(scale=1.0)
+
+
+def need(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            pytest.skip(f"{name} is not installed ({error})")
+
+
+def inputs(features=6):
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 3, (STEPS, SAMPLES, features)).astype(np.float32))
+
+
+def images():
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 2, (STEPS, SAMPLES, 2, 6, 6)).astype(np.float32))
+
+
+def linear(a, b, seed=0):
+    layer = nn.Linear(a, b)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        layer.weight.copy_(torch.randn(b, a, generator=generator) * 0.5)
+        layer.bias.copy_(torch.rand(b, generator=generator) * 0.2)
+    return layer
+
+
+def convolution(seed=0):
+    layer = nn.Conv2d(2, 4, 3, padding=1)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * 0.3)
+        layer.bias.zero_()
+    return layer
+
+
+def compare(network, x, run, layer_count, low=0, high=9):
+    """Hold the spikes of a framework against ours, layer by layer; returns (spikes, ties).
+
+    run: gives, for each step, a list by layer of (spikes, potential before the reset minus threshold, or None).
+    """
+    source = from_module(network, tuple(x.shape[2:]), RAW, low=low, high=high)
+    graph = source.graph
+    assert not source.relus
+    assert len(graph.spiking) == layer_count
+    engine = create(graph, "numpy", graph.spiking)
+    engine.reset(x.shape[1])
+    left = np.ones(x.shape[1], bool)  # samples in which no tie has fallen the other way yet
+    spikes = ties = 0
+    with torch.no_grad():
+        theirs = run(x)
+    for t in range(len(x)):
+        engine.step(x[t].numpy())
+        for name, (fired, distance) in zip(graph.spiking, theirs[t], strict=True):
+            ours = engine.spikes(name).reshape(x.shape[1], -1)
+            expected = fired.reshape(x.shape[1], -1).numpy() > 0
+            differs = (ours != expected) & left[:, None]
+            spikes += int(expected[left].sum())
+            if differs.any():
+                assert distance is not None, f"{name} differs at step {t + 1} and shows no potential"
+                close = np.abs(distance.reshape(x.shape[1], -1).numpy()) < 1e-4
+                assert not (differs & ~close).any(), f"{name} differs at step {t + 1} away from its threshold"
+                ties += int(differs.sum())
+                left &= ~differs.any(1)
+    assert left.sum() > 0.9 * len(left)
+    assert spikes > 500
+    return spikes, ties
+
+
+class TestSnnTorch:
+    def run(self, layers):
+        """By step: spikes of the two neurons, and how far their potential is from the threshold."""
+        first, one, second, two = layers
+
+        def run(x):
+            found = []
+            for step in x:
+                row, value = [], step
+                for weights, neuron in ((first, one), (second, two)):
+                    out = neuron(weights(value))
+                    value = out[0] if isinstance(out, tuple) else out
+                    row.append((value, neuron.mem - neuron.threshold if neuron.reset_delay else None))
+                found.append(row)
+            return found
+
+        return run
+
+    @pytest.mark.parametrize("reset", ["subtract", "zero"])
+    @pytest.mark.parametrize("beta", [0.9, 1.0, 0.5])
+    def test_leaky(self, reset, beta):
+        snn = need("snntorch")
+        layers = [
+            linear(6, 8),
+            snn.Leaky(beta=beta, threshold=1.5, reset_mechanism=reset, init_hidden=True),
+            linear(8, 5, 1),
+            snn.Leaky(beta=torch.rand(5) * 0.5 + 0.4, reset_mechanism=reset, init_hidden=True),
+        ]
+        compare(nn.Sequential(*layers), inputs(), self.run(layers), 2)
+
+    @pytest.mark.parametrize(("reset", "delay"), [("subtract", True), ("zero", False)])
+    def test_synaptic(self, reset, delay):
+        snn = need("snntorch")
+
+        def neuron(alpha, beta):
+            return snn.Synaptic(
+                alpha=alpha, beta=beta, threshold=2.0, reset_mechanism=reset, init_hidden=True, reset_delay=delay
+            )
+
+        layers = [linear(6, 8), neuron(0.5, 0.8), linear(8, 5, 1), neuron(0.7, 0.9)]
+        compare(nn.Sequential(*layers), inputs(), self.run(layers), 2)
+
+    def test_reset_at_once(self):
+        """reset_delay=False: the same spikes where no step brings more than two thresholds, and a note that says so."""
+        snn = need("snntorch")
+        layers = [
+            linear(6, 8),
+            snn.Leaky(beta=0.9, threshold=8.0, init_hidden=True, reset_delay=False),
+            linear(8, 5, 1),
+            snn.Leaky(beta=0.9, threshold=4.0, init_hidden=True, reset_delay=False),
+        ]
+        source = from_module(nn.Sequential(*layers), (6,), RAW)
+        assert "takes a second threshold off a potential that stays above it" in source.notes[0]
+        engine = create(source.graph, "numpy", source.graph.spiking)
+        engine.reset(SAMPLES)
+        with torch.no_grad():
+            theirs = self.run(layers)(inputs())
+        differing = 0
+        for x, row in zip(inputs(), theirs, strict=True):
+            engine.step(x.numpy())
+            for name, (fired, _) in zip(source.graph.spiking, row, strict=True):
+                differing += int((engine.spikes(name) != (fired.numpy() > 0)).sum())
+        assert differing == 0
+
+    def test_states_that_go_in_and_out(self):
+        """The form of snnTorch's tutorials: forward(x, mem) -> spk, mem."""
+        snn = need("snntorch")
+
+        class Step(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc, self.lif = linear(6, 8), snn.Leaky(beta=0.8)
+
+            def forward(self, x, mem):
+                spk, mem = self.lif(self.fc(x), mem)
+                return spk, mem
+
+        network = Step()
+
+        def run(x):
+            mem, found = torch.zeros(SAMPLES, 8), []
+            for step in x:
+                spk, mem = network(step, mem)
+                found.append([(spk, mem - 1)])
+            return found
+
+        compare(network, inputs(), run, 1)
+
+    @pytest.mark.parametrize(
+        ("make", "message"),
+        [
+            (lambda snn: snn.RLeaky(beta=0.9, all_to_all=False, V=1.0, init_hidden=True), "is recurrent.*use Leaky"),
+            (lambda snn: snn.Alpha(alpha=0.9, beta=0.8, init_hidden=True), "alpha kernel has no node; use Synaptic"),
+            (lambda snn: snn.Leaky(beta=0.9, inhibition=True, init_hidden=True), "train with inhibition=False"),
+            (lambda snn: snn.Leaky(beta=0.9, reset_mechanism="none", init_hidden=True), "use 'subtract' or 'zero'"),
+            (lambda snn: snn.Leaky(beta=0.0, init_hidden=True), "keeps nothing of its potential"),
+            (
+                lambda snn: snn.Synaptic(alpha=0.5, beta=0.9, reset_mechanism="zero", init_hidden=True),
+                "use reset_delay=False, or reset_mechanism='subtract'",
+            ),
+        ],
+    )
+    def test_refusals(self, make, message):
+        snn = need("snntorch")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its own of features that are unstable
+            network = nn.Sequential(linear(6, 8), make(snn))
+        with pytest.raises(ConversionError, match=rf"module 1 \(snntorch \w+\): .*{message}"):
+            from_module(network, (6,), RAW)
+
+
+class TestSpikingJelly:
+    @pytest.mark.parametrize("v_reset", [None, 0.0, -0.25])
+    @pytest.mark.parametrize("kind", ["IFNode", "LIFNode", "LIFNode, input not decayed", "ParametricLIFNode"])
+    def test_neurons(self, kind, v_reset):
+        neuron = need("spikingjelly.activation_based.neuron")
+        functional = need("spikingjelly.activation_based.functional")
+        layer = need("spikingjelly.activation_based.layer")
+        options = {"v_reset": v_reset}
+        options |= {"decay_input": False} if "not" in kind else {}
+        make = getattr(neuron, kind.partition(",")[0])
+        weights = layer.Linear(6, 8)
+        weights.load_state_dict(linear(6, 8).state_dict())
+        nodes = [make(**options), make(v_threshold=0.75, **options)]
+        network = nn.Sequential(weights, nodes[0], linear(8, 5, 1), nodes[1])
+
+        def run(x):
+            functional.reset_net(network)
+            found = []
+            for step in x:
+                row, value = [], step
+                for part in network:
+                    if part not in nodes:
+                        value = part(value)
+                        continue
+                    before = part.v if isinstance(part.v, torch.Tensor) else torch.full_like(value, float(part.v))
+                    current, value = value, part(value)
+                    row.append((value, charged(part, before, current) - part.v_threshold))
+                found.append(row)
+            return found
+
+        compare(network, inputs(), run, 2)
+
+    @pytest.mark.parametrize("kind", ["QIFNode", "EIFNode", "IzhikevichNode"])
+    def test_refusals(self, kind):
+        neuron = need("spikingjelly.activation_based.neuron")
+        network = nn.Sequential(linear(6, 8), getattr(neuron, kind)())
+        with pytest.raises(ConversionError, match=rf"module 1 \(spikingjelly {kind}\): .* use LIFNode"):
+            from_module(network, (6,), RAW)
+
+
+def charged(node, v, x):
+    """What a SpikingJelly neuron holds before it fires, by its documented equations."""
+    if "LIF" not in type(node).__name__:
+        return v + x
+    tau = node.tau if hasattr(node, "tau") else 1 / node.w.sigmoid()
+    rest = node.v_reset or 0.0
+    return v + (x - (v - rest)) / tau if node.decay_input else v - (v - rest) / tau + x
+
+
+class TestSinabs:
+    def layers(self, kind, reset, **options):
+        sl, activation = need("sinabs.layers"), need("sinabs.activation")
+        options |= {"spike_fn": activation.SingleSpike, "spike_threshold": torch.tensor(0.4)}
+        options["reset_fn"] = activation.MembraneReset() if reset == "zero" else activation.MembraneSubtract()
+        return getattr(sl, kind)(**options), getattr(sl, kind)(**options)
+
+    @pytest.mark.parametrize("reset", ["subtract", "zero"])
+    @pytest.mark.parametrize(
+        ("kind", "options"),
+        [
+            ("IAF", {}),
+            ("LIF", {"tau_mem": 6.0}),
+            ("LIF", {"tau_mem": 6.0, "norm_input": False}),
+            ("LIF", {"tau_mem": 6.0, "tau_syn": 3.0}),
+        ],
+    )
+    def test_neurons(self, kind, options, reset):
+        one, two = self.layers(kind, reset, **options)
+        network = nn.Sequential(linear(6, 8), one, linear(8, 5, 1), two)
+
+        def run(x):
+            for neuron in (one, two):
+                neuron.reset_states()
+                neuron.record_states = False
+            found = []
+            for step in x:
+                row, value = [], step[:, None]  # (N, T = 1, F)
+                for part in network:
+                    value = part(value)
+                    if part in (one, two):
+                        # spikes and what they took off give the potential before the reset; zero hides it
+                        after = part.v_mem
+                        row.append(
+                            (value[:, 0], after + value[:, 0] * 0.4 - 0.4 if reset == "subtract" else after - 0.4)
+                        )
+                found.append(row)
+            return found
+
+        compare(network, inputs(), run, 2)
+
+    def test_images(self):
+        sl, activation = need("sinabs.layers"), need("sinabs.activation")
+        iaf = sl.IAFSqueeze(batch_size=SAMPLES, spike_fn=activation.SingleSpike)
+        network = nn.Sequential(convolution(), iaf, sl.SumPool2d(2), nn.Flatten(), linear(36, 5))
+
+        def run(x):
+            iaf.reset_states()
+            found = []
+            for step in x:
+                fired = iaf(network[0](step))
+                found.append([(fired, iaf.v_mem.reshape(fired.shape) + fired - 1)])
+            return found
+
+        compare(network, images(), run, 1)
+
+    def test_refusals(self):
+        sl = need("sinabs.layers")
+        network = nn.Sequential(linear(6, 8), sl.IAF())
+        with pytest.raises(ConversionError, match=r"module 1 \(sinabs IAF\): .*spike_fn=sinabs.activation.SingleSpike"):
+            from_module(network, (6,), RAW)
+        activation = need("sinabs.activation")
+        bounded = nn.Sequential(linear(6, 8), sl.IAF(spike_fn=activation.SingleSpike, min_v_mem=-1.0))
+        with pytest.raises(ConversionError, match="bounds the potential below; use min_v_mem=None"):
+            from_module(bounded, (6,), RAW)
+
+
+class TestNorse:
+    @pytest.mark.parametrize("kind", ["IAFCell", "LIFBoxCell", "LIFCell"])
+    def test_cells(self, kind):
+        norse = need("norse.torch")
+        cells = [getattr(norse, kind)() for _ in range(2)]
+        if kind != "IAFCell":
+            parameters = need(f"norse.torch.functional.{'lif_box' if 'Box' in kind else 'lif'}")
+            make = parameters.LIFBoxParameters if "Box" in kind else parameters.LIFParameters
+            cells = [getattr(norse, kind)(make(v_th=torch.as_tensor(0.3)), dt=0.004) for _ in range(2)]
+        network = norse.SequentialState(linear(6, 8), cells[0], linear(8, 5, 1), cells[1])
+
+        def run(x):
+            states, found = [None, None], []
+            for step in x:
+                row, value = [], step
+                for i, cell in enumerate(cells):
+                    value = network[2 * i](value)
+                    value, states[i] = cell(value, states[i])
+                    row.append((value, None))
+                found.append(row)
+            return found
+
+        compare(network, inputs(), run, 2)
+
+    def test_refusals(self):
+        norse = need("norse.torch")
+        network = norse.SequentialState(linear(6, 8), norse.LIFRecurrentCell(8, 8))
+        with pytest.raises(ConversionError, match=r"\(norse LIFRecurrentCell\): is recurrent, .*; use LIFCell"):
+            from_module(network, (6,), RAW)
