@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import logging
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -64,11 +65,10 @@ def load() -> Any:
     if find_spec("brian2") is None:
         raise MissingDependency("Brian2", EXTRA)
     finder = _Finder()
-    hook = sys.excepthook
     if has_gap():
         sys.meta_path.insert(0, finder)
     try:
-        with quiet():
+        with quiet(), _kept():
             import brian2
     except Exception as error:
         raise SpikeletError(
@@ -78,9 +78,6 @@ def load() -> Any:
     finally:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
-    # it installs a crash report and takes over warnings for the whole process; both are the caller's
-    sys.excepthook = hook
-    logging.captureWarnings(False)
     logging.getLogger("brian2").setLevel(logging.WARNING)  # else it writes every line of code it generates to a file
     return brian2
 
@@ -91,6 +88,21 @@ def installed() -> str | None:
         return version("brian2")
     except PackageNotFoundError:
         return None
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """What Brian2 takes over for the whole process as it loads stays its owner's: the report of a crash, warnings, and
+    Ctrl+C, which it would turn into a simulation cut short, and which no thread but the main one may set.
+    """
+    hook, set_handler = sys.excepthook, signal.signal
+    signal.signal = lambda number, handler: signal.getsignal(number)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        signal.signal = set_handler
+        sys.excepthook = hook
+        logging.captureWarnings(False)
 
 
 def state() -> str:

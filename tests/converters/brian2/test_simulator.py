@@ -20,11 +20,14 @@ def test_quantities_keep_their_ptp():
     assert brian2.have_same_dimensions(spread, brian2.volt)
 
 
-def test_loading_leaves_the_process_as_it_was():
+def test_loading_in_a_thread_leaves_the_process_as_it_was():
     code = (
-        "import sys, logging, warnings; hook, show = sys.excepthook, warnings.showwarning;"
-        "from spikelet.converters.brian2 import simulator; simulator.load();"
-        "assert sys.excepthook is hook and warnings.showwarning is show;"
+        "import sys, signal, threading, warnings;"
+        "old = sys.excepthook, warnings.showwarning, signal.getsignal(signal.SIGINT), signal.signal;"
+        "from spikelet.converters.brian2 import simulator;"
+        "thread = threading.Thread(target=simulator.load); thread.start(); thread.join();"
+        "assert 'brian2' in sys.modules;"
+        "assert old == (sys.excepthook, warnings.showwarning, signal.getsignal(signal.SIGINT), signal.signal);"
         "assert not [each for each in sys.meta_path if isinstance(each, simulator._Finder)]"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)

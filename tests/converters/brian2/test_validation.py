@@ -1,17 +1,21 @@
 """A bundle against Brian2: what agrees, what the report says, how the work is watched and stopped."""
 
+import signal
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from networks import small_graph
-from spikelet.bundle import Bundle, Manifest
+from networks import Builder, small_graph
+from spikelet import shipped
+from spikelet.bundle import Bundle, Manifest, read
 from spikelet.converters.brian2 import validate
 from spikelet.errors import Cancelled, UsageError
 from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
+ROOT = Path(__file__).resolve().parents[3]
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 3, 6, 6)).astype(np.uint8)
 
 
@@ -61,6 +65,40 @@ def test_progress_goes_up_to_the_end_and_the_work_can_be_stopped(bundle):
     assert seen[-1] == (29, 29)  # 9 + 9 + 8 + 3
     with pytest.raises(Cancelled, match="validation: cancelled"):
         validate(bundle, IMAGES, steps=3, neurons=9, cancelled=lambda: True)
+
+
+def test_the_demo_bundle_agrees_in_a_sample_of_every_channel():
+    demo = read(ROOT / "assets" / "vgg9-cifar10.snnb")
+    images = shipped.images_for(demo.graph.input.shape, demo.manifest.labels).images[:2]
+    report = validate(demo, images, steps=4, neurons=128)
+    assert report.ok
+    assert report.mode == "by layer"
+    assert sum(each.neurons for each in report.layers) == 8 * 128 + 10
+    assert report.total("spikes") > 500
+
+
+def test_a_fully_connected_network_agrees_in_all_neurons():
+    net = Builder((12,), np.random.default_rng(0))
+    net.linear("fc1", 20)
+    net.neuron("if1", scale=2000)
+    net.linear("fc2", 9)
+    net.neuron("if2", reset="zero", tie=">")
+    images = np.random.default_rng(1).integers(0, 256, (5, 12)).astype(np.uint8)
+    graph = net.graph()
+    bundle = Bundle(graph, Manifest("fc", bits=8, exact_steps=exact_steps(graph)), None, "")
+    report = validate(bundle, images, neurons="all")
+    assert report.ok
+    assert [each.neurons for each in report.layers] == [20, 9, 3]
+    assert all(each.spikes > 0 for each in report.layers[:-1])
+
+
+def test_what_the_interrupt_key_stops_is_no_result(bundle, monkeypatch):
+    def pressed(done, total):
+        if done:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        validate(bundle, IMAGES, steps=3, neurons=9, on_progress=pressed)
 
 
 def test_runs_in_a_thread(bundle):
