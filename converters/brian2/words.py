@@ -72,7 +72,7 @@ def kind_table(report: DynamicsReport) -> tuple[list[str], list[list[str]]]:
 def summary(report: ValidationReport) -> str:
     """All of it, for a terminal."""
     lines = [
-        f"{report.bundle}, engine {report.engine}, against Brian2 {report.brian2_version}: {_circumstances(report)}"
+        f"{report.bundle}, engine {report.engine}, against Brian2 {report.brian2_version}: {circumstances(report)}"
     ]
     return "\n".join([*lines, "", table(*layer_table(report)), "", verdict(report)])
 
@@ -87,7 +87,7 @@ def dynamics_summary(report: DynamicsReport) -> str:
 
 def about(report: ValidationReport) -> str:
     """What was compared, in a sentence."""
-    text = f"Engine {report.engine} against Brian2 {report.brian2_version}: {_circumstances(report)}. The output's "
+    text = f"Engine {report.engine} against Brian2 {report.brian2_version}: {circumstances(report)}. The output's "
     text += "potentials are the logits summed so far."
     if not report.exact:
         text += (
@@ -137,6 +137,6 @@ def dynamics_verdict(report: DynamicsReport) -> str:
     return f"DIFFERS: {where}; {mine} spikes of the engine and {theirs} of Brian2 off the formula"
 
 
-def _circumstances(report: ValidationReport) -> str:
+def circumstances(report: ValidationReport) -> str:
     how = "simulated whole" if report.mode == "whole" else "each layer driven with the spikes recorded before it"
     return f"{report.images} images, T = {report.steps}, {how}, {report.seconds:.1f} s"
