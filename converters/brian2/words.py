@@ -138,5 +138,6 @@ def dynamics_verdict(report: DynamicsReport) -> str:
 
 
 def circumstances(report: ValidationReport) -> str:
+    """How it was done, in half a sentence."""
     how = "simulated whole" if report.mode == "whole" else "each layer driven with the spikes recorded before it"
     return f"{report.images} images, T = {report.steps}, {how}, {report.seconds:.1f} s"
