@@ -18,7 +18,7 @@ from spikelet import signing
 from spikelet.errors import SpikeletError, UsageError
 from spikelet.version import __version__
 
-OWN = ("inspect", "verify", "run", "energy", "report", "compare", "robustness", "bench", "compile")
+OWN: tuple[str, ...] = ("inspect", "verify", "run", "energy", "report", "compare", "robustness", "bench", "compile")
 OWN += ("export", "keygen", "sign", "doctor")
 ENTRY_POINTS = "spikelet.verbs"
 # torch, ONNX Runtime and the loader of modules have kinds of their own for it
