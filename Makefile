@@ -68,6 +68,26 @@ fuzz: ## read 1,000,000 mutated bundles under limits (COUNT=…), then let cover
 	PYTHONPATH=tests nice -n 10 $(PYTHON) tests/fuzz.py --count $(or $(COUNT),1000000)
 	PYTHONPATH=tests nice -n 10 $(PYTHON) tests/fuzz_coverage.py --seconds $(or $(SECONDS),600)
 
+.PHONY: faults soak wheel audit
+faults: ## kill commands 200 times (KILLS=…); full disks, closed folders, too little memory
+	@.ci/setup dev
+	nice -n 5 $(PYTHON) tests/faults.py --limits
+	nice -n 5 $(PYTHON) tests/faults.py --kills $(or $(KILLS),200)
+
+soak: ## a stream of 1,000,000 time-steps on every engine (STEPS=…); threads and processes at once
+	@.ci/setup dev
+	PYTHONPATH=tests $(PYTHON) tests/soak.py --steps $(or $(STEPS),1000000)
+
+wheel: ## build the wheel; the same commit gives the same bytes
+	@.ci/setup dev
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(PYTHON) -m pip --disable-pip-version-check wheel -q --no-deps --no-build-isolation -w dist .
+	sha256sum dist/*.whl
+
+audit: ## hold the pinned versions against known vulnerabilities (asks pypi.org)
+	python3 -m venv build/audit
+	build/audit/bin/python -m pip install -q pip-audit
+	build/audit/bin/pip-audit --strict --no-deps --disable-pip -r .ci/lock.txt
+
 clean: ## remove what was built, and .venv
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

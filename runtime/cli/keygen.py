@@ -18,7 +18,7 @@ from spikelet.errors import UsageError
 
 HELP = "make a pair of keys for signing bundles"
 EXAMPLE = "spikelet keygen keys/release-2026 --password"
-PASSWORD = "SPIKELET_KEY_PASSWORD"
+VARIABLE = "SPIKELET_KEY_PASSWORD"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,9 +53,9 @@ def run(args: argparse.Namespace) -> int:
 
 def password(path: Path) -> str:
     """The password of a private key: from the environment, or asked for. Raises UsageError."""
-    found = os.environ.get(PASSWORD)
+    found = os.environ.get(VARIABLE)
     if found is None and sys.stdin.isatty():
         found = getpass.getpass(f"password of {path}: ")
     if not found:
-        raise UsageError(f"{path}: a password is needed; type it, or set {PASSWORD}")
+        raise UsageError(f"{path}: a password is needed; type it, or set {VARIABLE}")
     return found

@@ -1,0 +1,130 @@
+"""What is shipped can be made again, byte for byte; what runs needs no network."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CHECKPOINT = ROOT / "assets" / "vgg9-cifar10.pt"
+
+# An audit hook sees every socket that Python code opens, in whatever library, and cannot be taken off again.
+NO_NETWORK = """
+import sys
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
+        raise RuntimeError(f"reached for the network: {event} {arguments[1:]}")
+    if event.startswith(("urllib.", "http.", "ftplib.", "smtplib.")):
+        raise RuntimeError(f"reached for the network: {event}")
+sys.addaudithook(watch)
+"""
+
+
+def offline(code, cwd):
+    environment = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
+    command = [sys.executable, "-c", f"{NO_NETWORK}\n{code}"]
+    # on top, where the system lets us: a network namespace without any way out
+    if shutil.which("unshare") and subprocess.run(["unshare", "-rn", "true"], capture_output=True).returncode == 0:
+        command = ["unshare", "-rn", *command]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment)
+
+
+def test_the_demo_needs_no_network(tmp_path):
+    """Every command of `make demo`, and training before it, with sockets blocked."""
+    pytest.importorskip("torch")
+    if not CHECKPOINT.exists():
+        pytest.skip("the shipped checkpoint is not here")
+    code = f"""
+import sys
+import numpy as np
+from spikelet import cli
+from spikelet.data import ImageSet, arrays
+def call(line):
+    code = cli.main(line.split())
+    assert code == 0, (line, code)
+pixels = np.random.default_rng(0).integers(0, 256, (40, 3, 8, 8)).astype(np.uint8)
+arrays.write(__import__("pathlib").Path("x.npz"), ImageSet(pixels, np.arange(40) % 2, ("a", "b"), "x"))
+call("train --data x.npz --model vgg9 --batch 16 --epochs 1 --out run")
+call("convert run/best.pt -o small.snnb --data x.npz")
+call("convert {CHECKPOINT} -o demo.snnb --count 20")
+call("verify demo.snnb")
+call("run demo.snnb --steps 2 --count 8")
+call("report demo.snnb --steps 2 --count 8 --no-latency -o demo.html")
+call("doctor")
+"""
+    done = offline(code, tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    page = (tmp_path / "demo.html").read_text()
+    assert 'src="http' not in page
+    assert "url(" not in page
+
+
+def test_reaching_for_the_network_would_be_noticed(tmp_path):
+    for code in (
+        "import socket; socket.create_connection(('127.0.0.1', 9), 1)",
+        "import urllib.request; urllib.request.urlopen('http://localhost:9')",
+    ):
+        done = offline(code, tmp_path)
+        assert done.returncode != 0
+        assert "reached for the network" in done.stderr
+
+
+def build(folder):
+    """A wheel from a copy of the tree, in a folder and with file times of its own."""
+    tree = folder / "tree"
+    ignored = shutil.ignore_patterns(
+        ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", "tests", ".*_cache", "*.pt"
+    )
+    shutil.copytree(ROOT, tree, ignore=ignored)
+    for index, path in enumerate(sorted(tree.rglob("*"))):
+        os.utime(path, (1_700_000_000 + index * 7, 1_700_000_000 + index * 7))
+    subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, tree],
+        env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}, check=True, capture_output=True,
+    )  # fmt: skip
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def test_the_wheel_is_the_same_wherever_it_is_built(tmp_path):
+    if find_spec("setuptools") is None or find_spec("pip") is None:
+        pytest.skip("needs pip and setuptools")
+    from setuptools import __version__ as version
+
+    if int(version.split(".")[0]) < 77:
+        pytest.skip("needs setuptools 77")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "another-folder").mkdir()
+    one, other = build(tmp_path / "a"), build(tmp_path / "another-folder")
+    assert one.name == other.name
+    assert hashlib.sha256(one.read_bytes()).digest() == hashlib.sha256(other.read_bytes()).digest()
+
+
+def test_the_same_checkpoint_gives_the_same_bundle(tmp_path):
+    """Converted twice, in processes of their own and folders of their own, by the same command."""
+    pytest.importorskip("torch")
+    if not CHECKPOINT.exists():
+        pytest.skip("the shipped checkpoint is not here")
+    found = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copy(CHECKPOINT, tmp_path / name / "x.pt")
+        line = ["convert", "x.pt", "-o", "x.snnb", "--count", "20"]
+        subprocess.run([sys.executable, "-m", "spikelet", *line], cwd=tmp_path / name, check=True, capture_output=True)
+        found.append((tmp_path / name / "x.snnb").read_bytes())
+    assert found[0] == found[1]
+
+
+def test_the_lock_pins_what_setup_installs():
+    lines = [line for line in (ROOT / ".ci" / "lock.txt").read_text().splitlines() if not line.startswith("#")]
+    pins = dict(line.split("==") for line in lines)
+    assert len(pins) == len(lines) > 40
+    setup = (ROOT / ".ci" / "setup").read_text()
+    for name in ("torch", "neurobench", "snntorch"):
+        assert f"{name}=={pins[name]}" in setup
+    assert "--constraint .ci/lock.txt" in setup
