@@ -16,6 +16,7 @@ demo: ## convert the shipped network, verify the bundle, classify the shipped im
 	$(SPIKELET) verify $(DEMO)
 	$(SPIKELET) run $(DEMO) --steps 8 --engine numpy
 	$(SPIKELET) run $(DEMO) --steps 8 --engine onnx
+	$(SPIKELET) run $(DEMO) --steps 8 --engine native
 	$(SPIKELET) report $(DEMO) --steps 8 -o build/report.html
 
 gui: ## look into the shipped bundle, in a window
@@ -40,6 +41,7 @@ bench: ## time the engines; the spiking network against its float network, one t
 	$(PYTHON) tests/bench_onnx.py
 	$(PYTHON) tests/bench_counting.py
 	$(PYTHON) tests/bench_validation.py
+	@.ci/peers tests/benchmarks/speed.py | tee build/benchmarks.md
 
 bench-gui: ## start of the window, and frames a second while the time cursor is scrubbed
 	@.ci/setup dev

@@ -38,7 +38,9 @@ def prepare(program: HostProgram) -> Prepared:
     key = _key(source)
     if key in _loaded:
         return Prepared(_loaded[key], cache.find(key), False)
-    for name in (key, generic_key(source, platform.machine())):
+    # code for exactly this processor is the fastest; what was compiled elsewhere serves where nothing compiles
+    elsewhere = [] if _has_compiler() else [generic_key(source, platform.machine())]
+    for name in (key, *elsewhere):
         path = cache.find(name)
         if path is not None and (library := _load(path)) is not None:
             _loaded[key] = library
@@ -90,11 +92,17 @@ def ready(graph: Graph) -> bool:
     """Whether the network can run: it is exact, and compiled before or there is a compiler."""
     if not graph.exact:
         return False
+    if _has_compiler():
+        return True
+    source = library_source(HostProgram(graph))
+    return any(cache.find(key) for key in (_key(source), generic_key(source, platform.machine())))
+
+
+def _has_compiler() -> bool:
     try:
         compiler.find()
     except compiler.CompilerMissing:
-        source = library_source(HostProgram(graph))
-        return any(cache.find(key) for key in (_key(source), generic_key(source, platform.machine())))
+        return False
     return True
 
 

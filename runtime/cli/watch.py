@@ -1,0 +1,110 @@
+"""Answer every image that turns up in a folder, as a camera or another program leaves them there.
+
+Each answer is printed with its latency, from the file to the class; at the end (Ctrl-C, or --once) come percentiles.
+A file that is still being written is left until it stops growing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikelet.cli.common import emit, existing, positive
+from spikelet.data.folder import is_image, read_image
+from spikelet.early_exit import Margin
+from spikelet.engines import ENGINES
+from spikelet.errors import DataError, UsageError
+from spikelet.session import Model, load
+
+HELP = "answer every image that turns up in a folder"
+EXAMPLE = "spikelet watch vgg9-cifar10.snnb camera/ --steps 4"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("folder", type=existing, metavar="DIR")
+    parser.add_argument("--steps", type=positive, default=4, help="time-steps T (default %(default)s)")
+    parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
+    parser.add_argument("--early-exit", type=float, metavar="MARGIN", help="stop when the best class leads by MARGIN")
+    parser.add_argument("--once", action="store_true", help="answer what is there and end")
+    parser.add_argument("--every", type=float, default=0.2, metavar="SECONDS", help="look so often (default 0.2)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    if not args.folder.is_dir():
+        raise UsageError(f"{args.folder}: is a file; watch takes a folder (spikelet run takes one image)")
+    model = load(args.bundle, args.engine)
+    model.run(
+        np.full(model.graph.input.shape, model.graph.input.low), args.steps
+    )  # so that no image waits for a compiler
+    seen: dict[Path, int] = {}
+    answers: list[dict[str, Any]] = []
+    try:
+        while True:
+            for path in _ready(args.folder, seen, wait=not args.once):
+                answer = _answer(model, path, args)
+                if answer is not None:
+                    answers.append(answer)
+            if args.once:
+                break
+            time.sleep(max(args.every, 0.01))
+    except KeyboardInterrupt:
+        pass  # the way to end it
+    facts = {"engine": model.engine, "answers": answers, "latency_ms": _percentiles(answers)}
+    emit(args, facts, _text(facts))
+    return 0
+
+
+def _ready(folder: Path, seen: dict[Path, int], wait: bool) -> list[Path]:
+    """Images that were not answered yet, and, if `wait`, that are as long as they were at the last look."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        if not is_image(path) or seen.get(path) == -1:
+            continue
+        try:
+            size = path.stat().st_size
+        except OSError:  # gone again
+            continue
+        if not wait or seen.get(path) == size:
+            found.append(path)
+            size = -1
+        seen[path] = size
+    return found
+
+
+def _answer(model: Model, path: Path, args: argparse.Namespace) -> dict[str, Any] | None:
+    started = time.perf_counter()
+    try:
+        image = read_image(path, model.graph.input.shape)
+    except DataError as error:
+        print(f"spikelet watch: {error}", file=sys.stderr)
+        return None
+    rule = None if args.early_exit is None else Margin(args.early_exit)
+    result = model.run(image, args.steps, early_exit=rule)
+    ms = (time.perf_counter() - started) * 1000
+    index = int(result.predictions[-1, 0])
+    label = model.labels[index] if model.labels else str(index)
+    if not args.json:
+        print(f"{path.name}: {label} ({result.exit_steps[0]} time-steps, {ms:.1f} ms)", flush=True)
+    return {"file": path.name, "class": index, "label": label, "steps": int(result.exit_steps[0]), "ms": ms}
+
+
+def _percentiles(answers: list[dict[str, Any]]) -> dict[str, float] | None:
+    if not answers:
+        return None
+    times = [each["ms"] for each in answers]
+    return {f"p{q}": float(np.percentile(times, q)) for q in (50, 95, 99)} | {"largest": max(times)}
+
+
+def _text(facts: dict[str, Any]) -> str:
+    if facts["latency_ms"] is None:
+        return f"no image was answered (engine {facts['engine']})"
+    shown = ", ".join(f"{name} {ms:.1f}" for name, ms in facts["latency_ms"].items())
+    return f"{len(facts['answers'])} images, engine {facts['engine']}; latency in ms: {shown}"

@@ -1,0 +1,182 @@
+"""Time-to-answer against the float network and other frameworks: same machine, same weights, alternating, medians.
+
+Every round runs each contender once to warm its caches and once against the clock; ratios are of medians of one run.
+`make bench` runs it where the peers are (.ci/peers); anywhere else, those that are not there are named with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from shapes import VGG9, VGG16, network
+
+from spikelet import bundle
+from spikelet.engines import create
+from spikelet.engines.onnx import open_session
+from spikelet.lowering.onnx import rate_model
+
+ROOT = Path(__file__).resolve().parents[2]
+FLOAT = "float network, ONNX Runtime"
+SECONDS = 12.0  # for one line of a table: more rounds where they are short
+RATES = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.50)
+
+
+def contenders(graph, pixels, threads, with_peers):
+    """name: function of T, and what keeps others from taking part."""
+    rate = open_session(rate_model(graph), threads)
+    found = {FLOAT: lambda steps: rate.run(None, {"input": pixels})}
+    for name in ("native", "onnx"):
+        found[f"spikelet, {name}"] = ours(create(graph, name, (), threads), pixels)
+    failed = {}
+    if with_peers:
+        try:
+            import torch
+
+            import peers
+        except ImportError as error:
+            return found, {"all peers": str(error)}
+        torch.set_num_threads(threads)
+        tensor = torch.tensor(pixels)
+        with torch.inference_mode():
+            works, failed = peers.load(graph, tensor)
+        for name, run in works.items():
+            found[name] = lambda steps, run=run: inferred(torch, run, tensor, steps)
+    return found, failed
+
+
+def ours(engine, pixels):
+    def run(steps):
+        engine.reset(len(pixels))
+        for t in range(steps):
+            engine.step(pixels if t == 0 else None)
+
+    return run
+
+
+def inferred(torch, run, tensor, steps):
+    with torch.inference_mode():
+        run(tensor, steps)
+
+
+def medians(found, steps, seconds=SECONDS):
+    """Milliseconds of each contender, (median, least)."""
+    times = {name: [] for name in found}
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until or len(times[FLOAT]) < 3:
+        for name, run in found.items():
+            run(steps)
+            started = time.perf_counter()
+            run(steps)
+            times[name].append((time.perf_counter() - started) * 1000)
+    return {name: (statistics.median(values), min(values)) for name, values in times.items()}, len(times[FLOAT])
+
+
+def rates(graph, pixels, steps):
+    """Spike rate of each layer over the time-steps."""
+    engine = create(graph, "native")
+    engine.reset(len(pixels))
+    counts = dict.fromkeys(graph.spiking, 0)
+    for t in range(steps):
+        engine.step(pixels if t == 0 else None)
+        for name, count in engine.spike_counts().items():
+            counts[name] += int(count.sum())
+    return {name: count / (steps * len(pixels) * graph.neurons(name)) for name, count in counts.items()}
+
+
+def mean_rate(graph, pixels, steps):
+    found = rates(graph, pixels, steps)
+    neurons = {name: graph.neurons(name) for name in found}
+    return sum(found[name] * neurons[name] for name in found) / sum(neurons.values())
+
+
+def compare(what, graph, images, lines, with_peers, seconds):
+    """A table of times; lines: (batch, threads, T)."""
+    print(f"\n### {what}\n")
+    layers = ", ".join(f"{rate:.0%}" for rate in rates(graph, images[:1], 4).values())
+    print(f"Spike rates by layer, T = 4: {layers}; {mean_rate(graph, images[:1], 4):.1%} of all neurons.\n")
+    print("| batch | threads | T | contender | ms, median | least | of the float network | of least |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    failures = {}
+    for batch, threads, steps in lines:
+        found, failed = contenders(graph, images[:batch], threads, with_peers)
+        failures |= failed
+        times, rounds = medians(found, steps, seconds)
+        for name, (median, least) in sorted(times.items(), key=lambda item: item[1]):
+            ratios = f"{median / times[FLOAT][0]:.2f} | {least / times[FLOAT][1]:.2f}"
+            print(f"| {batch} | {threads} | {steps} | {name} | {median:.2f} | {least:.2f} | {ratios} |", flush=True)
+        others = [value for name, value in times.items() if name != FLOAT and not name.startswith("spikelet")]
+        for engine in ("native", "onnx") if others else ():
+            median, least = (
+                min(column) / times[f"spikelet, {engine}"][i] for i, column in enumerate(zip(*others, strict=True))
+            )
+            factors = f"{median:.1f} times | {least:.1f} times"
+            print(f"| | | | fastest peer / {engine}, {rounds} rounds | | | {factors} |", flush=True)
+    for name, reason in failures.items():
+        print(f"\n{name} did not take part: {reason}")
+
+
+def sweep(plan, what, pixels):
+    """Cost of a time-step by spike rate."""
+    print(f"\n### Spike rate, {what}, native engine, one thread, batch 1\n")
+    print("| spike rate | ms a time-step | of the cost at 20 % |")
+    print("|---|---|---|")
+    costs = {}
+    for rate in RATES:
+        graph = network(plan, rate)
+        engine = create(graph, "native", (), 1)
+        found = []
+        for _ in range(30):
+            engine.reset(1)
+            engine.step(pixels)  # the image's own current is not a time-step's cost
+            started = time.perf_counter()
+            for _ in range(3):
+                engine.step()
+            found.append((time.perf_counter() - started) * 1000 / 3)
+        costs[rate] = statistics.median(found), mean_rate(graph, pixels, 4)
+    for cost, measured in costs.values():
+        print(f"| {measured:.1%} | {cost:.3f} | {cost / costs[0.20][0]:.2f} |", flush=True)
+
+
+def machine():
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), model)
+    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "onnxruntime"))
+    return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, default=ROOT / "assets" / "vgg9-cifar10.snnb")
+    parser.add_argument("--parts", default="demo,vgg16,sweep", help="of: demo, vgg16, sweep")
+    parser.add_argument("--quick", action="store_true", help="batch 1, one thread, T = 4 alone")
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for one line of a table")
+    args = parser.parse_args()
+    every = [(1, 1, steps) for steps in (1, 2, 4, 8)] + [(1, 2, 4), (32, 1, 4), (32, 2, 4)]
+    lines = [(1, 1, 4)] if args.quick else every
+    with np.load(ROOT / "assets" / "cifar10-500.npz") as shipped:
+        images = shipped["images"][:32].astype(np.float32)
+    print(machine())
+    if "demo" in args.parts:
+        graph = bundle.read(args.bundle).graph
+        compare(f"{args.bundle.stem}, trained", graph, images, lines, not args.no_peers, args.seconds)
+    if "vgg16" in args.parts:
+        graph = network(VGG16, 0.15)
+        what = "VGG-16 shapes, random weights, thresholds for 15 %"
+        compare(what, graph, images, lines, not args.no_peers, args.seconds)
+    if "sweep" in args.parts:
+        sweep(VGG9, "vgg9 shapes", images[:1])
+        sweep(VGG16, "VGG-16 shapes", images[:1])
+
+
+if __name__ == "__main__":
+    main()

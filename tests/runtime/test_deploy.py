@@ -1,0 +1,109 @@
+"""From a bundle to a board: the folder runs as it is, and a watched folder is answered."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from networks import small_graph
+from spikelet import cli
+from spikelet.bundle import Bundle, Manifest, write
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    graph = small_graph()
+    golden = record_golden(graph, RNG.integers(0, 256, (2, 3, 6, 6)).astype(np.float32), 4)
+    manifest = Manifest("small", ("ant", "bee", "cat"), 8, exact_steps(graph))
+    write(Bundle(graph, manifest, golden, "# small\n"), tmp_path / "small.snnb")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def start(folder, *arguments):
+    environment = {"PATH": os.environ["PATH"], "PYTHON": sys.executable}
+    return subprocess.run(
+        ["./start.sh", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_folder_runs_by_itself(here):
+    assert cli.main(["deploy", "small.snnb", "--target", "x86", "-o", "board.tar.gz", "--json"]) == 0
+    with tarfile.open(here / "board.tar.gz") as tar:
+        tar.extractall(here / "there", filter="data")
+    folder = here / "there" / "board"
+    assert {path.name for path in folder.iterdir()} >= {"app", "model.snnb", "start.sh", "README.md"}
+    assert not (folder / "app" / "spikelet" / "converters").exists()
+    done = start(folder)
+    assert done.returncode == 0, done.stderr
+    assert "native ok: 0 differing spikes" in done.stdout
+    done = start(folder, "inspect", "--json")
+    assert json.loads(done.stdout)["labels"] == ["ant", "bee", "cat"]
+    # nothing comes from where it was made
+    code = "import sys, spikelet; print(spikelet.__file__)"
+    app = {"PYTHONPATH": str(folder / "app"), "PATH": os.environ["PATH"]}
+    found = subprocess.run([sys.executable, "-c", code], env=app, capture_output=True, text=True, check=True, cwd="/")
+    assert found.stdout.strip() == str(folder / "app" / "spikelet" / "__init__.py")
+
+
+def test_without_a_cross_compiler_the_board_compiles(here, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert cli.main(["deploy", "small.snnb", "--target", "jetson", "-o", "board"]) == 0
+    assert "not compiled ahead; the board's own compiler does it at the first start" in capsys.readouterr().out
+    assert "that needs `gcc` there" in (here / "board" / "README.md").read_text()
+
+
+def test_a_microcontroller_gets_c(here):
+    assert cli.main(["deploy", "small.snnb", "--target", "cortex-m", "-o", "board"]) == 0
+    done = subprocess.run(["make", "-C", "board", "test"], capture_output=True, text=True, check=True)
+    assert "pass: 2 images" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("deploy small.snnb --target x86 -o .", ".: is there already"),
+        ("deploy small.snnb --target x86 -o none/board", "none: no such folder"),
+        ("watch small.snnb small.snnb", "small.snnb: is a file; watch takes a folder"),
+    ],
+)
+def test_wrong_calls(here, capsys, line, message):
+    assert cli.main(line.split()) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_watch_answers_what_is_there(here, capsys):
+    (here / "camera").mkdir()
+    for index in range(3):
+        Image.fromarray(RNG.integers(0, 256, (6, 6, 3)).astype(np.uint8)).save(here / "camera" / f"{index}.png")
+    (here / "camera" / "broken.png").write_bytes(b"no image")
+    (here / "camera" / "notes.txt").write_text("no image either")
+    assert cli.main(["watch", "small.snnb", "camera", "--once", "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert [each["file"] for each in found["answers"]] == ["0.png", "1.png", "2.png"]
+    assert all(each["label"] in ("ant", "bee", "cat") for each in found["answers"])
+    assert found["latency_ms"]["p99"] >= found["latency_ms"]["p50"] > 0
+    assert "broken.png: not a whole image" in err
+
+
+def test_watch_leaves_a_file_that_still_grows(here):
+    from spikelet.cli import watch
+
+    path = here / "a.png"
+    seen = {}
+    path.write_bytes(b"1")
+    assert watch._ready(here, seen, wait=True) == []
+    path.write_bytes(b"12")
+    assert watch._ready(here, seen, wait=True) == []
+    assert watch._ready(here, seen, wait=True) == [path]
+    assert watch._ready(here, seen, wait=True) == []
