@@ -140,4 +140,5 @@ def dynamics_verdict(report: DynamicsReport) -> str:
 def circumstances(report: ValidationReport) -> str:
     """How it was done, in half a sentence."""
     how = "simulated whole" if report.mode == "whole" else "each layer driven with the spikes recorded before it"
-    return f"{report.images} images, T = {report.steps}, {how}, {report.seconds:.1f} s"
+    images = f"{report.images} image{'' if report.images == 1 else 's'}"
+    return f"{images}, T = {report.steps}, {how}, {report.seconds:.1f} s"

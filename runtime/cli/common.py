@@ -110,8 +110,9 @@ class Progress:
         if not self.shown or (now - self.last < 0.1 and done < total):
             return
         self.last = now
-        left = (now - self.started) * (total - done) / max(done, 1)
+        # of nothing done no time can be told; the spaces cover a longer line before
+        left = f", {(now - self.started) * (total - done) / done:.0f} s left" if done else ""
         filled = 30 * done // total
         bar = "█" * filled + "·" * (30 - filled)
         end = "\n" if done >= total else ""
-        print(f"\r{self.what} {bar} {done}/{total}, {left:.0f} s left ", end=end, file=sys.stderr, flush=True)
+        print(f"\r{self.what} {bar} {done}/{total}{left}    ", end=end, file=sys.stderr, flush=True)
