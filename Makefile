@@ -42,6 +42,7 @@ bench: ## time the engines; the spiking network against its float network, one t
 	$(PYTHON) tests/bench_counting.py
 	$(PYTHON) tests/bench_validation.py
 	@.ci/peers tests/benchmarks/speed.py | tee build/benchmarks.md
+	$(PYTHON) tests/bench_training.py
 
 bench-gui: ## start of the window, and frames a second while the time cursor is scrubbed
 	@.ci/setup dev
