@@ -115,14 +115,21 @@ _PAPER = {
     "seed": 42,
 }
 _SHORT = {"epochs": 24, "learning_rate": 0.1, "steps": 4}
-_FINISH = {"residual": "exact", "epochs": 4, "learning_rate": 0.02, "freeze_norm": True}
+_FINISH = {
+    "residual": "exact",
+    "train_potential": True,
+    "epochs": 4,
+    "learning_rate": 0.02,
+    "freeze_norm": True,
+    "time_steps": (1, 2, 4, 8, LIMIT),
+}
 
 PRESETS: dict[str, Preset] = {
     "spikelet": Preset(
         "QCFS, then the last epochs with the exact residual: the default",
         {"levels": 4, "lambda_init": 2.0, "residual": "none"},
         _SHORT,
-        {**_FINISH, "time_steps": (1, 2, 4, LIMIT)},
+        _FINISH,
     ),
     "qcfs": Preset(
         "the quantiser alone (Bu et al., ICLR 2022)", {"levels": 4, "lambda_init": 2.0, "residual": "none"}, _SHORT
