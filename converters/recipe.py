@@ -115,14 +115,8 @@ _PAPER = {
     "seed": 42,
 }
 _SHORT = {"epochs": 24, "learning_rate": 0.1, "steps": 4}
-_FINISH = {
-    "residual": "exact",
-    "train_potential": True,
-    "epochs": 4,
-    "learning_rate": 0.02,
-    "freeze_norm": True,
-    "time_steps": (1, 2, 4, 8, LIMIT),
-}
+LAST_EPOCHS = {"epochs": 4, "learning_rate": 0.02, "freeze_norm": True}
+_FINISH = {**LAST_EPOCHS, "residual": "exact", "train_potential": True, "time_steps": (1, 2, 4, 8, LIMIT)}
 
 PRESETS: dict[str, Preset] = {
     "spikelet": Preset(

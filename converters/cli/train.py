@@ -107,7 +107,7 @@ def phases(args: argparse.Namespace, data: ImageSet) -> list[Any]:
     from spikelet.converters.facts import image_facts
     from spikelet.converters.networks import NetworkSpec
     from spikelet.converters.phases import SPEC_FIELDS, Phase
-    from spikelet.converters.recipe import PRESETS, RECIPE_FIELDS, Recipe
+    from spikelet.converters.recipe import LAST_EPOCHS, PRESETS, RECIPE_FIELDS, Recipe
 
     preset = PRESETS[args.recipe]
     given = {key: value for key, value in vars(args).items() if value is not None and value is not False}
@@ -120,7 +120,8 @@ def phases(args: argparse.Namespace, data: ImageSet) -> list[Any]:
     first = Phase(spec, recipe)
     finish = dict(preset.finish or {}) if args.residual is None else {}
     if args.finish is not None:
-        finish = {**(PRESETS["spikelet"].finish or {}), "residual": args.finish}
+        known = PRESETS["spikelet"].finish if args.finish == "exact" else LAST_EPOCHS
+        finish = {**(known or {}), "residual": args.finish}
     prefix = "finish_"
     finish.update({key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)})
     return [first, first.followed_by(finish)] if finish and args.finish != "no" else [first]

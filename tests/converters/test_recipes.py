@@ -68,7 +68,8 @@ class TestNames:
         assert (last.recipe.epochs, last.recipe.time_steps, last.recipe.learning_rate) == (7, (1, "limit"), 0.3)
         assert first.recipe.learning_rate == 0.1
         assert len(phases("--finish no", data)) == 1
-        assert phases("--recipe qcfs --finish gaussian", data)[1].spec.residual == "gaussian"
+        other = phases("--recipe qcfs --finish gaussian", data)[1]
+        assert (other.spec.residual, other.spec.train_potential, other.recipe.time_steps) == ("gaussian", False, ())
 
     def test_every_named_recipe_can_be_built(self, data):
         for name in PRESETS:
