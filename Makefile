@@ -74,8 +74,7 @@ fuzz: ## read 1,000,000 mutated bundles under limits (COUNT=…), then let cover
 .PHONY: faults soak wheel audit
 faults: ## kill commands 200 times (KILLS=…); full disks, closed folders, too little memory
 	@.ci/setup dev
-	nice -n 5 $(PYTHON) tests/faults.py --limits
-	nice -n 5 $(PYTHON) tests/faults.py --kills $(or $(KILLS),200)
+	nice -n 5 $(PYTHON) tests/faults.py --limits --kills $(or $(KILLS),200)
 
 soak: ## a stream of 1,000,000 time-steps on every engine (STEPS=…); threads and processes at once
 	@.ci/setup dev

@@ -100,6 +100,8 @@ def train(
         raise SpikeletError(f"{out}: holds a training run already; go on with --resume, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     files = RunLog(out, len(log)) if workers.first else None
+    if files is not None and log:
+        files.write(log)  # a kill may have come between the checkpoint and its log
     workers.agree(network)
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()

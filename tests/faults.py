@@ -124,6 +124,21 @@ class Campaign:
         for path in left:
             path.unlink()
 
+    def export(self, count):
+        """A command that writes a folder of files: each is the old one or the new one."""
+        line = "export c good.snnb c"
+        seconds = self.seconds(line)
+        new = {path: path.read_bytes() for path in Path("c").rglob("*") if path.is_file()}
+        for _ in range(count):
+            for path in new:
+                path.write_bytes(b"what was here before")
+            self.killed(line, seconds)
+            now = {path: path.read_bytes() for path in new}
+            changed = sum(now[path] == new[path] for path in new)
+            if any(now[path] not in (new[path], b"what was here before") for path in new):
+                self.wrong.append("export: a file is neither the old one nor the new one")
+            self.note("export", "new files" if changed == len(new) else "old files" if changed == 0 else "some of each")
+
     def train(self, count):
         """Kill a run again and again, resume it each time, and hold what comes out against one that was left alone."""
         seconds = self.seconds(f"{TRAIN} timed")
@@ -147,6 +162,10 @@ class Campaign:
                 self.note("train", "killed" if code else "went through")
             self.compare(out)
         self.found["train"]["runs compared bit for bit"] = runs
+        # killed between the last checkpoint and its log
+        Path("timed/log.csv").unlink()
+        self.run(f"{TRAIN} timed --resume")
+        self.compare(Path("timed"))
 
     def compare(self, out):
         """Hold a finished run against the one that was left alone."""
@@ -215,9 +234,9 @@ def _mortal():
     libc.capset(head, struct.pack("6I", *words))
 
 
-def limits(seed, folder):
-    """(by trouble what each command said, what does not hold)."""
-    work, root = Campaign(folder, seed), os.geteuid() == 0
+def limits(work):
+    """Every command, where it cannot do its work."""
+    root = os.geteuid() == 0
     full, closed, small = (work.folder / name for name in ("full", "closed", "small"))
     for place in (full, closed, small):
         place.mkdir()
@@ -261,7 +280,6 @@ def limits(seed, folder):
     said = [each for name, found in work.found.items() if "memory" in name for each in found.values()]
     if not any("out of memory" in each for each in said):
         work.wrong.append(f"out of memory: no command ran out of it: {said}")
-    return work.found, work.wrong
 
 
 def _is_whole(content):
@@ -270,13 +288,13 @@ def _is_whole(content):
 
 def _log(out):
     rows = list(csv.DictReader(io.StringIO((out / "log.csv").read_text())))
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+    return [{key: value for key, value in row.items() if not key.endswith("seconds")} for row in rows]
 
 
-def campaign(kills, seed, folder):
-    """(by command what was seen, what does not hold)."""
+def campaign(work, kills):
+    """Every command, ended again and again."""
     each = {command: max(1, round(share * kills)) for command, share in SHARE.items()}
-    work, verbs = Campaign(folder, seed), cli.build_parser()._subparsers._group_actions[0].choices
+    verbs = cli.build_parser()._subparsers._group_actions[0].choices
     work.replaced("convert", "convert whole/best.pt -o out.snnb --data x.npz", Path("out.snnb"), each["convert"])
     read(Path("out.snnb"))
     line = "report good.snnb x.npz --steps 2 --engine numpy --no-latency --profile cmos45-int8 -o out.html"
@@ -285,34 +303,31 @@ def campaign(kills, seed, folder):
     line = "robustness good.snnb x.npz --count 8 --steps 2 --seeds 0 --faults dropped -o out.json"
     work.replaced("robustness", line, Path("out.json"), each["robustness"])
     if "export" in verbs:
-        work.replaced("export", *_export(work), each["export"])
+        work.export(each["export"])
     if "compile" in verbs:
         try:
             work.compile(each["compile"])
         except (SpikeletError, AssertionError) as error:  # no compiler here
             work.found["compile"] = {"left out": str(error)[:200]}
     work.train(each["train"])
-    return work.found, work.wrong
-
-
-def _export(work):
-    """The C export's command line, and the file of it that is looked at."""
-    line = "export good.snnb -o exported.c"
-    return line, Path("exported.c")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limits", action="store_true", help="no kills: full disks, closed folders, too little memory")
+    parser.add_argument("--limits", action="store_true", help="full disks, closed folders, too little memory as well")
     args = parser.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        found, wrong = limits(args.seed, folder) if args.limits else campaign(args.kills, args.seed, folder)
+        work = Campaign(folder, args.seed)
+        if args.limits:
+            limits(work)
+        campaign(work, args.kills)
         os.chdir("/")
-    print(json.dumps({"found": found, "wrong": wrong, "seconds": round(time.monotonic() - started)}, indent=1))
-    return 1 if wrong else 0
+    facts = {"found": work.found, "wrong": work.wrong, "seconds": round(time.monotonic() - started)}
+    print(json.dumps(facts, indent=1))
+    return 1 if work.wrong else 0
 
 
 if __name__ == "__main__":

@@ -520,7 +520,7 @@ class TestOutput:
                 {"layers": [{"layer": "if1", "neurons": 1, "activation": lie, "by_step": [{"steps": lie}]}]}
                 for lie in LIES
             ]
-        for index, value in enumerate(values):
+        for index, value in enumerate(values[:: 1 if len(values) < 40 else 3]):
             content = put_together(members, **{key: value})
             try:
                 decode(content)
@@ -557,17 +557,17 @@ def test_mutations_are_repeatable():
 
 class TestFuzz:
     def test_a_bounded_share(self):
-        """8,000 mutated bundles under limits of the operating system; `make fuzz` reads a million."""
+        """4,000 mutated bundles under limits of the operating system; `make fuzz` reads a million."""
         if not sys.platform.startswith("linux"):
             pytest.skip("needs Linux")
         done = subprocess.run(
-            [sys.executable, str(TESTS / "fuzz.py"), "--count", "6000", "--processes", "2", "--seed", "1"],
+            [sys.executable, str(TESTS / "fuzz.py"), "--count", "4000", "--processes", "2", "--seed", "1"],
             capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(TESTS)},
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         found = json.loads(done.stdout[done.stdout.index("{") :])
-        assert found["files"] == 6000
-        assert found["refused"] > 4000
+        assert found["files"] == 4000
+        assert found["refused"] > 2500
         assert found["read"] > 100, "mutations that no layer refuses are needed too"
 
     @pytest.mark.parametrize(
