@@ -1,10 +1,11 @@
 """Draw the pictures of the documentation anew, from the shipped bundle: make screenshots."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 from PIL import Image
+
+from spikelet.cli import main as spikelet
 
 DOCS = Path(__file__).resolve().parent
 BUNDLE = DOCS.parent / "assets" / "vgg9-cifar10.snnb"
@@ -26,9 +27,9 @@ def main() -> None:
     for name in sys.argv[2:] or SHOTS:
         panel, theme, layer = SHOTS[name]
         path = DOCS / f"inspector-{name}.png"
-        command = [sys.executable, "-m", "spikelet", "gui", str(bundle), "--screenshot", str(path)]
-        command += ["--panel", panel, "--theme", theme, *(["--layer", layer] if layer else [])]
-        subprocess.run(command, check=True)
+        call = ["gui", str(bundle), "--screenshot", str(path), "--panel", panel, "--theme", theme]
+        if spikelet([*call, *(["--layer", layer] if layer else [])]):
+            sys.exit(1)
         Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
         print(f"{path.name}: {path.stat().st_size // 1000} kB")
 

@@ -43,8 +43,8 @@ def wide_bundle():
 
 
 def started(path):
-    """Seconds from imports to a window that shows what the bundle does."""
-    begun = time.perf_counter()
+    """Seconds from imports to a window that shows what the bundle does: on the clock, and of the processor."""
+    begun, busy = time.perf_counter(), time.process_time()
     window = make_window(Settings(theme="dark"))
     window.show()
     window.inspector.open(path)
@@ -52,7 +52,7 @@ def started(path):
         QCoreApplication.processEvents()
         time.sleep(0.001)
     QCoreApplication.processEvents()
-    took = time.perf_counter() - begun
+    took = time.perf_counter() - begun, time.process_time() - busy
     settle(window)
     return window, took
 
@@ -85,7 +85,7 @@ def main():
         shown = Path(sys.argv[1]) if len(sys.argv) > 1 else DEMO if DEMO.is_file() else path
         window, took = started(shown)
         window.close()
-        print(f"window up with {shown.name} shown: {took:.2f} s after imports")
+        print(f"window up with {shown.name} shown: {took[0]:.2f} s after imports, {took[1]:.2f} s of them at work")
         times, painted = scrubbed(path)
     ms = np.array(times) * 1000
     print(

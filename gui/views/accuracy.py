@@ -127,8 +127,9 @@ class CurveCard(View):
         self.plot.setXRange(0.6, len(found) + 0.4, padding=0)
         last, state = found[-1], "" if sweep.measured is not None else f"so far, of {len(sweep.data):,}"
         self.card.say(f"{sweep.data.name}: {sweep.done:,} images {state}")
+        interval = f"{last['low']:.2%} – {last['high']:.2%}"
         self.words.setText(
-            f"T = {len(found)}: {last['accuracy']:.2%}, 95 % interval {last['low']:.2%} – {last['high']:.2%} (Wilson)."
+            f"T = {len(found)}: {last['accuracy']:.2%}, 95 % interval {interval} (Wilson). Chance: {chance:.0%}."
         )
         self.timeline.go(self.inspector.cursor.time)
 

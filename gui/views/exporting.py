@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, QRect, QSize
 from PySide6.QtGui import QPainter
 from PySide6.QtSvg import QSvgGenerator
-from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
 from spikelet.atomic import replacing
 from spikelet.errors import SpikeletError, UsageError
 from spikelet.gui.models import reporting
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
-from spikelet.gui.views.icons import icon
 from spikelet.gui.views.widgets import Card, Numbers, tool
 
 if TYPE_CHECKING:
@@ -40,18 +39,17 @@ class Exporter:
         menu.addAction("Report, HTML…").triggered.connect(lambda: self.ask("html"))
         return menu
 
-    def adopt(self, panels: dict[str, View]) -> None:
-        """Give every card of the panels a menu of its own."""
-        for panel in panels.values():
-            for card in panel.findChildren(Card):
-                more = tool("more", f"Export {card.name}")
-                more.setIcon(icon("more"))
-                more.setPopupMode(more.ToolButtonPopupMode.InstantPopup)
-                menu = QMenu(more)
-                for words, suffix in (("Picture, PNG…", "png"), ("Drawing, SVG…", "svg"), ("Numbers, CSV…", "csv")):
-                    menu.addAction(words).triggered.connect(lambda _, card=card, suffix=suffix: self.ask(suffix, card))
-                more.setMenu(menu)
-                card.head.addWidget(more)
+    def adopt(self, panel: View) -> None:
+        """Give every card of a panel a menu of its own."""
+        for card in panel.findChildren(Card):
+            more = tool("more", f"Export {card.name}")
+            more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+            menu = QMenu(more)
+            for words, suffix in (("Picture, PNG…", "png"), ("Drawing, SVG…", "svg"), ("Numbers, CSV…", "csv")):
+                entry = menu.addAction(words)
+                entry.triggered.connect(lambda _, card=card, suffix=suffix: self.ask(suffix, card))
+            more.setMenu(menu)
+            card.head.addWidget(more)
 
     def ask(self, suffix: str = "png", card: Card | None = None) -> None:
         """Ask where to, and write."""

@@ -161,7 +161,7 @@ class GraphView(QGraphicsView):
         bounds = self._scene.sceneRect()
         if bounds.isEmpty():
             return
-        scale = min(self.viewport().height() / bounds.height(), self.viewport().width() / bounds.width(), 1.6)
+        scale = min(self.viewport().height() / bounds.height(), self.viewport().width() / bounds.width(), 2.2)
         scale = max(scale, LEAST_SCALE)
         self.resetTransform()
         self.scale(scale, scale)

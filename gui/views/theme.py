@@ -6,6 +6,7 @@ Safe for colour-blind eyes: order is told by lightness, kinds by hue and form.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -122,12 +123,17 @@ def apply(app: QApplication, chosen: Theme) -> None:
 def font(size: float = 10.0, bold: bool = False) -> QFont:
     """The type of the window, or the nearest to it that is installed."""
     made = QFont()
-    known = set(QFontDatabase.families())
-    made.setFamilies([name for name in FAMILIES if name in known] or [made.family()])
+    made.setFamilies(list(_families()) or [made.family()])
     made.setPointSizeF(size)
     made.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     made.setFeature(QFont.Tag("tnum"), 1)  # figures of one width do not dance while time runs
     return made
+
+
+@cache
+def _families() -> tuple[str, ...]:
+    known = set(QFontDatabase.families())
+    return tuple(name for name in FAMILIES if name in known)
 
 
 def colour(value: str, alpha: int = 255) -> QColor:

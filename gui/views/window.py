@@ -47,6 +47,18 @@ PANELS: dict[str, tuple[str, Callable[[Inspector], View]]] = {
 }
 
 
+class Panels(dict[str, View]):
+    """Panels by name, each built when it is first asked for: the window is up sooner."""
+
+    def __init__(self, build: Callable[[str], View]) -> None:
+        super().__init__()
+        self._build = build
+
+    def __missing__(self, name: str) -> View:
+        self[name] = self._build(name)
+        return self[name]
+
+
 class Window(QMainWindow):
     """Shows an Inspector; hands it what is typed, dropped and pasted."""
 
@@ -60,7 +72,6 @@ class Window(QMainWindow):
         if inspector.settings.window:
             self.restoreGeometry(QByteArray.fromBase64(inspector.settings.window.encode()))
         self.exporter = Exporter(self, inspector)
-        self.panels: dict[str, View] = {}
         self._build()
         shortcuts.install(self)
         inspector.opened.connect(self._opened)
@@ -76,11 +87,7 @@ class Window(QMainWindow):
         self.welcome, self.problem = WelcomePage(self, inspector), ProblemPage(self, inspector)
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.problem)
-        self.panels = {name: make(inspector) for name, (_, make) in PANELS.items()}
-        for name, panel in self.panels.items():
-            panel.setObjectName(f"panel-{name}")
-            self.stack.addWidget(panel)
-        self.exporter.adopt(self.panels)
+        self.panels = Panels(self._panel)
         right = QVBoxLayout()
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(0)
@@ -94,6 +101,13 @@ class Window(QMainWindow):
         outer.addLayout(right, 1)
         self.setCentralWidget(root)
         self._opened()
+
+    def _panel(self, name: str) -> View:
+        panel = PANELS[name][1](self.inspector)
+        panel.setObjectName(f"panel-{name}")
+        self.exporter.adopt(panel)
+        self.stack.addWidget(panel)
+        return panel
 
     def _rail(self) -> QWidget:
         rail = QWidget()

@@ -12,6 +12,7 @@ from PySide6.QtCore import QTimer
 from gui_bundles import bundle_of, plain_graph
 from spikelet.bundle import write
 from spikelet.data import ImageSet
+from spikelet.gui.views.window import PANELS
 
 BLOCKED = 0.1  # seconds
 ATTEMPTS = 4  # other processes of the machine can only make it worse
@@ -72,7 +73,7 @@ def test_no_task_blocks_the_window(window, rest, large, qtbot):
 
     window.inspector.show(from_data(data))
     rest(window)
-    for panel in window.panels:  # what is drawn for the first time is not a task
+    for panel in PANELS:  # what is drawn for the first time is not a task
         window.show_panel(panel)
         rest(window)
     window.panels["validate"].brian.neurons.setCurrentIndex(0)
