@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from networks import Builder, graphs, small_graph
@@ -12,7 +12,7 @@ from spikelet.engines.numpy import NumpyEngine
 from spikelet.nodes import Add, Scale
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs(), st.integers(0, 99))
 def test_the_current_is_that_of_the_reference_engine(graph, seed):
     rng = np.random.default_rng(seed)
