@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hostile import MEMORY, SECONDS, Mutator, bases, loosely_packed, pack, put_together
 from networks import Builder, small_graph
@@ -548,6 +550,16 @@ def test_the_corpus_is_refused_or_read():
         except BundleError:
             found = "refused"
         assert found == expected, path.name
+
+
+@settings(max_examples=300, deadline=None)
+@given(source=st.randoms(use_true_random=False))
+def test_mutations_that_shrink(source):
+    """hypothesis draws every choice of the mutator, so that what it finds becomes the smallest file that does it."""
+    mutator = Mutator(0)
+    mutator.random = source
+    with suppress(BundleError):
+        decode(mutator.one()[1])
 
 
 def test_mutations_are_repeatable():
