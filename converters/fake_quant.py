@@ -19,7 +19,8 @@ from torch.ao.nn.intrinsic import qat as fused
 from torch.ao.nn.qat import Conv2d, Linear
 from torch.ao.quantization import DeQuantStub, FakeQuantizeBase, ObserverBase, QuantStub
 
-from spikelet.converters.builder import Builder, Value
+from spikelet.converters.builder import Builder
+from spikelet.converters.values import Value
 from spikelet.errors import ConversionError
 
 _Array = npt.NDArray[Any]

@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from spikelet.converters.builder import Builder, Dynamics, Factor, Value
+from spikelet.converters.advice import NEURONS as REFUSED
+from spikelet.converters.advice import RECURRENT
+from spikelet.converters.builder import Builder
+from spikelet.converters.values import Dynamics, Factor, Value
 from spikelet.errors import ConversionError
 from spikelet.nodes.neuron import Reset
 
@@ -78,7 +81,7 @@ def read(builder: Builder, name: str, module: nn.Module, x: Value) -> Value | No
 
 
 def _leaky(builder: Builder, name: str, place: str, module: Any, x: Value) -> Value:
-    """SnnTorch Leaky, Lapicque's discrete form: mem = beta mem + i, minus theta (or to zero) after a spike."""
+    """snnTorch: mem = beta mem + i, minus theta after the next leak (reset_delay), or to zero; fires at >."""
     _plain_snntorch(place, module)
     reset = _snntorch_reset(builder, place, module)
     beta = np.clip(_numbers(module.beta), 0, 1)
@@ -86,7 +89,7 @@ def _leaky(builder: Builder, name: str, place: str, module: Any, x: Value) -> Va
 
 
 def _synaptic(builder: Builder, name: str, place: str, module: Any, x: Value) -> Value:
-    """SnnTorch Synaptic: syn = alpha syn + i; mem = beta mem + syn."""
+    """snnTorch: an LI, syn = alpha syn + i, and a LIF of it, mem = beta mem + syn; fires at >."""
     _plain_snntorch(place, module)
     reset = _snntorch_reset(builder, place, module)
     if reset == "zero" and module.reset_delay:
@@ -128,7 +131,7 @@ def _spike(module: Any) -> Factor:
 
 
 def _spikingjelly(builder: Builder, name: str, place: str, module: Any, x: Value) -> Value:
-    """IFNode, LIFNode, ParametricLIFNode: charge, fire at v >= v_threshold, reset."""
+    """SpikingJelly: charge, fire at v >= v_threshold, then subtract it or go to v_reset."""
     kind, rest = type(module).__name__, 0.0 if module.v_reset is None else float(module.v_reset)
     decay, gain = np.ones(1), np.ones(1)
     if "LIF" in kind:
@@ -142,7 +145,7 @@ def _spikingjelly(builder: Builder, name: str, place: str, module: Any, x: Value
 
 
 def _sinabs(builder: Builder, name: str, place: str, module: Any, x: Value) -> Value:
-    """IAF, LIF: v = alpha v + (1 - alpha) i, or + i where norm_input is False."""
+    """sinabs, with spike_fn=SingleSpike: v = alpha v + (1 - alpha) i (or + i); fires at >=."""
     spikes = module.spike_fn if isinstance(module.spike_fn, type) else type(module.spike_fn)
     if spikes.__name__ != "SingleSpike":
         raise ConversionError(
@@ -160,6 +163,7 @@ def _sinabs(builder: Builder, name: str, place: str, module: Any, x: Value) -> V
 
 
 def _sinabs_leak(builder: Builder, name: str, place: str, module: Any, x: Value) -> Value:
+    """Sinabs ExpLeak: a leaky readout, an LI."""
     x, decay, gain = _sinabs_charge(builder, name, place, module, x)
     return builder.integrator(name, place, decay, x, gain)
 
@@ -168,7 +172,7 @@ def _sinabs_charge(builder: Builder, name: str, place: str, module: Any, x: Valu
     if module.min_v_mem is not None:
         raise ConversionError(f"{place}: min_v_mem={module.min_v_mem} bounds the potential below; use min_v_mem=None")
     if getattr(module, "rec_connect", None) is not None:
-        raise ConversionError(f"{place}: {_RECURRENT}")
+        raise ConversionError(f"{place}: {RECURRENT}")
     decay = _numbers(module.alpha_mem_calculated)
     gain = 1 - decay if module.norm_input else np.ones(1)
     if getattr(module, "tau_syn", None) is not None:
@@ -178,6 +182,8 @@ def _sinabs_charge(builder: Builder, name: str, place: str, module: Any, x: Valu
 
 
 def _sinabs_pool(builder: Builder, name: str, place: str, module: Any, x: Value) -> Value:
+    """Sinabs SumPool2d: a SumPool2d."""
+
     def pair(value: Any) -> tuple[int, int]:
         return (int(value[0]), int(value[1])) if isinstance(value, tuple | list) else (int(value), int(value))
 
@@ -187,7 +193,7 @@ def _sinabs_pool(builder: Builder, name: str, place: str, module: Any, x: Value)
 
 
 def _norse(builder: Builder, name: str, place: str, module: Any, x: Value) -> Value:
-    """IAF: v += i. LIFBox: v += dt/tau_mem (v_leak - v + i). LIF: the same of a synaptic current that fades."""
+    """Norse: v += dt/tau_mem (v_leak - v + i), of a fading current (LIF), of the input (LIFBox), or no leak (IAF)."""
     p, kind = module.p, type(module).__name__
     theta, reset = _numbers(p.v_th), _numbers(p.v_reset)
     if kind.startswith("IAF"):
@@ -203,6 +209,7 @@ def _norse(builder: Builder, name: str, place: str, module: Any, x: Value) -> Va
 
 
 def _norse_leak(builder: Builder, name: str, place: str, module: Any, x: Value) -> Value:
+    """Norse leaky readout: an LI, behind another for its synaptic current where it has one."""
     x, decay, gain, leak = _norse_charge(builder, name, place, module, x)
     if (leak != 0).any():
         raise ConversionError(f"{place}: leaks to {leak}; a readout here leaks to 0")
@@ -220,11 +227,12 @@ def _norse_charge(
 
 
 def _of_two(builder: Builder, name: str, place: str, module: Any, x: Value) -> Value:
-    """Sinabs and Norse both have an IAF and a LIF."""
+    """Of sinabs (spike_fn=SingleSpike, fires at >=) or Norse (at >), each by its own equations."""
     return (_norse if framework(module) == "norse" else _sinabs)(builder, name, place, module, x)
 
 
 def _scaler(builder: Builder, name: str, place: str, module: Any, x: Value) -> Value:
+    """SpikingJelly VoltageScaler: a factor, taken in by the next weights or threshold."""
     return Value(x.node, x.factor * float(module.scale), x.shape)
 
 
@@ -255,7 +263,6 @@ def _numbers(value: Any) -> Factor:
 
 
 _Reader = Callable[[Builder, str, str, Any, Value], Value]
-_RECURRENT = "is recurrent, and IR version 1 has no recurrence"
 NEURONS: dict[str, _Reader] = {
     "Leaky": _leaky,
     "Synaptic": _synaptic,
@@ -278,34 +285,4 @@ NEURONS: dict[str, _Reader] = {
     "LICell": _norse_leak,
     "LI": _norse_leak,
     "LIBoxCell": _norse_leak,
-}
-REFUSED = {
-    "RLeaky": f"{_RECURRENT}; use Leaky",
-    "RSynaptic": f"{_RECURRENT}; use Synaptic",
-    "SLSTM": f"{_RECURRENT}; use Leaky",
-    "SConv2dLSTM": f"{_RECURRENT}; use Leaky",
-    "Alpha": "the alpha kernel has no node; use Synaptic, whose current fades with one exponential",
-    "Lapicque": "use Leaky with beta = 1 - dt / (R C), which is the same neuron",
-    "LeakyParallel": "trains without a reset; use Leaky",
-    "QIFNode": "a quadratic neuron has no node; use LIFNode",
-    "EIFNode": "an exponential neuron has no node; use LIFNode",
-    "IzhikevichNode": "an Izhikevich neuron has no node; use LIFNode",
-    "PSN": "is no neuron that goes step by step; use LIFNode",
-    "MaskedPSN": "is no neuron that goes step by step; use LIFNode",
-    "SlidingPSN": "is no neuron that goes step by step; use LIFNode",
-    "GatedLIFNode": "its gates change at each step; use LIFNode",
-    "KLIFNode": "rectifies its potential; use LIFNode",
-    "MaxPool2d": "a maximum of rates is not a rate of spikes; train with average pooling",
-    "ALIF": "an adaptive threshold has no node; use LIF",
-    "ALIFRecurrent": f"{_RECURRENT}; use LIF",
-    "LIFRecurrent": f"{_RECURRENT}; use LIF",
-    "LIFRecurrentCell": f"{_RECURRENT}; use LIFCell",
-    "IAFRecurrent": f"{_RECURRENT}; use IAF",
-    "NeuromorphicReLU": "use torch.nn.ReLU and calibrate",
-    "SpikingMaxPooling2dLayer": "a maximum of spikes has no node; train with SumPool2d",
-    "LIFAdExCell": "an exponential neuron has no node; use LIFCell",
-    "LIFExCell": "an exponential neuron has no node; use LIFCell",
-    "LIFRefracCell": "a refractory period has no node; use LIFCell",
-    "LSNNCell": "an adaptive threshold has no node; use LIFCell",
-    "IzhikevichCell": "an Izhikevich neuron has no node; use LIFCell",
 }

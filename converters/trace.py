@@ -17,57 +17,15 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
-from spikelet.converters import fake_quant, peers
+from spikelet.converters import calls, fake_quant, peers
 from spikelet.converters.activation import SpikingActivation
-from spikelet.converters.builder import Builder, Value, free_name, node_name
+from spikelet.converters.advice import TORCH as ADVICE
+from spikelet.converters.builder import Builder
 from spikelet.converters.networks.common import Normalise
+from spikelet.converters.values import Value, free_name, node_name
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
-
-_POOL = (
-    "train with average pooling instead: a maximum of rates is not a rate of spikes; "
-    "or let it be replaced with --max-pool average"
-)
-_RELU = "use a SpikingActivation module, which has the threshold that a neuron needs, or calibrate one (--calibration)"
-_SIGMOID = "replace it by ReLU: a spike rate is what a rectifier gives"
-ADVICE = {
-    "MaxPool2d": _POOL,
-    "max_pool2d": _POOL,
-    "boolean_dispatch": _POOL,  # what torch.fx sees of functional.max_pool2d
-    "ReLU": _RELU,
-    "relu": _RELU,
-    "ReLU6": _RELU,
-    "relu6": _RELU,
-    "Hardtanh": _RELU,
-    "hardtanh": _RELU,
-    "clamp": _RELU,
-    "cat": "a concatenation of layers has no node in IR version 1; add the layers instead",
-    "GELU": "it has no exact spiking form here; fine-tune with ReLU in its place",
-    "SiLU": "it has no exact spiking form here; fine-tune with ReLU in its place",
-    "Sigmoid": f"it has no exact spiking form here; {_SIGMOID}",
-    "Tanh": f"it has no exact spiking form here; {_SIGMOID}",
-    "LeakyReLU": "it sends on negative values, a spike cannot; fine-tune with ReLU in its place",
-    "PReLU": "it sends on negative values, a spike cannot; fine-tune with ReLU in its place",
-    "ELU": "it sends on negative values, a spike cannot; fine-tune with ReLU in its place",
-    "LayerNorm": "it divides by a deviation of the moment; use batch norm, which folds into weights",
-    "GroupNorm": "it divides by a deviation of the moment; use batch norm, which folds into weights",
-    "InstanceNorm2d": "it divides by a deviation of the moment; use batch norm, which folds into weights",
-    "ConvTranspose2d": "a transposed convolution has no node in IR version 1; use a convolution",
-    "Upsample": "upsampling has no node in IR version 1; leave it out",
-    "Conv1d": "has no node in IR version 1; use a Conv2d whose kernel is one high",
-    "Conv3d": "has no node in IR version 1; use a Conv2d for each time-step",
-    "LSTM": "recurrence has no node in IR version 1; a feed-forward network does",
-    "GRU": "recurrence has no node in IR version 1; a feed-forward network does",
-    "RNN": "recurrence has no node in IR version 1; a feed-forward network does",
-    "MultiheadAttention": "a product of activations has no spiking form here; use a convolutional network",
-    "Softmax": "leave it out: the largest logit is the answer with and without",
-    "softmax": "leave it out: the largest logit is the answer with and without",
-    "LogSoftmax": "leave it out: the largest logit is the answer with and without",
-    "mul": "a product of activations has no spiking form here; fold the factor into the weights",
-    "matmul": "a product of activations has no spiking form here; use nn.Linear for weights",
-    "sub": "a difference of activations has no node in IR version 1; fold the minus into the weights",
-}
 
 
 class _Tracer(fx.Tracer):
@@ -130,12 +88,12 @@ class _Reader:
         """States that go in and come out of a peer's neuron: here the engine keeps them."""
         if step.op == "placeholder":
             return step.prev.op != "root" and all(self._is_neuron(user) for user in step.users)
-        if _is_size(step):
+        if calls.is_size(step):
             return True
         if step.op != "call_function" or step.target is not operator.getitem:
             return False
         source = step.args[0]
-        return bool(step.args[1] != 0) or (isinstance(source, fx.Node) and _is_size(source))
+        return bool(step.args[1] != 0) or (isinstance(source, fx.Node) and calls.is_size(source))
 
     def _is_neuron(self, step: fx.Node) -> bool:
         return step.op == "call_module" and peers.is_neuron(self.modules[str(step.target)])
@@ -169,14 +127,14 @@ class _Reader:
             return builder.add(step.name, place, inputs)
         if target in (torch.flatten, "flatten") and step.args[1:] == (1,):
             return builder.flatten(step.name, place, inputs[0])
-        if target in ("view", "reshape", torch.reshape) and _flattens(step, inputs[0].shape):
+        if target in ("view", "reshape", torch.reshape) and calls.flattens(step, inputs[0].shape):
             return builder.flatten(step.name, place, inputs[0])
         if target is operator.getitem and self._is_neuron(step.args[0]):  # type: ignore[arg-type]
             return inputs[0]  # spikes; the states behind them are ignored
         if target in (F.dropout, F.dropout2d, "contiguous"):
             return inputs[0]
         if builder.calibrate:
-            cap = _cap(step)
+            cap = calls.cap(step)
             if cap is not False:
                 return builder.relu(free_name(step.name, builder.nodes), place, cap, inputs[0])
         if target is F.avg_pool2d and not step.kwargs.keys() - {"kernel_size", "stride"} and len(step.args) <= 3:
@@ -307,34 +265,6 @@ class _Reader:
         return self.builder.quantiser(name, f"module {name}", lam, module.levels, x, start)
 
 
-def _cap(step: fx.Node) -> float | bool | None:
-    """The cap of a functional rectifier (None: without), or False where the call is none."""
-    target, args, kwargs = step.target, step.args, step.kwargs
-    if target in (torch.relu, F.relu, torch.relu_, "relu", "relu_"):
-        return None
-    if target is F.relu6:
-        return 6.0
-    if target in (F.hardtanh, torch.clamp, torch.clip, "clamp", "clip", "clamp_"):
-        named = ("min_val", "max_val") if target is F.hardtanh else ("min", "max")
-        low, high = (kwargs.get(key, args[i] if len(args) > i else None) for i, key in enumerate(named, 1))
-        if low == 0 and (high is None or isinstance(high, int | float)):
-            return None if high is None else float(high)
-    return False
-
-
-def _is_size(step: fx.Node) -> bool:
-    """x.size(…) or x.shape: what code asks for before it flattens."""
-    return (step.op == "call_method" and step.target == "size") or (
-        step.op == "call_function" and step.target is getattr and step.args[1] == "shape"
-    )
-
-
-def _flattens(step: fx.Node, shape: Shape) -> bool:
-    """Whether a view keeps the batch and makes one axis of the rest: x.view(x.size(0), -1) or x.view(-1, F)."""
-    sizes = step.args[1] if len(step.args) == 2 and isinstance(step.args[1], tuple | list) else step.args[1:]
-    return len(sizes) == 2 and bool(sizes[1] == -1 or (sizes[0] == -1 and sizes[1] == int(np.prod(shape))))
-
-
 def _refusal(kind: str, where: str) -> ConversionError:
     return ConversionError(f"{where}: {ADVICE.get(kind, 'it has no exact spiking form here')}")
 
@@ -354,4 +284,4 @@ def _source(step: fx.Node) -> str:
     return f", {theirs[-1]}" if theirs else ""
 
 
-__all__ = ["node_name", "read", "trace"]
+__all__ = ["ADVICE", "node_name", "read", "trace"]

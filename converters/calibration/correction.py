@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikelet.converters.builder import f32
 from spikelet.converters.calibration.analog import Analog
+from spikelet.converters.values import f32
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Conv2d, Linear, Node
 

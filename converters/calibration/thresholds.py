@@ -19,8 +19,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spikelet.converters.builder import f32
 from spikelet.converters.calibration.analog import Analog
+from spikelet.converters.values import f32
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Conv2d, Flatten, Linear, Node, Scale, SumPool2d

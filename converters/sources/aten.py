@@ -10,9 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import fx
 
-from spikelet.converters.builder import Builder, Value, free_name
+from spikelet.converters.builder import Builder
 from spikelet.converters.sources.source import Preprocessing, Source, finished
 from spikelet.converters.trace import ADVICE
+from spikelet.converters.values import Value, free_name
 from spikelet.errors import ConversionError
 
 IDENTITY = ("dropout", "dropout_", "contiguous", "clone", "alias", "detach", "_to_copy", "lift_fresh_copy")

@@ -18,18 +18,15 @@ import numpy.typing as npt
 
 from spikelet.bundle import schema
 from spikelet.bundle.fields import Fields
-from spikelet.converters.builder import Builder, Dynamics, Factor, Value, free_name
+from spikelet.converters.advice import NIR as ADVICE
+from spikelet.converters.builder import Builder
 from spikelet.converters.exports.nir import DT, METADATA, package, to_nir
 from spikelet.converters.sources.source import Preprocessing, Source, finished
+from spikelet.converters.values import Dynamics, Factor, Value, free_name
 from spikelet.errors import BundleError, ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
 
-ADVICE = {
-    "Delay": "IR version 1 has no delays; a network without them reads",
-    "Threshold": "a threshold without a state is no neuron here; use an IF",
-    "Conv1d": "has no node in IR version 1; write it as a Conv2d whose kernel is one high",
-}
 NirNode = Any
 
 

@@ -10,49 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.converters.builder import MOST_LEVELS, Builder, Value, free_name
+from spikelet.converters.advice import ONNX as ADVICE
+from spikelet.converters.advice import PRODUCT
+from spikelet.converters.builder import MOST_LEVELS, Builder
 from spikelet.converters.sources.constants import evaluate
-from spikelet.converters.sources.source import Predict, Preprocessing, Source, finished
+from spikelet.converters.sources.onnx_parts import channels, input_shape, padding, predictor
+from spikelet.converters.sources.source import Preprocessing, Source, finished
+from spikelet.converters.values import Value, free_name
 from spikelet.errors import ConversionError, MissingDependency
 from spikelet.nodes import Shape
 
 Constant = npt.NDArray[Any]
-_NEGATIVE = "it sends on negative values, a spike cannot; fine-tune with Relu in its place"
-_RECURRENT = "recurrence has no node in IR version 1; a feed-forward network does"
-_NORM = "it divides by a deviation of the moment; BatchNormalization folds into weights, this does not"
-_PRODUCT = "a product of activations has no spiking form here; fold constant factors into the weights"
-ADVICE = {
-    "MaxPool": "a maximum of rates is not a rate of spikes: train with average pooling, or let it be replaced with "
-    "--max-pool average",
-    "LeakyRelu": _NEGATIVE,
-    "PRelu": _NEGATIVE,
-    "Elu": _NEGATIVE,
-    "Selu": _NEGATIVE,
-    "Gelu": "it has no exact spiking form here; fine-tune with Relu in its place",
-    "Sigmoid": "it has no exact spiking form here; fine-tune with Relu in its place",
-    "HardSigmoid": "it has no exact spiking form here; fine-tune with Relu in its place",
-    "HardSwish": "it has no exact spiking form here; fine-tune with Relu in its place",
-    "Tanh": "it has no exact spiking form here; fine-tune with Relu in its place",
-    "Concat": "a concatenation of layers has no node in IR version 1; add the layers instead",
-    "Mul": _PRODUCT,
-    "Div": _PRODUCT,
-    "LSTM": _RECURRENT,
-    "GRU": _RECURRENT,
-    "RNN": _RECURRENT,
-    "Loop": _RECURRENT,
-    "LayerNormalization": _NORM,
-    "InstanceNormalization": _NORM,
-    "GroupNormalization": _NORM,
-    "ConvTranspose": "a transposed convolution has no node in IR version 1; use a convolution",
-    "Resize": "resizing has no node in IR version 1; resize the images before they go in",
-    "Upsample": "resizing has no node in IR version 1; resize the images before they go in",
-    "Pad": "give the padding to the convolution after it; pads of its own have no node",
-    "Transpose": "permuted axes have no node in IR version 1; export the network channel first (NCHW)",
-    "Sub": "a difference of activations has no node in IR version 1; fold the minus into the weights",
-    "If": "a network that branches on values has no fixed graph; export the branch that is taken",
-    "QLinearConv": "integer operators are a runtime's own form; export the network before it was quantised, or as "
-    "QuantizeLinear and DequantizeLinear around float operators",
-}
 
 
 def read(
@@ -81,25 +49,9 @@ def read(
         first = str(error).splitlines()
         raise ConversionError(f"{path}: not a valid ONNX model ({first[0] if first else error})") from None
     preprocessing = preprocessing or Preprocessing()
-    reader = _Reader(model.graph, _input_shape(path, model.graph, shape), average_pools, preprocessing)
+    reader = _Reader(model.graph, input_shape(path, model.graph, shape), average_pools, preprocessing)
     builder = reader.run()
-    return finished("ONNX", builder, _predict(path), preprocessing)
-
-
-def _input_shape(path: Path, graph: Any, shape: Shape | None) -> Shape:
-    given = {each.name for each in graph.initializer}
-    inputs = [each for each in graph.input if each.name not in given]
-    if len(inputs) != 1:
-        names = ", ".join(each.name for each in inputs) or "none"
-        raise ConversionError(f"{path}: expected one input, found {names}; a bundle has one")
-    sizes = tuple(d.dim_value for d in inputs[0].type.tensor_type.shape.dim)[1:]
-    if 0 in sizes or not sizes:
-        if shape is None:
-            raise ConversionError(f"{path}: its input {inputs[0].name} has no fixed shape; give one with --input CxHxW")
-        return shape
-    if shape is not None and shape != sizes:
-        raise ConversionError(f"{path}: its input is {sizes}, --input says {shape}")
-    return sizes
+    return finished("ONNX", builder, predictor(path), preprocessing)
 
 
 class _Reader:
@@ -165,10 +117,10 @@ class _Reader:
             raise ConversionError(f"{where}: a convolution of {weight.ndim - 2} axes has no node; use two")
         if any(d != 1 for d in attributes.get("dilations", [1])):
             raise ConversionError(f"{where}: dilation {attributes['dilations']} has no node; train with dilation 1")
-        padding = _padding(where, attributes, weight.shape[2:])
+        zeros = padding(where, attributes, weight.shape[2:])
         stride = attributes.get("strides", [1, 1])
         return self.builder.conv(
-            name, where, weight, self._optional(node, 2, where), (stride[0], stride[1]), padding,
+            name, where, weight, self._optional(node, 2, where), (stride[0], stride[1]), zeros,
             attributes.get("group", 1), live[0],
         )  # fmt: skip
 
@@ -183,7 +135,7 @@ class _Reader:
 
     def _matmul(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
         if node.input[0] not in self.values or len(live) > 1:
-            raise ConversionError(f"{where}: {_PRODUCT}")
+            raise ConversionError(f"{where}: {PRODUCT}")
         weight = self._constant(node, 1, where)
         if weight.ndim != 2:
             raise ConversionError(f"{where}: expected weights (F_in, F_out), found shape {weight.shape}")
@@ -194,24 +146,24 @@ class _Reader:
             return self.builder.add(name, where, live)
         constant = next(self.constants[each] for each in node.input if each in self.constants)
         if live[0].node == "input":
-            return self.builder.normalise(where, -_channels(where, constant), 1.0, live[0])
-        return self._folded(node, where, 1.0, _channels(where, constant), live[0])
+            return self.builder.normalise(where, -channels(where, constant), 1.0, live[0])
+        return self._folded(node, where, 1.0, channels(where, constant), live[0])
 
     def _sub(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
         if len(live) == 1 and live[0].node == "input" and node.input[0] in self.values:
-            return self.builder.normalise(where, _channels(where, self._constant(node, 1, where)), 1.0, live[0])
+            return self.builder.normalise(where, channels(where, self._constant(node, 1, where)), 1.0, live[0])
         raise ConversionError(f"{where}: {ADVICE['Sub']}")
 
     def _div(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
         if len(live) == 1 and node.input[0] in self.values:
-            return self._times(node, where, 1 / _channels(where, self._constant(node, 1, where)), live[0])
-        raise ConversionError(f"{where}: {_PRODUCT}")
+            return self._times(node, where, 1 / channels(where, self._constant(node, 1, where)), live[0])
+        raise ConversionError(f"{where}: {PRODUCT}")
 
     def _mul(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
         if len(live) == 1:
             constant = next(self.constants[each] for each in node.input if each in self.constants)
-            return self._times(node, where, _channels(where, constant), live[0])
-        raise ConversionError(f"{where}: {_PRODUCT}")
+            return self._times(node, where, channels(where, constant), live[0])
+        raise ConversionError(f"{where}: {PRODUCT}")
 
     def _times(self, node: Any, where: str, factor: Constant, x: Value) -> Value:
         if x.node == "input":
@@ -319,43 +271,3 @@ class _Reader:
         return live[0]
 
     _logsoftmax = _softmax
-
-
-def _padding(where: str, attributes: dict[str, Any], kernel: Shape) -> tuple[int, int]:
-    auto = attributes.get("auto_pad", b"NOTSET").decode()
-    if auto in ("SAME_UPPER", "SAME_LOWER"):
-        if any(s != 1 for s in attributes.get("strides", [1])) or any(k % 2 == 0 for k in kernel):
-            raise ConversionError(f"{where}: pads by auto_pad {auto} unevenly; export it with explicit pads")
-        return kernel[0] // 2, kernel[1] // 2
-    pads = [0] * 4 if auto == "VALID" else attributes.get("pads", [0] * 4)
-    if pads[:2] != pads[2:]:
-        raise ConversionError(f"{where}: pads {pads} differ at both ends; expected the same zeros on both")
-    return pads[0], pads[1]
-
-
-def _channels(where: str, constant: Constant) -> Constant:
-    """A constant that is one number or one a channel, as () or (C,)."""
-    if constant.size == 1:
-        return np.asarray(constant.ravel()[0], np.float64)
-    per_channel = constant.ndim == 1 or constant.size == max(constant.shape)
-    if not per_channel or (constant.ndim >= 3 and constant.shape[-3] != constant.size):
-        raise ConversionError(f"{where}: a constant of shape {constant.shape}; expected one number, or one a channel")
-    return np.asarray(constant.ravel(), np.float64)
-
-
-def _predict(path: Path) -> Predict | None:
-    try:
-        import onnxruntime
-    except ImportError:
-        return None
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    entry = session.get_inputs()[0]
-    single = entry.shape[0] == 1  # exported for one image at a time
-
-    def predict(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        parts = np.split(inputs, len(inputs)) if single else [inputs]
-        return np.concatenate([session.run(None, {entry.name: part})[0] for part in parts])
-
-    return predict

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.converters.builder import Builder, Value
+from spikelet.converters.builder import Builder
+from spikelet.converters.values import Value
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
 

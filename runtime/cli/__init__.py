@@ -18,8 +18,8 @@ from spikelet import signing
 from spikelet.errors import SpikeletError, UsageError
 from spikelet.version import __version__
 
-OWN: tuple[str, ...] = ("inspect", "verify", "run", "energy", "report", "compare", "robustness", "bench", "compile")
-OWN += ("export", "deploy", "watch", "keygen", "sign", "doctor")
+OWN: tuple[str, ...] = ("inspect", "verify", "run", "events", "energy", "report", "compare", "robustness", "bench")
+OWN += ("compile", "export", "deploy", "watch", "keygen", "sign", "doctor")
 ENTRY_POINTS = "spikelet.verbs"
 # torch, ONNX Runtime and the loader of modules have kinds of their own for it
 NO_MEMORY = ("allocate memory", "bad allocation", "bad_alloc", "failed to map segment")
