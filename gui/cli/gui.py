@@ -7,6 +7,7 @@ PNG file and needs no screen.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import re
 import sys
@@ -21,7 +22,10 @@ HELP = "look into a bundle, in a window"
 EXAMPLE = "spikelet gui vgg9-cifar10.snnb --screenshot layers.png --panel layers --theme light"
 PANELS = ("overview", "layers", "accuracy", "energy", "residuals", "compare", "validate")
 PACKAGES = "libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1"
-SCREEN = f"{PACKAGES} libxcb-cursor0 libxkbcommon-x11-0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0"
+SCREEN = (
+    f"{PACKAGES} libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 "
+    "libxcb-xinerama0 libxcb-xkb1 libxkbcommon-x11-0"
+)
 SIZES = range(300, 8001)
 
 
@@ -56,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     check_screen(os.environ, sys.platform)
     app = load()
+    check_plugin(os.environ, sys.platform)
     if args.screenshot is None:
         return int(app.start(args.bundles, args.fresh, args.theme))
     theme = args.theme if args.theme in ("dark", "light") else "dark"
@@ -71,6 +76,21 @@ def check_screen(environment: Mapping[str, str], platform: str) -> None:
         raise SpikeletError(
             "there is no screen here (DISPLAY and WAYLAND_DISPLAY are not set); --screenshot OUT.png needs none"
         )
+
+
+def check_plugin(environment: Mapping[str, str], platform: str) -> None:
+    """Qt ends the whole process where its plugin for X11 does not load: say so before. Raises SpikeletError."""
+    x11 = environment.get("QT_QPA_PLATFORM", "xcb") == "xcb" and not environment.get("WAYLAND_DISPLAY")
+    if not platform.startswith("linux") or not x11:
+        return
+    import PySide6
+
+    plugin = Path(PySide6.__file__).parent / "Qt" / "plugins" / "platforms" / "libqxcb.so"
+    try:
+        if plugin.is_file():
+            ctypes.CDLL(str(plugin))
+    except OSError as error:
+        raise SpikeletError(missing_library(str(error), SCREEN)) from None
 
 
 def load() -> ModuleType:
@@ -89,7 +109,7 @@ def load() -> ModuleType:
     return app
 
 
-def missing_library(text: str) -> str:
+def missing_library(text: str, packages: str = PACKAGES) -> str:
     """One sentence for the loader's "libEGL.so.1: cannot open shared object file"."""
     library = text.partition(":")[0]
-    return f"Qt needs {library}, which this system lacks; on Debian and its kin: sudo apt-get install {PACKAGES}"
+    return f"Qt needs {library}, which this system lacks; on Debian and its kin: sudo apt-get install {packages}"
