@@ -12,10 +12,11 @@ from spikelet import cli
 from spikelet.converters.activation import spiking_layers
 from spikelet.converters.checkpoint import load_checkpoint
 from spikelet.converters.cli import train as verb
-from spikelet.converters.networks import NetworkSpec
+from spikelet.converters.networks import NETWORKS, NetworkSpec
 from spikelet.converters.optimiser import make_optimiser, set_rates
 from spikelet.converters.phases import Phase
-from spikelet.converters.recipe import PRESETS, Recipe
+from spikelet.converters.recipe import POLICIES, PRECISIONS, PRESETS, Recipe
+from spikelet.converters.residuals import RESIDUALS
 from spikelet.converters.runlog import chart
 from spikelet.converters.training import train
 from spikelet.data import ImageSet, arrays
@@ -74,6 +75,17 @@ class TestNames:
     def test_every_named_recipe_can_be_built(self, data):
         for name in PRESETS:
             assert phases(f"--recipe {name}", data)
+
+    def test_the_verb_offers_all_there_are(self):
+        """It names them itself, since a parser is built without torch."""
+        parser = argparse.ArgumentParser()
+        verb.configure(parser)
+        choices = {action.dest: action.choices for action in parser._actions if action.choices}
+        assert set(choices["model"]) == set(NETWORKS)
+        assert set(choices["residual"]) == set(RESIDUALS)
+        assert set(choices["recipe"]) == set(PRESETS)
+        assert set(choices["policy"]) == set(POLICIES)
+        assert set(choices["precision"]) == set(PRECISIONS)
 
     def test_an_unknown_option_of_the_last_epochs(self):
         with pytest.raises(UsageError, match="unknown option 'epoch' of the last epochs"):
