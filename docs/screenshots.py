@@ -9,7 +9,7 @@ from spikelet.cli import main as spikelet
 
 DOCS = Path(__file__).resolve().parent
 BUNDLE = DOCS.parent / "assets" / "vgg9-cifar10.snnb"
-COLOURS = 96  # a palette keeps each picture small
+COLOURS = 160  # a palette keeps each picture small
 SHOTS = {
     "overview": ("overview", "dark", None),
     "layers": ("layers", "dark", "if3"),
