@@ -85,7 +85,7 @@ wheel: ## build the wheel; the same commit gives the same bytes
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(PYTHON) -m pip --disable-pip-version-check wheel -q --no-deps --no-build-isolation -w dist .
 	sha256sum dist/*.whl
 
-audit: ## hold the pinned versions against known vulnerabilities (asks pypi.org)
+audit: ## hold the pinned versions against known vulnerabilities (needs the network)
 	python3 -m venv build/audit
 	build/audit/bin/python -m pip install -q pip-audit
 	build/audit/bin/pip-audit --strict --no-deps --disable-pip -r .ci/lock.txt
