@@ -93,18 +93,25 @@ def call(folder, capsys, monkeypatch):
     return run
 
 
+@pytest.fixture(scope="module", autouse=True)
+def threads():
+    """As many threads as a worker of the cluster has, in every test: sums come in the same order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def done(folder):
-    """The study, run once, with as many threads as a worker of the cluster has: sums come in the same order."""
-    before, threads, text = os.getcwd(), torch.get_num_threads(), io.StringIO()
+    """The study, run once."""
+    before, text = os.getcwd(), io.StringIO()
     os.chdir(folder)
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
     try:
         with contextlib.redirect_stdout(text):
             assert cli.main(["study", "bars.toml", "--out", "out", "--publish"]) == 0
     finally:
         os.chdir(before)
-        torch.set_num_threads(threads)
     return folder / "out", text.getvalue()
 
 

@@ -274,9 +274,10 @@ def test_brian2_can_be_cancelled(opened, qtbot):
 def test_float_is_held_against_spiking(opened, rest, data):
     opened.show_panel("residuals")
     panel = opened.panels["residuals"]
-    assert "4 levels" in panel.empty.words.text()
+    assert "It takes images" in panel.empty.words.text()
     drop(opened, data)
     rest(opened)
+    assert "4 levels" in panel.empty.words.text()
     panel.run()
     rest(opened)
     assert panel.layer().total == 60 * 256

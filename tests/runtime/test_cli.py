@@ -139,6 +139,7 @@ class TestWrongCalls:
             ("convert small.snnb -o x.zip", "x.zip: a bundle's name ends in .snnb"),
             ("convert small.snnb -o none/x.snnb", "none: no such folder"),
             ("convert small.snnb -o x.snnb --bits 3", "invalid choice: 3"),
+            ("convert insects.npz -o x.snnb", "insects.npz: a file of no known kind; expected .onnx"),
         ],
     )
     def test_end_with_two_and_a_sentence(self, call, line, message):
@@ -160,7 +161,6 @@ class TestWrongCalls:
             ("run small.snnb high.npz", "high.npz: has a label of 7, the network's classes are 0…2"),
             ("run small.snnb empty", "no images in it"),
             ("run small.snnb insects.npz --early-exit -1", "a margin is 0 or more"),
-            ("convert insects.npz -o x.snnb", "insects.npz: not a"),
         ],
     )
     def test_work_that_fails_ends_with_one_and_a_sentence(self, call, folder, images, line, message):
@@ -258,9 +258,10 @@ def test_what_is_missing_is_said_with_the_extra(folder):
     for line, message in (
         ("run small.snnb insects.npz --engine onnx", 'ONNX Runtime is not installed: pip install "spikelet[ort]"'),
         ("run small.snnb one.png", 'Pillow is not installed: pip install "spikelet[images]"'),
-        ("convert insects.npz -o x.snnb", 'torch is not installed: pip install "spikelet[convert]"'),
+        ("convert any.pt -o x.snnb", 'torch is not installed: pip install "spikelet[convert]"'),
     ):
         Image.new("RGB", (6, 6)).save(folder / "one.png")
+        (folder / "any.pt").write_bytes(b"")
         done = subprocess.run(
             [sys.executable, "-c", script, *line.split()], cwd=folder, capture_output=True, text=True, check=False
         )
