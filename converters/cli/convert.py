@@ -70,9 +70,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--std: expected numbers above 0, got {args.std}")
     try:
         from spikelet.converters.sources.open import kind_of
+
+        bundle = _checkpoint(args) if kind_of(args.source) == "checkpoint" else _source(args)
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "convert") from None
-    bundle = _checkpoint(args) if kind_of(args.source) == "checkpoint" else _source(args)
     write(bundle, args.output)
     written = read(args.output, Policy())  # it cannot be signed yet
     emit(args, _facts(args.output, written), _text(args.output, written))

@@ -57,7 +57,7 @@ class ResidualPanel(View):
         outer = column(self.empty, self.whole, stretch=(1, 1), spacing=0)
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
-        self.follow(self._reset, inspector.opened)
+        self.follow(self._reset, inspector.opened, inspector.showing)
         self.follow(self._draw, inspector.focused, inspector.beside.resolved)
 
     def run(self) -> None:
