@@ -15,7 +15,7 @@ from torch import nn
 
 from spikelet.atomic import replacing
 from spikelet.converters.networks import NetworkSpec
-from spikelet.errors import ConversionError
+from spikelet.errors import ConversionError, out_of_memory
 
 FORMAT = 1
 
@@ -65,6 +65,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is not its own
+        if out_of_memory(error):
+            raise MemoryError from None
         raise ConversionError(f"{path}: not a checkpoint that torch can read safely ({error})") from None
     if not isinstance(content, dict) or "spikelet_checkpoint" not in content:
         raise ConversionError(

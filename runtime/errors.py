@@ -52,3 +52,9 @@ class MissingDependency(SpikeletError, ImportError):
         super().__init__(f'{package} is not installed: pip install "spikelet[{extra}]"')
         self.package = package
         self.extra = extra
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out: torch, ONNX Runtime and the loader of modules raise kinds of their own for it."""
+    words = ("allocate memory", "bad allocation", "bad_alloc", "failed to map segment")
+    return isinstance(error, MemoryError) or any(each in str(error).lower() for each in words)

@@ -15,14 +15,12 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from spikelet import signing
-from spikelet.errors import SpikeletError, UsageError
+from spikelet.errors import SpikeletError, UsageError, out_of_memory
 from spikelet.version import __version__
 
 OWN: tuple[str, ...] = ("inspect", "verify", "run", "events", "energy", "report", "compare", "robustness", "bench")
 OWN += ("compile", "export", "deploy", "watch", "keygen", "sign", "doctor")
 ENTRY_POINTS = "spikelet.verbs"
-# torch, ONNX Runtime and the loader of modules have kinds of their own for it
-NO_MEMORY = ("allocate memory", "bad allocation", "bad_alloc", "failed to map segment")
 OUT_OF_MEMORY = "out of memory; try fewer images at a time (--count), or a machine with more"
 
 
@@ -48,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail(args, "interrupted", 130)
     except Exception as error:
-        if not any(words in str(error).lower() for words in NO_MEMORY):
+        if not out_of_memory(error):
             raise
         return _fail(args, OUT_OF_MEMORY, 1)
 

@@ -164,3 +164,14 @@ class TestAugment:
         images = torch.randint(0, 256, (8, 3, 8, 8), dtype=torch.uint8)
         first, second = (crop_and_flip(images, torch.Generator().manual_seed(3)) for _ in range(2))
         assert torch.equal(first, second)
+
+
+def test_memory_that_runs_out_is_not_taken_for_a_broken_file(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 589824 bytes")
+
+    path = tmp_path / "best.pt"
+    path.write_bytes(b"any")
+    monkeypatch.setattr(torch, "load", full)
+    with pytest.raises(MemoryError):
+        load_checkpoint(path)
