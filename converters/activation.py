@@ -52,11 +52,18 @@ class ClipFloor(torch.autograd.Function):
         inside = (z > 0) & (z < lam)
         grad_z = grad * inside
         a = _activation(z, lam, ctx.levels, ctx.slope, shift)
-        grad_lam = (torch.vdot(grad.flatten(), a.flatten()) - torch.vdot(grad_z.flatten(), z.flatten())) / lam
+        grad_lam = (_inner(grad, a) - _inner(grad_z, z)) / lam
         grad_shift = None
         if shift is not None and ctx.needs_input_grad[4]:
             grad_shift = grad_z.sum([i for i in range(z.ndim) if i != 1]) * (1 - ctx.slope) * lam / ctx.steps
         return grad_z, grad_lam, None, None, grad_shift, None
+
+
+def _inner(a: Tensor, b: Tensor) -> Tensor:
+    """The sum of a b; of channels-last tensors in the order of memory, since another order would copy both."""
+    if a.ndim == 4 and b.is_contiguous(memory_format=torch.channels_last):
+        a, b = a.movedim(1, -1), b.movedim(1, -1)
+    return torch.dot(a.reshape(-1), b.reshape(-1))
 
 
 def _activation(z: Tensor, lam: Tensor, levels: int, slope: float, shift: Tensor | None) -> Tensor:
@@ -86,19 +93,33 @@ def integrate_and_fire(
     Returns (T·N, …), in {0, theta}.
     """
     rows = len(current) if constant else len(current) // steps
-    form = torch.channels_last if current.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
-    out = torch.empty((steps * rows, *current.shape[1:]), dtype=current.dtype, device=current.device)
-    if current.ndim == 4:
-        out = out.contiguous(memory_format=form)
-    v = torch.full_like(current[:rows], 0.5) * theta
-    if shift is not None:
-        v = (torch.zeros_like(v) + by_channel(shift, current.ndim)) * theta
-    for t in range(steps):
-        fired = out[t * rows : (t + 1) * rows]
-        v = v.add_(current if constant else current[t * rows : (t + 1) * rows])
-        torch.mul(v >= theta, theta, out=fired)
-        v = v.sub_(fired)
+    channels_last = current.ndim == 4 and current.is_contiguous(memory_format=torch.channels_last)
+    out = torch.empty(
+        (steps * rows, *current.shape[1:]),
+        dtype=current.dtype,
+        device=current.device,
+        memory_format=torch.channels_last if channels_last else torch.contiguous_format,
+    )
+    inputs = current.expand(1, *current.shape) if constant else current.unflatten(0, (steps, rows))
+    spikes = out.unflatten(0, (steps, rows))
+    # some images at a time on a CPU, so that potentials stay in its cache from one time-step to the next
+    block = max(1, _BLOCK * rows // max(current[:rows].numel(), 1)) if current.device.type == "cpu" else rows
+    for start in range(0, rows, max(block, 1)):
+        part = slice(start, start + block)
+        v = torch.full_like(inputs[0, part], 0.5) if shift is None else _at(shift, inputs[0, part])
+        v.mul_(theta)
+        for t in range(steps):
+            v.add_(inputs[0 if constant else t, part])
+            fired = torch.ge(v, theta, out=spikes[t, part]).mul_(theta)
+            v.sub_(fired)
     return out
+
+
+def _at(shift: Tensor, like: Tensor) -> Tensor:
+    return torch.zeros_like(like).add_(by_channel(shift, like.ndim))
+
+
+_BLOCK = 1 << 18  # potentials, a megabyte of them
 
 
 class SpikingActivation(nn.Module):
@@ -149,7 +170,7 @@ class SpikingActivation(nn.Module):
             constant = self.steps > 1 and len(z) == self.rows
             spikes = integrate_and_fire(z, lam, self.steps, shift=self.shift, constant=constant)
             if self.record:
-                self.recorded = spikes.reshape(self.steps, -1, *z.shape[1:]).mean(0)
+                self.recorded = spikes.unflatten(0, (self.steps, -1)).sum(0).div_(self.steps)
             return spikes
         slope = 1.0 if self.training and self.limit else self.slope
         a = ClipFloor.apply(z, lam, self.levels, slope, self.shift, self.residual.steps)

@@ -15,10 +15,24 @@ Batch norm should be frozen (its running statistics used), so that both passes c
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from spikelet.converters.residuals.base import LIMIT, Residual
+
+
+class _Instead(torch.autograd.Function):
+    """phi forward, the gradient of q backward."""
+
+    @staticmethod
+    def forward(ctx: Any, activation: Tensor, rate: Tensor) -> Tensor:
+        return rate.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0], None
 
 
 class ExactResidual(Residual):
@@ -33,7 +47,7 @@ class ExactResidual(Residual):
     def perturb(self, activation: Tensor) -> Tensor:
         if self.rate is None or self.rate.shape != activation.shape:
             return activation
-        return activation + (self.rate - activation).detach()
+        return _Instead.apply(activation, self.rate)
 
     @classmethod
     @torch.no_grad()
