@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.engines.count import Count, Spikes
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.ranges import exact_steps
 
 Float = npt.NDArray[np.float32]
-Spikes = npt.NDArray[np.bool_]
+
+__all__ = ["Engine", "Float", "Spikes"]
 
 
 class Engine(ABC):
@@ -40,6 +42,7 @@ class Engine(ABC):
         self.step_limit = exact_steps(graph) if graph.exact else None
         self.time = 0
         self.batch = 0
+        self._count: Count | None = None
 
     def reset(self, batch: int) -> None:
         """Forget everything; the next step is time-step 1 of `batch` samples."""
@@ -72,7 +75,25 @@ class Engine(ABC):
             )
         logits = self._step(pixels)
         self.time += 1
+        if self._count is not None:
+            self._count_step(self._count)
         return logits
+
+    def count(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
+        """Count spikes from now on, in every layer, without keeping them.
+
+        costs: by layer, (*shape), 0 or more: what a spike of each neuron adds to `events`.
+        """
+        self.record = self.graph.spiking
+        self._count = Count(costs)
+
+    def events(self) -> npt.NDArray[np.int64]:
+        """(N,): what the spikes of the last step cost, for each sample."""
+        return self._counting().events
+
+    def counted(self) -> dict[str, npt.NDArray[np.int64]]:
+        """By layer, (*shape): spikes of each neuron since `count`, over all samples and time-steps."""
+        return dict(self._counting().spikes)
 
     @abstractmethod
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
@@ -89,6 +110,17 @@ class Engine(ABC):
     @abstractmethod
     def potentials(self, layer: str) -> Float:
         """Potentials of a recorded layer after the last step's reset, (N, *shape) float32."""
+
+    def _counting(self) -> Count:
+        if self._count is None:
+            raise EngineError(f"engine {self.name}: nothing was counted; ask for it before the first step")
+        return self._count
+
+    def _count_step(self, count: Count) -> None:
+        """Take the last step into the count."""
+        count.events = np.zeros(self.batch, np.int64)
+        for layer in self.graph.spiking:
+            count.add(layer, self.spikes(layer))
 
     def _check_recorded(self, layer: str) -> None:
         if layer not in self.record:

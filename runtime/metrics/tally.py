@@ -20,7 +20,6 @@ from spikelet.graph import Graph
 from spikelet.metrics.fanout import Map, Site
 
 BATCH = 32
-EXACT = 2**24  # whole numbers up to here are exact in float32, and so are their sums below it
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,10 @@ def tally(
     Raises:
         EngineError: `steps` is beyond what the network is proven exact for.
     """
-    costs = _costs(graph, places)
-    runner = create(graph, engine, graph.spiking, threads)
+    runner = create(graph, engine, threads=threads)
+    runner.count(_costs(graph, places))
     n = len(images)
-    spikes = {name: np.zeros(graph.shapes[name], np.int64) for name in graph.spiking}
     by_step = {name: np.zeros(steps, np.int64) for name in graph.spiking}
-    raster = {name: np.zeros((steps, *graph.shapes[name]), np.bool_) for name in graph.spiking}
     events, predictions = np.zeros((steps, n), np.int64), np.zeros((steps, n), np.int64)
     margins = np.zeros((steps, n))
     for start in range(0, n, BATCH):
@@ -78,16 +75,12 @@ def tally(
             total += runner.step(part.astype(np.float32) if t == 0 else None)
             predictions[t, here] = total.argmax(1)
             margins[t, here] = margin(total * graph.output.scale / (t + 1))
-            for name in graph.spiking:
-                fired = runner.spikes(name)
-                count = fired.view(np.uint8).sum(0, dtype=np.uint8)  # at most BATCH
-                spikes[name] += count
-                by_step[name][t] += count.sum(dtype=np.int64)
-                events[t, here] += weighted(fired, costs[name])
-                if start == 0:
-                    raster[name][t] = fired[0]
+            events[t, here] = runner.events()
+            for name, fired in runner.spike_counts().items():
+                by_step[name][t] += fired.sum()
         on_progress(start + len(part), n)
-    return Tally(n, steps, spikes, by_step, events, predictions, margins, raster)
+    raster = _raster(graph, images[:1], steps, engine)
+    return Tally(n, steps, runner.counted(), by_step, events, predictions, margins, raster)
 
 
 def merged(parts: Sequence[Tally]) -> Tally:
@@ -112,25 +105,16 @@ def merged(parts: Sequence[Tally]) -> Tally:
     )
 
 
-def weighted(fired: Spikes, cost: Map) -> npt.NDArray[np.int64]:
-    """For each image, the sum of `cost` over the neurons that fired, exactly.
-
-    fired: (N, *shape). cost: (*shape), 0 or more. Returns (N,).
-    """
-    flat, price = fired.reshape(len(fired), -1), cost.reshape(-1)
-    total = np.zeros(len(fired), np.int64)
-    highest = int(price.max())
-    if highest == 0:
-        return total
-    # in pieces, each so short that float32 holds its sum; float64 for costs that no network has
-    piece = max(EXACT // highest, 1)
-    kind = np.dtype(np.float32 if highest <= EXACT else np.float64)
-    exact = price.astype(kind)
-    for start in range(0, price.size, piece):
-        end = start + piece
-        # einsum and not @: threads of BLAS would fight with the engine's for the cores
-        total += np.einsum("nk,k->n", flat[:, start:end].astype(kind), exact[start:end]).astype(np.int64)
-    return total
+def _raster(graph: Graph, image: npt.NDArray[np.uint8], steps: int, engine: str) -> dict[str, Spikes]:
+    """By layer, (T, *shape): the spikes of one image, (1, *shape)."""
+    runner = create(graph, engine, graph.spiking)
+    found = {name: np.zeros((steps, *graph.shapes[name]), np.bool_) for name in graph.spiking}
+    runner.reset(1)
+    for t in range(steps):
+        runner.step(image.astype(np.float32) if t == 0 else None)
+        for name, kept in found.items():
+            kept[t] = runner.spikes(name)[0]
+    return found
 
 
 def _costs(graph: Graph, places: tuple[Site, ...]) -> dict[str, Map]:

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from networks import Builder, graphs, small_graph
 from spikelet.engines import create
+from spikelet.engines.count import weighted
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.metrics import operations, tally
 from spikelet.metrics.fanout import kinds, sites
 from spikelet.metrics.neurobench import connection_sparsity, dense, footprint, neurobench
 from spikelet.metrics.operations import accumulates
-from spikelet.metrics.tally import weighted
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Linear, Output, Scale, SumPool2d
 
 STEPS = 3
@@ -217,15 +217,20 @@ class TestUnusualGraphs:
 
 class TestStream:
     def test_engines_and_batches_give_the_same_counts(self):
-        graph = small_graph()
+        graph, engines = small_graph(), [("onnx", 1), ("native", 1), ("native", 2)]
         images, places = pixels_for(graph, 70), sites(graph)
-        numpy, onnx = (tally(graph, places, images, 5, engine) for engine in ("numpy", "onnx"))
-        np.testing.assert_array_equal(numpy.events, onnx.events)
-        np.testing.assert_array_equal(numpy.predictions, onnx.predictions)
+        numpy = tally(graph, places, images, 5, "numpy")
+        others = [tally(graph, places, images, 5, engine, threads) for engine, threads in engines]
+        for other in others:
+            np.testing.assert_array_equal(numpy.events, other.events)
+            np.testing.assert_array_equal(numpy.predictions, other.predictions)
+            for name in graph.spiking:
+                np.testing.assert_array_equal(numpy.spikes[name], other.spikes[name])
+                np.testing.assert_array_equal(numpy.by_step[name], other.by_step[name])
+                np.testing.assert_array_equal(numpy.raster[name], other.raster[name])
         halves = [tally(graph, places, part, 5, "numpy") for part in (images[:37], images[37:])]
         np.testing.assert_array_equal(numpy.events, np.concatenate([half.events for half in halves], 1))
         for name in graph.spiking:
-            np.testing.assert_array_equal(numpy.spikes[name], onnx.spikes[name])
             np.testing.assert_array_equal(numpy.spikes[name], sum(half.spikes[name] for half in halves))
 
     def test_progress_reaches_the_end(self):
@@ -241,6 +246,24 @@ class TestStream:
         assert limit < 100
         with pytest.raises(EngineError, match=f"time-step {limit + 1} is beyond the {limit} steps"):
             tally(graph, sites(graph), pixels_for(graph, 1), limit + 1, "numpy")
+
+    @pytest.mark.parametrize("engine", ["numpy", "onnx", "native"])
+    def test_rows_that_are_done_are_counted_no_more(self, engine):
+        graph = small_graph()
+        images = pixels_for(graph, 3).astype(np.float32)
+        expected = recorded(graph, images, 2)
+        runner = create(graph, engine)
+        with pytest.raises(EngineError, match="nothing was counted"):
+            runner.events()
+        runner.count({name: np.ones(graph.shapes[name], np.int64) for name in graph.spiking})
+        runner.reset(3)
+        runner.step(images)
+        runner.keep(np.array([0, 2]))
+        runner.step()
+        kept = [sum(int(each[1, n].sum()) for each in expected.values()) for n in (0, 2)]
+        assert runner.events().tolist() == kept
+        for name, fired in runner.counted().items():
+            np.testing.assert_array_equal(fired, expected[name][0].sum(0) + expected[name][1, [0, 2]].sum(0))
 
     @pytest.mark.parametrize("highest", [1, 3, 2**12, 2**23, 2**24, 2**24 + 1, 2**40])
     def test_weighted_sums_are_exact_beyond_float32(self, highest):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.engines.base import Engine, Float, Spikes
+from spikelet.engines.count import Count
 from spikelet.engines.native.library import prepare
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
@@ -57,6 +58,34 @@ class NativeEngine(Engine):
         self._work = [_aligned(np.zeros(size, np.uint8)) for _ in range(self._threads)]
         self._states: Bytes = np.empty((0, 0), np.uint8)
         self._spikes: dict[str, npt.NDArray[np.uint8]] = {}
+        # while it counts: costs and counts of all layers one behind the other, channel last; counts for each thread
+        self._costs = np.zeros(0, np.uint32)
+        self._counts = np.zeros((self._threads, 0), np.uint32)
+        self._events = np.zeros(0, np.uint64)
+
+    def count(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
+        self._count = Count(costs)
+        self._costs = np.concatenate([_channel_last(costs[name]) for name in self.graph.spiking]).astype(np.uint32)
+        self._counts = np.zeros((self._threads, len(self._costs)), np.uint32)
+
+    def counted(self) -> dict[str, npt.NDArray[np.int64]]:
+        self._fold()
+        return super().counted()
+
+    def _fold(self) -> None:
+        """Take what the threads counted into the count; from time to time, since theirs are of 32 bits."""
+        if self._count is None:
+            return
+        total, start = self._counts.sum(0, dtype=np.int64), 0
+        for name in self.graph.spiking:
+            found = self._count.spikes[name]
+            by_channel = total[start : start + found.size].reshape(-1, len(found))
+            found += by_channel.T.reshape(found.shape)
+            start += found.size
+        self._counts[:] = 0
+
+    def _count_step(self, count: Count) -> None:
+        count.events = self._events.astype(np.int64)
 
     def _reset(self, batch: int) -> None:
         if len(self._states) != batch:
@@ -65,10 +94,13 @@ class NativeEngine(Engine):
         states, size = self._states, self._compiled.state_bytes
         self._compiled.library.spikelet_reset(self._compiled.parameters, states.ctypes.data, size, batch)
         self._spikes = {name: np.empty((batch, *self.graph.shapes[name]), np.uint8) for name in self.record}
+        self._events = np.zeros(batch, np.uint64)
+        self._fold()
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._states = _aligned(self._states[rows].reshape(-1)).reshape(len(rows), -1)
         self._spikes = {name: value[rows] for name, value in self._spikes.items()}
+        self._events = self._events[rows]
         self.batch = len(rows)
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -92,28 +124,30 @@ class NativeEngine(Engine):
         images = None if pixels is None else self._images(pixels)
         shares = [part for part in np.array_split(np.arange(self.batch), self._threads) if len(part)]
         if self._pool is None or len(shares) == 1:
-            self._run(images, 0, self.batch, self._work[0])
+            self._run(images, 0, self.batch, 0)
         else:
             jobs = [
-                self._pool.submit(self._run, images, int(part[0]), len(part), work)
-                for part, work in zip(shares, self._work, strict=False)
+                self._pool.submit(self._run, images, int(part[0]), len(part), thread)
+                for thread, part in enumerate(shares)
             ]
             for job in jobs:
                 job.result()
         return self._field("logits", np.int32, self.graph.classes).astype(np.float32)
 
-    def _run(self, images: npt.NDArray[Any] | None, first: int, count: int, work: Bytes) -> None:
+    def _run(self, images: npt.NDArray[Any] | None, first: int, count: int, thread: int) -> None:
         """Some samples on one thread; ctypes lets the others run meanwhile."""
         compiled, library = self._compiled, self._compiled.library
-        size = compiled.state_bytes
+        size, work = compiled.state_bytes, self._work[thread].ctypes.data
         each = 1 if self.record else count  # the workspace holds the spikes of the sample that came last
+        costs, counts = self._costs.ctypes.data, self._counts[thread].ctypes.data
         for start in range(first, first + count, each):
             image = None if images is None else images[start:].ctypes.data
             state = self._states.ctypes.data + start * size
-            library.spikelet_step(compiled.parameters, state, size, each, work.ctypes.data, image)
+            events = None if self._count is None else self._events[start:].ctypes.data
+            library.spikelet_step(compiled.parameters, state, size, each, work, image, costs, counts, events)
             for name in self.record:
                 place = self._spikes[name][start].ctypes.data
-                library.spikelet_spikes(work.ctypes.data, self.graph.spiking.index(name), place)
+                library.spikelet_spikes(work, self.graph.spiking.index(name), place)
 
     def _images(self, pixels: Float) -> npt.NDArray[Any]:
         node = self.graph.input
@@ -137,6 +171,11 @@ def _compiled(graph: Graph) -> Compiled:
     if found is None or found.graph is not graph:
         found = _shared[id(graph)] = Compiled(graph)
     return found
+
+
+def _channel_last(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(C, …) as the compiled network orders it, (… · C,)."""
+    return np.moveaxis(values, 0, -1).reshape(-1)
 
 
 def _aligned(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -25,21 +25,48 @@ void spikelet_reset(const struct parameters *p, char *states, size_t stride, int
         reset(p, (struct state *)(states + i * stride));
 }
 
-void spikelet_step(const struct parameters *p, char *states, size_t stride, int n, struct work *w,
-                   const model_pixel *images)
+/* Where the spikes of each layer stand. */
+static const struct layer {
+    size_t start, list;
+    int height, width, channels, room;
+} layers[] = {
+LAYERS};
+
+/* Add 1 to the count of every neuron that fired in the time-step that `w` was used for last; returns what they cost.
+   costs, counts: layers one behind the other, channel last. */
+static uint64_t count_spikes(const struct work *w, const uint32_t *costs, uint32_t *counts)
 {
-    for (int i = 0; i < n; i++)
+    uint64_t cost = 0;
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        const int width = layers[i].width, row = width * layers[i].channels;
+        const row_t *start = (const row_t *)((const char *)w + layers[i].start);
+        const row_t *list = (const row_t *)((const char *)w + layers[i].list);
+        for (int y = 0; y < layers[i].height; y++, start += width + 1, list += layers[i].room) {
+            for (int k = start[0]; k < start[width]; k++) {
+                counts[list[k]]++;
+                cost += costs[list[k]];
+            }
+            counts += row;
+            costs += row;
+        }
+    }
+    return cost;
+}
+
+/* events: NULL, or for each sample what its spikes cost in this time-step. */
+void spikelet_step(const struct parameters *p, char *states, size_t stride, int n, struct work *w,
+                   const model_pixel *images, const uint32_t *costs, uint32_t *counts, uint64_t *events)
+{
+    for (int i = 0; i < n; i++) {
         step(p, (struct state *)(states + i * stride), w, images ? images + (size_t)i * IMAGE : NULL);
+        if (events)
+            events[i] = count_spikes(w, costs, counts);
+    }
 }
 
 /* Spikes of one layer in the time-step that `w` was used for last, 0 or 1, channel first. */
 void spikelet_spikes(const struct work *w, int layer, uint8_t *out)
 {
-    static const struct {
-        size_t start, list;
-        int height, width, channels, room;
-    } layers[] = {
-LAYERS    };
     const int height = layers[layer].height, width = layers[layer].width, channels = layers[layer].channels;
     const row_t *start = (const row_t *)((const char *)w + layers[layer].start);
     const row_t *list = (const row_t *)((const char *)w + layers[layer].list);
@@ -59,7 +86,7 @@ def library_source(program: HostProgram) -> str:
         assert isinstance(program.graph.nodes[name], IF)
         id_, value = program.plan.identifiers[name], program.plan.values[name]
         layers += (
-            f"        {{offsetof(struct work, {id_}_start), offsetof(struct work, {id_}_list), "
+            f"    {{offsetof(struct work, {id_}_start), offsetof(struct work, {id_}_list), "
             f"{value.height}, {value.width}, {value.channels}, {value.room}}},\n"
         )
     image = program.graph.neurons(program.graph.input_name)
