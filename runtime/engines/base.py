@@ -79,7 +79,7 @@ class Engine(ABC):
             self._count_step(self._count)
         return logits
 
-    def count(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
+    def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
         """Count spikes from now on, in every layer, without keeping them.
 
         costs: by layer, (*shape), 0 or more: what a spike of each neuron adds to `events`.
@@ -92,7 +92,7 @@ class Engine(ABC):
         return self._counting().events
 
     def counted(self) -> dict[str, npt.NDArray[np.int64]]:
-        """By layer, (*shape): spikes of each neuron since `count`, over all samples and time-steps."""
+        """By layer, (*shape): spikes of each neuron since `count_spikes`, over all samples and time-steps."""
         return dict(self._counting().spikes)
 
     @abstractmethod

@@ -61,7 +61,7 @@ def tally(
         EngineError: `steps` is beyond what the network is proven exact for.
     """
     runner = create(graph, engine, threads=threads)
-    runner.count(_costs(graph, places))
+    runner.count_spikes(_costs(graph, places))
     n = len(images)
     by_step = {name: np.zeros(steps, np.int64) for name in graph.spiking}
     events, predictions = np.zeros((steps, n), np.int64), np.zeros((steps, n), np.int64)

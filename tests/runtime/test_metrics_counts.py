@@ -255,7 +255,7 @@ class TestStream:
         runner = create(graph, engine)
         with pytest.raises(EngineError, match="nothing was counted"):
             runner.events()
-        runner.count({name: np.ones(graph.shapes[name], np.int64) for name in graph.spiking})
+        runner.count_spikes({name: np.ones(graph.shapes[name], np.int64) for name in graph.spiking})
         runner.reset(3)
         runner.step(images)
         runner.keep(np.array([0, 2]))
