@@ -170,7 +170,9 @@ class SpikingActivation(nn.Module):
             constant = self.steps > 1 and len(z) == self.rows
             spikes = integrate_and_fire(z, lam, self.steps, shift=self.shift, constant=constant)
             if self.record:
-                self.recorded = spikes.unflatten(0, (self.steps, -1)).sum(0).div_(self.steps)
+                # into memory of the spikes' own order: a sum would choose another, and every layer after it copy
+                rate = torch.empty_like(spikes[: len(spikes) // self.steps])
+                self.recorded = torch.mean(spikes.unflatten(0, (self.steps, -1)), 0, out=rate)
             return spikes
         slope = 1.0 if self.training and self.limit else self.slope
         a = ClipFloor.apply(z, lam, self.levels, slope, self.shift, self.residual.steps)

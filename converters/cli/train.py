@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         from spikelet.converters.checkpoint import load_checkpoint
+        from spikelet.converters.memory import keep_freed_memory
         from spikelet.converters.parallel import choose_device, connect
         from spikelet.converters.phases import run_phases
         from spikelet.converters.progress import TrainingView
@@ -80,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
     data = read(args.data, "train")
     if args.data_name:
         data = data.renamed(args.data_name)
+    keep_freed_memory()
     device = choose_device(args.device)
     workers = connect(device)
     with TrainingView(quiet=args.json or not workers.first) as view:

@@ -15,6 +15,7 @@ from typing import Any
 from spikelet.atomic import replacing
 from spikelet.converters.checkpoint import Checkpoint, load_checkpoint
 from spikelet.converters.facts import image_facts
+from spikelet.converters.memory import keep_freed_memory
 from spikelet.converters.parallel import choose_device
 from spikelet.converters.recipe import Recipe
 from spikelet.converters.study.config import START, Run, Study
@@ -47,6 +48,7 @@ def perform(
     if done.exists():
         found: dict[str, Any] = json.loads(done.read_text("utf-8"))
         return found
+    keep_freed_memory()
     data = training_images(study)
     checkpoint = _network(study, run, folder, data, command, choose_device(device), tick)
     if run.method == START:

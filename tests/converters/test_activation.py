@@ -75,6 +75,33 @@ def test_constant_input_makes_a_neuron_fire_the_quantised_rate(steps):
     assert set(spikes.unique().tolist()) == {0.0, 1.0}
 
 
+@pytest.mark.parametrize("shift", [False, True])
+def test_neither_the_order_of_memory_nor_blocks_change_anything(shift, monkeypatch):
+    """Channels-last tensors are worked on in their own order, and a few images at a time."""
+    generator = torch.Generator().manual_seed(0)
+    z, grad = (torch.randn((6 * 3, 5, 4, 3), generator=generator) for _ in range(2))
+    start = torch.rand(5, generator=generator) if shift else None
+    theta = torch.tensor(0.7)
+    found = []
+    for block, form in ((1 << 18, torch.contiguous_format), (100, torch.channels_last), (1, torch.channels_last)):
+        monkeypatch.setattr("spikelet.converters.activation._BLOCK", block)
+        x = z.clone(memory_format=form).requires_grad_()
+        lam = theta.clone().requires_grad_()
+        ClipFloor.apply(x, lam, 4, 0.0, start).backward(grad.contiguous(memory_format=form))
+        spikes = integrate_and_fire(x.detach(), theta, 3, shift=start)
+        assert spikes.is_contiguous(memory_format=form)
+        held = integrate_and_fire(x.detach(), theta, 3, shift=start, constant=True)
+        found.append((x.grad, lam.grad, spikes, held))
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+    assert 0 < found[0][2].mean() < 0.7
+    layer = SpikingActivation(4, NoResidual(), 0.7)
+    layer.mode, layer.steps, layer.record = Mode.SPIKES, 3, True
+    layer(z.clone(memory_format=torch.channels_last))
+    assert layer.recorded.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_wrong_levels_are_refused():
     with pytest.raises(UsageError, match="levels must be 1 or more"):
         SpikingActivation(0, NoResidual())
