@@ -216,7 +216,8 @@ class Model:
     def _run(self, sequence: npt.NDArray[Any], steps: int, rule: ExitRule | None, record: tuple[str, ...]) -> Result:
         graph, n = self.graph, sequence.shape[1]
         engine = self._idle.pop(record, None) or create(graph, self.engine, record, self.threads)
-        engine.reset(n)
+        # a known number of time-steps of one image may be run layer by layer
+        engine.reset(n, steps if rule is None and len(sequence) == 1 else None)
         shapes = {name: graph.shapes[name] for name in record}
         logits = np.empty((steps, n, graph.classes))
         counts = {name: np.zeros((steps, n), np.int64) for name in graph.spiking}

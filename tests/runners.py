@@ -31,11 +31,14 @@ class Run:
     potentials: dict[str, np.ndarray]
 
 
-def on_engine(make, graph, inputs, steps):
-    """Run an engine. make: its name, or a function of graph and recorded layers. inputs: (T or 1, N, *shape)."""
+def on_engine(make, graph, inputs, steps, window=False):
+    """Run an engine. make: its name, or a function of graph and recorded layers. inputs: (T or 1, N, *shape).
+
+    window: the engine is told T where the input stays the same.
+    """
     engine = create(graph, make, graph.spiking) if isinstance(make, str) else make(graph, graph.spiking)
     batch = inputs.shape[1]
-    engine.reset(batch)
+    engine.reset(batch, steps if window and len(inputs) == 1 else None)
     logits, spikes, potentials = [], {n: [] for n in graph.spiking}, {n: [] for n in graph.spiking}
     for t in range(steps):
         logits.append(engine.step(inputs[t] if t < len(inputs) else None))
@@ -62,6 +65,7 @@ def on_brian2(graph, inputs, steps):
 
 Runner = Callable[..., Run]
 RUNNERS: dict[str, Runner] = {name: partial(on_engine, name) for name in ENGINES}
+RUNNERS |= {f"{name}, window": partial(on_engine, name, window=True) for name in ENGINES if name != "numpy"}
 RUNNERS["brian2"] = on_brian2
 
 

@@ -24,6 +24,8 @@ class Engine(ABC):
 
     Use: `reset(n)`, then `step(pixels)` for each time-step; `step()` goes on with the input it has.
     After a step, `spikes` and `potentials` give what each recorded layer did in it.
+    Where an image stays and T is known, `reset(n, T)` lets an engine run layer by layer instead, which is faster;
+    what it shows after each step is the same.
 
     graph: the network. record: names of IF and LIF nodes whose spikes and potentials are kept.
     """
@@ -42,14 +44,26 @@ class Engine(ABC):
         self.step_limit = exact_steps(graph) if graph.exact else None
         self.time = 0
         self.batch = 0
+        self.window: int | None = None
         self._count: Count | None = None
 
-    def reset(self, batch: int) -> None:
-        """Forget everything; the next step is time-step 1 of `batch` samples."""
+    def reset(self, batch: int, window: int | None = None) -> None:
+        """Forget everything; the next step is time-step 1 of `batch` samples.
+
+        window: T, if so many steps follow, not more, and all of them on the first one's input.
+        """
         if batch < 1:
             raise EngineError(f"engine {self.name}: a batch holds 1 sample or more, got {batch}")
+        if window is not None and window < 1:
+            raise EngineError(f"engine {self.name}: a window holds 1 time-step or more, got {window}")
+        if window is not None and self.step_limit is not None and window > self.step_limit:
+            raise EngineError(
+                f"engine {self.name}: a window of {window} time-steps, but this network is proven exact for "
+                f"{self.step_limit}"
+            )
         self.time = 0
         self.batch = batch
+        self.window = window
         self._reset(batch)
 
     def step(self, pixels: Float | None = None) -> Float:
@@ -59,7 +73,8 @@ class Engine(ABC):
         Returns the logits of this step, (N, K) float32, in the units of the Output node.
 
         Raises:
-            EngineError: no input yet, a wrong shape, or a step beyond the engine's exact range.
+            EngineError: no input yet, a wrong shape, another input or more steps than the window has, or a step beyond
+                the engine's exact range.
         """
         if self.step_limit is not None and self.time >= self.step_limit:
             raise EngineError(
@@ -68,6 +83,12 @@ class Engine(ABC):
             )
         if pixels is None and self.time == 0:
             raise EngineError(f"engine {self.name}: the first step needs an input")
+        if self.window is not None and self.time > 0 and (pixels is not None or self.time >= self.window):
+            what = "a new input" if pixels is not None else f"time-step {self.time + 1}"
+            raise EngineError(
+                f"engine {self.name}: {what} in a window of {self.window} time-steps of one input; "
+                "reset without a window to go on freely"
+            )
         if pixels is not None and pixels.shape != (self.batch, *self.graph.input.shape):
             raise EngineError(
                 f"engine {self.name}: expected an input of shape {(self.batch, *self.graph.input.shape)}, "

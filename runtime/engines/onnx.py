@@ -2,11 +2,16 @@
 
 The first runs when the input changes, so a constant image costs its first layer once. States are bound in
 place: the same memory is read and written by every step, and nothing is copied in or out.
+
+A window of time-steps of one image is one graph of its own, run at its first step; what it found is then shown
+step by step.
 """
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +22,11 @@ from spikelet.engines.base import Engine, Float, Spikes
 from spikelet.errors import MissingDependency
 from spikelet.graph import Graph
 from spikelet.lowering import onnx as lowering
+from spikelet.lowering.window import window_model
 from spikelet.nodes import IF
+
+LONGEST_WINDOW = 16  # time-steps that are worth a graph of their own
+BLOCKED = platform.machine() in ("x86_64", "AMD64")  # where ONNX Runtime keeps images in blocks of channels
 
 
 class OnnxEngine(Engine):
@@ -27,22 +36,33 @@ class OnnxEngine(Engine):
 
     def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
         super().__init__(graph, record)
-        self._static = open_session(lowering.static_model(graph), threads)
-        self._dynamic = open_session(lowering.dynamic_model(graph), threads)
+        self._threads = threads
+        _import()  # what is missing is said now
         self._arrays: dict[str, Float] = {}
         self._binding: Any = None
+        self._windows: dict[tuple[int, tuple[str, ...]], Any] = {}
+
+    @cached_property
+    def _static(self) -> Any:
+        return open_session(lowering.static_model(self.graph), self._threads)
+
+    @cached_property
+    def _dynamic(self) -> Any:
+        return open_session(lowering.dynamic_model(self.graph), self._threads)
 
     def _reset(self, batch: int) -> None:
-        arrays: dict[str, Float] = {"logits": np.empty((batch, self.graph.classes), np.float32)}
+        self._binding = None
+        self._arrays = {}
+        if self._in_window:
+            return
+        self._arrays["logits"] = np.empty((batch, self.graph.classes), np.float32)
         for name in self.graph.spiking:
             node, shape = self._neuron(name), self.graph.shapes[name]
             v = neurons.initial_potential(node, batch, shape)
-            arrays[f"v.{name}"] = v + neurons.per_channel(lowering.state_shift(node), v.ndim - 1)
-            arrays[f"s.{name}"] = np.empty((batch, *shape), np.float32)
+            self._arrays[f"v.{name}"] = v + neurons.per_channel(lowering.state_shift(node), v.ndim - 1)
+            self._arrays[f"s.{name}"] = np.empty((batch, *shape), np.float32)
         for name in self.graph.integrators:
-            arrays[f"v.{name}"] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
-        self._arrays = arrays
-        self._binding = None
+            self._arrays[f"v.{name}"] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._arrays = {name: value[rows] for name, value in self._arrays.items()}
@@ -50,6 +70,8 @@ class OnnxEngine(Engine):
         self.batch = len(rows)
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
+        if self._in_window:
+            return {name: self._arrays[f"n.{name}"][:, self.time - 1].astype(np.int64) for name in self.graph.spiking}
         return {
             name: np.count_nonzero(self._arrays[f"s.{name}"].reshape(self.batch, -1), axis=1)
             for name in self.graph.spiking
@@ -57,14 +79,21 @@ class OnnxEngine(Engine):
 
     def spikes(self, layer: str) -> Spikes:
         self._check_recorded(layer)
-        return self._arrays[f"s.{layer}"].astype(np.bool_)
+        return self._now("s", layer).astype(np.bool_)
 
     def potentials(self, layer: str) -> Float:
         self._check_recorded(layer)
-        v = self._arrays[f"v.{layer}"]
+        v = self._now("v_next" if self._in_window else "v", layer)
         return v - neurons.per_channel(lowering.state_shift(self._neuron(layer)), v.ndim - 1)
 
+    def _now(self, what: str, layer: str) -> Float:
+        return self._arrays[f"{what}.{layer}:{self.time - 1}" if self._in_window else f"{what}.{layer}"]
+
     def _step(self, pixels: Float | None) -> Float:
+        if self._in_window:
+            if pixels is not None:
+                self._run_window(pixels)
+            return self._arrays["logits"][:, self.time].copy()
         if pixels is not None:
             found = self._static.run(None, {"input": np.ascontiguousarray(pixels, np.float32)})
             for name, value in zip(lowering.frontier(self.graph), found, strict=True):
@@ -91,6 +120,28 @@ class OnnxEngine(Engine):
             elif not name.startswith("x."):
                 self._binding.bind_ortvalue_output(name, value)
 
+    @property
+    def _in_window(self) -> bool:
+        return self.window is not None and 2 <= self.window <= LONGEST_WINDOW
+
+    def _run_window(self, pixels: Float) -> None:
+        """All time-steps: arrays of every row's steps, (N, T, …)."""
+        steps = self.window
+        assert steps is not None
+        key = steps, self.record
+        if key not in self._windows:
+            model = window_model(self.graph, steps, self.record, blocks=BLOCKED)
+            self._windows = {key: open_session(model, self._threads)}  # one at a time: it holds the weights
+        session = self._windows[key]
+        names = [output.name for output in session.get_outputs()]
+        found = session.run(names, {"input": np.ascontiguousarray(pixels, np.float32)})
+        self._arrays = dict(zip(names, found, strict=True))
+        self._arrays["logits"] = self._arrays["logits"].reshape(steps, self.batch, -1).swapaxes(0, 1)
+        for name in self.graph.spiking:
+            channels, *pixels_ = self.graph.shapes[name]
+            share = self._arrays[f"n.{name}"].reshape(self.batch, steps, channels)
+            self._arrays[f"n.{name}"] = np.rint(share * np.float32(np.prod(pixels_))).sum(2)
+
     def _neuron(self, name: str) -> IF:
         node = self.graph.nodes[name]
         assert isinstance(node, IF)
@@ -103,12 +154,18 @@ def open_session(model: bytes, threads: int | None = None) -> Any:
     Raises:
         MissingDependency: ONNX Runtime is not installed.
     """
+    onnxruntime = _import()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors are raised; warnings about tiny graphs help nobody
+    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED  # as written: layer by layer
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _import() -> Any:
     try:
         import onnxruntime
     except ImportError:
         raise MissingDependency("ONNX Runtime", "ort") from None
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors are raised; warnings about tiny graphs help nobody
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return onnxruntime

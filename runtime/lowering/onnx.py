@@ -126,42 +126,34 @@ def _lower(onnx: OnnxGraph, graph: Graph, names: Sequence[str], *, rate: bool = 
         match node:
             case Input():
                 onnx.input("input", ("N", *node.shape))
-                mean = _broadcast(onnx, f"{name}.mean", node.mean, len(node.shape))
+                mean = broadcast(onnx, f"{name}.mean", node.mean, len(node.shape))
                 onnx.node("Sub", ["input", mean], out)
             case IF() if rate:
                 onnx.node("Relu", inputs, out)
             case LI() if rate:
                 onnx.node("Identity", inputs, out)
             case LI():
-                decay = _broadcast(onnx, f"{name}.decay", node.decay, len(graph.shapes[name]))
+                decay = broadcast(onnx, f"{name}.decay", node.decay, len(graph.shapes[name]))
                 kept = onnx.node("Mul", [f"v.{name}", decay], f"v_kept.{name}")
                 onnx.node("Add", [kept, *inputs], out)
                 onnx.node("Identity", [out], f"v_next.{name}")
             case IF():
-                _neuron(onnx, name, node, inputs[0], len(graph.shapes[name]), shift)
+                neuron(onnx, name, node, inputs[0], f"v.{name}", len(graph.shapes[name]), shift=shift)
+            case SumPool2d() if shift:
+                sum_pool(onnx, graph, name, inputs, out)
             case SumPool2d() if rate:
                 onnx.node("AveragePool", inputs, out, kernel_shape=node.kernel, strides=node.stride)
             case _:
-                _synapse(onnx, graph, name, inputs, out)
+                synapse(onnx, graph, name, inputs, out)
 
 
-def _synapse(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: str) -> None:
+def synapse(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: str) -> None:
+    """Any node without a state, from the names of its inputs to `out`."""
     match graph.nodes[name]:
         case Conv2d() as node:
-            onnx.node(
-                "Conv",
-                [
-                    *inputs,
-                    _weight(onnx, f"{name}.weight", node.weight),
-                    _weight(onnx, f"{name}.bias", node.bias),
-                ],
-                out,
-                strides=node.stride,
-                pads=node.padding * 2,
-                group=node.groups,
-            )
+            convolution(onnx, name, node, inputs, out, node.bias)
         case Linear() as node:
-            weights = [_weight(onnx, f"{name}.weight", node.weight), _weight(onnx, f"{name}.bias", node.bias)]
+            weights = [weight(onnx, f"{name}.weight", node.weight), weight(onnx, f"{name}.bias", node.bias)]
             onnx.node("Gemm", inputs + weights, out, transB=1)
         case SumPool2d() as node:
             area = node.kernel[0] * node.kernel[1]
@@ -171,11 +163,9 @@ def _synapse(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: s
                 mean = onnx.node("AveragePool", inputs, f"{out}.mean", kernel_shape=node.kernel, strides=node.stride)
                 onnx.node("Mul", [mean, onnx.constant(f"{name}.area", np.array([area], np.float32))], out)
             else:
-                channels = graph.shapes[name][0]
-                ones = onnx.constant(f"{name}.ones", np.ones((channels, 1, *node.kernel), np.float32))
-                onnx.node("Conv", [*inputs, ones], out, strides=node.stride, group=channels)
+                sum_pool(onnx, graph, name, inputs, out)
         case Scale() as node:
-            scale = _broadcast(onnx, f"{name}.scale", node.scale, len(graph.shapes[name]))
+            scale = broadcast(onnx, f"{name}.scale", node.scale, len(graph.shapes[name]))
             onnx.node("Mul", [*inputs, scale], out)
         case Add():
             total = inputs[0]
@@ -189,35 +179,60 @@ def _synapse(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: s
             raise EngineError(f"engine onnx: does not know {node.kind}")
 
 
-def _neuron(onnx: OnnxGraph, name: str, node: IF, current: str, ndim: int, shift: bool) -> None:
-    theta = _broadcast(onnx, f"{name}.theta", node.theta, ndim)
-    v = f"v.{name}"
+def convolution(
+    onnx: OnnxGraph, name: str, node: Conv2d, inputs: list[str], out: str, bias: Array, at: str = ""
+) -> str:
+    """A convolution with this bias. at: what tells the name of the bias from another's."""
+    parameters = [weight(onnx, f"{name}.weight", node.weight), weight(onnx, f"{name}.bias{at}", bias)]
+    return onnx.node("Conv", [*inputs, *parameters], out, strides=node.stride, pads=node.padding * 2, group=node.groups)
+
+
+def sum_pool(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: str) -> None:
+    """A SumPool2d as a depthwise convolution by 1: exact whatever its area, and one pass over memory."""
+    node, channels = graph.nodes[name], graph.shapes[name][0]
+    assert isinstance(node, SumPool2d)
+    ones = onnx.constant(f"{name}.ones", np.ones((channels, 1, *node.kernel), np.float32))
+    onnx.node("Conv", [*inputs, ones], out, strides=node.stride, group=channels)
+
+
+def neuron(
+    onnx: OnnxGraph, name: str, node: IF, current: str, v: str, ndim: int, *, shift: bool, at: str = ""
+) -> tuple[str, str]:
+    """One time-step of a layer, of `ndim` axes: its spikes, s.LAYER, and potentials after the reset, v_next.LAYER.
+
+    shift: whether potentials hold `state_shift` too. at: what tells names of one time-step from another's.
+    """
+    theta = broadcast(onnx, f"{name}.theta", node.theta, ndim)
     if isinstance(node, LIF):
-        v = _decayed(onnx, name, node, v, ndim)
+        v = _decayed(onnx, name, node, v, ndim, at)
     # current first: ONNX Runtime then adds the potential inside the convolution
-    v = onnx.node("Add", [current, v], f"v_in.{name}")
+    v = onnx.node("Add", [current, v], f"v_in.{name}{at}")
     if shift and state_shift(node).any():
-        limits = [onnx.constant(str(limit), np.array(limit, np.float32)) for limit in (0, 1)]
-        spikes = onnx.node("Clip", [v, *limits], f"s.{name}")
-        onnx.node("Sub", [v, onnx.node("Mul", [spikes, theta], f"drop.{name}")], f"v_next.{name}")
-        return
-    fired = onnx.node("GreaterOrEqual" if node.tie == ">=" else "Greater", [v, theta], f"fired.{name}")
-    spikes = onnx.node("Cast", [fired], f"s.{name}", to=1)
+        spikes = onnx.node("Clip", [v, *limits(onnx)], f"s.{name}{at}")
+        drop = onnx.node("Mul", [spikes, theta], f"drop.{name}{at}")
+        return spikes, onnx.node("Sub", [v, drop], f"v_next.{name}{at}")
+    fired = onnx.node("GreaterOrEqual" if node.tie == ">=" else "Greater", [v, theta], f"fired.{name}{at}")
+    spikes = onnx.node("Cast", [fired], f"s.{name}{at}", to=1)
     if node.reset == "zero":
         zero = onnx.constant("0", np.array(0, np.float32))
-        onnx.node("Where", [fired, zero, v], f"v_next.{name}")
-    else:
-        late = node.reset == "subtract-late"
-        drop = _broadcast(onnx, f"{name}.drop", node.drop, ndim) if late else theta
-        onnx.node("Sub", [v, onnx.node("Mul", [spikes, drop], f"drop.{name}")], f"v_next.{name}")
+        return spikes, onnx.node("Where", [fired, zero, v], f"v_next.{name}{at}")
+    late = node.reset == "subtract-late"
+    lost = broadcast(onnx, f"{name}.drop", node.drop, ndim) if late else theta
+    drop = onnx.node("Mul", [spikes, lost], f"drop.{name}{at}")
+    return spikes, onnx.node("Sub", [v, drop], f"v_next.{name}{at}")
 
 
-def _decayed(onnx: OnnxGraph, name: str, node: LIF, v: str, ndim: int) -> str:
+def limits(onnx: OnnxGraph) -> list[str]:
+    """Constants 0 and 1."""
+    return [onnx.constant(str(limit), np.array(limit, np.float32)) for limit in (0, 1)]
+
+
+def _decayed(onnx: OnnxGraph, name: str, node: LIF, v: str, ndim: int, at: str) -> str:
     if is_float(node.decay):
-        return onnx.node("Mul", [v, _broadcast(onnx, f"{name}.decay", node.decay, ndim)], f"v_kept.{name}")
+        return onnx.node("Mul", [v, broadcast(onnx, f"{name}.decay", node.decay, ndim)], f"v_kept.{name}{at}")
     share = np.exp2(-node.decay.astype(np.float32)).reshape(-1, *(1,) * (ndim - 1))
-    lost = onnx.node("Mul", [v, onnx.constant(f"{name}.share", share)], f"v_share.{name}")
-    return onnx.node("Sub", [v, onnx.node("Floor", [lost], f"v_lost.{name}")], f"v_kept.{name}")
+    lost = onnx.node("Mul", [v, onnx.constant(f"{name}.share", share)], f"v_share.{name}{at}")
+    return onnx.node("Sub", [v, onnx.node("Floor", [lost], f"v_lost.{name}{at}")], f"v_kept.{name}{at}")
 
 
 def _is_power(node: SumPool2d) -> bool:
@@ -231,15 +246,15 @@ def _value(graph: Graph, name: str) -> str:
     return "logits" if name == graph.output_name else f"x.{name}"
 
 
-def _weight(onnx: OnnxGraph, name: str, value: Array) -> str:
+def weight(onnx: OnnxGraph, name: str, value: Array) -> str:
     """A parameter in its stored type, cast to float32 in the graph; ONNX Runtime folds the cast when it loads."""
     constant = onnx.constant(name, value)
     if is_float(value):
         return constant
     cast = f"{name}.f32"
-    return onnx.node("Cast", [constant], cast, to=1)
+    return cast if cast in onnx.made else onnx.node("Cast", [constant], cast, to=1)
 
 
-def _broadcast(onnx: OnnxGraph, name: str, value: Array, ndim: int) -> str:
+def broadcast(onnx: OnnxGraph, name: str, value: Array, ndim: int) -> str:
     """(C,) as a float32 constant (C, 1, …) of `ndim` axes."""
     return onnx.constant(f"{name}.f32", value.astype(np.float32).reshape(-1, *(1,) * (ndim - 1)))

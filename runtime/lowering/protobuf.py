@@ -33,18 +33,25 @@ class External:
 
 @dataclass
 class OnnxGraph:
-    """An ONNX graph while it is being written: nodes, initializers, inputs and outputs, already encoded."""
+    """An ONNX graph while it is being written: nodes, initializers, inputs and outputs, already encoded.
+
+    made: names of what its nodes give.
+    """
 
     name: str
     external: dict[str, External] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)
     _nodes: list[bytes] = field(default_factory=list)
     _initializers: dict[str, bytes] = field(default_factory=dict)
     _inputs: list[bytes] = field(default_factory=list)
     _outputs: list[bytes] = field(default_factory=list)
 
-    def node(self, op: str, inputs: Sequence[str], output: str, **attributes: Attribute) -> str:
-        """Append a node with one output; returns the output's name."""
-        content = b"".join(_text(1, name) for name in inputs) + _text(2, output) + _text(3, output) + _text(4, op)
+    def node(self, op: str, inputs: Sequence[str], output: str, *more: str, **attributes: Attribute) -> str:
+        """Append a node; returns the name of its output, the first of them where there are more."""
+        outputs = (output, *more)
+        self.made.update(outputs)
+        content = b"".join(_text(1, name) for name in inputs) + b"".join(_text(2, name) for name in outputs)
+        content += _text(3, output) + _text(4, op)
         content += b"".join(_message(5, _attribute(key, value)) for key, value in sorted(attributes.items()))
         self._nodes.append(_message(1, content))
         return output

@@ -34,6 +34,7 @@ def contenders(graph, pixels, threads, with_peers):
     found = {FLOAT: lambda steps: rate.run(None, {"input": pixels})}
     for name in ("native", "onnx"):
         found[f"spikelet, {name}"] = ours(create(graph, name, (), threads), pixels)
+        found[f"spikelet, {name}, step by step"] = ours(create(graph, name, (), threads), pixels, stream=True)
     failed = {}
     if with_peers:
         try:
@@ -51,9 +52,11 @@ def contenders(graph, pixels, threads, with_peers):
     return found, failed
 
 
-def ours(engine, pixels):
+def ours(engine, pixels, stream=False):
+    """As `Model.run` runs a constant image, or as a stream does, which may end or change at any time-step."""
+
     def run(steps):
-        engine.reset(len(pixels))
+        engine.reset(len(pixels), None if stream else steps)
         for t in range(steps):
             engine.step(pixels if t == 0 else None)
 

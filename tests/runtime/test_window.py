@@ -1,0 +1,106 @@
+"""A window, T time-steps of one input, layer by layer: what an engine shows after each step is what it always shows."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from networks import Builder, small_graph
+from runners import RUNNERS, assert_same, on_engine
+from spikelet.engines import ENGINES, create
+from spikelet.errors import EngineError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, LI, Add, Flatten, Input, Linear, Output, Scale, SumPool2d
+
+WINDOWED = [name for name in RUNNERS if name.endswith("window")]
+
+
+def residual_graph(size=8):
+    """Whole blocks of channels: what ONNX Runtime lays out in its own way, and what the C sums in vectors."""
+    net = Builder((3, size, size), np.random.default_rng(3))
+    net.conv("conv1", 32)
+    root = net.neuron("if1", scale=3000)
+    first = net.conv("conv2", 32)
+    second = net.add("shortcut", Scale(net.integers(1, 40, 32, np.int8)), (root,))
+    net.add("add", Add(), (first, second))
+    net.neuron("if2", scale=90)
+    net.conv("conv3", 144, stride=(2, 1))
+    net.neuron("if3", tie=">", scale=90)
+    net.add("pool", SumPool2d((3, 2), (1, 2)))
+    net.neuron("if4", scale=9)
+    net.conv("conv4", 48, kernel=(1, 1), padding=(0, 0))
+    net.neuron("if5", reset="zero", scale=30)
+    net.conv("conv5", 16)
+    net.neuron("if6", leaky=True, scale=30)
+    net.add("flat", Flatten())
+    net.linear("fc1", 160)
+    net.neuron("if7")
+    return net.graph()
+
+
+@pytest.mark.parametrize("name", WINDOWED)
+@pytest.mark.parametrize("steps", [1, 2, 5, 19])
+def test_same_spikes_potentials_and_logits(name, steps):
+    graph = residual_graph()
+    inputs = np.random.default_rng(steps).integers(0, 256, (1, 3, *graph.input.shape)).astype(np.float32)
+    assert_same(graph, name, inputs, steps)
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+def test_rows_may_leave_and_counts_are_there_without_recording(name):
+    graph = residual_graph()
+    inputs = np.random.default_rng(0).integers(0, 256, (1, 4, *graph.input.shape)).astype(np.float32)
+    whole = on_engine("numpy", graph, inputs, 7)
+    logits = np.diff(whole.logits, axis=0, prepend=0)
+    engine = create(graph, name)
+    for _ in range(2):
+        engine.reset(4, 7)
+        rows = np.arange(4)
+        for t in range(7):
+            if t == 2:
+                engine.keep(rows := np.array([1, 3]))
+            assert np.array_equal(engine.step(inputs[0] if t == 0 else None), logits[t][rows])
+            for layer, counts in engine.spike_counts().items():
+                assert np.array_equal(counts, whole.spikes[layer][t][rows].sum(1))
+
+
+def test_networks_with_integrators():
+    f32 = np.float32
+    nodes = {
+        "input": Input((4, 3, 3), np.zeros(4, f32)),
+        "a": LI(np.full(4, 0.5, f32)),
+        "a.0": Scale(np.full(4, 0.25, f32)),
+        "b": IF(np.full(4, 90, f32), np.zeros(4, f32)),
+        "c": LI(np.full(4, 0.75, f32)),
+        "flat": Flatten(),
+        "d": Linear(np.eye(3, 36, dtype=f32), np.zeros(3, f32)),
+        "e": LI(np.full(3, 0.5, f32)),
+        "out": Output(),
+    }
+    names = list(nodes)
+    graph = Graph(nodes, tuple(pairwise(names)))
+    inputs = np.random.default_rng(0).integers(0, 256, (1, 2, 4, 3, 3)).astype(f32)
+    expected, found = (RUNNERS[name](graph, inputs, 6) for name in ("numpy", "onnx, window"))
+    assert np.array_equal(expected.spikes["b"], found.spikes["b"])
+    assert 0 < expected.spikes["b"].mean() < 1
+    assert np.allclose(expected.logits, found.logits)
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+def test_what_a_window_refuses(name):
+    engine = create(small_graph(), name)
+    image = np.zeros((1, 3, 6, 6), np.float32)
+    engine.reset(1, 2)
+    engine.step(image)
+    with pytest.raises(EngineError, match="a new input in a window of 2 time-steps of one input; reset without"):
+        engine.step(image)
+    engine.step()
+    with pytest.raises(EngineError, match="time-step 3 in a window of 2 time-steps"):
+        engine.step()
+    with pytest.raises(EngineError, match="a window holds 1 time-step or more, got 0"):
+        engine.reset(1, 0)
+    with pytest.raises(EngineError, match=r"a window of \d+ time-steps, but this network is proven exact for"):
+        engine.reset(1, engine.step_limit + 1)
+    engine.reset(1)
+    for _ in range(3):
+        engine.step(image)
