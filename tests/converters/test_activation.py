@@ -98,7 +98,8 @@ def test_neither_the_order_of_memory_nor_blocks_change_anything(shift, monkeypat
     assert 0 < found[0][2].mean() < 0.7
     layer = SpikingActivation(4, NoResidual(), 0.7)
     layer.mode, layer.steps, layer.record = Mode.SPIKES, 3, True
-    layer(z.clone(memory_format=torch.channels_last))
+    with torch.no_grad():
+        layer(z.clone(memory_format=torch.channels_last))
     assert layer.recorded.is_contiguous(memory_format=torch.channels_last)
 
 
