@@ -17,7 +17,7 @@ def c_project(bundle: Bundle, mcu: bool = False) -> tuple[dict[str, str], dict[s
     Raises:
         EngineError: the network is float32.
     """
-    program = (McuProgram if mcu else HostProgram)(bundle.graph)
+    program = McuProgram(bundle.graph) if mcu else HostProgram(bundle.graph, window=1)
     golden = bundle.golden
     proof = Proof(
         golden.inputs[:IMAGES],

@@ -29,7 +29,7 @@ class Compiled:
 
     def __init__(self, graph: Graph) -> None:
         program = HostProgram(graph)
-        self.graph = graph
+        self.graph, self.window = graph, program.window
         self.library = prepare(program).library
         self.pixel_type = np.uint8 if program.pixel_type == "uint8_t" else np.int16
         self.state_bytes = -(-self.library.spikelet_state_bytes() // ALIGNMENT) * ALIGNMENT
@@ -54,8 +54,8 @@ class NativeEngine(Engine):
         self._compiled = _compiled(graph)
         self._threads = threads or 1
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
-        size = self._compiled.library.spikelet_work_bytes()
-        self._work = [_aligned(np.zeros(size, np.uint8)) for _ in range(self._threads)]
+        self._work = self._workspaces(1)
+        self._place = 0  # of the last step among those that were run together
         self._states: Bytes = np.empty((0, 0), np.uint8)
         self._spikes: dict[str, npt.NDArray[np.uint8]] = {}
         # while it counts: costs and counts of all layers one behind the other, channel last; counts for each thread
@@ -87,6 +87,11 @@ class NativeEngine(Engine):
     def _count_step(self, count: Count) -> None:
         count.events = self._events.astype(np.int64)
 
+    def _workspaces(self, steps: int) -> list[Bytes]:
+        """For each thread, one for each of the time-steps that are run together."""
+        size = steps * self._compiled.library.spikelet_work_bytes()
+        return [_aligned(np.zeros(size, np.uint8)) for _ in range(self._threads)]
+
     def _reset(self, batch: int) -> None:
         if len(self._states) != batch:
             size = self._compiled.state_bytes
@@ -104,7 +109,7 @@ class NativeEngine(Engine):
         self.batch = len(rows)
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
-        counts = self._field("fired", np.uint32, len(self.graph.spiking)).astype(np.int64)
+        counts = self._last("fired", np.uint32, len(self.graph.spiking)).astype(np.int64)
         return {name: counts[:, index] for index, name in enumerate(self.graph.spiking)}
 
     def spikes(self, layer: str) -> Spikes:
@@ -121,20 +126,31 @@ class NativeEngine(Engine):
         return np.ascontiguousarray(channel_first, np.float32).reshape(self.batch, *self.graph.shapes[layer])
 
     def _step(self, pixels: Float | None) -> Float:
+        # what is kept of every single step is taken from its workspace, so that those are run one by one
+        free = not self.record and self._count is None
+        left = self.window - self.time if self.window is not None and free else 1
+        self._place = self.time % self._compiled.window if self.window is not None and free else 0
+        if self._place == 0:
+            self._run_steps(pixels, min(left, self._compiled.window))
+        return self._last("logits", np.int32, self.graph.classes).astype(np.float32)
+
+    def _run_steps(self, pixels: Float | None, steps: int) -> None:
+        """So many time-steps, layer by layer."""
         images = None if pixels is None else self._images(pixels)
+        if len(self._work[0]) < steps * self._compiled.library.spikelet_work_bytes():
+            self._work = self._workspaces(steps)
         shares = [part for part in np.array_split(np.arange(self.batch), self._threads) if len(part)]
         if self._pool is None or len(shares) == 1:
-            self._run(images, 0, self.batch, 0)
+            self._run(images, 0, self.batch, steps, 0)
         else:
             jobs = [
-                self._pool.submit(self._run, images, int(part[0]), len(part), thread)
+                self._pool.submit(self._run, images, int(part[0]), len(part), steps, thread)
                 for thread, part in enumerate(shares)
             ]
             for job in jobs:
                 job.result()
-        return self._field("logits", np.int32, self.graph.classes).astype(np.float32)
 
-    def _run(self, images: npt.NDArray[Any] | None, first: int, count: int, thread: int) -> None:
+    def _run(self, images: npt.NDArray[Any] | None, first: int, count: int, steps: int, thread: int) -> None:
         """Some samples on one thread; ctypes lets the others run meanwhile."""
         compiled, library = self._compiled, self._compiled.library
         size, work = compiled.state_bytes, self._work[thread].ctypes.data
@@ -144,7 +160,7 @@ class NativeEngine(Engine):
             image = None if images is None else images[start:].ctypes.data
             state = self._states.ctypes.data + start * size
             events = None if self._count is None else self._events[start:].ctypes.data
-            library.spikelet_step(compiled.parameters, state, size, each, work, image, costs, counts, events)
+            library.spikelet_step(compiled.parameters, state, size, each, work, image, steps, costs, counts, events)
             for name in self.record:
                 place = self._spikes[name][start].ctypes.data
                 library.spikelet_spikes(work, self.graph.spiking.index(name), place)
@@ -156,6 +172,10 @@ class NativeEngine(Engine):
         if images is None or not (images == pixels).all():
             raise EngineError(f"engine native: this network takes whole numbers {node.low}…{node.high} as pixels")
         return images
+
+    def _last(self, name: str, dtype: Any, count: int) -> npt.NDArray[Any]:
+        """(N, count): of the last step, out of what every step of those that were run together has."""
+        return self._field(name, dtype, count * self._compiled.window)[:, self._place * count :][:, :count]
 
     def _field(self, name: str, dtype: Any, count: int) -> npt.NDArray[Any]:
         start = self._compiled.offsets[name]

@@ -11,7 +11,11 @@ NEAR = 2**18  # weights that a processor's nearest caches may hold
 
 
 class Calls:
-    """Writes the statements of each node. They see `p`, parameters; `s`, state; `w`, work; and `image`."""
+    """Writes the statements of each node.
+
+    They see `p`, parameters; `s`, state; `image`; `steps`, how many time-steps are run together; and `w`, the work of
+    the first of them.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -20,6 +24,14 @@ class Calls:
 
     def node(self, name: str) -> list[str]:
         """The statements of a node, called once for each node in the graph's order; none if others do its work."""
+        lines = self._node(name)
+        node = self.graph.nodes[name]
+        once = name in self.graph.static or (isinstance(node, Conv2d | Linear) and self.plan.fused(name))
+        if once or not lines:
+            return lines
+        return ["for (int t = 0; t < steps; t++, w++) {", *(f"    {line}" for line in lines), "}"]
+
+    def _node(self, name: str) -> list[str]:
         node, id_ = self.graph.nodes[name], self.plan.identifiers[name]
         value = self.plan.values[name]
         match node:
@@ -48,8 +60,8 @@ class Calls:
         lines = [self._window(name), *self._lists(source)]
         if plan.packs(name):
             if fires:
-                lines.append(self._neurons(fires))
-            to = "&n, NULL" if fires else f"NULL, {sum_place(plan, name)}"
+                lines.append(self._neurons(fires, "0"))
+            to = "&n, NULL, steps" if fires else f"NULL, {sum_place(plan, name)}, 1"
             call = f"convolve_{lanes(plan.outputs(name))}"
             lines.append(f"{call}(&g, p->{id_}_weight, p->{id_}_bias, &in, w->current, {tile(plan, name)}, {to});")
             return lines if fires else self._summed(name, lines)
@@ -92,10 +104,13 @@ class Calls:
 
     def _logits(self, name: str) -> list[str]:
         value = self.plan.values[name]
-        lines = ["memset(s->logits, 0, sizeof s->logits);"]
+        lines = [
+            f"int32_t *logits = s->logits + t * {value.channels};",
+            f"memset(logits, 0, {value.channels} * sizeof *logits);",
+        ]
         if value.spikes:
-            return [*lines, *self._lists(value), "add_spikes(1, NULL, &in, s->logits, 0);"]
-        return [*lines, f"add_dense(1, {value.channels}, NULL, {self._at(value)}, 0, s->logits, 0);"]
+            return [*lines, *self._lists(value), "add_spikes(1, NULL, &in, logits, 0);"]
+        return [*lines, f"add_dense(1, {value.channels}, NULL, {self._at(value)}, 0, logits, 0);"]
 
     def _add(self, source: Value, name: str, scale: str = "NULL") -> list[str]:
         """Add a value, scaled, to the sum of a node."""
@@ -126,7 +141,7 @@ class Calls:
         id_ = self.plan.identifiers[value.node]
         return f"{{w->{id_}_start, w->{id_}_list, {value.width}, {value.channels}, {value.room}}}"
 
-    def _neurons(self, name: str) -> str:
+    def _neurons(self, name: str, t: str = "t") -> str:
         node, id_, value = self.graph.nodes[name], self.plan.identifiers[name], self.plan.values[name]
         assert isinstance(node, IF)
         decay = f"p->{id_}_decay" if isinstance(node, LIF) else "NULL"
@@ -134,7 +149,7 @@ class Calls:
             f"const struct neurons n = {{s->{id_}_v, p->{id_}_theta, {decay}, .strict = {int(node.tie == '>')}, "
             f".zero = {int(node.reset == 'zero')},\n        .channels = {value.channels}, "
             f".stride = {padded(value.channels)}, .out = {self._spike_lists(value)}, "
-            f".fired = &s->fired[{self.graph.spiking.index(name)}]}};"
+            f".fired = &s->fired[{t} * LAYERS + {self.graph.spiking.index(name)}]}};"
         )
 
     def _window(self, name: str) -> str:

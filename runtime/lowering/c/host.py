@@ -18,7 +18,7 @@ from spikelet.nodes import IF
 HEAD = """\
 typedef {row} row_t; /* an entry of a list of spikes */
 
-enum {{ SLACK = {slack}, MAX_HEIGHT = {height} }};
+enum {{ SLACK = {slack}, MAX_HEIGHT = {height}, LAYERS = {layers}, WINDOW = {window} }};
 
 #if defined __AVX512BW__
 #define VECTOR_BYTES 64
@@ -28,11 +28,14 @@ enum {{ SLACK = {slack}, MAX_HEIGHT = {height} }};
 #define VECTOR_BYTES 16
 #endif
 """
+WINDOW = 8  # time-steps: weights are then read an eighth as often, and each step takes memory
 VARIANTS = {"@X@": ("16", "32", "64", "128"), "@T@": ("int8", "int16", "int32")}
 
 
 class HostProgram:
     """The host form of an exact network: text, parameters and memory.
+
+    window: time-steps that can be run together, layer by layer: each then has a `struct work` of its own.
 
     Raises:
         EngineError: the network is float32.
@@ -40,8 +43,8 @@ class HostProgram:
 
     form = "host"
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, window: int = WINDOW) -> None:
+        self.graph, self.window = graph, window
         self.plan = Plan(graph)
 
     @cached_property
@@ -52,11 +55,11 @@ class HostProgram:
     @cached_property
     def state(self) -> list[Field]:
         """Arrays of `struct state`, one after another; a sample has one."""
-        return memory.state(self.plan)
+        return memory.state(self.plan, self.window)
 
     @cached_property
     def work(self) -> list[Field]:
-        """Arrays of `struct work`; a thread has one."""
+        """Arrays of `struct work`; a thread has one for each time-step of a window."""
         return memory.work(self.plan)
 
     @property
@@ -75,7 +78,13 @@ class HostProgram:
 
     def source(self) -> str:
         """C without an interface: structs, kernels, and static functions `reset` and `step`; wants `model_pixel`."""
-        head = HEAD.format(row=self.row_type, slack=SLACK, height=memory.max_height(self.plan))
+        head = HEAD.format(
+            row=self.row_type,
+            slack=SLACK,
+            height=memory.max_height(self.plan),
+            layers=len(self.graph.spiking),
+            window=self.window,
+        )
         structs = [
             self.parameter_struct(),
             struct("/* what one sample keeps from time-step to time-step */\nstruct state", _members(self.state)),
@@ -93,7 +102,8 @@ class HostProgram:
         return (
             f"/* {comment(name)}: {self.graph.nodes[name].kind}, {shape} */\n"
             f"static void run_{self.plan.identifiers[name]}(const struct parameters *p, struct state *s, "
-            f"struct work *w, const model_pixel *image)\n{{\n    (void)p, (void)s, (void)w, (void)image;\n{body}}}\n"
+            f"struct work *w, const model_pixel *image, int steps)\n"
+            f"{{\n    (void)p, (void)s, (void)w, (void)image, (void)steps;\n{body}}}\n"
         )
 
     def _reset(self) -> str:
@@ -107,11 +117,13 @@ class HostProgram:
     def _step(self, names: list[str]) -> str:
         def calls(static: bool, indent: str) -> str:
             chosen = [name for name in names if (name in self.graph.static) == static]
-            return "".join(f"{indent}run_{self.plan.identifiers[name]}(p, s, w, image);\n" for name in chosen)
+            return "".join(f"{indent}run_{self.plan.identifiers[name]}(p, s, w, image, steps);\n" for name in chosen)
 
         return (
-            "/* One time-step; image: channel first, or NULL to go on with the last one. */\n"
-            "static void step(const struct parameters *p, struct state *s, struct work *w, const model_pixel *image)\n"
+            "/* So many time-steps, WINDOW at most, layer by layer, each with a workspace of its own.\n"
+            " * image: channel first, or NULL to go on with the last one. */\n"
+            "static void step(const struct parameters *p, struct state *s, struct work *w, const model_pixel *image, "
+            "int steps)\n"
             f"{{\n    if (image) {{ /* what no spike reaches */\n{calls(True, '        ')}    }}\n"
             f"{calls(False, '    ')}}}\n"
         )

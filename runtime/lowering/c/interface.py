@@ -53,12 +53,12 @@ static uint64_t count_spikes(const struct work *w, const uint32_t *costs, uint32
     return cost;
 }
 
-/* events: NULL, or for each sample what its spikes cost in this time-step. */
+/* w: as many as there are steps. events: NULL, or for each sample what its spikes cost in the first of them. */
 void spikelet_step(const struct parameters *p, char *states, size_t stride, int n, struct work *w,
-                   const model_pixel *images, const uint32_t *costs, uint32_t *counts, uint64_t *events)
+                   const model_pixel *images, int steps, const uint32_t *costs, uint32_t *counts, uint64_t *events)
 {
     for (int i = 0; i < n; i++) {
-        step(p, (struct state *)(states + i * stride), w, images ? images + (size_t)i * IMAGE : NULL);
+        step(p, (struct state *)(states + i * stride), w, images ? images + (size_t)i * IMAGE : NULL, steps);
         if (events)
             events[i] = count_spikes(w, costs, counts);
     }

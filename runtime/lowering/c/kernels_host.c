@@ -374,33 +374,52 @@ static void add_rows_@X@(const int16_t *restrict weight, const struct segment *s
     }
 }
 
+/* part: later */
+/* The same lists t time-steps later: each time-step has a workspace of its own. */
+static struct spikes later(struct spikes lists, int t)
+{
+    lists.start += t * (sizeof(struct work) / sizeof(row_t));
+    lists.list += t * (sizeof(struct work) / sizeof(row_t));
+    return lists;
+}
+
 /* part: convolve_@X@ */
 /* A convolution of spikes. weight: [block of @X@ outputs][tap][c_in][pair]. Either `n` fires, or `sum` is added to.
- * `tile` output pixels at a time: each block of weights is read by all of them while it is in the cache.
+ * `tile` output pixels at a time, at all time-steps: each block of weights is read by all of them while it is in the
+ * cache. in, n, current: of the first of the time-steps; sum is for one alone.
  */
 static void convolve_@X@(const struct window *g, const int16_t *weight, const int32_t *bias, const struct spikes *in,
-                        int32_t *restrict current, int tile, const struct neurons *n, int32_t *sum)
+                        int32_t *current, int tile, const struct neurons *n, int32_t *sum, int steps)
 {
     const int pixels = g->out_height * g->out_width, taps = g->kernel_height * g->kernel_width;
-    const size_t stride = (size_t)g->out_stride;
+    const size_t stride = (size_t)g->out_stride, next = sizeof(struct work) / sizeof *current;
     struct segment segments[MAX_HEIGHT];
-    if (n)
-        *n->fired = 0;
+    struct neurons neurons[WINDOW];
+    for (int t = 0; n && t < steps; t++) {
+        neurons[t] = *n;
+        neurons[t].out = later(n->out, t);
+        neurons[t].fired += t * LAYERS;
+        *neurons[t].fired = 0;
+    }
     for (int start = 0; start < pixels; start += tile) {
         const int end = start + tile < pixels ? start + tile : pixels;
         for (size_t first = 0; first < stride; first += @X@) {
             const int16_t *block = weight + first / 2 * taps * g->channels;
-            for (int p = start; p < end; p++) {
-                int32_t *to = current + (p - start) * stride + first;
-                memcpy(to, bias + first, @X@ * sizeof *to);
-                add_rows_@X@(block, segments, gather(g, in, p, segments), g->far, to);
+            for (int t = 0; t < steps; t++) {
+                const struct spikes now = later(*in, t);
+                for (int p = start; p < end; p++) {
+                    int32_t *to = current + t * next + (p - start) * stride + first;
+                    memcpy(to, bias + first, @X@ * sizeof *to);
+                    add_rows_@X@(block, segments, gather(g, &now, p, segments), g->far, to);
+                }
             }
         }
         for (int p = start; p < end; p++)
             if (n) /* each of its pixels */
                 for (int i = 0, together = (int)stride / n->stride; i < together; i++)
-                    fire(n, p / g->out_width, p % g->out_width * together + i,
-                         current + (p - start) * stride + (size_t)i * n->stride);
+                    for (int t = 0; t < steps; t++)
+                        fire(&neurons[t], p / g->out_width, p % g->out_width * together + i,
+                             current + t * next + (p - start) * stride + (size_t)i * n->stride);
             else
                 for (size_t i = 0; i < stride; i++)
                     sum[p * stride + i] += current[(p - start) * stride + i];

@@ -62,6 +62,7 @@ class McuProgram:
     """
 
     form = "mcu"
+    window = 1  # time-steps that are run together
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph

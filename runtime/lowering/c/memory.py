@@ -36,8 +36,8 @@ def sum_place(plan: Plan, name: str) -> str:
     return f"{'s' if owner in plan.graph.static else 'w'}->{plan.identifiers[owner]}_x"
 
 
-def state(plan: Plan) -> list[Field]:
-    """What one sample keeps from time-step to time-step."""
+def state(plan: Plan, window: int = 1) -> list[Field]:
+    """What one sample keeps from time-step to time-step. window: time-steps that are run together at most."""
     found = []
     for name in plan.graph.order:
         id_, value = plan.identifiers[name], plan.values[name]
@@ -46,8 +46,9 @@ def state(plan: Plan) -> list[Field]:
             found.append(Field(f"{id_}_v", "int32_t", count, f"potentials of {name}"))
         elif has_sum(plan, name) and name in plan.graph.static:
             found.append(Field(f"{id_}_x", "int32_t", value.pixels * value.stride, f"{name}, of the last image"))
-    found.append(Field("logits", "int32_t", plan.graph.classes, "of the last time-step"))
-    found.append(Field("fired", "uint32_t", len(plan.graph.spiking), "spikes of each layer in the last time-step"))
+    when = "in the last time-step" if window == 1 else "in each of the last time-steps"
+    found.append(Field("logits", "int32_t", plan.graph.classes * window, when))
+    found.append(Field("fired", "uint32_t", len(plan.graph.spiking) * window, f"spikes of each layer {when}"))
     return found
 
 

@@ -51,7 +51,8 @@ def sizes(program: HostProgram | McuProgram) -> dict[str, int]:
     """Bytes: constant arrays (flash), and memory while it runs (RAM), without code and stack."""
     flash = sum(len(p.values) * SIZES[p.ctype] for p in program.parameters)
     row = SIZES.get(getattr(program, "row_type", ""), 0)
-    return {"flash": flash, "ram": sum(_bytes(field, row) for field in (*program.state, *program.work))}
+    state, work = (sum(_bytes(field, row) for field in fields) for fields in (program.state, program.work))
+    return {"flash": flash, "ram": state + program.window * work}
 
 
 def _bytes(field: Field, row: int) -> int:

@@ -98,7 +98,7 @@ void model_reset(void)
 
 void model_step(const model_pixel *image)
 {
-    step(&model_parameters, &the_state, &the_work, image);
+    step(&model_parameters, &the_state, &the_work, image, 1);
     for (int k = 0; k < MODEL_CLASSES; k++)
         total[k] += the_state.logits[k];
 }
