@@ -56,8 +56,8 @@ edge-test: ## the same bundle on emulated boards, bit for bit: aarch64, Cortex-M
 	@.ci/setup edge
 	$(PYTHON) tests/edge/run.py
 
-peers: ## networks of snnTorch, SpikingJelly, sinabs and Norse, there and here: the same spikes
-	@.ci/peers -m pytest -q -W default tests/peers
+peers: ## networks of snnTorch, SpikingJelly, sinabs, Norse and Brevitas, there and here: the same spikes, ties listed
+	@.ci/peers -m pytest -q -W default -o addopts=--import-mode=importlib tests/peers
 
 posttraining: ## a plain ReLU network converted here and by SpikingJelly, at T = 8, 16, 32 (DATA=…, ARGS="--epochs 20")
 	@.ci/peers tests/bench_posttraining.py $(DATA) $(ARGS)

@@ -11,7 +11,7 @@ by name and place; nothing is skipped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ class Builder:
     shape: (C, H, W) or (F,) of one input. calibrate: whether a ReLU may stand for a neuron whose threshold is
     found later; its node then has theta = 1 and `relus` its cap. levels: by layer, the steps of its quantiser.
     notes: what a user should know of the reading. replaced: something was, so the source computes otherwise.
+    rounds: the source rounds where the reading does not. sealed: nodes that one layer alone may read.
     """
 
     shape: Shape
@@ -41,6 +42,8 @@ class Builder:
     notes: list[str] = field(default_factory=list)
     levels: dict[str, int] = field(default_factory=dict)
     replaced: bool = False
+    rounds: bool = False
+    sealed: set[str] = field(default_factory=set)
 
     def graph(self) -> Graph:
         """What was collected.
@@ -126,6 +129,23 @@ class Builder:
             self.nodes[x.node] = Linear(f32(weight), f32(bias))
         return x
 
+    def shifted(self, place: str, shift: npt.ArrayLike, x: Value) -> Value:
+        """X + shift by channel, folded into the bias of the weights right before, which nothing else may read.
+
+        place: where, and why it is needed.
+        """
+        before = self.nodes[x.node]
+        if not isinstance(before, Conv2d | Linear) or any(a == x.node for a, _ in self.edges):
+            raise ConversionError(f"{place}, and has no weights of its own to take in the difference")
+        self.nodes[x.node] = replace(before, bias=f32(before.bias + np.ravel(shift) / x.channels()))
+        self.sealed.add(x.node)
+        return x
+
+    def unrounded(self, place: str, what: str) -> None:
+        """Leave a quantiser out, and say so."""
+        self.rounds = True
+        self.note(f"{place}: quantises {what}, and was left out")
+
     def pool(self, name: str, place: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value) -> Value:
         """An average pool without padding."""
         pooled = self.append(name, place, SumPool2d(kernel, stride), x, keep_offset=True)
@@ -152,6 +172,7 @@ class Builder:
         One with more levels than a spiking network has time-steps is taken as a clipped ReLU where one may be.
         """
         if self.calibrate and levels > MOST_LEVELS:
+            self.rounds = True
             return self.relu(name, place, theta, x)
         found = self.neuron(name, place, Dynamics(theta, theta / 2 if v_init is None else v_init, spike=theta), x)
         self.levels[found.node] = levels
@@ -230,7 +251,8 @@ class Builder:
         if len({x.node for x in sources}) < len(sources):
             raise ConversionError(f"{place}: adds a value to itself; double the weight instead")
         total = self.append(name, place, Add(), sources[0])
-        self.edges += [(x.node, total.node) for x in sources[1:]]
+        for x in sources[1:]:
+            self._connect(place, x, total.node)
         return total
 
     def output(self, inputs: list[Value]) -> Value:
@@ -252,8 +274,8 @@ class Builder:
             name += "_"  # a module may be called so; the graph's own ends are
         if name in self.nodes:
             raise ConversionError(f"{place}: is used twice; a spiking neuron has a state and is used once")
+        self._connect(place, x, name)
         self.nodes[name] = node
-        self.edges.append((x.node, name))
         try:
             return Value(name, ONE, node.output_shape((x.shape,)))
         except GraphError as error:
@@ -263,6 +285,11 @@ class Builder:
         """Tell the user, once."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def _connect(self, place: str, x: Value, name: str) -> None:
+        if x.node in self.sealed and any(a == x.node for a, _ in self.edges):
+            raise ConversionError(f"{place}: reads {x.node}, which holds a constant of another layer; give it its own")
+        self.edges.append((x.node, name))
 
     def _no_offset(self, place: str, x: Value) -> None:
         if np.abs(x.offset).max() > 1e-6 * max(1, np.abs(x.factor).max()):

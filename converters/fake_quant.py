@@ -101,7 +101,7 @@ def activation(builder: Builder, name: str, place: str, module: Any, x: Value) -
                 "offset; expected both equal, as they are for an activation after ReLU"
             )
         return _quantised(builder, name, place, float(scale[0]), high - low, x)
-    builder.note(f"{place}: quantises no activation, and was left out")
+    builder.unrounded(place, "no activation")
     return x
 
 
@@ -149,9 +149,10 @@ def _brevitas(builder: Builder, name: str, place: str, module: Any, x: Value) ->
         raise ConversionError(f"{place}: quantises by channel; a neuron counts activations: quantise them by tensor")
     if quantiser.is_signed or zero != 0:
         if x.node == "input" or type(module).__name__ == "QuantIdentity":
-            builder.note(f"{place}: quantises no rectified activation, and was left out")
+            builder.unrounded(place, "no rectified activation")
             return x
-        raise ConversionError(f"{place}: is signed or has a zero point of {zero:g}; expected an unsigned quantiser")
+        found = "is signed" if quantiser.is_signed else f"has a zero point of {zero:g}"
+        raise ConversionError(f"{place}: {found}, a spike is neither; use QuantReLU, whose quantiser begins at zero")
     levels = 2 ** int(bits) - (2 if quantiser.is_narrow_range else 1)
     return _quantised(builder, name, place, scale, levels, x)
 

@@ -9,6 +9,7 @@ README.md     the loop that drives them, in Python and in C++
 from __future__ import annotations
 
 import io
+import math
 from importlib import resources
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def readme(bundle: Bundle) -> str:
     words = {
         "NAME": bundle.manifest.name,
         "SHAPE": ", ".join(map(str, graph.input.shape)),
+        "VALUES": str(math.prod(graph.input.shape)),
         "LOW": str(graph.input.low),
         "HIGH": str(graph.input.high),
         "SCALE": repr(graph.output.scale),

@@ -232,6 +232,9 @@ class _Reader:
 
     def _if(self, name: str, place: str, node: NirNode, x: Value) -> Value:
         gain, theta, reset = (self._channels(place, f, getattr(node, f), x) for f in ("r", "v_threshold", "v_reset"))
+        if np.allclose(gain * self.dt, 1):
+            self.builder.note(f"{place}: r = 1/dt, as SpikingJelly writes it, was taken as one a time-step")
+            gain = np.ones_like(gain)
         # v - v_reset in its place: it is reset to 0, and starts where 0 is
         return self.builder.neuron(name, place, Dynamics(theta - reset, -reset, "zero", ">", None, gain), x)
 
@@ -241,8 +244,10 @@ class _Reader:
             self._channels(place, f, getattr(node, f), x) for f in ("v_threshold", "v_reset", "v_leak")
         )
         if (reset != rest).any():
-            raise ConversionError(f"{place}: resets to {_some(reset)} and leaks to {_some(rest)}; expected both equal")
-        return self.builder.neuron(name, place, Dynamics(theta - rest, -rest, "zero", ">", keep, gain), x)
+            # v - v_reset in its place, which a constant current draws to v_leak - v_reset
+            where = f"{place}: resets to {_some(reset)} and leaks to {_some(rest)}"
+            x = self.builder.shifted(where, (rest - reset) * (1 - keep) / gain, x)
+        return self.builder.neuron(name, place, Dynamics(theta - reset, -reset, "zero", ">", keep, gain), x)
 
     def _cubalif(self, name: str, place: str, node: NirNode, x: Value) -> Value:
         inner = type("LIF", (), {**vars(node), "tau": node.tau_mem})

@@ -108,7 +108,7 @@ class _Reader:
             raise ConversionError(f"{where}: expected its input {index} to be constant weights")
         return self.constants[name]
 
-    def _optional(self, node: Any, index: int, where: str) -> Constant | None:
+    def _given_constant(self, node: Any, index: int, where: str) -> Constant | None:
         return self._constant(node, index, where) if len(node.input) > index and node.input[index] else None
 
     def _conv(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
@@ -120,7 +120,7 @@ class _Reader:
         zeros = padding(where, attributes, weight.shape[2:])
         stride = attributes.get("strides", [1, 1])
         return self.builder.conv(
-            name, where, weight, self._optional(node, 2, where), (stride[0], stride[1]), zeros,
+            name, where, weight, self._given_constant(node, 2, where), (stride[0], stride[1]), zeros,
             attributes.get("group", 1), live[0],
         )  # fmt: skip
 
@@ -129,7 +129,7 @@ class _Reader:
             raise ConversionError(f"{where}: transposes its input; expected transA = 0")
         weight = self._constant(node, 1, where) * attributes.get("alpha", 1.0)
         weight = weight if attributes.get("transB", 0) else weight.T
-        bias = self._optional(node, 2, where)
+        bias = self._given_constant(node, 2, where)
         bias = None if bias is None else np.broadcast_to(bias.ravel() * attributes.get("beta", 1.0), (len(weight),))
         return self.builder.linear(name, where, weight, bias, live[0])
 
@@ -187,7 +187,7 @@ class _Reader:
         return self.builder.relu(name, where, None, live[0])
 
     def _clip(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
-        low, high = (self._optional(node, i, where) for i in (1, 2))
+        low, high = (self._given_constant(node, i, where) for i in (1, 2))
         least = attributes.get("min") if low is None else float(low)
         most = attributes.get("max") if high is None else float(high)
         if least != 0:
@@ -195,17 +195,17 @@ class _Reader:
         return self.builder.relu(name, where, most, live[0])
 
     def _quantizelinear(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
-        scale, zero = self._constant(node, 1, where), self._optional(node, 2, where)
+        scale, zero = self._constant(node, 1, where), self._given_constant(node, 2, where)
         unsigned = (zero is not None and zero.dtype == np.uint8) or (zero is None)
         if np.size(scale) != 1 or not unsigned or (zero is not None and zero.any()):
             if live[0].node in self.builder.relus:
                 raise ConversionError(
                     f"{where}: is signed, by channel or has a zero point; expected an unsigned quantiser of the tensor"
                 )
-            self.builder.note(f"{where}: quantises no rectified activation, and was left out")
+            self.builder.unrounded(where, "no rectified activation")
             return live[0]
         if live[0].node == "input":
-            self.builder.note(f"{where}: quantises the input, and was left out")
+            self.builder.unrounded(where, "the input")
             return live[0]
         theta = 255 * float(np.ravel(scale)[0])
         if live[0].node in self.builder.relus:
@@ -234,7 +234,7 @@ class _Reader:
         return self.builder.pool(name, where, kernel, kernel, live[0])
 
     def _reducemean(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
-        axes = self._optional(node, 1, where)
+        axes = self._given_constant(node, 1, where)
         found = sorted(attributes.get("axes", [] if axes is None else axes.tolist()))
         if found not in ([2, 3], [-2, -1]) or len(live[0].shape) != 3:
             raise ConversionError(f"{where}: a mean over axes {found} has no node; expected height and width (2, 3)")

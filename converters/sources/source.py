@@ -46,6 +46,7 @@ class Source:
     relus: by layer, the cap of the rectifier or None. levels: by layer, the steps of its quantiser.
     predict: the source itself, preprocessed inputs (N, *shape) to logits (N, K), to hold the reading against.
     same: whether the reading must compute what the source does (it does not where pools were replaced).
+    rounds: whether the source has quantisers that the reading has not.
     notes: what a user should know.
     """
 
@@ -57,6 +58,7 @@ class Source:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     same: bool = True
     notes: tuple[str, ...] = ()
+    rounds: bool = False
 
     @property
     def spiking(self) -> bool:
@@ -80,4 +82,5 @@ def finished(kind: str, builder: Builder, predict: Predict | None, preprocessing
         preprocessing,
         not builder.replaced,
         tuple(builder.notes),
+        builder.rounds,
     )

@@ -1,12 +1,16 @@
 """Bundles in other formats: NIR there and back for every node, ONNX run without spikelet, spikes in three files."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nir
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 
@@ -165,9 +169,17 @@ WEIGHT = np.array([[0.5, -0.25, 0.75], [0.25, 0.5, -0.5]], np.float32)
         nir.IF(full(0.5), full(1), full(0.25)),
         nir.LIF(full(4e-4), full(3), full(0), full(1), full(0)),
         nir.LIF(full(4e-4), full(3), full(0.25), full(1), full(0.25)),
+        nir.LIF(full(4e-4), full(3), np.array([1.2, -0.5], np.float32), full(1), full(0.25)),
         nir.CubaLIF(full(2e-4), full(4e-4), full(3), full(0), full(1), full(0), full(2)),
     ],
-    ids=["IF", "IF that resets elsewhere", "LIF", "LIF that leaks elsewhere", "CubaLIF"],
+    ids=[
+        "IF",
+        "IF that resets elsewhere",
+        "LIF",
+        "LIF that leaks elsewhere",
+        "LIF that leaks to one and resets to another",
+        "CubaLIF",
+    ],
 )
 def test_neurons_of_nir_by_eulers_step(neuron):
     graph = from_nir(nir_of(nir.Linear(WEIGHT), neuron)).graph
@@ -209,8 +221,16 @@ def test_readouts_and_nested_graphs():
         (nir_of(nir.Linear(WEIGHT), nir.Delay(full(1e-3))), r"node n1 \(Delay\): IR version 1 has no delays"),
         (nir_of(nir.Linear(WEIGHT), nir.Threshold(full(1))), r"node n1 \(Threshold\): .* use an IF"),
         (
-            nir_of(nir.Linear(WEIGHT), nir.LIF(full(4e-4), full(1), full(0.5), full(1), full(0))),
-            r"node n1 \(LIF\): resets to 0 and leaks to 0\.5; expected both equal",
+            nir_of(nir.IF(full(1, 3), full(1, 3)), nir.LIF(full(4e-4, 3), full(1, 3), full(0.5, 3), full(1, 3), full(0, 3))),
+            r"node n1 \(LIF\): resets to 0 and leaks to 0\.5, and has no weights of its own to take in the difference",
+        ),
+        (
+            nir_of(
+                nir.Linear(WEIGHT), nir.LIF(full(4e-4), full(1), full(0.5), full(1), full(0)), nir.IF(full(1), full(1)),
+                nir.Scale(full(1)),
+                edges=[("input", "n0"), ("n0", "n1"), ("n0", "n2"), ("n1", "n3"), ("n2", "n3"), ("n3", "output")],
+            ),
+            r"node n[12] \(L?IF\): .*constant of another layer; give it its own|no weights of its own",
         ),
         (
             nir_of(nir.Linear(WEIGHT), nir.LIF(full(5e-5), full(1), full(0), full(1), full(0))),
@@ -239,6 +259,16 @@ def test_what_nir_says_and_we_cannot(network, message):
         from_nir(network)
 
 
+def test_an_if_whose_gain_is_one_over_dt():
+    """SpikingJelly writes r = 1/dt, the NIR paper's files r = 1; both mean that a spike brings its weight."""
+    inputs = np.random.default_rng(0).integers(0, 4, (5, 3)).astype(np.float32)
+    ours, theirs = (from_nir(nir_of(nir.Linear(WEIGHT), nir.IF(full(r), full(1)))) for r in (1, 1e4))
+    assert theirs.notes == ("node n1 (IF): r = 1/dt, as SpikingJelly writes it, was taken as one a time-step",)
+    assert not ours.notes
+    for a, b in zip(spikes_of(ours.graph, inputs, 8), spikes_of(theirs.graph, inputs, 8), strict=True):
+        assert np.array_equal(a["n1"], b["n1"])
+
+
 def test_what_is_no_nir_file(tmp_path):
     (tmp_path / "a.nir").write_bytes(b"junk")
     with pytest.raises(ConversionError, match="not a NIR file that can be read"):
@@ -262,6 +292,47 @@ def test_the_readmes_loop_runs_without_spikelet(exact, tmp_path):
     )
     difference = float(re.search(r"recorded logits: (\S+)", done.stdout).group(1))
     assert difference <= (0 if exact else 1e-3)
+
+
+def cpp_environment(folder):
+    """What the README's commands need: the library is the wheel's, the header the system's.
+
+    The header comes with libonnxruntime-dev (Debian 13 and later) or ONNX Runtime's own archives (then name its
+    folder in CPATH).
+    """
+    library = next((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so.*"), None)
+    if shutil.which("c++") is None or library is None:
+        pytest.skip("no C++ compiler, or no shared library in the wheel of ONNX Runtime")
+    for name in ("libonnxruntime.so", "libonnxruntime.so.1"):
+        (folder / name).symlink_to(library)
+    found = dict(os.environ, LIBRARY_PATH=str(folder), LD_LIBRARY_PATH=str(folder))
+    found["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), found["PATH"]])
+    found["CPATH"] = os.pathsep.join(filter(None, [found.get("CPATH"), "/usr/include/onnxruntime"]))
+    probe = ["c++", "-E", "-x", "c++", "-"]
+    if subprocess.run(probe, input=b"#include <onnxruntime_cxx_api.h>", capture_output=True, env=found).returncode:
+        pytest.skip("no onnxruntime_cxx_api.h where the compiler looks")
+    return found
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_readmes_cpp_compiles_and_gives_the_recorded_logits(exact, tmp_path):
+    environment = cpp_environment(tmp_path)
+    folder = tmp_path / "out"
+    bundle = bundle_of(small_graph(exact=exact))
+    onnx_export.export(bundle, folder)
+    text = (folder / "README.md").read_text()
+    (folder / "loop.cpp").write_text(re.search(r"```cpp\n(.*?)```", text, re.DOTALL).group(1))
+    commands = re.search(r"```sh\n(.*?)```", text, re.DOTALL).group(1)
+    done = subprocess.run(
+        ["sh", "-ec", commands], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    found = np.array(done.stdout.split(), np.float32)
+    assert int(commands.split()[-1]) == len(bundle.golden.logits)
+    assert np.abs(found - bundle.golden.logits[:, 0].sum(0)).max() <= (0 if exact else 1e-3)
+    assert np.abs(found).max() > 0
+    wrong = subprocess.run(["./loop", "loop.cpp"], cwd=folder, env=environment, capture_output=True, text=True)
+    assert wrong.returncode == 2
+    assert "usage: loop IMAGE STEPS" in wrong.stderr
 
 
 # --- spikes ---------------------------------------------------------------------------------------------------------
