@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+from spikelet.nodes.neuron import Tie
 
 Neuron = Callable[[str, Tensor], Tensor]  # (layer, current (N, C, …)) -> what the layer sends on
 
@@ -58,7 +59,7 @@ class Analog:
         return values
 
     def evaluate(self, name: str, inputs: list[Tensor], pixels: Tensor) -> Tensor:
-        """What a node without spikes sends on."""
+        """What a node without spikes sends on. inputs, pixels: (N, …)."""
         node: Any = self.graph.nodes[name]
         match node:
             case Input():
@@ -71,7 +72,7 @@ class Analog:
             case Linear():
                 return F.linear(inputs[0], self.tensors[name, "weight"], self.tensors[name, "bias"])
             case SumPool2d():
-                return F.avg_pool2d(inputs[0], node.kernel, node.stride) * (node.kernel[0] * node.kernel[1])
+                return F.avg_pool2d(inputs[0], node.kernel, node.stride, divisor_override=1)
             case Scale():
                 return inputs[0] * self.channels(name, "scale", inputs[0].ndim)
             case Add():
@@ -113,13 +114,19 @@ class Analog:
         node = self.graph.nodes[name]
         assert isinstance(node, IF)
         theta = self.channels(name, "theta", current.ndim - 1)
-        v = torch.zeros_like(current[0]) + self.channels(name, "v_init", current.ndim - 1)
-        spikes = torch.empty_like(current)
-        for t in range(len(current)):
-            v += current[t]
-            torch.ge(v, theta, out=spikes[t]) if node.tie == ">=" else torch.gt(v, theta, out=spikes[t])
-            v -= theta * spikes[t]
-        return spikes
+        v = self.channels(name, "v_init", current.ndim - 1).expand(current.shape[1:])
+        return integrate(current, v, theta, node.tie)[0]
+
+
+def integrate(current: Tensor, v: Tensor, theta: Tensor, tie: Tie = ">=") -> tuple[Tensor, Tensor]:
+    """(spikes, last potential) of IF neurons. current: (T, N, …). v: (N, …), at the start. theta: (1, C, …)."""
+    v = v.clone()
+    spikes = torch.empty(current.shape)
+    for t in range(len(current)):
+        v += current[t]
+        torch.ge(v, theta, out=spikes[t]) if tie == ">=" else torch.gt(v, theta, out=spikes[t])
+        v -= theta * spikes[t]
+    return spikes, v
 
 
 def _like(values: Array, ndim: int) -> Tensor:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from spikelet.converters.calibration.analog import Analog, integrate
 from spikelet.graph import Graph
-from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Node, Scale, SumPool2d
+from spikelet.nodes import IF, Conv2d, Node
 
 Neuron = Callable[[str, IF, Tensor], Tensor]
 """(layer, node, current of shape (T, N, …)) -> spikes, 0 or 1, of the same shape."""
@@ -33,17 +34,6 @@ def plain(name: str, node: IF, current: Tensor) -> Tensor:
     return integrate(current, v.expand(current.shape[1:]), theta)[0]
 
 
-def integrate(current: Tensor, v: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """(spikes, last potential) of IF neurons. current: (T, N, …). v: (N, …), at the start. theta: (1, C, …)."""
-    v = v.clone()
-    spikes = torch.empty(current.shape)
-    for t in range(len(current)):
-        v += current[t]
-        spikes[t] = v >= theta
-        v -= theta * spikes[t]
-    return spikes, v
-
-
 class Folded:
     """A graph of plain IF neurons.
 
@@ -52,11 +42,7 @@ class Folded:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._tensors = {
-            name: (torch.tensor(node.weight, dtype=torch.float32), torch.tensor(node.bias, dtype=torch.float32))
-            for name, node in graph.nodes.items()
-            if isinstance(node, Conv2d | Linear)
-        }
+        self.analog = Analog(graph)
 
     @torch.no_grad()
     def run(
@@ -71,6 +57,7 @@ class Folded:
 
         until: the last node that is wanted.
         """
+        pixels = torch.tensor(np.ascontiguousarray(images)).float()
         values: dict[str, Tensor] = {}
         kept: dict[str, Tensor] = {}
         uses = {name: len(self.graph.successors[name]) for name in self.graph.order}
@@ -82,7 +69,7 @@ class Folded:
                 current = inputs[0].expand(steps, *inputs[0].shape[1:])
                 values[name] = neuron(name, node, current)
             else:
-                values[name] = self._evaluate(name, node, inputs, images)
+                values[name] = self._evaluate(name, inputs, pixels)
             if name in keep or name == self.graph.output_name:
                 kept[name] = values[name]
             if name == until:
@@ -98,32 +85,12 @@ class Folded:
         by_step = self.run(images, steps, neuron)[self.graph.output_name]
         return by_step.double().cumsum(0) * self.graph.output.scale
 
-    def _evaluate(self, name: str, node: Node, inputs: list[Tensor], images: npt.NDArray[np.uint8]) -> Tensor:
-        match node:
-            case Input():
-                pixels = torch.tensor(np.ascontiguousarray(images)).float()
-                return (pixels - along_channels(node.mean, pixels.ndim))[None]
-            case Conv2d() | Linear():
-                return self.synapse(name, inputs[0])
-            case SumPool2d():
-                flat = F.avg_pool2d(inputs[0].flatten(0, 1), node.kernel, node.stride, divisor_override=1)
-                return flat.reshape(*inputs[0].shape[:2], *flat.shape[1:])
-            case Scale():
-                return inputs[0] * along_channels(node.scale, inputs[0].ndim - 1)
-            case Add():
-                total = inputs[0]
-                for each in inputs[1:]:
-                    total = total + each
-                return total
-            case Flatten():
-                return inputs[0].flatten(2)
-            case _:
-                return inputs[0]
-
-    def synapse(self, name: str, x: Tensor) -> Tensor:
-        """What a convolution or linear node makes of (T, N, …)."""
-        node, (weight, bias) = self.graph.nodes[name], self._tensors[name]
-        return apply_synapse(node, x.flatten(0, 1), weight, bias).unflatten(0, x.shape[:2])
+    def _evaluate(self, name: str, inputs: list[Tensor], pixels: Tensor) -> Tensor:
+        if not inputs:
+            return self.analog.evaluate(name, [], pixels)[None]
+        steps = max(len(each) for each in inputs)
+        rows = [each.expand(steps, *each.shape[1:]).flatten(0, 1) for each in inputs]
+        return self.analog.evaluate(name, rows, pixels).unflatten(0, (steps, -1))
 
 
 def apply_synapse(node: Node, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spikelet.converters.calibration.analog import integrate
+from spikelet.converters.calibration.layers import by_channel
 from spikelet.converters.rivals.base import Images, NeuronRule
-from spikelet.converters.rivals.folded import Folded, Neuron, along_channels, integrate
+from spikelet.converters.rivals.folded import Folded, Neuron, along_channels
 from spikelet.converters.rivals.snnc import activations
 from spikelet.nodes import IF
 
@@ -57,7 +59,7 @@ class FTBC(NeuronRule):
             for t in range(len(current)):
                 v = v + current[t] / theta - along_channels(bias[t], ndim)
                 error = (v >= 1).float() - wanted[name]
-                more = self.alpha * error.mean([i for i in range(ndim) if i != 1])
+                more = self.alpha * torch.from_numpy(by_channel(error))
                 bias[t] += more
                 v = v - along_channels(more, ndim)
                 spikes[t] = v >= 1

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from spikelet.converters.activation import Mode, spiking_layers
+from spikelet.converters.calibration.layers import by_channel, synapse_of, with_bias, with_potential
 from spikelet.converters.evaluation import as_pixels
 from spikelet.converters.rivals.base import Images, Recalibration
 from spikelet.converters.rivals.folded import Folded, along_channels, apply_synapse
-from spikelet.converters.rivals.rts import synapse_before, with_bias, with_potential
 from spikelet.converters.simulate import layer_rates
 from spikelet.converters.trace import node_name
 from spikelet.errors import UsageError
@@ -38,11 +37,6 @@ def activations(network: nn.Module, images: Images) -> dict[str, Tensor]:
     lam = {name: layer.lam.item() for name, layer in spiking_layers(network).items()}
     found = layer_rates(network, as_pixels(images), Mode.RATE, 1)
     return {node_name(name): value.contiguous() / lam[name] for name, value in found.items()}
-
-
-def mean_by_channel(values: Tensor) -> np.ndarray:
-    """(N, C, …) -> (C,)."""
-    return values.mean([i for i in range(values.ndim) if i != 1]).numpy()
 
 
 @dataclass(frozen=True)
@@ -68,7 +62,7 @@ class SNNC(Recalibration):
                     graph = self._weights(graph, layer, wanted[layer], images, steps)
                     continue
                 rate = Folded(graph).run(images, steps, keep=(layer,), until=layer)[layer].mean(0)
-                error = mean_by_channel(wanted[layer] - rate)
+                error = by_channel(wanted[layer] - rate)
                 node = graph.nodes[layer]
                 assert isinstance(node, IF)
                 if part == "bias":
@@ -78,7 +72,9 @@ class SNNC(Recalibration):
         return graph
 
     def _weights(self, graph: Graph, layer: str, wanted: Tensor, images: Images, steps: int) -> Graph:
-        name, before = synapse_before(graph, layer), graph.predecessors[layer][0]
+        name, before = synapse_of(graph, layer), graph.predecessors[layer][0]
+        if name is None:
+            return graph
         synapse, neuron = graph.nodes[name], graph.nodes[layer]
         assert isinstance(synapse, Conv2d | Linear)
         assert isinstance(neuron, IF)
@@ -104,5 +100,5 @@ class SNNC(Recalibration):
             loss.backward()
             optimiser.step()
             schedule.step()
-        changed = replace(synapse, weight=(weight.detach() * theta).numpy().astype(np.float32))
+        changed = replace(synapse, weight=(weight.detach() * theta).numpy())
         return Graph({**graph.nodes, name: changed}, graph.edges)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from spikelet.converters.calibration.analog import integrate
 from spikelet.converters.rivals.base import Images, NeuronRule
-from spikelet.converters.rivals.folded import Folded, Neuron, along_channels, integrate
+from spikelet.converters.rivals.folded import Folded, Neuron, along_channels
 from spikelet.nodes import IF
 
 

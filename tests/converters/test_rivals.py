@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from spikelet.converters.calibration.analog import integrate
+from spikelet.converters.calibration.layers import by_channel
 from spikelet.converters.networks import NetworkSpec
 from spikelet.converters.quantise import quantise
 from spikelet.converters.rivals import COS, FTBC, RIVALS, RTS, SNNC, SRP, Folded
 from spikelet.converters.rivals.cos import offset
-from spikelet.converters.rivals.folded import integrate
-from spikelet.converters.rivals.snnc import activations, mean_by_channel
+from spikelet.converters.rivals.snnc import activations
 from spikelet.converters.trace import trace
 from spikelet.engines import create
 from spikelet.errors import UsageError
@@ -148,7 +149,7 @@ class TestSNNC:
         graph = SNNC(kind=kind, iterations=20).recalibrate(source, network, images, 4)
         before, after = (Folded(each).run(images, 4, keep=source.spiking) for each in (source, graph))
         for layer in ("if2", "if3"):  # the first makes no error; the last has too few neurons for a mean
-            errors = [np.abs(mean_by_channel(wanted[layer] - x[layer].mean(0))).mean() for x in (before, after)]
+            errors = [np.abs(by_channel(wanted[layer] - x[layer].mean(0))).mean() for x in (before, after)]
             assert errors[1] < errors[0], layer
 
     def test_weights_are_changed_by_advanced_alone(self, small):
@@ -182,7 +183,7 @@ class TestFTBC:
 
         def error(found):
             return np.mean(
-                [np.abs(mean_by_channel(found[n][t] - wanted[n])).mean() for n in graph.spiking for t in range(3)]
+                [np.abs(by_channel(found[n][t] - wanted[n])).mean() for n in graph.spiking for t in range(3)]
             )
 
         assert error(after) < 0.8 * error(before)
