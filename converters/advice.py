@@ -8,6 +8,9 @@ _POOL = (
 )
 _RELU = "use a SpikingActivation module, which has the threshold that a neuron needs, or calibrate one (--calibration)"
 _SIGMOID = "replace it by ReLU: a spike rate is what a rectifier gives"
+UNKNOWN = (
+    "it has no exact spiking form here; convolutions, linear layers, average pools and ReLUs have (docs/support.md)"
+)
 TORCH = {
     "MaxPool2d": _POOL,
     "max_pool2d": _POOL,
@@ -24,6 +27,8 @@ TORCH = {
     "SiLU": "it has no exact spiking form here; fine-tune with ReLU in its place",
     "Sigmoid": f"it has no exact spiking form here; {_SIGMOID}",
     "Tanh": f"it has no exact spiking form here; {_SIGMOID}",
+    "QuantSigmoid": "it has no exact spiking form here; use QuantReLU, whose levels a neuron counts out",
+    "QuantTanh": "it has no exact spiking form here; use QuantReLU, whose levels a neuron counts out",
     "LeakyReLU": "it sends on negative values, a spike cannot; fine-tune with ReLU in its place",
     "PReLU": "it sends on negative values, a spike cannot; fine-tune with ReLU in its place",
     "ELU": "it sends on negative values, a spike cannot; fine-tune with ReLU in its place",

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from spikelet.converters import calls, fake_quant, peers
 from spikelet.converters.activation import SpikingActivation
 from spikelet.converters.advice import TORCH as ADVICE
+from spikelet.converters.advice import UNKNOWN
 from spikelet.converters.builder import Builder
 from spikelet.converters.networks.common import Normalise
 from spikelet.converters.values import Value, free_name, node_name
@@ -266,7 +267,7 @@ class _Reader:
 
 
 def _refusal(kind: str, where: str) -> ConversionError:
-    return ConversionError(f"{where}: {ADVICE.get(kind, 'it has no exact spiking form here')}")
+    return ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
 
 
 def _array(value: torch.Tensor | None) -> npt.NDArray[Any] | None:

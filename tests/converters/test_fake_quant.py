@@ -9,7 +9,7 @@ from torch import nn
 from torch.ao.quantization import FakeQuantize, MinMaxObserver, QConfig
 
 from spikelet.converters.calibration.analog import Analog
-from spikelet.converters.plain import convert_source, source_neuron
+from spikelet.converters.plain import Calibration, convert_source, source_neuron
 from spikelet.converters.sources import Preprocessing
 from spikelet.converters.sources.torch import from_module
 from spikelet.data import ImageSet
@@ -98,6 +98,24 @@ def test_modules_that_quantise():
     source = from_module(network, SHAPE)
     assert not source.levels
     assert list(source.relus.values()) == pytest.approx([255 * many.scale.item()]), "too fine to be counted: calibrate"
+
+
+def test_eight_bits_are_calibrated(network):
+    """The usual setting of QAT: 255 levels and a quantised input, neither of which the reading rounds to."""
+    torch.manual_seed(0)
+    quantisers = [activation(255)() for _ in range(2)]
+    parts = [nn.Flatten(), nn.Linear(108, 16), nn.ReLU(), quantisers[1], nn.Linear(16, 3)]
+    network = nn.Sequential(quantisers[0], *parts)
+    network(torch.rand(64, *SHAPE))
+    network.eval().apply(torch.ao.quantization.disable_observer)
+    pixels = np.random.default_rng(0).integers(0, 256, (40, *SHAPE)).astype(np.uint8)
+    images = ImageSet(pixels, None, None, "noise")
+    source = from_module(network, SHAPE)
+    assert source.rounds
+    assert source.notes == ("module 0 (FakeQuantize): quantises no activation, and was left out",)
+    bundle = convert_source(source, "qat", calibration=Calibration(images, steps=32), data=[images])
+    assert 1e-5 < bundle.manifest.provenance["largest_logit_difference_to_source"] < 0.1
+    assert bundle.manifest.conversion["layers"][-1]["agreement_through"] > 0.7
 
 
 def test_what_no_neuron_counts_out():
