@@ -1,9 +1,11 @@
 """Post-training conversion of a plain ReLU vgg9, here and by SpikingJelly's converter: one network, the same images.
 
-    python tests/bench_posttraining.py DATA [--weights relu.pt | --epochs 20] [--images 500] [--calibration 128]
+    python tests/bench_posttraining.py DATA [--weights relu.pt | --start best.pt] [--epochs 20] [--rate 0.05]
 
-Without --weights a ReLU vgg9 is trained first (SGD, cosine), and kept. Both converters get the same calibration images
-of the training split; accuracy is taken at the same T on the same test images, ours from the 8-bit bundle.
+Without --weights a ReLU vgg9 is trained first (SGD, cosine), and kept; --start takes the weights of a vgg9 that
+`spikelet train` wrote, puts plain ReLUs in the place of its activations and trains on from there. Both converters get
+the same calibration images of the training split; accuracy is taken at the same T on the same test images, ours from
+the 8-bit bundle.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from torch import nn
 
 from spikelet.cli.common import find_data, table
 from spikelet.converters.activation import SpikingActivation
+from spikelet.converters.checkpoint import load_checkpoint
 from spikelet.converters.networks import NetworkSpec
 from spikelet.converters.plain import Calibration, convert_source
 from spikelet.converters.sources import Preprocessing
@@ -38,11 +41,20 @@ def relu_vgg9(classes: int) -> nn.Module:
     return network
 
 
-def train(network: nn.Module, images, epochs: int, seed: int = 0) -> None:
+def started(network: nn.Module, path: Path) -> None:
+    """Take over the weights of a checkpoint, but for what belongs to its activations."""
+    weights = load_checkpoint(path).weights
+    missing, left = network.load_state_dict(weights, strict=False)
+    activations = tuple(f"{name}." for name, module in network.named_children() if isinstance(module, nn.ReLU))
+    if missing or not all(key.startswith(activations) for key in left):
+        raise SystemExit(f"{path}: expected the weights of a vgg9; lacks {missing}, has {left} besides")
+
+
+def train(network: nn.Module, images, epochs: int, rate: float, seed: int = 0) -> None:
     """SGD with momentum and a cosine, flips and shifts."""
     torch.manual_seed(seed)
     x, y = torch.from_numpy(images.images), torch.from_numpy(images.labels)
-    optimiser = torch.optim.SGD(network.parameters(), 0.05, 0.9, weight_decay=5e-4)
+    optimiser = torch.optim.SGD(network.parameters(), rate, 0.9, weight_decay=5e-4)
     total = epochs * (len(x) // 100)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
     network.train()
@@ -101,7 +113,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", type=Path)
+    parser.add_argument("--start", type=Path)
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--rate", type=float, default=0.05)
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--calibration", type=int, default=128)
     args = parser.parse_args()
@@ -114,7 +128,9 @@ def main() -> None:
     if args.weights is not None:
         network.load_state_dict(torch.load(args.weights, weights_only=True))
     else:
-        train(network, training, args.epochs)
+        if args.start is not None:
+            started(network, args.start)
+        train(network, training, args.epochs, args.rate)
         Path("build").mkdir(exist_ok=True)
         torch.save(network.state_dict(), "build/relu-vgg9.pt")
     network.eval()
