@@ -16,6 +16,7 @@ SHOTS = {
     "accuracy": ("accuracy", "light", None),
     "energy": ("energy", "light", None),
     "residuals": ("residuals", "dark", "if3"),
+    "robustness": ("robustness", "dark", None),
     "compare": ("compare", "light", "if2"),
     "validate": ("validate", "dark", None),
 }

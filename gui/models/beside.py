@@ -1,4 +1,4 @@
-"""What is held beside the open bundle: its float network, a second bundle, and other judges."""
+"""What is held beside the open bundle: its float network, a second bundle, faulty devices, and other judges."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from spikelet.gui.models.document import Document, open_document
 from spikelet.gui.models.jobs import Jobs
 from spikelet.gui.models.residuals import Residuals
 from spikelet.gui.models.signal import Signal
+from spikelet.metrics.robustness import Robustness
 from spikelet.verify import Verification
 
 
 class Beside:
     """opened: another second bundle, or none. compared: a comparison or a survey is there. checked: a judge has spoken.
-    resolved: the residuals of the float network are there.
+    resolved: the residuals of the float network are there. stressed: so is what faulty devices do, so far or in full.
 
     other: the second bundle; None stands for the open one itself. key: of what the comparison is of.
     """
 
     def __init__(self, jobs: Jobs, said: Signal) -> None:
         self.opened, self.compared, self.checked, self.resolved = Signal(), Signal(), Signal(), Signal()
+        self.stressed = Signal()
         self._jobs, self._said = jobs, said
         self.other: Document | None = None
         self.comparison: Comparison | None = None
@@ -30,10 +32,12 @@ class Beside:
         self.key: Any = None
         self.checks = Checks()
         self.residuals: Residuals | None = None
+        self.robustness: Robustness | None = None
 
     def reset(self) -> None:
         """Another bundle is open: what was found is of the last one."""
-        self.comparison, self.survey, self.key, self.checks, self.residuals = None, None, None, Checks(), None
+        self.comparison, self.survey, self.key, self.checks = None, None, None, Checks()
+        self.residuals, self.robustness = None, None
         self.checked.emit()
 
     def open(self, path: Path) -> None:
@@ -68,6 +72,11 @@ class Beside:
         """Float against spiking."""
         self.residuals = found
         self.resolved.emit()
+
+    def set_robustness(self, found: Robustness | None) -> None:
+        """What faulty devices answer, as far as it is known."""
+        self.robustness = found
+        self.stressed.emit()
 
     def set_verified(self, found: dict[str, Verification]) -> None:
         """The bundle's own proof was replayed."""

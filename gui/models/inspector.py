@@ -142,6 +142,15 @@ class Inspector:
         self.said.emit(f"{source.name}: {source.note}" if source.note else source.name)
         self.show(source)
 
+    @property
+    def data(self) -> ImageSet | None:
+        """The images that panels run: those that are shown, else those that ship; None where neither is a data set."""
+        if self.source is not None and self.source.data is not None:
+            return self.source.data
+        if self.document is None:
+            return None
+        return shipped.images_for(self.document.bundle.graph.input.shape, self.document.bundle.manifest.labels)
+
     def run(self) -> None:
         """Let the network answer the image in the background."""
         if self.document is None or self.source is None:

@@ -12,11 +12,12 @@ from spikelet.gui.models.jobs import Progress
 from spikelet.metrics.hardware import builtin
 from spikelet.metrics.measurement import Measurement
 from spikelet.metrics.report import Report, all_figures, html
+from spikelet.metrics.robustness import Robustness
 from spikelet.verify import verify
 
 
-def write(path: Path, measured: Measurement, profile: str, progress: Progress) -> None:
-    """One HTML page. profile: name of the one that is compared in full."""
+def write(path: Path, measured: Measurement, profile: str, robustness: Robustness | None, progress: Progress) -> None:
+    """One HTML page. profile: name of the one that is compared in full. robustness: of faulty devices, if known."""
     known = builtin()
     verification = []
     for name in available(measured.bundle.graph):
@@ -31,6 +32,7 @@ def write(path: Path, measured: Measurement, profile: str, progress: Progress) -
         latency=[],
         verification=[verification],
         validation=None,
+        robustness=None if robustness is None else robustness.as_json(),
     )
     page = html(report, all_figures(report))
     progress.check()

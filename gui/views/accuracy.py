@@ -11,7 +11,6 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QListView, QListWidget, QListWidgetItem, QVBoxLayout
 
-from spikelet import shipped
 from spikelet.gui.models.inputs import Source, from_data, open_source, shown
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.models.sweep import Sweep
@@ -69,13 +68,9 @@ class CurveCard(View):
 
     def run_all(self) -> None:
         """Measure on all images of the source, or on those that ship."""
-        source = self.inspector.source
-        document = self.inspector.document
-        if document is None:
+        data = self.inspector.data
+        if self.inspector.document is None:
             return
-        data = source.data if source is not None else None
-        if data is None:
-            data = shipped.images_for(document.bundle.graph.input.shape, document.bundle.manifest.labels)
         if data is None:
             self.inspector.said.emit("No images with labels fit this network here: choose a data set")
         else:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from spikelet import shipped
-from spikelet.data import ImageSet
 from spikelet.gui.models.compare import Comparison, Side, Survey, compare, survey
 from spikelet.gui.models.document import Document
 from spikelet.gui.models.inspector import Inspector
@@ -112,7 +110,7 @@ class ComparePanel(View):
 
     def survey(self) -> None:
         """Show both all images."""
-        inspector, sides, data = self.inspector, self.sides(), self._data()
+        inspector, sides, data = self.inspector, self.sides(), self.inspector.data
         if sides is None:
             return
         if data is None:
@@ -131,14 +129,6 @@ class ComparePanel(View):
 
     def _documents(self) -> list[Document]:
         return [each for each in (self.inspector.document, self.inspector.beside.other) if each is not None]
-
-    def _data(self) -> ImageSet | None:
-        source, document = self.inspector.source, self.inspector.document
-        if source is not None and source.data is not None:
-            return source.data
-        if document is None:
-            return None
-        return shipped.images_for(document.bundle.graph.input.shape, document.bundle.manifest.labels)
 
     def _failed(self, words: str) -> None:
         self.inspector.beside.set_comparison(None)

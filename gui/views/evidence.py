@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,8 +86,7 @@ class EvidenceCard(View):
         low, high = float(trace.evidence.min()), float(trace.evidence.max())
         room = (high - low or 1.0) * 0.08
         self.plot.setYRange(low - room, high + room, padding=0)
-        letters = 15 / max(self.plot.plotItem.vb.height(), 30) * (high - low + 2 * room)
-        _spread([each for each in self._curves if isinstance(each, pg.TextItem)], letters)
+        self.plot.spread([each for each in self._curves if isinstance(each, pg.TextItem)])
         self.timeline.go(self.inspector.cursor.time)
 
     def _numbers(self) -> Numbers | None:
@@ -97,14 +95,6 @@ class EvidenceCard(View):
             return None
         rows = [[t + 1, *map(float, trace.evidence[t]), float(trace.margins[t])] for t in range(trace.steps)]
         return Numbers("evidence", ["time_step", *class_names(self.inspector), "margin"], rows)
-
-
-def _spread(words: list[Any], least: float) -> None:
-    """Move names apart that stand closer than `least`."""
-    words.sort(key=lambda each: each.pos().y())
-    for before, each in pairwise(words):
-        if each.pos().y() - before.pos().y() < least:
-            each.setPos(each.pos().x(), before.pos().y() + least)
 
 
 class MarginCard(View):

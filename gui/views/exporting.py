@@ -81,10 +81,10 @@ class Exporter:
         sweep, document = inspector.sweep, inspector.document
         if document is None or sweep is None or sweep.measured is None:
             raise UsageError("the report holds what was measured: run the images in the Accuracy panel first")
-        measured = sweep.measured
+        measured, faults = sweep.measured, inspector.beside.robustness
         inspector.jobs.start(
             "report",
-            lambda progress: reporting.write(path, measured, inspector.settings.profile, progress),
+            lambda progress: reporting.write(path, measured, inspector.settings.profile, faults, progress),
             lambda done: inspector.said.emit(f"{path.name}: the report"),
             inspector.said.emit,
         )

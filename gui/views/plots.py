@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,15 @@ class Plot(pg.PlotWidget):
         else:
             axis.setTicks(None)
         self.setXRange(1 - margin, steps + margin, padding=0)
+
+    def spread(self, words: list[Any]) -> None:
+        """Move names at the ends of curves apart that would stand on each other."""
+        low, high = self.plotItem.vb.viewRange()[1]
+        least = 15 / max(self.plotItem.vb.height(), 30) * (high - low)
+        words.sort(key=lambda each: each.pos().y())
+        for before, each in pairwise(words):
+            if each.pos().y() - before.pos().y() < least:
+                each.setPos(each.pos().x(), before.pos().y() + least)
 
     def line(self, x: Any, y: Any, series: int = 0, width: float = 2.0, dash: int = 0, **more: Any) -> Any:
         """A curve in one of the theme's colours."""

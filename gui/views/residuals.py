@@ -6,8 +6,6 @@ from typing import Any
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from spikelet import shipped
-from spikelet.data import ImageSet
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.models.residuals import LayerResidual, Residuals, residuals
 from spikelet.gui.models.source import described, obstacle
@@ -63,7 +61,7 @@ class ResidualPanel(View):
     def run(self) -> None:
         """Run both networks on the images that are shown, or on those that ship."""
         document = self.inspector.document
-        data = self.data()
+        data = self.inspector.data
         if document is None or data is None or obstacle(document.bundle.graph) is not None:
             return
         bundle, engine = document.bundle, self.inspector.engine
@@ -79,15 +77,6 @@ class ResidualPanel(View):
         self.inspector.said.emit(f"Running both networks on {len(data)} images")
 
     prepare = run
-
-    def data(self) -> ImageSet | None:
-        """The images to run."""
-        source, document = self.inspector.source, self.inspector.document
-        if source is not None and source.data is not None:
-            return source.data
-        if document is None:
-            return None
-        return shipped.images_for(document.bundle.graph.input.shape, document.bundle.manifest.labels)
 
     def layers(self) -> list[LayerResidual]:
         """All layers at the chosen T."""
@@ -111,7 +100,7 @@ class ResidualPanel(View):
         if document is None:
             return
         why = obstacle(document.bundle.graph)
-        if why is None and self.data() is None:
+        if why is None and self.inspector.data is None:
             why = "It takes images: open a folder or a data set in the Overview."
         lead = "Every spiking layer is held against the float activation that it stands for, on up to 100 images."
         self.empty.say(why or f"{lead}\n\n{described(document.bundle)}")

@@ -32,7 +32,7 @@ KEYS = [
     ]),
     ("Window", [
         ("Ctrl+O", "open a bundle"),
-        ("Ctrl+1 … Ctrl+7", "panels"),
+        ("Ctrl+1 … Ctrl+8", "panels"),
         ("Ctrl+E", "export what is on screen"),
         ("Ctrl+T", "dark or light"),
         ("Tab", "next control"),

@@ -19,6 +19,7 @@ TITLES = {
     "other": "Opening",
     "sweep": "Measuring accuracy",
     "residuals": "Float against spiking",
+    "robustness": "Trying faults",
     "compare": "Comparing",
     "survey": "Comparing all images",
     "verify": "Replaying the proof",

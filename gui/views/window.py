@@ -33,6 +33,7 @@ from spikelet.gui.views.layers import Layers
 from spikelet.gui.views.overview import Overview
 from spikelet.gui.views.pages import ProblemPage, WelcomePage
 from spikelet.gui.views.residuals import ResidualPanel
+from spikelet.gui.views.robustness import RobustnessPanel
 from spikelet.gui.views.transport import Transport
 from spikelet.gui.views.validate import ValidatePanel
 
@@ -42,6 +43,7 @@ PANELS: dict[str, tuple[str, Callable[[Inspector], View]]] = {
     "accuracy": ("Accuracy", Accuracy),
     "energy": ("Energy", EnergyPanel),
     "residuals": ("Float / spiking", ResidualPanel),
+    "robustness": ("Robustness", RobustnessPanel),
     "compare": ("Compare", ComparePanel),
     "validate": ("Validate", ValidatePanel),
 }

@@ -70,10 +70,14 @@ def find_data(
     if images is None:
         raise UsageError(f"no shipped images fit an input of {shape} with these classes; name a DATA path")
     images = with_labels_of(images, labels)
-    if count is not None and count < len(images):
-        # data is often sorted by class: a part of it is drawn, always the same
-        images = images.take(np.random.default_rng(SHUFFLE_SEED).permutation(len(images))[:count])
-    return images
+    return images if count is None else drawn(images, count)
+
+
+def drawn(images: ImageSet, count: int) -> ImageSet:
+    """`count` of the images, or all if there are fewer. Data is often sorted by class: they are drawn, always alike."""
+    if count >= len(images):
+        return images
+    return images.take(np.random.default_rng(SHUFFLE_SEED).permutation(len(images))[:count])
 
 
 def with_labels_of(images: ImageSet, labels: tuple[str, ...] | None) -> ImageSet:

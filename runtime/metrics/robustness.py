@@ -7,7 +7,8 @@ bootstrap over both, devices and images (B. Efron, 1979): resampled 1,000 times,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,11 +81,13 @@ def robustness(
     faults: Sequence[Fault] | None = None,
     seeds: Sequence[int] = tuple(range(SEEDS)),
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_point: Callable[[Robustness], None] = lambda so_far: None,
 ) -> Robustness:
     """Run the images through faulty devices.
 
     faults: those that are tried; None takes every kind at its levels. seeds: one faulty device each.
-    on_progress: called with (runs of the images done, in all); what it raises ends the work.
+    on_progress: called at every time-step with (runs of the images done, in all); what it raises ends the work.
+    on_point: called with all that is known, first the sound network alone, then after each fault.
 
     Raises:
         DataError: no images, or a label that the network has no class for.
@@ -101,17 +104,9 @@ def robustness(
         raise UsageError("seeds: expected one or more")
     total = 1 + len(tried) * len(seeds)
     sound = Fault("dropped", 0.0)
-    answers = _answers(bundle, sound, 0, data, steps)
+    answers = _answers(bundle, sound, 0, data, steps, partial(on_progress, 0, total))
     wanted = answers[-1] if data.labels is None else data.labels
-    on_progress(1, total)
-    points = []
-    for index, fault in enumerate(tried):
-        right = []
-        for number, seed in enumerate(seeds):
-            right.append(_answers(bundle, fault, seed, data, steps) == wanted)
-            on_progress(2 + index * len(seeds) + number, total)
-        points.append(_point(fault, np.stack(right)))
-    return Robustness(
+    found = Robustness(
         bundle=bundle.manifest.name,
         digest=bundle.digest,
         data=data.name,
@@ -121,8 +116,18 @@ def robustness(
         seeds=tuple(seeds),
         measure="agreement" if data.labels is None else "accuracy",
         sound=_point(sound, (answers == wanted)[None]),
-        points=points,
+        points=[],
     )
+    on_point(found)
+    for index, fault in enumerate(tried):
+        right = []
+        for number, seed in enumerate(seeds):
+            step = partial(on_progress, 1 + index * len(seeds) + number, total)
+            right.append(_answers(bundle, fault, seed, data, steps, step) == wanted)
+        found = replace(found, points=[*found.points, _point(fault, np.stack(right))])
+        on_point(found)
+    on_progress(total, total)
+    return found
 
 
 def all_faults(kinds: Sequence[str] = tuple(KINDS)) -> list[Fault]:
@@ -142,8 +147,10 @@ def interval(right: Right, seed: int = 0) -> tuple[list[float], list[float]]:
     return low.tolist(), high.tolist()
 
 
-def _answers(bundle: Bundle, fault: Fault, seed: int, data: ImageSet, steps: int) -> npt.NDArray[np.int64]:
-    """(T, N) the answer after each time-step."""
+def _answers(
+    bundle: Bundle, fault: Fault, seed: int, data: ImageSet, steps: int, on_step: Callable[[], None]
+) -> npt.NDArray[np.int64]:
+    """(T, N) the answer after each time-step. on_step: called before each, of every batch."""
     graph = bundle.graph
     engine = FaultyEngine(graph, fault, seed, bundle.manifest.bits or 32)
     answers = np.zeros((steps, len(data)), np.int64)
@@ -155,6 +162,7 @@ def _answers(bundle: Bundle, fault: Fault, seed: int, data: ImageSet, steps: int
             engine.reset(len(part))
             total = np.zeros((len(part), graph.classes))
             for t in range(steps):
+                on_step()
                 total += engine.step(part if t == 0 else None)
                 answers[t, start : start + len(part)] = total.argmax(1)
     return answers

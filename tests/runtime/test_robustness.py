@@ -158,10 +158,15 @@ class TestRobustness:
         assert found.points[0].accuracy[-1] in [pytest.approx((images.labels == k).mean()) for k in range(3)]
 
     def test_seeds_and_progress(self, bundle, images):
-        seen = []
+        seen, parts = [], []
         faults = [Fault("dropped", 0.5), Fault("threshold", 0.4)]
-        found = robustness(bundle, images, 3, faults, (4, 5, 6), lambda done, total: seen.append((done, total)))
-        assert seen == [(i, 7) for i in range(1, 8)]
+        found = robustness(
+            bundle, images, 3, faults, (4, 5, 6), lambda done, total: seen.append((done, total)), parts.append
+        )
+        assert list(dict.fromkeys(seen)) == [(i, 7) for i in range(8)]
+        assert len(seen) == 7 * 3 + 1, "each time-step of each run can be the last"
+        assert [part.points for part in parts] == [found.points[:k] for k in range(3)]
+        assert parts[-1] == found
         for point in found.points:
             assert np.mean(point.by_seed, axis=0).tolist() == pytest.approx(point.accuracy)
             assert all(

@@ -1,0 +1,176 @@
+"""What faults cost: all of them as a table, the chosen one by level and by time-step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QBrush, QColor
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+
+from spikelet.gui.models.robustness import ends, level_text, lost, numbers, rows
+from spikelet.gui.views.base import View
+from spikelet.gui.views.plots import Plot, TimeLine
+from spikelet.gui.views.theme import colour, heat, readable_on, theme
+from spikelet.gui.views.widgets import Card, Numbers, column
+from spikelet.metrics.robustness import Point
+
+if TYPE_CHECKING:
+    from spikelet.gui.views.robustness import RobustnessPanel
+
+
+class Part(View):
+    """A card of the panel; its numbers are all that is known."""
+
+    def __init__(self, panel: RobustnessPanel, title: str) -> None:
+        super().__init__()
+        self.panel = panel
+        self.card = Card(title)
+        self.card.numbers = self._numbers
+        outer = column(self.card)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(outer)
+
+    def _numbers(self) -> Numbers | None:
+        found = self.panel.found
+        return None if found is None else Numbers("robustness", *numbers(found))
+
+
+class MatrixCard(Part):
+    """A row a fault, a cell a level: the accuracy that is left, its interval, and in its colour what is lost."""
+
+    def __init__(self, panel: RobustnessPanel) -> None:
+        super().__init__(panel, "What faults cost")
+        self.table = QTableWidget()
+        self.table.setAccessibleName("faults and their levels")
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.horizontalHeader().hide()
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setWordWrap(True)
+        self.table.setTabKeyNavigation(False)
+        self.table.currentCellChanged.connect(self._chosen)
+        self.card.body.addWidget(self.table, 1)
+
+    def draw(self) -> None:
+        """Show everything that is known."""
+        found = self.panel.found
+        if found is None:
+            return
+        every = rows(found)
+        self.card.say(self.panel.described())
+        self.table.blockSignals(True)
+        self.table.setRowCount(len(every))
+        self.table.setColumnCount(1 + max(1, *(len(each.points) for each in every)))
+        for at, each in enumerate(every):
+            title = QTableWidgetItem(f"{each.title}\n{each.unit}")
+            self.table.setItem(at, 0, title)
+            for place in range(1, self.table.columnCount()):
+                self.table.setItem(at, place, self._cell(each.points, place - 1))
+        self.table.setCurrentCell([each.kind for each in every].index(self.panel.kind), 0)
+        self.table.blockSignals(False)
+
+    def _cell(self, points: tuple[Point, ...], place: int) -> QTableWidgetItem:
+        found, time = self.panel.found, self.panel.time
+        if found is None or place >= len(points):
+            return QTableWidgetItem("")
+        point = points[place]
+        words = f"{point.accuracy[time - 1]:.1%}"
+        made = QTableWidgetItem(f"at {level_text(point.fault.level)}\n{words}\n{ends(point, time)}")
+        made.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+        fill = heat(lost(found, point, time))
+        made.setBackground(QBrush(QColor(fill)))
+        made.setForeground(QBrush(QColor(readable_on(fill))))
+        return made
+
+    def _chosen(self, at: int, *_: int) -> None:
+        found = self.panel.found
+        if found is not None and at >= 0:
+            self.panel.choose(rows(found)[at].kind)
+
+
+class LevelCard(Part):
+    """The chosen fault: accuracy by level at the time cursor, with intervals and every device."""
+
+    def __init__(self, panel: RobustnessPanel) -> None:
+        super().__init__(panel, "By level")
+        self.plot = Plot("accuracy by level of the fault", "level", "accuracy", percent=("left",))
+        self.card.body.addWidget(self.plot, 1)
+
+    def draw(self) -> None:
+        """Show the chosen fault."""
+        self.plot.clear()
+        found, row, time = self.panel.found, self.panel.row, self.panel.time
+        if found is None or row is None:
+            return
+        self.card.say(f"{row.title.lower()}; bar: 95 %, dots: devices")
+        sound = found.sound.accuracy[time - 1]
+        x = list(range(len(row.points)))
+        y = [each.accuracy[time - 1] for each in row.points]
+        low, high = [each.low[time - 1] for each in row.points], [each.high[time - 1] for each in row.points]
+        for place, each in enumerate(row.points):
+            self.plot.plot([place, place], [low[place], high[place]], pen=pg.mkPen(theme().series[0], width=3))
+            devices = [device[time - 1] for device in each.by_seed]
+            dots = pg.ScatterPlotItem(
+                [place + 0.12] * len(devices), devices, size=5, pen=None, brush=colour(theme().muted, 200)
+            )
+            self.plot.addItem(dots)
+        curve = self.plot.line(x, y, 0, 2.2, symbol="o", symbolSize=8)
+        curve.setSymbolBrush(theme().series[0])
+        curve.setSymbolPen(None)
+        self.plot.level(sound, theme().over, f"no fault {sound:.1%}")
+        self.plot.setLabel("left", found.measure, **{"color": theme().muted, "font-size": "8.5pt"})
+        self.plot.setLabel("bottom", row.unit, **{"color": theme().muted, "font-size": "8.5pt"})
+        self.plot.getAxis("bottom").setTicks([[(i, level_text(each.fault.level)) for i, each in enumerate(row.points)]])
+        self.plot.setXRange(-0.4, max(len(x), 1) - 0.6, padding=0)
+        self.plot.setYRange(*_span([sound, *y, *low, *high]), padding=0)
+
+
+class StepCard(Part):
+    """The chosen fault: accuracy after each time-step, a curve a level with its interval."""
+
+    def __init__(self, panel: RobustnessPanel) -> None:
+        super().__init__(panel, "By time-step")
+        self.plot = Plot("accuracy by time-step, a curve a level", "time-step", "accuracy", percent=("left",))
+        self.timeline = TimeLine(self.plot, panel.inspector.cursor.go)
+        self.card.body.addWidget(self.plot, 1)
+        self._drawn: list[Any] = []
+
+    def draw(self) -> None:
+        """Show the chosen fault."""
+        for item in self._drawn:
+            self.plot.removeItem(item)
+        self._drawn, names = [], []
+        found, row = self.panel.found, self.panel.row
+        if found is None or row is None:
+            return
+        self.card.say(f"{row.title.lower()}; band: 95 %")
+        x = list(range(1, found.steps + 1))
+        curves = [("no fault", found.sound), *((level_text(each.fault.level), each) for each in row.points)]
+        for place, (name, point) in enumerate(curves):
+            hue = theme().series[place % len(theme().series)]
+            edges = [self.plot.plot(x, end, pen=None) for end in (point.low, point.high)]
+            band = pg.FillBetweenItem(*edges, brush=colour(hue, 28))
+            self.plot.addItem(band)
+            line = self.plot.line(x, point.accuracy, place, 2.0, place)
+            words = pg.TextItem(name, color=hue, anchor=(0, 0.5))
+            words.setPos(found.steps + 0.1, point.accuracy[-1])
+            self.plot.addItem(words, ignoreBounds=True)
+            names.append(words)
+            self._drawn += [*edges, band, line, words]
+        self.plot.steps_axis(found.steps)
+        self.plot.setXRange(0.6, found.steps + max(1.2, found.steps * 0.2), padding=0)
+        values = [value for _, each in curves for value in (*each.low, *each.high)]
+        self.plot.setYRange(*_span(values), padding=0)
+        self.plot.spread(names)
+
+
+def _span(values: list[float]) -> tuple[float, float]:
+    """A range of shares with room around them."""
+    low, high = min(values), max(values)
+    room = max(0.02, (high - low) * 0.12)
+    return max(0.0, low - room), min(1.02, high + room)
