@@ -17,6 +17,7 @@ from spikelet.gui.models.cursor import Cursor
 from spikelet.gui.models.document import BrokenBundle, Document, open_document
 from spikelet.gui.models.inputs import Source, open_source, start_source
 from spikelet.gui.models.jobs import Jobs, Progress
+from spikelet.gui.models.pictures import Saves, keep
 from spikelet.gui.models.settings import Settings
 from spikelet.gui.models.signal import Signal
 from spikelet.gui.models.sweep import Sweep, sweep
@@ -132,11 +133,18 @@ class Inspector:
 
     def open_image(self, path: Path) -> None:
         """Show a picture, a folder of them or a data set."""
+        self._open_image(path.name, lambda: path)
+
+    def open_pasted(self, picture: Saves) -> None:
+        """Show a picture that is no file yet."""
+        self._open_image("pasted picture", lambda: keep(picture))
+
+    def _open_image(self, name: str, place: Callable[[], Path]) -> None:
         if self.document is None:
             return self.said.emit("Open a bundle first; then drop a picture on it")
         bundle = self.document.bundle
-        self.said.emit(f"Reading {path.name}…")
-        self.jobs.start("image", lambda _: open_source(path, bundle), self._image_opened, self.said.emit)
+        self.said.emit(f"Reading {name}…")
+        self.jobs.start("image", lambda _: open_source(place(), bundle), self._image_opened, self.said.emit)
 
     def _image_opened(self, source: Source) -> None:
         self.said.emit(f"{source.name}: {source.note}" if source.note else source.name)

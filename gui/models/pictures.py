@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Protocol
 
+from spikelet.errors import DataError
+
 
 class Saves(Protocol):
     """A picture that can write itself: QImage."""
@@ -20,10 +22,15 @@ _folder: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def keep(picture: Saves) -> Path:
-    """A file with the picture; it goes when the program ends."""
+    """A file with the picture; it goes when the program ends.
+
+    Raises:
+        DataError: it could not be written.
+    """
     if not _folder:
         _folder.append(tempfile.TemporaryDirectory(prefix="spikelet-"))
         atexit.register(_folder[0].cleanup)
     path = Path(_folder[0].name) / "pasted picture.png"
-    picture.save(str(path))
+    if not picture.save(str(path)):
+        raise DataError(f"{path.name}: could not be kept in {path.parent}; is the disk full?")
     return path

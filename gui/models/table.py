@@ -113,6 +113,12 @@ class NeuronTable:
             return f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0"
         return str(value)
 
+    def widest(self, column: str) -> str:
+        """The cell of a column that needs the most room."""
+        values = self.columns[column]
+        ends = {0, len(self) - 1, int(values.argmin()), int(values.argmax())}
+        return max((self.cell(column, neuron) for neuron in ends), key=len)
+
     def _preset(self, preset: str) -> npt.NDArray[np.bool_]:
         rate, everywhere = self.columns["rate"], self.columns.get("all")
         if preset == "active":

@@ -158,7 +158,6 @@ class LostCard(View):
         self.list.setAccessibleName("images that only the float network gets right")
         self.list.setViewMode(QListView.ViewMode.IconMode)
         self.list.setIconSize(QSize(56, 56))
-        self.list.setGridSize(QSize(92, 100))
         self.list.setResizeMode(QListView.ResizeMode.Adjust)
         self.list.setMovement(QListView.Movement.Static)
         self.list.setWordWrap(True)
@@ -188,6 +187,8 @@ class LostCard(View):
             if len(lost)
             else "None: whatever the float network gets right, the spiking one does too."
         )
+        wide = max(self.list.fontMetrics().horizontalAdvance(f"not {name}") for name in names)
+        self.list.setGridSize(QSize(max(92, wide + 20), 100))
         for index in lost[:LISTED]:
             pixels = shown(sweep.data.images[index].astype(np.float32), node.low, node.high)
             height, width, _ = pixels.shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet.gui.models.compare import Comparison, Side, Survey, compare, survey
 from spikelet.gui.models.document import Document
@@ -12,7 +12,7 @@ from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
 from spikelet.gui.views.compare_cards import AnswersCard, DifferenceCard, LayersCard, SideCard
 from spikelet.gui.views.theme import GAP
-from spikelet.gui.views.widgets import Segments, button, column, label, row, tool
+from spikelet.gui.views.widgets import Choice, Tabs, button, column, label, row, tool
 
 
 class ComparePanel(View):
@@ -21,16 +21,14 @@ class ComparePanel(View):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
         self.inspector = inspector
-        self.names = QComboBox(), QComboBox()
-        for box, name in zip(self.names, ("first", "second"), strict=True):
-            box.setAccessibleName(f"engine of the {name}")
+        self.names = Choice("engine of the first"), Choice("engine of the second")
+        for box in self.names:
             box.textActivated.connect(lambda _: self.run())
-        self.second = QComboBox()
-        self.second.setAccessibleName("second bundle")
+        self.second = Choice("second bundle")
         self.second.activated.connect(self._chosen)
         self.all = button("Compare on all images", self.survey, "Run both on every image, in the background")
         self.words = label("", "caption", wrap=True)
-        self.tabs: Segments | None = None
+        self.tabs: Tabs | None = None
         self._tabs = QHBoxLayout()
         self._tabs.addStretch(1)
         self.first_name = label("", "title")
@@ -193,7 +191,7 @@ class ComparePanel(View):
             self.tabs.deleteLater()
             self.tabs = None
         if names:
-            self.tabs = Segments("layer", names, lambda index: self.inspector.focus(names[index]))
+            self.tabs = Tabs("layer", names, lambda index: self.inspector.focus(names[index]))
             self._tabs.insertWidget(0, self.tabs)
             if self.inspector.layer in names:
                 self.tabs.choose(names.index(self.inspector.layer))

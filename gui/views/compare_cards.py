@@ -123,7 +123,7 @@ class LayersCard(Part):
         self.table.setAccessibleName("spikes by layer")
         self.table.setHorizontalHeaderLabels(list(self.HEAD))
         self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(24)
+        self.table.verticalHeader().setDefaultSectionSize(22)
         self.table.setShowGrid(False)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

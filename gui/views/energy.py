@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet.gui.models.costs import Costs, costs
 from spikelet.gui.models.inspector import Inspector
@@ -16,7 +16,7 @@ from spikelet.gui.views.plots import Plot
 from spikelet.gui.views.profiles import ProfilePicker, chosen_profile
 from spikelet.gui.views.range_bars import RangeBars, Spans
 from spikelet.gui.views.theme import GAP, theme
-from spikelet.gui.views.widgets import Card, Numbers, Segments, clear, column, label, row
+from spikelet.gui.views.widgets import Card, Numbers, Segments, clear, column, label, row, scrolled
 from spikelet.metrics import words
 from spikelet.metrics.energy import LEVELS
 from spikelet.metrics.hardware import Profile
@@ -97,19 +97,21 @@ class CrossoverCard(View):
             energy, crossing = rival.levels[level], found.crossover(rival, level)
             if energy is None or crossing is None:
                 continue
-            self.plot.level(np.log10(energy.low / 1e6), theme().series[index + 1], rival.name, at=0.74 - 0.22 * index)
-            ends.append(energy.low / 1e6)
+            hue, height = theme().series[index + 1], energy.low / 1e6
+            dashed = pg.mkPen(hue, width=1.3, style=Qt.PenStyle.DashLine)
+            self.plot.plot([0, found.rates[-1]], [height, height], pen=dashed)
+            self.plot.name(rival.name, found.rates[-1] * 1.02, float(np.log10(height)), hue)
+            ends.append(height)
             if 0 < crossing[0] < found.rates[-1]:
-                dot = pg.ScatterPlotItem(
-                    [crossing[0]], [np.log10(energy.low / 1e6)], size=11, brush=theme().series[index + 1], pen=None
-                )
+                dot = pg.ScatterPlotItem([crossing[0]], [np.log10(height)], size=11, brush=hue, pen=None)
                 self.plot.addItem(dot)
             said.append(f"against {rival.name}: {words.crossover(crossing)}")
         here = self.plot.level(found.rate, theme().text, f"now {found.rate:.1%}", vertical=True)
         here.label.setPosition(0.06)
-        self.plot.setXRange(0, found.rates[-1], padding=0)
+        self.plot.setXRange(0, found.rates[-1] * 1.34, padding=0)
         low, high = np.log10(max(min(ends), 1e-9)), np.log10(max(ends))
-        self.plot.setYRange(low - 0.1, high + 0.3, padding=0)
+        self.plot.setYRange(low, high, padding=0.08)
+        self.plot.spread()
         lead = "Spiking needs less below a spike rate of: "
         self.words.setText(lead + "; ".join(said) if said else "No network to be held against on this machine.")
 
@@ -132,13 +134,7 @@ class BlocksCard(View):
         self.card = Card("Layer by layer")
         self.card.numbers = self._numbers
         self.bars = RangeBars("energy by layer")
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setAccessibleName("energy by layer")
-        area.setWidget(self.bars)
-        area.viewport().setAutoFillBackground(False)
-        self.bars.setAutoFillBackground(False)
-        self.card.body.addWidget(area, 1)
+        self.card.body.addWidget(scrolled(self.bars, "energy by layer"), 1)
         outer = column(self.card)
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
@@ -179,14 +175,7 @@ class EnergyPanel(View):
         inner = QWidget()
         inner.setObjectName("plain")
         inner.setLayout(self._list)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setAccessibleName("sources and assumptions")
-        area.setWidget(inner)
-        area.viewport().setAutoFillBackground(False)
-        inner.setAutoFillBackground(False)
-        self.sources.body.addWidget(area, 1)
+        self.sources.body.addWidget(scrolled(inner, "sources and assumptions"), 1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(GAP)
@@ -218,7 +207,7 @@ class EnergyPanel(View):
             said.append((profile.title, f"{profile.unpublished}. {words.power(profile)}"))
         elif profile is not None:
             self._price(measured, profile)
-            data = f"{measured.data.name}, {len(measured.data):,} images, T = {measured.counted.steps}"
+            data = f"{len(measured.data):,} images of {measured.data.name}, T = {measured.counted.steps}"
             self.note.setText(f"{words.ESTIMATE} Counted on {data}.")
             said += [(profile.title, profile.notes)] if profile.notes else []
             said += [(_priced(name, figure), figure.source) for name, figure in profile.sources()]

@@ -73,11 +73,8 @@ class EvidenceCard(View):
                 curve = self.plot.line(x, y, place, 2.6 if place == 0 else 1.8, place, symbol="o", symbolSize=5)
                 curve.setSymbolBrush(theme().series[place])
                 curve.setSymbolPen(None)
-                words = pg.TextItem(names[k], color=theme().series[place], anchor=(0, 0.5))
-                words.setFont(font(8.5, bold=place == 0))
-                words.setPos(trace.steps + 0.1, y[-1])
-                self.plot.addItem(words, ignoreBounds=True)
-                self._curves.append(words)
+                hue = theme().series[place]
+                self._curves.append(self.plot.name(names[k], trace.steps + 0.1, float(y[-1]), hue, bold=place == 0))
             else:
                 curve = self.plot.plot(x, y, pen=pg.mkPen(colour(theme().muted, 90), width=1))
             self._curves.append(curve)
@@ -86,7 +83,7 @@ class EvidenceCard(View):
         low, high = float(trace.evidence.min()), float(trace.evidence.max())
         room = (high - low or 1.0) * 0.08
         self.plot.setYRange(low - room, high + room, padding=0)
-        self.plot.spread([each for each in self._curves if isinstance(each, pg.TextItem)])
+        self.plot.spread()
         self.timeline.go(self.inspector.cursor.time)
 
     def _numbers(self) -> Numbers | None:
@@ -128,7 +125,9 @@ class MarginCard(View):
         finite = np.where(np.isfinite(trace.margins), trace.margins, 0)
         self.curve.setData(np.arange(1, trace.steps + 1), finite)
         self.plot.steps_axis(trace.steps)
-        self.plot.setYRange(0, max(float(finite.max()), self.inspector.threshold, 0.1) * 1.15, padding=0)
+        # the word at the threshold needs more room than a point
+        top = max(1.15 * float(finite.max()), 1.35 * self.inspector.threshold, 0.1)
+        self.plot.setYRange(0, top, padding=0)
         self.timeline.go(self.inspector.cursor.time)
         self._mark()
 

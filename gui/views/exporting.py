@@ -21,6 +21,7 @@ from spikelet.gui.views.widgets import Card, Numbers, tool
 if TYPE_CHECKING:
     from spikelet.gui.views.window import Window
 
+FORMS = (("Picture, PNG…", "png"), ("Drawing, SVG…", "svg"), ("Numbers, CSV…", "csv"))
 KINDS = "Picture (*.png);;Drawing (*.svg);;Numbers (*.csv);;Report (*.html)"
 
 
@@ -33,7 +34,7 @@ class Exporter:
     def menu(self, parent: QWidget) -> QMenu:
         """What can be written of the panel that is shown."""
         menu = QMenu(parent)
-        for words, suffix in (("Picture, PNG…", "png"), ("Drawing, SVG…", "svg"), ("Numbers, CSV…", "csv")):
+        for words, suffix in FORMS:
             menu.addAction(words).triggered.connect(lambda _, suffix=suffix: self.ask(suffix))
         menu.addSeparator()
         menu.addAction("Report, HTML…").triggered.connect(lambda: self.ask("html"))
@@ -45,16 +46,22 @@ class Exporter:
             more = tool("more", f"Export {card.name}")
             more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
             menu = QMenu(more)
-            for words, suffix in (("Picture, PNG…", "png"), ("Drawing, SVG…", "svg"), ("Numbers, CSV…", "csv")):
+            for words, suffix in FORMS if card.numbers is not None else FORMS[:2]:
                 entry = menu.addAction(words)
                 entry.triggered.connect(lambda _, card=card, suffix=suffix: self.ask(suffix, card))
             more.setMenu(menu)
             card.head.addWidget(more)
 
     def ask(self, suffix: str = "png", card: Card | None = None) -> None:
-        """Ask where to, and write."""
+        """Ask where to, and write. What there is nothing of is said at once."""
         if self._inspector.document is None:
             return
+        if suffix == "csv":
+            try:
+                numbers_of(self._shown(card))
+            except SpikeletError as error:
+                self._inspector.said.emit(str(error))
+                return
         stem = _plain(f"{self._inspector.document.name}-{card.name if card else self._window.panel}")
         kinds = KINDS if card is None else KINDS.rpartition(";;")[0]
         chosen = next(kind for kind in kinds.split(";;") if f"*.{suffix})" in kind)
@@ -69,12 +76,14 @@ class Exporter:
             if path.suffix == ".html":
                 self._report(path)
                 return
-            what: QWidget = card if card is not None else self._window.panels[self._window.panel]
-            written = write(what, path)
+            written = write(self._shown(card), path)
         except SpikeletError as error:
             self._inspector.said.emit(str(error))
             return
         self._inspector.said.emit(f"{', '.join(each.name for each in written)}: written")
+
+    def _shown(self, card: Card | None) -> QWidget:
+        return card if card is not None else self._window.panels[self._window.panel]
 
     def _report(self, path: Path) -> None:
         inspector = self._inspector
@@ -97,9 +106,7 @@ def write(what: QWidget, path: Path) -> list[Path]:
         SpikeletError: a name that ends in none of them, nothing to write, or a folder that cannot be written.
     """
     if path.suffix == ".csv":
-        cards = [what] if isinstance(what, Card) else [each for each in what.findChildren(Card) if each.isVisible()]
-        found = [numbers for numbers in (card.numbers() for card in cards) if numbers is not None]
-        return _write_numbers(found, path)
+        return _write_numbers(numbers_of(what), path)
     if path.suffix == ".png":
         if not what.grab().save(str(path)):
             raise UsageError(f"{path}: could not be written")
@@ -119,9 +126,17 @@ def write(what: QWidget, path: Path) -> list[Path]:
     return [path]
 
 
-def _write_numbers(found: list[Numbers], path: Path) -> list[Path]:
+def numbers_of(what: QWidget) -> list[Numbers]:
+    """What the cards in a widget show, as tables, each once. Raises UsageError where nothing is known yet."""
+    cards = [what] if isinstance(what, Card) else [each for each in what.findChildren(Card) if each.isVisible()]
+    known = (card.numbers() for card in cards if card.numbers is not None)
+    found = {each.name: each for each in known if each is not None and each.rows}
     if not found:
-        raise UsageError("there are no numbers here to write yet")
+        raise UsageError("there are no numbers here to write yet: run the panel first (R)")
+    return list(found.values())
+
+
+def _write_numbers(found: list[Numbers], path: Path) -> list[Path]:
     paths = [path] if len(found) == 1 else [path.with_name(f"{path.stem}-{each.name}.csv") for each in found]
     for each, target in zip(found, paths, strict=True):
         with replacing(target) as file:

@@ -13,7 +13,7 @@ from spikelet.gui.views import shortcuts
 from spikelet.gui.views.base import View
 from spikelet.gui.views.icons import pixmap
 from spikelet.gui.views.theme import theme
-from spikelet.gui.views.widgets import label, tool
+from spikelet.gui.views.widgets import Elided, label, tool
 
 if TYPE_CHECKING:
     from spikelet.gui.views.window import Window
@@ -36,7 +36,7 @@ class Header(View):
         self.setObjectName("head")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.window_, self.inspector = window, inspector
-        self.name, self.facts = label("spikelet", "heading"), label("", "muted")
+        self.name, self.facts = label("spikelet", "heading"), Elided(name="muted")
         self.badge_icon, self.badge = QLabel(), label("", "caption")
         self.recent = tool("recent", "Recent bundles")
         self.recent.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -71,7 +71,7 @@ class Header(View):
         self.export.setEnabled(document is not None)
         if document is None:
             self.name.setText(problem.path.name if problem else "spikelet")
-            self.facts.setText("" if problem else "no bundle is open")
+            self.facts.say("" if problem else "no bundle is open")
             self._badge("cross" if problem else "", "refused" if problem else "", theme().bad, "")
             return
         bundle = document.bundle
@@ -79,7 +79,7 @@ class Header(View):
         neurons = sum(graph.neurons(name) for name in graph.spiking)
         exact = f"exact, {manifest.bits} bits, {manifest.exact_steps:,} steps" if graph.exact else "float32"
         self.name.setText(document.name)
-        self.facts.setText(f"{len(graph.spiking)} spiking layers · {neurons:,} neurons · {exact}")
+        self.facts.say(f"{len(graph.spiking)} spiking layers · {neurons:,} neurons · {exact}")
         signed = document.signature
         bad = signed.state == "invalid"
         self._badge(

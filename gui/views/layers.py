@@ -14,7 +14,7 @@ from spikelet.gui.views.neuron_table import NeuronCard
 from spikelet.gui.views.plots import Picture, Plot, TimeLine
 from spikelet.gui.views.raster import Raster
 from spikelet.gui.views.theme import GAP, theme
-from spikelet.gui.views.widgets import Card, Numbers, Segments, column, label
+from spikelet.gui.views.widgets import Card, Numbers, Segments, Tabs, column, label
 
 BINS = 24
 
@@ -250,7 +250,7 @@ class Layers(View):
         panes.addLayout(column(MapCard(inspector), HistogramCard(inspector), stretch=(5, 3), spacing=GAP), 7)
         panes.addWidget(NeuronCard(inspector), 7)
         outer.addLayout(panes, 1)
-        self.tabs: Segments | None = None
+        self.tabs: Tabs | None = None
         self.follow(self._names, inspector.opened)
         self.follow(self._focus, inspector.focused)
 
@@ -262,7 +262,7 @@ class Layers(View):
         if self.tabs is not None:
             self._strip.removeWidget(self.tabs)
             self.tabs.deleteLater()
-        self.tabs = Segments("layer", names, lambda index: inspector.focus(names[index]))
+        self.tabs = Tabs("layer", names, lambda index: inspector.focus(names[index]))
         self._strip.insertWidget(0, self.tabs)
         if self._strip.count() == 1:
             self._strip.addStretch(1)

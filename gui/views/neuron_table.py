@@ -13,14 +13,14 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     Qt,
 )
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QLineEdit, QTableView, QToolButton
+from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QStyle, QTableView, QToolButton
 
 from spikelet.gui.models.inspector import PICKED, Inspector
 from spikelet.gui.models.table import COLUMNS, PRESETS, SHOWN, NeuronTable, Rows
 from spikelet.gui.views.base import View
 from spikelet.gui.views.theme import theme
-from spikelet.gui.views.widgets import Card, Numbers, column, label, row
+from spikelet.gui.views.widgets import Card, Choice, Numbers, column, label, row
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -67,6 +67,38 @@ class TableModel(QAbstractTableModel):
         return {Qt.ItemDataRole.DisplayRole: title, Qt.ItemDataRole.ToolTipRole: hint}.get(Qt.ItemDataRole(role))
 
 
+class NeuronView(QTableView):
+    """Columns as wide as their widest cell needs, the rest shared; where they do not fit, they scroll."""
+
+    PADDING = 20
+
+    def __init__(self, model: TableModel) -> None:
+        super().__init__()
+        self.setAccessibleName("neurons")
+        self.setModel(model)
+        self._model = model
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+
+    def fit(self) -> None:
+        """The rows have changed, or the room for them."""
+        table = self._model.table
+        if table is None or not self._model.names:
+            return
+        sign = self.style().pixelMetric(QStyle.PixelMetric.PM_HeaderMarkSize)
+        needed = []
+        for name in self._model.names:
+            head = self.horizontalHeader().fontMetrics().horizontalAdvance(COLUMNS[name][0]) + sign
+            cell = self.fontMetrics().horizontalAdvance(table.widest(name))
+            needed.append(max(head, cell) + self.PADDING)
+        spare = max(0, self.viewport().width() - sum(needed))
+        for place, width in enumerate(needed):
+            self.setColumnWidth(place, width + spare * (place + 1) // len(needed) - spare * place // len(needed))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self.fit()
+
+
 class NeuronCard(View):
     """Filter above, table below; what is selected is drawn by all plots."""
 
@@ -75,8 +107,7 @@ class NeuronCard(View):
         self.inspector = inspector
         self.card = Card("Neurons")
         self.card.numbers = self._numbers
-        self.preset = QComboBox()
-        self.preset.setAccessibleName("which neurons")
+        self.preset = Choice("which neurons")
         self.preset.addItems(list(PRESETS))
         self.preset.textActivated.connect(lambda text: inspector.set_view(replace(inspector.view, preset=text)))
         self.query = QLineEdit()
@@ -88,9 +119,7 @@ class NeuronCard(View):
         self.query.textChanged.connect(lambda text: inspector.set_view(replace(inspector.view, query=text)))
         self.error = label("", "bad", wrap=True)
         self.model = TableModel()
-        self.table = QTableView()
-        self.table.setAccessibleName("neurons")
-        self.table.setModel(self.model)
+        self.table = NeuronView(self.model)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setShowGrid(False)
@@ -98,8 +127,6 @@ class NeuronCard(View):
         self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.table.verticalHeader().setDefaultSectionSize(23)
         header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setMinimumSectionSize(28)
         header.setSectionsClickable(True)
         header.sectionClicked.connect(self._sort)
         header.setSortIndicatorShown(True)
@@ -119,6 +146,7 @@ class NeuronCard(View):
         table = inspector.table()
         self._silent = True
         self.model.show_rows(table, inspector.rows, inspector.picked)
+        self.table.fit()
         if self.query.text() != view.query:
             self.query.setText(view.query)
         self.preset.setCurrentText(view.preset)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea
+from PySide6.QtWidgets import QHBoxLayout
 
 from spikelet.gui.models.blocks import Facts as FactList
 from spikelet.gui.models.blocks import block_facts, operation_facts, shape_text, title
@@ -13,7 +12,7 @@ from spikelet.gui.views.evidence import AnswerCard, EvidenceCard, MarginCard
 from spikelet.gui.views.graph import FULL, GraphView, Look
 from spikelet.gui.views.input_card import InputCard
 from spikelet.gui.views.theme import GAP
-from spikelet.gui.views.widgets import Card, Facts, Numbers, column
+from spikelet.gui.views.widgets import Card, Facts, Numbers, column, scrolled
 
 
 class NetworkCard(View):
@@ -92,15 +91,8 @@ class LayerCard(View):
         self.inspector = inspector
         self.card = Card("Layer")
         self.facts = Facts()
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setAccessibleName("facts of the layer")
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(self.facts)
         self.facts.setObjectName("plain")
-        area.viewport().setAutoFillBackground(False)
-        self.facts.setAutoFillBackground(False)
-        self.card.body.addWidget(area, 1)
+        self.card.body.addWidget(scrolled(self.facts, "facts of the layer"), 1)
         outer = column(self.card)
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)

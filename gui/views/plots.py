@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,6 +53,8 @@ class Plot(pg.PlotWidget):
                 self.setLabel(side, words, **{"color": theme().muted, "font-size": "8.5pt"})
         self.home: Callable[[], None] = lambda: self.plotItem.enableAutoRange()
         self._zoom = zoom
+        self._names: list[tuple[Any, float]] = []
+        self.plotItem.vb.sigResized.connect(self.spread)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(240, 140)
@@ -81,14 +82,25 @@ class Plot(pg.PlotWidget):
             axis.setTicks(None)
         self.setXRange(1 - margin, steps + margin, padding=0)
 
-    def spread(self, words: list[Any]) -> None:
-        """Move names at the ends of curves apart that would stand on each other."""
+    def name(self, words: str, x: float, y: float, hue: str, bold: bool = False) -> Any:
+        """Words at the end of a curve; call `spread` when all are there."""
+        made = pg.TextItem(words, color=hue, anchor=(0, 0.5))
+        made.setFont(font(8.5, bold=bold))
+        made.setPos(x, y)
+        self.addItem(made, ignoreBounds=True)
+        self._names.append((made, y))
+        return made
+
+    def spread(self, *_: Any) -> None:
+        """Move names apart that would stand on each other, and into the chart."""
+        self._names = sorted((each for each in self._names if each[0].scene() is not None), key=lambda each: each[1])
         low, high = self.plotItem.vb.viewRange()[1]
-        least = 15 / max(self.plotItem.vb.height(), 30) * (high - low)
-        words.sort(key=lambda each: each.pos().y())
-        for before, each in pairwise(words):
-            if each.pos().y() - before.pos().y() < least:
-                each.setPos(each.pos().x(), before.pos().y() + least)
+        line = 15 / max(self.plotItem.vb.height(), 30) * (high - low)
+        heights = [min(y, high - line * (0.5 + rest)) for rest, (_, y) in enumerate(reversed(self._names))][::-1]
+        least = low + line / 2
+        for (words, _), y in zip(self._names, heights, strict=True):
+            words.setPos(words.pos().x(), max(y, least))
+            least = max(y, least) + line
 
     def line(self, x: Any, y: Any, series: int = 0, width: float = 2.0, dash: int = 0, **more: Any) -> Any:
         """A curve in one of the theme's colours."""

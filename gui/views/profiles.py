@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from PySide6.QtWidgets import QComboBox, QFileDialog, QSizePolicy
+from PySide6.QtWidgets import QFileDialog, QSizePolicy
 
 from spikelet.cli.energy import MAIN
 from spikelet.errors import SpikeletError
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
-from spikelet.gui.views.widgets import row, tool
+from spikelet.gui.views.widgets import Choice, row, tool
 from spikelet.metrics.hardware import Profile, builtin, load_profile
 
 _added: dict[str, Profile] = {}
@@ -39,11 +39,10 @@ class ProfilePicker(View):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
         self.inspector = inspector
-        self.box = QComboBox()
-        self.box.setAccessibleName("hardware profile")
+        self.box = Choice("hardware profile")
         self.box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.box.setMinimumContentsLength(12)
-        self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.box.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.box.activated.connect(lambda index: inspector.set_profile(self.box.itemData(index)))
         line = row(self.box, tool("open", "Add a profile of your own: a TOML file", self._add), spacing=4)
         line.setContentsMargins(0, 0, 0, 0)

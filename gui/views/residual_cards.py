@@ -31,8 +31,13 @@ class LayerBars(QWidget):
         self.panel = panel
         self.setAccessibleName("over- and under-firing by layer")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(220, 120)
+        self.setMinimumWidth(220)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def show_layers(self) -> None:
+        """Others, or another one chosen."""
+        self.setMinimumHeight(20 + 18 * len(self.panel.layers()))
+        self.update()
 
     def _height(self, rows: int) -> float:
         return min(44.0, (self.height() - 20) / max(rows, 1))
@@ -49,7 +54,9 @@ class LayerBars(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        left, right = 54.0, 96.0
+        painter.setFont(font(9, bold=True))
+        names = max(painter.fontMetrics().horizontalAdvance(each.layer) for each in layers)
+        left, right = min(16.0 + names, self.width() / 4), 96.0
         half = (self.width() - left - right) / 2
         middle, height = left + half, self._height(len(layers))
         most = max([0.01, *(max(each.over, each.under) for each in layers)])
@@ -116,8 +123,8 @@ class ScatterCard(View):
         )
         self.dots = pg.ScatterPlotItem(pen=None)
         self.plot.addItem(self.dots)
-        self.plot.setXRange(-0.04, 1.04, padding=0)
-        self.plot.setYRange(-0.06, 1.06, padding=0)
+        self.plot.setXRange(-0.05, 1.05, padding=0)
+        self.plot.setYRange(-0.12, 1.08, padding=0)
         self.card.body.addWidget(self.plot, 1)
         outer = column(self.card)
         outer.setContentsMargins(0, 0, 0, 0)

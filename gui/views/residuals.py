@@ -12,7 +12,7 @@ from spikelet.gui.models.source import described, obstacle
 from spikelet.gui.views.base import View
 from spikelet.gui.views.residual_cards import ByStepsCard, HistogramCard, LayerBars, ScatterCard
 from spikelet.gui.views.theme import GAP
-from spikelet.gui.views.widgets import Card, Empty, Numbers, Segments, button, column, label, row
+from spikelet.gui.views.widgets import Card, Empty, Numbers, Segments, button, column, label, row, scrolled
 
 IMAGES = 100
 
@@ -30,7 +30,7 @@ class ResidualPanel(View):
         self.run_button = button("Hold against each other", self.run, "Run both networks in the background  (R)", True)
         self.empty = Empty("", self.run_button)
         self.words = label("", "caption", wrap=True)
-        self.card.body.addWidget(self.bars, 1)
+        self.card.body.addWidget(scrolled(self.bars, "over- and under-firing by layer"), 1)
         self.card.body.addWidget(self.words)
         self.scatter, self.histogram, self.steps = ScatterCard(self), HistogramCard(self), ByStepsCard(self)
         self.times: Segments | None = None
@@ -132,10 +132,10 @@ class ResidualPanel(View):
         self.scatter.draw(layer)
         self.histogram.draw(layer)
         self.steps.draw(found, self.inspector.layer)
-        self.bars.update()
+        self.bars.show_layers()
         if found is None or document is None:
             return
-        self.card.say(f"{found.data.name}: {len(found.data)} images, T = {self.chosen}")
+        self.card.say(f"{len(found.data)} images of {found.data.name}, T = {self.chosen}")
         worst = max(self.layers(), key=lambda each: each.rms)
         self.words.setText(
             f"Both answer alike on {found.agreement(self.chosen):.1%} of the images. The residual is largest in "

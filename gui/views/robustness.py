@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.models.robustness import DEVICES, IMAGES, Row, complete, faulty_devices, rows, verdict
 from spikelet.gui.views.base import View
 from spikelet.gui.views.robustness_cards import LevelCard, MatrixCard, StepCard
 from spikelet.gui.views.theme import GAP
-from spikelet.gui.views.widgets import Empty, button, column, label, row
+from spikelet.gui.views.widgets import Choice, Empty, button, column, label, row
 from spikelet.metrics.faults import KINDS
 from spikelet.metrics.robustness import Robustness
 
@@ -27,13 +27,12 @@ class RobustnessPanel(View):
         super().__init__()
         self.inspector = inspector
         self.kind = next(iter(KINDS))
-        self.images, self.devices = QComboBox(), QComboBox()
-        self.images.setAccessibleName("images")
-        self.images.setToolTip("How many images each device answers, drawn from those that are shown, always the same")
+        self.images = Choice(
+            "images", "How many images each device answers, drawn from those that are shown, always the same"
+        )
         for count in IMAGES:
             self.images.addItem(f"{count} images", count)
-        self.devices.setAccessibleName("faulty devices")
-        self.devices.setToolTip("How many faulty devices are drawn for each level of a fault")
+        self.devices = Choice("faulty devices", "How many faulty devices are drawn for each level of a fault")
         for count in DEVICES:
             self.devices.addItem(f"{count} device{'s' if count > 1 else ''} a level", count)
         self.start = button("Break it", self.run, "Try every fault, in the background  (R)", primary=True)
@@ -49,7 +48,7 @@ class RobustnessPanel(View):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)
-        outer.addLayout(row(self.words, self.images, self.devices, self.start, self.stop, stretch=(1,), spacing=8))
+        outer.addLayout(row(self.words, self.images, self.devices, self.start, self.stop, stretch=(1, 0, 0, 0, 0), spacing=8))
         outer.addWidget(self.empty, 1)
         outer.addWidget(self.whole, 1)
         self.follow(self._draw, inspector.beside.stressed, inspector.opened, inspector.showing)
@@ -128,4 +127,4 @@ class RobustnessPanel(View):
         if found is None:
             return ""
         state = "" if complete(found) else "; so far"
-        return f"{found.data}: {found.images:,} images, {len(found.seeds)} devices a level, t = {self.time}{state}"
+        return f"{found.images:,} images of {found.data}; {len(found.seeds)} devices a level; t = {self.time}{state}"

@@ -144,7 +144,7 @@ class StepCard(Part):
         """Show the chosen fault."""
         for item in self._drawn:
             self.plot.removeItem(item)
-        self._drawn, names = [], []
+        self._drawn = []
         found, row = self.panel.found, self.panel.row
         if found is None or row is None:
             return
@@ -157,16 +157,13 @@ class StepCard(Part):
             band = pg.FillBetweenItem(*edges, brush=colour(hue, 28))
             self.plot.addItem(band)
             line = self.plot.line(x, point.accuracy, place, 2.0, place)
-            words = pg.TextItem(name, color=hue, anchor=(0, 0.5))
-            words.setPos(found.steps + 0.1, point.accuracy[-1])
-            self.plot.addItem(words, ignoreBounds=True)
-            names.append(words)
+            words = self.plot.name(name, found.steps + 0.1, point.accuracy[-1], hue)
             self._drawn += [*edges, band, line, words]
         self.plot.steps_axis(found.steps)
         self.plot.setXRange(0.6, found.steps + max(1.2, found.steps * 0.2), padding=0)
         values = [value for _, each in curves for value in (*each.low, *each.high)]
         self.plot.setYRange(*_span(values), padding=0)
-        self.plot.spread(names)
+        self.plot.spread()
 
 
 def _span(values: list[float]) -> tuple[float, float]:

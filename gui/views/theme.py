@@ -214,6 +214,14 @@ QPushButton#segment { border-radius: 0px; padding: 4px 10px; background: transpa
 QPushButton#segment:hover { color: @text; }
 QPushButton#segment:focus { background: @raised; }
 QPushButton#segment:checked { color: @text; border-bottom: 2px solid @accent; }
+QTabBar { background: transparent; }
+QTabBar::tab { padding: 4px 10px; background: transparent; border: none; border-bottom: 2px solid transparent;
+  color: @muted; }
+QTabBar::tab:hover { color: @text; }
+QTabBar::tab:selected { color: @text; border-bottom: 2px solid @accent; }
+QTabBar:focus::tab:selected { background: @raised; }
+QTabBar::scroller { width: 48px; }
+QTabBar QToolButton { padding: 2px; border-radius: 5px; }
 QToolButton#nav { background: transparent; border: none; border-left: 3px solid transparent; border-radius: 0px;
   padding: 9px 2px 7px 0px; color: @muted; font-size: 9pt; }
 QToolButton#nav:hover { color: @text; background: @raised; }
@@ -224,6 +232,7 @@ QComboBox, QSpinBox, QLineEdit, QPlainTextEdit { background: @raised; border: 1p
 QSpinBox::up-button, QSpinBox::down-button { width: 0px; border: none; }
 QSpinBox QLineEdit { background: transparent; border: none; padding: 0px 0px 0px 4px; }
 QComboBox::drop-down { border: none; width: 18px; }
+QComboBox::down-arrow { image: none; }
 QComboBox QAbstractItemView, QMenu { background: @card; border: 1px solid @line; padding: 4px;
   selection-background-color: @soft; selection-color: @text; outline: none; }
 QMenu::item { padding: 6px 22px 6px 14px; border-radius: 5px; }

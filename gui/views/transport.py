@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QSlider, QSpinBox
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSlider, QSpinBox
 
 from spikelet.gui.models.cursor import SPEEDS
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
 from spikelet.gui.views.icons import icon
-from spikelet.gui.views.widgets import label, tool
+from spikelet.gui.views.widgets import Choice, Elided, label, tool
 
 TITLES = {
     "open": "Opening",
@@ -48,9 +48,7 @@ class Transport(View):
         self.slider.valueChanged.connect(cursor.go)
         self.time = label("")
         self.time.setMinimumWidth(64)
-        self.speed = QComboBox()
-        self.speed.setAccessibleName("speed")
-        self.speed.setToolTip("Time-steps a second  ([ and ])")
+        self.speed = Choice("speed", "Time-steps a second  ([ and ])")
         self.speed.addItems([f"{each:g} / s" for each in SPEEDS])
         self.speed.activated.connect(lambda index: cursor.set_speed(SPEEDS[index]))
         self.steps = QSpinBox()
@@ -60,11 +58,9 @@ class Transport(View):
         self.steps.setFixedWidth(72)
         self.steps.setKeyboardTracking(False)
         self.steps.valueChanged.connect(inspector.set_steps)
-        self.engine = QComboBox()
-        self.engine.setAccessibleName("engine")
-        self.engine.setToolTip("The engine that runs the network; all fire the same spikes")
+        self.engine = Choice("engine", "The engine that runs the network; all fire the same spikes")
         self.engine.textActivated.connect(inspector.set_engine)
-        self.words = label("", "caption")
+        self.words = Elided()
         self.progress = QProgressBar()
         self.progress.setAccessibleName("progress")
         self.progress.setTextVisible(False)
@@ -136,11 +132,7 @@ class Transport(View):
     def _say(self, words: str) -> None:
         self._said = words
         if self.progress.isHidden():
-            self._show_words(words)
-
-    def _show_words(self, words: str) -> None:
-        self.words.setText(self.words.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, 340))
-        self.words.setToolTip(words)
+            self.words.say(words)
 
     def _busy(self, key: str, done: int, total: int) -> None:
         if key in ("run", "costs") and not total:  # mostly over before one could read it
@@ -150,10 +142,10 @@ class Transport(View):
         self.progress.setRange(0, total)
         self.progress.setValue(done)
         count = f" {done:,} of {total:,}" if total else "…"
-        self._show_words(f"{TITLES.get(key, key)}{count}")
+        self.words.say(f"{TITLES.get(key, key)}{count}")
 
     def _idle(self) -> None:
         if not self.inspector.jobs.busy:
             self.progress.setVisible(False)
             self.stop.setVisible(False)
-            self._show_words(self._said)
+            self.words.say(self._said)

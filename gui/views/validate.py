@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -20,7 +19,7 @@ from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
 from spikelet.gui.views.icons import pixmap
 from spikelet.gui.views.theme import GAP, theme
-from spikelet.gui.views.widgets import Card, Empty, Numbers, button, clear, column, label, row
+from spikelet.gui.views.widgets import Card, Choice, Empty, Numbers, button, clear, column, label, row
 
 
 class ReplayCard(View):
@@ -96,9 +95,9 @@ class BrianCard(View):
         self.inspector = inspector
         self.card = Card("Brian2, an independent simulator")
         self.card.numbers = self._numbers
-        self.neurons = QComboBox()
-        self.neurons.setAccessibleName("neurons of each layer")
-        self.neurons.setToolTip("How many neurons of each layer are built, with all their synapses")
+        self.neurons = Choice(
+            "neurons of each layer", "How many neurons of each layer are built, with all their synapses"
+        )
         for count in NEURONS:
             self.neurons.addItem(f"{count:,} neurons a layer", count)
         self.neurons.addItem("all neurons", 0)

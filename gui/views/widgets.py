@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QButtonGroup,
+    QComboBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
+    QTabBar,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -45,18 +48,22 @@ class Numbers:
 
 
 class Card(QFrame):
-    """A titled box. numbers: what it shows, for CSV; None where it has none."""
+    """A titled box. numbers: gives what it shows, for CSV, or None before it is known; None where it has none at all.
+
+    Words beside the title that do not fit there go under it.
+    """
 
     def __init__(self, title: str, note: str = "") -> None:
         super().__init__()
         self.setObjectName("card")
-        self.numbers: Callable[[], Numbers | None] = lambda: None
+        self.numbers: Callable[[], Numbers | None] | None = None
         self.name = title
         self.body = QVBoxLayout()
         self.body.setSpacing(8)
         self.head = QHBoxLayout()
         self.head.setSpacing(8)
-        self.title, self.note = label(title, "title"), Elided(note)
+        self.title, self.below = label(title, "title"), Elided()
+        self.note = Elided(note, overflow=self.below)
         self.title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         self.head.addWidget(self.title)
         self.head.addWidget(self.note, 1)
@@ -64,6 +71,7 @@ class Card(QFrame):
         outer.setContentsMargins(14, 10, 14, 12)
         outer.setSpacing(8)
         outer.addLayout(self.head)
+        outer.addWidget(self.below)
         outer.addLayout(self.body, 1)
 
     def say(self, note: str) -> None:
@@ -72,10 +80,14 @@ class Card(QFrame):
 
 
 class Elided(QLabel):
-    """A line of words that ends in … where it does not fit; the hint has all of them."""
+    """A line of words that ends in … where it does not fit; the hint has all of them.
 
-    def __init__(self, words: str = "", name: str = "caption") -> None:
+    overflow: a line that takes the words instead, where they do not fit here; it is hidden while they do.
+    """
+
+    def __init__(self, words: str = "", name: str = "caption", overflow: Elided | None = None) -> None:
         super().__init__()
+        self._overflow = overflow
         self.setObjectName(name)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -94,7 +106,13 @@ class Elided(QLabel):
         self._fit()
 
     def _fit(self) -> None:
-        self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, self.width()))
+        fits = self.fontMetrics().horizontalAdvance(self._words) <= self.width()
+        if self._overflow is None:
+            self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, self.width()))
+        else:
+            self.setText(self._words if fits else "")
+            self._overflow.say(self._words)
+            self._overflow.setVisible(not fits)
 
 
 def label(text: str, name: str = "", wrap: bool = False) -> QLabel:
@@ -165,6 +183,43 @@ class Segments(QWidget):
         return self._group.checkedId()
 
 
+class Tabs(QTabBar):
+    """Words of which one is chosen, as many as there may be: where they do not fit they scroll."""
+
+    def __init__(self, name: str, words: Sequence[str], chosen: Callable[[int], Any]) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setDrawBase(False)
+        self.setExpanding(False)
+        self.setUsesScrollButtons(True)
+        self.setElideMode(Qt.TextElideMode.ElideNone)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        for word in words:
+            self.addTab(word)
+        self.currentChanged.connect(lambda index: chosen(index))
+
+    def choose(self, index: int) -> None:
+        """Mark one, silently."""
+        self.blockSignals(True)
+        self.setCurrentIndex(index)
+        self.blockSignals(False)
+
+
+class Choice(QComboBox):
+    """A list that folds out."""
+
+    def __init__(self, name: str, hint: str = "") -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setToolTip(hint)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        super().paintEvent(event)
+        painter = QPainter(self)
+        icon("down").paint(painter, self.width() - 21, (self.height() - 14) // 2, 14, 14)
+        painter.end()
+
+
 class Facts(QWidget):
     """Names and values in two columns."""
 
@@ -217,6 +272,18 @@ class Empty(QWidget):
     def say(self, words: str) -> None:
         """Other words."""
         self.words.setText(words)
+
+
+def scrolled(inner: QWidget, name: str) -> QScrollArea:
+    """A widget that may be higher than its place."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setAccessibleName(name)
+    area.setWidget(inner)
+    area.viewport().setAutoFillBackground(False)
+    inner.setAutoFillBackground(False)
+    return area
 
 
 def clear(layout: QBoxLayout | QGridLayout) -> None:

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSize, Qt
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QImage,
+    QKeyEvent,
+    QKeySequence,
+    QPixmap,
+)
 from PySide6.QtWidgets import (
     QApplication,
     QButtonGroup,
@@ -19,7 +29,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from spikelet.gui.models import pictures
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views import shortcuts, theme
 from spikelet.gui.views.accuracy import Accuracy
@@ -115,7 +124,7 @@ class Window(QMainWindow):
         rail = QWidget()
         rail.setObjectName("rail")
         rail.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        rail.setFixedWidth(86)
+        rail.setFixedWidth(92)
         lines = QVBoxLayout(rail)
         lines.setContentsMargins(0, 10, 0, 10)
         lines.setSpacing(2)
@@ -128,7 +137,7 @@ class Window(QMainWindow):
             made.setText(title)
             made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             made.setCheckable(True)
-            made.setFixedSize(85, 62)
+            made.setFixedSize(91, 62)
             made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             made.setAccessibleName(title)
             made.setToolTip(f"{title}  (Ctrl+{place + 1})")
@@ -215,10 +224,13 @@ class Window(QMainWindow):
         if paths:
             self.open_path(paths[0])
             return True
-        if data.hasImage():
-            self.inspector.open_image(pictures.keep(data.imageData()))
-            return True
-        return False
+        picture = data.imageData() if data.hasImage() else None
+        if isinstance(picture, QPixmap):
+            picture = picture.toImage()
+        if not isinstance(picture, QImage) or picture.isNull():
+            return False
+        self.inspector.open_pasted(picture)
+        return True
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         if event.mimeData().hasUrls() or event.mimeData().hasImage():

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from gui_bundles import bundle_of, plain_graph
 from networks import small_graph
 from spikelet.bundle import write
+from spikelet.cli.common import drawn
 from spikelet.data import ImageSet
 from spikelet.engines import create
 from spikelet.errors import Cancelled, DataError, SpikeletError
@@ -22,11 +24,14 @@ from spikelet.gui.models.maps import EMPTY, mosaic
 from spikelet.gui.models.pad import Pad
 from spikelet.gui.models.raster import FAINT, binned, difference, kinds
 from spikelet.gui.models.residuals import residuals
+from spikelet.gui.models.robustness import complete, faulty_devices, lost, numbers, rows, verdict
 from spikelet.gui.models.source import SourceNetwork, obstacle
 from spikelet.gui.models.sweep import sweep
 from spikelet.gui.models.table import PRESETS, View, neuron_table
 from spikelet.gui.models.trace import record
+from spikelet.metrics.faults import KINDS, Fault
 from spikelet.metrics.measurement import measure
+from spikelet.metrics.robustness import Point, Robustness, robustness
 
 
 def quiet():
@@ -399,6 +404,54 @@ def test_a_sweep_can_be_stopped(bundle, images):
     progress = Progress(lambda done, total: progress.cancelled.set(), lambda value: None)
     with pytest.raises(Cancelled):
         sweep(bundle, images, 4, "numpy", progress, part=20)
+
+
+# faulty devices
+
+
+def test_faults_are_put_into_rows_and_words(bundle, images):
+    seen = []
+    progress = Progress(lambda done, total: None, seen.append)
+    found = faulty_devices(bundle, images, 4, 20, 2)(progress)
+    assert found == robustness(bundle, drawn(images, 20), 4, seeds=range(2))
+    assert [len(each.points) for each in seen] == list(range(29))
+    assert [complete(each) for each in seen] == [False] * 28 + [True]
+    every = rows(found)
+    assert [row.kind for row in every] == list(KINDS)
+    assert [point.fault.level for point in every[0].points] == list(KINDS["weight-bits"].levels)
+    assert all(not row.points for row in rows(seen[0]))
+    head, table = numbers(found)
+    assert head[3] == "accuracy"
+    assert len(table) == 29 * 4
+    assert table[-1] == [
+        "input-noise",
+        0.2,
+        4,
+        *(end[-1] for end in (every[-1].points[-1].accuracy, every[-1].points[-1].low, every[-1].points[-1].high)),
+    ]
+
+
+def point(kind, level, *accuracy):
+    return Point(Fault(kind, level), list(accuracy), list(accuracy), list(accuracy), [list(accuracy)])
+
+
+def test_the_verdict_names_what_costs_most():
+    sound = point("dropped", 0.0, 0.5, 0.8)
+    points = [point("stuck-on", 0.001, 0.5, 0.78), point("stuck-on", 0.02, 0.4, 0.6), point("dropped", 0.05, 0.5, 0.8)]
+    found = Robustness("b", "", "d", "", 9, 2, (0,), "accuracy", sound, points)
+    assert verdict(found, 2) == (
+        "Without a fault: 80.0% (80.0% – 80.0%). 5 points or more are lost to neurons that fire at every time-step "
+        "from 2%."
+    )
+    assert lost(found, points[1], 2) == pytest.approx(0.25)
+    assert verdict(replace(found, points=points[2:]), 2).endswith("No fault that was tried takes 5 points.")
+    assert verdict(replace(found, points=[]), 1) == "Without a fault: 50.0% (50.0% – 50.0%)."
+
+
+def test_faults_can_be_stopped(bundle, images):
+    progress = Progress(lambda done, total: progress.cancelled.set(), lambda value: None)
+    with pytest.raises(Cancelled):
+        faulty_devices(bundle, images, 4, 20, 1)(progress)
 
 
 # documents and inputs

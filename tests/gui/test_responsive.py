@@ -59,6 +59,7 @@ def tasks(window, data):
         "run": window.inspector.run,
         "sweep": lambda: window.inspector.run_sweep(data),
         "residuals": panels["residuals"].run,
+        "robustness": panels["robustness"].run,
         "survey": panels["compare"].survey,
         "replay": panels["validate"].replay.run,
         "validate": panels["validate"].brian.run,
@@ -77,6 +78,8 @@ def test_no_task_blocks_the_window(window, rest, large, qtbot):
         window.show_panel(panel)
         rest(window)
     window.panels["validate"].brian.neurons.setCurrentIndex(0)
+    devices = window.panels["robustness"].devices
+    devices.setCurrentIndex(devices.findData(1))
     worst = {}
     for name, start in tasks(window, data).items():
         for _ in range(ATTEMPTS):

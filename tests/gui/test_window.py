@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QSlider, QSpinBox
+from PySide6.QtGui import QColor, QDropEvent, QGuiApplication, QImage
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLineEdit, QSlider, QSpinBox, QTabBar
 
 from gui_bundles import bundle_of, plain_graph
 from spikelet.bundle import write
@@ -22,6 +22,7 @@ from spikelet.gui.views.neuron_table import NeuronCard
 from spikelet.gui.views.profiles import ProfilePicker
 from spikelet.gui.views.raster import Raster
 from spikelet.gui.views.window import PANELS
+from spikelet.metrics.faults import KINDS
 
 
 def drop(window, file):
@@ -111,6 +112,39 @@ def test_a_picture_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
     assert (opened.inspector.trace.image == 200).all()
 
 
+def test_a_picture_that_is_pasted_is_fitted_and_run(opened, rest, qtbot):
+    pytest.importorskip("PIL")
+    picture = QImage(60, 40, QImage.Format.Format_RGB32)
+    picture.fill(QColor(200, 200, 200))
+    QGuiApplication.clipboard().setImage(picture)
+    qtbot.keyClick(opened, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    rest(opened)
+    card = opened.panels["overview"].findChild(InputCard)
+    assert opened.inspector.source.name == "pasted picture.png"
+    assert card.note.text() == "60×40 colour → middle 40×40 → resampled to 8×8"
+    assert (opened.inspector.trace.image == 200).all()
+
+
+def test_what_is_pasted_may_be_a_file_or_of_no_use(opened, rest, data):
+    said = []
+    opened.inspector.said.connect(said.append)
+    QGuiApplication.clipboard().setText("only words")
+    opened.paste()
+    assert said == ["The clipboard holds no picture and no file"]
+    files = QMimeData()
+    files.setUrls([QUrl.fromLocalFile(str(data))])
+    QGuiApplication.clipboard().setMimeData(files)
+    opened.paste()
+    rest(opened)
+    assert len(opened.inspector.source) == 60
+    before, picture = opened.inspector.source, QImage(4, 4, QImage.Format.Format_RGB32)
+    picture.save = lambda name: False  # as where the disk is full
+    opened.inspector.open_pasted(picture)
+    rest(opened)
+    assert said[-1].startswith("pasted picture.png: could not be kept in ")
+    assert opened.inspector.source is before
+
+
 def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
     drop(opened, data)
     rest(opened)
@@ -181,7 +215,7 @@ def test_every_control_has_a_name_and_can_be_reached(opened):
     kinds = (QAbstractButton, QComboBox, QSlider, QSpinBox, QLineEdit)
     for kind in kinds:
         for widget in opened.findChildren(kind):
-            if isinstance(widget.parent(), QSpinBox | QComboBox) or widget.objectName().startswith("qt_"):
+            if isinstance(widget.parent(), QSpinBox | QComboBox | QTabBar) or widget.objectName().startswith("qt_"):
                 continue
             assert widget.accessibleName(), f"{widget} in {widget.parent()}"
             grouped = isinstance(widget, QAbstractButton) and widget.group() is not None  # arrow keys go through those
@@ -189,12 +223,15 @@ def test_every_control_has_a_name_and_can_be_reached(opened):
                 assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus, widget.accessibleName()
 
 
-def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd):
+@pytest.mark.parametrize("panel", ["accuracy", "robustness"])
+def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd, panel):
     window.inspector.open(path)
     rest(window)
     drop(window, data)
     rest(window)
-    window.inspector.run_sweep(window.inspector.source.data)
+    window.show_panel(panel)
+    window.panels[panel].run()
+    assert window.inspector.jobs.busy
     window.close()
     assert not window.inspector.jobs.busy
     assert not [each for each in window.inspector.jobs._threads if each.is_alive()]
@@ -284,6 +321,47 @@ def test_float_is_held_against_spiking(opened, rest, data):
     assert panel.whole.isVisible()
 
 
+def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot):
+    opened.show_panel("robustness")
+    panel = opened.panels["robustness"]
+    assert "It takes images" in panel.empty.words.text()
+    drop(opened, data)
+    rest(opened)
+    panel.devices.setCurrentIndex(panel.devices.findData(1))
+    qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.found is not None and len(panel.found.points) > 2)
+    assert panel.whole.isVisible()
+    qtbot.mouseClick(panel.stop, Qt.MouseButton.LeftButton)
+    assert not opened.inspector.jobs.running("robustness")
+    assert "so far" in panel.matrix.card.note.toolTip()
+    qtbot.keyClick(opened, Qt.Key.Key_R)
+    rest(opened)
+    assert "so far" not in panel.matrix.card.note.toolTip()
+    assert panel.found.images == 50
+
+
+def test_a_fault_that_is_chosen_is_drawn_at_the_cursor(opened, rest, data, qtbot, tmp_path):
+    opened.show_panel("robustness")
+    panel = opened.panels["robustness"]
+    drop(opened, data)
+    rest(opened)
+    panel.devices.setCurrentIndex(panel.devices.findData(1))
+    panel.run()
+    rest(opened)
+    table = panel.matrix.table
+    qtbot.keyClick(table, Qt.Key.Key_Down)
+    qtbot.keyClick(table, Qt.Key.Key_Down)
+    kind = list(KINDS)[2]
+    assert panel.kind == kind
+    opened.inspector.cursor.go(1)
+    point = next(each for each in panel.found.points if each.fault.kind == kind)
+    assert f"{point.accuracy[0]:.1%}\n{point.low[0]:.1%} – {point.high[0]:.1%}" in table.item(2, 1).text()
+    opened.exporter.write(tmp_path / "faults.csv")
+    lines = (tmp_path / "faults.csv").read_text().splitlines()
+    assert lines[0] == "fault,level,time_step,accuracy,low_95,high_95"
+    assert len(lines) == 1 + 29 * 4
+
+
 def test_a_network_that_leaks_says_why_it_has_no_float_form(window, rest, leaky_path):
     window.inspector.open(leaky_path)
     rest(window)
@@ -311,6 +389,28 @@ def test_every_panel_is_exported(opened, rest, tmp_path, panel, data):
         assert list(tmp_path.glob("a*.csv"))
 
 
+@pytest.mark.parametrize("panel", ["validate", "residuals", "robustness"])
+def test_numbers_that_are_not_there_yet_are_said_to_be_missing(opened, rest, panel, monkeypatch):
+    """No file dialog is shown for nothing."""
+    said = []
+    opened.inspector.said.connect(said.append)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked where to"))
+    opened.show_panel(panel)
+    rest(opened)
+    opened.exporter.ask("csv")
+    assert said == ["there are no numbers here to write yet: run the panel first (R)"]
+
+
+def test_the_proof_is_exported(opened, rest, tmp_path):
+    opened.show_panel("validate")
+    opened.panels["validate"].replay.run()
+    rest(opened)
+    opened.exporter.write(tmp_path / "proof.csv")
+    lines = (tmp_path / "proof.csv").read_text().splitlines()
+    assert lines[0] == "engine,images,steps,spikes,differing_spikes,differing_logits"
+    assert [line.partition(",")[0] for line in lines[1:]] == list(opened.inspector.document.engines)
+
+
 def test_the_report_is_written(opened, rest, tmp_path, data):
     said = []
     opened.inspector.said.connect(said.append)
@@ -320,9 +420,16 @@ def test_the_report_is_written(opened, rest, tmp_path, data):
     rest(opened)
     opened.inspector.run_sweep(opened.inspector.source.data)
     rest(opened)
+    opened.show_panel("robustness")
+    panel = opened.panels["robustness"]
+    panel.devices.setCurrentIndex(panel.devices.findData(1))
+    panel.run()
+    rest(opened)
     opened.exporter.write(tmp_path / "report.html")
     rest(opened)
-    assert "<svg" in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert "<svg" in page
+    assert "Neurons that never fire" in page
 
 
 def test_energy_follows_the_profile(opened, rest, data, tmp_path):
