@@ -73,8 +73,9 @@ class CrossoverCard(View):
         self.panel = panel
         self.card = Card("Crossover")
         self.card.numbers = self._numbers
-        self.plot = Plot("energy by spike rate", "spike rate at the synapses", "µJ an image", percent=("bottom",))
-        self.plot.setLogMode(False, True)
+        self.plot = Plot(
+            "energy by spike rate", "spike rate at the synapses", "µJ an image", percent=("bottom",), decades=("left",)
+        )
         self.words = label("", "caption", wrap=True)
         self.card.body.addWidget(self.plot, 1)
         self.card.body.addWidget(self.words)
@@ -108,7 +109,7 @@ class CrossoverCard(View):
             said.append(f"against {rival.name}: {words.crossover(crossing)}")
         here = self.plot.level(found.rate, theme().text, f"now {found.rate:.1%}", vertical=True)
         here.label.setPosition(0.06)
-        self.plot.setXRange(0, found.rates[-1] * 1.34, padding=0)
+        self.plot.setXRange(0, found.rates[-1] * 1.42, padding=0)
         low, high = np.log10(max(min(ends), 1e-9)), np.log10(max(ends))
         self.plot.setYRange(low, high, padding=0.08)
         self.plot.spread()

@@ -24,20 +24,39 @@ class PercentAxis(pg.AxisItem):
         return [f"{value:.{digits}%}" for value in values]
 
 
+class DecadeAxis(pg.AxisItem):
+    """An axis of decades: their beginnings are named, and 2 and 5 between them where there is room."""
+
+    def logTickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+        low, high = self.range
+        room = self.height() / max(high - low, 1e-9)  # pixels of a decade
+        named = (1, 2, 5) if room > 90 else (1,)
+        return [f"{10**v:,.4g}" if round(10 ** (v - np.floor(v + 1e-9))) in named else "" for v in values]
+
+
 class Plot(pg.PlotWidget):
     """A chart. x, y: what stands at its axes. zoom: whether the mouse may move and zoom it; a double click resets.
 
-    percent: axes ("left", "bottom") whose numbers are shares.
+    percent: axes ("left", "bottom") whose numbers are shares. decades: those that are logarithmic.
     """
 
-    def __init__(self, name: str, x: str = "", y: str = "", zoom: bool = False, percent: Sequence[str] = ()) -> None:
-        axes = {side: PercentAxis(side) for side in percent}
+    def __init__(
+        self,
+        name: str,
+        x: str = "",
+        y: str = "",
+        zoom: bool = False,
+        percent: Sequence[str] = (),
+        decades: Sequence[str] = (),
+    ) -> None:
+        axes = {side: PercentAxis(side) for side in percent} | {side: DecadeAxis(side) for side in decades}
         super().__init__(background=theme().card, axisItems=axes)
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.setMenuEnabled(False)
         self.setMouseEnabled(zoom, zoom)
+        self.setLogMode("bottom" in decades, "left" in decades)
         self.hideButtons()
         self.setMinimumSize(120, 90)
         small = font(8.5)

@@ -48,7 +48,9 @@ class RobustnessPanel(View):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)
-        outer.addLayout(row(self.words, self.images, self.devices, self.start, self.stop, stretch=(1, 0, 0, 0, 0), spacing=8))
+        outer.addLayout(
+            row(self.words, self.images, self.devices, self.start, self.stop, stretch=(1, 0, 0, 0, 0), spacing=8)
+        )
         outer.addWidget(self.empty, 1)
         outer.addWidget(self.whole, 1)
         self.follow(self._draw, inspector.beside.stressed, inspector.opened, inspector.showing)

@@ -5,19 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QBrush, QColor
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableWidget,
+    QTableWidgetItem,
+)
 
 from spikelet.gui.models.robustness import ends, level_text, lost, numbers, rows
 from spikelet.gui.views.base import View
 from spikelet.gui.views.plots import Plot, TimeLine
-from spikelet.gui.views.theme import colour, heat, readable_on, theme
+from spikelet.gui.views.theme import colour, font, heat, readable_on, theme
 from spikelet.gui.views.widgets import Card, Numbers, column
 from spikelet.metrics.robustness import Point
 
 if TYPE_CHECKING:
     from spikelet.gui.views.robustness import RobustnessPanel
+
+Index = QModelIndex | QPersistentModelIndex
 
 
 class Part(View):
@@ -37,6 +47,46 @@ class Part(View):
         return None if found is None else Numbers("robustness", *numbers(found))
 
 
+class FaultPainter(QStyledItemDelegate):
+    """Draws a cell: the name and unit of a fault; or level, accuracy and interval, in the colour of what is lost."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        area, lines = QRectF(option.rect).adjusted(2, 2, -2, -2), str(index.data() or "").split("\n")  # type: ignore[attr-defined]
+        fill = index.data(Qt.ItemDataRole.BackgroundRole)
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(theme().accent), 1.6) if chosen else Qt.PenStyle.NoPen)
+        painter.setBrush(fill or (colour(theme().accent, 36) if chosen else Qt.BrushStyle.NoBrush))
+        painter.drawRoundedRect(area, 6, 6)
+        if fill is not None:
+            ink = readable_on(fill.color().name())
+            _lines(painter, area, lines, [(8.5, ink), (11.0, ink), (8.5, ink)], Qt.AlignmentFlag.AlignHCenter)
+        else:
+            inks = [(9.5, theme().text), (8.5, theme().muted)]
+            _lines(painter, area.adjusted(8, 0, -4, 0), lines, inks, Qt.AlignmentFlag.AlignLeft)
+        painter.restore()
+
+
+def _lines(
+    painter: QPainter, area: QRectF, lines: list[str], looks: list[tuple[float, str]], side: Qt.AlignmentFlag
+) -> None:
+    """Lines under each other, in the middle of an area; those of more than one line's length wrap."""
+    flags = side | Qt.TextFlag.TextWordWrap
+    fonts = [font(size, bold=size > 9) for size, _ in looks]
+    whole = QRectF(0, 0, area.width(), 1000)
+    heights = [
+        QFontMetricsF(each).boundingRect(whole, flags, words).height()
+        for words, each in zip(lines, fonts, strict=False)
+    ]
+    y = area.center().y() - sum(heights) / 2
+    for words, (_, ink), each, height in zip(lines, looks, fonts, heights, strict=False):
+        painter.setFont(each)
+        painter.setPen(QColor(ink))
+        painter.drawText(QRectF(area.left(), y, area.width(), height), flags, words)
+        y += height
+
+
 class MatrixCard(Part):
     """A row a fault, a cell a level: the accuracy that is left, its interval, and in its colour what is lost."""
 
@@ -51,7 +101,8 @@ class MatrixCard(Part):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setWordWrap(True)
+        self.table.setShowGrid(False)
+        self.table.setItemDelegate(FaultPainter(self.table))
         self.table.setTabKeyNavigation(False)
         self.table.currentCellChanged.connect(self._chosen)
         self.card.body.addWidget(self.table, 1)
@@ -81,10 +132,7 @@ class MatrixCard(Part):
         point = points[place]
         words = f"{point.accuracy[time - 1]:.1%}"
         made = QTableWidgetItem(f"at {level_text(point.fault.level)}\n{words}\n{ends(point, time)}")
-        made.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
-        fill = heat(lost(found, point, time))
-        made.setBackground(QBrush(QColor(fill)))
-        made.setForeground(QBrush(QColor(readable_on(fill))))
+        made.setBackground(QBrush(QColor(heat(lost(found, point, time)))))
         return made
 
     def _chosen(self, at: int, *_: int) -> None:
@@ -153,8 +201,8 @@ class StepCard(Part):
         curves = [("no fault", found.sound), *((level_text(each.fault.level), each) for each in row.points)]
         for place, (name, point) in enumerate(curves):
             hue = theme().series[place % len(theme().series)]
-            edges = [self.plot.plot(x, end, pen=None) for end in (point.low, point.high)]
-            band = pg.FillBetweenItem(*edges, brush=colour(hue, 28))
+            edges = [self.plot.plot(x, end, pen=pg.mkPen((0, 0, 0, 0))) for end in (point.low, point.high)]
+            band = pg.FillBetweenItem(*edges, brush=colour(hue, 22))
             self.plot.addItem(band)
             line = self.plot.line(x, point.accuracy, place, 2.0, place)
             words = self.plot.name(name, found.steps + 0.1, point.accuracy[-1], hue)

@@ -28,7 +28,7 @@ class ReplayCard(View):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
         self.inspector = inspector
-        self.card = Card("The file's own proof", "its golden inputs, replayed on every engine of this machine")
+        self.card = Card("The file's own proof", "its golden inputs on every engine here")
         self.card.numbers = self._numbers
         self.run_button = button("Replay", self.run, "Compare every spike with what the file says it must be")
         self.card.head.addWidget(self.run_button)

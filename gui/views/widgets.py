@@ -62,7 +62,7 @@ class Card(QFrame):
         self.body.setSpacing(8)
         self.head = QHBoxLayout()
         self.head.setSpacing(8)
-        self.title, self.below = label(title, "title"), Elided()
+        self.title, self.below = label(title, "title"), label("", "caption", wrap=True)
         self.note = Elided(note, overflow=self.below)
         self.title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         self.head.addWidget(self.title)
@@ -82,10 +82,10 @@ class Card(QFrame):
 class Elided(QLabel):
     """A line of words that ends in … where it does not fit; the hint has all of them.
 
-    overflow: a line that takes the words instead, where they do not fit here; it is hidden while they do.
+    overflow: takes the words instead, where they do not fit here; it is hidden while they do.
     """
 
-    def __init__(self, words: str = "", name: str = "caption", overflow: Elided | None = None) -> None:
+    def __init__(self, words: str = "", name: str = "caption", overflow: QLabel | None = None) -> None:
         super().__init__()
         self._overflow = overflow
         self.setObjectName(name)
@@ -111,7 +111,7 @@ class Elided(QLabel):
             self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, self.width()))
         else:
             self.setText(self._words if fits else "")
-            self._overflow.say(self._words)
+            self._overflow.setText(self._words)
             self._overflow.setVisible(not fits)
 
 

@@ -111,6 +111,7 @@ class Window(QMainWindow):
         outer.addWidget(self._rail())
         outer.addLayout(right, 1)
         self.setCentralWidget(root)
+        root.setFocus()  # and not the first button, which would look as if it were chosen
         self._opened()
 
     def _panel(self, name: str) -> View:

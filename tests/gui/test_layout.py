@@ -1,0 +1,133 @@
+"""Nothing is cut and nothing overlaps, in every panel, on a small screen and on a large one."""
+
+import numpy as np
+import pyqtgraph as pg
+import pytest
+from PySide6.QtWidgets import QAbstractButton, QLabel
+
+from gui_bundles import bundle_of
+from networks import Builder
+from spikelet.bundle import write
+from spikelet.gui.views.neuron_table import NeuronView
+from spikelet.gui.views.plots import Plot
+from spikelet.gui.views.widgets import Card, Elided, Tabs
+from spikelet.gui.views.window import PANELS
+
+SIZES = ((1280, 800), (2560, 1440))
+LAYERS = 14
+PADDING = 6  # of a table's cell, at each side
+
+
+@pytest.fixture
+def measured(window, rest, tmp_path):
+    """A window with a network of many layers and long names, and all that can be known of it."""
+    net = Builder((3, 16, 16), np.random.default_rng(0))
+    for stage in range(1, LAYERS + 1):
+        net.conv(f"conv{stage}", 12 if stage == 1 else 4, stride=(1, 1) if stage != 2 else (4, 4))
+        net.neuron(f"neurons_of_stage_{stage}", scale=1500 if stage == 1 else 20)
+    labels = ("airplane", "automobile", "frog")
+    path = tmp_path / "vgg19-cifar100.snnb"
+    write(bundle_of(net.graph(3), "vgg19-cifar100", labels), path)
+    rng = np.random.default_rng(1)
+    images, truth = rng.integers(0, 256, (12, 3, 16, 16), dtype=np.uint8), rng.integers(0, 3, 12)
+    np.savez(tmp_path / "photographs of insects.npz", images=images, labels=truth, classes=labels)
+    inspector = window.inspector
+    inspector.open(path)
+    rest(window)
+    window.open_path(tmp_path / "photographs of insects.npz")
+    rest(window)
+    inspector.run_sweep(inspector.data)
+    inspector.beside.key = None
+    devices = window.panels["robustness"].devices
+    devices.setCurrentIndex(devices.findData(1))
+    for panel in PANELS:
+        if panel != "validate":
+            getattr(window.panels[panel], "prepare", lambda: None)()
+    window.panels["validate"].replay.run()
+    rest(window)
+    return window
+
+
+def shown(panel, kind):
+    return [each for each in panel.findChildren(kind) if each.isVisible()]
+
+
+def cut_words(panel):
+    """Labels and buttons that have less room than their words need."""
+    for each in shown(panel, QLabel):
+        if isinstance(each, Elided):
+            if "…" in each.text() and "…" not in each.toolTip():
+                yield each.toolTip()
+        elif each.wordWrap():
+            if each.height() < each.heightForWidth(each.width()):
+                yield each.text()
+        elif each.width() < each.minimumSizeHint().width():
+            yield each.text()
+    for each in shown(panel, QAbstractButton):
+        if each.text() and each.width() < each.minimumSizeHint().width():
+            yield each.text()
+
+
+def cut_cells(panel):
+    """Cells of the neuron table that have less room than they need."""
+    for view in shown(panel, NeuronView):
+        model, metrics = view.model(), view.fontMetrics()
+        for row in range(0, model.rowCount(), 101):
+            for column in range(model.columnCount()):
+                words = model.index(row, column).data()
+                if metrics.horizontalAdvance(words) + 2 * PADDING > view.columnWidth(column):
+                    yield words
+
+
+def cut_names(panel):
+    """Words in charts that stand outside of them, or on each other."""
+    for plot in shown(panel, Plot):
+        inside = plot.plotItem.vb.sceneBoundingRect().adjusted(-4, -4, 4, 4)
+        words = [each for each in plot.scene().items() if isinstance(each, pg.TextItem) and each.isVisible()]
+        places = [each.mapRectToScene(each.boundingRect()) for each in words if each.toPlainText()]
+        yield from (
+            each.toPlainText() for each, place in zip(words, places, strict=False) if not inside.contains(place)
+        )
+        named = [each for each, _ in plot._names if each.scene() is not None]
+        tops = sorted(each.mapRectToScene(each.boundingRect()).center().y() for each in named)
+        yield from (f"{plot.accessibleName()}: on each other" for gap in np.diff(tops) if gap < 12)
+
+
+def overlapping(panel):
+    """Cards that lie on each other, or beyond the panel."""
+    cards = [
+        (each.name, each.rect().translated(each.mapTo(panel, each.rect().topLeft()))) for each in shown(panel, Card)
+    ]
+    for place, (name, area) in enumerate(cards):
+        if not panel.rect().contains(area):
+            yield name
+        yield from (f"{name} on {other}" for other, area2 in cards[:place] if area.intersects(area2))
+
+
+def test_nothing_is_cut(measured, rest):
+    found = {}
+    for size in SIZES:
+        measured.resize(*size)
+        for name in PANELS:
+            measured.show_panel(name)
+            rest(measured)
+            panel = measured.panels[name]
+            wrong = [*cut_words(panel), *cut_cells(panel), *cut_names(panel), *overlapping(panel)]
+            if wrong:
+                found[name, size] = wrong
+    assert not found
+
+
+def test_the_tab_of_the_layer_is_in_sight(measured, rest, qtbot):
+    measured.show_panel("layers")
+    tabs = measured.panels["layers"].tabs
+    assert isinstance(tabs, Tabs)
+    assert tabs.sizeHint().width() > tabs.width()
+    measured.inspector.focus(f"neurons_of_stage_{LAYERS}")
+    rest(measured)
+    assert tabs.currentIndex() == LAYERS - 1
+    assert tabs.rect().contains(tabs.tabRect(LAYERS - 1).center())
+
+
+def test_no_button_looks_chosen_before_a_key_is_pressed(opened):
+    assert opened.focusWidget().objectName() == "root"
