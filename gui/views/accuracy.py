@@ -18,8 +18,9 @@ from spikelet.gui.views.base import View
 from spikelet.gui.views.evidence import class_names
 from spikelet.gui.views.exits import ExitCard
 from spikelet.gui.views.plots import Plot, TimeLine
+from spikelet.gui.views.runner import Runner
 from spikelet.gui.views.theme import GAP, colour, theme
-from spikelet.gui.views.widgets import Card, Numbers, button, column, label
+from spikelet.gui.views.widgets import Card, Empty, Numbers, button, column, label
 from spikelet.metrics import words
 
 LISTED = 200
@@ -33,9 +34,9 @@ class CurveCard(View):
         self.inspector = inspector
         self.card = Card("Accuracy after each time-step")
         self.card.numbers = self._numbers
-        self.run = button("Run all images", self.run_all, "Measure on the whole data set, in the background  (R)", True)
+        hint = "Measure on the whole data set, in the background  (R)"
+        self.runner = Runner(inspector.jobs, "sweep", "Run all images", self.run_all, hint, self._draw)
         self.choose = button("Other data…", self._choose, "A folder of class folders, CIFAR, IDX or .npz")
-        self.stop = button("Cancel", lambda: inspector.jobs.cancel("sweep"))
         self.plot = Plot("accuracy by time-step", "time-steps", "accuracy", percent=("left",))
         clear_pen = pg.mkPen((0, 0, 0, 0))
         self.low = self.plot.plot([], [], pen=clear_pen)
@@ -46,25 +47,17 @@ class CurveCard(View):
         self.curve.setSymbolPen(None)
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self._levels: list[Any] = []
-        self.words = label("", "caption", wrap=True)
+        self.words, self.empty = label("", "caption", wrap=True), Empty("")
         self.card.head.addWidget(self.choose)
-        self.card.head.addWidget(self.run)
-        self.card.head.addWidget(self.stop)
-        self.card.body.addWidget(self.plot, 1)
+        self.card.head.addWidget(self.runner)
+        for each in (self.plot, self.empty):
+            self.card.body.addWidget(each, 1)
         self.card.body.addWidget(self.words)
         outer = column(self.card)
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
         self.follow(self._draw, inspector.swept, inspector.opened)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
-        self.follow(self._busy, inspector.opened)
-        self.listen(inspector.jobs.started, lambda key: self._busy())
-        self.listen(inspector.jobs.finished, lambda key: self._busy())
-
-    def _busy(self) -> None:
-        running = self.inspector.jobs.running("sweep")
-        self.run.setVisible(not running)
-        self.stop.setVisible(running)
 
     def run_all(self) -> None:
         """Measure on all images of the source, or on those that ship."""
@@ -95,15 +88,18 @@ class CurveCard(View):
         for item in self._levels:
             self.plot.removeItem(item)
         self._levels = []
+        known = sweep is not None and sweep.accuracy is not None
+        self.plot.setVisible(known)
+        self.words.setVisible(known)
+        self.empty.setVisible(not known)
         if sweep is None or sweep.accuracy is None:
-            for curve in (self.low, self.high, self.curve):
-                curve.setData([], [])
             self.card.say("")
-            self.words.setText(
-                "Nothing is measured yet: run the images that ship, or choose a data set."
-                if sweep is None
-                else words.NO_LABELS + " Choose a data set that has some."
-            )
+            if self.inspector.jobs.running("sweep"):
+                self.empty.say("Measuring: what is known so far will stand here.")
+            elif sweep is None:
+                self.empty.say("Nothing is measured yet: run the images that ship, or choose a data set.")
+            else:
+                self.empty.say(words.NO_LABELS + " Choose a data set that has some.")
             return
         found = sweep.accuracy
         x = [each["time_steps"] for each in found]
@@ -166,6 +162,7 @@ class LostCard(View):
         self.list.itemClicked.connect(self._show)
         self.card.body.addWidget(self.words)
         self.card.body.addWidget(self.list, 1)
+        self.card.body.addStretch()
         outer = column(self.card)
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
@@ -174,6 +171,7 @@ class LostCard(View):
     def _draw(self) -> None:
         inspector, sweep = self.inspector, self.inspector.sweep
         self.list.clear()
+        self.list.hide()
         if sweep is None or sweep.labels is None or sweep.source is None or inspector.document is None:
             self.words.setText("Needs images with labels, and a network that has a float activation.")
             self.card.say("")
@@ -189,6 +187,7 @@ class LostCard(View):
         )
         wide = max(self.list.fontMetrics().horizontalAdvance(f"not {name}") for name in names)
         self.list.setGridSize(QSize(max(92, wide + 20), 100))
+        self.list.setVisible(bool(len(lost)))
         for index in lost[:LISTED]:
             pixels = shown(sweep.data.images[index].astype(np.float32), node.low, node.high)
             height, width, _ = pixels.shape

@@ -215,11 +215,12 @@ class AnswerCard(View):
         self.card.say(f"after {time} time-step{'s' if time > 1 else ''}")
         if truth is None:
             self.verdict.setText(f"{shares[answer]:.0%} of the softmax")
+            self.verdict.setObjectName("caption")
         else:
             right = truth == answer
             self.verdict.setText("right" if right else f"wrong: it is {names[truth]}")
             self.verdict.setObjectName("good" if right else "bad")
-            self.verdict.style().polish(self.verdict)
+        self.verdict.style().polish(self.verdict)
         order = leaders(trace)
         soft = mixed(theme().card, theme().muted, 0.6)
         colours = {k: theme().series[place] if place < SHOWN else soft for place, k in enumerate(order)}

@@ -13,7 +13,7 @@ from spikelet.gui.views.base import View
 from spikelet.gui.views.plots import Plot
 from spikelet.gui.views.profiles import ProfilePicker, chosen_profile
 from spikelet.gui.views.theme import theme
-from spikelet.gui.views.widgets import Card, Facts, Numbers, column, label, row
+from spikelet.gui.views.widgets import Card, Empty, Facts, Numbers, column, label, row
 from spikelet.metrics import words
 from spikelet.metrics.hardware import Profile
 
@@ -48,7 +48,9 @@ class ExitCard(View):
         self.marker = self.plot.marker(theme().over, inspector.set_threshold)
         self.picker = ProfilePicker(inspector)
         self.facts = Facts()
-        self.card.body.addWidget(self.plot, 1)
+        self.empty = Empty("What early exit saves is known once accuracy is measured.")
+        for each in (self.plot, self.empty):
+            self.card.body.addWidget(each, 1)
         self.card.body.addWidget(self.facts)
         self.card.body.addLayout(row(label("energy on", "muted"), self.picker, stretch=(0, 1)))
         outer = column(self.card)
@@ -59,6 +61,9 @@ class ExitCard(View):
 
     def _draw(self) -> None:
         sweep = self.inspector.sweep
+        known = sweep is not None and sweep.measured is not None
+        self.plot.setVisible(known)
+        self.empty.setVisible(not known)
         if sweep is None or sweep.measured is None:
             self.accuracy.setData([], [])
             self.steps.setData([], [])
@@ -77,7 +82,7 @@ class ExitCard(View):
         inspector, sweep = self.inspector, self.inspector.sweep
         self.marker.setValue(inspector.threshold)
         if sweep is None:
-            self.facts.show_facts([("", [("early exit", "is known once accuracy is measured")])])
+            self.facts.show_facts([])
             return
         leaving = sweep.leaving(inspector.threshold)
         facts = [

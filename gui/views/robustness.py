@@ -8,8 +8,9 @@ from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.models.robustness import DEVICES, IMAGES, Row, complete, faulty_devices, rows, verdict
 from spikelet.gui.views.base import View
 from spikelet.gui.views.robustness_cards import LevelCard, MatrixCard, StepCard
+from spikelet.gui.views.runner import Runner
 from spikelet.gui.views.theme import GAP
-from spikelet.gui.views.widgets import Choice, Empty, button, column, label, row
+from spikelet.gui.views.widgets import Choice, Empty, column, label, row
 from spikelet.metrics.faults import KINDS
 from spikelet.metrics.robustness import Robustness
 
@@ -35,8 +36,8 @@ class RobustnessPanel(View):
         self.devices = Choice("faulty devices", "How many faulty devices are drawn for each level of a fault")
         for count in DEVICES:
             self.devices.addItem(f"{count} device{'s' if count > 1 else ''} a level", count)
-        self.start = button("Break it", self.run, "Try every fault, in the background  (R)", primary=True)
-        self.stop = button("Cancel", lambda: inspector.jobs.cancel("robustness"))
+        hint = "Try every fault, in the background  (R)"
+        self.runner = Runner(inspector.jobs, "robustness", "Break it", self.run, hint, self._draw)
         self.words = label("", "caption", wrap=True)
         self.empty = Empty("")
         self.matrix, self.levels, self.steps = MatrixCard(self), LevelCard(self), StepCard(self)
@@ -48,16 +49,11 @@ class RobustnessPanel(View):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)
-        outer.addLayout(
-            row(self.words, self.images, self.devices, self.start, self.stop, stretch=(1, 0, 0, 0, 0), spacing=8)
-        )
+        outer.addLayout(row(self.words, self.images, self.devices, self.runner, stretch=(1, 0, 0, 0), spacing=8))
         outer.addWidget(self.empty, 1)
         outer.addWidget(self.whole, 1)
         self.follow(self._draw, inspector.beside.stressed, inspector.opened, inspector.showing)
         self.follow(self._move, inspector.cursor.moved)
-        self.follow(self._busy, inspector.opened)
-        self.listen(inspector.jobs.started, lambda key: self._busy())
-        self.listen(inspector.jobs.finished, lambda key: self._busy())
 
     @property
     def found(self) -> Robustness | None:
@@ -96,12 +92,6 @@ class RobustnessPanel(View):
 
     prepare = run
 
-    def _busy(self) -> None:
-        running = self.inspector.jobs.running("robustness")
-        self.start.setVisible(not running)
-        self.stop.setVisible(running)
-        self._draw()
-
     def _draw(self) -> None:
         found = self.found
         self.empty.setVisible(found is None)
@@ -112,7 +102,7 @@ class RobustnessPanel(View):
             self.empty.say("The sound network answers first; then one fault after another.")
         else:
             self.empty.say(f"{LEAD}\n\nPress Break it.")
-        self.start.setEnabled(self.inspector.data is not None)
+        self.runner.start.setEnabled(self.inspector.data is not None)
         self.steps.draw()
         self._move()
 

@@ -86,15 +86,16 @@ class Transport(View):
         line.addWidget(self.progress)
         line.addWidget(self.stop)
         self._said = ""
+        self._running: dict[str, tuple[int, int]] = {}
         self.listen(cursor.moved, self._moved)
         self.listen(cursor.changed, self._changed)
         self.listen(inspector.opened, self._changed)
         self.listen(inspector.said, self._say)
         self.listen(inspector.jobs.started, lambda key: self._busy(key, 0, 0))
         self.listen(inspector.jobs.progressed, self._busy)
-        self.listen(inspector.jobs.finished, lambda key: self._idle())
+        self.listen(inspector.jobs.finished, self._ended)
         self._changed()
-        self._idle()
+        self._show()
 
     def _moved(self) -> None:
         cursor = self.inspector.cursor
@@ -131,21 +132,24 @@ class Transport(View):
 
     def _say(self, words: str) -> None:
         self._said = words
-        if self.progress.isHidden():
-            self.words.say(words)
+        self._show()
 
     def _busy(self, key: str, done: int, total: int) -> None:
         if key in ("run", "costs") and not total:  # mostly over before one could read it
             return
-        self.progress.setVisible(True)
-        self.stop.setVisible(True)
+        self._running[key] = done, total
+        self._show()
+
+    def _ended(self, key: str) -> None:
+        self._running.pop(key, None)
+        self._show()
+
+    def _show(self) -> None:
+        """What began last of all that is running; else what was said."""
+        key, (done, total) = next(reversed(self._running.items()), ("", (0, 0)))
+        self.progress.setVisible(bool(key))
+        self.stop.setVisible(bool(key))
         self.progress.setRange(0, total)
         self.progress.setValue(done)
         count = f" {done:,} of {total:,}" if total else "…"
-        self.words.say(f"{TITLES.get(key, key)}{count}")
-
-    def _idle(self) -> None:
-        if not self.inspector.jobs.busy:
-            self.progress.setVisible(False)
-            self.stop.setVisible(False)
-            self.words.say(self._said)
+        self.words.say(f"{TITLES.get(key, key)}{count}" if key else self._said)

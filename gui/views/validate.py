@@ -18,8 +18,11 @@ from spikelet.gui.models.checks import IMAGES, NEURONS, brian2_missing, replay, 
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
 from spikelet.gui.views.icons import pixmap
+from spikelet.gui.views.runner import Runner
 from spikelet.gui.views.theme import GAP, theme
 from spikelet.gui.views.widgets import Card, Choice, Empty, Numbers, button, clear, column, label, row
+
+BUSY = "Brian2 is simulating. Everything else goes on working; the result will stand here."
 
 
 class ReplayCard(View):
@@ -106,9 +109,10 @@ class BrianCard(View):
         self.images.setRange(1, 200)
         self.images.setValue(IMAGES)
         self.images.setSuffix(" images")
-        self.start = button("Validate", self.run, "Simulate in Brian2 in the background  (R)", primary=True)
-        self.stop = button("Cancel", lambda: inspector.jobs.cancel("validate"))
-        for widget in (self.neurons, self.images, self.start, self.stop):
+        hint = "Simulate in Brian2 in the background  (R)"
+        self.runner = Runner(inspector.jobs, "validate", "Validate", self.run, hint, self._busy)
+        self.runner.start.setEnabled(brian2_missing() is None)
+        for widget in (self.neurons, self.images, self.runner):
             self.card.head.addWidget(widget)
         self.words = label("", "", wrap=True)
         self.how = label("", "caption", wrap=True)
@@ -128,9 +132,6 @@ class BrianCard(View):
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
         self.follow(self._draw, inspector.beside.checked, inspector.opened)
-        self.follow(self._busy, inspector.opened)
-        self.listen(inspector.jobs.started, lambda key: self._busy())
-        self.listen(inspector.jobs.finished, lambda key: self._busy())
 
     def run(self) -> None:
         """Validate."""
@@ -149,12 +150,10 @@ class BrianCard(View):
         self.empty.say(words)
 
     def _busy(self) -> None:
-        running, missing = self.inspector.jobs.running("validate"), brian2_missing()
-        self.start.setVisible(not running)
-        self.start.setEnabled(missing is None)
-        self.stop.setVisible(running)
-        if running:
-            self.empty.say("Brian2 is simulating. Everything else goes on working; the result will stand here.")
+        if self.inspector.jobs.running("validate"):
+            self.empty.say(BUSY)
+        elif self.empty.words.text() == BUSY:  # it was cancelled; where it failed, the reason stands there
+            self._draw()
 
     def _draw(self) -> None:
         report = self.inspector.beside.checks.report

@@ -260,7 +260,11 @@ class Empty(QWidget):
         self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column = QVBoxLayout(self)
         column.addStretch(1)
-        column.addWidget(self.words)
+        middle = QHBoxLayout()  # lines of a length that can be read
+        middle.addStretch(1)
+        middle.addWidget(self.words, 3)
+        middle.addStretch(1)
+        column.addLayout(middle)
         row = QHBoxLayout()
         row.addStretch(1)
         for each in buttons:
