@@ -52,7 +52,7 @@ screenshots: ## draw the pictures of the documentation anew
 	@.ci/setup dev
 	$(PYTHON) docs/screenshots.py
 
-edge-test: ## the same bundle on emulated boards, bit for bit: aarch64, Cortex-M4, Cortex-M7
+edge-test: ## the same bundle on emulated boards, bit for bit: aarch64, Cortex-M4, Cortex-M7, riscv64, s390x
 	@.ci/setup edge
 	$(PYTHON) tests/edge/run.py
 

@@ -36,7 +36,7 @@ def test_the_shipped_images_are_fifty_of_each_class(images):
     assert images.classes == read(BUNDLE).manifest.labels
 
 
-@pytest.mark.parametrize("engine", ["numpy", "onnx"])
+@pytest.mark.parametrize("engine", ["numpy", "onnx", "native"])
 def test_the_bundle_proves_itself(bundle, engine):
     found = verify(bundle, engine)
     assert found.ok
@@ -44,21 +44,28 @@ def test_the_bundle_proves_itself(bundle, engine):
 
 
 def test_engines_fire_the_same_spikes_on_all_shipped_images(bundle, images):
-    """Every neuron of every layer, 500 images, 16 time-steps: not one spike differs."""
+    """Every neuron of every layer, 500 images, 16 time-steps: not one spike differs; windows count as many."""
     graph = bundle.graph
-    engines = [create(graph, name, graph.spiking) for name in ("numpy", "onnx")]
+    reference, *engines = [create(graph, name, graph.spiking) for name in ("numpy", "onnx", "native")]
+    windows = [create(graph, name) for name in ("onnx", "native")]
     spikes = 0
     for start in range(0, len(images), 25):
         pixels = images.images[start : start + 25].astype(np.float32)
-        for engine in engines:
-            engine.reset(len(pixels))
+        for engine in (reference, *engines, *windows):
+            engine.reset(len(pixels), 16 if engine in windows else None)
         for t in range(16):
-            first, second = (engine.step(pixels if t == 0 else None) for engine in engines)
-            assert np.array_equal(first, second)
+            place = f"images {start}…, time-step {t + 1}"
+            logits = reference.step(pixels if t == 0 else None)
+            for engine in (*engines, *windows):
+                assert np.array_equal(engine.step(pixels if t == 0 else None), logits), f"{engine.name}, {place}"
             for name in graph.spiking:
-                one, other = (engine.spikes(name) for engine in engines)
-                assert np.array_equal(one, other), f"images {start}…, time-step {t + 1}, layer {name}"
-                spikes += int(one.sum())
+                expected = reference.spikes(name)
+                for engine in engines:
+                    assert np.array_equal(engine.spikes(name), expected), f"{engine.name}, {place}, layer {name}"
+                counts = expected.reshape(len(pixels), -1).sum(1)
+                for engine in windows:
+                    assert np.array_equal(engine.spike_counts()[name], counts), f"{engine.name}, {place}, layer {name}"
+                spikes += int(counts.sum())
     assert spikes > 10_000_000
 
 
@@ -119,7 +126,7 @@ def test_the_worst_image_stays_within_the_proof(bundle):
     drive = (conv.weight[channel] * (pixels[0, :, 10:13, 10:13] - graph.input.mean.reshape(3, 1, 1))).sum()
     steps = bundle.manifest.exact_steps
     limit = next(each for each in accumulators(graph) if each.node == "if1")
-    for name in ("numpy", "onnx"):
+    for name in ("numpy", "onnx", "native"):
         engine = create(graph, name, ["if1"])
         engine.reset(1)
         for t in range(steps):

@@ -2,7 +2,7 @@
 
 * aarch64: engines numpy and native under qemu-aarch64; native is cross-compiled here, as for a real board
 * Cortex-M4 and Cortex-M7: the microcontroller form under qemu-system-arm, with the instructions of a time-step
-* aarch64, the host form of `spikelet export c`, built by the cross compiler
+* aarch64, riscv64 and s390x, which is big-endian: both forms of `spikelet export c`, built by cross compilers
 
 `make edge-test` runs it. What is needed beside Debian's packages is fetched into build/edge once.
 """
@@ -39,6 +39,11 @@ PACKAGES = [
     "libuuid1",
     "libssl3",
 ]
+EXPORTED = {  # s390x is big-endian
+    "aarch64": "aarch64-linux-gnu",
+    "riscv64": "riscv64-linux-gnu",
+    "s390x": "s390x-linux-gnu",
+}
 BOARDS = {"mps2-an386": "cortex-m4", "mps2-an500": "cortex-m7"}
 
 
@@ -125,13 +130,15 @@ def on_cortex_m(bundle: Path, board: str, processor: str) -> None:
         sys.exit(1)
 
 
-def exported_on_arm64(bundle: Path, root: Path) -> None:
-    folder = BUILD / "aarch64"
-    run([sys.executable, "-m", "spikelet", "export", "c", bundle, folder])
-    flags = "CFLAGS=-std=gnu11 -O3 -Wall -Wextra -Werror"
-    run(["make", "-C", folder, "clean", "selftest", "CC=aarch64-linux-gnu-gcc", flags, "LDFLAGS=-static"])
-    output = run(["qemu-aarch64-static", folder / "selftest"])
-    report("aarch64, exported C", "pass: " in output, output.splitlines()[-1])
+def exported(bundle: Path, emulator: str, compiler: str, mcu: bool) -> None:
+    """The self-test of `spikelet export c`, built by a cross compiler."""
+    form = "mcu" if mcu else "host"
+    folder = BUILD / f"{emulator}-{form}"
+    run([sys.executable, "-m", "spikelet", "export", "c", bundle, folder, *(["--mcu"] if mcu else [])])
+    flags = f"CFLAGS={'-std=c99 -pedantic -O2' if mcu else '-std=gnu11 -O3'} -Wall -Wextra -Werror"
+    run(["make", "-C", folder, "clean", "selftest", f"CC={compiler}-gcc", flags, "LDFLAGS=-static"])
+    output = run([f"qemu-{emulator}-static", folder / "selftest"])
+    report(f"{emulator}, exported C, {form} form", "pass: " in output, output.splitlines()[-1])
 
 
 def report(what: str, ok: bool, text: str) -> None:
@@ -151,8 +158,10 @@ def main() -> None:
         np.save(images, shipped["images"])
     for board, processor in BOARDS.items():
         on_cortex_m(args.bundle, board, processor)
+    for emulator, compiler in EXPORTED.items():
+        for mcu in (False, True):
+            exported(args.bundle, emulator, compiler, mcu)
     python = arm64_python()
-    exported_on_arm64(args.bundle, BUILD / "root")
     on_arm64(args.bundle, images, "numpy", 1, 4, python)
     on_arm64(args.bundle, images, "native", 500 if args.all else args.images, args.steps, python)
 
