@@ -112,6 +112,24 @@ def graphs(draw, exact=True):
     return net.graph(draw(st.integers(1, 4)))
 
 
+@st.composite
+def wide_graphs(draw):
+    """Small images, many channels: convolutions of every width of vector, alone, in pairs and in fours of pixels."""
+    net = Builder((draw(st.integers(1, 3)), draw(st.integers(1, 9)), draw(st.integers(1, 9))), np.random.default_rng(0))
+    for index in range(draw(st.integers(1, 3))):
+        size = draw(st.sampled_from([1, 3, 5]))
+        stride = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
+        channels = draw(st.sampled_from([1, 5, 16, 32, 48, 64, 70, 130]))
+        net.conv(f"conv{index}", channels, (size, size), stride, (size // 2, size // 2))
+        net.neuron(f"if{index}", draw(st.booleans()), scale=draw(st.sampled_from([20, 400])))
+        if min(net.shape[1:]) > 1 and draw(st.booleans()):
+            net.add(f"pool{index}", SumPool2d((2, 2), (draw(st.integers(1, 2)),) * 2))
+    net.add("flat", Flatten())
+    net.linear("fc", draw(st.sampled_from([10, 130, 257])))
+    net.neuron("iffc")
+    return net.graph(10)
+
+
 def small_graph(seed=0, exact=True, size=6):
     """A fixed network with a convolution, a pool, a residual block and a linear layer."""
     net = Builder((3, size, size), np.random.default_rng(seed), exact)

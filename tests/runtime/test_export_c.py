@@ -9,12 +9,14 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from networks import graphs, small_graph
+from networks import graphs, small_graph, wide_graphs
 from spikelet import cli
 from spikelet.bundle import Bundle, Manifest, write
+from spikelet.engines import create
 from spikelet.errors import EngineError
 from spikelet.firmware import c_project
-from spikelet.lowering.c import McuProgram, names
+from spikelet.lowering.c import HostProgram, McuProgram, names
+from spikelet.lowering.c.interface import library_source
 from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
@@ -22,6 +24,60 @@ EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "200")) // 25
 STRICT = ["-Wall", "-Wextra", "-Werror", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 FORMS = {"host": ["-std=gnu11", "-march=native"], "mcu": ["-std=c99", "-pedantic"]}
 NASTY = 'x"; #include </etc/passwd> */ int evil(void) { return 0; } /* \\ %s ?? \u2028 \n@TITLE@'
+
+HARNESS = """
+#include <stdio.h>
+#include <stdlib.h>
+
+static void *get(FILE *file, size_t size)
+{
+    void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
+    if (!memory || fread(memory, 1, size, file) != size)
+        exit(2);
+    return memory;
+}
+
+int main(int argc, char **argv)
+{
+    enum { STEPS = @STEPS@, SAMPLES = @SAMPLES@, K = sizeof ((struct state *)0)->logits / 4 / WINDOW };
+    static const size_t lengths[] = {@LENGTHS@};
+    enum { ARRAYS = sizeof lengths / sizeof *lengths };
+    void *arrays[ARRAYS];
+    struct parameters p;
+    FILE *file = argc > 1 ? fopen(argv[1], "rb") : NULL;
+    if (!file)
+        return 2;
+    for (int i = 0; i < ARRAYS; i++)
+        arrays[i] = get(file, lengths[i]);
+    memcpy(&p, arrays, sizeof p);
+    model_pixel *images = NULL;
+    const size_t stride = (sizeof(struct state) + 63) / 64 * 64;
+    char *states = aligned_alloc(64, SAMPLES * stride);
+    struct work *w = malloc(WINDOW * sizeof *w);
+    images = get(file, SAMPLES * @PIXELS@ * sizeof *images);
+    spikelet_reset(&p, states, stride, SAMPLES);
+    for (int t = 0; t < STEPS; t++) {
+        const int place = t % WINDOW;
+        if (place == 0)
+            spikelet_step(&p, states, stride, SAMPLES, w, t ? NULL : images,
+                          STEPS - t < WINDOW ? STEPS - t : WINDOW, NULL, NULL, NULL);
+        for (int i = 0; i < SAMPLES; i++) {
+            const struct state *s = (const struct state *)(states + i * stride);
+            int32_t *expected = get(file, (K + LAYERS) * sizeof *expected);
+            if (memcmp(expected, s->logits + place * K, K * 4) ||
+                memcmp(expected + K, s->fired + place * LAYERS, LAYERS * 4)) {
+                printf("sample %d, time-step %d differs\\n", i, t + 1);
+                return 1;
+            }
+            free(expected);
+        }
+    }
+    for (int i = 0; i < ARRAYS; i++)
+        free(arrays[i]);
+    free(images), free(states), free(w);
+    return fclose(file);
+}
+"""
 
 
 def bundle(graph, labels=None, name="small", seed=0):
@@ -46,6 +102,33 @@ def test_random_networks_under_sanitizers(form, graph, seed, tmp_path_factory):
     done = selftest(tmp_path_factory.mktemp("c"), files, form)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pass: 2 images" in done.stdout
+
+
+@settings(max_examples=max(2, EXAMPLES // 4), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(graph=wide_graphs())
+def test_wide_layers_of_small_images_under_sanitizers(graph, tmp_path_factory):
+    """The microcontroller form, and the native engine's library, several samples and a window at once."""
+    files, _ = c_project(bundle(graph), mcu=True)
+    done = selftest(tmp_path_factory.mktemp("c"), files, "mcu")
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path_factory.mktemp("library")
+    program, steps, samples = HostProgram(graph, window=3), min(5, exact_steps(graph)), 2
+    images = np.random.default_rng(0).integers(0, 256, (samples, *graph.input.shape)).astype(np.uint8)
+    engine = create(graph, "numpy")
+    engine.reset(samples)
+    expected = []
+    for t in range(steps):
+        logits = engine.step(images.astype(np.float32) if t == 0 else None)
+        expected.append(np.column_stack([logits, *engine.spike_counts().values()]))
+    arrays = [p.values.tobytes() for p in program.parameters]
+    lengths = ", ".join(str(len(array)) for array in arrays)
+    (folder / "data").write_bytes(b"".join(arrays) + images.tobytes() + np.array(expected, np.int32).tobytes())
+    harness = HARNESS.replace("@LENGTHS@", lengths).replace("@STEPS@", str(steps)).replace("@SAMPLES@", str(samples))
+    harness = harness.replace("@PIXELS@", str(images[0].size))
+    (folder / "main.c").write_text(library_source(program) + harness)
+    subprocess.run(["cc", *FORMS["host"], *STRICT, "main.c", "-o", "main"], cwd=folder, check=True)
+    done = subprocess.run(["./main", "data"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))

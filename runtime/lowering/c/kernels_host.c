@@ -345,7 +345,8 @@ static void add_rows_@X@(const int16_t *restrict weight, const struct segment *s
     const struct segment *end = segment + segments;
     int done = 0; /* rows of the segment */
     while (segment < end) {
-        pairs_@X@ pairs[VECTORS] = {{0}}, high[VECTORS] = {{0}};
+        upairs_@X@ pairs[VECTORS] = {{0}}; /* unsigned: what overflows there is no error */
+        pairs_@X@ high[VECTORS] = {{0}};
         int n = 0;
         while (segment < end && n < ROWS) {
             const int left = segment->count - done, count = left < ROWS - n ? left : ROWS - n;
@@ -356,7 +357,7 @@ static void add_rows_@X@(const int16_t *restrict weight, const struct segment *s
                     __builtin_prefetch((const void *)(base + (uintptr_t)rows[k + AHEAD] * @X@));
                 const pairs_@X@ *row = (const pairs_@X@ *)(base + (uintptr_t)rows[k] * @X@);
                 for (int i = 0; i < VECTORS; i++) {
-                    pairs[i] += row[i];
+                    pairs[i] += (upairs_@X@)row[i];
                     high[i] += row[i] >> 8;
                 }
             }
@@ -365,7 +366,7 @@ static void add_rows_@X@(const int16_t *restrict weight, const struct segment *s
             segment += count == left;
         }
         for (int i = 0; i < VECTORS; i++) {
-            const upairs_@X@ low = (upairs_@X@)pairs[i] - ((upairs_@X@)high[i] << 8);
+            const upairs_@X@ low = pairs[i] - ((upairs_@X@)high[i] << 8);
             for (int j = 0; j < PAIRS; j++) {
                 sum[i * PAIRS + j] += (int32_t)low[j] - 128 * n;
                 sum[@X@ / 2 + i * PAIRS + j] += high[i][j];
