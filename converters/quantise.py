@@ -4,7 +4,7 @@ Each output channel of a layer has one scale s_c, and its weights, bias, thresho
 whole multiples of it:
 
     w = round(W_c / s_c),  b = round(b_c / s_c),  theta = round(theta_c / s_c),  v_init = theta // 2
-    s_c = max |W_c| / (2^(bits-1) - 1)
+    s_c = max(max |W_c|, theta_c / 2^11) / (2^(bits-1) - 1)
 
 Since a neuron only compares its potential with its threshold, dividing both by s_c changes nothing; what is
 lost is the rounding. Where currents meet in an Add they share s_c; all logits share one scale, so that they can
@@ -24,6 +24,7 @@ from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Node, O
 from spikelet.ranges import exact_steps
 
 BITS = range(4, 13)
+NEGLIGIBLE = 2**11  # a weight of so many to a threshold: what rounding it takes away never makes a spike alone
 Factor = npt.NDArray[np.float64]
 
 
@@ -91,6 +92,9 @@ def _choose_scales(graph: Graph, name: str, weights: dict[str, Factor], scales: 
     # a channel without weights still has a bias and a threshold: give it a unit fine enough for both
     silent = largest == 0
     largest[silent] = theta[silent] if theta is not None else 1.0
+    if theta is not None and not uniform:
+        # one that batch norm shrank to nothing: in units as fine as its weights, its threshold leaves the exact range
+        largest = np.maximum(largest, theta / NEGLIGIBLE)
     scale = largest / (2 ** (bits - 1) - 1)
     for member in group:
         scales[member] = scale

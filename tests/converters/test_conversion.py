@@ -22,7 +22,8 @@ from spikelet.data import ImageSet
 from spikelet.engines import create
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, LIF, Add, Conv2d, Input, Linear, Scale
+from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale
+from spikelet.ranges import exact_steps
 from spikelet.verify import verify
 
 SIZES = {"vgg9": 8, "resnet20": 8, "resnet18": 8, "vgg16": 32}
@@ -175,14 +176,35 @@ def test_a_silent_channel_keeps_its_bias_and_threshold():
         "if": IF(np.ones(2, np.float32), np.full(2, 0.5, np.float32)),
         "fc": Conv2d(np.ones((1, 2, 8, 8), np.float32), np.zeros(1, np.float32)),
     }
-    from spikelet.nodes import Flatten, Output
-
     nodes |= {"flat": Flatten(), "output": Output()}
     names = list(nodes)
     source = Graph(nodes, tuple(pairwise(names)))
     found = quantise(source).graph
     spikes = counts(found, torch.zeros(1, 3, 8, 8), 8)["if"][0, 0]
     assert (spikes == 2).all(), "8 steps of 0.25 with half a threshold to start: two spikes"
+
+
+@pytest.mark.parametrize("shrunk", [1e-9, 1e-30])
+def test_a_channel_that_batch_norm_shrank_to_nothing_is_exact_all_the_same(shrunk):
+    """In units of its own tiny weights its threshold would leave the exact range; long training makes such channels."""
+    rng = np.random.default_rng(0)
+    weight = rng.normal(0, 0.01, (3, 3, 3, 3)).astype(np.float32)
+    weight[1] *= shrunk
+    nodes = {
+        "input": Input((3, 8, 8), np.zeros(3, np.float32)),
+        "conv": Conv2d(weight, np.array([0, 0.25, 0], np.float32), padding=(1, 1)),
+        "if": IF(np.ones(3, np.float32), np.full(3, 0.5, np.float32)),
+        "flat": Flatten(),
+        "fc": Linear(rng.normal(0, 1, (2, 192)).astype(np.float32), np.zeros(2, np.float32)),
+        "output": Output(),
+    }
+    source = Graph(nodes, tuple(pairwise(nodes)))
+    found = quantise(source).graph
+    assert exact_steps(found) >= 32
+    pixels = torch.from_numpy(rng.integers(0, 256, (1, 3, 8, 8))).float()
+    exact, real = (counts(graph, pixels, 8)["if"][0] for graph in (found, source))
+    assert (exact[1] == 2).all()
+    assert np.abs(exact - real).max() <= 1
 
 
 @pytest.mark.parametrize("bits", [3, 13])
