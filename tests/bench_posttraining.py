@@ -1,6 +1,6 @@
 """Post-training conversion of a plain ReLU vgg9, here and by SpikingJelly's converter: one network, the same images.
 
-    python tests/bench_posttraining.py DATA [--weights relu.pt | --start best.pt] [--epochs 20] [--rate 0.05]
+    python tests/bench_posttraining.py DATA [--weights relu.pt | --start best.pt] [--epochs 20] [--rate 0.05] …
 
 Without --weights a ReLU vgg9 is trained first (SGD, cosine), and kept; --start takes the weights of a vgg9 that
 `spikelet train` wrote, puts plain ReLUs in the place of its activations and trains on from there. Both converters get
@@ -116,6 +116,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--rate", type=float, default=0.05)
+    parser.add_argument("--train-images", type=int, help="how many of the training images are trained on (all)")
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--calibration", type=int, default=128)
     args = parser.parse_args()
@@ -130,7 +131,7 @@ def main() -> None:
     else:
         if args.start is not None:
             started(network, args.start)
-        train(network, training, args.epochs, args.rate)
+        train(network, training.take(slice(0, args.train_images)), args.epochs, args.rate)
         Path("build").mkdir(exist_ok=True)
         torch.save(network.state_dict(), "build/relu-vgg9.pt")
     network.eval()

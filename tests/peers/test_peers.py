@@ -11,10 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from peers_support import RAW, SAMPLES, STEPS, compare, need
+from peers_support import RAW, SAMPLES, STEPS, compare, compare_graph, need
 from spikelet.converters.sources.torch import from_module
 from spikelet.engines import create
 from spikelet.errors import ConversionError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Input, Linear, Output
 
 
 def inputs(features=6):
@@ -41,6 +43,38 @@ def convolution(seed=0):
         layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * 0.3)
         layer.bias.zero_()
     return layer
+
+
+def test_a_tie_is_listed_and_what_is_none_fails():
+    """What they recorded is ours, but for one spike: where their potential was the threshold it is a tie."""
+    layer, theta = linear(6, 8), np.full(8, 2, np.float32)
+    nodes = {
+        "input": Input((6,), np.zeros(6, np.float32)),
+        "fc": Linear(layer.weight.detach().numpy(), layer.bias.detach().numpy()),
+        "if": IF(theta, 0 * theta),
+        "out": Linear(np.ones((2, 8), np.float32), np.zeros(2, np.float32)),
+        "output": Output(1.0),
+    }
+    graph = Graph(nodes, (("input", "fc"), ("fc", "if"), ("if", "out"), ("out", "output")))
+    x, (name,) = inputs(), graph.spiking
+    engine = create(graph, "numpy", graph.spiking)
+    engine.reset(SAMPLES)
+    theirs = []
+    for step in x:
+        engine.step(step.numpy())
+        theirs.append([(torch.from_numpy(engine.spikes(name).copy()), torch.zeros(SAMPLES, 8), 2.0)])
+    assert not compare_graph(graph, x, theirs, 1).ties
+    fired, v, _ = theirs[3][0]
+    fired[41, 5] = ~fired[41, 5]
+    with pytest.raises(
+        AssertionError, match=f"no tie:\n{name}: neuron 5, time-step 4, input 41: potential 0, threshold 2"
+    ):
+        compare_graph(graph, x, theirs, 1)
+    v[41, 5] = 2
+    (line,) = compare_graph(graph, x, theirs, 1).ties
+    assert line.startswith(f"{name}: neuron 5, time-step 4, input 41: potential 2, threshold 2; ")
+    with pytest.raises(AssertionError, match="its framework shows no potential"):
+        compare_graph(graph, x, [[(fired, None, None)] for ((fired, *_),) in theirs], 1)
 
 
 class TestSnnTorch:
