@@ -110,7 +110,7 @@ class Plot(pg.PlotWidget):
         self._names.append((made, y))
         return made
 
-    def spread(self, *_: Any) -> None:
+    def spread(self, *resized: Any) -> None:
         """Move names apart that would stand on each other, and into the chart."""
         self._names = sorted((each for each in self._names if each[0].scene() is not None), key=lambda each: each[1])
         low, high = self.plotItem.vb.viewRange()[1]
