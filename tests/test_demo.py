@@ -73,7 +73,7 @@ def test_it_reaches_what_its_card_says(bundle, images):
     result = next(each for each in bundle.manifest.results if each["digest"] == images.digest)
     found = spikelet.load(BUNDLE).run(images.images, steps=8).accuracy(images.labels)
     assert found == pytest.approx(result["accuracy"])
-    assert result["float_accuracy"] > 0.83
+    assert result["float_accuracy"] > 0.85
     assert found[-1] > result["float_accuracy"] - 0.03
     assert result["accuracy_before_quantisation"][-1] - found[-1] <= 0.005
 
@@ -81,8 +81,9 @@ def test_it_reaches_what_its_card_says(bundle, images):
 def test_it_was_measured_on_the_whole_test_set(bundle):
     result = next(each for each in bundle.manifest.results if each["images"] == 10_000)
     assert "JPEG copy" in result["data"]
-    assert result["float_accuracy"] >= 0.855
-    assert result["accuracy"][0] >= 0.78  # at one time-step
+    assert result["float_accuracy"] >= 0.87
+    assert result["accuracy"][0] >= 0.80  # at one time-step
+    assert result["accuracy"][7] >= result["float_accuracy"] - 0.005
     assert result["accuracy_before_quantisation"][7] - result["accuracy"][7] <= 0.005
 
 
