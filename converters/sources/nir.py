@@ -109,8 +109,7 @@ def _same(a: NirNode, b: NirNode) -> bool:
 
 
 def _input_shape(network: NirNode) -> Shape:
-    nodes, _ = _flat(network)
-    inputs = [node for node in nodes.values() if type(node).__name__ == "Input"]
+    inputs = [node for node in _flat(network)[0].values() if type(node).__name__ == "Input"]
     if len(inputs) != 1:
         raise ConversionError(f"the network has {len(inputs)} inputs; a bundle has one")
     shape = tuple(int(size) for size in np.ravel(inputs[0].input_type["input"]))
@@ -179,15 +178,11 @@ class _Reader:
         if not inputs:
             raise ConversionError(f"{place}: nothing feeds it")
         name = free_name(name, self.builder.nodes)
-        x = (
-            inputs[0]
-            if len(inputs) == 1
-            else self.builder.add(free_name(f"{name}.sum", self.builder.nodes), place, inputs)
-        )
-        if kind == "_Pass":
-            return x
-        if kind == "Output":
-            return self.builder.output([x])
+        x = inputs[0]
+        if len(inputs) > 1:
+            x = self.builder.add(free_name(f"{name}.sum", self.builder.nodes), place, inputs)
+        if kind in ("_Pass", "Output"):
+            return x if kind == "_Pass" else self.builder.output([x])
         handler: Callable[..., Value] | None = getattr(self, f"_{kind.lower()}", None)
         if handler is None:
             raise ConversionError(f"{place}: {ADVICE.get(kind, 'has no node in IR version 1')}")
