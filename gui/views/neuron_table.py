@@ -70,7 +70,7 @@ class TableModel(QAbstractTableModel):
 class NeuronView(QTableView):
     """Columns as wide as their widest cell needs, the rest shared; where they do not fit, they scroll."""
 
-    PADDING = 20
+    PADDING = 14
 
     def __init__(self, model: TableModel) -> None:
         super().__init__()

@@ -241,10 +241,10 @@ QMenu::item:disabled { color: @muted; }
 QMenu::separator { height: 1px; background: @line; margin: 4px 8px; }
 QTableView, QListView { background: @card; border: 1px solid @line; border-radius: 7px; gridline-color: @line;
   selection-background-color: @soft; selection-color: @text; outline: none; }
-QTableView::item { padding: 2px 6px; border: none; }
+QTableView::item { padding: 2px 3px; border: none; }
 QHeaderView { background: @card; }
 QHeaderView::section { background: @card; color: @muted; border: none; border-bottom: 1px solid @line;
-  padding: 4px 6px; }
+  padding: 4px 3px; }
 QTableCornerButton::section { background: @card; border: none; }
 QScrollArea, #plain { background: transparent; border: none; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 1px; }
