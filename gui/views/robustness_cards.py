@@ -51,9 +51,9 @@ class FaultPainter(QStyledItemDelegate):
     """Draws a cell: the name and unit of a fault; or level, accuracy and interval, in the colour of what is lost."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        area, lines = QRectF(option.rect).adjusted(2, 2, -2, -2), str(index.data() or "").split("\n")  # type: ignore[attr-defined]
+        area, lines = QRectF(option.rect).adjusted(2, 2, -2, -2), str(index.data() or "").split("\n")
         fill = index.data(Qt.ItemDataRole.BackgroundRole)
-        chosen = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(QColor(theme().accent), 1.6) if chosen else Qt.PenStyle.NoPen)
