@@ -114,3 +114,11 @@ def _listed(members: dict[str, memoryview]) -> dict[str, object]:
     except (KeyError, BundleError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def attempt(path: Path) -> Document | BrokenBundle:
+    """`open_document`, with what is wrong with the file as an answer."""
+    try:
+        return open_document(path)
+    except BrokenBundle as broken:
+        return broken

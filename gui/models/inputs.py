@@ -131,3 +131,10 @@ def shown(image: Pixels, low: int, high: int) -> npt.NDArray[np.uint8]:
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[2]}×{shape[1]}"
+
+
+def data_for(bundle: Bundle, source: Source | None) -> ImageSet | None:
+    """The images of a source, or those that ship for a bundle; None where neither is a data set."""
+    if source is not None and source.data is not None:
+        return source.data
+    return shipped.images_for(bundle.graph.input.shape, bundle.manifest.labels)

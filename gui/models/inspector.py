@@ -14,8 +14,8 @@ from spikelet.errors import SpikeletError
 from spikelet.gui.models.beside import Beside
 from spikelet.gui.models.blocks import Block, blocks
 from spikelet.gui.models.cursor import Cursor
-from spikelet.gui.models.document import BrokenBundle, Document, open_document
-from spikelet.gui.models.inputs import Source, open_source, start_source
+from spikelet.gui.models.document import BrokenBundle, Document, attempt
+from spikelet.gui.models.inputs import Source, data_for, open_source, start_source
 from spikelet.gui.models.jobs import Jobs, Progress
 from spikelet.gui.models.pictures import Saves, keep
 from spikelet.gui.models.settings import Settings
@@ -67,7 +67,9 @@ class Inspector:
     def open(self, path: Path) -> None:
         """Open a bundle in the background."""
         self.said.emit(f"Opening {path.name}…")
-        self.jobs.start("open", lambda _: _open(path), self._opened, lambda words: self._refused(path, words))
+        self.jobs.start(
+            "open", lambda _: attempt(path), self._opened, lambda words: self._close(BrokenBundle(path, words, ()))
+        )
 
     def open_first(self) -> None:
         """The bundle that was open last, or the one that ships; nothing if there is neither."""
@@ -107,9 +109,6 @@ class Inspector:
         if self.source.data is not None:
             self.run_sweep(self.source.data.take(slice(0, FIRST_LOOK)))
         self.said.emit(f"{found.name} is open: its file is whole")
-
-    def _refused(self, path: Path, words: str) -> None:
-        self._close(BrokenBundle(path, words, ()))
 
     def _close(self, problem: BrokenBundle) -> None:
         self.document, self.problem, self.source, self.blocks = None, problem, None, ()
@@ -153,11 +152,7 @@ class Inspector:
     @property
     def data(self) -> ImageSet | None:
         """The images that panels run: those that are shown, else those that ship; None where neither is a data set."""
-        if self.source is not None and self.source.data is not None:
-            return self.source.data
-        if self.document is None:
-            return None
-        return shipped.images_for(self.document.bundle.graph.input.shape, self.document.bundle.manifest.labels)
+        return None if self.document is None else data_for(self.document.bundle, self.source)
 
     def run(self) -> None:
         """Let the network answer the image in the background."""
@@ -303,10 +298,3 @@ class Inspector:
         self.cursor.pause()
         self.settings.speed, self.settings.loop = self.cursor.speed, self.cursor.loop
         return self.jobs.close()
-
-
-def _open(path: Path) -> Document | BrokenBundle:
-    try:
-        return open_document(path)
-    except BrokenBundle as broken:
-        return broken

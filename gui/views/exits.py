@@ -10,10 +10,11 @@ from spikelet.gui.models.costs import energy_text
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.models.sweep import Sweep
 from spikelet.gui.views.base import View
+from spikelet.gui.views.facts import Facts
 from spikelet.gui.views.plots import Plot
 from spikelet.gui.views.profiles import ProfilePicker, chosen_profile
 from spikelet.gui.views.theme import theme
-from spikelet.gui.views.widgets import Card, Empty, Facts, Numbers, column, label, row
+from spikelet.gui.views.widgets import Card, Empty, Numbers, column, label, row
 from spikelet.metrics import words
 from spikelet.metrics.hardware import Profile
 

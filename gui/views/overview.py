@@ -9,10 +9,11 @@ from spikelet.gui.models.blocks import block_facts, operation_facts, shape_text,
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
 from spikelet.gui.views.evidence import AnswerCard, EvidenceCard, MarginCard
+from spikelet.gui.views.facts import Facts
 from spikelet.gui.views.graph import FULL, GraphView, Look
 from spikelet.gui.views.input_card import InputCard
 from spikelet.gui.views.theme import GAP
-from spikelet.gui.views.widgets import Card, Facts, Numbers, column, scrolled
+from spikelet.gui.views.widgets import Card, Numbers, column, scrolled
 
 
 class NetworkCard(View):

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -287,8 +288,14 @@ def test_the_proof_is_replayed(opened, rest):
     assert all(each.ok for each in verified.values())
 
 
+def needs_brian2():
+    """Found, not imported: with some versions of NumPy only spikelet's own import mends it."""
+    if find_spec("brian2") is None:
+        pytest.skip("Brian2 is not installed")
+
+
 def test_brian2_agrees(opened, rest):
-    pytest.importorskip("brian2")
+    needs_brian2()
     opened.show_panel("validate")
     opened.panels["validate"].brian.run()
     rest(opened, 120)
@@ -299,10 +306,14 @@ def test_brian2_agrees(opened, rest):
 
 
 def test_brian2_can_be_cancelled(opened, qtbot):
-    pytest.importorskip("brian2")
+    needs_brian2()
     opened.show_panel("validate")
     brian = opened.panels["validate"].brian
+    opened.activateWindow()
+    qtbot.waitUntil(opened.isActiveWindow)
+    brian.runner.start.setFocus()
     brian.run()
+    assert brian.runner.stop.hasFocus()
     qtbot.mouseClick(brian.runner.stop, Qt.MouseButton.LeftButton)
     assert not opened.inspector.jobs.running("validate")
     assert brian.runner.start.hasFocus()
