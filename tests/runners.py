@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -65,8 +67,15 @@ def check_bare(make, graph, inputs, logits, spikes):
             assert np.array_equal(counts, spikes[name][t].sum(1))
 
 
+_simulated = itertools.count()
+
+
 def on_brian2(graph, inputs, steps):
     """Simulate the whole network."""
+    if next(_simulated) % 50 == 49:
+        # Brian2 collects garbage before each run, among all that hypothesis remembers of thousands of networks
+        gc.collect()
+        gc.freeze()
     traces = simulate(graph, inputs, steps)
     return Run(
         traces[graph.output_name].potentials,
