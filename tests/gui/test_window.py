@@ -113,11 +113,18 @@ def test_a_picture_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
     assert (opened.inspector.trace.image == 200).all()
 
 
-def test_a_picture_that_is_pasted_is_fitted_and_run(opened, rest, qtbot):
+@pytest.fixture
+def clipboard(qapp):
+    """Emptied afterwards: what Python put there would outlive the interpreter, and be freed without it."""
+    yield QGuiApplication.clipboard()
+    QGuiApplication.clipboard().clear()
+
+
+def test_a_picture_that_is_pasted_is_fitted_and_run(clipboard, opened, rest, qtbot):
     pytest.importorskip("PIL")
     picture = QImage(60, 40, QImage.Format.Format_RGB32)
     picture.fill(QColor(200, 200, 200))
-    QGuiApplication.clipboard().setImage(picture)
+    clipboard.setImage(picture)
     qtbot.keyClick(opened, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
     rest(opened)
     card = opened.panels["overview"].findChild(InputCard)
@@ -126,15 +133,15 @@ def test_a_picture_that_is_pasted_is_fitted_and_run(opened, rest, qtbot):
     assert (opened.inspector.trace.image == 200).all()
 
 
-def test_what_is_pasted_may_be_a_file_or_of_no_use(opened, rest, data):
+def test_what_is_pasted_may_be_a_file_or_of_no_use(clipboard, opened, rest, data):
     said = []
     opened.inspector.said.connect(said.append)
-    QGuiApplication.clipboard().setText("only words")
+    clipboard.setText("only words")
     opened.paste()
     assert said == ["The clipboard holds no picture and no file"]
     files = QMimeData()
     files.setUrls([QUrl.fromLocalFile(str(data))])
-    QGuiApplication.clipboard().setMimeData(files)
+    clipboard.setMimeData(files)
     opened.paste()
     rest(opened)
     assert len(opened.inspector.source) == 60
