@@ -101,7 +101,7 @@ class Engine(ABC):
         return logits
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
-        """Count spikes from now on, in every layer, without keeping them.
+        """Count spikes from now on, in every layer; what was recorded until now may be so no longer.
 
         costs: by layer, (*shape), 0 or more: what a spike of each neuron adds to `events`.
         """

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from spikelet.early_exit import margin
 from spikelet.engines import create
-from spikelet.engines.base import Spikes
+from spikelet.engines.base import Engine, Spikes
 from spikelet.graph import Graph
 from spikelet.metrics.fanout import Map, Site
 
@@ -60,7 +60,8 @@ def tally(
     Raises:
         EngineError: `steps` is beyond what the network is proven exact for.
     """
-    runner = create(graph, engine, threads=threads)
+    runner = create(graph, engine, graph.spiking, threads)
+    raster = _raster(runner, images[:1], steps)
     runner.count_spikes(_costs(graph, places))
     n = len(images)
     by_step = {name: np.zeros(steps, np.int64) for name in graph.spiking}
@@ -79,7 +80,6 @@ def tally(
             for name, fired in runner.spike_counts().items():
                 by_step[name][t] += fired.sum()
         on_progress(start + len(part), n)
-    raster = _raster(graph, images[:1], steps, engine)
     return Tally(n, steps, runner.counted(), by_step, events, predictions, margins, raster)
 
 
@@ -105,10 +105,9 @@ def merged(parts: Sequence[Tally]) -> Tally:
     )
 
 
-def _raster(graph: Graph, image: npt.NDArray[np.uint8], steps: int, engine: str) -> dict[str, Spikes]:
+def _raster(runner: Engine, image: npt.NDArray[np.uint8], steps: int) -> dict[str, Spikes]:
     """By layer, (T, *shape): the spikes of one image, (1, *shape)."""
-    runner = create(graph, engine, graph.spiking)
-    found = {name: np.zeros((steps, *graph.shapes[name]), np.bool_) for name in graph.spiking}
+    found = {name: np.zeros((steps, *runner.graph.shapes[name]), np.bool_) for name in runner.record}
     runner.reset(1)
     for t in range(steps):
         runner.step(image.astype(np.float32) if t == 0 else None)

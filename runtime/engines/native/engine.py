@@ -64,7 +64,7 @@ class NativeEngine(Engine):
         self._events = np.zeros(0, np.uint64)
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
-        self._count = Count(costs)
+        self.record, self._count = (), Count(costs)
         self._costs = np.concatenate([_channel_last(costs[name]) for name in self.graph.spiking]).astype(np.uint32)
         self._counts = np.zeros((self._threads, len(self._costs)), np.uint32)
 
