@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from spikelet.gui.views.icons import icon
+from spikelet.metrics.figures import as_csv
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,7 @@ class Numbers:
 
     def csv(self) -> str:
         """As CSV."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.head)
-        writer.writerows(self.rows)
-        return text.getvalue()
+        return as_csv(self.head, self.rows)
 
 
 class Card(QFrame):

@@ -18,6 +18,15 @@ from spikelet.metrics.words import LEVEL_NAMES, short
 RASTER_NEURONS = 24  # of a layer
 
 
+def as_csv(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
 @dataclass(frozen=True)
 class Figure:
     """name: of its files. head, rows: the numbers in it."""
@@ -30,11 +39,7 @@ class Figure:
 
     def csv(self) -> str:
         """The numbers as CSV."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.head)
-        writer.writerows(self.rows)
-        return text.getvalue()
+        return as_csv(self.head, self.rows)
 
 
 def accuracy_figure(measured: Sequence[Measurement], names: Sequence[str]) -> Figure | None:
