@@ -20,7 +20,7 @@ from spikelet.gui.views.exits import ExitCard
 from spikelet.gui.views.plots import Plot, TimeLine
 from spikelet.gui.views.runner import Runner
 from spikelet.gui.views.theme import GAP, colour, theme
-from spikelet.gui.views.widgets import Card, Empty, Numbers, button, column, label
+from spikelet.gui.views.widgets import Card, Empty, Numbers, button, label
 from spikelet.metrics import words
 
 LISTED = 200
@@ -53,9 +53,7 @@ class CurveCard(View):
         for each in (self.plot, self.empty):
             self.card.body.addWidget(each, 1)
         self.card.body.addWidget(self.words)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self.follow(self._draw, inspector.swept, inspector.opened)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
@@ -163,9 +161,7 @@ class LostCard(View):
         self.card.body.addWidget(self.words)
         self.card.body.addWidget(self.list, 1)
         self.card.body.addStretch()
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self.follow(self._draw, inspector.swept, inspector.opened, inspector.cursor.moved)
 
     def _draw(self) -> None:

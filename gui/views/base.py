@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from spikelet.gui.models.signal import Signal
 
@@ -18,6 +18,12 @@ class View(QWidget):
         super().__init__(parent)
         self._heard: list[tuple[Signal, Callable[..., Any]]] = []
         self._late: dict[Callable[[], None], None] = {}
+
+    def fill(self, widget: QWidget) -> None:
+        """Be nothing but this widget, to the edges."""
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(widget)
 
     def listen(self, signal: Signal, slot: Callable[..., Any]) -> None:
         """Call `slot` at each `signal`, seen or not."""

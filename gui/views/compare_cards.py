@@ -15,7 +15,7 @@ from spikelet.gui.views.evidence import class_names
 from spikelet.gui.views.plots import Plot, TimeLine
 from spikelet.gui.views.raster import Raster
 from spikelet.gui.views.theme import mixed, theme
-from spikelet.gui.views.widgets import Card, Numbers, column, label
+from spikelet.gui.views.widgets import Card, Numbers, label
 
 if TYPE_CHECKING:
     from spikelet.gui.views.compare import ComparePanel
@@ -29,9 +29,7 @@ class Part(View):
         self.panel = panel
         self.inspector: Inspector = panel.inspector
         self.card = Card(title, note)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
 
     @property
     def layer(self) -> str | None:

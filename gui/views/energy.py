@@ -38,9 +38,7 @@ class LevelsCard(View):
         self.legend.setText("&nbsp;&nbsp; ".join(marks))
         self.card.body.addWidget(self.bars, 1)
         self.card.body.addWidget(self.legend)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
 
     def draw(self, found: Costs | None) -> None:
         """Show an estimate."""
@@ -79,9 +77,7 @@ class CrossoverCard(View):
         self.words = label("", "caption", wrap=True)
         self.card.body.addWidget(self.plot, 1)
         self.card.body.addWidget(self.words)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
 
     def draw(self, found: Costs | None, level: str) -> None:
         """Show an estimate at one level, by its low figures."""
@@ -136,9 +132,7 @@ class BlocksCard(View):
         self.card.numbers = self._numbers
         self.bars = RangeBars("energy by layer")
         self.card.body.addWidget(scrolled(self.bars, "energy by layer"), 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
 
     def draw(self, found: Costs | None, level: str) -> None:
         """Show an estimate at one level."""

@@ -15,7 +15,7 @@ from spikelet.gui.models.trace import Trace
 from spikelet.gui.views.base import View
 from spikelet.gui.views.plots import Plot, TimeLine
 from spikelet.gui.views.theme import colour, font, mixed, theme
-from spikelet.gui.views.widgets import Card, Numbers, column, label
+from spikelet.gui.views.widgets import Card, Numbers, label
 
 SHOWN = 5  # classes with a colour of their own
 
@@ -51,9 +51,7 @@ class EvidenceCard(View):
         self.plot = Plot("class evidence over time", "time-step", "logit")
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self.card.body.addWidget(self.plot, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self._curves: list[Any] = []
         self.follow(self._draw, inspector.traced)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
@@ -111,9 +109,7 @@ class MarginCard(View):
         self.plot.addItem(self.exit)
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self.card.body.addWidget(self.plot, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self.follow(self._draw, inspector.traced)
         self.follow(self._mark, inspector.threshold_moved)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
@@ -199,9 +195,7 @@ class AnswerCard(View):
         for widget in (self.words, self.verdict):
             self.card.body.addWidget(widget)
         self.card.body.addWidget(self.bars, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self.follow(self._draw, inspector.traced, inspector.cursor.moved)
 
     def _draw(self) -> None:

@@ -14,7 +14,7 @@ from spikelet.gui.views.facts import Facts
 from spikelet.gui.views.plots import Plot
 from spikelet.gui.views.profiles import ProfilePicker, chosen_profile
 from spikelet.gui.views.theme import theme
-from spikelet.gui.views.widgets import Card, Empty, Numbers, column, label, row
+from spikelet.gui.views.widgets import Card, Empty, Numbers, label, row
 from spikelet.metrics import words
 from spikelet.metrics.hardware import Profile
 
@@ -54,9 +54,7 @@ class ExitCard(View):
             self.card.body.addWidget(each, 1)
         self.card.body.addWidget(self.facts)
         self.card.body.addLayout(row(label("energy on", "muted"), self.picker, stretch=(0, 1)))
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self.follow(self._draw, inspector.swept, inspector.opened)
         self.follow(self._mark, inspector.threshold_moved, inspector.profile_changed)
 

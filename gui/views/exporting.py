@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,7 @@ class Exporter:
     def menu(self, parent: QWidget) -> QMenu:
         """What can be written of the panel that is shown."""
         menu = QMenu(parent)
-        for words, suffix in FORMS:
-            menu.addAction(words).triggered.connect(lambda _, suffix=suffix: self.ask(suffix))
+        self._offer(menu, FORMS)
         menu.addSeparator()
         menu.addAction("Report, HTML…").triggered.connect(lambda: self.ask("html"))
         return menu
@@ -46,11 +46,13 @@ class Exporter:
             more = tool("more", f"Export {card.name}")
             more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
             menu = QMenu(more)
-            for words, suffix in FORMS if card.numbers is not None else FORMS[:2]:
-                entry = menu.addAction(words)
-                entry.triggered.connect(lambda _, card=card, suffix=suffix: self.ask(suffix, card))
+            self._offer(menu, FORMS if card.numbers is not None else FORMS[:2], card)
             more.setMenu(menu)
             card.head.addWidget(more)
+
+    def _offer(self, menu: QMenu, forms: Sequence[tuple[str, str]], card: Card | None = None) -> None:
+        for words, suffix in forms:
+            menu.addAction(words).triggered.connect(lambda _, suffix=suffix: self.ask(suffix, card))
 
     def ask(self, suffix: str = "png", card: Card | None = None) -> None:
         """Ask where to, and write. What there is nothing of is said at once."""

@@ -17,7 +17,7 @@ from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.models.pad import Pad
 from spikelet.gui.views.base import View
 from spikelet.gui.views.theme import theme
-from spikelet.gui.views.widgets import Card, column, label, row, tool
+from spikelet.gui.views.widgets import Card, label, row, tool
 
 
 class PixelView(QWidget):
@@ -118,9 +118,7 @@ class InputCard(View):
             )
         )
         self.card.body.addWidget(self.note)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self.setMinimumWidth(210)
         self.follow(self._refresh, inspector.opened, inspector.showing)
 

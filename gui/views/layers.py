@@ -29,9 +29,7 @@ class RasterCard(View):
         self.card.numbers = self._numbers
         self.raster = Raster("spike raster", inspector.cursor.go, self._touched)
         self.card.body.addWidget(self.raster, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self.follow(self._draw, inspector.filtered, inspector.traced)
         self.follow(self._mark, inspector.picking)
         self.follow(lambda: self.raster.go(inspector.cursor.time), inspector.cursor.moved)
@@ -83,9 +81,7 @@ class PotentialCard(View):
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.card.head.addWidget(self.legend)
         self.card.body.addWidget(self.plot, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self._drawn: list[object] = []
         self.follow(self._draw, inspector.picking, inspector.traced)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
@@ -148,9 +144,7 @@ class MapCard(View):
         self.card.head.addWidget(self.mode)
         self.picture = Picture("feature maps", self._touched)
         self.card.body.addWidget(self.picture, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self._mosaic: Mosaic | None = None
         self.follow(self._draw, inspector.traced, inspector.filtered, inspector.cursor.moved)
         self.follow(self._mark, inspector.picking)
@@ -207,9 +201,7 @@ class HistogramCard(View):
         self.bars = pg.BarGraphItem(x=[], height=[], width=0.1, brush=theme().series[0], pen=None)
         self.plot.addItem(self.bars)
         self.card.body.addWidget(self.plot, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self._counts: list[tuple[float, int]] = []
         self.follow(self._draw, inspector.filtered, inspector.traced)
 

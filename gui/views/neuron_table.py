@@ -20,7 +20,7 @@ from spikelet.gui.models.inspector import PICKED, Inspector
 from spikelet.gui.models.table import COLUMNS, PRESETS, SHOWN, NeuronTable, Rows
 from spikelet.gui.views.base import View
 from spikelet.gui.views.theme import theme
-from spikelet.gui.views.widgets import Card, Choice, Numbers, column, label, row
+from spikelet.gui.views.widgets import Card, Choice, Numbers, label, row
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -134,9 +134,7 @@ class NeuronCard(View):
         self.card.body.addLayout(row(self.preset, self.query, stretch=(0, 1), spacing=6))
         self.card.body.addWidget(self.error)
         self.card.body.addWidget(self.table, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self._silent = False
         self.follow(self._draw, inspector.filtered)
         self.follow(self._mark, inspector.picking)

@@ -26,9 +26,7 @@ class NetworkCard(View):
         self.card.numbers = self._numbers
         self.graph = GraphView(inspector.focus, inspector.focus_next)
         self.card.body.addWidget(self.graph, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self.follow(self._draw, inspector.opened)
         self.follow(self._colour, inspector.traced, inspector.swept, inspector.cursor.moved)
         self.follow(self._focus, inspector.focused)
@@ -94,9 +92,7 @@ class LayerCard(View):
         self.facts = Facts()
         self.facts.setObjectName("plain")
         self.card.body.addWidget(scrolled(self.facts, "facts of the layer"), 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self.follow(self._draw, inspector.opened, inspector.focused, inspector.swept)
 
     def _draw(self) -> None:

@@ -14,7 +14,7 @@ from spikelet.gui.models.residuals import LayerResidual, Residuals
 from spikelet.gui.views.base import View
 from spikelet.gui.views.plots import Plot
 from spikelet.gui.views.theme import colour, font, theme
-from spikelet.gui.views.widgets import Card, Numbers, column
+from spikelet.gui.views.widgets import Card, Numbers
 
 if TYPE_CHECKING:
     from spikelet.gui.views.residuals import ResidualPanel
@@ -126,9 +126,7 @@ class ScatterCard(View):
         self.plot.setXRange(-0.05, 1.05, padding=0)
         self.plot.setYRange(-0.12, 1.08, padding=0)
         self.card.body.addWidget(self.plot, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
 
     def draw(self, layer: LayerResidual | None) -> None:
         """Show a layer."""
@@ -170,9 +168,7 @@ class HistogramCard(View):
         self.card.numbers = self._numbers
         self.plot = Plot("residual histogram", "spikes more than the activation asks for", "share", percent=("left",))
         self.card.body.addWidget(self.plot, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
 
     def draw(self, layer: LayerResidual | None) -> None:
         """Show a layer."""
@@ -213,9 +209,7 @@ class ByStepsCard(View):
         self.card.numbers = self._numbers
         self.plot = Plot("over- and under-firing by T", "T", "share", percent=("left",))
         self.card.body.addWidget(self.plot, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
 
     def draw(self, found: Residuals | None, name: str) -> None:
         """Show a layer."""

@@ -21,7 +21,7 @@ from spikelet.gui.models.robustness import ends, level_text, lost, numbers, rows
 from spikelet.gui.views.base import View
 from spikelet.gui.views.plots import Plot, TimeLine
 from spikelet.gui.views.theme import colour, font, heat, readable_on, theme
-from spikelet.gui.views.widgets import Card, Numbers, column
+from spikelet.gui.views.widgets import Card, Numbers
 from spikelet.metrics.robustness import Point
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ class Part(View):
         self.panel = panel
         self.card = Card(title)
         self.card.numbers = self._numbers
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
 
     def _numbers(self) -> Numbers | None:
         found = self.panel.found

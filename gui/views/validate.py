@@ -39,9 +39,7 @@ class ReplayCard(View):
         self.lines.setSpacing(10)
         self.card.body.addLayout(self.lines)
         self.card.body.addStretch(1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self.follow(self._draw, inspector.beside.checked, inspector.opened)
 
     def run(self) -> None:
@@ -128,9 +126,7 @@ class BrianCard(View):
             self.card.body.addWidget(each)
         self.card.body.addWidget(self.table, 1)
         self.card.body.addWidget(self.empty, 1)
-        outer = column(self.card)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(outer)
+        self.fill(self.card)
         self.follow(self._draw, inspector.beside.checked, inspector.opened)
 
     def run(self) -> None:
