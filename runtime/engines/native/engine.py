@@ -61,7 +61,6 @@ class NativeEngine(Engine):
         # while it counts: costs and counts of all layers one behind the other, channel last; counts for each thread
         self._costs = np.zeros(0, np.uint32)
         self._counts = np.zeros((self._threads, 0), np.uint32)
-        self._events = np.zeros(0, np.uint64)
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
         self.record, self._count = (), Count(costs)
@@ -85,7 +84,7 @@ class NativeEngine(Engine):
         self._counts[:] = 0
 
     def _count_step(self, count: Count) -> None:
-        count.events = self._events.astype(np.int64)
+        """The library has counted it already."""
 
     def _workspaces(self, steps: int) -> list[Bytes]:
         """For each thread, one for each of the time-steps that are run together."""
@@ -99,13 +98,11 @@ class NativeEngine(Engine):
         states, size = self._states, self._compiled.state_bytes
         self._compiled.library.spikelet_reset(self._compiled.parameters, states.ctypes.data, size, batch)
         self._spikes = {name: np.empty((batch, *self.graph.shapes[name]), np.uint8) for name in self.record}
-        self._events = np.zeros(batch, np.uint64)
         self._fold()
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._states = _aligned(self._states[rows].reshape(-1)).reshape(len(rows), -1)
         self._spikes = {name: value[rows] for name, value in self._spikes.items()}
-        self._events = self._events[rows]
         self.batch = len(rows)
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -127,16 +124,17 @@ class NativeEngine(Engine):
 
     def _step(self, pixels: Float | None) -> Float:
         # what is kept of every single step is taken from its workspace, so that those are run one by one
-        free = not self.record and self._count is None
-        left = self.window - self.time if self.window is not None and free else 1
-        self._place = self.time % self._compiled.window if self.window is not None and free else 0
+        window = None if self.record or self._count is not None else self.window
+        self._place = 0 if window is None else self.time % self._compiled.window
         if self._place == 0:
-            self._run_steps(pixels, min(left, self._compiled.window))
+            self._run_steps(pixels, 1 if window is None else min(window - self.time, self._compiled.window))
         return self._last("logits", np.int32, self.graph.classes).astype(np.float32)
 
     def _run_steps(self, pixels: Float | None, steps: int) -> None:
         """So many time-steps, layer by layer."""
         images = None if pixels is None else self._images(pixels)
+        if self._count is not None:
+            self._count.events = np.zeros(self.batch, np.int64)
         if len(self._work[0]) < steps * self._compiled.library.spikelet_work_bytes():
             self._work = self._workspaces(steps)
         shares = [part for part in np.array_split(np.arange(self.batch), self._threads) if len(part)]
@@ -159,7 +157,7 @@ class NativeEngine(Engine):
         for start in range(first, first + count, each):
             image = None if images is None else images[start:].ctypes.data
             state = self._states.ctypes.data + start * size
-            events = None if self._count is None else self._events[start:].ctypes.data
+            events = None if self._count is None else self._count.events[start:].ctypes.data
             library.spikelet_step(compiled.parameters, state, size, each, work, image, steps, costs, counts, events)
             for name in self.record:
                 place = self._spikes[name][start].ctypes.data
