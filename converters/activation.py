@@ -20,6 +20,8 @@ from torch.nn import functional as F
 from spikelet.converters.residuals.base import Residual
 from spikelet.errors import UsageError
 
+_BLOCK = 1 << 18  # potentials, a megabyte of them
+
 
 class Mode(enum.Enum):
     """What a SpikingActivation computes."""
@@ -103,23 +105,17 @@ def integrate_and_fire(
     inputs = current.expand(1, *current.shape) if constant else current.unflatten(0, (steps, rows))
     spikes = out.unflatten(0, (steps, rows))
     # some images at a time on a CPU, so that potentials stay in its cache from one time-step to the next
-    block = max(1, _BLOCK * rows // max(current[:rows].numel(), 1)) if current.device.type == "cpu" else rows
-    for start in range(0, rows, max(block, 1)):
+    image = math.prod(current.shape[1:])
+    block = max(1, _BLOCK // max(image, 1) if current.device.type == "cpu" else rows)
+    before = 0.5 if shift is None else by_channel(shift, current.ndim)
+    for start in range(0, rows, block):
         part = slice(start, start + block)
-        v = torch.full_like(inputs[0, part], 0.5) if shift is None else _at(shift, inputs[0, part])
-        v.mul_(theta)
+        v = torch.zeros_like(inputs[0, part]).add_(before).mul_(theta)
         for t in range(steps):
             v.add_(inputs[0 if constant else t, part])
             fired = torch.ge(v, theta, out=spikes[t, part]).mul_(theta)
             v.sub_(fired)
     return out
-
-
-def _at(shift: Tensor, like: Tensor) -> Tensor:
-    return torch.zeros_like(like).add_(by_channel(shift, like.ndim))
-
-
-_BLOCK = 1 << 18  # potentials, a megabyte of them
 
 
 class SpikingActivation(nn.Module):

@@ -28,7 +28,7 @@ class _Instead(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, activation: Tensor, rate: Tensor) -> Tensor:
-        return rate.clone()
+        return rate.view_as(rate)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
