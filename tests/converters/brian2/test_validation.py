@@ -92,7 +92,16 @@ def test_a_fully_connected_network_agrees_in_all_neurons():
     assert all(each.spikes > 0 for each in report.layers[:-1])
 
 
-def test_what_the_interrupt_key_stops_is_no_result(bundle, monkeypatch):
+@pytest.fixture
+def interruptible():
+    """Ctrl+C as Python has it: in a job that a shell started in the background it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_what_the_interrupt_key_stops_is_no_result(bundle):
     def pressed(done, total):
         if done:
             signal.raise_signal(signal.SIGINT)
