@@ -18,7 +18,8 @@ import time
 import traceback
 from pathlib import Path
 
-from hostile import MEMORY, SECONDS, Mutator
+from hostile import Mutator
+from hostile_bundles import MEMORY, SECONDS
 from spikelet.bundle import decode
 from spikelet.errors import BundleError
 
@@ -49,6 +50,12 @@ def judge(content):
     return f"took {seconds:.2f} s" if seconds > SECONDS else verdict
 
 
+def _address_space(line):
+    """Bytes that the system says: VmSize as it is, VmPeak as it was at most."""
+    with open("/proc/self/status") as file:
+        return next(int(each.split()[1]) * 1024 for each in file if each.startswith(f"{line}:"))
+
+
 def _work(seed, count, pipe):
     os.chdir(tempfile.mkdtemp())
     mutator = Mutator(seed)
@@ -57,8 +64,7 @@ def _work(seed, count, pipe):
         assert judge(mutator.card(members)) in ("read", "refused")
     sys.addaudithook(_watch)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    with open("/proc/self/statm") as file:
-        now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    now = _address_space("VmSize")
     # a file is in memory twice here, as what it was made from and as what is read
     limit = now + MEMORY + 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -73,13 +79,13 @@ def _work(seed, count, pipe):
         else:
             pipe.send(("bad", f"{kind}, seed {seed}, file {index}: {verdict}", content))
         if (index + 1) % PORTION == 0 or index + 1 == count:
-            pipe.send(("done", dict(found), slowest))
+            pipe.send(("done", dict(found), slowest, _address_space("VmPeak") - now))
             found.clear()
     pipe.close()
 
 
 def run(count, seed=0, processes=1, show=False):
-    """(verdicts by kind, complaints, processor seconds of the slowest file)."""
+    """(verdicts by kind, complaints, processor seconds of the slowest file, bytes of address space above the start)."""
     share = [count // processes + (i < count % processes) for i in range(processes)]
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are tiny, and threads cost address space
     context = multiprocessing.get_context("spawn")
@@ -90,7 +96,8 @@ def run(count, seed=0, processes=1, show=False):
         workers[-1].start()
         theirs.close()
         pipes.append(ours)
-    found, complaints, slowest, started = collections.Counter(), [], 0.0, time.monotonic()
+    found, complaints, slowest, largest = collections.Counter(), [], 0.0, 0
+    started = time.monotonic()
     while pipes:
         for pipe in multiprocessing.connection.wait(pipes):
             try:
@@ -106,7 +113,7 @@ def run(count, seed=0, processes=1, show=False):
                 print(complaints[-1], file=sys.stderr)
                 continue
             found.update(message[1])
-            slowest = max(slowest, message[2])
+            slowest, largest = max(slowest, message[2]), max(largest, message[3])
             done = sum(found.values()) + len(complaints)
             if show:
                 seconds = time.monotonic() - started
@@ -115,7 +122,7 @@ def run(count, seed=0, processes=1, show=False):
         worker.join()
         if worker.exitcode != 0:
             complaints.append(f"a process ended with {worker.exitcode}")
-    return found, complaints, slowest
+    return found, complaints, slowest, largest
 
 
 def main():
@@ -125,13 +132,14 @@ def main():
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
     started = time.monotonic()
-    found, complaints, slowest = run(args.count, args.seed, args.processes, show=True)
+    found, complaints, slowest, largest = run(args.count, args.seed, args.processes, show=True)
     facts = {
         "files": sum(found.values()) + len(complaints),
         "refused": sum(n for kind, n in found.items() if kind.endswith("refused")),
         "read": sum(n for kind, n in found.items() if kind.endswith("read")),
         "complaints": len(complaints),
-        "slowest_s": round(slowest, 3),
+        "slowest_s": round(slowest, 3),  # of processor time: a busy machine changes nothing
+        "memory_mb": round(largest / 2**20, 1),  # of address space above the start, the file itself among it
         "seconds": round(time.monotonic() - started),
         "kinds": dict(sorted(found.items())),
     }

@@ -21,7 +21,8 @@ with atheris.instrument_imports(include=["spikelet"]):
     from spikelet.errors import BundleError
     from spikelet.lowering.audit import audit
 
-from hostile import Mutator, bases, put_together, take_apart
+from hostile import Mutator
+from hostile_bundles import bases, put_together, take_apart
 
 ROOT = Path(__file__).resolve().parents[1]
 FOUND = ROOT / "build" / "fuzz"

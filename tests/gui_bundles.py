@@ -1,9 +1,10 @@
-"""Small bundles for the inspector's tests."""
+"""Small bundles, and what else the inspector's tests share."""
 
 import numpy as np
 
 from networks import Builder
 from spikelet.bundle import Bundle, Manifest
+from spikelet.gui.models.jobs import Progress
 from spikelet.nodes import SumPool2d
 from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
@@ -27,3 +28,8 @@ def plain_graph(seed=0, size=8, channels=3):
     net.conv("conv2", 5)
     net.neuron("if2")
     return net.graph(3)
+
+
+def quiet():
+    """Progress that nobody looks at."""
+    return Progress(lambda done, total: None, lambda value: None)

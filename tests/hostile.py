@@ -1,4 +1,4 @@
-"""Files from somebody who wishes us ill: mutations of bundles that know the format, and what reading may cost.
+"""Files from somebody who wishes us ill: mutations of bundles that know the format.
 
 A mutation of random bytes dies at the first checksum. These take a bundle apart, change one thing or a few where it
 hurts, and put it together with every digest made to fit, so that each layer of the reader is reached.
@@ -6,27 +6,18 @@ hurts, and put it together with every digest made to fit, so that each layer of 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
-import zlib
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from networks import Builder, small_graph
-from spikelet.bundle import Bundle, Manifest, archive, safetensors, write
+from hostile_bundles import Members, bases, loosely_packed, put_together
+from spikelet.bundle import archive, safetensors
 from spikelet.lowering.protobuf import _integer, _message, _text
-from spikelet.nodes import SumPool2d
-from spikelet.ranges import exact_steps
-from spikelet.verify import record_golden
 
-Members = dict[str, bytes]
 MEMBERS = ("manifest.json", "weights.safetensors", "step.onnx", "golden.safetensors", "card.md")
-MEMORY = 64 * 2**20  # above the size of the file
-SECONDS = 1.0
 
 NUMBERS = [0, 1, -1, 2, 3, 7, 8, 127, 128, 255, 256, 2**15, 2**16, 2**20, 2**24, 2**27, 2**28, 2**31 - 1, 2**31, 2**32]
 NUMBERS += [2**63, 2**64, -(2**63), 10**39, 0.5, -0.0, 1e308, 5e-324]
@@ -45,67 +36,6 @@ TEXTS = [
     "x" * 300,
 ]
 TEXTS += ["%s%n", "{0}", "</script>", "*/", '"', "\\", "\n", "NaN", "1.0", "ｍanifest.json", "0x10", "١", "x" * 10_001]
-
-
-@cache
-def bases() -> list[Members]:
-    """Small bundles of every kind: exact and float32, images and features, pools, a residual block, leaks, groups."""
-    return [
-        take_apart(pack(bundle))
-        for bundle in (_make(small_graph()), _make(small_graph(exact=False)), _make(_features()), _make(_groups()))
-    ]
-
-
-def _make(graph: Any) -> Bundle:
-    node = graph.input
-    pixels = np.random.default_rng(0).integers(node.low, node.high + 1, (1, *node.shape)).astype(np.uint8)
-    steps = exact_steps(graph) if graph.exact else None
-    manifest = Manifest(
-        "small", tuple("abc"), 4 if graph.exact else None, steps, {"seed": 1}, [{"data": "d", "digest": "e"}]
-    )
-    return Bundle(graph, manifest, record_golden(graph, pixels, 2), "# small\n")
-
-
-def _features() -> Any:
-    net = Builder((5,), np.random.default_rng(1))
-    net.linear("fc1", 4)
-    net.neuron("if1", tie=">", reset="zero")
-    return net.graph()
-
-
-def _groups() -> Any:
-    net = Builder((2, 5, 5), np.random.default_rng(2))
-    net.conv("conv1", 4, groups=2)
-    net.neuron("lif", leaky=True)
-    net.add("pool", SumPool2d((3, 3), (1, 1)))
-    return net.graph()
-
-
-def pack(bundle: Bundle) -> bytes:
-    """The bytes of a bundle."""
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.TemporaryDirectory() as folder:
-        write(bundle, Path(folder) / "x.snnb")
-        return (Path(folder) / "x.snnb").read_bytes()
-
-
-def take_apart(content: bytes) -> Members:
-    return {name: bytes(data) for name, data in archive.unpack(content).items()}
-
-
-def put_together(members: Members, **changed: Any) -> bytes:
-    """The bundle's bytes, with the manifest's digests made to fit. changed: entries of the manifest."""
-    manifest = json.loads(members["manifest.json"])
-    manifest |= changed
-    manifest["members"] = {
-        name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
-        for name, data in members.items()
-        if name != "manifest.json"
-    }
-    text = json.dumps(manifest, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    return b"".join(archive.pack(members | {"manifest.json": text}))
 
 
 class Mutator:
@@ -315,15 +245,3 @@ class Mutator:
             elif self.random.random() < 0.2:
                 del data[place:]
         return bytes(data)
-
-
-def loosely_packed(entries: list[tuple[str, bytes]]) -> bytes:
-    """An archive in the canonical layout with any names, doubled ones too: what a careful enemy would write."""
-    parts, directory, offset = [], [], 0
-    for name, data in entries:
-        entry = archive._Entry(name.encode("utf-8", "surrogatepass"), zlib.crc32(data), len(data), offset)
-        header = archive._local(entry)
-        parts += [header, data]
-        directory.append(entry)
-        offset += len(header) + len(data)
-    return b"".join([*parts, archive._directory(directory, offset)])

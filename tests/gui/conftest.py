@@ -9,11 +9,29 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication
 
-from gui_bundles import LABELS, bundle_of, plain_graph
+from gui_bundles import LABELS, bundle_of, plain_graph, quiet
 from networks import small_graph
 from spikelet.bundle import write
+from spikelet.data import ImageSet
 from spikelet.gui.models.settings import Settings
+from spikelet.gui.models.trace import record
 from spikelet.gui.views.app import make_window
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return bundle_of(plain_graph())
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(3)
+    return ImageSet(rng.integers(0, 256, (50, 3, 8, 8), dtype=np.uint8), rng.integers(0, 3, 50), None, "noise")
+
+
+@pytest.fixture(scope="module")
+def trace(bundle, images):
+    return record(bundle, "numpy", images.images[0].astype(np.float32), 6, quiet())
 
 
 @pytest.fixture

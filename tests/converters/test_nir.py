@@ -1,49 +1,18 @@
-"""Bundles in other formats: NIR there and back for every node, ONNX run without spikelet, spikes in three files."""
-
-import os
-import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+"""NIR there and back for every node, its own words, the expressed form, and files of others."""
 
 import nir
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 from hypothesis import given, settings
 
+from converters_support import bundle_of, spikes_of
 from networks import graphs, small_graph
-from spikelet.bundle import Bundle, Manifest
-from spikelet.converters.exports import onnx as onnx_export
-from spikelet.converters.exports import recording
 from spikelet.converters.exports.nir import export, to_nir
 from spikelet.converters.sources.nir import from_nir, read
 from spikelet.engines import create
-from spikelet.errors import ConversionError, UsageError
+from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Input, Linear, Output
-from spikelet.ranges import exact_steps
-from spikelet.verify import record_golden
-
-
-def bundle_of(graph, steps=8):
-    rng = np.random.default_rng(0)
-    inputs = rng.integers(0, 256, (3, *graph.input.shape)).astype(np.float32)
-    exact = exact_steps(graph) if graph.exact else None
-    manifest = Manifest("small", bits=8 if graph.exact else None, exact_steps=exact)
-    return Bundle(graph, manifest, record_golden(graph, inputs, steps), "")
-
-
-def spikes_of(graph, inputs, steps):
-    runner = create(graph, "numpy", graph.spiking)
-    runner.reset(len(inputs))
-    found = []
-    for t in range(steps):
-        runner.step(inputs if t == 0 else None)
-        found.append({name: runner.spikes(name) for name in graph.spiking})
-    return found
 
 
 @settings(max_examples=40, deadline=None)
@@ -141,9 +110,6 @@ def test_a_leak_by_shifts_has_no_expressed_form():
     graph = Graph(nodes, tuple(zip(names[:-1], names[1:], strict=True)))  # noqa: RUF007
     with pytest.raises(ConversionError, match="neuron lif: a leak by an integer shift .* use --form annotated"):
         to_nir(graph, "expressed")
-
-
-# --- NIR of others --------------------------------------------------------------------------------------------------
 
 
 def nir_of(*nodes, edges=None, shape=(3,)):
@@ -273,90 +239,3 @@ def test_what_is_no_nir_file(tmp_path):
     (tmp_path / "a.nir").write_bytes(b"junk")
     with pytest.raises(ConversionError, match="not a NIR file that can be read"):
         read(tmp_path / "a.nir")
-
-
-# --- ONNX -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("exact", [True, False])
-def test_the_readmes_loop_runs_without_spikelet(exact, tmp_path):
-    paths = onnx_export.export(bundle_of(small_graph(exact=exact)), tmp_path / "out")
-    for path in paths:
-        if path.suffix == ".onnx":
-            onnx.checker.check_model(onnx.load(path), full_check=True)
-    text = (tmp_path / "out" / "README.md").read_text()
-    code = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
-    blocked = "import sys; sys.modules['spikelet'] = None\n"
-    done = subprocess.run(
-        [sys.executable, "-c", blocked + code], cwd=tmp_path / "out", capture_output=True, text=True, check=True
-    )
-    difference = float(re.search(r"recorded logits: (\S+)", done.stdout).group(1))
-    assert difference <= (0 if exact else 1e-3)
-
-
-def cpp_environment(folder):
-    """What the README's commands need: the library is the wheel's, the header the system's.
-
-    The header comes with libonnxruntime-dev (Debian 13 and later) or ONNX Runtime's own archives (then name its
-    folder in CPATH).
-    """
-    library = next((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so.*"), None)
-    if shutil.which("c++") is None or library is None:
-        pytest.skip("no C++ compiler, or no shared library in the wheel of ONNX Runtime")
-    for name in ("libonnxruntime.so", "libonnxruntime.so.1"):
-        (folder / name).symlink_to(library)
-    found = dict(os.environ, LIBRARY_PATH=str(folder), LD_LIBRARY_PATH=str(folder))
-    found["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), found["PATH"]])
-    found["CPATH"] = os.pathsep.join(filter(None, [found.get("CPATH"), "/usr/include/onnxruntime"]))
-    probe = ["c++", "-E", "-x", "c++", "-"]
-    if subprocess.run(probe, input=b"#include <onnxruntime_cxx_api.h>", capture_output=True, env=found).returncode:
-        pytest.skip("no onnxruntime_cxx_api.h where the compiler looks")
-    return found
-
-
-@pytest.mark.parametrize("exact", [True, False])
-def test_the_readmes_cpp_compiles_and_gives_the_recorded_logits(exact, tmp_path):
-    environment = cpp_environment(tmp_path)
-    folder = tmp_path / "out"
-    bundle = bundle_of(small_graph(exact=exact))
-    onnx_export.export(bundle, folder)
-    text = (folder / "README.md").read_text()
-    (folder / "loop.cpp").write_text(re.search(r"```cpp\n(.*?)```", text, re.DOTALL).group(1))
-    commands = re.search(r"```sh\n(.*?)```", text, re.DOTALL).group(1)
-    done = subprocess.run(
-        ["sh", "-ec", commands], cwd=folder, env=environment, capture_output=True, text=True, check=True
-    )
-    found = np.array(done.stdout.split(), np.float32)
-    assert int(commands.split()[-1]) == len(bundle.golden.logits)
-    assert np.abs(found - bundle.golden.logits[:, 0].sum(0)).max() <= (0 if exact else 1e-3)
-    assert np.abs(found).max() > 0
-    wrong = subprocess.run(["./loop", "loop.cpp"], cwd=folder, env=environment, capture_output=True, text=True)
-    assert wrong.returncode == 2
-    assert "usage: loop IMAGE STEPS" in wrong.stderr
-
-
-# --- spikes ---------------------------------------------------------------------------------------------------------
-
-
-def test_spikes_in_three_files_are_the_same(tmp_path):
-    rng = np.random.default_rng(0)
-    spikes = {"if1": rng.random((4, 2, 3, 2, 2)) < 0.3, "if2": rng.random((4, 2, 5)) < 0.3}
-    for suffix in recording.SUFFIXES:
-        recording.write(tmp_path / f"a{suffix}", spikes, 1e-3)
-    arrays = np.load(tmp_path / "a.npz")
-    data = nir.read_data(tmp_path / "a.nir")
-    lines = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()]
-    assert lines[0] == ["image", "step", "layer", "neuron"]
-    for name, value in spikes.items():
-        assert np.array_equal(arrays[name], value)
-        flat = value.reshape(4, 2, -1)
-        observed = data.nodes[name].observables["spikes"]
-        assert np.array_equal(observed.data, flat.swapaxes(0, 1))
-        assert observed.dt == 1e-3
-        listed = np.zeros_like(flat)
-        for image, step, layer, neuron in lines[1:]:
-            if layer == name:
-                listed[int(step) - 1, int(image), int(neuron)] = True
-        assert np.array_equal(listed, flat)
-    with pytest.raises(UsageError, match="expected a name that ends in .csv, .npz, .nir"):
-        recording.write(tmp_path / "a.txt", spikes, 1e-3)

@@ -1,0 +1,171 @@
+"""From floats to exact integers: what rounding costs, shared scales, and what stays as it was."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+
+from converters_support import counts, trained_like
+from networks import graphs
+from spikelet.converters.quantise import quantise
+from spikelet.converters.trace import trace
+from spikelet.errors import ConversionError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale
+from spikelet.ranges import exact_steps
+
+
+@pytest.mark.parametrize("model", ["vgg9", "resnet20"])
+def test_quantising_costs_less_the_more_bits_there_are(model):
+    """Seen in the first four layers: a deep network of random weights blows any flipped spike up to noise."""
+    _, network, pixels = trained_like(model)
+    source = trace(network, tuple(pixels.shape[1:]))
+    float_counts = counts(source, pixels, 2)
+    shares = []
+    for bits in (4, 8, 12):
+        found = quantise(source, bits)
+        assert found.graph.exact
+        exact_counts = counts(found.graph, pixels, 2)
+        shares.append(np.mean([(float_counts[n] != exact_counts[n]).mean() for n in source.spiking[:4]]))
+        for name, node in found.graph.nodes.items():
+            if isinstance(node, Conv2d | Linear):
+                limit = 2 ** (bits - 1) - 1
+                assert np.abs(node.weight.astype(int)).max() <= limit
+                assert model != "vgg9" or np.abs(node.weight.astype(int)).max() == limit
+                assert node.weight.dtype == (np.int8 if bits <= 8 else np.int16)
+                assert found.weight_error[name] < 5 / limit
+            elif isinstance(node, IF):
+                assert np.array_equal(node.v_init, node.theta // 2)
+    assert shares[0] > shares[1] >= shares[2]
+    assert shares[2] < 0.02
+
+
+def test_quantised_weights_are_the_nearest_multiples_of_their_scale():
+    _, network, pixels = trained_like("vgg9")
+    source = trace(network, tuple(pixels.shape[1:]))
+    found = quantise(source, 8)
+    for name, before in source.nodes.items():
+        after, scale = found.graph.nodes[name], found.scales[name]
+        if isinstance(before, Conv2d | Linear):
+            s = scale.reshape(-1, *(1,) * (before.weight.ndim - 1))
+            assert (np.abs(after.weight * s - before.weight) <= s * 0.5001).all()
+            assert (np.abs(after.bias * scale - before.bias) <= scale * 0.5001).all()
+        elif isinstance(before, IF):
+            current = found.scales[found.graph.predecessors[name][0]]
+            assert (np.abs(after.theta * current - before.theta) <= current * 0.5001).all()
+
+
+def test_currents_that_meet_share_their_scale_and_logits_share_one():
+    _, network, pixels = trained_like("resnet20")
+    found = quantise(trace(network, tuple(pixels.shape[1:])), 8)
+    graph = found.graph
+    adds = [name for name, node in graph.nodes.items() if isinstance(node, Add)]
+    assert len(adds) == 9
+    for name in adds:
+        first, second = (found.scales[source] for source in graph.predecessors[name])
+        assert np.array_equal(first, second)
+    assert any(isinstance(graph.nodes[p], Scale) for name in adds for p in graph.predecessors[name])
+    logits = found.scales[graph.predecessors["output"][0]]
+    assert (logits == logits[0]).all()
+    assert graph.output.scale == logits[0]
+
+
+def as_float(graph):
+    """The float32 graph of an exact one, each channel with a full-scale weight and v_init = theta // 2 in it."""
+
+    def convert_node(node):
+        match node:
+            case Conv2d():
+                weight = node.weight.astype(np.float32)
+                weight.reshape(len(weight), -1)[:, 0] = 127
+                return Conv2d(weight, node.bias.astype(np.float32), node.stride, node.padding, node.groups)
+            case Linear():
+                weight = node.weight.astype(np.float32)
+                weight[:, 0] = 127
+                return Linear(weight, node.bias.astype(np.float32))
+            case Scale():
+                return Scale(np.full(len(node.scale), 127, np.float32))
+            case IF():
+                return IF(node.theta.astype(np.float32), node.theta.astype(np.float32) / 2, node.reset, node.tie)
+            case Input():
+                return Input(node.shape, node.mean.astype(np.float32))
+        return node
+
+    return Graph({name: convert_node(node) for name, node in graph.nodes.items()}, graph.edges)
+
+
+@settings(max_examples=60, deadline=None)
+@given(graph=graphs())
+def test_what_is_whole_already_is_not_changed(graph):
+    """Integers with a full-scale weight in each channel come back as they were, Adds and groups included."""
+    source = as_float(graph)
+    found = quantise(source, 8).graph
+    for name, node in found.nodes.items():
+        before = source.nodes[name]
+        if isinstance(node, Conv2d | Linear):
+            direct = all(isinstance(source.nodes[p], IF | Input) for p in source.predecessors[name])
+            if direct:
+                assert np.array_equal(node.weight, before.weight), name
+                assert np.array_equal(node.bias, before.bias)
+
+
+def test_a_silent_channel_keeps_its_bias_and_threshold():
+    """A channel whose weights are all zero still fires by its bias alone."""
+    weight = np.zeros((2, 3, 3, 3), np.float32)
+    weight[1] = 0.01
+    nodes = {
+        "input": Input((3, 8, 8), np.zeros(3, np.float32)),
+        "conv": Conv2d(weight, np.array([0.25, 0], np.float32), padding=(1, 1)),
+        "if": IF(np.ones(2, np.float32), np.full(2, 0.5, np.float32)),
+        "fc": Conv2d(np.ones((1, 2, 8, 8), np.float32), np.zeros(1, np.float32)),
+    }
+    nodes |= {"flat": Flatten(), "output": Output()}
+    names = list(nodes)
+    source = Graph(nodes, tuple(pairwise(names)))
+    found = quantise(source).graph
+    spikes = counts(found, torch.zeros(1, 3, 8, 8), 8)["if"][0, 0]
+    assert (spikes == 2).all(), "8 steps of 0.25 with half a threshold to start: two spikes"
+
+
+@pytest.mark.parametrize("shrunk", [1e-9, 1e-30])
+def test_a_channel_that_batch_norm_shrank_to_nothing_is_exact_all_the_same(shrunk):
+    """In units of its own tiny weights its threshold would leave the exact range; long training makes such channels."""
+    rng = np.random.default_rng(0)
+    weight = rng.normal(0, 0.01, (3, 3, 3, 3)).astype(np.float32)
+    weight[1] *= shrunk
+    nodes = {
+        "input": Input((3, 8, 8), np.zeros(3, np.float32)),
+        "conv": Conv2d(weight, np.array([0, 0.25, 0], np.float32), padding=(1, 1)),
+        "if": IF(np.ones(3, np.float32), np.full(3, 0.5, np.float32)),
+        "flat": Flatten(),
+        "fc": Linear(rng.normal(0, 1, (2, 192)).astype(np.float32), np.zeros(2, np.float32)),
+        "output": Output(),
+    }
+    source = Graph(nodes, tuple(pairwise(nodes)))
+    found = quantise(source).graph
+    assert exact_steps(found) >= 32
+    pixels = torch.from_numpy(rng.integers(0, 256, (1, 3, 8, 8))).float()
+    exact, real = (counts(graph, pixels, 8)["if"][0] for graph in (found, source))
+    assert (exact[1] == 2).all()
+    assert np.abs(exact - real).max() <= 1
+
+
+@pytest.mark.parametrize("bits", [3, 13])
+def test_bits_out_of_range(bits):
+    _, network, pixels = trained_like("vgg9")
+    with pytest.raises(ConversionError, match=f"bits: expected 4…12, got {bits}"):
+        quantise(trace(network, tuple(pixels.shape[1:])), bits)
+
+
+def test_an_exact_leak_is_asked_for():
+    one = np.ones(3, np.float32)
+    nodes = {"input": Input((3,), np.zeros(3, np.float32)), "fc": Linear(np.eye(3, dtype=np.float32), 0 * one)}
+    from spikelet.nodes import Output
+
+    nodes |= {"lif": LIF(one, 0 * one, decay=one / 2), "out": Linear(np.eye(3, dtype=np.float32), 0 * one)}
+    nodes["output"] = Output()
+    names = list(nodes)
+    with pytest.raises(ConversionError, match="neuron lif: an exact LIF leaks by a shift; convert with --float32"):
+        quantise(Graph(nodes, tuple(pairwise(names))))

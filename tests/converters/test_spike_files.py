@@ -1,0 +1,32 @@
+"""Recorded spikes in three kinds of file."""
+
+import nir
+import numpy as np
+import pytest
+
+from spikelet.converters.exports import recording
+from spikelet.errors import UsageError
+
+
+def test_spikes_in_three_files_are_the_same(tmp_path):
+    rng = np.random.default_rng(0)
+    spikes = {"if1": rng.random((4, 2, 3, 2, 2)) < 0.3, "if2": rng.random((4, 2, 5)) < 0.3}
+    for suffix in recording.SUFFIXES:
+        recording.write(tmp_path / f"a{suffix}", spikes, 1e-3)
+    arrays = np.load(tmp_path / "a.npz")
+    data = nir.read_data(tmp_path / "a.nir")
+    lines = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()]
+    assert lines[0] == ["image", "step", "layer", "neuron"]
+    for name, value in spikes.items():
+        assert np.array_equal(arrays[name], value)
+        flat = value.reshape(4, 2, -1)
+        observed = data.nodes[name].observables["spikes"]
+        assert np.array_equal(observed.data, flat.swapaxes(0, 1))
+        assert observed.dt == 1e-3
+        listed = np.zeros_like(flat)
+        for image, step, layer, neuron in lines[1:]:
+            if layer == name:
+                listed[int(step) - 1, int(image), int(neuron)] = True
+        assert np.array_equal(listed, flat)
+    with pytest.raises(UsageError, match="expected a name that ends in .csv, .npz, .nir"):
+        recording.write(tmp_path / "a.txt", spikes, 1e-3)

@@ -1,0 +1,134 @@
+"""From a torch module to a graph: the same spikes, and what is refused by name and place."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from converters_support import SIZES, counts, trained_like
+from spikelet.converters.activation import Mode, SpikingActivation, spiking_layers
+from spikelet.converters.networks import Normalise
+from spikelet.converters.quantise import quantise
+from spikelet.converters.residuals import NoResidual
+from spikelet.converters.simulate import layer_rates
+from spikelet.converters.trace import node_name, trace
+from spikelet.errors import ConversionError
+
+
+@pytest.mark.parametrize("model", SIZES)
+def test_a_traced_network_fires_the_spikes_of_its_simulation(model):
+    """Float arithmetic on both sides, so a tie may fall either way: nearly every count is the same."""
+    _, network, pixels = trained_like(model)
+    steps = 3
+    graph = trace(network, tuple(pixels.shape[1:]))
+    rates = {node_name(k): v for k, v in layer_rates(network, pixels, Mode.SPIKES, steps).items()}
+    thetas = {node_name(k): layer.lam for k, layer in spiking_layers(network).items()}
+    found = counts(graph, pixels, steps, "onnx")
+    assert set(found) == set(rates)
+    for name in graph.spiking:
+        expected = (steps * rates[name] / thetas[name]).detach().numpy()
+        assert (np.abs(found[name] - expected) > 0.5).mean() < 2e-3, name
+    assert 0.02 < np.mean([c.mean() for c in found.values()]) / steps < 0.6
+
+
+def act():
+    return SpikingActivation(4, NoResidual(), 1.0)
+
+
+class Net(nn.Module):
+    """conv - act - whatever the test puts in - classifier."""
+
+    def __init__(self, middle=None, forward=None):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.act = act()
+        self.middle = middle or nn.Identity()
+        self.act2 = act()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flat = nn.Flatten()
+        self.fc = nn.Linear(4, 2)
+        self.more = forward
+
+    def forward(self, x):
+        x = self.middle(self.act(self.conv(x)))
+        if self.more is not None:
+            x = self.more(self, x)
+        return self.fc(self.flat(self.pool(x)))
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (Net(nn.MaxPool2d(2)), r"module middle \(MaxPool2d\): train with average pooling instead"),
+        (Net(nn.ReLU()), r"module middle \(ReLU\): use a SpikingActivation module"),
+        (Net(nn.GELU()), r"module middle \(GELU\): it has no exact spiking form here"),
+        (Net(nn.Sequential(nn.Identity(), nn.Sigmoid())), r"module middle\.1 \(Sigmoid\)"),
+        (Net(nn.BatchNorm2d(4)), r"module middle: batch norm folds into a convolution .* found IF act"),
+        (Net(nn.Conv2d(4, 4, 3, padding=2, dilation=2)), r"module middle \(Conv2d\): dilation \(2, 2\)"),
+        (Net(nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular")), r"\(circular\); expected dilation 1"),
+        (Net(nn.Conv2d(4, 4, 2, padding="same")), "expected dilation 1 and a number of zeros as padding"),
+        (Net(nn.AvgPool2d(2, padding=1)), r"module middle \(AvgPool2d\): padding, ceil_mode"),
+        (Net(nn.AvgPool2d(3, ceil_mode=True)), r"module middle \(AvgPool2d\): padding, ceil_mode"),
+        (Net(nn.AdaptiveAvgPool2d(2)), r"module middle \(AdaptiveAvgPool2d\): expected output size 1"),
+        (Net(nn.Conv2d(5, 4, 3)), "module middle: takes 5 channels, its input has 4"),
+        (Net(nn.ConvTranspose2d(4, 4, 3)), r"module middle \(ConvTranspose2d\)"),
+        (Net(nn.LayerNorm([4, 8, 8])), r"module middle \(LayerNorm\)"),
+        (Net(nn.Upsample(2)), r"module middle \(Upsample\)"),
+        (Net(forward=lambda net, x: torch.relu(x)), r"`relu` at node relu .*: use a SpikingActivation module"),
+        (Net(forward=lambda net, x: nn.functional.relu(x)), r"`relu` at node relu"),
+        (Net(forward=lambda net, x: x.relu()), r"`relu` at node relu"),
+        (Net(forward=lambda net, x: nn.functional.max_pool2d(x, 2)), "train with average pooling instead"),
+        (Net(forward=lambda net, x: torch.cat([x, x], 1)), r"`cat` at node cat .*: a concatenation of layers has no"),
+        (Net(forward=lambda net, x: x * 2), r"`mul` at node mul"),
+        (Net(forward=lambda net, x: x + 1), r"`add` at node add"),
+        (Net(forward=lambda net, x: x - x), r"`sub` at node sub"),
+        (Net(forward=lambda net, x: torch.softmax(x, 1)), r"`softmax` at node softmax"),
+        (Net(forward=lambda net, x: x.mean()), r"`mean` at node mean"),
+        (Net(forward=lambda net, x: net.act(x)), "module act: is used twice; a spiking neuron has a state"),
+        (Net(forward=lambda net, x: x if x.sum() > 0 else -x), "cannot be traced .*; it may not branch on values"),
+        (Net(forward=lambda net, x: nn.functional.interpolate(x, 4)), "`interpolate` at node interpolate"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), "expected one IF or LIF node or more, found none"),
+        (
+            nn.Sequential(nn.Conv2d(3, 4, 1), Normalise([0] * 4, [1.0] * 4), act(), nn.Flatten(), nn.Linear(256, 2)),
+            "module 1: the input is normalised first, before any other layer",
+        ),
+        (
+            nn.Sequential(Normalise([0], [1.0]), act(), nn.Flatten(), nn.Linear(192, 2)),
+            "has 1 channels, the input has 3",
+        ),
+    ],
+)
+def test_what_has_no_spiking_form_is_refused_by_name_and_place(network, message):
+    with pytest.raises(ConversionError, match=message):
+        trace(network, (3, 8, 8))
+
+
+def test_a_refusal_shows_the_line():
+    with pytest.raises(ConversionError, match=r"test_trace\.py"):
+        trace(Net(forward=lambda net, x: torch.relu(x)), (3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        Net(),
+        Net(nn.Sequential(nn.Conv2d(4, 4, 3, 2, 1, groups=2), act())),
+        Net(nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4, affine=False), act(), nn.Dropout(0.5))),
+        Net(nn.Sequential(nn.AvgPool2d((2, 1), (1, 2)), nn.Conv2d(4, 4, 1), act())),
+        Net(nn.Sequential(nn.Conv2d(4, 4, 1), nn.AvgPool2d(2), act())),  # the pool before the neuron
+    ],
+)
+def test_variants_convert_to_the_same_spikes(network):
+    torch.manual_seed(1)
+    pixels = torch.randint(0, 256, (2, 3, 8, 8)).float()
+    network = nn.Sequential(Normalise([120] * 3, [60.0] * 3), network)
+    with torch.no_grad():
+        network(pixels)
+    graph = trace(network.eval(), (3, 8, 8))
+    found = counts(graph, pixels, 4)
+    layers = {node_name(k): v for k, v in spiking_layers(network).items() if node_name(k) in graph.nodes}
+    rates = {node_name(k): v for k, v in layer_rates(network, pixels, Mode.SPIKES, 4).items()}
+    for name, layer in layers.items():
+        expected = (4 * rates[name] / layer.lam).detach().numpy()
+        assert (np.abs(found[name] - expected) > 0.5).mean() < 0.01, name
+    assert quantise(graph).graph.exact

@@ -1,0 +1,116 @@
+"""Work off the window's thread, and the time cursor that plays."""
+
+import queue
+import threading
+
+import pytest
+
+from spikelet.errors import Cancelled, SpikeletError
+from spikelet.gui.models.cursor import SPEEDS, Cursor
+from spikelet.gui.models.jobs import Jobs
+
+
+class Desk:
+    """Runs what other threads hand over."""
+
+    def __init__(self):
+        self.calls = queue.Queue()
+        self.jobs = Jobs(self.calls.put)
+
+    def until(self, condition):
+        while not condition():
+            self.calls.get(timeout=20)()
+
+
+def test_a_job_gives_its_result_and_says_how_far_it_is():
+    desk, said, found = Desk(), [], []
+    desk.jobs.progressed.connect(lambda *values: said.append(values))
+    desk.jobs.start("count", lambda progress: (progress(3, 3), 7)[1], found.append, found.append)
+    desk.until(lambda: found)
+    assert (found, said) == ([7], [("count", 3, 3)])
+    assert not desk.jobs.busy
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (SpikeletError("too bright"), "too bright"),
+        (ZeroDivisionError("by nought"), "ZeroDivisionError: by nought"),
+        (MemoryError(), "out of memory; try fewer time-steps or fewer images"),
+    ],
+)
+def test_a_job_that_fails_says_why(error, words):
+    desk, found, failed = Desk(), [], []
+
+    def work(progress):
+        raise error
+
+    desk.jobs.start("fail", work, found.append, failed.append)
+    desk.until(lambda: failed)
+    assert (found, failed) == ([], [words])
+
+
+def test_a_cancelled_job_ends_and_is_not_heard():
+    desk, found, ended = Desk(), [], threading.Event()
+
+    def work(progress):
+        try:
+            while True:
+                progress(1, 2)
+        except Cancelled:
+            ended.set()
+            raise
+
+    desk.jobs.start("long", work, found.append, found.append)
+    desk.jobs.cancel("long")
+    assert ended.wait(10)
+    assert desk.jobs.close()
+    while not desk.calls.empty():
+        desk.calls.get()()
+    assert found == []
+
+
+def test_a_new_job_takes_the_place_of_the_old():
+    desk, found, go = Desk(), [], threading.Event()
+
+    def slow(progress):
+        go.wait(10)
+        return "old"
+
+    desk.jobs.start("run", slow, found.append, found.append)
+    desk.jobs.start("run", lambda progress: "new", found.append, found.append)
+    desk.until(lambda: found)
+    go.set()
+    assert desk.jobs.close()
+    while not desk.calls.empty():
+        desk.calls.get()()
+    assert found == ["new"]
+
+
+def test_the_cursor_plays_to_the_end_and_begins_again():
+    cursor, moves = Cursor(3), []
+    cursor.moved.connect(lambda: moves.append(cursor.time))
+    cursor.toggle()
+    for _ in range(4):
+        cursor.tick()
+    assert moves == [2, 3, 1, 2]
+    cursor.set_loop(False)
+    for _ in range(3):
+        cursor.tick()
+    assert (cursor.time, cursor.playing) == (3, False)
+    cursor.toggle()
+    assert (cursor.time, cursor.playing) == (1, True)
+    cursor.step(-1)
+    assert (cursor.time, cursor.playing) == (1, False)
+
+
+def test_the_cursor_stays_at_the_end_where_it_was():
+    cursor = Cursor(4)
+    cursor.go(99)
+    cursor.set_steps(8)
+    assert cursor.time == 8
+    cursor.go(3)
+    cursor.set_steps(16)
+    assert cursor.time == 3
+    cursor.faster(100)
+    assert cursor.speed == SPEEDS[-1]

@@ -1,0 +1,82 @@
+"""Accuracy in parts, and faulty devices in rows and words."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spikelet.cli.common import drawn
+from spikelet.errors import Cancelled
+from spikelet.gui.models.jobs import Progress
+from spikelet.gui.models.robustness import complete, faulty_devices, lost, numbers, rows, verdict
+from spikelet.gui.models.source import SourceNetwork
+from spikelet.gui.models.sweep import sweep
+from spikelet.metrics.faults import KINDS, Fault
+from spikelet.metrics.measurement import measure
+from spikelet.metrics.robustness import Point, Robustness, robustness
+
+
+def test_a_sweep_in_parts_is_the_measurement_of_all(bundle, images):
+    seen = []
+    progress = Progress(lambda done, total: None, lambda so_far: seen.append(so_far.done))
+    found = sweep(bundle, images, 4, "numpy", progress, part=20)
+    whole = measure(bundle, images, 4, "numpy")
+    assert seen == [20, 40, 50]
+    assert found.measured.facts() == whole.facts()
+    assert found.accuracy == whole.accuracy
+    logits, _ = SourceNetwork(bundle.graph, 4).activations(images.images.astype(np.float32))
+    assert found.source_accuracy == pytest.approx((logits.argmax(1) == images.labels).mean())
+    lost = found.lost(4)
+    assert (found.source[lost] == images.labels[lost]).all()
+    assert (found.counted.predictions[3][lost] != images.labels[lost]).all()
+
+
+def test_a_sweep_can_be_stopped(bundle, images):
+    progress = Progress(lambda done, total: progress.cancelled.set(), lambda value: None)
+    with pytest.raises(Cancelled):
+        sweep(bundle, images, 4, "numpy", progress, part=20)
+
+
+def test_faults_are_put_into_rows_and_words(bundle, images):
+    seen = []
+    progress = Progress(lambda done, total: None, seen.append)
+    found = faulty_devices(bundle, images, 4, 20, 2)(progress)
+    assert found == robustness(bundle, drawn(images, 20), 4, seeds=range(2))
+    assert [len(each.points) for each in seen] == list(range(29))
+    assert [complete(each) for each in seen] == [False] * 28 + [True]
+    every = rows(found)
+    assert [row.kind for row in every] == list(KINDS)
+    assert [point.fault.level for point in every[0].points] == list(KINDS["weight-bits"].levels)
+    assert all(not row.points for row in rows(seen[0]))
+    head, table = numbers(found)
+    assert head[3] == "accuracy"
+    assert len(table) == 29 * 4
+    assert table[-1] == [
+        "input-noise",
+        0.2,
+        4,
+        *(end[-1] for end in (every[-1].points[-1].accuracy, every[-1].points[-1].low, every[-1].points[-1].high)),
+    ]
+
+
+def point(kind, level, *accuracy):
+    return Point(Fault(kind, level), list(accuracy), list(accuracy), list(accuracy), [list(accuracy)])
+
+
+def test_the_verdict_names_what_costs_most():
+    sound = point("dropped", 0.0, 0.5, 0.8)
+    points = [point("stuck-on", 0.001, 0.5, 0.78), point("stuck-on", 0.02, 0.4, 0.6), point("dropped", 0.05, 0.5, 0.8)]
+    found = Robustness("b", "", "d", "", 9, 2, (0,), "accuracy", sound, points)
+    assert verdict(found, 2) == (
+        "Without a fault: 80.0% (80.0% – 80.0%). 5 points or more are lost to neurons that fire at every time-step "
+        "from 2%."
+    )
+    assert lost(found, points[1], 2) == pytest.approx(0.25)
+    assert verdict(replace(found, points=points[2:]), 2).endswith("No fault that was tried takes 5 points.")
+    assert verdict(replace(found, points=[]), 1) == "Without a fault: 50.0% (50.0% – 50.0%)."
+
+
+def test_faults_can_be_stopped(bundle, images):
+    progress = Progress(lambda done, total: progress.cancelled.set(), lambda value: None)
+    with pytest.raises(Cancelled):
+        faulty_devices(bundle, images, 4, 20, 1)(progress)

@@ -1,0 +1,80 @@
+"""Blocks of a network, and the float network that its spikes stand for."""
+
+import numpy as np
+import pytest
+
+from gui_bundles import plain_graph, quiet
+from networks import small_graph
+from spikelet.engines import create
+from spikelet.gui.models.blocks import block_facts, blocks, title
+from spikelet.gui.models.residuals import residuals
+from spikelet.gui.models.source import SourceNetwork, obstacle
+
+
+def test_every_node_is_in_one_block_and_blocks_follow_each_other():
+    graph = small_graph()
+    found = blocks(graph)
+    assert sorted(name for block in found for name in block.members) == sorted(graph.nodes)
+    assert [block.name for block in found] == ["input", "if1", "if2", "if3", "output"]
+    assert [block.row for block in found] == [0, 1, 2, 3, 4]
+    assert found[2].members[-1] == "if2"
+    assert {"conv2", "shortcut", "add", "pool1"} < set(found[2].members)
+    assert title(graph, found[2]) == "pool 2×2 · conv 3×3 · scale · add"
+
+
+def test_facts_are_those_of_the_file(bundle):
+    block = next(each for each in blocks(bundle.graph) if each.name == "if1")
+    groups = dict(block_facts(bundle, block))
+    assert dict(groups["if1"])["fires when"] == "v ≥ θ"
+    assert dict(groups["if1"])["neurons"] == "256"
+    assert dict(groups["conv1"])["kernel"] == "3×3"
+
+
+def test_the_source_network_is_what_many_time_steps_come_to(bundle, images):
+    """After hundreds of time-steps an IF network's rates are the clipped ReLU's activations."""
+    graph = bundle.graph
+    _, activations = SourceNetwork(graph, None).activations(images.images[:4].astype(np.float32))
+    engine = create(graph, "numpy", graph.spiking)
+    steps = 400
+    assert engine.step_limit >= steps
+    engine.reset(4)
+    counts = dict.fromkeys(graph.spiking, 0)
+    for t in range(steps):
+        engine.step(images.images[:4].astype(np.float32) if t == 0 else None)
+        for name in graph.spiking:
+            counts[name] = counts[name] + engine.spikes(name)
+    assert np.abs(counts["if1"] / steps - activations["if1"]).max() <= 3 / steps
+    assert np.abs(counts["if2"] / steps - activations["if2"]).max() < 0.05
+
+
+def test_levels_round_the_activation(bundle, images):
+    _, found = SourceNetwork(bundle.graph, 4).activations(images.images[:4].astype(np.float32))
+    assert set(np.unique(found["if1"])) <= {0, 0.25, 0.5, 0.75, 1}
+
+
+def test_a_leak_has_no_activation():
+    assert "if3 leaks" in obstacle(small_graph())
+    assert obstacle(plain_graph()) is None
+
+
+def test_residuals_count_every_neuron_of_every_image(bundle, images):
+    found = residuals(bundle, images, 4, "numpy", quiet())
+    assert found.steps == (1, 2, 4)
+    graph = bundle.graph
+    _, activations = SourceNetwork(graph, 4).activations(images.images.astype(np.float32))
+    engine = create(graph, "numpy", graph.spiking)
+    engine.reset(len(images))
+    counts = 0
+    for t in range(4):
+        engine.step(images.images.astype(np.float32) if t == 0 else None)
+        counts = counts + engine.spikes("if1")
+    a = activations["if1"]
+    layer = found.layers["if1"][4]
+    assert layer.total == a.size
+    assert layer.over == pytest.approx((counts > 4 * a + 0.5).mean())
+    assert layer.under == pytest.approx((counts < 4 * a - 0.5).mean())
+    assert layer.rms == pytest.approx(np.sqrt(((counts / 4 - a) ** 2).mean()))
+    assert layer.bias == pytest.approx((counts / 4 - a).mean())
+    assert layer.correlation == pytest.approx(np.corrcoef(counts.ravel(), a.ravel())[0, 1])
+    assert layer.points()[2].sum() == pytest.approx(1)
+    assert layer.histogram()[1].sum() == pytest.approx(1)

@@ -1,0 +1,61 @@
+"""The table of neurons: presets, queries, orders."""
+
+import numpy as np
+import pytest
+
+from spikelet.errors import SpikeletError
+from spikelet.gui.models.table import PRESETS, View, neuron_table
+
+
+@pytest.fixture
+def table():
+    counts, first = np.array([0, 4, 2, 2, 0, 1, 0, 4]), np.array([0, 1, 2, 1, 0, 4, 0, 1])
+    return neuron_table((2, 2, 2), counts, first, 4, np.full(8, 0.25), np.array([0, 1, 0.5, 0.5, 0, 0.2, 0.1, 0.96]))
+
+
+@pytest.mark.parametrize(
+    ("view", "rows"),
+    [
+        (View(), [0, 1, 2, 3, 4, 5, 6, 7]),
+        (View("active"), [1, 2, 3, 5, 7]),
+        (View("silent"), [0, 4, 6]),
+        (View("dead"), [0, 4]),
+        (View("saturated"), [1, 7]),
+        (View(query="rate > 30%, ch = 0"), [1, 2, 3]),
+        (View(query="first = 1"), [1, 3, 7]),
+        (View(query="error <= -1"), [0, 4, 6]),
+        (View(query="y=1 and x=1"), [3, 7]),
+        (View("active", order="rate", descending=True), [1, 7, 2, 3, 5]),
+        (View("active", order="first"), [1, 3, 7, 2, 5]),
+    ],
+)
+def test_a_view_filters_and_sorts(table, view, rows):
+    assert table.rows(view).tolist() == rows
+
+
+def test_top_neurons_are_those_that_fire_most():
+    counts = np.arange(100)
+    made = neuron_table((100,), counts, np.ones(100, int), 100)
+    assert made.rows(View(PRESETS[5])).tolist() == list(range(36, 100))
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("rate >", "'rate >' is not understood; write for example: rate > 50%, channel = 3"),
+        ("colour = 3", "'colour = 3' is not understood; write for example: rate > 50%, channel = 3"),
+    ],
+)
+def test_a_query_that_is_not_understood_says_how_one_is_written(table, query, words):
+    with pytest.raises(SpikeletError) as caught:
+        table.rows(View(query=query))
+    assert str(caught.value) == words
+
+
+def test_a_column_that_is_not_known_is_asked_for_in_words():
+    made = neuron_table((3,), np.zeros(3), np.zeros(3, int), 4)
+    with pytest.raises(SpikeletError, match="not measured yet: run the Accuracy panel first"):
+        made.rows(View("dead"))
+    with pytest.raises(SpikeletError, match="this layer has no channel"):
+        made.rows(View(query="channel = 1"))
+    assert made.label(2) == "2"

@@ -1,0 +1,87 @@
+"""One run as the inspector keeps it, and the pictures of its numbers."""
+
+import numpy as np
+import pytest
+
+from spikelet.engines import create
+from spikelet.gui.models.maps import EMPTY, mosaic
+from spikelet.gui.models.pad import Pad
+from spikelet.gui.models.raster import FAINT, binned, difference, kinds
+
+
+def test_a_trace_holds_what_the_engine_did(bundle, images, trace):
+    engine = create(bundle.graph, "numpy", bundle.graph.spiking)
+    engine.reset(1)
+    total = np.zeros(3)
+    for t in range(6):
+        total += engine.step(images.images[:1].astype(np.float32) if t == 0 else None)[0]
+        assert np.array_equal(trace.logits[t], total * bundle.graph.output.scale)
+        for name in bundle.graph.spiking:
+            assert np.array_equal(trace.spikes[name][t], engine.spikes(name)[0].reshape(-1))
+            assert np.array_equal(trace.potentials[name][t], engine.potentials(name)[0].reshape(-1))
+    assert np.array_equal(trace.counts("if1", 6), trace.spikes["if1"].sum(0))
+
+
+def test_a_potential_reaches_its_threshold_where_it_fires(trace):
+    fired = trace.spikes["if1"]
+    for neuron in np.flatnonzero(fired.any(0))[:20]:
+        x, y = trace.path("if1", int(neuron))
+        before, after = y[1::2], y[2::2]
+        assert np.array_equal(before >= 1, fired[:, neuron] == 1)
+        assert np.allclose(before - after, fired[:, neuron])
+        assert x[0] == 0
+        assert x[-1] == trace.steps
+
+
+def test_early_exit_is_where_the_margin_is_reached(trace):
+    assert trace.exit_step(0) == 1
+    assert trace.exit_step(1e9) is None
+    step = trace.exit_step(float(trace.margins.max()))
+    assert trace.margins[step - 1] == trace.margins.max()
+
+
+def test_a_raster_loses_no_spike():
+    rng = np.random.default_rng(0)
+    spikes = (rng.random((50, 1000)) < 0.001).astype(np.uint8)
+    rows = binned(spikes, 37)
+    assert rows.shape == (37, 50)
+    starts = np.arange(37) * 1000 // 37
+    assert np.array_equal(rows > 0, np.add.reduceat(spikes, starts, axis=1).T > 0)
+    assert rows[rows > 0].min() >= FAINT
+    assert np.array_equal(binned(spikes, 5000), 255 * spikes.T)
+    assert binned(spikes[:, :0], 10).shape == (0, 50)
+
+
+def test_a_difference_raster_shows_the_worst_of_a_row():
+    first, second = np.array([[1, 1, 0, 0]], np.uint8), np.array([[1, 0, 1, 0]], np.uint8)
+    found = difference(first, second)
+    assert found.tolist() == [[1, 2, 3, 0]]
+    assert kinds(found, 2).tolist() == [[2], [3]]
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 3), (1, 28, 28), (128, 2, 2), (10,), (257,)])
+def test_a_mosaic_has_a_place_for_every_neuron(shape):
+    made = mosaic(shape, 1.5)
+    neurons = int(np.prod(shape))
+    picture = made.picture(np.arange(neurons))
+    assert picture.shape == made.size
+    assert (picture != EMPTY).sum() == neurons
+    for neuron in range(0, neurons, 7):
+        y, x = made.place(neuron)
+        assert picture[y, x] == neuron
+        assert made.neuron(y, x) == neuron
+    assert made.neuron(-1, 0) is None
+
+
+def test_what_is_drawn_is_soft_and_stays():
+    pad = Pad((1, 28, 28))
+    assert pad.empty
+    pad.stroke((4, 14), (24, 14))
+    assert pad.pixels[0, 14, 14] == 255
+    assert 0 < pad.pixels[0, 12, 14] < 255
+    assert pad.pixels[0, 0].max() == 0
+    before = pad.pixels.copy()
+    pad.stroke((14, 4), (14, 24))
+    assert (pad.pixels >= before).all()
+    pad.clear()
+    assert pad.empty

@@ -1,0 +1,10 @@
+"""What several files of hostile bundles start from."""
+
+import pytest
+
+from hostile_bundles import bases
+
+
+@pytest.fixture(scope="module")
+def members():
+    return bases()[0]

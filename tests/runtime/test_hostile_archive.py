@@ -1,0 +1,101 @@
+"""Archives that were made to do harm: names, doubles, overlaps, links, bombs, headers that differ; and the corpus."""
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from hostile_bundles import cost, loosely_packed
+from spikelet.bundle import archive, bundle, decode, read
+from spikelet.errors import BundleError
+
+TESTS = Path(__file__).resolve().parents[1]
+CORPUS = sorted((TESTS / "corpus").iterdir())
+
+
+class TestZip:
+    def test_names(self, members):
+        odd = ["../x", "/etc/passwd", "C:\\x", "..\\x", "a/b", "manifest.json/", "ｍanifest.json", "mаnifest.json", "MANIFEST.JSON",
+               "manifest.json\0.txt", "manifest.json ", "manifest.json.", "", ".", "con", "x" * 300, "card\u202e.md", "manifest.jsоn"]  # fmt: skip
+        for name in odd:
+            with pytest.raises(BundleError, match="without folders"):
+                decode(loosely_packed([(name, b"{}"), *members.items()]))
+
+    def test_twice_or_in_another_order(self, members):
+        with pytest.raises(BundleError, match="card.md: is in the archive twice"):
+            decode(loosely_packed([*members.items(), ("card.md", b"other")]))
+        with pytest.raises(BundleError, match="its members lie in another order"):
+            decode(loosely_packed(list(members.items())[::-1]))
+        with pytest.raises(BundleError, match="expected at most 32 members"):
+            decode(loosely_packed([(f"a{i}.txt", b"") for i in range(40)]))
+
+    @pytest.mark.parametrize("trick", ["symlink", "deflated", "bomb", "comment", "flag", "zip64", "date", "folder"])
+    def test_what_other_tools_can_write(self, members, trick):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
+            for name, data in members.items():
+                info = zipfile.ZipInfo(name)
+                if trick == "symlink":
+                    info.external_attr, data = 0o120777 << 16, b"/etc/passwd"
+                elif trick in ("deflated", "bomb"):
+                    info.compress_type = zipfile.ZIP_DEFLATED
+                    data = bytes(10**7) if trick == "bomb" else data
+                elif trick == "folder":
+                    info = zipfile.ZipInfo(f"{name}/")
+                elif trick == "comment":
+                    info.comment = b"hello"
+                elif trick == "date":
+                    info.date_time = (2024, 1, 1, 0, 0, 0)
+                with file.open(info, "w", force_zip64=trick == "zip64") as out:
+                    out.write(b"" if trick == "folder" else data)
+            if trick == "flag":
+                file.comment = b"hello"
+        found, peak, _ = cost(buffer.getvalue())
+        assert found is not None
+        assert peak < 2**20, "nothing was unpacked"
+
+    def test_members_that_overlap(self, members):
+        """Two entries over the same bytes: the layout leaves no room for it."""
+        content = bytearray(b"".join(archive.pack(members)))
+        end = content.index(b"PK\x01\x02")
+        first = archive._Entry(b"card.md", 0, end, 0)
+        content[: len(archive._local(first))] = archive._local(first)
+        with pytest.raises(BundleError):
+            decode(bytes(content))
+
+    def test_local_and_central_headers_that_differ(self, members):
+        content = b"".join(archive.pack(members))
+        start = content.index(b"PK\x01\x02")
+        for place in range(start, len(content)):
+            changed = bytearray(content)
+            changed[place] ^= 1
+            with pytest.raises(BundleError, match="directory does not match"):
+                decode(bytes(changed))
+
+    def test_what_is_no_file(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe.snnb")
+        for path in (tmp_path / "pipe.snnb", tmp_path, Path("/dev/zero"), Path("/dev/null")):
+            with pytest.raises(BundleError, match=r"cannot be read \(not a file\)"):
+                read(path)
+        (tmp_path / "empty.snnb").touch()
+        with pytest.raises(BundleError, match=r"expected a bundle of 1 to"):
+            read(tmp_path / "empty.snnb")
+        (tmp_path / "sparse.snnb").touch()
+        os.truncate(tmp_path / "sparse.snnb", bundle.MAX_FILE + 1)
+        with pytest.raises(BundleError, match=r"expected a bundle of 1 to"):
+            read(tmp_path / "sparse.snnb")
+
+
+def test_the_corpus_is_refused_or_read():
+    """Files that once were answered wrongly, or stand for a kind of attack."""
+    assert len(CORPUS) >= 20
+    for path in CORPUS:
+        expected = "read" if path.name.startswith("good-") else "refused"
+        try:
+            decode(path.read_bytes())
+            found = "read"
+        except BundleError:
+            found = "refused"
+        assert found == expected, path.name

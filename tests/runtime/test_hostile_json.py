@@ -1,0 +1,83 @@
+"""JSON that was made to do harm: depth, huge numbers, doubled keys, text that drives a terminal, memory."""
+
+import tracemalloc
+from contextlib import suppress
+
+import pytest
+
+from hostile_bundles import MEMORY, put_together
+from spikelet.bundle import decode, strict_json
+from spikelet.errors import BundleError
+
+
+class TestJson:
+    @pytest.mark.parametrize(
+        "piece",
+        [
+            b"[],",
+            b"{},",
+            b'{"":0},',
+            b'{"a":{"a":0}},',
+            b"0,",
+            b"1.5,",
+            b'"ab",',
+            '"𝄞",'.encode(),
+            b"1234567890,",
+            b'{"a":0,"b":1,"c":2},',
+        ],
+    )
+    @pytest.mark.parametrize("values", [strict_json.MAX_VALUES, 10**9])
+    def test_no_text_needs_much_memory(self, piece, values):
+        """The largest text of each kind that the limits let pass, and one as large as bytes allow."""
+        each = piece.count(b",") + piece.count(b"[") + piece.count(b"{")
+        count = min((strict_json.MAX_BYTES - 20) // len(piece), (values - 2) // each)
+        content = b'{"x":[' + piece * (count - 1) + piece[:-1] + b"]}"
+        tracemalloc.start()
+        with suppress(BundleError):  # refused or not: it is the memory that counts
+            strict_json.decode("x", content)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < MEMORY / 2, "half is left for what the graph needs"
+
+    def test_many_keys_and_long_texts(self):
+        keys = ",".join(f'"{i:x}":0' for i in range(strict_json.MAX_VALUES - 2))
+        text = '{"x":"' + "𝄞" * (strict_json.MAX_BYTES // 4 - 10) + '"}'
+        for content in (("{" + keys + "}").encode(), text.encode()):
+            tracemalloc.start()
+            strict_json.decode("x", content)
+            assert tracemalloc.get_traced_memory()[1] < MEMORY / 2
+            tracemalloc.stop()
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (b'{"a":' * 32 + b"1" + b"}" * 32, "nested deeper than 32"),
+            (b'{"a":' + b"[" * 900 + b"]" * 900 + b"}", "nested deeper than 32"),
+            (b'{"a":' + b"1" * 41 + b"}", "a number of 41 digits"),
+            (b'{"a":1e400}', "1e400 is too large"),
+            (b'{"' + b"k" * 257 + b'":1}', "a key of 257 characters"),
+            (b'{"a":"\\u001b[2J"}', "holds the character U\\+001B"),
+            (b'{"a":["\\ud800"]}', "holds the character U\\+D800"),
+            (b'{"\\u202e":1}', "holds the character U\\+202E"),
+            (b'{"a":"\x00"}', "not valid JSON"),
+            (b"\xef\xbb\xbf{}", "not valid JSON"),
+            (b'{"a":[' + b"1," * strict_json.MAX_VALUES + b"1]}", "values of JSON, expected at most"),
+        ],
+    )
+    def test_what_python_would_read(self, text, message):
+        with pytest.raises(BundleError, match=message):
+            strict_json.decode("x", text)
+
+    def test_text_may_have_lines_and_any_language(self):
+        assert strict_json.decode("x", '{"a": "μ\\n\\t日本𝄞"}'.encode()) == {"a": "μ\n\t日本𝄞"}
+
+    @pytest.mark.parametrize("version", ["1" * 5000 + ".0", "١.0", "1", "1.", "1.0.0", "-1.0", " 1.0", "1.0\n"])
+    def test_versions(self, members, version):
+        with pytest.raises(BundleError, match="format_version"):
+            decode(put_together(members, format_version=version))
+
+    def test_the_card(self, members):
+        with pytest.raises(BundleError, match=r"card\.md: not plain UTF-8 text .*U\+001B"):
+            decode(put_together(members | {"card.md": b"# hello \x1b]0;evil\x07"}))
+        with pytest.raises(BundleError, match=r"card\.md: 2000000 bytes, expected at most"):
+            decode(put_together(members | {"card.md": b"x" * 2_000_000}))

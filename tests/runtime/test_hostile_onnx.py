@@ -1,0 +1,95 @@
+"""ONNX that was made to do harm: operators, domains, graphs inside, data elsewhere, damage."""
+
+import numpy as np
+import pytest
+
+from hostile_bundles import bases, put_together
+from networks import Builder, small_graph
+from spikelet.bundle import bundle, decode
+from spikelet.errors import BundleError
+from spikelet.lowering import audit
+from spikelet.lowering import onnx as lowering
+from spikelet.lowering.protobuf import External, OnnxGraph, _integer, _message, _text
+from spikelet.nodes import SumPool2d
+
+
+@pytest.fixture(scope="module")
+def model(members):
+    return members["step.onnx"]
+
+
+class TestOnnx:
+    """A step model of another version of spikelet cannot be compared: what it holds is looked at."""
+
+    def refused(self, members, model, message):
+        with pytest.raises(BundleError, match=message):
+            decode(put_together(members | {"step.onnx": model}, lowering_version=2))
+
+    def test_what_this_version_writes_passes(self, members):
+        for each in bases():
+            assert decode(put_together(each, lowering_version=2)).graph.spiking
+
+    def test_with_this_version_every_byte_counts(self, members, model):
+        with pytest.raises(BundleError, match="step.onnx: is not the graph of the manifest"):
+            decode(put_together(members | {"step.onnx": model + _text(2, "spikelet")}))
+
+    @pytest.mark.parametrize("operator", ["Loop", "If", "Scan", "ReadFile", "Exp", "MatMul", ""])
+    def test_operators(self, members, model, operator):
+        node = _message(1, _text(1, "input") + _text(2, "y") + _text(4, operator))
+        self.refused(members, model + _message(7, node), f"step.onnx: operator '{operator}'; spikelet writes no such")
+
+    def test_operators_of_a_domain_of_their_own(self, members, model):
+        self.refused(members, model + _message(8, _text(1, "evil") + _integer(2, 1)), "operator domain 'evil'")
+        self.refused(members, model + _message(7, _message(1, _text(4, "Add") + _text(7, "evil"))), "field 7 in a node")
+
+    def test_graphs_inside(self, members, model):
+        body = _message(6, _text(2, "body"))
+        self.refused(
+            members,
+            model + _message(7, _message(1, _text(4, "Add") + _message(5, _text(1, "to") + body))),
+            "field 6 in a attribute",
+        )
+        self.refused(members, model + _message(25, b""), "field 25 in a model")
+        self.refused(members, model + _message(14, b""), "field 14 in a model")
+
+    @pytest.mark.parametrize(
+        ("location", "offset", "length"),
+        [("/etc/passwd", "0", "10"), ("../x", "0", "1"), ("weights.safetensors", "1", "3"), ("weights.safetensors", "", ""), ("weights.safetensors", "-1", "3"), ("weights.safetensors", "9" * 30, "3")],
+    )  # fmt: skip
+    def test_external_data_elsewhere(self, members, model, location, offset, length):
+        entries = {"location": location, "offset": offset, "length": length}
+        tensor = b"".join(_message(13, _text(1, key) + _text(2, value)) for key, value in entries.items())
+        self.refused(members, model + _message(7, _message(5, tensor + _integer(14, 1))), "external data")
+
+    def test_damage(self, members, model):
+        self.refused(members, model[:-1], "not an ONNX model")
+        self.refused(members, b"\xff" * 20, "not an ONNX model")
+        self.refused(members, _integer(7, 3), "a number in place of a graph")
+        self.refused(members, _text(2, "tool"), "producer 'tool'")
+        self.refused(members, _integer(1, 8) * 2**18 + _integer(1, 8), "more than 262144 fields")
+        self.refused(members, bytes(bundle.MAX_STEP + 1), "bytes, expected at most")
+
+    def test_the_list_is_what_the_lowering_writes(self, monkeypatch):
+        """No operator or attribute is allowed that no network needs, and none is forgotten."""
+        operators, attributes = set(), set()
+        original = OnnxGraph.node
+
+        def spy(self, op, inputs, output, **given):
+            operators.add(op)
+            attributes.update(given)
+            return original(self, op, inputs, output, **given)
+
+        monkeypatch.setattr(OnnxGraph, "node", spy)
+        for exact in (True, False):
+            lowering.step_model(small_graph(exact=exact))
+            net = Builder((2, 6, 6), np.random.default_rng(0), exact)
+            net.add("three", SumPool2d((3, 3), (1, 1)))
+            net.neuron("if1", tie=">", reset="zero")
+            net.neuron("if2")
+            lowering.step_model(net.graph())
+        assert operators == audit.OPERATORS
+        assert attributes == audit.ATTRIBUTES
+
+    def test_places_are_those_of_the_tensors(self, model):
+        with pytest.raises(BundleError, match="where no tensor of the bundle lies"):
+            audit.audit("step.onnx", memoryview(model), {"x": External("weights.safetensors", 1, 1)})
