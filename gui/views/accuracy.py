@@ -23,7 +23,7 @@ from spikelet.gui.views.theme import GAP, colour, theme
 from spikelet.gui.views.widgets import Card, Empty, Numbers, button, label
 from spikelet.metrics import words
 
-LISTED = 200
+LISTED, PICTURE = 200, 56  # images at most; pixels of each
 
 
 class CurveCard(View):
@@ -114,11 +114,11 @@ class CurveCard(View):
         self.plot.setYRange(max(0.0, low - 0.12), min(1.0, top + 0.05), padding=0)
         self.plot.steps_axis(len(found))
         self.plot.setXRange(0.6, len(found) + 0.4, padding=0)
-        last, state = found[-1], "" if sweep.measured is not None else f"so far, of {len(sweep.data):,}"
-        self.card.say(f"{sweep.data.name}: {sweep.done:,} images {state}")
+        last, state = found[-1], "" if sweep.measured is not None else f" so far, of {len(sweep.data):,}"
+        self.card.say(f"{sweep.data.name}, {sweep.done:,} images{state}")
         interval = f"{last['low']:.2%} – {last['high']:.2%}"
         self.words.setText(
-            f"T = {len(found)}: {last['accuracy']:.2%}, 95 % interval {interval} (Wilson). Chance: {chance:.0%}."
+            f"T = {len(found)}: {last['accuracy']:.2%}, 95% interval {interval} (Wilson). Chance: {chance:.0%}."
         )
         self.timeline.go(self.inspector.cursor.time)
 
@@ -151,7 +151,7 @@ class LostCard(View):
         self.list = QListWidget()
         self.list.setAccessibleName("images that only the float network gets right")
         self.list.setViewMode(QListView.ViewMode.IconMode)
-        self.list.setIconSize(QSize(56, 56))
+        self.list.setIconSize(QSize(PICTURE, PICTURE))
         self.list.setResizeMode(QListView.ResizeMode.Adjust)
         self.list.setMovement(QListView.Movement.Static)
         self.list.setWordWrap(True)
@@ -177,20 +177,27 @@ class LostCard(View):
         node = inspector.document.bundle.graph.input
         self.card.say(f"after t = {time}: {len(lost)} of {sweep.done:,}")
         self.words.setText(
-            "The float network gets these right, the spiking one says what stands below. Click one to look into it."
+            "Right in the float network; below each stands what the spiking one says. Click to look into one."
             if len(lost)
             else "None: whatever the float network gets right, the spiking one does too."
         )
-        wide = max(self.list.fontMetrics().horizontalAdvance(f"not {name}") for name in names)
-        self.list.setGridSize(QSize(max(92, wide + 20), 100))
+        metrics = self.list.fontMetrics()
+        wide = max(metrics.horizontalAdvance(f"not {name}") for name in names)
+        place = QSize(max(92, wide + 24), PICTURE + 2 * metrics.lineSpacing() + 8)
+        self.list.setGridSize(place)
         self.list.setVisible(bool(len(lost)))
+        ratio = self.devicePixelRatioF()
         for index in lost[:LISTED]:
             pixels = shown(sweep.data.images[index].astype(np.float32), node.low, node.high)
             height, width, _ = pixels.shape
             image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-            picture = QPixmap.fromImage(image).scaled(56, 56, Qt.AspectRatioMode.KeepAspectRatio)
+            picture = QPixmap.fromImage(image).scaled(
+                round(PICTURE * ratio), round(PICTURE * ratio), Qt.AspectRatioMode.KeepAspectRatio
+            )
+            picture.setDevicePixelRatio(ratio)
             answer = int(sweep.counted.predictions[time - 1][index])
             item = QListWidgetItem(picture, f"{names[answer]}\nnot {names[sweep.labels[index]]}")
+            item.setSizeHint(place)  # or all would be as wide as the words of the first
             item.setData(Qt.ItemDataRole.UserRole, int(index))
             self.list.addItem(item)
 

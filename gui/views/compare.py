@@ -11,8 +11,9 @@ from spikelet.gui.models.document import Document
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
 from spikelet.gui.views.compare_cards import AnswersCard, DifferenceCard, LayersCard, SideCard
+from spikelet.gui.views.fields import Choice
 from spikelet.gui.views.theme import GAP
-from spikelet.gui.views.widgets import Choice, Tabs, button, column, label, row, tool
+from spikelet.gui.views.widgets import Tabs, button, column, label, row, tool
 
 
 class ComparePanel(View):

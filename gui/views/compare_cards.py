@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
 from spikelet.gui.views.evidence import class_names
 from spikelet.gui.views.plots import Plot, TimeLine
 from spikelet.gui.views.raster import Raster
+from spikelet.gui.views.tables import Table
 from spikelet.gui.views.theme import mixed, theme
 from spikelet.gui.views.widgets import Card, Numbers, label
 
@@ -117,28 +117,13 @@ class LayersCard(Part):
     def __init__(self, panel: ComparePanel) -> None:
         super().__init__(panel, "Layers")
         self.card.numbers = lambda: Numbers("compare-layers", self.HEAD, self._rows())
-        self.table = QTableWidget(0, len(self.HEAD))
-        self.table.setAccessibleName("spikes by layer")
-        self.table.setHorizontalHeaderLabels(list(self.HEAD))
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(22)
-        self.table.setShowGrid(False)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table = Table("spikes by layer", 22)
         self.table.cellClicked.connect(self._clicked)
         self.card.body.addWidget(self.table, 1)
 
     def draw(self) -> None:
         """Show all layers."""
-        rows = self._rows()
-        self.table.setRowCount(len(rows))
-        for at, cells in enumerate(rows):
-            for place, value in enumerate(cells):
-                item = QTableWidgetItem(f"{value:,}" if isinstance(value, int) else str(value))
-                if place:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                self.table.setItem(at, place, item)
+        self.table.show_rows(self.HEAD, self._rows())
         counted = self.panel.counted
         self.card.say("spikes on this image" if counted is None else f"and on {counted.images:,} images")
 

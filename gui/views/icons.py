@@ -32,6 +32,7 @@ STROKES = {
     "picture": "M4 5h16v14H4z M4 16l5-5 4 4 3-3 4 4 M15 9h.01",
     "pencil": "M5 19l1-4L16 5l3 3L9 18z",
     "down": "M6 9l6 6 6-6",
+    "up": "M6 15l6-6 6 6",
     "close": "M6 6l12 12 M18 6L6 18",
     "more": "M6 12h.01 M12 12h.01 M18 12h.01",
     "paste": "M8 5H6v15h12V5h-2 M9 3h6v4H9z",

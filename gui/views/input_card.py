@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFileDialog, QSizePolicy, QSpinBox, QWidget
+from PySide6.QtWidgets import QFileDialog, QSizePolicy, QWidget
 
 from spikelet.data.folder import SUFFIXES
 from spikelet.gui.models.inputs import can_draw, drawing, golden_source, shown, start_source
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.models.pad import Pad
 from spikelet.gui.views.base import View
+from spikelet.gui.views.fields import Number
 from spikelet.gui.views.theme import theme
 from spikelet.gui.views.widgets import Card, label, row, tool
 
@@ -92,9 +93,7 @@ class InputCard(View):
         self.card = Card("Input")
         self.view = PixelView("input image")
         self.view.drawn = self._drawn
-        self.number = QSpinBox()
-        self.number.setAccessibleName("number of the image")
-        self.number.setKeyboardTracking(False)
+        self.number = Number("number of the image")
         self.number.valueChanged.connect(lambda value: inspector.show_index(value - 1))
         self.truth = label("", "muted")
         self.note = label("", "caption", wrap=True)

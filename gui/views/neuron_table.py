@@ -19,8 +19,9 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QStyle,
 from spikelet.gui.models.inspector import PICKED, Inspector
 from spikelet.gui.models.table import COLUMNS, PRESETS, SHOWN, NeuronTable, Rows
 from spikelet.gui.views.base import View
+from spikelet.gui.views.fields import Choice
 from spikelet.gui.views.theme import theme
-from spikelet.gui.views.widgets import Card, Choice, Numbers, label, row
+from spikelet.gui.views.widgets import Card, Numbers, label, row
 
 Index = QModelIndex | QPersistentModelIndex
 

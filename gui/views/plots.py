@@ -13,15 +13,23 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
 
 from spikelet.gui.views.theme import colour, font, ramp, theme
 
+HALF_LINE = 7  # pixels of small type
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 
 
+class NumberAxis(pg.AxisItem):
+    """Numbers with a minus sign, and not a hyphen."""
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+        return [words.replace("-", "−") for words in super().tickStrings(values, scale, spacing)]
+
+
 class PercentAxis(pg.AxisItem):
-    """Numbers of an axis as percentages."""
+    """Shares as percentages. There is no share below zero: what stands there is drawn to the other side."""
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
         digits = 0 if spacing >= 0.01 else 1
-        return [f"{value:.{digits}%}" for value in values]
+        return [f"{abs(value):.{digits}%}" for value in values]
 
 
 class DecadeAxis(pg.AxisItem):
@@ -49,7 +57,8 @@ class Plot(pg.PlotWidget):
         percent: Sequence[str] = (),
         decades: Sequence[str] = (),
     ) -> None:
-        axes = {side: PercentAxis(side) for side in percent} | {side: DecadeAxis(side) for side in decades}
+        axes: dict[str, pg.AxisItem] = {side: NumberAxis(side) for side in ("left", "bottom")}
+        axes |= {side: PercentAxis(side) for side in percent} | {side: DecadeAxis(side) for side in decades}
         super().__init__(background=theme().card, axisItems=axes)
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -59,13 +68,14 @@ class Plot(pg.PlotWidget):
         self.setLogMode("bottom" in decades, "left" in decades)
         self.hideButtons()
         self.setMinimumSize(120, 90)
+        self.plotItem.layout.setContentsMargins(0, HALF_LINE, 0, 0)  # for the number at the upper end of an axis
         small = font(8.5)
         for side in ("left", "bottom"):
             axis = self.getAxis(side)
             axis.setPen(pg.mkPen(theme().line))
             axis.setTextPen(pg.mkPen(theme().muted))
             axis.setTickFont(small)
-            axis.setStyle(tickLength=-4, tickTextOffset=5)
+            axis.setStyle(tickLength=3, tickTextOffset=4)
             axis.enableAutoSIPrefix(False)
         for side, words in (("bottom", x), ("left", y)):
             if words:
@@ -73,7 +83,10 @@ class Plot(pg.PlotWidget):
         self.home: Callable[[], None] = lambda: self.plotItem.enableAutoRange()
         self._zoom = zoom
         self._names: list[tuple[Any, float]] = []
+        self._levels: list[Any] = []
         self.plotItem.vb.sigResized.connect(self.spread)
+        self.plotItem.vb.sigResized.connect(self._turn)
+        self.plotItem.vb.sigYRangeChanged.connect(self._turn)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(240, 140)
@@ -137,10 +150,22 @@ class Plot(pg.PlotWidget):
             label=words or None,
             labelOpts={"position": at, "color": value_colour, "anchors": [(0, 1), (0, 1)]},
         )
+        self.addItem(made)
         if words:
             made.label.setFont(font(8.5))
-        self.addItem(made)
+            if not vertical:
+                self._levels.append(made.label)
+                self._turn()
         return made
+
+    def _turn(self, *changed: Any) -> None:
+        """Words at a level stand on it, or below it where there is no room above."""
+        self._levels = [each for each in self._levels if each.line.scene() is not None]
+        low, high = self.plotItem.vb.viewRange()[1]
+        for words in self._levels:
+            room = (high - words.line.value()) / (high - low) * self.plotItem.vb.height()
+            words.anchors = [(0, 1 if room > 2 * HALF_LINE + 4 else 0)] * 2
+            words.updatePosition()
 
     def marker(self, fill: str, moved: Callable[[float], Any], vertical: bool = True, words: str = "") -> Any:
         """A line that can be dragged."""

@@ -11,7 +11,8 @@ from spikelet.cli.energy import MAIN
 from spikelet.errors import SpikeletError
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
-from spikelet.gui.views.widgets import Choice, row, tool
+from spikelet.gui.views.fields import Choice
+from spikelet.gui.views.widgets import row, tool
 from spikelet.metrics.hardware import Profile, builtin, load_profile
 
 _added: dict[str, Profile] = {}

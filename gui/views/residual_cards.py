@@ -124,7 +124,8 @@ class ScatterCard(View):
         self.dots = pg.ScatterPlotItem(pen=None)
         self.plot.addItem(self.dots)
         self.plot.setXRange(-0.05, 1.05, padding=0)
-        self.plot.setYRange(-0.12, 1.08, padding=0)
+        self.plot.setYRange(-0.12, 1.08, padding=0)  # the largest dot needs room below zero, but no number there
+        self.plot.getAxis("left").setTicks([[(share / 5, f"{share * 20}%") for share in range(6)]])
         self.card.body.addWidget(self.plot, 1)
         self.fill(self.card)
 
@@ -187,9 +188,8 @@ class HistogramCard(View):
         most = max(1.5, float(np.abs(middles).max()) + 0.5)
         self.plot.setXRange(-most, most, padding=0)
         none = float(shares[np.abs(middles) <= 0.01].sum())
-        self.card.say(
-            f"{layer.layer}, T = {layer.steps}: {none:.0%} agree, their bar is cut; mean {layer.bias:+.4f} a step"
-        )
+        mean = f"{layer.bias:+.4f}".replace("-", "−")
+        self.card.say(f"{layer.layer}, T = {layer.steps}: {none:.0%} agree, their bar is cut; mean {mean} a step")
 
     def _numbers(self) -> Numbers | None:
         layer = self.panel.layer()

@@ -7,10 +7,11 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.models.robustness import DEVICES, IMAGES, Row, complete, faulty_devices, rows, verdict
 from spikelet.gui.views.base import View
+from spikelet.gui.views.fields import Choice
 from spikelet.gui.views.robustness_cards import LevelCard, MatrixCard, StepCard
 from spikelet.gui.views.runner import Runner
 from spikelet.gui.views.theme import GAP
-from spikelet.gui.views.widgets import Choice, Empty, column, label, row
+from spikelet.gui.views.widgets import Empty, column, label, row
 from spikelet.metrics.faults import KINDS
 from spikelet.metrics.robustness import Robustness
 

@@ -229,8 +229,10 @@ QToolButton#nav:focus { background: @raised; }
 QToolButton#nav:checked { color: @text; border-left: 3px solid @accent; background: @soft; }
 QComboBox, QSpinBox, QLineEdit, QPlainTextEdit { background: @raised; border: 1px solid @line; border-radius: 7px;
   padding: 4px 8px; selection-background-color: @accent; selection-color: @on_accent; }
-QSpinBox::up-button, QSpinBox::down-button { width: 0px; border: none; }
-QSpinBox QLineEdit { background: transparent; border: none; padding: 0px 0px 0px 4px; }
+QSpinBox { padding-right: 20px; }
+QSpinBox::up-button, QSpinBox::down-button { width: 18px; border: none; background: transparent; }
+QSpinBox::up-arrow, QSpinBox::down-arrow { image: none; }
+QSpinBox QLineEdit { background: transparent; border: none; padding: 0px; }
 QComboBox::drop-down { border: none; width: 18px; }
 QComboBox::down-arrow { image: none; }
 QComboBox QAbstractItemView, QMenu { background: @card; border: 1px solid @line; padding: 4px;
@@ -242,6 +244,8 @@ QMenu::separator { height: 1px; background: @line; margin: 4px 8px; }
 QTableView, QListView { background: @card; border: 1px solid @line; border-radius: 7px; gridline-color: @line;
   selection-background-color: @soft; selection-color: @text; outline: none; }
 QTableView::item { padding: 2px 3px; border: none; }
+QTableView#quiet { border-color: transparent; }
+QTableView#quiet:focus { border-color: @accent; }
 QHeaderView { background: @card; }
 QHeaderView::section { background: @card; color: @muted; border: none; border-bottom: 1px solid @line;
   padding: 4px 3px; }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSlider, QSpinBox
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSlider
 
 from spikelet.gui.models.cursor import SPEEDS
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
+from spikelet.gui.views.fields import Choice, Number
 from spikelet.gui.views.icons import icon
-from spikelet.gui.views.widgets import Choice, Elided, label, tool
+from spikelet.gui.views.widgets import Elided, label, tool
 
 TITLES = {
     "open": "Opening",
@@ -51,12 +52,9 @@ class Transport(View):
         self.speed = Choice("speed", "Time-steps a second  ([ and ])")
         self.speed.addItems([f"{each:g} / s" for each in SPEEDS])
         self.speed.activated.connect(lambda index: cursor.set_speed(SPEEDS[index]))
-        self.steps = QSpinBox()
-        self.steps.setAccessibleName("time-steps T")
-        self.steps.setToolTip("How many time-steps the network runs")
+        self.steps = Number("time-steps T", "How many time-steps the network runs")
         self.steps.setPrefix("T = ")
-        self.steps.setFixedWidth(72)
-        self.steps.setKeyboardTracking(False)
+        self.steps.setFixedWidth(92)
         self.steps.valueChanged.connect(inspector.set_steps)
         self.engine = Choice("engine", "The engine that runs the network; all fire the same spikes")
         self.engine.textActivated.connect(inspector.set_engine)

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QSpinBox,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-)
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
 from spikelet.gui.models.checks import IMAGES, NEURONS, brian2_missing, replay, validation
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.views.base import View
+from spikelet.gui.views.fields import Choice, Number
 from spikelet.gui.views.icons import pixmap
 from spikelet.gui.views.runner import Runner
+from spikelet.gui.views.tables import Table
 from spikelet.gui.views.theme import GAP, theme
-from spikelet.gui.views.widgets import Card, Choice, Empty, Numbers, button, clear, column, label, row
+from spikelet.gui.views.widgets import Card, Empty, Numbers, button, clear, column, label, row
 
 BUSY = "Brian2 is simulating. Everything else goes on working; the result will stand here."
 
@@ -102,8 +95,7 @@ class BrianCard(View):
         for count in NEURONS:
             self.neurons.addItem(f"{count:,} neurons a layer", count)
         self.neurons.addItem("all neurons", 0)
-        self.images = QSpinBox()
-        self.images.setAccessibleName("images")
+        self.images = Number("images", "How many images are simulated, from the one that is shown")
         self.images.setRange(1, 200)
         self.images.setValue(IMAGES)
         self.images.setSuffix(" images")
@@ -114,13 +106,7 @@ class BrianCard(View):
             self.card.head.addWidget(widget)
         self.words = label("", "", wrap=True)
         self.how = label("", "caption", wrap=True)
-        self.table = QTableWidget()
-        self.table.setAccessibleName("layers in Brian2")
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(26)
-        self.table.setShowGrid(False)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table = Table("layers in Brian2", 26)
         self.empty = Empty("")
         for each in (self.words, self.how):
             self.card.body.addWidget(each)
@@ -166,16 +152,7 @@ class BrianCard(View):
         self.words.setObjectName("good" if report.ok else "bad")
         self.words.style().polish(self.words)
         self.how.setText(f"Engine {report.engine} against Brian2 {report.brian2_version}: {circumstances(report)}.")
-        head, rows = layer_table(report)
-        self.table.setColumnCount(len(head))
-        self.table.setHorizontalHeaderLabels(head)
-        self.table.setRowCount(len(rows))
-        for at, cells in enumerate(rows):
-            for place, value in enumerate(cells):
-                item = QTableWidgetItem(value)
-                if place:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                self.table.setItem(at, place, item)
+        self.table.show_rows(*layer_table(report))
 
     def _numbers(self) -> Numbers | None:
         report = self.inspector.beside.checks.report

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QButtonGroup,
-    QComboBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -198,21 +197,6 @@ class Tabs(QTabBar):
         self.blockSignals(True)
         self.setCurrentIndex(index)
         self.blockSignals(False)
-
-
-class Choice(QComboBox):
-    """A list that folds out."""
-
-    def __init__(self, name: str, hint: str = "") -> None:
-        super().__init__()
-        self.setAccessibleName(name)
-        self.setToolTip(hint)
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        super().paintEvent(event)
-        painter = QPainter(self)
-        icon("down").paint(painter, self.width() - 21, (self.height() - 14) // 2, 14, 14)
-        painter.end()
 
 
 class Empty(QWidget):
