@@ -3,7 +3,7 @@
 import numpy as np
 import pyqtgraph as pg
 import pytest
-from PySide6.QtWidgets import QAbstractButton, QLabel
+from PySide6.QtWidgets import QAbstractButton, QLabel, QListWidget
 
 from gui_bundles import bundle_of
 from networks import Builder
@@ -93,6 +93,19 @@ def cut_names(panel):
         yield from (f"{plot.accessibleName()}: on each other" for gap in np.diff(tops) if gap < 12)
 
 
+def cut_numbers(panel):
+    """Charts without half a line above their upper end, where a number may stand; lists with words that do not fit."""
+    for plot in shown(panel, Plot):
+        if plot.getAxis("left").isVisible() and plot.plotItem.vb.sceneBoundingRect().top() < 7:
+            yield plot.accessibleName()
+    for words in shown(panel, QListWidget):
+        metrics = words.fontMetrics()
+        for item in (words.item(row) for row in range(words.count())):
+            needed = max(metrics.horizontalAdvance(line) for line in item.text().split("\n"))
+            if item.sizeHint().width() < needed + 2 * PADDING:
+                yield item.text()
+
+
 def overlapping(panel):
     """Cards that lie on each other, or beyond the panel."""
     cards = [
@@ -112,7 +125,7 @@ def test_nothing_is_cut(measured, rest):
             measured.show_panel(name)
             rest(measured)
             panel = measured.panels[name]
-            wrong = [*cut_words(panel), *cut_cells(panel), *cut_names(panel), *overlapping(panel)]
+            wrong = [*cut_words(panel), *cut_cells(panel), *cut_names(panel), *cut_numbers(panel), *overlapping(panel)]
             if wrong:
                 found[name, size] = wrong
     assert not found
