@@ -36,6 +36,7 @@ from spikelet.gui.views.base import View, release_all
 from spikelet.gui.views.compare import ComparePanel
 from spikelet.gui.views.energy import EnergyPanel
 from spikelet.gui.views.exporting import Exporter
+from spikelet.gui.views.garbage import Collector
 from spikelet.gui.views.header import Header
 from spikelet.gui.views.icons import icon
 from spikelet.gui.views.layers import Layers
@@ -83,6 +84,8 @@ class Window(QMainWindow):
         if inspector.settings.window:
             self.restoreGeometry(QByteArray.fromBase64(inspector.settings.window.encode()))
         self.exporter = Exporter(self, inspector)
+        self._collector = Collector(self)
+        self._collector.start()
         self._build()
         shortcuts.install(self)
         inspector.opened.connect(self._opened)
@@ -256,5 +259,6 @@ class Window(QMainWindow):
         self.inspector.settings.window = bytes(self.saveGeometry().toBase64().data()).decode()
         self._remember()
         release_all(self)
-        self.inspector.close()
+        if self.inspector.close():  # a thread that is left must not collect either
+            self._collector.stop()
         super().closeEvent(event)

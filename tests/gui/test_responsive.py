@@ -94,6 +94,30 @@ def test_no_task_blocks_the_window(window, rest, large, qtbot):
     assert all(seconds <= BLOCKED for seconds in worst.values()), worst
 
 
+def test_garbage_of_a_task_is_collected_in_the_thread_of_the_window(opened, rest):
+    """Elsewhere it would free what Qt connected, and could wait for the window for ever."""
+    where = []
+
+    class Cycle:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            where.append(threading.current_thread())
+
+    def work(progress):
+        for done in range(40):
+            for _ in range(500):
+                Cycle()
+            progress(done, 40)
+            time.sleep(0.01)
+
+    opened.inspector.jobs.start("run", work, lambda _: None, pytest.fail)
+    rest(opened)
+    assert where
+    assert set(where) == {threading.main_thread()}
+
+
 def test_a_process_that_is_closed_in_the_middle_ends_in_silence(large, tmp_path):
     path, data = large
     np.savez(tmp_path / "data.npz", images=data.images, labels=data.labels)
