@@ -51,8 +51,7 @@ class ClipFloor(torch.autograd.Function):
         (grad,) = grads
         z, lam, *rest = ctx.saved_tensors
         shift = rest[0] if rest else None
-        inside = (z > 0) & (z < lam)
-        grad_z = grad * inside
+        grad_z = torch.ops.aten.hardtanh_backward(grad, z, 0.0, lam.item())  # grad where 0 < z < lambda, in one pass
         a = _activation(z, lam, ctx.levels, ctx.slope, shift)
         grad_lam = (_inner(grad, a) - _inner(grad_z, z)) / lam
         grad_shift = None

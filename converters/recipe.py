@@ -30,6 +30,7 @@ class Recipe:
     lambda_rate, lambda_decay: learning rate of the thresholds relative to the weights', and their weight decay.
     lambda_hold: share of the run, at its end, in which thresholds are held.
     potential_rate: learning rate of trained initial potentials relative to the weights'.
+    distil: share of the loss that follows soft answers of the network which the run starts with (`distil.py`).
     precision: of the forward and backward pass; thresholds, weights and sums of gradients stay float32.
     """
 
@@ -53,6 +54,7 @@ class Recipe:
     lambda_decay: float | None = None
     lambda_hold: float = 0.0
     potential_rate: float = 1.0
+    distil: float = 0.0
     precision: str = "float32"
 
     def __post_init__(self) -> None:
@@ -60,7 +62,7 @@ class Recipe:
         for name, low in {**least, "lambda_rate": 0, "potential_rate": 0}.items():
             if not low <= getattr(self, name) < math.inf:
                 raise UsageError(f"{name}: expected {low} or more, got {getattr(self, name)}")
-        for name in ("validation", "lambda_hold"):
+        for name in ("validation", "lambda_hold", "distil"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name}: expected a share of 0 to 1, got {getattr(self, name)}")
         for name, known in (("precision", PRECISIONS), ("policy", POLICIES)):

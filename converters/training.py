@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from spikelet.converters.activation import spiking_layers
 from spikelet.converters.augment import crop_and_flip, cutout
 from spikelet.converters.autoaugment import autoaugment
 from spikelet.converters.checkpoint import Checkpoint, load_checkpoint
+from spikelet.converters.distil import Teacher, hard_loss
 from spikelet.converters.evaluation import as_pixels, as_tensor, evaluate
 from spikelet.converters.networks import NetworkSpec
 from spikelet.converters.optimiser import make_optimiser, set_rates
@@ -67,6 +67,7 @@ def train(
 
     Raises:
         DataError: no labels, or too few images for the split.
+        UsageError: distillation without `start`.
         SpikeletError: the folder holds another run, there is nothing to resume, or `start` was trained on images
             that are held out here.
     """
@@ -77,6 +78,7 @@ def train(
         _check_split(start, recipe, data)
         _take_weights(network, start)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
+    loss_of = _loss(recipe, start, device)
     optimiser = make_optimiser(network, recipe)
     provenance = {
         "data": {
@@ -105,7 +107,7 @@ def train(
     workers.agree(network)
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
-        loss = workers.mean(_epoch(network, optimiser, training, spec, recipe, epoch, workers, on_batch))
+        loss = workers.mean(_epoch(network, optimiser, training, spec, recipe, epoch, loss_of, workers, on_batch))
         trained = time.perf_counter() - started
         torch.manual_seed(_seed(recipe.seed, epoch, 1))
         held_out = _images(validation, spec, recipe, epoch, device)
@@ -156,6 +158,7 @@ def _epoch(
     spec: NetworkSpec,
     recipe: Recipe,
     epoch: int,
+    loss_of: Callable[[Tensor, Tensor, Tensor], Tensor],
     workers: Workers,
     on_batch: Callable[[Progress], None],
 ) -> float:
@@ -181,7 +184,7 @@ def _epoch(
         pixels = workers.part(images).to(device).float().contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             RESIDUALS[spec.residual].prepare_batch(network, pixels, steps)
-            loss = F.cross_entropy(network(pixels).float(), workers.part(labels[chosen]).to(device))
+            loss = loss_of(network(pixels).float(), workers.part(labels[chosen]).to(device), pixels)
         if not torch.isfinite(loss):
             raise SpikeletError(
                 f"the loss is {loss.item()} in epoch {epoch + 1}, batch {index + 1}: "
@@ -194,6 +197,14 @@ def _epoch(
         total += loss.item()
         on_batch(Progress(epoch + 1, recipe.epochs, index + 1, batches, total / (index + 1)))
     return total / batches
+
+
+def _loss(recipe: Recipe, start: Checkpoint | None, device: str) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    if recipe.distil == 0:
+        return hard_loss
+    if start is None:
+        raise UsageError("distillation learns from the network that a run starts with, and there is none; name it")
+    return Teacher(start, recipe.distil, device).loss
 
 
 def augment(images: Tensor, spec: NetworkSpec, recipe: Recipe, generator: torch.Generator) -> Tensor:

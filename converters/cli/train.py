@@ -50,6 +50,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--freeze-norm", action="store_const", const=True, help="keep batch norm's statistics")
     parser.add_argument("--policy", choices=["none", "autoaugment"], help="augmentation after crop and flip")
     parser.add_argument("--cutout", type=int, metavar="PIXELS")
+    parser.add_argument(
+        "--distil", type=float, metavar="SHARE", help="of the loss: soft answers of the network it starts with"
+    )
     parser.add_argument("--precision", choices=["float32", "bfloat16"])
     parser.add_argument("--finish", choices=[*RESIDUALS, "no"], help="residual of the last epochs; no: there are none")
     parser.add_argument("--finish-epochs", type=positive, metavar="N")
