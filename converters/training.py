@@ -203,7 +203,9 @@ def _loss(recipe: Recipe, start: Checkpoint | None, device: str) -> Callable[[Te
     if recipe.distil == 0:
         return hard_loss
     if start is None:
-        raise UsageError("distillation learns from the network that a run starts with, and there is none; name it")
+        raise UsageError(
+            "distillation learns from the network that a run starts with, and there is none; name it with --start"
+        )
     return Teacher(start, recipe.distil, device).loss
 
 

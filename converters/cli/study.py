@@ -30,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", metavar="PATTERN", help="only runs named like this, say '*-s1'; quote it")
     parser.add_argument("--publish", action="store_true", help="write the results beside the study file")
     parser.add_argument("--page", type=Path, metavar="FILE.md", help="only write a page of what is published")
+    parser.add_argument("--others", type=existing, metavar="FILE.toml", help="what others published, for --page")
     parser.add_argument("--device", default="auto", help="as torch names it (default: a GPU if there is one)")
     parser.add_argument(
         "--dask", nargs="?", const="local", metavar="tcp://…", help="on a Dask cluster; without address, one made here"
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if args.page is not None:
         if not args.page.parent.is_dir():
             raise UsageError(f"{args.page.parent}: no such folder")
-        write_page(studies, args.page, command_line())
+        write_page(studies, args.page, command_line(), args.others)
         emit(args, {"page": str(args.page)}, f"wrote {args.page}")
         return 0
     if args.out is not None and len(studies) > 1:

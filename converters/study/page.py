@@ -13,6 +13,7 @@ from typing import Any
 from spikelet.atomic import replacing
 from spikelet.converters.study.config import START, Study
 from spikelet.converters.study.plots import plots
+from spikelet.converters.study.published import published_section
 from spikelet.converters.study.summary import Metrics, summarise, to_csv, to_markdown
 from spikelet.errors import UsageError
 
@@ -43,7 +44,7 @@ def publish(study: Study, metrics: Sequence[Metrics]) -> Path:
     return path
 
 
-def published(study: Study) -> list[Metrics]:
+def own_results(study: Study) -> list[Metrics]:
     """The results beside a study file; none if it has not been run.
 
     Raises:
@@ -59,13 +60,13 @@ def published(study: Study) -> list[Metrics]:
     return found
 
 
-def write_page(studies: Sequence[Study], page: Path, command: str) -> None:
-    """The page, its plots (SVG) and tables (CSV) in a folder beside it."""
+def write_page(studies: Sequence[Study], page: Path, command: str, others: Path | None = None) -> None:
+    """The page, its plots (SVG) and tables (CSV) in a folder beside it. others: a file of published figures."""
     folder = page.parent / page.stem
     folder.mkdir(parents=True, exist_ok=True)
     text = [INTRODUCTION.format(command=command)]
     for study in studies:
-        metrics = published(study)
+        metrics = own_results(study)
         text += [f"## {study.title}", ""]
         text += [study.about.strip(), ""] if study.about else []
         if metrics:
@@ -77,6 +78,8 @@ def write_page(studies: Sequence[Study], page: Path, command: str) -> None:
             text += [to_markdown(study, rows)]
             text += [*_facts(metrics), ""]
         text += [_missing(study, metrics), ""]
+    if others is not None:
+        text += [published_section(others), ""]
     _write(page, "\n".join(text).rstrip() + "\n")
 
 

@@ -1,0 +1,87 @@
+"""Last epochs that follow the soft answers of the network they start with."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from spikelet import cli
+from spikelet.converters.activation import ClipFloor, spiking_layers
+from spikelet.converters.checkpoint import load_checkpoint
+from spikelet.converters.distil import TEMPERATURE, Teacher
+from spikelet.converters.evaluation import as_pixels, evaluate
+from spikelet.converters.networks import NetworkSpec
+from spikelet.converters.training import Recipe, train
+from spikelet.data import ImageSet, arrays
+from spikelet.errors import UsageError
+
+SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 120)
+    images = rng.integers(0, 100, (120, 3, 8, 8))
+    images[np.arange(120), labels] += 120
+    return ImageSet(images.astype(np.uint8), labels, ("red", "green", "blue"), "colours")
+
+
+@pytest.fixture(scope="module")
+def start(data, tmp_path_factory):
+    recipe = Recipe(epochs=8, seed=1, batch=16, learning_rate=0.05)
+    return train(SPEC, recipe, data, tmp_path_factory.mktemp("start") / "run")
+
+
+def test_the_teacher_answers_as_the_network_does_after_many_time_steps(start, data):
+    pixels = as_pixels(data.images[:8])
+    network = start.network()
+    found = Teacher(start, 0.5, "cpu").logits(pixels)
+    for layer in spiking_layers(network).values():
+        layer.levels = 1 << 16  # so fine that the quantiser is the clipped identity
+    assert not torch.allclose(found, start.network()(pixels), atol=1e-3)
+    torch.testing.assert_close(found, network(pixels).detach(), atol=2e-3, rtol=0)
+
+
+def test_the_loss_is_the_formula(start, data):
+    pixels, labels = as_pixels(data.images[:8]), torch.tensor(data.labels[:8])
+    logits = torch.randn(8, 3, generator=torch.Generator().manual_seed(0)).double()
+    teacher = Teacher(start, 0.3, "cpu")
+    p = F.softmax(teacher.logits(pixels).double() / TEMPERATURE, 1).numpy()
+    q = F.softmax(logits / TEMPERATURE, 1).numpy()
+    divergence = (p * np.log(p / q)).sum() / 8 * TEMPERATURE**2
+    hard = -F.log_softmax(logits, 1).numpy()[np.arange(8), labels].mean()
+    assert teacher.loss(logits, labels, pixels).item() == pytest.approx(0.7 * hard + 0.3 * divergence, rel=1e-5)
+
+
+@pytest.mark.parametrize(("share", "keeps"), [(0.0, False), (1.0, True)])
+def test_a_network_that_follows_its_start_alone_bears_wrong_labels(start, data, tmp_path, share, keeps):
+    wrong = ImageSet(data.images, (data.labels + 1) % 3, data.classes, "wrong")
+    recipe = Recipe(epochs=3, seed=1, batch=16, learning_rate=0.05, freeze_norm=True, distil=share)
+    train(SPEC, recipe, wrong, tmp_path / "run", start=start)
+    last = load_checkpoint(tmp_path / "run" / "last.pt").network()
+    assert (evaluate(last, data, (4,))["float_accuracy"] > 0.8) is keeps
+
+
+def test_without_a_start_there_is_nobody_to_follow(data, tmp_path, capsys):
+    with pytest.raises(UsageError, match="the network that a run starts with"):
+        train(SPEC, Recipe(epochs=1, batch=16, distil=0.5), data, tmp_path / "run")
+    arrays.write(tmp_path / "images.npz", data)
+    line = (
+        f"train --data {tmp_path / 'images.npz'} --model vgg5 --recipe qcfs --batch 16 --out {tmp_path / 'x'} --distil"
+    )
+    assert cli.main([*line.split(), "0.5"]) == 2
+    assert "--start" in capsys.readouterr().err
+    assert cli.main([*line.split(), "1.5"]) == 2
+    assert "distil: expected a share of 0 to 1, got 1.5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_passes_between_the_ends_and_not_at_them(order):
+    z = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=order)
+    lam = torch.tensor(0.7)
+    z[0, 0, 0, 0], z[0, 0, 0, 1] = 0.0, lam
+    grad = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(1))
+    z.requires_grad_()
+    ClipFloor.apply(z, lam, 4).backward(grad)
+    assert torch.equal(z.grad, grad * ((z > 0) & (z < lam)))

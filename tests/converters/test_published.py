@@ -1,0 +1,35 @@
+"""Figures that others published, on the page of results: with their sources, never among ours."""
+
+from pathlib import Path
+
+import pytest
+
+from spikelet import cli
+from spikelet.converters.study.published import published_section
+from spikelet.errors import UsageError
+
+SHIPPED = Path(__file__).parents[2] / "docs" / "published.toml"
+STUDY = Path(__file__).parents[2] / "docs" / "studies" / "paper-cifar10.toml"
+
+
+def test_the_page_ends_with_them(tmp_path):
+    assert cli.main(["study", str(STUDY), "--page", str(tmp_path / "page.md"), "--others", str(SHIPPED)]) == 0
+    page = (tmp_path / "page.md").read_text()
+    assert page.index("## The paper's recipe") < page.index("## What others report")
+    assert "| ResNet-20 | this paper (Gaussian residual) | 85.18 | 65.99 | 77.30 | 84.54 | 87.43 | 88.26 | – |" in page
+    assert "\n* Selection: " in page
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('source = "Bu', 'sauce = "Bu', r"figure 4 \(QCFS\) has no source"),
+        ("differences = [", "others = [", "expected .* `differences`"),
+        ("[[figure]]", "[figure", "not a file of published figures"),
+    ],
+)
+def test_a_figure_without_source_is_refused(tmp_path, before, after, message):
+    path = tmp_path / "published.toml"
+    path.write_text(SHIPPED.read_text("utf-8").replace(before, after, 1), "utf-8")
+    with pytest.raises(UsageError, match=message):
+        published_section(path)
