@@ -4,6 +4,8 @@ title = "…"
 about = "…"
 differences = ["…"]
 [[figure]]  method, network, source; float (the source network, %), accuracy = { T = % }
+
+A figure without its source is refused.
 """
 
 from __future__ import annotations
