@@ -51,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy", choices=["none", "autoaugment"], help="augmentation after crop and flip")
     parser.add_argument("--cutout", type=int, metavar="PIXELS")
     parser.add_argument(
-        "--distil", type=float, metavar="SHARE", help="of the loss: soft answers of the network it starts with"
+        "--distil", type=float, metavar="SHARE", help="of the last epochs' loss: answers of their start"
     )
     parser.add_argument("--precision", choices=["float32", "bfloat16"])
     parser.add_argument("--finish", choices=[*RESIDUALS, "no"], help="residual of the last epochs; no: there are none")
@@ -119,14 +119,17 @@ def phases(args: argparse.Namespace, data: ImageSet) -> list[Any]:
     options = {**preset.spec, **preset.recipe, **given}
     if "time_steps" in options:
         options["time_steps"] = tuple(options["time_steps"])
-    facts = image_facts(data)
-    spec = NetworkSpec(**{**{key: value for key, value in options.items() if key in SPEC_FIELDS}, **facts})
-    recipe = Recipe(**{key: value for key, value in options.items() if key in RECIPE_FIELDS})
-    first = Phase(spec, recipe)
     finish = dict(preset.finish or {}) if args.residual is None else {}
     if args.finish is not None:
         known = PRESETS["spikelet"].finish if args.finish == "exact" else LAST_EPOCHS
         finish = {**(known or {}), "residual": args.finish}
     prefix = "finish_"
     finish.update({key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)})
-    return [first, first.followed_by(finish)] if finish and args.finish != "no" else [first]
+    two = bool(finish) and args.finish != "no"
+    if two and "distil" in given:
+        finish["distil"] = options.pop("distil")  # of the phase that begins with a trained network
+    facts = image_facts(data)
+    spec = NetworkSpec(**{**{key: value for key, value in options.items() if key in SPEC_FIELDS}, **facts})
+    recipe = Recipe(**{key: value for key, value in options.items() if key in RECIPE_FIELDS})
+    first = Phase(spec, recipe)
+    return [first, first.followed_by(finish)] if two else [first]
