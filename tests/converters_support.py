@@ -10,12 +10,23 @@ from torch import nn
 
 from spikelet.bundle import Bundle, Manifest
 from spikelet.converters.networks import NetworkSpec
+from spikelet.data import ImageSet
 from spikelet.engines import create
 from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 SHAPE = (3, 8, 8)
+COLOURS = ("red", "green", "blue")
 SIZES = {"vgg9": 8, "resnet20": 8, "resnet18": 8, "vgg16": 32}
+
+
+def colours(count, name="colours"):
+    """Images of three classes, told apart by which colour is bright."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, count)
+    images = rng.integers(0, 100, (count, 3, 8, 8))
+    images[np.arange(count), labels] += 120
+    return ImageSet(images.astype(np.uint8), labels, COLOURS, name)
 
 
 def onnx_file(path, nodes, weights, shape=SHAPE, output="y", batch="N"):

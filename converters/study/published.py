@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from spikelet.converters.study.summary import heading
 from spikelet.errors import UsageError
 
 
@@ -38,7 +39,7 @@ def published_section(path: Path) -> str:
     times = sorted({int(t) for figure in figures for t in figure["accuracy"]})
     head = ["network", "method", "source network", *(f"T={t}" for t in times), "published in"]
     lines = [f"## {content['title']}", "", content.get("about", "").strip(), ""]
-    lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += heading(head)
     lines += ["| " + " | ".join(_cells(figure, times)) + " |" for figure in figures]
     lines += ["", "Where they differ from what is above:", ""]
     return "\n".join([*lines, *(f"* {each}" for each in content["differences"])])

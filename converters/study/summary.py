@@ -165,7 +165,7 @@ def to_markdown(study: Study, rows: Sequence[Row]) -> str:
         here = [row for row in rows if place(row.runs[0]) == where]
         times = sorted({t for row in here for t in row.cells})
         head = ["method", *(f"T={t}" for t in times), "source, noise off", "noise on", "seeds"]
-        lines += [f"Accuracy in %, {where}, mean ± standard deviation over seeds.", "", *_head(head)]
+        lines += [f"Accuracy in %, {where}, mean ± standard deviation over seeds.", "", *heading(head)]
         for row in here:
             cells = [percent(row.cells[t]) if t in row.cells else "–" for t in times]
             source = [percent(row.noise_off), percent(row.noise_on)]
@@ -175,7 +175,7 @@ def to_markdown(study: Study, rows: Sequence[Row]) -> str:
         compared = [row for row in here if row.against]
         if compared:
             title = f"Points above `{study.reference}`, same seeds: mean [95 % interval], p of a paired t test."
-            lines += [title, "", *_head(["method", *(f"T={t}" for t in times)])]
+            lines += [title, "", *heading(["method", *(f"T={t}" for t in times)])]
             for row in compared:
                 cells = [_difference(row.against.get(t)) for t in times]
                 lines.append("| " + " | ".join([row.label, *cells]) + " |")
@@ -183,7 +183,8 @@ def to_markdown(study: Study, rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _head(names: Sequence[str]) -> list[str]:
+def heading(names: Sequence[str]) -> list[str]:
+    """The two lines that begin a Markdown table."""
     return ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
 
 

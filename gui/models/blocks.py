@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from spikelet.bundle import Bundle
 from spikelet.graph import Graph
+from spikelet.gui.models.numbers import minus
 from spikelet.metrics.measurement import Measurement
 from spikelet.metrics.words import short
 from spikelet.nodes import IF, LIF, Array, Conv2d, Linear, Node, Scale, SumPool2d, is_float
@@ -158,4 +159,4 @@ def _span(values: Array) -> str:
 
 def _number(value: float) -> str:
     text = f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
-    return text.replace("-", "−")
+    return minus(text)

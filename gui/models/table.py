@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import SpikeletError
+from spikelet.gui.models.numbers import minus
 from spikelet.gui.models.trace import Trace
 from spikelet.metrics.rates import SATURATED
 from spikelet.nodes import Shape
@@ -110,7 +111,7 @@ class NeuronTable:
         if column == "first":
             return str(value) if value else "–"
         if column == "error":
-            return f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0"
+            return minus(f"{value:+.2f}") if abs(value) >= 0.005 else "0"
         return str(value)
 
     def widest(self, column: str) -> str:

@@ -11,6 +11,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
 
+from spikelet.gui.models.numbers import minus
 from spikelet.gui.views.theme import colour, font, ramp, theme
 
 HALF_LINE = 7  # pixels of small type
@@ -21,7 +22,7 @@ class NumberAxis(pg.AxisItem):
     """Numbers with a minus sign, and not a hyphen."""
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
-        return [words.replace("-", "−") for words in super().tickStrings(values, scale, spacing)]
+        return [minus(words) for words in super().tickStrings(values, scale, spacing)]
 
 
 class PercentAxis(pg.AxisItem):

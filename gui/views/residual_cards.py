@@ -10,6 +10,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from spikelet.gui.models.numbers import minus
 from spikelet.gui.models.residuals import LayerResidual, Residuals
 from spikelet.gui.views.base import View
 from spikelet.gui.views.plots import Plot
@@ -188,7 +189,7 @@ class HistogramCard(View):
         most = max(1.5, float(np.abs(middles).max()) + 0.5)
         self.plot.setXRange(-most, most, padding=0)
         none = float(shares[np.abs(middles) <= 0.01].sum())
-        mean = f"{layer.bias:+.4f}".replace("-", "−")
+        mean = minus(f"{layer.bias:+.4f}")
         self.card.say(f"{layer.layer}, T = {layer.steps}: {none:.0%} agree, their bar is cut; mean {mean} a step")
 
     def _numbers(self) -> Numbers | None:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from converters_support import colours
 from spikelet import cli
 from spikelet.data import ImageSet, arrays
 
@@ -13,12 +14,8 @@ TRAIN = "train --data colours.npz --model vgg9 --batch 16 --learning-rate 0.05 -
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 3, 90)
-    images = rng.integers(0, 100, (90, 3, 8, 8))
-    images[np.arange(90), labels] += 120
     folder = tmp_path_factory.mktemp("chain")
-    arrays.write(folder / "colours.npz", ImageSet(images.astype(np.uint8), labels, ("red", "green", "blue"), "colours"))
+    arrays.write(folder / "colours.npz", colours(90))
     return folder
 
 

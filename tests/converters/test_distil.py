@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from converters_support import colours
 from spikelet import cli
 from spikelet.converters.activation import ClipFloor, spiking_layers
 from spikelet.converters.checkpoint import load_checkpoint
@@ -20,11 +21,7 @@ SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4,
 
 @pytest.fixture(scope="module")
 def data():
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 3, 120)
-    images = rng.integers(0, 100, (120, 3, 8, 8))
-    images[np.arange(120), labels] += 120
-    return ImageSet(images.astype(np.uint8), labels, ("red", "green", "blue"), "colours")
+    return colours(120)
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import argparse
 import json
 from dataclasses import asdict
 
-import numpy as np
 import pytest
 import torch
 
+from converters_support import colours
 from spikelet import cli
 from spikelet.converters.activation import spiking_layers
 from spikelet.converters.checkpoint import load_checkpoint
@@ -19,7 +19,7 @@ from spikelet.converters.recipe import POLICIES, PRECISIONS, PRESETS, Recipe
 from spikelet.converters.residuals import RESIDUALS
 from spikelet.converters.runlog import chart
 from spikelet.converters.training import train
-from spikelet.data import ImageSet, arrays
+from spikelet.data import arrays
 from spikelet.errors import UsageError
 
 SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0)
@@ -27,11 +27,7 @@ SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4,
 
 @pytest.fixture(scope="module")
 def data():
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 3, 90)
-    images = rng.integers(0, 100, (90, 3, 8, 8))
-    images[np.arange(90), labels] += 120
-    return ImageSet(images.astype(np.uint8), labels, ("red", "green", "blue"), "colours")
+    return colours(90)
 
 
 def phases(line, data):

@@ -3,10 +3,10 @@
 import csv
 import shutil
 
-import numpy as np
 import pytest
 import torch
 
+from converters_support import colours
 from spikelet.converters.augment import crop_and_flip
 from spikelet.converters.checkpoint import load_checkpoint
 from spikelet.converters.evaluation import evaluate
@@ -21,12 +21,7 @@ RECIPE = Recipe(epochs=8, seed=5, batch=16, learning_rate=0.05)
 
 @pytest.fixture(scope="module")
 def data():
-    """Three classes, told apart by which colour is bright."""
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 3, 120)
-    images = rng.integers(0, 100, (120, 3, 8, 8))
-    images[np.arange(120), labels] += 120
-    return ImageSet(images.astype(np.uint8), labels, ("red", "green", "blue"), "colours train")
+    return colours(120, "colours train")
 
 
 def same(a, b):
