@@ -84,8 +84,8 @@ class Step:
 class Model:
     """A converted network, ready to run.
 
-    bundle: what was read. engine: "auto", or the name of one. threads: of one operator, for engines that
-    can be told.
+    bundle: what was read. engine: "auto", or the name of one. threads: of one operator (numpy: 1 by
+    default), or that share a batch (native).
     """
 
     def __init__(self, bundle: Bundle, engine: str = "auto", threads: int | None = None) -> None:

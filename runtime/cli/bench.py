@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
     parser.add_argument("--engine", choices=list(ENGINES), help="only this one; default: all that work here")
-    parser.add_argument("--threads", type=positive, metavar="N", help="threads of one operator (onnx)")
+    parser.add_argument("--threads", type=positive, metavar="N", help="of an operator, or (native) a batch")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -38,7 +38,7 @@ def configure_measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=positive, default=DEFAULT_STEPS, help="time-steps T (default %(default)s)")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
     parser.add_argument("--count", type=positive, metavar="N", help="N images, drawn by a fixed seed (default all)")
-    parser.add_argument("--threads", type=positive, metavar="N", help="threads of one operator (onnx)")
+    parser.add_argument("--threads", type=positive, metavar="N", help="of an operator, or (native) a batch")
     parser.add_argument(
         "--profile",
         metavar="NAME|FILE",

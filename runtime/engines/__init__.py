@@ -16,7 +16,7 @@ AUTO = ("native", "onnx", "numpy")  # the first that works is taken
 def _numpy(graph: Graph, record: Sequence[str], threads: int | None) -> Engine:
     from spikelet.engines.numpy import NumpyEngine
 
-    return NumpyEngine(graph, record)
+    return NumpyEngine(graph, record, threads)
 
 
 def _onnx(graph: Graph, record: Sequence[str], threads: int | None) -> Engine:
@@ -60,7 +60,7 @@ def create(graph: Graph, name: str = "auto", record: Sequence[str] = (), threads
     """An engine for a graph.
 
     record: names of spiking layers whose spikes and potentials are kept at each step.
-    threads: of one operator (onnx), or that share a batch (native); None leaves it to the engine.
+    threads: of one operator (numpy, onnx), or that share a batch (native); None leaves it to the engine.
 
     Raises:
         EngineError: there is no engine of that name, or it cannot run this network.

@@ -1,7 +1,7 @@
 """The reference engine: short enough to be checked by reading, and NumPy is all it needs.
 
 float32 throughout. In an exact network every value is an integer below 2^24, so the order in which BLAS
-adds does not matter.
+adds does not matter, nor how many threads it takes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import neurons
+from spikelet.engines import blas
 from spikelet.engines.base import Engine, Float, Spikes
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
@@ -22,12 +23,13 @@ PATCH_BYTES = 2**23  # of unfolded input at a time: large enough for BLAS, small
 
 
 class NumpyEngine(Engine):
-    """Evaluates the graph node by node."""
+    """Evaluates the graph node by node. threads: of one matrix product; None is one."""
 
     name: ClassVar[str] = "numpy"
 
-    def __init__(self, graph: Graph, record: Sequence[str] = ()) -> None:
+    def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
         super().__init__(graph, record)
+        self._threads = threads or 1
         # BLAS wants float32; small integers are widened once, here
         self._weights = {
             name: np.ascontiguousarray(node.weight, np.float32)
@@ -68,6 +70,10 @@ class NumpyEngine(Engine):
         return self._v[layer].copy()
 
     def _step(self, pixels: Float | None) -> Float:
+        with blas.limited(self._threads):
+            return self._evaluated(pixels)
+
+    def _evaluated(self, pixels: Float | None) -> Float:
         if pixels is not None:
             self._static.clear()
         values: dict[str, Float] = dict(self._static)
