@@ -45,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
         from spikelet.converters.study.page import write_page
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "study") from None
+    if args.others is not None and args.page is None:
+        raise UsageError("--others: belongs to a page of results; name one with --page, or leave --others out")
     data = args.data
     if data is None and (args.page or args.plan):
         data = Path()  # nothing is read

@@ -15,7 +15,6 @@ What a method is given overrides [common], a point of the grid overrides both.
 from __future__ import annotations
 
 import itertools
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -28,6 +27,7 @@ from spikelet.converters.recipe import PRESETS, RECIPE_FIELDS, Recipe
 from spikelet.converters.residuals import RESIDUALS
 from spikelet.converters.rivals import RIVALS, Rival
 from spikelet.errors import UsageError
+from spikelet.toml import read_toml
 
 START = "start"
 TABLES = {"title", "about", "data", "test", "grid", "common", START, "method", "reference"}
@@ -140,12 +140,7 @@ def read_study(path: Path, data: Path | None = None, start: str | None = None) -
     Raises:
         UsageError: no such file, not TOML, an unknown key, or a method that cannot be meant; names it.
     """
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not a TOML file ({error})") from None
+    content = read_toml(path)
     if start is not None:
         content[START] = {"checkpoint": str(Path(start).resolve())}
     _known(path, "the study", content, TABLES)

@@ -10,13 +10,13 @@ A figure without its source is refused.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from spikelet.converters.study.summary import heading
 from spikelet.errors import UsageError
+from spikelet.toml import read_toml
 
 
 def published_section(path: Path) -> str:
@@ -25,10 +25,7 @@ def published_section(path: Path) -> str:
     Raises:
         UsageError: not such a file, or a figure without its source; names which.
     """
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not a file of published figures ({error})") from None
+    content = read_toml(path)
     figures = content.get("figure", [])
     if not figures or not content.get("differences"):
         raise UsageError(f"{path}: expected [[figure]] tables, and in what they differ from ours as `differences`")

@@ -20,7 +20,6 @@ what [[power]] entries there are, and is listed with them.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -29,6 +28,7 @@ from typing import Literal
 
 from spikelet.errors import UsageError
 from spikelet.metrics.toml_fields import Table
+from spikelet.toml import read_toml
 
 FIGURES = ("ac", "mac", "neuron_update", "fp32_mac", "int8_mac")
 KEYS = ("name", "title", "notes", "unpublished", "counts", "memory", "weight_bits", "figures", "dram", "sram", "power")
@@ -98,13 +98,7 @@ def load_profile(path: Path) -> Profile:
     Raises:
         UsageError: not a TOML file, an unknown key, a number that is negative or has no source, or no figures.
     """
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not a TOML file ({error})") from None
-    return _profile(Table(str(path), raw))
+    return _profile(Table(str(path), read_toml(path)))
 
 
 def builtin() -> dict[str, Profile]:

@@ -25,7 +25,7 @@ def test_the_page_ends_with_them(tmp_path):
     [
         ('source = "Bu', 'sauce = "Bu', r"figure 4 \(QCFS\) has no source"),
         ("differences = [", "others = [", "expected .* `differences`"),
-        ("[[figure]]", "[figure", "not a file of published figures"),
+        ("[[figure]]", "[figure", "published.toml: not a TOML file"),
     ],
 )
 def test_a_figure_without_source_is_refused(tmp_path, before, after, message):
