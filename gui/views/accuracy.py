@@ -118,7 +118,7 @@ class CurveCard(View):
         self.card.say(f"{sweep.data.name}, {sweep.done:,} images{state}")
         interval = f"{last['low']:.2%} – {last['high']:.2%}"
         self.words.setText(
-            f"T = {len(found)}: {last['accuracy']:.2%}, 95% interval {interval} (Wilson). Chance: {chance:.0%}."
+            f"T = {len(found)}: {last['accuracy']:.2%}, 95 % interval {interval} (Wilson). Chance: {chance:.0%}."
         )
         self.timeline.go(self.inspector.cursor.time)
 

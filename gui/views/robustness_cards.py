@@ -153,7 +153,7 @@ class LevelCard(Part):
         found, row, time = self.panel.found, self.panel.row, self.panel.time
         if found is None or row is None:
             return
-        self.card.say(f"{row.title.lower()}; bar: 95%, dots: devices")
+        self.card.say(f"{row.title.lower()}; bar: 95 %, dots: devices")
         sound = found.sound.accuracy[time - 1]
         x = list(range(len(row.points)))
         y = [each.accuracy[time - 1] for each in row.points]
@@ -194,7 +194,7 @@ class StepCard(Part):
         found, row = self.panel.found, self.panel.row
         if found is None or row is None:
             return
-        self.card.say(f"{row.title.lower()}; band: 95%")
+        self.card.say(f"{row.title.lower()}; band: 95 %")
         x = list(range(1, found.steps + 1))
         curves = [("no fault", found.sound), *((level_text(each.fault.level), each) for each in row.points)]
         for place, (name, point) in enumerate(curves):
