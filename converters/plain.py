@@ -58,13 +58,16 @@ def convert_source(
     """The bundle of a source network.
 
     calibration: needed where the source has rectifiers. bits: of the weights; None keeps them float32.
-    data: sets of images to measure on, each with or without labels.
+    data: sets of images to measure on, each with or without labels; where there are none, the calibration's are
+        taken, under a name that says so.
 
     Raises:
         ConversionError: rectifiers without calibration, images that do not fit, a reading that computes other than
             its source, or a network that has no exact form at these bits.
     """
     _check_images(source, calibration, data)
+    if calibration is not None and not data:
+        data = [calibration.images.renamed(f"{calibration.images.name} (the calibration images)")]
     difference = check_reading(source, calibration.images if calibration else data[0] if data else None)
     provenance: dict[str, Any] = {"source": source.kind, "notes": list(source.notes)}
     if difference is not None:

@@ -298,6 +298,9 @@ def test_the_command(network, images, tmp_path, monkeypatch, capsys):
 
     line = "convert model.onnx --calibration smooth.npz --raw-pixels --steps 8 -o a.snnb"
     assert "agrees so far" in call(f"{line} --data smooth.npz").out
+    out = call(line).out  # without --data the report by layer is made all the same, and says of what
+    assert "agrees so far" in out
+    assert "smooth (the calibration images), " in out
     found = json.loads(call(f"{line} --json --method percentile --per layer --no-correction").out)
     assert found["bits"] == 8
     assert json.loads(call("verify a.snnb --json").out)["ok"]
