@@ -21,7 +21,7 @@ from typing import Any
 
 from spikelet import shipped
 from spikelet.bundle import SUFFIX, Bundle, read, write
-from spikelet.cli.common import Progress, command_line, emit, existing, find_data, positive, table
+from spikelet.cli.common import Progress, above_zero, command_line, emit, existing, find_data, number, positive, table
 from spikelet.data import ImageSet
 from spikelet.errors import MissingDependency, UsageError
 from spikelet.nodes import Shape
@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     plain.add_argument("--calibration", type=existing, metavar="DATA", help="images to find thresholds on")
     plain.add_argument("--calibration-count", type=positive, default=128, metavar="N", help="of them (default 128)")
     plain.add_argument("--method", choices=("mse", "percentile", "max"), default="mse", help="(default mse)")
-    plain.add_argument("--percentile", type=float, default=99.9, metavar="P", help="for --method percentile (99.9)")
+    plain.add_argument("--percentile", type=number, default=99.9, metavar="P", help="for --method percentile (99.9)")
     plain.add_argument("--per", choices=("channel", "layer"), default="channel", help="one threshold each (channel)")
     plain.add_argument("--steps", type=positive, default=16, metavar="T", help="time-steps it is meant for (16)")
     plain.add_argument("--no-correction", action="store_true", help="leave biases and initial potentials alone")
@@ -52,10 +52,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     source = parser.add_argument_group("what the source takes")
     source.add_argument("--weights", type=existing, metavar="FILE.pt", help="a state dict, for model.py:NAME")
     source.add_argument("--input", metavar="CxHxW", help="shape of one input, where the source does not say")
-    source.add_argument("--mean", type=float, nargs="+", default=[0.0], help="by channel, of pixels 0...1 (default 0)")
-    source.add_argument("--std", type=float, nargs="+", default=[1.0], help="by channel, of pixels 0...1 (default 1)")
+    source.add_argument("--mean", type=number, nargs="+", default=[0.0], help="by channel, of pixels 0...1 (default 0)")
+    source.add_argument("--std", type=number, nargs="+", default=[1.0], help="by channel, of pixels 0...1 (default 1)")
     source.add_argument("--raw-pixels", action="store_true", help="the source takes 0...255 (minus mean, over std)")
-    source.add_argument("--dt", type=float, metavar="S", help="seconds of a time-step, for NIR (default 1e-4)")
+    source.add_argument("--dt", type=above_zero, metavar="S", help="seconds of a time-step, for NIR (default 1e-4)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.output.parent}: no such folder")
     if args.float32 and args.bits is not None:
         raise UsageError("--float32 keeps the weights as they are and --bits rounds them: give one of both")
+    if not 0 < args.percentile <= 100:
+        raise UsageError(f"--percentile: expected a number above 0, at most 100, got {args.percentile:g}")
     if any(s <= 0 for s in args.std):
         raise UsageError(f"--std: expected numbers above 0, got {args.std}")
     try:

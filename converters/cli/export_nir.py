@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from spikelet import bundle as bundles
-from spikelet.cli.common import emit, existing
+from spikelet.cli.common import above_zero, emit, existing
 from spikelet.converters.exports import nir
 
 HELP = "NIR, annotated so that it reads back without loss"
@@ -23,7 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
     parser.add_argument("output", type=Path, metavar="OUT.nir")
     parser.add_argument("--form", choices=nir.FORMS, default="annotated", help="(default annotated)")
-    parser.add_argument("--dt", type=float, default=nir.DT, metavar="S", help="seconds of a time-step (default 1e-4)")
+    parser.add_argument(
+        "--dt", type=above_zero, default=nir.DT, metavar="S", help="seconds of a time-step (default 1e-4)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikelet.cli.common import emit, existing, find_data, positive
+from spikelet.cli.common import above_zero, emit, existing, find_data, positive
 from spikelet.converters.exports import recording
 from spikelet.converters.exports.nir import DT
 from spikelet.errors import UsageError
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layers", nargs="+", metavar="LAYER", help="(default all)")
     parser.add_argument("--steps", type=positive, default=8, metavar="T", help="time-steps (default 8)")
     parser.add_argument("--count", type=positive, default=10, metavar="N", help="images (default 10)")
-    parser.add_argument("--dt", type=float, default=DT, metavar="S", help="seconds of a time-step (default 1e-4)")
+    parser.add_argument("--dt", type=above_zero, default=DT, metavar="S", help="seconds of a time-step (default 1e-4)")
 
 
 def run(args: argparse.Namespace) -> int:

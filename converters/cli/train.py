@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from spikelet.cli.common import command_line, emit, existing, positive
+from spikelet.cli.common import command_line, emit, existing, number, positive
 from spikelet.data.images import ImageSet
 from spikelet.errors import MissingDependency
 
@@ -37,26 +37,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=positive, metavar="N")
     parser.add_argument("--seed", type=int, metavar="S")
     parser.add_argument("--batch", type=positive)
-    parser.add_argument("--learning-rate", type=float)
-    parser.add_argument("--warmup", type=float, metavar="EPOCHS")
-    parser.add_argument("--lambda-init", type=float, help="threshold at the start")
-    parser.add_argument("--lambda-rate", type=float, help="learning rate of the thresholds, relative")
-    parser.add_argument("--lambda-decay", type=float, help="weight decay of the thresholds")
-    parser.add_argument("--lambda-hold", type=float, metavar="SHARE", help="hold the thresholds at the end of the run")
+    parser.add_argument("--learning-rate", type=number)
+    parser.add_argument("--warmup", type=number, metavar="EPOCHS")
+    parser.add_argument("--lambda-init", type=number, help="threshold at the start")
+    parser.add_argument("--lambda-rate", type=number, help="learning rate of the thresholds, relative")
+    parser.add_argument("--lambda-decay", type=number, help="weight decay of the thresholds")
+    parser.add_argument("--lambda-hold", type=number, metavar="SHARE", help="hold the thresholds at the end of the run")
     moments = 'a batch is trained at one of these: T, "limit" (T → ∞), "quantised"'
     parser.add_argument("--time-steps", nargs="+", type=moment, metavar="T", help=moments)
-    parser.add_argument("--slope", type=float, help="share of the clipped identity in the activation (SlipReLU)")
+    parser.add_argument("--slope", type=number, help="share of the clipped identity in the activation (SlipReLU)")
     parser.add_argument("--train-potential", action="store_const", const=True, help="learn v(0), one a channel")
     parser.add_argument("--freeze-norm", action="store_const", const=True, help="keep batch norm's statistics")
     parser.add_argument("--policy", choices=["none", "autoaugment"], help="augmentation after crop and flip")
     parser.add_argument("--cutout", type=int, metavar="PIXELS")
     parser.add_argument(
-        "--distil", type=float, metavar="SHARE", help="of the last epochs' loss: answers of their start"
+        "--distil", type=number, metavar="SHARE", help="of the last epochs' loss: answers of their start"
     )
     parser.add_argument("--precision", choices=["float32", "bfloat16"])
     parser.add_argument("--finish", choices=[*RESIDUALS, "no"], help="residual of the last epochs; no: there are none")
     parser.add_argument("--finish-epochs", type=positive, metavar="N")
-    parser.add_argument("--finish-learning-rate", type=float)
+    parser.add_argument("--finish-learning-rate", type=number)
     parser.add_argument("--finish-time-steps", nargs="+", type=moment, metavar="T")
     parser.add_argument("--start", type=existing, metavar="CHECKPOINT", help="begin with the weights of another run")
     parser.add_argument("--data-name", metavar="NAME", help="what the data is called in results")

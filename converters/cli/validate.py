@@ -17,7 +17,7 @@ import numpy as np
 from spikelet import bundle as bundles
 from spikelet.atomic import replacing
 from spikelet.bundle import Bundle
-from spikelet.cli.common import Progress, emit, existing, find_data, positive
+from spikelet.cli.common import Progress, emit, existing, find_data, number, positive
 from spikelet.converters.brian2 import report, words
 from spikelet.converters.brian2.comparison import EPS
 from spikelet.converters.brian2.dynamics import DynamicsReport, sweep
@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto", help="the engine under test")
     parser.add_argument(
         "--eps",
-        type=float,
+        type=number,
         default=EPS,
         help="of ties in float32 bundles: share of the sums that meet in a neuron (default %(default)g)",
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from spikelet import bundle as bundles
 from spikelet.atomic import replacing
-from spikelet.cli.common import Progress, emit, existing, find_data, positive, table
+from spikelet.cli.common import Progress, emit, existing, find_data, number, positive, table
 from spikelet.errors import UsageError
 from spikelet.metrics.fault_report import fault_figures, fault_table
 from spikelet.metrics.faults import KINDS, Fault
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--faults", choices=list(KINDS), nargs="+", default=list(KINDS), help="default: all")
     parser.add_argument(
-        "--levels", type=float, nargs="+", metavar="P", help="instead of the fault's own; with one of --faults"
+        "--levels", type=number, nargs="+", metavar="P", help="instead of the fault's own; with one of --faults"
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="write what `report --robustness` reads")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write a plot of each fault as SVG and CSV")

@@ -10,7 +10,7 @@ import argparse
 import time
 from typing import Any
 
-from spikelet.cli.common import Progress, emit, existing, find_data, positive, table
+from spikelet.cli.common import Progress, emit, existing, find_data, number, positive, table
 from spikelet.data import ImageSet
 from spikelet.early_exit import Confidence, ExitRule, Margin
 from spikelet.engines import ENGINES
@@ -31,18 +31,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     exits = parser.add_mutually_exclusive_group()
     exits.add_argument(
         "--early-exit",
-        type=float,
+        type=number,
         metavar="MARGIN",
         help="stop when the mean logit of the best class leads by MARGIN",
     )
     exits.add_argument(
         "--early-exit-confidence",
-        type=float,
+        type=number,
         metavar="P",
         help="stop when softmax gives the best class P or more",
     )
     parser.add_argument("--count", type=positive, metavar="N", help="N images, drawn by a fixed seed (default all)")
-    parser.add_argument("--threads", type=positive, metavar="N", help="threads of one operator (onnx)")
+    parser.add_argument("--threads", type=positive, metavar="N", help="of an operator, or (native) a batch")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,7 +86,7 @@ def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> dict[st
 
 
 def _text(model: Model, images: ImageSet, result: Result, facts: dict[str, Any]) -> str:
-    lines = [f"{facts['bundle']}, engine {facts['engine']}: {images.name}, {len(images)} images", ""]
+    lines = [f"{facts['bundle']}, engine {facts['engine']}: {images.name}, {len(images):,} images", ""]
     if facts["accuracy"] is not None:
         rows = [[str(t + 1), f"{share:.1%}"] for t, share in enumerate(facts["accuracy"])]
         if facts["float_accuracy"] is not None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spikelet.cli.common import emit, existing, positive
+from spikelet.cli.common import above_zero, emit, existing, number, positive
 from spikelet.data.folder import is_image, read_image
 from spikelet.early_exit import Margin
 from spikelet.engines import ENGINES
@@ -31,9 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=existing, metavar="DIR")
     parser.add_argument("--steps", type=positive, default=4, help="time-steps T (default %(default)s)")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
-    parser.add_argument("--early-exit", type=float, metavar="MARGIN", help="stop when the best class leads by MARGIN")
+    parser.add_argument("--early-exit", type=number, metavar="MARGIN", help="stop when the best class leads by MARGIN")
     parser.add_argument("--once", action="store_true", help="answer what is there and end")
-    parser.add_argument("--every", type=float, default=0.2, metavar="SECONDS", help="look so often (default 0.2)")
+    parser.add_argument("--every", type=above_zero, default=0.2, metavar="SECONDS", help="look so often (default 0.2)")
 
 
 def run(args: argparse.Namespace) -> int:
