@@ -122,7 +122,8 @@ class OnnxEngine(Engine):
 
     @property
     def _in_window(self) -> bool:
-        return self.window is not None and 2 <= self.window <= LONGEST_WINDOW
+        # a count takes each step's spikes in turn: a window would hold all of them
+        return self.window is not None and 2 <= self.window <= LONGEST_WINDOW and self._count is None
 
     def _run_window(self, pixels: Float) -> None:
         """All time-steps: arrays of every row's steps, (N, T, …)."""

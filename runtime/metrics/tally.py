@@ -70,7 +70,7 @@ def tally(
     for start in range(0, n, BATCH):
         part = images[start : start + BATCH]
         here = slice(start, start + len(part))
-        runner.reset(len(part))
+        runner.reset(len(part), steps)
         total = np.zeros((len(part), graph.classes))
         for t in range(steps):
             total += runner.step(part.astype(np.float32) if t == 0 else None)

@@ -61,6 +61,7 @@ class NativeEngine(Engine):
         # while it counts: costs and counts of all layers one behind the other, channel last; counts for each thread
         self._costs = np.zeros(0, np.uint32)
         self._counts = np.zeros((self._threads, 0), np.uint32)
+        self._events = np.zeros((0, 0), np.int64)  # (N, time-steps that were run together)
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
         self.record, self._count = (), Count(costs)
@@ -84,7 +85,8 @@ class NativeEngine(Engine):
         self._counts[:] = 0
 
     def _count_step(self, count: Count) -> None:
-        """The library has counted it already."""
+        """The library has counted it already, with those that were run together."""
+        count.events = self._events[:, self._place]
 
     def _workspaces(self, steps: int) -> list[Bytes]:
         """For each thread, one for each of the time-steps that are run together."""
@@ -98,11 +100,13 @@ class NativeEngine(Engine):
         states, size = self._states, self._compiled.state_bytes
         self._compiled.library.spikelet_reset(self._compiled.parameters, states.ctypes.data, size, batch)
         self._spikes = {name: np.empty((batch, *self.graph.shapes[name]), np.uint8) for name in self.record}
+        self._events = np.zeros((batch, 0), np.int64)
         self._fold()
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._states = _aligned(self._states[rows].reshape(-1)).reshape(len(rows), -1)
         self._spikes = {name: value[rows] for name, value in self._spikes.items()}
+        self._events = self._events[rows]
         self.batch = len(rows)
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -124,7 +128,7 @@ class NativeEngine(Engine):
 
     def _step(self, pixels: Float | None) -> Float:
         # what is kept of every single step is taken from its workspace, so that those are run one by one
-        window = None if self.record or self._count is not None else self.window
+        window = None if self.record else self.window
         self._place = 0 if window is None else self.time % self._compiled.window
         if self._place == 0:
             self._run_steps(pixels, 1 if window is None else min(window - self.time, self._compiled.window))
@@ -134,7 +138,7 @@ class NativeEngine(Engine):
         """So many time-steps, layer by layer."""
         images = None if pixels is None else self._images(pixels)
         if self._count is not None:
-            self._count.events = np.zeros(self.batch, np.int64)
+            self._events = np.zeros((self.batch, steps), np.int64)
         if len(self._work[0]) < steps * self._compiled.library.spikelet_work_bytes():
             self._work = self._workspaces(steps)
         shares = [part for part in np.array_split(np.arange(self.batch), self._threads) if len(part)]
@@ -157,7 +161,7 @@ class NativeEngine(Engine):
         for start in range(first, first + count, each):
             image = None if images is None else images[start:].ctypes.data
             state = self._states.ctypes.data + start * size
-            events = None if self._count is None else self._count.events[start:].ctypes.data
+            events = None if self._count is None else self._events[start:].ctypes.data
             library.spikelet_step(compiled.parameters, state, size, each, work, image, steps, costs, counts, events)
             for name in self.record:
                 place = self._spikes[name][start].ctypes.data

@@ -32,35 +32,36 @@ static const struct layer {
 } layers[] = {
 LAYERS};
 
-/* Add 1 to the count of every neuron that fired in the time-step that `w` was used for last; returns what they cost.
-   costs, counts: layers one behind the other, channel last. */
-static uint64_t count_spikes(const struct work *w, const uint32_t *costs, uint32_t *counts)
+/* Add 1 to the count of every neuron that fired in the time-steps that were run together; events: what the spikes of
+   each of them cost. costs, counts: layers one behind the other, channel last. A row of them stays in the cache for all
+   time-steps. */
+static void count_spikes(const struct work *w, int steps, const uint32_t *costs, uint32_t *counts, uint64_t *events)
 {
-    uint64_t cost = 0;
+    memset(events, 0, steps * sizeof *events);
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         const int width = layers[i].width, row = width * layers[i].channels;
-        const row_t *start = (const row_t *)((const char *)w + layers[i].start);
-        const row_t *list = (const row_t *)((const char *)w + layers[i].list);
-        for (int y = 0; y < layers[i].height; y++, start += width + 1, list += layers[i].room) {
-            for (int k = start[0]; k < start[width]; k++) {
-                counts[list[k]]++;
-                cost += costs[list[k]];
+        for (int y = 0; y < layers[i].height; y++, counts += row, costs += row)
+            for (int t = 0; t < steps; t++) {
+                const row_t *start = (const row_t *)((const char *)(w + t) + layers[i].start) + y * (width + 1);
+                const row_t *list = (const row_t *)((const char *)(w + t) + layers[i].list) + y * layers[i].room;
+                uint64_t cost = 0;
+                for (int k = start[0]; k < start[width]; k++) {
+                    counts[list[k]]++;
+                    cost += costs[list[k]];
+                }
+                events[t] += cost;
             }
-            counts += row;
-            costs += row;
-        }
     }
-    return cost;
 }
 
-/* w: as many as there are steps. events: NULL, or for each sample what its spikes cost in the first of them. */
+/* w: as many as there are steps. events: NULL, or for each sample what its spikes cost in each of the steps. */
 void spikelet_step(const struct parameters *p, char *states, size_t stride, int n, struct work *w,
                    const model_pixel *images, int steps, const uint32_t *costs, uint32_t *counts, uint64_t *events)
 {
     for (int i = 0; i < n; i++) {
         step(p, (struct state *)(states + i * stride), w, images ? images + (size_t)i * IMAGE : NULL, steps);
         if (events)
-            events[i] = count_spikes(w, costs, counts);
+            count_spikes(w, steps, costs, counts, events + (size_t)i * steps);
     }
 }
 
