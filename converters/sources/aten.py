@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import fx
 
+from spikelet.converters.advice import UNKNOWN
 from spikelet.converters.builder import Builder
 from spikelet.converters.sources.source import Preprocessing, Source, finished
 from spikelet.converters.trace import ADVICE
@@ -88,7 +89,7 @@ class _Reader:
             return
         handler: Callable[..., Value] | None = getattr(self, f"_{kind.strip('_')}", None)
         if handler is None:
-            raise ConversionError(f"{where}: {ADVICE.get(kind, 'has no spiking form here')}")
+            raise ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
         arguments = [self._argument(each) for each in step.args]
         self.values[step.name] = handler(name, where, live, *arguments[1:], step=step)
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.converters.advice import ONNX as ADVICE
-from spikelet.converters.advice import PRODUCT
+from spikelet.converters.advice import PRODUCT, UNKNOWN
 from spikelet.converters.builder import MOST_LEVELS, Builder
 from spikelet.converters.sources.constants import evaluate
 from spikelet.converters.sources.onnx_parts import channels, input_shape, padding, predictor
@@ -93,7 +93,7 @@ class _Reader:
             return
         handler: Callable[..., Value] | None = getattr(self, f"_{node.op_type.lower()}", None)
         if handler is None:
-            raise ConversionError(f"{where}: {ADVICE.get(node.op_type, 'has no spiking form here')}")
+            raise ConversionError(f"{where}: {ADVICE.get(node.op_type, UNKNOWN)}")
         self.values[node.output[0]] = handler(node, name, where, attributes, live)
 
     def _given(self, node: Any, where: str) -> list[Constant | None]:

@@ -84,7 +84,7 @@ def load_module(reference: str, weights: Path | None) -> nn.Module:
         found: Any = getattr(module, name, None)
         if found is None:
             raise UsageError(f"{reference}: {file} has no {name}")
-        network = found if isinstance(found, nn.Module) else found()
+        network = found() if callable(found) and not isinstance(found, nn.Module) else found
     except UsageError:
         raise
     except Exception as error:  # the user's own code
@@ -92,7 +92,8 @@ def load_module(reference: str, weights: Path | None) -> nn.Module:
     finally:
         sys.path.remove(str(path.parent))
     if not isinstance(network, nn.Module):
-        raise ConversionError(f"{reference}: gives a {type(network).__name__}; expected a torch.nn.Module")
+        what = f"found {type(network).__name__}"
+        raise ConversionError(f"{reference}: {what}; expected a torch.nn.Module, or a class or function that gives one")
     if weights is not None:
         try:
             state = torch.load(weights, map_location="cpu", weights_only=True)

@@ -78,7 +78,7 @@ def _policy() -> str:
     try:
         policy = signing.Policy.from_environment()
     except SpikeletError as error:
-        return f"{signing.TRUSTED_KEYS}: {error}; every bundle is refused"
+        return str(error)
     if not policy.required:
         return f"not required ({signing.TRUSTED_KEYS} is not set)"
     names = [f"{key.id} ({key.name})" for key in policy.keys]

@@ -39,7 +39,11 @@ class Policy:
         """
         values = os.environ if environment is None else environment
         places = values.get(TRUSTED_KEYS)
-        return cls(trusted_keys(places or ""), places is not None or values.get(REQUIRE, "") not in ("", "0"))
+        try:
+            keys = trusted_keys(places or "")
+        except SignatureError as error:
+            raise SignatureError(f"{TRUSTED_KEYS}: {error}; every bundle is refused") from None
+        return cls(keys, places is not None or values.get(REQUIRE, "") not in ("", "0"))
 
 
 def trusted_keys(places: str) -> tuple[PublicKey, ...]:
@@ -49,7 +53,7 @@ def trusted_keys(places: str) -> tuple[PublicKey, ...]:
         path = Path(place)
         files = sorted(path.glob("*.pub")) if path.is_dir() else [path]
         if not files:
-            raise SignatureError(f"{path}: there is no public key (*.pub) in this folder, and {TRUSTED_KEYS} names it")
+            raise SignatureError(f"{path}: there is no public key (*.pub) in this folder")
         found += map(read_public_key, files)
     return tuple(found)
 

@@ -289,6 +289,7 @@ def test_the_command(network, images, tmp_path, monkeypatch, capsys):
     arrays.write(tmp_path / "smooth.npz", images)
     (tmp_path / "model.py").write_text(
         "from torch import nn\nnetwork = nn.Sequential(nn.Flatten(), nn.Linear(192, 6), nn.ReLU(), nn.Linear(6, 3))\n"
+        "three = 3\n"
     )
 
     def call(line, code=0):
@@ -308,6 +309,7 @@ def test_the_command(network, images, tmp_path, monkeypatch, capsys):
     call(module)
     assert "give it with --input CxHxW" in call(module.replace("--input 3x8x8 ", ""), 2).err
     assert "model.py has no nothing" in call(module.replace("network", "nothing"), 2).err
+    assert "found int; expected a torch.nn.Module, or a class" in call(module.replace("network", "three"), 1).err
     assert "a torch module is named model.py:NAME" in call("convert model.py -o c.snnb", 2).err
     assert "missing.onnx: no such file" in call("convert missing.onnx -o c.snnb", 2).err
     assert "expected CxHxW, as 3x32x32" in call(module.replace("3x8x8", "3x8"), 2).err

@@ -43,7 +43,7 @@ ONNX_CASES = [
     ("Add", conv(node("Add", ["c", "c"])), "double the weight instead"),
     ("ReduceMean", conv(node("ReduceMean", axes=[1])), "expected height and width (2, 3)"),
     ("Flatten", conv(node("Flatten", axis=2)), "expected 1"),
-    ("Exp", conv(node("Exp")), "has no spiking form here"),
+    ("Exp", conv(node("Exp")), "convolutions, linear layers, average pools and ReLUs have"),
 ]
 
 
@@ -101,6 +101,7 @@ TORCH_CASES = [
     ("mul", lambda x: x * x, "fold the factor into the weights"),
     ("sub", lambda x: x - torch.relu(x), "fold the minus into the weights"),
     ("cat", lambda x: torch.cat([x, x], 1), "add the layers instead"),
+    ("exp", torch.exp, "convolutions, linear layers, average pools and ReLUs have"),
 ]
 
 
