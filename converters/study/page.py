@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spikelet.atomic import replacing
-from spikelet.converters.study.config import START, Study
+from spikelet.converters.study.config import START, Run, Study
 from spikelet.converters.study.plots import plots
 from spikelet.converters.study.published import published_section
 from spikelet.converters.study.summary import Metrics, summarise, to_csv, to_markdown
@@ -36,12 +36,28 @@ def results_path(study: Study) -> Path:
 
 
 def publish(study: Study, metrics: Sequence[Metrics]) -> Path:
-    """Write the results beside the study file, without paths of this machine."""
+    """Write the results beside the study file, without paths of this machine.
+
+    What stands there of other runs, say of seeds that another machine has trained, is kept as long as the study still
+    asks for the same.
+    """
     path = results_path(study)
-    kept = [{key: value for key, value in each.items() if key != "checkpoint"} for each in metrics]
+    found = {each["name"]: each for each in [*own_results(study), *metrics]}
+    measured = {each["name"] for each in metrics}
+    kept = [
+        {key: value for key, value in found[run.name].items() if key != "checkpoint"}
+        for run in study.runs
+        if run.name in measured or (run.name in found and _asked(run, found[run.name]))
+    ]
     with replacing(path) as file:
         file.write((json.dumps({"study": study.path.name, "results": kept}, indent=1) + "\n").encode())
     return path
+
+
+def _asked(run: Run, result: Metrics) -> bool:
+    """Whether a result is of this very run: the same options, in the same words."""
+    asked = json.loads(json.dumps(run.as_dict()))
+    return all(asked[key] == result.get(key) for key in ("options", "rival", "rival_options"))
 
 
 def own_results(study: Study) -> list[Metrics]:
@@ -100,6 +116,7 @@ def _described(runs: Sequence[Metrics]) -> str:
         options = ", ".join(f"{k} = {v}" for k, v in first["rival_options"].items())
         words.append(f"{first['rival']}{f' ({options})' if options else ''} on the network of `{_source(first)}`")
         words.append(first["about"])
+        words += ["one network for each T"] if len(first["bundles"]) > 1 else []
     if first["pre_steps"]:
         words.append(f"{first['pre_steps']} pre-steps, counted")
     if first["neuron"] == "changed":

@@ -13,6 +13,7 @@ import torch
 
 from spikelet import bundle, cli, session
 from spikelet.converters.study.config import read_study, run_name
+from spikelet.converters.study.page import own_results, publish, results_path
 from spikelet.converters.study.protocol import LEDGER, SealedTest
 from spikelet.converters.study.summary import Cell, paired, summarise, to_csv, to_markdown
 from spikelet.data import read
@@ -326,10 +327,25 @@ class TestPage:
         assert "`later.toml` has not been run; nothing is claimed." in page
         assert "srp on the network of `qcfs`" in page
         assert "4 pre-steps, counted" in page
+        assert "(Deng & Gu, ICLR 2021); one network for each T" in page
         plots = sorted(path.name for path in (folder / "results").iterdir())
         assert "bars.csv" in plots
         assert all(f"results/{name}" in page for name in plots if name.endswith(".svg"))
         assert str(folder) not in page
+
+    def test_publishing_keeps_the_runs_of_another_machine(self, done, call, folder):
+        """As long as the study asks for the same; what it asks otherwise now is dropped."""
+        (folder / "two.toml").write_text(STUDY.replace("batch = 16", "batch = 8"))
+        here, there = read_study(folder / "two.toml"), read_study(folder / "bars.toml")
+        metrics = own_results(there)
+        new = [{**each, "options": {**each["options"], "batch": 8}} for each in metrics if each["options"]]
+        results_path(here).write_text(json.dumps({"results": metrics}))  # written for the other file
+        publish(here, [each for each in new if each["point"]["seed"] == 1])
+        kept = own_results(here)
+        rivals = {each["name"] for each in metrics if not each["options"]}
+        assert {each["name"] for each in kept} == rivals | {each["name"] for each in new if each["point"]["seed"] == 1}
+        publish(here, [each for each in new if each["point"]["seed"] != 1])
+        assert {each["name"] for each in own_results(here)} == {each["name"] for each in metrics}
 
     def test_a_part_is_told_as_a_part(self, done, call, folder):
         results = json.loads((folder / "bars.results.json").read_text())
