@@ -1,1 +1,1 @@
-"""What ships: the demo bundle and images for it. Checkpoints lie beside them in the repository only."""
+"""What ships: bundles and images for them. Checkpoints lie beside them in the repository only."""

@@ -1,4 +1,4 @@
-"""What comes with the package: the demo bundle and a few images for it."""
+"""What comes with the package: bundles, a demo among them, and a few images for each."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from spikelet.data.images import ImageSet
 from spikelet.nodes import Shape
 
 PACKAGE = "spikelet.assets"
+DEMO = "vgg9-cifar10.snnb"
 
 
 def files() -> list[Path]:
     """Bundles (`.snnb`) and images with labels (`.npz`) in the package."""
     folder = Path(str(resources.files(PACKAGE)))
     return sorted(path for path in folder.iterdir() if path.suffix in (".snnb", ".npz"))
+
+
+def demo() -> Path | None:
+    """The bundle that is shown where none is named; None where nothing is shipped, as on a board."""
+    return next((path for path in files() if path.name == DEMO), None)
 
 
 def images_for(shape: Shape, labels: tuple[str, ...] | None) -> ImageSet | None:

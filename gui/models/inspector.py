@@ -77,7 +77,7 @@ class Inspector:
         if last and Path(last).is_file():
             self.open(Path(last))
             return
-        demo = next((path for path in shipped.files() if path.suffix == ".snnb"), None)
+        demo = shipped.demo()
         if demo is not None:
             self.open(demo)
         else:

@@ -1,0 +1,54 @@
+"""Every network that ships: it proves itself, reaches what its card says, and comes from the checkpoint beside it."""
+
+from pathlib import Path
+
+import pytest
+
+import spikelet
+from spikelet import shipped
+from spikelet.bundle import read
+from spikelet.verify import verify
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+BUNDLES = sorted(ASSETS.glob("*.snnb"))
+
+
+@pytest.fixture(scope="module", params=BUNDLES, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def bundle(path):
+    return read(path)
+
+
+@pytest.fixture(scope="module")
+def images(bundle):
+    return shipped.images_for(bundle.graph.input.shape, bundle.manifest.labels)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "onnx", "native"])
+def test_it_proves_itself(bundle, engine):
+    found = verify(bundle, engine)
+    assert found.ok
+    assert found.spikes > 10_000
+
+
+def test_it_reaches_what_its_card_says(path, bundle, images):
+    result = next(each for each in bundle.manifest.results if each["digest"] == images.digest)
+    found = spikelet.load(path).run(images.images, steps=8).accuracy(images.labels)
+    assert found == pytest.approx(result["accuracy"])
+    assert result["float_accuracy"] > 0.85
+    assert found[-1] > result["float_accuracy"] - 0.03
+    assert result["accuracy_before_quantisation"][-1] - found[-1] <= 0.005
+
+
+def test_it_comes_from_the_shipped_checkpoint(path, bundle):
+    pytest.importorskip("torch")
+    from spikelet.converters.checkpoint import load_checkpoint
+    from spikelet.converters.quantise import quantise
+    from spikelet.converters.trace import trace
+
+    checkpoint = load_checkpoint(path.with_suffix(".pt"))
+    assert quantise(trace(checkpoint.network(), checkpoint.spec.shape), 8).graph == bundle.graph
