@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,14 @@ from spikelet.gui.models.jobs import Progress
 from spikelet.gui.models.source import SourceNetwork, levels, obstacle
 from spikelet.metrics import accuracy
 from spikelet.metrics.energy import Energy, spiking_levels
-from spikelet.metrics.exits import Exit, at_threshold, operations_at_exit
+from spikelet.metrics.exits import Exit, at_threshold, exit_curve, operations_at_exit
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement, summarise
 from spikelet.metrics.tally import Tally, merged, tally
 
 PART = 100  # images between two looks at the running result
+CURVE = 400  # thresholds of the curve that is dragged along: between two of them hardly an image changes its answer
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Sweep:
     """What is known so far, or at the end.
 
     accuracy: by time-step with a 95 % interval, None without labels. source: (n,) answers of the float network as it
-    is computed here, or None. measured: everything, at the end.
+    is computed here, or None. measured: everything, at the end. exits: the trade-off of early exit, at the end.
     """
 
     data: ImageSet
@@ -39,6 +40,7 @@ class Sweep:
     accuracy: list[dict[str, Any]] | None
     source: npt.NDArray[np.int64] | None
     measured: Measurement | None = None
+    exits: tuple[Exit, ...] = ()
 
     @property
     def labels(self) -> npt.NDArray[np.int64] | None:
@@ -107,7 +109,8 @@ def sweep(bundle: Bundle, data: ImageSet, steps: int, engine: str, progress: Pro
         progress.partial(_so_far(data, parts, answers if network is not None else None))
     last = _so_far(data, parts, answers if network is not None else None)
     measured = summarise(bundle, data, last.counted, engine)
-    return Sweep(data, last.done, last.counted, last.accuracy, last.source, measured)
+    exits = tuple(exit_curve(last.counted, data.labels, CURVE))
+    return replace(last, measured=measured, exits=exits)
 
 
 def _so_far(data: ImageSet, parts: list[Tally], answers: list[npt.NDArray[np.int64]] | None) -> Sweep:

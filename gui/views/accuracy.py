@@ -5,25 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QImage, QPixmap
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QListView, QListWidget, QListWidgetItem, QVBoxLayout
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout
 
-from spikelet.gui.models.inputs import Source, from_data, open_source, shown
+from spikelet.gui.models.inputs import Source, open_source
 from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.models.sweep import Sweep
 from spikelet.gui.views.base import View
-from spikelet.gui.views.evidence import class_names
 from spikelet.gui.views.exits import ExitCard
+from spikelet.gui.views.lost import LostCard
 from spikelet.gui.views.plots import Plot, TimeLine
 from spikelet.gui.views.runner import Runner
 from spikelet.gui.views.theme import GAP, colour, theme
 from spikelet.gui.views.widgets import Card, Empty, Numbers, button, label
 from spikelet.metrics import words
-
-LISTED, PICTURE = 200, 56  # images at most; pixels of each
 
 
 class CurveCard(View):
@@ -104,32 +99,34 @@ class CurveCard(View):
         self.low.setData(x, [each["low"] for each in found])
         self.high.setData(x, [each["high"] for each in found])
         self.curve.setData(x, [each["accuracy"] for each in found])
-        levels = self._floats(sweep)
+        source, where = self._float(sweep)
         assert self.inspector.document is not None
         chance = 1 / self.inspector.document.bundle.graph.classes
-        for value, name, stroke in [*levels, (chance, "chance", theme().muted)]:
-            self._levels.append(self.plot.level(value, stroke, f"{name} {value:.1%}"))
-        top = max([each["high"] for each in found] + [value for value, _, _ in levels])
-        low = min(each["low"] for each in found)
-        self.plot.setYRange(max(0.0, low - 0.12), min(1.0, top + 0.05), padding=0)
+        ends = [each[end] for each in found for end in ("low", "high")] + ([] if source is None else [source])
+        low, high = max(0.0, min(ends) - 0.12), min(1.0, max(ends) + 0.05)
+        span = (0.6, len(found) + 0.02 * len(found))
+        if source is not None:
+            self._levels += self.plot.reference(source, span, theme().over, f"float network {source:.1%}")
+        if chance > low:
+            self._levels += self.plot.reference(chance, span, theme().muted, f"chance {chance:.1%}")
+        self.plot.setYRange(low, high, padding=0)
         self.plot.steps_axis(len(found))
-        self.plot.setXRange(0.6, len(found) + 0.4, padding=0)
+        self.plot.setXRange(0.6, len(found) + max(1.2, 0.3 * len(found)), padding=0)
+        self.plot.spread()
         last, state = found[-1], "" if sweep.measured is not None else f" so far, of {len(sweep.data):,}"
         self.card.say(f"{sweep.data.name}, {sweep.done:,} images{state}")
         interval = f"{last['low']:.2%} – {last['high']:.2%}"
         self.words.setText(
-            f"T = {len(found)}: {last['accuracy']:.2%}, 95 % interval {interval} (Wilson). Chance: {chance:.0%}."
+            f"T = {len(found)}: {last['accuracy']:.2%}, 95 % interval {interval} (Wilson). Chance: {chance:.0%}.{where}"
         )
         self.timeline.go(self.inspector.cursor.time)
 
-    def _floats(self, sweep: Sweep) -> list[tuple[float, str, str]]:
-        """The float network on the same images: as the bundle tells it, or as it is computed here."""
-        found = []
-        if sweep.measured is not None and sweep.measured.float_network["accuracy"] is not None:
-            found.append((float(sweep.measured.float_network["accuracy"]), "float network", theme().over))
-        elif sweep.source_accuracy is not None:
-            found.append((sweep.source_accuracy, "float network, computed here", theme().over))
-        return found
+    def _float(self, sweep: Sweep) -> tuple[float | None, str]:
+        """Accuracy of the float network on the same images: as the bundle tells it, or as computed, and that it was."""
+        told = None if sweep.measured is None else sweep.measured.float_network["accuracy"]
+        if told is not None:
+            return float(told), ""
+        return sweep.source_accuracy, "" if sweep.source_accuracy is None else " The float network was computed here."
 
     def _numbers(self) -> Numbers | None:
         sweep = self.inspector.sweep
@@ -137,86 +134,6 @@ class CurveCard(View):
             return None
         rows = [[each["time_steps"], each["accuracy"], each["low"], each["high"]] for each in sweep.accuracy]
         return Numbers("accuracy", ["time_steps", "accuracy", "low_95", "high_95"], rows)
-
-
-class LostCard(View):
-    """Images that the float network gets right and the spiking one does not."""
-
-    def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
-        self.card = Card("Lost by spiking")
-        self.card.numbers = self._numbers
-        self.words = label("", "muted", wrap=True)
-        self.list = QListWidget()
-        self.list.setAccessibleName("images that only the float network gets right")
-        self.list.setViewMode(QListView.ViewMode.IconMode)
-        self.list.setIconSize(QSize(PICTURE, PICTURE))
-        self.list.setResizeMode(QListView.ResizeMode.Adjust)
-        self.list.setMovement(QListView.Movement.Static)
-        self.list.setWordWrap(True)
-        self.list.setUniformItemSizes(True)
-        self.list.itemActivated.connect(self._show)
-        self.list.itemClicked.connect(self._show)
-        self.card.body.addWidget(self.words)
-        self.card.body.addWidget(self.list, 1)
-        self.card.body.addStretch()
-        self.fill(self.card)
-        self.follow(self._draw, inspector.swept, inspector.opened, inspector.cursor.moved)
-
-    def _draw(self) -> None:
-        inspector, sweep = self.inspector, self.inspector.sweep
-        self.list.clear()
-        self.list.hide()
-        if sweep is None or sweep.labels is None or sweep.source is None or inspector.document is None:
-            self.words.setText("Needs images with labels, and a network that has a float activation.")
-            self.card.say("")
-            return
-        time = min(inspector.cursor.time, sweep.counted.steps)
-        lost, names = sweep.lost(time), class_names(inspector)
-        node = inspector.document.bundle.graph.input
-        self.card.say(f"after t = {time}: {len(lost)} of {sweep.done:,}")
-        self.words.setText(
-            "Right in the float network; below each stands what the spiking one says. Click to look into one."
-            if len(lost)
-            else "None: whatever the float network gets right, the spiking one does too."
-        )
-        metrics = self.list.fontMetrics()
-        wide = max(metrics.horizontalAdvance(f"not {name}") for name in names)
-        place = QSize(max(92, wide + 24), PICTURE + 2 * metrics.lineSpacing() + 8)
-        self.list.setGridSize(place)
-        self.list.setVisible(bool(len(lost)))
-        ratio = self.devicePixelRatioF()
-        for index in lost[:LISTED]:
-            pixels = shown(sweep.data.images[index].astype(np.float32), node.low, node.high)
-            height, width, _ = pixels.shape
-            image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-            picture = QPixmap.fromImage(image).scaled(
-                round(PICTURE * ratio), round(PICTURE * ratio), Qt.AspectRatioMode.KeepAspectRatio
-            )
-            picture.setDevicePixelRatio(ratio)
-            answer = int(sweep.counted.predictions[time - 1][index])
-            item = QListWidgetItem(picture, f"{names[answer]}\nnot {names[sweep.labels[index]]}")
-            item.setSizeHint(place)  # or all would be as wide as the words of the first
-            item.setData(Qt.ItemDataRole.UserRole, int(index))
-            self.list.addItem(item)
-
-    def _show(self, item: QListWidgetItem) -> None:
-        sweep = self.inspector.sweep
-        if sweep is not None:
-            self.inspector.show(from_data(sweep.data), int(item.data(Qt.ItemDataRole.UserRole)))
-            self.inspector.said.emit(f"image {self.inspector.index + 1} is shown: see Overview and Layers")
-
-    def _numbers(self) -> Numbers | None:
-        sweep = self.inspector.sweep
-        if sweep is None or sweep.labels is None:
-            return None
-        time = min(self.inspector.cursor.time, sweep.counted.steps)
-        names = class_names(self.inspector)
-        rows = [
-            [int(i), names[sweep.labels[i]], names[sweep.counted.predictions[time - 1][i]]] for i in sweep.lost(time)
-        ]
-        return Numbers("lost", ["image", "label", "spiking_answer"], rows)
 
 
 class Accuracy(View):

@@ -47,7 +47,7 @@ class LevelsCard(View):
             return
         rows: Spans = [("spiking", found.estimate.levels)]
         rows += [(rival.name, rival.levels) for rival in found.estimate.baselines]
-        self.bars.show_rows(rows)
+        self.bars.show_rows(rows, bold="spiking")
 
     def _numbers(self) -> Numbers | None:
         found = self.panel.found
@@ -95,9 +95,7 @@ class CrossoverCard(View):
             if energy is None or crossing is None:
                 continue
             hue, height = theme().series[index + 1], energy.low / 1e6
-            dashed = pg.mkPen(hue, width=1.3, style=Qt.PenStyle.DashLine)
-            self.plot.plot([0, found.rates[-1]], [height, height], pen=dashed)
-            self.plot.name(rival.name, found.rates[-1] * 1.02, float(np.log10(height)), hue)
+            self.plot.reference(height, (0, found.rates[-1]), hue, rival.name)
             ends.append(height)
             if 0 < crossing[0] < found.rates[-1]:
                 dot = pg.ScatterPlotItem([crossing[0]], [np.log10(height)], size=11, brush=hue, pen=None)

@@ -18,6 +18,7 @@ from spikelet.gui.views.theme import colour, font, mixed, theme
 from spikelet.gui.views.widgets import Card, Numbers, label
 
 SHOWN = 5  # classes with a colour of their own
+LINE = 16  # pixels that a bar with its name needs
 
 
 def class_names(inspector: Inspector) -> list[str]:
@@ -157,7 +158,7 @@ class AnswerBars(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        fits = max(1, min(len(self._rows), self.height() // 21))
+        fits = max(1, min(len(self._rows), self.height() // LINE))
         height = min(30.0, self.height() / fits)
         left = min(96.0, self.width() * 0.42)
         width = self.width() - left - 44

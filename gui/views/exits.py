@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 
@@ -43,6 +42,9 @@ class ExitCard(View):
         self.right.setMouseEnabled(False, False)
         self.steps = pg.PlotDataItem(pen=pg.mkPen(theme().series[1], width=2.4, style=Qt.PenStyle.DashLine))
         self.right.addItem(self.steps)
+        self.dots = [pg.ScatterPlotItem(size=9, pen=None, brush=theme().series[place]) for place in (0, 1)]
+        self.plot.addItem(self.dots[0], ignoreBounds=True)
+        self.right.addItem(self.dots[1])
         self.plot.plotItem.vb.sigResized.connect(
             lambda: self.right.setGeometry(self.plot.plotItem.vb.sceneBoundingRect())
         )
@@ -67,12 +69,10 @@ class ExitCard(View):
             self.accuracy.setData([], [])
             self.steps.setData([], [])
         else:
-            found = sweep.measured.exits
-            finite = [each for each in found if np.isfinite(each.threshold)]
-            x = [each.threshold for each in finite]
+            x = [each.threshold for each in sweep.exits]
             if sweep.accuracy is not None:
-                self.accuracy.setData(x, [each.accuracy for each in finite])
-            self.steps.setData(x, [each.steps for each in finite])
+                self.accuracy.setData(x, [each.accuracy for each in sweep.exits])
+            self.steps.setData(x, [each.steps for each in sweep.exits])
             self.plot.setXRange(0, max(x[-1], self.inspector.threshold), padding=0.02)
             self.right.setYRange(1, sweep.counted.steps, padding=0.05)
         self._mark()
@@ -84,6 +84,8 @@ class ExitCard(View):
             self.facts.show_facts([])
             return
         leaving = sweep.leaving(inspector.threshold)
+        for dot, height in zip(self.dots, (leaving.accuracy, leaving.steps), strict=True):
+            dot.setData([] if height is None else [leaving.threshold], [] if height is None else [height])
         facts = [
             ("margin", f"{inspector.threshold:.2f}"),
             ("mean time-step", f"{leaving.steps:.2f} of {sweep.counted.steps}"),
@@ -108,7 +110,5 @@ class ExitCard(View):
         sweep = self.inspector.sweep
         if sweep is None or sweep.measured is None:
             return None
-        rows = [
-            [e.threshold, e.steps, "" if e.accuracy is None else e.accuracy, e.events] for e in sweep.measured.exits
-        ]
+        rows = [[e.threshold, e.steps, "" if e.accuracy is None else e.accuracy, e.events] for e in sweep.exits]
         return Numbers("early-exit", ["threshold", "mean_exit_step", "accuracy", "accumulates"], rows)

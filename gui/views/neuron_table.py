@@ -71,7 +71,7 @@ class TableModel(QAbstractTableModel):
 class NeuronView(QTableView):
     """Columns as wide as their widest cell needs, the rest shared; where they do not fit, they scroll."""
 
-    PADDING = 14
+    PADDING = 12
 
     def __init__(self, model: TableModel) -> None:
         super().__init__()

@@ -124,6 +124,12 @@ class Plot(pg.PlotWidget):
         self._names.append((made, y))
         return made
 
+    def reference(self, value: float, span: tuple[float, float], hue: str, words: str) -> list[Any]:
+        """A dashed line over a span of x, and its name behind its end, where no curve is."""
+        dashed = self.plot(span, [value, value], pen=pg.mkPen(hue, width=1.3, style=Qt.PenStyle.DashLine))
+        y = float(np.log10(value)) if self.getAxis("left").logMode else value
+        return [dashed, self.name(words, span[1] + 0.02 * (span[1] - span[0]), y, hue)]
+
     def spread(self, *resized: Any) -> None:
         """Move names apart that would stand on each other, and into the chart."""
         self._names = sorted((each for each in self._names if each[0].scene() is not None), key=lambda each: each[1])

@@ -11,6 +11,7 @@ from spikelet.gui.views.theme import colour, font, theme
 from spikelet.metrics.energy import LEVELS, Energy, Levels
 
 Spans = list[tuple[str, Levels]]
+THICKEST = 44.0  # pixels of a bar with its gap
 
 
 class RangeBars(QWidget):
@@ -22,10 +23,11 @@ class RangeBars(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._rows: Spans = []
         self._levels: tuple[str, ...] = LEVELS
+        self._bold = ""
 
-    def show_rows(self, rows: Spans, levels: tuple[str, ...] = LEVELS) -> None:
-        """levels: which of them have a bar."""
-        self._rows, self._levels = rows, levels
+    def show_rows(self, rows: Spans, levels: tuple[str, ...] = LEVELS, bold: str = "") -> None:
+        """levels: which of them have a bar. bold: the row that the others are held against."""
+        self._rows, self._levels, self._bold = rows, levels, bold
         self.setMinimumHeight(len(rows) * (6 + 15 * len(levels)))
         said = [f"{name} {energy_text(found[levels[-1]])}" for name, found in rows]
         self.setAccessibleDescription("; ".join(said))
@@ -36,20 +38,21 @@ class RangeBars(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        height = min(float(self.height()) / len(self._rows), 26.0 * len(self._levels) + 12)
-        thick = (height - 8) / len(self._levels)
+        height = self.height() / len(self._rows)
+        thick = min((height - 8) / len(self._levels), THICKEST)
         left, right = 118.0, 118.0
         width = self.width() - left - right
         for index, (name, levels) in enumerate(self._rows):
             y = index * height
-            painter.setFont(font(9, bold=index == 0))
+            first = y + (height - thick * len(self._levels)) / 2
+            painter.setFont(font(9, bold=name == self._bold))
             painter.setPen(QColor(theme().text))
             cut = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(left) - 10)
             painter.drawText(
                 QRectF(0, y, left - 10, height), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, cut
             )
             for place, level in enumerate(self._levels):
-                self._bar(painter, levels[level], level, QRectF(left, y + 4 + place * thick, width, thick))
+                self._bar(painter, levels[level], level, QRectF(left, first + place * thick, width, thick))
         painter.end()
 
     def _bar(self, painter: QPainter, energy: Energy | None, level: str, area: QRectF) -> None:

@@ -41,7 +41,7 @@ class LayerBars(QWidget):
         self.update()
 
     def _height(self, rows: int) -> float:
-        return min(44.0, (self.height() - 20) / max(rows, 1))
+        return (self.height() - 20) / max(rows, 1)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         layers = self.panel.layers()
@@ -91,7 +91,7 @@ class LayerBars(QWidget):
     def _pair(
         self, painter: QPainter, each: LayerResidual, middle: float, y: float, scale: float, height: float
     ) -> None:
-        thick = min(15.0, height - 8)
+        thick = min(36.0, height * 0.45, height - 4)
         top = y + (height - thick) / 2
         vertical = Qt.AlignmentFlag.AlignVCenter
         for share, fill, side in ((each.under, theme().under, -1), (each.over, theme().over, 1)):

@@ -71,12 +71,16 @@ class ResidualPanel(View):
         self.inspector.jobs.start(
             "residuals",
             lambda progress: residuals(bundle, data, most, engine, progress),
-            self.inspector.beside.set_residuals,
+            self._resolved,
             self.inspector.said.emit,
         )
         self.inspector.said.emit(f"Running both networks on {len(data)} images")
 
     prepare = run
+
+    def _resolved(self, found: Residuals) -> None:
+        self.inspector.beside.set_residuals(found)
+        self.inspector.said.emit(f"Both networks have answered {len(found.data)} images")
 
     def layers(self) -> list[LayerResidual]:
         """All layers at the chosen T."""

@@ -168,11 +168,11 @@ class LevelCard(Part):
         curve = self.plot.line(x, y, 0, 2.2, symbol="o", symbolSize=8)
         curve.setSymbolBrush(theme().series[0])
         curve.setSymbolPen(None)
-        self.plot.level(sound, theme().over, f"no fault {sound:.1%}")
+        self.plot.reference(sound, (-0.4, len(x) - 0.75), theme().over, f"no fault {sound:.1%}")
         self.plot.setLabel("left", found.measure, **{"color": theme().muted, "font-size": "8.5pt"})
         self.plot.setLabel("bottom", row.unit, **{"color": theme().muted, "font-size": "8.5pt"})
         self.plot.getAxis("bottom").setTicks([[(i, level_text(each.fault.level)) for i, each in enumerate(row.points)]])
-        self.plot.setXRange(-0.4, max(len(x), 1) - 0.6, padding=0)
+        self.plot.setXRange(-0.4, max(len(x), 1) * 1.36 - 0.6, padding=0)
         self.plot.setYRange(*_span([sound, *y, *low, *high]), padding=0)
 
 

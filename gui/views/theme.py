@@ -75,7 +75,7 @@ LIGHT = Theme(
     over="#c65d00",
     under="#0a66b7",
     ramp=("#f0f3f7", "#cfe0ee", "#93bfdf", "#4b93c7", "#1a62a5", "#0a2f66"),
-    series=("#0a66b7", "#c65d00", "#0b7a56", "#a83279", "#8a7a00", "#b83a1f", "#5257c9", "#5b6676"),
+    series=("#0a66b7", "#c65d00", "#0b7a56", "#a83279", "#a08a3c", "#b83a1f", "#5257c9", "#5b6676"),
 )
 THEMES = {"dark": DARK, "light": LIGHT}
 _chosen = [DARK]

@@ -1,0 +1,68 @@
+"""Pictures with words below them, as large as lets all of them be seen at once."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QImage, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem
+
+SIZES = range(176, 40, -8)  # pixels of a picture's side: the largest that needs no scrolling, or the smallest
+LINES, GAP = 2, 8  # of words below a picture; pixels between neighbours
+
+
+class Gallery(QListWidget):
+    """Pictures in rows. Where not all of them fit, no row is cut while nothing is scrolled."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setMovement(QListView.Movement.Static)
+        self.setUniformItemSizes(True)
+        self._pictures: list[tuple[QImage, str, int]] = []
+        self._words: list[str] = []
+        self._place = QSize()
+
+    def show_pictures(self, pictures: list[tuple[QImage, str, int]], words: list[str]) -> None:
+        """(picture, words below it, the number it stands for); words: all that may stand below one."""
+        self._pictures, self._words, self._place = pictures, words, QSize()
+        self.clear()
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        room = self.maximumViewportSize()
+        if not self._pictures or room.height() < 1:
+            return
+        metrics = self.fontMetrics()
+        wide = max(metrics.horizontalAdvance(each) for each in self._words) + 2 * GAP
+        below = LINES * metrics.lineSpacing() + GAP
+        for side in SIZES:
+            place = QSize(max(wide, side + GAP), side + below)
+            columns, rows = max(1, room.width() // place.width()), max(1, room.height() // place.height())
+            if columns * rows >= len(self._pictures):
+                break
+        else:
+            place.setHeight(room.height() // rows)
+        if place != self._place:
+            self._place = place
+            self._fill(side)
+
+    def _fill(self, side: int) -> None:
+        row, ratio = self.currentRow(), self.devicePixelRatioF()
+        self.clear()
+        self.setIconSize(QSize(side, side))
+        self.setGridSize(self._place)
+        for image, words, number in self._pictures:
+            pixels = round(side * ratio)
+            picture = QPixmap.fromImage(image).scaled(pixels, pixels, Qt.AspectRatioMode.KeepAspectRatio)
+            picture.setDevicePixelRatio(ratio)
+            item = QListWidgetItem(picture, words)
+            item.setSizeHint(self._place)  # or all would be as wide as the words of the first
+            item.setData(Qt.ItemDataRole.UserRole, number)
+            self.addItem(item)
+        self.setCurrentRow(row)
