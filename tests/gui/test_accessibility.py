@@ -1,0 +1,122 @@
+"""Every control of every panel can be reached by keyboard and has a name for screen readers; colours can be told apart."""
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractScrollArea,
+    QAbstractSlider,
+    QComboBox,
+    QHeaderView,
+    QLineEdit,
+    QScrollBar,
+    QSpinBox,
+    QTabBar,
+    QWidget,
+)
+
+from gui_driving import drop
+from spikelet.gui.views.plots import Plot
+from spikelet.gui.views.theme import DARK, LIGHT
+from spikelet.gui.views.window import PANELS
+
+CONTROLS = (QAbstractButton, QAbstractSlider, QComboBox, QSpinBox, QLineEdit, QTabBar, QAbstractItemView)
+PARTS = (QSpinBox, QComboBox, QTabBar, QLineEdit, QAbstractItemView)  # what lies in them is reached through them
+# Machado, Oliveira, Fernandes 2009, severity 1, for linear RGB
+DEFICIENCIES = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+APART = 10.0  # difference in CIE Lab; 2.3 is just seen
+
+
+@pytest.fixture
+def built(opened, rest, data):
+    """A window with every panel, filled as far as costs little."""
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.data)
+    for panel in PANELS:
+        opened.show_panel(panel)
+        rest(opened)
+    return opened
+
+
+def controls(window):
+    """All that can be used; not the parts that Qt makes of them."""
+    viewports = [area.viewport() for area in window.findChildren(QAbstractScrollArea)]
+    for each in window.findChildren(QWidget):
+        inside = each in viewports or isinstance(each, QScrollBar | QHeaderView) or any(within(each))
+        usable = isinstance(each, CONTROLS) or each.focusPolicy() & Qt.FocusPolicy.TabFocus
+        if usable and not inside and not each.objectName().startswith("qt_"):
+            yield each
+
+
+def within(widget):
+    """Of all that a widget lies in, whether its parts are reached through it."""
+    while widget := widget.parentWidget():
+        yield isinstance(widget, PARTS)
+
+
+def test_every_control_has_a_name(built):
+    nameless = [f"{each} in {each.parentWidget()}" for each in controls(built) if not each.accessibleName()]
+    assert len(list(controls(built))) > 80
+    assert not nameless
+
+
+def test_every_control_is_reached_by_keyboard(built):
+    missed = []
+    for each in controls(built):
+        grouped = isinstance(each, QAbstractButton) and each.group() is not None  # arrow keys go through those
+        if not grouped and not each.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            missed.append(each.accessibleName())
+    assert not missed
+
+
+def test_tab_goes_round_through_all_that_is_seen(built, rest, qtbot):
+    for panel in PANELS:
+        built.show_panel(panel)
+        rest(built)
+        built.activateWindow()
+        qtbot.waitUntil(built.isActiveWindow)
+        expected = set()
+        for each in controls(built):
+            grouped = isinstance(each, QAbstractButton) and each.group() is not None
+            if each.isVisible() and each.isEnabled() and not grouped:
+                expected.add(each)
+        reached = set()
+        for _ in range(3 * len(list(controls(built)))):
+            built.focusNextChild()
+            reached.add(built.focusWidget())
+        assert not {each.accessibleName() for each in expected - reached}, panel
+
+
+def test_charts_are_named(built):
+    assert all(each.accessibleName() for each in built.findChildren(Plot))
+
+
+@pytest.mark.parametrize("look", [DARK, LIGHT], ids=["dark", "light"])
+@pytest.mark.parametrize("eyes", DEFICIENCIES)
+def test_colours_of_curves_differ_for_all_eyes(look, eyes):
+    seen = [lab(np.array(DEFICIENCIES[eyes]) @ linear(each)) for each in look.series[:5]]
+    pairs = {(a, b): float(np.linalg.norm(seen[a] - seen[b])) for a in range(len(seen)) for b in range(a)}
+    over, under = (lab(np.array(DEFICIENCIES[eyes]) @ linear(each)) for each in (look.over, look.under))
+    pairs["over", "under"] = float(np.linalg.norm(over - under))
+    assert {pair: gap for pair, gap in pairs.items() if gap < APART} == {}
+
+
+def linear(name):
+    """#rrggbb as linear RGB, 0 to 1."""
+    value = np.array([int(name[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb):
+    """CIE Lab (D65) of linear RGB."""
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = np.array(to_xyz) @ np.clip(rgb, 0, 1) / [0.9505, 1.0, 1.089]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])

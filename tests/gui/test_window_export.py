@@ -1,0 +1,69 @@
+"""What is on screen, as files: PNG, SVG, CSV and the report."""
+
+import pytest
+from PySide6.QtWidgets import QFileDialog
+
+from gui_driving import drop
+from spikelet.gui.views.window import PANELS
+
+
+@pytest.mark.parametrize("panel", list(PANELS))
+def test_every_panel_is_exported(opened, rest, tmp_path, panel, data):
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.source.data)
+    rest(opened)
+    opened.show_panel(panel)
+    prepare = getattr(opened.panels[panel], "prepare" if panel != "validate" else "none", None)
+    if prepare is not None:
+        prepare()
+    rest(opened)
+    for suffix in ("png", "svg"):
+        opened.exporter.write(tmp_path / f"a.{suffix}")
+        assert (tmp_path / f"a.{suffix}").stat().st_size > 5000
+    if panel != "validate":
+        opened.exporter.write(tmp_path / "a.csv")
+        assert list(tmp_path.glob("a*.csv"))
+
+
+@pytest.mark.parametrize("panel", ["validate", "residuals", "robustness"])
+def test_numbers_that_are_not_there_yet_are_said_to_be_missing(opened, rest, panel, monkeypatch):
+    """No file dialog is shown for nothing."""
+    said = []
+    opened.inspector.said.connect(said.append)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked where to"))
+    opened.show_panel(panel)
+    rest(opened)
+    opened.exporter.ask("csv")
+    assert said == ["there are no numbers here to write yet: run the panel first (R)"]
+
+
+def test_the_proof_is_exported(opened, rest, tmp_path):
+    opened.show_panel("validate")
+    opened.panels["validate"].replay.run()
+    rest(opened)
+    opened.exporter.write(tmp_path / "proof.csv")
+    lines = (tmp_path / "proof.csv").read_text().splitlines()
+    assert lines[0] == "engine,images,steps,spikes,differing_spikes,differing_logits"
+    assert [line.partition(",")[0] for line in lines[1:]] == list(opened.inspector.document.engines)
+
+
+def test_the_report_is_written(opened, rest, tmp_path, data):
+    said = []
+    opened.inspector.said.connect(said.append)
+    opened.exporter.write(tmp_path / "report.html")
+    assert said == ["the report holds what was measured: run the images in the Accuracy panel first"]
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.source.data)
+    rest(opened)
+    opened.show_panel("robustness")
+    panel = opened.panels["robustness"]
+    panel.devices.setCurrentIndex(panel.devices.findData(1))
+    panel.run()
+    rest(opened)
+    opened.exporter.write(tmp_path / "report.html")
+    rest(opened)
+    page = (tmp_path / "report.html").read_text()
+    assert "<svg" in page
+    assert "Neurons that never fire" in page
