@@ -119,7 +119,7 @@ _PAPER = {
 _SHORT = {"epochs": 24, "learning_rate": 0.1, "steps": 4}
 # At 0.02 a vgg9 forgot all it knew within ten batches: frozen batch norm no longer scales steep gradients down.
 LAST_EPOCHS = {"epochs": 4, "learning_rate": 0.005, "warmup": 0.2, "freeze_norm": True}
-_FINISH = {**LAST_EPOCHS, "residual": "exact", "train_potential": True, "time_steps": (1, 2, 4, 8, LIMIT)}
+_FINISH = {**LAST_EPOCHS, "residual": "exact", "train_potential": True, "time_steps": (1, 2, 4, 8, LIMIT, LIMIT)}
 
 PRESETS: dict[str, Preset] = {
     "spikelet": Preset(

@@ -148,7 +148,8 @@ def _missing(study: Study, metrics: Sequence[Metrics]) -> str:
         return f"All {len(wanted)} runs of `{study.path.name}` are done."
     if len(missing) == len(wanted):
         return f"`{study.path.name}` has not been run; nothing is claimed."
-    methods = ", ".join(dict.fromkeys(f"`{run.method}`" for run in missing))
+    seeds = {method: [str(run.seed) for run in missing if run.method == method] for method in study.methods}
+    methods = ", ".join(f"`{method}` (seeds {', '.join(each)})" for method, each in seeds.items() if each)
     return f"{len(missing)} of {len(wanted)} runs of `{study.path.name}` have not been run: {methods}."
 
 

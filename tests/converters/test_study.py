@@ -353,7 +353,9 @@ class TestPage:
         (folder / "part.toml").write_text(STUDY)
         (folder / "part.results.json").write_text(json.dumps(results))
         call("study part.toml --page part.md")
-        assert "2 of 10 runs of `part.toml` have not been run: `exact`." in (folder / "part.md").read_text()
+        assert (
+            "2 of 10 runs of `part.toml` have not been run: `exact` (seeds 1, 2)." in (folder / "part.md").read_text()
+        )
 
 
 def test_on_a_dask_cluster_of_two_workers_the_results_are_the_same(done, call, folder):
