@@ -68,8 +68,8 @@ class Builder:
         if x.node != "input":
             raise ConversionError(f"{place}: the input is normalised first, before any other layer")
         for values in (mean, std):
-            if np.ndim(values) and np.size(values) != self.shape[0]:
-                raise ConversionError(f"{place}: has {np.size(values)} channels, the input has {self.shape[0]}")
+            if (count := np.size(values)) != self.shape[0] and np.ndim(values):
+                raise ConversionError(f"{place}: expected {self.shape[0]} numbers, one a channel; found {count}")
         center = (np.ravel(mean) - x.offsets()) / x.channels()  # in pixels
         factor = x.channels() / np.ravel(std)
         before = self.nodes["input"]
@@ -108,7 +108,8 @@ class Builder:
         """A linear layer; weight: (F_out, F_in)."""
         weight = np.asarray(weight, np.float64)
         if x.shape != (weight.shape[1],):
-            raise ConversionError(f"{place}: takes ({weight.shape[1]},), its input has shape {x.shape}; flatten it")
+            what = "flatten it" if len(x.shape) > 1 else "is the network's input (--input) of the right size?"
+            raise ConversionError(f"{place}: takes ({weight.shape[1]},), its input has shape {x.shape}; {what}")
         bias = np.zeros(len(weight)) if bias is None else np.asarray(bias, np.float64)
         return self.append(name, place, Linear(f32(weight * x.channels()), f32(bias + weight @ x.offsets())), x)
 

@@ -108,10 +108,10 @@ def convert_source(
 
 def _check_images(source: Source, calibration: Calibration | None, data: Sequence[ImageSet]) -> None:
     if source.relus and calibration is None:
-        names = ", ".join(list(source.relus)[:3])
+        names = ", ".join(list(source.relus)[:3]) + (", …" if len(source.relus) > 3 else "")
         raise ConversionError(
-            f"{len(source.relus)} activations ({names}…) are plain rectifiers, whose neurons need thresholds: name "
-            "images of the training data with --calibration (some hundred are enough)"
+            f"plain rectifiers ({names}) need thresholds before they can spike: name images of the training data with "
+            "--calibration (some hundred are enough)"
         )
     for images in [*data, *([] if calibration is None else [calibration.images])]:
         if images.shape != source.shape:

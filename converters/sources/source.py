@@ -29,7 +29,7 @@ class Preprocessing:
         """The input in a builder, as the source network sees it."""
         x = builder.input(low, high)
         mean, std = (np.asarray(v if len(v) > 1 else v[0], np.float64) for v in (self.mean, self.std))
-        return builder.normalise("the input", mean * self.scale, std * self.scale, x)
+        return builder.normalise("mean and std of the input", mean * self.scale, std * self.scale, x)
 
     def apply(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """(N, C, …) pixels as the source network takes them."""

@@ -254,7 +254,9 @@ class TestConvert:
         assert "try --steps 2" in words
 
     def test_without_calibration_nothing_is_guessed(self, network):
-        with pytest.raises(ConversionError, match=r"4 activations \(relu, .* name images of the training data with"):
+        with pytest.raises(
+            ConversionError, match=r"rectifiers \(relu, .*, …\) need thresholds .*: name images of the training data"
+        ):
             convert_source(from_module(network, SHAPE, NORM), "small")
 
     def test_images_that_do_not_fit(self, network):
@@ -307,6 +309,11 @@ def test_the_command(network, images, tmp_path, monkeypatch, capsys):
     assert json.loads(call("verify a.snnb --json").out)["ok"]
     module = "convert model.py:network --input 3x8x8 --calibration smooth.npz --steps 4 -o b.snnb"
     call(module)
+    assert "plain rectifiers (n2) need thresholds" in call(module.replace("--calibration smooth.npz ", ""), 1).err
+    err = call(f"{module} --std 0.2 0.3", 1).err
+    assert "std of the input: expected 3 numbers, one a channel; found 2" in err
+    err = call(module.replace("3x8x8", "3x9x9"), 1).err
+    assert "module 1: takes (192,), its input has shape (243,); is the network's input (--input)" in err
     assert "give it with --input CxHxW" in call(module.replace("--input 3x8x8 ", ""), 2).err
     assert "model.py has no nothing" in call(module.replace("network", "nothing"), 2).err
     assert "found int; expected a torch.nn.Module, or a class" in call(module.replace("network", "three"), 1).err

@@ -94,7 +94,7 @@ class Net(nn.Module):
         ),
         (
             nn.Sequential(Normalise([0], [1.0]), act(), nn.Flatten(), nn.Linear(192, 2)),
-            "has 1 channels, the input has 3",
+            "expected 3 numbers, one a channel; found 1",
         ),
     ],
 )
