@@ -24,7 +24,7 @@ from spikelet.nodes import IF, Add, Array, Conv2d, Flatten, Input, Linear, Outpu
 
 EXACT_LIMIT = 2**24
 MAX_STEPS = 2**31 - 1
-CHUNK = 2**20  # weights that are widened at a time
+CHUNK = 2**17  # weights that are widened at a time
 
 # float64: sums up to 2^53 are exact and beyond that only grow, so a comparison with 2^24 cannot be fooled
 Bound = npt.NDArray[np.float64]

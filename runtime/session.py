@@ -15,6 +15,7 @@ from spikelet import bundle as bundles
 from spikelet.bundle import Bundle
 from spikelet.early_exit import ExitRule
 from spikelet.engines import choose, create
+from spikelet.engines.base import Engine
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.inputs import Layout, as_sequence
@@ -156,7 +157,7 @@ class Model:
         if on_limit not in ("refuse", "reset"):
             raise UsageError(f'on_limit: expected "refuse" or "reset", got {on_limit!r}')
         # an engine of its own: the stream may be left open while others run
-        engine = create(self.graph, self.engine, record, self.threads)
+        engine = self._engine(tuple(record))
         engine.reset(1)
         limit = self.bundle.manifest.exact_steps
         total, age = np.zeros(self.graph.classes), 0
@@ -213,9 +214,14 @@ class Model:
             raise self._beyond(steps)
         return steps
 
+    def _engine(self, record: tuple[str, ...]) -> Engine:
+        engine = create(self.graph, self.engine, record, self.threads)
+        self.bundle.release()  # the engine has the weights in a form of its own
+        return engine
+
     def _run(self, sequence: npt.NDArray[Any], steps: int, rule: ExitRule | None, record: tuple[str, ...]) -> Result:
         graph, n = self.graph, sequence.shape[1]
-        engine = self._idle.pop(record, None) or create(graph, self.engine, record, self.threads)
+        engine = self._idle.pop(record, None) or self._engine(record)
         # a known number of time-steps of one image may be run layer by layer
         engine.reset(n, steps if rule is None and len(sequence) == 1 else None)
         shapes = {name: graph.shapes[name] for name in record}

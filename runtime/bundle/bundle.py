@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spikelet.atomic import replacing
@@ -34,7 +34,7 @@ MAX_CARD = 2**20
 class Bundle:
     """graph: the network. manifest: what is said of it. golden: its proof. card: a model card in Markdown.
 
-    digest: sha256 of the file it was read from, or "" for one that was not.
+    digest: sha256 of the file it was read from, or "" for one that was not. pages: of that file, where it is mapped.
     """
 
     graph: Graph
@@ -42,6 +42,12 @@ class Bundle:
     golden: Golden
     card: str
     digest: str = ""
+    pages: mmap.mmap | None = field(default=None, repr=False, compare=False)
+
+    def release(self) -> None:
+        """Give the system back what it read of a mapped file; what is asked for again is read again."""
+        if self.pages is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self.pages.madvise(mmap.MADV_DONTNEED)
 
 
 def write(bundle: Bundle, path: Path) -> None:
@@ -89,9 +95,12 @@ def read(path: Path, policy: Policy | None = None) -> Bundle:
     content = _content(path, in_memory=policy.required)
     try:
         enforce(path, content, policy)
-        return decode(content)
+        bundle = decode(content)
     except BundleError as error:
         raise type(error)(f"{path}: {error}") from None
+    bundle = replace(bundle, pages=content.obj if isinstance(content.obj, mmap.mmap) else None)
+    bundle.release()
+    return bundle
 
 
 def _content(path: Path, in_memory: bool) -> memoryview:

@@ -3,19 +3,23 @@
 import itertools
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from networks import Builder, small_graph
+from spikelet.bundle import Bundle, Manifest, write
 from spikelet.engines import available, choose, create, native
 from spikelet.engines.native import cache, library
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.c.host import HostProgram
 from spikelet.lowering.c.interface import library_source
-from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
 
 RNG = np.random.default_rng(0)
 
@@ -211,3 +215,35 @@ def test_flattened_spikes_meet_other_nodes_than_linear():
     graph = net.graph()
     images = pixels(graph)
     assert np.array_equal(answers(graph, "native", images, 6), answers(graph, "numpy", images, 6))
+
+
+def test_weights_are_held_once(tmp_path):
+    """16.5 MB of weights, and less than 16 MB beside them and a bare `import numpy`: code, potentials, lists of spikes."""
+    script = """
+import sys
+import numpy as np
+def resident():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS"))
+before = resident()
+import spikelet
+model = spikelet.load(sys.argv[1], "native")
+model.run(np.full((3, 64, 64), 200, np.uint8), steps=8)
+print(resident() - before)
+"""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("needs Linux")
+    net = Builder((3, 64, 64), RNG)
+    net.conv("conv0", 64)
+    net.neuron("if0", scale=20000)
+    for index, channels in enumerate((512, 512, 512, 512, 512, 512, 512, 512)):
+        net.add(f"pool{index}", SumPool2d((2, 2), (2, 2))) if index < 4 else None
+        net.conv(f"conv{index + 1}", channels)
+        net.neuron(f"if{index + 1}", scale=900)
+    graph = net.graph()
+    weights = sum(node.weight.nbytes for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))
+    path = tmp_path / "large.snnb"
+    golden = record_golden(graph, np.zeros((1, 3, 64, 64), np.uint8), 1)
+    write(Bundle(graph, Manifest("large", None, 8, exact_steps(graph)), golden, ""), path)
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < weights / 1e6 + 16

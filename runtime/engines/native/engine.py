@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -19,6 +19,9 @@ from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.plan import padded
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 ALIGNMENT = 64
 Bytes = npt.NDArray[np.uint8]
@@ -53,7 +56,7 @@ class NativeEngine(Engine):
         super().__init__(graph, record)
         self._compiled = _compiled(graph)
         self._threads = threads or 1
-        self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        self._pool = _pool(self._threads) if self._threads > 1 else None
         self._work = self._workspaces(1)
         self._place = 0  # of the last step among those that were run together
         self._states: Bytes = np.empty((0, 0), np.uint8)
@@ -91,12 +94,12 @@ class NativeEngine(Engine):
     def _workspaces(self, steps: int) -> list[Bytes]:
         """For each thread, one for each of the time-steps that are run together."""
         size = steps * self._compiled.library.spikelet_work_bytes()
-        return [_aligned(np.zeros(size, np.uint8)) for _ in range(self._threads)]
+        return [_memory(size) for _ in range(self._threads)]
 
     def _reset(self, batch: int) -> None:
         if len(self._states) != batch:
             size = self._compiled.state_bytes
-            self._states = _aligned(np.zeros(batch * size, np.uint8)).reshape(batch, size)
+            self._states = _memory(batch * size).reshape(batch, size)
         states, size = self._states, self._compiled.state_bytes
         self._compiled.library.spikelet_reset(self._compiled.parameters, states.ctypes.data, size, batch)
         self._spikes = {name: np.empty((batch, *self.graph.shapes[name]), np.uint8) for name in self.record}
@@ -184,6 +187,12 @@ class NativeEngine(Engine):
         return self._states[:, start : start + count * np.dtype(dtype).itemsize].view(dtype)
 
 
+def _pool(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # one thread needs none of the memory it takes
+
+    return ThreadPoolExecutor(threads)
+
+
 _shared: WeakValueDictionary[int, Compiled] = WeakValueDictionary()
 
 
@@ -202,8 +211,11 @@ def _channel_last(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _aligned(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """A copy that begins where a vector register can be loaded from."""
-    memory = np.empty(values.nbytes + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    copy = memory[start : start + values.nbytes].view(values.dtype)
+    copy = _memory(values.nbytes).view(values.dtype)
     copy[:] = values
     return copy
+
+
+def _memory(size: int) -> Bytes:
+    """Zeros straight from the system: aligned, no memory until written to, and back with the system when dropped."""
+    return np.frombuffer(mmap.mmap(-1, max(size, 1), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), np.uint8, size)

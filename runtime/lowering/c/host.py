@@ -28,14 +28,16 @@ enum {{ SLACK = {slack}, MAX_HEIGHT = {height}, LAYERS = {layers}, WINDOW = {win
 #define VECTOR_BYTES 16
 #endif
 """
-WINDOW = 8  # time-steps: weights are then read an eighth as often, and each step takes memory
+WINDOW = 8  # time-steps at most: weights are then read an eighth as often
+WINDOW_BYTES = 2**22  # of memory for them at most: large networks run fewer together
 VARIANTS = {"@X@": ("16", "32", "64", "128"), "@T@": ("int8", "int16", "int32")}
 
 
 class HostProgram:
     """The host form of an exact network: text, parameters and memory.
 
-    window: time-steps that can be run together, layer by layer: each then has a `struct work` of its own.
+    window: time-steps that can be run together, layer by layer: each then has a `struct work` of its own. None: WINDOW
+        of them, or those that fit WINDOW_BYTES.
 
     Raises:
         EngineError: the network is float32.
@@ -43,9 +45,10 @@ class HostProgram:
 
     form = "host"
 
-    def __init__(self, graph: Graph, window: int = WINDOW) -> None:
-        self.graph, self.window = graph, window
-        self.plan = Plan(graph)
+    def __init__(self, graph: Graph, window: int | None = None) -> None:
+        self.graph, self.plan = graph, Plan(graph)
+        each = sum(field.bytes(self.row_type) for field in self.work)
+        self.window = window or max(1, min(WINDOW, WINDOW_BYTES // each))
 
     @cached_property
     def parameters(self) -> list[Parameter]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from spikelet.lowering.c.plan import Plan, lanes, padded
 from spikelet.nodes import IF, Conv2d, Linear, Output
 
+SIZES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4}
 TILE_BYTES = 2**15  # of the currents of output pixels that are summed together
 
 
@@ -18,6 +19,10 @@ class Field:
     ctype: str
     count: int
     meaning: str
+
+    def bytes(self, row_type: str) -> int:
+        """What it takes. row_type: the C type of an entry of a list of spikes."""
+        return self.count * SIZES[row_type if self.ctype == "row_t" else self.ctype]
 
 
 def has_sum(plan: Plan, name: str) -> bool:

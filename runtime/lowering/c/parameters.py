@@ -83,12 +83,14 @@ def pack(taps: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
 
     Of a block of W outputs, pair i holds output W/2 + i as h and output i as l.
     """
-    *_, outputs = taps.shape
+    *kernel, outputs = taps.shape
     width = lanes(outputs)
-    rows = taps.reshape(-1, outputs).astype(np.int16)
-    rows = np.pad(rows, ((0, 0), (0, padded(outputs) - outputs)))
-    blocks = rows.reshape(len(rows), -1, 2, width // 2).transpose(1, 0, 2, 3)
-    packed: npt.NDArray[np.int16] = 256 * blocks[:, :, 1] + (blocks[:, :, 0] + 128)
+    packed = np.full((padded(outputs) // width, np.prod(kernel), width // 2), 128, np.int16)
+    for index, block in enumerate(packed):  # one by one: a large layer is not copied and widened as a whole
+        rows = taps[..., index * width :][..., :width].reshape(len(block), -1).astype(np.int16)
+        low, high = np.split(rows, [width // 2], 1)
+        block[:, : low.shape[1]] += low
+        block[:, : high.shape[1]] += 256 * high
     return packed
 
 

@@ -144,7 +144,7 @@ class Plan:
         node = self.graph.nodes[name]
         assert isinstance(node, Conv2d | Linear)
         whole = not isinstance(node, Conv2d) or node.groups == 1
-        small = bool((node.weight >= -128).all() and (node.weight <= 127).all())
+        small = node.weight.dtype == np.int8 or bool((node.weight >= -128).all() and (node.weight <= 127).all())
         return whole and small and self.source(name).spikes
 
     def spread(self, name: str) -> int:

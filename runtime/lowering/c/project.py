@@ -14,10 +14,8 @@ import numpy.typing as npt
 from spikelet.lowering.c import templates
 from spikelet.lowering.c.host import HostProgram
 from spikelet.lowering.c.mcu import McuProgram
-from spikelet.lowering.c.memory import Field
+from spikelet.lowering.c.memory import SIZES
 from spikelet.lowering.c.names import comment, string
-
-SIZES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4}
 
 
 @dataclass(frozen=True)
@@ -50,13 +48,9 @@ def project(
 def sizes(program: HostProgram | McuProgram) -> dict[str, int]:
     """Bytes: constant arrays (flash), and memory while it runs (RAM), without code and stack."""
     flash = sum(len(p.values) * SIZES[p.ctype] for p in program.parameters)
-    row = SIZES.get(getattr(program, "row_type", ""), 0)
-    state, work = (sum(_bytes(field, row) for field in fields) for fields in (program.state, program.work))
+    row = getattr(program, "row_type", "")
+    state, work = (sum(field.bytes(row) for field in fields) for fields in (program.state, program.work))
     return {"flash": flash, "ram": state + program.window * work}
-
-
-def _bytes(field: Field, row: int) -> int:
-    return field.count * (row if field.ctype == "row_t" else SIZES[field.ctype])
 
 
 def _header(program: HostProgram | McuProgram, names: dict[str, str], labels: Sequence[str]) -> str:
