@@ -35,13 +35,14 @@ lint: ## style, types, who imports whom
 	.venv/bin/mypy --no-error-summary
 	PYTHONPATH=build/types .venv/bin/lint-imports --no-cache
 
-bench: ## time the engines; the spiking network against its float network, one thread; what counting adds; what Brian2 takes
+bench: ## time the engines, their float networks and peers (writes docs/benchmarks.md and the README's table), counting, Brian2
 	@.ci/setup dev
 	$(SPIKELET) bench assets/vgg9-cifar10.snnb
 	$(PYTHON) tests/bench_onnx.py
 	$(PYTHON) tests/bench_counting.py
 	$(PYTHON) tests/bench_validation.py
 	@.ci/peers tests/benchmarks/speed.py | tee build/benchmarks.md
+	@mv build/benchmarks.md docs/ && $(PYTHON) tests/benchmarks/readme.py
 	$(PYTHON) tests/bench_training.py
 
 bench-gui: ## start of the window, and frames a second while the time cursor is scrubbed

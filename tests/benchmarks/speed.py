@@ -23,6 +23,13 @@ from spikelet.engines.onnx import open_session
 from spikelet.lowering.onnx import rate_model
 
 ROOT = Path(__file__).resolve().parents[2]
+HEAD = """\
+# Speed
+
+Written by `make bench`: the same weights for all, contenders in turn, medians of one run. "Float network" is the network
+that the spiking one came from, at one inference; "step by step" is a stream, which may end or change at any time-step,
+the other lines of an engine know T and the image beforehand. "By the clock" comes first, processor time second.
+"""
 FLOAT = "float network, ONNX Runtime"
 SECONDS = 12.0  # for one line of a table: more rounds where they are short
 RATES = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.50)
@@ -170,7 +177,7 @@ def main():
     lines = [(1, 1, 4)] if args.quick else every
     with np.load(ROOT / "assets" / "cifar10-500.npz") as shipped:
         images = shipped["images"][:32].astype(np.float32)
-    print(machine())
+    print(f"{HEAD}\n{machine()}")
     if "demo" in args.parts:
         graph = bundle.read(args.bundle).graph
         compare(f"{args.bundle.stem}, trained", graph, images, lines, not args.no_peers, args.seconds)

@@ -1,0 +1,48 @@
+"""The README's speed table, out of what `make bench` wrote into docs/benchmarks.md: batch 1, one thread, T = 4."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WRITTEN = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- speed: written by make bench -->\n", "<!-- /speed -->\n"
+LINE = ["1", "1", "4"]  # batch, threads, T
+FLOAT = "float network"
+
+
+def table(text: str) -> str:
+    """Milliseconds by the clock, and how many times the float network's. text: what `speed.py` wrote.
+
+    A row for each contender, the fastest of the last network first; a column for each network.
+    """
+    networks: dict[str, dict[str, tuple[str, str]]] = {}
+    for line in text.splitlines():
+        if line.startswith("### "):
+            found = networks.setdefault(line[4:], {})
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells[:3] == LINE:
+            found[cells[3]] = cells[4], cells[6]
+    networks = {name: found for name, found in networks.items() if found}
+    *_, last = networks.values()
+    rows = ["| batch 1, one thread, T = 4 | " + " | ".join(networks) + " |", "|---" * (len(networks) + 1) + "|"]
+    for name in sorted(last, key=lambda name: float(last[name][0])):
+        cells = [_cell(name, *found[name]) if name in found else "" for found in networks.values()]
+        rows.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _cell(name: str, milliseconds: str, ratio: str) -> str:
+    return f"{milliseconds} ms" if name.startswith(FLOAT) else f"{milliseconds} ms, {ratio} ×"
+
+
+def with_table(readme: str, text: str) -> str:
+    """The README with the table in its place."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + table(text) + END + after
+
+
+if __name__ == "__main__":
+    README.write_text(with_table(README.read_text("utf-8"), WRITTEN.read_text("utf-8")), "utf-8")
