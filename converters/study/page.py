@@ -14,7 +14,7 @@ from spikelet.atomic import replacing
 from spikelet.converters.study.config import START, Run, Study
 from spikelet.converters.study.plots import plots
 from spikelet.converters.study.published import published_section
-from spikelet.converters.study.summary import Metrics, summarise, to_csv, to_markdown
+from spikelet.converters.study.summary import Metrics, place, summarise, to_csv, to_markdown
 from spikelet.errors import UsageError
 
 SUFFIX = ".results.json"
@@ -142,14 +142,18 @@ def _value(value: Any) -> str:
 
 def _missing(study: Study, metrics: Sequence[Metrics]) -> str:
     wanted = [run for run in study.runs if run.method != START]
+    several = len({place({"point": run.point}) for run in wanted}) > 1
     done = {m["name"] for m in metrics}
     missing = [run for run in wanted if run.name not in done]
     if not missing:
         return f"All {len(wanted)} runs of `{study.path.name}` are done."
     if len(missing) == len(wanted):
         return f"`{study.path.name}` has not been run; nothing is claimed."
-    seeds = {method: [str(run.seed) for run in missing if run.method == method] for method in study.methods}
-    methods = ", ".join(f"`{method}` (seeds {', '.join(each)})" for method, each in seeds.items() if each)
+    seeds: dict[str, list[str]] = {}
+    for run in sorted(missing, key=lambda run: study.methods.index(run.method)):
+        where = f" of {place({'point': run.point})}" if several else ""
+        seeds.setdefault(f"`{run.method}`{where}", []).append(str(run.seed))
+    methods = ", ".join(f"{each} (seeds {', '.join(of)})" for each, of in seeds.items())
     return f"{len(missing)} of {len(wanted)} runs of `{study.path.name}` have not been run: {methods}."
 
 

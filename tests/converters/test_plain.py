@@ -1,15 +1,14 @@
-"""Plain ReLU networks: the same network from three kinds of file, calibrated, and what each step of it promises."""
+"""Plain ReLU networks, calibrated: what each step promises, and the command."""
 
 import json
 
 import numpy as np
 import pytest
 import torch
-from onnx import helper
 from torch import nn
-from torch.nn import functional as F
 
-from converters_support import SHAPE, onnx_file
+from converters_support import SHAPE
+from plain_networks import NORM, every_operator, residual_network, smooth_pixels
 from spikelet import cli
 from spikelet.bundle import read, write
 from spikelet.converters.builder import Builder
@@ -17,53 +16,20 @@ from spikelet.converters.calibration.analog import Analog
 from spikelet.converters.calibration.correction import corrected
 from spikelet.converters.calibration.thresholds import activations, rescaled, thresholds
 from spikelet.converters.plain import Calibration, convert_source
-from spikelet.converters.sources import Preprocessing
-from spikelet.converters.sources.onnx import read as read_onnx
-from spikelet.converters.sources.torch import from_exported, from_module
+from spikelet.converters.sources.torch import from_module
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import ConversionError, UsageError
 from spikelet.verify import verify
 
-NORM = Preprocessing((0.49, 0.48, 0.45), (0.25, 0.24, 0.26))
-
-
-class Residual(nn.Module):
-    """Functional and shared rectifiers, a residual block, a global pool, a view."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6)
-        self.conv2 = nn.Conv2d(6, 6, 3, padding="same")
-        self.relu = nn.ReLU()
-        self.fc1 = nn.Linear(6, 12)
-        self.output = nn.Linear(12, 4)
-
-    def forward(self, x):
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = F.relu(self.conv2(x) + x)
-        x = self.relu(F.adaptive_avg_pool2d(x, 1))
-        x = torch.clamp(self.fc1(x.view(x.size(0), -1)), 0, 4.0)
-        return self.output(x)
-
 
 @pytest.fixture(scope="module")
 def pixels():
-    """Smooth images."""
-    small = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (80, 3, 3, 3))).float()
-    return F.interpolate(small, SHAPE[1:], mode="bilinear").round().to(torch.uint8).numpy()
+    return smooth_pixels()
 
 
 @pytest.fixture(scope="module")
 def network(pixels):
-    """A random network whose answers differ from image to image."""
-    torch.manual_seed(3)
-    network = Residual()
-    inputs = torch.from_numpy(NORM.apply(pixels.astype(np.float32)))
-    with torch.no_grad():
-        for _ in range(20):
-            network(inputs)
-        network.eval().output.bias -= network(inputs).mean(0)
-    return network
+    return residual_network(pixels)
 
 
 @pytest.fixture(scope="module")
@@ -84,35 +50,6 @@ def bundle(network, images):
         data=[images],
         command="spikelet convert x",
     )
-
-
-def every_operator(path, seed=0):
-    """A network of every operator that is read."""
-    rng = np.random.default_rng(seed)
-
-    def f(*shape, scale=0.4):
-        return (rng.standard_normal(shape) * scale).astype(np.float32)
-
-    weights = {
-        "mean": np.full((1, 3, 1, 1), 120.0, np.float32),
-        "std": np.array([60, 61, 62], np.float32).reshape(1, 3, 1, 1),
-        "w1": f(6, 3, 3, 3), "gamma": np.abs(f(6)) + 0.5, "beta": f(6), "rm": f(6), "rv": np.abs(f(6)) + 0.5,
-        "w2": f(6, 3, 3, 3), "b2": f(6), "zero": np.float32(0), "six": np.float32(6),
-        "w3": f(6, 8), "b3": f(8), "w4": f(5, 8), "b4": f(5), "flat": np.array([0, -1]), "axes": np.array([2, 3]),
-    }  # fmt: skip
-    n = helper.make_node
-    nodes = [
-        n("Sub", ["x", "mean"], ["x1"]), n("Div", ["x1", "std"], ["x2"]),
-        n("Conv", ["x2", "w1"], ["c1"], pads=[1, 1, 1, 1]),
-        n("BatchNormalization", ["c1", "gamma", "beta", "rm", "rv"], ["bn"]), n("Relu", ["bn"], ["r1"]),
-        n("AveragePool", ["r1"], ["p1"], kernel_shape=[2, 2], strides=[2, 2]),
-        n("Conv", ["p1", "w2", "b2"], ["c2"], group=2, auto_pad="SAME_UPPER"), n("Add", ["c2", "p1"], ["sum"]),
-        n("Clip", ["sum", "zero", "six"], ["r2"]), n("Dropout", ["r2"], ["r3"]),
-        n("GlobalAveragePool", ["r3"], ["p2"]), n("Reshape", ["p2", "flat"], ["f"]),
-        n("MatMul", ["f", "w3"], ["m"]), n("Add", ["m", "b3"], ["a"]), n("Relu", ["a"], ["r4"]),
-        n("Gemm", ["r4", "w4", "b4"], ["g"], transB=1), n("Softmax", ["g"], ["y"], axis=1),
-    ]  # fmt: skip
-    return onnx_file(path, nodes, weights)
 
 
 @pytest.mark.parametrize("per", ["channel", "layer"])
@@ -183,47 +120,6 @@ def test_correction_brings_the_rates_nearer(network, images):
     before, after = gap(graph), gap(better)
     assert after[1] < before[1], "the answer is nearer to the source's"
     assert after[0][0] <= before[0][0], "and so is the first layer, whose input is the same"
-
-
-def test_three_files_of_one_network_give_one_graph(network, tmp_path):
-    exported = torch.export.export(network, (torch.zeros(2, *SHAPE),))
-    torch.export.save(exported, tmp_path / "a.pt2")
-    a, b = from_module(network, SHAPE, NORM), from_exported(tmp_path / "a.pt2", NORM)
-    pixels = torch.randint(0, 256, (4, *SHAPE)).float()
-    answers = []
-    for source in (a, b):
-        analog = Analog(source.graph)
-        answers.append(analog(pixels, analog.rectifier(source.relus)).numpy())
-    assert np.allclose(answers[0], answers[1], atol=1e-5)
-    assert sorted(v is None for v in a.relus.values()) == sorted(v is None for v in b.relus.values())
-
-
-def test_every_operator_of_onnx_is_read_as_onnx_runtime_runs_it(tmp_path):
-    source = read_onnx(every_operator(tmp_path / "a.onnx"), Preprocessing(scale=1.0))
-    pixels = np.random.default_rng(1).integers(0, 256, (6, *SHAPE)).astype(np.float32)
-    analog = Analog(source.graph)
-    logits = analog(torch.from_numpy(pixels), analog.rectifier(source.relus))
-    assert np.allclose(torch.softmax(logits, 1), source.predict(pixels), atol=1e-5)
-    assert list(source.relus.values()) == [None, 6.0, None]
-    assert source.notes == ("node #16 (Softmax): was left out: the largest logit is the answer with and without",)
-
-
-def test_a_quantised_onnx_file(tmp_path):
-    """QuantizeLinear and DequantizeLinear around weights and activations, as exporters write them."""
-    rng = np.random.default_rng(0)
-    weights = {
-        "qw": rng.integers(-127, 128, (4, 192)).astype(np.int8), "sw": np.float32(0.001), "zw": np.int8(0),
-        "sa": np.float32(0.02), "za": np.uint8(0), "w2": rng.standard_normal((3, 4)).astype(np.float32),
-    }  # fmt: skip
-    n = helper.make_node
-    nodes = [
-        n("Flatten", ["x"], ["f"]), n("DequantizeLinear", ["qw", "sw", "zw"], ["w1"]),
-        n("Gemm", ["f", "w1"], ["g"], transB=1), n("Relu", ["g"], ["r"]),
-        n("QuantizeLinear", ["r", "sa", "za"], ["q"]), n("DequantizeLinear", ["q", "sa", "za"], ["d"]),
-        n("Gemm", ["d", "w2"], ["y"], transB=1),
-    ]  # fmt: skip
-    source = read_onnx(onnx_file(tmp_path / "a.onnx", nodes, weights), Preprocessing())
-    assert [round(cap, 4) for cap in source.relus.values()] == [5.1]
 
 
 class TestConvert:

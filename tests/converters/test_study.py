@@ -1,84 +1,29 @@
-"""Studies: the grid, runs that go on where they stopped, the sealed test split, statistics, the page."""
+"""Studies: runs that go on where they stopped, the sealed test split, statistics, the page."""
 
 import contextlib
 import csv
 import io
 import json
 import os
-import struct
 
 import numpy as np
 import pytest
 import torch
 
 from spikelet import bundle, cli, session
-from spikelet.converters.study.config import read_study, run_name
+from spikelet.converters.study.config import read_study
 from spikelet.converters.study.page import own_results, publish, results_path
 from spikelet.converters.study.protocol import LEDGER, SealedTest
 from spikelet.converters.study.summary import Cell, paired, summarise, to_csv, to_markdown
 from spikelet.data import read
-from spikelet.errors import DataError, SpikeletError, UsageError
-
-STUDY = """
-title = "Bars"
-[data]
-path = "data"
-name = "bars"
-[test]
-time_steps = [1, 2, 6]
-engine = "numpy"
-[grid]
-seed = [1, 2]
-model = ["vgg5"]
-[common]
-batch = 16
-learning_rate = 0.05
-lambda_init = 1.0
-[start]
-epochs = 2
-[method.qcfs]
-epochs = 1
-[method.exact]
-residual = "exact"
-epochs = 1
-time_steps = [1, 2, "limit"]
-freeze_norm = true
-[method.srp]
-of = "qcfs"
-rival = "srp"
-[method.rts]
-of = "qcfs"
-rival = "rts"
-[method.before]
-of = "start"
-"""
-
-
-def write_idx(folder, prefix, images, labels):
-    for name, array, head in (
-        (f"{prefix}-images-idx3-ubyte", images, (2051, len(images), *images.shape[1:])),
-        (f"{prefix}-labels-idx1-ubyte", labels, (2049, len(labels))),
-    ):
-        (folder / name).write_bytes(struct.pack(f">{len(head)}i", *head) + array.astype(np.uint8).tobytes())
-
-
-def bars(n, seed):
-    """Three classes of 8x8 images: a bright bar on the left, in the middle, on the right."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 3, n)
-    images = rng.integers(0, 90, (n, 8, 8))
-    for i, label in enumerate(labels):
-        images[i, :, 2 * label + 1 : 2 * label + 3] += 130
-    return images, labels
+from spikelet.errors import DataError, SpikeletError
+from studies import STUDY, write_study
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    (folder / "data").mkdir()
-    write_idx(folder / "data", "train", *bars(240, 0))
-    write_idx(folder / "data", "t10k", *bars(60, 1))
-    (folder / "bars.toml").write_text(STUDY)
+    write_study(folder)
     return folder
 
 
@@ -114,67 +59,6 @@ def done(folder):
     finally:
         os.chdir(before)
     return folder / "out", text.getvalue()
-
-
-class TestFile:
-    def read(self, tmp_path, text):
-        (tmp_path / "s.toml").write_text(text)
-        return read_study(tmp_path / "s.toml")
-
-    def test_the_grid(self, folder):
-        study = read_study(folder / "bars.toml")
-        names = [run.name for run in study.runs]
-        assert names == [
-            run_name(method, {"seed": seed, "model": "vgg5", "levels": 4})
-            for seed in (1, 2)
-            for method in ("start", "qcfs", "exact", "before", "srp", "rts")
-        ]
-        exact = study.run("exact-vgg5-L4-s2")
-        assert exact.begins == "start-vgg5-L4-s2"
-        phase = exact.phase({"shape": (1, 8, 8), "classes": 3, "mean": (80,), "std": (70.0,)})
-        assert (phase.recipe.seed, phase.recipe.batch, phase.recipe.epochs) == (2, 16, 1)
-        assert phase.recipe.time_steps == (1, 2, "limit")
-        assert (phase.spec.model, phase.spec.residual, phase.spec.levels) == ("vgg5", "exact", 4)
-        assert study.run("srp-vgg5-L4-s1").begins == "qcfs-vgg5-L4-s1"
-        assert study.reference == "qcfs"
-
-    def test_a_recipe_by_name(self, tmp_path):
-        study = self.read(tmp_path, '[data]\npath="."\n[method.paper]\nrecipe = "paper"\nepochs = 3\n')
-        (run,) = study.runs
-        assert run.options["policy"] == "autoaugment"
-        assert run.options["epochs"] == 3
-        assert run.begins is None
-
-    @pytest.mark.parametrize(
-        ("old", "new", "message"),
-        [
-            ("title =", "titel =", "unknown key 'titel'"),
-            ("[common]\nbatch = 16", "[common]\nbach = 16", "unknown key 'bach'"),
-            (
-                'of = "qcfs"\nrival = "rts"',
-                'of = "none"\nrival = "rts"',
-                r"\[method.rts\] of: there is no method 'none'",
-            ),
-            ('of = "qcfs"\nrival = "rts"', 'rival = "rts"', r'rival = "rts" needs of = "…"'),
-            ('rival = "rts"', 'rival = "rtx"', "unknown rival 'rtx'; known: srp, cos, rts, snnc, ftbc"),
-            ('rival = "srp"', 'rival = "srp"\nrho = 3', "rival srp: got an unexpected keyword argument 'rho'"),
-            ('model = ["vgg5"]', 'model = ["vgg7"]', "unknown network 'vgg7'"),
-            ("seed = [1, 2]", "seed = 1", r"\[grid\] seed: expected an option of network or recipe, with a list"),
-            ("time_steps = [1, 2, 6]", "time_steps = [0]", "expected whole numbers of 1 or more"),
-            ('residual = "exact"', 'residual = "exakt"', "residual: unknown 'exakt'"),
-            ("[method.qcfs]\nepochs = 1", "[method.qcfs]", "how many epochs"),
-            ("title", "title = ", "not a TOML file"),
-        ],
-    )
-    def test_what_cannot_be_meant_is_refused(self, tmp_path, old, new, message):
-        assert old in STUDY
-        with pytest.raises(UsageError, match=message):
-            self.read(tmp_path, STUDY.replace(old, new, 1))
-
-    def test_methods_that_wait_for_each_other(self, tmp_path):
-        text = STUDY.replace('[method.before]\nof = "start"', '[method.a]\nof = "b"\n[method.b]\nof = "a"')
-        with pytest.raises(UsageError, match="methods a, b are each `of` another"):
-            self.read(tmp_path, text)
 
 
 class TestRun:
@@ -346,6 +230,14 @@ class TestPage:
         assert {each["name"] for each in kept} == rivals | {each["name"] for each in new if each["point"]["seed"] == 1}
         publish(here, [each for each in new if each["point"]["seed"] != 1])
         assert {each["name"] for each in own_results(here)} == {each["name"] for each in metrics}
+
+    def test_places_of_the_grid_are_told_apart(self, done, call, folder):
+        (folder / "wide.toml").write_text(STUDY.replace('["vgg5"]', '["vgg5", "vgg9"]'))
+        (folder / "wide.results.json").write_text((folder / "bars.results.json").read_text())
+        call("study wide.toml --page wide.md")
+        page = (folder / "wide.md").read_text()
+        assert "10 of 20 runs of `wide.toml` have not been run: `qcfs` of vgg9, levels 4 (seeds 1, 2)," in page
+        assert "of vgg5, levels 4 (seeds" not in page
 
     def test_a_part_is_told_as_a_part(self, done, call, folder):
         results = json.loads((folder / "bars.results.json").read_text())

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from networks import Builder, graphs, small_graph
+from plain_counts import QUIET, STEPS, connections, pixels_for, recorded
 from spikelet.engines import create
 from spikelet.engines.count import weighted
 from spikelet.errors import EngineError
@@ -13,49 +14,8 @@ from spikelet.graph import Graph
 from spikelet.lowering.c.host import WINDOW
 from spikelet.metrics import operations, tally
 from spikelet.metrics.fanout import kinds, sites
-from spikelet.metrics.neurobench import connection_sparsity, dense, footprint, neurobench
 from spikelet.metrics.operations import accumulates
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Linear, Output, Scale, SumPool2d
-
-STEPS = 3
-QUIET = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-def pixels_for(graph, count=2, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (count, *graph.input.shape)).astype(np.uint8)
-
-
-def recorded(graph, images, steps=STEPS):
-    """By layer: spikes (T, N, *shape), from the reference engine."""
-    engine = create(graph, "numpy", graph.spiking)
-    engine.reset(len(images))
-    found = {name: [] for name in graph.spiking}
-    for t in range(steps):
-        engine.step(images.astype(np.float32) if t == 0 else None)
-        for name in graph.spiking:
-            found[name].append(engine.spikes(name))
-    return {name: np.stack(each) for name, each in found.items()}
-
-
-def connections(node, shape):
-    """Every (input index, weight) that the node multiplies, one by one: padding is no input."""
-    if isinstance(node, Linear):
-        for row in node.weight:
-            yield from (((i,), w) for i, w in enumerate(row))
-    elif isinstance(node, Scale):
-        yield from ((index, node.scale[index[0]]) for index in np.ndindex(shape))
-    else:
-        _, height, width = node.output_shape((shape,))
-        per_group = len(node.weight) // node.groups
-        for out, kernel in enumerate(node.weight):
-            first = out // per_group * kernel.shape[0]
-            for y in range(height):
-                for x in range(width):
-                    for (c, i, j), w in np.ndenumerate(kernel):
-                        row = y * node.stride[0] + i - node.padding[0]
-                        column = x * node.stride[1] + j - node.padding[1]
-                        if 0 <= row < shape[1] and 0 <= column < shape[2]:
-                            yield (first + c, row, column), w
 
 
 def events(graph, name, spikes):
@@ -278,84 +238,3 @@ class TestStream:
 
     def test_no_cost(self):
         assert weighted(np.ones((3, 4), np.bool_), np.zeros(4, np.int64)).tolist() == [0, 0, 0]
-
-
-def plain_neurobench(graph, images, steps):
-    """NeuroBench's definitions in plain loops; values of every node by a second engine that records all layers."""
-    spikes = recorded(graph, images, steps)
-    x0 = images.astype(np.float64) - graph.input.mean.reshape(-1, *(1,) * (images.ndim - 2))
-    found = {"mac": 0, "ac": 0}
-    for t in range(steps):
-        values = {graph.input_name: x0}
-        for name in graph.order:
-            node, sources = graph.nodes[name], graph.predecessors[name]
-            inputs = [values[source] for source in sources]
-            if isinstance(node, IF):
-                values[name] = spikes[name][t].astype(float)
-            elif isinstance(node, Conv2d | Linear | Scale):
-                shape = graph.shapes[sources[0]]
-                kind = "ac" if set(np.unique(inputs[0])) <= {-1, 0, 1} else "mac"
-                for index, w in connections(node, shape):
-                    if w != 0:
-                        found[kind] += int(np.count_nonzero(inputs[0][(slice(None), *index)]))
-                values[name] = np.full((len(images), *graph.shapes[name]), 0.5)  # current, asked for by none below
-            elif isinstance(node, Flatten):
-                values[name] = inputs[0].reshape(len(images), -1)
-            elif isinstance(node, SumPool2d):
-                values[name] = np.stack(
-                    [
-                        np.array(
-                            [
-                                each[
-                                    c,
-                                    y * node.stride[0] : y * node.stride[0] + node.kernel[0],
-                                    x * node.stride[1] : x * node.stride[1] + node.kernel[1],
-                                ].sum()
-                                for c, y, x in np.ndindex(graph.shapes[name])
-                            ]
-                        ).reshape(graph.shapes[name])
-                        for each in inputs[0]
-                    ]
-                )
-            elif isinstance(node, Add):
-                values[name] = sum(inputs)
-    return {kind: count / len(images) for kind, count in found.items()}
-
-
-class TestNeuroBenchByHand:
-    @given(graph=graphs())
-    @QUIET
-    def test_random_networks(self, graph):
-        images = pixels_for(graph)
-        found = neurobench(graph, images, STEPS, "numpy")
-        expected = plain_neurobench(graph, images, STEPS)
-        assert (found.effective_macs, found.effective_acs) == (expected["mac"], expected["ac"])
-        spikes = recorded(graph, images)
-        silent = sum(int((each == 0).sum()) for each in spikes.values())
-        assert found.activation_sparsity == silent / sum(each.size for each in spikes.values())
-
-    def test_membrane_updates(self):
-        net = Builder((1,), np.random.default_rng(0))
-        net.add("logits0", Linear(np.array([[1], [0]], np.int8), np.array([0, 0], np.int32)))
-        net.add("if1", IF(np.array([5, 5], np.int32), np.array([0, 0], np.int32)))
-        graph = net.graph(2)
-        mean = int(graph.input.mean[0])
-        # neuron 0 gains 5 a step and fires at once: its potential is 0 after every step; neuron 1 gets nothing.
-        # The first step counts all membranes, the others none
-        found = neurobench(graph, np.array([[mean + 5]], np.uint8), 4, "numpy")
-        assert found.membrane_updates == 2
-        found = neurobench(graph, np.array([[mean + 2]], np.uint8), 4, "numpy")
-        assert found.membrane_updates == 2 + 3
-
-    def test_footprint_and_sparsity(self):
-        weight = np.array([[0, 2, 0], [1, 0, 0]], np.int8)
-        net = Builder((3,), np.random.default_rng(0))
-        net.add("fc", Linear(weight, np.zeros(2, np.int32)))
-        net.add("if1", IF(np.array([5, 5], np.int32), np.array([0, 0], np.int32)))
-        net.add("scale", Scale(np.array([0, 3], np.int8)))
-        net.add("if2", IF(np.array([5, 5], np.int32), np.array([0, 0], np.int32)))
-        net.add("output", Output(1.0))
-        graph = Graph(net.nodes, tuple(net.edges))
-        assert footprint(graph) == 3 * 2 + (6 + 2 * 4) + 4 * 2 * 4 + 2
-        assert connection_sparsity(graph) == round(5 / 8, 4)
-        assert dense(graph) == 6 + 2

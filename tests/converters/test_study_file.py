@@ -1,0 +1,68 @@
+"""Study files: the grid they mean, and what cannot be meant."""
+
+import pytest
+
+from spikelet.converters.study.config import read_study, run_name
+from spikelet.errors import UsageError
+from studies import STUDY
+
+
+class TestFile:
+    def read(self, tmp_path, text):
+        (tmp_path / "s.toml").write_text(text)
+        return read_study(tmp_path / "s.toml")
+
+    def test_the_grid(self, tmp_path):
+        study = self.read(tmp_path, STUDY)
+        names = [run.name for run in study.runs]
+        assert names == [
+            run_name(method, {"seed": seed, "model": "vgg5", "levels": 4})
+            for seed in (1, 2)
+            for method in ("start", "qcfs", "exact", "before", "srp", "rts")
+        ]
+        exact = study.run("exact-vgg5-L4-s2")
+        assert exact.begins == "start-vgg5-L4-s2"
+        phase = exact.phase({"shape": (1, 8, 8), "classes": 3, "mean": (80,), "std": (70.0,)})
+        assert (phase.recipe.seed, phase.recipe.batch, phase.recipe.epochs) == (2, 16, 1)
+        assert phase.recipe.time_steps == (1, 2, "limit")
+        assert (phase.spec.model, phase.spec.residual, phase.spec.levels) == ("vgg5", "exact", 4)
+        assert study.run("srp-vgg5-L4-s1").begins == "qcfs-vgg5-L4-s1"
+        assert study.reference == "qcfs"
+
+    def test_a_recipe_by_name(self, tmp_path):
+        study = self.read(tmp_path, '[data]\npath="."\n[method.paper]\nrecipe = "paper"\nepochs = 3\n')
+        (run,) = study.runs
+        assert run.options["policy"] == "autoaugment"
+        assert run.options["epochs"] == 3
+        assert run.begins is None
+
+    @pytest.mark.parametrize(
+        ("old", "new", "message"),
+        [
+            ("title =", "titel =", "unknown key 'titel'"),
+            ("[common]\nbatch = 16", "[common]\nbach = 16", "unknown key 'bach'"),
+            (
+                'of = "qcfs"\nrival = "rts"',
+                'of = "none"\nrival = "rts"',
+                r"\[method.rts\] of: there is no method 'none'",
+            ),
+            ('of = "qcfs"\nrival = "rts"', 'rival = "rts"', r'rival = "rts" needs of = "…"'),
+            ('rival = "rts"', 'rival = "rtx"', "unknown rival 'rtx'; known: srp, cos, rts, snnc, ftbc"),
+            ('rival = "srp"', 'rival = "srp"\nrho = 3', "rival srp: got an unexpected keyword argument 'rho'"),
+            ('model = ["vgg5"]', 'model = ["vgg7"]', "unknown network 'vgg7'"),
+            ("seed = [1, 2]", "seed = 1", r"\[grid\] seed: expected an option of network or recipe, with a list"),
+            ("time_steps = [1, 2, 6]", "time_steps = [0]", "expected whole numbers of 1 or more"),
+            ('residual = "exact"', 'residual = "exakt"', "residual: unknown 'exakt'"),
+            ("[method.qcfs]\nepochs = 1", "[method.qcfs]", "how many epochs"),
+            ("title", "title = ", "not a TOML file"),
+        ],
+    )
+    def test_what_cannot_be_meant_is_refused(self, tmp_path, old, new, message):
+        assert old in STUDY
+        with pytest.raises(UsageError, match=message):
+            self.read(tmp_path, STUDY.replace(old, new, 1))
+
+    def test_methods_that_wait_for_each_other(self, tmp_path):
+        text = STUDY.replace('[method.before]\nof = "start"', '[method.a]\nof = "b"\n[method.b]\nof = "a"')
+        with pytest.raises(UsageError, match="methods a, b are each `of` another"):
+            self.read(tmp_path, text)

@@ -1,0 +1,65 @@
+"""A study that costs little: three classes of bars, two seeds, a vgg5."""
+
+import struct
+
+import numpy as np
+
+STUDY = """
+title = "Bars"
+[data]
+path = "data"
+name = "bars"
+[test]
+time_steps = [1, 2, 6]
+engine = "numpy"
+[grid]
+seed = [1, 2]
+model = ["vgg5"]
+[common]
+batch = 16
+learning_rate = 0.05
+lambda_init = 1.0
+[start]
+epochs = 2
+[method.qcfs]
+epochs = 1
+[method.exact]
+residual = "exact"
+epochs = 1
+time_steps = [1, 2, "limit"]
+freeze_norm = true
+[method.srp]
+of = "qcfs"
+rival = "srp"
+[method.rts]
+of = "qcfs"
+rival = "rts"
+[method.before]
+of = "start"
+"""
+
+
+def write_idx(folder, prefix, images, labels):
+    for name, array, head in (
+        (f"{prefix}-images-idx3-ubyte", images, (2051, len(images), *images.shape[1:])),
+        (f"{prefix}-labels-idx1-ubyte", labels, (2049, len(labels))),
+    ):
+        (folder / name).write_bytes(struct.pack(f">{len(head)}i", *head) + array.astype(np.uint8).tobytes())
+
+
+def bars(n, seed):
+    """Three classes of 8x8 images: a bright bar on the left, in the middle, on the right."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, n)
+    images = rng.integers(0, 90, (n, 8, 8))
+    for i, label in enumerate(labels):
+        images[i, :, 2 * label + 1 : 2 * label + 3] += 130
+    return images, labels
+
+
+def write_study(folder):
+    """`bars.toml` and the images that it names."""
+    (folder / "data").mkdir()
+    write_idx(folder / "data", "train", *bars(240, 0))
+    write_idx(folder / "data", "t10k", *bars(60, 1))
+    (folder / "bars.toml").write_text(STUDY)
