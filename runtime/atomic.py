@@ -1,11 +1,11 @@
-"""Write a file whole or not at all: temporary file beside the target, fsync, rename."""
+"""Write a file, or the files of a folder, whole or not at all: temporary files beside the targets, fsync, rename."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -40,6 +40,33 @@ def replacing(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> None:
+    """Files of one folder, by name, text as UTF-8: all are written before the first of them takes its place.
+
+    A folder that is not there is made, and goes away again where the files cannot be written. What else is in the
+    folder stays.
+
+    Raises:
+        SpikeletError: as for `replacing`.
+    """
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SpikeletError(f"{folder}: the folder could not be made ({error.strerror or error})") from error
+        with ExitStack() as files:
+            for name, content in contents.items():
+                file = files.enter_context(replacing(folder / name))
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()  # a full disk is found here, not after the first file took its place
+    except BaseException:
+        for each in made:
+            with suppress(OSError):
+                each.rmdir()
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

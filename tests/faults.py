@@ -40,7 +40,8 @@ TRAIN = "train --data x.npz --model vgg9 --batch 16 --learning-rate 0.05 --seed 
 SHARE = {"convert": 0.3, "train": 0.25, "report": 0.15, "export": 0.1, "compile": 0.1, "sign": 0.05, "robustness": 0.05}
 
 
-WRITERS = ("convert", "report", "sign", "robustness", "train")
+EXPORTS = ("export c", "export onnx", "export nir", "export spikes", "deploy", "deploy --target")
+WRITERS = ("convert", "report", "sign", "robustness", "train", *EXPORTS)
 
 
 class Campaign:
@@ -205,7 +206,7 @@ class Campaign:
             said = Path("log").read_text()
             # above it may stand what the command said while all was well
             last = said.strip().splitlines()[-1] if said.strip() else ""
-            fine = code == 1 and last.startswith(f"spikelet {verb}: ") and "Traceback" not in said
+            fine = code == 1 and last.startswith(f"spikelet {verb.split()[0]}: ") and "Traceback" not in said
             if not fine or not any(word in last for word in words) or _tree(folder) != before:
                 self.wrong.append(f"{name}: {line}: exit code {code}, {said!r}, left {_tree(folder)}, before {before}")
             self.found.setdefault(name, {})[verb] = last
@@ -218,11 +219,18 @@ class Campaign:
             "robustness": "robustness good.snnb x.npz --count 8 --steps 1 --seeds 0 --faults dropped -o {}/out.json",
             "train": TRAIN.replace("--epochs 3", "--epochs 1") + " {}/run",
             "keygen": "keygen {}/k",
+            "export c": "export c good.snnb {}/c",
+            "export onnx": "export onnx good.snnb {}/deep/onnx",
+            "export nir": "export nir good.snnb {}/out.nir",
+            "export spikes": "export spikes good.snnb {}/out.csv --data x.npz --steps 2",
+            "deploy": "deploy good.snnb --target raspberrypi -o {}/board",
+            "deploy --target": "deploy good.snnb --target cortex-m -o {}/firmware.tar.gz",
         }
 
 
 def _tree(folder):
-    return {str(path): path.stat().st_size for path in sorted(Path(folder).rglob("*")) if path.is_file()}
+    paths = sorted(Path(folder).rglob("*"))
+    return {str(path): path.stat().st_size if path.is_file() else "folder" for path in paths}
 
 
 def _mortal():
@@ -242,27 +250,37 @@ def limits(work):
         place.mkdir()
         (place / "good.snnb").write_bytes(Path("good.snnb").read_bytes())
         (place / "out.html").write_text("what was here before")
-    (full / "run").mkdir()
+        (place / "run").mkdir()
 
     def no_room():
         resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
 
     # the key of a signature is short, a signature of two keys is not: it is the limit that counts
     work.troubled("no room in a file", full, no_room, ["could not be written (File too large)"])
+    (closed / "run").chmod(0o555)
     closed.chmod(0o555)
 
     work.troubled(
-        "permission denied", closed, _mortal, ["Permission denied"], ("convert", "report", "sign", "train", "keygen")
+        "permission denied",
+        closed,
+        _mortal,
+        ["Permission denied"],
+        ("convert", "report", "sign", "train", "keygen", *EXPORTS),
     )
     if root and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small], check=False).returncode == 0:
         try:
             (small / "good.snnb").write_bytes(Path("good.snnb").read_bytes()[:1000])
+            (small / "run").mkdir()
             (small / "filler").write_bytes(bytes(2**20 - 8 * 4096))
-            verbs = ("convert", "report", "train")
+            verbs = ("convert", "report", "train", *EXPORTS)
             work.troubled("disk full", small, lambda: None, ["No space left on device"], verbs)
             subprocess.run(["mount", "-o", "remount,ro", small], check=True)
             work.troubled(
-                "read-only", small, lambda: None, ["Read-only file system"], ("convert", "report", "train", "keygen")
+                "read-only",
+                small,
+                lambda: None,
+                ["Read-only file system"],
+                ("convert", "report", "train", "keygen", *EXPORTS),
             )
         finally:
             subprocess.run(["umount", small], check=True)

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from spikelet.atomic import replacing
+from spikelet.atomic import replacing, write_files
 from spikelet.converters.brian2 import words
 from spikelet.converters.brian2.dynamics import DynamicsReport
 from spikelet.converters.brian2.figures import overlays, potentials, rate_figures
@@ -24,10 +24,7 @@ def save(path: Path, report: ValidationReport | None, dynamics: DynamicsReport |
     if path.suffix.lower() == ".md":
         pictures = [each for chapter in _chapters(report, dynamics) for each in chapter.figures]
         folder = path.with_name(f"{path.stem}-figures")
-        folder.mkdir(exist_ok=True)
-        for each in pictures:
-            with replacing(folder / f"{each.name}.svg") as file:
-                file.write(each.svg.encode())
+        write_files(folder, {f"{each.name}.svg": each.svg for each in pictures})
         text = markdown(report, dynamics, folder.name)
     else:
         text = html(report, dynamics)

@@ -86,7 +86,7 @@ def _run(args: argparse.Namespace, study: Any, folder: Path) -> dict[str, str]:
 
 def _finish(args: argparse.Namespace, study: Any, folder: Path) -> dict[str, Any]:
     """Summary, CSV and plots of what is done."""
-    from spikelet.atomic import replacing
+    from spikelet.atomic import write_files
     from spikelet.converters.study.page import publish
     from spikelet.converters.study.plots import plots
     from spikelet.converters.study.summary import read_metrics, summarise, to_csv, to_markdown
@@ -96,9 +96,7 @@ def _finish(args: argparse.Namespace, study: Any, folder: Path) -> dict[str, Any
     drawn = plots(study, rows)
     files = {"summary.csv": to_csv(rows), "summary.md": to_markdown(study, rows)}
     files |= {f"{name}.svg": svg for name, svg in drawn.items()}
-    for name, content in files.items():
-        with replacing(folder / name) as file:
-            file.write(content.encode())
+    write_files(folder, files)
     text = f"{to_markdown(study, rows)}\n{folder}: {len(metrics)} results, {', '.join(files)}"
     if args.publish:
         text += f"\nwrote {publish(study, metrics)}"

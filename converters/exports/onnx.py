@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spikelet.atomic import replacing
+from spikelet.atomic import write_files
 from spikelet.bundle import Bundle
 from spikelet.graph import Graph
 from spikelet.lowering import onnx as lowering
@@ -25,18 +25,15 @@ from spikelet.nodes import IF
 
 def export(bundle: Bundle, folder: Path) -> list[Path]:
     """Write the files into a folder that is made if it is not there; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     golden = io.BytesIO()
     np.savez(golden, input=bundle.golden.inputs.astype(np.float32), logits=bundle.golden.logits)
-    contents = {
+    contents: dict[str, str | bytes] = {
         "step.onnx": lowering.step_model(bundle.graph),
         "start.onnx": start_model(bundle.graph),
         "golden.npz": golden.getvalue(),
-        "README.md": readme(bundle).encode(),
+        "README.md": readme(bundle),
     }
-    for name, content in contents.items():
-        with replacing(folder / name) as file:
-            file.write(content)
+    write_files(folder, contents)
     return [folder / name for name in contents]
 
 

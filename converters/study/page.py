@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spikelet.atomic import replacing
+from spikelet.atomic import write_files
 from spikelet.converters.study.config import START, Run, Study
 from spikelet.converters.study.plots import plots
 from spikelet.converters.study.published import published_section
@@ -49,8 +49,8 @@ def publish(study: Study, metrics: Sequence[Metrics]) -> Path:
         for run in study.runs
         if run.name in measured or (run.name in found and _asked(run, found[run.name]))
     ]
-    with replacing(path) as file:
-        file.write((json.dumps({"study": study.path.name, "results": kept}, indent=1) + "\n").encode())
+    text = json.dumps({"study": study.path.name, "results": kept}, indent=1) + "\n"
+    write_files(path.parent, {path.name: text})
     return path
 
 
@@ -79,7 +79,7 @@ def own_results(study: Study) -> list[Metrics]:
 def write_page(studies: Sequence[Study], page: Path, command: str, others: Path | None = None) -> None:
     """The page, its plots (SVG) and tables (CSV) in a folder beside it. others: a file of published figures."""
     folder = page.parent / page.stem
-    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[str, str] = {}
     text = [INTRODUCTION.format(command=command)]
     for study in studies:
         metrics = own_results(study)
@@ -88,15 +88,16 @@ def write_page(studies: Sequence[Study], page: Path, command: str, others: Path 
         if metrics:
             rows = summarise(study, metrics)
             for name, svg in plots(study, rows).items():
-                _write(folder / f"{name}.svg", svg)
+                files[f"{name}.svg"] = svg
                 text += [f"![{study.title}]({folder.name}/{name}.svg)", ""]
-            _write(folder / f"{study.path.stem}.csv", to_csv(rows))
+            files[f"{study.path.stem}.csv"] = to_csv(rows)
             text += [to_markdown(study, rows)]
             text += [*_facts(metrics), ""]
         text += [_missing(study, metrics), ""]
     if others is not None:
         text += [published_section(others), ""]
-    _write(page, "\n".join(text).rstrip() + "\n")
+    write_files(folder, files)
+    write_files(page.parent, {page.name: "\n".join(text).rstrip() + "\n"})
 
 
 def _facts(metrics: Sequence[Metrics]) -> list[str]:
@@ -155,8 +156,3 @@ def _missing(study: Study, metrics: Sequence[Metrics]) -> str:
         seeds.setdefault(f"`{run.method}`{where}", []).append(str(run.seed))
     methods = ", ".join(f"{each} (seeds {', '.join(of)})" for each, of in seeds.items())
     return f"{len(missing)} of {len(wanted)} runs of `{study.path.name}` have not been run: {methods}."
-
-
-def _write(path: Path, content: str) -> None:
-    with replacing(path) as file:
-        file.write(content.encode())

@@ -12,7 +12,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
-from spikelet.atomic import replacing
+from spikelet.atomic import write_files
 from spikelet.errors import SpikeletError, UsageError
 from spikelet.gui.models import reporting
 from spikelet.gui.models.inspector import Inspector
@@ -140,9 +140,7 @@ def numbers_of(what: QWidget) -> list[Numbers]:
 
 def _write_numbers(found: list[Numbers], path: Path) -> list[Path]:
     paths = [path] if len(found) == 1 else [path.with_name(f"{path.stem}-{each.name}.csv") for each in found]
-    for each, target in zip(found, paths, strict=True):
-        with replacing(target) as file:
-            file.write(each.csv().encode())
+    write_files(path.parent, {target.name: each.csv() for each, target in zip(found, paths, strict=True)})
     return paths
 
 

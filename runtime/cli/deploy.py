@@ -13,9 +13,10 @@ import tempfile
 from pathlib import Path
 
 from spikelet import bundle as bundles
+from spikelet.bundle import Bundle
 from spikelet.cli.common import emit, existing
 from spikelet.deployment import TARGETS, deploy
-from spikelet.errors import UsageError
+from spikelet.errors import SpikeletError, UsageError
 
 HELP = "a folder that runs a bundle on a board"
 EXAMPLE = "spikelet deploy vgg9-cifar10.snnb --target raspberrypi -o board.tar.gz"
@@ -38,20 +39,28 @@ def run(args: argparse.Namespace) -> int:
     if not output.absolute().parent.is_dir():
         raise UsageError(f"{output.parent}: no such folder")
     bundle = bundles.read(args.bundle)
-    packed = output.name.endswith(".tar.gz")
+    try:
+        size, said = _write(bundle, args.bundle, args.target, output)
+    except OSError as error:
+        reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or error
+        raise SpikeletError(f"{output}: could not be written ({reason})") from error
+    facts = {"target": args.target, "output": str(output), "bytes": size, "notes": said}
+    emit(args, facts, "\n".join([f"{output}: for {TARGETS[args.target].about}, {size / 1e6:.1f} MB", *said]))
+    return 0
+
+
+def _write(bundle: Bundle, source: Path, target: str, output: Path) -> tuple[int, list[str]]:
+    """Bytes of all files, and what there is to say; the output is there when all of it is."""
     with tempfile.TemporaryDirectory(dir=output.absolute().parent, prefix=".spikelet-") as place:
         name = output.name.removesuffix(".tar.gz")
         folder = Path(place, name)
         folder.mkdir()
-        said = deploy(bundle, args.bundle, TARGETS[args.target], folder)
+        said = deploy(bundle, source, TARGETS[target], folder)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        if packed:
-            archive = Path(place, output.name)
-            with tarfile.open(archive, "w:gz") as tar:
+        whole = folder
+        if name != output.name:
+            whole = Path(place, output.name)
+            with tarfile.open(whole, "w:gz") as tar:
                 tar.add(folder, name)
-            archive.replace(output)
-        else:
-            shutil.move(folder, output)
-    facts = {"target": args.target, "output": str(output), "bytes": size, "notes": said}
-    emit(args, facts, "\n".join([f"{output}: for {TARGETS[args.target].about}, {size / 1e6:.1f} MB", *said]))
-    return 0
+        whole.rename(output)
+    return size, said

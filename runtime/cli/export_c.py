@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from spikelet import bundle as bundles
-from spikelet.atomic import replacing
+from spikelet.atomic import write_files
 from spikelet.cli.common import emit, existing
 from spikelet.errors import UsageError
 from spikelet.firmware import c_project
@@ -32,10 +32,7 @@ def run(args: argparse.Namespace) -> int:
     if args.folder.exists() and not args.folder.is_dir():
         raise UsageError(f"{args.folder}: is a file; name a folder")
     files, size = c_project(bundles.read(args.bundle), mcu=args.mcu)
-    args.folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        with replacing(args.folder / name) as file:
-            file.write(text.encode())
+    write_files(args.folder, files)
     facts = {
         "bundle": str(args.bundle),
         "folder": str(args.folder),

@@ -36,11 +36,11 @@ def run(args: argparse.Namespace) -> int:
     if not args.name.parent.is_dir():
         raise UsageError(f"{args.name.parent}: no such folder")
     key = signing.new_key()
-    content = signing.encode_private(key, password(private) if args.password else None)
-    with replacing(private, private=True) as file:
-        file.write(content)
-    with replacing(public) as file:
-        file.write(signing.encode_public(signing.public_key(key)))
+    secret = signing.encode_private(key, password(private) if args.password else None)
+    with replacing(private, private=True) as file, replacing(public) as other:  # both or none
+        for half, content in ((file, secret), (other, signing.encode_public(signing.public_key(key)))):
+            half.write(content)
+            half.flush()
     facts = {"private": str(private), "public": str(public), "id": signing.public_key(key).id}
     emit(
         args,

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from spikelet.atomic import replacing
+from spikelet.atomic import replacing, write_files
 from spikelet.benchmark import measure as benchmark
 from spikelet.cli.common import emit, existing, table
 from spikelet.cli.energy import MAIN, chosen_profiles, configure_measuring, measure_bundle
@@ -20,7 +20,7 @@ from spikelet.engines import available
 from spikelet.errors import UsageError
 from spikelet.metrics import words
 from spikelet.metrics.fault_report import check
-from spikelet.metrics.figures import Figure
+from spikelet.metrics.figures import files
 from spikelet.metrics.measurement import Measurement
 from spikelet.metrics.report import Report, all_figures, html
 from spikelet.metrics.tables import rivals_table
@@ -111,7 +111,7 @@ def save_report(args: argparse.Namespace, report: Report) -> dict[str, Any]:
     with replacing(args.output) as file:
         file.write(html(report, drawn).encode())
     if args.figures is not None:
-        _save_figures(args.figures, drawn)
+        write_files(args.figures, files(drawn))
     bundles = [
         each.facts() | {"energy": words.energy_json(each, estimates, report.profiles)}
         for each, estimates in zip(report.measured, report.estimates, strict=True)
@@ -167,11 +167,3 @@ def _object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError(f"{path}: expected one JSON object")
     return value
-
-
-def _save_figures(folder: Path, drawn: list[Figure]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for each in drawn:
-        for suffix, content in ((".svg", each.svg), (".csv", each.csv())):
-            with replacing(folder / f"{each.name}{suffix}") as file:
-                file.write(content.encode())

@@ -12,11 +12,12 @@ import json
 from pathlib import Path
 
 from spikelet import bundle as bundles
-from spikelet.atomic import replacing
+from spikelet.atomic import replacing, write_files
 from spikelet.cli.common import Progress, emit, existing, find_data, number, positive, table
 from spikelet.errors import UsageError
 from spikelet.metrics.fault_report import fault_figures, fault_table
 from spikelet.metrics.faults import KINDS, Fault
+from spikelet.metrics.figures import files
 from spikelet.metrics.robustness import SEEDS, all_faults, robustness
 from spikelet.session import DEFAULT_STEPS
 
@@ -60,11 +61,7 @@ def run(args: argparse.Namespace) -> int:
         with replacing(args.output) as file:
             file.write(json.dumps(facts, indent=1).encode())
     if args.figures is not None:
-        args.figures.mkdir(exist_ok=True)
-        for figure in fault_figures(facts):
-            for suffix, content in ((".svg", figure.svg), (".csv", figure.csv())):
-                with replacing(args.figures / f"{figure.name}{suffix}") as file:
-                    file.write(content.encode())
+        write_files(args.figures, files(fault_figures(facts)))
     text = (
         f"{found.bundle}: {found.data}, {found.images:,} images, T = {found.steps}, {len(found.seeds)} devices "
         f"a fault; {found.measure}, 95 % interval"

@@ -42,6 +42,12 @@ class Figure:
         return as_csv(self.head, self.rows)
 
 
+def files(figures: Sequence[Figure]) -> dict[str, str]:
+    """Names and contents of the files of figures: each a picture (SVG) and its numbers (CSV)."""
+    pictures = {f"{each.name}.svg": each.svg for each in figures}
+    return pictures | {f"{each.name}.csv": each.csv() for each in figures}
+
+
 def accuracy_figure(measured: Sequence[Measurement], names: Sequence[str]) -> Figure | None:
     """Accuracy after each time-step with its interval, and the float network; None without labels."""
     series, rows = [], []

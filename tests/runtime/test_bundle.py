@@ -417,6 +417,17 @@ class TestWriting:
         assert path.read_bytes() == before
         assert list(path.parent.iterdir()) == [path]
 
+    def test_of_several_files_none_is_written_where_one_cannot_be(self, tmp_path):
+        """The name of the second is longer than any file system takes."""
+        (tmp_path / "a.txt").write_text("old")
+        for folder in (tmp_path, tmp_path / "new" / "deep"):
+            with pytest.raises(SpikeletError, match="could not be written"):
+                atomic.write_files(folder, {"a.txt": "new", "b" * 300: "new"})
+        assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+        assert (tmp_path / "a.txt").read_text() == "old"
+        atomic.write_files(tmp_path / "new" / "deep", {"a.txt": "text", "b.bin": b"\xff"})
+        assert (tmp_path / "new" / "deep" / "b.bin").read_bytes() == b"\xff"
+
 
 class TestVerify:
     def test_a_planted_fault_is_found_and_named(self, path):
