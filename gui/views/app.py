@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QApplication
 
@@ -108,7 +108,14 @@ def screenshot(
         if not window.grab().save(str(output)):
             raise SpikeletError(f"{output}: could not be written; a name ends in .png")
     finally:
-        window.close()
+        discard(window)
+
+
+def discard(window: Window) -> None:
+    """Close a window and free it now: what is left for an event loop stays for ever where none runs."""
+    window.close()
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def settle(window: Window, seconds: float = PATIENCE) -> None:
@@ -127,4 +134,4 @@ def settle(window: Window, seconds: float = PATIENCE) -> None:
             time.sleep(0.02)
 
 
-__all__ = ["PANELS", "application", "make_window", "screenshot", "settle", "start"]
+__all__ = ["PANELS", "application", "discard", "make_window", "screenshot", "settle", "start"]

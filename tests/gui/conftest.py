@@ -15,7 +15,7 @@ from spikelet.bundle import write
 from spikelet.data import ImageSet
 from spikelet.gui.models.settings import Settings
 from spikelet.gui.models.trace import record
-from spikelet.gui.views.app import make_window
+from spikelet.gui.views.app import discard, make_window
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +75,8 @@ def window(qtbot):
     made.resize(1280, 800)
     made.show()
     yield made
-    made.close()
+    discard(made)
     assert not [each for each in made.inspector.jobs._threads if each.is_alive()]
-    made.deleteLater()
     QCoreApplication.processEvents()
 
 

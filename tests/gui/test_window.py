@@ -1,14 +1,16 @@
 """The window, driven as a person would: a bundle, its layers and neurons, time, and the session."""
 
+import gc
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtWidgets import QApplication
 
 from gui_driving import click_block, drop
 from spikelet.gui.models.settings import Settings
-from spikelet.gui.views.app import make_window
+from spikelet.gui.views.app import discard, make_window
 from spikelet.gui.views.neuron_table import NeuronCard
 from spikelet.gui.views.raster import Raster
 from spikelet.gui.views.window import PANELS
@@ -122,7 +124,7 @@ def test_the_session_comes_back(qtbot, rest, path):
     first.inspector.set_steps(5)
     first.inspector.show_index(2)
     rest(first)
-    first.close()
+    discard(first)
     second = make_window(replace(settings))
     second.show()
     second.inspector.open_first()
@@ -133,4 +135,26 @@ def test_the_session_comes_back(qtbot, rest, path):
     assert second.header.menu is not None
     second.header._fill()
     assert path.name in second.header.menu.actions()[0].text()
-    second.close()
+    discard(second)
+
+
+def test_no_widget_is_left_behind(qapp, rest, path):
+    """Each would be styled anew whenever a window is made, until that takes seconds."""
+
+    def widgets():
+        gc.collect()
+        return len(QApplication.allWidgets())
+
+    before = widgets()
+    window = make_window(Settings(theme="dark"))
+    window.show()
+    window.inspector.open(path)
+    rest(window)
+    one = widgets()
+    for name in ("light", "dark"):
+        window.set_theme(name)
+        rest(window)
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert widgets() == one > before
+    discard(window)
+    assert widgets() == before
