@@ -55,6 +55,6 @@ class MissingDependency(SpikeletError, ImportError):
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out: torch, ONNX Runtime and the loader of modules raise kinds of their own for it."""
-    words = ("allocate memory", "bad allocation", "bad_alloc", "failed to map segment")
+    """Whether memory ran out: torch, ONNX Runtime, the loader and threads raise kinds of their own for it."""
+    words = ("allocate memory", "bad allocation", "bad_alloc", "failed to map segment", "start new thread")
     return isinstance(error, MemoryError) or any(each in str(error).lower() for each in words)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from spikelet.cli.common import existing
-from spikelet.errors import MissingDependency, SpikeletError, UsageError
+from spikelet.errors import MissingDependency, SpikeletError, UsageError, out_of_memory
 
 HELP = "look into a bundle, in a window"
 EXAMPLE = "spikelet gui vgg9-cifar10.snnb --screenshot layers.png --panel layers --theme light"
@@ -105,6 +105,8 @@ def load() -> ModuleType:
         name = (error.name or "").partition(".")[0]
         raise MissingDependency({"pyqtgraph": "pyqtgraph"}.get(name, "PySide6"), "gui") from None
     except ImportError as error:
+        if out_of_memory(error):
+            raise
         raise SpikeletError(missing_library(str(error))) from None
     return app
 

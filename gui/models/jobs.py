@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from spikelet.errors import Cancelled, SpikeletError
+from spikelet.errors import Cancelled, SpikeletError, out_of_memory
 from spikelet.gui.models.signal import Signal
 
+OUT_OF_MEMORY = "out of memory; try fewer time-steps or fewer images"
 EVERY = 1 / 30  # seconds between two reports of progress
 Call = Callable[[], None]
 
@@ -92,21 +93,21 @@ class Jobs:
                 result = work(progress)
             except Cancelled:
                 return
-            except SpikeletError as error:
-                current(end, failed, str(error))
-            except MemoryError:
-                current(end, failed, "out of memory; try fewer time-steps or fewer images")
             except Exception as error:  # whatever it is, a person has to hear of it
-                current(end, failed, f"{type(error).__name__}: {error}")
+                current(end, failed, _in_words(error))
             else:
                 current(end, done, result)
 
         self._current[key] = progress
         self._threads = [each for each in self._threads if each.is_alive()]
         thread = threading.Thread(target=body, name=f"spikelet-{key}", daemon=True)
-        self._threads.append(thread)
         self.started.emit(key)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no more threads to give, or no memory for another's stack
+            end(failed, OUT_OF_MEMORY)
+        else:
+            self._threads.append(thread)
 
     def running(self, key: str) -> bool:
         """Whether a task of that key is under way."""
@@ -138,3 +139,9 @@ class Jobs:
             thread.join(max(0.0, until - time.monotonic()))
         self._threads = [each for each in self._threads if each.is_alive()]
         return not self._threads
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, SpikeletError):
+        return str(error)
+    return OUT_OF_MEMORY if out_of_memory(error) else f"{type(error).__name__}: {error}"

@@ -36,19 +36,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             return int(args.verb.run(args))
     except SpikeletError as error:
         return _fail(args, str(error), 2 if isinstance(error, UsageError) else 1)
-    except MemoryError:
-        return _fail(args, OUT_OF_MEMORY, 1)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has left: nothing more to say
         return 1
-    except OSError as error:
-        return _fail(args, f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         return _fail(args, "interrupted", 130)
     except Exception as error:
-        if not out_of_memory(error):
-            raise
-        return _fail(args, OUT_OF_MEMORY, 1)
+        if out_of_memory(error):
+            return _fail(args, OUT_OF_MEMORY, 1)
+        if isinstance(error, OSError):
+            return _fail(args, f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
+        raise
 
 
 def build_parser() -> argparse.ArgumentParser:

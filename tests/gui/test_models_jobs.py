@@ -50,6 +50,18 @@ def test_a_job_that_fails_says_why(error, words):
     assert (found, failed) == ([], [words])
 
 
+def test_a_system_without_another_thread_is_no_crash(monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    desk, failed = Desk(), []
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    desk.jobs.start("fail", lambda progress: None, failed.append, failed.append)
+    assert failed == ["out of memory; try fewer time-steps or fewer images"]
+    assert not desk.jobs.busy
+    assert desk.jobs.close()
+
+
 def test_a_cancelled_job_ends_and_is_not_heard():
     desk, found, ended = Desk(), [], threading.Event()
 

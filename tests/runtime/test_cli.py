@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit codes, one JSON object, errors in words."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -257,6 +258,21 @@ def test_help_has_an_example(call, verb):
     assert code == 0
     assert f"example: spikelet {verb}" in out
     assert "--json" in out
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory"), RuntimeError("can't start new thread")],
+    ids=["python", "system", "thread"],
+)
+def test_out_of_memory_is_said_whatever_ran_out(call, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("spikelet.cli.inspect.bundles.read", fail)
+    code, out, said = call("inspect small.snnb")
+    assert (code, out) == (1, "")
+    assert said.startswith("spikelet inspect: out of memory; ")
 
 
 def test_what_is_missing_is_said_with_the_extra(folder):
