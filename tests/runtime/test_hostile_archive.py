@@ -5,6 +5,7 @@ import os
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hostile_bundles import cost, loosely_packed
@@ -73,6 +74,11 @@ class TestZip:
             changed[place] ^= 1
             with pytest.raises(BundleError, match="directory does not match"):
                 decode(bytes(changed))
+
+    def test_arrays_of_numpy_are_not_called_cut_off(self, tmp_path):
+        np.savez(tmp_path / "images.npz", images=np.zeros(3))
+        with pytest.raises(BundleError, match="another kind of file"):
+            read(tmp_path / "images.npz")
 
     def test_what_is_no_file(self, tmp_path):
         os.mkfifo(tmp_path / "pipe.snnb")
