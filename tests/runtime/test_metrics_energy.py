@@ -1,20 +1,17 @@
 """Profiles, memory traffic and energy: by hand on small numbers, and every number with its source."""
 
 import math
-import tomllib
 from dataclasses import replace
-from importlib import resources
 
 import numpy as np
 import pytest
 
 from networks import Builder, small_graph
-from spikelet.errors import UsageError
 from spikelet.graph import Graph
-from spikelet.metrics import builtin, estimate, load_profile, operations, tally
+from spikelet.metrics import builtin, estimate, operations, tally
 from spikelet.metrics.energy import LEVELS, Energy, activation_bits, spiking_levels
 from spikelet.metrics.fanout import sites
-from spikelet.metrics.hardware import Figure, Profile, find_profile, names
+from spikelet.metrics.hardware import Figure, Profile
 from spikelet.metrics.traffic import BUFFER, as_json, dense_traffic, spiking_traffic
 from spikelet.nodes import IF, Linear, Output
 
@@ -207,161 +204,3 @@ class TestTraffic:
         found = as_json(moved)
         assert sum(each["bytes_most"] for each in found) == pytest.approx(sum(each.most for each in moved) / 8)
         assert {each["place"] for each in found} == {"buffer", "dram"}
-
-
-class TestBuiltin:
-    def test_file_and_name_are_one(self):
-        assert list(builtin()) == names()
-        assert all(name == each.name for name, each in builtin().items())
-
-    @pytest.mark.parametrize("name", names())
-    def test_every_number_has_a_source_and_an_order(self, name):
-        found = builtin()[name]
-        assert found.priced or found.unpublished
-        for what, each in found.sources():
-            assert len(each.source) > 10, what
-            assert 0 < each.low <= each.high, what
-
-    def test_every_number_of_the_files_is_read(self):
-        folder = resources.files("spikelet.metrics") / "profiles"
-        for name in names():
-            text = (folder / f"{name}.toml").read_text("utf-8")
-            assert len(builtin()[name].sources()) == text.count("source = "), name
-            assert tomllib.loads(text)["name"] == name
-
-    @pytest.mark.parametrize(
-        ("name", "what", "low", "high"),
-        [
-            ("cmos45-fp32", "ac", 0.9, 0.9),
-            ("cmos45-fp32", "mac", 4.6, 4.6),
-            ("cmos45-int8", "ac", 0.03, 0.1),
-            ("cmos45-int8", "int8_mac", 0.23, 0.3),
-            ("loihi", "ac", 23.6, 27.1),
-            ("loihi", "neuron_update", 81, 81),
-            ("spinnaker", "ac", 45, 13_300),
-            ("spinnaker2", "ac", 10, 450),
-            ("truenorth", "ac", 2.5, 2.5),
-            ("seneca", "ac", 2.8, 2.8),
-            ("cpu", "ac", 8_600, 8_600),
-            ("gpu", "ac", 300, 300),
-            ("cortex-a", "ac", 900, 900),
-        ],
-    )
-    def test_figures_in_picojoules(self, name, what, low, high):
-        found = builtin()[name].figures[what]
-        assert (found.low, found.high) == pytest.approx((low, high))
-
-    def test_memory_in_picojoules_per_bit(self):
-        found = builtin()["cmos45-int8"]
-        assert (found.dram.low, found.dram.high) == pytest.approx((1300 / 64, 2600 / 64))
-        assert [size for size, _ in found.sram] == [2**13, 2**15, 2**20]
-        assert (found.buffer(2**13).low, found.buffer(2**15).low, found.buffer(2**20).low) == pytest.approx(
-            (10 / 64, 20 / 64, 100 / 64)
-        )
-        assert found.buffer(2**13 + 1) == found.buffer(2**15)
-        assert found.buffer(2**30) == found.buffer(2**20)
-
-    @pytest.mark.parametrize("name", ["loihi2", "akida", "speck", "xylo"])
-    def test_chips_without_a_figure_have_none(self, name):
-        assert not builtin()[name].priced
-
-
-GOOD = """
-name = "mine"
-title = "Mine"
-[figures.ac]
-value = 2
-unit = "nJ"
-source = "me, here, today"
-"""
-
-
-class TestProfileFiles:
-    @pytest.fixture
-    def path(self, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)
-        return tmp_path / "my.toml"
-
-    def test_a_good_one(self, path):
-        path.write_text(GOOD)
-        found = find_profile(str(path))
-        assert (found.name, found.counts, found.memory) == ("mine", "events", "unstated")
-        assert found.figures == {"ac": Figure(2000, 2000, "me, here, today")}
-
-    @pytest.mark.parametrize(
-        ("old", "new", "message"),
-        [
-            (
-                'source = "me, here, today"',
-                "",
-                'my.toml: figures: ac: has no source; every number needs a citation (source = "who, where")',
-            ),
-            (
-                "me, here, today",
-                "  ",
-                'my.toml: figures: ac: has no source; every number needs a citation (source = "who, where")',
-            ),
-            ("value = 2", "value = -2", "my.toml: figures: ac: value: expected 0 or more, found -2"),
-            ("value = 2", "low = 2\nhigh = -1", "my.toml: figures: ac: high: expected 0 or more, found -1"),
-            (
-                "value = 2",
-                "low = 2\nhigh = 1",
-                "my.toml: figures: ac: low is 2 and high is 1; expected low to be the smaller",
-            ),
-            ("value = 2", "low = 2", "my.toml: figures: ac: high is missing"),
-            ("value = 2", "value = inf", "my.toml: figures: ac: value: expected a number, found inf"),
-            ("value = 2", "value = nan", "my.toml: figures: ac: value: expected a number, found nan"),
-            ("value = 2", "value = true", "my.toml: figures: ac: value: expected a number, found True"),
-            ('"nJ"', '"cal"', "my.toml: figures: ac: unit: expected pJ or nJ or uJ, found 'cal'"),
-            (
-                "figures.ac",
-                "figures.synop",
-                "my.toml: figures: unknown key 'synop'; known: ac, mac, neuron_update, fp32_mac, int8_mac",
-            ),
-            ("figures.ac", "figures.mac", "my.toml: [figures.ac] is missing: the energy of one synaptic operation"),
-            ('"mine"', '"../mine"', "my.toml: name: expected letters, digits, '.', '_' and '-', found '../mine'"),
-            (
-                'title = "Mine"',
-                'title = "Mine"\nmemory = "separate"',
-                'my.toml: memory is "separate"; expected [dram] and [[sram]] with their figures',
-            ),
-            ('title = "Mine"', "", "my.toml: title is missing"),
-            ('title = "Mine"', "title = 3", "my.toml: title: expected a string, found 3"),
-            (
-                'title = "Mine"',
-                'title = "Mine"\ncounts = "all"',
-                "my.toml: counts: expected events or connections, found 'all'",
-            ),
-            (
-                'title = "Mine"',
-                'title = "Mine"\nweight_bits = 0',
-                "my.toml: weight_bits: expected a whole number of 1 or more, found 0",
-            ),
-            ('title = "Mine"', 'title = "Mine"\nsram = 3', "my.toml: sram: expected [[sram]], found 3"),
-            ('title = "Mine"', 'title = "Mine"\ndram = 3', "my.toml: dram: expected a table, found 3"),
-            (
-                GOOD,
-                'name = "mine"\ntitle = "Mine"',
-                'my.toml: has no [figures.ac]; a chip without one says unpublished = "what is not known"',
-            ),
-        ],
-    )
-    def test_refused(self, path, old, new, message):
-        path.write_text(GOOD.replace(old, new))
-        with pytest.raises(UsageError) as caught:
-            load_profile(path.relative_to(path.parent))
-        assert str(caught.value) == message
-
-    def test_not_toml(self, path):
-        path.write_text("name = ")
-        with pytest.raises(UsageError, match="my.toml: not a TOML file"):
-            load_profile(path)
-        path.write_bytes(b"\xff\xfe")
-        with pytest.raises(UsageError, match="my.toml: not a TOML file"):
-            load_profile(path)
-        with pytest.raises(UsageError, match="none.toml: cannot be read"):
-            load_profile(path.parent / "none.toml")
-
-    def test_neither_name_nor_file(self):
-        with pytest.raises(UsageError, match="profile 'abacus': neither a file nor one of akida, cmos45-fp32"):
-            find_profile("abacus")

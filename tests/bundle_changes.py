@@ -1,0 +1,55 @@
+"""A small bundle, and the same with a member, its manifest or its tensors changed."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from networks import small_graph
+from spikelet.bundle import Bundle, Manifest, archive, safetensors
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+MEMBERS = ("manifest.json", "weights.safetensors", "step.onnx", "golden.safetensors", "card.md")
+
+
+def make(graph=None, exact=True):
+    graph = graph or small_graph(exact=exact)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, *graph.input.shape)).astype(np.uint8)
+    steps = exact_steps(graph) if exact else None
+    manifest = Manifest("small", bits=4 if exact else None, exact_steps=steps, provenance={"seed": 1, "μ": "é"})
+    return Bundle(graph, manifest, record_golden(graph, pixels, min(4, steps or 4)), "# small\n")
+
+
+def repacked(path, **changes):
+    """The bytes of the bundle with members replaced (or, with None, removed), checks of the manifest not redone."""
+    members = {name: bytes(data) for name, data in archive.unpack(path.read_bytes()).items()}
+    for name, data in changes.items():
+        name = name.replace("__", ".")
+        if data is None:
+            del members[name]
+        else:
+            members[name] = data
+    return b"".join(archive.pack(members))
+
+
+def with_manifest(path, change):
+    """The bytes of the bundle with its manifest changed and everything else consistent."""
+    manifest = json.loads(bytes(archive.unpack(path.read_bytes())["manifest.json"]))
+    change(manifest)
+    return repacked(path, manifest__json=json.dumps(manifest).encode())
+
+
+def with_tensors(path, change):
+    """The bytes of the bundle with its weights changed and the manifest's digest made to fit."""
+    members = archive.unpack(path.read_bytes())
+    tensors = dict(safetensors.decode("weights", members["weights.safetensors"]))
+    change(tensors)
+    data = safetensors.encode(tensors)
+
+    def fit(manifest):
+        manifest["members"]["weights.safetensors"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+
+    manifest = json.loads(bytes(members["manifest.json"]))
+    fit(manifest)
+    return repacked(path, weights__safetensors=data, manifest__json=json.dumps(manifest).encode())

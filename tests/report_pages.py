@@ -1,0 +1,52 @@
+"""Bundles to report on, and a page as a browser takes it apart."""
+
+from html.parser import HTMLParser
+
+from networks import small_graph
+from spikelet.bundle import Bundle, Manifest, write
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+LABELS = ("ant", "bee", "cat")
+EVIL = "<script>alert('x')</script> & co"
+STEP = {
+    "steps": 8,
+    "spike_rate": 0.25,
+    "over_firing": 0.125,
+    "under_firing": 0.0625,
+    "correlation": None,
+    "rms_residual": 0.1,
+}
+
+
+def save(path, seed, images, name, card="# small\n\nA card.\n", results=(), conversion=None):
+    graph = small_graph(seed)
+    manifest = Manifest(name, LABELS, 4, exact_steps(graph), results=list(results), conversion=conversion or {})
+    write(Bundle(graph, manifest, record_golden(graph, images.images[:2], 4), card), path)
+
+
+class Page(HTMLParser):
+    """Collects tags with their attributes, and text; refuses tags that do not close."""
+
+    VOID = ("meta",)
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.words, self.open = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)

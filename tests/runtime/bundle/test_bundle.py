@@ -1,0 +1,187 @@
+"""A bundle is read as it was written, whole or not at all, and verifies itself."""
+
+import errno
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import spikelet
+from bundle_changes import MEMBERS, make
+from networks import graphs, small_graph
+from spikelet import atomic
+from spikelet.bundle import archive, bundle, decode, read, safetensors, write
+from spikelet.errors import SpikeletError
+from spikelet.verify import verify
+
+
+class TestRoundTrip:
+    @settings(max_examples=40, deadline=None)
+    @given(graph=graphs())
+    def test_any_network_comes_back_as_it_was(self, graph, tmp_path_factory):
+        path = tmp_path_factory.mktemp("round") / "any.snnb"
+        before = make(graph)
+        write(before, path)
+        after = read(path)
+        assert after.graph == before.graph
+        assert after.manifest == before.manifest
+        assert after.card == before.card
+        assert np.array_equal(after.golden.logits, before.golden.logits)
+        assert all(np.array_equal(after.golden.spikes[n], before.golden.spikes[n]) for n in graph.spiking)
+        assert verify(after, "onnx").ok
+
+    def test_float32(self, tmp_path):
+        write(make(exact=False), tmp_path / "float.snnb")
+        found = read(tmp_path / "float.snnb")
+        assert not found.graph.exact
+        assert found.manifest.exact_steps is None
+        assert verify(found, "onnx").ok
+
+    def test_the_same_bundle_gives_the_same_bytes(self, path, tmp_path):
+        write(make(), tmp_path / "again.snnb")
+        assert path.read_bytes() == (tmp_path / "again.snnb").read_bytes()
+
+    def test_the_format_has_not_moved(self, path):
+        """Golden file: a reader of today must read what was written when format 1.0 was made."""
+        golden = Path(__file__).with_name("golden-1.0.snnb")
+        assert read(golden).graph == make().graph
+        old, new = archive.unpack(golden.read_bytes()), archive.unpack(path.read_bytes())
+        for member in MEMBERS[1:]:
+            assert old[member] == new[member], "the bytes changed: raise the version, keep reading the old file"
+
+    def test_any_zip_tool_reads_it(self, path):
+        with zipfile.ZipFile(path) as file:
+            assert tuple(file.namelist()) == MEMBERS
+            assert file.testzip() is None
+            for info in file.infolist():
+                assert info.compress_type == zipfile.ZIP_STORED
+
+    def test_members_are_aligned_and_weights_are_not_copied(self, path):
+        content = path.read_bytes()
+        start = np.frombuffer(content, np.uint8).ctypes.data
+        for view in archive.unpack(content).values():
+            assert (np.frombuffer(view, np.uint8).ctypes.data - start) % archive.ALIGNMENT == 0
+        weight = decode(content).graph.nodes["conv1"].weight
+        assert start < weight.ctypes.data < start + len(content)
+        assert not weight.flags.writeable
+
+    def test_safetensors_are_those_of_the_reference_package(self, path):
+        reference = pytest.importorskip("safetensors.numpy")
+        member = bytes(archive.unpack(path.read_bytes())["weights.safetensors"])
+        theirs = reference.load(member)
+        ours = safetensors.decode("weights", member)
+        assert set(theirs) == set(ours)
+        assert all(np.array_equal(theirs[k], ours[k]) and theirs[k].dtype == ours[k].dtype for k in ours)
+        again = safetensors.decode("theirs", reference.save(theirs))
+        assert all(np.array_equal(again[k], ours[k]) for k in ours)
+
+    def test_step_onnx_runs_by_itself(self, path, tmp_path):
+        """Unpacked, the step graph and the weights beside it are a plain ONNX model."""
+        onnx = pytest.importorskip("onnx")
+        onnxruntime = pytest.importorskip("onnxruntime")
+        with zipfile.ZipFile(path) as file:
+            file.extractall(tmp_path)
+        onnx.checker.check_model(str(tmp_path / "step.onnx"), full_check=True)
+        session = onnxruntime.InferenceSession(str(tmp_path / "step.onnx"), providers=["CPUExecutionProvider"])
+        found = read(path)
+        graph, golden = found.graph, found.golden
+        state = {}
+        for name in graph.spiking:
+            node, shape = graph.nodes[name], graph.shapes[name]
+            initial = node.v_init.reshape(-1, *(1,) * (len(shape) - 1))
+            state[f"v.{name}"] = np.broadcast_to(initial, (2, *shape)).astype(np.float32)
+        outputs = [each.name for each in session.get_outputs()]
+        for t in range(golden.steps):
+            values = session.run(None, {"input": golden.inputs.astype(np.float32), **state})
+            found_now = dict(zip(outputs, values, strict=True))
+            assert np.array_equal(found_now["logits"], golden.logits[t])
+            for name in graph.spiking:
+                assert np.array_equal(found_now[f"s.{name}"].reshape(2, -1) != 0, golden.spikes[name][t])
+                state[f"v.{name}"] = found_now[f"v_next.{name}"]
+
+
+class TestWriting:
+    def test_a_full_disk_leaves_the_old_file(self, path, monkeypatch):
+        before = path.read_bytes()
+
+        def full(handle):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(SpikeletError, match=r"small\.snnb: could not be written \(No space left on device\)"):
+            write(make(), path)
+        assert path.read_bytes() == before
+        assert list(path.parent.iterdir()) == [path]
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+    def test_a_folder_that_cannot_be_written(self, tmp_path):
+        with pytest.raises(SpikeletError, match=r"could not be written \(No such file or directory\)"):
+            write(make(), tmp_path / "none" / "x.snnb")
+
+    def test_a_kill_during_writing_leaves_the_old_file(self, path):
+        before = path.read_bytes()
+        script = (
+            "import os, signal, sys; from pathlib import Path; from spikelet import atomic\n"
+            "with atomic.replacing(Path(sys.argv[1])) as file:\n"
+            "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        done = subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert path.read_bytes() == before
+        assert read(path).graph == small_graph()
+
+    def test_an_error_inside_leaves_the_old_file(self, path):
+        before = path.read_bytes()
+        with pytest.raises(TypeError), atomic.replacing(path) as file:
+            file.write("a string, where bytes are due")
+        assert path.read_bytes() == before
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_of_several_files_none_is_written_where_one_cannot_be(self, tmp_path):
+        """The name of the second is longer than any file system takes."""
+        (tmp_path / "a.txt").write_text("old")
+        for folder in (tmp_path, tmp_path / "new" / "deep"):
+            with pytest.raises(SpikeletError, match="could not be written"):
+                atomic.write_files(folder, {"a.txt": "new", "b" * 300: "new"})
+        assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+        assert (tmp_path / "a.txt").read_text() == "old"
+        atomic.write_files(tmp_path / "new" / "deep", {"a.txt": "text", "b.bin": b"\xff"})
+        assert (tmp_path / "new" / "deep" / "b.bin").read_bytes() == b"\xff"
+
+
+class TestVerify:
+    def test_a_planted_fault_is_found_and_named(self, path):
+        """One weight of the engine's network differs from the one that was recorded."""
+        good = read(path)
+        assert verify(good, "numpy").ok
+        conv = good.graph.nodes["conv2"]
+        weight = conv.weight.copy()
+        weight[2, 1, 1, 1] += 40
+        nodes = dict(good.graph.nodes) | {"conv2": replace(conv, weight=weight)}
+        bad = verify(replace(good, graph=type(good.graph)(nodes, good.graph.edges)), "numpy")
+        assert not bad.ok
+        assert bad.differing_spikes > 0
+        assert bad.first is not None
+        assert bad.first.layer in ("if2", "if3")
+        if bad.first.layer == "if2":
+            assert bad.first.neuron[0] == 2
+
+    @pytest.mark.parametrize("engine", ["numpy", "onnx"])
+    def test_counts_are_of_what_was_compared(self, path, engine):
+        found = verify(read(path), engine)
+        neurons = 4 * 36 + 4 * 9 + 8
+        assert (found.samples, found.steps, found.neuron_steps) == (2, 4, 2 * 4 * neurons)
+        assert 0 < found.spikes < found.neuron_steps
+
+
+def test_the_digest_is_of_the_file(path):
+    assert spikelet.load(path).bundle.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert bundle.MEMBERS == MEMBERS

@@ -1,0 +1,73 @@
+"""What a manifest may say, and what it says where it may not."""
+
+import pytest
+
+from bundle_changes import repacked, with_manifest
+from networks import small_graph
+from spikelet.bundle import decode
+from spikelet.errors import BundleError
+from spikelet.verify import verify
+
+
+class TestManifest:
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda m: m.update(format_version="2.0"), "format_version: '2.0'; this version of spikelet reads 1.x"),
+            (lambda m: m.update(format_version="one"), "format_version: 'one'"),
+            (lambda m: m.update(ir_version=2), "ir_version: 2; this version of spikelet knows 1"),
+            (lambda m: m.pop("ir_version"), "manifest.json: ir_version is missing"),
+            (lambda m: m.update(ir_version="1"), "ir_version: expected a whole number, found a string"),
+            (lambda m: m.update(ir_version=True), "ir_version: expected a whole number, found true or false"),
+            (lambda m: m.update(arithmetic="float32"), "arithmetic: says 'float32', the weights are not"),
+            (lambda m: m.update(exact_steps=10**6), "exact_steps is 1000000, the weights allow"),
+            (lambda m: m.update(labels=["a"]), "labels: expected 3, one a class, found 1"),
+            (lambda m: m["members"].pop("card.md"), "manifest.json.members: card.md is missing"),
+            (lambda m: m["members"]["card.md"].update(size=1), "card.md: 8 bytes, the manifest says 1"),
+            (lambda m: m["graph"]["nodes"][1].update(kind="Conv3d"), "node 'conv1': unknown kind 'Conv3d'"),
+            (lambda m: m["graph"]["nodes"][1].update(dilation=[2, 2]), "unknown key 'dilation'; known: name, kind"),
+            (lambda m: m["graph"]["nodes"][1].pop("stride"), r"graph\.nodes\[1\]: stride is missing"),
+            (lambda m: m["graph"]["nodes"][1].update(stride=[1.0, 1]), r"stride: expected whole numbers"),
+            (lambda m: m["graph"]["nodes"][1].update(stride=[0, 1]), "node 'conv1': Conv2d.stride: expected a whole"),
+            (lambda m: m["graph"]["nodes"][1].update(padding=[2**40, 1]), "node 'conv1': Conv2d.padding: expected"),
+            (lambda m: m["graph"]["nodes"][1].update(padding=[2**27, 2**27]), "node conv1: Conv2d: .* has more than"),
+            (lambda m: m["graph"]["nodes"][1].update(name="input"), "node 'input': stands there twice"),
+            (lambda m: m["graph"]["nodes"][2].update(tie="=="), 'expected ">=" or ">", found \'==\''),
+            (lambda m: m["graph"].update(edges=[["input"]]), r"graph\.edges\[0\]: expected \[from, to\]"),
+            (lambda m: m["graph"]["edges"].append(["a", "b"]), "edge a -> b: there is no node a"),
+            (lambda m: m["graph"]["nodes"].pop(), "is missing|there is no node|belongs to no node"),
+            (lambda m: m["graph"]["nodes"][0].update(high=2**70), "expected whole numbers low < high within 16 bits"),
+            (lambda m: m["graph"]["nodes"][2].update(reset="zero"), "step.onnx: is not the graph of the manifest"),
+            (lambda m: m.update(graph=[]), "manifest.json.graph: expected an object, found a list"),
+        ],
+    )
+    def test_what_it_says_has_to_fit(self, path, change, message):
+        with pytest.raises(BundleError, match=message):
+            decode(with_manifest(path, change))
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (b"[]", "expected a JSON object, found list"),
+            (b'{"a": 1, "a": 2}', "key 'a' stands twice"),
+            (b'{"a": NaN}', "NaN is not a JSON number"),
+            (b'{"a": 1e999}', "1e999 is too large"),
+            (b'{"a": ' + b"9" * 5000 + b"}", "not valid JSON"),
+            (b"[" * 100_000, "not valid JSON"),
+            (b'{"a": "\xff"}', "not valid JSON"),
+            (b" " * (2**22 + 1), "bytes of JSON, expected at most"),
+            (b"", "not valid JSON"),
+        ],
+    )
+    def test_json_is_read_strictly(self, path, text, message):
+        with pytest.raises(BundleError, match=message):
+            decode(repacked(path, manifest__json=text))
+
+    def test_a_newer_minor_version_is_read(self, path):
+        found = decode(with_manifest(path, lambda m: m.update(format_version="1.7", news="yes")))
+        assert found.graph == small_graph()
+
+    def test_another_lowering_is_not_compared(self, path):
+        """A later writer may lower the same network to other ONNX bytes; the engine lowers by itself."""
+        found = decode(with_manifest(path, lambda m: m.update(lowering_version=99)))
+        assert verify(found, "onnx").ok

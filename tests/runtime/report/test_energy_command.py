@@ -1,0 +1,113 @@
+"""spikelet energy: its table, its profiles, and what it refuses."""
+
+import json
+
+import pytest
+
+from spikelet.metrics.accuracy import wilson
+from spikelet.metrics.hardware import names
+
+
+class TestEnergy:
+    def test_json_says_on_what_and_is_one_object(self, call, images):
+        code, out, err = call("energy a.snnb insects.npz --steps 3 --engine numpy --json")
+        assert (code, err) == (0, "")
+        found = json.loads(out)
+        assert (found["images"], found["steps"], found["engine"]) == (40, 3, "numpy")
+        assert (found["data"], found["data_digest"]) == ("insects", images.digest)
+        right = round(found["accuracy"][-1]["accuracy"] * 40)
+        assert [found["accuracy"][-1]["low"], found["accuracy"][-1]["high"]] == list(wilson(right, 40))
+        assert found["float_network"] == {"accuracy": 0.75, "agreement": 0.9, "agreement_steps": 8}
+        assert "estimate" in found["energy"]["note"]
+        assert found["energy"]["assumptions"]
+        priced = [each["profile"] for each in found["energy"]["profiles"]]
+        bare = [each["profile"] for each in found["energy"]["without_figures"]]
+        assert sorted(priced + bare) == names()
+        assert bare == ["akida", "loihi2", "speck", "xylo"]
+        assert found["neurobench"]["images"] == 32
+
+    def test_counts_are_those_of_the_spikes_of_run(self, call):
+        found = json.loads(call("energy a.snnb insects.npz --steps 5 --json")[1])
+        ran = json.loads(call("run a.snnb insects.npz --steps 5 --json")[1])
+        assert [each["accuracy"] for each in found["accuracy"]] == ran["accuracy"]
+        assert {each["layer"]: each["rate"] for each in found["layers"]} == pytest.approx(ran["spike_rate"])
+
+    def test_text_holds_the_word_and_the_assumptions(self, call):
+        code, out, _ = call("energy a.snnb insects.npz --steps 3")
+        assert code == 0
+        assert "Energy here is an estimate, not a measurement" in out
+        assert "Assumptions" in out
+        assert "float network" in out
+        assert "crossover with 2-bit activations" in out
+        assert "Left out, as no figure is published:" in out
+        assert "loihi2: no energy per operation: NA in G. Tang et al." in out
+
+    def test_one_profile_shows_its_sources(self, call):
+        code, out, _ = call("energy a.snnb insects.npz --steps 3 --profile loihi")
+        assert code == 0
+        assert "* ac: M. Davies et al., Loihi, IEEE Micro 38(1), 2018" in out
+        assert "cmos45" not in out
+
+    def test_a_profile_without_figures(self, call):
+        code, out, _ = call("energy a.snnb insects.npz --steps 3 --profile akida")
+        assert code == 0
+        assert "akida: no energy per operation. typical power: 30 mW" in out
+
+    def test_a_profile_of_my_own(self, call, folder):
+        (folder / "my.toml").write_text(
+            'name = "mine"\ntitle = "Mine"\n[figures.ac]\nvalue = 1\nunit = "uJ"\nsource = "me, here, today"\n'
+        )
+        found = json.loads(call("energy a.snnb insects.npz --steps 3 --profile my.toml --json")[1])
+        (mine,) = found["energy"]["profiles"]
+        acs = found["operations"]["per_image"]["acs"]
+        assert mine["spiking"]["operations"] == pytest.approx({"low": acs, "high": acs})
+        assert mine["spiking"]["neurons"] is None
+
+    def test_no_labels_no_accuracy_and_it_says_so(self, call):
+        code, out, _ = call("energy a.snnb bare.npz --steps 2")
+        assert code == 0
+        assert "The images have no labels, so there is no accuracy." in out
+        assert json.loads(call("energy a.snnb bare.npz --steps 2 --json")[1])["accuracy"] is None
+
+    @pytest.mark.parametrize(
+        ("line", "code", "message"),
+        [
+            ("energy a.snnb far.npz", 1, "far: has a label of 6, the network's classes are 0…2"),
+            ("energy a.snnb empty", 1, "empty: no images in it, nor in folders of classes"),
+            ("energy a.snnb none", 2, "none: no such file or folder"),
+            ("energy a.snnb insects.npz --profile abacus", 2, "profile 'abacus': neither a file nor one of akida"),
+            (
+                "energy a.snnb insects.npz --profile bad.toml",
+                2,
+                "bad.toml: figures: ac: value: expected 0 or more, found -1",
+            ),
+            ("energy a.snnb insects.npz --profile uncited.toml", 2, "uncited.toml: figures: ac: has no source"),
+            ("energy a.snnb insects.npz --steps 0", 2, "expected a whole number of 1 or more, found '0'"),
+            (
+                "energy a.snnb insects.npz --steps 99999999",
+                2,
+                "steps: 99999999 asked for, but this bundle is proven exact",
+            ),
+            ("energy a.snnb insects.npz --buffer 0", 2, "expected a whole number of 1 or more, found '0'"),
+            ("energy insects.npz insects.npz", 1, "insects.npz: "),
+            ("report a.snnb insects.npz -o page.pdf", 2, "page.pdf: a page's name ends in .html"),
+            ("report a.snnb insects.npz -o none/page.html", 2, "none: no such folder"),
+            ("report a.snnb insects.npz", 2, "the following arguments are required: -o/--output"),
+            ("report a.snnb insects.npz -o x.html --figures a.snnb", 2, "a.snnb: is a file; expected a folder"),
+            ("report a.snnb insects.npz -o x.html --validation bad.toml", 2, "bad.toml: not a JSON file"),
+            ("report a.snnb insects.npz -o x.html --validation list.json", 2, "list.json: expected one JSON object"),
+            ("compare a.snnb insects.npz", 2, "expected two bundles or more and at most one DATA, found 1 and 1"),
+            ("compare a.snnb b.snnb insects.npz bare.npz", 2, "found 2 and 2"),
+            ("compare a.snnb b.snnb insects.npz --figures f", 2, "--figures needs a page to go with: -o FILE.html"),
+        ],
+    )
+    def test_wrong_calls(self, call, folder, line, code, message):
+        bad = 'name = "bad"\ntitle = "Bad"\n[figures.ac]\nvalue = -1\nunit = "pJ"\nsource = "me, here"\n'
+        (folder / "bad.toml").write_text(bad)
+        (folder / "uncited.toml").write_text(bad.replace('source = "me, here"\n', "").replace("-1", "1"))
+        (folder / "list.json").write_text("[1]")
+        found, out, err = call(line)
+        assert found == code
+        assert message in err
+        assert out == ""
+        assert "Traceback" not in err

@@ -1,0 +1,122 @@
+"""The page of a bundle: what is on it, what is in its files, and what cannot be put into it."""
+
+import csv
+import json
+import re
+import xml.etree.ElementTree as ET
+
+from report_pages import EVIL, Page
+from spikelet.data import arrays
+from spikelet.session import load
+
+
+class TestReport:
+    def test_it_is_one_file_that_asks_nobody(self, page):
+        tags = Page(page).tags
+        loads = [value for tag, attrs in tags for name, value in attrs.items() if name in ("src", "href", "srcset")]
+        assert loads
+        assert all(value.startswith("#") for value in loads)
+        assert not {tag for tag, _ in tags} & {"script", "link", "img", "iframe", "object"}
+        assert not re.search(r"url\(|@import", page)
+        assert "default-src 'none'" in page
+
+    def test_links_lead_to_sections(self, page):
+        tags = Page(page).tags
+        anchors = {attrs["id"] for tag, attrs in tags if tag == "section"}
+        assert {attrs["href"][1:] for tag, attrs in tags if tag == "a"} == anchors
+
+    def test_all_that_was_promised_is_there(self, page):
+        text = " ".join(Page(page).words)
+        for title in (
+            *(
+                "Accuracy",
+                "Early exit",
+                "Spikes",
+                "Operations",
+                "Energy (estimate)",
+                "NeuroBench",
+                "Time on this machine",
+            ),
+            *("Verification", "Conversion", "Model card", "Sources", "Assumptions"),
+        ):
+            assert title in text
+        assert "estimate, not a measurement" in text
+        assert "Agreement with the float network at T = 8: 90.0% of the images" in text
+        assert "No result of an independent simulator was given" in text
+        assert "0.500 8 0.250 12.5% 6.2% -" in text
+        assert "doi:10.1109/ISSCC.2014.6757323" in text
+
+    def test_numbers_are_those_of_energy(self, page, call, folder):
+        found = json.loads(call("energy a.snnb insects.npz --steps 4 --json")[1])
+        text = " ".join(Page(page).words)
+        assert f"{found['accuracy'][-1]['accuracy']:.2%}" in text
+        assert f"{found['operations']['per_image']['acs']:,.0f} accumulates" in text
+
+    def test_figures_are_whole_and_stand_alone(self, page, folder):
+        figures = sorted((folder / "figures").glob("*.svg"))
+        assert {path.stem for path in figures} >= {
+            *("accuracy", "early-exit-threshold", "early-exit-accuracy", "spike-rates", "operations", "raster"),
+            *("energy", "energy-cmos45-int8", "latency"),
+        }
+        for path in figures:
+            root = ET.fromstring(path.read_text("utf-8"))
+            assert root.tag == "{http://www.w3.org/2000/svg}svg"
+            width, height = float(root.get("width")), float(root.get("height"))
+            for element in root.iter():
+                for x, limit in (("x", width), ("cx", width), ("y", height), ("cy", height)):
+                    if element.get(x) is not None:
+                        assert -1 <= float(element.get(x)) <= limit + 1, (path.name, element.attrib)
+            rows = list(csv.reader(path.with_suffix(".csv").read_text("utf-8").splitlines()))
+            assert len(rows) > 1
+            assert {len(row) for row in rows} == {len(rows[0])}
+
+    def test_csv_holds_the_numbers(self, page, call, folder):
+        found = json.loads(call("energy a.snnb insects.npz --steps 4 --json")[1])
+        with (folder / "figures" / "accuracy.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [float(row["accuracy"]) for row in rows[:4]] == [each["accuracy"] for each in found["accuracy"]]
+        assert (rows[4]["network"], rows[4]["accuracy"]) == ("one: float network", "0.75")
+        with (folder / "figures" / "raster.csv").open() as file:
+            spikes = list(csv.DictReader(file))
+        result = load(folder / "a.snnb").run(arrays.read(folder / "insects.npz").images[:1], 4, record=["if1"])
+        fired = result.spikes["if1"][:, 0].reshape(4, -1)
+        assert all(fired[int(s["time_step"]) - 1, int(s["neuron"])] for s in spikes if s["layer"] == "if1")
+
+    def test_json_names_the_files(self, call):
+        found = json.loads(call("report a.snnb insects.npz -o j.html --steps 2 --no-latency --json")[1])
+        assert found["report"] == "j.html"
+        assert found["latency"] == []
+        assert [each["ok"] for each in found["verification"][0]] == [True] * 3  # numpy, onnx, native
+        assert found["bundles"][0]["steps"] == 2
+
+    def test_text_ends_with_the_path(self, call):
+        code, out, _ = call("report a.snnb insects.npz -o j.html --steps 2 --no-latency")
+        assert code == 0
+        assert out.endswith("j.html: the report\n")
+        assert "crossover with int8" in out
+
+    def test_a_hostile_bundle_stays_text(self, call, folder):
+        assert call("report evil.snnb insects.npz -o evil.html --steps 2 --no-latency --figures evil")[0] == 0
+        page = Page((folder / "evil.html").read_text("utf-8"))
+        assert "script" not in {tag for tag, _ in page.tags}
+        assert EVIL in "".join(page.words)
+        for path in (folder / "evil").glob("*.svg"):
+            ET.fromstring(path.read_text("utf-8"))
+
+    def test_without_labels(self, call, folder):
+        assert call("report a.snnb bare.npz -o bare.html --steps 2 --no-latency")[0] == 0
+        page = Page((folder / "bare.html").read_text("utf-8"))
+        assert "The images have no labels, so there is no accuracy." in " ".join(page.words)
+
+    def test_the_verdict_of_a_simulator_is_shown(self, call, folder):
+        verdict = {"ok": True, "simulator": "Brian2", "layers": [{"layer": "if1", "differing": 0}]}
+        (folder / "brian.json").write_text(json.dumps(verdict))
+        assert call("report a.snnb insects.npz -o v.html --steps 2 --no-latency --validation brian.json")[0] == 0
+        text = " ".join(Page((folder / "v.html").read_text("utf-8")).words)
+        assert "Independent simulator" in text
+        assert "Brian2" in text
+        assert "differing if1 0" in text
+
+    def test_nothing_is_written_when_it_fails(self, call, folder):
+        assert call("report a.snnb far.npz -o failed.html")[0] == 1
+        assert not (folder / "failed.html").exists()
