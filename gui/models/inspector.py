@@ -6,25 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spikelet import shipped
 from spikelet.data import ImageSet
-from spikelet.errors import SpikeletError
 from spikelet.gui.models.beside import Beside
-from spikelet.gui.models.blocks import Block, blocks
+from spikelet.gui.models.blocks import blocks
 from spikelet.gui.models.cursor import Cursor
 from spikelet.gui.models.document import BrokenBundle, Document, attempt
 from spikelet.gui.models.inputs import Source, data_for, open_source, start_source
 from spikelet.gui.models.jobs import Jobs, Progress
 from spikelet.gui.models.pictures import Saves, keep
+from spikelet.gui.models.selection import Selection
 from spikelet.gui.models.settings import Settings
 from spikelet.gui.models.signal import Signal
 from spikelet.gui.models.sweep import Sweep, sweep
-from spikelet.gui.models.table import NeuronTable, Rows, View, table_of
+from spikelet.gui.models.table import NeuronTable, table_of
 from spikelet.gui.models.trace import Trace, record
 
-PICKED = 8  # neurons whose potentials are drawn at most
 FIRST_LOOK = 100  # images that are measured when a bundle opens
 
 
@@ -32,14 +29,13 @@ class Inspector:
     """State of the window.
 
     opened: a document, or the problem with one, is there. showing: another image is to be shown. traced: the network
-    has answered it. focused: another layer. picking: other neurons. filtered: the neurons that plots show. swept:
-    accuracy so far, or all of it. threshold_moved: of early exit. profile_changed: of energy. said: words for the foot.
+    has answered it. swept: accuracy so far, or all of it. threshold_moved: of early exit. profile_changed: of energy.
+    said: words for the foot.
     """
 
     def __init__(self, dispatch: Callable[[Callable[[], None]], None], settings: Settings) -> None:
-        self.opened, self.showing, self.traced, self.focused = Signal(), Signal(), Signal(), Signal()
-        self.picking, self.filtered, self.swept, self.threshold_moved = Signal(), Signal(), Signal(), Signal()
-        self.profile_changed, self.said = Signal(), Signal()
+        self.opened, self.showing, self.traced, self.swept = Signal(), Signal(), Signal(), Signal()
+        self.threshold_moved, self.profile_changed, self.said = Signal(), Signal(), Signal()
         self.settings = settings
         self.jobs = Jobs(dispatch)
         self.beside = Beside(self.jobs, self.said)
@@ -47,20 +43,15 @@ class Inspector:
         self.cursor.loop, self.cursor.speed = settings.loop, settings.speed
         self.document: Document | None = None
         self.problem: BrokenBundle | None = None
-        self.blocks: tuple[Block, ...] = ()
         self.source: Source | None = None
         self.index = 0
         self.engine = "numpy"
         self.trace: Trace | None = None
-        self.layer = ""
-        self.block = ""
-        self.view = View()
-        self.rows: Rows = np.zeros(0, np.int64)
-        self.query_error = ""
-        self.picked: tuple[int, ...] = ()
         self.sweep: Sweep | None = None
         self.threshold = settings.threshold
-        self._table: tuple[Any, NeuronTable] | None = None
+        self._known: tuple[Any, NeuronTable] | None = None
+        self.selection = Selection(self._table)
+        self.selection.focused.connect(self._focused)
 
     # bundles
 
@@ -86,7 +77,7 @@ class Inspector:
     def _opened(self, found: Document | BrokenBundle) -> None:
         self.jobs.cancel_all()
         self.cursor.pause()
-        self.trace, self.sweep, self._table, self.picked = None, None, None, ()
+        self.trace, self.sweep, self._known = None, None, None
         if isinstance(found, BrokenBundle):
             self._close(found)
             return
@@ -94,24 +85,22 @@ class Inspector:
         self.problem, self.document = None, found
         self.engine = found.engine
         self.beside.reset()
-        self.blocks = blocks(found.bundle.graph)
         graph = found.bundle.graph
-        self.layer = self.settings.layer if self.settings.layer in graph.spiking else graph.spiking[0]
-        self.block = self.layer
+        self.selection.begin(blocks(graph), tuple(graph.spiking), self.settings.layer)
         self.settings.remember(found.path)
         self.cursor.set_steps(min(max(self.settings.steps, 1), found.most_steps))
         self.source = start_source(found.bundle)
         self.index = min(self.settings.image, len(self.source) - 1) if again else 0
-        self.view = View()
         self.opened.emit()
-        self.focused.emit()
+        self.selection.focused.emit()
         self.run()
         if self.source.data is not None:
             self.run_sweep(self.source.data.take(slice(0, FIRST_LOOK)))
         self.said.emit(f"{found.name} is open: its file is whole")
 
     def _close(self, problem: BrokenBundle) -> None:
-        self.document, self.problem, self.source, self.blocks = None, problem, None, ()
+        self.document, self.problem, self.source = None, problem, None
+        self.selection.begin((), (), "")
         self.opened.emit()
         self.said.emit(f"{problem.path.name} was refused")
 
@@ -165,14 +154,11 @@ class Inspector:
         )
 
     def _traced(self, trace: Trace) -> None:
-        self.trace, self._table = trace, None
-        self._filter()
-        table = self.table()
-        if not self.picked and table is not None:
-            self.picked = table.examples()
+        self.trace, self._known = trace, None
+        self.selection.answered()
         self.traced.emit()
-        self.filtered.emit()
-        self.picking.emit()
+        self.selection.filtered.emit()
+        self.selection.picking.emit()
 
     def set_steps(self, steps: int) -> None:
         """T from now on."""
@@ -190,72 +176,17 @@ class Inspector:
             self.engine = engine
             self.run()
 
-    # layers and neurons
+    def _focused(self) -> None:
+        self.settings.layer = self.selection.layer
 
-    def focus(self, name: str) -> None:
-        """Look at another block; where it is a spiking layer, all plots show it."""
-        if self.document is None or name == self.block:
-            return
-        self.block = name
-        if name in self.document.bundle.graph.spiking:
-            self.layer = self.settings.layer = name
-            self._table = None
-            self._filter()
-            table = self.table()
-            self.picked = () if table is None else table.examples()
-        self.focused.emit()
-        self.filtered.emit()
-        self.picking.emit()
-
-    def focus_next(self, by: int) -> None:
-        """So many blocks on or back."""
-        names = [block.name for block in self.blocks]
-        if names:
-            place = names.index(self.block) + by
-            self.focus(names[min(max(place, 0), len(names) - 1)])
-
-    def table(self) -> NeuronTable | None:
-        """The neurons of the layer at T; None before the network has answered."""
-        if self.trace is None or self.layer not in self.trace.spikes:
+    def _table(self, layer: str) -> NeuronTable | None:
+        if self.trace is None or layer not in self.trace.spikes:
             return None
-        key = (id(self.trace), self.layer, id(self.sweep))
-        if self._table is None or self._table[0] != key:
-            everywhere = None if self.sweep is None else self.sweep.rates(self.layer)
-            self._table = key, table_of(self.trace, self.layer, everywhere)
-        return self._table[1]
-
-    def set_view(self, view: View) -> None:
-        """Filter or order in another way."""
-        self.view = view
-        self._filter()
-        self.filtered.emit()
-
-    def pick(self, neurons: tuple[int, ...]) -> None:
-        """Draw the potentials of these, PICKED at most."""
-        neurons = tuple(dict.fromkeys(neurons))[:PICKED]
-        if neurons != self.picked:
-            self.picked = neurons
-            self.picking.emit()
-
-    def pick_more(self, neuron: int) -> None:
-        """One more, or one less if it is picked already."""
-        rest = tuple(each for each in self.picked if each != neuron)
-        self.pick(rest if neuron in self.picked else (*rest[-(PICKED - 1) :], neuron))
-
-    def row_of(self, neuron: int) -> int | None:
-        """Where a neuron stands among those that are shown."""
-        found = np.flatnonzero(self.rows == neuron)
-        return int(found[0]) if len(found) else None
-
-    def _filter(self) -> None:
-        table = self.table()
-        self.rows = np.zeros(0, np.int64)
-        if table is None:
-            return
-        try:
-            self.rows, self.query_error = table.rows(self.view), ""
-        except SpikeletError as error:
-            self.rows, self.query_error = np.arange(len(table)), str(error)
+        key = (id(self.trace), layer, id(self.sweep))
+        if self._known is None or self._known[0] != key:
+            everywhere = None if self.sweep is None else self.sweep.rates(layer)
+            self._known = key, table_of(self.trace, layer, everywhere)
+        return self._known[1]
 
     # accuracy and early exit
 
@@ -277,8 +208,7 @@ class Inspector:
     def _swept(self, whole: Sweep) -> None:
         self.sweep = whole
         self.swept.emit()
-        self._filter()
-        self.filtered.emit()
+        self.selection.refresh()
 
     def set_threshold(self, threshold: float) -> None:
         """The margin at which an image has its answer."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from spikelet.nodes import Shape
 
 EMPTY = -1.0
+WHOLE = 0.8  # how much smaller than they could be tiles may be, so that no place is left empty
 
 
 @dataclass(frozen=True)
@@ -74,5 +75,10 @@ def mosaic(shape: Shape, aspect: float = 1.0) -> Mosaic:
         width = max(1, min(shape[0], round(np.sqrt(shape[0] * aspect))))
         return Mosaic(1, -(-shape[0] // width), width, 1, flat=shape[0])
     channels, height, width = shape
-    columns = round(np.sqrt(channels * aspect * (height + 1) / (width + 1)))
-    return Mosaic(channels, height, width, min(max(columns, 1), channels))
+    largest: dict[int, float] = {}  # by columns, how large a pixel may be drawn
+    for columns in range(1, channels + 1):
+        made = Mosaic(channels, height, width, columns)
+        largest[columns] = min(aspect / made.size[1], 1 / made.size[0])
+    best = max(largest, key=largest.__getitem__)
+    whole = max((each for each in largest if channels % each == 0), key=largest.__getitem__)
+    return Mosaic(channels, height, width, whole if largest[whole] >= WHOLE * largest[best] else best)

@@ -64,7 +64,7 @@ class ComparePanel(View):
         outer.addWidget(body, 1)
         self.follow(self._reset, inspector.opened)
         self.follow(self.run, inspector.opened, inspector.showing, inspector.beside.opened, inspector.cursor.changed)
-        self.follow(self._draw, inspector.beside.compared, inspector.focused)
+        self.follow(self._draw, inspector.beside.compared, inspector.selection.focused)
         self.follow(self._move, inspector.cursor.moved)
 
     # what is compared
@@ -192,10 +192,10 @@ class ComparePanel(View):
             self.tabs.deleteLater()
             self.tabs = None
         if names:
-            self.tabs = Tabs("layer", names, lambda index: self.inspector.focus(names[index]))
+            self.tabs = Tabs("layer", names, lambda index: self.inspector.selection.focus(names[index]))
             self._tabs.insertWidget(0, self.tabs)
-            if self.inspector.layer in names:
-                self.tabs.choose(names.index(self.inspector.layer))
+            if self.inspector.selection.layer in names:
+                self.tabs.choose(names.index(self.inspector.selection.layer))
 
     def _move(self) -> None:
         for each in (*self.rasters, self.difference, self.answers):

@@ -35,7 +35,11 @@ class Part(View):
     def layer(self) -> str | None:
         """The layer that is looked at, if both have it."""
         found = self.panel.comparison
-        return self.inspector.layer if found is not None and self.inspector.layer in found.layers else None
+        return (
+            self.inspector.selection.layer
+            if found is not None and self.inspector.selection.layer in found.layers
+            else None
+        )
 
     def go(self, time: int) -> None:
         """The cursor moved."""
@@ -144,7 +148,7 @@ class LayersCard(Part):
     def _clicked(self, at: int, _: int) -> None:
         found = self.panel.comparison
         if found is not None and at < len(found.layers):
-            self.inspector.focus(found.layers[at])
+            self.inspector.selection.focus(found.layers[at])
 
 
 class AnswersCard(Part):

@@ -201,7 +201,7 @@ class EnergyPanel(View):
         elif profile is not None:
             self._price(measured, profile)
             data = f"{len(measured.data):,} images of {measured.data.name}, T = {measured.counted.steps}"
-            self.note.setText(f"{words.ESTIMATE} Counted on {data}.")
+            self.note.setText(f"{words.ESTIMATE}\nCounted on {data}.")
             said += [(profile.title, profile.notes)] if profile.notes else []
             said += [(_priced(name, figure), figure.source) for name, figure in profile.sources()]
             if self.found is not None:

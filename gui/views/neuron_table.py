@@ -14,16 +14,19 @@ from PySide6.QtCore import (
     Qt,
 )
 from PySide6.QtGui import QColor, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QStyle, QTableView, QToolButton
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QToolButton
 
-from spikelet.gui.models.inspector import PICKED, Inspector
+from spikelet.gui.models.inspector import Inspector
+from spikelet.gui.models.selection import PICKED
 from spikelet.gui.models.table import COLUMNS, PRESETS, SHOWN, NeuronTable, Rows
+from spikelet.gui.models.table import View as Choices
 from spikelet.gui.views.base import View
 from spikelet.gui.views.fields import Choice
 from spikelet.gui.views.theme import theme
 from spikelet.gui.views.widgets import Card, Numbers, label, row
 
 Index = QModelIndex | QPersistentModelIndex
+UP, DOWN = " ▴", " ▾"  # behind the name of the column that gives the order
 
 
 class TableModel(QAbstractTableModel):
@@ -35,11 +38,13 @@ class TableModel(QAbstractTableModel):
         self.rows: Rows | None = None
         self.picked: tuple[int, ...] = ()
         self.names: list[str] = []
+        self.order, self.descending = "", False
 
-    def show_rows(self, table: NeuronTable | None, rows: Rows, picked: tuple[int, ...]) -> None:
-        """Other rows."""
+    def show_rows(self, table: NeuronTable | None, rows: Rows, picked: tuple[int, ...], view: Choices) -> None:
+        """Other rows, in the order of `view`."""
         self.beginResetModel()
         self.table, self.rows, self.picked = table, rows, picked
+        self.order, self.descending = view.order, view.descending
         self.names = [] if table is None else [name for name in SHOWN if name in table.columns]
         self.endResetModel()
 
@@ -64,8 +69,15 @@ class TableModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
         if orientation == Qt.Orientation.Vertical or section >= len(self.names):
             return None
-        title, hint = COLUMNS[self.names[section]]
-        return {Qt.ItemDataRole.DisplayRole: title, Qt.ItemDataRole.ToolTipRole: hint}.get(Qt.ItemDataRole(role))
+        name = self.names[section]
+        title, hint = COLUMNS[name]
+        sign = (DOWN if self.descending else UP) if name == self.order else ""
+        given = {
+            Qt.ItemDataRole.DisplayRole: title + sign,
+            Qt.ItemDataRole.ToolTipRole: hint,
+            Qt.ItemDataRole.TextAlignmentRole: Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
+        }
+        return given.get(Qt.ItemDataRole(role))
 
 
 class NeuronView(QTableView):
@@ -85,10 +97,9 @@ class NeuronView(QTableView):
         table = self._model.table
         if table is None or not self._model.names:
             return
-        sign = self.style().pixelMetric(QStyle.PixelMetric.PM_HeaderMarkSize)
         needed = []
         for name in self._model.names:
-            head = self.horizontalHeader().fontMetrics().horizontalAdvance(COLUMNS[name][0]) + sign
+            head = self.horizontalHeader().fontMetrics().horizontalAdvance(COLUMNS[name][0] + DOWN)
             cell = self.fontMetrics().horizontalAdvance(table.widest(name))
             needed.append(max(head, cell) + self.PADDING)
         spare = max(0, self.viewport().width() - sum(needed))
@@ -110,14 +121,18 @@ class NeuronCard(View):
         self.card.numbers = self._numbers
         self.preset = Choice("which neurons")
         self.preset.addItems(list(PRESETS))
-        self.preset.textActivated.connect(lambda text: inspector.set_view(replace(inspector.view, preset=text)))
+        self.preset.textActivated.connect(
+            lambda text: inspector.selection.set_view(replace(inspector.selection.view, preset=text))
+        )
         self.query = QLineEdit()
         self.query.setAccessibleName("conditions")
         self.query.setPlaceholderText("rate > 50%, channel = 3")
         self.query.setClearButtonEnabled(True)
         for each in self.query.findChildren(QToolButton):
             each.setAccessibleName("clear the conditions")
-        self.query.textChanged.connect(lambda text: inspector.set_view(replace(inspector.view, query=text)))
+        self.query.textChanged.connect(
+            lambda text: inspector.selection.set_view(replace(inspector.selection.view, query=text))
+        )
         self.error = label("", "bad", wrap=True)
         self.model = TableModel()
         self.table = NeuronView(self.model)
@@ -130,41 +145,37 @@ class NeuronCard(View):
         header = self.table.horizontalHeader()
         header.setSectionsClickable(True)
         header.sectionClicked.connect(self._sort)
-        header.setSortIndicatorShown(True)
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._selected())
         self.card.body.addLayout(row(self.preset, self.query, stretch=(0, 1), spacing=6))
         self.card.body.addWidget(self.error)
         self.card.body.addWidget(self.table, 1)
         self.fill(self.card)
         self._silent = False
-        self.follow(self._draw, inspector.filtered)
-        self.follow(self._mark, inspector.picking)
+        self.follow(self._draw, inspector.selection.filtered)
+        self.follow(self._mark, inspector.selection.picking)
 
     def _draw(self) -> None:
-        inspector, view = self.inspector, self.inspector.view
-        table = inspector.table()
+        inspector, view = self.inspector, self.inspector.selection.view
+        table = inspector.selection.table()
         self._silent = True
-        self.model.show_rows(table, inspector.rows, inspector.picked)
+        self.model.show_rows(table, inspector.selection.rows, inspector.selection.picked, view)
         self.table.fit()
         if self.query.text() != view.query:
             self.query.setText(view.query)
         self.preset.setCurrentText(view.preset)
-        if view.order in self.model.names:
-            order = Qt.SortOrder.DescendingOrder if view.descending else Qt.SortOrder.AscendingOrder
-            self.table.horizontalHeader().setSortIndicator(self.model.names.index(view.order), order)
         self._silent = False
         total = 0 if table is None else len(table)
-        self.card.say(f"{len(inspector.rows):,} of {total:,}; select up to {PICKED}")
-        self.error.setText(inspector.query_error)
-        self.error.setVisible(bool(inspector.query_error))
+        self.card.say(f"{len(inspector.selection.rows):,} of {total:,}; select up to {PICKED}")
+        self.error.setText(inspector.selection.query_error)
+        self.error.setVisible(bool(inspector.selection.query_error))
         self._mark()
 
     def _mark(self) -> None:
         """Select the rows of the neurons that are picked."""
         inspector = self.inspector
-        self.model.picked = inspector.picked
+        self.model.picked = inspector.selection.picked
         selection = QItemSelection()
-        rows = [at for at in map(inspector.row_of, inspector.picked) if at is not None]
+        rows = [at for at in map(inspector.selection.row_of, inspector.selection.picked) if at is not None]
         for at in rows:
             selection.select(self.model.index(at, 0), self.model.index(at, len(self.model.names) - 1))
         self._silent = True
@@ -175,19 +186,19 @@ class NeuronCard(View):
         self.table.viewport().update()
 
     def _sort(self, section: int) -> None:
-        self.inspector.set_view(self.inspector.view.sorted_by(self.model.names[section]))
+        self.inspector.selection.set_view(self.inspector.selection.view.sorted_by(self.model.names[section]))
 
     def _selected(self) -> None:
         if self._silent or self.model.rows is None:
             return
         chosen = self.table.selectionModel().selectedRows()
         rows = self.model.rows
-        self.inspector.pick(tuple(int(rows[index.row()]) for index in chosen))
+        self.inspector.selection.pick(tuple(int(rows[index.row()]) for index in chosen))
 
     def _numbers(self) -> Numbers | None:
         table = self.model.table
         if table is None:
             return None
         names = [name for name in COLUMNS if name in table.columns]
-        rows = [[table.columns[name][n].item() for name in names] for n in self.inspector.rows]
-        return Numbers(f"neurons-{self.inspector.layer}", names, rows)
+        rows = [[table.columns[name][n].item() for name in names] for n in self.inspector.selection.rows]
+        return Numbers(f"neurons-{self.inspector.selection.layer}", names, rows)

@@ -24,16 +24,16 @@ class NetworkCard(View):
         self.inspector = inspector
         self.card = Card("Network")
         self.card.numbers = self._numbers
-        self.graph = GraphView(inspector.focus, inspector.focus_next)
+        self.graph = GraphView(inspector.selection.focus, inspector.selection.focus_next)
         self.card.body.addWidget(self.graph, 1)
         self.fill(self.card)
         self.follow(self._draw, inspector.opened)
         self.follow(self._colour, inspector.traced, inspector.swept, inspector.cursor.moved)
-        self.follow(self._focus, inspector.focused)
+        self.follow(self._focus, inspector.selection.focused)
 
     def _draw(self) -> None:
         if self.inspector.document is not None:
-            self.graph.show_blocks(self.inspector.blocks, self.looks())
+            self.graph.show_blocks(self.inspector.selection.blocks, self.looks())
             self._focus()
 
     def _colour(self) -> None:
@@ -47,7 +47,7 @@ class NetworkCard(View):
             self.card.say("spike rate on this image")
 
     def _focus(self) -> None:
-        self.graph.focus_block(self.inspector.block)
+        self.graph.focus_block(self.inspector.selection.block)
 
     def looks(self) -> dict[str, Look]:
         """What each block shows now."""
@@ -57,7 +57,7 @@ class NetworkCard(View):
         measured = sweep.measured if sweep is not None else None
         rates = {each.layer: each for each in measured.rates} if measured is not None else {}
         found = {}
-        for block in inspector.blocks:
+        for block in inspector.selection.blocks:
             look = Look(
                 title(graph, block) or graph.nodes[block.name].kind.lower(), shape_text(graph.shapes[block.name])
             )
@@ -93,11 +93,11 @@ class LayerCard(View):
         self.facts.setObjectName("plain")
         self.card.body.addWidget(scrolled(self.facts, "facts of the layer"), 1)
         self.fill(self.card)
-        self.follow(self._draw, inspector.opened, inspector.focused, inspector.swept)
+        self.follow(self._draw, inspector.opened, inspector.selection.focused, inspector.swept)
 
     def _draw(self) -> None:
         inspector = self.inspector
-        block = next((each for each in inspector.blocks if each.name == inspector.block), None)
+        block = next((each for each in inspector.selection.blocks if each.name == inspector.selection.block), None)
         if inspector.document is None or block is None:
             return
         groups: list[tuple[str, FactList]] = block_facts(inspector.document.bundle, block)

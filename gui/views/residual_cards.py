@@ -47,7 +47,7 @@ class LayerBars(QWidget):
         layers = self.panel.layers()
         place = int((event.position().y() - 18) / self._height(len(layers)))
         if 0 <= place < len(layers):
-            self.panel.inspector.focus(layers[place].layer)
+            self.panel.inspector.selection.focus(layers[place].layer)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         layers = self.panel.layers()
@@ -70,13 +70,13 @@ class LayerBars(QWidget):
         painter.drawText(QRectF(self.width() - right, 0, right, 16), Qt.AlignmentFlag.AlignRight, "rms residual")
         for place, each in enumerate(layers):
             y = 18 + place * height
-            if each.layer == self.panel.inspector.layer:
+            if each.layer == self.panel.inspector.selection.layer:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(colour(theme().accent, 36))
                 painter.drawRoundedRect(QRectF(0, y + 1, self.width(), height - 2), 6, 6)
             vertical = Qt.AlignmentFlag.AlignVCenter
             painter.setPen(QColor(theme().text))
-            painter.setFont(font(9, bold=each.layer == self.panel.inspector.layer))
+            painter.setFont(font(9, bold=each.layer == self.panel.inspector.selection.layer))
             name = painter.fontMetrics().elidedText(each.layer, Qt.TextElideMode.ElideRight, int(left) - 8)
             painter.drawText(QRectF(8, y, left - 8, height), vertical, name)
             painter.setFont(font(8.5))
@@ -229,7 +229,7 @@ class ByStepsCard(View):
         self.card.say(f"{name}: over above, under below")
 
     def _numbers(self) -> Numbers | None:
-        found, name = self.panel.found, self.panel.inspector.layer
+        found, name = self.panel.found, self.panel.inspector.selection.layer
         if found is None:
             return None
         every = [(t, found.layers[name][t]) for t in found.steps]

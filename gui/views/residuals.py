@@ -56,7 +56,7 @@ class ResidualPanel(View):
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
         self.follow(self._reset, inspector.opened, inspector.showing)
-        self.follow(self._draw, inspector.focused, inspector.beside.resolved)
+        self.follow(self._draw, inspector.selection.focused, inspector.beside.resolved)
 
     def run(self) -> None:
         """Run both networks on the images that are shown, or on those that ship."""
@@ -90,7 +90,7 @@ class ResidualPanel(View):
 
     def layer(self) -> LayerResidual | None:
         """The chosen layer at the chosen T."""
-        return None if self.found is None else self.found.layers[self.inspector.layer][self.chosen]
+        return None if self.found is None else self.found.layers[self.inspector.selection.layer][self.chosen]
 
     @property
     def chosen(self) -> int:
@@ -135,7 +135,7 @@ class ResidualPanel(View):
         layer = self.layer()
         self.scatter.draw(layer)
         self.histogram.draw(layer)
-        self.steps.draw(found, self.inspector.layer)
+        self.steps.draw(found, self.inspector.selection.layer)
         self.bars.show_layers()
         if found is None or document is None:
             return

@@ -13,7 +13,7 @@ from spikelet.gui.views.runner import Runner
 from spikelet.gui.views.theme import GAP
 from spikelet.gui.views.widgets import Empty, column, label, row
 from spikelet.metrics.faults import KINDS
-from spikelet.metrics.robustness import Robustness
+from spikelet.metrics.robustness import Robustness, all_faults
 
 LEAD = (
     "Every kind of fault is tried at four levels: flipped bits of weights, neurons that never or always fire, spikes "
@@ -34,7 +34,9 @@ class RobustnessPanel(View):
         )
         for count in IMAGES:
             self.images.addItem(f"{count} images", count)
-        self.devices = Choice("faulty devices", "How many faulty devices are drawn for each level of a fault")
+        self.devices = Choice(
+            "faulty devices", "How many faulty devices are drawn for each level: more show how much devices differ"
+        )
         for count in DEVICES:
             self.devices.addItem(f"{count} device{'s' if count > 1 else ''} a level", count)
         hint = "Try every fault, in the background  (R)"
@@ -119,5 +121,6 @@ class RobustnessPanel(View):
         found = self.found
         if found is None:
             return ""
-        state = "" if complete(found) else "; so far"
-        return f"{found.images:,} images of {found.data}; {len(found.seeds)} devices a level; t = {self.time}{state}"
+        devices = "1 device" if len(found.seeds) == 1 else f"{len(found.seeds)} devices"
+        state = "" if complete(found) else f"; so far {len(found.points)} of {len(all_faults())}"
+        return f"{found.images:,} images of {found.data}; {devices} a level; t = {self.time}{state}"

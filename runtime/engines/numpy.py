@@ -108,8 +108,7 @@ class NumpyEngine(Engine):
             case Linear() as node:
                 return inputs[0] @ self._weights[name].T + node.bias.astype(np.float32)
             case SumPool2d() as node:
-                pooled: Float = windows(inputs[0], node.kernel, node.stride).sum((-2, -1))
-                return pooled
+                return pool(inputs[0], node.kernel, node.stride)
             case Scale() as node:
                 return inputs[0] * neurons.per_channel(node.scale, inputs[0].ndim - 1)
             case Add():
@@ -129,6 +128,15 @@ def windows(x: Float, kernel: tuple[int, int], stride: tuple[int, int]) -> Float
     """A view of every window: (N, C, H, W) -> (N, C, H_out, W_out, kh, kw)."""
     view = np.lib.stride_tricks.sliding_window_view(x, kernel, (2, 3))
     return view[:, :, :: stride[0], :: stride[1]]
+
+
+def pool(x: Float, kernel: tuple[int, int], stride: tuple[int, int]) -> Float:
+    """The sum of every window, place by place: (N, C, H, W) -> (N, C, H_out, W_out)."""
+    places = windows(x, kernel, stride)
+    total: Float = places[..., 0, 0].copy()
+    for place in range(1, kernel[0] * kernel[1]):
+        total += places[(..., *divmod(place, kernel[1]))]
+    return total
 
 
 def convolve(node: Conv2d, weight: Float, x: Float, shape: tuple[int, ...]) -> Float:

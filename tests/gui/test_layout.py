@@ -136,7 +136,7 @@ def test_the_tab_of_the_layer_is_in_sight(measured, rest, qtbot):
     tabs = measured.panels["layers"].tabs
     assert isinstance(tabs, Tabs)
     assert tabs.sizeHint().width() > tabs.width()
-    measured.inspector.focus(f"neurons_of_stage_{LAYERS}")
+    measured.inspector.selection.focus(f"neurons_of_stage_{LAYERS}")
     rest(measured)
     assert tabs.currentIndex() == LAYERS - 1
     assert tabs.rect().contains(tabs.tabRect(LAYERS - 1).center())

@@ -73,6 +73,11 @@ def test_a_mosaic_has_a_place_for_every_neuron(shape):
     assert made.neuron(-1, 0) is None
 
 
+@pytest.mark.parametrize(("channels", "columns"), [(32, 8), (64, 8), (128, 16), (37, 8)])
+def test_no_place_of_a_mosaic_is_empty_where_tiles_stay_large(channels, columns):
+    assert mosaic((channels, 16, 16), 1.5).columns == columns
+
+
 def test_what_is_drawn_is_soft_and_stays():
     pad = Pad((1, 28, 28))
     assert pad.empty

@@ -26,9 +26,9 @@ def test_it_opens_a_bundle_and_shows_what_it_does(opened):
 
 def test_a_click_on_a_layer_looks_into_it(opened, qtbot):
     click_block(qtbot, opened, "if2")
-    assert opened.inspector.layer == "if2"
+    assert opened.inspector.selection.layer == "if2"
     qtbot.keyClick(opened, Qt.Key.Key_Up)
-    assert opened.inspector.layer == "if1"
+    assert opened.inspector.selection.layer == "if1"
     opened.show_panel("layers")
     raster = opened.panels["layers"].findChild(Raster)
     assert raster._spikes.shape == (4, 256)
@@ -38,17 +38,17 @@ def test_neurons_that_are_selected_are_drawn(opened, qtbot):
     opened.show_panel("layers")
     card = opened.panels["layers"].findChild(NeuronCard)
     card.query.setText("rate > 0")
-    shown = len(opened.inspector.rows)
+    shown = len(opened.inspector.selection.rows)
     assert 0 < shown < 256
     qtbot.mouseClick(card.table.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(10, 8))
     first = card.table.rowAt(8)
-    assert opened.inspector.picked == (int(opened.inspector.rows[first]),)
+    assert opened.inspector.selection.picked == (int(opened.inspector.selection.rows[first]),)
     card._sort(1)
-    rates = opened.inspector.table().columns["rate"][opened.inspector.rows]
+    rates = opened.inspector.selection.table().columns["rate"][opened.inspector.selection.rows]
     assert (np.diff(rates) <= 0).all()
     card.query.setText("rate >")
     assert "not understood" in card.error.text()
-    assert len(opened.inspector.rows) == 256
+    assert len(opened.inspector.selection.rows) == 256
 
 
 def test_keys_move_time(opened, qtbot):
@@ -68,11 +68,11 @@ def test_keys_move_time(opened, qtbot):
 def test_the_raster_moves_the_cursor_and_picks(opened, qtbot):
     opened.show_panel("layers")
     raster = opened.panels["layers"].findChild(Raster)
-    area, before = raster.area, opened.inspector.picked
+    area, before = raster.area, opened.inspector.selection.picked
     at = QPoint(int(area.left() + area.width() * 0.6), int(area.top() + area.height() * 0.5))
     qtbot.mouseClick(raster, Qt.MouseButton.LeftButton, pos=at)
     assert opened.inspector.cursor.time == 3
-    assert opened.inspector.picked != before
+    assert opened.inspector.selection.picked != before
 
 
 def test_a_broken_bundle_gets_a_page_that_names_the_member(opened, rest, tmp_path, path):
@@ -120,7 +120,7 @@ def test_the_session_comes_back(qtbot, rest, path):
     first.inspector.open(path)
     rest(first)
     first.show_panel("layers")
-    first.inspector.focus("if2")
+    first.inspector.selection.focus("if2")
     first.inspector.set_steps(5)
     first.inspector.show_index(2)
     rest(first)
@@ -130,7 +130,7 @@ def test_the_session_comes_back(qtbot, rest, path):
     second.inspector.open_first()
     rest(second)
     assert second.inspector.document.path.samefile(path)
-    assert (second.panel, second.inspector.layer, second.inspector.cursor.steps) == ("layers", "if2", 5)
+    assert (second.panel, second.inspector.selection.layer, second.inspector.cursor.steps) == ("layers", "if2", 5)
     assert second.inspector.index == 2
     assert second.header.menu is not None
     second.header._fill()
