@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -22,9 +23,10 @@ Call = Callable[[], None]
 class Progress:
     """What a task holds: it says how far it is, and learns here that it should stop."""
 
-    def __init__(self, report: Callable[[int, int], None], partial: Callable[[Any], None]) -> None:
+    def __init__(self, report: Callable[[int, int], None], partial: Call) -> None:
         self.cancelled = threading.Event()
         self._report, self._partial = report, partial
+        self._newest: deque[Any] = deque(maxlen=1)
         self._last = 0.0
 
     def __call__(self, done: int, total: int) -> None:
@@ -38,7 +40,13 @@ class Progress:
     def partial(self, value: Any) -> None:
         """Show a result that is not the last one. Raises Cancelled when the task should stop."""
         self.check()
-        self._partial(value)
+        self._newest.append(value)
+        self._partial()
+
+    def give(self, call: Callable[[Any], None]) -> None:
+        """Hand over the newest result; where several have waited, the older ones are not shown any more."""
+        if self._newest:
+            call(self._newest.pop())
 
     def check(self) -> None:
         """Raise Cancelled when the task should stop."""
@@ -80,7 +88,8 @@ class Jobs:
             self._dispatch(lambda: call(*values) if self._current.get(key) is progress else None)
 
         progress = Progress(
-            lambda done, total: current(self.progressed.emit, key, done, total), lambda value: current(partial, value)
+            lambda done, total: current(self.progressed.emit, key, done, total),
+            lambda: current(progress.give, partial),
         )
 
         def end(call: Callable[[Any], None], value: Any) -> None:

@@ -106,14 +106,16 @@ class RobustnessPanel(View):
         else:
             self.empty.say(f"{LEAD}\n\nPress Break it.")
         self.runner.start.setEnabled(self.inspector.data is not None)
-        self.steps.draw()
         self._move()
 
     def _move(self) -> None:
         """The time cursor stands elsewhere."""
-        self.words.setText("" if self.found is None else verdict(self.found, self.time))
+        found = self.found
+        self.words.setText("" if found is None else verdict(found, self.time))
         self.matrix.draw()
-        self.levels.draw()
+        if found is not None:
+            self.steps.show_if_new(found.sound, self.row)
+            self.levels.show_if_new(found.sound, self.row, self.time)
         self.steps.timeline.go(self.time)
 
     def described(self) -> str:

@@ -39,6 +39,16 @@ class Part(View):
         self.card = Card(title)
         self.card.numbers = self._numbers
         self.fill(self.card)
+        self._shown: tuple[Any, ...] = ()
+
+    def draw(self) -> None:
+        """Show what is known."""
+
+    def show_if_new(self, *shown: Any) -> None:
+        """Draw, if what is to be shown is not what was drawn: faults come faster than charts are made."""
+        if shown != self._shown:
+            self._shown = shown
+            self.draw()
 
     def _numbers(self) -> Numbers | None:
         found = self.panel.found

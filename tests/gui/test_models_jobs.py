@@ -62,6 +62,19 @@ def test_a_system_without_another_thread_is_no_crash(monkeypatch):
     assert desk.jobs.close()
 
 
+def test_of_results_that_wait_only_the_newest_is_shown():
+    desk, seen, found = Desk(), [], []
+
+    def work(progress):
+        for value in range(3):
+            progress.partial(value)
+
+    desk.jobs.start("sweep", work, found.append, found.append, seen.append)
+    assert desk.jobs._threads[0].join(10) is None
+    desk.until(lambda: found)
+    assert seen == [2]
+
+
 def test_a_cancelled_job_ends_and_is_not_heard():
     desk, found, ended = Desk(), [], threading.Event()
 

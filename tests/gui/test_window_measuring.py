@@ -91,7 +91,7 @@ def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot):
     panel.devices.setCurrentIndex(panel.devices.findData(1))
 
     def cancel():
-        if len(panel.found.points) == 3:
+        if len(panel.found.points) >= 3 and opened.inspector.jobs.running("robustness"):
             assert panel.whole.isVisible()
             qtbot.mouseClick(panel.runner.stop, Qt.MouseButton.LeftButton)
 
@@ -99,7 +99,7 @@ def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot):
     qtbot.mouseClick(panel.runner.start, Qt.MouseButton.LeftButton)
     rest(opened)
     opened.inspector.beside.stressed.disconnect(cancel)
-    assert len(panel.found.points) == 3
+    assert 3 <= len(panel.found.points) < 28
     assert not opened.inspector.jobs.running("robustness")
     assert "so far" in panel.matrix.card.note.toolTip()
     qtbot.keyClick(opened, Qt.Key.Key_R)
