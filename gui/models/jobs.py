@@ -21,7 +21,10 @@ Call = Callable[[], None]
 
 
 class Progress:
-    """What a task holds: it says how far it is, and learns here that it should stop."""
+    """What a task holds: it says how far it is, and learns here that it should stop.
+
+    report: called with done and total. partial: called when there is a result to `give`.
+    """
 
     def __init__(self, report: Callable[[int, int], None], partial: Call) -> None:
         self.cancelled = threading.Event()

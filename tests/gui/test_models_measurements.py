@@ -18,7 +18,7 @@ from spikelet.metrics.robustness import Point, Robustness, robustness
 
 def test_a_sweep_in_parts_is_the_measurement_of_all(bundle, images):
     seen = []
-    progress = Progress(lambda done, total: None, lambda so_far: seen.append(so_far.done))
+    progress = Progress(lambda done, total: None, lambda: progress.give(lambda so_far: seen.append(so_far.done)))
     found = sweep(bundle, images, 4, "numpy", progress, part=20)
     whole = measure(bundle, images, 4, "numpy")
     assert seen == [20, 40, 50]
@@ -32,14 +32,14 @@ def test_a_sweep_in_parts_is_the_measurement_of_all(bundle, images):
 
 
 def test_a_sweep_can_be_stopped(bundle, images):
-    progress = Progress(lambda done, total: progress.cancelled.set(), lambda value: None)
+    progress = Progress(lambda done, total: progress.cancelled.set(), lambda: None)
     with pytest.raises(Cancelled):
         sweep(bundle, images, 4, "numpy", progress, part=20)
 
 
 def test_faults_are_put_into_rows_and_words(bundle, images):
     seen = []
-    progress = Progress(lambda done, total: None, seen.append)
+    progress = Progress(lambda done, total: None, lambda: progress.give(seen.append))
     found = faulty_devices(bundle, images, 4, 20, 2)(progress)
     assert found == robustness(bundle, drawn(images, 20), 4, seeds=range(2))
     assert [len(each.points) for each in seen] == list(range(29))
@@ -77,6 +77,6 @@ def test_the_verdict_names_what_costs_most():
 
 
 def test_faults_can_be_stopped(bundle, images):
-    progress = Progress(lambda done, total: progress.cancelled.set(), lambda value: None)
+    progress = Progress(lambda done, total: progress.cancelled.set(), lambda: None)
     with pytest.raises(Cancelled):
         faulty_devices(bundle, images, 4, 20, 1)(progress)
