@@ -53,9 +53,9 @@ screenshots: ## draw the pictures of the documentation anew
 	@.ci/setup dev
 	$(PYTHON) docs/screenshots.py
 
-edge-test: ## the same bundle on emulated boards, bit for bit: aarch64, Cortex-M4, Cortex-M7, riscv64, s390x
+edge-test: ## the same bundle on emulated boards, bit for bit: aarch64 (IMAGES=…), Cortex-M4, Cortex-M7, riscv64, s390x
 	@.ci/setup edge
-	$(PYTHON) tests/edge/run.py
+	$(PYTHON) tests/edge/run.py --images $(or $(IMAGES),500)
 
 peers: ## networks of snnTorch, SpikingJelly, sinabs, Norse and Brevitas, there and here: the same spikes, ties listed
 	@.ci/peers -m pytest -q -W default -o addopts=--import-mode=importlib tests/peers

@@ -1,5 +1,7 @@
 """What an engine does with images, as one digest: run on two machines, the lines must be the same.
 
+Of each image: spikes, potentials and logits step by step, then logits and counts of spikes with all time-steps at once.
+
 python answers.py BUNDLE IMAGES.npy ENGINE COUNT STEPS
 """
 
@@ -16,20 +18,24 @@ from spikelet.engines import create
 BATCH = 10
 
 
-def main(path, images, name, count, steps):
+def main(path, images, name, first, steps):
     graph = bundle.read(Path(path)).graph
-    engine = create(graph, name, graph.spiking)
+    engine, at_once = create(graph, name, graph.spiking), create(graph, name)
     digest, spikes = hashlib.sha256(), 0
-    pixels = np.load(images)[: int(count)].astype(np.float32)
+    pixels = np.load(images)[: int(first)].astype(np.float32)
     for start in range(0, len(pixels), BATCH):
         part = pixels[start : start + BATCH]
         engine.reset(len(part))
+        at_once.reset(len(part), int(steps))
         for t in range(int(steps)):
             digest.update(engine.step(part if t == 0 else None).astype("<f4").tobytes())
             for layer in graph.spiking:
                 digest.update(np.packbits(engine.spikes(layer)).tobytes())
                 digest.update(engine.potentials(layer).astype("<f4").tobytes())
-                spikes += int(engine.spike_counts()[layer].sum())
+            digest.update(at_once.step(part if t == 0 else None).astype("<f4").tobytes())
+            for count in at_once.spike_counts().values():
+                digest.update(count.astype("<i8").tobytes())
+                spikes += int(count.sum())
     print(f"{len(pixels)} images, {steps} time-steps, {spikes} spikes, sha256 {digest.hexdigest()}")
     print(f"{platform.machine()}, engine {name}, NumPy {np.__version__}", file=sys.stderr)
 
