@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakValueDictionary
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 ALIGNMENT = 64
+HUGE_PAGE = 2**21  # bytes, on x86-64 and most of aarch64
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -59,7 +61,7 @@ class NativeEngine(Engine):
         self._pool = _pool(self._threads) if self._threads > 1 else None
         self._work = self._workspaces(1)
         self._place = 0  # of the last step among those that were run together
-        self._states: Bytes = np.empty((0, 0), np.uint8)
+        self._hold(np.empty((0, self._compiled.state_bytes), np.uint8))
         self._spikes: dict[str, npt.NDArray[np.uint8]] = {}
         # while it counts: costs and counts of all layers one behind the other, channel last; counts for each thread
         self._costs = np.zeros(0, np.uint32)
@@ -97,23 +99,32 @@ class NativeEngine(Engine):
         return [_memory(size) for _ in range(self._threads)]
 
     def _reset(self, batch: int) -> None:
+        size = self._compiled.state_bytes
         if len(self._states) != batch:
-            size = self._compiled.state_bytes
-            self._states = _memory(batch * size).reshape(batch, size)
-        states, size = self._states, self._compiled.state_bytes
-        self._compiled.library.spikelet_reset(self._compiled.parameters, states.ctypes.data, size, batch)
+            self._hold(_memory(batch * size).reshape(batch, size))
+        self._compiled.library.spikelet_reset(self._compiled.parameters, self._address, size, batch)
         self._spikes = {name: np.empty((batch, *self.graph.shapes[name]), np.uint8) for name in self.record}
         self._events = np.zeros((batch, 0), np.int64)
         self._fold()
 
+    def _hold(self, states: Bytes) -> None:
+        """states: (N, bytes of one). What is asked for at every step is found once."""
+        count, window = len(states), self._compiled.window
+        self._states, self._address = states, states.ctypes.data
+        classes, layers = self.graph.classes, len(self.graph.spiking)
+        self._logits = self._field("logits", np.int32, window * classes).reshape(count, window, classes)
+        self._fired = self._field("fired", np.uint32, window * layers).reshape(count, window, layers)
+        shares = np.array_split(np.arange(count), self._threads)
+        self._shares = [(int(share[0]), len(share)) for share in shares if len(share)]
+
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
-        self._states = _aligned(self._states[rows].reshape(-1)).reshape(len(rows), -1)
+        self._hold(_aligned(self._states[rows].reshape(-1)).reshape(len(rows), -1))
         self._spikes = {name: value[rows] for name, value in self._spikes.items()}
         self._events = self._events[rows]
         self.batch = len(rows)
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
-        counts = self._last("fired", np.uint32, len(self.graph.spiking)).astype(np.int64)
+        counts = self._fired[:, self._place].astype(np.int64)
         return {name: counts[:, index] for index, name in enumerate(self.graph.spiking)}
 
     def spikes(self, layer: str) -> Spikes:
@@ -135,7 +146,7 @@ class NativeEngine(Engine):
         self._place = 0 if window is None else self.time % self._compiled.window
         if self._place == 0:
             self._run_steps(pixels, 1 if window is None else min(window - self.time, self._compiled.window))
-        return self._last("logits", np.int32, self.graph.classes).astype(np.float32)
+        return self._logits[:, self._place].astype(np.float32)
 
     def _run_steps(self, pixels: Float | None, steps: int) -> None:
         """So many time-steps, layer by layer."""
@@ -144,31 +155,32 @@ class NativeEngine(Engine):
             self._events = np.zeros((self.batch, steps), np.int64)
         if len(self._work[0]) < steps * self._compiled.library.spikelet_work_bytes():
             self._work = self._workspaces(steps)
-        shares = [part for part in np.array_split(np.arange(self.batch), self._threads) if len(part)]
-        if self._pool is None or len(shares) == 1:
+        if self._pool is None or len(self._shares) == 1:
             self._run(images, 0, self.batch, steps, 0)
         else:
             jobs = [
-                self._pool.submit(self._run, images, int(part[0]), len(part), steps, thread)
-                for thread, part in enumerate(shares)
+                self._pool.submit(self._run, images, first, count, steps, thread)
+                for thread, (first, count) in enumerate(self._shares)
             ]
             for job in jobs:
                 job.result()
 
     def _run(self, images: npt.NDArray[Any] | None, first: int, count: int, steps: int, thread: int) -> None:
         """Some samples on one thread; ctypes lets the others run meanwhile."""
-        compiled, library = self._compiled, self._compiled.library
+        compiled, step = self._compiled, self._compiled.library.spikelet_step
         size, work = compiled.state_bytes, self._work[thread].ctypes.data
         each = 1 if self.record else count  # the workspace holds the spikes of the sample that came last
-        costs, counts = self._costs.ctypes.data, self._counts[thread].ctypes.data
+        costs = counts = events = None
+        if self._count is not None:
+            costs, counts = self._costs.ctypes.data, self._counts[thread].ctypes.data
+            events = self._events[first:].ctypes.data
         for start in range(first, first + count, each):
             image = None if images is None else images[start:].ctypes.data
-            state = self._states.ctypes.data + start * size
-            events = None if self._count is None else self._events[start:].ctypes.data
-            library.spikelet_step(compiled.parameters, state, size, each, work, image, steps, costs, counts, events)
+            state = self._address + start * size
+            step(compiled.parameters, state, size, each, work, image, steps, costs, counts, events)
             for name in self.record:
                 place = self._spikes[name][start].ctypes.data
-                library.spikelet_spikes(work, self.graph.spiking.index(name), place)
+                compiled.library.spikelet_spikes(work, self.graph.spiking.index(name), place)
 
     def _images(self, pixels: Float) -> npt.NDArray[Any]:
         node = self.graph.input
@@ -177,10 +189,6 @@ class NativeEngine(Engine):
         if images is None or not (images == pixels).all():
             raise EngineError(f"engine native: this network takes whole numbers {node.low}…{node.high} as pixels")
         return images
-
-    def _last(self, name: str, dtype: Any, count: int) -> npt.NDArray[Any]:
-        """(N, count): of the last step, out of what every step of those that were run together has."""
-        return self._field(name, dtype, count * self._compiled.window)[:, self._place * count :][:, :count]
 
     def _field(self, name: str, dtype: Any, count: int) -> npt.NDArray[Any]:
         start = self._compiled.offsets[name]
@@ -210,12 +218,26 @@ def _channel_last(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _aligned(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A copy that begins where a vector register can be loaded from."""
-    copy = _memory(values.nbytes).view(values.dtype)
+    """A copy that begins where a vector register can be loaded from.
+
+    What fills huge pages is asked for as such: weights are read here and there, and each page must be looked up.
+    """
+    whole = values.nbytes // HUGE_PAGE * HUGE_PAGE
+    block = _mapped(values.nbytes + (HUGE_PAGE if whole else 0))
+    memory = np.frombuffer(block, np.uint8)
+    start = -memory.ctypes.data % HUGE_PAGE if whole else 0
+    if whole and hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a system without them
+            block.madvise(mmap.MADV_HUGEPAGE, start, whole)
+    copy = memory[start:][: values.nbytes].view(values.dtype)
     copy[:] = values
     return copy
 
 
 def _memory(size: int) -> Bytes:
     """Zeros straight from the system: aligned, no memory until written to, and back with the system when dropped."""
-    return np.frombuffer(mmap.mmap(-1, max(size, 1), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), np.uint8, size)
+    return np.frombuffer(_mapped(size), np.uint8, size)
+
+
+def _mapped(size: int) -> mmap.mmap:
+    return mmap.mmap(-1, max(size, 1), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

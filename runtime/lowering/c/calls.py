@@ -65,8 +65,11 @@ class Calls:
             call = f"convolve_{lanes(plan.outputs(name))}"
             lines.append(f"{call}(&g, p->{id_}_weight, p->{id_}_bias, &in, w->current, {tile(plan, name)}, {to});")
             return lines if fires else self._summed(name, lines)
-        read = "&in, NULL, 0" if source.spikes else f"NULL, {self._at(source)}, {source.stride}"
-        call = f"convolve_{weight_type(plan, name).removesuffix('_t')}"
+        read = f"{self._at(source)}, {source.stride}"
+        call = "convolve_image"
+        if not plan.widens(name):
+            read = "&in, NULL, 0" if source.spikes else f"NULL, {read}"
+            call = f"convolve_{weight_type(plan, name).removesuffix('_t')}"
         lines.append(f"{call}(&g, p->{id_}_weight, p->{id_}_bias, {read}, {sum_place(plan, name)});")
         return self._summed(name, lines)
 

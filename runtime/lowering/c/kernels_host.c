@@ -103,6 +103,35 @@ static void convolve_@T@(const struct window *g, const @T@_t *weight, const int3
         }
 }
 
+/* part: int16x */
+typedef int32_t int16x __attribute__((vector_size(64), aligned(4), may_alias)); /* sixteen channels */
+
+/* part: convolve_image */
+/* A convolution of dense input without groups, sixteen outputs at a time in a vector register: sum += bias + w * x. */
+static void convolve_image(const struct window *g, const int32_t *weight, const int32_t *bias, const int32_t *dense,
+                           int stride, int32_t *sum)
+{
+    for (int y = 0; y < g->out_height; y++)
+        for (int x = 0; x < g->out_width; x++, sum += g->out_stride) {
+            const int top = y * g->stride_y - g->padding_y, left = x * g->stride_x - g->padding_x;
+            int y0, y1, x0, x1;
+            clip(top, g->kernel_height, g->height, &y0, &y1);
+            clip(left, g->kernel_width, g->width, &x0, &x1);
+            for (int first = 0; first < g->out_channels; first += 16) {
+                int16x total = *(const int16x *)(bias + first);
+                for (int ky = y0; ky < y1; ky++)
+                    for (int kx = x0; kx < x1; kx++) {
+                        const int32_t *in = dense + ((size_t)(top + ky) * g->width + left + kx) * stride;
+                        const size_t tap = (size_t)ky * g->kernel_width + kx;
+                        const int32_t *row = weight + tap * g->channels * g->out_channels + first;
+                        for (int c = 0; c < g->channels; c++, row += g->out_channels)
+                            total += in[c] * *(const int16x *)row;
+                    }
+                *(int16x *)(sum + first) += total;
+            }
+        }
+}
+
 /* part: pool_spikes */
 /* A sum pool of spikes: the lists of its window, one behind the other. */
 static void pool_spikes(const struct window *g, const struct spikes *in, const struct spikes *out)
@@ -120,8 +149,8 @@ static void pool_spikes(const struct window *g, const struct spikes *in, const s
                     const row_t *restrict from = in->list + (size_t)row * in->room + at[0];
                     const int count = at[1] - at[0];
                     const row_t shift = (row_t)((x - column) * g->channels);
-                    for (int k = 0; k < count; k += SLACK) /* whole vectors: what is over is written over */
-                        for (int j = 0; j < SLACK; j++)
+                    for (int k = 0; k < count; k += 16) /* whole vectors: what is over is written over */
+                        for (int j = 0; j < 16; j++)
                             to[n + k + j] = (row_t)(from[k + j] + shift);
                     n += count;
                 }
@@ -214,7 +243,7 @@ static void start(int pixels, int stride, const int32_t *v_init, int32_t *v)
 }
 /* part: positions */
 /* For each pattern of eight neurons: which of them fired, lowest first. */
-static const uint8_t positions[256][8] __attribute__((aligned(8))) = {
+static const row_t positions[256][8] __attribute__((aligned(16))) = {
     {0,0,0,0,0,0,0,0}, {0,0,0,0,0,0,0,0}, {1,0,0,0,0,0,0,0}, {0,1,0,0,0,0,0,0}, {2,0,0,0,0,0,0,0}, {0,2,0,0,0,0,0,0},
     {1,2,0,0,0,0,0,0}, {0,1,2,0,0,0,0,0}, {3,0,0,0,0,0,0,0}, {0,3,0,0,0,0,0,0}, {1,3,0,0,0,0,0,0}, {0,1,3,0,0,0,0,0},
     {2,3,0,0,0,0,0,0}, {0,2,3,0,0,0,0,0}, {1,2,3,0,0,0,0,0}, {0,1,2,3,0,0,0,0}, {4,0,0,0,0,0,0,0}, {0,4,0,0,0,0,0,0},
@@ -272,21 +301,17 @@ static unsigned eight(const uint8_t *fired)
     return (unsigned)(bytes * 0x0102040810204080u >> 56);
 }
 
-/* part: int16x */
-typedef int32_t int16x __attribute__((vector_size(64), aligned(4), may_alias)); /* sixteen neurons */
-
 /* part: byte16x */
 typedef int8_t byte16x __attribute__((vector_size(16)));
-
-/* part: byte8x */
-typedef uint8_t byte8x __attribute__((vector_size(8)));
 
 /* part: row8x */
 typedef row_t row8x __attribute__((vector_size(8 * sizeof(row_t)), aligned(sizeof(row_t)), may_alias));
 
 /* part: fire */
-/* One time-step of the neurons of one pixel; those that fire go to the list of its row, without a branch. */
-static void fire(const struct neurons *n, int y, int x, const int32_t *restrict current)
+/* One time-step of the neurons of `count` pixels side by side; those that fire go to the list of their row, without a
+ * branch. The pixels before them in the row have had their turn.
+ */
+static void fire(const struct neurons *n, int y, int x, int count, const int32_t *restrict current)
 {
     const size_t pixel = (size_t)y * n->out.width + x;
     const int stride = n->stride, strict = n->strict, zero = n->zero;
@@ -294,25 +319,27 @@ static void fire(const struct neurons *n, int y, int x, const int32_t *restrict 
     int32_t *restrict v = n->v + pixel * stride;
     row_t *start = n->out.start + pixel + y, *list = n->out.list + (size_t)y * n->out.room;
     const int before = x ? start[0] : 0;
-    row_t *to = list + before, base = (row_t)(x * n->channels);
-    for (int first = 0; first < stride; first += 16) {
-        const int16x limit = *(const int16x *)(theta + first);
-        int16x now = *(const int16x *)(v + first);
-        if (decay)
-            now -= now >> *(const int16x *)(decay + first);
-        now += *(const int16x *)(current + first);
-        const int16x fired = now >= limit + strict; /* all ones where it fires */
-        *(int16x *)(v + first) = now - (fired & (zero ? now : limit));
-        const byte16x flags = __builtin_convertvector(fired, byte16x) & 1;
-        for (int half = 0; half < 16; half += 8, base += 8) {
-            const unsigned pattern = eight((const uint8_t *)&flags + half);
-            const byte8x who = *(const byte8x *)positions[pattern];
-            *(row8x *)to = __builtin_convertvector(who, row8x) + base;
-            to += __builtin_popcount(pattern);
-        }
-    }
+    row_t *to = list + before;
     start[0] = (row_t)before;
-    start[1] = (row_t)(to - list);
+    for (int end = x + count; x < end; x++, v += stride, current += stride) {
+        row_t base = (row_t)(x * n->channels);
+        for (int first = 0; first < stride; first += 16) {
+            const int16x limit = *(const int16x *)(theta + first);
+            int16x now = *(const int16x *)(v + first);
+            if (decay)
+                now -= now >> *(const int16x *)(decay + first);
+            now += *(const int16x *)(current + first);
+            const int16x fired = now >= limit + strict; /* all ones where it fires */
+            *(int16x *)(v + first) = now - (fired & (zero ? now : limit));
+            const byte16x flags = __builtin_convertvector(fired, byte16x) & 1;
+            for (int half = 0; half < 16; half += 8, base += 8) {
+                const unsigned pattern = eight((const uint8_t *)&flags + half);
+                *(row8x *)to = *(const row8x *)positions[pattern] + base;
+                to += __builtin_popcount(pattern);
+            }
+        }
+        *++start = (row_t)(to - list);
+    }
     *n->fired += (uint32_t)(to - list - before);
 }
 
@@ -321,9 +348,8 @@ static void fire(const struct neurons *n, int y, int x, const int32_t *restrict 
 static void fire_all(const struct neurons *n, int height, const int32_t *current)
 {
     *n->fired = 0;
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < n->out.width; x++, current += n->stride)
-            fire(n, y, x, current);
+    for (int y = 0; y < height; y++, current += (size_t)n->out.width * n->stride)
+        fire(n, y, 0, n->out.width, current);
 }
 
 /* part: pairs_@X@ */
@@ -341,7 +367,7 @@ typedef uint16_t upairs_@X@ __attribute__((vector_size(@X@ < VECTOR_BYTES ? @X@ 
 static void add_rows_@X@(const int16_t *restrict weight, const struct segment *segment, int segments, int far,
                         int32_t *restrict sum)
 {
-    enum { AHEAD = 12, ROWS = 256, BYTES = sizeof(pairs_@X@), VECTORS = @X@ / BYTES, PAIRS = BYTES / 2 };
+    enum { AHEAD = 28, ROWS = 256, BYTES = sizeof(pairs_@X@), VECTORS = @X@ / BYTES, PAIRS = BYTES / 2 };
     const struct segment *end = segment + segments;
     int done = 0; /* rows of the segment */
     while (segment < end) {
@@ -354,7 +380,8 @@ static void add_rows_@X@(const int16_t *restrict weight, const struct segment *s
             const uintptr_t base = (uintptr_t)weight + (uintptr_t)segment->shift * @X@; /* may lie before the array */
             for (int k = 0; k < count; k++) {
                 if (far)
-                    __builtin_prefetch((const void *)(base + (uintptr_t)rows[k + AHEAD] * @X@));
+                    for (int line = 0; line < @X@; line += 64)
+                        __builtin_prefetch((const void *)(base + (uintptr_t)rows[k + AHEAD] * @X@ + line));
                 const pairs_@X@ *row = (const pairs_@X@ *)(base + (uintptr_t)rows[k] * @X@);
                 for (int i = 0; i < VECTORS; i++) {
                     pairs[i] += (upairs_@X@)row[i];
@@ -415,14 +442,14 @@ static void convolve_@X@(const struct window *g, const int16_t *weight, const in
                 }
             }
         }
-        for (int p = start; p < end; p++)
-            if (n) /* each of its pixels */
-                for (int i = 0, together = (int)stride / n->stride; i < together; i++)
-                    for (int t = 0; t < steps; t++)
-                        fire(&neurons[t], p / g->out_width, p % g->out_width * together + i,
-                             current + t * next + (p - start) * stride + (size_t)i * n->stride);
-            else
-                for (size_t i = 0; i < stride; i++)
-                    sum[p * stride + i] += current[(p - start) * stride + i];
+        for (int p = start, count; p < end; p += count) { /* in one row of the output */
+            const int x = p % g->out_width, row = g->out_width - x, together = n ? (int)stride / n->stride : 1;
+            count = row < end - p ? row : end - p;
+            const int32_t *from = current + (p - start) * stride;
+            for (int t = 0; n && t < steps; t++)
+                fire(&neurons[t], p / g->out_width, x * together, count * together, from + t * next);
+            for (size_t i = 0; !n && i < count * stride; i++)
+                sum[p * stride + i] += from[i];
+        }
     }
 }

@@ -8,7 +8,7 @@ from spikelet.lowering.c.plan import Plan, lanes, padded
 from spikelet.nodes import IF, Conv2d, Linear, Output
 
 SIZES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4}
-TILE_BYTES = 2**15  # of the currents of output pixels that are summed together
+TILE_BYTES = 2**14  # of the currents of output pixels that are summed together, before their neurons fire
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,11 @@ def row_type(plan: Plan) -> str:
 
 
 def tile(plan: Plan, name: str) -> int:
-    """Output pixels that are summed together, so that a block of weights stays in the cache for all of them."""
+    """Output pixels that are summed together; twice as many where a block of weights then stays in the cache."""
     stride = padded(plan.outputs(name))
     pixels = plan.values[name].pixels // plan.spread(name)
-    return max(1, min(pixels, TILE_BYTES // (4 * stride))) if stride > lanes(plan.outputs(name)) else 1
+    size = TILE_BYTES if stride == lanes(plan.outputs(name)) else 2 * TILE_BYTES
+    return max(1, min(pixels, size // (4 * stride)))
 
 
 def max_height(plan: Plan) -> int:

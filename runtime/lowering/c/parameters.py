@@ -73,6 +73,8 @@ def weight_type(plan: Plan, name: str, packing: Packing = "pairs") -> str:
         return "int16_t" if packing == "pairs" else "uint32_t"
     node = plan.graph.nodes[name]
     assert isinstance(node, Conv2d | Linear)
+    if packing == "pairs" and plan.widens(name):
+        return "int32_t"
     low, high = int(node.weight.min()), int(node.weight.max())
     bits = next(bits for bits in (8, 16, 32) if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1))
     return f"int{bits}_t"

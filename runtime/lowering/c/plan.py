@@ -19,7 +19,7 @@ from spikelet.graph import Graph
 from spikelet.lowering.c.names import identifiers
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 
-SLACK = 16  # entries of a list that are written at once
+SLACK = 32  # entries past the last one of a list that may be read or, 16 of them, be written
 MAX_REPEATS = 16  # of a channel in one list; pools of more are summed densely
 
 
@@ -49,7 +49,7 @@ class Value:
 
     @property
     def room(self) -> int:
-        """Entries of the list of one row of pixels, and some: whole vectors are written, past the last that counts."""
+        """Entries of the list of one row of pixels, and some: whole vectors are written, and weights fetched ahead."""
         return self.width * self.channels * self.repeats + SLACK
 
 
@@ -146,6 +146,13 @@ class Plan:
         whole = not isinstance(node, Conv2d) or node.groups == 1
         small = node.weight.dtype == np.int8 or bool((node.weight >= -128).all() and (node.weight <= 127).all())
         return whole and small and self.source(name).spikes
+
+    def widens(self, name: str) -> bool:
+        """Whether a node's weights are held as 32 bits, and summed in vectors: those few that an image meets first."""
+        node = self.graph.nodes[name]
+        if not isinstance(node, Conv2d) or name not in self.graph.static:
+            return False
+        return node.groups == 1 and len(node.weight) % 16 == 0
 
     def spread(self, name: str) -> int:
         """Neighbouring output pixels that a packed convolution of few channels sums together, as if they were channels.
