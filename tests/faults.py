@@ -8,15 +8,11 @@ cache that was left. Prints one JSON object; exits with 1 if anything does not h
 
 import argparse
 import csv
-import ctypes
 import io
 import json
 import os
 import random
-import resource
 import signal
-import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +25,7 @@ import numpy as np
 import onnxruntime  # noqa: F401
 import torch
 
+from fault_limits import TRAIN, limits
 from spikelet import cli, signing
 from spikelet.bundle import read
 from spikelet.converters import convert, training  # noqa: F401  # loaded before the first fork
@@ -36,12 +33,7 @@ from spikelet.converters.checkpoint import load_checkpoint
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import SpikeletError
 
-TRAIN = "train --data x.npz --model vgg9 --batch 16 --learning-rate 0.05 --seed 3 --epochs 3 --residual gaussian --out"
 SHARE = {"convert": 0.3, "train": 0.25, "report": 0.15, "export": 0.1, "compile": 0.1, "sign": 0.05, "robustness": 0.05}
-
-
-EXPORTS = ("export c", "export onnx", "export nir", "export spikes", "deploy", "deploy --target")
-WRITERS = ("convert", "report", "sign", "robustness", "train", *EXPORTS)
 
 
 class Campaign:
@@ -193,111 +185,6 @@ class Campaign:
             self.note("compile", "killed" if self.killed(line, seconds) else "went through")
             if self.run("verify good.snnb --engine native") != 0:
                 self.wrong.append(f"compile: the engine fails on what was left: {Path('log').read_text()}")
-
-    def troubled(self, name, folder, trouble, words, verbs=WRITERS, may_end_well=False):
-        """Every command that writes, where it cannot: one sentence, exit code 1, what was there stays, nothing more."""
-        for verb in verbs:
-            line = self.writers()[verb].format(folder)
-            before = _tree(folder)
-            code = self.run(line, trouble=trouble)
-            if code == 0 and may_end_well:
-                self.found.setdefault(name, {})[verb] = "went through"
-                continue
-            said = Path("log").read_text()
-            # above it may stand what the command said while all was well
-            last = said.strip().splitlines()[-1] if said.strip() else ""
-            fine = code == 1 and last.startswith(f"spikelet {verb.split()[0]}: ") and "Traceback" not in said
-            if not fine or not any(word in last for word in words) or _tree(folder) != before:
-                self.wrong.append(f"{name}: {line}: exit code {code}, {said!r}, left {_tree(folder)}, before {before}")
-            self.found.setdefault(name, {})[verb] = last
-
-    def writers(self):
-        return {
-            "convert": "convert whole/best.pt -o {}/out.snnb",
-            "report": "report good.snnb x.npz --steps 1 --engine numpy --no-latency --profile loihi -o {}/out.html",
-            "sign": "sign {}/good.snnb --key key.key",
-            "robustness": "robustness good.snnb x.npz --count 8 --steps 1 --seeds 0 --faults dropped -o {}/out.json",
-            "train": TRAIN.replace("--epochs 3", "--epochs 1") + " {}/run",
-            "keygen": "keygen {}/k",
-            "export c": "export c good.snnb {}/c",
-            "export onnx": "export onnx good.snnb {}/deep/onnx",
-            "export nir": "export nir good.snnb {}/out.nir",
-            "export spikes": "export spikes good.snnb {}/out.csv --data x.npz --steps 2",
-            "deploy": "deploy good.snnb --target raspberrypi -o {}/board",
-            "deploy --target": "deploy good.snnb --target cortex-m -o {}/firmware.tar.gz",
-        }
-
-
-def _tree(folder):
-    paths = sorted(Path(folder).rglob("*"))
-    return {str(path): path.stat().st_size if path.is_file() else "folder" for path in paths}
-
-
-def _mortal():
-    """Root's power over any file is put down (capset, without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH)."""
-    libc, head = ctypes.CDLL(None), struct.pack("II", 0x20080522, 0)
-    data = ctypes.create_string_buffer(24)
-    libc.capget(head, data)
-    words = [word & ~0b110 if index < 2 else word for index, word in enumerate(struct.unpack("6I", data.raw))]
-    libc.capset(head, struct.pack("6I", *words))
-
-
-def limits(work):
-    """Every command, where it cannot do its work."""
-    root = os.geteuid() == 0
-    full, closed, small = (work.folder / name for name in ("full", "closed", "small"))
-    for place in (full, closed, small):
-        place.mkdir()
-        (place / "good.snnb").write_bytes(Path("good.snnb").read_bytes())
-        (place / "out.html").write_text("what was here before")
-        (place / "run").mkdir()
-
-    def no_room():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
-
-    # the key of a signature is short, a signature of two keys is not: it is the limit that counts
-    work.troubled("no room in a file", full, no_room, ["could not be written (File too large)"])
-    (closed / "run").chmod(0o555)
-    closed.chmod(0o555)
-
-    work.troubled(
-        "permission denied",
-        closed,
-        _mortal,
-        ["Permission denied"],
-        ("convert", "report", "sign", "train", "keygen", *EXPORTS),
-    )
-    if root and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small], check=False).returncode == 0:
-        try:
-            (small / "good.snnb").write_bytes(Path("good.snnb").read_bytes()[:1000])
-            (small / "run").mkdir()
-            (small / "filler").write_bytes(bytes(2**20 - 8 * 4096))
-            verbs = ("convert", "report", "train", *EXPORTS)
-            work.troubled("disk full", small, lambda: None, ["No space left on device"], verbs)
-            subprocess.run(["mount", "-o", "remount,ro", small], check=True)
-            work.troubled(
-                "read-only",
-                small,
-                lambda: None,
-                ["Read-only file system"],
-                ("convert", "report", "train", "keygen", *EXPORTS),
-            )
-        finally:
-            subprocess.run(["umount", small], check=True)
-
-    for room in (1, 4):
-
-        def no_memory(room=room * 2**20):
-            with open("/proc/self/statm") as file:
-                now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-            resource.setrlimit(resource.RLIMIT_AS, (now + room, now + room))
-
-        work.troubled(
-            f"{room} MB of memory", small, no_memory, ["out of memory"], ("convert", "train"), may_end_well=True
-        )
-    said = [each for name, found in work.found.items() if "memory" in name for each in found.values()]
-    if not any("out of memory" in each for each in said):
-        work.wrong.append(f"out of memory: no command ran out of it: {said}")
 
 
 def _is_whole(content):

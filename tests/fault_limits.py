@@ -1,0 +1,118 @@
+"""Every command that writes, where it cannot: full disks, closed folders, read-only systems, too little memory."""
+
+import ctypes
+import os
+import resource
+import struct
+import subprocess
+from pathlib import Path
+
+TRAIN = "train --data x.npz --model vgg9 --batch 16 --learning-rate 0.05 --seed 3 --epochs 3 --residual gaussian --out"
+COMMANDS = {
+    "convert": "convert whole/best.pt -o {}/out.snnb",
+    "report": "report good.snnb x.npz --steps 1 --engine numpy --no-latency --profile loihi -o {}/out.html",
+    "sign": "sign {}/good.snnb --key key.key",
+    "robustness": "robustness good.snnb x.npz --count 8 --steps 1 --seeds 0 --faults dropped -o {}/out.json",
+    "train": TRAIN.replace("--epochs 3", "--epochs 1") + " {}/run",
+    "keygen": "keygen {}/k",
+    "export c": "export c good.snnb {}/c",
+    "export onnx": "export onnx good.snnb {}/deep/onnx",
+    "export nir": "export nir good.snnb {}/out.nir",
+    "export spikes": "export spikes good.snnb {}/out.csv --data x.npz --steps 2",
+    "deploy": "deploy good.snnb --target raspberrypi -o {}/board",
+    "deploy --target": "deploy good.snnb --target cortex-m -o {}/firmware.tar.gz",
+}
+EXPORTS = ("export c", "export onnx", "export nir", "export spikes", "deploy", "deploy --target")
+WRITERS = ("convert", "report", "sign", "robustness", "train", *EXPORTS)
+
+
+def troubled(work, name, folder, trouble, words, verbs=WRITERS, may_end_well=False):
+    """Every command that writes, where it cannot: one sentence, exit code 1, what was there stays, nothing more."""
+    for verb in verbs:
+        line = COMMANDS[verb].format(folder)
+        before = _tree(folder)
+        code = work.run(line, trouble=trouble)
+        if code == 0 and may_end_well:
+            work.found.setdefault(name, {})[verb] = "went through"
+            continue
+        said = Path("log").read_text()
+        # above it may stand what the command said while all was well
+        last = said.strip().splitlines()[-1] if said.strip() else ""
+        fine = code == 1 and last.startswith(f"spikelet {verb.split()[0]}: ") and "Traceback" not in said
+        if not fine or not any(word in last for word in words) or _tree(folder) != before:
+            work.wrong.append(f"{name}: {line}: exit code {code}, {said!r}, left {_tree(folder)}, before {before}")
+        work.found.setdefault(name, {})[verb] = last
+
+
+def _tree(folder):
+    paths = sorted(Path(folder).rglob("*"))
+    return {str(path): path.stat().st_size if path.is_file() else "folder" for path in paths}
+
+
+def _mortal():
+    """Root's power over any file is put down (capset, without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH)."""
+    libc, head = ctypes.CDLL(None), struct.pack("II", 0x20080522, 0)
+    data = ctypes.create_string_buffer(24)
+    libc.capget(head, data)
+    words = [word & ~0b110 if index < 2 else word for index, word in enumerate(struct.unpack("6I", data.raw))]
+    libc.capset(head, struct.pack("6I", *words))
+
+
+def limits(work):
+    """Every command, where it cannot do its work."""
+    root = os.geteuid() == 0
+    full, closed, small = (work.folder / name for name in ("full", "closed", "small"))
+    for place in (full, closed, small):
+        place.mkdir()
+        (place / "good.snnb").write_bytes(Path("good.snnb").read_bytes())
+        (place / "out.html").write_text("what was here before")
+        (place / "run").mkdir()
+
+    def no_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+
+    # the key of a signature is short, a signature of two keys is not: it is the limit that counts
+    troubled(work, "no room in a file", full, no_room, ["could not be written (File too large)"])
+    (closed / "run").chmod(0o555)
+    closed.chmod(0o555)
+
+    troubled(
+        work,
+        "permission denied",
+        closed,
+        _mortal,
+        ["Permission denied"],
+        ("convert", "report", "sign", "train", "keygen", *EXPORTS),
+    )
+    if root and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small], check=False).returncode == 0:
+        try:
+            (small / "good.snnb").write_bytes(Path("good.snnb").read_bytes()[:1000])
+            (small / "run").mkdir()
+            (small / "filler").write_bytes(bytes(2**20 - 8 * 4096))
+            verbs = ("convert", "report", "train", *EXPORTS)
+            troubled(work, "disk full", small, lambda: None, ["No space left on device"], verbs)
+            subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+            troubled(
+                work,
+                "read-only",
+                small,
+                lambda: None,
+                ["Read-only file system"],
+                ("convert", "report", "train", "keygen", *EXPORTS),
+            )
+        finally:
+            subprocess.run(["umount", small], check=True)
+
+    for room in (1, 4):
+
+        def no_memory(room=room * 2**20):
+            with open("/proc/self/statm") as file:
+                now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+            resource.setrlimit(resource.RLIMIT_AS, (now + room, now + room))
+
+        troubled(
+            work, f"{room} MB of memory", small, no_memory, ["out of memory"], ("convert", "train"), may_end_well=True
+        )
+    said = [each for name, found in work.found.items() if "memory" in name for each in found.values()]
+    if not any("out of memory" in each for each in said):
+        work.wrong.append(f"out of memory: no command ran out of it: {said}")
