@@ -111,7 +111,7 @@ class Model:
         steps: int | None = None,
         *,
         early_exit: ExitRule | None = None,
-        record: Sequence[str] = (),
+        record: str | Sequence[str] = (),
         layout: Layout = "auto",
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Result:
@@ -121,7 +121,7 @@ class Model:
             gives an input for every time-step, anything else is shown at every step.
         steps: T; by default 8, or the length of the sequence.
         early_exit: a rule by which samples leave before T.
-        record: layers whose spikes and potentials are kept: T·N·neurons of each.
+        record: a layer, or several, whose spikes and potentials are kept: T·N·neurons of each.
         on_progress: called with (samples done, samples in all).
 
         Raises:
@@ -132,7 +132,7 @@ class Model:
         samples = sequence.shape[1]
         parts = []
         for start in range(0, samples, BATCH):
-            parts.append(self._run(sequence[:, start : start + BATCH], steps, early_exit, tuple(record)))
+            parts.append(self._run(sequence[:, start : start + BATCH], steps, early_exit, _layers(record)))
             on_progress(min(start + BATCH, samples), samples)
         return _joined(parts)
 
@@ -142,7 +142,7 @@ class Model:
         steps: int | None = None,
         *,
         on_limit: OnLimit = "refuse",
-        record: Sequence[str] = (),
+        record: str | Sequence[str] = (),
         layout: Layout = "auto",
     ) -> Iterator[Step]:
         """Answer one sample, one time-step after another; stop asking when the answer is good enough.
@@ -156,8 +156,9 @@ class Model:
         """
         if on_limit not in ("refuse", "reset"):
             raise UsageError(f'on_limit: expected "refuse" or "reset", got {on_limit!r}')
+        layers = _layers(record)
         # an engine of its own: the stream may be left open while others run
-        engine = self._engine(tuple(record))
+        engine = self._engine(layers)
         engine.reset(1)
         limit = self.bundle.manifest.exact_steps
         total, age = np.zeros(self.graph.classes), 0
@@ -175,8 +176,8 @@ class Model:
                 age=age,
                 logits=total * self.graph.output.scale,
                 spike_counts={name: int(count[0]) for name, count in engine.spike_counts().items()},
-                spikes={name: engine.spikes(name)[0] for name in record},
-                potentials={name: engine.potentials(name)[0] for name in record},
+                spikes={name: engine.spikes(name)[0] for name in layers},
+                potentials={name: engine.potentials(name)[0] for name in layers},
             )
 
     def _frames(
@@ -261,6 +262,10 @@ def load(path: str | Path, engine: str = "auto", threads: int | None = None) -> 
         BundleError: the file breaks a rule of the format. EngineError: there is no such engine.
     """
     return Model(bundles.read(Path(path)), engine, threads)
+
+
+def _layers(record: str | Sequence[str]) -> tuple[str, ...]:
+    return (record,) if isinstance(record, str) else tuple(record)
 
 
 def _joined(parts: list[Result]) -> Result:

@@ -63,8 +63,8 @@ def test_recording_gives_spikes_and_potentials(model):
 
 
 def test_a_stream_is_a_run_step_by_step(model):
-    whole = model.run(IMAGES[3], steps=6, record=["if3"])
-    stream = model.stream(IMAGES[3], steps=6, record=["if3"])
+    whole = model.run(IMAGES[3], steps=6, record="if3")
+    stream = model.stream(IMAGES[3], steps=6, record="if3")
     model.run(IMAGES[:5], steps=2)  # a run in between does not disturb an open stream
     for t, step in enumerate(stream):
         assert step.time == t + 1
