@@ -9,6 +9,7 @@ step by step.
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Sequence
 from functools import cached_property
@@ -30,7 +31,7 @@ BLOCKED = platform.machine() in ("x86_64", "AMD64")  # where ONNX Runtime keeps 
 
 
 class OnnxEngine(Engine):
-    """Runs the network in ONNX Runtime on the CPU. threads: of one operator; None leaves it to ONNX Runtime."""
+    """Runs the network in ONNX Runtime on the CPU. threads: of one operator, None for every core."""
 
     name: ClassVar[str] = "onnx"
 
@@ -150,7 +151,7 @@ class OnnxEngine(Engine):
 
 
 def open_session(model: bytes, threads: int | None = None) -> Any:
-    """An onnxruntime.InferenceSession on the CPU.
+    """An onnxruntime.InferenceSession on the CPU. threads: of one operator; None is one for each core there is to use.
 
     Raises:
         MissingDependency: ONNX Runtime is not installed.
@@ -159,9 +160,19 @@ def open_session(model: bytes, threads: int | None = None) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors are raised; warnings about tiny graphs help nobody
     options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED  # as written: layer by layer
-    if threads is not None:
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = _allowed_cores() if threads is None else threads
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _allowed_cores() -> int:
+    """0, ONNX Runtime's own choice, but where the system holds this process to some of the cores.
+
+    There it would start a thread for every core of the machine, and they would wait for each other in turns.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return 0
+    allowed = len(os.sched_getaffinity(0))
+    return allowed if allowed < (os.cpu_count() or 1) else 0
 
 
 def _import() -> Any:
