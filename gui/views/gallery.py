@@ -20,6 +20,7 @@ class Gallery(QListWidget):
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setMovement(QListView.Movement.Static)
         self.setUniformItemSizes(True)
+        self.setAcceptDrops(False)  # files are for the window
         self._pictures: list[tuple[QImage, str, int]] = []
         self._words: list[str] = []
         self._place = QSize()

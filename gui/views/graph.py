@@ -105,6 +105,7 @@ class GraphView(QGraphicsView):
         super().__init__()
         self.setAccessibleName("network: layers from input to output")
         self.setAccessibleDescription("Up and Down go from layer to layer")
+        self.setAcceptDrops(False)  # files are for the window
         self.setObjectName("plain")
         self.setFrameShape(QGraphicsView.Shape.NoFrame)
         self.setStyleSheet("background: transparent")

@@ -62,6 +62,7 @@ class Plot(pg.PlotWidget):
         axes |= {side: PercentAxis(side) for side in percent} | {side: DecadeAxis(side) for side in decades}
         super().__init__(background=theme().card, axisItems=axes)
         self.setAccessibleName(name)
+        self.setAcceptDrops(False)  # or the chart would take a file that is meant for the window, and do nothing
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.setMenuEnabled(False)

@@ -94,6 +94,13 @@ def test_tab_goes_round_through_all_that_is_seen(built, rest, qtbot):
         assert not {each.accessibleName() for each in expected - reached}, panel
 
 
+def test_a_file_may_be_dropped_anywhere(built):
+    """What takes drops itself keeps them from the window; words may be dropped into fields."""
+    takers = [each for each in built.findChildren(QWidget) if each.acceptDrops() and not isinstance(each, QLineEdit)]
+    assert built.acceptDrops()
+    assert takers == []
+
+
 def test_charts_are_named(built):
     assert all(each.accessibleName() for each in built.findChildren(Plot))
 
