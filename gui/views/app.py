@@ -63,8 +63,9 @@ def start(paths: list[Path], fresh: bool, theme_name: str | None) -> int:
     if theme_name is not None:
         settings.theme = theme_name
     window = make_window(settings, lambda: stored.save(settings, place))
-    signal.signal(signal.SIGINT, lambda *_: window.close())
-    awake = QTimer()  # lets Python see Ctrl+C
+    for each in (signal.SIGINT, signal.SIGTERM):  # the session is kept then, too
+        signal.signal(each, lambda *_: window.close())
+    awake = QTimer()  # lets Python see signals
     awake.start(200)
     awake.timeout.connect(lambda: None)
     window.show()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSlider
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSlider, QVBoxLayout
 
 from spikelet.gui.models.cursor import SPEEDS
 from spikelet.gui.models.inspector import Inspector
@@ -12,6 +12,7 @@ from spikelet.gui.views.fields import Choice, Number
 from spikelet.gui.views.icons import icon
 from spikelet.gui.views.widgets import Elided, label, tool
 
+READ = 15_000  # milliseconds for words that do not fit beside the controls
 TITLES = {
     "open": "Opening",
     "image": "Reading",
@@ -58,14 +59,20 @@ class Transport(View):
         self.steps.valueChanged.connect(inspector.set_steps)
         self.engine = Choice("engine", "The engine that runs the network; all fire the same spikes")
         self.engine.textActivated.connect(inspector.set_engine)
+        self.below = label("", "caption", wrap=True)
+        self.below.hide()
         self.words = Elided()
+        self.read = QTimer(self, singleShot=True)
+        self.read.timeout.connect(self.below.hide)
         self.progress = QProgressBar()
         self.progress.setAccessibleName("progress")
         self.progress.setTextVisible(False)
         self.progress.setFixedWidth(110)
         self.stop = tool("close", "Cancel what is running  (Esc)", inspector.jobs.cancel_all)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(12, 7, 12, 7)
+        outer, line = QVBoxLayout(self), QHBoxLayout()
+        outer.setContentsMargins(12, 7, 12, 7)
+        outer.addLayout(line)
+        outer.addWidget(self.below)
         line.setSpacing(6)
         for widget in (
             tool("first", "First time-step  (Home)", lambda: cursor.go(1)),
@@ -76,11 +83,11 @@ class Transport(View):
             self.loop,
         ):
             line.addWidget(widget)
-        line.addWidget(self.slider, 3)
+        line.addWidget(self.slider, 2)
         for field in (self.time, self.speed, self.steps, self.engine):
             line.addWidget(field)
         line.addSpacing(10)
-        line.addWidget(self.words, 3)
+        line.addWidget(self.words, 4)
         line.addWidget(self.progress)
         line.addWidget(self.stop)
         self._said = ""
@@ -131,6 +138,12 @@ class Transport(View):
     def _say(self, words: str) -> None:
         self._said = words
         self._show()
+        if not self.words.fits(words):  # a line of its own for as long as it takes to read it
+            self.below.setText(words)
+            self.below.show()
+            self.read.start(READ)
+        else:
+            self.below.hide()
 
     def _busy(self, key: str, done: int, total: int) -> None:
         if key in ("run", "costs") and not total:  # mostly over before one could read it

@@ -95,12 +95,16 @@ class Elided(QLabel):
         self.setAccessibleName(words)
         self._fit()
 
+    def fits(self, words: str) -> bool:
+        """Whether there is room for all of them."""
+        return self.fontMetrics().horizontalAdvance(words) <= self.width()
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        fits = self.fontMetrics().horizontalAdvance(self._words) <= self.width()
+        fits = self.fits(self._words)
         if self._overflow is None:
             self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, self.width()))
         else:

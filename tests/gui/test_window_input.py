@@ -61,6 +61,19 @@ def test_what_is_pasted_may_be_a_file_or_of_no_use(clipboard, opened, rest, data
     assert opened.inspector.source is before
 
 
+def test_words_that_do_not_fit_at_the_foot_get_a_line_of_their_own(opened, rest, tmp_path):
+    foot = opened.transport
+    (tmp_path / "notes.docx").write_text("words")
+    drop(opened, tmp_path / "notes.docx")
+    rest(opened)
+    assert foot.below.isVisible()
+    assert foot.below.text().endswith("layout) or IDX files")
+    foot.read.timeout.emit()
+    assert not foot.below.isVisible()
+    opened.inspector.said.emit("short")
+    assert (foot.words.text(), foot.below.isVisible()) == ("short", False)
+
+
 def test_one_can_draw_for_one_channel(window, rest, grey_path, qtbot):
     window.inspector.open(grey_path)
     rest(window)
