@@ -44,11 +44,11 @@ class Gallery(QListWidget):
         below = LINES * metrics.lineSpacing() + GAP
         for side in SIZES:
             place = QSize(max(wide, side + GAP), side + below)
-            columns, rows = max(1, room.width() // place.width()), max(1, room.height() // place.height())
+            columns, rows = max(1, room.width() // place.width()), room.height() // place.height()
             if columns * rows >= len(self._pictures):
                 break
         else:
-            place.setHeight(room.height() // rows)
+            place.setHeight(room.height() // max(1, rows))
         if place != self._place:
             self._place = place
             self._fill(side)

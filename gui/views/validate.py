@@ -50,7 +50,7 @@ class ReplayCard(View):
         clear(self.lines)
         verified = self.inspector.beside.checks.verified
         if not verified:
-            self.lines.addWidget(label("Not replayed yet.", "muted"))
+            self.lines.addWidget(label("Not replayed yet: press Replay.", "muted", wrap=True))
         for name, found in verified.items():
             sign = QLabel()
             sign.setPixmap(pixmap("check" if found.ok else "cross", 22, theme().good if found.ok else theme().bad))
@@ -142,9 +142,12 @@ class BrianCard(View):
         for widget in (self.words, self.how, self.table):
             widget.setVisible(report is not None)
         self.empty.setVisible(report is None)
-        if report is None:
+        if report is None and self.inspector.jobs.running("validate"):
+            self.empty.say(BUSY)
+        elif report is None:
             lead = "Every layer is built in Brian2 and driven with the spikes that were recorded before it. Spikes and "
             self.empty.say(brian2_missing() or lead + "potentials are compared, neuron by neuron. Press Validate.")
+        if report is None:
             return
         from spikelet.converters.brian2.words import circumstances, layer_table, verdict
 

@@ -3,11 +3,13 @@
 import numpy as np
 import pyqtgraph as pg
 import pytest
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QAbstractButton, QLabel, QListWidget
 
 from gui_bundles import bundle_of
 from networks import Builder
 from spikelet.bundle import write
+from spikelet.gui.views.gallery import Gallery
 from spikelet.gui.views.neuron_table import NeuronView
 from spikelet.gui.views.plots import Plot
 from spikelet.gui.views.widgets import Card, Elided, Tabs
@@ -129,6 +131,22 @@ def test_nothing_is_cut(measured, rest):
             if wrong:
                 found[name, size] = wrong
     assert not found
+
+
+@pytest.mark.parametrize("size", [(560, 120), (560, 90), (300, 300), (900, 400)])
+@pytest.mark.parametrize("count", [1, 2, 9, 60])
+def test_no_picture_and_none_of_its_words_is_cut(qtbot, count, size):
+    gallery = Gallery("pictures")
+    qtbot.addWidget(gallery)
+    gallery.resize(*size)
+    gallery.show()
+    image = QImage(32, 32, QImage.Format.Format_RGB888)
+    gallery.show_pictures([(image, "frog\nnot deer", index) for index in range(count)], ["not automobile"])
+    first = gallery.visualItemRect(gallery.item(0))
+    assert gallery.viewport().rect().contains(first)
+    assert first.height() > gallery.iconSize().height() + 2 * gallery.fontMetrics().height()
+    if not gallery.verticalScrollBar().maximum():
+        assert gallery.viewport().rect().contains(gallery.visualItemRect(gallery.item(count - 1)))
 
 
 def test_the_tab_of_the_layer_is_in_sight(measured, rest, qtbot):

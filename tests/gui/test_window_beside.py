@@ -11,6 +11,7 @@ from gui_bundles import bundle_of, plain_graph
 from gui_driving import drop
 from spikelet.bundle import write
 from spikelet.graph import Graph
+from spikelet.gui.views.validate import BUSY
 
 
 def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):
@@ -88,6 +89,8 @@ def test_brian2_can_be_cancelled(opened, qtbot):
     brian.runner.start.setFocus()
     brian.run()
     assert brian.runner.stop.hasFocus()
+    opened.inspector.beside.checked.emit()  # as where the proof has been replayed meanwhile
+    assert brian.empty.words.text() == BUSY
     qtbot.mouseClick(brian.runner.stop, Qt.MouseButton.LeftButton)
     assert not opened.inspector.jobs.running("validate")
     assert brian.runner.start.hasFocus()
