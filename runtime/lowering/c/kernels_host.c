@@ -322,7 +322,8 @@ static void fire(const struct neurons *n, int y, int x, int count, const int32_t
     row_t *to = list + before;
     start[0] = (row_t)before;
     for (int end = x + count; x < end; x++, v += stride, current += stride) {
-        row_t base = (row_t)(x * n->channels);
+        row8x base = {0};
+        base += (row_t)(x * n->channels);
         for (int first = 0; first < stride; first += 16) {
             const int16x limit = *(const int16x *)(theta + first);
             int16x now = *(const int16x *)(v + first);
