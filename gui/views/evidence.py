@@ -18,7 +18,7 @@ from spikelet.gui.views.theme import colour, font, mixed, theme
 from spikelet.gui.views.widgets import Card, Numbers, label
 
 SHOWN = 5  # classes with a colour of their own
-LINE = 16  # pixels that a bar with its name needs
+LINE = 13  # pixels that a bar with its name needs
 
 
 def class_names(inspector: Inspector) -> list[str]:
@@ -106,6 +106,7 @@ class MarginCard(View):
         self.curve.setSymbolBrush(theme().series[0])
         self.curve.setSymbolPen(None)
         self.threshold = self.plot.marker(theme().over, inspector.set_threshold, vertical=False, words="exit")
+        self.threshold.label.setPosition(1)  # behind the last time-step, where no curve is
         self.exit = pg.ScatterPlotItem(size=13, pen=pg.mkPen(theme().over, width=2.5), brush=None)
         self.plot.addItem(self.exit)
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
@@ -122,6 +123,7 @@ class MarginCard(View):
         finite = np.where(np.isfinite(trace.margins), trace.margins, 0)
         self.curve.setData(np.arange(1, trace.steps + 1), finite)
         self.plot.steps_axis(trace.steps)
+        self.plot.setXRange(0.5, trace.steps + max(0.8, trace.steps * 0.12), padding=0)
         # the word at the threshold needs more room than a point
         top = max(1.15 * float(finite.max()), 1.35 * self.inspector.threshold, 0.1)
         self.plot.setYRange(0, top, padding=0)
@@ -158,8 +160,9 @@ class AnswerBars(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        fits = max(1, min(len(self._rows), self.height() // LINE))
-        height = min(30.0, self.height() / fits)
+        lines = max(2, self.height() // LINE)
+        fits = len(self._rows) if len(self._rows) <= lines else lines - 1
+        height = min(30.0, self.height() / min(lines, len(self._rows)))
         left = min(96.0, self.width() * 0.42)
         width = self.width() - left - 44
         for index, (name, share, value, true) in enumerate(self._rows[:fits]):
@@ -180,6 +183,9 @@ class AnswerBars(QWidget):
             painter.drawRoundedRect(bar, 5, 5)
             painter.setPen(QColor(theme().muted))
             painter.drawText(QRectF(left + width + 6, y, 40, height), middle, f"{share:.0%}")
+        if fits < len(self._rows):
+            below = QRectF(left, fits * height, width + 44, height)
+            painter.drawText(below, Qt.AlignmentFlag.AlignVCenter, f"and {len(self._rows) - fits:,} classes more")
         painter.end()
 
 

@@ -167,7 +167,9 @@ class InputCard(View):
         self.view.pad = pad
         self.view.setCursor(Qt.CursorShape.CrossCursor)
         self.view.show_pixels(shown(pad.pixels.astype(np.float32), 0, 255))
-        self.truth.setText("draw with the mouse")
+        self.truth.setText("")
+        self.note.setText("Draw with the mouse; each stroke is answered at once.")
+        self.note.show()
 
     def _drawn(self) -> None:
         pad = self.view.pad

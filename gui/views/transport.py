@@ -63,7 +63,7 @@ class Transport(View):
         self.below.hide()
         self.words = Elided()
         self.read = QTimer(self, singleShot=True)
-        self.read.timeout.connect(self.below.hide)
+        self.read.timeout.connect(self._show)
         self.progress = QProgressBar()
         self.progress.setAccessibleName("progress")
         self.progress.setTextVisible(False)
@@ -137,13 +137,8 @@ class Transport(View):
 
     def _say(self, words: str) -> None:
         self._said = words
+        self.read.start(READ)
         self._show()
-        if not self.words.fits(words):  # a line of its own for as long as it takes to read it
-            self.below.setText(words)
-            self.below.show()
-            self.read.start(READ)
-        else:
-            self.below.hide()
 
     def _busy(self, key: str, done: int, total: int) -> None:
         if key in ("run", "costs") and not total:  # mostly over before one could read it
@@ -162,5 +157,8 @@ class Transport(View):
         self.stop.setVisible(bool(key))
         self.progress.setRange(0, total)
         self.progress.setValue(done)
+        # a line of its own, where that is needed, for as long as it takes to read it
+        self.words.overflow = self.below if self.read.isActive() and not key else None
+        self.below.hide()
         count = f" {done:,} of {total:,}" if total else "…"
         self.words.say(f"{TITLES.get(key, key)}{count}" if key else self._said)

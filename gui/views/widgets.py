@@ -81,7 +81,7 @@ class Elided(QLabel):
 
     def __init__(self, words: str = "", name: str = "caption", overflow: QLabel | None = None) -> None:
         super().__init__()
-        self._overflow = overflow
+        self.overflow = overflow
         self.setObjectName(name)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -95,22 +95,18 @@ class Elided(QLabel):
         self.setAccessibleName(words)
         self._fit()
 
-    def fits(self, words: str) -> bool:
-        """Whether there is room for all of them."""
-        return self.fontMetrics().horizontalAdvance(words) <= self.width()
-
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        fits = self.fits(self._words)
-        if self._overflow is None:
+        fits = self.fontMetrics().horizontalAdvance(self._words) <= self.width()
+        if self.overflow is None:
             self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, self.width()))
         else:
             self.setText(self._words if fits else "")
-            self._overflow.setText(self._words)
-            self._overflow.setVisible(not fits)
+            self.overflow.setText(self._words)
+            self.overflow.setVisible(not fits)
 
 
 def label(text: str, name: str = "", wrap: bool = False) -> QLabel:

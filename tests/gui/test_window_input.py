@@ -68,8 +68,10 @@ def test_words_that_do_not_fit_at_the_foot_get_a_line_of_their_own(opened, rest,
     rest(opened)
     assert foot.below.isVisible()
     assert foot.below.text().endswith("layout) or IDX files")
+    foot.read.stop()
     foot.read.timeout.emit()
     assert not foot.below.isVisible()
+    assert foot.words.text().endswith("…")
     opened.inspector.said.emit("short")
     assert (foot.words.text(), foot.below.isVisible()) == ("short", False)
 
