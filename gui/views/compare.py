@@ -13,7 +13,9 @@ from spikelet.gui.views.base import View
 from spikelet.gui.views.compare_cards import AnswersCard, DifferenceCard, LayersCard, SideCard
 from spikelet.gui.views.fields import Choice
 from spikelet.gui.views.theme import GAP
-from spikelet.gui.views.widgets import Tabs, button, column, label, row, tool
+from spikelet.gui.views.widgets import Empty, Tabs, button, column, label, row, tool
+
+CHOOSE = "Choose a second bundle, or another engine for the same one."
 
 
 class ComparePanel(View):
@@ -46,8 +48,8 @@ class ComparePanel(View):
         choice.addWidget(self.all)
         self.rasters = SideCard(self, 0), SideCard(self, 1)
         self.difference, self.layers, self.answers = DifferenceCard(self), LayersCard(self), AnswersCard(self)
-        body = QWidget()
-        panes = QHBoxLayout(body)
+        self.whole, self.empty, self._why = QWidget(), Empty(""), ""
+        panes = QHBoxLayout(self.whole)
         panes.setContentsMargins(0, 0, 0, 0)
         panes.setSpacing(GAP)
         left = column(spacing=GAP)
@@ -61,7 +63,8 @@ class ComparePanel(View):
         outer.addLayout(choice)
         outer.addWidget(self.words)
         outer.addLayout(self._tabs)
-        outer.addWidget(body, 1)
+        outer.addWidget(self.empty, 1)
+        outer.addWidget(self.whole, 1)
         self.follow(self._reset, inspector.opened)
         self.follow(self.run, inspector.opened, inspector.showing, inspector.beside.opened, inspector.cursor.changed)
         self.follow(self._draw, inspector.beside.compared, inspector.selection.focused)
@@ -97,7 +100,7 @@ class ComparePanel(View):
         key = (sides[0].bundle.digest, sides[0].engine, sides[1].bundle.digest, sides[1].engine, steps, image.tobytes())
         if key == inspector.beside.key:
             return
-        inspector.beside.key = key
+        inspector.beside.key, self._why = key, ""
         inspector.jobs.start(
             "compare",
             lambda progress: compare(sides, image, steps, progress),
@@ -130,9 +133,8 @@ class ComparePanel(View):
         return [each for each in (self.inspector.document, self.inspector.beside.other) if each is not None]
 
     def _failed(self, words: str) -> None:
+        self._why = words[:1].upper() + words[1:] + ".\n\n"
         self.inspector.beside.set_comparison(None)
-        self.words.setText(words)
-        self.inspector.said.emit(words)
 
     # views
 
@@ -178,10 +180,11 @@ class ComparePanel(View):
             return
         self._fill()
         self._fill_tabs(found)
-        if found is not None:
-            self.words.setText(verdict(found))
-        elif not inspector.jobs.running("compare") and not self.words.text():
-            self.words.setText("Choose a second bundle, or another engine for the same one.")
+        self.whole.setVisible(found is not None)
+        self.empty.setVisible(found is None)
+        self.words.setText("" if found is None else verdict(found))
+        running = inspector.jobs.running("compare")
+        self.empty.say("Both answer the image…" if running else f"{self._why}{CHOOSE}")
         for each in (*self.rasters, self.difference, self.layers, self.answers):
             each.draw()
 

@@ -51,7 +51,15 @@ def test_two_bundles_of_different_inputs_are_refused_in_words(opened, rest, grey
     rest(opened)
     opened.inspector.beside.open(grey_path)
     rest(opened)
-    assert "they cannot see one image" in opened.panels["compare"].words.text()
+    panel = opened.panels["compare"]
+    assert not panel.whole.isVisible()
+    assert panel.empty.words.text() == (
+        "The two networks take inputs of different shapes, (3, 8, 8) and (1, 8, 8): they cannot see one image.\n\n"
+        "Choose a second bundle, or another engine for the same one."
+    )
+    opened.inspector.beside.close()
+    rest(opened)
+    assert panel.whole.isVisible()
 
 
 def test_the_proof_is_replayed(opened, rest):
