@@ -30,12 +30,18 @@ def binned(spikes: Image, height: int) -> Image:
 
 
 def kinds(values: Image, height: int) -> Image:
-    """(rows, T) for (T, neurons) of kinds 0…: neighbours that share a row show the greatest."""
+    """(rows, T) for (T, neurons) of what `difference` tells: among neighbours that share a row a single one shows.
+
+    Where both networks fired alone there, the one that did more often.
+    """
     rows = min(values.shape[1], max(height, 1))
     if rows == 0:
         return np.zeros((0, len(values)), np.uint8)
     starts = np.arange(rows) * values.shape[1] // rows
-    return np.ascontiguousarray(np.maximum.reduceat(values, starts, axis=1).T)
+    first, second = (np.add.reduceat(values == kind, starts, axis=1, dtype=np.int64) for kind in (2, 3))
+    alike = np.add.reduceat(values == 1, starts, axis=1, dtype=np.int64) > 0
+    found = np.where(first + second, np.where(second > first, 3, 2), alike).astype(np.uint8)
+    return np.ascontiguousarray(found.T)
 
 
 def difference(first: Image, second: Image) -> Image:

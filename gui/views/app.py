@@ -62,6 +62,8 @@ def start(paths: list[Path], fresh: bool, theme_name: str | None) -> int:
     settings = Settings() if fresh else stored.load(place)
     if theme_name is not None:
         settings.theme = theme_name
+    if len(paths) > 1:
+        settings.panel = "compare"
     window = make_window(settings, lambda: stored.save(settings, place))
     for each in (signal.SIGINT, signal.SIGTERM):  # the session is kept then, too
         signal.signal(each, lambda *_: window.close())
@@ -75,10 +77,19 @@ def start(paths: list[Path], fresh: bool, theme_name: str | None) -> int:
 
 def open_all(window: Window, paths: list[Path]) -> None:
     """Open what the command line names: the first bundle; a second one to be compared with it."""
-    if paths:
-        window.inspector.open(paths[0])
-    else:
-        window.inspector.open_first()
+    inspector = window.inspector
+    if not paths:
+        inspector.open_first()
+        return
+
+    def beside() -> None:
+        inspector.opened.disconnect(beside)
+        if inspector.document is not None:
+            inspector.beside.open(paths[1])
+
+    if len(paths) > 1:
+        inspector.opened.connect(beside)
+    inspector.open(paths[0])
 
 
 def screenshot(
@@ -102,6 +113,8 @@ def screenshot(
         settle(window)
         if window.inspector.problem is not None:
             raise SpikeletError(f"{window.inspector.problem.path}: {window.inspector.problem}")
+        if len(paths) > 1 and window.inspector.beside.other is None:
+            raise SpikeletError(f"{paths[1]}: {said[-1]}")
         prepare = getattr(window.panels[panel], "prepare", None)
         if prepare is not None:
             prepare()

@@ -56,7 +56,7 @@ class ComparePanel(View):
         left.addLayout(row(*self.rasters, stretch=(1, 1), spacing=GAP), 1)
         left.addWidget(self.difference, 1)
         panes.addLayout(left, 8)
-        panes.addLayout(column(self.layers, self.answers, stretch=(1, 1), spacing=GAP), 5)
+        panes.addLayout(column(self.layers, self.answers, stretch=(6, 5), spacing=GAP), 5)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)

@@ -10,6 +10,7 @@ from PySide6.QtGui import QImage
 from spikelet.cli import main
 from spikelet.errors import SpikeletError
 from spikelet.gui.cli import gui
+from spikelet.gui.views.app import open_all
 
 
 @pytest.mark.parametrize("panel", gui.PANELS)
@@ -40,6 +41,21 @@ def test_a_broken_bundle_is_refused_in_one_sentence(qapp, tmp_path, capsys):
     broken = tmp_path / "broken.snnb"
     broken.write_text("hello")
     assert main(["gui", str(broken), "--screenshot", str(tmp_path / "out.png")]) == 1
+    words = f"spikelet gui: {broken}: not a bundle: the file does not begin as a ZIP archive\n"
+    assert capsys.readouterr().err == words
+
+
+def test_a_second_bundle_is_compared_with_the_first(window, rest, path, leaky_path):
+    open_all(window, [path, leaky_path])
+    rest(window)
+    assert window.inspector.document.path == path
+    assert window.inspector.beside.other.path == leaky_path
+
+
+def test_a_second_bundle_that_is_broken_is_refused_in_one_sentence(qapp, path, tmp_path, capsys):
+    broken = tmp_path / "broken.snnb"
+    broken.write_text("hello")
+    assert main(["gui", str(path), str(broken), "--screenshot", str(tmp_path / "out.png"), "--panel", "compare"]) == 1
     words = f"spikelet gui: {broken}: not a bundle: the file does not begin as a ZIP archive\n"
     assert capsys.readouterr().err == words
 

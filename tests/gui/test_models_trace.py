@@ -57,6 +57,12 @@ def test_a_difference_raster_shows_the_worst_of_a_row():
     found = difference(first, second)
     assert found.tolist() == [[1, 2, 3, 0]]
     assert kinds(found, 2).tolist() == [[2], [3]]
+    assert kinds(np.array([[2, 1, 2, 3, 3, 0, 3, 2, 0, 0, 0, 1, 0, 0, 0, 0]], np.uint8), 4).tolist() == [
+        [2],
+        [3],
+        [1],
+        [0],
+    ]
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 3), (1, 28, 28), (128, 2, 2), (10,), (257,)])
