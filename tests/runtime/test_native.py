@@ -119,6 +119,11 @@ class TestCompiler:
         with pytest.warns(RuntimeWarning, match="going on without the native engine"):
             assert choose("auto", graph) == "onnx"
 
+    def test_one_that_writes_nothing_is_no_success(self, fresh, monkeypatch):
+        monkeypatch.setenv("CC", "true")
+        with pytest.raises(EngineError, match="the compiler failed: true .*\n.*exit code 0, no message and no library"):
+            create(small_graph(), "native")
+
     def test_its_text_is_clean(self, tmp_path):
         (tmp_path / "model.c").write_text(library_source(HostProgram(small_graph())))
         command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-c", "model.c"]

@@ -63,8 +63,8 @@ def compile_library(source: Path, library: Path, target: str | None = None) -> N
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"engine native: {command[0]} did not run ({error})") from None
-    if done.returncode:
-        lines = (done.stderr.strip() or f"exit code {done.returncode}, and no message").splitlines()
+    if done.returncode or not library.is_file():
+        lines = (done.stderr.strip() or f"exit code {done.returncode}, no message and no library").splitlines()
         more = [f"… and {len(lines) - SHOWN} lines more"] if len(lines) > SHOWN else []
         shown = "\n  ".join(lines[:SHOWN] + more)
         raise EngineError(f"engine native: the compiler failed: {shlex.join(command)}\n  {shown}")
