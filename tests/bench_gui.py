@@ -46,6 +46,7 @@ def started(path):
     """Seconds from imports to a window that shows what the bundle does: on the clock, and of the processor."""
     begun, busy = time.perf_counter(), time.process_time()
     window = make_window(Settings(theme="dark"))
+    window.resize(1280, 800)
     window.show()
     window.inspector.open(path)
     while window.inspector.trace is None:

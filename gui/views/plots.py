@@ -69,7 +69,7 @@ class Plot(pg.PlotWidget):
         self.setMouseEnabled(zoom, zoom)
         self.setLogMode("bottom" in decades, "left" in decades)
         self.hideButtons()
-        self.setMinimumSize(120, 90)
+        self.setMinimumSize(120, 80)
         self.plotItem.layout.setContentsMargins(0, HALF_LINE, 0, 0)  # for the number at the upper end of an axis
         small = font(8.5)
         for side in ("left", "bottom"):
@@ -91,7 +91,7 @@ class Plot(pg.PlotWidget):
         self.plotItem.vb.sigYRangeChanged.connect(self._turn)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(240, 140)
+        return QSize(240, 80)  # no higher than it has to be: beside words that wrap Qt takes this for the least
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         event.ignore()  # keys belong to the window

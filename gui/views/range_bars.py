@@ -28,7 +28,7 @@ class RangeBars(QWidget):
     def show_rows(self, rows: Spans, levels: tuple[str, ...] = LEVELS, bold: str = "") -> None:
         """levels: which of them have a bar. bold: the row that the others are held against."""
         self._rows, self._levels, self._bold = rows, levels, bold
-        self.setMinimumHeight(len(rows) * (6 + 15 * len(levels)))
+        self.setMinimumHeight(len(rows) * (6 + 13 * len(levels)))
         said = [f"{name} {energy_text(found[levels[-1]])}" for name, found in rows]
         self.setAccessibleDescription("; ".join(said))
         self.update()

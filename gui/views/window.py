@@ -80,7 +80,7 @@ class Window(QMainWindow):
         self.setWindowTitle("spikelet")
         self.setAcceptDrops(True)
         self.setMinimumSize(960, 600)
-        self.resize(1280, 800)
+        self.resize(QSize(1280, 800).boundedTo(self.screen().availableSize()))
         if inspector.settings.window:
             self.restoreGeometry(QByteArray.fromBase64(inspector.settings.window.encode()))
         self.exporter = Exporter(self, inspector)

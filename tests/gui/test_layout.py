@@ -4,18 +4,20 @@ import numpy as np
 import pyqtgraph as pg
 import pytest
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QAbstractButton, QLabel, QListWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QListWidget, QWidget
 
 from gui_bundles import bundle_of
 from networks import Builder
 from spikelet.bundle import write
+from spikelet.gui.models.settings import Settings
+from spikelet.gui.views.app import discard, make_window
 from spikelet.gui.views.gallery import Gallery
 from spikelet.gui.views.neuron_table import NeuronView
 from spikelet.gui.views.plots import Plot
 from spikelet.gui.views.widgets import Card, Elided, Tabs
 from spikelet.gui.views.window import PANELS
 
-SIZES = ((1280, 800), (2560, 1440))
+SIZES = ((1280, 800), (1280, 720), (2560, 1440))
 LAYERS = 14
 PADDING = 6  # of a table's cell, at each side
 
@@ -117,6 +119,15 @@ def overlapping(panel):
         if not panel.rect().contains(area):
             yield name
         yield from (f"{name} on {other}" for other, area2 in cards[:place] if area.intersects(area2))
+    for card in shown(panel, Card):
+        parts = [each for each in shown(card, QWidget) if each.parentWidget() is card]
+        for place, part in enumerate(parts):
+            yield from (f"{card.name}: {part} on {each}" for each in parts[:place] if on(part, each))
+
+
+def on(part, other):
+    """Whether a widget lies on its neighbour."""
+    return part.geometry().intersects(other.geometry())
 
 
 def test_nothing_is_cut(measured, rest):
@@ -147,6 +158,13 @@ def test_no_picture_and_none_of_its_words_is_cut(qtbot, count, size):
     assert first.height() > gallery.iconSize().height() + 2 * gallery.fontMetrics().height()
     if not gallery.verticalScrollBar().maximum():
         assert gallery.viewport().rect().contains(gallery.visualItemRect(gallery.item(count - 1)))
+
+
+def test_a_first_window_is_no_larger_than_the_screen(qapp):
+    made = make_window(Settings())
+    room = made.screen().availableSize().expandedTo(made.minimumSize())
+    assert made.size() == made.size().boundedTo(room)
+    discard(made)
 
 
 def test_the_tab_of_the_layer_is_in_sight(measured, rest, qtbot):
