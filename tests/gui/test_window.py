@@ -6,13 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog, QLabel
 
 from gui_driving import click_block, drop
 from spikelet.gui.models.settings import Settings
 from spikelet.gui.views.app import discard, make_window
 from spikelet.gui.views.neuron_table import NeuronCard
 from spikelet.gui.views.raster import Raster
+from spikelet.gui.views.shortcuts import KEYS
+from spikelet.gui.views.theme import theme
 from spikelet.gui.views.window import PANELS
 
 
@@ -63,6 +65,25 @@ def test_keys_move_time(opened, qtbot):
     qtbot.waitUntil(lambda: cursor.time != 2, timeout=5000)
     qtbot.keyClick(opened, Qt.Key.Key_Space)
     assert not cursor.playing
+
+
+def test_a_key_lists_all_keys(opened, qtbot):
+    qtbot.keyClicks(opened, "?")
+    dialog = opened.findChild(QDialog)
+    qtbot.waitUntil(dialog.isVisible)
+    words = [each.text() for each in dialog.findChildren(QLabel)]
+    assert all(key in words and means in words for _, keys in KEYS for key, means in keys)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+
+
+def test_keys_change_panel_and_colours(opened, qtbot):
+    for place, name in enumerate(PANELS):
+        qtbot.keyClick(opened, Qt.Key(Qt.Key.Key_1 + place), Qt.KeyboardModifier.ControlModifier)
+        assert opened.stack.currentWidget() is opened.panels[name]
+    qtbot.keyClick(opened, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert theme().name == "light"
+    assert opened.panel == name
 
 
 def test_the_raster_moves_the_cursor_and_picks(opened, qtbot):

@@ -22,6 +22,8 @@ def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):
     assert [side.engine for side in found.sides] == [opened.inspector.engine, "numpy"]
     assert sum(found.differing(layer) for layer in found.layers) == 0
     assert panel.words.text().startswith("Not one of ")
+    opened.inspector.cursor.go(2)
+    assert [each.raster._time for each in (*panel.rasters, panel.difference)] == [2, 2, 2]
 
 
 def test_two_bundles_are_compared_and_the_first_divergence_is_named(opened, rest, tmp_path, data):
