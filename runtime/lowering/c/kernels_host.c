@@ -359,7 +359,8 @@ typedef int16_t pairs_@X@ __attribute__((vector_size(@X@ < VECTOR_BYTES ? @X@ : 
 typedef uint16_t upairs_@X@ __attribute__((vector_size(@X@ < VECTOR_BYTES ? @X@ : VECTOR_BYTES)));
 
 /* part: add_rows_@X@ */
-/* sum += the weight rows that are listed; `far`: they are fetched AHEAD (less than SLACK) of their turn.
+/* sum += the weight rows that are listed; `far`: they are fetched AHEAD (less than SLACK) of their turn, into the second
+ * cache, which waits for more lines at a time than the first.
  *
  * A pair of weights (h, l) is one int16, 256 h + l + 128. Adding whole pairs gives 256 sum(h) + sum(l + 128) modulo
  * 2^16; adding their upper bytes gives sum(h); the difference is sum(l + 128). Both fit for ROWS = 256 rows:
@@ -382,7 +383,7 @@ static void add_rows_@X@(const int16_t *restrict weight, const struct segment *s
             for (int k = 0; k < count; k++) {
                 if (far)
                     for (int line = 0; line < @X@; line += 64)
-                        __builtin_prefetch((const void *)(base + (uintptr_t)rows[k + AHEAD] * @X@ + line));
+                        __builtin_prefetch((const void *)(base + (uintptr_t)rows[k + AHEAD] * @X@ + line), 0, 2);
                 const pairs_@X@ *row = (const pairs_@X@ *)(base + (uintptr_t)rows[k] * @X@);
                 for (int i = 0; i < VECTORS; i++) {
                     pairs[i] += (upairs_@X@)row[i];
