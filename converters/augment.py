@@ -1,4 +1,4 @@
-"""Augmentation of whole batches of uint8 images, by a generator that makes it repeatable."""
+"""Augmentation of whole batches of uint8 images, by a generator that makes it repeatable: the same on every device."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ def crop_and_flip(images: Tensor, generator: torch.Generator, pad: int = 4) -> T
     columns = torch.arange(width).expand(n, -1)
     columns = left + torch.where(flip, width - 1 - columns, columns)
     index = torch.arange(n)[:, None, None]
+    where = [each.to(images.device) for each in (index, rows[:, :, None], columns[:, None, :])]
     # advanced indexing puts the channel last: (N, H, W, C)
-    return padded[index, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    return padded[where[0], :, where[1], where[2]].permute(0, 3, 1, 2)
 
 
 def cutout(images: Tensor, generator: torch.Generator, size: int, fill: Sequence[int]) -> Tensor:
@@ -37,5 +38,5 @@ def cutout(images: Tensor, generator: torch.Generator, size: int, fill: Sequence
     rows, columns = torch.arange(height)[:, None], torch.arange(width)
     half = size // 2
     hole = (rows >= y - half) & (rows < y + half) & (columns >= x - half) & (columns < x + half)
-    colour = torch.tensor(list(fill), dtype=images.dtype)[:, None, None]
-    return torch.where(hole[:, None], colour, images)
+    colour = torch.tensor(list(fill), dtype=images.dtype, device=images.device)[:, None, None]
+    return torch.where(hole[:, None].to(images.device), colour, images)

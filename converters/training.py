@@ -6,6 +6,7 @@ accuracy of the simulated spiking network), `log.csv`, `log.svg`. The test split
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
@@ -165,10 +166,12 @@ def _epoch(
     device = next(network.parameters()).device
     torch.manual_seed(_seed(recipe.seed, epoch, 0) + workers.rank)
     generator = torch.Generator().manual_seed(_seed(recipe.seed, epoch, 2))
-    order = torch.randperm(len(data), generator=generator).numpy()
+    order = torch.randperm(len(data), generator=generator)
     batches = len(data) // recipe.batch
     assert data.labels is not None
-    labels = torch.tensor(data.labels)
+    # a GPU holds all images and changes them itself; AutoAugment has its small tables where the processor is
+    home = device if recipe.policy == "none" else torch.device("cpu")
+    pool, labels = as_tensor(data.images).to(home), torch.tensor(data.labels).to(device)
     network.train()
     if recipe.freeze_norm:
         for module in network.modules():
@@ -178,23 +181,24 @@ def _epoch(
     for index in range(batches):
         chosen = order[index * recipe.batch : (index + 1) * recipe.batch]
         # every worker augments the whole batch, so that a run is the same for any number of them
-        images = augment(torch.from_numpy(data.images[chosen]), spec, recipe, generator)
+        images = augment(pool[chosen.to(home)], spec, recipe, generator)
         steps = recipe.draws[int(torch.randint(len(recipe.draws), (1,), generator=generator))]
         set_rates(optimiser, recipe, epoch + index / batches)
         pixels = workers.part(images).to(device).float().contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             RESIDUALS[spec.residual].prepare_batch(network, pixels, steps)
-            loss = loss_of(network(pixels).float(), workers.part(labels[chosen]).to(device), pixels)
-        if not torch.isfinite(loss):
-            raise SpikeletError(
-                f"the loss is {loss.item()} in epoch {epoch + 1}, batch {index + 1}: "
-                "training diverged; try a smaller learning rate"
-            )
+            loss = loss_of(network(pixels).float(), workers.part(labels[chosen.to(device)]), pixels)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         workers.average_gradients(network)
         optimiser.step()
-        total += loss.item()
+        value = loss.item()  # the one moment at which a GPU is waited for
+        if not math.isfinite(value):
+            raise SpikeletError(
+                f"the loss is {value} in epoch {epoch + 1}, batch {index + 1}: "
+                "training diverged; try a smaller learning rate"
+            )
+        total += value
         on_batch(Progress(epoch + 1, recipe.epochs, index + 1, batches, total / (index + 1)))
     return total / batches
 

@@ -68,5 +68,5 @@ class EmpiricalResidual(Residual):
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
         if prefix + "table" in state_dict:
-            self.table = torch.empty_like(state_dict[prefix + "table"])
+            self.table = torch.empty_like(state_dict[prefix + "table"], device=self.table.device)
         super()._load_from_state_dict(state_dict, prefix, *rest)

@@ -67,7 +67,7 @@ class GaussianResidual(Residual):
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
         # one sigma a channel has the shape of the layer, which is known only once it is measured
         if prefix + "sigma" in state_dict:
-            self.sigma = torch.empty_like(state_dict[prefix + "sigma"])
+            self.sigma = torch.empty_like(state_dict[prefix + "sigma"], device=self.sigma.device)
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 

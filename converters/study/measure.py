@@ -110,15 +110,17 @@ def measure_spiking(
     )
 
 
-def measure_source(checkpoint: Checkpoint, test: ImageSet, seed: int, batch: int = 100) -> dict[str, float]:
+def measure_source(
+    checkpoint: Checkpoint, test: ImageSet, seed: int, batch: int = 100, device: str = "cpu"
+) -> dict[str, float]:
     """Accuracy of the source network: noise off, and noise on (one draw, by `seed`)."""
-    network, labels = checkpoint.network(), test.labels
+    network, labels = checkpoint.network().to(device), test.labels
     assert labels is not None
     torch.manual_seed(seed)
     right = {"noise_off": 0, "noise_on": 0}
     for start in range(0, len(test), batch):
-        pixels = as_pixels(test.images[start : start + batch])
-        wanted = torch.tensor(labels[start : start + batch])
+        pixels = as_pixels(test.images[start : start + batch]).to(device)
+        wanted = torch.tensor(labels[start : start + batch]).to(device)
         right["noise_off"] += int((float_logits(network, pixels).argmax(1) == wanted).sum())
         right["noise_on"] += int((noisy_logits(network, pixels).argmax(1) == wanted).sum())
     return {key: count / len(test) for key, count in right.items()}
@@ -150,7 +152,7 @@ def _run(
 ) -> tuple[Values, Values, str]:
     """(accuracy, spikes of an image so far), both by time-step, and the engine that ran."""
     assert test.labels is not None
-    model = Model(bundle, engine)
+    model = Model(bundle, engine, torch.get_num_threads())
     result = model.run(test.images, steps, on_progress=on_progress)
     fired = np.sum([count.sum(1) for count in result.spike_counts.values()], axis=0)
     return np.array(result.accuracy(test.labels)), fired.cumsum() / len(test), model.engine

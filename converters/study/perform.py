@@ -50,7 +50,8 @@ def perform(
         return found
     keep_freed_memory()
     data = training_images(study)
-    checkpoint = _network(study, run, folder, data, command, choose_device(device), tick)
+    device = choose_device(device)
+    checkpoint = _network(study, run, folder, data, command, device, tick)
     if run.method == START:
         return {}
     rival = run.make_rival()
@@ -75,7 +76,7 @@ def perform(
     metrics = {
         **run.as_dict(),
         **measured.as_json(),
-        "source": measure_source(checkpoint, test, run.seed),
+        "source": measure_source(checkpoint, test, run.seed, device=device),
         "about": None if rival is None else rival.about,
         "pre_steps": 0 if rival is None else rival.pre_steps,
         "bits": study.bits,
