@@ -6,6 +6,7 @@ Beside a study file FILE.toml stands FILE.results.json once runs of it are done.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from spikelet.converters.study.summary import Metrics, place, summarise, to_csv,
 from spikelet.errors import UsageError
 
 SUFFIX = ".results.json"
+ONLY = re.compile(r" --only ('[^']*'|\S+)")
 
 INTRODUCTION = """# Results
 
-Written by `{command}`; do not edit. Every figure comes from a run of a study file, and every run names its command.
+Written by `{command}`; do not edit. Every figure comes from a run of a study file, and the results beside it
+name the command of each run.
 
 How they are measured: networks are trained on a part of the training split, the best epoch is chosen on the rest of
 it, and the test split is opened once, afterwards. What is tested is the exact integer bundle, run by the runtime, on
@@ -107,7 +110,9 @@ def _facts(metrics: Sequence[Metrics]) -> list[str]:
     for method in dict.fromkeys(m["method"] for m in metrics):
         runs = [m for m in metrics if m["method"] == method]
         lines.append(f"* `{method}`: {_described(runs)}")
-    return [*lines, "", "Commands: " + "; ".join(f"`{c}`" for c in dict.fromkeys(m["command"] for m in metrics)) + "."]
+    commands = dict.fromkeys(ONLY.sub("", m["command"]) for m in metrics)
+    parts = " in parts, with `--only`" if any(ONLY.search(m["command"]) for m in metrics) else ""
+    return [*lines, "", f"Run{parts}: " + "; ".join(f"`{each}`" for each in commands) + "."]
 
 
 def _described(runs: Sequence[Metrics]) -> str:
@@ -125,12 +130,20 @@ def _described(runs: Sequence[Metrics]) -> str:
     if first["training"]:
         chosen = {k: v for k, v in first["options"].items() if k not in first["point"]}
         words.append(", ".join(f"{k} {_value(v)}" for k, v in chosen.items()))
-        seconds = [m["training"]["epoch_seconds"] for m in runs if m["training"]["epoch_seconds"]]
-        words += [f"{sum(seconds) / len(seconds):.0f} s an epoch ({first['training']['device']})"] if seconds else []
+        words += [f"{seconds:.0f} s an epoch ({device})" for device, seconds in _epochs(runs).items()]
         words += ["after the common start"] if first["begins"] else []
     elif not first["rival"]:
         words.append(f"the network of `{_source(first)}` as it is")
     return "; ".join(words) + "."
+
+
+def _epochs(runs: Sequence[Metrics]) -> dict[str, float]:
+    """Mean seconds of an epoch by device."""
+    found: dict[str, list[float]] = {}
+    for training in (run["training"] for run in runs):
+        if training["epoch_seconds"]:
+            found.setdefault(training["device"], []).append(training["epoch_seconds"])
+    return {device: sum(seconds) / len(seconds) for device, seconds in found.items()}
 
 
 def _source(metrics: Mapping[str, Any]) -> str:

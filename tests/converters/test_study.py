@@ -231,6 +231,21 @@ class TestPage:
         publish(here, [each for each in new if each["point"]["seed"] != 1])
         assert {each["name"] for each in own_results(here)} == {each["name"] for each in metrics}
 
+    def test_parts_and_devices_are_told_apart(self, done, call, folder):
+        """A run on a GPU takes other seconds; a study that was run in parts is one command, not one for each part."""
+        results = json.loads((folder / "bars.results.json").read_text())["results"]
+        for each in results:
+            each["command"] = f"spikelet study parts.toml --only '{each['name']}' --out runs/parts"
+            if each["training"]:
+                gpu = each["point"]["seed"] == 2
+                each["training"].update(device="cuda:0" if gpu else "cpu", epoch_seconds=10.0 if gpu else 200.0)
+        (folder / "parts.toml").write_text(STUDY)
+        (folder / "parts.results.json").write_text(json.dumps({"results": results}))
+        call("study parts.toml --page parts.md")
+        page = (folder / "parts.md").read_text()
+        assert "200 s an epoch (cpu); 10 s an epoch (cuda:0)" in page
+        assert "Run in parts, with `--only`: `spikelet study parts.toml --out runs/parts`." in page
+
     def test_places_of_the_grid_are_told_apart(self, done, call, folder):
         (folder / "wide.toml").write_text(STUDY.replace('["vgg5"]', '["vgg5", "vgg9"]'))
         (folder / "wide.results.json").write_text((folder / "bars.results.json").read_text())
