@@ -4,7 +4,7 @@ The first runs when the input changes, so a constant image costs its first layer
 place: the same memory is read and written by every step, and nothing is copied in or out.
 
 A window of time-steps of one image is one graph of its own, run at its first step; what it found is then shown
-step by step.
+step by step. Where a network allows, that graph multiplies bytes.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from spikelet.engines.base import Engine, Float, Spikes
 from spikelet.errors import MissingDependency
 from spikelet.graph import Graph
 from spikelet.lowering import onnx as lowering
+from spikelet.lowering.products import fits, product_model
 from spikelet.lowering.window import window_model
 from spikelet.nodes import IF
 
 LONGEST_WINDOW = 16  # time-steps that are worth a graph of their own
+IMAGES = 4  # that share 8-bit products: their pixels then stay in the cache
 BLOCKED = platform.machine() in ("x86_64", "AMD64")  # where ONNX Runtime keeps images in blocks of channels
 
 
@@ -50,6 +52,10 @@ class OnnxEngine(Engine):
     @cached_property
     def _dynamic(self) -> Any:
         return open_session(lowering.dynamic_model(self.graph), self._threads)
+
+    @cached_property
+    def _fits_bytes(self) -> bool:
+        return fits(self.graph)
 
     def _reset(self, batch: int) -> None:
         self._binding = None
@@ -130,19 +136,33 @@ class OnnxEngine(Engine):
         """All time-steps: arrays of every row's steps, (N, T, …)."""
         steps = self.window
         assert steps is not None
+        by_bytes = not self.record and self._fits_bytes
         key = steps, self.record
         if key not in self._windows:
-            model = window_model(self.graph, steps, self.record, blocks=BLOCKED)
+            if by_bytes:
+                model = product_model(self.graph, steps)
+            else:
+                model = window_model(self.graph, steps, self.record, blocks=BLOCKED)
             self._windows = {key: open_session(model, self._threads)}  # one at a time: it holds the weights
-        session = self._windows[key]
+        pixels, share = np.ascontiguousarray(pixels, np.float32), IMAGES if by_bytes else self.batch
+        shares = [pixels[first : first + share] for first in range(0, self.batch, share)]
+        found = [self._window_share(self._windows[key], each, steps) for each in shares]
+        self._arrays = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+    def _window_share(self, session: Any, pixels: Float, steps: int) -> dict[str, Float]:
+        """Of some rows."""
         names = [output.name for output in session.get_outputs()]
-        found = session.run(names, {"input": np.ascontiguousarray(pixels, np.float32)})
-        self._arrays = dict(zip(names, found, strict=True))
-        self._arrays["logits"] = self._arrays["logits"].reshape(steps, self.batch, -1).swapaxes(0, 1)
+        arrays = dict(zip(names, session.run(names, {"input": pixels}), strict=True))
+        arrays["logits"] = arrays["logits"].reshape(steps, len(pixels), -1).swapaxes(0, 1)
         for name in self.graph.spiking:
-            channels, *pixels_ = self.graph.shapes[name]
-            share = self._arrays[f"n.{name}"].reshape(self.batch, steps, channels)
-            self._arrays[f"n.{name}"] = np.rint(share * np.float32(np.prod(pixels_))).sum(2)
+            counts = arrays[f"n.{name}"]
+            if counts.ndim > 1:  # the mean over an image's pixels
+                channels, *pixels_ = self.graph.shapes[name]
+                share = counts.reshape(len(pixels), steps, channels)
+                arrays[f"n.{name}"] = np.rint(share * np.float32(np.prod(pixels_))).sum(2)
+            else:
+                arrays[f"n.{name}"] = counts.reshape(steps, len(pixels)).swapaxes(0, 1)
+        return arrays
 
     def _neuron(self, name: str) -> IF:
         node = self.graph.nodes[name]

@@ -41,17 +41,23 @@ class OnnxGraph:
     name: str
     external: dict[str, External] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
+    _domains: set[str] = field(default_factory=set)
     _nodes: list[bytes] = field(default_factory=list)
     _initializers: dict[str, bytes] = field(default_factory=dict)
     _inputs: list[bytes] = field(default_factory=list)
     _outputs: list[bytes] = field(default_factory=list)
 
     def node(self, op: str, inputs: Sequence[str], output: str, *more: str, **attributes: Attribute) -> str:
-        """Append a node; returns the name of its output, the first of them where there are more."""
+        """Append a node; returns the name of its output, the first of them where there are more.
+
+        op: of ONNX itself, or `domain:op`.
+        """
         outputs = (output, *more)
         self.made.update(outputs)
         content = b"".join(_text(1, name) for name in inputs) + b"".join(_text(2, name) for name in outputs)
-        content += _text(3, output) + _text(4, op)
+        domain, _, op = op.rpartition(":")
+        self._domains.add(domain)
+        content += _text(3, output) + _text(4, op) + (_text(7, domain) if domain else b"")
         content += b"".join(_message(5, _attribute(key, value)) for key, value in sorted(attributes.items()))
         self._nodes.append(_message(1, content))
         return output
@@ -90,8 +96,9 @@ class OnnxGraph:
         graph = b"".join(
             [*self._nodes, _text(2, self.name), *self._initializers.values(), *self._inputs, *self._outputs]
         )
-        opset = _text(1, "") + _integer(2, OPSET)
-        return _integer(1, IR_VERSION) + _text(2, "spikelet") + _message(7, graph) + _message(8, opset)
+        opsets = [("", OPSET), *((domain, 1) for domain in sorted(self._domains) if domain)]
+        imports = b"".join(_message(8, _text(1, domain) + _integer(2, version)) for domain, version in opsets)
+        return _integer(1, IR_VERSION) + _text(2, "spikelet") + _message(7, graph) + imports
 
 
 def _value_info(name: str, shape: Sequence[Dimension], dtype: str) -> bytes:

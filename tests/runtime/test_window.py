@@ -1,5 +1,6 @@
 """A window, T time-steps of one input, layer by layer: what an engine shows after each step is what it always shows."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,8 @@ from runners import RUNNERS, assert_same, on_engine
 from spikelet.engines import ENGINES, create
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, LI, Add, Flatten, Input, Linear, Output, Scale, SumPool2d
+from spikelet.lowering.products import fits
+from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 WINDOWED = [name for name in RUNNERS if name.endswith("window")]
 
@@ -104,3 +106,56 @@ def test_what_a_window_refuses(name):
     engine.reset(1)
     for _ in range(3):
         engine.step(image)
+
+
+def byte_graph(height=12, width=17):
+    """What fits products of bytes: full weights, sums of spikes, residual blocks, strides, linear layers."""
+    net = Builder((3, height, width), np.random.default_rng(5))
+    full = lambda *shape: net.rng.choice([-128, -127, 127], shape).astype(np.int8)  # noqa: E731
+    net.conv("conv1", 16)
+    net.neuron("if1", scale=3000)
+    net.add("pool1", SumPool2d((3, 2), (1, 2)))
+    net.add("conv2", Conv2d(full(24, 16, 3, 3), net.integers(-9, 9, 24), (1, 2), (1, 1)))
+    net.neuron("if2", scale=3000)
+    root = net.here
+    first = net.add("conv3", Conv2d(full(24, 24, 3, 3), net.integers(-9, 9, 24), (1, 1), (1, 1)))
+    second = net.add("shortcut", Scale(net.integers(1, 90, 24, np.int8)), (root,))
+    net.add("add", Add(), (first, second))
+    net.neuron("if3", scale=3000)
+    net.add("conv4", Conv2d(full(8, 24, 1, 1), net.integers(-9, 9, 8), (2, 1), (0, 0)))
+    net.neuron("if4", scale=900)
+    net.add("pool2", SumPool2d((2, 2), (2, 1)))
+    net.add("flat", Flatten())
+    net.linear("fc1", 20)
+    net.neuron("if5", scale=90)
+    return net.graph()
+
+
+@pytest.mark.parametrize("batch", [1, 6])
+@pytest.mark.parametrize("steps", [2, 5, 16])
+def test_products_of_bytes_are_exact(batch, steps):
+    pytest.importorskip("onnxruntime")
+    graph = byte_graph()
+    assert fits(graph)
+    inputs = np.random.default_rng(steps).integers(0, 256, (1, batch, *graph.input.shape)).astype(np.float32)
+    assert_same(graph, "onnx, window", inputs, steps)
+
+
+def changed(node_name, **fields):
+    graph = byte_graph()
+    return Graph(graph.nodes | {node_name: replace(graph.nodes[node_name], **fields)}, graph.edges)
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        changed("if2", tie=">"),
+        changed("if3", reset="zero"),
+        changed("conv3", weight=np.full((24, 24, 3, 3), 128, np.int16)),
+        residual_graph(),
+        small_graph(exact=False),
+    ],
+    ids=["tie", "reset", "9 bits", "leak", "float32"],
+)
+def test_what_does_not_fit_products_of_bytes_runs_in_float(graph):
+    assert not fits(graph)
