@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from spikelet.lowering.c.memory import has_sum, sum_place, tile
 from spikelet.lowering.c.parameters import weight_type
 from spikelet.lowering.c.plan import Plan, Value, lanes, padded
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 NEAR = 2**18  # weights that a processor's nearest caches may hold
+PART = 3 * 2**15  # weights that stay in the second cache while windows walk over them, and the next ones come
 
 
 class Calls:
@@ -169,11 +172,18 @@ class Calls:
                 kernel = (source.height, source.width)
         channels = out.channels * together
         far = int(isinstance(node, Conv2d | Linear) and node.weight.size > NEAR)
+        part = self._part(name, kernel) if isinstance(node, Conv2d) else kernel
         return (
             f"static const struct window g = {{.height = {source.height}, .width = {source.width}, "
             f".channels = {source.channels},\n        "
             f".kernel_height = {kernel[0]}, .kernel_width = {kernel[1]}, .stride_y = {stride[0]}, "
             f".stride_x = {stride[1]}, .padding_y = {padding[0]}, .padding_x = {padding[1]},\n        "
             f".out_height = {out.height}, .out_width = {out.width // together}, .out_channels = {channels}, "
-            f".out_stride = {padded(channels)}, .groups = {groups}, .far = {far}}};"
+            f".out_stride = {padded(channels)}, .groups = {groups}, "
+            f".part_height = {part[0]}, .part_width = {part[1]}, .far = {far}}};"
         )
+
+    def _part(self, name: str, kernel: tuple[int, ...]) -> tuple[int, ...]:
+        """As much of a kernel as fits PART: all of it, a row or a tap."""
+        tap = self.plan.source(name).channels * lanes(self.plan.outputs(name))
+        return next((part for part in (kernel, (1, kernel[1])) if math.prod(part) * tap <= PART), (1, 1))

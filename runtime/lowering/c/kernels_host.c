@@ -13,6 +13,7 @@ struct window {                       /* a convolution; a linear layer is one wh
     int height, width, channels;      /* input */
     int kernel_height, kernel_width, stride_y, stride_x, padding_y, padding_x;
     int out_height, out_width, out_channels, out_stride, groups;
+    int part_height, part_width;      /* of the kernel: whose weights stay in the second cache while all windows use them */
     int far;                          /* its weights are too many for the nearest cache: fetch them ahead */
 };
 
@@ -42,14 +43,18 @@ struct segment {                      /* entries of a list, and what to add to o
 };
 
 /* part: gather */
-/* The spikes in one window: a segment for each of its rows, since pixels side by side are so in the list. */
-static int gather(const struct window *g, const struct spikes *in, int pixel, struct segment *segments)
+/* The spikes in a part of one window, which begins at (row, column) of it: a segment for each of its rows, since pixels
+ * side by side are so in the list.
+ */
+static int gather(const struct window *g, const struct spikes *in, int pixel, int row, int column,
+                  struct segment *segments)
 {
     const int top = pixel / g->out_width * g->stride_y - g->padding_y;
     const int left = pixel % g->out_width * g->stride_x - g->padding_x;
     int n = 0, y0, y1, x0, x1;
-    clip(top, g->kernel_height, g->height, &y0, &y1);
-    clip(left, g->kernel_width, g->width, &x0, &x1);
+    clip(top + row, g->part_height, g->height, &y0, &y1);
+    clip(left + column, g->part_width, g->width, &x0, &x1);
+    y0 += row, y1 += row, x0 += column, x1 += column;
     if (x0 < x1)
         for (int ky = y0; ky < y1; ky++) {
             const row_t *start = in->start + (size_t)(top + ky) * (in->width + 1) + left;
@@ -413,16 +418,29 @@ static struct spikes later(struct spikes lists, int t)
     return lists;
 }
 
+/* part: fetch */
+/* Fetch weights into the second cache, from `at` to before `end`; returns the latter. */
+static const char *fetch(const char *at, const char *end)
+{
+    for (; at < end; at += 64)
+        __builtin_prefetch(at, 0, 2);
+    return at;
+}
+
 /* part: convolve_@X@ */
 /* A convolution of spikes. weight: [block of @X@ outputs][tap][c_in][pair]. Either `n` fires, or `sum` is added to.
- * `tile` output pixels at a time, at all time-steps: each block of weights is read by all of them while it is in the
- * cache. in, n, current: of the first of the time-steps; sum is for one alone.
+ * `tile` output pixels at a time, at all time-steps: each part of a block of weights is read by all of them while it is
+ * in the cache. Where they are many, the next part is fetched meanwhile, row after row; where they are few, each row when
+ * a spike is about to ask for it. in, n, current: of the first of the time-steps; sum is for one alone.
  */
 static void convolve_@X@(const struct window *g, const int16_t *weight, const int32_t *bias, const struct spikes *in,
                         int32_t *current, int tile, const struct neurons *n, int32_t *sum, int steps)
 {
+    enum { MANY = 5 }; /* of them most rows are asked for */
     const int pixels = g->out_height * g->out_width, taps = g->kernel_height * g->kernel_width;
     const size_t stride = (size_t)g->out_stride, next = sizeof(struct work) / sizeof *current;
+    const size_t size = (size_t)g->part_height * g->part_width * g->channels * @X@; /* bytes of a part */
+    const char *const whole = (const char *)weight, *const last = whole + stride * taps * g->channels;
     struct segment segments[MAX_HEIGHT];
     struct neurons neurons[WINDOW];
     for (int t = 0; n && t < steps; t++) {
@@ -432,17 +450,28 @@ static void convolve_@X@(const struct window *g, const int16_t *weight, const in
         *neurons[t].fired = 0;
     }
     for (int start = 0; start < pixels; start += tile) {
-        const int end = start + tile < pixels ? start + tile : pixels;
+        const int end = start + tile < pixels ? start + tile : pixels, windows = steps * (end - start);
+        const int many = g->far && windows >= MANY;
+        const size_t share = (size / windows / 64 + 1) * 64; /* of the next part, for each window */
+        const char *part = whole;
         for (size_t first = 0; first < stride; first += @X@) {
             const int16_t *block = weight + first / 2 * taps * g->channels;
-            for (int t = 0; t < steps; t++) {
-                const struct spikes now = later(*in, t);
-                for (int p = start; p < end; p++) {
-                    int32_t *to = current + t * next + (p - start) * stride + first;
-                    memcpy(to, bias + first, @X@ * sizeof *to);
-                    add_rows_@X@(block, segments, gather(g, &now, p, segments), g->far, to);
+            for (int row = 0; row < g->kernel_height; row += g->part_height)
+                for (int column = 0; column < g->kernel_width; column += g->part_width) {
+                    const int far = g->far && (!many || part == whole);
+                    part += size;
+                    const char *ahead = part, *const stop = part < last && many ? part + size : part;
+                    for (int t = 0; t < steps; t++) {
+                        const struct spikes now = later(*in, t);
+                        for (int p = start; p < end; p++) {
+                            int32_t *to = current + t * next + (p - start) * stride + first;
+                            if (!row && !column)
+                                memcpy(to, bias + first, @X@ * sizeof *to);
+                            ahead = fetch(ahead, (size_t)(stop - ahead) < share ? stop : ahead + share);
+                            add_rows_@X@(block, segments, gather(g, &now, p, row, column, segments), far, to);
+                        }
+                    }
                 }
-            }
         }
         for (int p = start, count; p < end; p += count) { /* in one row of the output */
             const int x = p % g->out_width, row = g->out_width - x, together = n ? (int)stride / n->stride : 1;
