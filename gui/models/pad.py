@@ -9,20 +9,37 @@ from spikelet.nodes import Shape
 
 
 class Pad:
-    """pixels: (1, H, W) uint8, 0 where nothing was drawn. radius: of the brush, in pixels."""
+    """pixels: (1, H, W) uint8, 0 where nothing was drawn. radius: of the brush, in pixels.
+
+    pen: where it stands when it is moved by keys, (x, y) in pixels; it draws while it is down.
+    """
 
     def __init__(self, shape: Shape) -> None:
         self.pixels: npt.NDArray[np.uint8] = np.zeros(shape, np.uint8)
         self.radius = max(1.0, min(shape[1:]) / 18)
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was drawn."""
-        return not self.pixels.any()
+        self.pen = (shape[2] // 2 + 0.5, shape[1] // 2 + 0.5)
+        self.down = False
 
     def clear(self) -> None:
-        """Wipe it."""
+        """Wipe it; the pen is lifted."""
         self.pixels = np.zeros_like(self.pixels)
+        self.down = False
+
+    def press(self) -> bool:
+        """Put the pen down, which leaves a dot, or lift it; whether it drew."""
+        self.down = not self.down
+        if self.down:
+            self.stroke(self.pen, self.pen)
+        return self.down
+
+    def move(self, dx: int, dy: int) -> bool:
+        """Move the pen by pixels, not over the edge; whether it drew."""
+        _, height, width = self.pixels.shape
+        before, (x, y) = self.pen, self.pen
+        self.pen = min(max(x + dx, 0.5), width - 0.5), min(max(y + dy, 0.5), height - 0.5)
+        if self.down:
+            self.stroke(before, self.pen)
+        return self.down
 
     def stroke(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """A line between two points (x, y), in pixels; its edge is one pixel soft."""

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFileDialog, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFileDialog
 
 from spikelet.data.folder import SUFFIXES
 from spikelet.gui.models.inputs import can_draw, drawing, golden_source, shown, start_source
@@ -17,71 +12,8 @@ from spikelet.gui.models.inspector import Inspector
 from spikelet.gui.models.pad import Pad
 from spikelet.gui.views.base import View
 from spikelet.gui.views.fields import Number
-from spikelet.gui.views.theme import theme
+from spikelet.gui.views.pixels import PEN, PixelView
 from spikelet.gui.views.widgets import Card, label, row, tool
-
-
-class PixelView(QWidget):
-    """An image of few pixels, as large as fits, pixels left square."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.setAccessibleName(name)
-        self.setMinimumSize(96, 96)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self._image: QImage | None = None
-        self.pad: Pad | None = None
-        self.drawn: Callable[[], None] = lambda: None
-        self._last: tuple[float, float] | None = None
-
-    def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(220, 220)
-
-    def show_pixels(self, pixels: npt.NDArray[np.uint8]) -> None:
-        """(H, W, 3)."""
-        height, width, _ = pixels.shape
-        self._image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
-        self.update()
-
-    @property
-    def area(self) -> QRectF:
-        """Where the image is."""
-        if self._image is None:
-            return QRectF(self.rect())
-        scale = min(self.width() / self._image.width(), self.height() / self._image.height())
-        width, height = self._image.width() * scale, self._image.height() * scale
-        return QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        if self._image is None:
-            return
-        painter = QPainter(self)
-        painter.drawImage(self.area, self._image)
-        painter.setPen(QPen(QColor(theme().line), 1))
-        painter.drawRect(self.area)
-        painter.end()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        self._last = None
-        self._draw(event)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        self._draw(event)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        if self.pad is not None and self._last is not None:
-            self._last = None
-            self.drawn()
-
-    def _draw(self, event: QMouseEvent) -> None:
-        if self.pad is None or self._image is None or not event.buttons() & Qt.MouseButton.LeftButton:
-            return
-        area = self.area
-        at: QPointF = event.position() - area.topLeft()
-        point = at.x() * self._image.width() / area.width(), at.y() * self._image.height() / area.height()
-        self.pad.stroke(self._last or point, point)
-        self._last = point
-        self.show_pixels(shown(self.pad.pixels.astype(np.float32), 0, 255))
 
 
 class InputCard(View):
@@ -126,8 +58,7 @@ class InputCard(View):
         if document is None or source is None:
             return
         node = document.bundle.graph.input
-        self.view.pad = None
-        self.view.setCursor(Qt.CursorShape.ArrowCursor)
+        self.view.take(None)
         self.view.show_pixels(shown(source.image(inspector.index), node.low, node.high))
         self.pencil.setVisible(can_draw(document.bundle.graph))
         self.number.blockSignals(True)
@@ -159,21 +90,18 @@ class InputCard(View):
         self.inspector.show(golden_source(document.bundle) if source.name == first.name else first)
 
     def draw(self) -> None:
-        """An empty pad in the place of the image."""
+        """An empty pad in the place of the image; the keyboard is its own until it is left."""
         document = self.inspector.document
         if document is None or not can_draw(document.bundle.graph):
             return
-        pad = Pad(document.bundle.graph.input.shape)
-        self.view.pad = pad
-        self.view.setCursor(Qt.CursorShape.CrossCursor)
-        self.view.show_pixels(shown(pad.pixels.astype(np.float32), 0, 255))
+        self.view.take(Pad(document.bundle.graph.input.shape))
+        self.view.setFocus()
         self.truth.setText("")
-        self.note.setText("Draw with the mouse; each stroke is answered at once.")
+        self.note.setText(f"Draw with the mouse, or by keys: {PEN}. Each stroke is answered at once.")
         self.note.show()
 
     def _drawn(self) -> None:
         pad = self.view.pad
         assert pad is not None
         self.inspector.show(drawing(pad.pixels))
-        self.view.pad = pad  # goes on: the next stroke is added
-        self.view.setCursor(Qt.CursorShape.CrossCursor)
+        self.view.take(pad)  # goes on: the next stroke is added

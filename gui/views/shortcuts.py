@@ -30,6 +30,12 @@ KEYS = [
         ("R", "run what the panel runs"),
         ("Esc", "cancel what is running"),
     ]),
+    ("Pad to draw on, while it has the keyboard", [
+        ("Arrows", "move the pen"),
+        ("Space", "pen down or up"),
+        ("Delete", "wipe"),
+        ("Esc", "leave the pad"),
+    ]),
     ("Window", [
         ("Ctrl+O", "open a bundle"),
         ("Ctrl+1 … Ctrl+8", "panels"),

@@ -86,7 +86,7 @@ def test_no_place_of_a_mosaic_is_empty_where_tiles_stay_large(channels, columns)
 
 def test_what_is_drawn_is_soft_and_stays():
     pad = Pad((1, 28, 28))
-    assert pad.empty
+    assert not pad.pixels.any()
     pad.stroke((4, 14), (24, 14))
     assert pad.pixels[0, 14, 14] == 255
     assert 0 < pad.pixels[0, 12, 14] < 255
@@ -95,4 +95,21 @@ def test_what_is_drawn_is_soft_and_stays():
     pad.stroke((14, 4), (14, 24))
     assert (pad.pixels >= before).all()
     pad.clear()
-    assert pad.empty
+    assert not pad.pixels.any()
+
+
+def test_a_pen_that_is_moved_by_keys_draws_while_it_is_down_and_stays_on_the_pad():
+    pad = Pad((1, 28, 28))
+    assert not pad.move(-5, 0)
+    assert not pad.pixels.any()
+    assert pad.press()
+    assert pad.pixels[0, 14, 9] == 255
+    assert pad.move(100, 0)
+    assert pad.pen == (27.5, 14.5)
+    assert pad.pixels[0, 14, 9:].min() == 255
+    assert not pad.press()
+    assert not pad.move(0, 5)
+    assert pad.pixels[0, 19].max() == 0
+    pad.press()
+    pad.clear()
+    assert not pad.down

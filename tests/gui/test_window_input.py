@@ -6,7 +6,8 @@ from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QColor, QGuiApplication, QImage
 
 from gui_driving import drop
-from spikelet.gui.views.input_card import InputCard, PixelView
+from spikelet.gui.views.input_card import InputCard
+from spikelet.gui.views.pixels import PixelView
 
 
 def test_a_picture_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
@@ -88,3 +89,29 @@ def test_one_can_draw_for_one_channel(window, rest, grey_path, qtbot):
     rest(window)
     assert window.inspector.source.name == "drawing"
     assert window.inspector.trace.image.max() == 255
+
+
+def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest, grey_path, qtbot):
+    def key(*keys):
+        for each in keys:
+            qtbot.keyClick(window.focusWidget() or window, each)
+        rest(window)
+
+    window.inspector.open(grey_path)
+    rest(window)
+    cursor, view = window.inspector.cursor, window.panels["overview"].findChild(PixelView)
+    assert view.focusPolicy() == Qt.FocusPolicy.NoFocus
+    time = cursor.time
+    key(Qt.Key.Key_D, Qt.Key.Key_Left, Qt.Key.Key_Up)
+    assert view.hasFocus()
+    assert "Space" in view.accessibleDescription()
+    assert window.inspector.source.name != "drawing"
+    key(Qt.Key.Key_Space, Qt.Key.Key_Right, Qt.Key.Key_Right)
+    assert window.inspector.source.name == "drawing"
+    assert view.hasFocus()
+    assert (window.inspector.trace.image[0, 3, 3:6] == 255).all()
+    assert (cursor.time, cursor.playing) == (time, False)
+    key(Qt.Key.Key_Delete)
+    assert not window.inspector.trace.image.any()
+    key(Qt.Key.Key_Escape, Qt.Key.Key_Left)
+    assert cursor.time == time - 1
