@@ -63,11 +63,11 @@ Work = Callable[[Progress], Any]
 class Jobs:
     """Tasks by key: one of a key at a time, a new one takes the place of the old.
 
-    started, finished: emitted with the key. progressed: with the key, done and total.
+    started, finished: emitted with the key. progressed: with the key, done and total. cancelled: with all keys.
     """
 
     def __init__(self, dispatch: Callable[[Call], None]) -> None:
-        self.started, self.progressed, self.finished = Signal(), Signal(), Signal()
+        self.started, self.progressed, self.cancelled, self.finished = Signal(), Signal(), Signal(), Signal()
         self._dispatch = dispatch
         self._current: dict[str, Progress] = {}
         self._threads: list[threading.Thread] = []
@@ -84,7 +84,7 @@ class Jobs:
         """Run `work`; `done` hears its result, `failed` in words why there is none."""
         if self._closed:
             return
-        self.cancel(key)
+        self._drop(key)
 
         def current(call: Callable[..., None], *values: Any) -> None:
             """Call it in the window's thread, if the task still counts there."""
@@ -130,8 +130,15 @@ class Jobs:
         """Whether any task is under way."""
         return bool(self._current)
 
-    def cancel(self, key: str) -> None:
-        """Tell a task to stop; it is not heard from now on."""
+    def cancel(self, *keys: str) -> None:
+        """Tell tasks to stop; they are not heard from now on."""
+        found = [key for key in keys if key in self._current]
+        for key in found:
+            self._drop(key)
+        if found:
+            self.cancelled.emit(found)
+
+    def _drop(self, key: str) -> None:
         progress = self._current.pop(key, None)
         if progress is not None:
             progress.cancelled.set()
@@ -139,8 +146,7 @@ class Jobs:
 
     def cancel_all(self) -> None:
         """Tell every task to stop."""
-        for key in tuple(self._current):
-            self.cancel(key)
+        self.cancel(*self._current)
 
     def close(self, seconds: float = 20.0) -> bool:
         """Stop everything and wait for the threads; True if none is left. No task can be started after it."""

@@ -99,6 +99,7 @@ class Transport(View):
         self.listen(inspector.jobs.started, lambda key: self._busy(key, 0, 0))
         self.listen(inspector.jobs.progressed, self._busy)
         self.listen(inspector.jobs.finished, self._ended)
+        self.listen(inspector.jobs.cancelled, self._cancelled)
         self._changed()
         self._show()
 
@@ -150,6 +151,10 @@ class Transport(View):
         self._running.pop(key, None)
         self._show()
 
+    def _cancelled(self, keys: list[str]) -> None:
+        titles = [TITLES[key] for key in keys]
+        self._say("Cancelled: " + ", ".join(title[0].lower() + title[1:] for title in titles))
+
     def _show(self) -> None:
         """What began last of all that is running; else what was said."""
         key, (done, total) = next(reversed(self._running.items()), ("", (0, 0)))
@@ -161,4 +166,4 @@ class Transport(View):
         self.words.overflow = self.below if self.read.isActive() and not key else None
         self.below.hide()
         count = f" {done:,} of {total:,}" if total else "…"
-        self.words.say(f"{TITLES.get(key, key)}{count}" if key else self._said)
+        self.words.say(f"{TITLES[key]}{count}" if key else self._said)

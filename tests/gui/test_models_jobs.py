@@ -86,8 +86,11 @@ def test_a_cancelled_job_ends_and_is_not_heard():
             ended.set()
             raise
 
+    cancelled = []
+    desk.jobs.cancelled.connect(cancelled.append)
     desk.jobs.start("long", work, found.append, found.append)
-    desk.jobs.cancel("long")
+    desk.jobs.cancel("long", "unknown")
+    assert cancelled == [["long"]]
     assert ended.wait(10)
     assert desk.jobs.close()
     while not desk.calls.empty():
@@ -102,6 +105,7 @@ def test_a_new_job_takes_the_place_of_the_old():
         go.wait(10)
         return "old"
 
+    desk.jobs.cancelled.connect(found.append)  # nobody asked for that
     desk.jobs.start("run", slow, found.append, found.append)
     desk.jobs.start("run", lambda progress: "new", found.append, found.append)
     desk.until(lambda: found)

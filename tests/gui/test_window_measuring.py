@@ -19,6 +19,7 @@ def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
     qtbot.mouseClick(card.runner.stop, Qt.MouseButton.LeftButton)
     assert not opened.inspector.jobs.running("sweep")
     assert not card.runner.stop.isVisible()
+    assert opened.transport.words.toolTip() == "Cancelled: measuring accuracy"
     qtbot.keyClick(opened, Qt.Key.Key_R)
     rest(opened)
     assert opened.inspector.sweep.done == 60
