@@ -25,6 +25,11 @@ class View(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(widget)
 
+    def heightForWidth(self, width: int) -> int:  # noqa: N802
+        """What a scrolling page gives it at least: no more than it needs, though it would like more."""
+        layout = self.layout()
+        return -1 if layout is None else layout.totalMinimumHeightForWidth(width)
+
     def listen(self, signal: Signal, slot: Callable[..., Any]) -> None:
         """Call `slot` at each `signal`, seen or not."""
         signal.connect(slot)

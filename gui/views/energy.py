@@ -15,8 +15,9 @@ from spikelet.gui.views.base import View
 from spikelet.gui.views.plots import Plot
 from spikelet.gui.views.profiles import ProfilePicker, chosen_profile
 from spikelet.gui.views.range_bars import RangeBars, Spans
+from spikelet.gui.views.scrolling import scrolled
 from spikelet.gui.views.theme import GAP, theme
-from spikelet.gui.views.widgets import Card, Numbers, Segments, clear, column, label, row, scrolled
+from spikelet.gui.views.widgets import Card, Numbers, Segments, clear, column, label, row
 from spikelet.metrics import words
 from spikelet.metrics.energy import LEVELS
 from spikelet.metrics.hardware import Profile

@@ -12,8 +12,9 @@ from spikelet.gui.views.evidence import AnswerCard, EvidenceCard, MarginCard
 from spikelet.gui.views.facts import Facts
 from spikelet.gui.views.graph import FULL, GraphView, Look
 from spikelet.gui.views.input_card import InputCard
+from spikelet.gui.views.scrolling import scrolled
 from spikelet.gui.views.theme import GAP
-from spikelet.gui.views.widgets import Card, Numbers, column, scrolled
+from spikelet.gui.views.widgets import Card, Numbers, column
 
 
 class NetworkCard(View):

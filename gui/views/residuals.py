@@ -11,8 +11,9 @@ from spikelet.gui.models.residuals import LayerResidual, Residuals, residuals
 from spikelet.gui.models.source import described, obstacle
 from spikelet.gui.views.base import View
 from spikelet.gui.views.residual_cards import ByStepsCard, HistogramCard, LayerBars, ScatterCard
+from spikelet.gui.views.scrolling import scrolled
 from spikelet.gui.views.theme import GAP
-from spikelet.gui.views.widgets import Card, Empty, Numbers, Segments, button, column, label, row, scrolled
+from spikelet.gui.views.widgets import Card, Empty, Numbers, Segments, button, column, label, row
 
 IMAGES = 100
 

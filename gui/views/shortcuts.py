@@ -42,6 +42,7 @@ KEYS = [
         ("Ctrl+E", "export what is on screen"),
         ("Ctrl+T", "dark or light"),
         ("Tab", "next control"),
+        ("Page Up, Page Down", "scroll, where the window is small"),
         ("?", "this list"),
         ("Ctrl+Q", "quit"),
     ]),
@@ -88,6 +89,8 @@ def pressed(window: Window, event: QKeyEvent) -> bool:
         Qt.Key.Key_N: lambda: inspector.show_index(inspector.index + 1),
         Qt.Key.Key_D: lambda: draw(window),
         Qt.Key.Key_R: lambda: run(window),
+        Qt.Key.Key_PageUp: lambda: window.turn(-1),
+        Qt.Key.Key_PageDown: lambda: window.turn(1),
         Qt.Key.Key_Escape: inspector.jobs.cancel_all,
     }.get(Qt.Key(event.key()))
     if does is None:

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QTabBar,
     QToolButton,
@@ -224,18 +223,6 @@ class Empty(QWidget):
     def say(self, words: str) -> None:
         """Other words."""
         self.words.setText(words)
-
-
-def scrolled(inner: QWidget, name: str) -> QScrollArea:
-    """A widget that may be higher than its place."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setAccessibleName(name)
-    area.setWidget(inner)
-    area.viewport().setAutoFillBackground(False)
-    inner.setAutoFillBackground(False)
-    return area
 
 
 def clear(layout: QBoxLayout | QGridLayout) -> None:

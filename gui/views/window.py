@@ -44,6 +44,7 @@ from spikelet.gui.views.overview import Overview
 from spikelet.gui.views.pages import ProblemPage, WelcomePage
 from spikelet.gui.views.residuals import ResidualPanel
 from spikelet.gui.views.robustness import RobustnessPanel
+from spikelet.gui.views.scrolling import Page
 from spikelet.gui.views.transport import Transport
 from spikelet.gui.views.validate import ValidatePanel
 
@@ -102,6 +103,7 @@ class Window(QMainWindow):
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.problem)
         self.panels = Panels(self._panel)
+        self._pages: dict[str, Page] = {}
         right = QVBoxLayout()
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(0)
@@ -121,7 +123,8 @@ class Window(QMainWindow):
         panel = PANELS[name][1](self.inspector)
         panel.setObjectName(f"panel-{name}")
         self.exporter.adopt(panel)
-        self.stack.addWidget(panel)
+        self._pages[name] = Page(panel)
+        self.stack.addWidget(self._pages[name])
         return panel
 
     def _rail(self) -> QWidget:
@@ -190,8 +193,13 @@ class Window(QMainWindow):
         elif inspector.document is None:
             self.stack.setCurrentWidget(self.welcome)
         else:
-            self.stack.setCurrentWidget(self.panels[self.panel])
+            _ = self.panels[self.panel]  # builds its page where it is not there yet
+            self.stack.setCurrentWidget(self._pages[self.panel])
             self.setWindowTitle(f"{inspector.document.name} – spikelet")
+
+    def turn(self, pages: int) -> None:
+        """Scroll the panel that is shown, down, or up where negative."""
+        self._pages[self.panel].turn(pages)
 
     def action(self, words: str, keys: str, does: Callable[[], object]) -> QAction:
         """A command with a key of its own."""
