@@ -32,6 +32,7 @@ the other lines of an engine know T and the image beforehand. "By the clock" com
 """
 FLOAT = "float network, ONNX Runtime"
 SECONDS = 12.0  # for one line of a table: more rounds where they are short
+SWEEP_ROUNDS = 40
 WARM = 0.02  # seconds that a contender runs, once at least, before it is timed
 RATES = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.50)
 
@@ -147,22 +148,27 @@ def sweep(plan, what, pixels, every):
     print(f"\n### Spike rate, {what}, native engine, one thread, batch 1\n")
     print("| spike rate | processor ms a time-step | of the cost at 20 % |")
     print("|---|---|---|")
-    costs = {}
-    for rate in every:
-        graph = network(plan, rate)
-        engine = create(graph, "native", (), 1)
-        found = []
-        warm(ours(engine, pixels, stream=True), STEPS)
-        for _ in range(100):
-            engine.reset(1)
-            engine.step(pixels)  # the image's own current is not a time-step's cost
-            started = time.process_time()
-            for _ in range(STEPS - 1):
-                engine.step()
-            found.append((time.process_time() - started) * 1000 / (STEPS - 1))
-        costs[rate] = statistics.median(found), mean_rate(graph, pixels, STEPS)
-    for cost, measured in costs.values():
-        print(f"| {measured:.1%} | {cost:.3f} | {cost / costs[0.20][0]:.2f} |", flush=True)
+    graphs = {rate: network(plan, rate) for rate in every}
+    engines = {rate: create(graph, "native", (), 1) for rate, graph in graphs.items()}
+    times = {rate: [] for rate in every}
+    for _ in range(SWEEP_ROUNDS):  # in turn, so that a slow second of the machine falls on all rates
+        for rate, engine in engines.items():
+            warm(ours(engine, pixels, stream=True), STEPS)
+            for _ in range(3):
+                times[rate].append(step_cost(engine, pixels))
+    costs = {rate: statistics.median(found) for rate, found in times.items()}
+    for rate, cost in costs.items():
+        print(f"| {mean_rate(graphs[rate], pixels, STEPS):.1%} | {cost:.3f} | {cost / costs[0.20]:.2f} |", flush=True)
+
+
+def step_cost(engine, pixels):
+    """Processor time of a time-step, in milliseconds; the image's own current is not a time-step's cost."""
+    engine.reset(1)
+    engine.step(pixels)
+    started = time.process_time()
+    for _ in range(STEPS - 1):
+        engine.step()
+    return (time.process_time() - started) * 1000 / (STEPS - 1)
 
 
 def machine():
