@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         from spikelet.converters.checkpoint import load_checkpoint
-        from spikelet.converters.memory import keep_freed_memory
+        from spikelet.converters.memory import freed_memory_kept
         from spikelet.converters.parallel import choose_device, connect
         from spikelet.converters.phases import run_phases
         from spikelet.converters.progress import TrainingView
@@ -84,10 +84,9 @@ def run(args: argparse.Namespace) -> int:
     data = read(args.data, "train")
     if args.data_name:
         data = data.renamed(args.data_name)
-    keep_freed_memory()
     device = choose_device(args.device)
     workers = connect(device)
-    with TrainingView(quiet=args.json or not workers.first) as view:
+    with freed_memory_kept(), TrainingView(quiet=args.json or not workers.first) as view:
         best = run_phases(
             phases(args, data),
             data,

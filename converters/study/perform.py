@@ -15,7 +15,7 @@ from typing import Any
 from spikelet.atomic import replacing
 from spikelet.converters.checkpoint import Checkpoint, load_checkpoint
 from spikelet.converters.facts import image_facts
-from spikelet.converters.memory import keep_freed_memory
+from spikelet.converters.memory import freed_memory_kept
 from spikelet.converters.parallel import choose_device
 from spikelet.converters.recipe import Recipe
 from spikelet.converters.study.config import START, Run, Study
@@ -48,7 +48,6 @@ def perform(
     if done.exists():
         found: dict[str, Any] = json.loads(done.read_text("utf-8"))
         return found
-    keep_freed_memory()
     data = training_images(study)
     device = choose_device(device)
     checkpoint = _network(study, run, folder, data, command, device, tick)
@@ -119,17 +118,18 @@ def _network(study: Study, run: Run, folder: Path, data: ImageSet, command: str,
     if start is not None:
         facts.update(shape=start.spec.shape, mean=start.spec.mean, std=start.spec.std)
     phase = run.phase(facts)
-    return train(
-        phase.spec,
-        phase.recipe,
-        data,
-        here,
-        command=command,
-        start=start,
-        resume=(here / "last.pt").exists(),
-        device=device,
-        on_batch=lambda p: tick("training", (p.epoch - 1) * p.batches + p.batch, p.epochs * p.batches),
-    )
+    with freed_memory_kept():
+        return train(
+            phase.spec,
+            phase.recipe,
+            data,
+            here,
+            command=command,
+            start=start,
+            resume=(here / "last.pt").exists(),
+            device=device,
+            on_batch=lambda p: tick("training", (p.epoch - 1) * p.batches + p.batch, p.epochs * p.batches),
+        )
 
 
 def _training(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -1,32 +1,36 @@
+import json
 import subprocess
 import sys
 
 import pytest
 
 TOUCH = """
-import resource, torch
-from spikelet.converters.memory import keep_freed_memory
-kept = {keep}
+import json, resource, torch
+from spikelet.converters.memory import freed_memory_kept
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(4):
         torch.ones(8 << 20)  # 32 MB
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-faults()
-print(int(kept), faults())
+def resident():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])
+before = faults()
+with freed_memory_kept() as kept:
+    faults()
+    within = faults()
+    blocks = [torch.ones(8 << 20) for _ in range(8)]
+    del blocks
+    full = resident()
+print(json.dumps([kept, before, within, faults(), full, resident()]))
 """
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
-def test_freed_memory_is_not_asked_for_again():
-    def run(keep):
-        done = subprocess.run(
-            [sys.executable, "-c", TOUCH.format(keep=keep)], capture_output=True, text=True, check=True
-        )
-        return map(int, done.stdout.split())
-
-    kept, faults = run("keep_freed_memory()")
+def test_freed_memory_is_kept_while_training_and_handed_back_after_it():
+    done = subprocess.run([sys.executable, "-c", TOUCH], capture_output=True, text=True, check=True)
+    kept, before, within, after, full, end = json.loads(done.stdout)
     if not kept:
         pytest.skip("another C library than glibc")
-    _, before = run("0")
-    assert faults < before / 10
+    assert within < before / 10
+    assert after > before / 2
+    assert full - end > 200_000  # kB, of eight blocks of 32 MB
