@@ -1,9 +1,70 @@
-"""What a hand does to a window."""
+"""What a hand does to a window, and a window for it that is empty, or that has a bundle open."""
 
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from contextlib import contextmanager
+
+from PySide6.QtCore import QCoreApplication, QEventLoop, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 
+from spikelet.gui.models.jobs import Jobs
+from spikelet.gui.models.settings import Settings
+from spikelet.gui.views.app import discard, make_window, settle
 from spikelet.gui.views.graph import GraphView
+from spikelet.gui.views.window import PANELS
+
+Jobs.patience = 3600.0  # closing ends when the threads do, however slow the machine
+
+
+@contextmanager
+def empty_window():
+    """A window without a bundle; its threads are gone at the end."""
+    made = make_window(Settings(theme="dark", steps=4))
+    made.resize(1280, 800)
+    made.show()
+    try:
+        yield made
+    finally:
+        discard(made)
+    assert not [each for each in made.inspector.jobs._threads if each.is_alive()]
+    QCoreApplication.processEvents()
+
+
+@contextmanager
+def opened_window(path):
+    """A window with a bundle."""
+    with empty_window() as made:
+        made.inspector.open(path)
+        settle(made)
+        yield made
+
+
+def until(condition):
+    """Let the window work until a condition holds. There is no limit: it is asked anew after every event."""
+    while not condition():
+        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+
+
+def prepare_all(window):
+    """Run what every panel shows, but Brian2; faulty devices: one a level."""
+    devices = window.panels["robustness"].devices
+    devices.setCurrentIndex(devices.findData(1))
+    for panel in [name for name in PANELS if name != "validate"]:
+        getattr(window.panels[panel], "prepare", lambda: None)()
+    window.panels["validate"].replay.run()
+    settle(window)
+
+
+def tasks(window, data):
+    """Every long task that runs over data or asks another judge, by name."""
+    panels = window.panels
+    return {
+        "run": window.inspector.run,
+        "sweep": lambda: window.inspector.run_sweep(data),
+        "residuals": panels["residuals"].run,
+        "robustness": panels["robustness"].run,
+        "survey": panels["compare"].survey,
+        "replay": panels["validate"].replay.run,
+        "validate": panels["validate"].brian.run,
+    }
 
 
 def drop(window, file):

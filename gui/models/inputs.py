@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from spikelet.data import ImageSet, read
 from spikelet.data.folder import SUFFIXES, read_image
 from spikelet.errors import DataError
 from spikelet.graph import Graph
+from spikelet.nodes import Shape
 
 Pixels = npt.NDArray[np.float32]
 
@@ -48,7 +50,7 @@ class Source:
 
 def start_source(bundle: Bundle) -> Source:
     """What a bundle opens with: shipped images that fit it, or those that it carries as its proof."""
-    data = shipped.images_for(bundle.graph.input.shape, bundle.manifest.labels)
+    data = shipped_images(bundle.graph.input.shape, bundle.manifest.labels)
     return golden_source(bundle) if data is None else from_data(data)
 
 
@@ -137,4 +139,10 @@ def data_for(bundle: Bundle, source: Source | None) -> ImageSet | None:
     """The images of a source, or those that ship for a bundle; None where neither is a data set."""
     if source is not None and source.data is not None:
         return source.data
-    return shipped.images_for(bundle.graph.input.shape, bundle.manifest.labels)
+    return shipped_images(bundle.graph.input.shape, bundle.manifest.labels)
+
+
+@cache
+def shipped_images(shape: Shape, labels: tuple[str, ...] | None) -> ImageSet | None:
+    """The shipped images that fit a network, read from their file once."""
+    return shipped.images_for(shape, labels)

@@ -59,7 +59,7 @@ class Inspector:
         """Open a bundle in the background."""
         self.said.emit(f"Opening {path.name}…")
         self.jobs.start(
-            "open", lambda _: attempt(path), self._opened, lambda words: self._close(BrokenBundle(path, words, ()))
+            "open", lambda _: _read(path), self._opened, lambda words: self._close(BrokenBundle(path, words, ()))
         )
 
     def open_first(self) -> None:
@@ -228,3 +228,11 @@ class Inspector:
         self.cursor.pause()
         self.settings.speed, self.settings.loop = self.cursor.speed, self.cursor.loop
         return self.jobs.close()
+
+
+def _read(path: Path) -> Document | BrokenBundle:
+    """A bundle, and the images that it opens with: `start_source` has them at hand afterwards."""
+    found = attempt(path)
+    if isinstance(found, Document):
+        start_source(found.bundle)
+    return found

@@ -64,7 +64,10 @@ class Jobs:
     """Tasks by key: one of a key at a time, a new one takes the place of the old.
 
     started, finished: emitted with the key. progressed: with the key, done and total. cancelled: with all keys.
+    patience: seconds that `close` waits for threads.
     """
+
+    patience = 20.0
 
     def __init__(self, dispatch: Callable[[Call], None]) -> None:
         self.started, self.progressed, self.cancelled, self.finished = Signal(), Signal(), Signal(), Signal()
@@ -148,11 +151,11 @@ class Jobs:
         """Tell every task to stop."""
         self.cancel(*self._current)
 
-    def close(self, seconds: float = 20.0) -> bool:
+    def close(self) -> bool:
         """Stop everything and wait for the threads; True if none is left. No task can be started after it."""
         self._closed = True
         self.cancel_all()
-        until = time.monotonic() + seconds
+        until = time.monotonic() + self.patience
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         self._threads = [each for each in self._threads if each.is_alive()]

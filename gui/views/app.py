@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QApplication
 
@@ -21,6 +21,7 @@ from spikelet.gui.views.window import PANELS, Window
 
 SWITCH = 0.001  # seconds after which a thread lets others have Python: the window must not wait for workers
 PATIENCE = 600.0  # seconds for a screenshot
+TURNS = 3  # of the event loop without a task: what is drawn may ask for a new layout, and that for a new picture
 
 
 class Dispatcher(QObject):
@@ -136,16 +137,15 @@ def settle(window: Window, seconds: float = PATIENCE) -> None:
     """Wait until nothing runs in the background and everything is drawn."""
     until = time.monotonic() + seconds
     quiet = 0
-    while quiet < 3:
-        QCoreApplication.processEvents()
+    while quiet < TURNS:
         if window.inspector.jobs.busy:
             quiet = 0
             if time.monotonic() > until:
                 raise SpikeletError("the panel did not come to rest in time")
-            time.sleep(0.01)
+            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
         else:
             quiet += 1
-            time.sleep(0.02)
+            QCoreApplication.processEvents()
 
 
 __all__ = ["PANELS", "application", "discard", "make_window", "screenshot", "settle", "start"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from spikelet.gui.views.theme import theme
@@ -53,12 +55,18 @@ def icon(name: str, colour: str | None = None) -> QIcon:
 
 def pixmap(name: str, size: int, colour: str | None = None) -> QPixmap:
     """An icon as a picture of size × size."""
+    return QPixmap.fromImage(_drawn(name, size, colour or theme().text))
+
+
+@cache
+def _drawn(name: str, size: int, colour: str) -> QImage:
+    """The icon, drawn once. An image, and not a pixmap: it may outlive the application."""
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="{STROKES[name]}" fill="none" '
-        f'stroke="{colour or theme().text}" stroke-width="{2.6 if name == "more" else 1.7}" stroke-linecap="round" '
+        f'stroke="{colour}" stroke-width="{2.6 if name == "more" else 1.7}" stroke-linecap="round" '
         'stroke-linejoin="round"/></svg>'
     )
-    made = QPixmap(QSize(size, size))
+    made = QImage(QSize(size, size), QImage.Format.Format_ARGB32_Premultiplied)
     made.fill(Qt.GlobalColor.transparent)
     painter = QPainter(made)
     QSvgRenderer(QByteArray(svg.encode())).render(painter)

@@ -79,6 +79,7 @@ LIGHT = Theme(
 )
 THEMES = {"dark": DARK, "light": LIGHT}
 _chosen = [DARK]
+_applied: list[Theme] = []  # the look that the application has now
 
 
 def theme() -> Theme:
@@ -95,9 +96,13 @@ def resolve(name: str) -> Theme:
 
 
 def apply(app: QApplication, chosen: Theme) -> None:
-    """Use a theme from now on; widgets that exist are to be built anew."""
+    """Use a theme from now on; widgets that exist are to be built anew. Nothing is styled twice in the same theme."""
     _chosen[0] = chosen
-    app.setStyle("Fusion")
+    if _applied == [chosen]:
+        return
+    if not _applied:
+        app.setStyle("Fusion")
+    _applied[:] = [chosen]
     app.setFont(font())
     palette = QPalette()
     role = QPalette.ColorRole

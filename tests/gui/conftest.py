@@ -1,103 +1,89 @@
-"""Bundles, data and a window for tests; nothing here needs a screen."""
+"""Bundles, data and windows for tests; nothing here needs a screen.
+
+Files are written once for a whole run and are not to be changed: a test that needs a broken one writes a copy.
+"""
 
 import os
-import time
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QCoreApplication
 
 from gui_bundles import LABELS, bundle_of, plain_graph, quiet
+from gui_driving import empty_window, opened_window
 from networks import small_graph
 from spikelet.bundle import write
 from spikelet.data import ImageSet
-from spikelet.gui.models.settings import Settings
 from spikelet.gui.models.trace import record
-from spikelet.gui.views.app import discard, make_window
+from spikelet.gui.views.app import settle
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bundle():
     return bundle_of(plain_graph())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def images():
     rng = np.random.default_rng(3)
     return ImageSet(rng.integers(0, 256, (50, 3, 8, 8), dtype=np.uint8), rng.integers(0, 3, 50), None, "noise")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trace(bundle, images):
     return record(bundle, "numpy", images.images[0].astype(np.float32), 6, quiet())
 
 
-@pytest.fixture
-def path(tmp_path):
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("inspector")
+
+
+@pytest.fixture(scope="session")
+def path(folder):
     """A small bundle."""
-    file = tmp_path / "small.snnb"
-    write(bundle_of(plain_graph()), file)
-    return file
+    write(bundle_of(plain_graph()), folder / "small.snnb")
+    return folder / "small.snnb"
 
 
-@pytest.fixture
-def leaky_path(tmp_path):
-    file = tmp_path / "leaky.snnb"
-    write(bundle_of(small_graph(), "leaky"), file)
-    return file
+@pytest.fixture(scope="session")
+def leaky_path(folder):
+    write(bundle_of(small_graph(), "leaky"), folder / "leaky.snnb")
+    return folder / "leaky.snnb"
 
 
-@pytest.fixture
-def grey_path(tmp_path):
+@pytest.fixture(scope="session")
+def grey_path(folder):
     """A bundle that takes one channel: one can draw for it."""
-    file = tmp_path / "grey.snnb"
-    write(bundle_of(plain_graph(channels=1), "grey"), file)
-    return file
+    write(bundle_of(plain_graph(channels=1), "grey"), folder / "grey.snnb")
+    return folder / "grey.snnb"
 
 
-@pytest.fixture
-def data(tmp_path):
+@pytest.fixture(scope="session")
+def data(folder):
     """A data set that fits `path`, as a file."""
     rng = np.random.default_rng(1)
-    file = tmp_path / "images.npz"
-    np.savez(
-        file, images=rng.integers(0, 256, (60, 3, 8, 8), dtype=np.uint8), labels=rng.integers(0, 3, 60), classes=LABELS
-    )
-    return file
+    images, labels = rng.integers(0, 256, (60, 3, 8, 8), dtype=np.uint8), rng.integers(0, 3, 60)
+    np.savez(folder / "images.npz", images=images, labels=labels, classes=LABELS)
+    return folder / "images.npz"
 
 
-@pytest.fixture
-def window(qtbot):
-    """An empty window; its threads are gone at the end."""
-    made = make_window(Settings(theme="dark", steps=4))
-    made.resize(1280, 800)
-    made.show()
-    yield made
-    discard(made)
-    assert not [each for each in made.inspector.jobs._threads if each.is_alive()]
-    QCoreApplication.processEvents()
-
-
-@pytest.fixture
-def rest(qtbot):
+@pytest.fixture(scope="session")
+def rest():
     """Wait until a window has nothing left to do."""
-
-    def wait(window, seconds=60):
-        quiet, until = 0, time.monotonic() + seconds
-        while quiet < 3:
-            QCoreApplication.processEvents()
-            quiet = 0 if window.inspector.jobs.busy else quiet + 1
-            assert time.monotonic() < until
-            time.sleep(0.005)
-
-    return wait
+    return settle
 
 
 @pytest.fixture
-def opened(window, rest, path):
+def window(qapp):
+    """An empty window."""
+    with empty_window() as made:
+        yield made
+
+
+@pytest.fixture
+def opened(qapp, path):
     """A window with a bundle."""
-    window.inspector.open(path)
-    rest(window)
-    return window
+    with opened_window(path) as made:
+        yield made

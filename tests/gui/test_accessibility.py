@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui_driving import drop
+from gui_driving import drop, opened_window, until
 from spikelet.gui.views.plots import Plot
 from spikelet.gui.views.theme import DARK, LIGHT
 from spikelet.gui.views.window import PANELS
@@ -33,16 +33,28 @@ DEFICIENCIES = {
 APART = 10.0  # difference in CIE Lab; 2.3 is just seen
 
 
-@pytest.fixture
-def built(opened, rest, data):
+@pytest.fixture(scope="module")
+def whole(qapp, rest, path, data):
     """A window with every panel, filled as far as costs little."""
-    drop(opened, data)
-    rest(opened)
-    opened.inspector.run_sweep(opened.inspector.data)
-    for panel in PANELS:
-        opened.show_panel(panel)
-        rest(opened)
-    return opened
+    with opened_window(path) as window:
+        drop(window, data)
+        rest(window)
+        window.inspector.run_sweep(window.inspector.data)
+        for panel in PANELS:
+            window.show_panel(panel)
+            rest(window)
+        yield window
+
+
+@pytest.fixture
+def built(whole, rest):
+    """The same before each test: at its last panel, with nothing left to do."""
+    whole.show_panel("validate")
+    rest(whole)
+    assert set(whole.panels) == set(PANELS)
+    assert whole.panels["validate"].isVisible()
+    assert len(whole.inspector.source) == whole.inspector.sweep.done == 60
+    return whole
 
 
 def controls(window):
@@ -81,7 +93,7 @@ def test_tab_goes_round_through_all_that_is_seen(built, rest, qtbot):
         built.show_panel(panel)
         rest(built)
         built.activateWindow()
-        qtbot.waitUntil(built.isActiveWindow)
+        until(built.isActiveWindow)
         expected = set()
         for each in controls(built):
             grouped = isinstance(each, QAbstractButton) and each.group() is not None

@@ -30,7 +30,7 @@ def test_a_process_of_its_own_draws_and_ends_in_silence(path, tmp_path):
         [sys.executable, "-m", "spikelet", "gui", str(path), "--screenshot", str(out)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=3600,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

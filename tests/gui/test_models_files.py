@@ -11,13 +11,14 @@ from spikelet.gui.models.document import BrokenBundle, open_document
 from spikelet.gui.models.inputs import can_draw, fit, open_source, shown
 
 
-def test_a_changed_member_is_named(path):
+def test_a_changed_member_is_named(path, tmp_path):
     raw = bytearray(path.read_bytes())
     at = raw.index(b"# small")
     raw[at] ^= 1
-    path.write_bytes(raw)
+    broken = tmp_path / "small.snnb"
+    broken.write_bytes(raw)
     with pytest.raises(BrokenBundle) as caught:
-        open_document(path)
+        open_document(broken)
     states = {check.member: check.state for check in caught.value.checks}
     assert "card.md" in str(caught.value)
     assert states["card.md"] == "failed"

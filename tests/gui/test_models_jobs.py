@@ -9,6 +9,8 @@ from spikelet.errors import Cancelled, SpikeletError
 from spikelet.gui.models.cursor import SPEEDS, Cursor
 from spikelet.gui.models.jobs import Jobs
 
+SAFETY = 3600.0  # seconds after which a test that hangs is ended
+
 
 class Desk:
     """Runs what other threads hand over."""
@@ -16,10 +18,11 @@ class Desk:
     def __init__(self):
         self.calls = queue.Queue()
         self.jobs = Jobs(self.calls.put)
+        self.jobs.patience = SAFETY
 
     def until(self, condition):
         while not condition():
-            self.calls.get(timeout=20)()
+            self.calls.get(timeout=SAFETY)()
 
 
 def test_a_job_gives_its_result_and_says_how_far_it_is():
@@ -70,7 +73,8 @@ def test_of_results_that_wait_only_the_newest_is_shown():
             progress.partial(value)
 
     desk.jobs.start("sweep", work, found.append, found.append, seen.append)
-    assert desk.jobs._threads[0].join(10) is None
+    desk.jobs._threads[0].join(SAFETY)
+    assert not desk.jobs._threads[0].is_alive()
     desk.until(lambda: found)
     assert seen == [2]
 
@@ -91,7 +95,7 @@ def test_a_cancelled_job_ends_and_is_not_heard():
     desk.jobs.start("long", work, found.append, found.append)
     desk.jobs.cancel("long", "unknown")
     assert cancelled == [["long"]]
-    assert ended.wait(10)
+    assert ended.wait(SAFETY)
     assert desk.jobs.close()
     while not desk.calls.empty():
         desk.calls.get()()
@@ -102,7 +106,7 @@ def test_a_new_job_takes_the_place_of_the_old():
     desk, found, go = Desk(), [], threading.Event()
 
     def slow(progress):
-        go.wait(10)
+        go.wait(SAFETY)
         return "old"
 
     desk.jobs.cancelled.connect(found.append)  # nobody asked for that

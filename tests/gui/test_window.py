@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtWidgets import QApplication, QDialog, QLabel
 
-from gui_driving import click_block, drop
+from gui_driving import click_block, drop, until
 from spikelet.gui.models.settings import Settings
 from spikelet.gui.views.app import discard, make_window
 from spikelet.gui.views.neuron_table import NeuronCard
@@ -62,7 +62,8 @@ def test_keys_move_time(opened, qtbot):
     qtbot.keyClick(opened, Qt.Key.Key_BracketRight)
     qtbot.keyClick(opened, Qt.Key.Key_Space)
     assert cursor.playing
-    qtbot.waitUntil(lambda: cursor.time != 2, timeout=5000)
+    assert opened.transport.timer.interval() == round(1000 / cursor.speed)
+    until(lambda: cursor.time != 2)
     qtbot.keyClick(opened, Qt.Key.Key_Space)
     assert not cursor.playing
 
@@ -70,7 +71,7 @@ def test_keys_move_time(opened, qtbot):
 def test_a_key_lists_all_keys(opened, qtbot):
     qtbot.keyClicks(opened, "?")
     dialog = opened.findChild(QDialog)
-    qtbot.waitUntil(dialog.isVisible)
+    until(dialog.isVisible)
     words = [each.text() for each in dialog.findChildren(QLabel)]
     assert all(key in words and means in words for _, keys in KEYS for key, means in keys)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)

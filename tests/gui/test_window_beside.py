@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from gui_bundles import bundle_of, plain_graph
-from gui_driving import drop
+from gui_driving import drop, until
 from spikelet.bundle import write
 from spikelet.graph import Graph
 from spikelet.gui.views.validate import BUSY
@@ -83,7 +83,7 @@ def test_brian2_agrees(opened, rest):
     needs_brian2()
     opened.show_panel("validate")
     opened.panels["validate"].brian.run()
-    rest(opened, 120)
+    rest(opened)
     report = opened.inspector.beside.checks.report
     assert report.ok
     assert report.total("spikes") > 0
@@ -95,7 +95,7 @@ def test_brian2_can_be_cancelled(opened, qtbot):
     opened.show_panel("validate")
     brian = opened.panels["validate"].brian
     opened.activateWindow()
-    qtbot.waitUntil(opened.isActiveWindow)
+    until(opened.isActiveWindow)
     brian.runner.start.setFocus()
     brian.run()
     assert brian.runner.stop.hasFocus()
@@ -105,4 +105,4 @@ def test_brian2_can_be_cancelled(opened, qtbot):
     assert not opened.inspector.jobs.running("validate")
     assert brian.runner.start.hasFocus()
     assert brian.empty.words.text().endswith("Press Validate.")
-    qtbot.waitUntil(lambda: not any(each.name == "spikelet-validate" for each in threading.enumerate()), timeout=30_000)
+    until(lambda: not any(each.name == "spikelet-validate" for each in threading.enumerate()))

@@ -1,8 +1,11 @@
 """Panels that run many images: accuracy, early exit, energy, float against spiking, faults."""
 
+import threading
+
 from PySide6.QtCore import Qt
 
 from gui_driving import drop
+from spikelet.gui.models import robustness as models
 from spikelet.gui.views.accuracy import CurveCard
 from spikelet.gui.views.evidence import MarginCard
 from spikelet.gui.views.profiles import ProfilePicker
@@ -83,7 +86,7 @@ def test_a_network_that_leaks_says_why_it_has_no_float_form(window, rest, leaky_
     assert not window.panels["residuals"].run_button.isVisible()
 
 
-def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot):
+def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkeypatch):
     opened.show_panel("robustness")
     panel = opened.panels["robustness"]
     assert "It takes images" in panel.empty.words.text()
@@ -91,16 +94,30 @@ def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot):
     rest(opened)
     panel.devices.setCurrentIndex(panel.devices.findData(1))
 
+    shown, whole = threading.Semaphore(0), models.robustness
+
+    def stepwise(bundle, part, steps, engine, seeds, progress, partial):
+        """Go on when what is known so far was shown: the window sees every part of it."""
+
+        def handed(found):
+            partial(found)
+            assert shown.acquire(timeout=3600)
+
+        return whole(bundle, part, steps, engine, seeds, progress, handed)
+
     def cancel():
+        shown.release()
         if len(panel.found.points) >= 3 and opened.inspector.jobs.running("robustness"):
             assert panel.whole.isVisible()
             qtbot.mouseClick(panel.runner.stop, Qt.MouseButton.LeftButton)
 
+    monkeypatch.setattr(models, "robustness", stepwise)
     opened.inspector.beside.stressed.connect(cancel)
     qtbot.mouseClick(panel.runner.start, Qt.MouseButton.LeftButton)
     rest(opened)
     opened.inspector.beside.stressed.disconnect(cancel)
-    assert 3 <= len(panel.found.points) < 28
+    monkeypatch.undo()
+    assert len(panel.found.points) == 3
     assert not opened.inspector.jobs.running("robustness")
     assert "so far" in panel.matrix.card.note.toolTip()
     qtbot.keyClick(opened, Qt.Key.Key_R)
