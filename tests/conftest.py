@@ -2,8 +2,9 @@
 
 import os
 
-# read when NumPy loads; on a busy machine its threads wait on each other
+# read when NumPy and torch load; on a busy machine their threads wait on each other
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

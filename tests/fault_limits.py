@@ -58,15 +58,19 @@ def _mortal():
     libc.capset(head, struct.pack("6I", *words))
 
 
-def limits(work):
-    """Every command, where it cannot do its work."""
+def _folder(path):
+    """A folder for a command to write to, with a file that was there before."""
+    path.mkdir()
+    (path / "good.snnb").write_bytes(Path("good.snnb").read_bytes())
+    (path / "out.html").write_text("what was here before")
+    (path / "run").mkdir()
+    return path
+
+
+def disks(work):
+    """Every command, where it cannot write: full disks, closed folders, read-only systems."""
     root = os.geteuid() == 0
-    full, closed, small = (work.folder / name for name in ("full", "closed", "small"))
-    for place in (full, closed, small):
-        place.mkdir()
-        (place / "good.snnb").write_bytes(Path("good.snnb").read_bytes())
-        (place / "out.html").write_text("what was here before")
-        (place / "run").mkdir()
+    full, closed, small = (_folder(work.folder / name) for name in ("full", "closed", "small"))
 
     def no_room():
         resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
@@ -103,6 +107,10 @@ def limits(work):
         finally:
             subprocess.run(["umount", small], check=True)
 
+
+def memory(work):
+    """Commands that need more memory than there is."""
+    folder = _folder(work.folder / "memory")
     for room in (1, 4):
 
         def no_memory(room=room * 2**20):
@@ -111,7 +119,7 @@ def limits(work):
             resource.setrlimit(resource.RLIMIT_AS, (now + room, now + room))
 
         troubled(
-            work, f"{room} MB of memory", small, no_memory, ["out of memory"], ("convert", "train"), may_end_well=True
+            work, f"{room} MB of memory", folder, no_memory, ["out of memory"], ("convert", "train"), may_end_well=True
         )
     said = [each for name, found in work.found.items() if "memory" in name for each in found.values()]
     if not any("out of memory" in each for each in said):

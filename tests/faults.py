@@ -1,13 +1,15 @@
-"""Kill commands at random moments and look at what they leave: `python tests/faults.py --kills 200`.
+"""Kill commands and look at what they leave: `python tests/faults.py --kills 200 --operations 100`.
 
-Each command runs in a process of its own (forked, so that torch is loaded once) and is ended by SIGKILL after a random
-part of the time that it takes. What it writes must then be the old file or the new one, whole; a training run must go
-on from where it was to the very weights of one that nobody disturbed; the native engine must answer rightly out of the
-cache that was left. Prints one JSON object; exits with 1 if anything does not hold.
+Each command runs in a process of its own (forked, so that torch is loaded once) and is ended after a random part of the
+time that it takes (--kills), or at a drawn operation on files (--operations; see `endings`). What it writes must then
+be the old file or the new one, whole; a training run must go on from where it was to the very weights of an undisturbed
+one; the native engine must answer rightly out of the cache that was left. Prints one JSON object; exits with 1 if
+anything does not hold.
 """
 
 import argparse
 import csv
+import importlib
 import io
 import json
 import os
@@ -25,7 +27,8 @@ import numpy as np
 import onnxruntime  # noqa: F401
 import torch
 
-from fault_limits import TRAIN, limits
+from endings import ENDED, Moments, Operations
+from fault_limits import TRAIN, disks, memory
 from spikelet import cli, signing
 from spikelet.bundle import read
 from spikelet.converters import convert, training  # noqa: F401  # loaded before the first fork
@@ -33,6 +36,7 @@ from spikelet.converters.checkpoint import load_checkpoint
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import SpikeletError
 
+LOADED_LATE = ("torch._dynamo", "torch.export._trace", "torch._functorch.aot_autograd")  # by an optimiser, by tracing
 SHARE = {"convert": 0.3, "train": 0.25, "report": 0.15, "export": 0.1, "compile": 0.1, "sign": 0.05, "robustness": 0.05}
 
 
@@ -42,6 +46,7 @@ class Campaign:
     def __init__(self, folder, seed):
         self.folder, self.random = Path(folder), random.Random(seed)
         self.found, self.wrong = {}, []
+        self.ending = Moments(self.random)
         os.chdir(folder)
         os.environ["SPIKELET_CACHE"] = str(self.folder / "cache")
         torch.set_num_threads(1)
@@ -78,16 +83,14 @@ class Campaign:
             os.kill(child, signal.SIGKILL)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-    def killed(self, line, seconds):
-        """Run a command and end it at a random moment; whether it was ended before it was done."""
-        return self.run(line, self.random.uniform(0, 1.05 * seconds)) == -signal.SIGKILL
+    def expect(self, line, trouble=lambda: None):
+        """Run a command that has to end well."""
+        code = self.run(line, trouble=trouble)
+        assert code == 0, (line, code, Path("log").read_text())
 
-    def seconds(self, line):
-        """How long a command takes when nobody disturbs it."""
-        started = time.monotonic()
-        code = self.run(line)
-        assert code == 0, (line, Path("log").read_text())
-        return time.monotonic() - started
+    def killed(self, line):
+        """Run a command and end it; whether it was ended before it was done."""
+        return self.ending.run(self, line) in ENDED
 
     def note(self, command, what):
         self.found.setdefault(command, {}).setdefault(what, 0)
@@ -95,7 +98,7 @@ class Campaign:
 
     def replaced(self, command, line, target, count, same=True):
         """A command that writes one file over another. same: it writes the same bytes whenever it runs."""
-        seconds = self.seconds(line)
+        self.ending.learn(self, line, target)
         new = target.read_bytes()
         for _ in range(count):
             old = self.random.choice([b"what was here before", None])
@@ -103,7 +106,7 @@ class Campaign:
                 target.unlink(missing_ok=True)
             else:
                 target.write_bytes(old)
-            killed = self.killed(line, seconds)
+            killed = self.killed(line)
             now = target.read_bytes() if target.exists() else None
             whole = now == new if same else now is not None and _is_whole(now)
             if not whole and (now != old or not killed):
@@ -120,12 +123,12 @@ class Campaign:
     def export(self, count):
         """A command that writes a folder of files: each is the old one or the new one."""
         line = "export c good.snnb c"
-        seconds = self.seconds(line)
+        self.ending.learn(self, line, Path("c/model.c"))
         new = {path: path.read_bytes() for path in Path("c").rglob("*") if path.is_file()}
         for _ in range(count):
             for path in new:
                 path.write_bytes(b"what was here before")
-            self.killed(line, seconds)
+            self.killed(line)
             now = {path: path.read_bytes() for path in new}
             changed = sum(now[path] == new[path] for path in new)
             if any(now[path] not in (new[path], b"what was here before") for path in new):
@@ -134,19 +137,20 @@ class Campaign:
 
     def train(self, count):
         """Kill a run again and again, resume it each time, and hold what comes out against one that was left alone."""
-        seconds = self.seconds(f"{TRAIN} timed")
+        timed = self.folder / f"{type(self.ending).__name__}-timed"
+        self.ending.learn(self, f"{TRAIN} {timed}", timed / "last.pt")
         runs = kills = 0
         while kills < count:
             runs += 1
-            out, code = Path(f"run{runs}"), None
+            out, code = timed.with_name(f"{timed.name}-{runs}"), None
             while code != 0:
                 line = f"{TRAIN} {out}" + (" --resume" if (out / "last.pt").exists() else "")
                 if kills < count and self.random.random() < 0.8:
                     kills += 1
-                    code = self.run(line, self.random.uniform(0, seconds))
+                    code = self.ending.run(self, line)
                 else:
                     code = self.run(line)
-                if code not in (0, -signal.SIGKILL):
+                if code not in (0, *ENDED):
                     self.wrong.append(f"train: {line}: {code}: {Path('log').read_text()}")
                     return
                 for name in ("last.pt", "best.pt"):
@@ -156,9 +160,9 @@ class Campaign:
             self.compare(out)
         self.found["train"]["runs compared bit for bit"] = runs
         # killed between the last checkpoint and its log
-        Path("timed/log.csv").unlink()
-        self.run(f"{TRAIN} timed --resume")
-        self.compare(Path("timed"))
+        (timed / "log.csv").unlink()
+        self.run(f"{TRAIN} {timed} --resume")
+        self.compare(timed)
 
     def compare(self, out):
         """Hold a finished run against the one that was left alone."""
@@ -174,15 +178,13 @@ class Campaign:
         """Kill the compiler's caller; the engine answers rightly out of whatever cache is left."""
         line = "compile good.snnb"
         os.environ["SPIKELET_CACHE"] = str(self.folder / "timing")
-        seconds = self.seconds(line)
+        self.ending.learn(self, line)
         for index in range(count):
             os.environ["SPIKELET_CACHE"] = str(self.folder / f"cache{index // 5}")
             for path in Path(os.environ["SPIKELET_CACHE"]).rglob("*"):
-                if (
-                    path.is_file() and self.random.random() < 0.5
-                ):  # a library that somebody cut off, by a copy over a bad line
+                if index % 2 and path.is_file():  # a library that somebody cut off, by a copy over a bad line
                     path.write_bytes(path.read_bytes()[: self.random.randrange(1000)])
-            self.note("compile", "killed" if self.killed(line, seconds) else "went through")
+            self.note("compile", "killed" if self.killed(line) else "went through")
             if self.run("verify good.snnb --engine native") != 0:
                 self.wrong.append(f"compile: the engine fails on what was left: {Path('log').read_text()}")
 
@@ -196,8 +198,9 @@ def _log(out):
     return [{key: value for key, value in row.items() if not key.endswith("seconds")} for row in rows]
 
 
-def campaign(work, kills):
-    """Every command, ended again and again."""
+def campaign(work, ending, kills):
+    """Every command, ended again and again, in one of the two ways."""
+    work.ending = ending
     each = {command: max(1, round(share * kills)) for command, share in SHARE.items()}
     verbs = cli.build_parser()._subparsers._group_actions[0].choices
     work.replaced("convert", "convert whole/best.pt -o out.snnb --data x.npz", Path("out.snnb"), each["convert"])
@@ -219,7 +222,8 @@ def campaign(work, kills):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=200, help="at random moments")
+    parser.add_argument("--operations", type=int, default=100, help="kills at operations on files")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limits", action="store_true", help="full disks, closed folders, too little memory as well")
     args = parser.parse_args()
@@ -227,8 +231,14 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         work = Campaign(folder, args.seed)
         if args.limits:
-            limits(work)
-        campaign(work, args.kills)
+            memory(work)
+        for name in LOADED_LATE:  # what is loaded changes where memory ends
+            importlib.import_module(name)
+        if args.limits:
+            disks(work)
+        for ending, count in ((Moments, args.kills), (Operations, args.operations)):
+            if count:
+                campaign(work, ending(work.random), count)
         os.chdir("/")
     facts = {"found": work.found, "wrong": work.wrong, "seconds": round(time.monotonic() - started)}
     print(json.dumps(facts, indent=1))

@@ -37,32 +37,6 @@ def test_the_shipped_images_are_fifty_of_each_class(images):
     assert images.classes == read(BUNDLE).manifest.labels
 
 
-def test_engines_fire_the_same_spikes_on_all_shipped_images(bundle, images):
-    """Every neuron of every layer, 500 images, 16 time-steps: not one spike differs; windows count as many."""
-    graph = bundle.graph
-    reference, *engines = [create(graph, name, graph.spiking) for name in ("numpy", "onnx", "native")]
-    windows = [create(graph, name) for name in ("onnx", "native")]
-    spikes = 0
-    for start in range(0, len(images), 25):
-        pixels = images.images[start : start + 25].astype(np.float32)
-        for engine in (reference, *engines, *windows):
-            engine.reset(len(pixels), 16 if engine in windows else None)
-        for t in range(16):
-            place = f"images {start}…, time-step {t + 1}"
-            logits = reference.step(pixels if t == 0 else None)
-            for engine in (*engines, *windows):
-                assert np.array_equal(engine.step(pixels if t == 0 else None), logits), f"{engine.name}, {place}"
-            for name in graph.spiking:
-                expected = reference.spikes(name)
-                for engine in engines:
-                    assert np.array_equal(engine.spikes(name), expected), f"{engine.name}, {place}, layer {name}"
-                counts = expected.reshape(len(pixels), -1).sum(1)
-                for engine in windows:
-                    assert np.array_equal(engine.spike_counts()[name], counts), f"{engine.name}, {place}, layer {name}"
-                spikes += int(counts.sum())
-    assert spikes > 10_000_000
-
-
 def test_it_was_measured_on_the_whole_test_set(bundle):
     result = next(each for each in bundle.manifest.results if each["images"] == 10_000)
     assert "JPEG copy" in result["data"]

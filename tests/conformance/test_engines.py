@@ -21,9 +21,11 @@ from spikelet.errors import EngineError
 from spikelet.ranges import exact_steps
 
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "200"))
+# Brian2 writes code for each network: in the short form a quarter, as for those that are compiled
+BRIAN2_EXAMPLES = EXAMPLES if "SPIKELET_CONFORMANCE" in os.environ else EXAMPLES // 4
 EXACT_ONLY = ["native"]
 COMPILED = [name for name in RUNNERS if name.startswith("native")]
-INTERPRETED = sorted(set(RUNNERS) - {"numpy", *COMPILED})
+INTERPRETED = sorted(set(RUNNERS) - {"numpy", "brian2", *COMPILED})
 NO_SHRINKING = [phase for phase in Phase if phase is not Phase.shrink]  # hundreds of compiler runs
 # not the time of an example: machines differ, and Brian2 writes code for each network
 RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -54,6 +56,13 @@ def frozen():
 def test_random_networks_fire_the_same_spikes(name, case):
     graph, inputs, steps = case
     assert_same(graph, name, inputs, steps)
+
+
+@settings(RANDOM, max_examples=BRIAN2_EXAMPLES)
+@given(case=cases())
+def test_random_networks_fire_the_same_spikes_in_brian2(case):
+    graph, inputs, steps = case
+    assert_same(graph, "brian2", inputs, steps)
 
 
 @settings(RANDOM, max_examples=EXAMPLES // 4, phases=NO_SHRINKING)

@@ -1,0 +1,101 @@
+"""Two ways to end a command before it is done: at a drawn moment, or at a drawn operation on files.
+
+A moment depends on the machine's clock and load. An operation does not: the command is run once and its operations on
+files are counted (audit events of Python that make, rename or remove a file, fsync, the start of a compiler and the
+wait for it); the next time it is ended by SIGKILL just before the n-th of them. What lies between two operations are
+the bytes of a write: RLIMIT_FSIZE with the default action of SIGXFSZ, set at the n-th operation, lets the kernel end
+the process as a file reaches a drawn size, in whatever library the write is made. Together these are the states that a
+kill can leave on a disk.
+"""
+
+import mmap
+import os
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+ENDED = (-signal.SIGKILL, -signal.SIGXFSZ)
+CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+EVENTS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "os.link", "subprocess.Popen"}
+
+
+class Moments:
+    """SIGKILL after a random part of the time that the command takes."""
+
+    def __init__(self, random):
+        self.random, self.seconds = random, 0.0
+
+    def learn(self, work, line, target=None):
+        """Run a command undisturbed, once."""
+        started = time.monotonic()
+        work.expect(line)
+        self.seconds = time.monotonic() - started
+
+    def run(self, work, line):
+        """The exit code of a command that is ended."""
+        return work.run(line, kill_after=self.random.uniform(0, 1.05 * self.seconds))
+
+
+class Operations:
+    """SIGKILL before a drawn operation on files, or the kernel's end of a write at a drawn byte.
+
+    Draws go over all operations in a random order, and begin again when none is left: few runs see different ones.
+    """
+
+    def __init__(self, random):
+        self.random, self.count, self.bytes, self.left = random, 0, 0, []
+
+    def learn(self, work, line, target=None):
+        """Run a command undisturbed and count. target: the largest file that it writes, None: no write is cut."""
+        with mmap.mmap(-1, 8) as counted:
+            work.expect(line, trouble=lambda: _watch(counted, 0))
+            (self.count,) = struct.unpack("q", counted[:])
+        self.bytes = target.stat().st_size if target else 0
+        self.left = []
+
+    def run(self, work, line):
+        """The exit code of a command that is ended."""
+        if not self.left:
+            numbers = range(1, self.count + 1)
+            self.left = [(n, None) for n in numbers]
+            if self.bytes:
+                self.left += [(n, self.random.randrange(self.bytes)) for n in numbers]
+            self.random.shuffle(self.left)
+        number, size = self.left.pop()
+        with mmap.mmap(-1, 8) as counted:
+            return work.run(line, trouble=lambda: _watch(counted, number, size))
+
+
+def _watch(counted, number, size=None):
+    """Count this process's operations on files. At the one with this number (0: never) end the process, or from then on
+    let the kernel end it as it writes a file beyond a size.
+    """
+
+    def operation():
+        (done,) = struct.unpack("q", counted[:])
+        counted[:] = struct.pack("q", done + 1)
+        if done + 1 == number and size is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif done + 1 == number:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    def hook(event, arguments):
+        if event in EVENTS or (event == "open" and isinstance(arguments[2], int) and arguments[2] & CHANGES):
+            operation()
+
+    def first(function):
+        def counting(*args, **kwargs):
+            operation()
+            return function(*args, **kwargs)
+
+        return counting
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    sys.dont_write_bytecode = True  # else the first run has operations that no later one has
+    os.fsync = first(os.fsync)
+    subprocess.Popen.communicate = first(subprocess.Popen.communicate)
+    sys.addaudithook(hook)
