@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-import tracemalloc
 import zlib
-from contextlib import suppress
 from dataclasses import fields
 from functools import cache
 from itertools import pairwise
@@ -15,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from counted import operations, peak_bytes
 from networks import Builder, small_graph
 from spikelet.bundle import Bundle, Manifest, archive, decode, safetensors, write
 from spikelet.errors import BundleError
@@ -24,7 +22,7 @@ from spikelet.verify import record_golden
 
 Members = dict[str, bytes]
 MEMORY = 64 * 2**20  # above the size of the file
-SECONDS = 1.0
+OPERATIONS = 25_000  # of reading a file of few nodes, however large its tensors are or say they are
 ONE = np.ones(1, np.int32)
 
 
@@ -102,24 +100,18 @@ def loosely_packed(entries: list[tuple[str, bytes]]) -> bytes:
 
 
 def cost(content):
-    """(error or None, peak bytes above the file, processor seconds) of reading."""
+    """(error or None, peak bytes above the file, operations) of reading: counts, the same on every machine."""
     decode(pack_small())  # what is loaded once is not counted
-    found, seconds = None, float("inf")
-    for _ in range(3):  # on a busy machine one run may be slow
-        started = time.process_time()
+    errors = []
+
+    def read():
         try:
             decode(content)
         except BundleError as error:
-            found = error
-        seconds = min(seconds, time.process_time() - started)
-        if seconds < SECONDS / 2:
-            break
-    tracemalloc.start()  # by itself: it triples the time
-    with suppress(BundleError):
-        decode(content)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return found, peak, seconds
+            errors.append(error)
+
+    peak, count = peak_bytes(read), operations(read)
+    return (errors[0] if errors else None), peak, count
 
 
 @cache

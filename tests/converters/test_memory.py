@@ -1,36 +1,108 @@
-import json
+"""What the C library is asked while a network trains, and that it is taken back in every way out."""
+
+import platform
 import subprocess
 import sys
 
 import pytest
 
-TOUCH = """
-import json, resource, torch
+from spikelet.converters import memory
 from spikelet.converters.memory import freed_memory_kept
-def faults():
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(4):
-        torch.ones(8 << 20)  # 32 MB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-def resident():
-    return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])
-before = faults()
-with freed_memory_kept() as kept:
-    faults()
-    within = faults()
-    blocks = [torch.ones(8 << 20) for _ in range(8)]
-    del blocks
-    full = resident()
-print(json.dumps([kept, before, within, faults(), full, resident()]))
-"""
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of <malloc.h>
+KEEP_BLOCKS, KEEP_PAGES = ("mallopt", M_MMAP_MAX, 0), ("mallopt", M_TRIM_THRESHOLD, -1)
+UNDONE = [("mallopt", M_MMAP_MAX, 65_536), ("mallopt", M_TRIM_THRESHOLD, 131_072), ("malloc_trim", 0)]
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
-def test_freed_memory_is_kept_while_training_and_handed_back_after_it():
-    done = subprocess.run([sys.executable, "-c", TOUCH], capture_output=True, text=True, check=True)
-    kept, before, within, after, full, end = json.loads(done.stdout)
-    if not kept:
-        pytest.skip("another C library than glibc")
-    assert within < before / 10
-    assert after > before / 2
-    assert full - end > 200_000  # kB, of eight blocks of 32 MB
+class Library:
+    """In place of glibc: records every call. refused: the settings that it does not take."""
+
+    def __init__(self, refused=()):
+        self.refused, self.calls = refused, []
+
+    def mallopt(self, setting, value):
+        self.calls.append(("mallopt", setting, value))
+        return int(setting not in self.refused)
+
+    def malloc_trim(self, kept):
+        self.calls.append(("malloc_trim", kept))
+        return 1
+
+
+@pytest.fixture
+def library(monkeypatch):
+    library = Library()
+    monkeypatch.setattr(memory, "_glibc", lambda: library)
+    return library
+
+
+def test_freed_memory_is_kept_within_and_handed_back_after(library):
+    with freed_memory_kept() as kept:
+        assert kept is True
+        assert library.calls == [KEEP_BLOCKS, KEEP_PAGES]
+    assert library.calls[2:] == UNDONE
+
+
+@pytest.mark.parametrize("error", [ValueError, MemoryError, KeyboardInterrupt, SystemExit])
+def test_it_is_handed_back_after_an_error(library, error):
+    with pytest.raises(error), freed_memory_kept():
+        raise error
+    assert library.calls == [KEEP_BLOCKS, KEEP_PAGES, *UNDONE]
+
+
+def test_it_is_handed_back_by_a_return(library):
+    def train():
+        with freed_memory_kept():
+            return len(library.calls)
+
+    assert train() == 2
+    assert library.calls[2:] == UNDONE
+
+
+@pytest.mark.parametrize(
+    ("refused", "asked"),
+    [
+        ((M_MMAP_MAX,), [KEEP_BLOCKS]),
+        ((M_TRIM_THRESHOLD,), [KEEP_BLOCKS, KEEP_PAGES]),
+        ((M_MMAP_MAX, M_TRIM_THRESHOLD), [KEEP_BLOCKS]),
+    ],
+)
+def test_a_library_that_refuses_is_told_and_left_as_it_was(library, refused, asked):
+    library.refused = refused
+    with freed_memory_kept() as kept:
+        assert kept is False
+        assert library.calls == asked
+    assert library.calls[len(asked) :] == UNDONE
+
+
+def test_without_glibc_nothing_is_asked(monkeypatch):
+    monkeypatch.setattr(memory, "_glibc", lambda: None)
+    with freed_memory_kept() as kept:
+        assert kept is False
+
+
+def test_on_another_system_no_library_is_opened(monkeypatch):
+    monkeypatch.setattr(memory.sys, "platform", "darwin")
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: pytest.fail("opened a library"))
+    assert memory._glibc() is None
+
+
+@pytest.mark.parametrize("missing", ["mallopt", "malloc_trim"])
+def test_a_library_without_the_functions_is_not_used(monkeypatch, missing):
+    class Other:
+        def __getattr__(self, name):
+            if name == missing:
+                raise AttributeError(name)
+            return None
+
+    monkeypatch.setattr(memory.sys, "platform", "linux")
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: Other())
+    assert memory._glibc() is None
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_glibc_takes_these_settings():
+    """In a process of its own: the settings are the process's. What they save is measured in `tests/stress`."""
+    script = "from spikelet.converters.memory import freed_memory_kept as k\nwith k() as kept: print(kept)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

@@ -1,10 +1,11 @@
 """JSON that was made to do harm: depth, huge numbers, doubled keys, text that drives a terminal, memory."""
 
-import tracemalloc
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
+from counted import peak_bytes
 from hostile_bundles import MEMORY, put_together
 from spikelet.bundle import decode, strict_json
 from spikelet.errors import BundleError
@@ -32,21 +33,18 @@ class TestJson:
         each = piece.count(b",") + piece.count(b"[") + piece.count(b"{")
         count = min((strict_json.MAX_BYTES - 20) // len(piece), (values - 2) // each)
         content = b'{"x":[' + piece * (count - 1) + piece[:-1] + b"]}"
-        tracemalloc.start()
-        with suppress(BundleError):  # refused or not: it is the memory that counts
-            strict_json.decode("x", content)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < MEMORY / 2, "half is left for what the graph needs"
+
+        def read():
+            with suppress(BundleError):  # refused or not: it is the memory that counts
+                strict_json.decode("x", content)
+
+        assert peak_bytes(read) < MEMORY / 2, "half is left for what the graph needs"
 
     def test_many_keys_and_long_texts(self):
         keys = ",".join(f'"{i:x}":0' for i in range(strict_json.MAX_VALUES - 2))
         text = '{"x":"' + "𝄞" * (strict_json.MAX_BYTES // 4 - 10) + '"}'
         for content in (("{" + keys + "}").encode(), text.encode()):
-            tracemalloc.start()
-            strict_json.decode("x", content)
-            assert tracemalloc.get_traced_memory()[1] < MEMORY / 2
-            tracemalloc.stop()
+            assert peak_bytes(partial(strict_json.decode, "x", content)) < MEMORY / 2
 
     @pytest.mark.parametrize(
         ("text", "message"),

@@ -1,11 +1,11 @@
 """Accuracy, early exit, spike rates and the whole measurement."""
 
 import json
-import tracemalloc
 
 import numpy as np
 import pytest
 
+from counted import peak_bytes
 from networks import Builder, small_graph
 from spikelet.bundle import Bundle, Manifest
 from spikelet.data import ImageSet
@@ -183,11 +183,7 @@ class TestMeasure:
 
         def peak(count):
             images = np.random.default_rng(0).integers(0, 256, (count, 3, 16, 16)).astype(np.uint8)
-            tracemalloc.start()
-            tally(graph, places, images, STEPS, "numpy")
-            found = tracemalloc.get_traced_memory()[1]
-            tracemalloc.stop()
-            return found
+            return peak_bytes(lambda: tally(graph, places, images, STEPS, "numpy"))
 
         few, many = peak(64), peak(640)
         a_few_numbers = 576 * STEPS * 3 * 8  # answer, margin, events of each image and step

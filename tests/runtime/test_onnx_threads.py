@@ -1,29 +1,64 @@
-"""Threads of ONNX Runtime, where a process is held to one core."""
+"""Threads that are asked of ONNX Runtime: its own choice, but where a process is held to some of the cores."""
 
-import os
-import subprocess
-import sys
-
+import numpy as np
 import pytest
 
-SCRIPT = """
-import os
-import numpy as np
 from networks import small_graph
-from spikelet.engines import create
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-import onnxruntime
-before = len(os.listdir("/proc/self/task"))
-engine = create(small_graph(), "onnx")
-engine.reset(1)
-engine.step(np.zeros((1, *engine.graph.input.shape), np.float32))
-print(len(os.listdir("/proc/self/task")) - before)
-"""
+from spikelet.engines import create, onnx
+
+onnxruntime = pytest.importorskip("onnxruntime")
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux") or (os.cpu_count() or 1) < 2, reason="needs Linux, two cores")
-def test_a_process_held_to_one_core_has_no_threads_that_wait_for_each_other():
-    pytest.importorskip("onnxruntime")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout == "0\n"
+@pytest.fixture
+def cores(monkeypatch):
+    """Pretend a machine: cores(allowed, there)."""
+
+    def pretend(allowed, there):
+        monkeypatch.setattr(onnx.os, "sched_getaffinity", lambda process: set(range(allowed)), raising=False)
+        monkeypatch.setattr(onnx.os, "cpu_count", lambda: there)
+
+    return pretend
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The number of threads of every session that is opened."""
+    numbers = []
+    session = onnxruntime.InferenceSession
+
+    def record(model, options, **others):
+        numbers.append(options.intra_op_num_threads)
+        return session(model, options, **others)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", record)
+    return numbers
+
+
+def run(window, threads=None):
+    engine = create(small_graph(), "onnx", (), threads)
+    engine.reset(1, window)
+    engine.step(np.zeros((1, *engine.graph.input.shape), np.float32))
+
+
+@pytest.mark.parametrize("window", [None, 3])
+@pytest.mark.parametrize(
+    ("allowed", "there", "threads"),
+    [(1, 2, 1), (1, 64, 1), (3, 8, 3), (1, 1, 0), (2, 2, 0), (64, 64, 0), (1, None, 0)],
+)
+def test_a_process_held_to_some_cores_asks_for_as_many_threads(cores, asked, window, allowed, there, threads):
+    """0 is ONNX Runtime's own choice: a thread for every core of the machine."""
+    cores(allowed, there)
+    run(window)
+    assert set(asked) == {threads}
+
+
+def test_where_the_system_does_not_tell_it_is_left_to_onnx_runtime(monkeypatch, asked):
+    monkeypatch.delattr(onnx.os, "sched_getaffinity", raising=False)
+    run(None)
+    assert set(asked) == {0}
+
+
+def test_what_the_caller_says_is_taken(cores, asked):
+    cores(1, 2)
+    run(None, threads=2)
+    assert set(asked) == {2}

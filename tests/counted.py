@@ -1,0 +1,67 @@
+"""What a call costs, as counts that are the same on every machine and under any load: operations, and bytes.
+
+An operation is a line of Python that is executed, or a function written in C that is called. A loop whose work grows
+with the square of its input shows in their number. What a single call does in C is not seen: that is measured in
+processor time, in `tests/stress`.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+
+def operations(function: Callable[[], Any]) -> int:
+    """Lines of Python executed and C functions called, in this thread."""
+    count = 0
+
+    def on_line(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return on_line
+
+    def on_call(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event == "c_call"
+
+    trace, profile = sys.gettrace(), sys.getprofile()
+    sys.setprofile(on_call)
+    sys.settrace(on_line)
+    try:
+        function()
+    finally:
+        sys.settrace(trace)
+        sys.setprofile(profile)
+    return count
+
+
+def calls(function: Callable[[], Any]) -> int:
+    """Functions called, of Python and of C, in this thread: less exact than `operations`, and several times as fast."""
+    count = 0
+
+    def on_call(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    profile = sys.getprofile()
+    sys.setprofile(on_call)
+    try:
+        function()
+    finally:
+        sys.setprofile(profile)
+    return count
+
+
+def peak_bytes(function: Callable[[], Any]) -> int:
+    """The most bytes that Python and NumPy held at once, above what they held before."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        function()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()

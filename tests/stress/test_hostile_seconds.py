@@ -1,0 +1,32 @@
+"""Processor time of reading a file that announces a great deal.
+
+Bound: 1 s for each file, the best of three, on one core of 2 GHz or more. A slower core, or one whose clock and caches
+are shared with other work, may take longer; operations and bytes are counted in `tests/runtime/test_hostile_sizes.py`.
+"""
+
+import time
+from contextlib import suppress
+
+import pytest
+
+from hostile_bundles import pack_small
+from hostile_sizes import CASES
+from spikelet.bundle import decode
+from spikelet.errors import BundleError
+
+SECONDS = 1.0
+ROUNDS = 3
+
+
+def processor_seconds(content):
+    started = time.process_time()
+    with suppress(BundleError):
+        decode(content)
+    return time.process_time() - started
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_reading_takes_less_than_a_second(case):
+    decode(pack_small())  # what is loaded once is not counted
+    content = CASES[case]()
+    assert min(processor_seconds(content) for _ in range(ROUNDS)) < SECONDS

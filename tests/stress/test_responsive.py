@@ -1,0 +1,80 @@
+"""The longest time between two turns of the window's event loop while a task runs, on the clock of this machine."""
+
+import os
+import time
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QTimer
+
+from gui_bundles import bundle_of, plain_graph
+from gui_driving import opened_window, tasks, until
+from spikelet.bundle import write
+from spikelet.data import ImageSet
+from spikelet.gui.models.inputs import from_data
+from spikelet.gui.views.app import settle
+from spikelet.gui.views.window import PANELS
+
+BLOCKED = 0.1  # seconds
+ATTEMPTS = 4  # other processes of the machine can only make it worse
+
+
+class Watchdog:
+    """The longest time between two turns of the event loop."""
+
+    def __init__(self):
+        self.worst, self._last = 0.0, None
+        self._timer = QTimer()
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._turn)
+
+    def __enter__(self):
+        self._last = time.perf_counter()
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_):
+        self._turn()
+        self._timer.stop()
+
+    def _turn(self):
+        now = time.perf_counter()
+        self.worst, self._last = max(self.worst, now - self._last), now
+
+
+@pytest.fixture
+def large(tmp_path):
+    """A bundle and images that keep a core busy for a while."""
+    file = tmp_path / "large.snnb"
+    write(bundle_of(plain_graph(size=32), "large"), file)
+    rng = np.random.default_rng(0)
+    return file, ImageSet(
+        rng.integers(0, 256, (300, 3, 32, 32), dtype=np.uint8), rng.integers(0, 3, 300), None, "noise"
+    )
+
+
+def test_no_task_blocks_the_window(qapp, qtbot, large):
+    path, data = large
+    with opened_window(path) as window:
+        window.inspector.show(from_data(data))
+        settle(window)
+        for panel in PANELS:  # what is drawn for the first time is not a task
+            window.show_panel(panel)
+            settle(window)
+        window.panels["validate"].brian.neurons.setCurrentIndex(0)
+        devices = window.panels["robustness"].devices
+        devices.setCurrentIndex(devices.findData(1))
+        worst = {}
+        for name, start in tasks(window, data).items():
+            for _ in range(ATTEMPTS):
+                window.inspector.beside.key = None
+                with Watchdog() as dog:
+                    start()
+                    until(lambda: not window.inspector.jobs.busy)
+                    qtbot.wait(20)
+                worst[name] = min(worst.get(name, 9.0), dog.worst)
+                if dog.worst <= BLOCKED:
+                    break
+    assert all(seconds <= BLOCKED for seconds in worst.values()), worst

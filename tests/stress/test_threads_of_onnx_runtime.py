@@ -1,0 +1,33 @@
+"""Threads of ONNX Runtime in a process that is held to one core, as the system lists them.
+
+Bound: no thread more than before, on Linux with two cores or more. That the number is asked for is tested in
+`tests/runtime/test_onnx_threads.py`; here it is what ONNX Runtime makes of it.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import os
+import numpy as np
+from networks import small_graph
+from spikelet.engines import create
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import onnxruntime
+before = len(os.listdir("/proc/self/task"))
+engine = create(small_graph(), "onnx")
+engine.reset(1)
+engine.step(np.zeros((1, *engine.graph.input.shape), np.float32))
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or (os.cpu_count() or 1) < 2, reason="needs Linux, two cores")
+def test_a_process_held_to_one_core_has_no_threads_that_wait_for_each_other():
+    pytest.importorskip("onnxruntime")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == "0\n"
