@@ -8,7 +8,7 @@ from PIL import Image
 from spikelet.cli import main as spikelet
 
 DOCS = Path(__file__).resolve().parent
-BUNDLE = DOCS.parent / "assets" / "vgg9-cifar10.snnb"
+BUNDLE = DOCS.parent / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
 COLOURS = 160  # a palette keeps each picture small
 SHOTS = {
     "overview": ("overview", "dark", None),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikelet.converters import peers, trace
-from spikelet.converters.sources import aten, nir, onnx
+from spikelet_converters.frontends import frameworks as peers
+from spikelet_converters.frontends import nir, onnx
+from spikelet_converters.frontends import torch_export as aten
+from spikelet_converters.frontends import torch_fx as trace
 
 HEAD = """# What is read
 

@@ -4,6 +4,7 @@ Kills at random moments depend on the machine's clock and load: they are in the 
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,15 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("cryptography")
-SCRIPT = Path(__file__).with_name("faults.py")
+TESTS = Path(__file__).resolve().parent
+SCRIPT = TESTS / "stress" / "faults.py"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux")
 def test_commands_that_are_disturbed_leave_nothing_broken():
     command = [sys.executable, str(SCRIPT), "--limits", "--kills", "0", "--operations", "30", "--seed", "5"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    environment = os.environ | {"PYTHONPATH": str(TESTS / "support")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.stdout.startswith("{"), done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["wrong"] == []

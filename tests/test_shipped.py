@@ -9,7 +9,7 @@ from spikelet import shipped
 from spikelet.bundle import read
 from spikelet.verify import verify
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
+ASSETS = Path(__file__).resolve().parents[1] / "assets" / "spikelet_assets"
 BUNDLES = sorted(ASSETS.glob("*.snnb"))
 
 
@@ -47,9 +47,9 @@ def test_it_reaches_what_its_card_says(path, bundle, images):
 
 def test_it_comes_from_the_shipped_checkpoint(path, bundle):
     pytest.importorskip("torch")
-    from spikelet.converters.checkpoint import load_checkpoint
-    from spikelet.converters.quantise import quantise
-    from spikelet.converters.trace import trace
+    from spikelet_converters.conversion.quantise import quantise
+    from spikelet_converters.frontends.torch_fx import trace
+    from spikelet_converters.training.checkpoint import load_checkpoint
 
-    checkpoint = load_checkpoint(path.with_suffix(".pt"))
+    checkpoint = load_checkpoint(path.parents[1] / f"{path.stem}.pt")
     assert quantise(trace(checkpoint.network(), checkpoint.spec.shape), 8).graph == bundle.graph

@@ -20,7 +20,7 @@ from shapes import STEPS, VGG9, VGG16, network
 from spikelet import bundle
 from spikelet.engines import create
 from spikelet.engines.onnx import open_session
-from spikelet.lowering.onnx import rate_model
+from spikelet.lowering.onnx.step import rate_model
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = """\
@@ -182,7 +182,7 @@ def machine():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, default=ROOT / "assets" / "vgg9-cifar10.snnb")
+    parser.add_argument("--bundle", type=Path, default=ROOT / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb")
     parser.add_argument("--parts", default="demo,vgg16,sweep", help="of: demo, vgg16, sweep")
     parser.add_argument("--quick", action="store_true", help="batch 1, one thread, T = 4 alone")
     parser.add_argument("--rates", default=",".join(map(str, RATES)), help="of the sweep; it needs 0.2")
@@ -191,7 +191,7 @@ def main():
     args = parser.parse_args()
     every = [(1, 1, steps) for steps in (1, 2, 4, 8)] + [(1, 2, 4), (32, 1, 4), (32, 2, 4)]
     lines = [(1, 1, 4)] if args.quick else every
-    with np.load(ROOT / "assets" / "cifar10-500.npz") as shipped:
+    with np.load(ROOT / "assets" / "spikelet_assets" / "cifar10-500.npz") as shipped:
         images = shipped["images"][:32].astype(np.float32)
     print(f"{HEAD}\n{machine()}")
     if "demo" in args.parts:

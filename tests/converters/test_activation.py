@@ -3,12 +3,19 @@
 import pytest
 import torch
 
-from spikelet.converters.activation import ClipFloor, Mode, SpikingActivation, integrate_and_fire, spiking_layers
-from spikelet.converters.networks import NETWORKS, NetworkSpec
-from spikelet.converters.residuals import RESIDUALS, GaussianResidual, NoResidual
-from spikelet.converters.simulate import Mode as SameMode
-from spikelet.converters.simulate import float_logits, layer_rates, residual_gaps, spiking_logits
 from spikelet.errors import UsageError
+from spikelet_converters.source_model.activation import (
+    ClipFloor,
+    Mode,
+    Simulation,
+    SpikingActivation,
+    integrate_and_fire,
+    spiking_layers,
+)
+from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
+from spikelet_converters.source_model.residuals import RESIDUALS, GaussianResidual, NoResidual
+from spikelet_converters.source_model.simulation import Mode as SameMode
+from spikelet_converters.source_model.simulation import float_logits, layer_rates, residual_gaps, spiking_logits
 
 assert SameMode is Mode
 
@@ -84,7 +91,7 @@ def test_neither_the_order_of_memory_nor_blocks_change_anything(shift, monkeypat
     theta = torch.tensor(0.7)
     found = []
     for block, form in ((1 << 18, torch.contiguous_format), (100, torch.channels_last), (1, torch.channels_last)):
-        monkeypatch.setattr("spikelet.converters.activation._BLOCK", block)
+        monkeypatch.setattr("spikelet_converters.source_model.activation._BLOCK", block)
         x = z.clone(memory_format=form).requires_grad_()
         lam = theta.clone().requires_grad_()
         ClipFloor.apply(x, lam, 4, 0.0, start).backward(grad.contiguous(memory_format=form))
@@ -97,7 +104,7 @@ def test_neither_the_order_of_memory_nor_blocks_change_anything(shift, monkeypat
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
     assert 0 < found[0][2].mean() < 0.7
     layer = SpikingActivation(4, NoResidual(), 0.7)
-    layer.mode, layer.steps, layer.record = Mode.SPIKES, 3, True
+    layer.simulation = Simulation(Mode.SPIKES, 3, record=True)
     with torch.no_grad():
         layer(z.clone(memory_format=torch.channels_last))
     assert layer.recorded.is_contiguous(memory_format=torch.channels_last)
@@ -131,7 +138,7 @@ class TestGaussian:
     def test_sigma_is_the_root_of_the_mean_variance_of_the_gaps(self):
         network, pixels = trained_like(residual="gaussian")
         batches = [pixels[:4], pixels[4:]]
-        sigmas = GaussianResidual.refresh_network(network, batches, 4)
+        sigmas = RESIDUALS["gaussian"].refresh(network, batches, 4)
         gaps = [residual_gaps(network, batch, 4) for batch in batches]
         for name, sigma in sigmas.items():
             variance = sum(float(((g[name] - g[name].mean()) ** 2).mean()) for g in gaps) / 2
@@ -142,9 +149,9 @@ class TestGaussian:
     def test_the_first_layer_has_none_where_t_is_l(self):
         """Constant input: its rate is its quantised activation exactly."""
         network, pixels = trained_like(residual="gaussian")
-        sigmas = GaussianResidual.refresh_network(network, [pixels], 4)
+        sigmas = RESIDUALS["gaussian"].refresh(network, [pixels], 4)
         assert sigmas["if1"] == 0.0
-        assert GaussianResidual.refresh_network(network, [pixels], 3)["if1"] > 0
+        assert RESIDUALS["gaussian"].refresh(network, [pixels], 3)["if1"] > 0
 
     def test_noise_has_that_deviation_and_is_not_clipped(self):
         torch.manual_seed(0)
@@ -159,7 +166,7 @@ class TestGaussian:
 
     def test_noise_is_there_in_training_alone(self):
         network, pixels = trained_like(residual="gaussian")
-        GaussianResidual.refresh_network(network, [pixels], 4)
+        RESIDUALS["gaussian"].refresh(network, [pixels], 4)
         assert torch.equal(network(pixels), network(pixels))
         assert torch.equal(float_logits(network, pixels), network(pixels))
         network.train()
@@ -167,7 +174,7 @@ class TestGaussian:
 
     def test_sigma_travels_with_the_weights_and_has_no_gradient(self):
         network, pixels = trained_like(residual="gaussian")
-        GaussianResidual.refresh_network(network, [pixels], 4)
+        RESIDUALS["gaussian"].refresh(network, [pixels], 4)
         other = spec(residual="gaussian").build()
         other.load_state_dict(network.state_dict())
         assert other.get_submodule("if3").residual.sigma == network.get_submodule("if3").residual.sigma
@@ -187,7 +194,7 @@ class TestSimulation:
         network.train()
         spiking_logits(network, pixels, 3)
         assert network.training
-        assert all(layer.mode is Mode.RATE and not layer.record for layer in spiking_layers(network).values())
+        assert all(layer.simulation == Simulation() for layer in spiking_layers(network).values())
         network.eval()
         assert torch.equal(network(pixels), before)
 

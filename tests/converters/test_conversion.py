@@ -6,13 +6,13 @@ import torch
 
 from converters_support import counts, trained_like
 from spikelet.bundle import read, write
-from spikelet.converters.activation import Mode
-from spikelet.converters.checkpoint import Checkpoint, load_checkpoint
-from spikelet.converters.convert import convert
-from spikelet.converters.simulate import layer_rates
 from spikelet.data import ImageSet
 from spikelet.errors import ConversionError
 from spikelet.verify import verify
+from spikelet_converters.conversion.checkpoint import convert
+from spikelet_converters.source_model.activation import Mode
+from spikelet_converters.source_model.simulation import layer_rates
+from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 
 
 @pytest.fixture(scope="module")

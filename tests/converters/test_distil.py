@@ -7,14 +7,14 @@ from torch.nn import functional as F
 
 from converters_support import colours
 from spikelet import cli
-from spikelet.converters.activation import ClipFloor, spiking_layers
-from spikelet.converters.checkpoint import load_checkpoint
-from spikelet.converters.distil import TEMPERATURE, Teacher
-from spikelet.converters.evaluation import as_pixels, evaluate
-from spikelet.converters.networks import NetworkSpec
-from spikelet.converters.training import Recipe, train
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import UsageError
+from spikelet_converters.source_model.activation import ClipFloor, spiking_layers
+from spikelet_converters.source_model.evaluation import as_pixels, evaluate
+from spikelet_converters.source_model.networks import NetworkSpec
+from spikelet_converters.training.checkpoint import load_checkpoint
+from spikelet_converters.training.distil import TEMPERATURE, Teacher
+from spikelet_converters.training.loop import Recipe, train
 
 SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0)
 

@@ -8,13 +8,13 @@ import torch
 from torch import nn
 from torch.ao.quantization import FakeQuantize, MinMaxObserver, QConfig
 
-from spikelet.converters.calibration.analog import Analog
-from spikelet.converters.plain import Calibration, convert_source, source_neuron
-from spikelet.converters.sources import Preprocessing
-from spikelet.converters.sources.torch import from_module
 from spikelet.data import ImageSet
 from spikelet.errors import ConversionError
 from spikelet.nodes import IF
+from spikelet_converters.calibration.analog import Analog
+from spikelet_converters.conversion.source import Calibration, convert_source, source_neuron
+from spikelet_converters.frontends import Preprocessing
+from spikelet_converters.frontends.torch import from_module
 
 SHAPE = (3, 6, 6)
 LEVELS = 7

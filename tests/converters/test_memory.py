@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from spikelet.converters import memory
-from spikelet.converters.memory import freed_memory_kept
+from spikelet_converters.training import memory
+from spikelet_converters.training.memory import freed_memory_kept
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of <malloc.h>
 KEEP_BLOCKS, KEEP_PAGES = ("mallopt", M_MMAP_MAX, 0), ("mallopt", M_TRIM_THRESHOLD, -1)
@@ -103,6 +103,6 @@ def test_a_library_without_the_functions_is_not_used(monkeypatch, missing):
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
 def test_glibc_takes_these_settings():
     """In a process of its own: the settings are the process's. What they save is measured in `tests/stress`."""
-    script = "from spikelet.converters.memory import freed_memory_kept as k\nwith k() as kept: print(kept)"
+    script = "from spikelet_converters.training.memory import freed_memory_kept as k\nwith k() as kept: print(kept)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"

@@ -4,13 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from spikelet.converters.activation import ClipFloor, Mode, SpikingActivation, integrate_and_fire, spiking_layers
-from spikelet.converters.networks import NetworkSpec
-from spikelet.converters.quantise import quantise
-from spikelet.converters.residuals import ExactResidual, GaussianResidual, NoResidual
-from spikelet.converters.simulate import float_logits, layer_rates, noisy_logits, spiking_logits
-from spikelet.converters.trace import trace
 from spikelet.nodes import IF
+from spikelet_converters.conversion.quantise import quantise
+from spikelet_converters.frontends.torch_fx import trace
+from spikelet_converters.source_model.activation import (
+    ClipFloor,
+    Mode,
+    Simulation,
+    SpikingActivation,
+    integrate_and_fire,
+    spiking_layers,
+)
+from spikelet_converters.source_model.networks import NetworkSpec
+from spikelet_converters.source_model.residuals import RESIDUALS, NoResidual
+from spikelet_converters.source_model.simulation import float_logits, layer_rates, noisy_logits, spiking_logits
 
 
 def trained_like(model="vgg9", residual="none", levels=4):
@@ -27,11 +34,11 @@ def trained_like(model="vgg9", residual="none", levels=4):
 @pytest.mark.parametrize("model", ["vgg9", "resnet20"])
 def test_the_first_layers_sigma_is_exactly_zero_at_t_equal_l(model, levels):
     network, pixels = trained_like(model, "gaussian", levels=levels)
-    sigmas = GaussianResidual.refresh_network(network, [pixels, pixels.flip(0)], levels)
+    sigmas = RESIDUALS["gaussian"].refresh(network, [pixels, pixels.flip(0)], levels)
     first = next(iter(spiking_layers(network)))
     assert sigmas[first] == 0.0
     assert max(sigmas.values()) > 0 or levels == 1, "with one level this network is silent"
-    other = GaussianResidual.refresh_network(network, [pixels], levels + 1)
+    other = RESIDUALS["gaussian"].refresh(network, [pixels], levels + 1)
     assert other[first] > 0, "at another T the quantisation differs"
 
 
@@ -115,22 +122,22 @@ class TestExact:
 
     def test_the_limit_is_the_clipped_identity(self):
         network, pixels = self.network()
-        ExactResidual.prepare_batch(network, pixels, "limit")
+        RESIDUALS["exact"].prepare(network, pixels, "limit")
         layer = network.get_submodule("if2")
         z = torch.randn(2, 32, 4, 4)
         torch.testing.assert_close(layer(z), z.clamp(min=0).minimum(layer.lam))
 
     def test_many_time_steps_come_near_the_limit(self):
         network, pixels = self.network()
-        ExactResidual.prepare_batch(network, pixels, "limit")
+        RESIDUALS["exact"].prepare(network, pixels, "limit")
         limit = network(pixels).detach()
         errors = [float((spiking_logits(network, pixels, t)[-1] / t - limit).abs().mean()) for t in (2, 8, 64)]
         assert errors[0] > errors[1] > errors[2]
 
     def test_quantised_is_the_quantiser(self):
         network, pixels = self.network()
-        ExactResidual.prepare_batch(network, pixels, 2)
-        ExactResidual.prepare_batch(network, pixels, "quantised")
+        RESIDUALS["exact"].prepare(network, pixels, 2)
+        RESIDUALS["exact"].prepare(network, pixels, "quantised")
         torch.testing.assert_close(network(pixels), float_logits(network, pixels))
 
     def test_simulating_leaves_a_frozen_batch_norm_frozen(self):
@@ -138,7 +145,7 @@ class TestExact:
         network, pixels = self.network()
         before = network.get_submodule("bn3").running_mean.clone()
         for _ in range(2):
-            ExactResidual.prepare_batch(network, pixels, 2)
+            RESIDUALS["exact"].prepare(network, pixels, 2)
             network(pixels)
         assert network.training
         assert not network.get_submodule("bn3").training
@@ -150,7 +157,7 @@ class TestExact:
         with torch.no_grad():
             for layer in spiking_layers(network).values():
                 layer.shift += 0.3 * torch.rand_like(layer.shift)
-        ExactResidual.prepare_batch(network, pixels, steps)
+        RESIDUALS["exact"].prepare(network, pixels, steps)
         found = network(pixels)
         torch.testing.assert_close(found, spiking_logits(network, pixels, steps)[-1] / steps, atol=1e-4, rtol=1e-4)
         found.sum().backward()
@@ -162,7 +169,7 @@ def test_images_are_given_once_where_the_current_is_constant():
     network, pixels = trained_like("resnet20")
     found = layer_rates(network, pixels, Mode.SPIKES, 3)
     for layer in spiking_layers(network).values():
-        layer.mode, layer.steps, layer.record, layer.rows = Mode.SPIKES, 3, True, 0
+        layer.simulation = Simulation(Mode.SPIKES, 3, record=True)
     with torch.no_grad():
         network(pixels.repeat(3, 1, 1, 1))
     for name, layer in spiking_layers(network).items():
@@ -178,7 +185,7 @@ def test_noise_on_is_the_residual_with_batch_norm_fixed():
     noisy = noisy_logits(network, pixels)
     assert (noisy - float_logits(network, pixels)).abs().max() > 1e-3
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
-    assert not any(layer.noisy for layer in spiking_layers(network).values())
+    assert not any(layer.simulation.noisy for layer in spiking_layers(network).values())
 
 
 def test_thresholds_are_not_rounded_under_mixed_precision():

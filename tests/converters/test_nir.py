@@ -7,12 +7,12 @@ from hypothesis import given, settings
 
 from converters_support import bundle_of, spikes_of
 from networks import graphs, small_graph
-from spikelet.converters.exports.nir import export, to_nir
-from spikelet.converters.sources.nir import from_nir, read
 from spikelet.engines import create
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Input, Linear, Output
+from spikelet_converters.exports.nir import export, to_nir
+from spikelet_converters.frontends.nir import from_nir, read
 
 
 @settings(max_examples=40, deadline=None)

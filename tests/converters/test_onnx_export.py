@@ -14,7 +14,7 @@ import pytest
 
 from converters_support import bundle_of
 from networks import small_graph
-from spikelet.converters.exports import onnx as onnx_export
+from spikelet_converters.exports import onnx as onnx_export
 
 
 @pytest.mark.parametrize("exact", [True, False])

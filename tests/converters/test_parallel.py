@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from spikelet.converters.checkpoint import load_checkpoint
-from spikelet.converters.parallel import ALONE, Workers, choose_device, connect
+from spikelet import cli
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import UsageError
+from spikelet_converters.training.checkpoint import load_checkpoint
+from spikelet_converters.training.parallel import ALONE, Workers, choose_device, connect
 
 TRAIN = (
     "train --data colours.npz --model vgg5 --recipe qcfs --residual exact --time-steps 1 2 --freeze-norm --epochs 1 "
@@ -41,7 +42,7 @@ def test_devices():
             choose_device("cuda")
 
 
-def test_two_workers_train_the_network_that_one_trains(tmp_path):
+def test_two_workers_train_the_network_that_one_trains(tmp_path, monkeypatch):
     """Batch norm is frozen: its statistics are the only thing that a worker takes from its own part alone."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 90)
@@ -50,8 +51,8 @@ def test_two_workers_train_the_network_that_one_trains(tmp_path):
     arrays.write(tmp_path / "colours.npz", ImageSet(images.astype(np.uint8), labels, None, "colours"))
     run = {"cwd": tmp_path, "capture_output": True, "text": True, "check": False}
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    one = subprocess.run([sys.executable, "-m", "spikelet", *TRAIN.split(), "--out", "one"], env=env, **run)
-    assert one.returncode == 0, one.stderr
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([*TRAIN.split(), "--out", "one"]) == 0
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     two = subprocess.run([*torchrun, "-m", "spikelet", *TRAIN.split(), "--out", "two", "--json"], env=env, **run)
     assert two.returncode == 0, two.stderr

@@ -11,15 +11,15 @@ from converters_support import SHAPE
 from plain_networks import NORM, every_operator, residual_network, smooth_pixels
 from spikelet import cli
 from spikelet.bundle import read, write
-from spikelet.converters.builder import Builder
-from spikelet.converters.calibration.analog import Analog
-from spikelet.converters.calibration.correction import corrected
-from spikelet.converters.calibration.thresholds import activations, rescaled, thresholds
-from spikelet.converters.plain import Calibration, convert_source
-from spikelet.converters.sources.torch import from_module
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import ConversionError, UsageError
 from spikelet.verify import verify
+from spikelet_converters.calibration.analog import Analog
+from spikelet_converters.calibration.correction import corrected
+from spikelet_converters.calibration.thresholds import activations, rescaled, thresholds
+from spikelet_converters.conversion.source import Calibration, convert_source
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.torch import from_module
 
 
 @pytest.fixture(scope="module")

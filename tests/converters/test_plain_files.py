@@ -6,10 +6,10 @@ from onnx import helper
 
 from converters_support import SHAPE, onnx_file
 from plain_networks import NORM, every_operator, residual_network, smooth_pixels
-from spikelet.converters.calibration.analog import Analog
-from spikelet.converters.sources import Preprocessing
-from spikelet.converters.sources.onnx import read as read_onnx
-from spikelet.converters.sources.torch import from_exported, from_module
+from spikelet_converters.calibration.analog import Analog
+from spikelet_converters.frontends import Preprocessing
+from spikelet_converters.frontends.onnx import read as read_onnx
+from spikelet_converters.frontends.torch import from_exported, from_module
 
 
 def test_three_files_of_one_network_give_one_graph(tmp_path):

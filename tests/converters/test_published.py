@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from spikelet import cli
-from spikelet.converters.study.published import published_section
 from spikelet.errors import UsageError
+from spikelet_converters.study.published import published_section
 
 SHIPPED = Path(__file__).parents[2] / "docs" / "published.toml"
 STUDY = Path(__file__).parents[2] / "docs" / "studies" / "paper-cifar10.toml"

@@ -9,18 +9,18 @@ import torch
 
 from converters_support import colours
 from spikelet import cli
-from spikelet.converters.activation import spiking_layers
-from spikelet.converters.checkpoint import load_checkpoint
-from spikelet.converters.cli import train as verb
-from spikelet.converters.networks import NETWORKS, NetworkSpec
-from spikelet.converters.optimiser import make_optimiser, set_rates
-from spikelet.converters.phases import Phase
-from spikelet.converters.recipe import POLICIES, PRECISIONS, PRESETS, Recipe
-from spikelet.converters.residuals import RESIDUALS
-from spikelet.converters.runlog import chart
-from spikelet.converters.training import train
 from spikelet.data import arrays
 from spikelet.errors import UsageError
+from spikelet_converters.cli import train as verb
+from spikelet_converters.source_model.activation import spiking_layers
+from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
+from spikelet_converters.source_model.residuals import RESIDUALS
+from spikelet_converters.training.checkpoint import load_checkpoint
+from spikelet_converters.training.log import chart
+from spikelet_converters.training.loop import train
+from spikelet_converters.training.optimiser import make_optimiser, set_rates
+from spikelet_converters.training.phases import Phase
+from spikelet_converters.training.recipe import POLICIES, PRECISIONS, PRESETS, Recipe
 
 SPEC = NetworkSpec("vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0)
 
@@ -148,7 +148,7 @@ def test_two_phases_in_one_call_stopped_and_resumed(data, tmp_path, monkeypatch,
     assert whole.provenance["start"]["recipe"]["epochs"] == 2
     assert (tmp_path / "whole" / "start" / "log.svg").exists()
 
-    from spikelet.converters import phases as module
+    from spikelet_converters.training import phases as module
 
     real, calls = module.train, []
 

@@ -7,9 +7,9 @@ from onnx import helper
 from torch import nn
 
 from converters_support import SHAPE, onnx_file
-from spikelet.converters.sources.onnx import read as read_onnx
-from spikelet.converters.sources.torch import from_module, from_program
 from spikelet.errors import ConversionError
+from spikelet_converters.frontends.onnx import read as read_onnx
+from spikelet_converters.frontends.torch import from_module, from_program
 
 W = {"w": np.ones((4, 3, 3, 3), np.float32), "k": np.float32(0.1), "v": np.ones((4, 36), np.float32)}
 

@@ -4,10 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from spikelet.converters.activation import Mode, spiking_layers
-from spikelet.converters.networks import NetworkSpec
-from spikelet.converters.residuals import RESIDUALS, EmpiricalResidual, ExactResidual
-from spikelet.converters.simulate import layer_rates, local_gaps, local_pairs, residual_gaps, spiking_logits
+from spikelet_converters.source_model.activation import Mode, spiking_layers
+from spikelet_converters.source_model.networks import NetworkSpec
+from spikelet_converters.source_model.residuals import RESIDUALS, EmpiricalResidual
+from spikelet_converters.source_model.simulation import (
+    layer_rates,
+    local_gaps,
+    local_pairs,
+    residual_gaps,
+    spiking_logits,
+)
 
 
 def network_with(residual, levels=4):
@@ -66,7 +72,7 @@ class TestGaps:
 @pytest.mark.parametrize(("name", "shape"), [("gaussian", ()), ("local", ()), ("channel", (64,))])
 def test_gaussian_strategies(name, shape):
     network, pixels = network_with(name)
-    figures = RESIDUALS[name].refresh_network(network, [pixels], 4)
+    figures = RESIDUALS[name].refresh(network, [pixels], 4)
     sigma = network.get_submodule("if4").residual.sigma
     assert sigma.shape == shape
     gaps = (residual_gaps if name == "gaussian" else local_gaps)(network, pixels, 4)["if4"]
@@ -81,7 +87,7 @@ def test_gaussian_strategies(name, shape):
 @pytest.mark.parametrize("name", ["gaussian", "channel", "empirical"])
 def test_what_was_measured_travels_with_the_weights(name):
     network, pixels = network_with(name)
-    RESIDUALS[name].refresh_network(network, [pixels], 4)
+    RESIDUALS[name].refresh(network, [pixels], 4)
     other, _ = network_with(name)
     other.load_state_dict(network.state_dict())
     for key, value in network.state_dict().items():
@@ -91,7 +97,7 @@ def test_what_was_measured_travels_with_the_weights(name):
 class TestEmpirical:
     def test_draws_errors_that_were_seen_at_the_level(self):
         network, pixels = network_with("empirical")
-        EmpiricalResidual.refresh_network(network, [pixels] * 3, 4)
+        RESIDUALS["empirical"].refresh(network, [pixels] * 3, 4)
         layer = network.get_submodule("if3")
         quantum = layer.lam.item() / 4
         a, phi = local_pairs(network, pixels, 4)["if3"]
@@ -106,7 +112,7 @@ class TestEmpirical:
 
     def test_has_the_mean_and_deviation_of_the_errors(self):
         network, pixels = network_with("empirical")
-        EmpiricalResidual.refresh_network(network, [pixels] * 8, 4)
+        RESIDUALS["empirical"].refresh(network, [pixels] * 8, 4)
         layer = network.get_submodule("if3")
         a, phi = local_pairs(network, pixels, 4)["if3"]
         torch.manual_seed(2)
@@ -124,7 +130,7 @@ class TestExact:
     def test_the_training_pass_computes_the_spiking_network(self, steps):
         """Logits of the pass are the mean logits of the simulated spiking network after T steps."""
         network, pixels = network_with("exact")
-        ExactResidual.prepare_batch(network, pixels, steps)
+        RESIDUALS["exact"].prepare(network, pixels, steps)
         train_mode(network)
         found = network(pixels)
         expected = spiking_logits(network, pixels, steps)[-1] / steps
@@ -132,7 +138,7 @@ class TestExact:
 
     def test_the_gradient_is_the_quantisers(self):
         network, pixels = network_with("exact")
-        ExactResidual.prepare_batch(network, pixels, 2)
+        RESIDUALS["exact"].prepare(network, pixels, 2)
         layer = network.get_submodule("if3")
         z = torch.randn_like(layer.residual.rate).requires_grad_()
         network.train()
@@ -144,14 +150,14 @@ class TestExact:
     def test_evaluation_does_not_see_it(self):
         network, pixels = network_with("exact")
         before = network(pixels)
-        ExactResidual.prepare_batch(network, pixels, 1)
+        RESIDUALS["exact"].prepare(network, pixels, 1)
         assert torch.equal(network(pixels), before)
 
 
 @pytest.mark.parametrize("name", ["gaussian", "channel", "empirical"])
 def test_what_was_measured_comes_back_where_the_network_is(name):
     """As when a run is resumed on a GPU: the checkpoint is read into the processor's memory."""
-    residual = RESIDUALS[name]()
+    residual = RESIDUALS[name].layer()
     table = "table" if name == "empirical" else "sigma"
     saved = {
         key: torch.ones(3, *value.shape[1:]) if key == table else value for key, value in residual.state_dict().items()

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from spikelet.converters.calibration.analog import integrate
-from spikelet.converters.calibration.layers import by_channel
-from spikelet.converters.networks import NetworkSpec
-from spikelet.converters.quantise import quantise
-from spikelet.converters.rivals import COS, FTBC, RIVALS, RTS, SNNC, SRP, Folded
-from spikelet.converters.rivals.cos import offset
-from spikelet.converters.rivals.snnc import activations
-from spikelet.converters.trace import trace
 from spikelet.engines import create
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Input, Linear, Output
+from spikelet_converters.baselines import COS, FTBC, RIVALS, RTS, SNNC, SRP, Folded
+from spikelet_converters.baselines.cos import offset
+from spikelet_converters.baselines.snnc import activations
+from spikelet_converters.calibration.analog import integrate
+from spikelet_converters.calibration.layers import by_channel
+from spikelet_converters.conversion.quantise import quantise
+from spikelet_converters.frontends.torch_fx import trace
+from spikelet_converters.source_model.networks import NetworkSpec
 
 
 def trained_like(model="vgg5", seed=0):

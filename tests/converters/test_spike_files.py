@@ -4,8 +4,8 @@ import nir
 import numpy as np
 import pytest
 
-from spikelet.converters.exports import recording
 from spikelet.errors import UsageError
+from spikelet_converters.exports import recording
 
 
 def test_spikes_in_three_files_are_the_same(tmp_path):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from spikelet.converters.study.config import read_study, run_name
 from spikelet.errors import UsageError
+from spikelet_converters.study.config import read_study, run_name
 from studies import STUDY
 
 

@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from converters_support import SIZES, counts, trained_like
-from spikelet.converters.activation import Mode, SpikingActivation, spiking_layers
-from spikelet.converters.networks import Normalise
-from spikelet.converters.quantise import quantise
-from spikelet.converters.residuals import NoResidual
-from spikelet.converters.simulate import layer_rates
-from spikelet.converters.trace import node_name, trace
 from spikelet.errors import ConversionError
+from spikelet_converters.conversion.quantise import quantise
+from spikelet_converters.frontends.torch_fx import node_name, trace
+from spikelet_converters.source_model.activation import Mode, SpikingActivation, spiking_layers
+from spikelet_converters.source_model.networks import Normalise
+from spikelet_converters.source_model.residuals import NoResidual
+from spikelet_converters.source_model.simulation import layer_rates
 
 
 @pytest.mark.parametrize("model", SIZES)

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from converters_support import colours
-from spikelet.converters.augment import crop_and_flip
-from spikelet.converters.checkpoint import load_checkpoint
-from spikelet.converters.evaluation import evaluate
-from spikelet.converters.networks import NetworkSpec
-from spikelet.converters.training import Recipe, split, train
 from spikelet.data import ImageSet
 from spikelet.errors import DataError, SpikeletError
+from spikelet_converters.source_model.evaluation import evaluate
+from spikelet_converters.source_model.networks import NetworkSpec
+from spikelet_converters.training.augment import crop_and_flip
+from spikelet_converters.training.checkpoint import load_checkpoint
+from spikelet_converters.training.loop import Recipe, split, train
 
 SPEC = NetworkSpec("vgg9", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "gaussian", 1.0)
 RECIPE = Recipe(epochs=8, seed=5, batch=16, learning_rate=0.05)

@@ -23,7 +23,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 BUILD = ROOT / "build" / "edge"
-DEMO = ROOT / "assets" / "vgg9-cifar10.snnb"
+DEMO = ROOT / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
 PACKAGES = [
     "python3.11-minimal",
     "libpython3.11-minimal",
@@ -78,10 +78,6 @@ def arm64_python() -> list[str]:
         run([*pip, *platforms, "--python-version", "3.11", f"numpy=={np.__version__}", "-d", wheels])
         for wheel in wheels.glob("numpy*.whl"):
             shutil.unpack_archive(wheel, site, "zip")
-    package = BUILD / "package"
-    package.mkdir(exist_ok=True)
-    if not (package / "spikelet").exists():
-        (package / "spikelet").symlink_to(ROOT / "runtime")
     return ["qemu-aarch64-static", "-L", str(root), str(root / "usr/bin/python3.11")]
 
 
@@ -90,7 +86,7 @@ def on_arm64(bundle: Path, images: Path, engine: str, count: int, steps: int, py
     run([sys.executable, "-m", "spikelet", "compile", bundle, "--target", "aarch64-linux-gnu", "-o", cache])
     answers = [HERE / "answers.py", bundle, images]
     here = run([sys.executable, *answers, "numpy", count, steps])
-    path = f"{BUILD / 'package'}:{BUILD / 'site'}"
+    path = f"{ROOT / 'runtime'}:{BUILD / 'site'}"
     board = {
         **os.environ,
         "PYTHONPATH": path,
@@ -154,7 +150,7 @@ def main() -> None:
     args = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
     images = BUILD / "images.npy"
-    with np.load(ROOT / "assets" / "cifar10-500.npz") as shipped:
+    with np.load(ROOT / "assets" / "spikelet_assets" / "cifar10-500.npz") as shipped:
         np.save(images, shipped["images"])
     for board, processor in BOARDS.items():
         on_cortex_m(args.bundle, board, processor)

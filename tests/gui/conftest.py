@@ -15,8 +15,8 @@ from gui_driving import empty_window, opened_window
 from networks import small_graph
 from spikelet.bundle import write
 from spikelet.data import ImageSet
-from spikelet.gui.models.trace import record
-from spikelet.gui.views.app import settle
+from spikelet_gui.models.analysis.trace import record
+from spikelet_gui.views.shell.app import settle
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
 )
 
 from gui_driving import drop, opened_window, until
-from spikelet.gui.views.plots import Plot
-from spikelet.gui.views.theme import DARK, LIGHT
-from spikelet.gui.views.window import PANELS
+from spikelet_gui.views.panels.catalogue import PANELS
+from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.widgets.theme import DARK, LIGHT
 
 CONTROLS = (QAbstractButton, QAbstractSlider, QComboBox, QSpinBox, QLineEdit, QTabBar, QAbstractItemView)
 PARTS = (QSpinBox, QComboBox, QTabBar, QLineEdit, QAbstractItemView)  # what lies in them is reached through them

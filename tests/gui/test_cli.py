@@ -9,8 +9,8 @@ from PySide6.QtGui import QImage
 
 from spikelet.cli import main
 from spikelet.errors import SpikeletError
-from spikelet.gui.cli import gui
-from spikelet.gui.views.app import open_all
+from spikelet_gui.cli import gui
+from spikelet_gui.views.shell.app import open_all
 
 
 @pytest.mark.parametrize("panel", gui.PANELS)
@@ -90,15 +90,15 @@ def test_a_machine_without_a_screen_is_told_what_works():
 
 def test_a_library_that_is_missing_is_named_with_its_packages(path, monkeypatch, capsys):
     """As on a Debian without graphics: importing Qt fails in the loader."""
-    monkeypatch.setitem(sys.modules, "spikelet.gui.views.app", None)
+    monkeypatch.setitem(sys.modules, "spikelet_gui.views.shell.app", None)
 
     class Loader:
         def find_spec(self, name, *_):
-            if name == "spikelet.gui.views.app":
+            if name == "spikelet_gui.views.shell.app":
                 raise ImportError("libEGL.so.1: cannot open shared object file: No such file or directory")
 
-    monkeypatch.delitem(sys.modules, "spikelet.gui.views.app")
-    import spikelet.gui.views as views
+    monkeypatch.delitem(sys.modules, "spikelet_gui.views.shell.app")
+    import spikelet_gui.views.shell as views
 
     monkeypatch.delattr(views, "app", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Loader(), *sys.meta_path])
@@ -110,9 +110,9 @@ def test_a_library_that_is_missing_is_named_with_its_packages(path, monkeypatch,
 
 
 def test_qt_that_is_not_installed_says_which_extra_brings_it(path, monkeypatch, capsys):
-    import spikelet.gui.views as views
+    import spikelet_gui.views.shell as views
 
-    for name in [each for each in sys.modules if each.startswith("spikelet.gui.views.")]:
+    for name in [each for each in sys.modules if each.startswith("spikelet_gui.views.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr(views, "app", raising=False)
     for name in [each for each in sys.modules if each.startswith("PySide6")]:

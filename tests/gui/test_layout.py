@@ -11,13 +11,13 @@ from gui_bundles import bundle_of
 from gui_driving import opened_window, prepare_all
 from networks import Builder
 from spikelet.bundle import write
-from spikelet.gui.models.settings import Settings
-from spikelet.gui.views.app import discard, make_window
-from spikelet.gui.views.gallery import Gallery
-from spikelet.gui.views.neuron_table import NeuronView
-from spikelet.gui.views.plots import Plot
-from spikelet.gui.views.widgets import Card, Elided, Tabs
-from spikelet.gui.views.window import PANELS
+from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.views.panels.catalogue import PANELS
+from spikelet_gui.views.panels.layers.neuron_table import NeuronView
+from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.shell.app import discard, make_window
+from spikelet_gui.views.widgets.gallery import Gallery
+from spikelet_gui.views.widgets.widgets import Card, Elided, Tabs
 
 SIZES = ((960, 600), (1280, 800), (1280, 720), (2560, 1440))
 LAYERS = 14

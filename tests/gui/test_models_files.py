@@ -6,9 +6,9 @@ import pytest
 from gui_bundles import plain_graph
 from spikelet.bundle import write
 from spikelet.errors import DataError
-from spikelet.gui.models import settings as stored
-from spikelet.gui.models.document import BrokenBundle, open_document
-from spikelet.gui.models.inputs import can_draw, fit, open_source, shown
+from spikelet_gui.models.session import settings as stored
+from spikelet_gui.models.session.document import BrokenBundle, open_document
+from spikelet_gui.models.session.inputs import can_draw, fit, open_source, shown
 
 
 def test_a_changed_member_is_named(path, tmp_path):

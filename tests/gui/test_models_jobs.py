@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from spikelet.errors import Cancelled, SpikeletError
-from spikelet.gui.models.cursor import SPEEDS, Cursor
-from spikelet.gui.models.jobs import Jobs
+from spikelet_gui.models.jobs import Jobs
+from spikelet_gui.models.session.cursor import SPEEDS, Cursor
 
 SAFETY = 3600.0  # seconds after which a test that hangs is ended
 

@@ -5,15 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spikelet.cli.common import drawn
 from spikelet.errors import Cancelled
-from spikelet.gui.models.jobs import Progress
-from spikelet.gui.models.robustness import complete, faulty_devices, lost, numbers, rows, verdict
-from spikelet.gui.models.source import SourceNetwork
-from spikelet.gui.models.sweep import sweep
 from spikelet.metrics.faults import KINDS, Fault
 from spikelet.metrics.measurement import measure
 from spikelet.metrics.robustness import Point, Robustness, robustness
+from spikelet_gui.models.analysis.robustness import complete, faulty_devices, lost, numbers, rows, verdict
+from spikelet_gui.models.analysis.source import SourceNetwork
+from spikelet_gui.models.analysis.sweep import sweep
+from spikelet_gui.models.jobs import Progress
 
 
 def test_a_sweep_in_parts_is_the_measurement_of_all(bundle, images):
@@ -41,7 +40,7 @@ def test_faults_are_put_into_rows_and_words(bundle, images):
     seen = []
     progress = Progress(lambda done, total: None, lambda: progress.give(seen.append))
     found = faulty_devices(bundle, images, 4, 20, 2)(progress)
-    assert found == robustness(bundle, drawn(images, 20), 4, seeds=range(2))
+    assert found == robustness(bundle, images.subset(20), 4, seeds=range(2))
     assert [len(each.points) for each in seen] == list(range(29))
     assert [complete(each) for each in seen] == [False] * 28 + [True]
     every = rows(found)

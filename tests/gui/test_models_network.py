@@ -6,9 +6,9 @@ import pytest
 from gui_bundles import plain_graph, quiet
 from networks import small_graph
 from spikelet.engines import create
-from spikelet.gui.models.blocks import block_facts, blocks, title
-from spikelet.gui.models.residuals import residuals
-from spikelet.gui.models.source import SourceNetwork, obstacle
+from spikelet_gui.models.analysis.blocks import block_facts, blocks, title
+from spikelet_gui.models.analysis.residuals import residuals
+from spikelet_gui.models.analysis.source import SourceNetwork, obstacle
 
 
 def test_every_node_is_in_one_block_and_blocks_follow_each_other():

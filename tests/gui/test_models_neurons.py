@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spikelet.errors import SpikeletError
-from spikelet.gui.models.table import PRESETS, View, neuron_table
+from spikelet_gui.models.analysis.table import PRESETS, View, neuron_table
 
 
 @pytest.fixture

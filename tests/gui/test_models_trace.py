@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from spikelet.engines import create
-from spikelet.gui.models.maps import EMPTY, mosaic
-from spikelet.gui.models.pad import Pad
-from spikelet.gui.models.raster import FAINT, binned, difference, kinds
+from spikelet_gui.models.analysis.maps import EMPTY, mosaic
+from spikelet_gui.models.analysis.raster import FAINT, binned, difference, kinds
+from spikelet_gui.models.session.pad import Pad
 
 
 def test_a_trace_holds_what_the_engine_did(bundle, images, trace):

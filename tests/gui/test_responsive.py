@@ -16,11 +16,11 @@ from PySide6.QtCore import QCoreApplication, Qt
 from gui_driving import opened_window, tasks, until
 from spikelet.data import arrays
 from spikelet.engines import Engine
-from spikelet.gui.models import checks
-from spikelet.gui.models.inputs import from_data
-from spikelet.gui.models.source import SourceNetwork
-from spikelet.gui.views.app import SWITCH, Dispatcher, settle
-from spikelet.gui.views.window import PANELS
+from spikelet_gui.models.analysis import checks
+from spikelet_gui.models.analysis.source import SourceNetwork
+from spikelet_gui.models.session.inputs import from_data
+from spikelet_gui.views.panels.catalogue import PANELS
+from spikelet_gui.views.shell.app import SWITCH, Dispatcher, settle
 
 MOST_CALLS = 60_000  # of Python and of C, to show one result
 SAFETY = 3600.0  # seconds after which a test that hangs is ended
@@ -205,9 +205,9 @@ import sys
 import threading
 from pathlib import Path
 from spikelet.data import arrays
-from spikelet.gui.models import sweep
-from spikelet.gui.models.settings import Settings
-from spikelet.gui.views.app import application, make_window
+from spikelet_gui.models.analysis import sweep
+from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.views.shell.app import application, make_window
 window = make_window(Settings())
 window.show()
 inspector = window.inspector

@@ -9,13 +9,13 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtWidgets import QApplication, QDialog, QLabel
 
 from gui_driving import click_block, drop, until
-from spikelet.gui.models.settings import Settings
-from spikelet.gui.views.app import discard, make_window
-from spikelet.gui.views.neuron_table import NeuronCard
-from spikelet.gui.views.raster import Raster
-from spikelet.gui.views.shortcuts import KEYS
-from spikelet.gui.views.theme import theme
-from spikelet.gui.views.window import PANELS
+from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.views.panels.catalogue import PANELS
+from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
+from spikelet_gui.views.plots.raster import Raster
+from spikelet_gui.views.shell.app import discard, make_window
+from spikelet_gui.views.shell.shortcuts import KEYS
+from spikelet_gui.views.widgets.theme import theme
 
 
 def test_it_opens_a_bundle_and_shows_what_it_does(opened):

@@ -11,7 +11,7 @@ from gui_bundles import bundle_of, plain_graph
 from gui_driving import drop, until
 from spikelet.bundle import write
 from spikelet.graph import Graph
-from spikelet.gui.views.validate import BUSY
+from spikelet_gui.views.panels.validate.panel import BUSY
 
 
 def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):

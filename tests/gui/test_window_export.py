@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtWidgets import QFileDialog
 
 from gui_driving import drop, opened_window, prepare_all
-from spikelet.gui.views.window import PANELS
+from spikelet_gui.views.panels.catalogue import PANELS
 
 
 @pytest.fixture(scope="module")

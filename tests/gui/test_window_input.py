@@ -6,8 +6,8 @@ from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QColor, QGuiApplication, QImage
 
 from gui_driving import drop
-from spikelet.gui.views.input_card import InputCard
-from spikelet.gui.views.pixels import PixelView
+from spikelet_gui.views.panels.overview.input_card import InputCard
+from spikelet_gui.views.widgets.pixels import PixelView
 
 
 def test_a_picture_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):

@@ -5,11 +5,11 @@ import threading
 from PySide6.QtCore import Qt
 
 from gui_driving import drop
-from spikelet.gui.models import robustness as models
-from spikelet.gui.views.accuracy import CurveCard
-from spikelet.gui.views.evidence import MarginCard
-from spikelet.gui.views.profiles import ProfilePicker
 from spikelet.metrics.faults import KINDS
+from spikelet_gui.models.analysis import robustness as models
+from spikelet_gui.views.panels.accuracy.panel import CurveCard
+from spikelet_gui.views.plots.evidence import MarginCard
+from spikelet_gui.views.widgets.profiles import ProfilePicker
 
 
 def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
@@ -74,7 +74,7 @@ def test_float_is_held_against_spiking(opened, rest, data):
     assert "4 levels" in panel.empty.words.text()
     panel.run()
     rest(opened)
-    assert panel.layer().total == 60 * 256
+    assert panel.state.layer().total == 60 * 256
     assert panel.whole.isVisible()
 
 
@@ -107,7 +107,7 @@ def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkey
 
     def cancel():
         shown.release()
-        if len(panel.found.points) >= 3 and opened.inspector.jobs.running("robustness"):
+        if len(panel.state.measured.points) >= 3 and opened.inspector.jobs.running("robustness"):
             assert panel.whole.isVisible()
             qtbot.mouseClick(panel.runner.stop, Qt.MouseButton.LeftButton)
 
@@ -117,13 +117,13 @@ def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkey
     rest(opened)
     opened.inspector.beside.stressed.disconnect(cancel)
     monkeypatch.undo()
-    assert len(panel.found.points) == 3
+    assert len(panel.state.measured.points) == 3
     assert not opened.inspector.jobs.running("robustness")
     assert "so far" in panel.matrix.card.note.toolTip()
     qtbot.keyClick(opened, Qt.Key.Key_R)
     rest(opened)
     assert "so far" not in panel.matrix.card.note.toolTip()
-    assert panel.found.images == 50
+    assert panel.state.measured.images == 50
 
 
 def test_a_fault_that_is_chosen_is_drawn_at_the_cursor(opened, rest, data, qtbot, tmp_path):
@@ -138,9 +138,9 @@ def test_a_fault_that_is_chosen_is_drawn_at_the_cursor(opened, rest, data, qtbot
     qtbot.keyClick(table, Qt.Key.Key_Down)
     qtbot.keyClick(table, Qt.Key.Key_Down)
     kind = list(KINDS)[2]
-    assert panel.kind == kind
+    assert panel.state.kind == kind
     opened.inspector.cursor.go(1)
-    point = next(each for each in panel.found.points if each.fault.kind == kind)
+    point = next(each for each in panel.state.measured.points if each.fault.kind == kind)
     assert f"{point.accuracy[0]:.1%}\n{point.low[0]:.1%} – {point.high[0]:.1%}" in table.item(2, 1).text()
     opened.exporter.write(tmp_path / "faults.csv")
     lines = (tmp_path / "faults.csv").read_text().splitlines()

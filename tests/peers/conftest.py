@@ -5,8 +5,8 @@ import pytest
 
 @pytest.fixture
 def compared(record_property):
-    """Tell what a test compared: compared(Compared)."""
-    return lambda found: record_property("compared", found)
+    """Report what a test compared: call it with a `Compared`."""
+    return lambda result: record_property("compared", [str(result), *result.ties])  # plain data: it crosses processes
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -18,7 +18,7 @@ def pytest_terminal_summary(terminalreporter):
     ]
     if rows:
         terminalreporter.section("spikes there and here")
-    for name, found in rows:
-        terminalreporter.line(f"{name}: {found}")
-        for line in found.ties:
+    for name, (summary, *ties) in rows:
+        terminalreporter.line(f"{name}: {summary}")
+        for line in ties:
             terminalreporter.line(f"    {line}")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from peers_support import SAMPLES, STEPS, compare_graph, need
-from spikelet.converters.sources.nir import from_nir, read
+from spikelet_converters.frontends.nir import from_nir, read
 
 nir = pytest.importorskip("nir")
 

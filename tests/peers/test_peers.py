@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from peers_support import RAW, SAMPLES, STEPS, compare, compare_graph, need
-from spikelet.converters.sources.torch import from_module
 from spikelet.engines import create
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Input, Linear, Output
+from spikelet_converters.frontends.torch import from_module
 
 
 def inputs(features=6):

@@ -1,4 +1,4 @@
-"""How many threads a matrix product takes: one, unless more are asked for, and afterwards what it was."""
+"""How many threads a matrix product takes: one, and afterwards what it was."""
 
 import threading
 
@@ -7,20 +7,21 @@ import pytest
 
 from networks import small_graph
 from spikelet.engines import blas, create
+from spikelet.engines import numpy as numpy_engine
 
 before = blas.count()
 pytestmark = pytest.mark.skipif(before is None, reason="NumPy is not linked to OpenBLAS here")
 
 
-@pytest.mark.parametrize(("threads", "taken"), [(None, 1), (1, 1), (2, 2)])
-def test_a_step_takes_as_many_as_asked(monkeypatch, threads, taken):
+@pytest.mark.parametrize("threads", [None, 1, 2, 5])
+def test_blas_keeps_to_one_thread_in_a_step(monkeypatch, threads):
     seen = []
     engine = create(small_graph(), "numpy", threads=threads)
     evaluate = engine._evaluate
     monkeypatch.setattr(engine, "_evaluate", lambda *given: seen.append(blas.count()) or evaluate(*given))
     engine.reset(1)
     engine.step(np.zeros((1, *engine.graph.input.shape), np.float32))
-    assert set(seen) == {taken}
+    assert set(seen) == {1}
     assert blas.count() == before
 
 
@@ -49,3 +50,25 @@ def test_a_numpy_of_another_make_is_left_alone(monkeypatch):
     monkeypatch.setattr(blas, "_library", lambda: None)
     with blas.limited(1):
         assert blas.count() is None
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_threads_share_the_samples_of_a_batch(monkeypatch, threads):
+    """A batch of 5: two, three or five threads take part, and every spike is the same."""
+    graph = small_graph()
+    pixels = np.random.default_rng(0).integers(0, 256, (5, *graph.input.shape)).astype(np.float32)
+    parts = []
+    convolve_part = numpy_engine._convolve_part
+    monkeypatch.setattr(
+        numpy_engine, "_convolve_part", lambda *args: parts.append((args[-1], args[-2])) or convolve_part(*args)
+    )
+    logits = []
+    for count in (None, threads):
+        engine = create(graph, "numpy", threads=count)
+        engine.reset(5)
+        logits.append([engine.step(pixels if t == 0 else None) for t in range(3)])
+        starts, chunk = {start for start, _ in parts}, parts[0][1]
+        assert starts == set(range(0, 5, chunk))
+        assert len(starts) == {None: 1, 2: 2, 3: 3, 8: 5}[count]
+        parts.clear()
+    assert np.array_equal(*logits)

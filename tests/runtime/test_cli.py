@@ -112,7 +112,7 @@ class TestRun:
         (folder / "folders" / "ant").rename(folder / "folders" / "x-ant")
         code, _, err = call("run small.snnb folders")
         assert code == 1
-        assert "class 'x-ant' is none of the network's: ant, bee, cat" in err
+        assert "unknown class 'x-ant'; expected one of ant, bee, cat" in err
         (folder / "folders" / "x-ant").rename(folder / "folders" / "ant")
         (folder / "only-cats").mkdir()
         (folder / "folders" / "cat").rename(folder / "only-cats" / "cat")
@@ -262,14 +262,20 @@ def test_help_has_an_example(call, verb):
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory"), RuntimeError("can't start new thread")],
-    ids=["python", "system", "thread"],
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("could not create a primitive"),
+        SystemError("error return without exception set"),
+    ],
+    ids=["python", "system", "thread", "onednn", "import"],
 )
 def test_out_of_memory_is_said_whatever_ran_out(call, monkeypatch, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("spikelet.cli.inspect.bundles.read", fail)
+    monkeypatch.setattr("spikelet.cli.analysis.inspect.bundles.read", fail)
     code, out, said = call("inspect small.snnb")
     assert (code, out) == (1, "")
     assert said.startswith("spikelet inspect: out of memory; ")

@@ -97,7 +97,7 @@ def test_watch_answers_what_is_there(here, capsys):
 
 
 def test_watch_leaves_a_file_that_still_grows(here):
-    from spikelet.cli import watch
+    from spikelet.cli.inference import watch
 
     path = here / "a.png"
     seen = {}

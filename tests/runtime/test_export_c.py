@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from networks import graphs, small_graph, wide_graphs
 from spikelet import cli
 from spikelet.bundle import Bundle, Manifest, write
+from spikelet.deploy.firmware import c_project
 from spikelet.engines import create
 from spikelet.errors import EngineError
-from spikelet.firmware import c_project
 from spikelet.lowering.c import HostProgram, McuProgram, names
 from spikelet.lowering.c.interface import library_source
 from spikelet.ranges import exact_steps

@@ -7,9 +7,9 @@ from hostile_bundles import bases, put_together
 from networks import Builder, small_graph
 from spikelet.bundle import bundle, decode
 from spikelet.errors import BundleError
-from spikelet.lowering import audit
-from spikelet.lowering import onnx as lowering
-from spikelet.lowering.protobuf import External, OnnxGraph, _integer, _message, _text
+from spikelet.lowering.onnx import audit
+from spikelet.lowering.onnx import step as lowering
+from spikelet.lowering.onnx.protobuf import External, OnnxGraph, _integer, _message, _text
 from spikelet.nodes import SumPool2d
 
 

@@ -11,7 +11,7 @@ from spikelet import graph as graphs
 from spikelet.bundle import decode
 from spikelet.errors import BundleError
 from spikelet.graph import Graph
-from spikelet.lowering import onnx as lowering
+from spikelet.lowering.onnx import step as lowering
 from spikelet.nodes import SumPool2d
 
 NODE = 1_000  # operations that a node of a chain may cost

@@ -242,6 +242,7 @@ class TestLongStreams:
 def test_a_short_soak():
     """What `make soak` does for a million time-steps."""
     import json
+    import os
     import subprocess
     import sys
     from pathlib import Path
@@ -250,9 +251,20 @@ def test_a_short_soak():
         pytest.skip("needs Linux")
     tests = Path(__file__).resolve().parents[1]
     done = subprocess.run(
-        [sys.executable, str(tests / "soak.py"), "--steps", "4000", "--rounds", "2", "--engines", "numpy", "onnx"],
+        [
+            sys.executable,
+            str(tests / "stress" / "soak.py"),
+            "--steps",
+            "4000",
+            "--rounds",
+            "2",
+            "--engines",
+            "numpy",
+            "onnx",
+        ],
         capture_output=True,
         text=True,
+        env=os.environ | {"PYTHONPATH": str(tests / "support")},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)

@@ -11,7 +11,7 @@ from runners import RUNNERS, assert_same, on_engine
 from spikelet.engines import ENGINES, create
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
-from spikelet.lowering.products import fits
+from spikelet.lowering.onnx.products import fits
 from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 WINDOWED = [name for name in RUNNERS if name.endswith("window")]

@@ -13,7 +13,7 @@ import pytest
 
 TOUCH = """
 import json, resource, torch
-from spikelet.converters.memory import freed_memory_kept
+from spikelet_converters.training.memory import freed_memory_kept
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(4):

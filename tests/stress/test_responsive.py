@@ -13,9 +13,9 @@ from gui_bundles import bundle_of, plain_graph
 from gui_driving import opened_window, tasks, until
 from spikelet.bundle import write
 from spikelet.data import ImageSet
-from spikelet.gui.models.inputs import from_data
-from spikelet.gui.views.app import settle
-from spikelet.gui.views.window import PANELS
+from spikelet_gui.models.session.inputs import from_data
+from spikelet_gui.views.shell.app import settle
+from spikelet_gui.views.shell.window import PANELS
 
 BLOCKED = 0.1  # seconds
 ATTEMPTS = 4  # other processes of the machine can only make it worse

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikelet.converters.brian2.closed_forms import if_counts, spike_train
-from spikelet.converters.brian2.dynamics import sweep, swept_currents
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.nodes import IF, LIF
+from spikelet_converters.brian2.closed_forms import if_counts, spike_train
+from spikelet_converters.brian2.dynamics import sweep, swept_currents
 
 RULES = st.sampled_from([">=", ">"])
 RESETS = st.sampled_from(["subtract", "zero"])

@@ -13,11 +13,11 @@ from networks import small_graph
 from runners import on_engine
 from spikelet import cli, engines
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.converters.brian2 import validate
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.graph import Graph
 from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
+from spikelet_converters.brian2 import validate
 
 STEPS = 8
 IMAGES = np.random.default_rng(3).integers(0, 256, (6, 3, 6, 6)).astype(np.uint8)

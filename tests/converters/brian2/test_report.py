@@ -10,12 +10,12 @@ import pytest
 from networks import small_graph
 from spikelet import cli
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.converters.brian2 import validate
-from spikelet.converters.brian2.dynamics import sweep
-from spikelet.converters.brian2.report import html, save
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
+from spikelet_converters.brian2 import validate
+from spikelet_converters.brian2.dynamics import sweep
+from spikelet_converters.brian2.report import html, save
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 3, 6, 6)).astype(np.uint8)
 GRAPH = small_graph()

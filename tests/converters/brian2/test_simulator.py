@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from spikelet import cli
-from spikelet.converters.brian2 import simulator
 from spikelet.errors import MissingDependency, SpikeletError
+from spikelet_converters.brian2 import simulator
 
 
 def test_quantities_keep_their_ptp():
@@ -24,7 +24,7 @@ def test_loading_in_a_thread_leaves_the_process_as_it_was():
     code = (
         "import sys, signal, threading, warnings;"
         "old = sys.excepthook, warnings.showwarning, signal.getsignal(signal.SIGINT), signal.signal;"
-        "from spikelet.converters.brian2 import simulator;"
+        "from spikelet_converters.brian2 import simulator;"
         "thread = threading.Thread(target=simulator.load); thread.start(); thread.join();"
         "assert 'brian2' in sys.modules;"
         "assert old == (sys.excepthook, warnings.showwarning, signal.getsignal(signal.SIGINT), signal.signal);"

@@ -6,10 +6,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from networks import Builder, graphs, small_graph
-from spikelet.converters.brian2.sampling import parts, plan, sample
-from spikelet.converters.brian2.synapses import fan_in, populate
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.nodes import Add, Scale
+from spikelet_converters.brian2.sampling import parts, plan, sample
+from spikelet_converters.brian2.synapses import fan_in, populate
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -79,6 +79,6 @@ def test_a_seed_gives_the_same_sample_and_large_layers_come_in_parts(monkeypatch
     one, two, other = (plan(graph, 20, seed) for seed in (1, 1, 2))
     assert np.array_equal(one.chosen["if1"], two.chosen["if1"])
     assert not np.array_equal(one.chosen["if1"], other.chosen["if1"])
-    monkeypatch.setattr("spikelet.converters.brian2.sampling.PART_SYNAPSES", 7 * fan_in(graph, "if1"))
+    monkeypatch.setattr("spikelet_converters.brian2.sampling.PART_SYNAPSES", 7 * fan_in(graph, "if1"))
     sizes = [part["if1"].stop - part["if1"].start for part in parts(one) if "if1" in part]
     assert sizes == [7, 7, 6]

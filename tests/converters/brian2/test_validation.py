@@ -10,10 +10,10 @@ import pytest
 from networks import Builder, small_graph
 from spikelet import shipped
 from spikelet.bundle import Bundle, Manifest, read
-from spikelet.converters.brian2 import validate
 from spikelet.errors import Cancelled, UsageError
 from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
+from spikelet_converters.brian2 import validate
 
 ROOT = Path(__file__).resolve().parents[3]
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 3, 6, 6)).astype(np.uint8)
@@ -68,7 +68,7 @@ def test_progress_goes_up_to_the_end_and_the_work_can_be_stopped(bundle):
 
 
 def test_the_demo_bundle_agrees_in_a_sample_of_every_channel():
-    demo = read(ROOT / "assets" / "vgg9-cifar10.snnb")
+    demo = read(ROOT / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb")
     images = shipped.images_for(demo.graph.input.shape, demo.manifest.labels).images[:2]
     report = validate(demo, images, steps=4, neurons=128)
     assert report.ok

@@ -5,9 +5,9 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from spikelet.metrics.charts import Bar, Curve, bars, curves, ranges, raster
-from spikelet.metrics.markdown import to_html
-from spikelet.metrics.svg import Axis
+from spikelet.report.charts import Bar, Curve, bars, curves, ranges, raster
+from spikelet.report.markdown import to_html
+from spikelet.report.svg import Axis
 
 
 class TestCharts:

@@ -1,0 +1,63 @@
+"""COS: calibrating offset spikes (Hao et al., ICLR 2023).
+
+A layer is run for rho steps. Where it ends with v < 0 after having fired, it fired once too often: v(0) is lowered so
+far that its weakest spike would not have come, by theta at least. Where it ends with v >= theta, one spike is missing:
+v(0) is raised so far that its strongest silent step would have fired, by theta at least. Then it runs again. Layers are
+calibrated in order, each on the spikes of the calibrated layer before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from spikelet.nodes import IF
+from spikelet_converters.baselines.base import Images, NeuronRule
+from spikelet_converters.baselines.folded import Folded, Neuron, along_channels
+from spikelet_converters.calibration.analog import integrate
+
+
+def offset(current: Tensor, start: Tensor, theta: Tensor) -> Tensor:
+    """v(0) after one pass, (N, …). current: (rho, N, …). start: v(0) before."""
+    # in an exact network a potential is a whole number, and 1 is the least that tips a tie
+    v = start.clone()
+    weakest = torch.full_like(v, torch.inf)  # of the potentials that fired, before the reset
+    strongest = torch.full_like(v, -torch.inf)  # of those that did not
+    count = torch.zeros_like(v)
+    for each in current:
+        v = v + each
+        fired = v >= theta
+        weakest = torch.where(fired, torch.minimum(weakest, v), weakest)
+        strongest = torch.where(fired, strongest, torch.maximum(strongest, v))
+        count += fired
+        v = v - theta * fired
+    lower = torch.maximum(weakest - theta + 1, theta)
+    higher = torch.where(strongest.isinf(), theta, torch.maximum(theta - strongest, theta))
+    shifted = torch.where((v < 0) & (count > 0), start - lower, start)
+    return torch.where(v >= theta, start + higher, shifted)
+
+
+@dataclass(frozen=True)
+class COS(NeuronRule):
+    """rho: pre-steps."""
+
+    name = "cos"
+    about = "two passes; v(0) is shifted by the offset spike (Hao et al., ICLR 2023)"
+    rho: int = 4
+
+    @property
+    def pre_steps(self) -> int:
+        return self.rho
+
+    def total_steps(self, steps: int) -> int:
+        return max(self.rho, steps)
+
+    def rule(self, folded: Folded, network: nn.Module, images: Images, steps: int) -> Neuron:
+        def neuron(name: str, node: IF, current: Tensor) -> Tensor:
+            theta = along_channels(node.theta, current.ndim - 1)
+            start = along_channels(node.v_init, current.ndim - 1).expand(current.shape[1:])
+            return integrate(current, offset(current[: self.rho], start, theta), theta)[0]
+
+        return neuron

@@ -1,0 +1,32 @@
+"""RTS: threshold shift (Deng & Gu, ICLR 2021).
+
+A neuron that starts at v(0) = 0 floors where its source rounds. For T time-steps the bias of each layer is raised by
+theta/2T, so that after T of them half a threshold has been added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from spikelet.graph import Graph
+from spikelet.nodes import IF
+from spikelet_converters.baselines.base import Images, Recalibration
+from spikelet_converters.calibration.layers import with_bias, with_potential
+
+
+@dataclass(frozen=True)
+class RTS(Recalibration):
+    """Nothing to choose."""
+
+    name = "rts"
+    about = "v(0) = 0 and biases raised by theta/2T (Deng & Gu, ICLR 2021)"
+
+    def recalibrate(self, source: Graph, network: nn.Module, images: Images, steps: int) -> Graph:
+        graph = source
+        for layer in source.spiking:
+            node = source.nodes[layer]
+            assert isinstance(node, IF)
+            graph = with_bias(with_potential(graph, layer, 0 * node.theta), layer, node.theta / (2 * steps))
+        return graph

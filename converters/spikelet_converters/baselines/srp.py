@@ -1,0 +1,46 @@
+"""SRP: reset by the residual membrane potential (Hao et al., AAAI 2023).
+
+The network runs tau steps; a neuron whose potential is then not above 0 is taken to be one that its quantiser leaves
+silent. Potentials are set back, and in the steps that answer only the other neurons may send spikes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from spikelet.nodes import IF
+from spikelet_converters.baselines.base import Images, NeuronRule
+from spikelet_converters.baselines.folded import Folded, Neuron, along_channels
+from spikelet_converters.calibration.analog import integrate
+
+
+@dataclass(frozen=True)
+class SRP(NeuronRule):
+    """tau: pre-steps."""
+
+    name = "srp"
+    about = "two passes; neurons with v(tau) <= 0 are silenced (Hao et al., AAAI 2023)"
+    tau: int = 4
+
+    @property
+    def pre_steps(self) -> int:
+        return self.tau
+
+    def total_steps(self, steps: int) -> int:
+        return self.tau + steps
+
+    def answering(self, steps: int) -> slice:
+        return slice(self.tau, self.tau + steps)
+
+    def rule(self, folded: Folded, network: nn.Module, images: Images, steps: int) -> Neuron:
+        def neuron(name: str, node: IF, current: Tensor) -> Tensor:
+            theta = along_channels(node.theta, current.ndim - 1)
+            start = along_channels(node.v_init, current.ndim - 1).expand(current.shape[1:])
+            first, v = integrate(current[: self.tau], start, theta)
+            second, _ = integrate(current[self.tau :], start, theta)
+            return torch.cat([first, second * (v > 0)])
+
+        return neuron

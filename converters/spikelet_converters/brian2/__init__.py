@@ -1,0 +1,10 @@
+"""Spikelet's networks in Brian2, an independent, published simulator: the judge of every engine.
+
+Brian2: Stimberg, Brette & Goodman, eLife 8 (2019) e47314, doi:10.7554/eLife.47314. pip install "spikelet[brian2]".
+Importing this package does not load it.
+"""
+
+from spikelet_converters.brian2.comparison import Divergence, LayerReport
+from spikelet_converters.brian2.validation import ValidationReport, validate
+
+__all__ = ["Divergence", "LayerReport", "ValidationReport", "validate"]

@@ -1,0 +1,233 @@
+"""One neuron at a time: every kind, every reset, every tie rule, under every sort of current.
+
+The neurons stand side by side in two small networks (integers, and float32 for the leak that multiplies), one layer
+for each kind, reset and tie rule, one neuron for each v_init and current. The engine under test and Brian2 run them,
+and where a formula says what the neuron must do, both are held to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from spikelet.engines import Engine, create
+from spikelet.errors import Cancelled, EngineError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, LIF, Add, Array, Input, Node, Output, Reset, Tie
+from spikelet_converters.brian2 import simulator
+from spikelet_converters.brian2.closed_forms import Current, spike_train
+from spikelet_converters.brian2.comparison import EPS, LayerReport, Pair, compare
+from spikelet_converters.brian2.network import simulate
+from spikelet_converters.brian2.recording import record
+from spikelet_converters.brian2.synapses import populate
+
+THETA = 60
+SHIFT = 3  # of the exact leak: 1/8 of the potential a step
+BETA = 0.875  # of the float32 leak: the same
+STEPS = 64
+RATE_STEPS = 240
+RESETS: tuple[Reset, ...] = ("subtract", "zero")
+TIES: tuple[Tie, ...] = (">=", ">")
+
+EngineFactory = Callable[[Graph, Sequence[str]], Engine]
+
+
+@dataclass(frozen=True)
+class KindReport:
+    """Neurons of one kind, reset and tie rule. layer: the engine against Brian2, over all of them.
+
+    formulas: neurons for which there is a closed form. off_formula: (engine, Brian2) spikes that differ from it.
+    """
+
+    kind: str
+    reset: Reset
+    tie: Tie
+    layer: LayerReport
+    formulas: int
+    off_formula: tuple[int, int]
+
+    @property
+    def ok(self) -> bool:
+        """The engine, Brian2 and the formulas agree."""
+        return self.layer.ok and self.off_formula == (0, 0)
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "kind": self.kind,
+            "reset": self.reset,
+            "tie": self.tie,
+            **{key: value for key, value in self.layer.facts().items() if key != "name"},
+            "closed_forms": self.formulas,
+            "engine_off_closed_form": self.off_formula[0],
+            "brian2_off_closed_form": self.off_formula[1],
+        }
+
+
+@dataclass(frozen=True)
+class RateCurve:
+    """Spikes a step under constant current, in thetas: (current, engine, Brian2, closed form or None)."""
+
+    kind: str
+    reset: Reset
+    points: tuple[tuple[float, float, float, float | None], ...]
+
+
+@dataclass(frozen=True)
+class DynamicsReport:
+    """What single neurons do in an engine, in Brian2 and by formula.
+
+    engine: or two, where "auto" takes another for float32. kinds: those that it runs; an engine of integers alone
+    runs no float32 ones.
+    """
+
+    engine: str
+    brian2_version: str
+    steps: int
+    kinds: tuple[KindReport, ...]
+    rates: tuple[RateCurve, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Nothing differs but float32 ties."""
+        return all(each.ok for each in self.kinds)
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "ok": self.ok,
+            "brian2_version": self.brian2_version,
+            "engine": self.engine,
+            "steps": self.steps,
+            "kinds": [each.facts() for each in self.kinds],
+            "f_i": [
+                {"kind": e.kind, "reset": e.reset, "points": [list(point) for point in e.points]} for e in self.rates
+            ],
+        }
+
+
+def sweep(
+    engine: str | EngineFactory = "auto",
+    *,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> DynamicsReport:
+    """Run the neurons in an engine and in Brian2. engine: as `validate` takes it.
+
+    Raises:
+        MissingDependency: Brian2 is not installed. Cancelled: `cancelled` said so.
+    """
+    version = simulator.load().__version__
+    kinds: list[KindReport] = []
+    rates: list[RateCurve] = []
+    names: list[str] = []
+    for done, exact in enumerate((True, False)):
+        on_progress(2 * done, 4)
+        if cancelled():
+            raise Cancelled("validation")
+        v_init, current = swept_currents()
+        graph, layers = network(exact, v_init)
+        try:
+            name, found = _both(graph, current, engine)
+        except EngineError:
+            if exact:
+                raise
+            break  # an engine of integers: neurons in float32 are none of its business
+        names.append(name)
+        kinds += [_kind(graph, layer, label, current, found[layer]) for layer, label in layers.items()]
+        on_progress(2 * done + 1, 4)
+        strengths = np.arange(0, 2 * THETA + 1, 3)
+        graph, layers = network(exact, np.zeros(len(strengths)))
+        constant = np.tile(strengths, (RATE_STEPS, 1)).astype(np.float64)
+        _, found = _both(graph, constant, engine)
+        rates += [
+            _rates(graph, layer, label, constant, found[layer]) for layer, label in layers.items() if label[2] == ">="
+        ]
+    on_progress(4, 4)
+    return DynamicsReport(" and ".join(dict.fromkeys(names)), version, STEPS, tuple(kinds), tuple(rates))
+
+
+def swept_currents() -> tuple[Array, Current]:
+    """v_init (n,) and current (T, n) of every neuron: constant, step, ramp, random and negative ones, from 0 and
+    from theta / 2.
+    """
+    time, rng = np.arange(STEPS), np.random.default_rng(0)
+    shapes = [np.full(STEPS, level) for level in (0, 6, 12, 20, 30, 45, 60, 90)]
+    shapes += [np.where(time < STEPS // 2, low, high) for low, high in ((0, 24), (40, 0), (36, -30))]
+    shapes += [np.rint(72 * time / STEPS), np.rint(60 - 90 * time / STEPS)]
+    shapes += [rng.integers(0, 60, STEPS), rng.integers(-40, 70, STEPS), np.full(STEPS, -18)]
+    currents = np.stack(shapes, 1).astype(np.float64)
+    return np.repeat([0, THETA // 2], currents.shape[1]), np.tile(currents, 2)
+
+
+def network(exact: bool, v_init: Array) -> tuple[Graph, dict[str, tuple[str, Reset, Tie]]]:
+    """One layer for each kind, reset and tie rule, all on the same input, (n,); and what each layer is.
+
+    v_init: (n,) in the units of THETA; a float32 network has a theta of 1 and divides by THETA.
+    """
+    n, dtype, unit = len(v_init), np.int32 if exact else np.float32, 1 if exact else THETA
+    theta, start = np.full(n, THETA / unit).astype(dtype), (v_init / unit).astype(dtype)
+    nodes: dict[str, Node] = {"input": Input((n,), np.zeros(n, np.int16 if exact else np.float32), -1000, 1000)}
+    labels: dict[str, tuple[str, Reset, Tie]] = {}
+    for kind, reset, tie in product(("IF", "LIF") if exact else ("LIF",), RESETS, TIES):
+        name = f"{kind}.{reset}.{'ge' if tie == '>=' else 'gt'}"
+        labels[name] = (kind if exact or kind == "IF" else "LIF, float32", reset, tie)
+        decay = np.full(n, SHIFT, np.int32) if exact else np.full(n, BETA, np.float32)
+        nodes[name] = IF(theta, start, reset, tie) if kind == "IF" else LIF(theta, start, reset, tie, decay)
+    edges = [edge for name in labels for edge in (("input", name), (name, "sum"))]
+    return Graph({**nodes, "sum": Add(), "output": Output()}, (*edges, ("sum", "output"))), labels
+
+
+def _both(graph: Graph, current: Current, engine: str | EngineFactory) -> tuple[str, dict[str, Pair]]:
+    """The engine's name, and by layer both runs; current: (T, n) in the units of THETA."""
+    runner = engine(graph, graph.spiking) if callable(engine) else create(graph, engine, graph.spiking)
+    unit = 1 if graph.exact else THETA
+    pixels = (current / unit).astype(np.float32)[:, None]
+    everything = {name: np.arange(current.shape[1]) for name in (*graph.spiking, graph.output_name)}
+    recorded = record(runner, graph, pixels, len(pixels), everything)
+    traces = simulate(graph, pixels, len(pixels))
+    found = {
+        name: Pair(
+            graph,
+            populate(graph, name),
+            (recorded.spikes[name], traces[name].spikes),
+            (recorded.potentials[name], traces[name].potentials),
+            traces[name].before,
+        )
+        for name in graph.spiking
+    }
+    return runner.name, found
+
+
+def _kind(graph: Graph, layer: str, label: tuple[str, Reset, Tie], current: Current, pair: Pair) -> KindReport:
+    formulas, off = 0, [0, 0]
+    for place in range(current.shape[1]):
+        train = _formula(graph, layer, place, current)
+        if train is None:
+            continue
+        formulas += 1
+        for which in range(2):
+            off[which] += int((pair.spikes[which][:, 0, place] != train).sum())
+    return KindReport(*label, replace(compare(pair, EPS), name=layer), formulas, (off[0], off[1]))
+
+
+def _rates(graph: Graph, layer: str, label: tuple[str, Reset, Tie], current: Current, pair: Pair) -> RateCurve:
+    mine, theirs = (spikes[:, 0].mean(0) for spikes in pair.spikes)
+    points = []
+    for place, level in enumerate(current[0]):
+        train = _formula(graph, layer, place, current)
+        formula = None if train is None else float(train.mean())
+        points.append((float(level / THETA), float(mine[place]), float(theirs[place]), formula))
+    return RateCurve(label[0], label[1], tuple(points))
+
+
+def _formula(graph: Graph, layer: str, place: int, current: Current) -> Any:
+    node = graph.nodes[layer]
+    assert isinstance(node, IF)
+    alone = replace(node, **{field: getattr(node, field)[place : place + 1] for field in node.tensors})
+    # the current as the engine gets it: a float32
+    return spike_train(alone, (current[:, place] / (1 if graph.exact else THETA)).astype(np.float32).astype(np.float64))

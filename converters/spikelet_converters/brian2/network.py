@@ -1,0 +1,208 @@
+"""Populations as a Brian2 network, in which a spike arrives in the time-step that fires it.
+
+Brian2's own schedule (groups, thresholds, synapses, resets) delays every layer by a step, and a reset to zero wipes
+what arrived in it. Here every layer has five slots of its own, one layer after the other in topological order:
+
+    groups      leak, bias and the input's current          synapses    spikes of the layers before, this time-step's
+    thresholds  who fires                                   probes      potentials before the reset are read
+    resets      subtract theta, or set to zero
+
+A time-step is one second, so that Brian2's integration multiplies by a dt of exactly 1. Images run one after another
+in one simulation; potentials go back to v_init at the first step of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import Cancelled
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Array
+from spikelet_converters.brian2 import simulator
+from spikelet_converters.brian2.equations import Neuron, describe
+from spikelet_converters.brian2.synapses import Index, Population, Synapses, Values, populate
+
+SLOTS = ("groups", "synapses", "thresholds", "probes", "resets")
+REPORT_SECONDS = 0.25
+
+Bools = npt.NDArray[np.bool_]
+Progress = Callable[[float], bool]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What Brian2 saw of a population; all (T, N, n).
+
+    spikes. potentials: after the reset (of the output: logits summed so far). before: before the reset.
+    """
+
+    spikes: Bools
+    potentials: Values
+    before: Values
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What flows in from outside, for N images of T time-steps.
+
+    pixels: (T or 1, N, *input shape). spikes: by layer that is not simulated, its recorded ones, (T, N, neurons) bool.
+    """
+
+    pixels: Array
+    spikes: Mapping[str, Bools]
+
+
+def simulate(graph: Graph, pixels: Array, steps: int) -> dict[str, Trace]:
+    """A whole network in Brian2, by layer and for the output. pixels: (T or 1, N, *input shape)."""
+    populations = [populate(graph, name) for name in (*graph.spiking, graph.output_name)]
+    return Network(graph, populations, Drive(pixels, {}), steps).run()
+
+
+class Network:
+    """Builds the network of these populations, which come in topological order; `run` simulates it.
+
+    A source among the populations is the live group (which then has all its neurons); any other is played back
+    from the drive. target: Brian2's code generation target, "numpy" or "cython".
+    """
+
+    def __init__(
+        self, graph: Graph, populations: Sequence[Population], drive: Drive, steps: int, target: str = "numpy"
+    ) -> None:
+        self._b2 = simulator.load()
+        self._b2.prefs.codegen.target = target
+        self._graph, self._drive, self._steps = graph, drive, steps
+        self._images = drive.pixels.shape[1]
+        self._clock = self._b2.Clock(1 * self._b2.second)
+        self._net = self._b2.Network()
+        own = [f"{each.name}.{slot}" for each in populations for slot in SLOTS]
+        # objects that do nothing in a step still need the slot of their kind
+        self._net.schedule = ["start", "groups", *own, "thresholds", "synapses", "resets", "end"]
+        self._groups: dict[str, Any] = {}
+        self._monitors: dict[str, tuple[Any, ...]] = {}
+        with simulator.quiet():
+            for each in populations:
+                self._add_population(each)
+
+    def run(self, on_progress: Progress = lambda share: True) -> dict[str, Trace]:
+        """Simulate all images. on_progress: told the share that is done; returns False to stop.
+
+        Raises:
+            Cancelled: on_progress said so.
+        """
+        stopped = False
+
+        def report(elapsed: Any, completed: float, start: Any, duration: Any) -> None:
+            nonlocal stopped
+            if not on_progress(completed):
+                stopped = True
+                self._net.stop()
+
+        second = self._b2.second
+        with simulator.quiet():
+            self._net.run(
+                self._images * self._steps * second, report=report, report_period=REPORT_SECONDS * second, namespace={}
+            )
+        if stopped:
+            raise Cancelled("validation")
+        return {name: self._trace(name) for name in self._monitors}
+
+    def _add_population(self, population: Population) -> None:
+        b2, name = self._b2, population.name
+        neuron = describe(self._graph, population)
+        slot = {each: f"{name}.{each}" for each in SLOTS}
+        group = b2.NeuronGroup(
+            len(population),
+            neuron.model,
+            threshold=neuron.threshold,
+            reset=neuron.reset,
+            method=neuron.method,
+            clock=self._clock,
+        )
+        for parameter, values in neuron.parameters.items():
+            setattr(group, parameter, values)
+        self._net.add(group)
+        if group.state_updater is not None:
+            group.state_updater.when = slot["groups"]
+        self._net.add(group.run_regularly("v = v_init", dt=self._steps * b2.second, when="start"))
+        for order, code in enumerate(neuron.each_step, 1):
+            self._net.add(group.run_regularly(code, when=slot["groups"], order=order))
+        if neuron.threshold is not None:
+            group.thresholder["spike"].when = slot["thresholds"]
+            group.resetter["spike"].when = slot["resets"]
+        self._groups[name] = group
+        for source, synapses in population.inputs.items():
+            if len(synapses):
+                self._connect(source, group, synapses, slot)
+        self._watch(name, group, neuron, slot)
+
+    def _watch(self, name: str, group: Any, neuron: Neuron, slot: Mapping[str, str]) -> None:
+        b2 = self._b2
+        after = b2.StateMonitor(group, "v", record=True, when="end", clock=self._clock)
+        self._monitors[name] = (after,)
+        if neuron.threshold is not None:
+            before = b2.StateMonitor(group, "v", record=True, when=slot["probes"], clock=self._clock)
+            self._monitors[name] = (after, before, b2.SpikeMonitor(group))
+        self._net.add(*self._monitors[name])
+
+    def _connect(self, source: str, group: Any, synapses: Synapses, slot: Mapping[str, str]) -> None:
+        b2, pre = self._b2, synapses.pre
+        if source == self._graph.input_name:
+            used, pre = np.unique(pre, return_inverse=True)
+            made = b2.Synapses(
+                self._pixels(used),
+                group,
+                "w : 1 (constant)\ndrive_post = w * x_pre : 1 (summed)",
+                clock=self._clock,
+            )
+            made.summed_updaters["drive_post"].when = slot["groups"]
+            made.summed_updaters["drive_post"].order = -1
+        else:
+            live = self._groups.get(source)
+            if live is None:
+                used, pre = np.unique(pre, return_inverse=True)
+                live = self._playback(source, used, slot["groups"])
+            made = b2.Synapses(live, group, "w : 1 (constant)", on_pre="v_post += w", clock=self._clock)
+            made.pre.when = slot["synapses"]
+        made.connect(i=pre, j=synapses.post)
+        made.w = synapses.weight
+        self._net.add(made)
+
+    def _pixels(self, used: Index) -> Any:
+        """A group whose x is the input less its mean, at these elements."""
+        graph, steps, b2 = self._graph, self._steps, self._b2
+        shape = (-1, *(1,) * (len(graph.input.shape) - 1))
+        values = self._drive.pixels.astype(np.float64) - graph.input.mean.astype(np.float64).reshape(shape)
+        # image after image, (N·T or N, elements); a constant image is shown once and stays
+        values = values.swapaxes(0, 1).reshape(-1, graph.neurons(graph.input_name))[:, used]
+        hold = steps if len(self._drive.pixels) == 1 else 1
+        shown = b2.TimedArray(values, dt=hold * b2.second)
+        group = b2.NeuronGroup(len(used), "x : 1", clock=self._clock, namespace={"pixels": shown})
+        self._net.add(group, group.run_regularly("x = pixels(t, i)", dt=hold * b2.second, when="start"))
+        return group
+
+    def _playback(self, layer: str, used: Index, slot: str) -> Any:
+        """A group that fires the recorded spikes of these neurons."""
+        b2 = self._b2
+        spikes = self._drive.spikes[layer][:, :, used].swapaxes(0, 1).reshape(-1, len(used))
+        times, neurons = np.nonzero(spikes)
+        group = b2.SpikeGeneratorGroup(len(used), neurons, times * b2.second, clock=self._clock, when=slot, sorted=True)
+        self._net.add(group)
+        return group
+
+    def _trace(self, name: str) -> Trace:
+        def shaped(values: Array) -> Array:
+            # (n, N·T) or (N·T, n) rows of time to (T, N, n)
+            return values.reshape(self._images, self._steps, -1).swapaxes(0, 1)
+
+        after = shaped(np.asarray(self._monitors[name][0].v).T)
+        if not isinstance(self._graph.nodes[name], IF):
+            return Trace(np.zeros(after.shape, np.bool_), after, after)
+        _, before, fired = self._monitors[name]
+        spikes = np.zeros((self._images * self._steps, after.shape[2]), np.bool_)
+        spikes[np.rint(np.asarray(fired.t)).astype(np.int64), np.asarray(fired.i)] = True
+        return Trace(shaped(spikes), after, shaped(np.asarray(before.v).T))

@@ -1,0 +1,44 @@
+"""What the engine under test does: every spike of every layer, and the potentials of the neurons to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.engines import Engine
+from spikelet.graph import Graph
+from spikelet.nodes import Array
+from spikelet_converters.brian2.synapses import Index
+
+
+@dataclass(frozen=True)
+class Recording:
+    """spikes: by layer, (T, N, neurons) bool, flat. potentials: by layer, (T, N, n) of the chosen neurons, after the
+    reset; of the output, the logits summed so far.
+    """
+
+    spikes: Mapping[str, npt.NDArray[np.bool_]]
+    potentials: Mapping[str, Array]
+
+
+def record(engine: Engine, graph: Graph, sequence: Array, steps: int, chosen: Mapping[str, Index]) -> Recording:
+    """Run an engine that records every spiking layer.
+
+    graph: what it should run. sequence: (T or 1, N, *input shape). chosen: by layer and for the output, flat indices.
+    """
+    images = sequence.shape[1]
+    spikes = {name: np.zeros((steps, images, graph.neurons(name)), np.bool_) for name in graph.spiking}
+    potentials = {name: np.zeros((steps, images, len(index)), np.float32) for name, index in chosen.items()}
+    engine.reset(images)
+    total = np.zeros((images, graph.classes))
+    logits = np.zeros((steps, images, len(chosen[graph.output_name])))
+    for t in range(steps):
+        total = total + engine.step(sequence[t].astype(np.float32) if t < len(sequence) else None)
+        logits[t] = total[:, chosen[graph.output_name]]
+        for name in graph.spiking:
+            spikes[name][t] = engine.spikes(name).reshape(images, -1)
+            potentials[name][t] = engine.potentials(name).reshape(images, -1)[:, chosen[name]]
+    return Recording(spikes, {**potentials, graph.output_name: logits})

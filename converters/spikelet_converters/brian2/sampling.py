@@ -1,0 +1,83 @@
+"""Which neurons of a network are simulated, and how many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from spikelet.errors import UsageError
+from spikelet.graph import Graph
+from spikelet_converters.brian2.synapses import Index, Population, fan_in, populate
+
+NEURONS = 256  # of a layer
+WHOLE_SYNAPSES = 2_000_000  # of a network that is simulated whole
+PART_SYNAPSES = 4_000_000  # simulated at once: some 200 MB
+
+Neurons = int | Literal["all"] | None
+Mode = Literal["whole", "by layer"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """graph: the network. mode: "whole", or "by layer". synapses: in all, about.
+
+    chosen: by layer and for the output, flat indices (n,), ascending.
+    """
+
+    graph: Graph
+    mode: Mode
+    chosen: Mapping[str, Index]
+    synapses: int
+
+    @property
+    def neurons(self) -> int:
+        """In all."""
+        return sum(map(len, self.chosen.values()))
+
+
+def plan(graph: Graph, neurons: Neurons, seed: int) -> Plan:
+    """What to simulate of a network. neurons: as `validate` takes them. Raises UsageError."""
+    if not (neurons is None or neurons == "all" or (isinstance(neurons, int) and neurons >= 1)):
+        raise UsageError(f'neurons: expected 1 or more, "all" or None, got {neurons!r}')
+    layers = (*graph.spiking, graph.output_name)
+    width = {name: max(1, fan_in(graph, name)) for name in layers}
+    everything = {name: np.arange(graph.neurons(name)) for name in layers}
+    synapses = sum(width[name] * graph.neurons(name) for name in layers)
+    small = graph.exact and synapses <= WHOLE_SYNAPSES
+    if neurons == "all" or (neurons is None and small):
+        return Plan(graph, "whole" if small else "by layer", everything, synapses)
+    rng = np.random.default_rng(seed)
+    count = neurons if isinstance(neurons, int) else NEURONS
+    chosen = {name: sample(graph, name, count, rng) for name in layers}
+    return Plan(graph, "by layer", chosen, sum(width[name] * len(chosen[name]) for name in layers))
+
+
+def sample(graph: Graph, name: str, count: int, rng: np.random.Generator) -> Index:
+    """Flat indices of `count` neurons of a layer, ascending: as many of each channel, so that none is left out."""
+    channels = graph.shapes[name][0]
+    size = graph.neurons(name) // channels
+    if count >= channels * size:
+        return np.arange(channels * size)
+    quota = np.full(channels, count // channels)
+    quota[rng.permutation(channels)[: count % channels]] += 1
+    places = [channel * size + rng.permutation(size)[:share] for channel, share in enumerate(quota)]
+    return np.sort(np.concatenate(places))
+
+
+def parts(plan: Plan) -> Iterator[dict[str, slice]]:
+    """What is simulated together: by layer, which of the chosen neurons. A whole network at once, large layers not."""
+    if plan.mode == "whole":
+        yield {name: slice(0, len(chosen)) for name, chosen in plan.chosen.items()}
+        return
+    for name, chosen in plan.chosen.items():
+        most = max(1, PART_SYNAPSES // max(1, fan_in(plan.graph, name)))
+        for start in range(0, len(chosen), most):
+            yield {name: slice(start, min(start + most, len(chosen)))}
+
+
+def populations(plan: Plan, part: Mapping[str, slice]) -> list[Population]:
+    """The populations of a part, in topological order."""
+    return [populate(plan.graph, name, plan.chosen[name][where]) for name, where in part.items()]

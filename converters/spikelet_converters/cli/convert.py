@@ -1,0 +1,229 @@
+"""Convert a network to a bundle: batch norm folded, integers proven exact, every layer measured.
+
+SOURCE is what there is:
+
+  best.pt          a checkpoint of `spikelet train`
+  model.onnx       a plain or quantisation-aware network; its neurons get their thresholds from --calibration
+  model.pt2        the same, as torch.export.save writes it
+  model.py:NAME    a torch module, or what gives one; with --weights, its state dict: plain, quantisation-aware, or
+                   one time-step of a spiking network of snnTorch, SpikingJelly, sinabs or Norse
+  model.nir        a spiking network in the Neuromorphic Intermediate Representation
+
+Pixels 0...255 reach the source as (pixel / 255 - mean) / std. The conversion is measured on the shipped images where
+they fit, and on --data.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from spikelet import shipped
+from spikelet.bundle import SUFFIX, Bundle, write
+from spikelet.cli.common import Progress, above_zero, command_line, emit, existing, number, positive
+from spikelet.data import ImageSet
+from spikelet.errors import MissingDependency, UsageError
+from spikelet.nodes import Shape
+from spikelet.report.columns import table
+from spikelet.shipped import find_data
+
+HELP = "convert a network to a bundle"
+EXAMPLE = "spikelet convert model.onnx --calibration photos/ --steps 16 -o model.snnb"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.snnb")
+    parser.add_argument("--bits", type=int, choices=range(4, 13), help="of the weights (8; spiking networks: float32)")
+    parser.add_argument("--float32", action="store_true", help="keep float weights: no exactness")
+    parser.add_argument("--data", type=existing, metavar="DATA", help="images to measure the conversion on")
+    parser.add_argument("--count", type=positive, default=500, metavar="N", help="of them (default 500)")
+    parser.add_argument("--data-name", metavar="NAME", help="what the data is called in results")
+    plain = parser.add_argument_group("plain networks")
+    plain.add_argument("--calibration", type=existing, metavar="DATA", help="images to find thresholds on")
+    plain.add_argument("--calibration-count", type=positive, default=128, metavar="N", help="of them (default 128)")
+    plain.add_argument("--method", choices=("mse", "percentile", "max"), default="mse", help="(default mse)")
+    plain.add_argument("--percentile", type=number, default=99.9, metavar="P", help="for --method percentile (99.9)")
+    plain.add_argument("--per", choices=("channel", "layer"), default="channel", help="one threshold each (channel)")
+    plain.add_argument("--steps", type=positive, default=16, metavar="T", help="time-steps it is meant for (16)")
+    plain.add_argument("--no-correction", action="store_true", help="leave biases and initial potentials alone")
+    plain.add_argument("--max-pool", choices=("average",), help="put average pools in the place of max pools")
+    source = parser.add_argument_group("what the source takes")
+    source.add_argument("--weights", type=existing, metavar="FILE.pt", help="a state dict, for model.py:NAME")
+    source.add_argument("--input", metavar="CxHxW", help="shape of one input, where the source does not say")
+    source.add_argument("--mean", type=number, nargs="+", default=[0.0], help="by channel, of pixels 0...1 (default 0)")
+    source.add_argument("--std", type=number, nargs="+", default=[1.0], help="by channel, of pixels 0...1 (default 1)")
+    source.add_argument("--raw-pixels", action="store_true", help="the source takes 0...255 (minus mean, over std)")
+    source.add_argument("--dt", type=above_zero, metavar="S", help="seconds of a time-step, for NIR (default 1e-4)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    if args.output.suffix != SUFFIX:
+        raise UsageError(f"{args.output}: a bundle's name ends in {SUFFIX}")
+    if not args.output.parent.is_dir():
+        raise UsageError(f"{args.output.parent}: no such folder")
+    if args.float32 and args.bits is not None:
+        raise UsageError("--float32 keeps the weights as they are and --bits rounds them: give one of both")
+    if not 0 < args.percentile <= 100:
+        raise UsageError(f"--percentile: expected a number above 0, at most 100, got {args.percentile:g}")
+    if any(s <= 0 for s in args.std):
+        raise UsageError(f"--std: expected numbers above 0, got {args.std}")
+    try:
+        from spikelet_converters.frontends.open import kind_of
+
+        bundle = _checkpoint(args) if kind_of(args.source) == "checkpoint" else _source(args)
+    except ModuleNotFoundError as error:
+        raise MissingDependency(str(error.name), "convert") from None
+    digest = write(bundle, args.output)
+    emit(args, _facts(args.output, bundle, digest), _text(args.output, bundle))
+    return 0
+
+
+def _checkpoint(args: argparse.Namespace) -> Bundle:
+    from spikelet_converters.conversion.checkpoint import convert
+    from spikelet_converters.training.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(Path(args.source))
+    classes = checkpoint.provenance.get("classes")
+    labels = None if classes is None else tuple(classes)
+    return convert(
+        checkpoint,
+        args.output.stem,
+        bits=args.bits or 8,
+        float32=args.float32,
+        data=_data(args, checkpoint.spec.shape, labels),
+        labels=labels,
+        command=command_line(args),
+        on_progress=Progress("measuring", quiet=args.json),
+    )
+
+
+def _source(args: argparse.Namespace) -> Bundle:
+    from spikelet_converters.conversion.source import Calibration, convert_source
+    from spikelet_converters.frontends.open import open_source
+
+    source = open_source(
+        args.source,
+        shape=_shape(args.input),
+        weights=args.weights,
+        mean=tuple(args.mean),
+        std=tuple(args.std),
+        raw_pixels=args.raw_pixels,
+        average_pools=args.max_pool is not None,
+        dt=args.dt,
+    )
+    calibration, labels = None, None
+    if args.calibration is not None:
+        images = find_data(args.calibration, source.shape, None, args.calibration_count, split="train")
+        labels = images.classes if images.classes and len(images.classes) == source.graph.classes else None
+        calibration = Calibration(images, args.method, args.percentile, args.per, args.steps, not args.no_correction)
+    bits = None if args.float32 else args.bits or (None if source.spiking and not source.levels else 8)
+    return convert_source(
+        source,
+        args.output.stem,
+        calibration=calibration,
+        bits=bits,
+        data=_data(args, source.shape, labels, fits=source.graph.classes),
+        labels=labels,
+        command=command_line(args),
+        on_progress=Progress("measuring", quiet=args.json),
+    )
+
+
+def _data(
+    args: argparse.Namespace, shape: Shape, labels: tuple[str, ...] | None, fits: int | None = None
+) -> list[ImageSet]:
+    """Images to measure on: those that ship, where they are known to fit, and --data."""
+    data = [] if args.data is None else [find_data(args.data, shape, labels, args.count)]
+    if args.data_name:
+        data = [images.renamed(args.data_name) for images in data]
+    own = shipped.images_for(shape, labels) if fits is None or labels is not None else None
+    if own is not None:
+        data.insert(0, own)
+    return data
+
+
+def _shape(text: str | None) -> Shape | None:
+    if text is None:
+        return None
+    sizes = text.lower().split("x")
+    if len(sizes) not in (1, 3) or not all(size.isdecimal() and int(size) > 0 for size in sizes):
+        raise UsageError(f"--input: expected CxHxW, as 3x32x32, or F, got {text!r}")
+    return tuple(int(size) for size in sizes)
+
+
+def _facts(path: Path, bundle: Bundle, digest: str) -> dict[str, Any]:
+    conversion = bundle.manifest.conversion
+    return {
+        "bundle": str(path),
+        "digest": digest,
+        "bytes": path.stat().st_size,
+        "bits": bundle.manifest.bits,
+        "exact_steps": bundle.manifest.exact_steps,
+        "results": bundle.manifest.results,
+        "layers": conversion["layers"],
+        "notes": conversion.get("notes", []),
+        "advice": conversion.get("advice", []),
+    }
+
+
+def _text(path: Path, bundle: Bundle) -> str:
+    manifest = bundle.manifest
+    lines = [f"wrote {path}, {path.stat().st_size:,} bytes"]
+    if manifest.exact_steps is not None:
+        lines[0] += f", {manifest.bits} bits, exact for {manifest.exact_steps} time-steps"
+    lines += [f"note: {note}" for note in manifest.conversion.get("notes", [])]
+    layers = manifest.conversion["layers"]
+    if "by_step" not in layers[0]:
+        if not manifest.results:
+            lines.append("no images fit this network: nothing was measured; name some with --data")
+        return "\n".join([*lines, *(_result(result) for result in manifest.results)])
+    lines += ["", _layers(layers), ""]
+    lines += [_result(result) for result in manifest.results]
+    lines += [f"advice: {words}" for words in manifest.conversion.get("advice", [])]
+    return "\n".join(lines)
+
+
+def _layers(layers: list[dict[str, Any]]) -> str:
+    steps = [entry["steps"] for entry in layers[0]["by_step"]]
+    through = "agreement_through" in layers[0]
+    head = [
+        "layer",
+        "activation",
+        *(f"T={t} rate, over/under" for t in steps),
+        f"corr. T={steps[-1]}",
+        "weight error",
+        *(["clipped", "agrees so far"] if through else []),
+    ]
+    rows = []
+    for layer in layers:
+        cells = [f"{e['spike_rate']:.3f}, {e['over_firing']:.1%}/{e['under_firing']:.1%}" for e in layer["by_step"]]
+        correlation = layer["by_step"][-1]["correlation"]
+        end = ["-" if correlation is None else f"{correlation:.3f}", f"{layer.get('weight_error', 0):.2%}"]
+        more = [f"{layer['clipped']:.2%}", f"{layer['agreement_through']:.1%}"] if through else []
+        rows.append([layer["layer"], f"{layer['activation']:.3f}", *cells, *end, *more])
+    return table(head, rows)
+
+
+def _result(result: dict[str, Any]) -> str:
+    if "accuracy" not in result:
+        agreement = result.get("agreement_with_float")
+        if agreement is None:
+            return f"{result['data']}: {result['images']} images without labels"
+        return (
+            f"{result['data']}: {result['images']} images without labels; answers agree on "
+            f"{agreement:.1%} with the float network"
+        )
+    last = result["accuracy"][-1]
+    if "float_accuracy" not in result:
+        return f"{result['data']}, {result['images']} images: spiking at T={result['steps']} {last:.1%}"
+    before = result["accuracy_before_quantisation"][-1]
+    replaced = result.get("accuracy_before_replacement")
+    was = "" if replaced is None else f" ({replaced:.1%} before its max pools were replaced)"
+    return (
+        f"{result['data']}, {result['images']} images: float network {result['float_accuracy']:.1%}{was}, "
+        f"spiking at T={result['steps']} {last:.1%}; quantisation cost {100 * (before - last):+.1f} points"
+    )

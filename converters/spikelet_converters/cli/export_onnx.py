@@ -1,0 +1,33 @@
+"""Write a bundle as plain ONNX files: one time-step with its weights, the first states, a loop that drives them.
+
+What comes out needs an ONNX runtime and nothing of ours. README.md has the loop in Python and C++.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from spikelet import bundle as bundles
+from spikelet.cli.common import emit, existing
+from spikelet.errors import UsageError
+from spikelet_converters.exports import onnx
+
+HELP = "ONNX: one time-step, states in and out"
+EXAMPLE = "spikelet export onnx vgg9-cifar10.snnb vgg9-onnx/"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the format."""
+    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="where the files go; made if it is not there")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    if args.folder.exists() and not args.folder.is_dir():
+        raise UsageError(f"{args.folder}: is a file; name a folder")
+    paths = onnx.export(bundles.read(args.bundle), args.folder)
+    facts = {"bundle": str(args.bundle), "files": {path.name: path.stat().st_size for path in paths}}
+    emit(args, facts, "\n".join(f"wrote {path}, {path.stat().st_size:,} bytes" for path in paths))
+    return 0

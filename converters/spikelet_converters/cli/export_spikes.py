@@ -1,0 +1,46 @@
+"""Run a bundle on images and write the spikes that its layers fire: .csv, .npz, or .nir (NIRData)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from spikelet.cli.common import above_zero, emit, existing, positive
+from spikelet.errors import UsageError
+from spikelet.session import load
+from spikelet.shipped import find_data
+from spikelet_converters.exports import recording
+from spikelet_converters.exports.nir import DT
+
+HELP = "recorded spikes as CSV, NumPy or NIRData"
+EXAMPLE = "spikelet export spikes vgg9-cifar10.snnb spikes.csv --count 2 --steps 4 --layers if1 if2"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the format."""
+    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("output", type=Path, metavar="OUT.{csv,npz,nir}")
+    parser.add_argument("--data", type=existing, metavar="DATA", help="images (default: those that ship and fit)")
+    parser.add_argument("--layers", nargs="+", metavar="LAYER", help="(default all)")
+    parser.add_argument("--steps", type=positive, default=8, metavar="T", help="time-steps (default 8)")
+    parser.add_argument("--count", type=positive, default=10, metavar="N", help="images (default 10)")
+    parser.add_argument("--dt", type=above_zero, default=DT, metavar="S", help="seconds of a time-step (default 1e-4)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    if args.output.suffix not in recording.SUFFIXES:
+        raise UsageError(f"{args.output}: expected a name that ends in {', '.join(recording.SUFFIXES)}")
+    model = load(args.bundle)
+    layers = args.layers or list(model.graph.spiking)
+    unknown = [name for name in layers if name not in model.graph.spiking]
+    if unknown:
+        raise UsageError(f"--layers: there is no {unknown[0]}; its layers: {', '.join(model.graph.spiking)}")
+    images = find_data(args.data, model.graph.input.shape, model.labels, args.count)
+    result = model.run(images.images, args.steps, record=layers)
+    recording.write(args.output, result.spikes, args.dt)
+    spikes = {name: int(value.sum()) for name, value in result.spikes.items()}
+    facts = {"output": str(args.output), "images": len(images), "steps": args.steps, "spikes": spikes}
+    text = f"wrote {args.output}: {sum(spikes.values()):,} spikes of {len(layers)} layers, {len(images)} images"
+    emit(args, facts, text)
+    return 0

@@ -1,0 +1,116 @@
+"""Run studies: grids of networks, methods and seeds, each trained, converted and tested by one protocol.
+
+What is done already is not done again, so a study goes on where it was stopped. Results stand in the study's folder
+(summary.md, summary.csv, plots), one folder a run; the test split is opened once for each run.
+
+--publish writes them beside the study file too, and --page makes a page of all that is published there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from spikelet.cli.common import command_line, emit, existing, positive
+from spikelet.errors import MissingDependency, UsageError
+from spikelet.report.columns import table
+
+HELP = "run a grid of trainings and compare them"
+EXAMPLE = "spikelet study docs/studies/vgg9-cifar10.toml --data cifar/ --out runs/vgg9-cifar10"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("study", type=existing, nargs="+", metavar="FILE.toml")
+    parser.add_argument("--data", type=existing, metavar="DIR", help="where the images lie, if not where the file says")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the study (default runs/NAME)")
+    starts = "begin with these networks instead of training [start]: runs/vgg9-s{seed}/best.pt"
+    parser.add_argument("--start", metavar="CHECKPOINT", help=starts)
+    parser.add_argument("--plan", action="store_true", help="say what is to be done, and do nothing")
+    parser.add_argument("--only", metavar="PATTERN", help="only runs named like this, say '*-s1'; quote it")
+    parser.add_argument("--publish", action="store_true", help="write the results beside the study file")
+    parser.add_argument("--page", type=Path, metavar="FILE.md", help="only write a page of what is published")
+    parser.add_argument("--others", type=existing, metavar="FILE.toml", help="what others published, for --page")
+    parser.add_argument("--device", default="auto", help="as torch names it (default: a GPU if there is one)")
+    parser.add_argument(
+        "--dask", nargs="?", const="local", metavar="tcp://…", help="on a Dask cluster; without address, one made here"
+    )
+    parser.add_argument("--workers", type=positive, default=2, help="of the cluster that is made here (default 2)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    try:
+        from spikelet_converters.study import read_study
+        from spikelet_converters.study.page import write_page
+    except ModuleNotFoundError as error:
+        raise MissingDependency(str(error.name), "study") from None
+    if args.others is not None and args.page is None:
+        raise UsageError("--others: belongs to a page of results; name one with --page, or leave --others out")
+    data = args.data
+    if data is None and (args.page or args.plan):
+        data = Path()  # nothing is read
+    studies = [read_study(path, data, args.start) for path in args.study]
+    if args.page is not None:
+        if not args.page.parent.is_dir():
+            raise UsageError(f"{args.page.parent}: no such folder")
+        write_page(studies, args.page, command_line(args), args.others)
+        emit(args, {"page": str(args.page)}, f"wrote {args.page}")
+        return 0
+    if args.out is not None and len(studies) > 1:
+        raise UsageError("--out: names the folder of one study; leave it out for several")
+    if args.plan:
+        emit(args, {"studies": [_plan(study) for study in studies]}, "\n\n".join(map(_plan_text, studies)))
+        return 0
+    failed: dict[str, str] = {}
+    found = []
+    for study in studies:
+        folder = args.out if args.out is not None else Path("runs") / study.path.stem
+        failed |= _run(args, study if args.only is None else study.only(args.only), folder)
+        found.append(_finish(args, study, folder))
+    facts = {"studies": [{key: value for key, value in each.items() if key != "text"} for each in found]}
+    emit(args, {**facts, "failed": failed}, "\n".join(each["text"] for each in found))
+    return 1 if failed else 0
+
+
+def _run(args: argparse.Namespace, study: Any, folder: Path) -> dict[str, str]:
+    from spikelet_converters.study.pool import run_here, run_on_dask
+    from spikelet_converters.study.view import StudyView
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with StudyView(study, quiet=args.json) as view:
+        if args.dask is not None:
+            return run_on_dask(study, folder, command_line(args), args.device, view, args.dask, args.workers)
+        return run_here(study, folder, command_line(args), args.device, view)
+
+
+def _finish(args: argparse.Namespace, study: Any, folder: Path) -> dict[str, Any]:
+    """Summary, CSV and plots of what is done."""
+    from spikelet.atomic import write_files
+    from spikelet_converters.study.page import publish
+    from spikelet_converters.study.plots import plots
+    from spikelet_converters.study.summary import read_metrics, summarise, to_csv, to_markdown
+
+    metrics = read_metrics(study, folder)
+    rows = summarise(study, metrics)
+    drawn = plots(study, rows)
+    files = {"summary.csv": to_csv(rows), "summary.md": to_markdown(study, rows)}
+    files |= {f"{name}.svg": svg for name, svg in drawn.items()}
+    write_files(folder, files)
+    text = f"{to_markdown(study, rows)}\n{folder}: {len(metrics)} results, {', '.join(files)}"
+    if args.publish:
+        text += f"\nwrote {publish(study, metrics)}"
+    return {"study": str(study.path), "folder": str(folder), "files": list(files), "results": metrics, "text": text}
+
+
+def _plan(study: Any) -> dict[str, Any]:
+    return {"title": study.title, "time_steps": study.time_steps, "runs": [run.as_dict() for run in study.runs]}
+
+
+def _plan_text(study: Any) -> str:
+    rows = []
+    for run in study.runs:
+        does = f"{run.options['epochs']} epochs" if run.trains else run.rival or run.checkpoint or "as it is"
+        rows.append([run.name, str(does), run.begins or ""])
+    return f"{study.title}: {len(study.runs)} runs\n{table(['run', 'does', 'begins with'], rows)}"

@@ -1,0 +1,143 @@
+"""Simulate a bundle in Brian2, an independent simulator, and compare every spike and every potential.
+
+DATA is as for `run`, or an .npy of time-steps (T, N, …); left out, it is the shipped images that fit. --dynamics
+sweeps single neurons as well (or alone, without a bundle) and holds them to closed forms. Exit code 1: something
+differs, and the first divergence is named; of float32 bundles threshold ties are no difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikelet import bundle as bundles
+from spikelet.atomic import replacing
+from spikelet.bundle import Bundle
+from spikelet.cli.common import Progress, emit, existing, number, positive
+from spikelet.engines import ENGINES
+from spikelet.errors import UsageError
+from spikelet.session import DEFAULT_STEPS
+from spikelet.shipped import find_data
+from spikelet_converters.brian2 import report
+from spikelet_converters.brian2 import wording as words
+from spikelet_converters.brian2.comparison import EPS
+from spikelet_converters.brian2.dynamics import DynamicsReport, sweep
+from spikelet_converters.brian2.sampling import NEURONS
+from spikelet_converters.brian2.validation import ValidationReport, validate
+
+HELP = "compare a bundle with Brian2, spike for spike"
+EXAMPLE = "spikelet validate vgg9-cifar10.snnb --images 20 --steps 8 -o validation.html"
+IMAGES = 20
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("bundle", type=existing, metavar="BUNDLE", nargs="?")
+    parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
+    parser.add_argument(
+        "--images", type=positive, default=IMAGES, metavar="N", help="drawn by a fixed seed (default %(default)s)"
+    )
+    parser.add_argument("--steps", type=positive, metavar="T", help=f"time-steps (default {DEFAULT_STEPS})")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--neurons",
+        type=positive,
+        metavar="N",
+        help=f"sampled of each layer (default: all of a small network, {NEURONS} a layer of a larger one)",
+    )
+    which.add_argument("--all", action="store_true", help="every neuron of every layer")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the sample (default 0)")
+    parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto", help="the engine under test")
+    parser.add_argument(
+        "--eps",
+        type=number,
+        default=EPS,
+        help="of ties in float32 bundles: share of the sums that meet in a neuron (default %(default)g)",
+    )
+    parser.add_argument(
+        "--target", choices=["auto", "numpy", "cython"], default="auto", help="what Brian2 generates (cython: compiled)"
+    )
+    parser.add_argument("--dynamics", action="store_true", help="sweep single neurons of every kind")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write a report: .html, .md with its pictures, or .json"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    _check(args)
+    found = None if args.bundle is None else _validate(args)
+    dynamics = sweep(args.engine, on_progress=Progress("neurons", quiet=args.json)) if args.dynamics else None
+    facts = _facts(found, dynamics)
+    if args.output is not None:
+        _save(args.output, found, dynamics, facts)
+    texts = [] if found is None else [words.summary(found)]
+    texts += [] if dynamics is None else [words.dynamics_summary(dynamics)]
+    texts += [] if args.output is None else [f"{args.output}: the report"]
+    emit(args, facts, "\n\n".join(texts))
+    return 0 if facts["ok"] else 1
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what cannot be meant, before any work. Raises UsageError."""
+    if args.bundle is None and not args.dynamics:
+        raise UsageError("expected a BUNDLE, or --dynamics to sweep single neurons")
+    if not args.eps >= 0:
+        raise UsageError(f"--eps: expected 0 or more, got {args.eps:g}")
+    if args.seed < 0:
+        raise UsageError(f"--seed: expected 0 or more, got {args.seed}")
+    if args.output is None:
+        return
+    if args.output.suffix.lower() not in (*report.SUFFIXES, ".json"):
+        raise UsageError(f"{args.output}: a report's name ends in .html, .md or .json")
+    if not args.output.parent.is_dir():
+        raise UsageError(f"{args.output.parent}: no such folder")
+
+
+def _validate(args: argparse.Namespace) -> ValidationReport:
+    bundle = bundles.read(args.bundle)
+    return validate(
+        bundle,
+        _images(args, bundle),
+        steps=args.steps,
+        neurons="all" if args.all else args.neurons,
+        engine=args.engine,
+        seed=args.seed,
+        eps=args.eps,
+        target=args.target,
+        on_progress=Progress("neurons", quiet=args.json),
+    )
+
+
+def _images(args: argparse.Namespace, bundle: Bundle) -> Any:
+    """Images, or time-steps (T, N, …) where the file holds them."""
+    shape = bundle.graph.input.shape
+    if args.data is not None and args.data.suffix == ".npy":
+        try:
+            array = np.load(args.data, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            array = np.zeros(0)  # the reader of images says what is wrong
+        if array.ndim == len(shape) + 2 or (len(shape) == 1 and array.ndim == 2):
+            return array[..., : args.images, :] if array.ndim == 2 else array[:, : args.images]
+    return find_data(args.data, shape, bundle.manifest.labels, args.images).images
+
+
+def _facts(found: ValidationReport | None, dynamics: DynamicsReport | None) -> dict[str, Any]:
+    if found is None:
+        assert dynamics is not None
+        return dynamics.facts()
+    if dynamics is None:
+        return found.facts()
+    return {**found.facts(), "ok": found.ok and dynamics.ok, "dynamics": dynamics.facts()}
+
+
+def _save(path: Path, found: ValidationReport | None, dynamics: DynamicsReport | None, facts: dict[str, Any]) -> None:
+    if path.suffix.lower() != ".json":
+        report.save(path, found, dynamics)
+        return
+    with replacing(path) as file:
+        file.write(json.dumps(facts, indent=1, allow_nan=False).encode())

@@ -1,0 +1,1 @@
+"""Conversion of a trained network to a bundle."""

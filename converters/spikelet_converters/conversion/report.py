@@ -1,0 +1,156 @@
+"""The per-layer report of a conversion: where does the spiking network differ from its source?
+
+For every layer the activation of the source network, a in [0, 1] of lambda, is held against the spike rate of
+the exact network on the same images. A neuron over-fires at T when it fired more than half a spike above T a,
+and under-fires when it fired more than half a spike below: half a spike is what rounding alone explains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from spikelet.data.images import ImageSet
+from spikelet.engines import Engine, create
+from spikelet.graph import Graph
+from spikelet_converters.frontends.torch_fx import node_name
+from spikelet_converters.source_model.activation import Mode, spiking_layers
+from spikelet_converters.source_model.evaluation import as_pixels
+from spikelet_converters.source_model.simulation import float_logits, layer_rates
+
+STEPS = (1, 2, 4, 8)
+BATCH = 25
+
+Counts = npt.NDArray[np.uint8]  # spikes of each neuron, (N, *shape): at most max(STEPS)
+
+
+@dataclass
+class _Layer:
+    """Running sums over neurons and images, at each T of the report."""
+
+    steps: tuple[int, ...]
+    count: int = 0
+    a: float = 0.0
+    aa: float = 0.0
+    sums: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict)  # rate, rate², a·rate, over, under
+
+    def add(self, a: npt.NDArray[np.float32], counts: dict[int, Counts]) -> None:
+        a = a.ravel()
+        self.count += a.size
+        self.a += float(a.sum(dtype=np.float64))
+        self.aa += float(np.dot(a, a))
+        for t in self.steps:
+            n = counts[t].ravel().astype(np.float32)
+            over, under = np.count_nonzero(n > t * a + 0.5), np.count_nonzero(n < t * a - 0.5)
+            sums = [n.sum(dtype=np.float64) / t, np.dot(n, n) / t**2, np.dot(a, n) / t, over, under]
+            self.sums[t] = self.sums.get(t, np.zeros(5)) + sums
+
+    def summary(self) -> dict[str, Any]:
+        n = self.count
+        by_step = []
+        for t in self.steps:
+            rate, squares, product, over, under = self.sums[t] / n
+            spread = np.sqrt(max(self.aa / n - (self.a / n) ** 2, 0) * max(squares - rate**2, 0))
+            covariance = product - self.a / n * rate
+            by_step.append(
+                {
+                    "steps": t,
+                    "spike_rate": float(rate),
+                    "over_firing": float(over),
+                    "under_firing": float(under),
+                    "correlation": float(covariance / spread) if spread > 0 else None,
+                    "rms_residual": float(np.sqrt(max(squares - 2 * product + self.aa / n, 0))),
+                }
+            )
+        return {"activation": self.a / n, "by_step": by_step}
+
+
+Reference = Callable[[ImageSet], tuple[npt.NDArray[np.int64], Mapping[str, npt.NDArray[np.float32]]]]
+
+
+def checkpoint_reference(network: nn.Module) -> Reference:
+    """Answers (N,) of a source network, and by layer its activations in units of lambda, (N, *shape)."""
+    modules = {node_name(name): module for name, module in spiking_layers(network).items()}
+
+    def reference(part: ImageSet) -> tuple[npt.NDArray[np.int64], Mapping[str, npt.NDArray[np.float32]]]:
+        pixels = as_pixels(part.images)
+        answers = float_logits(network, pixels).argmax(1).numpy()
+        rates = {node_name(k): v.numpy() for k, v in layer_rates(network, pixels, Mode.RATE, 1).items()}
+        return answers, {k: (v / modules[k].lam.item()).astype(np.float32) for k, v in rates.items() if k in modules}
+
+    return reference
+
+
+def conversion_report(
+    reference: Reference,
+    source: Graph,
+    converted: Graph,
+    data: ImageSet,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    steps: tuple[int, ...] = STEPS,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """(layers, result): what each layer loses, and accuracies of the same images.
+
+    reference: the source network. source: its float32 graph. converted: the graph that ships.
+    data: images with or without labels; without, accuracies are left out. steps: T of the report.
+    """
+    engine = create(converted, "auto", converted.spiking)
+    before_quantising = engine if source is converted else create(source)
+    steps = tuple(t for t in steps if engine.step_limit is None or t <= engine.step_limit)
+    layers = {name: _Layer(steps) for name in converted.spiking}
+    right: dict[str, npt.NDArray[np.int64]] = {
+        "float": np.zeros(1, np.int64),
+        "before": np.zeros(max(steps), np.int64),
+        "after": np.zeros(max(steps), np.int64),
+    }
+    agree = 0
+    for start in range(0, len(data), BATCH):
+        part = data.take(slice(start, start + BATCH))
+        answers, rates = reference(part)
+        counts, after = _simulate(engine, part, steps)
+        before = after if source is converted else _simulate(before_quantising, part, steps)[1]
+        for name, layer in layers.items():
+            layer.add(rates[name], counts[name])
+        agree += int((after[-1] == answers).sum())
+        if part.labels is not None:
+            right["float"] += (answers == part.labels).sum()
+            right["before"] += (before == part.labels).sum(1)
+            right["after"] += (after == part.labels).sum(1)
+        on_progress(min(start + BATCH, len(data)), len(data))
+    result: dict[str, Any] = {
+        "data": data.name,
+        "digest": data.digest,
+        "images": len(data),
+        "steps": max(steps),
+        "engine": engine.name,
+        "agreement_with_float": agree / len(data),
+    }
+    if data.labels is not None:
+        result["float_accuracy"] = float(right["float"][0] / len(data))
+        result["accuracy_before_quantisation"] = (right["before"] / len(data)).tolist()
+        result["accuracy"] = (right["after"] / len(data)).tolist()
+    return [{"layer": name, **layer.summary()} for name, layer in layers.items()], result
+
+
+def _simulate(
+    engine: Engine, data: ImageSet, steps: tuple[int, ...]
+) -> tuple[dict[str, dict[int, Counts]], npt.NDArray[np.int64]]:
+    """Spike counts by recorded layer after each T of `steps`, and answers after every step, (T, N)."""
+    engine.reset(len(data))
+    total = {name: np.zeros((len(data), *engine.graph.shapes[name]), np.uint8) for name in engine.record}
+    kept: dict[str, dict[int, Counts]] = {name: {} for name in engine.record}
+    logits = np.zeros((len(data), engine.graph.classes))
+    answers = []
+    for t in range(1, max(steps) + 1):
+        logits = logits + engine.step(data.images.astype(np.float32) if t == 1 else None)
+        answers.append(logits.argmax(1))
+        for name in engine.record:
+            total[name] += engine.spikes(name)
+            if t in steps:
+                kept[name][t] = total[name].copy()
+    return kept, np.stack(answers)

@@ -1,0 +1,77 @@
+"""A bundle as plain ONNX files, for a device that has an ONNX runtime and nothing of ours.
+
+step.onnx     one time-step, weights inside: input, v.LAYER -> logits, s.LAYER, v_next.LAYER
+start.onnx    the states before the first step: input -> v.LAYER
+golden.npz    inputs, and the logits of each step that they must give
+README.md     the loop that drives them, in Python and in C++
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from spikelet.atomic import write_files
+from spikelet.bundle import Bundle
+from spikelet.graph import Graph
+from spikelet.lowering.onnx import step as lowering
+from spikelet.lowering.onnx.protobuf import OnnxGraph
+from spikelet.nodes import IF
+
+
+def export(bundle: Bundle, folder: Path) -> list[Path]:
+    """Write the files into a folder that is made if it is not there; returns their paths."""
+    golden = io.BytesIO()
+    np.savez(golden, input=bundle.golden.inputs.astype(np.float32), logits=bundle.golden.logits)
+    contents: dict[str, str | bytes] = {
+        "step.onnx": lowering.step_model(bundle.graph),
+        "start.onnx": start_model(bundle.graph),
+        "golden.npz": golden.getvalue(),
+        "README.md": readme(bundle),
+    }
+    write_files(folder, contents)
+    return [folder / name for name in contents]
+
+
+def start_model(graph: Graph) -> bytes:
+    """The initial potentials of a batch as a model: input (N, …) -> v.LAYER (N, …)."""
+    onnx = OnnxGraph("start")
+    onnx.input("input", ("N", *graph.input.shape))
+    sizes = onnx.node("Shape", ["input"], "sizes")
+    batch = onnx.node("Gather", [sizes, onnx.constant("first", np.zeros(1, np.int64))], "batch", axis=0)
+    for name in graph.spiking + graph.integrators:
+        node, shape = graph.nodes[name], graph.shapes[name]
+        start = node.v_init if isinstance(node, IF) else np.zeros(shape[0])
+        value = np.asarray(start, np.float32).reshape(1, -1, *(1,) * (len(shape) - 1))
+        rest = onnx.constant(f"shape.{name}", np.array(shape, np.int64))
+        whole = onnx.node("Concat", [batch, rest], f"whole.{name}", axis=0)
+        onnx.node("Expand", [onnx.constant(f"v_init.{name}", value), whole], f"v.{name}")
+        onnx.output(f"v.{name}", ("N", *shape))
+    return onnx.encode()
+
+
+def readme(bundle: Bundle) -> str:
+    """How to drive the files."""
+    graph, steps = bundle.graph, bundle.manifest.exact_steps
+    limit = "Arithmetic is float32: runtimes agree up to ties of a potential with its threshold."
+    if steps is not None:
+        limit = f"Exact for {steps} time-steps: within them every runtime that adds products gives the same spikes."
+    words = {
+        "NAME": bundle.manifest.name,
+        "SHAPE": ", ".join(map(str, graph.input.shape)),
+        "VALUES": str(math.prod(graph.input.shape)),
+        "LOW": str(graph.input.low),
+        "HIGH": str(graph.input.high),
+        "SCALE": repr(graph.output.scale),
+        "LIMIT": limit,
+        "CLASSES": str(graph.classes),
+        "STEPS": str(min(8, steps or 8)),
+    }
+    text = (resources.files(__package__) / "onnx_readme.md").read_text("utf-8")
+    for key, value in words.items():
+        text = text.replace(f"@{key}@", value)
+    return text

@@ -1,0 +1,69 @@
+"""Recorded spikes in files that others read: CSV, NumPy, and NIRData."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.atomic import replacing
+from spikelet.errors import UsageError
+from spikelet_converters.exports.nir import package
+
+Spikes = Mapping[str, npt.NDArray[np.bool_]]  # by layer, (T, N, *shape)
+SUFFIXES = (".csv", ".npz", ".nir")
+
+
+def write(path: Path, spikes: Spikes, dt: float) -> None:
+    """Write spikes of some layers.
+
+    .csv    a line a spike: image, step (from 1), layer, neuron (index in the flattened layer, channel first)
+    .npz    by layer, bool (T, N, *shape)
+    .nir    NIRData: by layer, the observable `spikes` as TimeGriddedData (N, T, neurons) of `dt` seconds a step
+
+    Raises:
+        UsageError: another suffix. MissingDependency: `.nir` without the package `nir`.
+    """
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
+    content = {".csv": _csv, ".npz": _npz}.get(path.suffix)
+    with replacing(path) as file:
+        if content is not None:
+            file.write(content(spikes))
+        else:
+            _nir(file, spikes, dt)
+
+
+def _nir(file: Any, spikes: Spikes, dt: float) -> None:
+    nir = package()
+    nodes = {
+        name: nir.NIRNodeData({"spikes": nir.TimeGriddedData(_by_sample(value), dt)}) for name, value in spikes.items()
+    }
+    nir.write_data(file, nir.NIRGraphData(nodes))
+
+
+def _by_sample(value: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """(T, N, *shape) as (N, T, neurons)."""
+    return np.ascontiguousarray(value.reshape(*value.shape[:2], -1).swapaxes(0, 1))
+
+
+def _npz(spikes: Spikes) -> bytes:
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = dict(spikes)
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _csv(spikes: Spikes) -> bytes:
+    buffer = io.StringIO()
+    lines = csv.writer(buffer, lineterminator="\n")
+    lines.writerow(["image", "step", "layer", "neuron"])
+    for name, value in spikes.items():
+        for sample, step, neuron in np.argwhere(_by_sample(value)):
+            lines.writerow([sample, step + 1, name, neuron])
+    return buffer.getvalue().encode()

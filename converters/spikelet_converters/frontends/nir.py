@@ -1,0 +1,300 @@
+"""NIR files as sources: NIR's neurons by Euler's step, or our own network back from its annotation.
+
+IF        v += r i                                    fires at v > v_threshold, then v = v_reset
+LIF       v += dt/tau (v_leak - v + r i)              the same
+CubaLIF   I += dt/tau_syn (w_in i - I), then LIF with I
+LI, CubaLI, I                                         the same without spikes; they send on v
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.bundle import schema
+from spikelet.bundle.fields import Fields
+from spikelet.errors import BundleError, ConversionError
+from spikelet.graph import Graph
+from spikelet.nodes import Shape
+from spikelet_converters.exports.nir import DT, METADATA, package, to_nir
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.refusals import NIR as ADVICE
+from spikelet_converters.frontends.source import Preprocessing, Source, finished
+from spikelet_converters.frontends.values import Dynamics, Factor, Value, free_name
+
+NirNode = Any
+
+
+def read(
+    path: Path,
+    *,
+    dt: float | None = None,
+    preprocessing: Preprocessing | None = None,
+    low: int = 0,
+    high: int = 255,
+) -> Source:
+    """The network of a `.nir` file.
+
+    dt: seconds of a time-step; by default 1e-4, or what the file's annotation says.
+    low, high: range of the input's values.
+
+    Raises:
+        ConversionError: not a NIR file, a node without a form here, or a recurrent network; names the node.
+    """
+    nir = package()
+    try:
+        found = nir.read(path, type_check=False)
+    except Exception as error:  # h5py and nir raise kinds of their own
+        raise ConversionError(f"{path}: not a NIR file that can be read ({error})") from None
+    return from_nir(found, dt=dt, preprocessing=preprocessing, low=low, high=high)
+
+
+def from_nir(
+    network: NirNode,
+    *,
+    dt: float | None = None,
+    preprocessing: Preprocessing | None = None,
+    low: int = 0,
+    high: int = 255,
+) -> Source:
+    """The network of a nir.NIRGraph; raises as `read` does."""
+    text = network.metadata.get(METADATA)
+    note = ""
+    if text is not None:
+        ours = _annotated(network, text.decode() if isinstance(text, bytes) else str(text))
+        if ours is not None:
+            return Source("NIR, annotated by spikelet", ours)
+        note = "the file was changed after spikelet wrote it: its annotation was left aside, and NIR's own meaning read"
+    builder = Builder(_input_shape(network))
+    if note:
+        builder.note(note)
+    # what goes in is currents and spikes as they are, unless the caller says otherwise
+    preprocessing = preprocessing or Preprocessing(scale=1.0)
+    _Reader(builder, DT if dt is None else dt).run(*_flat(network), preprocessing.start(builder, low, high))
+    return finished("NIR", builder, None, preprocessing)
+
+
+def _annotated(network: NirNode, text: str) -> Graph | None:
+    """Our own graph; None where the file no longer holds what was written into it."""
+    try:
+        said = json.loads(text)
+        tensors = {key: np.asarray(value, said["dtypes"][key]) for key, value in said["values"].items()}
+        for key, dtype in said["dtypes"].items():
+            if key not in tensors:
+                name, _, field = key.rpartition(".")
+                tensors[key] = np.asarray(getattr(network.nodes[name], field)).astype(dtype)
+        graph = schema.decode(Fields("annotation", said["graph"]), tensors)
+        again = to_nir(graph, said["form"], said["dt"])
+    except (KeyError, TypeError, ValueError, AttributeError, BundleError) as error:
+        raise ConversionError(f"the annotation of this NIR file is damaged ({error})") from None
+    return graph if _same(network, again) else None
+
+
+def _same(a: NirNode, b: NirNode) -> bool:
+    if set(a.nodes) != set(b.nodes) or sorted(map(tuple, a.edges)) != sorted(map(tuple, b.edges)):
+        return False
+    for name, node in b.nodes.items():
+        other = a.nodes[name]
+        if type(node) is not type(other):
+            return False
+        for field, value in vars(node).items():
+            if isinstance(value, np.ndarray) and not np.array_equal(value, np.asarray(getattr(other, field))):
+                return False
+    return True
+
+
+def _input_shape(network: NirNode) -> Shape:
+    inputs = [node for node in _flat(network)[0].values() if type(node).__name__ == "Input"]
+    if len(inputs) != 1:
+        raise ConversionError(f"the network has {len(inputs)} inputs; a bundle has one")
+    shape = tuple(int(size) for size in np.ravel(inputs[0].input_type["input"]))
+    while len(shape) in (2, 4) and shape[0] == 1:
+        shape = shape[1:]  # a batch of one, as some writers put it
+    if len(shape) not in (1, 3):
+        raise ConversionError(f"the network takes inputs of shape {shape}; expected (C, H, W) or (F,)")
+    return shape
+
+
+def _flat(network: NirNode, prefix: str = "") -> tuple[dict[str, NirNode], list[tuple[str, str]]]:
+    """Nodes and edges with nested graphs opened: their inner Input and Output pass on what they get."""
+    nodes: dict[str, NirNode] = {}
+    edges: list[tuple[str, str]] = []
+    entry: dict[str, str] = {}
+    leave: dict[str, str] = {}
+    for name, node in network.nodes.items():
+        full = f"{prefix}{name}"
+        if type(node).__name__ != "NIRGraph":
+            nodes[full] = node
+            entry[name] = leave[name] = full
+            continue
+        inner, between = _flat(node, f"{full}.")
+        ends = {type(each).__name__: key for key, each in inner.items() if type(each).__name__ in ("Input", "Output")}
+        nodes.update({key: _Pass() if key in ends.values() else each for key, each in inner.items()})
+        edges += between
+        entry[name], leave[name] = ends["Input"], ends["Output"]
+    return nodes, edges + [(leave[a], entry[b]) for a, b in network.edges]
+
+
+class _Pass:
+    """The inner end of a nested graph."""
+
+
+class _Reader:
+    """Reads nodes in topological order."""
+
+    def __init__(self, builder: Builder, dt: float) -> None:
+        self.builder = builder
+        self.dt = dt
+
+    def run(self, nodes: dict[str, NirNode], edges: list[tuple[str, str]], start: Value) -> None:
+        sources: dict[str, list[str]] = {name: [] for name in nodes}
+        for a, b in edges:
+            sources[b].append(a)
+        values: dict[str, Value] = {}
+        waiting = list(nodes)
+        while waiting:
+            ready = [name for name in waiting if all(source in values for source in sources[name])]
+            if not ready:
+                kinds = ", ".join(f"{name} ({type(nodes[name]).__name__})" for name in waiting[:4])
+                raise ConversionError(
+                    f"{kinds} form or follow a cycle: the network is recurrent, and IR version 1 has no recurrence; "
+                    "a feed-forward network reads"
+                )
+            for name in ready:
+                inputs = [values[source] for source in sources[name]]
+                values[name] = self._read(name, nodes[name], inputs, start)
+                waiting.remove(name)
+
+    def _read(self, name: str, node: NirNode, inputs: list[Value], start: Value) -> Value:
+        kind = type(node).__name__
+        place = f"node {name} ({kind})"
+        if kind == "Input":
+            return start
+        if not inputs:
+            raise ConversionError(f"{place}: nothing feeds it")
+        name = free_name(name, self.builder.nodes)
+        x = inputs[0]
+        if len(inputs) > 1:
+            x = self.builder.add(free_name(f"{name}.sum", self.builder.nodes), place, inputs)
+        if kind in ("_Pass", "Output"):
+            return x if kind == "_Pass" else self.builder.output([x])
+        handler: Callable[..., Value] | None = getattr(self, f"_{kind.lower()}", None)
+        if handler is None:
+            raise ConversionError(f"{place}: {ADVICE.get(kind, 'has no node in IR version 1')}")
+        return handler(name, place, node, x)
+
+    def _affine(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+        if node.weight.ndim != 2:
+            raise ConversionError(f"{place}: weights of shape {node.weight.shape}; expected (out, in)")
+        return self.builder.linear(name, place, node.weight, getattr(node, "bias", None), x)
+
+    _linear = _affine
+
+    def _conv2d(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+        if any(d != 1 for d in _pair(node.dilation)):
+            raise ConversionError(f"{place}: dilation {_pair(node.dilation)} has no node; train with dilation 1")
+        padding = node.padding.decode() if isinstance(node.padding, bytes) else node.padding
+        kernel = node.weight.shape[2:]
+        if isinstance(padding, str):
+            if padding == "same" and (any(k % 2 == 0 for k in kernel) or _pair(node.stride) != (1, 1)):
+                raise ConversionError(f"{place}: pads unevenly ({padding!r}); write the padding as numbers")
+            padding = (kernel[0] // 2, kernel[1] // 2) if padding == "same" else (0, 0)
+        return self.builder.conv(
+            name, place, node.weight, node.bias, _pair(node.stride), _pair(padding), int(node.groups), x
+        )
+
+    def _scale(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+        factor = self._channels(place, "scale", node.scale, x)
+        return Value(x.node, x.factor * factor, x.shape, x.offset * factor)
+
+    def _sumpool2d(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+        if any(_pair(node.padding)):
+            raise ConversionError(f"{place}: padding {_pair(node.padding)} has no node; pad the image instead")
+        pool = self.builder.pool if type(node).__name__ == "AvgPool2d" else self.builder.sum_pool
+        return pool(name, place, _pair(node.kernel_size), _pair(node.stride), x)
+
+    _avgpool2d = _sumpool2d
+
+    def _flatten(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+        if int(node.start_dim) not in (0, 1) or int(node.end_dim) not in (-1, 2, 3):
+            raise ConversionError(f"{place}: flattens axes {node.start_dim} to {node.end_dim}; expected all of them")
+        return self.builder.flatten(name, place, x)
+
+    def _if(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+        gain, theta, reset = (self._channels(place, f, getattr(node, f), x) for f in ("r", "v_threshold", "v_reset"))
+        if np.allclose(gain * self.dt, 1):
+            self.builder.note(f"{place}: r = 1/dt, as SpikingJelly writes it, was taken as one a time-step")
+            gain = np.ones_like(gain)
+        # v - v_reset in its place: it is reset to 0, and starts where 0 is
+        return self.builder.neuron(name, place, Dynamics(theta - reset, -reset, "zero", ">", None, gain), x)
+
+    def _lif(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+        keep, gain = self._leak(place, node.tau, node.r, x)
+        theta, reset, rest = (
+            self._channels(place, f, getattr(node, f), x) for f in ("v_threshold", "v_reset", "v_leak")
+        )
+        if (reset != rest).any():
+            # v - v_reset in its place, which a constant current draws to v_leak - v_reset
+            where = f"{place}: resets to {_some(reset)} and leaks to {_some(rest)}"
+            x = self.builder.shifted(where, (rest - reset) * (1 - keep) / gain, x)
+        return self.builder.neuron(name, place, Dynamics(theta - reset, -reset, "zero", ">", keep, gain), x)
+
+    def _cubalif(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+        inner = type("LIF", (), {**vars(node), "tau": node.tau_mem})
+        return self._lif(name, place, inner, self._synapse(name, place, node, x))
+
+    def _li(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+        if np.any(node.v_leak):
+            raise ConversionError(f"{place}: leaks to {_some(np.ravel(node.v_leak))}; a readout here leaks to 0")
+        keep, gain = self._leak(place, node.tau, node.r, x)
+        return self.builder.integrator(name, place, keep, x, gain)
+
+    def _cubali(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+        inner = type("LI", (), {**vars(node), "tau": node.tau_mem})
+        return self._li(name, place, inner, self._synapse(name, place, node, x))
+
+    def _i(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+        return self.builder.integrator(name, place, np.ones(1), x, self._channels(place, "r", node.r, x))
+
+    def _synapse(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+        keep, gain = self._leak(place, node.tau_syn, node.w_in, x)
+        return self.builder.integrator(f"{name}.syn", place, keep, x, gain)
+
+    def _leak(self, place: str, tau: Any, r: Any, x: Value) -> tuple[Factor, Factor]:
+        share = self.dt / self._channels(place, "tau", tau, x)
+        if not ((share > 0) & (share < 1)).all():
+            raise ConversionError(
+                f"{place}: a time constant of {self.dt / share.max():g} s does not fit time-steps of {self.dt:g} s; "
+                "give shorter ones with --dt"
+            )
+        return 1 - share, share * self._channels(place, "r", r, x)
+
+    def _channels(self, place: str, what: str, value: Any, x: Value) -> Factor:
+        """A parameter of every neuron as one a channel."""
+        array: npt.NDArray[np.float64] = np.asarray(value, np.float64)
+        channels = x.shape[0]
+        if array.size == 1:
+            return np.full(channels, array.ravel()[0])
+        while array.ndim > 1 and array.shape[0] == 1 and array.shape[0] != channels:
+            array = array[0]
+        if array.shape[0] != channels:
+            raise ConversionError(f"{place}: {what} has shape {array.shape}, its input {x.shape}")
+        rows = array.reshape(channels, -1)
+        if (rows != rows[:, :1]).any():
+            raise ConversionError(f"{place}: {what} differs within a channel; a neuron here shares it with its channel")
+        return rows[:, 0].copy()
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    array = np.ravel(value)
+    return int(array[0]), int(array[-1])
+
+
+def _some(values: Any) -> str:
+    array = np.unique(values)
+    return f"{array[0]:g}" if array.size == 1 else f"{array[0]:g}…{array[-1]:g}"

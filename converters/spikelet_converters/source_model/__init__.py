@@ -1,0 +1,1 @@
+"""The source network: its activation, its residual error, and its simulation with spiking neurons."""

@@ -1,0 +1,62 @@
+"""Reference networks by name, and the small value that says how to build one again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import nn
+
+from spikelet.errors import UsageError
+from spikelet_converters.source_model.activation import SpikingActivation
+from spikelet_converters.source_model.networks.common import Normalise
+from spikelet_converters.source_model.networks.resnet import resnet18, resnet20
+from spikelet_converters.source_model.networks.vgg import vgg5, vgg9, vgg16
+from spikelet_converters.source_model.residuals import RESIDUALS
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {f.__name__: f for f in (vgg5, vgg9, vgg16, resnet20, resnet18)}
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """All that is needed to build a source network; stored in every checkpoint.
+
+    shape: (C, H, W) of the input. mean, std: per channel, in pixel units. levels: L.
+    slope: share of the clipped identity in the activation (SlipReLU). train_potential: v(0) is learnt by channel.
+    """
+
+    model: str
+    shape: tuple[int, int, int]
+    classes: int
+    mean: tuple[int, ...]
+    std: tuple[float, ...]
+    levels: int = 4
+    residual: str = "none"
+    lambda_init: float = 8.0
+    slope: float = 0.0
+    train_potential: bool = False
+
+    def build(self) -> nn.Module:
+        """A freshly initialised network (weights from torch's global generator)."""
+        if self.model not in NETWORKS:
+            raise UsageError(f"unknown network {self.model!r}; known: {', '.join(NETWORKS)}")
+        if self.residual not in RESIDUALS:
+            raise UsageError(f"unknown residual {self.residual!r}; known: {', '.join(RESIDUALS)}")
+        _, height, width = self.shape
+        if height != width:
+            raise UsageError(f"the reference networks take square images, got {height}x{width}")
+
+        def act(channels: int) -> SpikingActivation:
+            residual = RESIDUALS[self.residual].layer()
+            trained = channels if self.train_potential else None
+            return SpikingActivation(self.levels, residual, self.lambda_init, trained, self.slope)
+
+        return NETWORKS[self.model](Normalise(self.mean, self.std), height, self.classes, act)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as they are written to a checkpoint."""
+        return asdict(self)
+
+
+__all__ = ["NETWORKS", "NetworkSpec", "Normalise"]

@@ -1,0 +1,45 @@
+"""Pieces that every reference network is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from spikelet.errors import UsageError
+from spikelet_converters.source_model.activation import SpikingActivation
+
+ActivationFactory = Callable[[int], SpikingActivation]  # of so many channels
+
+
+class Normalise(nn.Module):
+    """(pixel - mean_c) / std_c for pixels 0…255.
+
+    The mean is a whole number, so that conversion can subtract it exactly at the input node:
+    zero padding then stays zero, and 1/std folds into the first weights.
+
+    mean, std: (C,) in pixel units.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[int], std: Sequence[float]) -> None:
+        super().__init__()
+        if any(m != int(m) for m in mean):
+            raise UsageError(f"the mean of the input must be whole numbers, got {list(mean)}")
+        self.register_buffer("mean", torch.tensor([float(m) for m in mean]).reshape(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor([float(s) for s in std]).reshape(1, -1, 1, 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return (pixels - self.mean) / self.std
+
+
+def initialise(network: nn.Module) -> None:
+    """He initialisation (fan out) for convolutions; batch norm and linear layers keep torch's own."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

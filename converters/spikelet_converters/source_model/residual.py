@@ -1,0 +1,25 @@
+"""The residual of one layer: a perturbation of its activation while the source network trains."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+
+class Residual(nn.Module):
+    """Models the error that spiking adds to the activation of one layer.
+
+    Each spiking layer owns one instance; a `ResidualStrategy` sets its state from the whole network.
+
+    Attributes:
+        name: of the strategy, as recipes and checkpoints write it.
+        steps: T of the spike rate that `perturb` returns, where it is not the L of the quantiser; 0 otherwise.
+    """
+
+    name: ClassVar[str]
+    steps: int = 0
+
+    def perturb(self, activation: Tensor) -> Tensor:
+        """Return the activation with the residual error added, of the same shape (N, C, …)."""
+        raise NotImplementedError

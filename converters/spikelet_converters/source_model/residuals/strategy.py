@@ -1,0 +1,49 @@
+"""What a residual strategy provides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from spikelet_converters.source_model.residual import Residual
+
+LIMIT, QUANTISED = "limit", "quantised"  # what a batch may be trained on besides the spike rate after T time-steps
+
+
+class ResidualStrategy:
+    """Sets the residuals of all layers of a network.
+
+    To add one, subclass `Residual` and `ResidualStrategy` in a module of this package and list an instance in
+    `RESIDUALS`. `prepare` is called before each training pass, `refresh` once an epoch.
+    """
+
+    layer: ClassVar[type[Residual]]
+
+    @property
+    def name(self) -> str:
+        """Name in recipes and checkpoints."""
+        return self.layer.name
+
+    def prepare(self, network: nn.Module, pixels: Tensor, steps: int | str) -> None:
+        """Set the residuals for the training pass on one batch.
+
+        Args:
+            network: the source network, in training mode.
+            pixels: the batch, (N, C, H, W) float32, 0…255.
+            steps: T to simulate; `LIMIT` stands for T → ∞, `QUANTISED` for the quantiser itself.
+        """
+
+    def refresh(self, network: nn.Module, batches: Iterable[Tensor], steps: int) -> dict[str, float]:
+        """Measure the residual error on held-out training images.
+
+        Args:
+            network: the source network.
+            batches: images, each (N, C, H, W) float32, 0…255.
+            steps: T to simulate.
+
+        Returns:
+            The standard deviation of the residual error by layer, in units of the activation, for the log.
+        """
+        return {}

@@ -1,0 +1,159 @@
+"""One run of a study, from nothing to its metrics: train, convert, measure. Whatever is done already is not done again.
+
+A run's folder: `config.json` (what it is), the files of training, `bundle.snnb`, `metrics.json` (that it is done).
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from spikelet.atomic import replacing
+from spikelet.data import ImageSet, read
+from spikelet.errors import SpikeletError
+from spikelet.version import __version__
+from spikelet_converters.study.config import START, Run, Study
+from spikelet_converters.study.measure import measure_source, measure_spiking
+from spikelet_converters.study.protocol import SealedTest, weights_digest
+from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
+from spikelet_converters.training.facts import image_facts
+from spikelet_converters.training.loop import split, train
+from spikelet_converters.training.memory import freed_memory_kept
+from spikelet_converters.training.parallel import choose_device
+from spikelet_converters.training.recipe import Recipe
+
+CALIBRATION = 600  # training images for rivals that calibrate
+Tick = Callable[[str, int, int], None]
+
+
+def perform(
+    study: Study, name: str, folder: Path, *, command: str, device: str = "auto", tick: Tick = lambda *_: None
+) -> dict[str, Any]:
+    """Do what is left to do of a run; returns its metrics, {} for a start, which is not tested.
+
+    folder: of the study. command: the call that does all this. tick: told (what, done, of).
+
+    Raises:
+        SpikeletError: the folder holds a run of other options, or what the run does failed.
+    """
+    run = study.run(name)
+    here = folder / name
+    here.mkdir(parents=True, exist_ok=True)
+    _check_config(here, {**run.as_dict(), "bits": study.bits, "images": study.images})
+    done = here / "metrics.json"
+    if done.exists():
+        found: dict[str, Any] = json.loads(done.read_text("utf-8"))
+        return found
+    data = training_images(study)
+    device = choose_device(device)
+    checkpoint = _network(study, run, folder, data, command, device, tick)
+    if run.method == START:
+        return {}
+    rival = run.make_rival()
+    training, validation = split(data, Recipe(epochs=1, seed=run.seed))
+    calibration = training.take(slice(0, CALIBRATION))
+    weights = weights_digest(checkpoint.weights)
+    sealed = SealedTest(study.data, folder, study.data_name, study.test_images)
+    test = sealed.open(name, weights, data.digest)
+    started = time.perf_counter()
+    measured = measure_spiking(
+        checkpoint,
+        rival,
+        calibration,
+        test,
+        study.time_steps,
+        here,
+        bits=study.bits,
+        engine=study.engine,
+        command=command,
+        on_progress=lambda n, of: tick("testing", n, of),
+    )
+    metrics = {
+        **run.as_dict(),
+        **measured.as_json(),
+        "source": measure_source(checkpoint, test, run.seed, device=device),
+        "about": None if rival is None else rival.about,
+        "pre_steps": 0 if rival is None else rival.pre_steps,
+        "bits": study.bits,
+        "validation": checkpoint.provenance.get("validation"),
+        "training": None if run.checkpoint or not run.trains else _training(checkpoint),
+        "start": checkpoint.provenance.get("start"),
+        "weights": weights,
+        "test": {"data": test.name, "digest": test.digest, "images": len(test)},
+        "held_out": len(validation),
+        "test_seconds": time.perf_counter() - started,
+        "command": command,
+        "version": __version__,
+        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+    }
+    with replacing(done) as file:
+        file.write(json.dumps(metrics, indent=1).encode())
+    return metrics
+
+
+def training_images(study: Study) -> ImageSet:
+    """The training split; the test split lies elsewhere, behind `SealedTest`."""
+    data = read(study.data, "train")
+    if study.images is not None:
+        data = data.take(slice(0, study.images))
+    return data if study.data_name is None else data.renamed(study.data_name)
+
+
+def _network(study: Study, run: Run, folder: Path, data: ImageSet, command: str, device: str, tick: Tick) -> Checkpoint:
+    """The network of a run, trained if it is not yet."""
+    here = folder / run.name
+    if run.checkpoint is not None:
+        return load_checkpoint(Path(run.checkpoint))
+    start = None
+    if run.begins is not None:
+        first = study.run(run.begins)
+        if not run.trains:
+            return _network(study, first, folder, data, command, device, tick)
+        start = load_checkpoint(Path(first.checkpoint or folder / first.name / "best.pt"))
+    facts = image_facts(data)
+    if start is not None:
+        facts.update(shape=start.spec.shape, mean=start.spec.mean, std=start.spec.std)
+    phase = run.phase(facts)
+    with freed_memory_kept():
+        return train(
+            phase.spec,
+            phase.recipe,
+            data,
+            here,
+            command=command,
+            start=start,
+            resume=(here / "last.pt").exists(),
+            device=device,
+            on_batch=lambda p: tick("training", (p.epoch - 1) * p.batches + p.batch, p.epochs * p.batches),
+        )
+
+
+def _training(checkpoint: Checkpoint) -> dict[str, Any]:
+    provenance = checkpoint.provenance
+    return {
+        "recipe": provenance["recipe"],
+        "images": provenance["data"]["images"],
+        "epoch": provenance["validation"]["epoch"],
+        "epoch_seconds": provenance["validation"].get("training_seconds"),
+        "device": provenance.get("device"),
+    }
+
+
+def _check_config(here: Path, config: dict[str, Any]) -> None:
+    path = here / "config.json"
+    text = json.dumps(config, indent=1)
+    if path.exists():
+        before, now = json.loads(path.read_text("utf-8")), json.loads(text)
+        for key in now:
+            if before.get(key) != now[key]:
+                raise SpikeletError(
+                    f"{here}: holds a run with {key} = {before.get(key)}, the study now says {now[key]}; "
+                    "choose another folder (--out), or remove this one"
+                )
+        return
+    with replacing(path) as file:
+        file.write(text.encode())

@@ -1,0 +1,115 @@
+"""Runs one after another here, or side by side on a Dask cluster; each when what it begins with is there.
+
+A run that fails takes with it only those that begin with it; the others go on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from spikelet.errors import MissingDependency, SpikeletError
+from spikelet_converters.study.config import Study
+from spikelet_converters.study.perform import perform
+from spikelet_converters.study.view import StudyView
+
+LOCAL = "local"
+
+
+def run_here(study: Study, folder: Path, command: str, device: str, view: StudyView) -> dict[str, str]:
+    """All runs, one after another; returns what failed, by run."""
+    failed: dict[str, str] = {}
+    for run in study.runs:
+        if run.begins in failed:
+            failed[run.name] = f"begins with {run.begins}, which failed"
+            view.failed(run.name, failed[run.name])
+            continue
+        view.begin(run.name)
+        try:
+            view.done(run.name, perform(study, run.name, folder, command=command, device=device, tick=view.tick))
+        except SpikeletError as error:
+            failed[run.name] = str(error)
+            view.failed(run.name, failed[run.name])
+    return failed
+
+
+def run_on_dask(
+    study: Study, folder: Path, command: str, device: str, view: StudyView, address: str, workers: int = 2
+) -> dict[str, str]:
+    """The same on a cluster, whose machines see the same folders. address: of its scheduler, or "local".
+
+    Raises:
+        MissingDependency: distributed is not installed. SpikeletError: no scheduler answers there.
+    """
+    failed: dict[str, str] = {}
+    with _client(address, workers) as client:
+        from distributed import as_completed
+
+        futures: dict[str, Any] = {}
+        threads = max(1, (os.cpu_count() or 1) // workers) if address == LOCAL else None
+        for run in study.runs:
+            first = futures.get(run.begins) if run.begins else None
+            futures[run.name] = client.submit(
+                _remote,
+                study,
+                run.name,
+                folder.resolve(),
+                command,
+                device,
+                threads,
+                first,
+                pure=False,
+                key=f"{run.name}-{uuid4().hex}",
+            )
+        names = {future.key: name for name, future in futures.items()}
+        for future in as_completed(list(futures.values())):
+            name = names[future.key]
+            error = future.exception()
+            found = {"error": str(error)} if error is not None else future.result()
+            if "error" in found:
+                failed[name] = found["error"]
+                view.failed(name, failed[name])
+            else:
+                view.done(name, found)
+    return failed
+
+
+def _remote(
+    study: Study, name: str, folder: Path, command: str, device: str, threads: int | None, first: dict[str, Any] | None
+) -> dict[str, Any]:
+    """A run on a worker; errors come back as words, so that one worker's failure is not tried on all others."""
+    import torch
+
+    if first is not None and "error" in first:
+        return {"error": f"begins with {study.run(name).begins}, which failed"}
+    if threads is not None:
+        torch.set_num_threads(threads)
+    try:
+        return perform(study, name, folder, command=command, device=device)
+    except SpikeletError as error:
+        return {"error": str(error)}
+
+
+@contextmanager
+def _client(address: str, workers: int) -> Iterator[Any]:
+    try:
+        from distributed import Client, LocalCluster
+    except ModuleNotFoundError:
+        raise MissingDependency("distributed", "cluster") from None
+    if address == LOCAL:
+        with (
+            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+        return
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise SpikeletError(f"{address}: no Dask scheduler answers there ({error})") from None
+    with client:
+        yield client

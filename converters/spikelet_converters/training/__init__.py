@@ -1,0 +1,1 @@
+"""Training of a source network: recipe, loop, checkpoints."""

@@ -1,0 +1,84 @@
+"""Checkpoints: a source network with the specification that builds it again.
+
+Written by torch.save and read with weights_only, so that no code in the file runs.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from spikelet.atomic import replacing
+from spikelet.errors import ConversionError, out_of_memory
+from spikelet_converters.source_model.networks import NetworkSpec
+
+FORMAT = 1
+
+
+@dataclass
+class Checkpoint:
+    """spec: how to build the network. weights: its state. provenance: data, recipe, command, figures.
+
+    training: optimiser and progress, only in files that a run resumes from.
+    """
+
+    spec: NetworkSpec
+    weights: dict[str, torch.Tensor]
+    provenance: dict[str, Any]
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def network(self) -> nn.Module:
+        """The network with its weights, in evaluation mode."""
+        network = self.spec.build()
+        network.load_state_dict(self.weights)
+        return network.eval()
+
+    def save(self, path: Path) -> None:
+        """Write the file whole or not at all."""
+        content = {
+            "spikelet_checkpoint": FORMAT,
+            "spec": self.spec.as_dict(),
+            "weights": {key: value.detach().cpu().contiguous() for key, value in self.weights.items()},
+            "provenance": self.provenance,
+            "training": self.training,
+        }
+        # through memory: on a full disk torch's own writer raises what says nothing of disks
+        whole = io.BytesIO()
+        torch.save(content, whole)
+        with replacing(path) as file:
+            file.write(whole.getbuffer())
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        ConversionError: no such file, or not a spikelet checkpoint.
+    """
+    if not path.is_file():
+        raise ConversionError(f"{path}: no such checkpoint file")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is not its own
+        if out_of_memory(error):
+            raise MemoryError from None
+        raise ConversionError(f"{path}: not a checkpoint that torch can read safely ({error})") from None
+    if not isinstance(content, dict) or "spikelet_checkpoint" not in content:
+        raise ConversionError(
+            f"{path}: not a spikelet checkpoint; expected the file `best.pt` that `spikelet train` writes"
+        )
+    if content["spikelet_checkpoint"] != FORMAT:
+        raise ConversionError(
+            f"{path}: checkpoint format {content['spikelet_checkpoint']}, this version reads format {FORMAT}"
+        )
+    try:
+        spec = dict(content["spec"])
+        spec["shape"], spec["mean"], spec["std"] = (tuple(spec[key]) for key in ("shape", "mean", "std"))
+        return Checkpoint(NetworkSpec(**spec), content["weights"], content["provenance"], content["training"])
+    except (KeyError, TypeError) as error:
+        raise ConversionError(f"{path}: damaged checkpoint ({error})") from None

@@ -1,0 +1,117 @@
+"""Look into a bundle: layers, spikes, potentials, accuracy, energy, and where they come from.
+
+Without BUNDLE it opens what was open last, or the demo bundle. --screenshot draws one panel with real data into a
+PNG file and needs no screen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+from spikelet.cli.common import existing
+from spikelet.errors import MissingDependency, SpikeletError, UsageError, out_of_memory
+
+HELP = "look into a bundle, in a window"
+EXAMPLE = "spikelet gui vgg9-cifar10.snnb --screenshot layers.png --panel layers --theme light"
+PANELS = ("overview", "layers", "accuracy", "energy", "residuals", "robustness", "compare", "validate")
+PACKAGES = "libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1"
+SCREEN = (
+    f"{PACKAGES} libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 "
+    "libxcb-xinerama0 libxcb-xkb1 libxkbcommon-x11-0"
+)
+SIZES = range(300, 8001)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("bundles", type=existing, nargs="*", metavar="BUNDLE", help="a second one is compared with it")
+    parser.add_argument("--screenshot", type=Path, metavar="OUT.png", help="draw a panel into a file, and end")
+    parser.add_argument("--panel", choices=PANELS, default="overview", help="of the screenshot (default %(default)s)")
+    parser.add_argument("--layer", metavar="NAME", help="the layer that the screenshot shows")
+    parser.add_argument("--size", type=size, default=(1280, 800), metavar="WxH", help="of the screenshot")
+    parser.add_argument("--theme", choices=("dark", "light", "system"), help="default: as last time, or the desktop's")
+    parser.add_argument("--fresh", action="store_true", help="forget the last session")
+
+
+def size(text: str) -> tuple[int, int]:
+    """An argparse type: 1280x800."""
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if found is None or not all(int(each) in SIZES for each in found.groups()):
+        raise argparse.ArgumentTypeError(f"expected WxH, each {SIZES.start} to {SIZES.stop - 1}, found {text!r}")
+    return int(found[1]), int(found[2])
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    if len(args.bundles) > 2:
+        raise UsageError(f"expected at most two bundles, found {len(args.bundles)}")
+    if args.screenshot is not None:
+        if args.screenshot.suffix.lower() != ".png":
+            raise UsageError(f"{args.screenshot}: a screenshot's name ends in .png")
+        if not args.screenshot.absolute().parent.is_dir():
+            raise UsageError(f"{args.screenshot.parent}: no such folder")
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    check_screen(os.environ, sys.platform)
+    app = load()
+    check_plugin(os.environ, sys.platform)
+    if args.screenshot is None:
+        return int(app.start(args.bundles, args.fresh, args.theme))
+    theme = args.theme if args.theme in ("dark", "light") else "dark"
+    app.screenshot(args.bundles, args.screenshot, args.panel, args.size, theme, args.layer)
+    return 0
+
+
+def check_screen(environment: Mapping[str, str], platform: str) -> None:
+    """Qt ends the whole process where it finds no screen: say so before it does. Raises SpikeletError."""
+    if not platform.startswith("linux") or "QT_QPA_PLATFORM" in environment:
+        return
+    if not environment.get("DISPLAY") and not environment.get("WAYLAND_DISPLAY"):
+        raise SpikeletError(
+            "there is no screen here (DISPLAY and WAYLAND_DISPLAY are not set); --screenshot OUT.png needs none"
+        )
+
+
+def check_plugin(environment: Mapping[str, str], platform: str) -> None:
+    """Qt ends the whole process where its plugin for X11 does not load: say so before. Raises SpikeletError."""
+    x11 = environment.get("QT_QPA_PLATFORM", "xcb") == "xcb" and not environment.get("WAYLAND_DISPLAY")
+    if not platform.startswith("linux") or not x11:
+        return
+    import PySide6
+
+    plugin = Path(PySide6.__file__).parent / "Qt" / "plugins" / "platforms" / "libqxcb.so"
+    try:
+        if plugin.is_file():
+            ctypes.CDLL(str(plugin))
+    except OSError as error:
+        raise SpikeletError(missing_library(str(error), SCREEN)) from None
+
+
+def load() -> ModuleType:
+    """The window's code, with Qt.
+
+    Raises:
+        MissingDependency: PySide6 or pyqtgraph is not installed. SpikeletError: a library of the system is missing.
+    """
+    try:
+        from spikelet_gui.views.shell import app
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        raise MissingDependency({"pyqtgraph": "pyqtgraph"}.get(name, "PySide6"), "gui") from None
+    except ImportError as error:
+        if out_of_memory(error):
+            raise
+        raise SpikeletError(missing_library(str(error))) from None
+    return app
+
+
+def missing_library(text: str, packages: str = PACKAGES) -> str:
+    """One sentence for the loader's "libEGL.so.1: cannot open shared object file"."""
+    library = text.partition(":")[0]
+    return f"Qt needs {library}, which this system lacks; on Debian and its kin: sudo apt-get install {packages}"

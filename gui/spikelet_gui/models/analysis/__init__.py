@@ -1,0 +1,1 @@
+"""What is computed from a bundle: traces, sweeps, costs, comparisons, checks."""

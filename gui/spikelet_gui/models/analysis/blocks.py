@@ -1,0 +1,162 @@
+"""The network as blocks: one for each spiking layer with the synapses that feed it, laid out in rows and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spikelet.bundle import Bundle
+from spikelet.graph import Graph
+from spikelet.metrics.measurement import Measurement
+from spikelet.nodes import IF, LIF, Array, Conv2d, Linear, Node, Scale, SumPool2d, is_float
+from spikelet.report.wording import short
+from spikelet_gui.models.numbers import minus
+
+
+@dataclass(frozen=True)
+class Block:
+    """name: of the spiking layer, or of the Input or Output. members: nodes in topological order, `name` last.
+
+    row: the longest way from the input. column: among the blocks of a row. feeds: blocks that take what it sends.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    row: int
+    column: int
+    feeds: tuple[str, ...]
+    spiking: bool
+
+
+def blocks(graph: Graph) -> tuple[Block, ...]:
+    """Blocks in topological order. A node that several layers share belongs to the first of them."""
+    ends = [name for name in graph.order if isinstance(graph.nodes[name], IF) or name == graph.input_name]
+    ends.append(graph.output_name)
+    owner: dict[str, str] = {}
+    for end in ends:
+        waiting = [end]
+        while waiting:
+            name = waiting.pop()
+            if name in owner:
+                continue
+            owner[name] = end
+            waiting += [each for each in graph.predecessors[name] if each not in ends]
+    feeds: dict[str, list[str]] = {end: [] for end in ends}
+    for source, target in graph.edges:
+        a, b = owner[source], owner[target]
+        if a != b and b not in feeds[a]:
+            feeds[a].append(b)
+    row = dict.fromkeys(ends, 0)
+    for name in graph.order:  # blocks inherit the order of their nodes
+        for source in graph.predecessors[name]:
+            if owner[source] != owner[name]:
+                row[owner[name]] = max(row[owner[name]], row[owner[source]] + 1)
+    taken: dict[int, int] = {}
+    found = []
+    for end in ends:
+        column = taken.get(row[end], 0)
+        taken[row[end]] = column + 1
+        members = tuple(name for name in graph.order if owner[name] == end)
+        spiking = isinstance(graph.nodes[end], IF)
+        found.append(Block(end, members, row[end], column, tuple(feeds[end]), spiking))
+    return tuple(found)
+
+
+Facts = list[tuple[str, str]]
+
+
+def title(graph: Graph, block: Block) -> str:
+    """The synapses of a block in short: conv 3×3, 64."""
+    words = [_short(graph.nodes[name]) for name in block.members if name != block.name]
+    return " · ".join(word for word in words if word)
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """32×16×16."""
+    return "×".join(map(str, shape))
+
+
+def block_facts(bundle: Bundle, block: Block) -> list[tuple[str, Facts]]:
+    """What stands in the side panel: (heading, facts) for each node of the block, the neurons first."""
+    graph = bundle.graph
+    found = [(name, _facts(graph, name)) for name in reversed(block.members)]
+    layers = bundle.manifest.conversion.get("layers")
+    entries = layers if isinstance(layers, list) else []
+    entry = next((e for e in entries if isinstance(e, Mapping) and e.get("layer") == block.name), {})
+    error, limit = entry.get("weight_error"), entry.get("exact_steps")
+    if isinstance(error, float):
+        found[0][1].append(("weight rounding", f"{error:.2%} rms"))
+    if isinstance(limit, int):
+        found[0][1].append(("exact for", f"{limit:,} time-steps"))
+    return found
+
+
+def operation_facts(measured: Measurement, block: Block) -> Facts:
+    """Operations of the mean image in this block."""
+    rows = [row for row in measured.operations.rows if row.node in block.members]
+    acs = sum(row.acs for row in rows)
+    macs = sum(row.macs + row.static_macs for row in rows)
+    found = [("accumulates", short(acs))] if acs else []
+    if macs:
+        found.append(("multiply-accumulates", short(macs)))
+    found.append(("dense connections", short(sum(row.dense for row in rows))))
+    if block.spiking:
+        updates = measured.operations.neurons[block.name] * measured.operations.steps
+        found.append(("neuron updates", short(updates)))
+    return found
+
+
+def _facts(graph: Graph, name: str) -> Facts:
+    node = graph.nodes[name]
+    facts: Facts = [("node", node.kind), ("sends on", shape_text(graph.shapes[name]))]
+    if isinstance(node, IF):
+        facts += [
+            ("neurons", f"{graph.neurons(name):,}"),
+            ("threshold θ", _span(node.theta)),
+            ("v at start", _span(node.v_init)),
+            ("fires when", f"v {'≥' if node.tie == '>=' else '>'} θ"),
+            ("reset", "subtract θ" if node.reset == "subtract" else "to zero"),
+        ]
+        if isinstance(node, LIF):
+            facts.append(("leak", f"{'factor' if is_float(node.decay) else 'shift'} {_span(node.decay)}"))
+    for field in node.tensors:
+        value = getattr(node, field)
+        if field in ("weight", "scale"):
+            zero = float((value == 0).mean())
+            facts += [("weights", f"{value.size:,} × {value.dtype}"), ("range", _span(value)), ("zeros", f"{zero:.1%}")]
+    if isinstance(node, Conv2d):
+        facts += [("kernel", shape_text(node.weight.shape[2:])), ("stride, padding", _pairs(node))]
+        facts += [("groups", str(node.groups))] if node.groups > 1 else []
+    elif isinstance(node, SumPool2d):
+        facts += [("window", shape_text(node.kernel)), ("stride", shape_text(node.stride))]
+    if name == graph.input_name:
+        facts += [("values", f"{graph.input.low}…{graph.input.high}"), ("mean", _span(graph.input.mean))]
+    if name == graph.output_name:
+        facts.append(("one unit is", f"{graph.output.scale:.4g} logits"))
+    return facts
+
+
+def _short(node: Node) -> str:
+    if isinstance(node, Conv2d):
+        return f"conv {shape_text(node.weight.shape[2:])}"
+    if isinstance(node, Linear):
+        return "linear"
+    if isinstance(node, SumPool2d):
+        return f"pool {shape_text(node.kernel)}"
+    if isinstance(node, Scale):
+        return "scale"
+    return {"Add": "add"}.get(node.kind, "")
+
+
+def _pairs(node: Conv2d) -> str:
+    return f"{shape_text(node.stride)}, {shape_text(node.padding)}"
+
+
+def _span(values: Array) -> str:
+    least, most = float(values.min()), float(values.max())
+    return _number(least) if least == most else f"{_number(least)} … {_number(most)}"
+
+
+def _number(value: float) -> str:
+    text = f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
+    return minus(text)

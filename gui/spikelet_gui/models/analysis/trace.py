@@ -1,0 +1,139 @@
+"""What a network does with one image: every spike, every potential, every logit, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import neurons
+from spikelet.bundle import Bundle
+from spikelet.early_exit import Margin, margin
+from spikelet.graph import Graph
+from spikelet.nodes import IF
+from spikelet.session import Model
+from spikelet_gui.models.analysis.source import SourceNetwork, levels, obstacle
+from spikelet_gui.models.jobs import Progress
+
+Pixels = npt.NDArray[np.float32]
+Spikes = npt.NDArray[np.uint8]
+Potentials = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """T time-steps of one image.
+
+    logits: (T, K) summed so far, in logits of the source network. spikes: by layer, (T, neurons) of 0 and 1.
+    potentials: by layer, (T, neurons) after the step's reset. activations: by layer, (neurons,) of the float network,
+    in spikes a time-step; empty where there is none (`source.obstacle`).
+    """
+
+    graph: Graph
+    engine: str
+    image: Pixels
+    logits: npt.NDArray[np.float64]
+    spikes: dict[str, Spikes]
+    potentials: dict[str, Potentials]
+    activations: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    _sums: dict[str, npt.NDArray[np.uint16]] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return len(self.logits)
+
+    @cached_property
+    def evidence(self) -> npt.NDArray[np.float64]:
+        """(T, K) the mean logits of the time-steps so far: what early exit looks at."""
+        return self.logits / np.arange(1, self.steps + 1)[:, None]
+
+    @cached_property
+    def margins(self) -> npt.NDArray[np.float64]:
+        """(T,) how far the best class leads the second."""
+        return margin(self.evidence)
+
+    @cached_property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """(T, K) softmax of the mean logits."""
+        odds = np.exp(self.evidence - self.evidence.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    def answer(self, time: int) -> int:
+        """The class after time-step `time`."""
+        return int(self.logits[time - 1].argmax())
+
+    def exit_step(self, threshold: float) -> int | None:
+        """The first time-step at which the margin reaches the threshold, or None."""
+        done = np.flatnonzero(Margin(max(threshold, 0.0)).done(self.evidence))
+        return int(done[0]) + 1 if len(done) else None
+
+    def counts(self, layer: str, time: int) -> npt.NDArray[np.uint16]:
+        """(neurons,) spikes of each neuron up to and with time-step `time`."""
+        if layer not in self._sums:
+            self._sums[layer] = self.spikes[layer].cumsum(axis=0, dtype=np.uint16)
+        return self._sums[layer][time - 1]
+
+    def rate(self, layer: str, time: int) -> float:
+        """Spikes for each neuron and time-step, up to `time`."""
+        found = self.counts(layer, time)
+        return float(found.sum(dtype=np.int64)) / (found.size * time)
+
+    def first_spikes(self, layer: str) -> npt.NDArray[np.int64]:
+        """(neurons,) the time-step of the first spike, 0 for none."""
+        fired = self.spikes[layer]
+        return np.where(fired.any(axis=0), fired.argmax(axis=0) + 1, 0)
+
+    def thresholds(self, layer: str) -> Potentials:
+        """(neurons,) theta of each neuron."""
+        node = self.graph.nodes[layer]
+        assert isinstance(node, IF)
+        shape = self.graph.shapes[layer]
+        return np.broadcast_to(neurons.per_channel(node.theta, len(shape)), shape).reshape(-1)
+
+    def path(self, layer: str, neuron: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """(x, y) of a neuron's potential as a line, in units of its threshold.
+
+        The line begins at v_init, goes at each time-step to the potential before the reset and, where it fired,
+        falls to what the reset leaves. Reset to zero forgets by how much the threshold was passed: there the line
+        goes to the threshold itself.
+        """
+        node = self.graph.nodes[layer]
+        assert isinstance(node, IF)
+        theta = float(self.thresholds(layer)[neuron])
+        start = neurons.initial_potential(node, 1, self.graph.shapes[layer]).reshape(-1)[neuron]
+        after = self.potentials[layer][:, neuron].astype(np.float64)
+        fired = self.spikes[layer][:, neuron] != 0
+        before = np.where(fired, after + theta if node.reset == "subtract" else theta, after)
+        x = np.concatenate([[0.0], np.repeat(np.arange(1.0, self.steps + 1), 2)])
+        y = np.concatenate([[float(start)], np.stack([before, after], axis=1).reshape(-1)]) / theta
+        return x, y
+
+
+def record(bundle: Bundle, engine: str, image: Pixels, steps: int, progress: Progress) -> Trace:
+    """Show an image, (*input shape), at every time-step, and keep everything.
+
+    Raises:
+        SpikeletError: the image does not fit, or `steps` is beyond what is proven.
+    """
+    graph = bundle.graph
+    model = Model(bundle, engine)
+    logits = []
+    spikes = {name: np.empty((steps, graph.neurons(name)), np.uint8) for name in graph.spiking}
+    potentials = {name: np.empty((steps, graph.neurons(name)), np.float32) for name in graph.spiking}
+    for step in model.stream(image, steps, record=graph.spiking):
+        logits.append(step.logits)
+        for name in graph.spiking:
+            spikes[name][step.time - 1] = step.spikes[name].reshape(-1)
+            potentials[name][step.time - 1] = step.potentials[name].reshape(-1)
+        progress(step.time, steps)
+    activations = {}
+    if obstacle(graph) is None:
+        _, found = SourceNetwork(graph, levels(bundle)).activations(image[None])
+        activations = {name: value.reshape(-1) for name, value in found.items()}
+    trace = Trace(graph, model.engine, image, np.stack(logits), spikes, potentials, activations)
+    for name in graph.spiking:  # here, and not when the cursor moves for the first time
+        trace.counts(name, 1)
+    return trace

@@ -1,0 +1,1 @@
+"""What is open and chosen: document, input, settings, time cursor, selection."""

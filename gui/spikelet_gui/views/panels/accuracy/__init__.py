@@ -1,0 +1,1 @@
+"""Accuracy: accuracy per time-step, early exit, images lost by spiking."""

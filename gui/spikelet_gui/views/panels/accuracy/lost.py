@@ -1,0 +1,79 @@
+"""Images that only the float network gets right."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QListWidgetItem
+
+from spikelet_gui.models.session.inputs import from_data, shown
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.plots.evidence import class_names
+from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets.gallery import Gallery
+from spikelet_gui.views.widgets.widgets import Card, Numbers, label
+
+LISTED = 200  # images at most
+
+
+class LostCard(View):
+    """Images that the float network gets right and the spiking one does not."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.card = Card("Lost by spiking")
+        self.card.numbers = self._numbers
+        self.words = label("", "muted", wrap=True)
+        self.list = Gallery("images that only the float network gets right")
+        self.list.itemActivated.connect(self._show)
+        self.list.itemClicked.connect(self._show)
+        self.card.body.addWidget(self.words)
+        self.card.body.addWidget(self.list, 1)
+        self.card.body.addStretch()
+        self.fill(self.card)
+        self.follow(self._draw, inspector.swept, inspector.opened, inspector.cursor.moved)
+
+    def _draw(self) -> None:
+        inspector, sweep = self.inspector, self.inspector.sweep
+        self.list.hide()
+        if sweep is None or sweep.labels is None or sweep.source is None or inspector.document is None:
+            self.words.setText("Needs images with labels, and a network that has a float activation.")
+            self.card.say("")
+            return
+        time = min(inspector.cursor.time, sweep.counted.steps)
+        lost, names = sweep.lost(time), class_names(inspector)
+        node = inspector.document.bundle.graph.input
+        self.card.say(f"after t = {time}: {len(lost)} of {sweep.done:,}")
+        self.words.setText(
+            "Right in the float network; below each stands what the spiking one says. Click to look into one."
+            if len(lost)
+            else "None: whatever the float network gets right, the spiking one does too."
+        )
+        pictures = []
+        for index in lost[:LISTED]:
+            pixels = shown(sweep.data.images[index].astype(np.float32), node.low, node.high)
+            height, width, _ = pixels.shape
+            image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+            answer = int(sweep.counted.predictions[time - 1][index])
+            pictures.append((image, f"{names[answer]}\nnot {names[sweep.labels[index]]}", int(index)))
+        self.list.setVisible(bool(pictures))
+        self.list.show_pictures(pictures, [f"not {name}" for name in names])
+
+    def _show(self, item: QListWidgetItem) -> None:
+        sweep = self.inspector.sweep
+        if sweep is not None:
+            self.inspector.show(from_data(sweep.data), int(item.data(Qt.ItemDataRole.UserRole)))
+            self.inspector.said.emit(f"image {self.inspector.index + 1} is shown: see Overview and Layers")
+
+    def _numbers(self) -> Numbers | None:
+        sweep = self.inspector.sweep
+        if sweep is None or sweep.labels is None:
+            return None
+        time = min(self.inspector.cursor.time, sweep.counted.steps)
+        names = class_names(self.inspector)
+        rows = [
+            [int(i), names[sweep.labels[i]], names[sweep.counted.predictions[time - 1][i]]] for i in sweep.lost(time)
+        ]
+        return Numbers("lost", ["image", "label", "spiking_answer"], rows)

@@ -1,0 +1,1 @@
+"""Compare: two bundles or two engines side by side."""

@@ -1,0 +1,1 @@
+"""Energy: operations and estimated energy by hardware profile."""

@@ -1,0 +1,1 @@
+"""Layers: feature maps, rasters and neurons of one layer."""

@@ -1,0 +1,1 @@
+"""Overview: the input, the network as a graph, the evidence for each class."""

@@ -1,0 +1,1 @@
+"""Residuals: where the spiking network differs from its source."""

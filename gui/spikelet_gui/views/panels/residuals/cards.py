@@ -1,0 +1,233 @@
+"""Charts of the residual between float and spiking: by layer, by pair, as a histogram, by time-steps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from spikelet_gui.models.analysis.residuals import LayerResidual, Residuals
+from spikelet_gui.models.numbers import minus
+from spikelet_gui.views.panels.residuals.state import ResidualState
+from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets.theme import colour, font, theme
+from spikelet_gui.views.widgets.widgets import Card, Numbers
+
+BUBBLES = 400  # pairs up to which their share is told by their size
+POINTS = 3000
+
+
+class LayerBars(QWidget):
+    """For each layer the share of neurons that over-fire, to the right, and under-fire, to the left."""
+
+    def __init__(self, state: ResidualState) -> None:
+        super().__init__()
+        self.state = state
+        self.setAccessibleName("over- and under-firing by layer")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumWidth(220)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def show_layers(self) -> None:
+        """Others, or another one chosen."""
+        self.setMinimumHeight(20 + 18 * len(self.state.layers()))
+        self.update()
+
+    def _height(self, rows: int) -> float:
+        return (self.height() - 20) / max(rows, 1)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        layers = self.state.layers()
+        place = int((event.position().y() - 18) / self._height(len(layers)))
+        if 0 <= place < len(layers):
+            self.state.inspector.selection.focus(layers[place].layer)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        layers = self.state.layers()
+        if not layers:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(font(9, bold=True))
+        names = max(painter.fontMetrics().horizontalAdvance(each.layer) for each in layers)
+        left, right = min(16.0 + names, self.width() / 4), 96.0
+        half = (self.width() - left - right) / 2
+        middle, height = left + half, self._height(len(layers))
+        most = max([0.01, *(max(each.over, each.under) for each in layers)])
+        painter.setFont(font(8.5))
+        painter.setPen(QColor(theme().under))
+        painter.drawText(QRectF(left, 0, half - 6, 16), Qt.AlignmentFlag.AlignRight, "under-firing")
+        painter.setPen(QColor(theme().over))
+        painter.drawText(QRectF(middle + 6, 0, half, 16), Qt.AlignmentFlag.AlignLeft, "over-firing")
+        painter.setPen(QColor(theme().muted))
+        painter.drawText(QRectF(self.width() - right, 0, right, 16), Qt.AlignmentFlag.AlignRight, "rms residual")
+        for place, each in enumerate(layers):
+            y = 18 + place * height
+            if each.layer == self.state.inspector.selection.layer:
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(colour(theme().accent, 36))
+                painter.drawRoundedRect(QRectF(0, y + 1, self.width(), height - 2), 6, 6)
+            vertical = Qt.AlignmentFlag.AlignVCenter
+            painter.setPen(QColor(theme().text))
+            painter.setFont(font(9, bold=each.layer == self.state.inspector.selection.layer))
+            name = painter.fontMetrics().elidedText(each.layer, Qt.TextElideMode.ElideRight, int(left) - 8)
+            painter.drawText(QRectF(8, y, left - 8, height), vertical, name)
+            painter.setFont(font(8.5))
+            painter.drawText(
+                QRectF(self.width() - right, y, right - 8, height),
+                vertical | Qt.AlignmentFlag.AlignRight,
+                f"{each.rms:.3f}",
+            )
+            self._pair(painter, each, middle, y, half * 0.72 / most, height)
+        painter.end()
+
+    def _pair(
+        self, painter: QPainter, each: LayerResidual, middle: float, y: float, scale: float, height: float
+    ) -> None:
+        thick = min(36.0, height * 0.45, height - 4)
+        top = y + (height - thick) / 2
+        vertical = Qt.AlignmentFlag.AlignVCenter
+        for share, fill, side in ((each.under, theme().under, -1), (each.over, theme().over, 1)):
+            width = share * scale
+            bar = QRectF(middle - width - 1 if side < 0 else middle + 1, top, width, thick)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(fill))
+            painter.drawRoundedRect(bar, 3, 3)
+            painter.setPen(QColor(theme().muted))
+            if side < 0:
+                words = QRectF(bar.left() - 50, y, 46, height)
+                painter.drawText(words, vertical | Qt.AlignmentFlag.AlignRight, f"{share:.1%}")
+            else:
+                painter.drawText(QRectF(bar.right() + 4, y, 50, height), vertical, f"{share:.1%}")
+
+
+class ScatterCard(View):
+    """Activation of the float network against the rate of the spikes, in one layer."""
+
+    def __init__(self, state: ResidualState) -> None:
+        super().__init__()
+        self.state = state
+        self.card = Card("Activation against rate")
+        self.card.numbers = self._numbers
+        self.plot = Plot(
+            "activation against rate", "float activation, spikes a time-step", "spike rate", percent=("left", "bottom")
+        )
+        self.plot.addItem(
+            pg.PlotDataItem([0, 1], [0, 1], pen=pg.mkPen(theme().muted, width=1, style=Qt.PenStyle.DashLine))
+        )
+        self.dots = pg.ScatterPlotItem(pen=None)
+        self.plot.addItem(self.dots)
+        self.plot.setXRange(-0.05, 1.05, padding=0)
+        self.plot.setYRange(-0.12, 1.08, padding=0)  # the largest dot needs room below zero, but no number there
+        self.plot.getAxis("left").setTicks([[(share / 5, f"{share * 20}%") for share in range(6)]])
+        self.card.body.addWidget(self.plot, 1)
+        self.fill(self.card)
+
+    def draw(self, layer: LayerResidual | None) -> None:
+        """Show a layer."""
+        if layer is None:
+            self.dots.setData([], [])
+            self.card.say("")
+            return
+        a, rate, share = layer.points()
+        correlation = layer.correlation
+        words = "" if correlation is None else f"; correlation {correlation:.3f}"
+        self.card.say(f"{layer.layer}, T = {layer.steps}: size is the share of neurons{words}")
+        residual = (rate - a) * layer.steps
+        over, under = colour(theme().over, 200), colour(theme().under, 200)
+        fair = colour(theme().muted, 170)
+        brushes = [over if r > 0.5 + 1e-6 else under if r < -0.5 - 1e-6 else fair for r in residual]
+        if len(a) <= BUBBLES:
+            size = np.clip(4 + 34 * np.sqrt(share / share.max()), 4, 38)
+        else:
+            chosen = np.random.default_rng(0).permutation(len(a))[:POINTS]
+            a, rate, brushes = a[chosen], rate[chosen], [brushes[i] for i in chosen]
+            size = np.full(len(a), 4.0)
+        self.dots.setData(a, rate, size=size, brush=brushes)
+
+    def _numbers(self) -> Numbers | None:
+        layer = self.state.layer()
+        if layer is None:
+            return None
+        pairs = [[float(a), float(r), float(s)] for a, r, s in zip(*layer.points(), strict=True)]
+        return Numbers(f"scatter-{layer.layer}", ["activation", "spike_rate", "share"], pairs)
+
+
+class HistogramCard(View):
+    """The residual, in spikes: under-firing at the left, over-firing at the right."""
+
+    def __init__(self, state: ResidualState) -> None:
+        super().__init__()
+        self.state = state
+        self.card = Card("Residual")
+        self.card.numbers = self._numbers
+        self.plot = Plot("residual histogram", "spikes more than the activation asks for", "share", percent=("left",))
+        self.card.body.addWidget(self.plot, 1)
+        self.fill(self.card)
+
+    def draw(self, layer: LayerResidual | None) -> None:
+        """Show a layer."""
+        self.plot.clear()
+        if layer is None:
+            self.card.say("")
+            return
+        middles, shares = layer.histogram()
+        known = shares > 0
+        middles, shares = middles[known], shares[known]
+        fills = [theme().over if m > 0.5 else theme().under if m < -0.5 else theme().muted for m in middles]
+        self.plot.addItem(pg.BarGraphItem(x=middles, height=shares, width=0.42, brushes=fills, pen=None))
+        apart = shares[np.abs(middles) > 0.01]
+        top = float(apart.max()) if len(apart) else 1.0
+        self.plot.setYRange(0, top * 1.15, padding=0)
+        most = max(1.5, float(np.abs(middles).max()) + 0.5)
+        self.plot.setXRange(-most, most, padding=0)
+        none = float(shares[np.abs(middles) <= 0.01].sum())
+        mean = minus(f"{layer.bias:+.4f}")
+        self.card.say(f"{layer.layer}, T = {layer.steps}: {none:.0%} agree, their bar is cut; mean {mean} a step")
+
+    def _numbers(self) -> Numbers | None:
+        layer = self.state.layer()
+        if layer is None:
+            return None
+        pairs = [[float(m), float(s)] for m, s in zip(*layer.histogram(), strict=True)]
+        return Numbers(f"residual-{layer.layer}", ["residual_in_spikes", "share"], pairs)
+
+
+class ByStepsCard(View):
+    """Over- and under-firing of the chosen layer at each T."""
+
+    def __init__(self, state: ResidualState) -> None:
+        super().__init__()
+        self.state = state
+        self.card = Card("By time-steps")
+        self.card.numbers = self._numbers
+        self.plot = Plot("over- and under-firing by T", "T", "share", percent=("left",))
+        self.card.body.addWidget(self.plot, 1)
+        self.fill(self.card)
+
+    def draw(self, found: Residuals | None, name: str) -> None:
+        """Show a layer."""
+        self.plot.clear()
+        if found is None:
+            return
+        layers = [found.layers[name][t] for t in found.steps]
+        x = np.arange(len(layers))
+        over, under = [each.over for each in layers], [-each.under for each in layers]
+        self.plot.addItem(pg.BarGraphItem(x=x, height=over, width=0.5, brush=theme().over, pen=None))
+        self.plot.addItem(pg.BarGraphItem(x=x, height=under, width=0.5, brush=theme().under, pen=None))
+        self.plot.getAxis("bottom").setTicks([[(i, str(t)) for i, t in enumerate(found.steps)]])
+        most = max([0.01, *over, *(-u for u in under)]) * 1.15
+        self.plot.setYRange(-most, most, padding=0)
+        self.plot.setXRange(-0.6, len(x) - 0.4, padding=0)
+        self.card.say(f"{name}: over above, under below")
+
+    def _numbers(self) -> Numbers | None:
+        found, name = self.state.residuals, self.state.inspector.selection.layer
+        if found is None:
+            return None
+        every = [(t, found.layers[name][t]) for t in found.steps]
+        rows = [[t, e.over, e.under, e.rms, e.bias, e.correlation] for t, e in every]
+        return Numbers(f"residual-steps-{name}", ["T", "over", "under", "rms", "bias", "correlation"], rows)

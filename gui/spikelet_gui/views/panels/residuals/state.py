@@ -1,0 +1,36 @@
+"""What the cards of the residual panel share: the residuals, and T."""
+
+from __future__ import annotations
+
+from spikelet_gui.models.analysis.residuals import LayerResidual, Residuals
+from spikelet_gui.models.session.inspector import Inspector
+
+
+class ResidualState:
+    """Residuals of all layers, and the number of time-steps that is chosen.
+
+    residuals: None before the first run. index: of T among `residuals.steps`; -1 is the largest.
+    """
+
+    def __init__(self, inspector: Inspector) -> None:
+        self.inspector = inspector
+        self.residuals: Residuals | None = None
+        self.index = -1
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        assert self.residuals is not None
+        return self.residuals.steps[self.index]
+
+    def layers(self) -> list[LayerResidual]:
+        """Every layer at T."""
+        if self.residuals is None:
+            return []
+        return [by_steps[self.steps] for by_steps in self.residuals.layers.values()]
+
+    def layer(self) -> LayerResidual | None:
+        """The selected layer at T."""
+        if self.residuals is None:
+            return None
+        return self.residuals.layers[self.inspector.selection.layer][self.steps]

@@ -1,0 +1,1 @@
+"""Robustness: accuracy under faults and noise."""

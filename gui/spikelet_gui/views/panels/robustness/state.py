@@ -1,0 +1,52 @@
+"""What the cards of the robustness panel share: the measured faults and the fault that is chosen."""
+
+from __future__ import annotations
+
+from spikelet.metrics.faults import KINDS
+from spikelet.metrics.robustness import Robustness, all_faults
+from spikelet_gui.models.analysis.robustness import Row, complete, rows
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.models.signal import Signal
+
+
+class RobustnessState:
+    """Measured faults and the chosen one.
+
+    changed: emitted when another fault is chosen.
+    """
+
+    def __init__(self, inspector: Inspector) -> None:
+        self.inspector = inspector
+        self.kind = next(iter(KINDS))
+        self.changed = Signal()
+
+    @property
+    def measured(self) -> Robustness | None:
+        """Accuracy under each fault; None before the first measurement."""
+        return self.inspector.beside.robustness
+
+    @property
+    def time(self) -> int:
+        """The time-step of the cursor, at most the last one that was measured."""
+        return min(self.inspector.cursor.time, self.measured.steps) if self.measured is not None else 1
+
+    @property
+    def row(self) -> Row | None:
+        """Accuracy by level of the chosen fault."""
+        measured = self.measured
+        return None if measured is None else next(row for row in rows(measured) if row.kind == self.kind)
+
+    def choose(self, kind: str) -> None:
+        """Choose a fault."""
+        if kind != self.kind:
+            self.kind = kind
+            self.changed.emit()
+
+    def described(self) -> str:
+        """Data, number of images and devices, and how many faults are still to be measured."""
+        measured = self.measured
+        if measured is None:
+            return ""
+        devices = "1 device" if len(measured.seeds) == 1 else f"{len(measured.seeds)} devices"
+        progress = "" if complete(measured) else f"; so far {len(measured.points)} of {len(all_faults())}"
+        return f"{measured.images:,} images of {measured.data}; {devices} a level; t = {self.time}{progress}"

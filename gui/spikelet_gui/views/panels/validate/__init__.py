@@ -1,0 +1,1 @@
+"""Validate: replay of the golden inputs and comparison with Brian2."""

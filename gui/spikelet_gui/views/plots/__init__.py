@@ -1,0 +1,1 @@
+"""Charts, rasters and drawings."""

@@ -1,0 +1,189 @@
+"""The network as a picture: a block for each spiking layer, coloured by how much it fires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPen, QResizeEvent
+from PySide6.QtWidgets import (
+    QGraphicsItem,
+    QGraphicsPathItem,
+    QGraphicsScene,
+    QGraphicsSceneMouseEvent,
+    QGraphicsView,
+    QStyleOptionGraphicsItem,
+    QWidget,
+)
+
+from spikelet_gui.models.analysis.blocks import Block
+from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme
+
+WIDTH, HEIGHT, ACROSS, DOWN = 268.0, 42.0, 26.0, 13.0
+FULL = 0.3  # spike rate at which the ramp ends
+LEAST_SCALE = 0.62
+
+
+@dataclass
+class Look:
+    """title: the synapses in short. shape: what it sends on. rate: None before it is known. flags: what is wrong."""
+
+    title: str
+    shape: str
+    rate: float | None = None
+    flags: str = ""
+
+
+class BlockItem(QGraphicsItem):
+    """One block."""
+
+    def __init__(self, block: Block, look: Look, chosen: Callable[[str], Any]) -> None:
+        super().__init__()
+        self.block, self.look, self._chosen = block, look, chosen
+        self.focused = False
+        self.setPos(block.column * (WIDTH + ACROSS), block.row * (HEIGHT + DOWN))
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAcceptHoverEvents(True)
+        self._hover = False
+
+    def boundingRect(self) -> QRectF:  # noqa: N802
+        return QRectF(-3, -3, WIDTH + 6, HEIGHT + 6)
+
+    def hoverEnterEvent(self, event: Any) -> None:  # noqa: N802
+        self._hover = True
+        self.update()
+
+    def hoverLeaveEvent(self, event: Any) -> None:  # noqa: N802
+        self._hover = False
+        self.update()
+
+    def mousePressEvent(self, event: QGraphicsSceneMouseEvent) -> None:  # noqa: N802
+        self._chosen(self.block.name)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        look, spiking = self.look, self.block.spiking
+        fill = heat(look.rate / FULL) if spiking and look.rate is not None else theme().raised
+        ink = readable_on(fill) if spiking and look.rate is not None else theme().text
+        soft = colour(ink, 185)
+        edge = QPen(QColor(theme().accent if self.focused else theme().muted if self._hover else theme().line))
+        edge.setWidthF(2.4 if self.focused else 1.0)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(edge)
+        painter.setBrush(QColor(fill))
+        painter.drawRoundedRect(QRectF(0, 0, WIDTH, HEIGHT), 8, 8)
+        painter.setPen(QColor(ink))
+        painter.setFont(font(10, bold=True))
+        left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(QRectF(12, 3, 130, 20), left | middle, _cut(painter, self.block.name, 128))
+        painter.setFont(font(8.5))
+        painter.setPen(soft)
+        painter.drawText(QRectF(12, 21, 170, 17), left | middle, _cut(painter, look.title, 168))
+        painter.drawText(QRectF(150, 21, WIDTH - 162, 17), right | middle, look.shape)
+        if spiking:
+            words = "…" if look.rate is None else f"{look.rate:.1%}"
+            painter.setFont(font(10, bold=True))
+            painter.setPen(QColor(ink))
+            painter.drawText(QRectF(150, 3, WIDTH - 162, 20), right | middle, words)
+        if look.flags:
+            painter.setFont(font(8, bold=True))
+            width = painter.fontMetrics().horizontalAdvance(look.flags) + 12
+            chip = QRectF(WIDTH - 62 - width, 6, width, 15)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(theme().warn))
+            painter.drawRoundedRect(chip, 7, 7)
+            painter.setPen(QColor(readable_on(theme().warn)))
+            painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, look.flags)
+
+
+class GraphView(QGraphicsView):
+    """All blocks and what feeds what. chosen: called with the name of a block that was clicked."""
+
+    def __init__(self, chosen: Callable[[str], Any], moved: Callable[[int], Any]) -> None:
+        super().__init__()
+        self.setAccessibleName("network: layers from input to output")
+        self.setAccessibleDescription("Up and Down go from layer to layer")
+        self.setAcceptDrops(False)  # files are for the window
+        self.setObjectName("plain")
+        self.setFrameShape(QGraphicsView.Shape.NoFrame)
+        self.setStyleSheet("background: transparent")
+        self.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setMinimumWidth(230)
+        self._chosen, self._step = chosen, moved
+        self._scene = QGraphicsScene(self)
+        self.setScene(self._scene)
+        self.items_by_name: dict[str, BlockItem] = {}
+
+    def show_blocks(self, blocks: tuple[Block, ...], looks: dict[str, Look]) -> None:
+        """Draw a network."""
+        self._scene.clear()
+        self.items_by_name = {}
+        for block in blocks:
+            item = BlockItem(block, looks[block.name], self._chosen)
+            self.items_by_name[block.name] = item
+            self._scene.addItem(item)
+        for block in blocks:
+            for target in block.feeds:
+                self._scene.addItem(_edge(self.items_by_name[block.name], self.items_by_name[target]))
+        self._scene.setSceneRect(self._scene.itemsBoundingRect().adjusted(-6, -4, 6, 4))
+        self._fit()
+
+    def change(self, looks: dict[str, Look]) -> None:
+        """New rates and flags."""
+        for name, look in looks.items():
+            if name in self.items_by_name:
+                self.items_by_name[name].look = look
+                self.items_by_name[name].update()
+
+    def focus_block(self, name: str) -> None:
+        """Frame one block."""
+        for each, item in self.items_by_name.items():
+            if item.focused != (each == name):
+                item.focused = each == name
+                item.update()
+        if name in self.items_by_name:
+            self.ensureVisible(self.items_by_name[name], 0, 20)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self._step(1 if event.key() == Qt.Key.Key_Down else -1)
+        else:
+            event.ignore()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        bounds = self._scene.sceneRect()
+        if bounds.isEmpty():
+            return
+        scale = min(self.viewport().height() / bounds.height(), self.viewport().width() / bounds.width(), 2.2)
+        scale = max(scale, LEAST_SCALE)
+        self.resetTransform()
+        self.scale(scale, scale)
+
+
+def _edge(source: BlockItem, target: BlockItem) -> QGraphicsPathItem:
+    start = source.pos() + QPointF(WIDTH / 2, HEIGHT)
+    end = target.pos() + QPointF(WIDTH / 2, 0)
+    path = QPainterPath(start)
+    if target.block.row - source.block.row > 1:  # past the blocks between, at their left
+        side = min(start.x(), end.x()) - WIDTH / 2 - 10 - 4 * (target.block.row - source.block.row)
+        start, end = source.pos() + QPointF(0, HEIGHT * 0.7), target.pos() + QPointF(0, HEIGHT * 0.3)
+        path = QPainterPath(start)
+        path.cubicTo(QPointF(side, start.y()), QPointF(side, end.y()), end)
+    else:
+        path.cubicTo(start + QPointF(0, DOWN / 2), end - QPointF(0, DOWN / 2), end)
+    item = QGraphicsPathItem(path)
+    item.setPen(QPen(QColor(theme().muted), 1.4))
+    item.setZValue(-1)
+    return item
+
+
+def _cut(painter: QPainter, words: str, width: float) -> str:
+    return painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, int(width))

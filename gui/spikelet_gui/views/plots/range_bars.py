@@ -1,0 +1,74 @@
+"""Bars with a low and a high end."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from spikelet.metrics.energy import LEVELS, Energy, Levels
+from spikelet_gui.models.analysis.costs import energy_text
+from spikelet_gui.views.widgets.theme import colour, font, theme
+
+Spans = list[tuple[str, Levels]]
+THICKEST = 44.0  # pixels of a bar with its gap
+
+
+class RangeBars(QWidget):
+    """Rows of bars from 0 to high, solid up to low: one for each level, on a scale that every row shares."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._rows: Spans = []
+        self._levels: tuple[str, ...] = LEVELS
+        self._bold = ""
+
+    def show_rows(self, rows: Spans, levels: tuple[str, ...] = LEVELS, bold: str = "") -> None:
+        """levels: which of them have a bar. bold: the row that the others are held against."""
+        self._rows, self._levels, self._bold = rows, levels, bold
+        self.setMinimumHeight(len(rows) * (6 + 13 * len(levels)))
+        said = [f"{name} {energy_text(found[levels[-1]])}" for name, found in rows]
+        self.setAccessibleDescription("; ".join(said))
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        if not self._rows:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        height = self.height() / len(self._rows)
+        thick = min((height - 8) / len(self._levels), THICKEST)
+        left, right = 118.0, 118.0
+        width = self.width() - left - right
+        for index, (name, levels) in enumerate(self._rows):
+            y = index * height
+            first = y + (height - thick * len(self._levels)) / 2
+            painter.setFont(font(9, bold=name == self._bold))
+            painter.setPen(QColor(theme().text))
+            cut = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(left) - 10)
+            painter.drawText(
+                QRectF(0, y, left - 10, height), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, cut
+            )
+            for place, level in enumerate(self._levels):
+                self._bar(painter, levels[level], level, QRectF(left, first + place * thick, width, thick))
+        painter.end()
+
+    def _bar(self, painter: QPainter, energy: Energy | None, level: str, area: QRectF) -> None:
+        ends = [levels[level] for _, levels in self._rows]
+        most = max((each.high for each in ends if each is not None), default=0.0)
+        fill = theme().series[LEVELS.index(level)]
+        inner = area.adjusted(0, 2, 0, -2)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if energy is not None and most > 0:
+            for end, alpha in ((energy.high, 85), (energy.low, 255)):
+                part = QRectF(inner)
+                part.setWidth(max(2.0, inner.width() * end / most))
+                painter.setBrush(colour(fill, alpha))
+                painter.drawRoundedRect(part, 3, 3)
+        painter.setPen(QColor(theme().muted))
+        painter.setFont(font(8.5))
+        middle = Qt.AlignmentFlag.AlignVCenter
+        text = energy_text(energy)
+        painter.drawText(QRectF(area.right() + 8, area.top() - 2, 112, area.height() + 4), middle, text)

@@ -1,0 +1,150 @@
+"""A raster as one image of the size it is seen at: a row of pixels holds the spikes of all neurons that share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from spikelet_gui.models.analysis.raster import Image, binned, kinds
+from spikelet_gui.views.widgets.theme import colour, font, ramp, theme
+
+LEFT, BOTTOM, TOP, RIGHT = 58, 24, 4, 10
+
+
+class Raster(QWidget):
+    """moved: called with the time-step that was clicked or dragged to. touched: with the row that was clicked."""
+
+    def __init__(
+        self, name: str, moved: Callable[[int], Any], touched: Callable[[int], Any] = lambda row: None
+    ) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(160, 90)
+        self._moved, self._touched = moved, touched
+        self._spikes: Image = np.zeros((1, 0), np.uint8)
+        self._time = 1
+        self._marks: list[tuple[int, str]] = []
+        self._picture: QPixmap | None = None
+        self._palette: list[str] | None = None
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(480, 240)
+
+    def show_spikes(self, spikes: Image, palette: list[str] | None = None) -> None:
+        """(T, rows) of 0 and 1, or of kinds, as many as the palette has colours."""
+        self._spikes, self._palette = spikes, palette
+        self._picture = None
+        self.update()
+
+    def mark(self, rows: list[tuple[int, str]]) -> None:
+        """Small signs at the left of rows: (row, colour)."""
+        self._marks = rows
+        self.update()
+
+    def go(self, time: int) -> None:
+        """The cursor stands at a time-step."""
+        if time != self._time:
+            self._time = time
+            self.update()
+
+    @property
+    def area(self) -> QRectF:
+        """Where the spikes are."""
+        return QRectF(LEFT, TOP, max(1, self.width() - LEFT - RIGHT), max(1, self.height() - TOP - BOTTOM))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        self._picture = None
+        super().resizeEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        self._go_to(event)
+        y, rows = event.position().y() - self.area.top(), self._spikes.shape[1]
+        if rows and 0 <= y < self.area.height() and event.button() == Qt.MouseButton.LeftButton:
+            self._touched(min(rows - 1, int(y * rows / self.area.height())))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        self._go_to(event)
+
+    def _go_to(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            share = (event.position().x() - self.area.left()) / self.area.width()
+            self._moved(int(share * len(self._spikes)) + 1)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        if self._picture is None:
+            self._picture = self._drawn()
+        painter = QPainter(self)
+        painter.drawPixmap(0, 0, self._picture)
+        steps = len(self._spikes)
+        if self._spikes.shape[1]:
+            column = self.area.width() / steps
+            x = self.area.left() + (self._time - 1) * column
+            painter.fillRect(QRectF(x, self.area.top(), max(column, 1), self.area.height()), colour(theme().text, 26))
+            painter.setPen(QPen(colour(theme().text, 170), 1))
+            middle = x + column / 2
+            painter.drawLine(QRectF(middle, 0, 0, 0).topLeft(), QRectF(middle, self.area.bottom(), 0, 0).topLeft())
+            self._draw_marks(painter)
+        painter.end()
+
+    def _draw_marks(self, painter: QPainter) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for row, value in self._marks:
+            y = self.area.top() + (row + 0.5) * self.area.height() / self._spikes.shape[1]
+            painter.setBrush(QColor(value))
+            painter.drawEllipse(QRectF(LEFT - 9, y - 3, 6, 6))
+
+    def _drawn(self) -> QPixmap:
+        """Everything but the cursor."""
+        ratio = self.devicePixelRatioF()
+        picture = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        painter.setFont(font(8.5))
+        height = int(self.area.height() * ratio)
+        rows = binned(self._spikes, height) if self._palette is None else kinds(self._spikes, height)
+        if rows.size:
+            painter.drawImage(self.area, as_image(rows, self._palette or ramp_colours()))
+            self._draw_axes(painter)
+        painter.end()
+        return picture
+
+    def _draw_axes(self, painter: QPainter) -> None:
+        area, steps, neurons = self.area, len(self._spikes), self._spikes.shape[1]
+        if steps <= 64:  # a gap between time-steps shows them as such
+            painter.setPen(QPen(QColor(theme().card), 1 if steps > 24 else 2))
+            for t in range(1, steps):
+                x = area.left() + t * area.width() / steps
+                painter.drawLine(QRectF(x, area.top(), 0, 0).topLeft(), QRectF(x, area.bottom(), 0, 0).topLeft())
+        painter.setPen(QColor(theme().muted))
+        every = max(1, -(-steps * 26 // max(int(area.width()), 1)))
+        every = next(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024) if n >= every)
+        for t in range(every if every > 1 else 1, steps + 1, every):
+            x = area.left() + (t - 0.5) * area.width() / steps
+            painter.drawText(QRectF(x - 20, area.bottom() + 3, 40, 18), Qt.AlignmentFlag.AlignCenter, str(t))
+        right = Qt.AlignmentFlag.AlignRight
+        painter.drawText(QRectF(0, area.top() - 2, LEFT - 13, 16), right, "0")
+        last = QRectF(0, area.bottom() - 15, LEFT - 13, 16)
+        painter.drawText(last, right, f"{neurons - 1:,}")
+
+
+def ramp_colours() -> list[str]:
+    """The theme's ramp, 256 colours."""
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue, _ in ramp()]
+
+
+def as_image(rows: Image, palette: list[str]) -> QImage:
+    """(rows, T) values as an image in the colours of a palette."""
+    data: npt.NDArray[np.uint8] = np.ascontiguousarray(rows)
+    height, width = data.shape
+    image = QImage(data.data, width, height, width, QImage.Format.Format_Indexed8)
+    image.setColorTable([QColor(each).rgb() for each in palette])
+    return image.copy()

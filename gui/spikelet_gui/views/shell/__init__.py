@@ -1,0 +1,1 @@
+"""The window around the panels: header, pages, transport, shortcuts, exports."""

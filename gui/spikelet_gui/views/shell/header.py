@@ -1,0 +1,109 @@
+"""The bar at the top: what is open, whether its file is whole, and what can be done with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton
+
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.shell.actions import Actions
+from spikelet_gui.views.shell.exporting import Exporter
+from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets.icons import pixmap
+from spikelet_gui.views.widgets.theme import theme
+from spikelet_gui.views.widgets.widgets import Elided, label, tool
+
+SIGNED = {
+    "trusted": "signed by a trusted key",
+    "unknown key": "signed by an unknown key",
+    "unsigned": "unsigned",
+    "invalid": "signature does not fit",
+    "unchecked": "signature unchecked",
+}
+
+
+class Header(View):
+    """Name and badge; open, recent files, export, theme, help."""
+
+    def __init__(self, actions: Actions, exporter: Exporter, inspector: Inspector) -> None:
+        super().__init__()
+        self.setObjectName("head")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.inspector = inspector
+        self.name, self.facts = label("spikelet", "heading"), Elided(name="muted")
+        self.badge_icon, self.badge = QLabel(), label("", "caption")
+        self.recent = tool("recent", "Recent bundles")
+        self.recent.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu = QMenu(self.recent)
+        self.menu.aboutToShow.connect(self._fill)
+        self.recent.setMenu(self.menu)
+        self.export = tool("export", "Export what is on screen  (Ctrl+E)")
+        self.export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.export.setMenu(exporter.menu(self.export))
+        line = QHBoxLayout(self)
+        line.setContentsMargins(16, 8, 12, 8)
+        line.setSpacing(8)
+        line.addWidget(self.name)
+        line.addSpacing(6)
+        line.addWidget(self.facts, 1)
+        line.addWidget(self.badge_icon)
+        line.addWidget(self.badge)
+        line.addSpacing(8)
+        for widget in (
+            tool("open", "Open a bundle  (Ctrl+O)", actions.open_bundle),
+            self.recent,
+            self.export,
+            tool("theme", "Dark or light  (Ctrl+T)", actions.toggle_theme),
+            tool("help", "Keys  (?)", actions.show_keys),
+        ):
+            line.addWidget(widget)
+        self.listen(inspector.opened, self._show)
+        self._show()
+
+    def _show(self) -> None:
+        document, problem = self.inspector.document, self.inspector.problem
+        self.export.setEnabled(document is not None)
+        if document is None:
+            self.name.setText(problem.path.name if problem else "spikelet")
+            self.facts.say("" if problem else "no bundle is open")
+            self._badge("cross" if problem else "", "refused" if problem else "", theme().bad, "")
+            return
+        bundle = document.bundle
+        graph, manifest = bundle.graph, bundle.manifest
+        neurons = sum(graph.neurons(name) for name in graph.spiking)
+        exact = f"exact, {manifest.bits} bits, {manifest.exact_steps:,} steps" if graph.exact else "float32"
+        self.name.setText(document.name)
+        self.facts.say(f"{len(graph.spiking)} spiking layers · {neurons:,} neurons · {exact}")
+        signed = document.signature
+        bad = signed.state == "invalid"
+        self._badge(
+            "cross" if bad else "check",
+            f"file is whole · {SIGNED[signed.state]} · {bundle.digest[:8]}",
+            theme().bad if bad else theme().good,
+            f"{signed.detail}\nEvery member has the bytes that the manifest lists.\n"
+            f"sha256 {bundle.digest}\n{document.path}",
+        )
+
+    def _badge(self, glyph: str, words: str, colour: str, hint: str) -> None:
+        self.badge.setText(words)
+        self.badge.setToolTip(hint)
+        self.badge_icon.setVisible(bool(glyph))
+        if glyph:
+            ratio = self.devicePixelRatioF()
+            picture = pixmap(glyph, round(16 * ratio), colour)
+            picture.setDevicePixelRatio(ratio)
+            self.badge_icon.setPixmap(picture)
+
+    def _fill(self) -> None:
+        self.menu.clear()
+        for name in list(self.inspector.settings.recent):
+            path = Path(name)
+            if not path.is_file():
+                self.inspector.settings.forget(name)
+                continue
+            entry = self.menu.addAction(f"{path.name}   {path.parent}")
+            entry.triggered.connect(lambda _, path=path: self.inspector.open(path))
+        if self.menu.isEmpty():
+            self.menu.addAction("nothing yet").setEnabled(False)

@@ -1,0 +1,93 @@
+"""Pages for when there is nothing to inspect: no bundle yet, or one that was refused."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout
+
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.shell.actions import Actions
+from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets.icons import pixmap
+from spikelet_gui.views.widgets.theme import theme
+from spikelet_gui.views.widgets.widgets import Card, button, clear, label, row
+
+
+class WelcomePage(View):
+    """No bundle is open."""
+
+    def __init__(self, actions: Actions) -> None:
+        super().__init__()
+        title = label("Open a bundle", "heading")
+        words = label(
+            "Drop a .snnb file anywhere in this window, or choose one. It shows what each neuron of a converted "
+            "network does, time-step by time-step.",
+            "muted",
+            wrap=True,
+        )
+        words.setMaximumWidth(440)
+        words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        outer = QVBoxLayout(self)
+        outer.addStretch(3)
+        outer.addWidget(title, 0, Qt.AlignmentFlag.AlignCenter)
+        outer.addWidget(words, 0, Qt.AlignmentFlag.AlignCenter)
+        outer.addSpacing(10)
+        outer.addWidget(button("Open…", actions.open_bundle, "Ctrl+O", primary=True), 0, Qt.AlignmentFlag.AlignCenter)
+        outer.addStretch(4)
+
+
+class ProblemPage(View):
+    """A file that was refused: which member failed, and how."""
+
+    def __init__(self, actions: Actions, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.card = Card("This file was refused")
+        self.card.title.setObjectName("heading")
+        self.card.setMaximumWidth(720)
+        self.path, self.words = label("", "muted", wrap=True), label("", "bad", wrap=True)
+        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.grid = QGridLayout()
+        self.grid.setHorizontalSpacing(12)
+        self.grid.setVerticalSpacing(7)
+        self.grid.setColumnStretch(2, 1)
+        advice = label(
+            "A bundle is checked before anything in it is used. Get the file again from where it came from, or "
+            "write it anew with spikelet convert.",
+            "caption",
+            wrap=True,
+        )
+        for widget in (self.path, self.words):
+            self.card.body.addWidget(widget)
+        self.card.body.addSpacing(6)
+        self.card.body.addLayout(self.grid)
+        self.card.body.addSpacing(6)
+        self.card.body.addWidget(advice)
+        buttons = row(button("Open another…", actions.open_bundle, "Ctrl+O", primary=True))
+        buttons.addStretch(1)
+        self.card.body.addLayout(buttons)
+        outer = QVBoxLayout(self)
+        outer.addStretch(1)
+        across = QHBoxLayout()
+        across.addStretch(1)
+        across.addWidget(self.card, 6)
+        across.addStretch(1)
+        outer.addLayout(across)
+        outer.addStretch(2)
+        self.follow(self._show, inspector.opened)
+
+    def _show(self) -> None:
+        problem = self.inspector.problem
+        if problem is None:
+            return
+        self.path.setText(str(problem.path))
+        self.words.setText(str(problem))
+        clear(self.grid)
+        looks = {"ok": ("check", theme().good), "failed": ("cross", theme().bad), "unknown": ("more", theme().muted)}
+        for line, check in enumerate(problem.checks):
+            sign = QLabel()
+            sign.setPixmap(pixmap(looks[check.state][0], 16, looks[check.state][1]))
+            sign.setAccessibleName(check.state)
+            self.grid.addWidget(sign, line, 0, Qt.AlignmentFlag.AlignTop)
+            self.grid.addWidget(label(check.member, "title"), line, 1, Qt.AlignmentFlag.AlignTop)
+            self.grid.addWidget(label(check.words, "bad" if check.state == "failed" else "muted", wrap=True), line, 2)

@@ -1,0 +1,125 @@
+"""Keys: those with Ctrl work everywhere; plain ones where no field or list has a use of its own for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QVBoxLayout, QWidget
+
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.shell.actions import Action, Actions
+from spikelet_gui.views.widgets.widgets import label
+
+KEYS = [
+    ("Time", [
+        ("Space", "play or pause"),
+        ("Left, Right", "one time-step back or on"),
+        ("Home, End", "first or last time-step"),
+        ("L", "loop"),
+        ("[, ]", "slower or faster"),
+    ]),
+    ("Layers and images", [
+        ("Up, Down", "layer before or after"),
+        ("P, N", "image before or after"),
+        ("D", "draw an input, where the network takes one channel"),
+        ("Ctrl+I", "open a picture, a folder or a data set"),
+        ("Ctrl+V", "paste a picture"),
+        ("R", "run what the panel runs"),
+        ("Esc", "cancel what is running"),
+    ]),
+    ("Pad to draw on, while it has the keyboard", [
+        ("Arrows", "move the pen"),
+        ("Space", "pen down or up"),
+        ("Delete", "wipe"),
+        ("Esc", "leave the pad"),
+    ]),
+    ("Window", [
+        ("Ctrl+O", "open a bundle"),
+        ("Ctrl+1 … Ctrl+8", "panels"),
+        ("Ctrl+E", "export what is on screen"),
+        ("Ctrl+T", "dark or light"),
+        ("Tab", "next control"),
+        ("Page Up, Page Down", "scroll, where the window is small"),
+        ("?", "this list"),
+        ("Ctrl+Q", "quit"),
+    ]),
+]  # fmt: skip
+
+
+def bindings(actions: Actions, panels: Iterable[str]) -> list[tuple[str, str, Action]]:
+    """Commands with Ctrl: (name, key, action)."""
+    return [
+        *((name, f"Ctrl+{index + 1}", partial(actions.show_panel, name)) for index, name in enumerate(panels)),
+        ("Open a bundle", "Ctrl+O", actions.open_bundle),
+        ("Open a picture", "Ctrl+I", actions.open_picture),
+        ("Paste a picture", "Ctrl+V", actions.paste),
+        ("Export", "Ctrl+E", actions.export),
+        ("Theme", "Ctrl+T", actions.toggle_theme),
+        ("Quit", "Ctrl+Q", actions.quit),
+    ]
+
+
+def pressed(actions: Actions, inspector: Inspector, event: QKeyEvent) -> bool:
+    """A plain key that nobody else took; True if it means something here."""
+    cursor = inspector.cursor
+    if event.text() == "?":
+        actions.show_keys()
+        return True
+    if (
+        inspector.document is None
+        or event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier & ~Qt.KeyboardModifier.KeypadModifier
+    ):
+        return False
+    does = {
+        Qt.Key.Key_Space: cursor.toggle,
+        Qt.Key.Key_Left: lambda: cursor.step(-1),
+        Qt.Key.Key_Right: lambda: cursor.step(1),
+        Qt.Key.Key_Home: lambda: cursor.go(1),
+        Qt.Key.Key_End: lambda: cursor.go(cursor.steps),
+        Qt.Key.Key_L: lambda: cursor.set_loop(not cursor.loop),
+        Qt.Key.Key_BracketLeft: lambda: cursor.faster(-1),
+        Qt.Key.Key_BracketRight: lambda: cursor.faster(1),
+        Qt.Key.Key_Up: lambda: inspector.selection.focus_next(-1),
+        Qt.Key.Key_Down: lambda: inspector.selection.focus_next(1),
+        Qt.Key.Key_P: lambda: inspector.show_index(inspector.index - 1),
+        Qt.Key.Key_N: lambda: inspector.show_index(inspector.index + 1),
+        Qt.Key.Key_D: actions.draw,
+        Qt.Key.Key_R: actions.run,
+        Qt.Key.Key_PageUp: lambda: actions.scroll(-1),
+        Qt.Key.Key_PageDown: lambda: actions.scroll(1),
+        Qt.Key.Key_Escape: inspector.jobs.cancel_all,
+    }.get(Qt.Key(event.key()))
+    if does is None:
+        return False
+    does()
+    return True
+
+
+def help_dialog(parent: QWidget) -> QDialog:
+    """All keys."""
+    dialog = QDialog(parent)
+    dialog.setWindowTitle("Keys")
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    outer = QVBoxLayout(dialog)
+    outer.setContentsMargins(24, 20, 24, 16)
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(26)
+    grid.setVerticalSpacing(5)
+    line = 0
+    for heading, keys in KEYS:
+        title = label(heading, "title")
+        title.setContentsMargins(0, 10 if line else 0, 0, 2)
+        grid.addWidget(title, line, 0, 1, 2)
+        line += 1
+        for key, means in keys:
+            grid.addWidget(label(key, "muted"), line, 0)
+            grid.addWidget(label(means), line, 1)
+            line += 1
+    outer.addLayout(grid)
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    buttons.rejected.connect(dialog.reject)
+    outer.addWidget(buttons)
+    return dialog

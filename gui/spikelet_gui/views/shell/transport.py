@@ -1,0 +1,169 @@
+"""The bar at the foot: time, and what runs in the background."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSlider, QVBoxLayout
+
+from spikelet_gui.models.session.cursor import SPEEDS
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets.fields import Choice, Number
+from spikelet_gui.views.widgets.icons import icon
+from spikelet_gui.views.widgets.widgets import Elided, label, tool
+
+READ = 15_000  # milliseconds for words that do not fit beside the controls
+TITLES = {
+    "open": "Opening",
+    "image": "Reading",
+    "run": "Running",
+    "costs": "Estimating energy",
+    "other": "Opening",
+    "sweep": "Measuring accuracy",
+    "residuals": "Float against spiking",
+    "robustness": "Trying faults",
+    "compare": "Comparing",
+    "survey": "Comparing all images",
+    "verify": "Replaying the proof",
+    "validate": "Validating in Brian2",
+    "report": "Writing the report",
+}
+
+
+class Transport(View):
+    """Play, step, loop and speed of the time cursor; T; the engine; progress with a way out."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.setObjectName("foot")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.inspector, cursor = inspector, inspector.cursor
+        self.timer = QTimer(self)
+        self.timer.timeout.connect(cursor.tick)
+        self.play = tool("play", "Play or pause  (Space)", cursor.toggle)
+        self.loop = tool("loop", "Loop  (L)")
+        self.loop.setCheckable(True)
+        self.loop.clicked.connect(lambda: cursor.set_loop(self.loop.isChecked()))
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setAccessibleName("time-step")
+        self.slider.setMinimum(1)
+        self.slider.valueChanged.connect(cursor.go)
+        self.time = label("")
+        self.time.setMinimumWidth(64)
+        self.speed = Choice("speed", "Time-steps a second  ([ and ])")
+        self.speed.addItems([f"{each:g} / s" for each in SPEEDS])
+        self.speed.activated.connect(lambda index: cursor.set_speed(SPEEDS[index]))
+        self.steps = Number("time-steps T", "How many time-steps the network runs")
+        self.steps.setPrefix("T = ")
+        self.steps.setFixedWidth(92)
+        self.steps.valueChanged.connect(inspector.set_steps)
+        self.engine = Choice("engine", "The engine that runs the network; all fire the same spikes")
+        self.engine.textActivated.connect(inspector.set_engine)
+        self.below = label("", "caption", wrap=True)
+        self.below.hide()
+        self.words = Elided()
+        self.read = QTimer(self, singleShot=True)
+        self.read.timeout.connect(self._show)
+        self.progress = QProgressBar()
+        self.progress.setAccessibleName("progress")
+        self.progress.setTextVisible(False)
+        self.progress.setFixedWidth(110)
+        self.stop = tool("close", "Cancel what is running  (Esc)", inspector.jobs.cancel_all)
+        outer, line = QVBoxLayout(self), QHBoxLayout()
+        outer.setContentsMargins(12, 7, 12, 7)
+        outer.addLayout(line)
+        outer.addWidget(self.below)
+        line.setSpacing(6)
+        for widget in (
+            tool("first", "First time-step  (Home)", lambda: cursor.go(1)),
+            tool("back", "One time-step back  (Left)", lambda: cursor.step(-1)),
+            self.play,
+            tool("next", "One time-step on  (Right)", lambda: cursor.step(1)),
+            tool("last", "Last time-step  (End)", lambda: cursor.go(cursor.steps)),
+            self.loop,
+        ):
+            line.addWidget(widget)
+        line.addWidget(self.slider, 2)
+        for field in (self.time, self.speed, self.steps, self.engine):
+            line.addWidget(field)
+        line.addSpacing(10)
+        line.addWidget(self.words, 4)
+        line.addWidget(self.progress)
+        line.addWidget(self.stop)
+        self._said = ""
+        self._running: dict[str, tuple[int, int]] = {}
+        self.listen(cursor.moved, self._moved)
+        self.listen(cursor.changed, self._changed)
+        self.listen(inspector.opened, self._changed)
+        self.listen(inspector.said, self._say)
+        self.listen(inspector.jobs.started, lambda key: self._busy(key, 0, 0))
+        self.listen(inspector.jobs.progressed, self._busy)
+        self.listen(inspector.jobs.finished, self._ended)
+        self.listen(inspector.jobs.cancelled, self._cancelled)
+        self._changed()
+        self._show()
+
+    def _moved(self) -> None:
+        cursor = self.inspector.cursor
+        self.slider.blockSignals(True)
+        self.slider.setValue(cursor.time)
+        self.slider.blockSignals(False)
+        self.time.setText(f"t = {cursor.time} / {cursor.steps}")
+
+    def _changed(self) -> None:
+        cursor, document = self.inspector.cursor, self.inspector.document
+        self.slider.blockSignals(True)
+        self.slider.setMaximum(cursor.steps)
+        self.slider.blockSignals(False)
+        self.slider.setPageStep(max(1, cursor.steps // 8))
+        self.play.setIcon(icon("pause" if cursor.playing else "play"))
+        self.loop.setChecked(cursor.loop)
+        self.loop.setIcon(icon("loop", None if cursor.loop else "#7a8594"))
+        self.speed.setCurrentIndex(SPEEDS.index(cursor.speed))
+        self.steps.blockSignals(True)
+        self.steps.setRange(1, document.most_steps if document else 1)
+        self.steps.setValue(cursor.steps)
+        self.steps.blockSignals(False)
+        engines = list(document.engines) if document else []
+        if engines != [self.engine.itemText(i) for i in range(self.engine.count())]:
+            self.engine.clear()
+            self.engine.addItems(engines)
+        self.engine.setCurrentText(self.inspector.engine)
+        self.setEnabled(document is not None)
+        self._moved()
+        if cursor.playing:
+            self.timer.start(round(1000 / cursor.speed))
+        else:
+            self.timer.stop()
+
+    def _say(self, words: str) -> None:
+        self._said = words
+        self.read.start(READ)
+        self._show()
+
+    def _busy(self, key: str, done: int, total: int) -> None:
+        if key in ("run", "costs") and not total:  # mostly over before one could read it
+            return
+        self._running[key] = done, total
+        self._show()
+
+    def _ended(self, key: str) -> None:
+        self._running.pop(key, None)
+        self._show()
+
+    def _cancelled(self, keys: list[str]) -> None:
+        titles = [TITLES[key] for key in keys]
+        self._say("Cancelled: " + ", ".join(title[0].lower() + title[1:] for title in titles))
+
+    def _show(self) -> None:
+        """What began last of all that is running; else what was said."""
+        key, (done, total) = next(reversed(self._running.items()), ("", (0, 0)))
+        self.progress.setVisible(bool(key))
+        self.stop.setVisible(bool(key))
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+        # a line of its own, where that is needed, for as long as it takes to read it
+        self.words.overflow = self.below if self.read.isActive() and not key else None
+        self.below.hide()
+        count = f" {done:,} of {total:,}" if total else "…"
+        self.words.say(f"{TITLES[key]}{count}" if key else self._said)

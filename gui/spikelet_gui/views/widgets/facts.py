@@ -1,0 +1,41 @@
+"""A table of facts: names on the left, values on the right, headings between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from spikelet_gui.views.widgets.widgets import clear, label
+
+
+class Facts(QWidget):
+    """Names and values in two columns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(14)
+        self._grid.setVerticalSpacing(3)
+        self._grid.setColumnStretch(1, 1)
+
+    def show_facts(self, groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
+        """groups: (heading, facts)."""
+        clear(self._grid)
+        row = 0
+        for heading, facts in groups:
+            if heading:
+                title = label(heading, "title")
+                title.setContentsMargins(0, 8 if row else 0, 0, 2)
+                self._grid.addWidget(title, row, 0, 1, 2)
+                row += 1
+            for name, value in facts:
+                self._grid.addWidget(label(name, "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
+                words = label(value, wrap=True)
+                words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+                words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+                self._grid.addWidget(words, row, 1)
+                row += 1
+        self._grid.setRowStretch(row, 1)

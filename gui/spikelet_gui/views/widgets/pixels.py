@@ -1,0 +1,136 @@
+"""An image of few pixels, to look at; or a pad in its place, to draw on with the mouse or with keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFocusEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from spikelet_gui.models.session.inputs import shown
+from spikelet_gui.models.session.pad import Pad
+from spikelet_gui.views.widgets.theme import theme
+
+PEN = "arrows move the pen, Space puts it down or lifts it, Delete wipes, Esc leaves"
+WAYS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
+
+
+class PixelView(QWidget):
+    """Pixels are left square, and as large as fits. drawn: called after each stroke on the pad."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.setMinimumSize(96, 96)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._image: QImage | None = None
+        self.drawn: Callable[[], None] = lambda: None
+        self._last: tuple[float, float] | None = None
+        self.take(None)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(220, 220)
+
+    def show_pixels(self, pixels: npt.NDArray[np.uint8]) -> None:
+        """(H, W, 3)."""
+        height, width, _ = pixels.shape
+        self._image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+        self.update()
+
+    def take(self, pad: Pad | None) -> None:
+        """A pad to draw on, or none: then it is an image, which no key reaches."""
+        self.pad = pad
+        self.setAccessibleName(self._name if pad is None else "pad to draw on")
+        self.setAccessibleDescription("" if pad is None else PEN)
+        self.setCursor(Qt.CursorShape.ArrowCursor if pad is None else Qt.CursorShape.CrossCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus if pad is None else Qt.FocusPolicy.TabFocus)
+        if pad is not None:
+            self._show_pad(pad)
+
+    def _show_pad(self, pad: Pad) -> None:
+        self.show_pixels(shown(pad.pixels.astype(np.float32), 0, 255))
+
+    @property
+    def area(self) -> QRectF:
+        """Where the image is."""
+        if self._image is None:
+            return QRectF(self.rect())
+        scale = min(self.width() / self._image.width(), self.height() / self._image.height())
+        width, height = self._image.width() * scale, self._image.height() * scale
+        return QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        if self._image is None:
+            return
+        painter, area = QPainter(self), self.area
+        painter.drawImage(area, self._image)
+        pad = self.pad if self.hasFocus() else None
+        painter.setPen(QPen(QColor(theme().line if pad is None else theme().accent), 1 if pad is None else 2))
+        painter.drawRect(area.adjusted(1, 1, -1, -1))
+        if pad is not None:
+            self._draw_pen(painter, pad, area.width() / self._image.width())
+        painter.end()
+
+    def _draw_pen(self, painter: QPainter, pad: Pad, scale: float) -> None:
+        """A ring of the brush's size; filled while the pen is down."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(theme().over), 2))
+        painter.setBrush(QColor(theme().over) if pad.down else Qt.BrushStyle.NoBrush)
+        painter.drawEllipse(self.area.topLeft() + QPointF(*pad.pen) * scale, pad.radius * scale, pad.radius * scale)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        self.update()
+
+    # keys
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        pad, key = self.pad, Qt.Key(event.key())
+        bare = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if pad is None or not bare:
+            event.ignore()
+        elif key in WAYS:
+            self._changed(pad, pad.move(*WAYS[key]))
+        elif key == Qt.Key.Key_Space:
+            self._changed(pad, pad.press())
+        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            pad.clear()
+            self._changed(pad, True)
+        elif key == Qt.Key.Key_Escape:
+            self.clearFocus()
+        else:
+            event.ignore()
+
+    def _changed(self, pad: Pad, drawn: bool) -> None:
+        self._show_pad(pad)
+        if drawn:
+            self.drawn()
+
+    # the mouse
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        self._last = None
+        self._draw(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        self._draw(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        if self.pad is not None and self._last is not None:
+            self._last = None
+            self.drawn()
+
+    def _draw(self, event: QMouseEvent) -> None:
+        if self.pad is None or self._image is None or not event.buttons() & Qt.MouseButton.LeftButton:
+            return
+        area = self.area
+        at: QPointF = event.position() - area.topLeft()
+        point = at.x() * self._image.width() / area.width(), at.y() * self._image.height() / area.height()
+        self.pad.stroke(self._last or point, point)
+        self._last = point
+        self._show_pad(self.pad)

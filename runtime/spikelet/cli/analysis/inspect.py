@@ -1,0 +1,64 @@
+"""Show what is in a bundle: the graph, its neurons, what is proven and what was measured."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from spikelet import bundle as bundles
+from spikelet.bundle import Bundle
+from spikelet.cli.common import emit, existing
+from spikelet.graph import Graph
+from spikelet.nodes import IF
+from spikelet.report.columns import table
+
+HELP = "show what is in a bundle"
+EXAMPLE = "spikelet inspect vgg9-cifar10.snnb"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    bundle = bundles.read(args.bundle)
+    nodes = [_describe(bundle.graph, name) for name in bundle.graph.order]
+    manifest = bundle.manifest
+    facts = {
+        "name": manifest.name,
+        "digest": bundle.digest,
+        "arithmetic": "exact" if bundle.graph.exact else "float32",
+        "bits": manifest.bits,
+        "exact_steps": manifest.exact_steps,
+        "labels": manifest.labels,
+        "nodes": nodes,
+        "edges": bundle.graph.edges,
+        "provenance": manifest.provenance,
+        "results": manifest.results,
+        "conversion": manifest.conversion,
+    }
+    emit(args, facts, _text(bundle, nodes))
+    return 0
+
+
+def _describe(graph: Graph, name: str) -> dict[str, Any]:
+    node = graph.nodes[name]
+    entry: dict[str, Any] = {"name": name, "kind": node.kind, "shape": graph.shapes[name]}
+    entry["parameters"] = sum(getattr(node, field).size for field in node.tensors)
+    if isinstance(node, IF):
+        entry |= {"neurons": graph.neurons(name), "reset": node.reset, "tie": node.tie}
+        entry["theta"] = [float(node.theta.min()), float(node.theta.max())]
+    return entry
+
+
+def _text(bundle: Bundle, nodes: list[dict[str, Any]]) -> str:
+    rows = []
+    for node in nodes:
+        theta = "-".join(f"{v:g}" for v in sorted(set(node["theta"]))) if "theta" in node else ""
+        rows.append([node["name"], node["kind"], "x".join(map(str, node["shape"])), f"{node['parameters']:,}", theta])
+    head = ["node", "kind", "sends on", "parameters", "theta"]
+    lines = [bundle.card.partition("## Float activation")[0].rstrip(), "", table(head, rows), ""]
+    lines.append(f"sha256 {bundle.digest}")
+    return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""Write a bundle as a folder of C: no malloc, no floating point, no library.
+
+The host form follows spikes by lists and keeps its sums in vector registers (GCC or Clang). The form for
+microcontrollers (--mcu) is plain C99 in the least memory. Either comes with a Makefile and a self-test that replays
+the inputs recorded in the bundle.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from spikelet import bundle as bundles
+from spikelet.atomic import write_files
+from spikelet.cli.common import emit, existing
+from spikelet.deploy.firmware import c_project
+from spikelet.errors import UsageError
+
+HELP = "C source with a self-test"
+EXAMPLE = "spikelet export c vgg9-cifar10.snnb firmware/ --mcu"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the format."""
+    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="where the files go; made if it is not there")
+    parser.add_argument("--mcu", action="store_true", help="for a microcontroller: plain C99, smallest memory")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    if args.folder.exists() and not args.folder.is_dir():
+        raise UsageError(f"{args.folder}: is a file; name a folder")
+    files, size = c_project(bundles.read(args.bundle), mcu=args.mcu)
+    write_files(args.folder, files)
+    facts = {
+        "bundle": str(args.bundle),
+        "folder": str(args.folder),
+        "form": "mcu" if args.mcu else "host",
+        "files": sorted(files),
+        "flash_bytes": size["flash"],
+        "ram_bytes": size["ram"],
+    }
+    emit(
+        args,
+        facts,
+        f"{args.folder}: {', '.join(sorted(files))}\n"
+        f"{facts['form']} form: {size['flash'] / 1024:,.1f} KB of constants (flash), {size['ram'] / 1024:,.1f} KB of "
+        f"memory (RAM), without code and stack\n"
+        f"self-test: make -C {args.folder} test",
+    )
+    return 0

@@ -1,0 +1,144 @@
+"""Say what is installed, which engines work, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import warnings
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from typing import Any
+
+import numpy as np
+
+from spikelet import shipped, signing
+from spikelet.bundle import SUFFIX
+from spikelet.cli.common import emit
+from spikelet.engines import ENGINES, choose, create, native
+from spikelet.errors import SpikeletError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Input, Linear, Output
+from spikelet.report.columns import table
+from spikelet.version import __version__
+
+HELP = "what is installed, what works, what is missing"
+EXAMPLE = "spikelet doctor"
+
+PACKAGES = {  # distribution: (extra that brings it, what it is for)
+    "onnxruntime": ("ort", "engine onnx"),
+    "pillow": ("images", "image files"),
+    "torch": ("convert", "training and conversion"),
+    "cryptography": ("sign", "signatures"),
+    "brian2": ("brian2", "validation"),
+}
+
+
+CHECKS = "spikelet.checks"  # entry points: functions that other rooms add, each says in words how something is here
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """No arguments of its own."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    packages = {name: _version(name) for name in PACKAGES}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it would say stands in the table of engines
+        auto = choose("auto", _one_neuron())
+    engines = {name: _try(name) for name in ENGINES}
+    assets = [path.name for path in shipped.files()]
+    facts = {
+        "spikelet": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "packages": packages,
+        "engines": engines,
+        "auto": auto,
+        "native": {"compiler": _compiler(), "cache": native.cache_state()},
+        "checks": {entry.name: entry.load()() for entry in entry_points(group=CHECKS)},
+        "assets": assets,
+        "signatures": {path.name: asdict(signing.status(path)) for path in shipped.files() if path.suffix == SUFFIX},
+        "signature_policy": _policy(),
+    }
+    emit(args, facts, _text(facts))
+    return 0
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _policy() -> str:
+    """What the policy on signatures is here, and which keys it trusts."""
+    try:
+        policy = signing.Policy.from_environment()
+    except SpikeletError as error:
+        return str(error)
+    if not policy.required:
+        return f"not required ({signing.TRUSTED_KEYS} is not set)"
+    names = [f"{key.id} ({key.name})" for key in policy.keys]
+    return f"required; trusted: {', '.join(names) or 'no key, so every bundle is refused'}"
+
+
+def _compiler() -> str | None:
+    try:
+        return " ".join(native.compiler_command())
+    except SpikeletError:
+        return None
+
+
+def _one_neuron() -> Graph:
+    one = np.ones(1, np.int32)
+    return Graph(
+        {
+            "input": Input((1,), np.zeros(1, np.int16)),
+            "fc": Linear(np.ones((1, 1), np.int8), 0 * one),
+            "if": IF(2 * one, one),
+            "sum": Linear(np.ones((1, 1), np.int8), 0 * one),
+            "output": Output(),
+        },
+        (("input", "fc"), ("fc", "if"), ("if", "sum"), ("sum", "output")),
+    )
+
+
+def _try(engine: str) -> str:
+    """Run a network of one neuron for two time-steps: "works", or why it does not."""
+    try:
+        runner = create(_one_neuron(), engine)
+        runner.reset(1)
+        fired = [float(runner.step(np.ones((1, 1), np.float32) if t == 0 else None)[0, 0]) for t in range(2)]
+    except SpikeletError as error:
+        return str(error)
+    except Exception as error:  # a broken installation raises anything
+        return f"fails: {type(error).__name__}: {error}"
+    return "works" if fired == [1.0, 0.0] else f"gives wrong spikes: {fired}"
+
+
+def _text(facts: dict[str, Any]) -> str:
+    rows = []
+    for name, (extra, purpose) in PACKAGES.items():
+        found = facts["packages"][name]
+        rows.append([name, found or "missing", purpose, "" if found else f'pip install "spikelet[{extra}]"'])
+    return "\n".join(
+        [
+            f"spikelet {facts['spikelet']}, Python {facts['python']}, NumPy {facts['numpy']}, {facts['machine']}",
+            "",
+            table(["package", "version", "for", "to get it"], rows),
+            "",
+            table(["engine", "state"], [[name, state] for name, state in facts["engines"].items()]),
+            f"auto takes {facts['auto']}",
+            f"native: compiler {facts['native']['compiler'] or 'missing (sudo apt-get install gcc)'}, "
+            f"libraries in {facts['native']['cache']}",
+            *(f"{name}: {state}" for name, state in facts["checks"].items()),
+            "",
+            f"signatures: {facts['signature_policy']}",
+            *(f"{name}: {found['state']}; {found['detail']}" for name, found in facts["signatures"].items()),
+            f"shipped: {', '.join(facts['assets']) or 'nothing'}",
+        ]
+    )

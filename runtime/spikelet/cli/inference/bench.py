@@ -1,0 +1,61 @@
+"""Time every engine on a bundle: load, first answer, milliseconds per time-step, peak memory.
+
+Each engine runs in a fresh process, on random input, after one warm-up run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from typing import Any
+
+from spikelet import bundle as bundles
+from spikelet.benchmark import BATCHES
+from spikelet.cli.common import emit, existing, positive
+from spikelet.engines import ENGINES, available
+from spikelet.errors import EngineError
+from spikelet.report.columns import table
+
+HELP = "time every engine on a bundle"
+EXAMPLE = "spikelet bench vgg9-cifar10.snnb --threads 1"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("--engine", choices=list(ENGINES), help="only this one; default: all that work here")
+    parser.add_argument("--threads", type=positive, metavar="N", help="of an operator, or (native) a batch")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    graph = bundles.read(args.bundle).graph  # a broken file is reported once, here
+    names = [args.engine] if args.engine else available(graph)
+    found = [_measure(str(args.bundle), name, args.threads or 0) for name in names]
+    emit(args, {"bundle": str(args.bundle), "engines": found}, _text(found))
+    return 0
+
+
+def _measure(path: str, engine: str, threads: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "spikelet.benchmark", path, engine, str(threads)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise EngineError(f"engine {engine}: the benchmark did not finish ({last})")
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def _text(found: list[dict[str, Any]]) -> str:
+    head = ["engine", "load ms", "first answer ms"]
+    head += [f"ms/step batch {b} {p}" for b in BATCHES for p in ("p50", "p95")] + ["peak MB"]
+    rows = []
+    for each in found:
+        row = [each["engine"], f"{each['load_ms']:.0f}", f"{each['first_answer_ms']:.0f}"]
+        for b in BATCHES:
+            row += [f"{each[f'batch_{b}'][f'ms_per_step_{p}']:.2f}" for p in ("p50", "p95")]
+        peak = each["peak_memory_mb"]
+        rows.append([*row, "?" if peak is None else f"{peak:.0f}"])
+    return table(head, rows)

@@ -1,0 +1,105 @@
+"""Classify images with a bundle, one time-step after another.
+
+DATA is an image, a folder (class subfolders give labels), .npy or .npz, or a data set in its published
+layout (CIFAR-10, CIFAR-100, IDX); its test split is taken. Left out, it is the shipped images that fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from spikelet.cli.common import Progress, emit, existing, number, positive
+from spikelet.data import ImageSet
+from spikelet.early_exit import Confidence, ExitRule, Margin
+from spikelet.engines import ENGINES
+from spikelet.errors import DataError
+from spikelet.metrics.accuracy import float_network
+from spikelet.report.columns import table
+from spikelet.session import DEFAULT_STEPS, Model, Result, load
+from spikelet.shipped import find_data
+
+HELP = "classify images"
+EXAMPLE = "spikelet run vgg9-cifar10.snnb photos/ --steps 8 --early-exit 2"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
+    parser.add_argument("--steps", type=positive, default=DEFAULT_STEPS, help="time-steps T (default %(default)s)")
+    parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
+    exits = parser.add_mutually_exclusive_group()
+    exits.add_argument(
+        "--early-exit",
+        type=number,
+        metavar="MARGIN",
+        help="stop when the mean logit of the best class leads by MARGIN",
+    )
+    exits.add_argument(
+        "--early-exit-confidence",
+        type=number,
+        metavar="P",
+        help="stop when softmax gives the best class P or more",
+    )
+    parser.add_argument("--count", type=positive, metavar="N", help="N images, drawn by a fixed seed (default all)")
+    parser.add_argument("--threads", type=positive, metavar="N", help="of an operator, or (native) a batch")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    model = load(args.bundle, args.engine, args.threads)
+    images = find_data(args.data, model.graph.input.shape, model.labels, args.count)
+    if images.labels is not None and images.labels.max() >= model.graph.classes:
+        raise DataError(
+            f"{images.name}: has a label of {images.labels.max()}, the network's classes are "
+            f"0…{model.graph.classes - 1}"
+        )
+    rule: ExitRule | None = None
+    if args.early_exit is not None:
+        rule = Margin(args.early_exit)
+    elif args.early_exit_confidence is not None:
+        rule = Confidence(args.early_exit_confidence)
+    started = time.perf_counter()
+    result = model.run(images.images, args.steps, early_exit=rule, on_progress=Progress("images", quiet=args.json))
+    ms = (time.perf_counter() - started) * 1000 / len(images)
+    facts = _facts(model, images, result, ms)
+    emit(args, facts, _text(model, images, result, facts))
+    return 0
+
+
+def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> dict[str, Any]:
+    return {
+        "bundle": model.bundle.manifest.name,
+        "bundle_digest": model.bundle.digest,
+        "data": images.name,
+        "data_digest": images.digest,
+        "images": len(images),
+        "steps": len(result.logits),
+        "engine": model.engine,
+        "accuracy": None if images.labels is None else result.accuracy(images.labels),
+        "float_accuracy": float_network(model.bundle.manifest, images)["accuracy"],
+        "predictions": result.predictions[-1].tolist(),
+        "mean_exit_step": float(result.exit_steps.mean()),
+        "spike_rate": result.spike_rates,
+        "ms_per_image": ms,
+    }
+
+
+def _text(model: Model, images: ImageSet, result: Result, facts: dict[str, Any]) -> str:
+    lines = [f"{facts['bundle']}, engine {facts['engine']}: {images.name}, {len(images):,} images", ""]
+    if facts["accuracy"] is not None:
+        rows = [[str(t + 1), f"{share:.1%}"] for t, share in enumerate(facts["accuracy"])]
+        if facts["float_accuracy"] is not None:
+            rows.append(["float network", f"{facts['float_accuracy']:.1%}"])
+        lines += [table(["time-steps", "accuracy"], rows), ""]
+    if images.labels is None or len(images) == 1:
+        names = model.labels or [str(k) for k in range(model.graph.classes)]
+        lines += [f"image {i}: {names[k]}" for i, k in enumerate(facts["predictions"][:20])]
+        lines += [f"… and {len(images) - 20} more (--json has them all)"] if len(images) > 20 else []
+        lines.append("")
+    rows = [[name, f"{result.neurons[name]:,}", f"{rate:.1%}"] for name, rate in facts["spike_rate"].items()]
+    lines += [table(["layer", "neurons", "spike rate"], rows), ""]
+    lines.append(f"mean exit step {facts['mean_exit_step']:.2f}, {facts['ms_per_image']:.2f} ms per image")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Folders that run a bundle on another machine: a board with Python, or firmware in C."""

@@ -1,0 +1,183 @@
+"""The reference engine: short enough to be checked by reading, and NumPy is all it needs.
+
+float32 throughout. In an exact network every value is an integer below 2^24, so the order in which BLAS
+adds does not matter, nor how many threads it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import neurons
+from spikelet.engines import blas
+from spikelet.engines.base import Engine, Float, Spikes
+from spikelet.errors import EngineError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+
+PATCH_BYTES = 2**23  # of unfolded input at a time: large enough for BLAS, small enough for a board
+
+
+class NumpyEngine(Engine):
+    """Evaluates the graph node by node.
+
+    threads: the samples of a batch are shared over so many threads in convolutions; None is one. BLAS itself keeps to
+        one thread (see `blas`).
+    """
+
+    name: ClassVar[str] = "numpy"
+
+    def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
+        super().__init__(graph, record)
+        self._threads = threads or 1
+        # BLAS wants float32; small integers are widened once, here
+        self._weights = {
+            name: np.ascontiguousarray(node.weight, np.float32)
+            for name, node in graph.nodes.items()
+            if isinstance(node, Conv2d | Linear)
+        }
+        self._static: dict[str, Float] = {}
+        self._v: dict[str, Float] = {}
+        self._spikes: dict[str, Spikes] = {}
+
+    def _reset(self, batch: int) -> None:
+        self._static.clear()
+        self._spikes.clear()
+        for name in self.graph.spiking:
+            node = self.graph.nodes[name]
+            assert isinstance(node, IF)
+            self._v[name] = neurons.initial_potential(node, batch, self.graph.shapes[name])
+        for name in self.graph.integrators:
+            self._v[name] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
+
+    def keep(self, rows: npt.NDArray[np.intp]) -> None:
+        self._static = {name: value[rows] for name, value in self._static.items()}
+        self._v = {name: value[rows] for name, value in self._v.items()}
+        self._spikes = {name: value[rows] for name, value in self._spikes.items()}
+        self.batch = len(rows)
+
+    def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
+        return {
+            name: np.count_nonzero(self._spikes[name].reshape(self.batch, -1), axis=1) for name in self.graph.spiking
+        }
+
+    def spikes(self, layer: str) -> Spikes:
+        self._check_recorded(layer)
+        return self._spikes[layer]
+
+    def potentials(self, layer: str) -> Float:
+        self._check_recorded(layer)
+        return self._v[layer].copy()
+
+    def _step(self, pixels: Float | None) -> Float:
+        with blas.limited(1):
+            return self._evaluated(pixels)
+
+    def _evaluated(self, pixels: Float | None) -> Float:
+        if pixels is not None:
+            self._static.clear()
+        values: dict[str, Float] = dict(self._static)
+        for name in self.graph.order:
+            if name in values:
+                continue
+            inputs = [values[source] for source in self.graph.predecessors[name]]
+            node = self.graph.nodes[name]
+            if isinstance(node, IF):
+                self._v[name], self._spikes[name] = self._fire(name, self._v[name], inputs[0])
+                values[name] = self._spikes[name].astype(np.float32)
+            elif isinstance(node, LI):
+                values[name] = self._v[name] = neurons.integrate(node, self._v[name], inputs[0])
+            else:
+                values[name] = self._evaluate(name, inputs, pixels)
+                if name in self.graph.static:
+                    self._static[name] = values[name]
+        return values[self.graph.output_name]
+
+    def _fire(self, name: str, v: Float, current: Float) -> tuple[Float, Spikes]:
+        node = self.graph.nodes[name]
+        assert isinstance(node, IF)
+        return neurons.step(node, v, current)
+
+    def _evaluate(self, name: str, inputs: list[Float], pixels: Float | None) -> Float:
+        match self.graph.nodes[name]:
+            case Input() as node:
+                assert pixels is not None
+                return pixels.astype(np.float32, copy=False) - neurons.per_channel(node.mean, pixels.ndim - 1)
+            case Conv2d() as node:
+                return convolve(node, self._weights[name], inputs[0], self.graph.shapes[name], self._threads)
+            case Linear() as node:
+                return inputs[0] @ self._weights[name].T + node.bias.astype(np.float32)
+            case SumPool2d() as node:
+                return pool(inputs[0], node.kernel, node.stride)
+            case Scale() as node:
+                return inputs[0] * neurons.per_channel(node.scale, inputs[0].ndim - 1)
+            case Add():
+                total = inputs[0]
+                for each in inputs[1:]:
+                    total = total + each
+                return total
+            case Flatten():
+                return inputs[0].reshape(len(inputs[0]), -1)
+            case Output():
+                return inputs[0]
+            case node:
+                raise EngineError(f"engine numpy: does not know {node.kind}")
+
+
+def windows(x: Float, kernel: tuple[int, int], stride: tuple[int, int]) -> Float:
+    """A view of every window: (N, C, H, W) -> (N, C, H_out, W_out, kh, kw)."""
+    view = np.lib.stride_tricks.sliding_window_view(x, kernel, (2, 3))
+    return view[:, :, :: stride[0], :: stride[1]]
+
+
+def pool(x: Float, kernel: tuple[int, int], stride: tuple[int, int]) -> Float:
+    """The sum of every window, place by place: (N, C, H, W) -> (N, C, H_out, W_out)."""
+    places = windows(x, kernel, stride)
+    total: Float = places[..., 0, 0].copy()
+    for place in range(1, kernel[0] * kernel[1]):
+        total += places[(..., *divmod(place, kernel[1]))]
+    return total
+
+
+def convolve(node: Conv2d, weight: Float, x: Float, shape: tuple[int, ...], threads: int = 1) -> Float:
+    """Cross-correlation by unfolding: a matrix product for each group and image.
+
+    weight: the node's weight as float32. x: (N, C_in, H, W). shape: (C_out, H_out, W_out). threads: that share the
+    samples.
+    """
+    pixels = shape[1] * shape[2]
+    chunk = max(1, PATCH_BYTES // (4 * node.groups * node.weight[0].size * pixels))
+    chunk = min(chunk, -(-len(x) // threads))
+    starts = range(0, len(x), chunk)
+    out = np.empty((len(x), shape[0], pixels), np.float32)
+    convolve_part = partial(_convolve_part, node, weight, x, out, chunk)
+    if threads == 1 or len(starts) == 1:
+        for start in starts:
+            convolve_part(start)
+    else:
+        from concurrent.futures import ThreadPoolExecutor  # loaded only where it is used, to keep memory small
+
+        # made for each call, so that a forked process needs no thread of its parent
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(convolve_part, starts))
+    return out.reshape(len(x), *shape)
+
+
+def _convolve_part(node: Conv2d, weight: Float, x: Float, out: Float, chunk: int, start: int) -> None:
+    """Convolve `chunk` samples from `start` on into `out`, (N, C_out, H_out·W_out)."""
+    groups, (_, channels, pixels) = node.groups, out.shape
+    kernel = node.weight.shape[2], node.weight.shape[3]
+    taps = node.weight[0].size
+    (ph, pw), stop = node.padding, start + chunk
+    part = np.pad(x[start:stop], ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    # (n, C, H, W, kh, kw) -> (n, groups, C/groups·kh·kw, H·W)
+    patches = windows(part, kernel, node.stride).transpose(0, 1, 4, 5, 2, 3)
+    patches = patches.reshape(len(part), groups, taps, pixels)
+    rows = weight.reshape(groups, channels // groups, taps)
+    sums = (rows @ patches).reshape(len(part), channels, pixels)
+    np.add(sums, node.bias.astype(np.float32)[:, None], out=out[start:stop])

@@ -1,0 +1,203 @@
+"""ONNX Runtime as an engine: one graph for what no spike reaches, one for the rest of a time-step.
+
+The first runs when the input changes, so a constant image costs its first layer once. States are bound in
+place: the same memory is read and written by every step, and nothing is copied in or out.
+
+A window of time-steps of one image is one graph of its own, run at its first step; what it found is then shown
+step by step. Where a network allows, that graph multiplies bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import neurons
+from spikelet.engines.base import Engine, Float, Spikes
+from spikelet.errors import MissingDependency
+from spikelet.graph import Graph
+from spikelet.lowering.onnx import step as lowering
+from spikelet.lowering.onnx.products import fits, product_model
+from spikelet.lowering.onnx.window import window_model
+from spikelet.nodes import IF
+
+LONGEST_WINDOW = 16  # time-steps that are worth a graph of their own
+IMAGES = 4  # that share 8-bit products: their pixels then stay in the cache
+BLOCKED = platform.machine() in ("x86_64", "AMD64")  # where ONNX Runtime keeps images in blocks of channels
+
+
+class OnnxEngine(Engine):
+    """Runs the network in ONNX Runtime on the CPU. threads: of one operator, None for every core."""
+
+    name: ClassVar[str] = "onnx"
+
+    def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
+        super().__init__(graph, record)
+        self._threads = threads
+        _import()  # what is missing is said now
+        self._arrays: dict[str, Float] = {}
+        self._binding: Any = None
+        self._windows: dict[tuple[int, tuple[str, ...]], Any] = {}
+
+    @cached_property
+    def _static(self) -> Any:
+        return open_session(lowering.static_model(self.graph), self._threads)
+
+    @cached_property
+    def _dynamic(self) -> Any:
+        return open_session(lowering.dynamic_model(self.graph), self._threads)
+
+    @cached_property
+    def _fits_bytes(self) -> bool:
+        return fits(self.graph)
+
+    def _reset(self, batch: int) -> None:
+        self._binding = None
+        self._arrays = {}
+        if self._in_window:
+            return
+        self._arrays["logits"] = np.empty((batch, self.graph.classes), np.float32)
+        for name in self.graph.spiking:
+            node, shape = self._neuron(name), self.graph.shapes[name]
+            v = neurons.initial_potential(node, batch, shape)
+            self._arrays[f"v.{name}"] = v + neurons.per_channel(lowering.state_shift(node), v.ndim - 1)
+            self._arrays[f"s.{name}"] = np.empty((batch, *shape), np.float32)
+        for name in self.graph.integrators:
+            self._arrays[f"v.{name}"] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
+
+    def keep(self, rows: npt.NDArray[np.intp]) -> None:
+        self._arrays = {name: value[rows] for name, value in self._arrays.items()}
+        self._binding = None
+        self.batch = len(rows)
+
+    def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
+        if self._in_window:
+            return {name: self._arrays[f"n.{name}"][:, self.time - 1].astype(np.int64) for name in self.graph.spiking}
+        return {
+            name: np.count_nonzero(self._arrays[f"s.{name}"].reshape(self.batch, -1), axis=1)
+            for name in self.graph.spiking
+        }
+
+    def spikes(self, layer: str) -> Spikes:
+        self._check_recorded(layer)
+        return self._now("s", layer).astype(np.bool_)
+
+    def potentials(self, layer: str) -> Float:
+        self._check_recorded(layer)
+        v = self._now("v_next" if self._in_window else "v", layer)
+        return v - neurons.per_channel(lowering.state_shift(self._neuron(layer)), v.ndim - 1)
+
+    def _now(self, what: str, layer: str) -> Float:
+        return self._arrays[f"{what}.{layer}:{self.time - 1}" if self._in_window else f"{what}.{layer}"]
+
+    def _step(self, pixels: Float | None) -> Float:
+        if self._in_window:
+            if pixels is not None:
+                self._run_window(pixels)
+            return self._arrays["logits"][:, self.time].copy()
+        if pixels is not None:
+            found = self._static.run(None, {"input": np.ascontiguousarray(pixels, np.float32)})
+            for name, value in zip(lowering.frontier(self.graph), found, strict=True):
+                # into the memory that is bound already, if it is
+                if self._binding is None:
+                    self._arrays[f"x.{name}"] = value
+                else:
+                    self._arrays[f"x.{name}"][:] = value
+        if self._binding is None:
+            self._bind()
+        self._dynamic.run_with_iobinding(self._binding)
+        return self._arrays["logits"].copy()
+
+    def _bind(self) -> None:
+        from onnxruntime import OrtValue
+
+        self._binding = self._dynamic.io_binding()
+        for name, array in self._arrays.items():
+            value = OrtValue.ortvalue_from_numpy(array)  # shares the array's memory
+            if name.startswith(("x.", "v.")):
+                self._binding.bind_ortvalue_input(name, value)
+            if name.startswith("v."):
+                self._binding.bind_ortvalue_output("v_next." + name[2:], value)
+            elif not name.startswith("x."):
+                self._binding.bind_ortvalue_output(name, value)
+
+    @property
+    def _in_window(self) -> bool:
+        # a count takes each step's spikes in turn: a window would hold all of them
+        return self.window is not None and 2 <= self.window <= LONGEST_WINDOW and self._count is None
+
+    def _run_window(self, pixels: Float) -> None:
+        """All time-steps: arrays of every row's steps, (N, T, …)."""
+        steps = self.window
+        assert steps is not None
+        by_bytes = not self.record and self._fits_bytes
+        key = steps, self.record
+        if key not in self._windows:
+            if by_bytes:
+                model = product_model(self.graph, steps)
+            else:
+                model = window_model(self.graph, steps, self.record, blocks=BLOCKED)
+            self._windows = {key: open_session(model, self._threads)}  # one at a time: it holds the weights
+        pixels, share = np.ascontiguousarray(pixels, np.float32), IMAGES if by_bytes else self.batch
+        shares = [pixels[first : first + share] for first in range(0, self.batch, share)]
+        found = [self._window_share(self._windows[key], each, steps) for each in shares]
+        self._arrays = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+    def _window_share(self, session: Any, pixels: Float, steps: int) -> dict[str, Float]:
+        """Of some rows."""
+        names = [output.name for output in session.get_outputs()]
+        arrays = dict(zip(names, session.run(names, {"input": pixels}), strict=True))
+        arrays["logits"] = arrays["logits"].reshape(steps, len(pixels), -1).swapaxes(0, 1)
+        for name in self.graph.spiking:
+            counts = arrays[f"n.{name}"]
+            if counts.ndim > 1:  # the mean over an image's pixels
+                channels, *pixels_ = self.graph.shapes[name]
+                share = counts.reshape(len(pixels), steps, channels)
+                arrays[f"n.{name}"] = np.rint(share * np.float32(np.prod(pixels_))).sum(2)
+            else:
+                arrays[f"n.{name}"] = counts.reshape(steps, len(pixels)).swapaxes(0, 1)
+        return arrays
+
+    def _neuron(self, name: str) -> IF:
+        node = self.graph.nodes[name]
+        assert isinstance(node, IF)
+        return node
+
+
+def open_session(model: bytes, threads: int | None = None) -> Any:
+    """An onnxruntime.InferenceSession on the CPU. threads: of one operator; None is one for each core there is to use.
+
+    Raises:
+        MissingDependency: ONNX Runtime is not installed.
+    """
+    onnxruntime = _import()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors are raised; warnings about tiny graphs help nobody
+    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED  # as written: layer by layer
+    options.intra_op_num_threads = _allowed_cores() if threads is None else threads
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _allowed_cores() -> int:
+    """0, ONNX Runtime's own choice, but where the system holds this process to some of the cores.
+
+    There it would start a thread for every core of the machine, and they would wait for each other in turns.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return 0
+    allowed = len(os.sched_getaffinity(0))
+    return allowed if allowed < (os.cpu_count() or 1) else 0
+
+
+def _import() -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingDependency("ONNX Runtime", "ort") from None
+    return onnxruntime

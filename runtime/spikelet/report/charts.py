@@ -1,0 +1,207 @@
+"""The four kinds of chart that the report has: curves, bars, ranges and a raster."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikelet.engines.base import Spikes
+from spikelet.report.svg import BLACK, COLOURS, DASHES, WIDTH, Axis, Canvas, draw_x, draw_y, span
+
+LEFT, RIGHT, TOP, PLOT = 66, 20, 16, 240
+ROW = 21  # height of a bar
+LABEL = 32  # letters of a label; longer ones are cut
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A named series. points: (x, y). band: (x, low, high) around it. level: a height to mark by a dashed line."""
+
+    name: str
+    points: Sequence[tuple[float, float]] = ()
+    band: Sequence[tuple[float, float, float]] = ()
+    level: float | None = None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """value from 0, with a whisker low…high where there is one, and words behind it."""
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+
+def percent(value: float) -> str:
+    """0.5 is 50%."""
+    return f"{value * 100:g}%"
+
+
+def compact(value: float) -> str:
+    """1200000 as 1.2M."""
+    for factor, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor:
+            return f"{value / factor:.4g}{sign}"
+    return f"{value:.4g}"
+
+
+def curves(
+    title: str,
+    series: Sequence[Curve],
+    x: str,
+    y: str,
+    form: Callable[[float], str] = percent,
+    x_form: Callable[[float], str] = compact,
+) -> str:
+    """Curves over a shared axis, with a legend under them. form, x_form: how values are written."""
+    xs = [point[0] for each in series for point in each.points] or [0.0]
+    ys = [point[1] for each in series for point in each.points]
+    ys += [end for each in series for band in each.band for end in band[1:]]
+    ys += [each.level for each in series if each.level is not None]
+    bottom = TOP + PLOT
+    legend = _legend_rows([_fit(each.name, 76) for each in series])
+    canvas = Canvas(WIDTH, bottom + 52 + 20 * len(legend), title)
+    ends = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
+    across = Axis(x, *ends, LEFT + 8, WIDTH - RIGHT - 8, form=x_form)
+    low, high = span(ys or [0.0, 1.0])
+    low = low if ys and min(ys) < 0 else max(low, 0.0)  # room under the least value is no reason for a negative axis
+    up = Axis(y, low, min(high, 1.0) if form is percent else high, bottom, TOP, form=form)
+    draw_x(canvas, across, TOP, bottom)
+    draw_y(canvas, up, LEFT, WIDTH - RIGHT)
+    for index, each in enumerate(series):
+        colour, dash = _style(index)
+        if each.band:
+            above = [(across(a), up(c)) for a, _, c in each.band]
+            below = [(across(a), up(b)) for a, b, _ in reversed(each.band)]
+            canvas.area([*above, *below], colour)
+        if each.level is not None:
+            canvas.line([(LEFT, up(each.level)), (WIDTH - RIGHT, up(each.level))], colour, 1.5, "6 4")
+        if each.points:
+            canvas.line([(across(a), up(b)) for a, b in each.points], colour, 2, dash)
+        for a, b in each.points:
+            canvas.dot(across(a), up(b), colour, f"{each.name}: {x_form(a)}, {form(round(b, 4))}", 3, index % 2 == 1)
+    _legend(canvas, legend, [each.level is not None for each in series], bottom + 56)
+    return canvas.done()
+
+
+def bars(title: str, rows: Sequence[Bar], x: str, form: Callable[[float], str] = percent) -> str:
+    """Horizontal bars, one under another."""
+    left, right = _label_width([row.name for row in rows]), 20 + _label_width([row.note for row in rows])
+    bottom = TOP + ROW * len(rows) + 4
+    canvas = Canvas(WIDTH, bottom + 44, title)
+    most = max([row.value for row in rows] + [row.high for row in rows if row.high is not None], default=0) or 1
+    across = Axis(x, 0, most * 1.04, left, WIDTH - right, form=form)
+    draw_x(canvas, across, TOP, bottom)
+    for index, row in enumerate(rows):
+        y = TOP + index * ROW + 4
+        canvas.text(left - 8, y + 12, _fit(row.name), "end")
+        canvas.box(left, y, across(row.value) - left, ROW - 7, COLOURS[0], f"{row.name}: {form(row.value)}")
+        if row.low is not None and row.high is not None:
+            middle = y + (ROW - 7) / 2
+            canvas.line([(across(row.low), middle), (across(row.high), middle)], BLACK, 1.5)
+            for end in (row.low, row.high):
+                canvas.line([(across(end), middle - 4), (across(end), middle + 4)], BLACK, 1.5)
+        if row.note:
+            canvas.text(WIDTH - right + 10, y + 12, row.note, size=11)
+    return canvas.done()
+
+
+def ranges(
+    title: str, rows: Sequence[tuple[str, Sequence[tuple[float, float] | None]]], names: Sequence[str], x: str
+) -> str:
+    """For each row, one span low…high for each of `names`, on an axis of decades. Values above 0."""
+    left = _label_width([row[0] for row in rows])
+    thick = 9
+    height = thick * len(names) + 10
+    bottom = TOP + height * len(rows)
+    legend = _legend_rows(list(names))
+    canvas = Canvas(WIDTH, bottom + 50 + 20 * len(legend), title)
+    values = [end for _, spans in rows for each in spans if each is not None for end in each if end > 0] or [1.0]
+    ends = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)) + 1e-9)
+    across = Axis(x, ends[0], max(ends[1], ends[0] * 10), left, WIDTH - RIGHT, log=True, form=compact)
+    draw_x(canvas, across, TOP, bottom)
+    for index, (name, spans) in enumerate(rows):
+        y = TOP + index * height
+        if index:
+            canvas.line([(left, y), (WIDTH - RIGHT, y)], "#e3e3e3", 1)
+        canvas.text(left - 8, y + height / 2 + 4, _fit(name), "end")
+        for level, each in enumerate(spans):
+            middle = y + 5 + thick * level + thick / 2
+            if each is None or each[1] <= 0:
+                continue
+            low, high = across(each[0]), across(each[1])
+            colour, hint = COLOURS[level % len(COLOURS)], f"{name}, {names[level]}: {each[0]:.3g} to {each[1]:.3g}"
+            canvas.box(low - 2, middle - 2.5, high - low + 4, 5, colour, hint)
+            for end in {low, high}:
+                canvas.dot(end, middle, colour, hint, 3, level % 2 == 1)
+    _legend(canvas, legend, [False] * len(names), bottom + 54)
+    return canvas.done()
+
+
+def raster(title: str, layers: Sequence[tuple[str, Spikes]], x: str = "time-step") -> str:
+    """Spikes as marks: one row a neuron, one column a time-step. layers: (name, (T, neurons) bool)."""
+    left, mark, gap = _label_width([name for name, _ in layers]), 3.0, 8.0
+    steps = len(layers[0][1])
+    column = (WIDTH - RIGHT - left) / steps
+    bottom = TOP + sum(spikes.shape[1] * mark + gap for _, spikes in layers)
+    canvas = Canvas(WIDTH, bottom + 40, title)
+    y = float(TOP)
+    for index, (name, spikes) in enumerate(layers):
+        height = spikes.shape[1] * mark
+        canvas.box(left, y, WIDTH - RIGHT - left, height, "#f4f4f4")
+        canvas.text(left - 8, y + height / 2 + 4, _fit(name), "end")
+        for t, neuron in np.argwhere(spikes):
+            canvas.box(left + t * column + 1, y + neuron * mark, column - 2, mark - 0.6, COLOURS[index % 2])
+        y += height + gap
+    for t in range(steps):
+        if steps <= 32 or t % 8 == 0:
+            canvas.text(left + (t + 0.5) * column, bottom + 12, str(t + 1), "middle", 11)
+    canvas.text((left + WIDTH - RIGHT) / 2, bottom + 32, x, "middle")
+    return canvas.done()
+
+
+def _style(index: int) -> tuple[str, str]:
+    """Colour and dash of a series; a pair does not come again before the 37th."""
+    return COLOURS[index % len(COLOURS)], DASHES[(index + index // len(COLOURS)) % len(DASHES)]
+
+
+def _fit(name: str, most: int = LABEL) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def _label_width(names: Sequence[str]) -> float:
+    return 16 + 6.8 * max((len(_fit(name)) for name in names), default=0)
+
+
+def _legend_rows(names: Sequence[str]) -> list[list[tuple[int, str]]]:
+    rows: list[list[tuple[int, str]]] = [[]]
+    width = 0.0
+    for index, name in enumerate(names):
+        width += 52 + 6.6 * len(name)
+        if rows[-1] and width > WIDTH - LEFT:
+            rows.append([])
+            width = 52 + 6.6 * len(name)
+        rows[-1].append((index, name))
+    return rows
+
+
+def _legend(canvas: Canvas, rows: list[list[tuple[int, str]]], level: Sequence[bool], y: float) -> None:
+    for row in rows:
+        x = float(LEFT)
+        for index, name in row:
+            colour, dash = _style(index)
+            dash = "6 4" if level[index] else dash
+            canvas.line([(x, y - 4), (x + 26, y - 4)], colour, 2, dash)
+            if not level[index]:
+                canvas.dot(x + 13, y - 4, colour, "", 3, index % 2 == 1)
+            canvas.text(x + 32, y, name)
+            x += 52 + 6.6 * len(name)
+        y += 20
+
+
+__all__ = ["Bar", "Curve", "bars", "compact", "curves", "percent", "ranges", "raster"]

@@ -1,0 +1,190 @@
+"""The sections of the report, each from measurements to HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from spikelet.metrics.energy import Estimate
+from spikelet.metrics.hardware import Profile
+from spikelet.metrics.measurement import Measurement
+from spikelet.report import wording as words
+from spikelet.report.page import Section, bullets, paragraph, table
+from spikelet.report.tables import (
+    accuracy_table,
+    conversion_table,
+    energy_table,
+    exit_table,
+    neurobench_table,
+    operations_table,
+    rate_table,
+    rivals_table,
+)
+
+Art = dict[str, str]  # a figure's name to its HTML
+
+
+def accuracy_section(measured: Sequence[Measurement], names: Sequence[str], art: Art) -> Section:
+    """Accuracy by time-step, and what is known of the float network."""
+    body = art.get("accuracy", "")
+    head, rows = accuracy_table(measured, names)
+    body += table(head, rows) if rows else paragraph(words.NO_LABELS, "note")
+    for name, each in zip(names, measured, strict=True):
+        known, of = each.float_network, f"{name}: " if len(names) > 1 else ""
+        if known["agreement"] is not None:
+            body += paragraph(
+                f"{of}Agreement with the float network at T = {known['agreement_steps']}: {known['agreement']:.1%} "
+                "of the images get the same answer (measured when the bundle was converted)."
+            )
+        else:
+            body += paragraph(f"{of}The bundle does not hold the float network's answers on these images.")
+    return Section("accuracy", "Accuracy", body)
+
+
+def exit_section(measured: Sequence[Measurement], names: Sequence[str], art: Art) -> Section:
+    """The early-exit trade-off."""
+    body = _pictures(art, "early-exit") + paragraph(
+        "An image leaves when the mean logit of its best class leads the second by the threshold. Accumulates are "
+        "those of the time-steps until then; the first layer comes on top, once."
+    )
+    head, rows = exit_table(measured, names)
+    return Section("early-exit", "Early exit", body + table(head, rows))
+
+
+def rate_section(measured: Sequence[Measurement], names: Sequence[str], art: Art) -> Section:
+    """Spike rates, silent neurons, a raster."""
+    head, rows = rate_table(measured, names)
+    body = _pictures(art, "spike-rates") + table(head, rows)
+    body += paragraph("Dead: never fired on any of these images. Saturated: fired at 95 % of all time-steps or more.")
+    return Section("spikes", "Spikes", body + _pictures(art, "raster"))
+
+
+def operations_section(measured: Sequence[Measurement], names: Sequence[str], art: Art) -> Section:
+    """Operations by node."""
+    head, rows = operations_table(measured, names)
+    body = _pictures(art, "operations") + table(head, rows)
+    for name, each in zip(names, measured, strict=True):
+        ops, of = each.operations, f"{name}: " if len(names) > 1 else ""
+        once, again = ops.total("static_macs"), ops.total("static_macs") * ops.steps
+        body += paragraph(
+            f"{of}{words.count(ops.total('acs'))} accumulates and {words.count(once + ops.total('macs'))} "
+            f"multiply-accumulates for an image, {words.count(ops.neuron_updates)} neuron updates. The first layer is "
+            f"analog and counted once for an image; at every time-step it would be {words.count(again)} "
+            f"multiply-accumulates. Spike rate that the synapses see: {ops.rate:.2%}."
+        )
+    return Section("operations", "Operations", body)
+
+
+def energy_section(
+    measured: Sequence[Measurement],
+    names: Sequence[str],
+    estimates: Sequence[Sequence[Estimate]],
+    main: Sequence[Estimate],
+    art: Art,
+) -> Section:
+    """Energy by machine, and beside networks that do not spike."""
+    body = paragraph(words.ESTIMATE, "note")
+    if not main:
+        return Section("energy", "Energy (estimate)", body + paragraph("None of the profiles has a figure."))
+    body += _pictures(art, f"energy-{main[0].profile.name}")
+    head, rows = rivals_table(main, names)
+    body += table(head, rows)
+    body += paragraph(
+        "Crossover: the spike rate at the synapses under which the spiking network needs less, for the low and the "
+        f"high figures. Now: {', '.join(f'{each.operations.rate:.2%}' for each in measured)}."
+    )
+    body += "".join(art[key] for key in art if key == "energy" or key in [f"energy-{i + 1}" for i in range(len(names))])
+    head, rows = energy_table(estimates, names)
+    body += table(head, rows)
+    body += bullets(words.left_out(estimates[0]))
+    return Section("energy", "Energy (estimate)", body + "<h3>Assumptions</h3>" + bullets(_assumptions(measured)))
+
+
+def neurobench_section(measured: Sequence[Measurement], names: Sequence[str]) -> Section:
+    """NeuroBench's metrics."""
+    head, rows = neurobench_table(measured, names)
+    note = (
+        f"By the definitions of NeuroBench, on the first {measured[0].neurobench.images} images: MAC where a layer's "
+        "input holds anything but 0, 1 and -1, so that spikes summed by a pool count as MACs, once for each value; "
+        "the first layer at every time-step."
+    )
+    return Section("neurobench", "NeuroBench", table(head, rows) + paragraph(note))
+
+
+def verification_section(
+    names: Sequence[str], verification: Sequence[list[dict[str, Any]]], validation: dict[str, Any] | None
+) -> Section:
+    """Golden inputs replayed on this machine, and what an independent simulator said."""
+    rows = [
+        [
+            name,
+            each["engine"],
+            "ok" if each["ok"] else "DIFFERS",
+            f"{each['spikes']:,}",
+            f"{each['differing_spikes']:,}",
+            f"{each['differing_logits']:,}",
+        ]
+        for name, found in zip(names, verification, strict=False)
+        for each in found
+    ]
+    head = ["network", "engine", "golden inputs", "spikes", "differing spikes", "differing logits"]
+    body = table(head, rows) if rows else paragraph("Not replayed.")
+    if validation is None:
+        body += paragraph("No result of an independent simulator was given (--validation FILE).")
+    else:
+        plain = {key: value for key, value in validation.items() if not isinstance(value, dict | list)}
+        body += "<h3>Independent simulator</h3>" + table(["", ""], list(plain.items()), text=True)
+        for value in validation.values():
+            if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+                columns = list(value[0])
+                cells = [[_plain(each.get(column)) for column in columns] for each in value]
+                body += table([column.replace("_", " ") for column in columns], cells)
+    return Section("verification", "Verification", body)
+
+
+def _plain(value: Any) -> str:
+    """A value of JSON in a cell: of an object, what it holds."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(each)}" for key, each in value.items())
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def conversion_section(measured: Sequence[Measurement], names: Sequence[str]) -> Section:
+    """What every layer lost in the conversion, as the bundle tells."""
+    head, rows = conversion_table(measured, names)
+    if not rows:
+        return Section("conversion", "Conversion", paragraph("The bundle holds no report by layer."))
+    note = "Over- and under-firing: share of neurons more than half a spike above or below the float activation."
+    return Section("conversion", "Conversion", paragraph(note) + table(head, rows))
+
+
+def sources_section(profiles: Sequence[Profile]) -> Section:
+    """Every number and its source, and the chips without one."""
+    rows = [
+        [
+            profile.title,
+            what,
+            f"{figure.low:.4g}" if figure.low == figure.high else f"{figure.low:.4g} – {figure.high:.4g}",
+            figure.source,
+        ]
+        for profile in profiles
+        if profile.priced
+        for what, figure in profile.sources()
+    ]
+    body = table(["machine", "figure", "pJ", "source"], rows, text=True) if rows else ""
+    bare = [[each.title, each.unpublished, words.power(each)] for each in profiles if not each.priced]
+    if bare:
+        body += "<h3>Machines without a published figure per operation</h3>"
+        body += table(["machine", "not published", "power figures"], bare, text=True)
+    return Section("sources", "Sources", body)
+
+
+def _assumptions(measured: Sequence[Measurement]) -> list[str]:
+    found: list[str] = []
+    for each in measured:
+        found += [text for text in words.assumptions(each) if text not in found]
+    return found
+
+
+def _pictures(art: Art, start: str) -> str:
+    return "".join(html for name, html in art.items() if name == start or name.startswith(f"{start}-"))

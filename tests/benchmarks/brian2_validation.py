@@ -1,0 +1,80 @@
+"""How long Brian2 takes: the demo bundle, a network of vgg16's size with random weights, and two small ones whole.
+
+python tests/benchmarks/brian2_validation.py [BUNDLE]
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from networks import Builder
+from spikelet import bundle as bundles
+from spikelet import shipped
+from spikelet.bundle import Bundle, Manifest
+from spikelet.nodes import IF, Conv2d, Flatten, Linear, SumPool2d
+from spikelet.ranges import exact_steps
+from spikelet_converters.brian2 import validate
+
+VGG16 = (64, 64, "P", 128, 128, "P", 256, 256, 256, "P", 512, 512, 512, "P", 512, 512, 512, "P")
+DEMO = Path(__file__).parents[2] / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
+
+
+def network(plan, hidden, size=32, seed=0):
+    """Convolutions 3x3 of these widths, "P" a pool of 2x2, linear layers; weights of -60…60 and thresholds that let some
+    of the neurons fire.
+    """
+    rng = np.random.default_rng(seed)
+    net = Builder((3, size, size), rng)
+    synapses = 27 * 60**2  # terms of a sum times their mean square
+
+    def neuron():
+        theta = np.full(net.shape[0], max(1, int(30 * np.sqrt(synapses))), np.int32)
+        net.add(f"if{len(net.nodes)}", IF(theta, theta // 2))
+
+    for item in plan:
+        if item == "P":
+            net.add(f"pool{len(net.nodes)}", SumPool2d((2, 2), (2, 2)))
+            continue
+        weight = rng.integers(-60, 61, (item, net.shape[0], 3, 3)).astype(np.int8)
+        net.add(f"conv{len(net.nodes)}", Conv2d(weight, np.zeros(item, np.int32), padding=(1, 1)))
+        neuron()
+        synapses = 0.2 * 9 * item
+    for width in hidden:
+        if len(net.shape) == 3:
+            net.add("flatten", Flatten())
+        weight = rng.integers(-60, 61, (width, net.shape[0])).astype(np.int8)
+        net.add(f"fc{len(net.nodes)}", Linear(weight, np.zeros(width, np.int32)))
+        neuron()
+        synapses = 0.2 * width
+    graph = net.graph(10)
+    return Bundle(graph, Manifest("random", bits=8, exact_steps=exact_steps(graph)), None, "")
+
+
+def report(name, bundle, images, **options):
+    found = validate(bundle, images, steps=8, **options)
+    layers = [each for each in found.layers if each.sample.theta is not None]
+    rate = found.total("spikes") / sum(each.neurons * found.images * 8 for each in layers)
+    potential = max(each.max_potential_difference for each in found.layers)
+    print(
+        f"{name:<28} {found.mode:<8} {found.images:>3} images, {sum(each.neurons for each in found.layers):>7,} neurons, "
+        f"{found.total('spikes'):>8,} spikes ({rate:.0%}), {found.total('differing_spikes')} differing, "
+        f"{potential:g} potential difference: {found.seconds:.1f} s",
+        flush=True,
+    )
+    assert found.ok
+
+
+def main():
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else DEMO
+    demo = bundles.read(path)
+    pictures = shipped.images_for(demo.graph.input.shape, demo.manifest.labels).images
+    report(path.stem, demo, pictures[:20], neurons=256)
+    report("vgg16, random weights", network(VGG16, (4096, 4096)), pictures[:2], neurons=256)
+    small = pictures[:4, :, ::4, ::4]
+    report("fully connected, --all", network((), (64, 32), 8), small, neurons="all")
+    report("convolutions, --all", network((8, "P", 16), (16,), 8), small, neurons="all")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What a training step costs with each residual strategy: ratios to QCFS, taken in turn, in time of the processor.
+
+.venv/bin/python tests/benchmarks/training.py [--batch N] [--rounds N] [--threads N]
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+
+from spikelet_converters.source_model.networks import NetworkSpec
+from spikelet_converters.source_model.residuals import RESIDUALS
+
+CASES = [("none", 4), ("gaussian", 4), ("empirical", 4), *(("exact", t) for t in (1, 2, 4, 8, "limit"))]
+SETS = [(1, 2, 4), (1, 2, 4, "limit"), (1, 2, 4, 8), (1, 2, 4, 8, "limit"), (1, 2, 4, 8, "limit", "limit")]
+TEACHER = ("teacher", 0)  # its answers to a batch
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    pixels = torch.randint(0, 256, (args.batch, 3, 32, 32)).float().contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(0, 10, (args.batch,))
+    networks = {residual: network(residual, pixels) for residual, _ in CASES}
+    teacher = network("none", pixels).eval()
+    seconds = {case: [] for case in [*CASES, TEACHER]}
+    for turn in range(args.rounds + 1):
+        for residual, steps in CASES:
+            started = time.process_time()
+            RESIDUALS[residual].prepare(networks[residual], pixels, steps)
+            torch.nn.functional.cross_entropy(networks[residual](pixels), labels).backward()
+            if turn:  # the first warms up
+                seconds[residual, steps].append(time.process_time() - started)
+        started = time.process_time()
+        with torch.no_grad():
+            teacher(pixels)
+        if turn:
+            seconds[TEACHER].append(time.process_time() - started)
+    ratio = {case: np.median(found) / np.median(seconds["none", 4]) for case, found in seconds.items()}
+    print(f"vgg9, batch {args.batch}, {args.threads} thread(s), median of {args.rounds}; QCFS = 1")
+    for (residual, steps), value in ratio.items():
+        print(f"{residual:<10} {'T = ' + str(steps) if residual == 'exact' else '':<10} {value:.2f}")
+    for draws in SETS:
+        mean = np.mean([ratio["exact", steps] for steps in draws])
+        print(
+            f"exact, T drawn from {', '.join(map(str, draws))}: {mean:.2f}, with a teacher {mean + ratio[TEACHER]:.2f}"
+        )
+
+
+def network(residual, pixels):
+    """A vgg9 whose batch norm is frozen, as in the last epochs of a run."""
+    shape, spec = (3, 32, 32), {"mean": (125,) * 3, "std": (63.0,) * 3}
+    made = NetworkSpec("vgg9", shape, 10, levels=4, residual=residual, lambda_init=2.0, **spec).build()
+    made.to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        made(pixels)
+    RESIDUALS[residual].refresh(made.eval(), [pixels], 4)
+    return made.train().apply(lambda module: module.eval() if isinstance(module, torch.nn.BatchNorm2d) else module)
+
+
+if __name__ == "__main__":
+    main()

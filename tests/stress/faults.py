@@ -1,0 +1,249 @@
+"""Kill commands and look at what they leave: `python tests/stress/faults.py --kills 200 --operations 100`.
+
+Each command runs in a process of its own (forked, so that torch is loaded once) and is ended after a random part of the
+time that it takes (--kills), or at a drawn operation on files (--operations; see `endings`). What it writes must then
+be the old file or the new one, whole; a training run must go on from where it was to the very weights of an undisturbed
+one; the native engine must answer rightly out of the cache that was left. Prints one JSON object; exits with 1 if
+anything does not hold.
+"""
+
+import argparse
+import csv
+import importlib
+import io
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # forked processes have no use for threads that stayed behind
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import onnxruntime  # noqa: F401
+import torch
+
+from endings import ENDED, Moments, Operations
+from fault_limits import TRAIN, disks, memory
+from spikelet import cli, signing
+from spikelet.bundle import read
+from spikelet.data import ImageSet, arrays
+from spikelet.errors import SpikeletError
+from spikelet_converters.training import loop as training  # noqa: F401  # loaded before the first fork
+from spikelet_converters.training.checkpoint import load_checkpoint
+
+LOADED_LATE = ("torch._dynamo", "torch.export._trace", "torch._functorch.aot_autograd")  # by an optimiser, by tracing
+SHARE = {"convert": 0.3, "train": 0.25, "report": 0.15, "export": 0.1, "compile": 0.1, "sign": 0.05, "robustness": 0.05}
+
+
+class Campaign:
+    """Commands in one folder. found: by command, what was seen how often. wrong: what does not hold."""
+
+    def __init__(self, folder, seed):
+        self.folder, self.random = Path(folder), random.Random(seed)
+        self.found, self.wrong = {}, []
+        self.ending = Moments(self.random)
+        os.chdir(folder)
+        os.environ["SPIKELET_CACHE"] = str(self.folder / "cache")
+        torch.set_num_threads(1)
+        rng = np.random.default_rng(0)
+        labels = rng.integers(0, 3, 64)
+        images = rng.integers(0, 100, (64, 3, 8, 8))
+        images[np.arange(64), labels] += 120
+        arrays.write(self.folder / "x.npz", ImageSet(images.astype(np.uint8), labels, tuple("abc"), "x"))
+        cli.build_parser()  # what is loaded here need not be loaded, or found, by every child
+        signing.new_key()
+        assert self.run(f"{TRAIN} whole") == 0
+        assert self.run("convert whole/best.pt -o good.snnb --data x.npz") == 0
+        assert self.run("keygen key") == 0
+
+    def run(self, line, kill_after=None, trouble=lambda: None):
+        """Exit code of a command, negative where a signal ended it. trouble: what befalls the process first."""
+        child = os.fork()
+        if child == 0:
+            try:
+                with open("log", "w") as log:
+                    os.dup2(log.fileno(), 1)
+                    os.dup2(log.fileno(), 2)
+                trouble()
+                code = cli.main(line.split())
+                sys.stdout.flush()
+            except SystemExit as stop:
+                code = stop.code
+            except BaseException as error:
+                print(repr(error), flush=True)
+                code = 99
+            os._exit(code)
+        if kill_after is not None:
+            time.sleep(kill_after)
+            os.kill(child, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def expect(self, line, trouble=lambda: None):
+        """Run a command that has to end well."""
+        code = self.run(line, trouble=trouble)
+        assert code == 0, (line, code, Path("log").read_text())
+
+    def killed(self, line):
+        """Run a command and end it; whether it was ended before it was done."""
+        return self.ending.run(self, line) in ENDED
+
+    def note(self, command, what):
+        self.found.setdefault(command, {}).setdefault(what, 0)
+        self.found[command][what] += 1
+
+    def replaced(self, command, line, target, count, same=True):
+        """A command that writes one file over another. same: it writes the same bytes whenever it runs."""
+        self.ending.learn(self, line, target)
+        new = target.read_bytes()
+        for _ in range(count):
+            old = self.random.choice([b"what was here before", None])
+            if old is None:
+                target.unlink(missing_ok=True)
+            else:
+                target.write_bytes(old)
+            killed = self.killed(line)
+            now = target.read_bytes() if target.exists() else None
+            whole = now == new if same else now is not None and _is_whole(now)
+            if not whole and (now != old or not killed):
+                self.wrong.append(f"{command}: {target} is neither the old file nor the new one")
+            self.note(command, "new file" if whole else "old file")
+        # the remains of those that were ended do not disturb the next
+        if self.run(line) != 0:
+            self.wrong.append(f"{command}: fails after it was killed: {Path('log').read_text()}")
+        left = list(target.parent.glob(f".{target.name}.*.part"))
+        self.found[command]["temporary files left"] = len(left)
+        for path in left:
+            path.unlink()
+
+    def export(self, count):
+        """A command that writes a folder of files: each is the old one or the new one."""
+        line = "export c good.snnb c"
+        self.ending.learn(self, line, Path("c/model.c"))
+        new = {path: path.read_bytes() for path in Path("c").rglob("*") if path.is_file()}
+        for _ in range(count):
+            for path in new:
+                path.write_bytes(b"what was here before")
+            self.killed(line)
+            now = {path: path.read_bytes() for path in new}
+            changed = sum(now[path] == new[path] for path in new)
+            if any(now[path] not in (new[path], b"what was here before") for path in new):
+                self.wrong.append("export: a file is neither the old one nor the new one")
+            self.note("export", "new files" if changed == len(new) else "old files" if changed == 0 else "some of each")
+
+    def train(self, count):
+        """Kill a run again and again, resume it each time, and hold what comes out against one that was left alone."""
+        timed = self.folder / f"{type(self.ending).__name__}-timed"
+        self.ending.learn(self, f"{TRAIN} {timed}", timed / "last.pt")
+        runs = kills = 0
+        while kills < count:
+            runs += 1
+            out, code = timed.with_name(f"{timed.name}-{runs}"), None
+            while code != 0:
+                line = f"{TRAIN} {out}" + (" --resume" if (out / "last.pt").exists() else "")
+                if kills < count and self.random.random() < 0.8:
+                    kills += 1
+                    code = self.ending.run(self, line)
+                else:
+                    code = self.run(line)
+                if code not in (0, *ENDED):
+                    self.wrong.append(f"train: {line}: {code}: {Path('log').read_text()}")
+                    return
+                for name in ("last.pt", "best.pt"):
+                    if (out / name).exists():
+                        load_checkpoint(out / name)  # whole, or this raises
+                self.note("train", "killed" if code else "went through")
+            self.compare(out)
+        self.found["train"]["runs compared bit for bit"] = runs
+        # killed between the last checkpoint and its log
+        (timed / "log.csv").unlink()
+        self.run(f"{TRAIN} {timed} --resume")
+        self.compare(timed)
+
+    def compare(self, out):
+        """Hold a finished run against the one that was left alone."""
+        for name in ("best.pt", "last.pt"):
+            mine, theirs = load_checkpoint(out / name), load_checkpoint(Path("whole") / name)
+            for key, value in theirs.weights.items():
+                if not torch.equal(mine.weights[key], value):
+                    self.wrong.append(f"train: {out}/{name}: {key} differs from an undisturbed run's")
+        if _log(out) != _log(Path("whole")):
+            self.wrong.append(f"train: {out}/log.csv differs from an undisturbed run's")
+
+    def compile(self, count):
+        """Kill the compiler's caller; the engine answers rightly out of whatever cache is left."""
+        line = "compile good.snnb"
+        os.environ["SPIKELET_CACHE"] = str(self.folder / "timing")
+        self.ending.learn(self, line)
+        for index in range(count):
+            os.environ["SPIKELET_CACHE"] = str(self.folder / f"cache{index // 5}")
+            for path in Path(os.environ["SPIKELET_CACHE"]).rglob("*"):
+                if index % 2 and path.is_file():  # a library that somebody cut off, by a copy over a bad line
+                    path.write_bytes(path.read_bytes()[: self.random.randrange(1000)])
+            self.note("compile", "killed" if self.killed(line) else "went through")
+            if self.run("verify good.snnb --engine native") != 0:
+                self.wrong.append(f"compile: the engine fails on what was left: {Path('log').read_text()}")
+
+
+def _is_whole(content):
+    return content.startswith(b"<!doctype html>") and content.endswith(b"</html>\n")
+
+
+def _log(out):
+    rows = list(csv.DictReader(io.StringIO((out / "log.csv").read_text())))
+    return [{key: value for key, value in row.items() if not key.endswith("seconds")} for row in rows]
+
+
+def campaign(work, ending, kills):
+    """Every command, ended again and again, in one of the two ways."""
+    work.ending = ending
+    each = {command: max(1, round(share * kills)) for command, share in SHARE.items()}
+    verbs = cli.build_parser()._subparsers._group_actions[0].choices
+    work.replaced("convert", "convert whole/best.pt -o out.snnb --data x.npz", Path("out.snnb"), each["convert"])
+    read(Path("out.snnb"))
+    line = "report good.snnb x.npz --steps 2 --engine numpy --no-latency --profile cmos45-int8 -o out.html"
+    work.replaced("report", line, Path("out.html"), each["report"], same=False)
+    work.replaced("sign", "sign good.snnb --key key.key", Path("good.snnb.sig"), each["sign"])
+    line = "robustness good.snnb x.npz --count 8 --steps 2 --seeds 0 --faults dropped -o out.json"
+    work.replaced("robustness", line, Path("out.json"), each["robustness"])
+    if "export" in verbs:
+        work.export(each["export"])
+    if "compile" in verbs:
+        try:
+            work.compile(each["compile"])
+        except (SpikeletError, AssertionError) as error:  # no compiler here
+            work.found["compile"] = {"left out": str(error)[:200]}
+    work.train(each["train"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200, help="at random moments")
+    parser.add_argument("--operations", type=int, default=100, help="kills at operations on files")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limits", action="store_true", help="full disks, closed folders, too little memory as well")
+    args = parser.parse_args()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Campaign(folder, args.seed)
+        if args.limits:
+            memory(work)
+        for name in LOADED_LATE:  # what is loaded changes where memory ends
+            importlib.import_module(name)
+        if args.limits:
+            disks(work)
+        for ending, count in ((Moments, args.kills), (Operations, args.operations)):
+            if count:
+                campaign(work, ending(work.random), count)
+        os.chdir("/")
+    facts = {"found": work.found, "wrong": work.wrong, "seconds": round(time.monotonic() - started)}
+    print(json.dumps(facts, indent=1))
+    return 1 if work.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

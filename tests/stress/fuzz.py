@@ -1,0 +1,152 @@
+"""Read mutated bundles by the hundred thousand: `python tests/stress/fuzz.py --count 1000000`.
+
+Each process works in an empty folder under limits of the operating system: 64 MB of address space above what it had
+before the first file, no byte written to any file, no socket, no program started. A file that raises anything but a
+BundleError, takes more than 1 s of processor time, or breaks a limit, is kept in build/fuzz/ and fails the run.
+"""
+
+import argparse
+import collections
+import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import resource
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from hostile import Mutator
+from hostile_bundles import MEMORY
+from spikelet.bundle import decode
+from spikelet.errors import BundleError
+
+KEEP = Path(__file__).resolve().parents[2] / "build" / "fuzz"
+PORTION = 2_000  # files between two reports
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.remove", "os.rename")
+FORBIDDEN += ("os.mkdir", "os.chmod", "os.link", "os.symlink", "os.truncate", "shutil.", "ctypes.dlopen", "pickle.")
+
+
+def _watch(event, arguments):
+    """An audit hook: whatever reaches outside is an error."""
+    if event.startswith(FORBIDDEN) or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING):
+        raise RuntimeError(f"reached outside: {event} {arguments!r}")
+
+
+def judge(content, most_seconds=None):
+    """What reading did: "read", "refused", or a complaint. most_seconds: of processor time, if that is measured."""
+    started = time.process_time()
+    try:
+        decode(content)
+        verdict = "read"
+    except BundleError:
+        verdict = "refused"
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"[:300] + "\n" + "".join(traceback.format_tb(error.__traceback__, -3))
+    seconds = time.process_time() - started
+    return f"took {seconds:.2f} s" if most_seconds is not None and seconds > most_seconds else verdict
+
+
+def _address_space(line):
+    """Bytes that the system says: VmSize as it is, VmPeak as it was at most."""
+    with open("/proc/self/status") as file:
+        return next(int(each.split()[1]) * 1024 for each in file if each.startswith(f"{line}:"))
+
+
+def _work(seed, count, pipe, most_seconds=None):
+    os.chdir(tempfile.mkdtemp())
+    mutator = Mutator(seed)
+    for members in mutator.bases:  # warm: what is loaded and allocated once is not counted
+        mutator.bytes(b"".join(members.values()))
+        assert judge(mutator.card(members)) in ("read", "refused")
+    sys.addaudithook(_watch)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    now = _address_space("VmSize")
+    # a file is in memory twice here, as what it was made from and as what is read
+    limit = now + MEMORY + 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    found, slowest = collections.Counter(), 0.0
+    for index in range(count):
+        kind, content = mutator.one()
+        started = time.process_time()
+        verdict = judge(content, most_seconds)
+        slowest = max(slowest, time.process_time() - started)
+        if verdict in ("read", "refused"):
+            found[f"{kind} {verdict}"] += 1
+        else:
+            pipe.send(("bad", f"{kind}, seed {seed}, file {index}: {verdict}", content))
+        if (index + 1) % PORTION == 0 or index + 1 == count:
+            pipe.send(("done", dict(found), slowest, _address_space("VmPeak") - now))
+            found.clear()
+    pipe.close()
+
+
+def run(count, seed=0, processes=1, show=False, most_seconds=None):
+    """(verdicts by kind, complaints, processor seconds of the slowest file, bytes of address space above the start)."""
+    share = [count // processes + (i < count % processes) for i in range(processes)]
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are tiny, and threads cost address space
+    context = multiprocessing.get_context("spawn")
+    pipes, workers = [], []
+    for index, part in enumerate(share):
+        ours, theirs = context.Pipe(duplex=False)
+        workers.append(context.Process(target=_work, args=(f"{seed}-{index}", part, theirs, most_seconds), daemon=True))
+        workers[-1].start()
+        theirs.close()
+        pipes.append(ours)
+    found, complaints, slowest, largest = collections.Counter(), [], 0.0, 0
+    started = time.monotonic()
+    while pipes:
+        for pipe in multiprocessing.connection.wait(pipes):
+            try:
+                message = pipe.recv()
+            except EOFError:
+                pipes.remove(pipe)
+                continue
+            if message[0] == "bad":
+                KEEP.mkdir(parents=True, exist_ok=True)
+                name = KEEP / f"bad-{len(complaints)}.snnb"
+                name.write_bytes(message[2])
+                complaints.append(f"{name}: {message[1]}")
+                print(complaints[-1], file=sys.stderr)
+                continue
+            found.update(message[1])
+            slowest, largest = max(slowest, message[2]), max(largest, message[3])
+            done = sum(found.values()) + len(complaints)
+            if show:
+                seconds = time.monotonic() - started
+                print(f"{done:>9,} files, {len(complaints)} complaints, {done / seconds:.0f} a second", flush=True)
+    for worker in workers:
+        worker.join()
+        if worker.exitcode != 0:
+            complaints.append(f"a process ended with {worker.exitcode}")
+    return found, complaints, slowest, largest
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--seed", default="0")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seconds", type=float, metavar="S", help="complain of a file that takes more processor time")
+    args = parser.parse_args()
+    started = time.monotonic()
+    found, complaints, slowest, largest = run(args.count, args.seed, args.processes, True, args.seconds)
+    facts = {
+        "files": sum(found.values()) + len(complaints),
+        "refused": sum(n for kind, n in found.items() if kind.endswith("refused")),
+        "read": sum(n for kind, n in found.items() if kind.endswith("read")),
+        "complaints": len(complaints),
+        "slowest_s": round(slowest, 3),  # of processor time: a busy machine changes nothing
+        "memory_mb": round(largest / 2**20, 1),  # of address space above the start, the file itself among it
+        "seconds": round(time.monotonic() - started),
+        "kinds": dict(sorted(found.items())),
+    }
+    print(json.dumps(facts, indent=1))
+    return 1 if complaints or facts["files"] < args.count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""Run for a long time and stay the same: `python tests/stress/soak.py --steps 1000000`.
+
+One stream per engine, its input changing all the time, resetting where the proof of exactness ends: resident memory of
+the first and the last tenth, latency, and every potential of every time-step held against the proven bound. Then 8
+threads and 4 processes at once, whose answers must be those of one alone. Prints one JSON object; exits with 1 if
+anything does not hold.
+"""
+
+import argparse
+import gc
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+import spikelet
+from networks import small_graph
+from spikelet.bundle import Bundle, Manifest, read, write
+from spikelet.engines import available
+from spikelet.ranges import accumulators, exact_steps
+from spikelet.verify import record_golden
+
+MB = 2**20
+GROWTH = 2 * MB  # of the last tenth over the first
+THREADS, PROCESSES = 8, 4
+FRAMES = 64
+
+
+def make(folder):
+    """A small network with every kind of layer, and where it lies."""
+    graph, path = small_graph(), Path(folder) / "soak.snnb"
+    pixels = np.random.default_rng(0).integers(0, 256, (2, *graph.input.shape)).astype(np.uint8)
+    manifest = Manifest("soak", bits=4, exact_steps=exact_steps(graph))
+    write(Bundle(graph, manifest, record_golden(graph, pixels, 4), "# soak\n"), path)
+    return path
+
+
+def resident():
+    """Bytes of memory that this process holds."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def stream(path, engine, steps, check=True):
+    """One long stream; what it took and what it reached."""
+    model = spikelet.load(path, engine)
+    graph, limit = model.graph, model.bundle.manifest.exact_steps
+    bounds = {}
+    for each in accumulators(graph)[:-1]:
+        shape = (-1, *(1,) * (len(graph.shapes[each.node]) - 1))
+        bounds[each.node] = each.start.reshape(shape), each.per_step.reshape(shape)
+    frames = np.random.default_rng(1).integers(0, 256, (FRAMES, *graph.input.shape)).astype(np.uint8)
+    # filled, not zeros: memory that is only touched as the stream goes on would look like a leak
+    latency, memory = np.full(steps, np.nan, np.float32), np.zeros(10, np.int64)
+    outside = resets = 0
+    source = (frames[t % FRAMES] for t in range(steps))
+    moments = model.stream(source, on_limit="reset", record=graph.spiking if check else ())
+    for t in range(steps):
+        started = time.perf_counter()
+        step = next(moments)
+        latency[t] = time.perf_counter() - started
+        resets += step.age == 1
+        for name, v in step.potentials.items():
+            start, per_step = bounds[name]
+            outside += int((np.abs(v) > start + step.age * per_step).any())
+        if (t + 1) % max(steps // 1000, 1) == 0:
+            memory[10 * t // steps] = max(memory[10 * t // steps], resident())
+    grown = int(memory[-1] - memory[0])
+    return {
+        "engine": engine,
+        "steps": steps,
+        "exact_steps": limit,
+        "resets": int(resets) - 1,
+        "resident_first_tenth_mb": round(float(memory[0]) / MB, 2),
+        "resident_last_tenth_mb": round(float(memory[-1]) / MB, 2),
+        "latency_ms": {
+            "p50": round(float(np.percentile(latency, 50)) * 1000, 3),
+            "p99": round(float(np.percentile(latency, 99)) * 1000, 3),
+            "p99_9": round(float(np.percentile(latency, 99.9)) * 1000, 3),
+            "max": round(float(latency.max()) * 1000, 3),
+        },
+        "steps_outside_the_bound": outside,
+        "ok": grown <= GROWTH and outside == 0 and int(resets) == -(-steps // limit),
+    }
+
+
+def answers(path, engine, seed, rounds):
+    """What a session says, as bytes: runs, and a stream beside them."""
+    model = spikelet.load(path, engine)
+    images = np.random.default_rng(seed).integers(0, 256, (20, *model.graph.input.shape)).astype(np.uint8)
+    found = []
+    for _ in range(rounds):
+        found.append(model.run(images, steps=6).logits.tobytes())
+        found.append(b"".join(step.logits.tobytes() for step in model.stream(images[0], steps=6)))
+    return found
+
+
+def together(path, engine, rounds):
+    """Sessions in threads and in processes at once; how many answers differ from those of one alone."""
+    alone = {seed: answers(path, engine, seed, 1) * rounds for seed in range(THREADS)}
+    shared = spikelet.load(path, engine)
+    found, differing = {}, 0
+
+    def work(seed):
+        found[seed] = answers(path, engine, seed, rounds)
+        images = np.random.default_rng(seed).integers(0, 256, (20, *shared.graph.input.shape)).astype(np.uint8)
+        mine = [shared.run(images, steps=6).logits.tobytes() for _ in range(rounds)]  # one model in all threads
+        found[seed, "shared"] = mine
+
+    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+        others = pool.starmap_async(answers, [(path, engine, seed, rounds) for seed in range(PROCESSES)])
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for seed, each in enumerate(others.get()):
+            differing += each != alone[seed]
+    for seed in range(THREADS):
+        differing += found.get(seed) != alone[seed]
+        differing += found.get((seed, "shared")) != alone[seed][::2]
+    sessions = 2 * THREADS + PROCESSES
+    return {"engine": engine, "sessions": sessions, "differing": differing, "ok": differing == 0}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--bundle", type=Path, help="instead of a small network made for the purpose")
+    parser.add_argument("--engines", nargs="+", help="default: all that work here")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = args.bundle or make(folder)
+        engines = args.engines or available(read(path).graph)
+        streams = []
+        for engine in engines:
+            stream(path, engine, 200)  # warm: what is loaded and allocated once
+            gc.collect()
+            streams.append(stream(path, engine, args.steps))
+            print(json.dumps(streams[-1]), file=sys.stderr, flush=True)
+        sessions = [together(path, engine, args.rounds) for engine in engines]
+    facts = {"streams": streams, "sessions": sessions}
+    facts["ok"] = all(each["ok"] for each in streams + sessions)
+    print(json.dumps(facts, indent=1))
+    return 0 if facts["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

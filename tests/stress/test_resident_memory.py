@@ -1,0 +1,59 @@
+"""Resident memory above a bare `import numpy`, on Linux with glibc.
+
+Bounds: 60 MB for the demo on the numpy engine, at its peak; 16 MB beside the weights on the native engine: code,
+potentials, lists of spikes.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from networks import Builder
+from spikelet.bundle import Bundle, Manifest, write
+from spikelet.nodes import Conv2d, Linear, SumPool2d
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets" / "spikelet_assets"
+SCRIPT = """
+import sys
+import numpy as np
+def resident():
+    with open("/proc/self/status") as file:
+        return {line.split(":")[0]: int(line.split()[1]) / 1024 for line in file if line.startswith(("VmRSS", "VmHWM"))}
+before = resident()["VmRSS"]
+import spikelet
+model = spikelet.load(sys.argv[1], sys.argv[2])
+model.run(np.full(model.graph.input.shape, 200, np.uint8), steps=8)
+print(resident()[sys.argv[3]] - before)
+"""
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
+
+
+def resident_mb(path, engine, figure):
+    command = [sys.executable, "-c", SCRIPT, str(path), engine, figure]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_import_load_and_first_answer_stay_small():
+    assert resident_mb(ASSETS / "vgg9-cifar10.snnb", "numpy", "VmHWM") < 60
+
+
+def test_weights_are_held_once(tmp_path):
+    net = Builder((3, 64, 64), np.random.default_rng(2))
+    net.conv("conv0", 64)
+    net.neuron("if0", scale=20000)
+    for index in range(8):
+        if index < 4:
+            net.add(f"pool{index}", SumPool2d((2, 2), (2, 2)))
+        net.conv(f"conv{index + 1}", 512)
+        net.neuron(f"if{index + 1}", scale=900)
+    graph = net.graph()
+    weights = sum(node.weight.nbytes for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))
+    golden = record_golden(graph, np.zeros((1, 3, 64, 64), np.uint8), 1)
+    path = tmp_path / "large.snnb"
+    write(Bundle(graph, Manifest("large", None, 8, exact_steps(graph)), golden, ""), path)
+    assert resident_mb(path, "native", "VmRSS") < weights / 1e6 + 16

@@ -1,0 +1,90 @@
+"""What tests of several sources share."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from spikelet.bundle import Bundle, Manifest
+from spikelet.data import ImageSet
+from spikelet.engines import create
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+from spikelet_converters.source_model.networks import NetworkSpec
+
+SHAPE = (3, 8, 8)
+COLOURS = ("red", "green", "blue")
+SIZES = {"vgg9": 8, "resnet20": 8, "resnet18": 8, "vgg16": 32}
+
+
+def colours(count, name="colours"):
+    """Images of three classes, told apart by which colour is bright."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, count)
+    images = rng.integers(0, 100, (count, 3, 8, 8))
+    images[np.arange(count), labels] += 120
+    return ImageSet(images.astype(np.uint8), labels, COLOURS, name)
+
+
+def onnx_file(path, nodes, weights, shape=SHAPE, output="y", batch="N"):
+    """A model of some nodes, from `x` to `output`."""
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, *shape])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", "K"])],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def trained_like(model, size=None, seed=0):
+    """A reference network whose batch norms are anything but the identity, and pixels for it."""
+    torch.manual_seed(seed)
+    size = size or SIZES[model]
+    spec = NetworkSpec(model, (3, size, size), 5, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0)
+    network = spec.build()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, 0, 0.3)
+    pixels = torch.randint(0, 256, (4, 3, size, size)).float()
+    with torch.no_grad():
+        for _ in range(5):
+            network(pixels)
+    return spec, network.eval(), pixels
+
+
+def counts(graph, pixels, steps, engine="numpy"):
+    """Spikes of every neuron over so many time-steps, by layer."""
+    runner = create(graph, engine, graph.spiking)
+    runner.reset(len(pixels))
+    total = dict.fromkeys(graph.spiking, 0)
+    for t in range(steps):
+        runner.step(pixels.numpy() if t == 0 else None)
+        total = {name: total[name] + runner.spikes(name).astype(np.int64) for name in total}
+    return total
+
+
+def bundle_of(graph, steps=8):
+    """A bundle of a graph, with a golden recording of three random inputs."""
+    rng = np.random.default_rng(0)
+    inputs = rng.integers(0, 256, (3, *graph.input.shape)).astype(np.float32)
+    exact = exact_steps(graph) if graph.exact else None
+    manifest = Manifest("small", bits=8 if graph.exact else None, exact_steps=exact)
+    return Bundle(graph, manifest, record_golden(graph, inputs, steps), "")
+
+
+def spikes_of(graph, inputs, steps):
+    """What every layer fires, step by step."""
+    runner = create(graph, "numpy", graph.spiking)
+    runner.reset(len(inputs))
+    found = []
+    for t in range(steps):
+        runner.step(inputs if t == 0 else None)
+        found.append({name: runner.spikes(name) for name in graph.spiking})
+    return found

@@ -1,0 +1,83 @@
+"""What a hand does to a window, and a window for it that is empty, or that has a bundle open."""
+
+from contextlib import contextmanager
+
+from PySide6.QtCore import QCoreApplication, QEventLoop, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+
+from spikelet_gui.models.jobs import Jobs
+from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.views.panels.catalogue import PANELS
+from spikelet_gui.views.plots.graph import GraphView
+from spikelet_gui.views.shell.app import discard, make_window, settle
+
+Jobs.patience = 3600.0  # closing ends when the threads do, however slow the machine
+
+
+@contextmanager
+def empty_window():
+    """A window without a bundle; its threads are gone at the end."""
+    made = make_window(Settings(theme="dark", steps=4))
+    made.resize(1280, 800)
+    made.show()
+    try:
+        yield made
+    finally:
+        discard(made)
+    assert not [each for each in made.inspector.jobs._threads if each.is_alive()]
+    QCoreApplication.processEvents()
+
+
+@contextmanager
+def opened_window(path):
+    """A window with a bundle."""
+    with empty_window() as made:
+        made.inspector.open(path)
+        settle(made)
+        yield made
+
+
+def until(condition):
+    """Let the window work until a condition holds. There is no limit: it is asked anew after every event."""
+    while not condition():
+        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+
+
+def prepare_all(window):
+    """Run what every panel shows, but Brian2; faulty devices: one a level."""
+    devices = window.panels["robustness"].devices
+    devices.setCurrentIndex(devices.findData(1))
+    for panel in [name for name in PANELS if name != "validate"]:
+        getattr(window.panels[panel], "prepare", lambda: None)()
+    window.panels["validate"].replay.run()
+    settle(window)
+
+
+def tasks(window, data):
+    """Every long task that runs over data or asks another judge, by name."""
+    panels = window.panels
+    return {
+        "run": window.inspector.run,
+        "sweep": lambda: window.inspector.run_sweep(data),
+        "residuals": panels["residuals"].run,
+        "robustness": panels["robustness"].run,
+        "survey": panels["compare"].survey,
+        "replay": panels["validate"].replay.run,
+        "validate": panels["validate"].brian.run,
+    }
+
+
+def drop(window, file):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(file))])
+    event = QDropEvent(
+        QPointF(200, 200), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    window.dropEvent(event)
+
+
+def click_block(qtbot, window, name):
+    view = window.panels["overview"].findChild(GraphView)
+    item = view.items_by_name[name]
+    at = view.mapFromScene(item.mapToScene(item.boundingRect().center()))
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(at.x(), at.y()))

@@ -1,0 +1,119 @@
+"""Everything that can run a network, side by side: the engines, and Brian2 as their judge.
+
+`RUNNERS` is what the conformance suite runs over. An engine of the runtime is in it by being in
+`spikelet.engines.ENGINES`; anything else joins by one line.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from spikelet.bundle import Bundle, Manifest, write
+from spikelet.engines import ENGINES, create
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+from spikelet_converters.brian2.network import simulate
+
+MISMATCHES = Path(__file__).resolve().parents[2] / "build" / "mismatch"
+
+
+@dataclass(frozen=True)
+class Run:
+    """logits: (T, N, K), summed so far. spikes, potentials: by layer, (T, N, neurons)."""
+
+    logits: np.ndarray
+    spikes: dict[str, np.ndarray]
+    potentials: dict[str, np.ndarray]
+
+
+def on_engine(make, graph, inputs, steps, window=False):
+    """Run an engine. make: its name, or a function of graph and recorded layers. inputs: (T or 1, N, *shape).
+
+    window: the engine is told T where the input stays the same.
+    """
+    engine = create(graph, make, graph.spiking) if isinstance(make, str) else make(graph, graph.spiking)
+    batch = inputs.shape[1]
+    engine.reset(batch, steps if window and len(inputs) == 1 else None)
+    logits, spikes, potentials = [], {n: [] for n in graph.spiking}, {n: [] for n in graph.spiking}
+    for t in range(steps):
+        logits.append(engine.step(inputs[t] if t < len(inputs) else None))
+        for name in graph.spiking:
+            spikes[name].append(engine.spikes(name).reshape(batch, -1))
+            potentials[name].append(engine.potentials(name).reshape(batch, -1))
+            assert np.array_equal(engine.spike_counts()[name], spikes[name][-1].sum(1))
+    if window:
+        check_bare(make, graph, inputs, logits, spikes)
+    return Run(
+        np.cumsum(logits, axis=0),
+        {name: np.stack(value) for name, value in spikes.items()},
+        {name: np.stack(value) for name, value in potentials.items()},
+    )
+
+
+def check_bare(make, graph, inputs, logits, spikes):
+    """An engine that records nothing may run a window in another way: hold it to the one that does."""
+    engine = create(graph, make)
+    engine.reset(inputs.shape[1], len(logits) if len(inputs) == 1 else None)
+    for t, expected in enumerate(logits):
+        assert np.array_equal(engine.step(inputs[t] if t < len(inputs) else None), expected)
+        for name, counts in engine.spike_counts().items():
+            assert np.array_equal(counts, spikes[name][t].sum(1))
+
+
+_simulated = itertools.count()
+
+
+def on_brian2(graph, inputs, steps):
+    """Simulate the whole network."""
+    if next(_simulated) % 50 == 49:
+        # Brian2 collects garbage before each run, among all that hypothesis remembers of thousands of networks
+        gc.collect()
+        gc.freeze()
+    traces = simulate(graph, inputs, steps)
+    return Run(
+        traces[graph.output_name].potentials,
+        {name: traces[name].spikes for name in graph.spiking},
+        {name: traces[name].potentials for name in graph.spiking},
+    )
+
+
+Runner = Callable[..., Run]
+RUNNERS: dict[str, Runner] = {name: partial(on_engine, name) for name in ENGINES}
+RUNNERS |= {f"{name}, window": partial(on_engine, name, window=True) for name in ENGINES if name != "numpy"}
+RUNNERS["brian2"] = on_brian2
+
+
+def assert_same(graph, name, inputs, steps, runner=None):
+    """Hold a runner to the reference. A network on which they part is written as a bundle that can be opened."""
+    expected = on_engine("numpy", graph, inputs, steps)
+    found = (runner or RUNNERS[name])(graph, inputs, steps)
+    for t in range(steps):
+        for layer in graph.spiking:
+            for what in ("spikes", "potentials"):
+                mine, theirs = (getattr(run, what)[layer][t] for run in (expected, found))
+                if not np.array_equal(mine, theirs):
+                    image, neuron = np.argwhere(mine != theirs)[0]
+                    place = f"{what} of layer {layer}, neuron {neuron}, time-step {t + 1}, image {image}"
+                    raise AssertionError(f"{name} and numpy differ in {place}: {save(graph, name, inputs, steps)}")
+        if not np.array_equal(expected.logits[t], found.logits[t]):
+            raise AssertionError(f"{name} and numpy differ in the logits: {save(graph, name, inputs, steps)}")
+
+
+def save(graph, name, inputs, steps):
+    """The network as build/mismatch/NAME.snnb, its input (T or 1, N, …) beside it as NAME.npy.
+
+    Hypothesis ends with the smallest network that fails, so that is what lies there.
+    """
+    MISMATCHES.mkdir(parents=True, exist_ok=True)
+    path = MISMATCHES / f"{name}.snnb"
+    golden = record_golden(graph, inputs[0], steps)
+    write(Bundle(graph, Manifest(f"mismatch of {name}", bits=8, exact_steps=exact_steps(graph)), golden, ""), path)
+    np.save(path.with_suffix(".npy"), inputs)
+    return path

@@ -1,0 +1,42 @@
+"""What a test run skipped, why, and what would run it: printed after the tests."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+# (reason as pytest gives it, short form, what to do)
+REMEDIES = (
+    (
+        r"(?:could not import )?'?(brevitas|sinabs|norse|spikingjelly|snntorch\.export_nir)\b",
+        r"\1 is not installed",
+        "make peers",
+    ),
+    (r"could not import '([\w.]+)'", r"\1 is not installed", "make clean, then make test"),
+    (r"Brian2 is not installed", "Brian2 is not installed", "make clean, then make test"),
+    (r"no onnxruntime_cxx_api\.h", "no C++ headers of ONNX Runtime", "install them where the compiler looks"),
+    (r"no C\+\+ compiler", "no C++ compiler", "install g++"),
+    (r"openssl is not here", "no openssl", "install openssl"),
+    (r"needs glibc", "needs glibc", "run on a system with glibc"),
+    (r"needs Linux", "needs Linux", "run on Linux"),
+    (r"NumPy is not linked to OpenBLAS", "NumPy is not linked to OpenBLAS", "install NumPy's own wheel"),
+    (r"needs pip and hatchling", "pip or hatchling is not installed", "make clean, then make test"),
+)
+
+
+def remedy(reason: str) -> tuple[str, str]:
+    """(reason in short, what to do) for the reason of a skipped test."""
+    for pattern, short, action in REMEDIES:
+        match = re.search(pattern, reason)
+        if match:
+            return match.expand(short), action
+    return reason, "no remedy is known"
+
+
+def lines(reasons: list[str]) -> list[str]:
+    """The report: one line for each reason, the most frequent first."""
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for reason in reasons:
+        counts[remedy(reason)] += 1
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [f"{count:>4}  {short}; to run: {action}" for (short, action), count in ordered]
