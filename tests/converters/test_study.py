@@ -279,12 +279,12 @@ def test_on_a_dask_cluster_of_two_workers_the_results_are_the_same(done, call, f
             assert each[key] == here[key], (each["name"], key)
 
 
-def test_no_scheduler_there(call):
+def test_no_scheduler_there(call, monkeypatch):
     pytest.importorskip("distributed")
-    import dask
+    from spikelet_converters.study import pool
 
-    with dask.config.set({"distributed.comm.timeouts.connect": "200ms"}):  # nothing listens: no need to try for long
-        said = call("study bars.toml --out x --dask tcp://127.0.0.1:9", code=1).err
+    monkeypatch.setattr(pool, "CONNECT_TIMEOUT", "200ms")  # nothing listens there, however long one waits
+    said = call("study bars.toml --out x --dask tcp://127.0.0.1:9", code=1).err
     assert "no Dask scheduler answers there" in said
 
 

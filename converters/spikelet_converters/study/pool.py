@@ -18,6 +18,7 @@ from spikelet_converters.study.perform import perform
 from spikelet_converters.study.view import StudyView
 
 LOCAL = "local"
+CONNECT_TIMEOUT = "10s"
 
 
 def run_here(study: Study, folder: Path, command: str, device: str, view: StudyView) -> dict[str, str]:
@@ -108,7 +109,7 @@ def _client(address: str, workers: int) -> Iterator[Any]:
             yield client
         return
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout=CONNECT_TIMEOUT)
     except (OSError, ValueError) as error:
         raise SpikeletError(f"{address}: no Dask scheduler answers there ({error})") from None
     with client:
