@@ -65,4 +65,13 @@ def out_of_memory(error: Exception) -> bool:
         "failed to map segment",
         "start new thread",
     )
-    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in texts)
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in texts) or _memory_is_short()
+
+
+def _memory_is_short() -> bool:
+    """Whether not even 16 MiB can be had: then any unexpected error, of an import for instance, comes from that."""
+    try:
+        bytearray(16 << 20)
+    except MemoryError:
+        return True
+    return False

@@ -281,6 +281,18 @@ def test_out_of_memory_is_said_whatever_ran_out(call, monkeypatch, error):
     assert said.startswith("spikelet inspect: out of memory; ")
 
 
+def test_any_error_is_one_of_memory_where_memory_is_short(call, monkeypatch):
+    def fail(*_, **__):
+        raise ImportError("cannot import name 'x' from partially initialized module 'y'")
+
+    monkeypatch.setattr("spikelet.cli.analysis.inspect.bundles.read", fail)
+    monkeypatch.setattr("spikelet.errors._memory_is_short", lambda: True)
+    assert call("inspect small.snnb")[0] == 1
+    monkeypatch.setattr("spikelet.errors._memory_is_short", lambda: False)
+    with pytest.raises(ImportError):
+        call("inspect small.snnb")
+
+
 def test_what_is_missing_is_said_with_the_extra(folder):
     script = (
         "import sys\n"

@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import zipfile
 from pathlib import Path
 
@@ -80,6 +81,17 @@ class TestZip:
         np.savez(tmp_path / "images.npz", images=np.zeros(3))
         with pytest.raises(BundleError, match="another kind of file"):
             read(tmp_path / "images.npz")
+
+    def test_zip64_is_told_by_its_version_too(self, tmp_path):
+        """Some versions of Python write the size itself beside the ZIP64 field."""
+        np.savez(tmp_path / "images.npz", images=np.zeros(3))
+        content = bytearray((tmp_path / "images.npz").read_bytes())
+        version, size = struct.unpack_from("<H", content, 4)[0], len(content)
+        assert version == 45
+        struct.pack_into("<II", content, 18, size, size)
+        (tmp_path / "other.npz").write_bytes(content)
+        with pytest.raises(BundleError, match="another kind of file"):
+            read(tmp_path / "other.npz")
 
     def test_what_is_no_file(self, tmp_path):
         os.mkfifo(tmp_path / "pipe.snnb")
