@@ -5,6 +5,8 @@ Every message names the object, what was expected, what was found and what to do
 
 from __future__ import annotations
 
+import mmap
+
 
 class SpikeletError(Exception):
     """Base of every error that spikelet raises on purpose; the CLI prints it without a stack trace."""
@@ -69,9 +71,9 @@ def out_of_memory(error: Exception) -> bool:
 
 
 def _memory_is_short() -> bool:
-    """Whether not even 16 MiB can be had: then any unexpected error, of an import for instance, comes from that."""
+    """Whether the system refuses 64 MiB: then any unexpected error, of an import for instance, comes from that."""
     try:
-        bytearray(16 << 20)
-    except MemoryError:
+        mmap.mmap(-1, 64 << 20).close()  # no page of it is touched
+    except (OSError, MemoryError):
         return True
     return False

@@ -26,7 +26,7 @@ LOCAL = struct.Struct("<4s5H3I2H")
 CENTRAL = struct.Struct("<4s6H3I5H2I")
 END = struct.Struct("<4s4H2IH")
 ZIP64 = 2**32 - 1  # stands for a size that is told elsewhere
-ZIP64_VERSION = 45  # of the format, that a reader of a ZIP64 member needs
+ZIP64_ID = b"\x01\x00"  # of the extra field with sizes of 64 bits
 EPOCH = 0x21  # 1 January 1980, the first day a ZIP can name
 # A padding extra field needs an id; this is the one Android's zipalign uses for the purpose.
 PADDING_ID = 0xD935
@@ -105,7 +105,7 @@ def _read_local(view: memoryview, offset: int) -> tuple[_Entry, int]:
     name = raw.decode("ascii", "replace")
     _check_name(name)
     start = offset + LOCAL.size + name_length + extra_length
-    if size == ZIP64 or fields[1] >= ZIP64_VERSION:
+    if size == ZIP64 or bytes(view[start - extra_length : start][:2]) == ZIP64_ID:
         raise BundleError(f"member {name}: is packed as ZIP64, as no bundle is; this is another kind of file")
     if stored == size and start + size > len(view):
         raise BundleError(f"member {name}: {size} bytes are announced, the file ends before; it was cut off")
