@@ -1,8 +1,10 @@
-"""spikelet: run converted spiking networks. NumPy is all that this package needs.
+"""Run converted spiking networks. The only dependency is NumPy.
 
-model = spikelet.load("vgg9-cifar10.snnb")
-result = model.run(images, steps=8)
-result.predictions[-1]
+Example:
+    >>> import spikelet
+    >>> model = spikelet.load("vgg9-cifar10.snnb")      # doctest: +SKIP
+    >>> result = model.run(images, steps=8)             # doctest: +SKIP
+    >>> result.predictions[-1]                          # doctest: +SKIP
 """
 
 from spikelet.early_exit import Confidence, Margin

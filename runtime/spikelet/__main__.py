@@ -1,4 +1,4 @@
-"""`python -m spikelet`."""
+"""Entry point of `python -m spikelet`."""
 
 from spikelet.cli import main
 

@@ -1,4 +1,4 @@
-"""Write a file, or the files of a folder, whole or not at all: temporary files beside the targets, fsync, rename."""
+"""Write files atomically: write temporary files next to the targets, fsync, then rename."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from spikelet.errors import SpikeletError
 
 @contextmanager
 def replacing(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
-    """A binary file that becomes `path` when the block ends well; otherwise `path` stays as it was.
+    """Open a temporary binary file that replaces `path` when the block succeeds.
 
-    private: for the owner's eyes only.
+    If the block raises, `path` is left unchanged.
+
+    Args:
+        path: The file to write.
+        private: Whether only the owner may read the file (mode 0600).
 
     Raises:
-        SpikeletError: the folder cannot be written or the disk is full.
+        SpikeletError: The folder is not writable or the disk is full.
     """
     temporary: Path | None = None
     try:
@@ -43,15 +47,18 @@ def replacing(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
 
 
 def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> None:
-    """Files of one folder, by name, text as UTF-8: all are written before the first of them takes its place.
+    """Write several files to a folder. All are written before the first target is replaced.
 
-    A folder that is not there is made, and goes away again where the files cannot be written. What else is in the
-    folder stays.
+    A missing folder is created, and removed again if the files cannot be written. Other files in the folder are kept.
+
+    Args:
+        folder: The folder.
+        contents: Content by file name; text is encoded as UTF-8.
 
     Raises:
-        SpikeletError: as for `replacing`.
+        SpikeletError: The folder is not writable or the disk is full.
     """
-    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    created = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -61,16 +68,16 @@ def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> None:
             for name, content in contents.items():
                 file = files.enter_context(replacing(folder / name))
                 file.write(content.encode() if isinstance(content, str) else content)
-                file.flush()  # a full disk is found here, not after the first file took its place
+                file.flush()  # detects a full disk before the first target is replaced
     except BaseException:
-        for each in made:
+        for parent in created:
             with suppress(OSError):
-                each.rmdir()
+                parent.rmdir()
         raise
 
 
 def _sync_folder(folder: Path) -> None:
-    # Windows cannot open a folder; there the rename alone has to do.
+    # Windows cannot open a folder; the rename is not synchronised there.
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

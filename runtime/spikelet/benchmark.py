@@ -1,7 +1,7 @@
-"""Time one engine on one bundle, in a process of its own: `python -m spikelet.benchmark BUNDLE ENGINE`.
+"""Measure one engine on one bundle in a separate process: `python -m spikelet.benchmark BUNDLE ENGINE THREADS`.
 
-Prints one JSON object. A fresh process makes loading, the first answer and peak memory what a user of a
-board would see.
+Prints one JSON object. THREADS is 0 for the engine's default. A new process gives realistic values of load time, time
+to the first prediction and peak memory.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 BATCHES = (1, 32)
 STEPS = 8
-SECONDS = 2.0  # for each batch size
+SECONDS = 2.0  # per batch size
 
 
-def measure(path: str, engine: str, threads: int | None) -> dict[str, Any]:
-    """Load, first answer, milliseconds a step at each batch size, peak memory."""
+def measure(path: str, engine: str, threads: int | None) -> dict[str, object]:
+    """Measure load time, time to the first prediction, time per time-step (ms) by batch size, and peak memory (MB)."""
     started = time.perf_counter()
     from spikelet.session import load
 
@@ -29,24 +29,24 @@ def measure(path: str, engine: str, threads: int | None) -> dict[str, Any]:
     images = np.random.default_rng(0).integers(node.low, node.high + 1, (max(BATCHES), *node.shape))
     steps = min(STEPS, model.bundle.manifest.exact_steps or STEPS)
     model.run(images[:1], steps=1)
-    answered = time.perf_counter()
-    first = _memory_mb()
-    found: dict[str, Any] = {
+    predicted = time.perf_counter()
+    memory_after_first = _memory_mb()
+    report: dict[str, object] = {
         "engine": engine,
         "load_ms": (loaded - started) * 1000,
-        "first_answer_ms": (answered - loaded) * 1000,
+        "first_answer_ms": (predicted - loaded) * 1000,
         "steps": steps,
-        "memory_after_first_answer_mb": first,
+        "memory_after_first_answer_mb": memory_after_first,
     }
     for batch in BATCHES:
         times = _step_times(model, images[:batch].astype(np.float32), steps)
-        found[f"batch_{batch}"] = {
+        report[f"batch_{batch}"] = {
             "ms_per_step_p50": float(np.percentile(times, 50)),
             "ms_per_step_p95": float(np.percentile(times, 95)),
             "steps_timed": len(times),
         }
-    found["peak_memory_mb"] = _memory_mb()
-    return found
+    report["peak_memory_mb"] = _memory_mb()
+    return report
 
 
 def _step_times(model: Any, images: Any, steps: int) -> list[float]:
@@ -68,7 +68,7 @@ def _step_times(model: Any, images: Any, steps: int) -> list[float]:
 
 
 def _memory_mb() -> float | None:
-    """Peak resident memory of this process so far; None where the system does not tell."""
+    """Return the peak resident memory of this process; None if the system does not report it."""
     try:
         import resource
     except ImportError:

@@ -1,4 +1,4 @@
-"""When to stop: rules that look at the logits so far and say which samples have their answer."""
+"""Early-exit rules: decide from the logits so far which samples can stop."""
 
 from __future__ import annotations
 
@@ -14,47 +14,71 @@ Logits = npt.NDArray[np.float64]
 
 
 class ExitRule(Protocol):
-    """Decides, after every time-step, which samples are done."""
+    """Decides after every time-step which samples stop."""
 
     def done(self, logits: Logits) -> npt.NDArray[np.bool_]:
-        """logits: mean over the time-steps so far, (N, K). Returns (N,) bool."""
+        """Return which samples stop, (N,) bool.
+
+        Args:
+            logits: (N, K) float64, mean over the time-steps so far.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Margin:
-    """Stop when the best class leads the second by `threshold`, in the units of the source network's logits."""
+    """Stop when the mean logit of the best class exceeds that of the second by `threshold`.
+
+    Attributes:
+        threshold: 0 or more, in the units of the source network's logits.
+
+    Example:
+        >>> import numpy as np
+        >>> Margin(1.0).done(np.array([[3.0, 1.5, 0.0], [1.0, 0.5, 0.0]]))
+        array([ True, False])
+    """
 
     threshold: float
 
     def __post_init__(self) -> None:
         if not self.threshold >= 0:
-            raise SpikeletError(f"early exit: a margin is 0 or more, got {self.threshold}")
+            raise SpikeletError(f"early exit: expected a margin of 0 or more, found {self.threshold}")
 
     def done(self, logits: Logits) -> npt.NDArray[np.bool_]:
+        """Return (N,) bool: True where the margin is at least the threshold. logits: (N, K)."""
         return margin(logits) >= self.threshold
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """Stop when the softmax of the mean logits gives the best class `threshold` or more (SEENN, NeurIPS 2023)."""
+    """Stop when the softmax probability of the best class reaches `threshold` (SEENN, NeurIPS 2023).
+
+    Attributes:
+        threshold: probability in 0…1, computed from the mean logits.
+
+    Example:
+        >>> import numpy as np
+        >>> Confidence(0.7).done(np.array([[3.0, 1.5, 0.0], [1.0, 0.5, 0.0]]))
+        array([ True, False])
+    """
 
     threshold: float
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
-            raise SpikeletError(f"early exit: a confidence lies in 0…1, got {self.threshold}")
+            raise SpikeletError(f"early exit: expected a confidence in 0…1, found {self.threshold}")
 
     def done(self, logits: Logits) -> npt.NDArray[np.bool_]:
+        """Return (N,) bool: True where the confidence is at least the threshold. logits: (N, K)."""
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         confident: npt.NDArray[np.bool_] = odds.max(axis=1) / odds.sum(axis=1) >= self.threshold
         return confident
 
 
 def margin(logits: Logits) -> npt.NDArray[np.float64]:
-    """How far the best class leads the second, (N,), of logits (N, K); infinite where there is one class."""
+    """Return the difference of the two largest logits, (N,), of logits (N, K); infinite for a single class."""
     if logits.shape[1] < 2:
         return np.full(len(logits), np.inf)
     second, best = np.partition(logits, -2, axis=1)[:, -2:].T
-    lead: npt.NDArray[np.float64] = best - second
-    return lead
+    difference: npt.NDArray[np.float64] = best - second
+    return difference

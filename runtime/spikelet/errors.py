@@ -1,6 +1,6 @@
-"""Errors that a person can act on.
+"""Exceptions of spikelet.
 
-Every message names the object, what was expected, what was found and what to do.
+Every message names the object, the expected value, the found value and the remedy.
 """
 
 from __future__ import annotations
@@ -9,46 +9,55 @@ import mmap
 
 
 class SpikeletError(Exception):
-    """Base of every error that spikelet raises on purpose; the CLI prints it without a stack trace."""
+    """Base class of all errors raised by spikelet. The command line prints them without a stack trace."""
 
 
 class UsageError(SpikeletError):
-    """A call that cannot be meant: a file that is not there, steps beyond what is proven. Exit code 2."""
+    """Invalid arguments: a missing file, time-steps beyond `exact_steps`. The command line exits with code 2."""
 
 
 class GraphError(SpikeletError):
-    """A network that is not a valid graph of IR version 1."""
+    """The network is not a valid graph of IR version 1."""
 
 
 class BundleError(SpikeletError):
-    """A bundle file that breaks a rule of the format."""
+    """The bundle file cannot be read or violates a rule of the format."""
 
 
 class SignatureError(BundleError):
-    """A bundle without the signature that a policy requires, or a key or signature file that cannot be used."""
+    """The signature required by the policy is missing, or a key or signature file is not usable."""
 
 
 class DataError(SpikeletError):
-    """Images, labels or a data set that cannot be read or do not fit the input contract."""
+    """Images, labels or a data set cannot be read or do not fit the network's input."""
 
 
 class EngineError(SpikeletError):
-    """An engine that cannot run a graph, or is asked to go past its exact range."""
+    """The engine cannot run the graph, or a time-step lies beyond its exact range."""
 
 
 class ConversionError(SpikeletError):
-    """A source network that has no exact spiking form; names the module and its place."""
+    """The source network has no exact spiking form. The message names the module and its location."""
 
 
 class Cancelled(SpikeletError):
-    """Work that its caller stopped; names the work."""
+    """The caller cancelled the operation.
+
+    Args:
+        work: Name of the operation.
+    """
 
     def __init__(self, work: str) -> None:
         super().__init__(f"{work}: cancelled")
 
 
 class MissingDependency(SpikeletError, ImportError):
-    """An optional package that is not installed; the message says which extra brings it."""
+    """An optional package is not installed. The message names the extra that installs it.
+
+    Args:
+        package: Name of the package.
+        extra: Extra of spikelet that installs it.
+    """
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f'{package} is not installed: pip install "spikelet[{extra}]"')
@@ -57,7 +66,7 @@ class MissingDependency(SpikeletError, ImportError):
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out: torch, ONNX Runtime, the loader and threads raise errors of their own for it."""
+    """Whether an error means that memory ran out; torch, ONNX Runtime and the loader raise types of their own."""
     texts = (
         "allocate memory",
         "bad allocation",

@@ -1,6 +1,6 @@
 """A network as a directed acyclic graph of nodes (IR version 1).
 
-At each time-step every node is evaluated once, in topological order, without delay between layers.
+Every node is evaluated once per time-step, in topological order, without delay between layers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from spikelet.nodes import IF, LI, Add, Input, Node, Output, Shape, check_size, 
 
 IR_VERSION = 1
 MAX_NODES = 4_096
-MAX_CHANNELS = 2**20  # of all nodes together: what is kept for each channel stays small beside the weights
+MAX_CHANNELS = 2**20  # over all nodes: bounds the memory for per-channel values
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 
 Edge = tuple[str, str]
@@ -27,13 +27,15 @@ Edge = tuple[str, str]
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes by name and the edges between them; valid once it exists.
+    """A validated network: nodes by name and the edges between them.
 
-    nodes: name to node, in any order. edges: (from, to); the order of the edges into an Add has no meaning.
+    Args:
+        nodes: Node by name, in any order.
+        edges: Pairs (from, to) of node names. The order of the edges into an Add is irrelevant.
 
     Raises:
-        GraphError: a name that is not plain, an edge to nowhere, a cycle, a wrong number of inputs,
-            shapes that do not fit, absurd size, or integer and float32 parameters in one network.
+        GraphError: A name is invalid, an edge refers to a missing node, there is a cycle, a node has a wrong number
+            of inputs, shapes do not match, a size limit is exceeded, or integer and float32 parameters are mixed.
     """
 
     nodes: Mapping[str, Node]
@@ -55,23 +57,23 @@ class Graph:
 
     @cached_property
     def predecessors(self) -> Mapping[str, tuple[str, ...]]:
-        """The nodes that feed each node, in the order of the edges."""
-        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        """For every node, the names of its input nodes, in the order of the edges."""
+        predecessors: dict[str, list[str]] = {name: [] for name in self.nodes}
         for source, target in self.edges:
-            found[target].append(source)
-        return {name: tuple(sources) for name, sources in found.items()}
+            predecessors[target].append(source)
+        return {name: tuple(sources) for name, sources in predecessors.items()}
 
     @cached_property
     def successors(self) -> Mapping[str, tuple[str, ...]]:
-        """The nodes that each node feeds."""
-        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        """For every node, the names of the nodes that receive its output."""
+        successors: dict[str, list[str]] = {name: [] for name in self.nodes}
         for source, target in self.edges:
-            found[source].append(target)
-        return {name: tuple(targets) for name, targets in found.items()}
+            successors[source].append(target)
+        return {name: tuple(targets) for name, targets in successors.items()}
 
     @cached_property
     def order(self) -> tuple[str, ...]:
-        """A topological order; among nodes that are ready, the one that was defined first goes first."""
+        """Names in topological order; ties are broken by the order of definition."""
         waiting = {name: len(sources) for name, sources in self.predecessors.items()}
         order: list[str] = []
         ready = deque(name for name, count in waiting.items() if count == 0)
@@ -89,7 +91,7 @@ class Graph:
 
     @cached_property
     def shapes(self) -> Mapping[str, Shape]:
-        """Shape of one sample of what each node sends on."""
+        """Output shape of every node, for one sample."""
         shapes: dict[str, Shape] = {}
         for name in self.order:
             inputs = tuple(shapes[source] for source in self.predecessors[name])
@@ -100,12 +102,12 @@ class Graph:
                 raise GraphError(f"node {name}: {error}") from None
         channels = sum(shape[0] for shape in shapes.values())
         if channels > MAX_CHANNELS:
-            raise GraphError(f"graph: its nodes have {channels} channels together, at most {MAX_CHANNELS} can be")
+            raise GraphError(f"graph: expected at most {MAX_CHANNELS} channels over all nodes, found {channels}")
         return shapes
 
     @cached_property
     def exact(self) -> bool:
-        """Whether every parameter is an integer: then no engine rounds, and all fire the same spikes."""
+        """Whether every parameter is an integer. No engine rounds then, and all engines fire identical spikes."""
         kinds = {
             is_float(getattr(node, field)): f"{name}.{field}"
             for name, node in self.nodes.items()
@@ -154,21 +156,33 @@ class Graph:
 
     @cached_property
     def integrators(self) -> tuple[str, ...]:
-        """Names of the LI nodes in topological order: they have a state and no spikes."""
+        """Names of the LI nodes in topological order. They have a potential but do not spike."""
         return tuple(name for name in self.order if isinstance(self.nodes[name], LI))
 
     @cached_property
     def static(self) -> frozenset[str]:
-        """Nodes that no spike reaches: under constant input they have the same value at every time-step."""
-        found: set[str] = set()
+        """Names of the nodes without a stateful node upstream: constant over time under constant input."""
+        static: set[str] = set()
         for name in self.order:
-            if not isinstance(self.nodes[name], IF | LI) and all(p in found for p in self.predecessors[name]):
-                found.add(name)
-        return frozenset(found)
+            if not isinstance(self.nodes[name], IF | LI) and all(p in static for p in self.predecessors[name]):
+                static.add(name)
+        return frozenset(static)
 
     def neurons(self, name: str) -> int:
-        """How many elements a node sends on for one sample."""
+        """Return the number of output elements of a node for one sample."""
         return int(np.prod(self.shapes[name], dtype=np.int64))
+
+    def neuron(self, name: str) -> IF:
+        """Return the IF or LIF node of that name.
+
+        Raises:
+            GraphError: There is no such node, or it is not an IF or LIF node.
+        """
+        node = self.nodes.get(name)
+        if not isinstance(node, IF):
+            kind = "no node" if node is None else node.kind
+            raise GraphError(f"node {name}: expected an IF or LIF node, found {kind}")
+        return node
 
     def _check_edges(self) -> None:
         for source, target in self.edges:
@@ -176,8 +190,8 @@ class Graph:
                 if end not in self.nodes:
                     raise GraphError(f"edge {source} -> {target}: there is no node {end}")
         if len(set(self.edges)) != len(self.edges):
-            twice = Counter(self.edges).most_common(1)[0][0]
-            raise GraphError(f"edge {twice[0]} -> {twice[1]}: stands there twice; double the weight instead")
+            duplicate = Counter(self.edges).most_common(1)[0][0]
+            raise GraphError(f"edge {duplicate[0]} -> {duplicate[1]}: defined twice; double the weight instead")
 
     def _check_arity(self) -> None:
         for kind in (Input, Output):
@@ -191,5 +205,5 @@ class Graph:
                 expected = str(least) if least == most else f"{least} or more"
                 raise GraphError(f"node {name}: {node.kind} takes {expected} inputs, found {inputs}")
             if isinstance(node, Output) != (outputs == 0):
-                what = "must end the graph" if outputs else "leads nowhere; every node but Output feeds another"
-                raise GraphError(f"node {name}: {node.kind} {what}")
+                problem = "must end the graph" if outputs else "has no successor; only Output may end the graph"
+                raise GraphError(f"node {name}: {node.kind} {problem}")

@@ -1,4 +1,4 @@
-"""From what a user holds to what an engine takes, with every misfit refused in words."""
+"""Validate user input and convert it to the engine's (T, N, …) layout."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.errors import DataError
+from spikelet.errors import DataError, UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
 
 Layout = Literal["auto", "NCHW", "NHWC"]
+DEFAULT_STEPS = 8
 
 
 def as_sequence(graph: Graph, value: Any, layout: Layout = "auto") -> npt.NDArray[Any]:
-    """An input as time-steps of a batch: (T, N, *shape) in its own dtype, with T = 1 for constant input.
+    """Return the input as a sequence (T, N, *shape) of unchanged dtype, with T = 1 for constant input.
 
-    value: one sample (*shape), a batch (N, *shape) or a sequence (T, N, *shape) of uint8 or any other real
-        type. Images may be channel first or channel last; "auto" takes channel first where both would fit.
-        Exact networks take whole numbers within the range of their input.
+    Args:
+        graph: the network.
+        value: one sample (*shape), a batch (N, *shape) or a sequence (T, N, *shape) of a real dtype. Exact networks
+            require integer values within the range of their input.
+        layout: "NCHW" or "NHWC"; "auto" prefers channel first where both are possible.
 
     Raises:
-        DataError: a wrong shape, no samples, NaN, values out of range or not whole.
+        DataError: wrong shape, no samples, NaN, values out of range, or fractional values for an exact network.
     """
     array = np.asarray(value)
     shape = graph.input.shape
@@ -36,13 +39,44 @@ def as_sequence(graph: Graph, value: Any, layout: Layout = "auto") -> npt.NDArra
     return array
 
 
+def resolve_steps(steps: int | None, length: int, limit: int | None, endless: bool = False) -> int:
+    """Validate the number of time-steps and apply the default.
+
+    Args:
+        steps: Number of time-steps, or None for the default: 8, or the length of the sequence.
+        length: Time-steps of the input sequence; 1 for constant input.
+        limit: Time-steps within which the network is proven exact (`exact_steps`), or None.
+        endless: Whether `steps` may exceed `limit`.
+
+    Raises:
+        UsageError: `steps` is below 1, not the length of the sequence, or beyond `limit`.
+    """
+    if steps is None:
+        steps = DEFAULT_STEPS if length == 1 else length
+    if steps < 1:
+        raise UsageError(f"steps: expected 1 or more, got {steps}")
+    if 1 < length != steps:
+        raise UsageError(f"steps: the sequence has {length} time-steps, {steps} were requested")
+    if limit is not None and steps > limit and not endless:
+        raise beyond_exact_steps(steps, limit)
+    return steps
+
+
+def beyond_exact_steps(steps: int, limit: int) -> UsageError:
+    """Return the error for more time-steps than are proven exact."""
+    return UsageError(
+        f"steps: {steps} requested, but this bundle is proven exact for {limit} "
+        "time-steps (exact_steps); use fewer steps, or convert with fewer --bits"
+    )
+
+
 def _channel_first(array: npt.NDArray[Any], shape: Shape, layout: Layout) -> npt.NDArray[Any]:
     axes = len(shape)
     if axes <= array.ndim <= axes + 2:
-        found = array.shape[array.ndim - axes :]
-        if found == shape and layout != "NHWC":
+        sample_shape = array.shape[array.ndim - axes :]
+        if sample_shape == shape and layout != "NHWC":
             return array
-        if axes == 3 and found == (*shape[1:], shape[0]) and layout != "NCHW":
+        if axes == 3 and sample_shape == (*shape[1:], shape[0]) and layout != "NCHW":
             return np.moveaxis(array, -1, -3)
     last = f" or, channel last, {(*shape[1:], shape[0])}" if axes == 3 else ""
     raise DataError(
@@ -55,12 +89,12 @@ def _check_values(graph: Graph, array: npt.NDArray[Any]) -> None:
     low, high = graph.input.low, graph.input.high
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
-            raise DataError("input: holds NaN or infinity")
+            raise DataError("input: contains NaN or infinity")
         if graph.exact and (array != np.floor(array)).any():
-            odd = array[array != np.floor(array)].flat[0]
+            fractional = array[array != np.floor(array)].flat[0]
             raise DataError(
-                f"input: this network takes whole numbers {low}…{high}, found {odd:g}; "
-                "images scaled to 0…1 have to be multiplied by 255 and rounded"
+                f"input: this network takes whole numbers {low}…{high}, found {fractional:g}; "
+                "multiply images scaled to 0…1 by 255 and round them"
             )
     least, most = array.min(), array.max()
     if least < low or most > high:

@@ -22,11 +22,16 @@ Spikes = npt.NDArray[np.bool_]
 
 
 def step(node: IF, v: Float, current: Float, theta: Float | None = None) -> tuple[Float, Spikes]:
-    """One time-step of a layer.
+    """Run one time-step of a layer of IF or LIF neurons.
 
-    v, current: (N, C, …), potential after the last reset and input current. theta: (1, C, …), where the neurons of a
-        channel differ.
-    Returns the potential after reset, (N, C, …), and the spikes, (N, C, …) bool.
+    Args:
+        node: Parameters of the layer.
+        v: (N, C, …) potential after the last reset. It may be modified.
+        current: (N, C, …) input current of this time-step.
+        theta: (1, C, …) thresholds per neuron; None uses those of the node, per channel.
+
+    Returns:
+        The potential after the reset, (N, C, …) float32, and the spikes, (N, C, …) bool.
     """
     theta = per_channel(node.theta, v.ndim - 1) if theta is None else theta
     v = (decayed(node, v) if isinstance(node, LIF) else v) + current
@@ -39,26 +44,26 @@ def step(node: IF, v: Float, current: Float, theta: Float | None = None) -> tupl
 
 
 def integrate(node: LI, v: Float, current: Float) -> Float:
-    """One time-step of a leaky integrator: the new potential, (N, C, …)."""
+    """Run one time-step of a leaky integrator. Returns the new potential, (N, C, …)."""
     return v * per_channel(node.decay, v.ndim - 1) + current
 
 
 def decayed(node: LIF, v: Float) -> Float:
-    """What the leak leaves of a potential, (N, C, …)."""
+    """Apply the leak of one time-step to a potential, (N, C, …)."""
     decay = per_channel(node.decay, v.ndim - 1)
     if is_float(node.decay):
         return v * decay
-    # dividing by a power of two is exact, and floor goes towards minus infinity, as an arithmetic shift does
+    # division by a power of two is exact; floor rounds towards minus infinity, like an arithmetic shift
     return v - np.floor(v * np.exp2(-decay))
 
 
 def initial_potential(node: IF, batch: int, shape: Shape) -> Float:
-    """v[0] = v_init for a batch, (N, *shape)."""
+    """Return v[0] = v_init for a batch of samples, (N, *shape) float32."""
     v = np.empty((batch, *shape), np.float32)
     v[:] = per_channel(node.v_init, len(shape))
     return v
 
 
 def per_channel(values: Array, ndim: int) -> Float:
-    """(C,) as float32 of shape (C, 1, …, 1), `ndim` axes, to broadcast against (N, C, …)."""
+    """Convert (C,) to float32 of shape (C, 1, …, 1) with `ndim` axes, which broadcasts against (N, C, …)."""
     return values.astype(np.float32).reshape(-1, *(1,) * (ndim - 1))

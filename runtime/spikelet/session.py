@@ -1,4 +1,4 @@
-"""What a user holds: a model that answers images, one time-step after another."""
+"""The public interface: load a bundle, run it on inputs, and read the result of every time-step."""
 
 from __future__ import annotations
 
@@ -18,23 +18,34 @@ from spikelet.engines import choose, create
 from spikelet.engines.base import Engine
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
-from spikelet.inputs import Layout, as_sequence
+from spikelet.inputs import DEFAULT_STEPS, Layout, as_sequence, beyond_exact_steps, resolve_steps
 
 OnLimit = Literal["refuse", "reset"]
-DEFAULT_STEPS = 8
-BATCH = 32  # samples that are run at once
+BATCH = 32  # samples per call of an engine
+
+__all__ = ["DEFAULT_STEPS", "Model", "Result", "Step", "load"]
 
 
 @dataclass(frozen=True)
 class Result:
-    """Answers for N samples at every one of T time-steps.
+    """Output of a run of N samples for T time-steps, with K classes.
 
-    logits: (T, N, K) float64, summed over time so far, in the units of the source network's logits. After a
-        sample's early exit they stay as they were.
-    exit_steps: (N,) the time-step at which each sample had its answer; T without early exit.
-    spike_counts: by layer, (T, N) spikes fired at each time-step; 0 after an early exit.
-    spikes, potentials: by recorded layer, (T, N, *shape): bool, and float32 after the step's reset.
-    neurons: by layer, how many neurons it has.
+    Attributes:
+        logits: (T, N, K) float64, cumulative sum over time, in the units of the source network's logits. Constant
+            after the early exit of a sample.
+        exit_steps: (N,) int64, time-step of the early exit of each sample; T without early exit.
+        spike_counts: by layer, (T, N) int64, number of spikes at each time-step; 0 after an early exit.
+        spikes: by recorded layer, (T, N, *shape) bool.
+        potentials: by recorded layer, (T, N, *shape) float32, after the reset of the time-step.
+        neurons: by layer, number of neurons.
+
+    Example:
+        >>> import numpy as np, spikelet
+        >>> from spikelet import shipped
+        >>> model = spikelet.load(shipped.demo(), engine="numpy")
+        >>> result = model.run(np.zeros((2, 3, 32, 32)), steps=4)
+        >>> result.logits.shape, result.predictions.shape
+        ((4, 2, 10), (4, 2))
     """
 
     logits: npt.NDArray[np.float64]
@@ -46,18 +57,24 @@ class Result:
 
     @property
     def predictions(self) -> npt.NDArray[np.int64]:
-        """(T, N) the answer after each time-step: the class with the largest sum so far, the first of equals."""
-        best: npt.NDArray[np.int64] = self.logits.argmax(axis=2)
-        return best
+        """(T, N) int64, predicted class after each time-step: the largest logit, the first one in a tie."""
+        predictions: npt.NDArray[np.int64] = self.logits.argmax(axis=2)
+        return predictions
 
     @property
     def spike_rates(self) -> dict[str, float]:
-        """By layer: spikes per neuron and time-step, over the time-steps that were run."""
-        ran = max(int(self.exit_steps.sum()), 1)
-        return {name: float(count.sum()) / (ran * self.neurons[name]) for name, count in self.spike_counts.items()}
+        """By layer, spikes per neuron and time-step, over the time-steps before early exit."""
+        time_steps = max(int(self.exit_steps.sum()), 1)
+        return {
+            name: float(count.sum()) / (time_steps * self.neurons[name]) for name, count in self.spike_counts.items()
+        }
 
     def accuracy(self, labels: npt.NDArray[np.int64]) -> list[float]:
-        """Share of right answers after each time-step. labels: (N,)."""
+        """Return the share of correct predictions after each time-step, a list of T numbers.
+
+        Args:
+            labels: (N,) int64 class indices.
+        """
         return [float(share) for share in (self.predictions == labels).mean(axis=1)]
 
 
@@ -65,8 +82,20 @@ class Result:
 class Step:
     """One time-step of a stream over a single sample.
 
-    time: 1, 2, … age: time-steps since the network was last reset, which is `time` unless a stream goes on beyond
-    what is proven exact. logits: (K,) summed over these. spikes, potentials: by recorded layer, (*shape).
+    Attributes:
+        time: index of the time-step, from 1.
+        age: time-steps since the last reset; equal to `time` unless the stream was reset at `exact_steps`.
+        logits: (K,) float64, cumulative sum since the last reset.
+        spike_counts: by layer, number of spikes in this time-step.
+        spikes: by recorded layer, (*shape) bool.
+        potentials: by recorded layer, (*shape) float32, after the reset of the time-step.
+
+    Example:
+        >>> import numpy as np, spikelet
+        >>> from spikelet import shipped
+        >>> model = spikelet.load(shipped.demo(), engine="numpy")
+        >>> [step.time for step in model.stream(np.zeros((3, 32, 32)), steps=3)]
+        [1, 2, 3]
     """
 
     time: int
@@ -78,31 +107,48 @@ class Step:
 
     @property
     def prediction(self) -> int:
-        """The answer so far."""
+        """Predicted class after this time-step."""
         return int(self.logits.argmax())
 
 
 class Model:
-    """A converted network, ready to run.
+    """A converted network on one engine.
 
-    bundle: what was read. engine: "auto", or the name of one. threads: of one operator (numpy: 1 by
-    default), or that share a batch (native).
+    Args:
+        bundle: the bundle to run.
+        engine: "auto", "numpy", "onnx" or "native".
+        threads: number of threads, per operator (numpy, onnx) or per batch (native); None for the default.
+
+    Attributes:
+        bundle: the bundle.
+        engine: name of the engine.
+        threads: number of threads, or None for the default of the engine.
+
+    Raises:
+        EngineError: there is no engine of that name.
+
+    Example:
+        >>> import numpy as np, spikelet
+        >>> from spikelet import shipped
+        >>> model = spikelet.load(shipped.demo(), engine="numpy")
+        >>> model.graph.input.shape, model.graph.classes
+        ((3, 32, 32), 10)
     """
 
     def __init__(self, bundle: Bundle, engine: str = "auto", threads: int | None = None) -> None:
         self.bundle = bundle
         self.engine = choose(engine, bundle.graph)
         self.threads = threads
-        self._idle: dict[tuple[str, ...], Any] = {}
+        self._idle: dict[tuple[str, ...], Engine] = {}
 
     @property
     def graph(self) -> Graph:
-        """The network."""
+        """The graph of the network."""
         return self.bundle.graph
 
     @property
     def labels(self) -> tuple[str, ...] | None:
-        """Names of the classes, if the bundle has them."""
+        """Class names, or None if the bundle has none."""
         return self.bundle.manifest.labels
 
     def run(
@@ -115,20 +161,32 @@ class Model:
         layout: Layout = "auto",
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Result:
-        """Answer a batch of any size.
+        """Run a batch of any size.
 
-        inputs: a sample, a batch or a sequence, as `spikelet.inputs.as_sequence` takes them; a sequence
-            gives an input for every time-step, anything else is shown at every step.
-        steps: T; by default 8, or the length of the sequence.
-        early_exit: a rule by which samples leave before T.
-        record: a layer, or several, whose spikes and potentials are kept: T·N·neurons of each.
-        on_progress: called with (samples done, samples in all).
+        Args:
+            inputs: one sample (*shape), a batch (N, *shape), both presented at every time-step, or a sequence
+                (T, N, *shape). See `spikelet.inputs.as_sequence`.
+            steps: number of time-steps T; by default 8, or the length of the sequence.
+            early_exit: rule that stops samples before T, such as `Margin(2.0)`.
+            record: layer or layers whose spikes and potentials are kept, T·N·neurons values of each.
+            layout: "NCHW" or "NHWC" where images could be read either way.
+            on_progress: called with (samples done, number of samples).
 
         Raises:
-            DataError: the input does not fit. UsageError: `steps` is below 1 or beyond what is proven exact.
+            DataError: the input does not match the network.
+            UsageError: `steps` is below 1, above the proven number of time-steps, or not the length of the sequence.
+            EngineError: a layer in `record` is not a spiking layer.
+
+        Example:
+            >>> import numpy as np, spikelet
+            >>> from spikelet import shipped
+            >>> model = spikelet.load(shipped.demo(), engine="numpy")
+            >>> result = model.run(np.zeros((3, 32, 32)), early_exit=spikelet.Margin(0.0))
+            >>> result.exit_steps
+            array([1])
         """
         sequence = as_sequence(self.graph, inputs, layout)
-        steps = self._steps(steps, len(sequence))
+        steps = resolve_steps(steps, len(sequence), self.bundle.manifest.exact_steps)
         samples = sequence.shape[1]
         parts = []
         for start in range(0, samples, BATCH):
@@ -145,32 +203,37 @@ class Model:
         record: str | Sequence[str] = (),
         layout: Layout = "auto",
     ) -> Iterator[Step]:
-        """Answer one sample, one time-step after another; stop asking when the answer is good enough.
+        """Run one sample and yield a `Step` after every time-step; leave the loop to stop early.
 
-        inputs: a sample, a sequence, or an iterator that gives a sample for each time-step for as long as it lasts.
-        on_limit: what happens where the time-steps that are proven exact (exact_steps) are used up: "refuse", or
-            "reset", which begins anew from the initial potentials and a sum of 0; `Step.age` tells.
+        Args:
+            inputs: one sample, a sequence (T, 1, *shape), or an iterator that yields one sample per time-step.
+            steps: number of time-steps; by default 8, or the length of the sequence or iterator.
+            on_limit: what to do after `exact_steps` time-steps: "refuse" raises, "reset" starts again from the
+                initial potentials and logits of 0 (see `Step.age`).
+            record: layer or layers whose spikes and potentials are kept.
+            layout: "NCHW" or "NHWC" where images could be read either way.
 
         Raises:
-            DataError: an input does not fit. UsageError: more than one sample, or time-steps beyond the limit.
+            DataError: an input does not match the network.
+            UsageError: more than one sample, or more time-steps than are proven.
         """
         if on_limit not in ("refuse", "reset"):
             raise UsageError(f'on_limit: expected "refuse" or "reset", got {on_limit!r}')
         layers = _layers(record)
-        # an engine of its own: the stream may be left open while others run
+        # a separate engine, since other runs may take place while the stream is open
         engine = self._engine(layers)
         engine.reset(1)
         limit = self.bundle.manifest.exact_steps
         total, age = np.zeros(self.graph.classes), 0
         pixels: npt.NDArray[np.float32] | None = None
-        for t, given in enumerate(self._frames(inputs, steps, on_limit, layout)):
-            pixels = pixels if given is None else given
-            if age == limit:
+        for t, frame in enumerate(self._frames(inputs, steps, on_limit, layout)):
+            pixels = pixels if frame is None else frame
+            if limit is not None and age == limit:
                 if on_limit == "refuse":
-                    raise self._beyond(age + 1)
+                    raise beyond_exact_steps(age + 1, limit)
                 engine.reset(1)
-                total, age, given = np.zeros(self.graph.classes), 0, pixels
-            total, age = total + engine.step(given)[0], age + 1
+                total, age, frame = np.zeros(self.graph.classes), 0, pixels
+            total, age = total + engine.step(frame)[0], age + 1
             yield Step(
                 time=t + 1,
                 age=age,
@@ -183,13 +246,14 @@ class Model:
     def _frames(
         self, inputs: Any, steps: int | None, on_limit: OnLimit, layout: Layout
     ) -> Iterator[npt.NDArray[np.float32] | None]:
-        """The input of each time-step, (1, *shape); None where it stays as it is."""
+        """Yield the input of each time-step, (1, *shape), or None where it does not change."""
         if isinstance(inputs, Iterator):
             for frame in itertools.islice(inputs, steps):
                 yield self._one(as_sequence(self.graph, frame, layout))[0].astype(np.float32)
             return
         sequence = self._one(as_sequence(self.graph, inputs, layout))
-        for t in range(self._steps(steps, len(sequence), endless=on_limit == "reset")):
+        limit = self.bundle.manifest.exact_steps
+        for t in range(resolve_steps(steps, len(sequence), limit, endless=on_limit == "reset")):
             yield sequence[t].astype(np.float32) if t < len(sequence) else None
 
     def _one(self, sequence: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -197,33 +261,15 @@ class Model:
             raise UsageError(f"stream: takes one sample, got {sequence.shape[1]}; use run for a batch")
         return sequence
 
-    def _beyond(self, steps: int) -> UsageError:
-        return UsageError(
-            f"steps: {steps} asked for, but this bundle is proven exact for {self.bundle.manifest.exact_steps} "
-            "time-steps (exact_steps); ask for fewer, or convert with fewer --bits"
-        )
-
-    def _steps(self, steps: int | None, length: int, endless: bool = False) -> int:
-        if steps is None:
-            steps = DEFAULT_STEPS if length == 1 else length
-        if steps < 1:
-            raise UsageError(f"steps: expected 1 or more, got {steps}")
-        if 1 < length != steps:
-            raise UsageError(f"steps: the sequence has {length} time-steps, {steps} were asked for")
-        limit = self.bundle.manifest.exact_steps
-        if limit is not None and steps > limit and not endless:
-            raise self._beyond(steps)
-        return steps
-
     def _engine(self, record: tuple[str, ...]) -> Engine:
         engine = create(self.graph, self.engine, record, self.threads)
-        self.bundle.release()  # the engine has the weights in a form of its own
+        self.bundle.release()  # the engine holds its own copy of the weights
         return engine
 
     def _run(self, sequence: npt.NDArray[Any], steps: int, rule: ExitRule | None, record: tuple[str, ...]) -> Result:
         graph, n = self.graph, sequence.shape[1]
         engine = self._idle.pop(record, None) or self._engine(record)
-        # a known number of time-steps of one image may be run layer by layer
+        # a known number of time-steps of a constant input may be evaluated layer by layer
         engine.reset(n, steps if rule is None and len(sequence) == 1 else None)
         shapes = {name: graph.shapes[name] for name in record}
         logits = np.empty((steps, n, graph.classes))
@@ -256,10 +302,23 @@ class Model:
 
 
 def load(path: str | Path, engine: str = "auto", threads: int | None = None) -> Model:
-    """Open a bundle.
+    """Load a bundle.
+
+    Args:
+        path: the bundle file (.snnb).
+        engine: "auto", "numpy", "onnx" or "native".
+        threads: number of threads, per operator (numpy, onnx) or per batch (native); None for the default.
 
     Raises:
-        BundleError: the file breaks a rule of the format. EngineError: there is no such engine.
+        BundleError: the file violates the format.
+        SignatureError: the signature policy requires a trusted signature that the file does not have.
+        EngineError: there is no engine of that name.
+
+    Example:
+        >>> import spikelet
+        >>> from spikelet import shipped
+        >>> spikelet.load(shipped.demo(), engine="numpy").engine
+        'numpy'
     """
     return Model(bundles.read(Path(path)), engine, threads)
 

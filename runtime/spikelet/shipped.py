@@ -1,4 +1,4 @@
-"""What comes with the package: bundles, a demo among them, and a few images for each."""
+"""Bundles and sample images shipped in the package `spikelet_assets`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEMO = "vgg9-cifar10.snnb"
 
 
 def files() -> list[Path]:
-    """Bundles (`.snnb`) and images with labels (`.npz`) in the package; none where it is absent, as on a board."""
+    """Return the shipped bundles (`.snnb`) and labelled images (`.npz`); empty if the package is not installed."""
     if find_spec(PACKAGE) is None:
         return []
     folder = Path(str(resources.files(PACKAGE)))
@@ -24,12 +24,17 @@ def files() -> list[Path]:
 
 
 def demo() -> Path | None:
-    """The bundle that is shown where none is named; None where nothing is shipped, as on a board."""
+    """Return the path of the default bundle, or None if the package is not installed."""
     return next((path for path in files() if path.name == DEMO), None)
 
 
 def images_for(shape: Shape, labels: tuple[str, ...] | None) -> ImageSet | None:
-    """The shipped images that fit a network: its input shape, and its classes where both are known."""
+    """Return the shipped images that fit a network, or None.
+
+    Args:
+        shape: (C, H, W) of the network's input.
+        labels: Names of the classes; None accepts any.
+    """
     for path in files():
         if path.suffix == ".npz":
             images = arrays.read(path)
@@ -41,12 +46,18 @@ def images_for(shape: Shape, labels: tuple[str, ...] | None) -> ImageSet | None:
 def find_data(
     path: Path | None, shape: Shape, labels: tuple[str, ...] | None, count: int | None, split: str = "test"
 ) -> ImageSet:
-    """Images for a network: read from `path`, or the shipped images that fit; at most `count`, drawn with a fixed seed.
+    """Read images for a network from a path, or select the shipped images that fit.
 
-    split: "train" or "test", where a data set has both.
+    Args:
+        path: Data path, or None for the shipped images.
+        shape: (C, H, W) of the network's input.
+        labels: Names of the classes, or None.
+        count: Largest number of images, drawn with a fixed seed; None for all.
+        split: "train" or "test", for data sets with both.
 
     Raises:
-        UsageError: no path, and nothing that ships fits.
+        UsageError: `path` is None and no shipped images fit.
+        DataError: The data cannot be read.
     """
     images = images_for(shape, labels) if path is None else read(path, split, shape)
     if images is None:

@@ -1,4 +1,4 @@
-"""TOML files that people write: studies, hardware profiles, published figures."""
+"""Read TOML files: studies, hardware profiles, published results."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from spikelet.errors import UsageError
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """What a TOML file holds.
+    """Parse a TOML file.
 
     Raises:
-        UsageError: it cannot be read, or is not TOML.
+        UsageError: The file cannot be read or is not TOML.
     """
     try:
         return tomllib.loads(path.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""Record what a network does with a few inputs, and hold an engine to it."""
+"""Record golden inputs with their spikes and logits, and replay them on an engine."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from spikelet.bundle import Bundle, Golden
 from spikelet.engines import create
 from spikelet.graph import Graph
 
-# Of a float32 bundle: engines add in their own order there, so a potential may cross its threshold in one
-# and just miss it in another. Each such tie also moves what follows.
+# Share of differing spikes allowed for a float32 bundle: engines sum in different orders, so a potential may cross its
+# threshold in one engine and not in another, which also affects later spikes.
 FLOAT_SHARE = 1e-3
 
 
@@ -28,10 +28,18 @@ class Divergence:
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of replaying a bundle's golden inputs on one engine.
+    """Result of replaying the golden inputs of a bundle on one engine.
 
-    spikes: spikes that should fire. neuron_steps: neurons times time-steps compared, over all layers.
-    differing_spikes: places where a spike is missing or too many. differing_logits: logits that differ.
+    Attributes:
+        engine: name of the engine.
+        samples: number of golden inputs.
+        steps: number of time-steps.
+        spikes: number of expected spikes.
+        neuron_steps: compared neurons times time-steps, over all layers.
+        differing_spikes: missing and additional spikes.
+        differing_logits: logits that differ.
+        first: the first differing spike, or None.
+        exact: whether the bundle is exact.
     """
 
     engine: str
@@ -46,14 +54,14 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Exact bundles: nothing differs. float32 bundles: at most one spike place in a thousand."""
+        """Exact bundles: no difference. float32 bundles: at most 1 in 1,000 neuron steps differs."""
         if self.exact:
             return self.differing_spikes == 0 and self.differing_logits == 0
         return self.differing_spikes <= FLOAT_SHARE * self.neuron_steps
 
 
 def record_golden(graph: Graph, inputs: npt.NDArray[np.uint8] | npt.NDArray[np.float32], steps: int) -> Golden:
-    """What the reference engine does with constant inputs (N, *shape) for `steps` time-steps."""
+    """Run the reference engine on constant inputs (N, *shape) for `steps` time-steps and record spikes and logits."""
     logits, spikes = _replay(graph, "numpy", inputs, steps)
     kinds = (np.int16, np.int32) if graph.exact else (np.float32, np.float32)
     return Golden(inputs.astype(kinds[0]), logits.astype(kinds[1]), spikes)
@@ -79,21 +87,26 @@ def verify(bundle: Bundle, engine: str) -> Verification:
 
 
 def first_divergence(graph: Graph, differing: dict[str, npt.NDArray[np.bool_]]) -> Divergence | None:
-    """The earliest difference: by time-step, then layer in topological order. differing: by layer, (T, N, neurons)."""
-    found = []
-    for place, name in enumerate(graph.spiking):
-        where = np.argwhere(differing[name])
-        if len(where):
-            time, sample, neuron = (int(i) for i in where[0])
+    """Return the earliest difference, by time-step and then by layer in topological order; None without differences.
+
+    Args:
+        graph: the network.
+        differing: by layer, (T, N, neurons) bool.
+    """
+    candidates = []
+    for depth, name in enumerate(graph.spiking):
+        positions = np.argwhere(differing[name])
+        if len(positions):
+            time, sample, neuron = (int(i) for i in positions[0])
             index = tuple(int(i) for i in np.unravel_index(neuron, graph.shapes[name]))
-            found.append((time, place, Divergence(sample, time + 1, name, index)))
-    return min(found, key=lambda each: each[:2])[2] if found else None
+            candidates.append((time, depth, Divergence(sample, time + 1, name, index)))
+    return min(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
 
 
 def _replay(
     graph: Graph, engine: str, inputs: npt.NDArray[np.generic], steps: int
 ) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.bool_]]]:
-    """Logits of each single step (T, N, K) and spikes by layer (T, N, neurons)."""
+    """Return the logits of every time-step (T, N, K) and spikes by layer (T, N, neurons)."""
     runner = create(graph, engine, graph.spiking)
     runner.reset(len(inputs))
     logits = []

@@ -1,3 +1,3 @@
-"""The version of spikelet, written into every bundle."""
+"""The version of spikelet. It is stored in every bundle."""
 
 __version__ = "0.1.0"

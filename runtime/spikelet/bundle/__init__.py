@@ -1,4 +1,4 @@
-"""The file format: one portable file that holds a network, its proof and where it came from."""
+"""The bundle format: one portable file with a network, its golden inputs, provenance and a model card."""
 
 from spikelet.bundle.bundle import SUFFIX, Bundle, decode, read, write
 from spikelet.bundle.golden import Golden

@@ -1,10 +1,9 @@
 """The container of a bundle: a ZIP in one canonical form.
 
-Members are stored, not deflated; each begins at a multiple of 64 bytes, so that it can be memory-mapped;
-dates, flags and attributes are fixed. Any ZIP tool can read it, and the same members always give the same
-bytes. The reader computes those bytes from names, sizes and checksums and compares: what differs anywhere
-outside the members' own data (hidden bytes, overlaps, duplicates, links, comments, other local than central
-headers) is refused before anything is used.
+Members are stored uncompressed and aligned to 64 bytes, so that they can be memory-mapped. Dates, flags and
+attributes are fixed. Any ZIP tool can read the archive, and equal members give identical bytes. The reader
+recomputes all bytes outside the members' data from names, sizes and checksums, and rejects any difference before the
+data is used: hidden bytes, overlaps, duplicates, links, comments, inconsistent headers.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ Buffer = bytes | memoryview
 LOCAL = struct.Struct("<4s5H3I2H")
 CENTRAL = struct.Struct("<4s6H3I5H2I")
 END = struct.Struct("<4s4H2IH")
-ZIP64 = 2**32 - 1  # stands for a size that is told elsewhere
-ZIP64_ID = b"\x01\x00"  # of the extra field with sizes of 64 bits
-EPOCH = 0x21  # 1 January 1980, the first day a ZIP can name
-# A padding extra field needs an id; this is the one Android's zipalign uses for the purpose.
+ZIP64 = 2**32 - 1  # the size is stored in a ZIP64 field
+ZIP64_ID = b"\x01\x00"  # id of the extra field with 64-bit sizes
+EPOCH = 0x21  # 1 January 1980, the earliest date of the ZIP format
+# Id of the extra field used for padding, as in Android's zipalign.
 PADDING_ID = 0xD935
 
 
@@ -40,10 +39,10 @@ class _Entry(NamedTuple):
 
 
 def pack(members: Mapping[str, bytes]) -> list[bytes]:
-    """The archive as a list of byte strings to be written one after another.
+    """Return the archive as a list of byte strings, to be concatenated.
 
     Raises:
-        BundleError: a member's name is not plain, or it is too large for a ZIP without 64-bit fields.
+        BundleError: A member's name is invalid, or a member is too large for a ZIP without 64-bit fields.
     """
     parts: list[bytes] = []
     entries = []
@@ -62,10 +61,10 @@ def pack(members: Mapping[str, bytes]) -> list[bytes]:
 
 
 def unpack(buffer: Buffer) -> dict[str, memoryview]:
-    """Members of an archive by name, as views into `buffer`, with every rule of the container checked.
+    """Check an archive, including checksums, and return its members by name, as views into `buffer`.
 
-    Checksums are compared too. Raises:
-        BundleError: the bytes are not an archive in the canonical form; says which member and rule.
+    Raises:
+        BundleError: The archive is not in canonical form. The message names the member and the rule.
     """
     view = memoryview(buffer)
     if bytes(view[:4]) != b"PK\x03\x04":
@@ -96,7 +95,7 @@ def unpack(buffer: Buffer) -> dict[str, memoryview]:
 
 
 def _read_local(view: memoryview, offset: int) -> tuple[_Entry, int]:
-    """The entry whose local header lies at `offset`, and where its data begins."""
+    """Return the entry whose local header is at `offset`, and the offset of its data."""
     if len(view) < offset + LOCAL.size:
         raise BundleError("the file ends inside a member's header; it was cut off")
     fields = LOCAL.unpack_from(view, offset)

@@ -1,4 +1,4 @@
-"""A bundle as one value, and the file that holds it."""
+"""Read and write bundle files."""
 
 from __future__ import annotations
 
@@ -26,15 +26,21 @@ SUFFIX = ".snnb"
 WEIGHTS = "weights.safetensors"
 MEMBERS = ("manifest.json", WEIGHTS, "step.onnx", "golden.safetensors", "card.md")
 MAX_FILE = 2**31
-MAX_STEP = 2**22  # bytes of step.onnx, whose weights lie elsewhere
+MAX_STEP = 2**22  # bytes of step.onnx, without weights
 MAX_CARD = 2**20
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """graph: the network. manifest: what is said of it. golden: its proof. card: a model card in Markdown.
+    """A network with its metadata and golden inputs.
 
-    digest: sha256 of the file it was read from, or "" for one that was not. pages: of that file, where it is mapped.
+    Attributes:
+        graph: The network.
+        manifest: Metadata.
+        golden: Golden inputs with their spikes and logits.
+        card: Model card in Markdown.
+        digest: SHA-256 of the file in hexadecimal, or "" if the bundle was not read from a file.
+        pages: Memory map of the file, or None if it is not mapped.
     """
 
     graph: Graph
@@ -45,18 +51,23 @@ class Bundle:
     pages: mmap.mmap | None = field(default=None, repr=False, compare=False)
 
     def release(self) -> None:
-        """Give the system back what it read of a mapped file; what is asked for again is read again."""
+        """Release the resident pages of a mapped file. They are read again on access."""
         if self.pages is not None and hasattr(mmap, "MADV_DONTNEED"):
             self.pages.madvise(mmap.MADV_DONTNEED)
 
 
 def write(bundle: Bundle, path: Path) -> str:
-    """Write the file whole or not at all; the same bundle gives the same bytes.
+    """Write a bundle file atomically. Equal bundles give identical bytes.
 
-    Returns the sha256 digest of the file, in hexadecimal.
+    Args:
+        bundle: The bundle.
+        path: File to write; an existing file is replaced.
+
+    Returns:
+        SHA-256 of the file, in hexadecimal.
 
     Raises:
-        SpikeletError: the folder cannot be written, or the disk is full; what was at `path` stays.
+        SpikeletError: The folder is not writable or the disk is full. An existing file is left unchanged.
     """
     document, tensors = schema.encode(bundle.graph)
     weights = safetensors.encode(tensors)
@@ -85,16 +96,18 @@ def write(bundle: Bundle, path: Path) -> str:
 
 
 def read(path: Path, policy: Policy | None = None) -> Bundle:
-    """Read a bundle, checking its signature where the policy asks for one, and then every rule of the format.
+    """Read a bundle and check its signature, if required, and every rule of the format.
 
-    Weights stay in the memory-mapped file. Where a signature is required the file is read into memory instead:
-    what was checked is then what runs, whatever becomes of the file.
+    Weights stay in the memory-mapped file. If a signature is required, the file is read into memory instead, so that
+    later changes of the file cannot affect the verified content.
 
-    policy: on signatures; None takes that of the environment.
+    Args:
+        path: The bundle file.
+        policy: Signature policy; None uses the policy of the environment.
 
     Raises:
-        BundleError: there is no such file, or it breaks a rule: the message says which member and how.
-        SignatureError: the policy asks for a signature that the file does not have.
+        BundleError: The file cannot be read or violates a rule. The message names the member and the rule.
+        SignatureError: The policy requires a signature that the file does not have.
     """
     policy = Policy.from_environment() if policy is None else policy
     content = _content(path, in_memory=policy.required)
@@ -110,7 +123,7 @@ def read(path: Path, policy: Policy | None = None) -> Bundle:
 
 def _content(path: Path, in_memory: bool) -> memoryview:
     try:
-        # a pipe or a device might never end
+        # reading a pipe or a device may not terminate
         if path.exists() and not path.is_file():
             raise BundleError(f"{path}: cannot be read (not a file)")
         with path.open("rb") as file:
@@ -126,7 +139,7 @@ def _content(path: Path, in_memory: bool) -> memoryview:
 
 
 def decode(buffer: bytes | memoryview) -> Bundle:
-    """The bundle in `buffer`. Raises BundleError, as `read` does."""
+    """Decode and check the bundle in `buffer`. Raises BundleError, as `read` does."""
     members = archive.unpack(buffer)
     if "manifest.json" not in members:
         raise BundleError("manifest.json is missing")
@@ -135,11 +148,11 @@ def decode(buffer: bytes | memoryview) -> Bundle:
     _check_members(source, members)
     graph = schema.decode(source.object("graph"), safetensors.decode(WEIGHTS, members[WEIGHTS]))
     described = manifest.decode(source, graph.exact, graph.classes)
-    # first: its inputs, logits and spikes are there in full, so that from here on all sizes are those of the file
-    proof = golden.decode(safetensors.decode("golden.safetensors", members["golden.safetensors"]), graph)
+    # checked first: golden inputs, logits and spikes have full size, so that all later sizes are bounded by the file
+    golden_inputs = golden.decode(safetensors.decode("golden.safetensors", members["golden.safetensors"]), graph)
     _check_exact(graph, described)
     _check_step(graph, members, source.whole("lowering_version"))
-    return Bundle(graph, described, proof, _card(members["card.md"]), hashlib.sha256(buffer).hexdigest())
+    return Bundle(graph, described, golden_inputs, _card(members["card.md"]), hashlib.sha256(buffer).hexdigest())
 
 
 def _card(content: memoryview) -> str:
@@ -148,7 +161,7 @@ def _card(content: memoryview) -> str:
     try:
         text = bytes(content).decode()
         strict_json.check_text(text)
-    except ValueError as error:  # of which a UnicodeDecodeError is one
+    except ValueError as error:  # includes UnicodeDecodeError
         raise BundleError(f"card.md: not plain UTF-8 text ({error})") from None
     return text
 
@@ -180,28 +193,28 @@ def _check_exact(graph: Graph, described: Manifest) -> None:
         proven = exact_steps(graph)
     except GraphError as error:
         raise BundleError(str(error)) from None
-    # a later version may prove more than the writer's did, never less
+    # a later version may prove more steps than the writer's version, never fewer
     if described.exact_steps is None or not 1 <= described.exact_steps <= proven:
         raise BundleError(f"manifest.json: exact_steps is {described.exact_steps}, the weights allow {proven}")
 
 
 def _check_step(graph: Graph, members: dict[str, memoryview], version: int) -> None:
-    """step.onnx must be what this version writes; of another version, built of nothing but what spikelet writes."""
+    """Require step.onnx to match the graph or, for another lowering version, to use only what spikelet writes."""
     content = members["step.onnx"]
     if len(content) > MAX_STEP:
         raise BundleError(f"step.onnx: {len(content)} bytes, expected at most {MAX_STEP}")
     if version != lowering.LOWERING_VERSION:
-        audit("step.onnx", content, _places(members[WEIGHTS]))
+        audit("step.onnx", content, _external_weights(members[WEIGHTS]))
     elif lowering.embedded(graph) > len(content) or _step_onnx(graph, members[WEIGHTS]) != bytes(content):
         raise BundleError("step.onnx: is not the graph of the manifest")
 
 
 def _step_onnx(graph: Graph, weights: bytes | memoryview) -> bytes:
-    """One time-step as ONNX; its weights are those of the safetensors member, by file name and offset."""
-    return lowering.step_model(graph, _places(weights))
+    """Return one time-step as ONNX, with external weights in the safetensors member."""
+    return lowering.step_model(graph, _external_weights(weights))
 
 
-def _places(weights: bytes | memoryview) -> dict[str, External]:
+def _external_weights(weights: bytes | memoryview) -> dict[str, External]:
     offsets = safetensors.data_offsets(weights)
     return {name: External(WEIGHTS, offset, length) for name, (offset, length) in offsets.items()}
 

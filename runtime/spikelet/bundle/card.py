@@ -1,4 +1,4 @@
-"""`card.md`: what a bundle is, in words and tables for people."""
+"""`card.md`: the model card of a bundle in Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Typed access to a JSON object that is not trusted: every wrong thing is named by its path."""
+"""Typed access to an untrusted JSON object. Errors name the path of the invalid value."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ from spikelet.errors import BundleError
 
 
 class Fields:
-    """A JSON object and the path to it, e.g. `manifest.json: graph.nodes[3]`."""
+    """A JSON object with its path.
 
-    def __init__(self, path: str, value: Any) -> None:
+    Args:
+        path: Path of the object for error messages, e.g. `manifest.json.graph.nodes[3]`.
+        value: The decoded JSON value.
+
+    Raises:
+        BundleError: `value` is not an object. All methods raise it for a missing key or a wrong type.
+    """
+
+    def __init__(self, path: str, value: object) -> None:
         if not isinstance(value, dict):
             raise BundleError(f"{path}: expected an object, found {_kind(value)}")
         self.path = path
@@ -20,27 +28,27 @@ class Fields:
         return key in self._value
 
     def only(self, *keys: str) -> None:
-        """Refuse keys that nobody asked for: an attribute that is not understood may change the meaning."""
+        """Raise BundleError for any other key: ignoring an unknown attribute could change the meaning."""
         extra = sorted(set(self._value) - set(keys))
         if extra:
             raise BundleError(f"{self.path}: unknown key {extra[0]!r}; known: {', '.join(keys)}")
 
     def text(self, key: str) -> str:
-        """A string of at most 10,000 characters."""
+        """Return a string of at most 10,000 characters."""
         value: str = self._typed(key, str)
         if len(value) > 10_000:
             raise BundleError(f"{self.path}.{key}: {len(value)} characters, expected at most 10000")
         return value
 
     def whole(self, key: str) -> int:
-        """An integer (a bool is none)."""
+        """Return an integer; bool is not accepted."""
         value = self._get(key)
         if type(value) is not int:
             raise BundleError(f"{self.path}.{key}: expected a whole number, found {_kind(value)}")
         return value
 
     def number(self, key: str) -> float:
-        """A number, as float."""
+        """Return a number as float."""
         value = self._get(key)
         if type(value) not in (int, float):
             raise BundleError(f"{self.path}.{key}: expected a number, found {_kind(value)}")
@@ -50,34 +58,34 @@ class Fields:
             raise BundleError(f"{self.path}.{key}: the number is too large") from None
 
     def object(self, key: str) -> Fields:
-        """An object inside."""
+        """Return a nested object."""
         return Fields(f"{self.path}.{key}", self._get(key))
 
     def items(self, key: str) -> list[Any]:
-        """A list of anything."""
+        """Return a list of any values."""
         value: list[Any] = self._typed(key, list)
         return value
 
     def objects(self, key: str) -> list[Fields]:
-        """A list of objects."""
+        """Return a list of objects."""
         return [Fields(f"{self.path}.{key}[{i}]", item) for i, item in enumerate(self.items(key))]
 
     def wholes(self, key: str) -> tuple[int, ...]:
-        """A list of integers."""
+        """Return a list of integers as a tuple."""
         items = self.items(key)
         if not all(type(item) is int for item in items):
             raise BundleError(f"{self.path}.{key}: expected whole numbers")
         return tuple(items)
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of strings."""
+        """Return a list of strings as a tuple."""
         items = self.items(key)
         if not all(isinstance(item, str) for item in items):
             raise BundleError(f"{self.path}.{key}: expected strings")
         return tuple(items)
 
     def raw(self) -> dict[str, Any]:
-        """The object itself."""
+        """Return a copy of the underlying dict."""
         return dict(self._value)
 
     def _typed(self, key: str, kind: type) -> Any:
@@ -95,5 +103,5 @@ class Fields:
 _NAMES = {str: "a string", list: "a list", dict: "an object", bool: "true or false", int: "a whole number"}
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return "null" if value is None else _NAMES.get(type(value), "a number")

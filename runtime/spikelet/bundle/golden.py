@@ -1,4 +1,4 @@
-"""The proof that a bundle carries: a few inputs and every spike that they must cause."""
+"""Golden inputs: a few inputs stored with the spikes and logits that they must produce."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from spikelet.nodes import Array
 
 @dataclass(frozen=True)
 class Golden:
-    """inputs: (N, *input shape) int16 or float32, constant over time.
-    logits: (T, N, K) of each single step, int32 in an exact bundle, float32 otherwise.
-    spikes: by layer, (T, N, neurons) bool.
+    """Golden inputs with their spikes and logits.
+
+    Attributes:
+        inputs: (N, *input shape) constant over time; int16 in an exact bundle, float32 otherwise.
+        logits: (T, N, K) of single time-steps; int32 in an exact bundle, float32 otherwise.
+        spikes: By layer, (T, N, neurons) bool.
     """
 
     inputs: Array
@@ -27,12 +30,12 @@ class Golden:
 
     @property
     def steps(self) -> int:
-        """T."""
+        """T, the number of time-steps."""
         return len(self.logits)
 
 
 class PackedSpikes(Mapping[str, npt.NDArray[np.bool_]]):
-    """Spikes by layer, eight to a byte; a layer is unpacked when it is asked for, and not kept."""
+    """Spikes by layer, stored as 8 per byte. Layers are unpacked on access and not cached."""
 
     def __init__(self, packed: Mapping[str, Array], neurons: Mapping[str, int]) -> None:
         self._packed, self._neurons = packed, neurons
@@ -48,16 +51,16 @@ class PackedSpikes(Mapping[str, npt.NDArray[np.bool_]]):
 
 
 def encode(golden: Golden) -> dict[str, Array]:
-    """As tensors; spikes eight to a byte."""
+    """Convert golden inputs to tensors, with 8 spikes per byte."""
     packed = {f"spikes.{name}": np.packbits(value, axis=-1) for name, value in golden.spikes.items()}
     return {"input": golden.inputs, "logits": golden.logits, **packed}
 
 
 def decode(tensors: Mapping[str, Array], graph: Graph) -> Golden:
-    """Read what `encode` wrote.
+    """Read the tensors written by `encode`.
 
     Raises:
-        BundleError: a tensor is missing, unknown, or of a shape or dtype that does not fit the network.
+        BundleError: A tensor is missing or unknown, or its shape or dtype does not fit the network.
     """
     expected = {"input", "logits", *(f"spikes.{name}" for name in graph.spiking)}
     if set(tensors) != expected:

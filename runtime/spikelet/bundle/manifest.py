@@ -1,4 +1,4 @@
-"""`manifest.json`: what a bundle says of itself, besides its tensors."""
+"""`manifest.json`: the metadata of a bundle."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Any
 from spikelet.bundle.fields import Fields
 from spikelet.errors import BundleError
 
-FORMAT = (1, 0)  # major, minor: a reader refuses another major version, and accepts any minor one
+FORMAT = (1, 0)  # major, minor: readers require the same major version and accept any minor version
 VERSION = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}")
 ARITHMETIC = ("exact", "float32")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """name: of the model. labels: names of the classes, if known.
+    """Metadata of a bundle.
 
-    bits: of the weights, in an exact bundle. exact_steps: time-steps within which the network is proven exact.
-    provenance: where the network came from: data, method, L, T, seed, commands.
-    results: measured figures, each with its data, their number and digest, and the engine.
-    conversion: the per-layer report of the conversion.
+    Attributes:
+        name: Name of the model.
+        labels: Names of the classes, or None.
+        bits: Bits per weight of an exact bundle; None for float32.
+        exact_steps: Time-steps within which the network is proven exact; None for float32.
+        provenance: Origin of the network: data, method, L, T, seed, commands.
+        results: Measured results, each with its data set, number of samples, digest and engine.
+        conversion: Conversion report by layer.
     """
 
     name: str
@@ -34,7 +38,7 @@ class Manifest:
 
 
 def encode(manifest: Manifest) -> dict[str, Any]:
-    """As JSON; without graph, versions and members, which the writer adds."""
+    """Convert to JSON, without graph, versions and members, which the writer adds."""
     return {
         "name": manifest.name,
         "arithmetic": "float32" if manifest.bits is None else "exact",
@@ -48,10 +52,15 @@ def encode(manifest: Manifest) -> dict[str, Any]:
 
 
 def decode(source: Fields, exact: bool, classes: int) -> Manifest:
-    """Read what `encode` wrote, for a graph that is exact or not and has so many classes.
+    """Read the manifest written by `encode`.
+
+    Args:
+        source: The JSON object.
+        exact: Whether the graph is exact.
+        classes: Number of classes of the graph.
 
     Raises:
-        BundleError: an entry is missing, of a wrong type, or says other than the graph.
+        BundleError: An entry is missing, has a wrong type, or contradicts the graph.
     """
     arithmetic = source.text("arithmetic")
     if arithmetic != ARITHMETIC[0 if exact else 1]:
@@ -71,7 +80,7 @@ def decode(source: Fields, exact: bool, classes: int) -> Manifest:
 
 
 def check_versions(source: Fields, ir_version: int) -> None:
-    """Refuse a format or IR of another major version before anything else is read."""
+    """Raise BundleError for an unsupported format version or IR version."""
     text = source.text("format_version")
     if not VERSION.fullmatch(text) or int(text.partition(".")[0]) != FORMAT[0]:
         raise BundleError(

@@ -1,8 +1,8 @@
-"""The safetensors format, read and written with NumPy alone.
+"""Read and write the safetensors format with NumPy.
 
-8 bytes little-endian header length; a JSON header {name: {dtype, shape, data_offsets}}; one buffer without
-holes or overlaps (https://github.com/huggingface/safetensors). Tensors are little-endian and, when read,
-views into the file's memory.
+Layout: 8 bytes little-endian header length; a JSON header {name: {dtype, shape, data_offsets}}; one buffer without
+gaps or overlaps (https://github.com/huggingface/safetensors). Tensors are little-endian; decoded tensors are views
+into the file's memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CODES = {np.dtype(code): name for name, code in DTYPES.items()}
 
 
 def encode(tensors: Mapping[str, Array]) -> bytes:
-    """Tensors as safetensors bytes, in the order given; the header is padded so that the data is aligned."""
+    """Encode tensors in the given order. The header is padded so that the data is aligned to 64 bytes."""
     header: dict[str, Any] = {}
     parts = []
     offset = 0
@@ -42,7 +42,7 @@ def encode(tensors: Mapping[str, Array]) -> bytes:
 
 
 def data_offsets(content: bytes | memoryview) -> dict[str, tuple[int, int]]:
-    """Where each tensor's bytes lie in a file that `decode` accepts: (offset from the start, length)."""
+    """Return (offset from the start, length) of every tensor, in bytes, for content that `decode` accepts."""
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(bytes(content[8:start]))
     return {
@@ -52,11 +52,11 @@ def data_offsets(content: bytes | memoryview) -> dict[str, tuple[int, int]]:
 
 
 def decode(member: str, content: bytes | memoryview) -> dict[str, Array]:
-    """Tensors of a safetensors member, read-only views into `content`.
+    """Decode the tensors of a safetensors member as read-only views into `content`.
 
     Raises:
-        BundleError: a header that is not valid, a tensor that lies outside, overlaps another, leaves a gap
-            or has a dtype or size that does not fit.
+        BundleError: The header is invalid, or a tensor lies outside the buffer, overlaps another, leaves a gap, or has
+            an unsupported dtype or a wrong size.
     """
     view = memoryview(content)
     length = int.from_bytes(view[:8], "little")
@@ -86,7 +86,7 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, Array]:
     return tensors
 
 
-def _entry(member: str, name: str, entry: Any) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
+def _entry(member: str, name: str, entry: object) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise BundleError(f"{member}: tensor {name}: expected dtype, shape and data_offsets")
     code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -97,5 +97,5 @@ def _entry(member: str, name: str, entry: Any) -> tuple[np.dtype[Any], tuple[int
     return np.dtype(DTYPES[code]), tuple(shape), offsets[0], offsets[1]
 
 
-def _whole_numbers(value: Any) -> bool:
+def _whole_numbers(value: object) -> bool:
     return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**32 for item in value)

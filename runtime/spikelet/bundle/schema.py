@@ -1,6 +1,6 @@
-"""A graph as JSON and tensors, and back.
+"""Convert a graph to JSON and tensors, and back.
 
-JSON holds {"nodes": [{"name", "kind", attributes…}], "edges": [[from, to]…]}; the arrays of a node lie in
+The JSON is {"nodes": [{"name", "kind", attributes…}], "edges": [[from, to]…]}. The arrays of a node are stored in
 `weights.safetensors` as NODE.FIELD.
 """
 
@@ -19,7 +19,7 @@ from spikelet.nodes import KINDS, Array, Node
 
 
 def encode(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
-    """(JSON, tensors) of a graph."""
+    """Convert a graph to (JSON, tensors)."""
     nodes = []
     tensors: dict[str, Array] = {}
     for name in graph.order:
@@ -36,10 +36,10 @@ def encode(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 def decode(source: Fields, tensors: Mapping[str, Array]) -> Graph:
-    """The graph that `encode` wrote.
+    """Read the graph written by `encode`.
 
     Raises:
-        BundleError: unknown node or attribute, a missing or extra tensor, or a network that is not valid.
+        BundleError: A node or attribute is unknown, a tensor is missing or superfluous, or the network is invalid.
     """
     source.only("nodes", "edges")
     nodes: dict[str, Node] = {}
@@ -49,7 +49,7 @@ def decode(source: Fields, tensors: Mapping[str, Array]) -> Graph:
         if kind not in KINDS:
             raise BundleError(f"node {name!r}: unknown kind {kind!r}; this version knows {', '.join(KINDS)}")
         if name in nodes:
-            raise BundleError(f"node {name!r}: stands there twice")
+            raise BundleError(f"node {name!r}: the name is not unique")
         nodes[name] = _node(name, KINDS[kind], entry, tensors, used)
     extra = sorted(set(tensors) - used)
     if extra:
@@ -78,7 +78,7 @@ def _node(name: str, kind: type[Node], entry: Fields, tensors: Mapping[str, Arra
         raise BundleError(f"node {name!r}: {error}") from None
 
 
-# How each attribute that is no tensor is read; the nodes check the values themselves.
+# Reader of every attribute that is not a tensor. The nodes validate the values.
 _ATTRIBUTES: dict[str, Any] = {
     "shape": Fields.wholes,
     "low": Fields.whole,
@@ -93,7 +93,7 @@ _ATTRIBUTES: dict[str, Any] = {
 }
 
 
-def _edge(source: Fields, index: int, value: Any) -> tuple[str, str]:
+def _edge(source: Fields, index: int, value: object) -> tuple[str, str]:
     if not isinstance(value, list) or len(value) != 2 or not all(isinstance(end, str) for end in value):
         raise BundleError(f"{source.path}.edges[{index}]: expected [from, to]")
     return value[0], value[1]

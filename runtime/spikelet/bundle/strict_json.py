@@ -1,4 +1,4 @@
-"""JSON as a file from somebody else has to be read: no duplicate keys, no NaN, bounded size, plain text."""
+"""Decode untrusted JSON: no duplicate keys, no NaN, bounded size, printable text."""
 
 from __future__ import annotations
 
@@ -10,28 +10,32 @@ from typing import Any
 
 from spikelet.errors import BundleError
 
-# Python needs up to 35 bytes of memory for a byte of JSON, so that size and number of values are bounded both.
+# Python needs up to 35 bytes of memory per byte of JSON, hence limits for both size and number of values.
 MAX_BYTES = 2**21
 MAX_VALUES = 2**17
 MAX_DEPTH = 32
 MAX_KEY = 256
 MAX_DIGITS = 40
-# What a terminal obeys instead of showing, what turns the order of text round, and halves of a character.
+# Control characters, bidirectional overrides and lone surrogates.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def decode(member: str, content: bytes | memoryview) -> dict[str, Any]:
-    """A JSON object.
+    """Decode a JSON object.
+
+    Args:
+        member: Name of the member, for error messages.
+        content: UTF-8 bytes.
 
     Raises:
-        BundleError: not UTF-8, not JSON, not an object, a key that stands twice, NaN or infinity, a number of more
-            than 40 digits, control characters, nested deeper than 32, or larger than 2 MB or 131,072 values.
+        BundleError: The content is not UTF-8, not JSON or not an object, has a duplicate key, NaN, infinity, a number
+            of more than 40 digits or control characters, is nested deeper than 32 levels, or exceeds 2 MiB or 131,072
+            values.
     """
     if len(content) > MAX_BYTES:
         raise BundleError(f"{member}: {len(content)} bytes of JSON, expected at most {MAX_BYTES}")
     raw = bytes(content)
-    # every value but the first of its list stands behind a comma, every list and object opens; those inside
-    # strings are counted too, which only errs on the safe side
+    # upper bound of the number of values: one per comma, list and object; characters inside strings are counted too
     values = raw.count(b",") + raw.count(b"[") + raw.count(b"{")
     if values > MAX_VALUES:
         raise BundleError(f"{member}: {values} values of JSON, expected at most {MAX_VALUES}")
@@ -53,25 +57,25 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, Any]:
 
 
 def check_text(text: str) -> None:
-    """Refuse text that a terminal would obey instead of showing. Raises ValueError."""
-    odd = UNPRINTABLE.search(text)
-    if odd is not None:
-        raise ValueError(f"a text holds the character U+{ord(odd[0]):04X}, which cannot be shown")
+    """Raise ValueError if the text contains characters that are not printable."""
+    match = UNPRINTABLE.search(text)
+    if match is not None:
+        raise ValueError(f"a text holds the character U+{ord(match[0]):04X}, which cannot be shown")
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every string in a value, keys too, level by level."""
+def _texts(value: object) -> Iterator[str]:
+    """Yield every string of a value, including keys, level by level."""
     level = [value]
     for _ in range(MAX_DEPTH):
-        deeper: list[Any] = []
-        for each in level:
-            if isinstance(each, str):
-                yield each
-            elif isinstance(each, dict):
-                deeper += each
-                deeper += each.values()
-            elif isinstance(each, list):
-                deeper += each
+        deeper: list[object] = []
+        for item in level:
+            if isinstance(item, str):
+                yield item
+            elif isinstance(item, dict):
+                deeper += item
+                deeper += item.values()
+            elif isinstance(item, list):
+                deeper += item
         if not deeper:
             return
         level = deeper
@@ -79,14 +83,14 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"key {twice[:MAX_KEY]!r} stands twice")
-    for key in found:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        duplicate = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"duplicate key {duplicate[:MAX_KEY]!r}")
+    for key in unique:
         if len(key) > MAX_KEY:
             raise ValueError(f"a key of {len(key)} characters, expected at most {MAX_KEY}")
-    return found
+    return unique
 
 
 def _no_constant(text: str) -> Any:

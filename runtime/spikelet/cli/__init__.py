@@ -1,6 +1,7 @@
-"""The command line: `spikelet VERB …`. One module a verb; other rooms add verbs as entry points.
+"""The command line: `spikelet COMMAND …`.
 
-Exit codes: 0 done, 1 the work failed, 2 the call was wrong.
+A command is a module with `HELP`, `EXAMPLE`, `configure` and `run`. Other packages add commands as entry points.
+Exit codes: 0 success, 1 the work failed, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Protocol, cast
 
 from spikelet import signing
 from spikelet.errors import SpikeletError, UsageError, out_of_memory
@@ -38,11 +39,35 @@ COMMANDS = {
     "doctor": "spikelet.cli.doctor",
 }
 ENTRY_POINTS = "spikelet.commands"
-OUT_OF_MEMORY = "out of memory; try fewer images at a time (--count), or a machine with more"
+OUT_OF_MEMORY = "out of memory; use fewer images at a time (--count), or a machine with more memory"
+
+
+class Command(Protocol):
+    """What the module of a command provides; its docstring is the description in `--help`.
+
+    Attributes:
+        HELP: one line for the list of commands.
+        EXAMPLE: a complete command line.
+    """
+
+    HELP: str
+    EXAMPLE: str
+    __name__: str
+    __doc__: str | None
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments of the command."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run the command; returns the exit code."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code."""
+    """Run one command and return its exit code.
+
+    Args:
+        argv: arguments without the name of the program; by default those of the process.
+    """
     try:
         argv = sys.argv[1:] if argv is None else argv
         args = build_parser().parse_args(argv)
@@ -52,11 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     try:
         with signing.required_here() if args.require_signature else nullcontext():
-            return int(args.verb.run(args))
+            return int(args.command.run(args))
     except SpikeletError as error:
         return _fail(args, str(error), 2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read the output has left: nothing more to say
+        sys.stderr.close()  # the reader of the output has ended
         return 1
     except KeyboardInterrupt:
         return _fail(args, "interrupted", 130)
@@ -69,42 +94,42 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all verbs that are installed."""
+    """Build the parser of all installed commands."""
     parser = argparse.ArgumentParser(
         prog="spikelet",
-        description="Convert a trained network into a spiking one, and run it anywhere.",
+        description="Convert a trained network into a spiking network, and run it anywhere.",
         epilog="example: spikelet run vgg9-cifar10.snnb --steps 8",
     )
     parser.add_argument("--version", action="version", version=f"spikelet {__version__}")
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for name, verb in _verbs().items():
-        sub = verbs.add_parser(
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in _commands().items():
+        subparser = subparsers.add_parser(
             name,
-            help=verb.HELP,
-            description=verb.__doc__,
-            epilog=f"example: {verb.EXAMPLE}",
+            help=command.HELP,
+            description=command.__doc__,
+            epilog=f"example: {command.EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        verb.configure(sub)
-        sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-        sub.add_argument(
+        command.configure(subparser)
+        subparser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        subparser.add_argument(
             "--require-signature",
             action="store_true",
-            help="read no bundle without the signature of a key that SPIKELET_TRUSTED_KEYS names",
+            help="refuse bundles that are not signed by a key in SPIKELET_TRUSTED_KEYS",
         )
-        sub.set_defaults(verb=verb)
+        subparser.set_defaults(command=command)
     return parser
 
 
-def _verbs() -> dict[str, Any]:
-    found = {name: import_module(module) for name, module in COMMANDS.items()}
-    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda each: each.name):
-        found.setdefault(entry.name, entry.load())
-    return found
+def _commands() -> dict[str, Command]:
+    commands = {name: cast("Command", import_module(module)) for name, module in COMMANDS.items()}
+    for entry_point in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry_point: entry_point.name):
+        commands.setdefault(entry_point.name, entry_point.load())
+    return commands
 
 
 def _fail(args: argparse.Namespace, message: str, code: int) -> int:
-    name = args.verb.__name__.rpartition(".")[2]
+    name = args.command.__name__.rpartition(".")[2]
     if args.json:
         print(json.dumps({"error": message}))
     print(f"spikelet {name}: {message}", file=sys.stderr)

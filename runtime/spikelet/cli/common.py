@@ -1,4 +1,4 @@
-"""What the verbs share: arguments, data, tables, progress."""
+"""Argument types, output and progress bar of all commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def existing(text: str) -> Path:
-    """An argparse type: a path that is there."""
+    """Argument type: an existing path."""
     path = Path(text)
     if not path.exists():
         raise argparse.ArgumentTypeError(f"{text}: no such file or folder")
@@ -21,7 +21,7 @@ def existing(text: str) -> Path:
 
 
 def positive(text: str) -> int:
-    """An argparse type: a whole number of 1 or more."""
+    """Argument type: an integer of 1 or more."""
     try:
         value = int(text)
     except ValueError:
@@ -32,7 +32,7 @@ def positive(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """An argparse type: a number, neither infinite nor NaN."""
+    """Argument type: a finite number."""
     try:
         value = float(text)
     except ValueError:
@@ -43,7 +43,7 @@ def number(text: str) -> float:
 
 
 def above_zero(text: str) -> float:
-    """An argparse type: a number above 0, as a duration is."""
+    """Argument type: a finite number above 0, such as a duration."""
     value = number(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
@@ -51,7 +51,7 @@ def above_zero(text: str) -> float:
 
 
 def emit(args: argparse.Namespace, value: dict[str, Any], text: str) -> None:
-    """Print the JSON object or, without --json, the text."""
+    """Print `value` as JSON if --json was given, else `text`."""
     print(json.dumps(value, allow_nan=False) if args.json else text)
 
 
@@ -61,23 +61,23 @@ def command_line(args: argparse.Namespace) -> str:
 
 
 class Progress:
-    """A bar on the standard error stream of a terminal; nothing elsewhere."""
+    """A progress bar on standard error; silent if that is not a terminal."""
 
-    def __init__(self, what: str, quiet: bool = False) -> None:
-        self.what = what
+    def __init__(self, label: str, quiet: bool = False) -> None:
+        self.label = label
         self.shown = not quiet and sys.stderr.isatty()
         self.started = time.monotonic()
         self.last = 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        """Show that `done` of `total` are finished."""
+        """Show that `done` of `total` items are finished."""
         now = time.monotonic()
         if not self.shown or (now - self.last < 0.1 and done < total):
             return
         self.last = now
-        # of nothing done no time can be told; the spaces cover a longer line before
+        # trailing spaces overwrite the rest of a longer line
         left = f", {(now - self.started) * (total - done) / done:.0f} s left" if done else ""
         filled = 30 * done // total
         bar = "█" * filled + "·" * (30 - filled)
         end = "\n" if done >= total else ""
-        print(f"\r{self.what} {bar} {done}/{total}{left}    ", end=end, file=sys.stderr, flush=True)
+        print(f"\r{self.label} {bar} {done}/{total}{left}    ", end=end, file=sys.stderr, flush=True)

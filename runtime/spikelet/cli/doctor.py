@@ -1,4 +1,4 @@
-"""Say what is installed, which engines work, what is missing and how to get it."""
+"""Report installed packages, working engines, and how to install what is missing."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from spikelet.nodes import IF, Input, Linear, Output
 from spikelet.report.columns import table
 from spikelet.version import __version__
 
-HELP = "what is installed, what works, what is missing"
+HELP = "report what is installed, what works and what is missing"
 EXAMPLE = "spikelet doctor"
 
-PACKAGES = {  # distribution: (extra that brings it, what it is for)
+PACKAGES = {  # distribution: (extra, purpose)
     "onnxruntime": ("ort", "engine onnx"),
     "pillow": ("images", "image files"),
     "torch": ("convert", "training and conversion"),
@@ -34,18 +34,18 @@ PACKAGES = {  # distribution: (extra that brings it, what it is for)
 }
 
 
-CHECKS = "spikelet.checks"  # entry points: functions that other rooms add, each says in words how something is here
+CHECKS = "spikelet.checks"  # entry points of other packages: functions that return the state of something as text
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """No arguments of its own."""
+    """Add the arguments of the command: none."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     packages = {name: _version(name) for name in PACKAGES}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what it would say stands in the table of engines
+        warnings.simplefilter("ignore")  # reported in the table of engines
         auto = choose("auto", _one_neuron())
     engines = {name: _try(name) for name in ENGINES}
     assets = [path.name for path in shipped.files()]
@@ -75,7 +75,7 @@ def _version(package: str) -> str | None:
 
 
 def _policy() -> str:
-    """What the policy on signatures is here, and which keys it trusts."""
+    """The signature policy of this environment and its trusted keys."""
     try:
         policy = signing.Policy.from_environment()
     except SpikeletError as error:
@@ -129,10 +129,10 @@ def _text(facts: dict[str, Any]) -> str:
         [
             f"spikelet {facts['spikelet']}, Python {facts['python']}, NumPy {facts['numpy']}, {facts['machine']}",
             "",
-            table(["package", "version", "for", "to get it"], rows),
+            table(["package", "version", "for", "to install"], rows),
             "",
             table(["engine", "state"], [[name, state] for name, state in facts["engines"].items()]),
-            f"auto takes {facts['auto']}",
+            f"auto selects {facts['auto']}",
             f"native: compiler {facts['native']['compiler'] or 'missing (sudo apt-get install gcc)'}, "
             f"libraries in {facts['native']['cache']}",
             *(f"{name}: {state}" for name, state in facts["checks"].items()),

@@ -1,4 +1,4 @@
-"""Images from wherever they lie: `read` looks at a path and takes the reader that fits."""
+"""Read images and data sets: `read` selects the reader for a path."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from spikelet.nodes import Shape
 
 
 def read(path: Path, split: str = "test", shape: Shape | None = None) -> ImageSet:
-    """The images at a path: a file, a folder, or a data set in its published layout.
+    """Read the images of a file, a folder, or a data set in its published layout.
 
-    split: "train" or "test", where there are both. shape: (C, H, W) that image files are fitted to.
+    Args:
+        path: Image file, .npy, .npz, folder of images, or folder of CIFAR-10, CIFAR-100 or IDX files.
+        split: "train" or "test", for data sets with both.
+        shape: (C, H, W) to which image files are cropped and resampled; None keeps their size.
 
     Raises:
-        DataError: nothing is there, nothing that is known, or something broken.
+        DataError: The path does not exist, its format is unknown, or the data is damaged.
     """
     if path.is_dir():
         if cifar.find(path, split):

@@ -1,4 +1,4 @@
-"""Images in NumPy's own files: `.npy` (images alone) and `.npz` (images, labels, names)."""
+"""Images in NumPy files: `.npy` (images only) and `.npz` (images, labels, names)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LABEL_KEYS = ("labels", "label", "y", "y_test")
 
 
 def read(path: Path) -> ImageSet:
-    """Read `.npy` or `.npz`; nothing pickled is ever loaded.
+    """Read `.npy` or `.npz`. Pickled objects are never loaded.
 
     Raises:
-        DataError: a broken file, no images in it, or values that are not whole pixels 0…255.
+        DataError: The file is damaged, has no images, or has values that are not integer pixels 0…255.
     """
     try:
         arrays = _load(path)
@@ -39,7 +39,7 @@ def read(path: Path) -> ImageSet:
 
 
 def write(path: Path, images: ImageSet) -> None:
-    """Write a compressed `.npz` that `read` reads."""
+    """Write a compressed `.npz` file for `read`."""
     arrays: dict[str, Any] = {"images": images.images, "name": np.array(images.name)}
     if images.labels is not None:
         arrays["labels"] = images.labels.astype(np.int32)
@@ -49,7 +49,11 @@ def write(path: Path, images: ImageSet) -> None:
 
 
 def as_pixels(path: Path, value: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """(N, C, H, W) uint8 from one image or a batch, channel first or last, of any real type with whole values."""
+    """Convert one image or a batch, channel first or last, of integer values to (N, C, H, W) uint8.
+
+    Raises:
+        DataError: The shape does not fit, or a value is not an integer in 0…255.
+    """
     if value.dtype.kind not in "uif":
         raise DataError(f"{path}: expected numbers, found an array of {value.dtype}")
     if value.ndim == 3:
@@ -60,11 +64,11 @@ def as_pixels(path: Path, value: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         value = value.transpose(0, 3, 1, 2)
     if value.dtype != np.uint8:
         if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise DataError(f"{path}: holds NaN or infinity")
+            raise DataError(f"{path}: contains NaN or infinity")
         if value.min() < 0 or value.max() > 255 or (value != np.floor(value)).any():
             raise DataError(
                 f"{path}: expected whole pixel values 0…255, found {value.min():g}…{value.max():g} ({value.dtype}); "
-                "images scaled to 0…1 have to be multiplied by 255 and rounded"
+                "multiply images scaled to 0…1 by 255 and round them"
             )
     return np.ascontiguousarray(value, np.uint8)
 
@@ -76,7 +80,7 @@ def _as_labels(path: Path, value: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:  # opened here, so that it is closed when NumPy gives up on it
+    with path.open("rb") as file:  # closed here if NumPy raises
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return {"images": loaded}

@@ -1,8 +1,7 @@
 """CIFAR-10 and CIFAR-100 in their two published layouts (Krizhevsky, 2009).
 
-Binary: records of one label byte (two for CIFAR-100: coarse, fine) and 3,072 pixel bytes,
-channel first. Python: pickled dictionaries, read here by an unpickler that can build
-NumPy arrays and plain containers and nothing else.
+Binary: records of one label byte (two for CIFAR-100: coarse, fine) and 3,072 pixel bytes, channel first.
+Python: pickled dictionaries, read by an unpickler that is restricted to NumPy arrays and plain containers.
 """
 
 from __future__ import annotations
@@ -32,15 +31,14 @@ CLASS_FILES = {"cifar-10": "batches.meta.txt", "cifar-100": "fine_label_names.tx
 
 
 def find(folder: Path, split: str) -> tuple[str, str, Path] | None:
-    """(layout, name, folder) if `folder`, or the usual folder inside it, holds the split."""
-    places = [folder, *(folder / sub for sub in sorted(SUBFOLDERS) if (folder / sub).is_dir())]
-    for place in places:
+    """Return (layout, name, folder) if `folder` or a standard subfolder holds the split, else None."""
+    candidates = [folder, *(folder / sub for sub in sorted(SUBFOLDERS) if (folder / sub).is_dir())]
+    for candidate in candidates:
         for layout, files in (("binary", BINARY), ("python", PYTHON)):
             for name, splits in files.items():
-                # "test" and "train" are also what image folders are called: the CIFAR-100
-                # python layout is told apart by its files being files.
-                if (place / splits[split][0]).is_file():
-                    return layout, name, place
+                # is_file: folders of images may also be named "test" and "train"
+                if (candidate / splits[split][0]).is_file():
+                    return layout, name, candidate
     return None
 
 
@@ -51,15 +49,15 @@ def read(folder: Path, split: str) -> ImageSet:
     """Read a split ("train" or "test") of CIFAR-10 or CIFAR-100 from its folder.
 
     Raises:
-        DataError: a file is missing, has a wrong size or holds a label out of range.
+        DataError: A file is missing, has a wrong size, or has a label out of range.
     """
-    found = find(folder, split)
-    if found is None:
+    location = find(folder, split)
+    if location is None:
         raise DataError(f"{folder}: expected the {split} files of CIFAR-10 or CIFAR-100, found none of them")
-    layout, name, place = found
+    layout, name, folder = location
     parts = []
     for file in (BINARY if layout == "binary" else PYTHON)[name][split]:
-        path = place / file
+        path = folder / file
         if not path.is_file():
             raise DataError(f"{path}: missing; the {name} {split} split needs it")
         parts.append(_read_binary(path, name) if layout == "binary" else _read_python(path, name))
@@ -67,8 +65,8 @@ def read(folder: Path, split: str) -> ImageSet:
     labels = np.concatenate([label for _, label in parts])
     limit = 10 if name == "cifar-10" else 100
     if labels.size and labels.max() >= limit:
-        raise DataError(f"{place}: {name} labels are 0…{limit - 1}, found {labels.max()}")
-    return ImageSet(images, labels, _class_names(place, name), f"{name} {split}")
+        raise DataError(f"{folder}: {name} labels are 0…{limit - 1}, found {labels.max()}")
+    return ImageSet(images, labels, _class_names(folder, name), f"{name} {split}")
 
 
 def _read_binary(path: Path, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -92,12 +90,12 @@ def _read_python(path: Path, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDAr
         raise DataError(f"{path}: not a {name} python batch ({error})") from None
 
 
-def _class_names(place: Path, name: str) -> tuple[str, ...] | None:
-    text = place / CLASS_FILES[name]
+def _class_names(folder: Path, name: str) -> tuple[str, ...] | None:
+    text = folder / CLASS_FILES[name]
     if text.is_file():
         return tuple(text.read_text().split())
     meta, key = (
-        (place / "batches.meta", b"label_names") if name == "cifar-10" else (place / "meta", b"fine_label_names")
+        (folder / "batches.meta", b"label_names") if name == "cifar-10" else (folder / "meta", b"fine_label_names")
     )
     if meta.is_file():
         return tuple(label.decode() for label in _load_pickle(meta).get(key, ())) or None
@@ -105,7 +103,7 @@ def _class_names(place: Path, name: str) -> tuple[str, ...] | None:
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Builds NumPy arrays and plain containers; refuses every other global, so no code runs."""
+    """Unpickler for NumPy arrays and plain containers. Other globals are refused, so that no code is executed."""
 
     ALLOWED: ClassVar = {
         ("numpy.core.multiarray", "_reconstruct"),
@@ -118,14 +116,14 @@ class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        own = "numpy._core" if hasattr(np, "_core") else "numpy.core"  # NumPy 2 renamed it
+        own = "numpy._core" if hasattr(np, "_core") else "numpy.core"  # renamed in NumPy 2
         return super().find_class(re.sub(r"^numpy\._?core", own, module), name)
 
 
 def _load_pickle(path: Path) -> dict[bytes, Any]:
     try:
         value = _ArrayUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
-    except Exception as error:  # a broken pickle raises nearly anything
+    except Exception as error:  # a damaged pickle may raise any exception
         raise DataError(f"{path}: not a CIFAR python batch ({error})") from None
     if not isinstance(value, dict):
         raise DataError(f"{path}: expected a dictionary, found {type(value).__name__}")

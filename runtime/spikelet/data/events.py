@@ -1,4 +1,4 @@
-"""Event cameras: lists of (t, x, y, p) as frames, one a time-step."""
+"""Convert event-camera recordings, lists of (t, x, y, p), to one frame per time-step."""
 
 from __future__ import annotations
 
@@ -17,43 +17,56 @@ Column = npt.NDArray[Any]
 
 
 def frames(t: Column, x: Column, y: Column, p: Column, shape: Shape, steps: int) -> npt.NDArray[np.float32]:
-    """Events counted into frames, (T, C, H, W).
+    """Count events in `steps` time bins of equal length.
 
-    t: (E,) times in any unit. x, y: (E,) columns and rows. p: (E,) polarity, a channel 0…C-1 (-1 and 1 mean 0 and 1
-    where C is 2; with C = 1 it is left aside). shape: (C, H, W). The span of t is cut into `steps` equal bins.
+    Args:
+        t: (E,) times in any unit.
+        x: (E,) columns.
+        y: (E,) rows.
+        p: (E,) polarity: a channel 0…C-1, where -1 means 0. Ignored if C is 1.
+        shape: (C, H, W) of the network's input.
+        steps: T, the number of frames.
+
+    Returns:
+        (T, C, H, W) float32: number of events per pixel and time-step.
 
     Raises:
-        DataError: columns of different lengths, no events, or an event outside the shape.
+        DataError: The columns differ in length, there are no events, or an event lies outside the shape.
     """
     if len(shape) != 3:
         raise DataError(f"events: the network takes inputs of shape {shape}; events fill (C, H, W)")
-    columns = [np.asarray(each) for each in (t, x, y, p)]
-    if len({len(each) for each in columns}) != 1 or len(columns[0]) == 0:
-        lengths = ", ".join(f"{name} {len(each)}" for name, each in zip(FIELDS, columns, strict=True))
+    columns = [np.asarray(column) for column in (t, x, y, p)]
+    if len({len(column) for column in columns}) != 1 or len(columns[0]) == 0:
+        lengths = ", ".join(f"{name} {len(column)}" for name, column in zip(FIELDS, columns, strict=True))
         raise DataError(f"events: expected columns of one length above 0, found {lengths}")
     times = columns[0].astype(np.float64)
     if not np.isfinite(times).all():
         raise DataError("events: a time is NaN or infinity")
     channel = columns[3].astype(np.int64)
     channel = np.zeros_like(channel) if shape[0] == 1 else np.where(channel < 0, 0, channel)
-    places = [channel, columns[2].astype(np.int64), columns[1].astype(np.int64)]
-    for name, place, size in zip(("p", "y", "x"), places, shape, strict=True):
-        if place.min() < 0 or place.max() >= size:
+    indices = [channel, columns[2].astype(np.int64), columns[1].astype(np.int64)]
+    for name, index, size in zip(("p", "y", "x"), indices, shape, strict=True):
+        if index.min() < 0 or index.max() >= size:
             raise DataError(
-                f"events: {name} is {place.min()}…{place.max()}, the network takes 0…{size - 1} (shape {shape})"
+                f"events: {name} is {index.min()}…{index.max()}, the network takes 0…{size - 1} (shape {shape})"
             )
     span = times.max() - times.min()
     bins = np.minimum((times - times.min()) / (span if span > 0 else 1) * steps, steps - 1).astype(np.int64)
-    found = np.zeros((steps, *shape), np.float32)
-    np.add.at(found, (bins, *places), 1)
-    return found
+    counts = np.zeros((steps, *shape), np.float32)
+    np.add.at(counts, (bins, *indices), 1)
+    return counts
 
 
 def read(path: Path, shape: Shape, steps: int) -> npt.NDArray[np.float32]:
-    """Frames (T, C, H, W) of a recording: events in `.csv` or `.npz`, or frames in `.npy`, whose T is kept.
+    """Read a recording as frames (T, C, H, W) float32.
+
+    Args:
+        path: Events (`.csv` or `.npz` with columns t, x, y, p), or frames (`.npy`).
+        shape: (C, H, W) of the network's input.
+        steps: T for events; frames keep their own T.
 
     Raises:
-        DataError: a file of no known kind, without the columns t, x, y, p, or that does not fit the network.
+        DataError: The format is unknown, a column is missing, or the recording does not fit the network.
     """
     if path.suffix == ".npy":
         return _frames(path, shape)
@@ -76,12 +89,14 @@ def read(path: Path, shape: Shape, steps: int) -> npt.NDArray[np.float32]:
 def _frames(path: Path, shape: Shape) -> npt.NDArray[np.float32]:
     try:
         with path.open("rb") as file:
-            found = np.load(file, allow_pickle=False)
+            stored = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: not a whole NumPy file of plain numbers ({error})") from None
-    if found.dtype.kind not in "buif" or found.shape[1:] != shape or len(found) == 0:
-        raise DataError(f"{path}: expected frames (T, {', '.join(map(str, shape))}), found {found.dtype} {found.shape}")
-    frames: npt.NDArray[np.float32] = found.astype(np.float32)
+    if stored.dtype.kind not in "buif" or stored.shape[1:] != shape or len(stored) == 0:
+        raise DataError(
+            f"{path}: expected frames (T, {', '.join(map(str, shape))}), found {stored.dtype} {stored.shape}"
+        )
+    frames: npt.NDArray[np.float32] = stored.astype(np.float32)
     return frames
 
 

@@ -1,4 +1,4 @@
-"""Image files: one, a folder of them, or a folder with a subfolder for each class."""
+"""Read image files: a single file, a folder, or a folder with one subfolder per class."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ SPLITS = {"train": ("train",), "test": ("test", "val")}
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file's name says that it is an image."""
+    """Whether a file name has the suffix of an image."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def read_image(path: Path, shape: Shape | None = None) -> npt.NDArray[np.uint8]:
-    """One image as (C, H, W).
+    """Read one image as (C, H, W) uint8.
 
-    shape: (C, H, W) to fit the image to: one channel is grey, three are colour; an image of another size is cut
-        to the middle part of the right aspect and resampled. None keeps its size, in colour or grey as it is.
+    Args:
+        path: The image file.
+        shape: (C, H, W) of the result: 1 channel is greyscale, 3 are RGB. Images of other sizes are cropped to the
+            centre and resampled. None keeps size and colour.
 
     Raises:
-        DataError: not an image, or a broken one. MissingDependency: Pillow is not installed.
+        DataError: The file is not an image or is damaged.
+        MissingDependency: Pillow is not installed.
     """
     image = _open(path)
     if shape is not None and shape[0] not in (1, 3):
@@ -44,12 +47,15 @@ def read_image(path: Path, shape: Shape | None = None) -> npt.NDArray[np.uint8]:
 
 
 def read(folder: Path, split: str = "test", shape: Shape | None = None) -> ImageSet:
-    """A folder of images, in the order of their names; class subfolders give labels.
+    """Read a folder of images in order of their names. Subfolders define classes.
 
-    Where it has subfolders `train` and `test` (or `val`), `split` chooses between them.
+    Args:
+        folder: The folder.
+        split: "train" or "test"; selects a subfolder `train` or `test` (or `val`) if there is one.
+        shape: (C, H, W) of the images; None keeps their size, which must then be equal.
 
     Raises:
-        DataError: no images, a broken one, or images of several sizes without a `shape` to fit them to.
+        DataError: There are no images, an image is damaged, or the sizes differ and `shape` is None.
     """
     for name in SPLITS[split]:
         if (folder / name).is_dir():
@@ -57,7 +63,7 @@ def read(folder: Path, split: str = "test", shape: Shape | None = None) -> Image
             break
     classes = sorted(path for path in folder.iterdir() if path.is_dir() and any(map(is_image, path.iterdir())))
     if classes:
-        paths = [(path, label) for label, place in enumerate(classes) for path in _images(place)]
+        paths = [(path, label) for label, subfolder in enumerate(classes) for path in _images(subfolder)]
     else:
         paths = [(path, 0) for path in _images(folder)]
     if not paths:
@@ -70,7 +76,7 @@ def read(folder: Path, split: str = "test", shape: Shape | None = None) -> Image
                 "images of one data set have one size"
             )
     labels = np.array([label for _, label in paths], np.int64) if classes else None
-    names = tuple(place.name for place in classes) if classes else None
+    names = tuple(subfolder.name for subfolder in classes) if classes else None
     return ImageSet(np.stack(images), labels, names, folder.name)
 
 
@@ -90,5 +96,5 @@ def _open(path: Path) -> Any:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as file:
                 return ImageOps.exif_transpose(file)
-    except Exception as error:  # Pillow's plugins raise nearly anything for a broken file
+    except Exception as error:  # Pillow's plugins may raise any exception for a damaged file
         raise DataError(f"{path}: not a whole image ({error})") from None

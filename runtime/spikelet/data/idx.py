@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST in their published layout, IDX files (LeCun et al., 1998), plain or gzipped."""
+"""Read MNIST and Fashion-MNIST in their published layout: IDX files (LeCun et al., 1998), plain or gzipped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_BYTES = 2**30
 
 
 def find(folder: Path, split: str) -> Path | None:
-    """The file of images of a split, if the folder has one."""
+    """Return the image file of a split, or None."""
     for suffix in ("", ".gz"):
         path = folder / f"{PREFIX[split]}-images-idx3-ubyte{suffix}"
         if path.is_file():
@@ -33,10 +33,10 @@ def find(folder: Path, split: str) -> Path | None:
 def read(folder: Path, split: str) -> ImageSet:
     """Read a split ("train" or "test") as images of one channel.
 
-    Class names are known for Fashion-MNIST, which a folder tells by its name alone.
+    Class names are set for Fashion-MNIST, which is recognised by "fashion" in the path of the folder.
 
     Raises:
-        DataError: a file is missing, cut off, or no IDX file.
+        DataError: A file is missing, truncated, or not an IDX file.
     """
     path = find(folder, split)
     if path is None:

@@ -1,4 +1,4 @@
-"""The one value that data readers return: images with their labels, and where they came from."""
+"""`ImageSet`: images with labels, as returned by all data readers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ SUBSET_SEED = 0
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images of one shape.
+    """Images of equal shape, with labels.
 
-    images: (N, C, H, W) uint8, pixel values 0…255.
-    labels: (N,) int64 class indices, or None where the source has none.
-    classes: names of the classes by index, or None.
-    name: what the data is called in results.
+    Attributes:
+        images: (N, C, H, W) uint8, pixel values 0…255.
+        labels: (N,) int64 class indices, or None.
+        classes: Names of the classes by index, or None.
+        name: Name of the data in results.
+
+    Raises:
+        DataError: The images or labels have a wrong shape or dtype, or a label is negative.
     """
 
     images: npt.NDArray[np.uint8]
@@ -55,7 +59,7 @@ class ImageSet:
 
     @property
     def class_count(self) -> int:
-        """How many classes the labels have: by name, or one more than the largest label."""
+        """Number of classes: of `classes`, or else the largest label plus 1."""
         if self.classes is not None:
             return len(self.classes)
         if self.labels is None or not self.labels.size:
@@ -63,11 +67,11 @@ class ImageSet:
         return int(self.labels.max()) + 1
 
     def renamed(self, name: str) -> ImageSet:
-        """The same images under another name."""
+        """Return the same images with another name."""
         return replace(self, name=name)
 
     def sample(self, per_class: int, seed: int) -> ImageSet:
-        """`per_class` images of each class, drawn by `seed`, in mixed order."""
+        """Draw `per_class` random images of every class, in random order."""
         if self.labels is None:
             raise DataError(f"{self.name}: has no labels to draw by")
         rng = np.random.default_rng(seed)
@@ -75,21 +79,21 @@ class ImageSet:
         return self.take(rng.permutation(np.concatenate(chosen)))
 
     def take(self, index: npt.NDArray[np.intp] | slice) -> ImageSet:
-        """The images chosen by `index`, in its order."""
+        """Return the images selected by `index`, in its order."""
         labels = None if self.labels is None else self.labels[index]
         return replace(self, images=self.images[index], labels=labels)
 
     def subset(self, count: int) -> ImageSet:
-        """At most `count` images, drawn with a fixed seed, since data sets are often sorted by class."""
+        """Draw at most `count` random images with a fixed seed, since data sets are often sorted by class."""
         if count >= len(self):
             return self
         return self.take(np.random.default_rng(SUBSET_SEED).permutation(len(self))[:count])
 
     def with_classes(self, classes: tuple[str, ...] | None) -> ImageSet:
-        """The same images with labels that index `classes`, matched by name where both have names.
+        """Return the same images with labels that index `classes`, matched by name if both have names.
 
         Raises:
-            DataError: a class of the images is not in `classes`.
+            DataError: A class of the images is not in `classes`.
         """
         if self.labels is None or classes is None or self.classes is None or self.classes == classes:
             return self
@@ -104,7 +108,7 @@ class ImageSet:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over shape, pixels and labels: two sets with one digest hold the same data."""
+        """SHA-256 of shape, pixels and labels. Equal data has equal digests."""
         sha = hashlib.sha256(repr(self.images.shape).encode())
         sha.update(np.ascontiguousarray(self.images).data)
         if self.labels is not None:

@@ -1,4 +1,4 @@
-"""The contract of an engine: one graph, one way to run it, the same spikes as every other."""
+"""The contract of an engine. All engines fire identical spikes for the same graph and input."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ __all__ = ["Engine", "Float", "Spikes"]
 class Engine(ABC):
     """Runs a validated graph one time-step at a time, for a batch of samples.
 
-    Use: `reset(n)`, then `step(pixels)` for each time-step; `step()` goes on with the input it has.
-    After a step, `spikes` and `potentials` give what each recorded layer did in it.
-    Where an image stays and T is known, `reset(n, T)` lets an engine run layer by layer instead, which is faster;
-    what it shows after each step is the same.
+    Call `reset(n)`, then `step(pixels)` for each time-step; `step()` keeps the previous input. After a step, `spikes`
+    and `potentials` return the values of the recorded layers. With `reset(n, T)`, a constant input for T time-steps
+    may be evaluated layer by layer, which is faster and gives the same results.
 
-    graph: the network. record: names of IF and LIF nodes whose spikes and potentials are kept.
+    Args:
+        graph: the network.
+        record: names of IF and LIF nodes whose spikes and potentials are kept.
+
+    Raises:
+        EngineError: a name in `record` is not a spiking layer.
     """
 
     name: ClassVar[str]
-    step_limit: int | None  # time-steps after which arithmetic may no longer be exact; None: no such limit
+    step_limit: int | None  # proven number of exact time-steps; None: no limit
 
     def __init__(self, graph: Graph, record: Sequence[str] = ()) -> None:
         for layer in record:
@@ -48,14 +52,16 @@ class Engine(ABC):
         self._count: Count | None = None
 
     def reset(self, batch: int, window: int | None = None) -> None:
-        """Forget everything; the next step is time-step 1 of `batch` samples.
+        """Return to the initial potentials; the next step is time-step 1.
 
-        window: T, if so many steps follow, not more, and all of them on the first one's input.
+        Args:
+            batch: number of samples N.
+            window: T, if exactly T steps follow and all have the input of the first one.
         """
         if batch < 1:
-            raise EngineError(f"engine {self.name}: a batch holds 1 sample or more, got {batch}")
+            raise EngineError(f"engine {self.name}: expected a batch of 1 sample or more, found {batch}")
         if window is not None and window < 1:
-            raise EngineError(f"engine {self.name}: a window holds 1 time-step or more, got {window}")
+            raise EngineError(f"engine {self.name}: expected a window of 1 time-step or more, found {window}")
         if window is not None and self.step_limit is not None and window > self.step_limit:
             raise EngineError(
                 f"engine {self.name}: a window of {window} time-steps, but this network is proven exact for "
@@ -67,27 +73,27 @@ class Engine(ABC):
         self._reset(batch)
 
     def step(self, pixels: Float | None = None) -> Float:
-        """One time-step.
+        """Run one time-step and return its logits, (N, K) float32, in the units of the Output node.
 
-        pixels: (N, *input shape) float32, before the mean is taken off; None keeps the input of the last step.
-        Returns the logits of this step, (N, K) float32, in the units of the Output node.
+        Args:
+            pixels: (N, *input shape) float32, before the mean is subtracted; None keeps the input of the last step.
 
         Raises:
-            EngineError: no input yet, a wrong shape, another input or more steps than the window has, or a step beyond
-                the engine's exact range.
+            EngineError: no input yet, a wrong shape, a new input or an additional step within a window, or a step
+                beyond the proven range.
         """
         if self.step_limit is not None and self.time >= self.step_limit:
             raise EngineError(
                 f"engine {self.name}: time-step {self.time + 1} is beyond the {self.step_limit} steps within which "
-                "this network is proven exact; reset, or ask for fewer steps"
+                "this network is proven exact; reset, or run fewer steps"
             )
         if pixels is None and self.time == 0:
-            raise EngineError(f"engine {self.name}: the first step needs an input")
+            raise EngineError(f"engine {self.name}: the first step requires an input")
         if self.window is not None and self.time > 0 and (pixels is not None or self.time >= self.window):
             what = "a new input" if pixels is not None else f"time-step {self.time + 1}"
             raise EngineError(
                 f"engine {self.name}: {what} in a window of {self.window} time-steps of one input; "
-                "reset without a window to go on freely"
+                "reset without a window to continue"
             )
         if pixels is not None and pixels.shape != (self.batch, *self.graph.input.shape):
             raise EngineError(
@@ -101,28 +107,33 @@ class Engine(ABC):
         return logits
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
-        """Count spikes from now on, in every layer; what was recorded until now may be so no longer.
+        """Count spikes of every layer from here on. Recording may be disabled by this.
 
-        costs: by layer, (*shape), 0 or more: what a spike of each neuron adds to `events`.
+        Args:
+            costs: by layer, (*shape) int64, 0 or more: synaptic operations caused by one spike of each neuron.
         """
         self.record = self.graph.spiking
         self._count = Count(costs)
 
     def events(self) -> npt.NDArray[np.int64]:
-        """(N,): what the spikes of the last step cost, for each sample."""
+        """Synaptic operations of the last step, (N,) int64."""
         return self._counting().events
 
     def counted(self) -> dict[str, npt.NDArray[np.int64]]:
-        """By layer, (*shape): spikes of each neuron since `count_spikes`, over all samples and time-steps."""
+        """Spikes of each neuron since `count_spikes`, summed over samples and time-steps: by layer, (*shape) int64."""
         return dict(self._counting().spikes)
 
     @abstractmethod
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
-        """Go on with these rows of the batch alone: the others have their answer."""
+        """Continue with these rows of the batch only.
+
+        Args:
+            rows: (M,) indices of the samples to keep.
+        """
 
     @abstractmethod
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
-        """Spikes that each layer fired in the last step, (N,), by layer, for every layer."""
+        """Number of spikes in the last step: by layer, (N,) int64, for every spiking layer."""
 
     @abstractmethod
     def spikes(self, layer: str) -> Spikes:
@@ -134,11 +145,11 @@ class Engine(ABC):
 
     def _counting(self) -> Count:
         if self._count is None:
-            raise EngineError(f"engine {self.name}: nothing was counted; ask for it before the first step")
+            raise EngineError(f"engine {self.name}: nothing was counted; call count_spikes before the first step")
         return self._count
 
     def _count_step(self, count: Count) -> None:
-        """Take the last step into the count."""
+        """Add the last step to the count."""
         count.events = np.zeros(self.batch, np.int64)
         for layer in self.graph.spiking:
             count.add(layer, self.spikes(layer))
@@ -147,7 +158,7 @@ class Engine(ABC):
         if layer not in self.record:
             raise EngineError(f"layer {layer!r} is not recorded; recorded: {', '.join(self.record) or 'none'}")
         if self.time == 0:
-            raise EngineError(f"layer {layer!r}: no time-step was made since the last reset")
+            raise EngineError(f"layer {layer!r}: no time-step since the last reset")
 
     @abstractmethod
     def _reset(self, batch: int) -> None: ...

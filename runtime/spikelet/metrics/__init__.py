@@ -1,7 +1,7 @@
-"""What a network costs and what it gives: accuracy, spikes, operations, memory traffic, energy.
+"""Metrics of a network: accuracy, spikes, operations, memory traffic and energy.
 
-Operations are counted from the spikes that fired, energy is estimated from them with published figures per
-operation (`profiles/*.toml`). Pure functions below, one stream over the data above: `measure`.
+`measure` runs the images once. Operations are counted from the spikes; energy is estimated from the operations
+with published energies per operation (`profiles/*.toml`).
 """
 
 from spikelet.metrics.energy import Baseline, Estimate, estimate

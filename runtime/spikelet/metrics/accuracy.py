@@ -1,4 +1,4 @@
-"""How often a network is right, and how sure that is."""
+"""Accuracy with confidence intervals, and the recorded accuracy of the source network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Z = 1.959963984540054  # 95 %, both sides
 
 
 def wilson(right: int, n: int, z: float = Z) -> tuple[float, float]:
-    """Wilson's score interval of a share (E. B. Wilson, 1927): of `right` out of n.
+    """Compute Wilson's score interval of the proportion right / n (E. B. Wilson, 1927).
 
     (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n),   p = right / n
     """
@@ -28,29 +28,38 @@ def wilson(right: int, n: int, z: float = Z) -> tuple[float, float]:
 
 
 def accuracy(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64] | None) -> list[dict[str, Any]] | None:
-    """By time-step: accuracy and its 95 % interval; None without labels. predictions: (T, N). labels: (N,)."""
+    """Compute the accuracy and its 95 % interval at each time-step; None without labels.
+
+    Args:
+        predictions: class after each time-step, (T, N).
+        labels: true classes, (N,).
+    """
     if labels is None:
         return None
-    found = []
+    points = []
     for t, answers in enumerate(predictions):
         right = int((answers == labels).sum())
         low, high = wilson(right, len(labels))
-        found.append({"time_steps": t + 1, "accuracy": right / len(labels), "low": low, "high": high})
-    return found
+        points.append({"time_steps": t + 1, "accuracy": right / len(labels), "low": low, "high": high})
+    return points
 
 
 def check_labels(data: ImageSet, classes: int) -> None:
-    """Refuse labels that the network has no class for. Raises DataError."""
+    """Check that the network has a class for each label.
+
+    Raises:
+        DataError: a label is out of range.
+    """
     if data.labels is not None and data.labels.max() >= classes:
         raise DataError(f"{data.name}: has a label of {data.labels.max()}, the network's classes are 0…{classes - 1}")
 
 
 def float_network(manifest: Manifest, data: ImageSet) -> dict[str, Any]:
-    """What the bundle knows of its source network on the very same images: accuracy, and agreement at T.
+    """Read the recorded results of the source network on these images: accuracy, and agreement at T.
 
-    The keys are those of `FLOAT_FIGURES`; each None where the bundle does not tell.
+    The keys are those of `FLOAT_FIGURES`; a value is None if the bundle does not contain it.
     """
-    known = next((each for each in manifest.results if each.get("digest") == data.digest), {})
-    # a manifest is not trusted: what is no number is not known
-    found = {key: known.get(name) for key, name in FLOAT_FIGURES.items()}
-    return {key: value if type(value) in (int, float) else None for key, value in found.items()}
+    recorded = next((result for result in manifest.results if result.get("digest") == data.digest), {})
+    # a manifest is not trusted: values that are not numbers are ignored
+    values = {key: recorded.get(name) for key, name in FLOAT_FIGURES.items()}
+    return {key: value if type(value) in (int, float) else None for key, value in values.items()}

@@ -1,13 +1,13 @@
-"""Energy of one image: an estimate from counted operations and published figures, never a measurement.
+"""Estimate the energy of one image from counted operations and published energies per operation.
 
-Three levels, each with what the one before it has:
+The result is an estimate, not a measurement. It has three cumulative levels:
 
     operations  synaptic operations: accumulates of spikes, multiply-accumulates of analog values
-    neurons     and neuron updates
-    memory      and memory traffic
+    neurons     plus neuron updates
+    memory      plus memory traffic
 
-The same levels for networks that are not spiking and do the same work: float (fp32), int8, and as many bits for
-an activation as T time-steps can tell apart, ceil(log2(T + 1)) (Yan et al., 2024, arXiv:2409.08290).
+Baselines are non-spiking networks of the same graph, at the same levels: float32, int8, and activations of
+ceil(log2(T + 1)) bits, which represent T + 1 spike counts (Yan et al., 2024, arXiv:2409.08290).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from spikelet.graph import Graph
-from spikelet.metrics.hardware import Figure, Profile
+from spikelet.metrics.hardware import Profile, PublishedValue
 from spikelet.metrics.operations import Operations
 from spikelet.metrics.traffic import BUFFER, Moved, dense_traffic, spiking_traffic
 
@@ -26,7 +26,7 @@ LEVELS = ("operations", "neurons", "memory")
 
 @dataclass(frozen=True)
 class Energy:
-    """pJ, least and most."""
+    """An energy in pJ, with a low and a high bound."""
 
     low: float
     high: float
@@ -40,10 +40,13 @@ Levels = dict[str, Energy | None]  # by level; None: the profile has no figure f
 
 @dataclass(frozen=True)
 class Baseline:
-    """A network that is not spiking, for the same image.
+    """A non-spiking network, evaluated on the same image.
 
-    crossover: by level, (of the low figures, of the high ones): the spike rate at the synapses under which the
-        spiking network needs less; 0 never, 1 always, None where a level is unknown.
+    Attributes:
+        name: type of the network.
+        levels: energy by level.
+        crossover: by level, the spike rate at the synapses below which the spiking network needs less energy, for
+            the low and for the high energies; 0 never, 1 always, None if the level is unknown.
     """
 
     name: str
@@ -53,10 +56,15 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one image costs on one machine.
+    """The estimated energy of one image with one hardware profile.
 
-    static_again: energy that is added if what depends on the image alone is computed at every time-step.
-    left_out: operations that the profile has no figure for.
+    Attributes:
+        profile: hardware profile.
+        levels: energy of the spiking network, by level.
+        baselines: non-spiking networks on the same hardware.
+        static_again: additional energy if the static part, which depends on the image only, is computed at every
+            time-step.
+        left_out: operations without a published energy.
     """
 
     profile: Profile
@@ -67,12 +75,12 @@ class Estimate:
 
 
 def estimate(graph: Graph, ops: Operations, profile: Profile, buffer: int = BUFFER) -> Estimate:
-    """The estimate for a profile that has figures. buffer: bytes of on-chip memory, see `traffic`."""
+    """Estimate the energy with a profile that has figures. buffer: bytes of on-chip memory, see `traffic`."""
     levels = spiking_levels(graph, ops, profile, buffer)
     baselines = []
-    for name, figure, weight_bits, activation_bits in _rivals(profile, ops.steps):
-        rival = _dense_levels(graph, ops, profile, figure, weight_bits, activation_bits, buffer)
-        baselines.append(Baseline(name, rival, _crossovers(graph, ops, profile, rival, buffer)))
+    for name, figure, weight_bits, activation_bits in _baseline_types(profile, ops.steps):
+        dense = _dense_levels(graph, ops, profile, figure, weight_bits, activation_bits, buffer)
+        baselines.append(Baseline(name, dense, _crossovers(graph, ops, profile, dense, buffer)))
     left_out = []
     macs = ops.total("macs") + ops.total("static_macs")
     again = None
@@ -85,7 +93,7 @@ def estimate(graph: Graph, ops: Operations, profile: Profile, buffer: int = BUFF
 
 
 def spiking_levels(graph: Graph, ops: Operations, profile: Profile, buffer: int = BUFFER) -> Levels:
-    """Of the spiking network; what depends on the image alone is computed once."""
+    """Compute the energy levels of the spiking network; the static part is computed once."""
     figures = profile.figures
     macs = ops.total("macs") + ops.total("static_macs")
     adds = ops.total("adds") + ops.total("static_adds")
@@ -100,27 +108,27 @@ def spiking_levels(graph: Graph, ops: Operations, profile: Profile, buffer: int 
 
 
 def activation_bits(steps: float) -> int:
-    """Bits that tell T + 1 spike counts apart: ceil(log2(T + 1))."""
+    """Number of bits that represent T + 1 spike counts: ceil(log2(T + 1))."""
     return max(1, math.ceil(math.log2(steps + 1)))
 
 
-def _rivals(profile: Profile, steps: float) -> list[tuple[str, Figure, int, int]]:
-    """(name, energy of a multiply-accumulate, bits of a weight, bits of an activation)."""
-    found, figures = [], profile.figures
+def _baseline_types(profile: Profile, steps: float) -> list[tuple[str, PublishedValue, int, int]]:
+    """Baselines as (name, energy of a multiply-accumulate, bits of a weight, bits of an activation)."""
+    types, figures = [], profile.figures
     if "fp32_mac" in figures:
-        found.append(("float32", figures["fp32_mac"], 32, 32))
+        types.append(("float32", figures["fp32_mac"], 32, 32))
     if "int8_mac" in figures:
         int8, bits = figures["int8_mac"], activation_bits(steps)
-        found.append(("int8", int8, 8, 8))
-        # between a multiplier made for so few bits, its energy in proportion, and the one for 8 bits that exists
+        types.append(("int8", int8, 8, 8))
+        # low: a multiplier whose energy is proportional to the bits; high: the existing 8-bit multiplier
         share = bits / 8
-        matched = Figure(int8.low * min(share, 1), int8.high * max(share, 1), int8.source)
-        found.append((f"{bits}-bit activations", matched, 8, bits))
-    return found
+        matched = PublishedValue(int8.low * min(share, 1), int8.high * max(share, 1), int8.source)
+        types.append((f"{bits}-bit activations", matched, 8, bits))
+    return types
 
 
 def _dense_levels(
-    graph: Graph, ops: Operations, profile: Profile, figure: Figure, weight_bits: int, bits: int, buffer: int
+    graph: Graph, ops: Operations, profile: Profile, figure: PublishedValue, weight_bits: int, bits: int, buffer: int
 ) -> Levels:
     """One evaluation, every activation priced as one neuron update."""
     return _levels(
@@ -148,34 +156,34 @@ def _memory(profile: Profile, moved: Iterable[Moved], buffer: int) -> Energy:
     assert profile.dram is not None
     figures = {"buffer": profile.buffer(buffer), "dram": profile.dram}
     total = Energy(0, 0)
-    for each in moved:
-        figure = figures[each.place]
-        total += Energy(each.least * figure.low, each.most * figure.high)
+    for transfer in moved:
+        figure = figures[transfer.memory]
+        total += Energy(transfer.least * figure.low, transfer.most * figure.high)
     return total
 
 
 def _crossovers(
-    graph: Graph, ops: Operations, profile: Profile, rival: Levels, buffer: int
+    graph: Graph, ops: Operations, profile: Profile, baseline: Levels, buffer: int
 ) -> dict[str, tuple[float, float] | None]:
-    found: dict[str, tuple[float, float] | None] = {}
+    rates: dict[str, tuple[float, float] | None] = {}
     for level in LEVELS:
-        other = rival[level]
-        if other is None:
-            found[level] = None
+        limit = baseline[level]
+        if limit is None:
+            rates[level] = None
             continue
 
         def spiking(rate: float, level: str = level) -> Energy:
-            each = spiking_levels(graph, ops.at_rate(rate), profile, buffer)[level]
-            assert each is not None
-            return each
+            energy = spiking_levels(graph, ops.at_rate(rate), profile, buffer)[level]
+            assert energy is not None
+            return energy
 
-        low, high = other.low, other.high
-        found[level] = (_root(lambda r: spiking(r).low, low), _root(lambda r: spiking(r).high, high))
-    return found
+        low, high = limit.low, limit.high
+        rates[level] = (_root(lambda r: spiking(r).low, low), _root(lambda r: spiking(r).high, high))
+    return rates
 
 
 def _root(cost: Callable[[float], float], limit: float) -> float:
-    """The largest rate in 0…1 at which `cost`, which never falls, stays within the limit; 0 if none does."""
+    """Find the largest rate in 0…1 at which the non-decreasing `cost` stays within the limit; 0 if there is none."""
     if cost(0.0) > limit:
         return 0.0
     if cost(1.0) <= limit:
@@ -187,5 +195,5 @@ def _root(cost: Callable[[float], float], limit: float) -> float:
     return below
 
 
-def _priced(count: float, figure: Figure) -> Energy:
+def _priced(count: float, figure: PublishedValue) -> Energy:
     return Energy(count * figure.low, count * figure.high)

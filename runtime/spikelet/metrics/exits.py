@@ -1,7 +1,7 @@
-"""The early-exit trade-off: what a threshold on the margin costs and saves.
+"""The early-exit trade-off: accuracy and accumulates as functions of the margin threshold.
 
-A sample leaves at the first time-step at which the mean logit of its best class leads the second by the
-threshold, and at T otherwise: the rule of `early_exit.Margin`, applied after the run to what the stream kept.
+A sample exits at the first time-step at which the mean logit of its best class exceeds the second by the threshold,
+and at T otherwise. This is the rule of `early_exit.Margin`, applied after the run to the recorded margins.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ POINTS = 24
 
 @dataclass(frozen=True)
 class Exit:
-    """One threshold.
+    """The trade-off at one threshold.
 
-    steps: mean time-step at exit. accuracy: of the answers at exit; None without labels. events: accumulates
-    of an image until its exit (mean). share_by_step: share of images that leave at each time-step.
+    Attributes:
+        threshold: margin at which an image exits.
+        steps: mean exit step.
+        accuracy: accuracy of the predictions at exit; None without labels.
+        events: mean number of accumulates of an image before its exit.
+        share_by_step: share of images that exit at each time-step, (T,).
     """
 
     threshold: float
@@ -33,31 +37,31 @@ class Exit:
     share_by_step: tuple[float, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """For JSON."""
+        """Convert to a JSON object."""
         return asdict(self)
 
 
 def exit_curve(counted: Tally, labels: npt.NDArray[np.int64] | None, points: int = POINTS) -> list[Exit]:
-    """Thresholds from 0 (everyone leaves at once) to one that nobody reaches before T, with even steps between.
+    """Compute the trade-off at thresholds from 0 (all images exit at once) to one that no image reaches before T.
 
-    Thresholds are chosen so that the mean exit step is spread evenly. labels: (N,) or None.
+    Thresholds are quantiles of the margins. labels: (N,) or None.
     """
     return [at_threshold(counted, labels, threshold) for threshold in thresholds(counted.margins, points)]
 
 
 def thresholds(margins: npt.NDArray[np.float64], points: int = POINTS) -> list[float]:
-    """At most so many thresholds, growing: 0, then quantiles of the margins before the last step, (T, N)."""
+    """Choose at most `points` ascending thresholds: 0 and quantiles of the margins, (T, N), before the last step."""
     early = margins[:-1]
     finite = early[np.isfinite(early)]
     if not finite.size:
         return [0.0]
     chosen = np.quantile(finite, np.linspace(0, 1, points - 2))
-    beyond = np.nextafter(finite.max(), np.inf)  # nobody leaves before T
-    return sorted({0.0, *(float(each) for each in chosen), float(beyond)})
+    beyond = np.nextafter(finite.max(), np.inf)  # no image exits before T
+    return sorted({0.0, *(float(threshold) for threshold in chosen), float(beyond)})
 
 
 def at_threshold(counted: Tally, labels: npt.NDArray[np.int64] | None, threshold: float) -> Exit:
-    """The trade-off at one threshold."""
+    """Compute the trade-off at one threshold."""
     done = counted.margins >= threshold
     done[-1] = True
     leave = done.argmax(0)
@@ -70,18 +74,18 @@ def at_threshold(counted: Tally, labels: npt.NDArray[np.int64] | None, threshold
         steps=float(leave.mean() + 1),
         accuracy=None if labels is None else float((answers == labels).mean()),
         events=float(events.mean()),
-        share_by_step=tuple(float(each) for each in share),
+        share_by_step=tuple(float(fraction) for fraction in share),
     )
 
 
 def operations_at_exit(ops: Operations, leaving: Exit) -> Operations:
-    """Operations of the mean image that leaves early.
+    """Compute the mean operations of an image with early exit.
 
-    The accumulates in all are counted; they are spread over nodes and layers as they are at T. What is done at every
-    time-step is done for the mean number of time-steps.
+    The total of accumulates is counted and distributed over nodes and layers as at T. Operations of every time-step
+    are scaled to the mean number of time-steps.
     """
-    whole = ops.total("acs")
-    fired = leaving.events / whole if whole else 0.0
+    total = ops.total("acs")
+    fired = leaving.events / total if total else 0.0
     time = leaving.steps / ops.steps
 
     def counts(value: float) -> int:

@@ -1,13 +1,13 @@
-"""How far a spike reaches: for every neuron, the synaptic operations that one of its spikes causes.
+"""Fan-out: for every neuron, the number of synaptic operations that one of its spikes causes.
 
-The reach of a spike through a convolution is not constant: near a border some taps of the kernel meet
-nothing, and a zero weight costs nothing. Both are separable, so the map of a whole layer is one product:
+The fan-out through a convolution is not constant: near a border some kernel taps have no output, and zero weights
+cause no operation. Both are separable, so the map of a layer is one product:
 
     reach[c, h, w] = sum over taps (i, j) of nonzero[c, i, j] A[i, h] B[j, w]
 
 with A[i, h] = 1 if some output row takes input row h through tap i, and B likewise for columns. A spike that
-passes a sum pool, a flattening or a sum of spikes goes on as one event for each window or sum it lies in, so
-the map of what follows is carried back through them by their transpose.
+passes a sum pool, a flattening or a sum of spikes becomes one event per window or sum that contains it, so the map
+of the subsequent node is propagated back through these nodes by their transpose.
 """
 
 from __future__ import annotations
@@ -24,21 +24,24 @@ from spikelet.nodes import IF, Add, Conv2d, Flatten, Linear, Node, Output, Scale
 
 Map = npt.NDArray[np.int64]
 
-# spikes: 0 or 1. counts: how many spikes met in a pool or a sum. analog: the same value at every time-step,
-# from the image alone. current: anything else.
+# spikes: 0 or 1. counts: sums of spikes, from a pool or a sum. analog: a value that depends on the image only and
+# is constant over the time-steps. current: any other value.
 Kind = Literal["spikes", "counts", "analog", "current"]
 
 
 @dataclass(frozen=True)
 class Site:
-    """A node where operations happen.
+    """A node that performs operations.
 
-    kind: of what comes in; of the spikes, where a sum takes spikes and currents.
-    operation: "ac", an addition for each event (spikes, counts), "mac" (analog, current) or "add", a sum of
-        analog values or currents.
-    reach: by spiking layer, (*shape): operations that one spike of each neuron causes here; only of "ac".
-    dense: operations of one evaluation if every input were non-zero, zero weights included.
-    nonzero: the same without zero weights. weights: how many the node holds.
+    Attributes:
+        node: name of the node.
+        kind: type of its input; that of the spikes if a sum takes spikes and currents.
+        operation: "ac", one addition per event (spikes, counts); "mac" (analog, current); or "add", a sum of analog
+            values or currents.
+        reach: by spiking layer, (*shape): operations that one spike of each neuron causes here; only for "ac".
+        dense: operations of one evaluation if every input were non-zero, zero weights included.
+        nonzero: the same without zero weights.
+        weights: number of weights of the node.
     """
 
     node: str
@@ -51,23 +54,23 @@ class Site:
 
     @property
     def static(self) -> bool:
-        """Whether an image needs it once, or once a time-step, as the machine pleases."""
+        """Whether the operations depend on the image only, so that one evaluation per image is sufficient."""
         return self.kind == "analog"
 
     @property
     def possible(self) -> int:
         """Operations of a time-step in which every neuron fires."""
-        return sum(int(each.sum()) for each in self.reach.values())
+        return sum(int(reach.sum()) for reach in self.reach.values())
 
 
 def sites(graph: Graph) -> tuple[Site, ...]:
-    """Every place where a network adds or multiplies, in topological order.
+    """List every node that adds or multiplies, in topological order.
 
     A spike that reaches a neuron, the output or a sum of currents without a weight in between is one addition
-    there. A constant current that is added at every time-step belongs to the neuron's update, as a bias does.
+    there. A constant current that is added at every time-step is part of the neuron update, like a bias.
     """
     kind = kinds(graph)
-    found: list[Site] = []
+    nodes: list[Site] = []
     for name in graph.order:
         node, sources = graph.nodes[name], graph.predecessors[name]
         events = [source for source in sources if kind[source] in ("spikes", "counts")]
@@ -77,41 +80,44 @@ def sites(graph: Graph) -> tuple[Site, ...]:
             back = carried_back(graph, source, nonzero) if events else {}
             operation: Literal["ac", "mac"] = "ac" if events else "mac"
             weights = (node.scale if isinstance(node, Scale) else node.weight).size
-            found.append(Site(name, kind[source], operation, back, dense, int(nonzero.sum()), weights))
+            nodes.append(Site(name, kind[source], operation, back, dense, int(nonzero.sum()), weights))
         elif isinstance(node, SumPool2d) and not events:
             count = graph.neurons(name) * node.kernel[0] * node.kernel[1]
-            found.append(Site(name, kind[sources[0]], "add", {}, count, count))
+            nodes.append(Site(name, kind[sources[0]], "add", {}, count, count))
         elif events and (isinstance(node, IF | Output) or (isinstance(node, Add) and kind[name] == "current")):
             total: dict[str, Map] = {}
             for source in events:
                 _merge(total, carried_back(graph, source, np.ones(graph.shapes[source], np.int64)))
             count = len(events) * graph.neurons(events[0])
-            found.append(Site(name, kind[events[0]], "ac", total, count, count))
-    return tuple(found)
+            nodes.append(Site(name, kind[events[0]], "ac", total, count, count))
+    return tuple(nodes)
 
 
 def kinds(graph: Graph) -> dict[str, Kind]:
-    """What each node sends on."""
-    found: dict[str, Kind] = {}
+    """Determine the type of the output of each node."""
+    kind: dict[str, Kind] = {}
     for name in graph.order:
-        node, inputs = graph.nodes[name], {found[source] for source in graph.predecessors[name]}
+        node, inputs = graph.nodes[name], {kind[source] for source in graph.predecessors[name]}
         if isinstance(node, IF):
-            found[name] = "spikes"
+            kind[name] = "spikes"
         elif name in graph.static:
-            found[name] = "analog"
+            kind[name] = "analog"
         elif isinstance(node, Flatten):
-            (found[name],) = inputs
+            (kind[name],) = inputs
         elif isinstance(node, SumPool2d | Add) and inputs <= {"spikes", "counts"}:
-            found[name] = "counts"
+            kind[name] = "counts"
         else:
-            found[name] = "current"
-    return found
+            kind[name] = "current"
+    return kind
 
 
 def reach(node: Node, shape: Shape, dense: bool = False) -> Map:
-    """Operations that a 1 at each input of a Conv2d, Linear or Scale causes, (*shape).
+    """Count the operations that a 1 at each input of a Conv2d, Linear or Scale causes, (*shape).
 
-    shape: of the input. dense: count zero weights as well.
+    Args:
+        node: the layer.
+        shape: shape of the input.
+        dense: whether to count zero weights as well.
     """
     if isinstance(node, Conv2d):
         taps = np.ones(node.weight.shape, np.bool_) if dense else node.weight != 0
@@ -119,8 +125,8 @@ def reach(node: Node, shape: Shape, dense: bool = False) -> Map:
         per_tap = taps.reshape(groups, -1, *taps.shape[1:]).sum(1, dtype=np.int64).reshape(-1, height, width)
         rows = _taken(shape[1], height, node.stride[0], node.padding[0])
         columns = _taken(shape[2], width, node.stride[1], node.padding[1])
-        found: Map = np.einsum("cij,ih,jw->chw", per_tap, rows, columns, optimize=True)
-        return found
+        fan_out: Map = np.einsum("cij,ih,jw->chw", per_tap, rows, columns, optimize=True)
+        return fan_out
     if isinstance(node, Linear):
         return np.full(shape, len(node.weight)) if dense else np.count_nonzero(node.weight, axis=0).astype(np.int64)
     assert isinstance(node, Scale)
@@ -129,22 +135,30 @@ def reach(node: Node, shape: Shape, dense: bool = False) -> Map:
 
 
 def carried_back(graph: Graph, name: str, cost: Map) -> dict[str, Map]:
-    """By spiking layer: what one spike of each neuron costs, if a unit at node `name` costs `cost`, (*its shape).
+    """Propagate the cost of a unit at a node back to the spikes that cause it.
 
-    Between the layers and `name` there are pools, sums and flattenings alone.
+    Only pools, sums and flattenings may lie between the spiking layers and the node.
+
+    Args:
+        graph: the network.
+        name: name of the node.
+        cost: operations per unit of each of its values, (*shape of the node).
+
+    Returns:
+        By spiking layer, (*shape): the cost of one spike of each neuron.
     """
     waiting: dict[str, Map] = {name: cost}
-    found: dict[str, Map] = {}
-    for here in reversed(graph.order[: graph.order.index(name) + 1]):
-        if here not in waiting:
+    costs: dict[str, Map] = {}
+    for current in reversed(graph.order[: graph.order.index(name) + 1]):
+        if current not in waiting:
             continue
-        node, cost = graph.nodes[here], waiting.pop(here)
+        node, cost = graph.nodes[current], waiting.pop(current)
         if isinstance(node, IF):
-            found[here] = cost
+            costs[current] = cost
             continue
-        for source in graph.predecessors[here]:
+        for source in graph.predecessors[current]:
             _merge(waiting, {source: _transposed(node, cost, graph.shapes[source])})
-    return found
+    return costs
 
 
 def _transposed(node: Node, cost: Map, shape: Shape) -> Map:
@@ -157,22 +171,22 @@ def _transposed(node: Node, cost: Map, shape: Shape) -> Map:
 
 
 def _taken(size: int, kernel: int, stride: int, padding: int) -> Map:
-    """(kernel, size): 1 where an output takes that input through that tap."""
+    """(kernel, size): 1 where an output uses the input through the tap."""
     outputs = (size + 2 * padding - kernel) // stride + 1
     taken = np.zeros((kernel, size), np.int64)
     for tap in range(kernel):
-        places = np.arange(outputs) * stride + tap - padding
-        taken[tap, places[(places >= 0) & (places < size)]] = 1
+        positions = np.arange(outputs) * stride + tap - padding
+        taken[tap, positions[(positions >= 0) & (positions < size)]] = 1
     return taken
 
 
 def _windows(size: int, kernel: int, stride: int) -> Map:
     """(outputs, size): 1 where an input lies in the window of an output."""
     starts = np.arange((size - kernel) // stride + 1)[:, None] * stride
-    places = np.arange(size)[None]
-    return ((places >= starts) & (places < starts + kernel)).astype(np.int64)
+    positions = np.arange(size)[None]
+    return ((positions >= starts) & (positions < starts + kernel)).astype(np.int64)
 
 
-def _merge(total: dict[str, Map], more: Mapping[str, Map]) -> None:
-    for name, each in more.items():
-        total[name] = total[name] + each if name in total else each
+def _merge(total: dict[str, Map], addend: Mapping[str, Map]) -> None:
+    for name, cost in addend.items():
+        total[name] = total[name] + cost if name in total else cost

@@ -1,8 +1,8 @@
-"""Faults of a device: what goes wrong in hardware, as an engine that goes wrong in the same way.
+"""Simulate hardware faults of a device with a faulty engine.
 
-A fault is drawn from a seed: the same seed breaks the same weights and neurons, on every machine. Faults of weights,
-neurons and thresholds stay for as long as the engine lives, as they would on one chip; spikes get lost, and appear,
-anew at every time-step.
+Faults are drawn from a seed: the same seed affects the same weights and neurons on every machine. Faults of weights,
+neurons and thresholds are fixed for the lifetime of the engine, as on one chip. Lost and spurious spikes are drawn
+at every time-step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from spikelet.nodes import IF, Array, is_float
 
 @dataclass(frozen=True)
 class Kind:
-    """title: for people. unit: what a level is a share of. levels: those that are tried unless others are named."""
+    """A type of fault.
+
+    Attributes:
+        title: title of the fault in tables and plots.
+        unit: unit of the level.
+        levels: default levels.
+    """
 
     title: str
     unit: str
@@ -43,10 +49,14 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """kind: one of KINDS. level: how much of it, as KINDS says; 0 is a sound device.
+    """A fault and its level.
+
+    Attributes:
+        kind: one of KINDS.
+        level: level in the unit that KINDS defines, 0…1; 0 is a device without faults.
 
     Raises:
-        UsageError: no such kind, or a level out of range.
+        UsageError: an unknown kind, or a level out of range.
     """
 
     kind: str
@@ -60,9 +70,15 @@ class Fault:
 
 
 class FaultyEngine(NumpyEngine):
-    """The reference engine on a device with one fault. bits: of the weights, as the bundle has them.
+    """The reference engine with one fault.
 
-    Sums are float32: a network whose broken weights are larger than those that were proven may round.
+    Sums are float32: they may be rounded if faulty weights exceed the proven range.
+
+    Args:
+        graph: the network.
+        fault: type and level of the fault.
+        seed: seed of the faulty device.
+        bits: bits of a weight in the bundle.
     """
 
     name: ClassVar[str] = "faulty"
@@ -86,7 +102,7 @@ class FaultyEngine(NumpyEngine):
                 self._theta[name] = drifted(self._node(name), shape, fault.level, source)
 
     def noisy(self, pixels: npt.NDArray[np.generic]) -> Float:
-        """What the sensor gives for these pixels, (N, *shape): with noise where that is the fault."""
+        """Add noise to the pixels, (N, *shape), if the fault is input noise."""
         clean = pixels.astype(np.float32)
         if self.fault.kind != "input-noise":
             return clean
@@ -98,10 +114,10 @@ class FaultyEngine(NumpyEngine):
 
     def _fire(self, name: str, v: Float, current: Float) -> tuple[Float, Spikes]:
         v, fired = neurons.step(self._node(name), v, current, self._theta.get(name))
-        return v, self._sent(name, fired)
+        return v, self._transmitted(name, fired)
 
-    def _sent(self, name: str, fired: Spikes) -> Spikes:
-        """What leaves the neurons; what happens on the way changes no potential."""
+    def _transmitted(self, name: str, fired: Spikes) -> Spikes:
+        """Apply the fault to the spikes of a layer; potentials do not change."""
         level = self.fault.level
         match self.fault.kind:
             case "stuck-on":
@@ -119,15 +135,15 @@ class FaultyEngine(NumpyEngine):
         assert isinstance(node, IF)
         return node
 
-    def _source(self, what: str) -> np.random.Generator:
-        words = [self._seed, *what.encode(), *self.fault.kind.encode()]
-        return np.random.default_rng(np.random.SeedSequence(words))
+    def _source(self, purpose: str) -> np.random.Generator:
+        entropy = [self._seed, *purpose.encode(), *self.fault.kind.encode()]
+        return np.random.default_rng(np.random.SeedSequence(entropy))
 
 
 def flip_bits(weight: Array, bits: int, share: float, source: np.random.Generator) -> Array:
-    """A weight array in which every stored bit is flipped with probability `share`.
+    """Flip every stored bit of a weight array with probability `share`.
 
-    Integers are two's complement of `bits` bits. Of float32 all 32 bits are stored; what is no number then is 0.
+    Integers are stored in two's complement with `bits` bits, float32 with 32 bits; non-finite results become 0.
     """
     if share == 0:
         return weight
@@ -144,7 +160,7 @@ def flip_bits(weight: Array, bits: int, share: float, source: np.random.Generato
 
 
 def drifted(node: IF, shape: tuple[int, ...], spread: float, source: np.random.Generator) -> Float:
-    """A threshold of its own for every neuron, (1, *shape): theta (1 + spread z), z normal; whole where theta is."""
+    """Draw a threshold for every neuron, (1, *shape): theta (1 + spread z), z normal; rounded if theta is integer."""
     theta = neurons.per_channel(node.theta, len(shape)) * (1 + spread * source.standard_normal(shape))
     least = float(np.finfo(np.float32).tiny)
     if not is_float(node.theta):

@@ -5,7 +5,7 @@ A profile is a TOML file:
     name = "my-chip"
     title = "My chip, 28 nm"
     counts = "events"        # or "connections": work for every connection at every step, spike or not
-    memory = "included"      # in the figures; "separate": priced by [dram] and [[sram]]; "unstated"
+    memory = "included"      # in the figures; "separate": given by [dram] and [[sram]]; "unstated"
     weight_bits = 8          # word of a weight, for memory traffic
     [figures.ac]             # one accumulate; also mac, neuron_update, fp32_mac, int8_mac
     low = 20                 # low and high, where sources disagree; or value = 20
@@ -13,8 +13,8 @@ A profile is a TOML file:
     unit = "pJ"
     source = "who, where, when"
 
-A number without a source does not exist. A chip of which no figure is published says so, with `unpublished` and
-what [[power]] entries there are, and is listed with them.
+Every number requires a source. A chip without published energies has the key `unpublished` instead, and optional
+[[power]] entries.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ WATTS = {"uW": 1e-6, "mW": 1e-3, "W": 1.0}
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A published number, low and high where sources disagree, and where it is from.
+class PublishedValue:
+    """A published number with its source; low and high differ where sources disagree.
 
     Energies are in pJ, energies of memory in pJ per bit, powers in W.
     """
@@ -54,14 +54,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Profile:
-    """What a machine needs for an operation.
+    """The published energies per operation of one hardware platform.
 
-    counts: "events", work follows spikes; "connections", every connection at every time-step.
-    memory: whether the figures include it, leave it to `dram` and `sram`, or do not say.
-    unpublished: what no source tells, where there are no figures.
-    figures: by name: ac and mac, one synaptic operation; neuron_update; fp32_mac and int8_mac, of the networks
-        that the spiking one is held against.
-    sram: (bytes, figure) with growing bytes.
+    Attributes:
+        counts: "events": operations are caused by spikes; "connections": every connection at every time-step.
+        memory: whether the figures include memory traffic, or `dram` and `sram` give it, or the source is silent.
+        unpublished: the missing information, if there are no figures.
+        figures: energies by name: ac and mac, one synaptic operation; neuron_update; fp32_mac and int8_mac, of the
+            baselines.
+        sram: (bytes, energy per bit), in ascending order of bytes.
     """
 
     name: str
@@ -71,26 +72,26 @@ class Profile:
     counts: Literal["events", "connections"] = "events"
     memory: Literal["included", "separate", "unstated"] = "unstated"
     weight_bits: int = 8
-    figures: Mapping[str, Figure] = field(default_factory=dict)
-    dram: Figure | None = None
-    sram: tuple[tuple[int, Figure], ...] = ()
-    power: tuple[Figure, ...] = ()
+    figures: Mapping[str, PublishedValue] = field(default_factory=dict)
+    dram: PublishedValue | None = None
+    sram: tuple[tuple[int, PublishedValue], ...] = ()
+    power: tuple[PublishedValue, ...] = ()
 
     @property
     def priced(self) -> bool:
-        """Whether a figure per operation is published."""
+        """Whether an energy per operation is published."""
         return bool(self.figures)
 
-    def buffer(self, size: int) -> Figure:
-        """The memory that a buffer of so many bytes is made of: the smallest that holds it, or the largest."""
-        return next((figure for held, figure in self.sram if held >= size), self.sram[-1][1])
+    def buffer(self, size: int) -> PublishedValue:
+        """Energy per bit of a buffer of `size` bytes: of the smallest SRAM that is large enough, or of the largest."""
+        return next((figure for capacity, figure in self.sram if capacity >= size), self.sram[-1][1])
 
-    def sources(self) -> list[tuple[str, Figure]]:
-        """Every number with its name."""
-        found = [(name, figure) for name, figure in self.figures.items()]
-        found += [(f"SRAM of {size:,} bytes, per bit", figure) for size, figure in self.sram]
-        found += [("DRAM, per bit", self.dram)] if self.dram is not None else []
-        return found + [(figure.what, figure) for figure in self.power]
+    def sources(self) -> list[tuple[str, PublishedValue]]:
+        """List every published value with its name."""
+        values = [(name, figure) for name, figure in self.figures.items()]
+        values += [(f"SRAM of {size:,} bytes, per bit", figure) for size, figure in self.sram]
+        values += [("DRAM, per bit", self.dram)] if self.dram is not None else []
+        return values + [(figure.what, figure) for figure in self.power]
 
 
 def load_profile(path: Path) -> Profile:
@@ -103,20 +104,20 @@ def load_profile(path: Path) -> Profile:
 
 
 def builtin() -> dict[str, Profile]:
-    """The profiles that come with spikelet, by name."""
+    """Load the built-in profiles, by name."""
     return {name: load_profile(_folder() / f"{name}.toml") for name in names()}
 
 
 def names() -> list[str]:
-    """Names of the profiles that come with spikelet, without reading them: each is that of its file."""
+    """List the names of the built-in profiles, which are those of their files."""
     return sorted(path.stem for path in _folder().glob("*.toml"))
 
 
 def find_profile(text: str) -> Profile:
-    """The profile of that name, or in that file.
+    """Load a profile by its name or path.
 
     Raises:
-        UsageError: there is neither, or the file is no profile.
+        UsageError: there is no such profile or file, or the file is not a profile.
     """
     if text in names():
         return load_profile(_folder() / f"{text}.toml")
@@ -131,11 +132,11 @@ def _folder() -> Path:
 
 def _profile(table: Table) -> Profile:
     table.only(*KEYS)
-    figures, given = {}, table.table("figures")
-    given.only(*FIGURES)
-    for name in given:
-        figures[name] = _figure(given.table(name), PICOJOULES)
-    power = tuple(_figure(each, WATTS) for each in table.tables("power"))
+    figures, entries = {}, table.table("figures")
+    entries.only(*FIGURES)
+    for name in entries:
+        figures[name] = _figure(entries.table(name), PICOJOULES)
+    power = tuple(_figure(entry, WATTS) for entry in table.tables("power"))
     unpublished = table.text("unpublished", "")
     if not figures and not unpublished:
         raise UsageError(
@@ -143,7 +144,7 @@ def _profile(table: Table) -> Profile:
         )
     if figures and "ac" not in figures:
         raise UsageError(f"{table.path}: [figures.ac] is missing: the energy of one synaptic operation")
-    sram = [(each.whole("bytes"), _figure(each, PER_BIT, "bytes")) for each in table.tables("sram")]
+    sram = [(entry.whole("bytes"), _figure(entry, PER_BIT, "bytes")) for entry in table.tables("sram")]
     dram = _figure(table.table("dram"), PER_BIT) if "dram" in table else None
     memory = table.one_of("memory", "included", "separate", "unstated", otherwise="unstated")
     if memory == "separate" and (dram is None or not sram):
@@ -161,15 +162,15 @@ def _profile(table: Table) -> Profile:
         weight_bits=table.whole("weight_bits", 8),
         figures=figures,
         dram=dram,
-        sram=tuple(sorted(sram, key=lambda each: each[0])),
+        sram=tuple(sorted(sram, key=lambda item: item[0])),
         power=power,
     )
 
 
-def _figure(table: Table, units: Mapping[str, float], *more: str) -> Figure:
-    table.only("low", "high", "value", "unit", "source", "what", *more)
+def _figure(table: Table, units: Mapping[str, float], *extra_keys: str) -> PublishedValue:
+    table.only("low", "high", "value", "unit", "source", "what", *extra_keys)
     low, high = (table.number("value"),) * 2 if "value" in table else (table.number("low"), table.number("high"))
     if low > high:
         raise UsageError(f"{table.path}: low is {low:g} and high is {high:g}; expected low to be the smaller")
     unit = units[table.one_of("unit", *units)]
-    return Figure(low * unit, high * unit, table.citation(), table.text("what", ""))
+    return PublishedValue(low * unit, high * unit, table.citation(), table.text("what", ""))

@@ -1,4 +1,4 @@
-"""All that is measured of one bundle on one set of images, in one value."""
+"""Measure a bundle on a set of images: accuracy, spike rates, operations, early exit, NeuroBench."""
 
 from __future__ import annotations
 
@@ -24,10 +24,20 @@ from spikelet.version import __version__
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a network did on a set of images.
+    """The metrics of a bundle on a set of images.
 
-    accuracy: by time-step with a 95 % interval, or None where the images have no labels. float_network: what the
-    bundle knows of its source on these images.
+    Attributes:
+        bundle: the bundle.
+        data: the images.
+        engine: name of the engine.
+        counted: counts of spikes and predictions.
+        operations: mean operations of an image.
+        accuracy: accuracy at each time-step with a 95 % interval; None if the images have no labels.
+        float_network: recorded results of the source network on these images.
+        exits: early-exit trade-off.
+        rates: spike rates by layer.
+        neurobench: NeuroBench metrics.
+        buffer: bytes of on-chip memory per buffer, see `traffic`.
     """
 
     bundle: Bundle
@@ -43,13 +53,13 @@ class Measurement:
     buffer: int = BUFFER
 
     def estimates(self, profiles: Sequence[Profile]) -> list[Estimate]:
-        """Energy of an image, for every profile that has figures."""
+        """Estimate the energy of an image with every profile that has figures."""
         return [
             estimate(self.bundle.graph, self.operations, profile, self.buffer) for profile in profiles if profile.priced
         ]
 
     def facts(self) -> dict[str, Any]:
-        """What was measured, for JSON: everything but energy."""
+        """Convert the metrics, except for energy, to a JSON object."""
         return {
             "bundle": self.bundle.manifest.name,
             "bundle_digest": self.bundle.digest,
@@ -62,8 +72,8 @@ class Measurement:
             "accuracy": self.accuracy,
             "interval": "Wilson, 95 %",
             "float_network": self.float_network,
-            "early_exit": [each.as_json() for each in self.exits],
-            "layers": [each.as_json() for each in self.rates],
+            "early_exit": [point.as_json() for point in self.exits],
+            "layers": [layer.as_json() for layer in self.rates],
             "operations": self.operations.as_json(),
             "neurobench": self.neurobench.as_json(),
         }
@@ -82,21 +92,21 @@ def measure(
 
     Raises:
         DataError: no images, or a label that the network has no class for.
-        UsageError: more steps than are proven exact.
+        UsageError: `steps` exceeds the number of time-steps that are proven exact.
     """
     graph, limit = bundle.graph, bundle.manifest.exact_steps
     if not len(data):
         raise DataError(f"{data.name}: holds no images")
     accuracy.check_labels(data, graph.classes)
     if limit is not None and steps > limit:
-        raise UsageError(f"steps: {steps} asked for, but this bundle is proven exact for {limit} time-steps")
+        raise UsageError(f"steps: {steps} requested, but this bundle is proven exact for {limit} time-steps")
     engine = choose(engine, graph)
     counted = tally(graph, sites(graph), data.images, steps, engine, threads, on_progress)
     return summarise(bundle, data, counted, engine, buffer)
 
 
 def summarise(bundle: Bundle, data: ImageSet, counted: Tally, engine: str, buffer: int = BUFFER) -> Measurement:
-    """What was counted on these images by that engine, with all that follows from it."""
+    """Compute all metrics from the counts of a run. engine: name of the engine that ran."""
     graph, steps = bundle.graph, counted.steps
     return Measurement(
         bundle=bundle,

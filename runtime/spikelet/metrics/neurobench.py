@@ -1,16 +1,16 @@
-"""NeuroBench's metrics, by the definitions of its code (neurobench 2, `neurobench/metrics`).
+"""NeuroBench metrics, as defined by its source code (neurobench 2, `neurobench/metrics`).
 
     footprint            bytes of all parameters, zeros included
     connection sparsity  zero weights / weights, rounded to 4 places
     activation sparsity  zero activations / activations, over layers, time-steps and samples
-    Dense                for a sample: weights times inputs as if none were zero; padding is no input
+    Dense                for a sample: all products of weights and inputs, zeros included; padding excluded
     Effective            non-zero weight times non-zero input: AC where the input of that layer, at that
                          time-step and over the whole batch, holds nothing but 0, 1 and -1, else MAC
     membrane updates     for a sample: membranes whose value differs from the time-step before; all at the first
 
-Bias, pools and sums are not counted. A spike through a sum pool makes values above 1, so that what follows
-is counted in MACs, once for each value and not for each spike: that is where these numbers and those of
-`operations` differ. A constant image is counted at every time-step, as it is computed there.
+Bias, pools and sums are not counted. Spikes through a sum pool become values above 1, so the subsequent layer is
+counted in MACs, once per value and not per spike: this is the difference from `operations`. A constant image is
+counted at every time-step.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NeuroBench:
     membrane_updates: float
 
     def as_json(self) -> dict[str, Any]:
-        """For JSON."""
+        """Convert to a JSON object."""
         return asdict(self)
 
 
@@ -58,7 +58,7 @@ class _Nodes(NumpyEngine):
 
 
 def neurobench(graph: Graph, images: npt.NDArray[np.uint8], steps: int, engine: str = "auto") -> NeuroBench:
-    """The metrics of a batch of images, (N, *shape), each shown at every one of `steps` time-steps."""
+    """Compute the metrics of a batch of images, (N, *shape), constant over `steps` time-steps."""
     nodes, runner = _Nodes(graph), create(graph, engine, graph.spiking)
     pixels = images.astype(np.float32)
     maps = {
@@ -99,23 +99,23 @@ def neurobench(graph: Graph, images: npt.NDArray[np.uint8], steps: int, engine: 
 
 
 def footprint(graph: Graph) -> int:
-    """Bytes of all tensors of the network, as the bundle holds them."""
+    """Count the bytes of all tensors of the network, as stored in the bundle."""
     return sum(getattr(node, field).nbytes for node in graph.nodes.values() for field in node.tensors)
 
 
 def connection_sparsity(graph: Graph) -> float:
-    """Zero weights over weights, of convolutions, linear layers and scales."""
+    """Compute the share of zero weights of convolutions, linear layers and scales."""
     weights = [
         node.scale if isinstance(node, Scale) else node.weight
         for node in graph.nodes.values()
         if isinstance(node, Conv2d | Linear | Scale)
     ]
-    zeros = sum(int(np.count_nonzero(each == 0)) for each in weights)
-    return round(zeros / sum(each.size for each in weights), 4) if weights else 0.0
+    zeros = sum(int(np.count_nonzero(weight == 0)) for weight in weights)
+    return round(zeros / sum(weight.size for weight in weights), 4) if weights else 0.0
 
 
 def dense(graph: Graph) -> int:
-    """Operations of one time-step as if no weight and no input were zero."""
+    """Count the operations of one time-step as if no weight and no input were zero."""
     return sum(
         int(reach(node, graph.shapes[graph.predecessors[name][0]], dense=True).sum())
         for name, node in graph.nodes.items()
@@ -124,22 +124,22 @@ def dense(graph: Graph) -> int:
 
 
 def _values(graph: Graph, nodes: _Nodes, spikes: Mapping[str, Float], pixels: Float) -> Callable[[str], Float]:
-    """What a node sends on in a time-step, (N, *shape), computed only where it is asked for."""
-    known = dict(spikes)
+    """Return a function that computes the output of a node in a time-step, (N, *shape), on demand."""
+    outputs = dict(spikes)
 
     def value(name: str) -> Float:
-        # in topological order, so that a long chain needs no recursion
+        # in topological order: recursion would be too deep for long chains
         needed, waiting = {name}, [name]
         while waiting:
-            here = waiting.pop()
-            if here in known or isinstance(graph.nodes[here], IF):
+            node = waiting.pop()
+            if node in outputs or isinstance(graph.nodes[node], IF):
                 continue
-            fresh = [source for source in graph.predecessors[here] if source not in needed]
+            fresh = [source for source in graph.predecessors[node] if source not in needed]
             needed.update(fresh)
             waiting.extend(fresh)
-        for here in graph.order:
-            if here in needed and here not in known:
-                known[here] = nodes.value(here, [known[source] for source in graph.predecessors[here]], pixels)
-        return known[name]
+        for node in graph.order:
+            if node in needed and node not in outputs:
+                outputs[node] = nodes.value(node, [outputs[source] for source in graph.predecessors[node]], pixels)
+        return outputs[name]
 
     return value

@@ -1,8 +1,8 @@
 """Operations of one image: exact counts, node by node.
 
-Accumulates come from the spikes that fired, times how far each reaches (`fanout`). Multiply-accumulates come
-from analog values and are counted in full, non-zero weights only. What depends on the image alone can be
-computed once or at every time-step, and both are shown; once is what the engines here do.
+Accumulates are spikes multiplied by their fan-out (`fanout`). Multiply-accumulates are caused by analog values; all
+non-zero weights count. The static part, which depends on the image only, can be computed once or at every
+time-step. Both counts are given; the engines of spikelet compute it once.
 """
 
 from __future__ import annotations
@@ -18,12 +18,18 @@ from spikelet.metrics.tally import Tally
 
 @dataclass(frozen=True)
 class Row:
-    """Operations of one node for one image, T time-steps (mean over the images).
+    """Operations of one node for one image and T time-steps (mean over the images).
 
-    acs: accumulates. macs, adds: of currents, at every time-step; static_macs, static_adds: of what depends on the
-    image alone, once. dense: one evaluation of every connection. possible: accumulates if every neuron fired at
-    every time-step. dense_events: connections that take spikes, at every time-step, for machines that do not
-    follow spikes. weights: how many the node holds.
+    Attributes:
+        node: name of the node.
+        kind: type of its input, see `fanout.Kind`.
+        acs: accumulates.
+        macs, adds: operations on currents, over all time-steps.
+        static_macs, static_adds: operations that depend on the image only, counted once.
+        dense: operations of one evaluation of every connection.
+        possible: accumulates if every neuron fired at every time-step.
+        dense_events: connections with spike inputs times T, for hardware that evaluates every connection.
+        weights: number of weights of the node.
     """
 
     node: str
@@ -46,9 +52,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Operations:
-    """Operations of one image (mean).
+    """Operations of one image (mean over the images).
 
-    steps: T, or the mean of it where images leave early. neurons: by layer. spikes: fired, by layer.
+    Attributes:
+        images: number of images.
+        steps: T, or the mean exit step with early exit.
+        rows: operations by node.
+        neurons: number of neurons by layer.
+        spikes: number of spikes by layer.
     """
 
     images: int
@@ -59,7 +70,7 @@ class Operations:
 
     @property
     def neuron_updates(self) -> float:
-        """Neurons times time-steps: each integrates, and is compared with its threshold, at every step."""
+        """Neurons times time-steps: every neuron is updated at every time-step."""
         return sum(self.neurons.values()) * self.steps
 
     def total(self, field: str) -> float:
@@ -74,7 +85,7 @@ class Operations:
 
     @property
     def dense_macs(self) -> float:
-        """Multiply-accumulates of the source network: every weight once for each place it is used at."""
+        """Multiply-accumulates of the source network: every weight times the number of its uses."""
         return float(sum(row.dense for row in self.rows if row.weights))
 
     def at_rate(self, rate: float) -> Operations:
@@ -84,7 +95,7 @@ class Operations:
         return replace(self, rows=rows, spikes=spikes)
 
     def as_json(self) -> dict[str, Any]:
-        """For JSON: totals, and every node."""
+        """Convert to a JSON object: totals, and every node."""
         fields = ("acs", "macs", "adds", "static_macs", "static_adds", "dense", "dense_events")
         return {
             "per_image": {name: self.total(name) for name in fields}
@@ -103,36 +114,36 @@ class Operations:
         }
 
 
-def operations(graph: Graph, places: Sequence[Site], counted: Tally) -> Operations:
-    """Operations of the mean image."""
-    rows = tuple(_row(place, counted) for place in places)
+def operations(graph: Graph, sites: Sequence[Site], counted: Tally) -> Operations:
+    """Compute the mean operations of an image."""
+    rows = tuple(_row(site, counted) for site in sites)
     return Operations(
         images=counted.images,
         steps=counted.steps,
         rows=rows,
         neurons={name: graph.neurons(name) for name in graph.spiking},
-        spikes={name: int(each.sum()) / counted.images for name, each in counted.spikes.items()},
+        spikes={name: int(spikes.sum()) / counted.images for name, spikes in counted.spikes.items()},
     )
 
 
-def accumulates(place: Site, counted: Tally) -> int:
-    """Accumulates at one node over all images and time-steps: spikes of each neuron times its reach."""
-    return sum(int((counted.spikes[name] * reach).sum()) for name, reach in place.reach.items())
+def accumulates(site: Site, counted: Tally) -> int:
+    """Count the accumulates at one node over all images and time-steps: spikes of each neuron times its reach."""
+    return sum(int((counted.spikes[name] * reach).sum()) for name, reach in site.reach.items())
 
 
-def _row(place: Site, counted: Tally) -> Row:
-    steps, of = counted.steps, place.operation
-    whole = 0 if of == "ac" else place.nonzero
+def _row(site: Site, counted: Tally) -> Row:
+    steps, operation = counted.steps, site.operation
+    count = 0 if operation == "ac" else site.nonzero
     return Row(
-        node=place.node,
-        kind=place.kind,
-        acs=accumulates(place, counted) / counted.images,
-        macs=whole * steps if of == "mac" and not place.static else 0,
-        adds=whole * steps if of == "add" and not place.static else 0,
-        static_macs=whole if of == "mac" and place.static else 0,
-        static_adds=whole if of == "add" and place.static else 0,
-        dense=place.dense,
-        possible=place.possible * steps,
-        dense_events=place.dense * steps if of == "ac" else 0,
-        weights=place.weights,
+        node=site.node,
+        kind=site.kind,
+        acs=accumulates(site, counted) / counted.images,
+        macs=count * steps if operation == "mac" and not site.static else 0,
+        adds=count * steps if operation == "add" and not site.static else 0,
+        static_macs=count if operation == "mac" and site.static else 0,
+        static_adds=count if operation == "add" and site.static else 0,
+        dense=site.dense,
+        possible=site.possible * steps,
+        dense_events=site.dense * steps if operation == "ac" else 0,
+        weights=site.weights,
     )

@@ -1,4 +1,4 @@
-"""Spike rates: of layers, of neurons, and the neurons that say nothing."""
+"""Spike rates of layers and neurons, and counts of dead and saturated neurons."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ QUANTILES = (0.05, 0.5, 0.95)
 
 @dataclass(frozen=True)
 class LayerRate:
-    """Spikes of a layer, for each neuron and time-step.
+    """Spike rate of a layer: spikes per neuron and time-step.
 
-    by_step: rate at each time-step. low, median, high: 5 %, 50 % and 95 % quantiles of the rates of its
-    neurons. dead: neurons that never fired, on any image. saturated: neurons that fired at 95 % of all
-    time-steps or more.
+    Attributes:
+        by_step: rate at each time-step, (T,).
+        low, median, high: 5 %, 50 % and 95 % quantiles of the rates of the neurons.
+        dead: number of neurons that never fired on any image.
+        saturated: number of neurons that fired at 95 % of all time-steps or more.
     """
 
     layer: str
@@ -33,22 +35,22 @@ class LayerRate:
     saturated: int
 
     def as_json(self) -> dict[str, Any]:
-        """For JSON."""
+        """Convert to a JSON object."""
         return asdict(self)
 
 
 def layer_rates(counted: Tally) -> list[LayerRate]:
-    """One entry a layer, in topological order."""
-    found = []
+    """Compute the spike rates of all layers, in topological order."""
+    layers = []
     for name, count in counted.spikes.items():
         rates = count.reshape(-1) / (counted.images * counted.steps)
-        low, median, high = (float(each) for each in np.quantile(rates, QUANTILES))
-        found.append(
+        low, median, high = (float(rate) for rate in np.quantile(rates, QUANTILES))
+        layers.append(
             LayerRate(
                 layer=name,
                 neurons=count.size,
                 rate=float(rates.mean()),
-                by_step=tuple(float(each) for each in counted.by_step[name] / (counted.images * count.size)),
+                by_step=tuple(float(rate) for rate in counted.by_step[name] / (counted.images * count.size)),
                 low=low,
                 median=median,
                 high=high,
@@ -56,4 +58,4 @@ def layer_rates(counted: Tally) -> list[LayerRate]:
                 saturated=int((rates >= SATURATED).sum()),
             )
         )
-    return found
+    return layers

@@ -1,6 +1,6 @@
-"""How much accuracy is left on a faulty device: each fault, at several levels, drawn several times.
+"""Measure the accuracy on faulty devices, for every fault, level and seed.
 
-For every fault, level and seed one faulty device answers all images. The interval of an accuracy is a percentile
+One faulty device classifies all images for every fault, level and seed. The interval of an accuracy is a percentile
 bootstrap over both, devices and images (B. Efron, 1979): resampled 1,000 times, 95 % of the means lie inside.
 """
 
@@ -40,9 +40,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Robustness:
-    """What was found. measure: "accuracy", or "agreement" with the sound network where images have no labels.
+    """The result of a fault sweep.
 
-    sound: the network without a fault, on the same images. seeds: of the faulty devices.
+    Attributes:
+        measure: "accuracy", or "agreement" with the fault-free network if the images have no labels.
+        sound: the network without faults, on the same images.
+        seeds: seeds of the faulty devices.
+        points: results by fault and level.
     """
 
     bundle: str
@@ -57,7 +61,7 @@ class Robustness:
     points: list[Point]
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`, and for the report."""
+        """Convert to a JSON object, for `--json` and the report."""
         return {
             "bundle": self.bundle,
             "bundle_digest": self.digest,
@@ -70,7 +74,7 @@ class Robustness:
             "interval": f"bootstrap over devices and images, 95 %, {RESAMPLES} resamples",
             "version": __version__,
             "sound": _as_json(self.sound) | {"fault": None},
-            "faults": [_as_json(each) | {"unit": KINDS[each.fault.kind].unit} for each in self.points],
+            "faults": [_as_json(point) | {"unit": KINDS[point.fault.kind].unit} for point in self.points],
         }
 
 
@@ -83,15 +87,20 @@ def robustness(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     on_point: Callable[[Robustness], None] = lambda so_far: None,
 ) -> Robustness:
-    """Run the images through faulty devices.
+    """Run the images on faulty devices.
 
-    faults: those that are tried; None takes every kind at its levels. seeds: one faulty device each.
-    on_progress: called at every time-step with (runs of the images done, in all); what it raises ends the work.
-    on_point: called with all that is known, first the sound network alone, then after each fault.
+    Args:
+        bundle: the bundle.
+        data: the images.
+        steps: T.
+        faults: faults and levels; None: every kind at its default levels.
+        seeds: seeds of the faulty devices, one device per seed.
+        on_progress: called at every time-step with (devices done, number of devices); an exception ends the run.
+        on_point: called with the results so far, first for the fault-free network, then after each fault.
 
     Raises:
         DataError: no images, or a label that the network has no class for.
-        UsageError: more steps than are proven exact, or no seed.
+        UsageError: `steps` exceeds the number of time-steps that are proven exact, or there is no seed.
     """
     tried = all_faults() if faults is None else list(faults)
     limit = bundle.manifest.exact_steps
@@ -99,14 +108,14 @@ def robustness(
         raise DataError(f"{data.name}: holds no images")
     check_labels(data, bundle.graph.classes)
     if limit is not None and steps > limit:
-        raise UsageError(f"steps: {steps} asked for, but this bundle is proven exact for {limit} time-steps")
+        raise UsageError(f"steps: {steps} requested, but this bundle is proven exact for {limit} time-steps")
     if not seeds:
         raise UsageError("seeds: expected one or more")
     total = 1 + len(tried) * len(seeds)
     sound = Fault("dropped", 0.0)
-    answers = _answers(bundle, sound, 0, data, steps, partial(on_progress, 0, total))
-    wanted = answers[-1] if data.labels is None else data.labels
-    found = Robustness(
+    predictions = _predictions(bundle, sound, 0, data, steps, partial(on_progress, 0, total))
+    expected = predictions[-1] if data.labels is None else data.labels
+    result = Robustness(
         bundle=bundle.manifest.name,
         digest=bundle.digest,
         data=data.name,
@@ -115,28 +124,28 @@ def robustness(
         steps=steps,
         seeds=tuple(seeds),
         measure="agreement" if data.labels is None else "accuracy",
-        sound=_point(sound, (answers == wanted)[None]),
+        sound=_point(sound, (predictions == expected)[None]),
         points=[],
     )
-    on_point(found)
+    on_point(result)
     for index, fault in enumerate(tried):
         right = []
         for number, seed in enumerate(seeds):
             step = partial(on_progress, 1 + index * len(seeds) + number, total)
-            right.append(_answers(bundle, fault, seed, data, steps, step) == wanted)
-        found = replace(found, points=[*found.points, _point(fault, np.stack(right))])
-        on_point(found)
+            right.append(_predictions(bundle, fault, seed, data, steps, step) == expected)
+        result = replace(result, points=[*result.points, _point(fault, np.stack(right))])
+        on_point(result)
     on_progress(total, total)
-    return found
+    return result
 
 
 def all_faults(kinds: Sequence[str] = tuple(KINDS)) -> list[Fault]:
-    """Every kind at each of its levels."""
+    """List every kind at its default levels."""
     return [Fault(kind, level) for kind in kinds for level in KINDS[kind].levels]
 
 
 def interval(right: Right, seed: int = 0) -> tuple[list[float], list[float]]:
-    """(low, high) of the mean by time-step: a bootstrap over devices and images. right: (S, T, N)."""
+    """Compute (low, high) of the mean at each time-step by a bootstrap over devices and images. right: (S, T, N)."""
     devices, steps, images = right.shape
     source = np.random.default_rng(seed)
     by_device = source.multinomial(devices, np.full(devices, 1 / devices), RESAMPLES)
@@ -147,14 +156,14 @@ def interval(right: Right, seed: int = 0) -> tuple[list[float], list[float]]:
     return low.tolist(), high.tolist()
 
 
-def _answers(
+def _predictions(
     bundle: Bundle, fault: Fault, seed: int, data: ImageSet, steps: int, on_step: Callable[[], None]
 ) -> npt.NDArray[np.int64]:
-    """(T, N) the answer after each time-step. on_step: called before each, of every batch."""
+    """Classify the images on one faulty device: (T, N). on_step: called before every time-step of every batch."""
     graph = bundle.graph
     engine = FaultyEngine(graph, fault, seed, bundle.manifest.bits or 32)
-    answers = np.zeros((steps, len(data)), np.int64)
-    # a broken exponent of a float32 weight may overflow; the answer is then as wrong as it is
+    predictions = np.zeros((steps, len(data)), np.int64)
+    # a flipped exponent bit of a float32 weight may cause an overflow
     with np.errstate(over="ignore", invalid="ignore"):
         pixels = engine.noisy(data.images)
         for start in range(0, len(data), BATCH):
@@ -164,8 +173,8 @@ def _answers(
             for t in range(steps):
                 on_step()
                 total += engine.step(part if t == 0 else None)
-                answers[t, start : start + len(part)] = total.argmax(1)
-    return answers
+                predictions[t, start : start + len(part)] = total.argmax(1)
+    return predictions
 
 
 def _point(fault: Fault, right: Right) -> Point:

@@ -1,7 +1,7 @@
-"""One stream over the data: what every neuron fired, and what every image was answered.
+"""Run the images in batches and count spikes by neuron and predictions by image.
 
-Spikes are never kept. Each batch is folded at once into counts by neuron, and into a few numbers by image and
-time-step, so memory does not grow with the data but for those numbers.
+Spikes are not stored: each batch is reduced to counts by neuron and a few numbers by image and time-step, so memory
+depends on the number of images only through these numbers.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Tally:
-    """What N images did in T time-steps.
+    """Counts over N images and T time-steps.
 
-    spikes: by layer, (*shape): spikes of each neuron, over all images and time-steps.
-    by_step: by layer, (T,): spikes of each time-step, over all images.
-    events: (T, N) accumulates that the spikes of each time-step caused, for each image.
-    predictions: (T, N) the answer after each time-step. margins: (T, N) how far the mean logit of the best
-        class leads the second.
-    raster: by layer, (T, *shape) bool: the spikes of the first image.
+    Attributes:
+        images: N.
+        steps: T.
+        spikes: by layer, (*shape): spikes of each neuron, over all images and time-steps.
+        by_step: by layer, (T,): spikes of each time-step, over all images.
+        events: (T, N), accumulates caused by the spikes of each time-step, for each image.
+        predictions: (T, N), class after each time-step.
+        margins: (T, N), difference between the two largest mean logits.
+        raster: by layer, (T, *shape) bool: spikes of the first image.
     """
 
     images: int
@@ -46,23 +49,30 @@ class Tally:
 
 def tally(
     graph: Graph,
-    places: tuple[Site, ...],
+    sites: tuple[Site, ...],
     images: npt.NDArray[np.uint8],
     steps: int,
     engine: str = "auto",
     threads: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tally:
-    """Run the images, (N, *shape), each shown at every step, and count.
+    """Run the images, each a constant input over all time-steps, and count.
 
-    places: of the graph's operations, as `fanout.sites` gives them.
+    Args:
+        graph: the network.
+        sites: nodes that perform operations, from `fanout.sites`.
+        images: pixels, (N, *shape).
+        steps: T.
+        engine: name of the engine, or "auto".
+        threads: number of threads; None: the default of the engine.
+        on_progress: called with (images done, N) after every batch.
 
     Raises:
-        EngineError: `steps` is beyond what the network is proven exact for.
+        EngineError: `steps` exceeds the number of time-steps for which the network is proven exact.
     """
     runner = create(graph, engine, graph.spiking, threads)
     raster = _raster(runner, images[:1], steps)
-    runner.count_spikes(_costs(graph, places))
+    runner.count_spikes(_costs(graph, sites))
     n = len(images)
     by_step = {name: np.zeros(steps, np.int64) for name in graph.spiking}
     events, predictions = np.zeros((steps, n), np.int64), np.zeros((steps, n), np.int64)
@@ -84,7 +94,7 @@ def tally(
 
 
 def merged(parts: Sequence[Tally]) -> Tally:
-    """The tally of all images, from those of parts of them, in order: one network, one T."""
+    """Merge the tallies of consecutive parts of the images, for one network and one T."""
     first = parts[0]
 
     def summed(field: str) -> dict[str, npt.NDArray[np.int64]]:
@@ -106,20 +116,20 @@ def merged(parts: Sequence[Tally]) -> Tally:
 
 
 def _raster(runner: Engine, image: npt.NDArray[np.uint8], steps: int) -> dict[str, Spikes]:
-    """By layer, (T, *shape): the spikes of one image, (1, *shape)."""
-    found = {name: np.zeros((steps, *runner.graph.shapes[name]), np.bool_) for name in runner.record}
+    """Record the spikes of one image, (1, *shape); by layer, (T, *shape)."""
+    spikes = {name: np.zeros((steps, *runner.graph.shapes[name]), np.bool_) for name in runner.record}
     runner.reset(1)
     for t in range(steps):
         runner.step(image.astype(np.float32) if t == 0 else None)
-        for name, kept in found.items():
-            kept[t] = runner.spikes(name)[0]
-    return found
+        for name, layer in spikes.items():
+            layer[t] = runner.spikes(name)[0]
+    return spikes
 
 
-def _costs(graph: Graph, places: tuple[Site, ...]) -> dict[str, Map]:
+def _costs(graph: Graph, sites: tuple[Site, ...]) -> dict[str, Map]:
     """By layer, (*shape): accumulates that a spike of each neuron causes, over all nodes."""
     costs = {name: np.zeros(graph.shapes[name], np.int64) for name in graph.spiking}
-    for place in places:
-        for name, reach in place.reach.items():
+    for site in sites:
+        for name, reach in site.reach.items():
             costs[name] += reach
     return costs

@@ -1,4 +1,4 @@
-"""Typed access to a table of a TOML file that a person wrote: every wrong thing is named by its place."""
+"""Typed access to a TOML table; error messages contain the path to the value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REQUIRED = object()
 class Table:
     """A table and the path to it, e.g. `my.toml: figures.ac`."""
 
-    def __init__(self, path: str, value: Any) -> None:
+    def __init__(self, path: str, value: object) -> None:
         if not isinstance(value, dict):
             raise UsageError(f"{path}: expected a table, found {value!r}")
         self.path = path
@@ -27,27 +27,27 @@ class Table:
         return iter(self._value)
 
     def only(self, *keys: str) -> None:
-        """Refuse keys that nobody asked for: a misspelt one would be silently without effect."""
+        """Check that the table has no other keys, so that a misspelt key is not ignored."""
         for key in self._value:
             if key not in keys:
                 raise UsageError(f"{self.path}: unknown key {key!r}; known: {', '.join(keys)}")
 
-    def text(self, key: str, otherwise: Any = REQUIRED) -> str:
-        """A string."""
+    def text(self, key: str, otherwise: object = REQUIRED) -> str:
+        """Get a string."""
         value = self._get(key, otherwise)
         if not isinstance(value, str):
             raise UsageError(f"{self.path}: {key}: expected a string, found {value!r}")
         return value
 
     def citation(self) -> str:
-        """The source of a number: a string that says something."""
+        """Get the source of a number: a string that is not empty."""
         source = self._value.get("source")
         if not isinstance(source, str) or not source.strip():
             raise UsageError(f'{self.path}: has no source; every number needs a citation (source = "who, where")')
         return source
 
     def number(self, key: str) -> float:
-        """A finite number of 0 or more."""
+        """Get a finite number of 0 or more."""
         value = self._get(key)
         if type(value) not in (int, float) or not math.isfinite(value):
             raise UsageError(f"{self.path}: {key}: expected a number, found {value!r}")
@@ -55,32 +55,32 @@ class Table:
             raise UsageError(f"{self.path}: {key}: expected 0 or more, found {value:g}")
         return float(value)
 
-    def whole(self, key: str, otherwise: Any = REQUIRED) -> int:
-        """A whole number of 1 or more."""
+    def whole(self, key: str, otherwise: object = REQUIRED) -> int:
+        """Get a whole number of 1 or more."""
         value = self._get(key, otherwise)
         if type(value) is not int or value < 1:
             raise UsageError(f"{self.path}: {key}: expected a whole number of 1 or more, found {value!r}")
         return value
 
     def one_of(self, key: str, *allowed: str, otherwise: Any = REQUIRED) -> Any:
-        """One of a few words."""
+        """Get one of the allowed strings."""
         value = self._get(key, otherwise)
         if value not in allowed:
             raise UsageError(f"{self.path}: {key}: expected {' or '.join(allowed)}, found {value!r}")
         return value
 
     def table(self, key: str) -> Table:
-        """A table inside; empty if it is not there."""
+        """Get a nested table; empty if the key is missing."""
         return Table(f"{self.path}: {key}", self._value.get(key, {}))
 
     def tables(self, key: str) -> list[Table]:
-        """A list of tables; empty if it is not there."""
+        """Get a list of tables; empty if the key is missing."""
         value = self._value.get(key, [])
         if not isinstance(value, list):
             raise UsageError(f"{self.path}: {key}: expected [[{key}]], found {value!r}")
-        return [Table(f"{self.path}: {key}[{i}]", each) for i, each in enumerate(value)]
+        return [Table(f"{self.path}: {key}[{i}]", item) for i, item in enumerate(value)]
 
-    def _get(self, key: str, otherwise: Any = REQUIRED) -> Any:
+    def _get(self, key: str, otherwise: object = REQUIRED) -> Any:
         value = self._value.get(key, otherwise)
         if value is REQUIRED:
             raise UsageError(f"{self.path}: {key} is missing")

@@ -1,11 +1,11 @@
-"""Memory traffic of one image: what has to be read and written, in bits, between two bounds.
+"""Memory traffic of one image: bits read and written, as a lower and an upper bound.
 
-    least  full reuse: each time a layer is evaluated, each word that it needs moves once
+    least  full reuse: every word that a layer needs moves once per evaluation of the layer
     most   no reuse: every operation fetches its operands and stores its sum
 
-Real machines lie between. The same two bounds are used for the spiking network and for the networks it is held
-against. Every layer has a buffer of its own for its weights, one for its sums and one for what comes in; what
-fits into it is read from there, what does not comes from DRAM each time.
+Real hardware lies between the bounds. The same bounds are used for the spiking network and for the baselines. Every
+layer has three buffers: for weights, sums and inputs. Data that fits into its buffer is read from there; other data
+is read from DRAM.
 """
 
 from __future__ import annotations
@@ -21,48 +21,51 @@ BUFFER = 2**20  # bytes
 SUM_BITS = 32  # a potential or an accumulator
 ADDRESS_BITS = 32  # a spike, where spikes travel as addresses
 
-What = Literal["weight reads", "sum reads", "sum writes", "spikes", "analog reads", "activations"]
+Traffic = Literal["weight reads", "sum reads", "sum writes", "spikes", "analog reads", "activations"]
+
+
+SUMS: tuple[Traffic, Traffic] = ("sum reads", "sum writes")
 
 
 @dataclass(frozen=True)
 class Moved:
-    """Bits of one kind that one node moves, at least and at most, from or to the buffer or DRAM."""
+    """Bits of one type of traffic of one node, as lower and upper bound, from or to the buffer or DRAM."""
 
     node: str
-    what: What
+    traffic: Traffic
     least: float
     most: float
-    place: Literal["buffer", "dram"]
+    memory: Literal["buffer", "dram"]
 
 
 def spiking_traffic(graph: Graph, ops: Operations, weight_bits: int, buffer: int = BUFFER) -> list[Moved]:
-    """Of the spiking network. weight_bits: of a weight; potentials are words of 32 bits, pixels of `weight_bits`."""
+    """Compute the traffic of the spiking network. Potentials have 32 bits, weights and pixels `weight_bits`."""
     moved: list[Moved] = []
     for row in ops.rows:
-        done = row.acs + row.macs + row.adds + row.static_macs + row.static_adds
+        operations = row.acs + row.macs + row.adds + row.static_macs + row.static_adds
         evaluations = 1 if row.static_macs else ops.steps
-        least = min(row.weights * evaluations, done)
-        moved.append(_moved(row.node, "weight reads", least, done, weight_bits, row.weights, buffer))
+        least = min(row.weights * evaluations, operations)
+        moved.append(_moved(row.node, "weight reads", least, operations, weight_bits, row.weights, buffer))
         sums = graph.neurons(row.node)
-        for what in ("sum reads", "sum writes"):
-            moved.append(_moved(row.node, what, 0, done, SUM_BITS, sums, buffer))
+        for traffic in SUMS:
+            moved.append(_moved(row.node, traffic, 0, operations, SUM_BITS, sums, buffer))
         if row.static_macs:
             size = _inputs(graph, row.node)
-            moved.append(_moved(row.node, "analog reads", min(size, done), done, weight_bits, size, buffer))
+            moved.append(_moved(row.node, "analog reads", min(size, operations), operations, weight_bits, size, buffer))
     for name, neurons in ops.neurons.items():
         updates = neurons * ops.steps
-        for what in ("sum reads", "sum writes"):
-            moved.append(_moved(name, what, updates, updates, SUM_BITS, neurons, buffer))
-        # written and read: a bit for each neuron and time-step, or an address for each spike
-        ways = sorted([2.0 * updates, 2.0 * ops.spikes[name] * ADDRESS_BITS])
-        moved.append(Moved(name, "spikes", ways[0], ways[1], _place(neurons, buffer)))
+        for traffic in SUMS:
+            moved.append(_moved(name, traffic, updates, updates, SUM_BITS, neurons, buffer))
+        # written and read: one bit per neuron and time-step, or one address per spike
+        bounds = sorted([2.0 * updates, 2.0 * ops.spikes[name] * ADDRESS_BITS])
+        moved.append(Moved(name, "spikes", bounds[0], bounds[1], _memory(neurons, buffer)))
     return moved
 
 
 def dense_traffic(
     graph: Graph, ops: Operations, weight_bits: int, activation_bits: int, buffer: int = BUFFER
 ) -> list[Moved]:
-    """Of a network that is not spiking, of the same graph: one evaluation, activations of `activation_bits`."""
+    """Compute the traffic of a non-spiking network of the same graph: one evaluation."""
     moved: list[Moved] = []
     for row in ops.rows:
         if not row.weights:
@@ -73,32 +76,32 @@ def dense_traffic(
         )
         least = min(size, row.dense)
         moved.append(_moved(row.node, "activations", least, row.dense, activation_bits, size, buffer))
-        for what in ("sum reads", "sum writes"):
-            moved.append(_moved(row.node, what, 0, row.dense, SUM_BITS, sums, buffer))
+        for traffic in SUMS:
+            moved.append(_moved(row.node, traffic, 0, row.dense, SUM_BITS, sums, buffer))
     for name, neurons in ops.neurons.items():
         moved.append(_moved(name, "activations", neurons, neurons, activation_bits, neurons, buffer))
     return moved
 
 
 def as_json(moved: Iterable[Moved]) -> list[dict[str, Any]]:
-    """Bytes by kind and place, over all nodes."""
+    """Sum the bytes over all nodes, by type of traffic and memory."""
     total: dict[tuple[str, str], list[float]] = {}
-    for each in moved:
-        entry = total.setdefault((each.what, each.place), [0.0, 0.0])
-        entry[0] += each.least / 8
-        entry[1] += each.most / 8
+    for transfer in moved:
+        entry = total.setdefault((transfer.traffic, transfer.memory), [0.0, 0.0])
+        entry[0] += transfer.least / 8
+        entry[1] += transfer.most / 8
     return [
-        {"what": what, "place": place, "bytes_least": least, "bytes_most": most}
-        for (what, place), (least, most) in total.items()
+        {"what": traffic, "place": memory, "bytes_least": least, "bytes_most": most}
+        for (traffic, memory), (least, most) in total.items()
     ]
 
 
-def _moved(node: str, what: Any, least: float, most: float, bits: int, words: int, buffer: int) -> Moved:
-    """words: how many there are to be held, which decides where."""
-    return Moved(node, what, least * bits, most * bits, _place(words * bits, buffer))
+def _moved(node: str, traffic: Traffic, least: float, most: float, bits: int, count: int, buffer: int) -> Moved:
+    """Convert counts of words to bits. count: words to be stored, which decides between buffer and DRAM."""
+    return Moved(node, traffic, least * bits, most * bits, _memory(count * bits, buffer))
 
 
-def _place(bits: int, buffer: int) -> Literal["buffer", "dram"]:
+def _memory(bits: int, buffer: int) -> Literal["buffer", "dram"]:
     return "buffer" if bits <= 8 * buffer else "dram"
 
 

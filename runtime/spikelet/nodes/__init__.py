@@ -1,10 +1,10 @@
-"""The nodes of IR version 1: what a network is made of, as pure data.
+"""The nodes of IR version 1, as pure data.
 
-Names follow NIR where NIR has the node. Every array is checked when the node is built, so a node that
-exists is well formed; whether it fits its neighbours is the graph's business (`spikelet.graph`).
+Names follow NIR for nodes that NIR defines. Arrays are validated when a node is created; `spikelet.graph` validates
+the connections between nodes.
 
-Parameters are integers in an exact network and float32 in a float32 one. C is the number of channels of
-what flows through a node: the first axis of its shape.
+Parameters are integers in an exact network and float32 in a float32 network. C is the number of channels: the first
+axis of a node's shape.
 """
 
 from spikelet.nodes.base import MAX_ELEMENTS, Array, Node, Shape, check_size, is_float

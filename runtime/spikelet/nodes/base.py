@@ -1,4 +1,4 @@
-"""What every node is: checked arrays, and a shape for what it sends on."""
+"""Base class of all nodes: validated arrays and an output shape."""
 
 from __future__ import annotations
 
@@ -14,22 +14,33 @@ Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
 DTYPES = ("int8", "int16", "int32", "float32")
-MAX_ELEMENTS = 2**28  # of one tensor or of what one node sends on, for one sample
+MAX_ELEMENTS = 2**28  # of a tensor, or of a node's output for one sample
 
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """Base of all nodes. `tensors` names the fields that hold arrays."""
+    """Base class of all nodes.
+
+    Attributes:
+        tensors: Names of the fields that hold arrays.
+    """
 
     tensors: ClassVar[tuple[str, ...]] = ()
 
     @property
     def kind(self) -> str:
-        """The node's name in the file: its class name."""
+        """Name of the node type in a bundle: the class name."""
         return type(self).__name__
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        """Shape of one sample of what the node sends on; raises GraphError when an input does not fit."""
+        """Compute the output shape for one sample.
+
+        Args:
+            inputs: Output shapes of the input nodes.
+
+        Raises:
+            GraphError: An input shape does not fit.
+        """
         raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
@@ -49,13 +60,13 @@ class Node:
     def _array(self, field: str, ndim: int) -> Array:
         value = getattr(self, field)
         if not isinstance(value, np.ndarray) or value.dtype.name not in DTYPES:
-            found = value.dtype.name if isinstance(value, np.ndarray) else type(value).__name__
-            raise GraphError(f"{self.kind}.{field}: expected an array of {' or '.join(DTYPES)}, found {found}")
+            actual = value.dtype.name if isinstance(value, np.ndarray) else type(value).__name__
+            raise GraphError(f"{self.kind}.{field}: expected an array of {' or '.join(DTYPES)}, found {actual}")
         if value.ndim != ndim or value.size == 0 or value.size > MAX_ELEMENTS:
             raise GraphError(f"{self.kind}.{field}: expected {ndim} axes and some elements, found shape {value.shape}")
-        # least and greatest, not a mask: checking an array allocates nothing
+        # minimum and maximum instead of a mask, which would be allocated
         if value.dtype == np.float32 and not (np.isfinite(value.min()) and np.isfinite(value.max())):
-            raise GraphError(f"{self.kind}.{field}: holds NaN or infinity")
+            raise GraphError(f"{self.kind}.{field}: contains NaN or infinity")
         return value
 
     def _same_length(self, a: str, b: str) -> None:
@@ -76,12 +87,12 @@ class Node:
 
 
 def is_float(array: Array) -> bool:
-    """Whether a parameter belongs to a float32 network."""
+    """Whether a parameter is float32."""
     return array.dtype == np.float32
 
 
 def check_size(what: str, shape: Shape) -> None:
-    """Refuse a shape of absurd size, without overflow."""
+    """Raise GraphError if a shape has more than MAX_ELEMENTS elements."""
     size = 1
     for axis in shape:
         size *= axis
@@ -90,7 +101,7 @@ def check_size(what: str, shape: Shape) -> None:
 
 
 def check_per_channel(kind: str, field: str, values: Array, shape: Shape) -> Shape:
-    """The shape, if `values` has one value for each of its channels."""
+    """Return `shape`, or raise GraphError if `values` does not have one value per channel."""
     if len(values) != shape[0]:
         raise GraphError(f"{kind}.{field}: expected {shape[0]} values, one a channel, found {len(values)}")
     return shape

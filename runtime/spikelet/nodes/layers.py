@@ -1,4 +1,4 @@
-"""Nodes without state: input, synapses, pools, sums and output."""
+"""Stateless nodes: input, synapses, pooling, addition and output."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ from spikelet.nodes.base import Array, Node, Shape, check_per_channel, check_siz
 class Input(Node):
     """x = pixel - mean_c, at every time-step.
 
-    shape: (C, H, W) or (F,) of one sample. mean: (C,). low, high: least and greatest pixel.
-    The mean is taken off here so that zero padding means "the mean".
+    The mean is subtracted here so that zero padding represents the mean.
+
+    Attributes:
+        shape: (C, H, W) or (F,), shape of one sample.
+        mean: (C,).
+        low: Least pixel value, a 16-bit integer.
+        high: Greatest pixel value, a 16-bit integer.
     """
 
     tensors: ClassVar[tuple[str, ...]] = ("mean",)
@@ -46,7 +51,12 @@ class Input(Node):
 class Conv2d(Node):
     """y = weight * x + bias: cross-correlation with zero padding.
 
-    weight: (C_out, C_in / groups, kh, kw). bias: (C_out,). stride, padding: (height, width).
+    Attributes:
+        weight: (C_out, C_in / groups, kh, kw).
+        bias: (C_out,).
+        stride: (height, width).
+        padding: (height, width), on both sides.
+        groups: Number of groups.
     """
 
     tensors: ClassVar[tuple[str, ...]] = ("weight", "bias")
@@ -68,16 +78,21 @@ class Conv2d(Node):
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         shape = _image(self.kind, inputs[0])
-        wanted = self.weight.shape[1] * self.groups
-        if shape[0] != wanted:
-            raise GraphError(f"Conv2d.weight: takes {wanted} channels, its input has {shape[0]}")
+        channels = self.weight.shape[1] * self.groups
+        if shape[0] != channels:
+            raise GraphError(f"Conv2d.weight: takes {channels} channels, its input has {shape[0]}")
         size = _windows(self.kind, shape, self.weight.shape[2:], self.stride, self.padding)
         return len(self.weight), *size
 
 
 @dataclass(frozen=True, eq=False)
 class Linear(Node):
-    """y = weight x + bias. weight: (F_out, F_in). bias: (F_out,)."""
+    """y = weight x + bias.
+
+    Attributes:
+        weight: (F_out, F_in).
+        bias: (F_out,).
+    """
 
     tensors: ClassVar[tuple[str, ...]] = ("weight", "bias")
     weight: Array
@@ -96,7 +111,12 @@ class Linear(Node):
 
 @dataclass(frozen=True, eq=False)
 class SumPool2d(Node):
-    """The sum over each window, without padding. kernel, stride: (height, width)."""
+    """Sum over each window, without padding.
+
+    Attributes:
+        kernel: (height, width).
+        stride: (height, width).
+    """
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -112,7 +132,11 @@ class SumPool2d(Node):
 
 @dataclass(frozen=True, eq=False)
 class Scale(Node):
-    """y_c = scale_c x_c: a synapse of its own for every neuron. scale: (C,)."""
+    """y_c = scale_c x_c: one synapse per neuron.
+
+    Attributes:
+        scale: (C,).
+    """
 
     tensors: ClassVar[tuple[str, ...]] = ("scale",)
     scale: Array
@@ -126,7 +150,7 @@ class Scale(Node):
 
 @dataclass(frozen=True, eq=False)
 class Add(Node):
-    """The sum of two or more inputs of one shape."""
+    """Sum of two or more inputs of equal shape."""
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if len(set(inputs)) != 1:
@@ -136,7 +160,7 @@ class Add(Node):
 
 @dataclass(frozen=True, eq=False)
 class Flatten(Node):
-    """(C, H, W) to (C·H·W,), channel first."""
+    """Reshape (C, H, W) to (C·H·W,), channel first."""
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         shape = _image(self.kind, inputs[0])
@@ -145,9 +169,10 @@ class Flatten(Node):
 
 @dataclass(frozen=True, eq=False)
 class Output(Node):
-    """The logits of one time-step; a session sums them over time.
+    """Logits of one time-step. `spikelet.Model` sums them over time.
 
-    scale: what one unit is worth in the logits of the source network, above 0.
+    Attributes:
+        scale: Logits of the source network per unit, above 0.
     """
 
     scale: float = 1.0

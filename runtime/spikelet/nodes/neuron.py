@@ -1,4 +1,4 @@
-"""Nodes with a state: integrate-and-fire neurons, with and without a leak."""
+"""Stateful nodes: integrate-and-fire neurons with and without a leak, and leaky integrators."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ Tie = Literal[">=", ">"]
 class IF(Node):
     """Integrate and fire.
 
-    v[t] = v[t-1] + i[t];  s[t] = 1 if v[t] >= theta (or > theta, as `tie` says), else 0;
+    v[t] = v[t-1] + i[t];  s[t] = 1 if v[t] >= theta (tie ">=") or v[t] > theta (tie ">"), else 0;
     then v[t] -= theta s[t] (reset "subtract"), or v[t] = 0 where s[t] = 1 (reset "zero").
 
-    theta, v_init: (C,), in the units of the current.
+    Attributes:
+        theta: (C,) threshold, above 0, in the units of the current.
+        v_init: (C,) initial potential, in the units of the current.
+        reset: "subtract" or "zero"; for a LIF also "subtract-late".
+        tie: Whether a potential equal to the threshold causes a spike (">=") or not (">").
     """
 
     tensors: ClassVar[tuple[str, ...]] = ("theta", "v_init")
@@ -45,21 +49,22 @@ class IF(Node):
 
     @property
     def drop(self) -> Array:
-        """What a spike takes off the potential where the reset subtracts, (C,)."""
+        """Amount subtracted from the potential by a spike if the reset subtracts, (C,)."""
         return self.theta
 
 
 @dataclass(frozen=True, eq=False)
 class LIF(IF):
-    """Leaky integrate and fire: an IF whose potential decays before it integrates.
+    """Leaky integrate and fire: an IF whose potential decays before each integration.
 
     Exact networks: v <- v - floor(v / 2^decay), integers (an arithmetic shift). float32 networks: v <- decay v.
 
-    reset "subtract-late", of float32 networks alone: a spike takes theta off at the next step, after the leak:
-    v[t] = decay v[t-1] + i[t] - theta s[t-1] (snnTorch's reset_delay). After the leak theta is worth theta / decay
-    before it, so that is what comes off at once.
+    Reset "subtract-late" (float32 networks only) subtracts theta at the next time-step, after the leak:
+    v[t] = decay v[t-1] + i[t] - theta s[t-1] (snnTorch's reset_delay). This is equivalent to subtracting
+    theta / decay at once.
 
-    decay: (C,), shifts of 1…24 where theta is an integer, factors in (0, 1] where it is float32.
+    Attributes:
+        decay: (C,) shifts of 1…24 if theta is an integer, factors in (0, 1] if it is float32.
     """
 
     tensors: ClassVar[tuple[str, ...]] = ("theta", "v_init", "decay")
@@ -82,17 +87,19 @@ class LIF(IF):
 
     @property
     def drop(self) -> Array:
-        """What a spike takes off the potential where the reset subtracts, (C,)."""
+        """Amount subtracted from the potential by a spike if the reset subtracts, (C,)."""
         return self.theta / self.decay if self.reset == "subtract-late" else self.theta
 
 
 @dataclass(frozen=True, eq=False)
 class LI(Node):
-    """Leaky integrator: v[t] = decay v[t-1] + i[t], v[0] = 0, and sends on its potential; it fires no spikes.
+    """Leaky integrator: v[t] = decay v[t-1] + i[t] with v[0] = 0. The output is the potential; there are no spikes.
 
-    A synapse whose current fades, before a neuron, or a readout, before the output. float32 networks alone.
+    Used as a synaptic current that decays (before a neuron) or as a readout (before the output). float32 networks
+    only.
 
-    decay: (C,), factors in (0, 1]; 1 is an integrator without leak.
+    Attributes:
+        decay: (C,) factors in (0, 1]; 1 is an integrator without leak.
     """
 
     tensors: ClassVar[tuple[str, ...]] = ("decay",)

@@ -1,4 +1,4 @@
-"""The four kinds of chart that the report has: curves, bars, ranges and a raster."""
+"""The four types of chart of the report: curves, bars, ranges and a raster."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Bar:
-    """value from 0, with a whisker low…high where there is one, and words behind it."""
+    """value from 0, with an optional whisker low…high and a note to its right."""
 
     name: str
     value: float
@@ -59,33 +59,33 @@ def curves(
     x_form: Callable[[float], str] = compact,
 ) -> str:
     """Curves over a shared axis, with a legend under them. form, x_form: how values are written."""
-    xs = [point[0] for each in series for point in each.points] or [0.0]
-    ys = [point[1] for each in series for point in each.points]
-    ys += [end for each in series for band in each.band for end in band[1:]]
-    ys += [each.level for each in series if each.level is not None]
+    xs = [point[0] for curve in series for point in curve.points] or [0.0]
+    ys = [point[1] for curve in series for point in curve.points]
+    ys += [end for curve in series for band in curve.band for end in band[1:]]
+    ys += [curve.level for curve in series if curve.level is not None]
     bottom = TOP + PLOT
-    legend = _legend_rows([_fit(each.name, 76) for each in series])
+    legend = _legend_rows([_fit(curve.name, 76) for curve in series])
     canvas = Canvas(WIDTH, bottom + 52 + 20 * len(legend), title)
     ends = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
     across = Axis(x, *ends, LEFT + 8, WIDTH - RIGHT - 8, form=x_form)
     low, high = span(ys or [0.0, 1.0])
-    low = low if ys and min(ys) < 0 else max(low, 0.0)  # room under the least value is no reason for a negative axis
+    low = low if ys and min(ys) < 0 else max(low, 0.0)  # the margin does not make the axis negative
     up = Axis(y, low, min(high, 1.0) if form is percent else high, bottom, TOP, form=form)
     draw_x(canvas, across, TOP, bottom)
     draw_y(canvas, up, LEFT, WIDTH - RIGHT)
-    for index, each in enumerate(series):
+    for index, curve in enumerate(series):
         colour, dash = _style(index)
-        if each.band:
-            above = [(across(a), up(c)) for a, _, c in each.band]
-            below = [(across(a), up(b)) for a, b, _ in reversed(each.band)]
+        if curve.band:
+            above = [(across(a), up(c)) for a, _, c in curve.band]
+            below = [(across(a), up(b)) for a, b, _ in reversed(curve.band)]
             canvas.area([*above, *below], colour)
-        if each.level is not None:
-            canvas.line([(LEFT, up(each.level)), (WIDTH - RIGHT, up(each.level))], colour, 1.5, "6 4")
-        if each.points:
-            canvas.line([(across(a), up(b)) for a, b in each.points], colour, 2, dash)
-        for a, b in each.points:
-            canvas.dot(across(a), up(b), colour, f"{each.name}: {x_form(a)}, {form(round(b, 4))}", 3, index % 2 == 1)
-    _legend(canvas, legend, [each.level is not None for each in series], bottom + 56)
+        if curve.level is not None:
+            canvas.line([(LEFT, up(curve.level)), (WIDTH - RIGHT, up(curve.level))], colour, 1.5, "6 4")
+        if curve.points:
+            canvas.line([(across(a), up(b)) for a, b in curve.points], colour, 2, dash)
+        for a, b in curve.points:
+            canvas.dot(across(a), up(b), colour, f"{curve.name}: {x_form(a)}, {form(round(b, 4))}", 3, index % 2 == 1)
+    _legend(canvas, legend, [curve.level is not None for curve in series], bottom + 56)
     return canvas.done()
 
 
@@ -121,7 +121,7 @@ def ranges(
     bottom = TOP + height * len(rows)
     legend = _legend_rows(list(names))
     canvas = Canvas(WIDTH, bottom + 50 + 20 * len(legend), title)
-    values = [end for _, spans in rows for each in spans if each is not None for end in each if end > 0] or [1.0]
+    values = [end for _, spans in rows for ends in spans if ends is not None for end in ends if end > 0] or [1.0]
     ends = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)) + 1e-9)
     across = Axis(x, ends[0], max(ends[1], ends[0] * 10), left, WIDTH - RIGHT, log=True, form=compact)
     draw_x(canvas, across, TOP, bottom)
@@ -130,12 +130,12 @@ def ranges(
         if index:
             canvas.line([(left, y), (WIDTH - RIGHT, y)], "#e3e3e3", 1)
         canvas.text(left - 8, y + height / 2 + 4, _fit(name), "end")
-        for level, each in enumerate(spans):
+        for level, limits in enumerate(spans):
             middle = y + 5 + thick * level + thick / 2
-            if each is None or each[1] <= 0:
+            if limits is None or limits[1] <= 0:
                 continue
-            low, high = across(each[0]), across(each[1])
-            colour, hint = COLOURS[level % len(COLOURS)], f"{name}, {names[level]}: {each[0]:.3g} to {each[1]:.3g}"
+            low, high = across(limits[0]), across(limits[1])
+            colour, hint = COLOURS[level % len(COLOURS)], f"{name}, {names[level]}: {limits[0]:.3g} to {limits[1]:.3g}"
             canvas.box(low - 2, middle - 2.5, high - low + 4, 5, colour, hint)
             for end in {low, high}:
                 canvas.dot(end, middle, colour, hint, 3, level % 2 == 1)

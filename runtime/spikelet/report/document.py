@@ -1,4 +1,4 @@
-"""The report: what was measured of one bundle, or of several side by side, as figures and sections of a page."""
+"""The report of one or more measured bundles: figures and an HTML page."""
 
 from __future__ import annotations
 
@@ -28,17 +28,23 @@ from spikelet.report.sections import (
 from spikelet.report.tables import summary_table
 from spikelet.report.wording import ESTIMATE
 
-CARD_ENDS = "## Float activation"  # of the card; the section on the conversion has those numbers
+CARD_ENDS = "## Float activation"  # this part of the card is shown in the section on the conversion
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a page is made of.
+    """The content of a report.
 
-    names: of the bundles, each another. estimates: by bundle, of the same profiles. main: name of the profile
-    that is shown beside networks that do not spike. latency: of `benchmark.measure`, by bundle, or empty.
-    verification: by bundle, one entry an engine. validation: what another simulator said, by bundle.
-    robustness: what `spikelet robustness` found of one of them.
+    Attributes:
+        measured: measurements, one per bundle.
+        names: unique names of the bundles.
+        profiles: hardware profiles.
+        main: name of the profile that is compared with the baselines.
+        latency: results of `benchmark.measure` by bundle, or empty.
+        verification: results by bundle and engine.
+        validation: result of `spikelet validate`.
+        robustness: result of `spikelet robustness` for one of the bundles.
+        estimates: energy estimates by bundle and profile.
     """
 
     measured: Sequence[Measurement]
@@ -52,48 +58,55 @@ class Report:
     estimates: list[list[Estimate]] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "estimates", [each.estimates(self.profiles) for each in self.measured])
+        object.__setattr__(self, "estimates", [measurement.estimates(self.profiles) for measurement in self.measured])
 
     @property
     def main_estimates(self) -> list[Estimate]:
-        """Of the main profile, by bundle; of the first there is, if it is not among them."""
-        found = []
-        for each in self.estimates:
-            named = [estimate for estimate in each if estimate.profile.name == self.main]
-            found += named or each[:1]
-        return found
+        """Estimates with the main profile, by bundle; with the first profile if the main profile is missing."""
+        chosen = []
+        for estimates in self.estimates:
+            named = [estimate for estimate in estimates if estimate.profile.name == self.main]
+            chosen += named or estimates[:1]
+        return chosen
 
 
 def all_figures(report: Report) -> list[Figure]:
-    """Every figure; with several bundles, those of one bundle carry its number in their names."""
+    """Draw every figure; with several bundles, names of figures of one bundle end in its number."""
     measured, names = report.measured, report.names
     shared = [figures.accuracy_figure(measured, names), *figures.exit_figures(measured, names)]
-    found = [each for each in shared if each is not None]
-    for index, each in enumerate(measured):
-        own = [figures.rate_figure(each), figures.operations_figure(each), figures.raster_figure(each)]
+    drawn = [figure for figure in shared if figure is not None]
+    for index, measurement in enumerate(measured):
+        own = [
+            figures.rate_figure(measurement),
+            figures.operations_figure(measurement),
+            figures.raster_figure(measurement),
+        ]
         if report.estimates[index]:
             own.append(figures.energy_figure(report.estimates[index]))
         if report.latency:
             own.append(figures.latency_figure(report.latency[index]))
-        found += own if len(measured) == 1 else [_numbered(figure, index, names[index]) for figure in own]
+        drawn += own if len(measured) == 1 else [_numbered(figure, index, names[index]) for figure in own]
     if report.robustness is not None:
-        found += fault_figures(report.robustness)
+        drawn += fault_figures(report.robustness)
     if report.main_estimates:
-        found.append(figures.rivals_figure(report.main_estimates, names))
-    return found
+        drawn.append(figures.baselines_figure(report.main_estimates, names))
+    return drawn
 
 
 def html(report: Report, drawn: Sequence[Figure]) -> str:
-    """The page. drawn: what `all_figures` gave."""
+    """Write the page. drawn: figures from `all_figures`."""
     first = report.measured[0]
     facts = (
         f"{first.data.name}, {len(first.data):,} images (sha256 {first.data.digest[:16]}…), T = "
         f"{first.counted.steps}, engine {first.engine}, spikelet {first.facts()['version']}."
     )
-    bundles = [f"{name}: sha256 {each.bundle.digest}" for name, each in zip(report.names, report.measured, strict=True)]
+    bundles = [
+        f"{name}: sha256 {measurement.bundle.digest}"
+        for name, measurement in zip(report.names, report.measured, strict=True)
+    ]
     lead = page.paragraph(facts, "facts") + page.paragraph(" · ".join(bundles), "facts")
     lead += page.paragraph(ESTIMATE, "note")
-    art = {each.name: page.figure(each.title, each.svg) for each in drawn}
+    art = {figure.name: page.figure(figure.title, figure.svg) for figure in drawn}
     sections = [
         *_side_by_side(report),
         accuracy_section(report.measured, report.names, art),
@@ -131,11 +144,11 @@ def _latency(report: Report, art: dict[str, str]) -> list[Section]:
             key.partition("_")[2],
             f"{value['ms_per_step_p50']:.2f}",
             f"{value['ms_per_step_p95']:.2f}",
-            f"{each['first_answer_ms']:.0f}",
-            f"{each['load_ms']:.0f}",
+            f"{latency['first_answer_ms']:.0f}",
+            f"{latency['load_ms']:.0f}",
         ]
-        for name, each in zip(report.names, report.latency, strict=True)
-        for key, value in each.items()
+        for name, latency in zip(report.names, report.latency, strict=True)
+        for key, value in latency.items()
         if key.startswith("batch_")
     ]
     drawn = "".join(svg for name, svg in art.items() if name.startswith("latency"))
@@ -143,13 +156,13 @@ def _latency(report: Report, art: dict[str, str]) -> list[Section]:
 
 
 def _cards(report: Report) -> list[Section]:
-    found = []
-    for index, (name, each) in enumerate(zip(report.names, report.measured, strict=True)):
-        before, _, rest = each.bundle.card.partition(CARD_ENDS)
+    sections = []
+    for index, (name, measurement) in enumerate(zip(report.names, report.measured, strict=True)):
+        before, _, rest = measurement.bundle.card.partition(CARD_ENDS)
         after = rest[rest.index("\n## ") :] if "\n## " in rest else ""
         title = "Model card" if len(report.names) == 1 else f"Model card of {name}"
-        found.append(Section(f"card-{index + 1}", title, to_html(before + after)))
-    return found
+        sections.append(Section(f"card-{index + 1}", title, to_html(before + after)))
+    return sections
 
 
 def _numbered(figure: Figure, index: int, name: str) -> Figure:

@@ -1,6 +1,6 @@
-"""What `robustness` found, as a table, as figures and as a section of the report.
+"""Table, figures and report section of a fault sweep.
 
-All take the JSON object that `spikelet robustness -o` writes, so that the page can be made long after the runs.
+All functions take the JSON object that `spikelet robustness -o` writes.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ Facts = dict[str, Any]
 
 
 def check(facts: Any) -> Facts:
-    """The object, if it is what `robustness` writes. Raises UsageError."""
+    """Validate a JSON object of `spikelet robustness`. Raises UsageError."""
     try:
         points = [facts["sound"], *facts["faults"]]
         texts = [facts[key] for key in ("bundle", "bundle_digest", "data", "measure", "interval")]
-        sound = all(isinstance(text, str) for text in texts) and all(each["fault"] in KINDS for each in points[1:])
+        sound = all(isinstance(text, str) for text in texts) and all(point["fault"] in KINDS for point in points[1:])
         sound = sound and type(facts["images"]) is int and len(facts["seeds"]) >= 1 and facts["steps"] >= 1
-        for each in points:
+        for point in points:
             for key in ("accuracy", "low", "high"):
-                shares = [0 <= share <= 1 for share in each[key]]
+                shares = [0 <= share <= 1 for share in point[key]]
                 sound = sound and all(shares) and len(shares) == facts["steps"]
-            sound = sound and 0 <= each["level"] <= 1
+            sound = sound and 0 <= point["level"] <= 1
     except (KeyError, TypeError, ValueError):
         sound = False
     if not sound:
@@ -37,39 +37,41 @@ def check(facts: Any) -> Facts:
 
 
 def fault_table(facts: Facts) -> tuple[list[str], list[list[str]]]:
-    """(head, rows): each fault and level at T = 1, 2, 4, … and T."""
+    """Return (head, rows): every fault and level at T = 1, 2, 4, … and T."""
     steps = _shown(facts["steps"])
     head = ["fault", "level", *(f"T = {t}" for t in steps), f"95 % at T = {steps[-1]}"]
     rows = []
-    for title, each in _points(facts):
-        level = "" if each["fault"] is None else f"{each['level']:g}"
-        shares = [f"{each['accuracy'][t - 1]:.1%}" for t in steps]
-        rows.append([title, level, *shares, f"{each['low'][-1]:.1%} – {each['high'][-1]:.1%}"])
+    for title, point in _points(facts):
+        level = "" if point["fault"] is None else f"{point['level']:g}"
+        shares = [f"{point['accuracy'][t - 1]:.1%}" for t in steps]
+        rows.append([title, level, *shares, f"{point['low'][-1]:.1%} – {point['high'][-1]:.1%}"])
     return head, rows
 
 
 def fault_figures(facts: Facts) -> list[Figure]:
-    """For each kind of fault, the accuracy after each time-step, a curve a level."""
-    found = []
+    """For point kind of fault, the accuracy after point time-step, a curve a level."""
+    figures = []
     for kind, about in KINDS.items():
-        points = sorted((each for each in facts["faults"] if each["fault"] == kind), key=lambda each: each["level"])
+        points = sorted(
+            (point for point in facts["faults"] if point["fault"] == kind), key=lambda point: point["level"]
+        )
         if not points:
             continue
         series, numbers = [], []
-        for each in [facts["sound"], *points]:
-            name = "no fault" if each["fault"] is None else f"{each['level']:g}"
-            shares = [(t + 1, share) for t, share in enumerate(each["accuracy"])]
-            band = [(t + 1, *ends) for t, ends in enumerate(zip(each["low"], each["high"], strict=True))]
-            series.append(Curve(name, shares, band if each["fault"] else ()))
+        for point in [facts["sound"], *points]:
+            name = "no fault" if point["fault"] is None else f"{point['level']:g}"
+            shares = [(t + 1, share) for t, share in enumerate(point["accuracy"])]
+            band = [(t + 1, *ends) for t, ends in enumerate(zip(point["low"], point["high"], strict=True))]
+            series.append(Curve(name, shares, band if point["fault"] else ()))
             numbers += [
-                (kind, each["level"], t, share, low, high)
+                (kind, point["level"], t, share, low, high)
                 for (t, share), (_, low, high) in zip(shares, band, strict=True)
             ]
         title = f"{about.title}: {facts['measure']} by level ({about.unit})"
         svg = curves(title, series, "time-steps T", facts["measure"])
         head = ("fault", "level", "time_steps", facts["measure"], "low_95", "high_95")
-        found.append(Figure(f"faults-{kind}", title, svg, head, numbers))
-    return found
+        figures.append(Figure(f"faults-{kind}", title, svg, head, numbers))
+    return figures
 
 
 def fault_section(facts: Facts, art: dict[str, str]) -> Section:
@@ -83,11 +85,11 @@ def fault_section(facts: Facts, art: dict[str, str]) -> Section:
 
 
 def _points(facts: Facts) -> list[tuple[str, Facts]]:
-    found = [("no fault", facts["sound"])]
+    titled = [("no fault", facts["sound"])]
     for kind, about in KINDS.items():
-        points = [each for each in facts["faults"] if each["fault"] == kind]
-        found += [(about.title, each) for each in sorted(points, key=lambda each: each["level"])]
-    return found
+        points = [point for point in facts["faults"] if point["fault"] == kind]
+        titled += [(about.title, point) for point in sorted(points, key=lambda point: point["level"])]
+    return titled
 
 
 def _shown(steps: int) -> list[int]:

@@ -1,6 +1,6 @@
-"""The little Markdown that model cards are written in, as HTML: headings, lists, tables, code, paragraphs.
+"""Convert the Markdown of model cards to HTML: headings, lists, tables, code and paragraphs.
 
-All text is escaped; nothing in a card becomes markup of its own.
+All text is escaped; a card cannot contain HTML.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from html import escape
 
 
 def to_html(text: str, first_heading: int = 3) -> str:
-    """HTML of a card. first_heading: the level that `#` becomes."""
-    found: list[str] = []
+    """Convert a card to HTML. first_heading: level of the heading for `#`."""
+    parts: list[str] = []
     lines = text.splitlines()
     i = 0
     while i < len(lines):
@@ -21,18 +21,18 @@ def to_html(text: str, first_heading: int = 3) -> str:
         if line.startswith("#"):
             level = len(line) - len(line.lstrip("#"))
             tag = f"h{min(first_heading + level - 1, 6)}"
-            found.append(f"<{tag}>{_inline(line.lstrip('#').strip())}</{tag}>")
+            parts.append(f"<{tag}>{_inline(line.lstrip('#').strip())}</{tag}>")
         elif line.startswith(("* ", "- ")):
-            end = _while(lines, i, lambda each: each.startswith(("* ", "- ")))
-            found.append("<ul>" + "".join(f"<li>{_inline(each.strip()[2:])}</li>" for each in lines[i:end]) + "</ul>")
+            end = _while(lines, i, lambda row: row.startswith(("* ", "- ")))
+            parts.append("<ul>" + "".join(f"<li>{_inline(row.strip()[2:])}</li>" for row in lines[i:end]) + "</ul>")
         elif line.startswith("|"):
-            end = _while(lines, i, lambda each: each.startswith("|"))
-            found.append(_table(lines[i:end]))
+            end = _while(lines, i, lambda row: row.startswith("|"))
+            parts.append(_table(lines[i:end]))
         elif line:
-            end = _while(lines, i, lambda each: bool(each) and not each.startswith(("#", "* ", "- ", "|")))
-            found.append(f"<p>{_inline(' '.join(each.strip() for each in lines[i:end]))}</p>")
+            end = _while(lines, i, lambda row: bool(row) and not row.startswith(("#", "* ", "- ", "|")))
+            parts.append(f"<p>{_inline(' '.join(row.strip() for row in lines[i:end]))}</p>")
         i = end
-    return "\n".join(found)
+    return "\n".join(parts)
 
 
 def _while(lines: list[str], start: int, same: Callable[[str], bool]) -> int:

@@ -1,4 +1,4 @@
-"""One HTML file that needs no network: style inside, pictures inside, every text escaped."""
+"""Write a self-contained HTML page: style and figures inline, all text escaped."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Section:
 
 def page(title: str, lead: str, sections: Sequence[Section]) -> str:
     """The document. lead: HTML under the title, escaped already."""
-    links = "".join(f'<a href="#{escape(each.anchor)}">{escape(each.title)}</a>' for each in sections)
+    links = "".join(f'<a href="#{escape(section.anchor)}">{escape(section.title)}</a>' for section in sections)
     parts = "\n".join(
-        f'<section id="{escape(each.anchor)}"><h2>{escape(each.title)}</h2>\n{each.body}\n</section>'
-        for each in sections
+        f'<section id="{escape(section.anchor)}"><h2>{escape(section.title)}</h2>\n{section.body}\n</section>'
+        for section in sections
     )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -63,7 +63,7 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], text: bool = False) -> str:
     """A table; numbers stand right, `text` sets all columns left."""
-    top = "".join(f"<th>{escape(each)}</th>" for each in head)
+    top = "".join(f"<th>{escape(title)}</th>" for title in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     kind = ' class="text"' if text else ""
     return f'<div class="wide"><table{kind}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -81,4 +81,4 @@ def paragraph(text: str, kind: str = "") -> str:
 
 def bullets(items: Sequence[str]) -> str:
     """A list of texts; nothing for none."""
-    return "" if not items else "<ul>" + "".join(f"<li>{escape(each)}</li>" for each in items) + "</ul>"
+    return "" if not items else "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"

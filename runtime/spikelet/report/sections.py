@@ -1,4 +1,4 @@
-"""The sections of the report, each from measurements to HTML."""
+"""Sections of the report: convert measurements to HTML."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 from spikelet.metrics.energy import Estimate
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
-from spikelet.report import wording as words
+from spikelet.report import wording
 from spikelet.report.page import Section, bullets, paragraph, table
 from spikelet.report.tables import (
     accuracy_table,
+    baselines_table,
     conversion_table,
     energy_table,
     exit_table,
     neurobench_table,
     operations_table,
     rate_table,
-    rivals_table,
 )
 
 Art = dict[str, str]  # a figure's name to its HTML
@@ -28,16 +28,17 @@ def accuracy_section(measured: Sequence[Measurement], names: Sequence[str], art:
     """Accuracy by time-step, and what is known of the float network."""
     body = art.get("accuracy", "")
     head, rows = accuracy_table(measured, names)
-    body += table(head, rows) if rows else paragraph(words.NO_LABELS, "note")
-    for name, each in zip(names, measured, strict=True):
-        known, of = each.float_network, f"{name}: " if len(names) > 1 else ""
-        if known["agreement"] is not None:
+    body += table(head, rows) if rows else paragraph(wording.NO_LABELS, "note")
+    for name, measurement in zip(names, measured, strict=True):
+        recorded, prefix = measurement.float_network, f"{name}: " if len(names) > 1 else ""
+        if recorded["agreement"] is not None:
             body += paragraph(
-                f"{of}Agreement with the float network at T = {known['agreement_steps']}: {known['agreement']:.1%} "
+                f"{prefix}Agreement with the float network at T = {recorded['agreement_steps']}: "
+                f"{recorded['agreement']:.1%} "
                 "of the images get the same answer (measured when the bundle was converted)."
             )
         else:
-            body += paragraph(f"{of}The bundle does not hold the float network's answers on these images.")
+            body += paragraph(f"{prefix}The bundle does not hold the float network's answers on these images.")
     return Section("accuracy", "Accuracy", body)
 
 
@@ -63,13 +64,13 @@ def operations_section(measured: Sequence[Measurement], names: Sequence[str], ar
     """Operations by node."""
     head, rows = operations_table(measured, names)
     body = _pictures(art, "operations") + table(head, rows)
-    for name, each in zip(names, measured, strict=True):
-        ops, of = each.operations, f"{name}: " if len(names) > 1 else ""
-        once, again = ops.total("static_macs"), ops.total("static_macs") * ops.steps
+    for name, measurement in zip(names, measured, strict=True):
+        ops, prefix = measurement.operations, f"{name}: " if len(names) > 1 else ""
+        once, every_step = ops.total("static_macs"), ops.total("static_macs") * ops.steps
         body += paragraph(
-            f"{of}{words.count(ops.total('acs'))} accumulates and {words.count(once + ops.total('macs'))} "
-            f"multiply-accumulates for an image, {words.count(ops.neuron_updates)} neuron updates. The first layer is "
-            f"analog and counted once for an image; at every time-step it would be {words.count(again)} "
+            f"{prefix}{wording.count(ops.total('acs'))} accumulates and {wording.count(once + ops.total('macs'))} "
+            f"multiply-accumulates for an image, {wording.count(ops.neuron_updates)} neuron updates. The first layer "
+            f"is analog and counted once for an image; at every time-step it would be {wording.count(every_step)} "
             f"multiply-accumulates. Spike rate that the synapses see: {ops.rate:.2%}."
         )
     return Section("operations", "Operations", body)
@@ -82,21 +83,21 @@ def energy_section(
     main: Sequence[Estimate],
     art: Art,
 ) -> Section:
-    """Energy by machine, and beside networks that do not spike."""
-    body = paragraph(words.ESTIMATE, "note")
+    """Energy by profile, and compared with baselines."""
+    body = paragraph(wording.ESTIMATE, "note")
     if not main:
         return Section("energy", "Energy (estimate)", body + paragraph("None of the profiles has a figure."))
     body += _pictures(art, f"energy-{main[0].profile.name}")
-    head, rows = rivals_table(main, names)
+    head, rows = baselines_table(main, names)
     body += table(head, rows)
     body += paragraph(
         "Crossover: the spike rate at the synapses under which the spiking network needs less, for the low and the "
-        f"high figures. Now: {', '.join(f'{each.operations.rate:.2%}' for each in measured)}."
+        f"high figures. Now: {', '.join(f'{measurement.operations.rate:.2%}' for measurement in measured)}."
     )
     body += "".join(art[key] for key in art if key == "energy" or key in [f"energy-{i + 1}" for i in range(len(names))])
     head, rows = energy_table(estimates, names)
     body += table(head, rows)
-    body += bullets(words.left_out(estimates[0]))
+    body += bullets(wording.left_out(estimates[0]))
     return Section("energy", "Energy (estimate)", body + "<h3>Assumptions</h3>" + bullets(_assumptions(measured)))
 
 
@@ -114,18 +115,18 @@ def neurobench_section(measured: Sequence[Measurement], names: Sequence[str]) ->
 def verification_section(
     names: Sequence[str], verification: Sequence[list[dict[str, Any]]], validation: dict[str, Any] | None
 ) -> Section:
-    """Golden inputs replayed on this machine, and what an independent simulator said."""
+    """Replay of the golden inputs on this machine, and validation with an independent simulator."""
     rows = [
         [
             name,
-            each["engine"],
-            "ok" if each["ok"] else "DIFFERS",
-            f"{each['spikes']:,}",
-            f"{each['differing_spikes']:,}",
-            f"{each['differing_logits']:,}",
+            result["engine"],
+            "ok" if result["ok"] else "DIFFERS",
+            f"{result['spikes']:,}",
+            f"{result['differing_spikes']:,}",
+            f"{result['differing_logits']:,}",
         ]
-        for name, found in zip(names, verification, strict=False)
-        for each in found
+        for name, results in zip(names, verification, strict=False)
+        for result in results
     ]
     head = ["network", "engine", "golden inputs", "spikes", "differing spikes", "differing logits"]
     body = table(head, rows) if rows else paragraph("Not replayed.")
@@ -135,22 +136,22 @@ def verification_section(
         plain = {key: value for key, value in validation.items() if not isinstance(value, dict | list)}
         body += "<h3>Independent simulator</h3>" + table(["", ""], list(plain.items()), text=True)
         for value in validation.values():
-            if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+            if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
                 columns = list(value[0])
-                cells = [[_plain(each.get(column)) for column in columns] for each in value]
+                cells = [[_plain(row.get(column)) for column in columns] for row in value]
                 body += table([column.replace("_", " ") for column in columns], cells)
     return Section("verification", "Verification", body)
 
 
 def _plain(value: Any) -> str:
-    """A value of JSON in a cell: of an object, what it holds."""
+    """Format a JSON value as a table cell."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(each)}" for key, each in value.items())
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
     return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def conversion_section(measured: Sequence[Measurement], names: Sequence[str]) -> Section:
-    """What every layer lost in the conversion, as the bundle tells."""
+    """Differences between activation and spike rate by layer, as recorded in the bundle."""
     head, rows = conversion_table(measured, names)
     if not rows:
         return Section("conversion", "Conversion", paragraph("The bundle holds no report by layer."))
@@ -159,7 +160,7 @@ def conversion_section(measured: Sequence[Measurement], names: Sequence[str]) ->
 
 
 def sources_section(profiles: Sequence[Profile]) -> Section:
-    """Every number and its source, and the chips without one."""
+    """Sources of all numbers, and hardware without published energies."""
     rows = [
         [
             profile.title,
@@ -172,7 +173,7 @@ def sources_section(profiles: Sequence[Profile]) -> Section:
         for what, figure in profile.sources()
     ]
     body = table(["machine", "figure", "pJ", "source"], rows, text=True) if rows else ""
-    bare = [[each.title, each.unpublished, words.power(each)] for each in profiles if not each.priced]
+    bare = [[profile.title, profile.unpublished, wording.power(profile)] for profile in profiles if not profile.priced]
     if bare:
         body += "<h3>Machines without a published figure per operation</h3>"
         body += table(["machine", "not published", "power figures"], bare, text=True)
@@ -180,10 +181,10 @@ def sources_section(profiles: Sequence[Profile]) -> Section:
 
 
 def _assumptions(measured: Sequence[Measurement]) -> list[str]:
-    found: list[str] = []
-    for each in measured:
-        found += [text for text in words.assumptions(each) if text not in found]
-    return found
+    texts: list[str] = []
+    for measurement in measured:
+        texts += [text for text in wording.assumptions(measurement) if text not in texts]
+    return texts
 
 
 def _pictures(art: Art, start: str) -> str:

@@ -1,4 +1,4 @@
-"""Plots as SVG, written by hand: nothing to install, and they print.
+"""Plots as SVG, without dependencies.
 
 Colours are those of Okabe and Ito, which people with any colour vision tell apart; every series has a dash or a
 marker of its own as well, so that a plot can be read in grey.
@@ -31,7 +31,7 @@ class Axis:
     form: Callable[[float], str] = lambda value: f"{value:g}"
 
     def __call__(self, value: float) -> float:
-        """The place of a value, in pixels."""
+        """Return the position of a value, in pixels."""
         low, high = (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
         value = math.log10(max(value, self.low)) if self.log else value
         share = (value - low) / (high - low) if high > low else 0.5
@@ -62,20 +62,20 @@ class Canvas:
 
     def line(self, points: Sequence[tuple[float, float]], colour: str, width: float = 2, dash: str = "") -> None:
         """A line through points."""
-        place = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        coordinates = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         self._parts.append(
-            f'<polyline points="{place}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dashed} '
+            f'<polyline points="{coordinates}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dashed} '
             'stroke-linejoin="round"/>'
         )
 
     def area(self, points: Sequence[tuple[float, float]], colour: str) -> None:
         """A filled shape, see-through."""
-        place = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        self._parts.append(f'<polygon points="{place}" fill="{colour}" fill-opacity="0.18"/>')
+        coordinates = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        self._parts.append(f'<polygon points="{coordinates}" fill="{colour}" fill-opacity="0.18"/>')
 
     def box(self, x: float, y: float, width: float, height: float, colour: str, hint: str = "") -> None:
-        """A rectangle, with words for the mouse."""
+        """A rectangle with an optional tooltip."""
         inside = f"<title>{escape(hint)}</title></rect>" if hint else "</rect>"
         self._parts.append(
             f'<rect x="{x:.2f}" y="{y:.2f}" width="{max(width, 0):.2f}" height="{height:.2f}" fill="{colour}">{inside}'
@@ -90,12 +90,14 @@ class Canvas:
             f'stroke-width="1.5">{inside}'
         )
 
-    def text(self, x: float, y: float, words: str, anchor: str = "start", size: float = 12, turn: bool = False) -> None:
-        """Words. anchor: start, middle or end. turn: upwards."""
+    def text(
+        self, x: float, y: float, content: str, anchor: str = "start", size: float = 12, turn: bool = False
+    ) -> None:
+        """Text. anchor: start, middle or end. turn: upwards."""
         turned = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turn else ""
         self._parts.append(
             f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size:g}" fill="{BLACK}"{turned}>'
-            f"{escape(words)}</text>"
+            f"{escape(content)}</text>"
         )
 
     def done(self) -> str:
@@ -129,7 +131,7 @@ def draw_y(canvas: Canvas, axis: Axis, left: float, right: float) -> None:
 
 
 def span(values: Sequence[float], margin: float = 0.08) -> tuple[float, float]:
-    """The ends of an axis that shows the values with some room."""
+    """Limits of an axis with a margin around the values."""
     low, high = min(values), max(values)
-    room = (high - low) * margin or abs(high) * margin or 1.0
-    return low - room, high + room
+    padding = (high - low) * margin or abs(high) * margin or 1.0
+    return low - padding, high + padding

@@ -1,4 +1,4 @@
-"""Numbers and caveats in words: what the terminal and the page say alike."""
+"""Format numbers and notes for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ESTIMATE = (
 
 
 def assumptions(measured: Measurement) -> list[str]:
-    """What the estimate takes for granted."""
+    """List the assumptions of the estimate."""
     again = measured.operations.total("static_macs")
     return [
         "A spike costs one accumulate for each non-zero weight that it meets; a spike at a border meets fewer.",
@@ -47,12 +47,12 @@ def microjoules(energy: Energy | None) -> str:
     return low if low == high else f"{low} – {high}"
 
 
-def crossover(found: tuple[float, float] | None) -> str:
-    """Under which spike rate the spiking network needs less, in words."""
-    if found is None:
+def crossover(rates: tuple[float, float] | None) -> str:
+    """Format the spike rate below which the spiking network needs less energy."""
+    if rates is None:
         return "no figure"
-    words = ["never" if each <= 0 else "always" if each >= 1 else f"{each:.1%}" for each in found]
-    return words[0] if words[0] == words[1] else f"{words[0]} (low), {words[1]} (high)"
+    low, high = ["never" if rate <= 0 else "always" if rate >= 1 else f"{rate:.1%}" for rate in rates]
+    return low if low == high else f"{low} (low), {high} (high)"
 
 
 def count(value: float) -> str:
@@ -69,21 +69,21 @@ def short(value: float) -> str:
 
 
 def left_out(estimates: Sequence[Estimate]) -> list[str]:
-    """What the estimates do not hold, one line for each kind of operation."""
-    by_what: dict[str, list[str]] = {}
-    for each in estimates:
-        for what in each.left_out:
-            by_what.setdefault(what, []).append(each.profile.name)
-    return [f"Left out, as no figure is published: {what}, on {', '.join(on)}." for what, on in by_what.items()]
+    """List the operations that the estimates do not include, one line per type of operation."""
+    profiles: dict[str, list[str]] = {}
+    for estimate in estimates:
+        for text in estimate.left_out:
+            profiles.setdefault(text, []).append(estimate.profile.name)
+    return [f"Left out, as no figure is published: {text}, on {', '.join(names)}." for text, names in profiles.items()]
 
 
 def power(profile: Profile) -> str:
     """The power figures of a chip."""
-    found = []
-    for each in profile.power:
-        ends = f"{_watts(each.low)}" if each.low == each.high else f"{_watts(each.low)} – {_watts(each.high)}"
-        found.append(f"{each.what}: {ends} ({each.source})")
-    return "; ".join(found)
+    texts = []
+    for value in profile.power:
+        ends = f"{_watts(value.low)}" if value.low == value.high else f"{_watts(value.low)} – {_watts(value.high)}"
+        texts.append(f"{value.what}: {ends} ({value.source})")
+    return "; ".join(texts)
 
 
 def energy_json(measured: Measurement, estimates: Sequence[Estimate], profiles: Sequence[Profile]) -> dict[str, Any]:
@@ -93,29 +93,29 @@ def energy_json(measured: Measurement, estimates: Sequence[Estimate], profiles: 
         "assumptions": assumptions(measured),
         "unit": "µJ for one image",
         "crossover": "spike rate at the synapses under which the spiking network needs less; 0: never, 1: always",
-        "profiles": [_estimate_json(measured, each) for each in estimates],
+        "profiles": [_estimate_json(measured, estimate) for estimate in estimates],
         "without_figures": [
-            {"profile": each.name, "title": each.title, "unpublished": each.unpublished, "power": power(each)}
-            for each in profiles
-            if not each.priced
+            {"profile": p.name, "title": p.title, "unpublished": p.unpublished, "power": power(p)}
+            for p in profiles
+            if not p.priced
         ],
     }
 
 
-def _estimate_json(measured: Measurement, each: Estimate) -> dict[str, Any]:
-    graph, ops, profile = measured.bundle.graph, measured.operations, each.profile
-    found: dict[str, Any] = {
+def _estimate_json(measured: Measurement, estimate: Estimate) -> dict[str, Any]:
+    graph, ops, profile = measured.bundle.graph, measured.operations, estimate.profile
+    facts: dict[str, Any] = {
         "profile": profile.name,
         "title": profile.title,
         "counts": profile.counts,
         "memory": profile.memory,
-        "spiking": _levels_json(each.levels),
+        "spiking": _levels_json(estimate.levels),
         "baselines": {
-            rival.name: {"levels": _levels_json(rival.levels), "crossover_spike_rate": _crossover_json(rival)}
-            for rival in each.baselines
+            baseline.name: {"levels": _levels_json(baseline.levels), "crossover_spike_rate": _crossover_json(baseline)}
+            for baseline in estimate.baselines
         },
-        "first_layer_at_every_step_adds": _energy_json(each.static_again),
-        "left_out": list(each.left_out),
+        "first_layer_at_every_step_adds": _energy_json(estimate.static_again),
+        "left_out": list(estimate.left_out),
         "sources": [
             {"what": what, "low": figure.low, "high": figure.high, "source": figure.source}
             for what, figure in profile.sources()
@@ -123,9 +123,9 @@ def _estimate_json(measured: Measurement, each: Estimate) -> dict[str, Any]:
     }
     if profile.memory == "separate":
         moved = spiking_traffic(graph, ops, profile.weight_bits, measured.buffer)
-        found["traffic"] = traffic_json(moved)
-        found["traffic_of_int8"] = traffic_json(dense_traffic(graph, ops, 8, 8, measured.buffer))
-    return found
+        facts["traffic"] = traffic_json(moved)
+        facts["traffic_of_int8"] = traffic_json(dense_traffic(graph, ops, 8, 8, measured.buffer))
+    return facts
 
 
 def _levels_json(levels: dict[str, Energy | None]) -> dict[str, Any]:
@@ -136,9 +136,10 @@ def _energy_json(energy: Energy | None) -> dict[str, float] | None:
     return None if energy is None else {"low": energy.low / 1e6, "high": energy.high / 1e6}
 
 
-def _crossover_json(rival: Baseline) -> dict[str, Any]:
+def _crossover_json(baseline: Baseline) -> dict[str, Any]:
     return {
-        level: None if each is None else {"low": each[0], "high": each[1]} for level, each in rival.crossover.items()
+        level: None if rates is None else {"low": rates[0], "high": rates[1]}
+        for level, rates in baseline.crossover.items()
     }
 
 

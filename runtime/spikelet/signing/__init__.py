@@ -1,6 +1,7 @@
-"""Signatures of bundles: who made this file, and is it still what they made?
+"""Sign bundles and check their signatures.
 
-spikelet.signing.status(path).state  # "trusted", "unknown key", "unsigned", "invalid" or "unchecked"
+Example:
+    spikelet.signing.status(path).state  # "trusted", "unknown key", "unsigned", "invalid" or "unchecked"
 """
 
 from spikelet.signing.keys import (

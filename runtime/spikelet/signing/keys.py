@@ -1,4 +1,4 @@
-"""Ed25519 keys (RFC 8032) in the files that OpenSSL reads too: PKCS 8 and SubjectPublicKeyInfo, in PEM."""
+"""Ed25519 keys (RFC 8032) in PEM files compatible with OpenSSL: PKCS 8 and SubjectPublicKeyInfo."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ MAX_BYTES = 2**14  # of a key file or a signature file
 
 @dataclass(frozen=True)
 class PublicKey:
-    """raw: its 32 bytes. name: of the file it came from, or ""."""
+    """An Ed25519 public key.
+
+    Attributes:
+        raw: The 32 bytes of the key.
+        name: Name of the file it was read from, without suffix, or "".
+    """
 
     raw: bytes
     name: str = ""
 
     @property
     def id(self) -> str:
-        """What people compare: the first 16 hex digits of the key's SHA-256."""
+        """Fingerprint: the first 16 hexadecimal digits of the key's SHA-256."""
         return hashlib.sha256(self.raw).hexdigest()[:16]
 
     def fits(self, signature: bytes, message: bytes) -> bool:
-        """Whether the signature is this key's, of this message. Raises MissingDependency."""
+        """Whether the signature of the message was made with this key. Raises MissingDependency."""
         kind = ed25519().Ed25519PublicKey
         from cryptography.exceptions import InvalidSignature
 
@@ -37,45 +42,50 @@ class PublicKey:
 
 
 def new_key() -> Any:
-    """A new private key, from the system's random source. Raises MissingDependency."""
+    """Generate a private key from the system's random source. Raises MissingDependency."""
     return ed25519().Ed25519PrivateKey.generate()
 
 
 def public_key(private_key: Any) -> PublicKey:
-    """The public half of a private key."""
+    """Return the public key of a private key."""
     return PublicKey(private_key.public_key().public_bytes_raw())
 
 
 def encode_private(key: Any, password: str | None = None) -> bytes:
-    """The private key in PEM; encrypted where there is a password."""
-    from cryptography.hazmat.primitives import serialization as form
+    """Encode a private key as PEM, encrypted if a password is given."""
+    from cryptography.hazmat.primitives import serialization
 
-    lock = form.BestAvailableEncryption(password.encode()) if password else form.NoEncryption()
-    content: bytes = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, lock)
+    encryption = serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
+    content: bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
     return content
 
 
 def encode_public(key: PublicKey) -> bytes:
-    """The public key in PEM."""
+    """Encode a public key as PEM."""
     public = ed25519().Ed25519PublicKey.from_public_bytes(key.raw)
-    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives import serialization
 
-    content: bytes = public.public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
+    content: bytes = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return content
 
 
 def read_private_key(path: Path, password: str | None = None) -> Any:
-    """A private key in PEM.
+    """Read a private key in PEM.
+
+    Args:
+        path: The key file.
+        password: Password of an encrypted key, or None.
 
     Raises:
-        SignatureError: no such file, not such a key, or the password does not open it.
+        SignatureError: The file cannot be read, is not an Ed25519 private key, or the password is wrong.
+        MissingDependency: The package cryptography is not installed.
     """
     kind, content = ed25519().Ed25519PrivateKey, read_small(path)
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
         key = load_pem_private_key(content, password.encode() if password else None)
-    except Exception as error:  # cryptography has many kinds, and some of its own, for what it cannot read
+    except Exception as error:  # cryptography raises many exception types for unreadable keys
         raise SignatureError(f"{path}: not a private key that can be opened ({error})") from None
     if not isinstance(key, kind):
         raise SignatureError(f"{path}: not an Ed25519 private key; make one with spikelet keygen")
@@ -83,10 +93,11 @@ def read_private_key(path: Path, password: str | None = None) -> Any:
 
 
 def read_public_key(path: Path) -> PublicKey:
-    """A public key in PEM.
+    """Read a public key in PEM.
 
     Raises:
-        SignatureError: no such file, or not such a key.
+        SignatureError: The file cannot be read or is not an Ed25519 public key.
+        MissingDependency: The package cryptography is not installed.
     """
     kind, content = ed25519().Ed25519PublicKey, read_small(path)
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -101,7 +112,7 @@ def read_public_key(path: Path) -> PublicKey:
 
 
 def read_small(path: Path) -> bytes:
-    """The bytes of a key file or a signature file. Raises SignatureError."""
+    """Return the bytes of a key file or signature file. Raises SignatureError."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -113,7 +124,7 @@ def read_small(path: Path) -> bytes:
 
 
 def ed25519() -> Any:
-    """The module that does the mathematics. Raises MissingDependency."""
+    """Import the Ed25519 module of the package cryptography. Raises MissingDependency."""
     try:
         from cryptography.hazmat.primitives.asymmetric import ed25519 as module
     except ModuleNotFoundError:

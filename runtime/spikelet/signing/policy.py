@@ -1,9 +1,10 @@
-"""Which keys are trusted, and whether a bundle has to be signed by one of them.
+"""Signature policy: the trusted keys, and whether bundles must be signed by one of them.
 
-The environment says it, so that it holds for every program that a device runs:
+The policy is set by environment variables, so that it applies to every program on a device:
 
-    SPIKELET_TRUSTED_KEYS       files or folders of public keys (*.pub), parted by ":"; set, it makes a signature a must
-    SPIKELET_REQUIRE_SIGNATURE  1: a signature is a must even where no key is named: everything is refused then
+    SPIKELET_TRUSTED_KEYS       files or folders of public keys (*.pub), separated by ":"; if set, signatures are
+                                required
+    SPIKELET_REQUIRE_SIGNATURE  1: signatures are required even if no key is named; every bundle is refused then
 """
 
 from __future__ import annotations
@@ -24,44 +25,57 @@ TRUSTED_KEYS, REQUIRE = "SPIKELET_TRUSTED_KEYS", "SPIKELET_REQUIRE_SIGNATURE"
 
 @dataclass(frozen=True)
 class Policy:
-    """keys: those that are trusted. required: whether a bundle without a signature of one of them is refused."""
+    """A signature policy.
+
+    Attributes:
+        keys: Trusted keys.
+        required: Whether bundles without a signature of a trusted key are refused.
+    """
 
     keys: tuple[PublicKey, ...] = ()
     required: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Policy:
-        """What the environment says.
+        """Read the policy from environment variables.
+
+        Args:
+            environment: Variables by name; None uses those of the process.
 
         Raises:
-            SignatureError: a key that is named is not there or no key. MissingDependency: keys are named, and the
-                package that reads them is missing. A policy that cannot be kept refuses; it never lets pass.
+            SignatureError: A named file is missing or not a key. A policy that cannot be applied refuses every bundle.
+            MissingDependency: Keys are named and the package cryptography is not installed.
         """
         values = os.environ if environment is None else environment
-        places = values.get(TRUSTED_KEYS)
+        paths = values.get(TRUSTED_KEYS)
         try:
-            keys = trusted_keys(places or "")
+            keys = trusted_keys(paths or "")
         except SignatureError as error:
             raise SignatureError(f"{TRUSTED_KEYS}: {error}; every bundle is refused") from None
-        return cls(keys, places is not None or values.get(REQUIRE, "") not in ("", "0"))
+        return cls(keys, paths is not None or values.get(REQUIRE, "") not in ("", "0"))
 
 
-def trusted_keys(places: str) -> tuple[PublicKey, ...]:
-    """The keys in files and folders (*.pub), parted by ":" (";" on Windows). Raises as `from_environment`."""
-    found: list[PublicKey] = []
-    for place in filter(None, places.split(os.pathsep)):
-        path = Path(place)
+def trusted_keys(paths: str) -> tuple[PublicKey, ...]:
+    """Read the keys of files and folders (*.pub), separated by ":" (";" on Windows). Raises as `from_environment`."""
+    keys: list[PublicKey] = []
+    for name in filter(None, paths.split(os.pathsep)):
+        path = Path(name)
         files = sorted(path.glob("*.pub")) if path.is_dir() else [path]
         if not files:
             raise SignatureError(f"{path}: there is no public key (*.pub) in this folder")
-        found += map(read_public_key, files)
-    return tuple(found)
+        keys += map(read_public_key, files)
+    return tuple(keys)
 
 
 def status(path: str | Path, keys: Iterable[PublicKey] | None = None) -> Status:
-    """What the signature beside the bundle at `path` is worth, without reading the file as a bundle.
+    """Check the signature of a bundle without decoding the bundle.
 
-    keys: those that are trusted; None takes the environment's. Raises nothing: every trouble is a state.
+    Args:
+        path: The bundle file; its signature is PATH.sig.
+        keys: Trusted keys; None uses those of the environment.
+
+    Returns:
+        The status. Failures are reported as states; nothing is raised.
     """
     path = Path(path)
     try:
@@ -76,23 +90,28 @@ def status(path: str | Path, keys: Iterable[PublicKey] | None = None) -> Status:
 
 
 def enforce(path: Path, content: bytes | memoryview, policy: Policy) -> None:
-    """Refuse the bundle unless the policy is content. content: the very bytes that will be parsed.
+    """Apply the policy to a bundle.
+
+    Args:
+        path: The bundle file.
+        content: The bytes that will be decoded.
+        policy: The policy.
 
     Raises:
-        SignatureError: the policy requires a signature of a trusted key, and there is none.
+        SignatureError: The policy requires a signature of a trusted key, and there is none.
     """
     if not policy.required:
         return
     if not policy.keys:
         raise SignatureError(f"a signature is required, and no key is trusted; name public keys in {TRUSTED_KEYS}")
-    found = check(path, hashlib.sha256(content).digest(), policy.keys)
-    if found.state != "trusted":
-        raise SignatureError(f"a signature of a trusted key is required: {found.detail}")
+    result = check(path, hashlib.sha256(content).digest(), policy.keys)
+    if result.state != "trusted":
+        raise SignatureError(f"a signature of a trusted key is required: {result.detail}")
 
 
 @contextmanager
 def required_here() -> Iterator[None]:
-    """A signature is a must inside the block, in this process and those that it starts."""
+    """Require signatures inside the block, in this process and its child processes."""
     before = os.environ.get(REQUIRE)
     os.environ[REQUIRE] = "1"
     try:

@@ -1,11 +1,11 @@
-"""The signature file: detached text beside the bundle, `NAME.snnb.sig`.
+"""The signature file: a separate text file next to the bundle, `NAME.snnb.sig`.
 
     spikelet-signature 1
     sha256 DIGEST
-    key PUBLIC-KEY SIGNATURE        (base64; one line a key)
+    key PUBLIC-KEY SIGNATURE        (base64; one line per key)
 
-Signed is the SHA-256 of the whole file behind a fixed prefix, so that a signature made for anything else, or for
-another bundle, never fits. Two keys may sign while one replaces the other; each line has to be sound.
+The signed message is a fixed prefix followed by the SHA-256 of the bundle, so that signatures of other messages or
+bundles are never valid. Several keys may sign, for instance during a change of keys; all lines must be valid.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ Entry = tuple[PublicKey, bytes]
 
 @dataclass(frozen=True)
 class Status:
-    """What a bundle's signature is worth here.
+    """Result of checking a bundle's signature.
 
-    state: "unsigned": there is none. "trusted": a trusted key made it, for these very bytes. "unknown key": sound,
-        by a key that is not trusted here. "invalid": not made for these bytes, or damaged. "unchecked": it could
-        not be checked, for lack of the package or of a readable key.
-    key: id of the key that signed, or "". detail: a sentence for people.
+    Attributes:
+        state: "unsigned": there is no signature. "trusted": valid, by a trusted key. "unknown key": valid, by a key
+            that is not trusted. "invalid": made for other bytes, or damaged. "unchecked": the package cryptography
+            or a readable key is missing.
+        key: Id of the key that signed, or "".
+        detail: A sentence for users.
     """
 
     state: State
@@ -44,12 +46,18 @@ class Status:
 
 
 def signature_file(path: Path) -> Path:
-    """Where the signature of the bundle at `path` lies: beside it, `.sig` after its name."""
+    """Return the path of a bundle's signature file: the path of the bundle with `.sig` appended."""
     return path.with_name(path.name + SUFFIX)
 
 
 def check(path: Path, digest: bytes, keys: tuple[PublicKey, ...]) -> Status:
-    """Hold the signature file of the bundle at `path` against the SHA-256 of its bytes. keys: those trusted."""
+    """Check the signature file of a bundle.
+
+    Args:
+        path: The bundle file.
+        digest: SHA-256 of the bundle's bytes.
+        keys: Trusted keys.
+    """
     file = signature_file(path)
     if not file.exists():
         return Status("unsigned", "", f"{path.name} has no signature ({file.name} is not there)")
@@ -64,39 +72,45 @@ def check(path: Path, digest: bytes, keys: tuple[PublicKey, ...]) -> Status:
         return Status("unchecked", "", str(error))
     except SignatureError as error:
         return Status("invalid", "", str(error))
-    made = {key.raw for key, _ in entries}
+    signers = {key.raw for key, _ in entries}
     for key in keys:
-        if key.raw in made:
+        if key.raw in signers:
             return Status("trusted", key.id, f"signed by {key.id}{f' ({key.name})' if key.name else ''}, a trusted key")
     ids = ", ".join(key.id for key, _ in entries)
     return Status("unknown key", entries[0][0].id, f"signed by {ids}, which is not among the trusted keys")
 
 
 def sign(path: Path, private_key: Any) -> bytes:
-    """The content of the signature file of `path`, with this key's signature added to those that fit already.
+    """Sign a bundle and return the new content of its signature file.
+
+    Valid signatures by other keys are kept.
+
+    Args:
+        path: The bundle file.
+        private_key: Key from `new_key` or `read_private_key`.
 
     Raises:
-        SpikeletError: the bundle cannot be read.
+        SpikeletError: The bundle cannot be read.
     """
     try:
         digest = hashlib.sha256(path.read_bytes()).digest()
     except OSError as error:
         raise SpikeletError(f"{path}: cannot be read ({error.strerror})") from None
     key = public_key(private_key)
-    entries = [each for each in _standing(signature_file(path), digest) if each[0].raw != key.raw]
+    entries = [entry for entry in _valid_entries(signature_file(path), digest) if entry[0].raw != key.raw]
     entries.append((key, private_key.sign(PREFIX + digest)))
     return _encode(digest, entries[-MAX_SIGNATURES:])
 
 
-def _standing(file: Path, digest: bytes) -> list[Entry]:
-    """Entries that fit the bytes of today; those of an older bundle at this path are not carried on."""
+def _valid_entries(file: Path, digest: bytes) -> list[Entry]:
+    """Return the entries that are valid for this digest; those of an older bundle at this path are dropped."""
     if not file.exists():
         return []
     try:
         announced, entries = _decode(file)
     except SignatureError:
         return []
-    return [each for each in entries if announced == digest and each[0].fits(each[1], PREFIX + digest)]
+    return [(key, sig) for key, sig in entries if announced == digest and key.fits(sig, PREFIX + digest)]
 
 
 def _encode(digest: bytes, entries: list[Entry]) -> bytes:
@@ -106,7 +120,7 @@ def _encode(digest: bytes, entries: list[Entry]) -> bytes:
 
 
 def _decode(file: Path) -> tuple[bytes, list[Entry]]:
-    """(SHA-256 that was signed, entries). Raises SignatureError."""
+    """Return (signed SHA-256, entries). Raises SignatureError."""
     content = read_small(file)
     try:
         lines = content.decode("ascii").splitlines()
@@ -115,7 +129,7 @@ def _decode(file: Path) -> tuple[bytes, list[Entry]]:
         kind, digest = lines[1].split(" ")
         entries = [_entry(line) for line in lines[2:]]
         announced = bytes.fromhex(digest)
-        # one form for each content: base64 alone would leave a few bits that nobody looks at
+        # canonical form only: base64 has unused bits that decoders ignore
         if kind != "sha256" or not 1 <= len(entries) <= MAX_SIGNATURES or _encode(announced, entries) != content:
             raise ValueError
         return announced, entries
@@ -124,11 +138,11 @@ def _decode(file: Path) -> tuple[bytes, list[Entry]]:
 
 
 def _entry(line: str) -> Entry:
-    word, key, signature = line.split(" ")
-    raw, made = base64.b64decode(key, validate=True), base64.b64decode(signature, validate=True)
-    if word != "key" or len(raw) != 32 or len(made) != 64:
+    keyword, key, signature = line.split(" ")
+    raw, raw_signature = base64.b64decode(key, validate=True), base64.b64decode(signature, validate=True)
+    if keyword != "key" or len(raw) != 32 or len(raw_signature) != 64:
         raise ValueError
-    return PublicKey(raw), made
+    return PublicKey(raw), raw_signature
 
 
 def _text(value: bytes) -> str:

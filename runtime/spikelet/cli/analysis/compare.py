@@ -1,4 +1,4 @@
-"""Put two or more bundles side by side on the same images: in the terminal, and with -o on one page."""
+"""Compare two or more bundles on the same images, in the terminal and, with -o, on one HTML page."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ from typing import Any
 from spikelet.cli.analysis.report import check_output, configure_report, make_report, save_report
 from spikelet.cli.common import emit, existing
 from spikelet.errors import DataError, UsageError
-from spikelet.report import wording as words
+from spikelet.report import wording
 from spikelet.report.columns import table
 from spikelet.report.document import Report
 from spikelet.report.tables import summary_table
 
-HELP = "put bundles side by side"
+HELP = "compare bundles"
 EXAMPLE = "spikelet compare a.snnb b.snnb cifar-10-batches-bin/ -o compare.html"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
-    parser.add_argument("paths", type=existing, nargs="+", metavar="BUNDLE", help="two bundles or more, then DATA")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE.html", help="write the page as well")
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "paths", type=existing, nargs="+", metavar="BUNDLE", help="two or more bundles, optionally followed by DATA"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.html", help="write an HTML page as well")
     configure_report(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     paths = [path for path in args.paths if path.suffix == ".snnb"]
     rest = [path for path in args.paths if path.suffix != ".snnb"]
     if len(paths) < 2 or len(rest) > 1:
-        raise UsageError(f"expected two bundles or more and at most one DATA, found {len(paths)} and {len(rest)}")
+        raise UsageError(f"expected two or more bundles and at most one DATA, found {len(paths)} and {len(rest)}")
     args.data = rest[0] if rest else None
     if args.output is not None:
         check_output(args)
     elif args.figures is not None:
-        raise UsageError("--figures needs a page to go with: -o FILE.html")
+        raise UsageError("--figures requires a page: add -o FILE.html")
     else:
         args.no_latency = True  # only the page shows it
     report = make_report(args, paths)
-    digests = {each.data.digest for each in report.measured}
+    digests = {measurement.data.digest for measurement in report.measured}
     if len(digests) > 1:
-        raise DataError("the bundles number or size their classes in different ways: these are not the same images")
+        raise DataError("the bundles have different classes, so they cannot be compared on the same images")
     facts = _facts(args, report)
     emit(args, facts, _text(args, report))
     return 0
@@ -51,8 +53,11 @@ def _facts(args: argparse.Namespace, report: Report) -> dict[str, Any]:
     if args.output is not None:
         return save_report(args, report)
     pairs = zip(report.measured, report.estimates, strict=True)
-    found = [each.facts() | {"energy": words.energy_json(each, made, report.profiles)} for each, made in pairs]
-    return {"bundles": found, "verification": list(report.verification)}
+    bundles = [
+        measurement.facts() | {"energy": wording.energy_json(measurement, estimates, report.profiles)}
+        for measurement, estimates in pairs
+    ]
+    return {"bundles": bundles, "verification": list(report.verification)}
 
 
 def _text(args: argparse.Namespace, report: Report) -> str:
@@ -63,8 +68,8 @@ def _text(args: argparse.Namespace, report: Report) -> str:
         table(*summary_table(report.measured, report.names, report.main_estimates)),
         "",
     ]
-    lines += [words.NO_LABELS, ""] if first.accuracy is None else []
+    lines += [wording.NO_LABELS, ""] if first.accuracy is None else []
     if report.main_estimates:
-        lines.append(f"µJ on {report.main_estimates[0].profile.title}. {words.ESTIMATE}")
-    lines += [f"{args.output}: the report"] if args.output is not None else []
+        lines.append(f"µJ on {report.main_estimates[0].profile.title}. {wording.ESTIMATE}")
+    lines += [f"Report saved: {args.output}"] if args.output is not None else []
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Show what is in a bundle: the graph, its neurons, what is proven and what was measured."""
+"""Show the content of a bundle: graph, neurons, proven range and measured results."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF
 from spikelet.report.columns import table
 
-HELP = "show what is in a bundle"
+HELP = "show the content of a bundle"
 EXAMPLE = "spikelet inspect vgg9-cifar10.snnb"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the command."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     bundle = bundles.read(args.bundle)
     nodes = [_describe(bundle.graph, name) for name in bundle.graph.order]
     manifest = bundle.manifest
@@ -58,7 +58,7 @@ def _text(bundle: Bundle, nodes: list[dict[str, Any]]) -> str:
     for node in nodes:
         theta = "-".join(f"{v:g}" for v in sorted(set(node["theta"]))) if "theta" in node else ""
         rows.append([node["name"], node["kind"], "x".join(map(str, node["shape"])), f"{node['parameters']:,}", theta])
-    head = ["node", "kind", "sends on", "parameters", "theta"]
+    head = ["node", "kind", "output shape", "parameters", "theta"]
     lines = [bundle.card.partition("## Float activation")[0].rstrip(), "", table(head, rows), ""]
     lines.append(f"sha256 {bundle.digest}")
     return "\n".join(lines)

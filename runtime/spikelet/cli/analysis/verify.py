@@ -1,6 +1,6 @@
-"""Replay the proof that a bundle carries, on this machine: the same input, every spike the same.
+"""Replay the golden inputs of a bundle on this machine and compare every spike.
 
-Without --engine every engine that is installed has to pass. With --key the file must be signed by that key too.
+Without --engine, every installed engine is verified. With --key, the file must also be signed by that key.
 """
 
 from __future__ import annotations
@@ -19,49 +19,49 @@ EXAMPLE = "spikelet verify vgg9-cifar10.snnb --engine onnx"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the command."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
-    parser.add_argument("--engine", choices=["auto", *ENGINES], help="only this one; default: all that work here")
-    parser.add_argument("--key", type=existing, metavar="NAME.pub", help="public key that must have signed the file")
+    parser.add_argument("--engine", choices=["auto", *ENGINES], help="engine to use (default: all that are available)")
+    parser.add_argument("--key", type=existing, metavar="NAME.pub", help="public key that the file must be signed with")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     policy = None if args.key is None else signing.Policy((signing.read_public_key(args.key),), required=True)
     bundle = bundles.read(args.bundle, policy)
     signature = signing.status(args.bundle, None if policy is None else policy.keys)
-    found = [verify(bundle, name) for name in ([args.engine] if args.engine else available(bundle.graph))]
-    ok = all(each.ok for each in found)
+    results = [verify(bundle, name) for name in ([args.engine] if args.engine else available(bundle.graph))]
+    ok = all(result.ok for result in results)
     facts = {
         "ok": ok,
         "bundle": str(args.bundle),
         "digest": bundle.digest,
         "exact_steps": bundle.manifest.exact_steps,
         "signature": asdict(signature),
-        "engines": [asdict(each) | {"ok": each.ok} for each in found],
+        "engines": [asdict(result) | {"ok": result.ok} for result in results],
     }
     emit(
         args,
         facts,
         "\n".join(
             [
-                f"{args.bundle}: file is whole, sha256 {bundle.digest[:16]}…",
+                f"{args.bundle}: integrity OK, sha256 {bundle.digest[:16]}…",
                 f"signature: {signature.state}; {signature.detail}",
-                *map(_text, found),
+                *map(_text, results),
             ]
         ),
     )
     return 0 if ok else 1
 
 
-def _text(found: Verification) -> str:
-    verdict = "ok" if found.ok else "DIFFERS"
+def _text(result: Verification) -> str:
+    verdict = "ok" if result.ok else "DIFFERS"
     text = (
-        f"{found.engine:<6} {verdict}: {found.differing_spikes} differing spikes of {found.spikes:,} "
-        f"({found.neuron_steps:,} neuron steps; {found.samples} images, {found.steps} time-steps), "
-        f"{found.differing_logits} differing logits"
+        f"{result.engine:<6} {verdict}: {result.differing_spikes} differing spikes of {result.spikes:,} "
+        f"({result.neuron_steps:,} neuron steps; {result.samples} images, {result.steps} time-steps), "
+        f"{result.differing_logits} differing logits"
     )
-    if found.first is not None:
-        first = found.first
+    if result.first is not None:
+        first = result.first
         text += f"; first at layer {first.layer}, neuron {first.neuron}, time-step {first.time}, image {first.sample}"
     return text

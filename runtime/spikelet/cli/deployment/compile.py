@@ -1,8 +1,7 @@
-"""Compile a bundle for the native engine ahead of its first use.
+"""Compile a bundle for the native engine before its first use.
 
-Without --target: for this machine, into the cache where the engine looks. With --target, such as
-aarch64-linux-gnu: by that cross compiler, for any processor of the kind, into a folder that goes to the board; there
-it is found when the environment variable SPIKELET_CACHE names that folder.
+Without --target, the library is compiled for this machine and stored in the cache of the engine. With --target, such as
+aarch64-linux-gnu, it is cross compiled into a folder for the board, where SPIKELET_CACHE must name that folder.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ EXAMPLE = "spikelet compile vgg9-cifar10.snnb --target aarch64-linux-gnu -o boar
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the command."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
     parser.add_argument("--target", metavar="TRIPLET", help="cross compile with TRIPLET-gcc, such as aarch64-linux-gnu")
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="where a cross compiled library goes")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for the cross compiled library")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     if (args.target is None) != (args.output is None):
-        raise UsageError("--target and -o go together: a library for this machine goes into the cache")
+        raise UsageError("--target and -o require each other: a library for this machine is stored in the cache")
     graph = bundles.read(args.bundle).graph
     started = time.perf_counter()
     if args.target is not None:
@@ -48,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _text(facts: dict[str, Any]) -> str:
     if facts["library"] is None:
-        return f"compiled in {facts['seconds']:.1f} s; it cannot be kept: the cache folder cannot be written"
+        return f"compiled in {facts['seconds']:.1f} s; it is not stored: the cache folder is not writable"
     if not facts["compiled"]:
-        return f"{facts['library']}: was compiled before"
+        return f"{facts['library']}: already compiled"
     return f"{facts['library']}: compiled in {facts['seconds']:.1f} s"

@@ -1,6 +1,6 @@
-"""Write a bundle in another form: `spikelet export FORMAT BUNDLE OUT`.
+"""Export a bundle to another format: `spikelet export FORMAT BUNDLE OUT`.
 
-One module a format; other rooms add theirs as entry points.
+Each format is a module; other packages add formats as entry points.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-HELP = "write a bundle in another form"
+HELP = "export a bundle to another format"
 EXAMPLE = "spikelet export c vgg9-cifar10.snnb firmware/ --mcu"
 
 OWN = {"c": "spikelet.cli.deployment.export_c"}
@@ -18,7 +18,7 @@ ENTRY_POINTS = "spikelet.exports"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb: those of each format."""
+    """Add the arguments of every format."""
     formats = parser.add_subparsers(metavar="FORMAT", required=True)
     for name, module in _formats().items():
         sub = formats.add_parser(
@@ -34,12 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     return int(args.export.run(args))
 
 
 def _formats() -> dict[str, Any]:
-    found = {name: import_module(module) for name, module in OWN.items()}
-    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda each: each.name):
-        found.setdefault(entry.name, entry.load())
-    return found
+    programs = {name: import_module(module) for name, module in OWN.items()}
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        programs.setdefault(entry.name, entry.load())
+    return programs

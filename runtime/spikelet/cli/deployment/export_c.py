@@ -1,8 +1,7 @@
-"""Write a bundle as a folder of C: no malloc, no floating point, no library.
+"""Export a bundle as C source without malloc, floating point or libraries.
 
-The host form follows spikes by lists and keeps its sums in vector registers (GCC or Clang). The form for
-microcontrollers (--mcu) is plain C99 in the least memory. Either comes with a Makefile and a self-test that replays
-the inputs recorded in the bundle.
+The host form uses lists of spikes and vector registers (GCC or Clang). The form for microcontrollers (--mcu) is plain
+C99 with the smallest memory. Both come with a Makefile and a self-test that replays the golden inputs of the bundle.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ from spikelet.cli.common import emit, existing
 from spikelet.deploy.firmware import c_project
 from spikelet.errors import UsageError
 
-HELP = "C source with a self-test"
+HELP = "export C source with a self-test"
 EXAMPLE = "spikelet export c vgg9-cifar10.snnb firmware/ --mcu"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the format."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="where the files go; made if it is not there")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="output folder, created if it does not exist")
     parser.add_argument("--mcu", action="store_true", help="for a microcontroller: plain C99, smallest memory")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     if args.folder.exists() and not args.folder.is_dir():
         raise UsageError(f"{args.folder}: is a file; name a folder")
     files, size = c_project(bundles.read(args.bundle), mcu=args.mcu)

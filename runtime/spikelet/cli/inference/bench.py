@@ -1,6 +1,6 @@
-"""Time every engine on a bundle: load, first answer, milliseconds per time-step, peak memory.
+"""Measure every engine on a bundle: loading, first prediction, milliseconds per time-step, peak memory.
 
-Each engine runs in a fresh process, on random input, after one warm-up run.
+Each engine runs in its own process on random input, after one warm-up run.
 """
 
 from __future__ import annotations
@@ -18,23 +18,28 @@ from spikelet.engines import ENGINES, available
 from spikelet.errors import EngineError
 from spikelet.report.columns import table
 
-HELP = "time every engine on a bundle"
+HELP = "measure the speed of every engine on a bundle"
 EXAMPLE = "spikelet bench vgg9-cifar10.snnb --threads 1"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the command."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
-    parser.add_argument("--engine", choices=list(ENGINES), help="only this one; default: all that work here")
-    parser.add_argument("--threads", type=positive, metavar="N", help="of an operator, or (native) a batch")
+    parser.add_argument("--engine", choices=list(ENGINES), help="engine to use (default: all that are available)")
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        metavar="N",
+        help="number of threads (onnx: per operator; numpy, native: per batch)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     graph = bundles.read(args.bundle).graph  # a broken file is reported once, here
     names = [args.engine] if args.engine else available(graph)
-    found = [_measure(str(args.bundle), name, args.threads or 0) for name in names]
-    emit(args, {"bundle": str(args.bundle), "engines": found}, _text(found))
+    results = [_measure(str(args.bundle), name, args.threads or 0) for name in names]
+    emit(args, {"bundle": str(args.bundle), "engines": results}, _text(results))
     return 0
 
 
@@ -48,14 +53,14 @@ def _measure(path: str, engine: str, threads: int) -> dict[str, Any]:
     return result
 
 
-def _text(found: list[dict[str, Any]]) -> str:
+def _text(results: list[dict[str, Any]]) -> str:
     head = ["engine", "load ms", "first answer ms"]
     head += [f"ms/step batch {b} {p}" for b in BATCHES for p in ("p50", "p95")] + ["peak MB"]
     rows = []
-    for each in found:
-        row = [each["engine"], f"{each['load_ms']:.0f}", f"{each['first_answer_ms']:.0f}"]
+    for result in results:
+        row = [result["engine"], f"{result['load_ms']:.0f}", f"{result['first_answer_ms']:.0f}"]
         for b in BATCHES:
-            row += [f"{each[f'batch_{b}'][f'ms_per_step_{p}']:.2f}" for p in ("p50", "p95")]
-        peak = each["peak_memory_mb"]
+            row += [f"{result[f'batch_{b}'][f'ms_per_step_{p}']:.2f}" for p in ("p50", "p95")]
+        peak = result["peak_memory_mb"]
         rows.append([*row, "?" if peak is None else f"{peak:.0f}"])
     return table(head, rows)

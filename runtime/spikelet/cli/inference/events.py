@@ -1,7 +1,7 @@
-"""Answer a recording of an event camera: an input for every time-step.
+"""Classify a recording of an event camera, one input per time-step.
 
-EVENTS is `.csv` or `.npz` with columns t, x, y, p, whose span is cut into --steps equal bins, or `.npy` with frames
-(T, C, H, W), one a time-step.
+EVENTS is a `.csv` or `.npz` file with columns t, x, y, p, binned into --steps equal intervals, or a `.npy` file with
+frames (T, C, H, W), one per time-step.
 """
 
 from __future__ import annotations
@@ -14,20 +14,22 @@ from spikelet.engines import ENGINES
 from spikelet.report.columns import table
 from spikelet.session import load
 
-HELP = "answer a recording of events"
+HELP = "classify a recording of an event camera"
 EXAMPLE = "spikelet events gestures.snnb recording.csv --steps 20"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the command."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
     parser.add_argument("events", type=existing, metavar="EVENTS")
-    parser.add_argument("--steps", type=positive, default=8, help="bins of the recording (default %(default)s)")
+    parser.add_argument(
+        "--steps", type=positive, default=8, help="number of time-steps to bin the recording into (default %(default)s)"
+    )
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     model = load(args.bundle, args.engine)
     sequence = events.read(args.events, model.graph.input.shape, args.steps)
     result = model.run(sequence[:, None], len(sequence))

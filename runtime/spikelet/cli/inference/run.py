@@ -1,7 +1,7 @@
 """Classify images with a bundle, one time-step after another.
 
 DATA is an image, a folder (class subfolders give labels), .npy or .npz, or a data set in its published
-layout (CIFAR-10, CIFAR-100, IDX); its test split is taken. Left out, it is the shipped images that fit.
+layout (CIFAR-10, CIFAR-100, IDX), of which the test split is used. Default: the shipped images that fit the network.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EXAMPLE = "spikelet run vgg9-cifar10.snnb photos/ --steps 8 --early-exit 2"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the command."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
     parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
     parser.add_argument("--steps", type=positive, default=DEFAULT_STEPS, help="time-steps T (default %(default)s)")
@@ -35,20 +35,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--early-exit",
         type=number,
         metavar="MARGIN",
-        help="stop when the mean logit of the best class leads by MARGIN",
+        help="stop when the mean logit of the best class exceeds the second by MARGIN",
     )
     exits.add_argument(
         "--early-exit-confidence",
         type=number,
         metavar="P",
-        help="stop when softmax gives the best class P or more",
+        help="stop when the softmax probability of the best class reaches P",
     )
-    parser.add_argument("--count", type=positive, metavar="N", help="N images, drawn by a fixed seed (default all)")
-    parser.add_argument("--threads", type=positive, metavar="N", help="of an operator, or (native) a batch")
+    parser.add_argument(
+        "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        metavar="N",
+        help="number of threads (onnx: per operator; numpy, native: per batch)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     model = load(args.bundle, args.engine, args.threads)
     images = find_data(args.data, model.graph.input.shape, model.labels, args.count)
     if images.labels is not None and images.labels.max() >= model.graph.classes:

@@ -1,7 +1,7 @@
-"""Answer every image that turns up in a folder, as a camera or another program leaves them there.
+"""Classify every image that appears in a folder, as written by a camera or another program.
 
-Each answer is printed with its latency, from the file to the class; at the end (Ctrl-C, or --once) come percentiles.
-A file that is still being written is left until it stops growing.
+Each prediction is printed with its latency, from reading the file to the class; percentiles are printed at the end
+(Ctrl-C, or --once). A file that is still being written is read once it stops growing.
 """
 
 from __future__ import annotations
@@ -21,29 +21,38 @@ from spikelet.engines import ENGINES
 from spikelet.errors import DataError, UsageError
 from spikelet.session import Model, load
 
-HELP = "answer every image that turns up in a folder"
+HELP = "classify every image that appears in a folder"
 EXAMPLE = "spikelet watch vgg9-cifar10.snnb camera/ --steps 4"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the command."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
     parser.add_argument("folder", type=existing, metavar="DIR")
     parser.add_argument("--steps", type=positive, default=4, help="time-steps T (default %(default)s)")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
-    parser.add_argument("--early-exit", type=number, metavar="MARGIN", help="stop when the best class leads by MARGIN")
-    parser.add_argument("--once", action="store_true", help="answer what is there and end")
-    parser.add_argument("--every", type=above_zero, default=0.2, metavar="SECONDS", help="look so often (default 0.2)")
+    parser.add_argument(
+        "--early-exit",
+        type=number,
+        metavar="MARGIN",
+        help="stop when the mean logit of the best class exceeds the second by MARGIN",
+    )
+    parser.add_argument("--once", action="store_true", help="classify the images in the folder and exit")
+    parser.add_argument(
+        "--every",
+        type=above_zero,
+        default=0.2,
+        metavar="SECONDS",
+        help="interval between checks of the folder (default 0.2)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     if not args.folder.is_dir():
         raise UsageError(f"{args.folder}: is a file; watch takes a folder (spikelet run takes one image)")
     model = load(args.bundle, args.engine)
-    model.run(
-        np.full(model.graph.input.shape, model.graph.input.low), args.steps
-    )  # so that no image waits for a compiler
+    model.run(np.full(model.graph.input.shape, model.graph.input.low), args.steps)  # compile before the first image
     seen: dict[Path, int] = {}
     answers: list[dict[str, Any]] = []
     try:
@@ -56,15 +65,15 @@ def run(args: argparse.Namespace) -> int:
                 break
             time.sleep(max(args.every, 0.01))
     except KeyboardInterrupt:
-        pass  # the way to end it
+        pass  # ends the loop
     facts = {"engine": model.engine, "answers": answers, "latency_ms": _percentiles(answers)}
     emit(args, facts, _text(facts))
     return 0
 
 
 def _ready(folder: Path, seen: dict[Path, int], wait: bool) -> list[Path]:
-    """Images that were not answered yet, and, if `wait`, that are as long as they were at the last look."""
-    found = []
+    """Images not yet classified; with `wait`, only those whose size has not changed since the last check."""
+    ready = []
     for path in sorted(folder.iterdir()):
         if not is_image(path) or seen.get(path) == -1:
             continue
@@ -73,10 +82,10 @@ def _ready(folder: Path, seen: dict[Path, int], wait: bool) -> list[Path]:
         except OSError:  # gone again
             continue
         if not wait or seen.get(path) == size:
-            found.append(path)
+            ready.append(path)
             size = -1
         seen[path] = size
-    return found
+    return ready
 
 
 def _answer(model: Model, path: Path, args: argparse.Namespace) -> dict[str, Any] | None:
@@ -99,12 +108,12 @@ def _answer(model: Model, path: Path, args: argparse.Namespace) -> dict[str, Any
 def _percentiles(answers: list[dict[str, Any]]) -> dict[str, float] | None:
     if not answers:
         return None
-    times = [each["ms"] for each in answers]
+    times = [answer["ms"] for answer in answers]
     return {f"p{q}": float(np.percentile(times, q)) for q in (50, 95, 99)} | {"largest": max(times)}
 
 
 def _text(facts: dict[str, Any]) -> str:
     if facts["latency_ms"] is None:
-        return f"no image was answered (engine {facts['engine']})"
+        return f"no image was classified (engine {facts['engine']})"
     shown = ", ".join(f"{name} {ms:.1f}" for name, ms in facts["latency_ms"].items())
     return f"{len(facts['answers'])} images, engine {facts['engine']}; latency in ms: {shown}"

@@ -1,6 +1,6 @@
-"""Make a pair of keys: NAME.key to sign with and to keep, NAME.pub for every device that shall trust it.
+"""Create a key pair: the private key NAME.key for signing, and the public key NAME.pub for devices that verify.
 
-The private key can be locked with a password: --password asks for one, or takes it from SPIKELET_KEY_PASSWORD.
+With --password, the private key is encrypted; the password is asked for or taken from SPIKELET_KEY_PASSWORD.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from spikelet.atomic import replacing
 from spikelet.cli.common import emit
 from spikelet.errors import UsageError
 
-HELP = "make a pair of keys for signing bundles"
+HELP = "create a key pair for signing bundles"
 EXAMPLE = "spikelet keygen keys/release-2026 --password"
 VARIABLE = "SPIKELET_KEY_PASSWORD"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
-    parser.add_argument("name", type=Path, metavar="NAME", help="of both files, without an ending")
-    parser.add_argument("--password", action="store_true", help="lock the private key")
+    """Add the arguments of the command."""
+    parser.add_argument("name", type=Path, metavar="NAME", help="path of both files, without a suffix")
+    parser.add_argument("--password", action="store_true", help="encrypt the private key with a password")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     private, public = (args.name.with_name(args.name.name + ending) for ending in (".key", ".pub"))
     for path in (private, public):
         if path.exists():
-            raise UsageError(f"{path}: is there already; a key is not written over, choose another name")
+            raise UsageError(f"{path}: already exists; keys are not overwritten, choose another name")
     if not args.name.parent.is_dir():
         raise UsageError(f"{args.name.parent}: no such folder")
     key = signing.new_key()
@@ -53,9 +53,9 @@ def run(args: argparse.Namespace) -> int:
 
 def password(path: Path) -> str:
     """The password of a private key: from the environment, or asked for. Raises UsageError."""
-    found = os.environ.get(VARIABLE)
-    if found is None and sys.stdin.isatty():
-        found = getpass.getpass(f"password of {path}: ")
-    if not found:
+    secret = os.environ.get(VARIABLE)
+    if secret is None and sys.stdin.isatty():
+        secret = getpass.getpass(f"password of {path}: ")
+    if not secret:
         raise UsageError(f"{path}: a password is needed; type it, or set {VARIABLE}")
-    return found
+    return secret

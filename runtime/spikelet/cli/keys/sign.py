@@ -1,6 +1,6 @@
-"""Sign a bundle: write BUNDLE.sig beside it, to be given away with it.
+"""Sign a bundle: write BUNDLE.sig next to it, to be distributed with it.
 
-A signature of another key that still fits the file stays: sign with the new key too before an old one is retired.
+Valid signatures of other keys are kept, so that a new key can sign before an old one is retired.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ EXAMPLE = "spikelet sign vgg9-cifar10.snnb --key keys/release-2026.key"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the command."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
     parser.add_argument("--key", type=existing, required=True, metavar="NAME.key", help="private key to sign with")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
-    # what breaks a rule of the format gets no signature; what is signed by others is no matter here
+    """Run the command."""
+    # an invalid bundle is not signed; signatures of other keys are not required
     bundle = bundles.read(args.bundle, signing.Policy())
     key = signing.read_private_key(args.key, password(args.key) if _locked(args.key) else None)
     content, file = signing.sign(args.bundle, key), signing.signature_file(args.bundle)
     with replacing(file) as out:
         out.write(content)
     keys = [signing.public_key(key)]
-    found = signing.status(args.bundle, keys)
-    facts = {"bundle": str(args.bundle), "digest": bundle.digest, "signature": str(file), "key": found.key}
-    emit(args, facts, f"{file}: sha256 {bundle.digest[:16]}…, signed by {found.key}")
+    status = signing.status(args.bundle, keys)
+    facts = {"bundle": str(args.bundle), "digest": bundle.digest, "signature": str(file), "key": status.key}
+    emit(args, facts, f"{file}: sha256 {bundle.digest[:16]}…, signed by {status.key}")
     return 0
 
 

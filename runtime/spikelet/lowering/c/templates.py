@@ -47,7 +47,7 @@ extern const char *const model_layers[MODEL_LAYERS];
 
 KEEP = {
     "host": "image: or NULL to go on with the last one, which is cheaper: the first layer's current is kept.",
-    "mcu": "image: at every time-step; it is not copied.",
+    "mcu": "image: required at every time-step; must stay valid during the call.",
 }
 
 MODEL_HEAD = """\
