@@ -1,4 +1,4 @@
-"""What a rival is: something done to a trained network after training, or to the neuron at run time."""
+"""Base classes of the baselines, which change a network after training or its neurons at run time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ Images = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Rival:
-    """Base of all. Options are fields.
+class Baseline:
+    """Base class of all baselines. Options are fields.
 
-    about: in a sentence, with its publication. pre_steps: time-steps that it spends before it answers; they count.
+    Attributes:
+        name: name in study files.
+        about: description with its publication.
     """
 
     name: ClassVar[str]
@@ -27,37 +29,45 @@ class Rival:
 
     @property
     def pre_steps(self) -> int:
-        """Time-steps before the first one that answers."""
+        """Number of time-steps before the first one with logits. They count towards T."""
         return 0
 
 
 @dataclass(frozen=True)
-class Recalibration(Rival):
-    """Changes weights, biases, thresholds or initial potentials; the neuron stays plain, so that it is a bundle."""
+class Recalibration(Baseline):
+    """Changes weights, biases, thresholds or initial potentials. The result is a graph of plain IF neurons."""
 
     def recalibrate(self, source: Graph, network: nn.Module, images: Images, steps: int) -> Graph:
-        """The float32 graph for `steps` time-steps.
+        """Return the changed float32 graph.
 
-        source: the traced graph. network: what it was traced from. images: of the training split, (N, C, H, W).
+        Args:
+            source: traced graph.
+            network: network from which it was traced.
+            images: images of the training split, (N, C, H, W).
+            steps: number of time-steps T.
         """
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class NeuronRule(Rival):
-    """Changes what a neuron does at run time; needs hardware that does the same."""
+class NeuronRule(Baseline):
+    """Changes the neuron at run time. It needs hardware that implements the changed neuron."""
 
     def rule(self, folded: Folded, network: nn.Module, images: Images, steps: int) -> Neuron:
-        """The neuron for `steps` time-steps that answer, which come after `pre_steps`.
+        """Return the changed neuron.
 
-        images: of the training split, for rules that calibrate.
+        Args:
+            folded: exact graph.
+            network: source network.
+            images: images of the training split, for rules with a calibration.
+            steps: number of time-steps with logits, after `pre_steps`.
         """
         raise NotImplementedError
 
     def total_steps(self, steps: int) -> int:
-        """Time-steps that a layer is run for, so that `steps` of them answer."""
+        """Return the number of time-steps to run for `steps` time-steps with logits."""
         return steps
 
     def answering(self, steps: int) -> slice:
-        """Which of those answer."""
+        """Return which of the time-steps have logits."""
         return slice(0, steps)

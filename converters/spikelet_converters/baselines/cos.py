@@ -1,9 +1,9 @@
 """COS: calibrating offset spikes (Hao et al., ICLR 2023).
 
-A layer is run for rho steps. Where it ends with v < 0 after having fired, it fired once too often: v(0) is lowered so
-far that its weakest spike would not have come, by theta at least. Where it ends with v >= theta, one spike is missing:
-v(0) is raised so far that its strongest silent step would have fired, by theta at least. Then it runs again. Layers are
-calibrated in order, each on the spikes of the calibrated layer before it.
+A layer is run for rho time-steps. A neuron that has fired and ends with v < 0 has one spike too many: v_init is lowered
+by at least theta, and far enough to suppress its weakest spike. A neuron that ends with v >= theta has one spike too
+few: v_init is raised by at least theta, and far enough that its largest potential without spike reaches the threshold.
+Then the layer is run again. Layers are calibrated in order, each on the spikes of the calibrated layer before it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from spikelet_converters.calibration.analog import integrate
 
 
 def offset(current: Tensor, start: Tensor, theta: Tensor) -> Tensor:
-    """v(0) after one pass, (N, …). current: (rho, N, …). start: v(0) before."""
-    # in an exact network a potential is a whole number, and 1 is the least that tips a tie
+    """Return the shifted initial potential, (N, …), for a current (rho, N, …) and the initial potential `start`."""
+    # Potentials of an exact network are whole numbers, so 1 is the smallest change that resolves a tie.
     v = start.clone()
-    weakest = torch.full_like(v, torch.inf)  # of the potentials that fired, before the reset
-    strongest = torch.full_like(v, -torch.inf)  # of those that did not
+    weakest = torch.full_like(v, torch.inf)  # smallest potential that fired, before the reset
+    strongest = torch.full_like(v, -torch.inf)  # largest potential that did not fire
     count = torch.zeros_like(v)
-    for each in current:
-        v = v + each
+    for step in current:
+        v = v + step
         fired = v >= theta
         weakest = torch.where(fired, torch.minimum(weakest, v), weakest)
         strongest = torch.where(fired, strongest, torch.maximum(strongest, v))
@@ -41,7 +41,11 @@ def offset(current: Tensor, start: Tensor, theta: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class COS(NeuronRule):
-    """rho: pre-steps."""
+    """Calibration of offset spikes.
+
+    Attributes:
+        rho: number of pre-steps.
+    """
 
     name = "cos"
     about = "two passes; v(0) is shifted by the offset spike (Hao et al., ICLR 2023)"

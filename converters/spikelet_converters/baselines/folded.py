@@ -1,13 +1,12 @@
-"""An exact graph in torch, all time-steps of a layer at once, with a neuron of one's own.
+"""Evaluation of an exact graph in torch, all time-steps of a layer at once, with any neuron.
 
-The rivals that change the neuron run here, on the very integers that a bundle ships; with the plain neuron the spikes
-are those of every engine. Whole numbers below 2^24 do not round in float32, whatever the order of a sum.
+Baselines that change the neuron run here on the integers of a bundle. With the plain neuron the spikes are identical to
+those of every engine, because integers below 2^24 are exact in float32 for any order of summation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,28 +15,30 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spikelet.graph import Graph
-from spikelet.nodes import IF, Conv2d, Node
+from spikelet.nodes import IF, Array, Conv2d, Node
 from spikelet_converters.calibration.analog import Analog, integrate
+from spikelet_converters.source_model import activation
 
 Neuron = Callable[[str, IF, Tensor], Tensor]
 """(layer, node, current of shape (T, N, …)) -> spikes, 0 or 1, of the same shape."""
 
 
-def along_channels(values: npt.NDArray[Any] | Tensor, ndim: int) -> Tensor:
-    """(C,) as (1, C, 1, …), to meet (N, C, …) of `ndim` axes."""
-    return torch.as_tensor(np.asarray(values), dtype=torch.float32).reshape(1, -1, *(1,) * (ndim - 2))
+def along_channels(values: Array | Tensor, ndim: int) -> Tensor:
+    """Reshape values per channel, (C,), to a float32 tensor (1, C, 1, …) with `ndim` axes."""
+    return activation.along_channels(torch.as_tensor(np.asarray(values), dtype=torch.float32), ndim)
 
 
 def plain(name: str, node: IF, current: Tensor) -> Tensor:
-    """The neuron of the bundle: reset by subtraction, ties firing."""
+    """Simulate the plain IF neuron of a bundle: reset by subtraction, ties firing."""
     theta, v = along_channels(node.theta, current.ndim - 1), along_channels(node.v_init, current.ndim - 1)
     return integrate(current, v.expand(current.shape[1:]), theta)[0]
 
 
 class Folded:
-    """A graph of plain IF neurons.
+    """A graph of IF neurons, evaluated with time-steps folded into the batch axis.
 
-    graph: float32 or exact.
+    Args:
+        graph: float32 or exact graph.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -53,9 +54,17 @@ class Folded:
         keep: Collection[str] = (),
         until: str | None = None,
     ) -> dict[str, Tensor]:
-        """What nodes send on, (T, N, …), or (1, N, …) if it is constant; of those in `keep`, and of the output.
+        """Evaluate the graph.
 
-        until: the last node that is wanted.
+        Args:
+            images: (N, C, H, W).
+            steps: number of time-steps T.
+            neuron: function evaluated as neurons.
+            keep: nodes whose outputs are returned, in addition to the output of the graph.
+            until: last node to evaluate.
+
+        Returns:
+            Outputs by node, (T, N, …), or (1, N, …) if constant over time.
         """
         pixels = torch.tensor(np.ascontiguousarray(images)).float()
         values: dict[str, Tensor] = {}
@@ -77,24 +86,24 @@ class Folded:
             for source in sources:
                 uses[source] -= 1
                 if not uses[source]:
-                    del values[source]  # T times the memory of a network: what is done with goes
+                    del values[source]  # limits the memory, which grows with T
         return kept
 
     def logits(self, images: npt.NDArray[np.uint8], steps: int, neuron: Neuron = plain) -> Tensor:
-        """Summed over time so far, (T, N, K) float64, in the units of the source network."""
+        """Return the logits summed up to each time-step, (T, N, K) float64, in the units of the source network."""
         by_step = self.run(images, steps, neuron)[self.graph.output_name]
         return by_step.double().cumsum(0) * self.graph.output.scale
 
     def _evaluate(self, name: str, inputs: list[Tensor], pixels: Tensor) -> Tensor:
         if not inputs:
             return self.analog.evaluate(name, [], pixels)[None]
-        steps = max(len(each) for each in inputs)
-        rows = [each.expand(steps, *each.shape[1:]).flatten(0, 1) for each in inputs]
+        steps = max(len(values) for values in inputs)
+        rows = [values.expand(steps, *values.shape[1:]).flatten(0, 1) for values in inputs]
         return self.analog.evaluate(name, rows, pixels).unflatten(0, (steps, -1))
 
 
 def apply_synapse(node: Node, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """The node's operation with other weights. x: (N, …)."""
+    """Apply the operation of a node with other weights to x, (N, …)."""
     if isinstance(node, Conv2d):
         return F.conv2d(x, weight, bias, node.stride, node.padding, groups=node.groups)
     return F.linear(x, weight, bias)

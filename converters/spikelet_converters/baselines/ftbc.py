@@ -1,9 +1,9 @@
 """FTBC: forward temporal bias correction (Wu et al., ECCV 2024).
 
-A bias for each time-step and channel. On batches of training images, layer by layer and step by step, the mean
-difference between the spike of step t and the activation of the source network (both in units of theta) is taken, and
-a part alpha of it is subtracted from the bias of that step. It needs an engine that takes a current of its own for
-each step; a bundle of IR 1 has one bias for all.
+There is a bias for each time-step and channel. On batches of training images, layer by layer and time-step by
+time-step, a share alpha of the mean difference between the spikes at time-step t and the activation of the source
+network (both in units of theta) is subtracted from the bias of that time-step. This needs an engine with a bias per
+time-step; bundles of IR 1 have one bias for all time-steps.
 """
 
 from __future__ import annotations
@@ -19,12 +19,17 @@ from spikelet_converters.baselines.base import Images, NeuronRule
 from spikelet_converters.baselines.folded import Folded, Neuron, along_channels
 from spikelet_converters.baselines.snnc import activations
 from spikelet_converters.calibration.analog import integrate
-from spikelet_converters.calibration.layers import by_channel
+from spikelet_converters.calibration.layers import channel_means
 
 
 @dataclass(frozen=True)
 class FTBC(NeuronRule):
-    """alpha: share of the error that is corrected in a round. batches: rounds, each on its own images."""
+    """Forward temporal bias correction.
+
+    Attributes:
+        alpha: share of the error that is corrected per batch.
+        batches: number of batches of images.
+    """
 
     name = "ftbc"
     about = "a bias for each time-step and channel (Wu et al., ECCV 2024)"
@@ -34,21 +39,20 @@ class FTBC(NeuronRule):
     def rule(self, folded: Folded, network: nn.Module, images: Images, steps: int) -> Neuron:
         biases: dict[str, Tensor] = {}
         for part in np.array_split(images, self.batches):
-            wanted = activations(network, part)
-            folded.run(part, steps, self._calibrating(biases, wanted))
+            folded.run(part, steps, self._calibrating(biases, activations(network, part)))
 
         def neuron(name: str, node: IF, current: Tensor) -> Tensor:
             theta = along_channels(node.theta, current.ndim - 1)
             start = along_channels(node.v_init, current.ndim - 1).expand(current.shape[1:])
-            bias = (biases[name] * torch.as_tensor(node.theta)).round()  # whole numbers: the network stays exact
+            bias = (biases[name] * torch.as_tensor(node.theta)).round()  # keeps the network exact
             return integrate(current - bias.reshape(*bias.shape[:1], 1, -1, *(1,) * (current.ndim - 3)), start, theta)[
                 0
             ]
 
         return neuron
 
-    def _calibrating(self, biases: dict[str, Tensor], wanted: dict[str, Tensor]) -> Neuron:
-        """A neuron that corrects its biases while it runs: the layers after it see it corrected."""
+    def _calibrating(self, biases: dict[str, Tensor], targets: dict[str, Tensor]) -> Neuron:
+        """Return a neuron that corrects its biases while it runs, so that later layers receive corrected spikes."""
 
         def neuron(name: str, node: IF, current: Tensor) -> Tensor:
             ndim = current.ndim - 1
@@ -58,10 +62,10 @@ class FTBC(NeuronRule):
             spikes = torch.empty(current.shape)
             for t in range(len(current)):
                 v = v + current[t] / theta - along_channels(bias[t], ndim)
-                error = (v >= 1).float() - wanted[name]
-                more = self.alpha * torch.from_numpy(by_channel(error))
-                bias[t] += more
-                v = v - along_channels(more, ndim)
+                error = (v >= 1).float() - targets[name]
+                change = self.alpha * torch.from_numpy(channel_means(error))
+                bias[t] += change
+                v = v - along_channels(change, ndim)
                 spikes[t] = v >= 1
                 v = v - spikes[t]
             return spikes

@@ -1,7 +1,7 @@
 """RTS: threshold shift (Deng & Gu, ICLR 2021).
 
-A neuron that starts at v(0) = 0 floors where its source rounds. For T time-steps the bias of each layer is raised by
-theta/2T, so that after T of them half a threshold has been added.
+With v_init = 0 a neuron rounds down where its source rounds to nearest. The bias of each layer is raised by theta/2T,
+which adds half a threshold over T time-steps.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from spikelet_converters.calibration.layers import with_bias, with_potential
 
 @dataclass(frozen=True)
 class RTS(Recalibration):
-    """Nothing to choose."""
+    """Threshold shift, without options."""
 
     name = "rts"
     about = "v(0) = 0 and biases raised by theta/2T (Deng & Gu, ICLR 2021)"

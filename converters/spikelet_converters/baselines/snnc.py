@@ -1,12 +1,12 @@
-"""SNNC: calibration layer by layer after training (Li et al., ICML 2021), as far as a bundle can hold it.
+"""SNNC: calibration layer by layer after training (Li et al., ICML 2021), as far as a bundle can represent it.
 
-For every layer in order, with the layers before it calibrated already, the activation a of the source network (in
-units of lambda) is held against the spike rate phi after T time-steps, on some training images:
+Layers are calibrated in order. The activation a of the source network, in units of lambda, is compared with the spike
+rate phi after T time-steps on training images:
 
-    bias:       b += theta E_c[a - phi]                         the mean error of each channel
-    potential:  v(0) += T theta E_c[a - phi]                    the same, given once (the publication: per neuron)
-    weights:    W = argmin |a - phi_T(W x)|^2, x the mean input; phi_T the rate under constant input, whose floor has
-                the gradient one
+    bias:       b += theta E_c[a - phi]                         mean error of each channel
+    potential:  v(0) += T theta E_c[a - phi]                    applied once (in the publication per neuron)
+    weights:    W = argmin |a - phi_T(W x)|^2, x: mean input, phi_T: spike rate under constant input, with
+                gradient 1 through the floor
 
 `light` calibrates biases; `advanced` weights, then potentials.
 """
@@ -23,7 +23,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, Conv2d, Linear
 from spikelet_converters.baselines.base import Images, Recalibration
 from spikelet_converters.baselines.folded import Folded, along_channels, apply_synapse
-from spikelet_converters.calibration.layers import by_channel, synapse_of, with_bias, with_potential
+from spikelet_converters.calibration.layers import channel_means, synapse_of, with_bias, with_potential
 from spikelet_converters.frontends.torch_fx import node_name
 from spikelet_converters.source_model.activation import Mode, spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels
@@ -33,15 +33,20 @@ PARTS = {"light": ("bias",), "potential": ("potential",), "advanced": ("weights"
 
 
 def activations(network: nn.Module, images: Images) -> dict[str, Tensor]:
-    """What every layer of the source network sends on, in units of its lambda, by node name."""
+    """Return the activation of each layer of the source network, in units of its lambda, by node name."""
     lam = {name: layer.lam.item() for name, layer in spiking_layers(network).items()}
-    found = layer_rates(network, as_pixels(images), Mode.RATE, 1)
-    return {node_name(name): value.contiguous() / lam[name] for name, value in found.items()}
+    values = layer_rates(network, as_pixels(images), Mode.RATE, 1)
+    return {node_name(name): value.contiguous() / lam[name] for name, value in values.items()}
 
 
 @dataclass(frozen=True)
 class SNNC(Recalibration):
-    """kind: light, potential or advanced. iterations, rate: of Adam, where weights are calibrated."""
+    """Calibration layer by layer.
+
+    Attributes:
+        kind: "light", "potential" or "advanced".
+        iterations, rate: iterations and learning rate of Adam for the calibration of weights.
+    """
 
     name = "snnc"
     about = "biases, potentials or weights calibrated layer by layer (Li et al., ICML 2021)"
@@ -51,18 +56,18 @@ class SNNC(Recalibration):
 
     def __post_init__(self) -> None:
         if self.kind not in PARTS:
-            raise UsageError(f"snnc: kind is {' or '.join(PARTS)}, got {self.kind!r}")
+            raise UsageError(f"snnc: kind: expected {' or '.join(PARTS)}, got {self.kind!r}")
 
     def recalibrate(self, source: Graph, network: nn.Module, images: Images, steps: int) -> Graph:
-        wanted = activations(network, images)
+        targets = activations(network, images)
         graph = source
         for layer in source.spiking:
             for part in PARTS[self.kind]:
                 if part == "weights":
-                    graph = self._weights(graph, layer, wanted[layer], images, steps)
+                    graph = self._weights(graph, layer, targets[layer], images, steps)
                     continue
                 rate = Folded(graph).run(images, steps, keep=(layer,), until=layer)[layer].mean(0)
-                error = by_channel(wanted[layer] - rate)
+                error = channel_means(targets[layer] - rate)
                 node = graph.nodes[layer]
                 assert isinstance(node, IF)
                 if part == "bias":
@@ -71,7 +76,7 @@ class SNNC(Recalibration):
                     graph = with_potential(graph, layer, node.v_init + steps * error * node.theta)
         return graph
 
-    def _weights(self, graph: Graph, layer: str, wanted: Tensor, images: Images, steps: int) -> Graph:
+    def _weights(self, graph: Graph, layer: str, target: Tensor, images: Images, steps: int) -> Graph:
         name, before = synapse_of(graph, layer), graph.predecessors[layer][0]
         if name is None:
             return graph
@@ -79,10 +84,10 @@ class SNNC(Recalibration):
         assert isinstance(synapse, Conv2d | Linear)
         assert isinstance(neuron, IF)
         source = graph.predecessors[name][0]
-        found = Folded(graph).run(images, steps, keep=(source, before, name), until=before)
-        x = found[source].mean(0)
-        other = found[before].mean(0) - found[name].mean(0)  # what meets this synapse's current in an Add
-        # in units of theta, where a learning rate means the same for every layer
+        outputs = Folded(graph).run(images, steps, keep=(source, before, name), until=before)
+        x = outputs[source].mean(0)
+        shortcut = outputs[before].mean(0) - outputs[name].mean(0)  # current that is added to that of this synapse
+        # In units of theta, the learning rate is comparable between layers.
         theta = torch.tensor(neuron.theta).reshape(-1, *(1,) * (synapse.weight.ndim - 1))
         scale = along_channels(neuron.theta, x.ndim if isinstance(synapse, Conv2d) else 2)
         weight = (torch.tensor(synapse.weight) / theta).requires_grad_()
@@ -93,9 +98,9 @@ class SNNC(Recalibration):
         generator = torch.Generator().manual_seed(0)
         for _ in range(self.iterations):
             rows = torch.randperm(len(x), generator=generator)[:32]
-            z = steps * (apply_synapse(synapse, x[rows], weight, bias) + other[rows] / scale) + start
+            z = steps * (apply_synapse(synapse, x[rows], weight, bias) + shortcut[rows] / scale) + start
             spikes = (z + (z.floor() - z).detach()).clamp(0, steps)
-            loss = (spikes / steps - wanted[rows]).square().sum() / len(rows)
+            loss = (spikes / steps - target[rows]).square().sum() / len(rows)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -1,7 +1,7 @@
 """SRP: reset by the residual membrane potential (Hao et al., AAAI 2023).
 
-The network runs tau steps; a neuron whose potential is then not above 0 is taken to be one that its quantiser leaves
-silent. Potentials are set back, and in the steps that answer only the other neurons may send spikes on.
+The network is run for tau pre-steps. Neurons whose potential is then not above 0 are assumed to have activation 0.
+Potentials are reset, and in the following time-steps only the remaining neurons can fire.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from spikelet_converters.calibration.analog import integrate
 
 @dataclass(frozen=True)
 class SRP(NeuronRule):
-    """tau: pre-steps."""
+    """Reset by the residual membrane potential.
+
+    Attributes:
+        tau: number of pre-steps.
+    """
 
     name = "srp"
     about = "two passes; neurons with v(tau) <= 0 are silenced (Hao et al., AAAI 2023)"

@@ -1,7 +1,7 @@
-"""Spikelet's networks in Brian2, an independent, published simulator: the judge of every engine.
+"""Simulate bundles in Brian2, an independent, published simulator, to check the engines.
 
 Brian2: Stimberg, Brette & Goodman, eLife 8 (2019) e47314, doi:10.7554/eLife.47314. pip install "spikelet[brian2]".
-Importing this package does not load it.
+Importing this package does not import Brian2.
 """
 
 from spikelet_converters.brian2.comparison import Divergence, LayerReport

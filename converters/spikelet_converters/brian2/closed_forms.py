@@ -1,7 +1,7 @@
-"""What single neurons must do, from a formula instead of a simulation. Where there is none, None.
+"""Closed-form spike trains of single neurons, or None where no closed form exists.
 
 IF, reset by subtraction, currents of 0 or more. A(t) = v_init + i(1) + … + i(t); without the limit of one spike
-a step the neuron would have fired M(t) = max(0, floor(A(t) / theta)) times (tie ">": ceil - 1). With it,
+per time-step the neuron would have fired M(t) = max(0, floor(A(t) / theta)) times (tie ">": ceil - 1). With it,
     N(t) = min over s in 0…t of M(s) + (t - s), M(0) = 0, and v(t) = A(t) - theta N(t).
 
 IF, reset to zero, constant current i > 0: from v to the next spike it takes ceil((theta - v) / i) steps
@@ -9,7 +9,7 @@ IF, reset to zero, constant current i > 0: from v to the next spike it takes cei
 
 LIF with decay beta, constant current i: k steps after v the potential is c + (v - c) beta^k, c = i / (1 - beta),
 so the next spike comes at the first whole k >= ln((c - theta) / (c - v)) / ln beta (tie ">": k > that), at
-least one, and never where c lies below theta. The interval starts again from what the reset leaves.
+least one, and never where c lies below theta. The next interval starts from the potential after the reset.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from spikelet.nodes import IF, LIF, Tie, is_float
 Train = npt.NDArray[np.bool_]
 Current = npt.NDArray[np.float64]
 
-NEAR = 1e-9  # of an interval: a logarithm that is this near to a whole number is one
+NEAR = 1e-9  # relative tolerance within which an interval is a whole number
 
 
 def spike_train(node: IF, current: Current) -> Train | None:
-    """When a neuron fires, (T,). node: of one channel. current: (T,)."""
+    """The time-steps at which a neuron fires, (T,). node: one channel. current: (T,)."""
     theta, v_init = float(node.theta[0]), float(node.v_init[0])
     constant = bool((current == current[0]).all())
     if isinstance(node, LIF):
@@ -43,7 +43,7 @@ def spike_train(node: IF, current: Current) -> Train | None:
 
 
 def if_counts(current: Current, theta: float, v_init: float, tie: Tie) -> npt.NDArray[np.int64]:
-    """Spikes fired after each step, (T,), of an IF neuron reset by subtraction. current: (T,), 0 or more."""
+    """Spike count after every time-step, (T,), of an IF neuron reset by subtraction. current: (T,), 0 or more."""
     share = (v_init + np.cumsum(current)) / theta
     unlimited = np.floor(share) if tie == ">=" else np.ceil(share) - 1
     # M(s) - s with M(0) = 0, its running minimum, plus t
@@ -54,35 +54,35 @@ def if_counts(current: Current, theta: float, v_init: float, tie: Tie) -> npt.ND
 
 def if_intervals(current: float, theta: float, v_init: float, tie: Tie, steps: int) -> list[int]:
     """Steps to the first spike and between spikes, within `steps`, of an IF neuron reset to zero."""
-    found: list[int] = []
+    intervals: list[int] = []
     v = v_init
-    while sum(found) < steps:
+    while sum(intervals) < steps:
         if current <= 0:
-            # it can only fire at once: what it had may lie above theta
+            # it can fire only at the first time-step, from an initial potential above theta
             first = v + current >= theta if tie == ">=" else v + current > theta
-            return [*found, 1] if first and not found else found
+            return [*intervals, 1] if first and not intervals else intervals
         gap = (theta - v) / current
-        found.append(max(1, math.ceil(gap) if tie == ">=" else math.floor(gap) + 1))
+        intervals.append(max(1, math.ceil(gap) if tie == ">=" else math.floor(gap) + 1))
         v = 0.0
-    return found
+    return intervals
 
 
 def lif_intervals(node: LIF, current: float, steps: int) -> list[int]:
     """Steps to the first spike and between spikes, within `steps`, of a leaky neuron under constant current."""
     beta, theta, v = float(node.decay[0]), float(node.theta[0]), float(node.v_init[0])
     rest = current / (1 - beta)
-    found: list[int] = []
-    while sum(found) < steps:
+    intervals: list[int] = []
+    while sum(intervals) < steps:
         k = _next(beta, theta, v, rest, node.tie)
         if k is None:
-            return found
-        found.append(k)
+            return intervals
+        intervals.append(k)
         v = 0.0 if node.reset == "zero" else _after(beta, v, rest, k) - theta
-    return found
+    return intervals
 
 
 def lif_rate(beta: float, theta: float, current: float) -> float:
-    """Spikes a step of a leaky neuron reset to zero under constant current, tie ">="."""
+    """Spike rate of a leaky neuron reset to zero under constant current, tie ">="."""
     k = _next(beta, theta, 0.0, current / (1 - beta), ">=")
     return 0.0 if k is None else 1 / k
 
@@ -93,7 +93,7 @@ def _next(beta: float, theta: float, v: float, rest: float, tie: Tie) -> int | N
     if fires(_after(beta, v, rest, 1)):
         return 1
     if rest <= theta:
-        return None  # it creeps towards `rest` from below, or falls to it from above
+        return None  # it converges to `rest` without crossing theta
     gap = math.log((rest - theta) / (rest - v)) / math.log(beta)
     whole = round(gap)
     if abs(gap - whole) < NEAR * max(1.0, gap):

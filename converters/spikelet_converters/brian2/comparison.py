@@ -1,10 +1,11 @@
-"""Spike for spike and potential for potential: where two runs of a layer part, and whether that is a tie.
+"""Compare all spikes and potentials of two runs of a layer, and classify differences as ties or real.
 
-In an exact network nothing may differ. In a float32 network two engines add in another order, and what rounds is of
-the size of the sums: a neuron's room is `eps` times the largest sum of magnitudes that can meet in it. A potential
-that lies within that room of its threshold may fire in one engine and not in the other: a tie. From then on that
-neuron's potentials are a theta apart until the spike is made up for, which is no second difference. Every other
-difference, and a potential that drifts by more than its room before any tie, is real.
+In an exact network no difference is allowed. In a float32 network engines sum in different orders, and the rounding
+error is proportional to the sums: a neuron's tolerance is `eps` times the largest possible sum of magnitudes in it. A
+neuron whose potential is within the tolerance of its threshold may fire in one engine and not in the other: a tie.
+After a tie the potentials of that neuron differ by theta until the spike is made up for; these differences are counted
+as after a tie. Every other differing spike, and a potential that differs by more than the tolerance before any tie, is
+real.
 """
 
 from __future__ import annotations
@@ -20,17 +21,25 @@ from spikelet.nodes import IF, Array
 from spikelet_converters.brian2.synapses import Population, Values
 
 EPS = 1e-5  # some 170 units in the last place of a float32
-SHOWN = 6  # neurons of a layer that the report draws
+SHOWN = 6  # neurons per layer in the report
 
 Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """A neuron that does not do the same in both: its layer and index there, the image and time-step (from 1).
+    """A difference between the engine and Brian2.
 
-    fired: (engine, Brian2). potentials: (engine, Brian2) after the reset. before: Brian2's before the reset.
-    theta: None for the output. tie: that potential lay on the threshold (float32: within its room of it).
+    Attributes:
+        layer: Name of the layer.
+        image: Index of the image.
+        step: Time-step, from 1.
+        neuron: Index of the neuron in its layer.
+        fired: Whether the neuron fired, (engine, Brian2).
+        potentials: Potentials after the reset, (engine, Brian2).
+        before: Brian2's potential before the reset.
+        theta: Threshold, None for the output.
+        tie: Whether Brian2's potential before the reset was on the threshold (float32: within the tolerance).
     """
 
     layer: str
@@ -63,13 +72,13 @@ class Divergence:
             for fired, potential in zip(self.fired, self.potentials, strict=True)
         )
         tie = " (a tie)" if self.tie else ""
-        place = f"layer {self.layer}, neuron {self.neuron}, time-step {self.step}, image {self.image}"
-        return f"{place}: engine {engine}, Brian2 {brian2}{tie}"
+        where = f"layer {self.layer}, neuron {self.neuron}, time-step {self.step}, image {self.image}"
+        return f"{where}: engine {engine}, Brian2 {brian2}{tie}"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A few neurons of one image, for the eye. spikes, potentials: (engine, Brian2), each (T, k)."""
+    """A few neurons of one image, for the figures. spikes, potentials: (engine, Brian2), both (T, k)."""
 
     image: int
     neurons: tuple[tuple[int, ...], ...]
@@ -80,11 +89,20 @@ class Sample:
 
 @dataclass(frozen=True)
 class LayerReport:
-    """neurons: compared, of `of`. spikes: that Brian2 fired. differing_spikes: neuron steps at which one fired only.
+    """The comparison of one layer.
 
-    ties, after_ties: those of them that a tie explains (float32 bundles). max_potential_difference: over all neuron
-    steps; in float32 bundles, over those before a neuron's first tie. drifts: potentials that differ there by more
-    than rounding can.
+    Attributes:
+        name: Name of the layer.
+        neurons: Number of compared neurons.
+        of: Number of neurons in the layer.
+        spikes: Spikes in Brian2.
+        differing_spikes: Spikes that only the engine or only Brian2 fired.
+        ties: Differing spikes at a tie (float32 bundles).
+        after_ties: Differing spikes after a tie of the same neuron (float32 bundles).
+        drifts: Potentials that differ by more than the tolerance before any tie.
+        max_potential_difference: Over all potentials; in float32 bundles, over those before a neuron's first tie.
+        first_divergence: The earliest difference.
+        sample: Neurons for the figures.
     """
 
     name: str
@@ -101,12 +119,12 @@ class LayerReport:
 
     @property
     def real(self) -> int:
-        """Differing spikes that no tie explains."""
+        """Differing spikes that are neither at nor after a tie."""
         return self.differing_spikes - self.ties - self.after_ties
 
     @property
     def ok(self) -> bool:
-        """Nothing differs but ties."""
+        """Whether all differences are at or after ties."""
         return self.real == 0 and self.drifts == 0
 
     def facts(self) -> dict[str, Any]:
@@ -124,9 +142,15 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class Pair:
-    """One population in the engine and in Brian2. spikes, potentials: (engine, Brian2), each (T, N, n).
+    """One population in the engine and in Brian2.
 
-    before: (T, N, n), Brian2's potentials before the reset. first_image: index of the first of the N.
+    Attributes:
+        graph: The network.
+        population: The neurons.
+        spikes: (engine, Brian2), both (T, N, n).
+        potentials: (engine, Brian2), both (T, N, n), after the reset.
+        before: Brian2's potentials before the reset, (T, N, n).
+        first_image: Index of the first of the N images.
     """
 
     graph: Graph
@@ -138,15 +162,15 @@ class Pair:
 
     @property
     def theta(self) -> Values | None:
-        """(n,), None for the output."""
+        """The thresholds, (n,), or None for the output."""
         node, name = self.graph.nodes[self.population.name], self.population.name
         if not isinstance(node, IF):
             return None
         size = self.graph.neurons(name) // len(node.theta)
         return node.theta.astype(np.float64)[self.population.neurons // size]
 
-    def room(self, eps: float) -> Values:
-        """(n,) how far a potential may be off by rounding: 0 in exact networks."""
+    def tolerance(self, eps: float) -> Values:
+        """The largest rounding error of the potentials, (n,): 0 in exact networks."""
         graph, population = self.graph, self.population
         if graph.exact:
             return np.zeros(len(population))
@@ -154,31 +178,31 @@ class Pair:
         largest = float(np.maximum(np.abs(graph.input.low - mean), np.abs(graph.input.high - mean)).max())
         reach = np.abs(population.bias) + np.abs(self.potentials[1]).max((0, 1), initial=0)
         for source, synapses in population.inputs.items():
-            each = largest if source == graph.input_name else 1.0
-            reach = reach + each * np.bincount(synapses.post, np.abs(synapses.weight), len(reach))
+            magnitude = largest if source == graph.input_name else 1.0
+            reach = reach + magnitude * np.bincount(synapses.post, np.abs(synapses.weight), len(reach))
         return eps * (reach + (0 if self.theta is None else self.theta))
 
-    def index(self, place: int) -> tuple[int, ...]:
-        """Of a neuron of the population, in its layer."""
+    def index(self, i: int) -> tuple[int, ...]:
+        """Index in the layer of neuron i of the population."""
         shape = self.graph.shapes[self.population.name]
-        return tuple(int(i) for i in np.unravel_index(self.population.neurons[place], shape))
+        return tuple(int(axis) for axis in np.unravel_index(self.population.neurons[i], shape))
 
 
 def compare(pair: Pair, eps: float = EPS) -> LayerReport:
-    """What differs. eps: of ties in float32 networks."""
-    graph, theta, room = pair.graph, pair.theta, pair.room(eps)
+    """Compare one population. eps: relative tolerance of ties in float32 networks."""
+    graph, theta, tolerance = pair.graph, pair.theta, pair.tolerance(eps)
     differs = pair.spikes[0] != pair.spikes[1]
-    gap = np.abs(pair.potentials[0].astype(np.float64) - pair.potentials[1])
-    near = np.zeros(gap.shape, np.bool_) if theta is None else np.abs(pair.before - theta) <= room
+    difference = np.abs(pair.potentials[0].astype(np.float64) - pair.potentials[1])
+    near = np.zeros(difference.shape, np.bool_) if theta is None else np.abs(pair.before - theta) <= tolerance
     if graph.exact:
         first_ties = tied = np.zeros_like(differs)
-        drifts = gap > 0
+        drifts = difference > 0
     else:
-        parted = np.logical_or.accumulate(differs, axis=0)
-        first_ties = differs & near & ~np.concatenate([np.zeros_like(parted[:1]), parted[:-1]])
+        diverged = np.logical_or.accumulate(differs, axis=0)
+        first_ties = differs & near & ~np.concatenate([np.zeros_like(diverged[:1]), diverged[:-1]])
         tied = np.logical_or.accumulate(first_ties, axis=0)
-        gap[parted] = 0
-        drifts = gap > room
+        difference[diverged] = 0
+        drifts = difference > tolerance
     wrong = (differs & ~tied) | drifts
     shown = wrong if wrong.any() else differs
     return LayerReport(
@@ -190,17 +214,17 @@ def compare(pair: Pair, eps: float = EPS) -> LayerReport:
         ties=int(first_ties.sum()),
         after_ties=int((differs & tied & ~first_ties).sum()),
         drifts=int(drifts.sum()),
-        max_potential_difference=float(gap.max(initial=0)),
+        max_potential_difference=float(difference.max(initial=0)),
         first_divergence=_first(pair, shown, near),
         sample=_sample(pair, shown, differs),
     )
 
 
 def merge(a: LayerReport, b: LayerReport, same_neurons: bool) -> LayerReport:
-    """Two parts of one layer as one: the same neurons on other images, or other neurons on the same images."""
+    """Merge two parts of a layer: the same neurons on other images, or other neurons on the same images."""
     first = min(
-        [each for each in (a.first_divergence, b.first_divergence) if each is not None],
-        key=lambda each: (each.tie, each.step),
+        [divergence for divergence in (a.first_divergence, b.first_divergence) if divergence is not None],
+        key=lambda divergence: (divergence.tie, divergence.step),
         default=None,
     )
     return replace(
@@ -220,29 +244,29 @@ def merge(a: LayerReport, b: LayerReport, same_neurons: bool) -> LayerReport:
 def _first(pair: Pair, shown: Bools, near: Bools) -> Divergence | None:
     if not shown.any():
         return None
-    where = np.unravel_index(int(shown.argmax()), shown.shape)  # (T, N, n): the earliest step comes first
-    step, image, place = (int(each) for each in where)
-    fired = bool(pair.spikes[0][where]), bool(pair.spikes[1][where])
+    at = np.unravel_index(int(shown.argmax()), shown.shape)  # (T, N, n): the earliest step comes first
+    step, image, neuron = (int(index) for index in at)
+    fired = bool(pair.spikes[0][at]), bool(pair.spikes[1][at])
     return Divergence(
         layer=pair.population.name,
         image=pair.first_image + image,
         step=step + 1,
-        neuron=pair.index(place),
+        neuron=pair.index(neuron),
         fired=fired,
-        potentials=(float(pair.potentials[0][where]), float(pair.potentials[1][where])),
-        before=float(pair.before[where]),
-        theta=None if pair.theta is None else float(pair.theta[place]),
-        tie=bool(near[where]) and fired[0] != fired[1],
+        potentials=(float(pair.potentials[0][at]), float(pair.potentials[1][at])),
+        before=float(pair.before[at]),
+        theta=None if pair.theta is None else float(pair.theta[neuron]),
+        tie=bool(near[at]) and fired[0] != fired[1],
     )
 
 
 def _sample(pair: Pair, shown: Bools, differs: Bools) -> Sample:
-    """Of the image that differs first, the neuron that does and those whose spikes do; else some that fire."""
+    """The neurons that differ on the first differing image, or else some neurons that fire."""
     image = int(np.unravel_index(int(shown.argmax()), shown.shape)[1])
     if shown.any():
         first = int(np.unravel_index(int(shown.argmax()), shown.shape)[2])
         late = len(shown)
-        keys = np.array([np.where(each[:, image].any(0), each[:, image].argmax(0), late) for each in (shown, differs)])
+        keys = np.array([np.where(m[:, image].any(0), m[:, image].argmax(0), late) for m in (shown, differs)])
         keys[:, first] = -1
         order = np.lexsort(keys)  # spikes first, then potentials
         chosen = order[: min(SHOWN, int((keys.min(0) < late).sum()))]
@@ -255,7 +279,7 @@ def _sample(pair: Pair, shown: Bools, differs: Bools) -> Sample:
     )
     return Sample(
         image=pair.first_image + image,
-        neurons=tuple(pair.index(int(place)) for place in chosen),
+        neurons=tuple(pair.index(int(neuron)) for neuron in chosen),
         spikes=(mine[0], theirs[0]),
         potentials=(mine[1], theirs[1]),
         theta=None if pair.theta is None else pair.theta[chosen],

@@ -1,8 +1,8 @@
-"""One neuron at a time: every kind, every reset, every tie rule, under every sort of current.
+"""Sweep single neurons of every type, reset and tie rule over many input currents.
 
-The neurons stand side by side in two small networks (integers, and float32 for the leak that multiplies), one layer
-for each kind, reset and tie rule, one neuron for each v_init and current. The engine under test and Brian2 run them,
-and where a formula says what the neuron must do, both are held to it.
+The neurons are in two small networks, one in integers and one in float32 with a multiplicative leak. Every combination
+of neuron type, reset and tie rule is a layer, every combination of v_init and current a neuron. The engine under test
+and Brian2 run the networks, and both are compared with closed-form solutions where these exist.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from spikelet_converters.brian2.recording import record
 from spikelet_converters.brian2.synapses import populate
 
 THETA = 60
-SHIFT = 3  # of the exact leak: 1/8 of the potential a step
-BETA = 0.875  # of the float32 leak: the same
+SHIFT = 3  # exact leak: 1/8 of the potential per time-step
+BETA = 0.875  # equal leak in float32
 STEPS = 64
 RATE_STEPS = 240
 RESETS: tuple[Reset, ...] = ("subtract", "zero")
@@ -38,9 +38,15 @@ EngineFactory = Callable[[Graph, Sequence[str]], Engine]
 
 @dataclass(frozen=True)
 class KindReport:
-    """Neurons of one kind, reset and tie rule. layer: the engine against Brian2, over all of them.
+    """The comparison of all neurons of one type, reset and tie rule.
 
-    formulas: neurons for which there is a closed form. off_formula: (engine, Brian2) spikes that differ from it.
+    Attributes:
+        kind: Type of the neurons.
+        reset: Reset after a spike.
+        tie: Tie rule.
+        layer: The engine compared with Brian2.
+        formulas: Number of neurons with a closed form.
+        off_formula: Spikes that differ from the closed form, (engine, Brian2).
     """
 
     kind: str
@@ -52,11 +58,11 @@ class KindReport:
 
     @property
     def ok(self) -> bool:
-        """The engine, Brian2 and the formulas agree."""
+        """Whether the engine, Brian2 and the closed forms agree."""
         return self.layer.ok and self.off_formula == (0, 0)
 
     def facts(self) -> dict[str, Any]:
-        """As JSON."""
+        """The report as JSON values."""
         return {
             "kind": self.kind,
             "reset": self.reset,
@@ -70,7 +76,7 @@ class KindReport:
 
 @dataclass(frozen=True)
 class RateCurve:
-    """Spikes a step under constant current, in thetas: (current, engine, Brian2, closed form or None)."""
+    """Spike rates under constant current: points (current / theta, engine, Brian2, closed form or None)."""
 
     kind: str
     reset: Reset
@@ -79,10 +85,14 @@ class RateCurve:
 
 @dataclass(frozen=True)
 class DynamicsReport:
-    """What single neurons do in an engine, in Brian2 and by formula.
+    """Single neurons in an engine, in Brian2 and by closed forms.
 
-    engine: or two, where "auto" takes another for float32. kinds: those that it runs; an engine of integers alone
-    runs no float32 ones.
+    Attributes:
+        engine: The engine, or two names if "auto" selects another one for float32.
+        brian2_version: Version of Brian2.
+        steps: Number of time-steps.
+        kinds: The types of neurons that the engine supports; an integer engine has no float32 neurons.
+        rates: f-I curves.
     """
 
     engine: str
@@ -93,17 +103,17 @@ class DynamicsReport:
 
     @property
     def ok(self) -> bool:
-        """Nothing differs but float32 ties."""
-        return all(each.ok for each in self.kinds)
+        """Whether all differences are float32 ties."""
+        return all(kind.ok for kind in self.kinds)
 
     def facts(self) -> dict[str, Any]:
-        """As JSON."""
+        """The report as JSON values."""
         return {
             "ok": self.ok,
             "brian2_version": self.brian2_version,
             "engine": self.engine,
             "steps": self.steps,
-            "kinds": [each.facts() for each in self.kinds],
+            "kinds": [kind.facts() for kind in self.kinds],
             "f_i": [
                 {"kind": e.kind, "reset": e.reset, "points": [list(point) for point in e.points]} for e in self.rates
             ],
@@ -116,10 +126,11 @@ def sweep(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> DynamicsReport:
-    """Run the neurons in an engine and in Brian2. engine: as `validate` takes it.
+    """Run the neurons in an engine and in Brian2. engine: as for `validate`.
 
     Raises:
-        MissingDependency: Brian2 is not installed. Cancelled: `cancelled` said so.
+        MissingDependency: Brian2 is not installed.
+        Cancelled: `cancelled` returned True.
     """
     version = simulator.load().__version__
     kinds: list[KindReport] = []
@@ -132,29 +143,27 @@ def sweep(
         v_init, current = swept_currents()
         graph, layers = network(exact, v_init)
         try:
-            name, found = _both(graph, current, engine)
+            name, pairs = _both(graph, current, engine)
         except EngineError:
             if exact:
                 raise
-            break  # an engine of integers: neurons in float32 are none of its business
+            break  # an integer engine
         names.append(name)
-        kinds += [_kind(graph, layer, label, current, found[layer]) for layer, label in layers.items()]
+        kinds += [_kind(graph, layer, label, current, pairs[layer]) for layer, label in layers.items()]
         on_progress(2 * done + 1, 4)
         strengths = np.arange(0, 2 * THETA + 1, 3)
         graph, layers = network(exact, np.zeros(len(strengths)))
         constant = np.tile(strengths, (RATE_STEPS, 1)).astype(np.float64)
-        _, found = _both(graph, constant, engine)
+        _, pairs = _both(graph, constant, engine)
         rates += [
-            _rates(graph, layer, label, constant, found[layer]) for layer, label in layers.items() if label[2] == ">="
+            _rates(graph, layer, label, constant, pairs[layer]) for layer, label in layers.items() if label[2] == ">="
         ]
     on_progress(4, 4)
     return DynamicsReport(" and ".join(dict.fromkeys(names)), version, STEPS, tuple(kinds), tuple(rates))
 
 
 def swept_currents() -> tuple[Array, Current]:
-    """v_init (n,) and current (T, n) of every neuron: constant, step, ramp, random and negative ones, from 0 and
-    from theta / 2.
-    """
+    """v_init (n,), 0 or theta / 2, and currents (T, n): constant, step, ramp, random and negative."""
     time, rng = np.arange(STEPS), np.random.default_rng(0)
     shapes = [np.full(STEPS, level) for level in (0, 6, 12, 20, 30, 45, 60, 90)]
     shapes += [np.where(time < STEPS // 2, low, high) for low, high in ((0, 24), (40, 0), (36, -30))]
@@ -165,7 +174,7 @@ def swept_currents() -> tuple[Array, Current]:
 
 
 def network(exact: bool, v_init: Array) -> tuple[Graph, dict[str, tuple[str, Reset, Tie]]]:
-    """One layer for each kind, reset and tie rule, all on the same input, (n,); and what each layer is.
+    """A network with one layer per neuron type, reset and tie rule, on one input (n,), and the labels of its layers.
 
     v_init: (n,) in the units of THETA; a float32 network has a theta of 1 and divides by THETA.
     """
@@ -183,14 +192,14 @@ def network(exact: bool, v_init: Array) -> tuple[Graph, dict[str, tuple[str, Res
 
 
 def _both(graph: Graph, current: Current, engine: str | EngineFactory) -> tuple[str, dict[str, Pair]]:
-    """The engine's name, and by layer both runs; current: (T, n) in the units of THETA."""
+    """Run both; returns the engine's name and the runs by layer. current: (T, n) in the units of THETA."""
     runner = engine(graph, graph.spiking) if callable(engine) else create(graph, engine, graph.spiking)
     unit = 1 if graph.exact else THETA
     pixels = (current / unit).astype(np.float32)[:, None]
     everything = {name: np.arange(current.shape[1]) for name in (*graph.spiking, graph.output_name)}
     recorded = record(runner, graph, pixels, len(pixels), everything)
     traces = simulate(graph, pixels, len(pixels))
-    found = {
+    pairs = {
         name: Pair(
             graph,
             populate(graph, name),
@@ -200,34 +209,36 @@ def _both(graph: Graph, current: Current, engine: str | EngineFactory) -> tuple[
         )
         for name in graph.spiking
     }
-    return runner.name, found
+    return runner.name, pairs
 
 
 def _kind(graph: Graph, layer: str, label: tuple[str, Reset, Tie], current: Current, pair: Pair) -> KindReport:
     formulas, off = 0, [0, 0]
-    for place in range(current.shape[1]):
-        train = _formula(graph, layer, place, current)
+    for neuron in range(current.shape[1]):
+        train = _formula(graph, layer, neuron, current)
         if train is None:
             continue
         formulas += 1
-        for which in range(2):
-            off[which] += int((pair.spikes[which][:, 0, place] != train).sum())
+        for side in range(2):
+            off[side] += int((pair.spikes[side][:, 0, neuron] != train).sum())
     return KindReport(*label, replace(compare(pair, EPS), name=layer), formulas, (off[0], off[1]))
 
 
 def _rates(graph: Graph, layer: str, label: tuple[str, Reset, Tie], current: Current, pair: Pair) -> RateCurve:
-    mine, theirs = (spikes[:, 0].mean(0) for spikes in pair.spikes)
+    engine, brian2 = (spikes[:, 0].mean(0) for spikes in pair.spikes)
     points = []
-    for place, level in enumerate(current[0]):
-        train = _formula(graph, layer, place, current)
+    for neuron, level in enumerate(current[0]):
+        train = _formula(graph, layer, neuron, current)
         formula = None if train is None else float(train.mean())
-        points.append((float(level / THETA), float(mine[place]), float(theirs[place]), formula))
+        points.append((float(level / THETA), float(engine[neuron]), float(brian2[neuron]), formula))
     return RateCurve(label[0], label[1], tuple(points))
 
 
-def _formula(graph: Graph, layer: str, place: int, current: Current) -> Any:
+def _formula(graph: Graph, layer: str, neuron: int, current: Current) -> Any:
     node = graph.nodes[layer]
     assert isinstance(node, IF)
-    alone = replace(node, **{field: getattr(node, field)[place : place + 1] for field in node.tensors})
-    # the current as the engine gets it: a float32
-    return spike_train(alone, (current[:, place] / (1 if graph.exact else THETA)).astype(np.float32).astype(np.float64))
+    alone = replace(node, **{field: getattr(node, field)[neuron : neuron + 1] for field in node.tensors})
+    # the engine takes the current as float32
+    return spike_train(
+        alone, (current[:, neuron] / (1 if graph.exact else THETA)).astype(np.float32).astype(np.float64)
+    )

@@ -1,4 +1,4 @@
-"""Neurons in Brian2's own language: differential equations where the neuron has one, integrated by Brian2.
+"""Neurons as Brian2 models, with differential equations where the neuron has one.
 
     IF          dv/dt = bias + drive                by Euler's method, exact over a step of constant current
     LIF, beta   dv/dt = -rate v, rate = -ln beta    by the exact solution; then v += bias + drive
@@ -24,8 +24,15 @@ INTEGRATE = "v += bias + drive"
 
 @dataclass(frozen=True)
 class Neuron:
-    """model, threshold, reset, method: of a NeuronGroup. each_step: code run after the integration, in order.
-    parameters: by name, (n,).
+    """Arguments of a NeuronGroup.
+
+    Attributes:
+        model: Equations.
+        threshold: Condition, or None for neurons that do not fire.
+        reset: Statement, or None for neurons that do not fire.
+        method: Integration method.
+        each_step: Statements that run after the integration, in order.
+        parameters: Values (n,), by name.
     """
 
     model: str
@@ -37,28 +44,28 @@ class Neuron:
 
 
 def describe(graph: Graph, population: Population) -> Neuron:
-    """The neurons of a population."""
+    """Describe the neurons of a population."""
     node, n = graph.nodes[population.name], len(population)
     parameters = {"bias": population.bias, "v_init": np.zeros(n)}
     if not isinstance(node, IF):
         return Neuron(_model(parameters, "dv/dt = (bias + drive) * Hz : 1"), None, None, "euler", (), parameters)
     channels = population.neurons // (graph.neurons(population.name) // len(node.theta))
 
-    def each(values: Array) -> Values:
+    def per_neuron(values: Array) -> Values:
         return values.astype(np.float64)[channels]
 
-    parameters |= {"theta": each(node.theta), "v_init": each(node.v_init)}
+    parameters |= {"theta": per_neuron(node.theta), "v_init": per_neuron(node.v_init)}
     each_step: tuple[str, ...] = ()
     equation, method = "dv/dt = (bias + drive) * Hz : 1", "euler"
     if isinstance(node, LIF):
         if is_float(node.decay):
-            parameters["rate"] = -np.log(each(node.decay))
+            parameters["rate"] = -np.log(per_neuron(node.decay))
             equation, method, each_step = "dv/dt = -rate * v * Hz : 1", "exact", (INTEGRATE,)
         else:
-            parameters["decay"] = each(node.decay)
+            parameters["decay"] = per_neuron(node.decay)
             equation, each_step = "v : 1", ("v -= floor(v * 2**(-decay))", INTEGRATE)
     if node.reset == "subtract-late":
-        parameters["drop"] = each(node.drop)
+        parameters["drop"] = per_neuron(node.drop)
     reset = {"subtract": "v -= theta", "subtract-late": "v -= drop", "zero": "v = 0"}[node.reset]
     return Neuron(_model(parameters, equation), f"v {node.tie} theta", reset, method, each_step, parameters)
 

@@ -1,4 +1,4 @@
-"""The pictures of a validation: spikes of both simulators over each other, potentials, f-I curves."""
+"""Figures of a validation: spikes of both simulators, potentials and f-I curves."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from spikelet_converters.brian2.validation import ValidationReport
 
 LEFT, RIGHT, TOP, ROW = 150, 20, 34, 18
 ENGINE, BRIAN2 = COLOURS[0], COLOURS[1]
-APART = "#f6c6c6"  # behind a time-step at which one of them fires only
+APART = "#f6c6c6"  # background of a time-step at which only one simulator fires
 
 
 def overlays(report: ValidationReport) -> list[Figure]:
-    """One for each spiking layer: the neurons that part first, or some that fire."""
-    return [_overlay(each, report.engine) for each in report.layers if each.sample.theta is not None]
+    """One figure per spiking layer: the neurons that diverge first, or some that fire."""
+    return [_overlay(layer, report.engine) for layer in report.layers if layer.sample.theta is not None]
 
 
 def potentials(report: ValidationReport) -> list[Figure]:
-    """One neuron's potential in both, with its threshold: the first that parts, or one in the middle of the network."""
-    spiking = [each for each in report.layers if each.sample.theta is not None]
+    """Potential and threshold of one neuron: the first that diverges, or one in the middle of the network."""
+    spiking = [layer for layer in report.layers if layer.sample.theta is not None]
     first = report.first_divergence
-    named = [each for each in report.layers if first is not None and each.name == first.layer]
+    named = [layer for layer in report.layers if first is not None and layer.name == first.layer]
     layer = (named or [spiking[len(spiking) // 2]])[0]
     return [_potential(layer, report.engine)]
 
 
 def rate_figures(report: DynamicsReport) -> list[Figure]:
-    """f-I curves, one picture a kind of neuron."""
-    kinds = list(dict.fromkeys(each.kind for each in report.rates))
-    return [_rates(kind, [each for each in report.rates if each.kind == kind], report.engine) for kind in kinds]
+    """f-I curves, one figure per kind of neuron."""
+    kinds = list(dict.fromkeys(curve.kind for curve in report.rates))
+    return [_rates(kind, [curve for curve in report.rates if curve.kind == kind], report.engine) for kind in kinds]
 
 
 def _overlay(layer: LayerReport, engine: str) -> Figure:
@@ -44,17 +44,17 @@ def _overlay(layer: LayerReport, engine: str) -> Figure:
     column = (WIDTH - RIGHT - LEFT) / steps
     bottom = TOP + ROW * len(sample.neurons)
     title = f"{layer.name}: {len(sample.neurons)} neurons on image {sample.image}"
-    title += ", those that part first" if layer.first_divergence is not None else ""
+    title += ", those that diverge first" if layer.first_divergence is not None else ""
     canvas = Canvas(WIDTH, bottom + 40, title)
     _legend(canvas, engine)
     rows: list[tuple[Any, ...]] = []
-    for place, neuron in enumerate(sample.neurons):
-        y = TOP + ROW * place
+    for index, neuron in enumerate(sample.neurons):
+        y = TOP + ROW * index
         canvas.text(LEFT - 8, y + ROW / 2 + 4, _name(neuron), "end", 11)
         canvas.box(LEFT, y + 1, WIDTH - RIGHT - LEFT, ROW - 2, "#f4f4f4")
         for t in range(steps):
             x = LEFT + t * column
-            fired = bool(mine[t, place]), bool(theirs[t, place])
+            fired = bool(mine[t, index]), bool(theirs[t, index])
             rows.append((layer.name, _name(neuron), sample.image, t + 1, *map(int, fired)))
             if fired[0] != fired[1]:
                 canvas.box(x, y + 1, column, ROW - 2, APART)
@@ -78,32 +78,34 @@ def _legend(canvas: Canvas, engine: str) -> None:
     canvas.dot(LEFT + 146, 18, BRIAN2, hollow=True)
     canvas.text(LEFT + 156, 22, "Brian2")
     canvas.box(LEFT + 226, 12, 22, 12, APART)
-    canvas.text(LEFT + 254, 22, "one of them only")
+    canvas.text(LEFT + 254, 22, "only one of them")
 
 
 def _potential(layer: LayerReport, engine: str) -> Figure:
     sample = layer.sample
-    place = _liveliest(sample) if layer.first_divergence is None else 0
-    mine, theirs = (values[:, place].astype(float) for values in sample.potentials)
+    index = _liveliest(sample) if layer.first_divergence is None else 0
+    mine, theirs = (values[:, index].astype(float) for values in sample.potentials)
     series = [
         Curve(f"engine {engine}", list(enumerate(mine.tolist(), 1))),
         Curve("Brian2", list(enumerate(theirs.tolist(), 1))),
     ]
     if sample.theta is not None:
-        series.append(Curve("theta", level=float(sample.theta[place])))
-    title = f"Potential after the reset: {layer.name}, neuron {_name(sample.neurons[place])}, image {sample.image}"
+        series.append(Curve("theta", level=float(sample.theta[index])))
+    title = f"Potential after the reset: {layer.name}, neuron {_name(sample.neurons[index])}, image {sample.image}"
     svg = curves(title, series, "time-step", "potential", form=lambda value: f"{value:g}")
     rows = [(t, a, b) for t, (a, b) in enumerate(zip(mine.tolist(), theirs.tolist(), strict=True), 1)]
     return Figure("potential", title, svg, ("time_step", "engine", "brian2"), rows)
 
 
-def _rates(kind: str, found: Sequence[RateCurve], engine: str) -> Figure:
+def _rates(kind: str, rates: Sequence[RateCurve], engine: str) -> Figure:
     series, rows = [], []
-    for each in found:
-        to = "by subtraction" if each.reset == "subtract" else "to zero"
-        series.append(Curve(f"reset {to}, engine {engine}", [(p[0], p[1]) for p in each.points]))
-        series.append(Curve(f"reset {to}, Brian2", [(p[0], p[2]) for p in each.points]))
-        rows += [(each.kind, each.reset, *("" if value is None else value for value in point)) for point in each.points]
+    for curve in rates:
+        to = "by subtraction" if curve.reset == "subtract" else "to zero"
+        series.append(Curve(f"reset {to}, engine {engine}", [(p[0], p[1]) for p in curve.points]))
+        series.append(Curve(f"reset {to}, Brian2", [(p[0], p[2]) for p in curve.points]))
+        rows += [
+            (curve.kind, curve.reset, *("" if value is None else value for value in point)) for point in curve.points
+        ]
     title = f"f-I curve: {kind}, constant current"
     svg = curves(title, series, "current (theta)", "spikes for each time-step")
     name = "f-i-" + "".join(letter for letter in kind.lower() if letter.isalnum())
@@ -111,7 +113,7 @@ def _rates(kind: str, found: Sequence[RateCurve], engine: str) -> Figure:
 
 
 def _liveliest(sample: Sample) -> int:
-    """A neuron that fires now and then."""
+    """Index of a neuron that fires often but not always."""
     return int((sample.spikes[1].sum(0) * ~sample.spikes[1].all(0)).argmax())
 
 

@@ -1,10 +1,10 @@
-"""Populations as a Brian2 network, in which a spike arrives in the time-step that fires it.
+"""Populations as a Brian2 network, in which spikes arrive in the time-step in which they are fired.
 
-Brian2's own schedule (groups, thresholds, synapses, resets) delays every layer by a step, and a reset to zero wipes
-what arrived in it. Here every layer has five slots of its own, one layer after the other in topological order:
+Brian2's own schedule (groups, thresholds, synapses, resets) delays every layer by a time-step, and a reset to zero
+removes the current that arrived in it. Here every layer has five slots, one layer after the other:
 
     groups      leak, bias and the input's current          synapses    spikes of the layers before, this time-step's
-    thresholds  who fires                                   probes      potentials before the reset are read
+    thresholds  neurons fire                                probes      potentials before the reset are read
     resets      subtract theta, or set to zero
 
 A time-step is one second, so that Brian2's integration multiplies by a dt of exactly 1. Images run one after another
@@ -36,9 +36,12 @@ Progress = Callable[[float], bool]
 
 @dataclass(frozen=True)
 class Trace:
-    """What Brian2 saw of a population; all (T, N, n).
+    """Spikes and potentials of a population in Brian2, all (T, N, n).
 
-    spikes. potentials: after the reset (of the output: logits summed so far). before: before the reset.
+    Attributes:
+        spikes: Spikes.
+        potentials: Potentials after the reset; for the output, the summed logits.
+        before: Potentials before the reset.
     """
 
     spikes: Bools
@@ -48,9 +51,11 @@ class Trace:
 
 @dataclass(frozen=True)
 class Drive:
-    """What flows in from outside, for N images of T time-steps.
+    """Inputs of a simulation, for N images of T time-steps.
 
-    pixels: (T or 1, N, *input shape). spikes: by layer that is not simulated, its recorded ones, (T, N, neurons) bool.
+    Attributes:
+        pixels: (T or 1, N, *input shape).
+        spikes: Recorded spikes of layers that are not simulated, (T, N, neurons) bool, by layer.
     """
 
     pixels: Array
@@ -58,16 +63,16 @@ class Drive:
 
 
 def simulate(graph: Graph, pixels: Array, steps: int) -> dict[str, Trace]:
-    """A whole network in Brian2, by layer and for the output. pixels: (T or 1, N, *input shape)."""
+    """Simulate a whole network; returns traces by layer and for the output. pixels: (T or 1, N, *input shape)."""
     populations = [populate(graph, name) for name in (*graph.spiking, graph.output_name)]
     return Network(graph, populations, Drive(pixels, {}), steps).run()
 
 
 class Network:
-    """Builds the network of these populations, which come in topological order; `run` simulates it.
+    """A Brian2 network of populations in topological order; `run` simulates it.
 
-    A source among the populations is the live group (which then has all its neurons); any other is played back
-    from the drive. target: Brian2's code generation target, "numpy" or "cython".
+    A source that is one of the populations is connected directly and has all its neurons. Other sources are played
+    back from the drive. target: Brian2's code generation target, "numpy" or "cython".
     """
 
     def __init__(
@@ -79,20 +84,20 @@ class Network:
         self._images = drive.pixels.shape[1]
         self._clock = self._b2.Clock(1 * self._b2.second)
         self._net = self._b2.Network()
-        own = [f"{each.name}.{slot}" for each in populations for slot in SLOTS]
-        # objects that do nothing in a step still need the slot of their kind
+        own = [f"{population.name}.{slot}" for population in populations for slot in SLOTS]
+        # idle objects still need the slot of their type
         self._net.schedule = ["start", "groups", *own, "thresholds", "synapses", "resets", "end"]
         self._groups: dict[str, Any] = {}
         self._monitors: dict[str, tuple[Any, ...]] = {}
         with simulator.quiet():
-            for each in populations:
-                self._add_population(each)
+            for population in populations:
+                self._add_population(population)
 
     def run(self, on_progress: Progress = lambda share: True) -> dict[str, Trace]:
-        """Simulate all images. on_progress: told the share that is done; returns False to stop.
+        """Simulate all images. on_progress: called with the finished share; returns False to stop.
 
         Raises:
-            Cancelled: on_progress said so.
+            Cancelled: on_progress returned False.
         """
         stopped = False
 
@@ -114,7 +119,7 @@ class Network:
     def _add_population(self, population: Population) -> None:
         b2, name = self._b2, population.name
         neuron = describe(self._graph, population)
-        slot = {each: f"{name}.{each}" for each in SLOTS}
+        slot = {kind: f"{name}.{kind}" for kind in SLOTS}
         group = b2.NeuronGroup(
             len(population),
             neuron.model,
@@ -153,31 +158,31 @@ class Network:
         b2, pre = self._b2, synapses.pre
         if source == self._graph.input_name:
             used, pre = np.unique(pre, return_inverse=True)
-            made = b2.Synapses(
+            connection = b2.Synapses(
                 self._pixels(used),
                 group,
                 "w : 1 (constant)\ndrive_post = w * x_pre : 1 (summed)",
                 clock=self._clock,
             )
-            made.summed_updaters["drive_post"].when = slot["groups"]
-            made.summed_updaters["drive_post"].order = -1
+            connection.summed_updaters["drive_post"].when = slot["groups"]
+            connection.summed_updaters["drive_post"].order = -1
         else:
             live = self._groups.get(source)
             if live is None:
                 used, pre = np.unique(pre, return_inverse=True)
                 live = self._playback(source, used, slot["groups"])
-            made = b2.Synapses(live, group, "w : 1 (constant)", on_pre="v_post += w", clock=self._clock)
-            made.pre.when = slot["synapses"]
-        made.connect(i=pre, j=synapses.post)
-        made.w = synapses.weight
-        self._net.add(made)
+            connection = b2.Synapses(live, group, "w : 1 (constant)", on_pre="v_post += w", clock=self._clock)
+            connection.pre.when = slot["synapses"]
+        connection.connect(i=pre, j=synapses.post)
+        connection.w = synapses.weight
+        self._net.add(connection)
 
     def _pixels(self, used: Index) -> Any:
-        """A group whose x is the input less its mean, at these elements."""
+        """A group whose x is the input minus its mean, at these elements."""
         graph, steps, b2 = self._graph, self._steps, self._b2
         shape = (-1, *(1,) * (len(graph.input.shape) - 1))
         values = self._drive.pixels.astype(np.float64) - graph.input.mean.astype(np.float64).reshape(shape)
-        # image after image, (N·T or N, elements); a constant image is shown once and stays
+        # image after image, (N·T or N, elements); a constant image is set once
         values = values.swapaxes(0, 1).reshape(-1, graph.neurons(graph.input_name))[:, used]
         hold = steps if len(self._drive.pixels) == 1 else 1
         shown = b2.TimedArray(values, dt=hold * b2.second)

@@ -1,4 +1,4 @@
-"""What the engine under test does: every spike of every layer, and the potentials of the neurons to be compared."""
+"""Record the engine under test: all spikes, and the potentials of the neurons to compare."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from spikelet_converters.brian2.synapses import Index
 
 @dataclass(frozen=True)
 class Recording:
-    """spikes: by layer, (T, N, neurons) bool, flat. potentials: by layer, (T, N, n) of the chosen neurons, after the
-    reset; of the output, the logits summed so far.
+    """Spikes and potentials of an engine.
+
+    Attributes:
+        spikes: (T, N, neurons) bool, by layer.
+        potentials: (T, N, n) of the chosen neurons, by layer, after the reset; for the output, the summed logits.
     """
 
     spikes: Mapping[str, npt.NDArray[np.bool_]]
@@ -27,7 +30,12 @@ class Recording:
 def record(engine: Engine, graph: Graph, sequence: Array, steps: int, chosen: Mapping[str, Index]) -> Recording:
     """Run an engine that records every spiking layer.
 
-    graph: what it should run. sequence: (T or 1, N, *input shape). chosen: by layer and for the output, flat indices.
+    Args:
+        engine: The engine.
+        graph: The network that the engine should run.
+        sequence: Inputs, (T or 1, N, *input shape).
+        steps: Number of time-steps T.
+        chosen: Flat indices of the neurons, by layer and for the output.
     """
     images = sequence.shape[1]
     spikes = {name: np.zeros((steps, images, graph.neurons(name)), np.bool_) for name in graph.spiking}

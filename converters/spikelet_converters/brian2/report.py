@@ -1,4 +1,4 @@
-"""What Brian2 said, as one HTML page that needs no network, or as Markdown with its pictures beside it."""
+"""Write a validation as one self-contained HTML page, or as Markdown with a folder of figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spikelet.atomic import replacing, write_files
 from spikelet.report import page
 from spikelet.report.figures import Figure
 from spikelet.report.page import Section
-from spikelet_converters.brian2 import wording as words
+from spikelet_converters.brian2 import wording
 from spikelet_converters.brian2.dynamics import DynamicsReport
 from spikelet_converters.brian2.figures import overlays, potentials, rate_figures
 from spikelet_converters.brian2.validation import ValidationReport
@@ -20,11 +20,11 @@ SUFFIXES = (".html", ".htm", ".md")
 
 
 def save(path: Path, report: ValidationReport | None, dynamics: DynamicsReport | None) -> None:
-    """Write the page, or the Markdown and a folder of its pictures, by the name's ending."""
+    """Write HTML, or Markdown and a folder of figures, depending on the suffix."""
     if path.suffix.lower() == ".md":
-        pictures = [each for chapter in _chapters(report, dynamics) for each in chapter.figures]
+        figures = [figure for chapter in _chapters(report, dynamics) for figure in chapter.figures]
         folder = path.with_name(f"{path.stem}-figures")
-        write_files(folder, {f"{each.name}.svg": each.svg for each in pictures})
+        write_files(folder, {f"{figure.name}.svg": figure.svg for figure in figures})
         text = markdown(report, dynamics, folder.name)
     else:
         text = html(report, dynamics)
@@ -33,27 +33,27 @@ def save(path: Path, report: ValidationReport | None, dynamics: DynamicsReport |
 
 
 def html(report: ValidationReport | None, dynamics: DynamicsReport | None = None) -> str:
-    """The page."""
+    """The validation as an HTML page."""
     sections = []
     for chapter in _chapters(report, dynamics):
-        body = "".join(page.paragraph(each) for each in chapter.text)
+        body = "".join(page.paragraph(text) for text in chapter.text)
         if chapter.table is not None:
             body += page.table(*chapter.table)
-        body += "".join(page.figure(each.title, each.svg) for each in chapter.figures)
+        body += "".join(page.figure(figure.title, figure.svg) for figure in chapter.figures)
         sections.append(Section(chapter.anchor, chapter.title, body))
     lead = f'<p class="note">{escape(_verdict(report, dynamics))}</p>'
     return page.page(_title(report), lead, sections)
 
 
 def markdown(report: ValidationReport | None, dynamics: DynamicsReport | None, figures: str) -> str:
-    """The same as Markdown. figures: folder of the pictures, as the text names it."""
+    """The validation as Markdown. figures: name of the folder with the figures."""
     parts = [f"# {_title(report)}", _verdict(report, dynamics)]
     for chapter in _chapters(report, dynamics):
         parts += [f"## {chapter.title}", *chapter.text]
         if chapter.table is not None:
             head, rows = chapter.table
-            parts.append("\n".join(_row(each) for each in [head, ["---"] + ["---:"] * (len(head) - 1), *rows]))
-        parts += [f"![{each.title}]({quote(figures)}/{quote(each.name)}.svg)" for each in chapter.figures]
+            parts.append("\n".join(_row(cells) for cells in [head, ["---"] + ["---:"] * (len(head) - 1), *rows]))
+        parts += [f"![{figure.title}]({quote(figures)}/{quote(figure.name)}.svg)" for figure in chapter.figures]
     return "\n\n".join(parts) + "\n"
 
 
@@ -70,30 +70,30 @@ class _Chapter:
 
 
 def _chapters(report: ValidationReport | None, dynamics: DynamicsReport | None) -> list[_Chapter]:
-    found: list[_Chapter] = []
+    chapters: list[_Chapter] = []
     if report is not None:
-        parted = any(each.first_divergence is not None for each in report.layers)
-        found += [
-            _Chapter("layers", "Layers", [words.about(report)], words.layer_table(report)),
+        diverges = any(layer.first_divergence is not None for layer in report.layers)
+        chapters += [
+            _Chapter("layers", "Layers", [wording.about(report)], wording.layer_table(report)),
             _Chapter(
-                "first-divergence" if parted else "potential",
-                "The first divergence" if parted else "A potential",
-                [str(report.first_divergence)] if parted else [],
+                "first-divergence" if diverges else "potential",
+                "The first divergence" if diverges else "A potential",
+                [str(report.first_divergence)] if diverges else [],
                 figures=potentials(report),
             ),
             _Chapter(
                 "spikes",
-                "First divergences" if parted else "Spikes of a few neurons",
+                "First divergences" if diverges else "Spikes of a few neurons",
                 ["Filled: the engine under test. Ring: Brian2. Neurons by their index: channel·row·column."],
                 figures=overlays(report),
             ),
         ]
     if dynamics is not None:
-        found += [
-            _Chapter("neurons", "Single neurons", [words.about_dynamics(dynamics)], words.kind_table(dynamics)),
-            _Chapter("f-i", "f-I curves", [words.ABOUT_RATES], figures=rate_figures(dynamics)),
+        chapters += [
+            _Chapter("neurons", "Single neurons", [wording.about_dynamics(dynamics)], wording.kind_table(dynamics)),
+            _Chapter("f-i", "f-I curves", [wording.ABOUT_RATES], figures=rate_figures(dynamics)),
         ]
-    return [*found, _Chapter("method", "How it was done", words.METHOD)]
+    return [*chapters, _Chapter("method", "Method", wording.METHOD)]
 
 
 def _title(report: ValidationReport | None) -> str:
@@ -101,8 +101,8 @@ def _title(report: ValidationReport | None) -> str:
 
 
 def _verdict(report: ValidationReport | None, dynamics: DynamicsReport | None) -> str:
-    found = [] if report is None else [words.verdict(report)]
-    return ". ".join(found + ([] if dynamics is None else [words.dynamics_verdict(dynamics)]))
+    verdicts = [] if report is None else [wording.verdict(report)]
+    return ". ".join(verdicts + ([] if dynamics is None else [wording.dynamics_verdict(dynamics)]))
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Which neurons of a network are simulated, and how many at once."""
+"""Select the neurons to simulate and split them into parts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet_converters.brian2.synapses import Index, Population, fan_in, populate
 
-NEURONS = 256  # of a layer
-WHOLE_SYNAPSES = 2_000_000  # of a network that is simulated whole
-PART_SYNAPSES = 4_000_000  # simulated at once: some 200 MB
+NEURONS = 256  # per layer
+WHOLE_SYNAPSES = 2_000_000  # at most, in a network that is simulated as a whole
+PART_SYNAPSES = 4_000_000  # at most, in one simulation: about 200 MB
 
 Neurons = int | Literal["all"] | None
 Mode = Literal["whole", "by layer"]
@@ -22,9 +22,13 @@ Mode = Literal["whole", "by layer"]
 
 @dataclass(frozen=True)
 class Plan:
-    """graph: the network. mode: "whole", or "by layer". synapses: in all, about.
+    """The neurons to simulate.
 
-    chosen: by layer and for the output, flat indices (n,), ascending.
+    Attributes:
+        graph: The network.
+        mode: Whether the network is simulated as a whole or layer by layer.
+        chosen: Flat indices of the neurons, (n,), ascending, by layer and for the output.
+        synapses: Approximate number of synapses.
     """
 
     graph: Graph
@@ -34,12 +38,12 @@ class Plan:
 
     @property
     def neurons(self) -> int:
-        """In all."""
+        """Number of neurons."""
         return sum(map(len, self.chosen.values()))
 
 
 def plan(graph: Graph, neurons: Neurons, seed: int) -> Plan:
-    """What to simulate of a network. neurons: as `validate` takes them. Raises UsageError."""
+    """Select the neurons to simulate. neurons: as for `validate`. Raises UsageError."""
     if not (neurons is None or neurons == "all" or (isinstance(neurons, int) and neurons >= 1)):
         raise UsageError(f'neurons: expected 1 or more, "all" or None, got {neurons!r}')
     layers = (*graph.spiking, graph.output_name)
@@ -56,19 +60,19 @@ def plan(graph: Graph, neurons: Neurons, seed: int) -> Plan:
 
 
 def sample(graph: Graph, name: str, count: int, rng: np.random.Generator) -> Index:
-    """Flat indices of `count` neurons of a layer, ascending: as many of each channel, so that none is left out."""
+    """Flat indices of `count` neurons of a layer, ascending, spread evenly over the channels."""
     channels = graph.shapes[name][0]
     size = graph.neurons(name) // channels
     if count >= channels * size:
         return np.arange(channels * size)
     quota = np.full(channels, count // channels)
     quota[rng.permutation(channels)[: count % channels]] += 1
-    places = [channel * size + rng.permutation(size)[:share] for channel, share in enumerate(quota)]
-    return np.sort(np.concatenate(places))
+    indices = [channel * size + rng.permutation(size)[:share] for channel, share in enumerate(quota)]
+    return np.sort(np.concatenate(indices))
 
 
 def parts(plan: Plan) -> Iterator[dict[str, slice]]:
-    """What is simulated together: by layer, which of the chosen neurons. A whole network at once, large layers not."""
+    """Parts that are simulated together, as slices of the chosen neurons by layer."""
     if plan.mode == "whole":
         yield {name: slice(0, len(chosen)) for name, chosen in plan.chosen.items()}
         return

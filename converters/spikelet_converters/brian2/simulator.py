@@ -1,9 +1,8 @@
-"""Brian2 itself: loaded on first use, quietly, and with whatever NumPy the runtime has.
+"""Import Brian2 on first use, without its warnings, and with NumPy 2.4 or later.
 
-NumPy 2.4 dropped `ndarray.ptp`. Brian2 2.9 (the last for Python 3.11) names it once, when it builds the method of that
-name of its quantities with units, and so does not import there. The one name is replaced by the function `numpy.ptp`,
-which does the same, as that module loads; no line that takes part in a simulation is touched, and a Brian2 or a NumPy
-without the gap loads as it is.
+NumPy 2.4 removed `ndarray.ptp`. Brian2 2.9 (the last version for Python 3.11) uses it once, in its quantities with
+units, and fails to import. While that module is imported, the name is replaced by the equivalent function `numpy.ptp`.
+No code that takes part in a simulation changes. Other versions of Brian2 and NumPy are imported unchanged.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ GAP_MODULE, GAP, FILLING = "brian2.units.fundamentalunits", "np.ndarray.ptp", "n
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    """Reads the module from its source, with the missing name replaced."""
+    """Loads the module from its source with the missing name replaced."""
 
     def get_code(self, fullname: str) -> CodeType:
         source = self.get_data(self.path).decode().replace(GAP, FILLING)
@@ -38,7 +37,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 class _Finder(MetaPathFinder):
-    """Finds that one module; Python's own finders have the rest."""
+    """Finds that one module; Python's finders find the others."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
         if fullname != GAP_MODULE:
@@ -50,15 +49,16 @@ class _Finder(MetaPathFinder):
 
 
 def has_gap() -> bool:
-    """Whether this NumPy lacks what Brian2 2.9 names."""
+    """Whether this NumPy lacks `ndarray.ptp`."""
     return not hasattr(np.ndarray, "ptp")
 
 
 def load() -> Any:
-    """The module `brian2`.
+    """Import Brian2.
 
     Raises:
-        MissingDependency: it is not installed. SpikeletError: it is, and does not import.
+        MissingDependency: Brian2 is not installed.
+        SpikeletError: Brian2 is installed but its import fails.
     """
     if "brian2" in sys.modules:
         return sys.modules["brian2"]
@@ -73,17 +73,17 @@ def load() -> Any:
     except Exception as error:
         raise SpikeletError(
             f"Brian2 {installed()} does not load with NumPy {np.__version__} ({type(error).__name__}: {error}); "
-            'a NumPy that it knows may help: pip install "numpy<2.4"'
+            'an earlier NumPy may help: pip install "numpy<2.4"'
         ) from error
     finally:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
-    logging.getLogger("brian2").setLevel(logging.WARNING)  # else it writes every line of code it generates to a file
+    logging.getLogger("brian2").setLevel(logging.WARNING)  # otherwise it logs all generated code to a file
     return brian2
 
 
 def installed() -> str | None:
-    """Version of Brian2, without loading it; None if it is not installed."""
+    """The version of Brian2, without importing it, or None if it is not installed."""
     try:
         return version("brian2")
     except PackageNotFoundError:
@@ -92,8 +92,9 @@ def installed() -> str | None:
 
 @contextmanager
 def _kept() -> Iterator[None]:
-    """What Brian2 takes over for the whole process as it loads stays its owner's: the report of a crash, warnings, and
-    Ctrl+C, which it would turn into a simulation cut short, and which no thread but the main one may set.
+    """Keep the process-wide handlers that Brian2 replaces on import: the exception hook, warnings and Ctrl+C.
+
+    Its handler of Ctrl+C would end a simulation early, and only the main thread may set a handler.
     """
     hook, set_handler = sys.excepthook, signal.signal
     signal.signal = lambda number, handler: signal.getsignal(number)  # type: ignore[assignment]
@@ -106,20 +107,20 @@ def _kept() -> Iterator[None]:
 
 
 def state() -> str:
-    """How Brian2 is here, in words."""
+    """A message on whether Brian2 is installed and works."""
     if installed() is None:
         return str(MissingDependency("Brian2", EXTRA))
     try:
         load()
     except SpikeletError as error:
         return str(error)
-    found = f"{installed()} works with NumPy {np.__version__}"
-    return f"{found}, which has no ndarray.ptp: numpy.ptp stands in for it" if has_gap() else found
+    message = f"{installed()} works with NumPy {np.__version__}"
+    return f"{message}, which has no ndarray.ptp: numpy.ptp replaces it" if has_gap() else message
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the deprecations that Brian2 causes in what it builds on: its users can do nothing about them."""
+    """Suppress the deprecation warnings of Brian2 and its dependencies."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", SyntaxWarning)
@@ -127,7 +128,7 @@ def quiet() -> Iterator[None]:
 
 
 def has_compiler() -> bool:
-    """Whether Brian2's Cython target works here; asks for a compiler, so it takes a second the first time."""
+    """Whether Brian2's Cython target works; the first call runs a compiler and takes about a second."""
     load()
     from brian2.codegen.runtime.cython_rt import CythonCodeObject
 

@@ -1,7 +1,7 @@
-"""A layer's neurons with all their synapses: what lies between two layers, unrolled.
+"""The neurons of a layer with all their synapses: the layers between two spiking layers, unrolled.
 
 The current of a neuron is a weighted sum over spikes (and pixels) plus a bias. Walking back from the neuron through
-Conv2d, Linear, SumPool2d, Scale, Add and Flatten to the spiking layers and the input gives that sum, one synapse a
+Conv2d, Linear, SumPool2d, Scale, Add and Flatten to the spiking layers and the input gives that sum, one synapse per
 term. Weights are float64 here: exact for every network that is exact in float32.
 """
 
@@ -24,7 +24,7 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Synapses:
-    """One a row. pre: element of the source layer. post: place in the population. weight: what a spike adds."""
+    """Synapses, one per row. pre, post: indices in the source layer and in the population. weight: per spike."""
 
     pre: Index
     post: Index
@@ -36,7 +36,7 @@ class Synapses:
 
 @dataclass(frozen=True)
 class Population:
-    """Neurons of one layer, and everything that flows into them.
+    """Neurons of one layer and their inputs.
 
     name: of an IF, LIF or Output node. neurons: (n,) their flat index in the layer, ascending.
     bias: (n,) current at every time-step. inputs: by source (a spiking layer or the input), its synapses.
@@ -56,8 +56,8 @@ def populate(graph: Graph, name: str, neurons: Index | None = None) -> Populatio
     chosen = np.arange(graph.neurons(name)) if neurons is None else neurons
     bias = np.zeros(len(chosen))
     pending: dict[str, list[Synapses]] = defaultdict(list)
-    here = graph.predecessors[name][0]
-    pending[here].append(Synapses(chosen, np.arange(len(chosen)), np.ones(len(chosen))))
+    before = graph.predecessors[name][0]
+    pending[before].append(Synapses(chosen, np.arange(len(chosen)), np.ones(len(chosen))))
     inputs: dict[str, Synapses] = {}
     for node_name in reversed(graph.order):
         if node_name not in pending:
@@ -76,14 +76,14 @@ def populate(graph: Graph, name: str, neurons: Index | None = None) -> Populatio
 
 
 def fan_in(graph: Graph, name: str) -> int:
-    """Synapses of the neuron in the middle of a layer: about what each of its neurons has."""
+    """Number of synapses of the neuron in the middle of a layer, typical of the layer."""
     height = graph.shapes[name][1:]
     middle = np.ravel_multi_index((0, *(size // 2 for size in height)), graph.shapes[name])
-    return sum(len(each) for each in populate(graph, name, np.array([middle])).inputs.values())
+    return sum(len(synapses) for synapses in populate(graph, name, np.array([middle])).inputs.values())
 
 
 def _back(graph: Graph, name: str, source: Shape, terms: Synapses) -> Synapses:
-    """Terms over what a node sends on, as terms over what it takes. source: the shape of that."""
+    """Convert terms over a node's output to terms over its input. source: shape of the input."""
     shape = graph.shapes[name]
     match graph.nodes[name]:
         case Conv2d() as node:
@@ -111,20 +111,20 @@ def _back(graph: Graph, name: str, source: Shape, terms: Synapses) -> Synapses:
         case Add() | Flatten() | Output():
             return terms
         case node:
-            raise GraphError(f"node {name}: no synapses are known for {node.kind}")
+            raise GraphError(f"node {name}: {node.kind} has no synapses")
 
 
 def _inside(post: Index, channels: Index, rows: Index, columns: Index, weights: Values, shape: Shape) -> Synapses:
-    """The taps, (terms, taps), that lie in the image and weigh something."""
+    """The taps, (terms, taps), inside the image and with a weight other than 0."""
     kept = (rows >= 0) & (rows < shape[1]) & (columns >= 0) & (columns < shape[2]) & (weights != 0)
     pre = np.ravel_multi_index((channels[kept], rows[kept], columns[kept]), shape)
     return Synapses(pre, np.broadcast_to(post[:, None], kept.shape)[kept], weights[kept])
 
 
 def _merged(parts: list[Synapses], size: int) -> Synapses:
-    """Parallel synapses as one, those that cancel out as none. size: elements of the source."""
+    """Merge parallel synapses and drop those whose weights sum to 0. size: elements of the source."""
     pre, post, weight = (np.concatenate([getattr(p, field) for p in parts]) for field in ("pre", "post", "weight"))
-    keys, place = np.unique(post * size + pre, return_inverse=True)
-    total = np.bincount(place, weight, len(keys)) if len(keys) else np.zeros(0)
+    keys, row = np.unique(post * size + pre, return_inverse=True)
+    total = np.bincount(row, weight, len(keys)) if len(keys) else np.zeros(0)
     kept = total != 0
     return Synapses(keys[kept] % size, keys[kept] // size, total[kept])

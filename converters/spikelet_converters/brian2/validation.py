@@ -1,8 +1,9 @@
-"""A bundle, spike for spike, against Brian2.
+"""Compare every spike and potential of a bundle with Brian2.
 
-A small exact network is simulated whole: every layer listens to Brian2's own spikes. Of a larger one each layer is
-simulated by itself, driven with the spikes that the engine recorded in the layers before it, and some of its neurons
-are built with all their synapses; so is every float32 network, where one tie would otherwise move all that follows.
+A small exact network is simulated as a whole: every layer receives Brian2's spikes. In a larger network every layer is
+simulated separately, driven by the spikes that the engine recorded in the layers before it, and a sample of its neurons
+is built with all their synapses. Float32 networks are also simulated by layer, because a tie would otherwise change
+the input of all later layers.
 """
 
 from __future__ import annotations
@@ -26,17 +27,29 @@ from spikelet_converters.brian2.recording import record
 from spikelet_converters.brian2.sampling import Mode, Neurons, Plan, parts, plan, populations
 
 BATCH_BYTES = 2**28  # of recorded potentials and spikes
-CYTHON_EVENTS = 30_000_000_000  # synapses times time-steps: a minute or more in NumPy, and compiling takes one
+CYTHON_EVENTS = 30_000_000_000  # synapses times time-steps; a minute or more in NumPy, and compiling takes a minute
 
 EngineFactory = Callable[[Graph, Sequence[str]], Engine]
 
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """What Brian2 says of a bundle on an engine.
+    """The comparison of a bundle on an engine with Brian2.
 
-    images, steps: N and T. mode: "whole" or "by layer". target: of Brian2's code. eps: of ties.
-    layers: spiking layers in topological order, then the output, whose potentials are the logits summed so far.
+    Attributes:
+        bundle: Name of the bundle.
+        digest: Digest of the bundle.
+        exact: Whether the network is exact.
+        engine: Name of the engine.
+        brian2_version: Version of Brian2.
+        images: Number of images N.
+        steps: Number of time-steps T.
+        mode: "whole" or "by layer".
+        target: Brian2's code generation target.
+        seed: Seed of the sample.
+        eps: Relative tolerance of ties.
+        seconds: Duration.
+        layers: Spiking layers in topological order, then the output, whose potentials are the summed logits.
     """
 
     bundle: str
@@ -55,23 +68,23 @@ class ValidationReport:
 
     @property
     def ok(self) -> bool:
-        """Exact bundles: nothing differs anywhere. float32 bundles: nothing but ties and what follows them."""
-        return all(each.ok for each in self.layers)
+        """Whether nothing differs; in float32 bundles, whether all differences are at or after ties."""
+        return all(layer.ok for layer in self.layers)
 
     @property
     def first_divergence(self) -> Divergence | None:
-        """The earliest: by time-step, then by layer; a real one before any tie."""
-        found = [each.first_divergence for each in self.layers if each.first_divergence is not None]
-        return min(found, key=lambda each: (each.tie and not self.exact, each.step), default=None)
+        """The earliest difference, by time-step, then by layer; real differences come before ties."""
+        first = [layer.first_divergence for layer in self.layers if layer.first_divergence is not None]
+        return min(first, key=lambda divergence: (divergence.tie and not self.exact, divergence.step), default=None)
 
     def total(self, field: str) -> int:
-        """Sum over the layers."""
-        return sum(int(getattr(each, field)) for each in self.layers)
+        """Sum of a field over the layers."""
+        return sum(int(getattr(layer, field)) for layer in self.layers)
 
     def facts(self) -> dict[str, Any]:
-        """As JSON."""
+        """The report as JSON values."""
         first = self.first_divergence
-        found = {
+        facts: dict[str, Any] = {
             "ok": self.ok,
             "brian2_version": self.brian2_version,
             "bundle": self.bundle,
@@ -85,17 +98,17 @@ class ValidationReport:
             "seed": self.seed,
             "seconds": round(self.seconds, 2),
             "first_divergence": None if first is None else first.facts(),
-            "layers": [each.facts() for each in self.layers],
+            "layers": [layer.facts() for layer in self.layers],
         }
         if not self.exact:
-            found["ties"] = {
+            facts["ties"] = {
                 "eps": self.eps,
                 "at_ties": self.total("ties"),
                 "after_ties": self.total("after_ties"),
                 "real": self.total("real"),
                 "drifting_potentials": self.total("drifts"),
             }
-        return found
+        return facts
 
 
 def validate(
@@ -113,23 +126,31 @@ def validate(
 ) -> ValidationReport:
     """Simulate a bundle in Brian2 and compare every spike and potential with those of an engine.
 
-    images: a sample, a batch or a sequence, as `spikelet.inputs.as_sequence` takes them. steps: T, by default 8 or
-        the sequence's length. neurons: sampled of each layer, at least one a channel where there are enough; "all";
-        None takes the whole network where it is small and 256 a layer where it is not. engine: the one under test,
-        by name or as a function of graph and recorded layers. seed: of the sample. eps: of ties in float32 bundles,
-        as `comparison` says. target: Brian2's, "numpy", "cython" or "auto".
-    on_progress: called with (neurons done, neurons in all). cancelled: asked now and then; True stops the work.
-
     Safe to call from a thread, one call at a time.
 
+    Args:
+        bundle: The bundle.
+        images: A sample, a batch or a sequence, as for `spikelet.inputs.as_sequence`.
+        steps: Number of time-steps T, by default 8 or the sequence's length.
+        neurons: Neurons sampled per layer, spread over the channels, or "all". None simulates a small network as a
+            whole and samples 256 neurons per layer of a larger one.
+        engine: The engine under test, by name or as a function of graph and recorded layers.
+        seed: Seed of the sample.
+        eps: Relative tolerance of ties in float32 bundles; see `comparison`.
+        target: Brian2's code generation target, "numpy", "cython" or "auto".
+        on_progress: Called with (finished neurons, all neurons).
+        cancelled: Called repeatedly; True stops the work.
+
     Raises:
-        MissingDependency: Brian2 is not installed. Cancelled: `cancelled` said so.
-        DataError: images that do not fit. UsageError: a number of steps or neurons that cannot be.
+        MissingDependency: Brian2 is not installed.
+        Cancelled: `cancelled` returned True.
+        DataError: The images do not fit the network.
+        UsageError: The number of time-steps or neurons is out of range.
     """
     graph, started = bundle.graph, perf_counter()
     if graph.integrators:
         raise UsageError(
-            f"node {graph.integrators[0]} (LI): integrators are not built in Brian2 yet; `spikelet verify` replays "
+            f"node {graph.integrators[0]} (LI): integrators are not supported in Brian2; `spikelet verify` replays "
             "this bundle's golden inputs on every engine"
         )
     sequence = as_sequence(graph, images)
@@ -139,10 +160,10 @@ def validate(
     used = _target(target, chosen.synapses * steps * sequence.shape[1])
     runner = engine(graph, graph.spiking) if callable(engine) else create(graph, engine, graph.spiking)
     clock = _Clock(chosen.neurons * len(_batches(chosen, sequence, steps)), on_progress, cancelled)
-    found: dict[str, LayerReport] = {}
-    for first, here in _batches(chosen, sequence, steps):
-        for name, report in _compare_batch(runner, chosen, here, steps, first, eps, used, clock).items():
-            found[name] = merge(found[name], report, same_neurons=True) if name in found else report
+    reports: dict[str, LayerReport] = {}
+    for first, batch in _batches(chosen, sequence, steps):
+        for name, report in _compare_batch(runner, chosen, batch, steps, first, eps, used, clock).items():
+            reports[name] = merge(reports[name], report, same_neurons=True) if name in reports else report
     return ValidationReport(
         bundle=bundle.manifest.name,
         digest=bundle.digest,
@@ -156,12 +177,12 @@ def validate(
         seed=seed,
         eps=eps,
         seconds=perf_counter() - started,
-        layers=tuple(found.values()),
+        layers=tuple(reports.values()),
     )
 
 
 class _Clock:
-    """Tells the caller how far the work is, and the work whether to stop."""
+    """Reports progress to the caller and checks for cancellation."""
 
     def __init__(self, total: int, on_progress: Callable[[int, int], None], cancelled: Callable[[], bool]) -> None:
         self.total, self.done = total, 0
@@ -169,44 +190,47 @@ class _Clock:
         self.check(0)
 
     def check(self, neurons: float) -> bool:
-        """Report `neurons` more than are done; whether to go on."""
+        """Report that `neurons` more are finished; returns whether to continue."""
         self._on_progress(min(self.total, self.done + int(neurons)), self.total)
         return not self._cancelled()
 
     def share(self, neurons: int) -> Callable[[float], bool]:
-        """`check` for a part of the work: of so many neurons, a share."""
+        """`check` for a share of a part with this number of neurons."""
         return lambda share: self.check(share * neurons)
 
 
 def _compare_batch(
     runner: Engine, chosen: Plan, sequence: Array, steps: int, first_image: int, eps: float, target: str, clock: _Clock
 ) -> dict[str, LayerReport]:
-    graph = chosen.graph  # not the engine's: that may be what is wrong
+    graph = chosen.graph  # the engine's graph may be the fault under test
     if not clock.check(0):
         raise Cancelled("validation")
     recorded = record(runner, graph, sequence, steps, chosen.chosen)
     drive = Drive(sequence, recorded.spikes)
-    found: dict[str, LayerReport] = {}
+    reports: dict[str, LayerReport] = {}
     for part in parts(chosen):
         built = populations(chosen, part)
         size = sum(map(len, built))
         traces = Network(graph, built, drive, steps, target).run(clock.share(size))
         clock.done += size
-        for each in built:
-            name, trace, where = each.name, traces[each.name], part[each.name]
-            index = chosen.chosen[name][where]
+        for population in built:
+            name = population.name
+            trace, selected = traces[name], part[name]
+            index = chosen.chosen[name][selected]
             spikes = recorded.spikes[name][:, :, index] if name in recorded.spikes else trace.spikes
-            potentials = recorded.potentials[name][:, :, where]
-            pair = Pair(graph, each, (spikes, trace.spikes), (potentials, trace.potentials), trace.before, first_image)
+            potentials = recorded.potentials[name][:, :, selected]
+            pair = Pair(
+                graph, population, (spikes, trace.spikes), (potentials, trace.potentials), trace.before, first_image
+            )
             report = compare(pair, eps)
-            found[name] = merge(found[name], report, same_neurons=False) if name in found else report
-    return found
+            reports[name] = merge(reports[name], report, same_neurons=False) if name in reports else report
+    return reports
 
 
 def _batches(chosen: Plan, sequence: Array, steps: int) -> list[tuple[int, Array]]:
-    """(index of the first image, (T or 1, N, …)) of as many images as their records fit in memory."""
-    bytes_each = steps * sum(4 * len(index) + chosen.graph.neurons(name) for name, index in chosen.chosen.items())
-    size = max(1, BATCH_BYTES // bytes_each)
+    """Batches whose recordings fit in memory: (index of the first image, inputs (T or 1, N, …))."""
+    bytes_per_image = steps * sum(4 * len(index) + chosen.graph.neurons(name) for name, index in chosen.chosen.items())
+    size = max(1, BATCH_BYTES // bytes_per_image)
     return [(start, sequence[:, start : start + size]) for start in range(0, sequence.shape[1], size)]
 
 
@@ -216,10 +240,10 @@ def _steps(bundle: Bundle, steps: int | None, length: int) -> int:
     if steps < 1:
         raise UsageError(f"steps: expected 1 or more, got {steps}")
     if 1 < length != steps:
-        raise UsageError(f"steps: the sequence has {length} time-steps, {steps} were asked for")
+        raise UsageError(f"steps: the sequence has {length} time-steps, {steps} were requested")
     limit = bundle.manifest.exact_steps
     if limit is not None and steps > limit:
-        raise UsageError(f"steps: {steps} asked for, but this bundle is proven exact for {limit} time-steps")
+        raise UsageError(f"steps: {steps} requested, but this bundle is proven exact for {limit} time-steps")
     return steps
 
 
@@ -228,7 +252,7 @@ def _target(target: str, events: int) -> str:
     if target not in ("auto", "numpy", "cython"):
         raise UsageError(f"target: expected auto, numpy or cython, got {target!r}")
     if target == "cython" and not simulator.has_compiler():
-        raise UsageError("target cython: no C++ compiler works here; numpy needs none")
+        raise UsageError("target cython: no working C++ compiler; use target numpy, which needs none")
     if target == "auto":
         return "cython" if events >= CYTHON_EVENTS and simulator.has_compiler() else "numpy"
     return target

@@ -1,4 +1,4 @@
-"""A validation in words: the tables of the terminal and of the report."""
+"""Tables and sentences of a validation, for the terminal and the report."""
 
 from __future__ import annotations
 
@@ -8,39 +8,38 @@ from spikelet_converters.brian2.validation import ValidationReport
 
 METHOD = [
     "Brian2 (Stimberg, Brette and Goodman, eLife 8, 2019, e47314) is an independent simulator in double precision. "
-    "Every neuron is one of its NeuronGroups', every weight one of its synapses; convolutions, pools and shortcuts are "
-    "unrolled.",
-    "Brian2's usual schedule would delay each layer by a time-step and let a reset to zero wipe what arrives with the "
-    "spike. Here the layers run one after another within a time-step, each by groups, synapses, thresholds, resets, so "
-    "that the rasters lie on each other unshifted.",
-    "A small exact network is simulated whole, each layer listening to Brian2's own spikes. Of a larger one each layer "
-    "is driven with the spikes that the engine recorded in the layers before it; some of its neurons, of every "
-    "channel, are built with all their synapses.",
+    "Neurons are members of NeuronGroups and weights are synapses; convolutions, pools and shortcuts are unrolled.",
+    "Brian2's usual schedule would delay every layer by a time-step, and a reset to zero would remove the current that "
+    "arrives with the spike. Here the layers run one after another within a time-step, in the order groups, synapses, "
+    "thresholds, resets, so the rasters are aligned.",
+    "A small exact network is simulated as a whole: every layer receives Brian2's spikes. In a larger network every "
+    "layer is driven by the spikes that the engine recorded in the layers before it; a sample of its neurons, from "
+    "every channel, is built with all their synapses.",
 ]
 ABOUT_RATES = (
-    "Constant current, reset by subtraction and to zero, a tie fires. The curves of engine and Brian2 lie on each "
-    "other; the numbers, and the closed form where there is one, are in the JSON."
+    "Constant current, reset by subtraction and to zero, a tie fires. The values, and "
+    "those of the closed form where one exists, are in the JSON."
 )
 
 
 def layer_table(report: ValidationReport) -> tuple[list[str], list[list[str]]]:
-    """Head and rows: one a layer."""
+    """Head and rows of the table, one row per layer."""
     head = ["layer", "neurons", "spikes", "differing spikes", "potential difference"]
     if not report.exact:
         head += ["at ties", "after ties", "real"]
     rows = []
-    for each in report.layers:
-        neurons = f"{each.neurons:,}" if each.neurons == each.of else f"{each.neurons:,} of {each.of:,}"
-        row = [each.name, neurons, f"{each.spikes:,}", f"{each.differing_spikes:,}"]
-        row.append(f"{each.max_potential_difference:.3g}")
+    for layer in report.layers:
+        neurons = f"{layer.neurons:,}" if layer.neurons == layer.of else f"{layer.neurons:,} of {layer.of:,}"
+        row = [layer.name, neurons, f"{layer.spikes:,}", f"{layer.differing_spikes:,}"]
+        row.append(f"{layer.max_potential_difference:.3g}")
         if not report.exact:
-            row += [f"{each.ties:,}", f"{each.after_ties:,}", f"{each.real:,}"]
+            row += [f"{layer.ties:,}", f"{layer.after_ties:,}", f"{layer.real:,}"]
         rows.append(row)
     return head, rows
 
 
 def kind_table(report: DynamicsReport) -> tuple[list[str], list[list[str]]]:
-    """Head and rows: one a kind of neuron, reset and tie rule."""
+    """Head and rows of the table, one row per neuron type, reset and tie rule."""
     head = [
         "neuron",
         "reset",
@@ -54,23 +53,23 @@ def kind_table(report: DynamicsReport) -> tuple[list[str], list[list[str]]]:
     ]
     rows = [
         [
-            each.kind,
-            each.reset,
-            each.tie,
-            f"{each.layer.neurons}",
-            f"{each.layer.spikes:,}",
-            f"{each.layer.differing_spikes:,}",
-            f"{each.layer.max_potential_difference:.3g}",
-            f"{each.formulas}",
-            f"{sum(each.off_formula)}",
+            kind.kind,
+            kind.reset,
+            kind.tie,
+            f"{kind.layer.neurons}",
+            f"{kind.layer.spikes:,}",
+            f"{kind.layer.differing_spikes:,}",
+            f"{kind.layer.max_potential_difference:.3g}",
+            f"{kind.formulas}",
+            f"{sum(kind.off_formula)}",
         ]
-        for each in report.kinds
+        for kind in report.kinds
     ]
     return head, rows
 
 
 def summary(report: ValidationReport) -> str:
-    """All of it, for a terminal."""
+    """The validation as text for a terminal."""
     lines = [
         f"{report.bundle}, engine {report.engine}, against Brian2 {report.brian2_version}: {circumstances(report)}"
     ]
@@ -78,7 +77,7 @@ def summary(report: ValidationReport) -> str:
 
 
 def dynamics_summary(report: DynamicsReport) -> str:
-    """The sweep of single neurons, for a terminal."""
+    """The sweep of single neurons as text for a terminal."""
     lines = [
         f"single neurons, engine {report.engine}, against Brian2 {report.brian2_version}: {report.steps} time-steps"
     ]
@@ -86,59 +85,59 @@ def dynamics_summary(report: DynamicsReport) -> str:
 
 
 def about(report: ValidationReport) -> str:
-    """What was compared, in a sentence."""
+    """A sentence on the compared runs."""
     text = f"Engine {report.engine} against Brian2 {report.brian2_version}: {circumstances(report)}. The output's "
-    text += "potentials are the logits summed so far."
+    text += "potentials are the summed logits."
     if not report.exact:
         text += (
             " This is a float32 bundle: a tie is a difference at a potential that misses theta by at most "
-            f"{report.eps:g} of the sums that meet in the neuron; the difference of potentials is taken before a "
+            f"{report.eps:g} times the sums in the neuron; potentials are compared before a "
             "neuron's first tie."
         )
     return text
 
 
 def about_dynamics(report: DynamicsReport) -> str:
-    """What was swept, in a few sentences."""
+    """A few sentences on the swept neurons and currents."""
     return (
         f"Constant, step, ramp, random and negative currents, from v_init 0 and theta / 2, {report.steps} time-steps; "
         f"theta is {THETA}, the leak v >> {SHIFT} in integers and {BETA:g} v in float32. With formula: neurons whose "
         "spikes follow from a closed form, for IF the number of spikes that the summed current allows, for LIF the "
-        "interval between spikes; off it: spikes of engine and Brian2 that differ from the formula."
+        "interval between spikes; off it: spikes of the engine and Brian2 that differ from the formula."
     )
 
 
 def verdict(report: ValidationReport) -> str:
-    """What came of it, in a sentence or two."""
+    """The result of a validation in one sentence."""
     spikes, differing = report.total("spikes"), report.total("differing_spikes")
     first = report.first_divergence
     compared = f"{spikes:,} spikes, {differing:,} differing"
     if report.ok and first is None:
-        same = "every potential is the same" if report.exact else "potentials differ by rounding alone"
+        same = "all potentials are equal" if report.exact else "potentials differ only by rounding"
         return f"ok: {compared}; {same}"
     if report.ok:
         return (
             f"ok: {compared}, all at threshold ties or after them (a tie: the potential misses theta "
-            f"by at most {report.eps:g} of the sums that meet in it); first: {first}"
+            f"by at most {report.eps:g} times the sums in the neuron); first: {first}"
         )
     return f"DIFFERS: {compared}; first: {first}"
 
 
 def dynamics_verdict(report: DynamicsReport) -> str:
-    """What came of the sweep."""
-    spikes = sum(each.layer.spikes for each in report.kinds)
+    """The result of the sweep in one sentence."""
+    spikes = sum(kind.layer.spikes for kind in report.kinds)
     if report.ok:
         return f"ok: {spikes:,} spikes of single neurons, engine, Brian2 and closed forms agree"
-    bad = next(each for each in report.kinds if not each.ok)
+    bad = next(kind for kind in report.kinds if not kind.ok)
     where = f"{bad.kind}, reset {bad.reset}, tie {bad.tie}"
     if bad.layer.first_divergence is not None:
         return f"DIFFERS: {where}; first: {bad.layer.first_divergence}"
-    mine, theirs = bad.off_formula
-    return f"DIFFERS: {where}; {mine} spikes of the engine and {theirs} of Brian2 off the formula"
+    engine, brian2 = bad.off_formula
+    return f"DIFFERS: {where}; {engine} spikes of the engine and {brian2} of Brian2 off the formula"
 
 
 def circumstances(report: ValidationReport) -> str:
-    """How it was done, in half a sentence."""
-    how = "simulated whole" if report.mode == "whole" else "each layer driven with the spikes recorded before it"
+    """Images, time-steps, mode and duration."""
+    mode = "simulated as a whole" if report.mode == "whole" else "every layer driven by recorded spikes"
     images = f"{report.images} image{'' if report.images == 1 else 's'}"
-    return f"{images}, T = {report.steps}, {how}, {report.seconds:.1f} s"
+    return f"{images}, T = {report.steps}, {mode}, {report.seconds:.1f} s"

@@ -1,7 +1,8 @@
-"""Post-training conversion: thresholds for a plain ReLU network from a few images, and what they get wrong, corrected.
+"""Post-training calibration of plain ReLU networks on a few images.
 
-analog      a float32 graph as the network it came from, in torch
-layers      what may be changed of a layer: the bias of its current, v(0)
-thresholds  theta of every layer or channel: max, percentile, mse
-correction  bias and initial potential, layer after layer, against what the spiking layer really sends
+analog      evaluation of a float32 graph in torch, with any function as its neurons
+layers      changes to a layer: bias of its current, initial potential
+thresholds  threshold of every layer or channel: max, percentile, mse
+correction  correction of biases and initial potentials, layer by layer
+loss        loss of agreement by layer, and advice
 """

@@ -1,29 +1,30 @@
-"""A float32 graph in torch, with any function in the place of its neurons.
+"""Evaluation of a float32 graph in torch, with any function as its neurons.
 
-With a ReLU there it is the network it was read from; with integrate-and-fire neurons, time folded into the batch,
-it is the spiking one; with recorded rates for some layers it shows what those layers cost.
+With rectifiers it is the source network; with IF neurons, and time-steps folded into the batch axis, the spiking
+network; with recorded spike rates for some layers it shows the loss of these layers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 from spikelet.nodes.neuron import Tie
 
-Neuron = Callable[[str, Tensor], Tensor]  # (layer, current (N, C, …)) -> what the layer sends on
+Neuron = Callable[[str, Tensor], Tensor]  # (layer, current (N, C, …)) -> output of the layer
+Caps = Mapping[str, npt.ArrayLike | None]  # by layer, upper limit of its activation in units of a spike
 
 
 class Analog:
-    """The weights of a graph as tensors, ready to be evaluated."""
+    """A graph with its parameters as tensors."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -34,20 +35,26 @@ class Analog:
         }
 
     @torch.no_grad()
-    def __call__(self, pixels: Tensor, neuron: Neuron, given: Mapping[str, Tensor] | None = None) -> Tensor:
-        """Logits (N, K) in the units of the source network. pixels: (N, *shape). given: by layer, what it sends on."""
-        return self.values(pixels, neuron, given)[self.graph.output_name] * self.graph.output.scale
+    def __call__(self, pixels: Tensor, neuron: Neuron, rates: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Return the logits (N, K) in the units of the source network.
+
+        Args:
+            pixels: (N, *shape).
+            neuron: function evaluated as neurons.
+            rates: fixed outputs of some layers, (N, C, …), instead of `neuron`.
+        """
+        return self.values(pixels, neuron, rates)[self.graph.output_name] * self.graph.output.scale
 
     @torch.no_grad()
-    def values(self, pixels: Tensor, neuron: Neuron, given: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-        """What every node sends on that is still needed by none but the caller: the output, and nothing before it."""
+    def values(self, pixels: Tensor, neuron: Neuron, rates: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """Evaluate the graph, freeing intermediate values; only the output is returned."""
         values: dict[str, Tensor] = {}
         waiting = {name: len(targets) for name, targets in self.graph.successors.items()}
         for name in self.graph.order:
             sources = self.graph.predecessors[name]
             inputs = [values[source] for source in sources]
-            if given is not None and name in given:
-                values[name] = given[name]
+            if rates is not None and name in rates:
+                values[name] = rates[name]
             elif isinstance(self.graph.nodes[name], IF):
                 values[name] = neuron(name, inputs[0])
             else:
@@ -55,12 +62,12 @@ class Analog:
             for source in sources:
                 waiting[source] -= 1
                 if waiting[source] == 0:
-                    del values[source]  # large networks: keep no more than is needed
+                    del values[source]  # limits the memory for large networks
         return values
 
     def evaluate(self, name: str, inputs: list[Tensor], pixels: Tensor) -> Tensor:
-        """What a node without spikes sends on. inputs, pixels: (N, …)."""
-        node: Any = self.graph.nodes[name]
+        """Evaluate a node that is not a neuron. `inputs` and `pixels` have shape (N, …)."""
+        node = self.graph.nodes[name]
         match node:
             case Input():
                 return pixels - self.channels(name, "mean", pixels.ndim)
@@ -81,25 +88,25 @@ class Analog:
                 return inputs[0].flatten(1)
             case Output():
                 return inputs[0]
-        raise ConversionError(f"node {name}: {node.kind} has a state; a network with it is spiking already")
+        raise ConversionError(f"node {name}: {node.kind} has a state; such a network needs no calibration")
 
     def channels(self, name: str, field: str, ndim: int) -> Tensor:
-        """A (C,) parameter, to broadcast against (N, C, …) of `ndim` axes."""
+        """Return a parameter of shape (C,) reshaped to broadcast with (N, C, …) of `ndim` axes."""
         return self.tensors[name, field].reshape(-1, *(1,) * (ndim - 2))
 
-    def rectifier(self, caps: Mapping[str, Any]) -> Neuron:
-        """The source's activations in units of a spike: relu(current) / theta, up to cap / theta where there is one."""
+    def rectifier(self, caps: Caps) -> Neuron:
+        """Return the activations of the source in units of a spike: relu(current)/theta, limited to `caps` if given."""
 
         def neuron(name: str, current: Tensor) -> Tensor:
             theta = self.channels(name, "theta", current.ndim)
             rate = torch.relu(current) / theta
             cap = caps.get(name)
-            return rate if cap is None else torch.minimum(rate, _like(cap, current.ndim))
+            return rate if cap is None else torch.minimum(rate, _along_channels(cap, current.ndim))
 
         return neuron
 
     def spiking(self, steps: int, kept: dict[str, Tensor] | None = None) -> Neuron:
-        """Integrate-and-fire neurons for currents (T·N, C, …), step-major; kept: by layer, their means (N, …)."""
+        """Return IF neurons for currents (T·N, C, …), time-step by time-step. `kept` collects spike rates (N, C, …)."""
 
         def neuron(name: str, current: Tensor) -> Tensor:
             spikes = self.fire(name, current.reshape(steps, -1, *current.shape[1:]))
@@ -110,7 +117,7 @@ class Analog:
         return neuron
 
     def fire(self, name: str, current: Tensor) -> Tensor:
-        """Spikes 0/1 of an IF layer, (T, N, C, …), for its current of each step."""
+        """Return the spikes of an IF layer, 0 or 1, (T, N, C, …), for its current at each time-step."""
         node = self.graph.nodes[name]
         assert isinstance(node, IF)
         theta = self.channels(name, "theta", current.ndim - 1)
@@ -119,7 +126,17 @@ class Analog:
 
 
 def integrate(current: Tensor, v: Tensor, theta: Tensor, tie: Tie = ">=") -> tuple[Tensor, Tensor]:
-    """(spikes, last potential) of IF neurons. current: (T, N, …). v: (N, …), at the start. theta: (1, C, …)."""
+    """Simulate IF neurons with reset by subtraction.
+
+    Args:
+        current: (T, N, C, …).
+        v: initial potential, (N, C, …).
+        theta: threshold, (1, C, …).
+        tie: whether a potential equal to the threshold fires.
+
+    Returns:
+        (spikes, potential): spikes 0 or 1, (T, N, C, …), and the potential after the last time-step, (N, C, …).
+    """
     v = v.clone()
     spikes = torch.empty(current.shape)
     for t in range(len(current)):
@@ -129,5 +146,5 @@ def integrate(current: Tensor, v: Tensor, theta: Tensor, tie: Tie = ">=") -> tup
     return spikes, v
 
 
-def _like(values: Array, ndim: int) -> Tensor:
+def _along_channels(values: npt.ArrayLike, ndim: int) -> Tensor:
     return torch.from_numpy(np.asarray(values, np.float32)).reshape(-1, *(1,) * (ndim - 2))

@@ -1,26 +1,25 @@
-"""Bias and potential correction: what a spiking layer sends on average is brought to what the source sends.
+"""Correction of biases and initial potentials, so that mean spike rates match the activations of the source.
 
-Layer after layer, in the order of the network, each with the spikes that the corrected layers before it really
-send (Li et al., "A Free Lunch From ANN", ICML 2021, light pipeline):
+Layers are corrected in order, each with the spikes of the corrected layers before it as input (Li et al., "A Free
+Lunch From ANN", ICML 2021, light pipeline):
 
-    bias:       b_c += mean(a - r)_c           a: activation of the source, r: spike rate after T steps, both in
-    potential:  v_init_c += T mean(a - r)_c    units of a spike, means over images and pixels of channel c
+    bias:       b_c += mean(a - r)_c           a: activation of the source, r: spike rate after T time-steps, both
+    potential:  v_init_c += T mean(a - r)_c    in units of a spike; means over images and pixels of channel c
 
-and the mean logits likewise. A step is kept where it lowers the mean square of a - r.
+The mean logits are corrected in the same way. A correction is kept if it lowers the mean square of a - r.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from spikelet.graph import Graph
 from spikelet.nodes import IF
-from spikelet_converters.calibration.analog import Analog
-from spikelet_converters.calibration.layers import by_channel, synapse_of, with_bias, with_potential
+from spikelet_converters.calibration.analog import Analog, Caps
+from spikelet_converters.calibration.layers import channel_means, synapse_of, with_bias, with_potential
 
 ROUNDS = 2
 
@@ -28,23 +27,27 @@ ROUNDS = 2
 @torch.no_grad()
 def corrected(
     graph: Graph,
-    caps: Mapping[str, Any],
+    caps: Caps,
     pixels: Tensor,
     steps: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Graph:
-    """The graph with corrected biases and initial potentials.
+    """Return the graph with corrected biases and initial potentials.
 
-    caps: by layer, the cap of its activation in units of a spike, (C,), or None. pixels: (N, *shape), kept in
-    memory with the spikes of a few layers at all `steps`.
+    Args:
+        graph: float32 graph with thresholds.
+        caps: by layer, upper limit of its activation in units of a spike, (C,), or None.
+        pixels: calibration images, (N, *shape).
+        steps: number of time-steps T. The spikes of a few layers at all time-steps are kept in memory.
+        on_progress: called with the number of nodes done and the total.
     """
     analog = Analog(graph)
-    wanted: dict[str, Tensor] = {}
+    activations: dict[str, Tensor] = {}
     rectify = analog.rectifier(caps)
 
     def remember(name: str, current: Tensor) -> Tensor:
-        wanted[name] = rectify(name, current)
-        return wanted[name]
+        activations[name] = rectify(name, current)
+        return activations[name]
 
     logits = analog(pixels, remember)
     changed = graph
@@ -54,10 +57,10 @@ def corrected(
         sources = graph.predecessors[name]
         inputs = [values[source] for source in sources]
         if isinstance(graph.nodes[name], IF):
-            changed, values[name] = _corrected_layer(analog, changed, name, inputs[0], wanted.pop(name), steps)
+            changed, values[name] = _corrected_layer(analog, changed, name, inputs[0], activations.pop(name), steps)
         elif name == graph.output_name:
-            found = inputs[0].reshape(steps, -1, inputs[0].shape[1]).mean(0) * graph.output.scale
-            changed = with_bias(changed, name, by_channel(logits - found) / graph.output.scale)
+            mean = inputs[0].reshape(steps, -1, inputs[0].shape[1]).mean(0) * graph.output.scale
+            changed = with_bias(changed, name, channel_means(logits - mean) / graph.output.scale)
         else:
             values[name] = analog.evaluate(name, inputs, pixels.repeat(steps, *(1,) * (pixels.ndim - 1)))
         for source in sources:
@@ -69,30 +72,30 @@ def corrected(
 
 
 def _corrected_layer(
-    analog: Analog, graph: Graph, name: str, current: Tensor, wanted: Tensor, steps: int
+    analog: Analog, graph: Graph, name: str, current: Tensor, activation: Tensor, steps: int
 ) -> tuple[Graph, Tensor]:
-    """The graph with one layer corrected, and its spikes, (T·N, C, …)."""
+    """Return the graph with one layer corrected, and the spikes of the layer, (T·N, C, …)."""
     by_step = current.reshape(steps, -1, *current.shape[1:])
     theta = analog.channels(name, "theta", current.ndim)
-    goal = wanted.clamp_max(1)  # a neuron fires once a step at most
+    goal = activation.clamp_max(1)  # at most one spike per time-step
     spikes = analog.fire(name, by_step)
     error = _error(goal, spikes)
     shift = torch.zeros(by_step.shape[2])
     if synapse_of(graph, name) is not None:
         for _ in range(ROUNDS):
-            trial = shift + torch.from_numpy(by_channel(goal - spikes.mean(0))) * theta.ravel()
-            tried = analog.fire(name, by_step + trial.reshape(theta.shape))
-            if (now := _error(goal, tried)) >= error:
+            trial = shift + torch.from_numpy(channel_means(goal - spikes.mean(0))) * theta.ravel()
+            trial_spikes = analog.fire(name, by_step + trial.reshape(theta.shape))
+            if (trial_error := _error(goal, trial_spikes)) >= error:
                 break
-            shift, spikes, error = trial, tried, now
+            shift, spikes, error = trial, trial_spikes, trial_error
         graph = with_bias(graph, name, shift.numpy())
     by_step = by_step + shift.reshape(theta.shape)
     start = analog.tensors[name, "v_init"].clone()
-    gap = torch.from_numpy(by_channel(goal - spikes.mean(0))) * theta.ravel() * steps
-    analog.tensors[name, "v_init"] = start + gap.clamp(-theta.ravel(), theta.ravel())
-    tried = analog.fire(name, by_step)
-    if _error(goal, tried) < error:
-        spikes = tried
+    change = torch.from_numpy(channel_means(goal - spikes.mean(0))) * theta.ravel() * steps
+    analog.tensors[name, "v_init"] = start + change.clamp(-theta.ravel(), theta.ravel())
+    trial_spikes = analog.fire(name, by_step)
+    if _error(goal, trial_spikes) < error:
+        spikes = trial_spikes
         graph = with_potential(graph, name, analog.tensors[name, "v_init"].numpy())
     else:
         analog.tensors[name, "v_init"] = start

@@ -1,4 +1,4 @@
-"""What calibration may change of a spiking layer, whoever calibrates: the bias of its current, and v(0)."""
+"""Changes that calibration makes to a spiking layer: bias of its current, and initial potential."""
 
 from __future__ import annotations
 
@@ -13,39 +13,42 @@ from spikelet.nodes import IF, Add, Conv2d, Linear
 from spikelet_converters.frontends.values import f32
 
 
-def by_channel(values: Tensor) -> npt.NDArray[np.float32]:
-    """The mean of each channel: (N, C, …) to (C,)."""
+def channel_means(values: Tensor) -> npt.NDArray[np.float32]:
+    """Return the mean of each channel, (C,), of values (N, C, …)."""
     mean: npt.NDArray[np.float32] = values.mean([i for i in range(values.ndim) if i != 1]).numpy()
     return mean
 
 
 def synapse_of(graph: Graph, layer: str) -> str | None:
-    """The weights that make the current of `layer` and nothing else; of several that meet in an Add, the first."""
+    """Return the synapse node that feeds only `layer`, the first one if several meet in an Add, or None."""
     for name in graph.predecessors[layer]:
         node = graph.nodes[name]
         if isinstance(node, Conv2d | Linear) and len(graph.successors[name]) == 1:
             return name
-        found = synapse_of(graph, name) if isinstance(node, Add) else None
-        if found is not None:
-            return found
+        synapse = synapse_of(graph, name) if isinstance(node, Add) else None
+        if synapse is not None:
+            return synapse
     return None
 
 
-def with_bias(graph: Graph, layer: str, more: npt.ArrayLike) -> Graph:
-    """The graph with `more`, (C,), added to a layer's current at each time-step; without weights of its own, as it was.
+def with_bias(graph: Graph, layer: str, change: npt.ArrayLike) -> Graph:
+    """Return the graph with a change of the bias of a layer. A layer without its own synapse node is unchanged.
 
-    layer: neurons or the output.
+    Args:
+        graph: float32 graph.
+        layer: layer of neurons, or the output.
+        change: added to the current at each time-step, (C,).
     """
     name = synapse_of(graph, layer)
     if name is None:
         return graph
     node = graph.nodes[name]
     assert isinstance(node, Conv2d | Linear)
-    return Graph({**graph.nodes, name: replace(node, bias=f32(node.bias + np.asarray(more)))}, graph.edges)
+    return Graph({**graph.nodes, name: replace(node, bias=f32(node.bias + np.asarray(change)))}, graph.edges)
 
 
 def with_potential(graph: Graph, layer: str, v_init: npt.ArrayLike) -> Graph:
-    """The graph with another v(0), (C,), in a layer of neurons."""
+    """Return the graph with another initial potential, (C,), in a layer of neurons."""
     node = graph.nodes[layer]
     assert isinstance(node, IF)
     return Graph({**graph.nodes, layer: replace(node, v_init=f32(v_init))}, graph.edges)

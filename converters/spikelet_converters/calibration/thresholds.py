@@ -1,11 +1,12 @@
-"""Thresholds of a plain network's neurons, from its activations on calibration images.
+"""Thresholds for plain rectifiers from their activations on calibration images.
 
-    max         the largest activation: nothing is clipped, small ones are counted coarsely
-    percentile  the given percentile of the positive activations (Rueckauer et al., Front. Neurosci. 2017)
-    mse         what the T-level clip-floor quantiser  theta/T clip(floor(T a / theta + 1/2), 0, T)  gets wrong least
-                in the mean square: its rounding against its clipping (Li et al., ICML 2021)
+    max         the largest activation: no clipping, coarse rounding
+    percentile  a percentile of the positive activations (Rueckauer et al., Front. Neurosci. 2017)
+    mse         the smallest mean square error of the T-level clip-floor quantiser
+                theta/T clip(floor(T a / theta + 1/2), 0, T), a balance of rounding and clipping (Li et al., ICML 2021)
 
-One a layer or, by default, one a channel: the next weights take in the size of a spike, so it costs nothing.
+There is one threshold per channel by default, or one per layer. The size of a spike is absorbed into the following
+weights, so thresholds per channel cost nothing at run time.
 """
 
 from __future__ import annotations
@@ -28,14 +29,19 @@ from spikelet_converters.frontends.values import f32
 Method = Literal["max", "percentile", "mse"]
 METHODS: tuple[Method, ...] = ("max", "percentile", "mse")
 Per = Literal["channel", "layer"]
-SAMPLES = 4096  # activations of a channel that are kept
-CANDIDATES = 64
+SAMPLES = 4096  # activations kept per channel
+CANDIDATES = 64  # thresholds tried by mse
 Theta = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Activations:
-    """What a layer did on the calibration images. values: (C, M), a sample of them. largest: (C,) of all of them."""
+    """Activations of a layer on the calibration images.
+
+    Attributes:
+        values: a sample per channel, (C, M).
+        largest: the largest activation per channel, (C,).
+    """
 
     values: Tensor
     largest: Tensor
@@ -45,7 +51,15 @@ class Activations:
 def activations(
     graph: Graph, caps: Mapping[str, float | None], pixels: Tensor, batch: int = 32, seed: int = 0
 ) -> dict[str, Activations]:
-    """The ReLU activations of every layer whose threshold is looked for. pixels: (N, *shape)."""
+    """Collect the activations of every layer that needs a threshold.
+
+    Args:
+        graph: float32 graph.
+        caps: by layer, upper limit of its activation, or None.
+        pixels: calibration images, (N, *shape).
+        batch: images per batch.
+        seed: seed of the sample.
+    """
     analog = Analog(graph)
     generator = torch.Generator().manual_seed(seed)
     limits = {name: None if cap is None else np.full(1, cap) for name, cap in caps.items()}
@@ -58,10 +72,10 @@ def activations(
         a = rectify(name, current)
         if name in caps:
             flat = a.transpose(0, 1).reshape(a.shape[1], -1)
-            most = flat.max(1).values
-            largest[name] = torch.maximum(largest[name], most) if name in largest else most
-            wanted = min(flat.shape[1], -(-SAMPLES // share))
-            chosen = torch.randperm(flat.shape[1], generator=generator)[:wanted]
+            maximum = flat.max(1).values
+            largest[name] = torch.maximum(largest[name], maximum) if name in largest else maximum
+            count = min(flat.shape[1], -(-SAMPLES // share))
+            chosen = torch.randperm(flat.shape[1], generator=generator)[:count]
             kept[name].append(flat[:, chosen])
         return a
 
@@ -71,22 +85,30 @@ def activations(
 
 
 def thresholds(
-    found: Mapping[str, Activations], method: Method = "mse", steps: int = 16, percentile: float = 99.9,
+    layers: Mapping[str, Activations], method: Method = "mse", steps: int = 16, percentile: float = 99.9,
     per: Per = "channel",
 ) -> dict[str, Theta]:  # fmt: skip
-    """Theta by layer, (C,), above 0.
+    """Choose the thresholds of each layer.
 
-    steps: T that mse is minimised for.
+    Args:
+        layers: activations by layer.
+        method: "max", "percentile" or "mse".
+        steps: number of time-steps T for "mse".
+        percentile: percentile for "percentile", above 0 and up to 100.
+        per: one threshold per "channel" or per "layer".
+
+    Returns:
+        Thresholds above 0 by layer, (C,).
 
     Raises:
-        UsageError: no such method, or a percentile outside 0…100.
+        UsageError: unknown method, or percentile out of range.
     """
     if method not in METHODS:
         raise UsageError(f"method: expected {', '.join(METHODS)}, got {method!r}")
     if not 0 < percentile <= 100:
-        raise UsageError(f"percentile: expected one above 0 and up to 100, got {percentile:g}")
+        raise UsageError(f"percentile: expected a number above 0 and up to 100, got {percentile:g}")
     chosen = {}
-    for name, layer in found.items():
+    for name, layer in layers.items():
         values, largest = layer.values, layer.largest
         channels = len(values)
         if per == "layer":
@@ -98,22 +120,24 @@ def thresholds(
         else:
             theta = _least_error(values, largest, steps)
         theta = theta.double()
-        # a channel that stayed silent may fire on other images: give it the layer's usual threshold
-        usual = theta[theta > 0].median() if (theta > 0).any() else torch.ones(())
-        chosen[name] = torch.where(theta > 0, theta, usual).expand(channels).numpy().copy()
+        # A channel without activations may fire on other images; it gets the median threshold of the layer.
+        median = theta[theta > 0].median() if (theta > 0).any() else torch.ones(())
+        chosen[name] = torch.where(theta > 0, theta, median).expand(channels).numpy().copy()
     return chosen
 
 
 def rescaled(graph: Graph, thetas: Mapping[str, Theta]) -> Graph:
-    """The graph with these thresholds: the weights that a layer's spikes meet take in what a spike is worth.
+    """Return the graph with new thresholds. The size of a spike is absorbed into the following weights.
 
-    thetas: by layer, (C,), in the units of the thresholds that the graph has; v_init becomes theta / 2.
+    Args:
+        graph: float32 graph.
+        thetas: by layer, (C,), in units of the present thresholds. v_init becomes theta / 2.
     """
-    worth: dict[str, Theta | None] = {}  # of what a node sends on, against what it was; None: the same
+    sizes: dict[str, Theta | None] = {}  # size of the output of a node relative to before; None is unchanged
     nodes: dict[str, Node] = {}
     for name in graph.order:
         node: Any = graph.nodes[name]
-        before = worth[graph.predecessors[name][0]] if graph.predecessors[name] else None
+        before = sizes[graph.predecessors[name][0]] if graph.predecessors[name] else None
         match node:
             case IF():
                 theta = node.theta.astype(np.float64) if before is None else node.theta / before
@@ -123,22 +147,22 @@ def rescaled(graph: Graph, thetas: Mapping[str, Theta]) -> Graph:
                 else:
                     v_init = node.v_init if before is None else node.v_init / before
                     nodes[name] = replace(node, theta=f32(theta), v_init=f32(v_init))
-                worth[name] = thetas.get(name)
+                sizes[name] = thetas.get(name)
             case Conv2d() if before is not None:
                 per_output = np.repeat(before.reshape(node.groups, -1), len(node.weight) // node.groups, axis=0)
                 nodes[name] = replace(node, weight=f32(node.weight * per_output[:, :, None, None]))
-                worth[name] = None
+                sizes[name] = None
             case Linear() if before is not None:
-                nodes[name], worth[name] = replace(node, weight=f32(node.weight * before)), None
+                nodes[name], sizes[name] = replace(node, weight=f32(node.weight * before)), None
             case Scale() if before is not None:
-                nodes[name], worth[name] = replace(node, scale=f32(node.scale * before)), None
+                nodes[name], sizes[name] = replace(node, scale=f32(node.scale * before)), None
             case Flatten():
                 _, height, width = graph.shapes[graph.predecessors[name][0]]
-                nodes[name], worth[name] = node, None if before is None else np.repeat(before, height * width)
+                nodes[name], sizes[name] = node, None if before is None else np.repeat(before, height * width)
             case SumPool2d():
-                nodes[name], worth[name] = node, before
+                nodes[name], sizes[name] = node, before
             case _:
-                nodes[name], worth[name] = node, None
+                nodes[name], sizes[name] = node, None
     return Graph(nodes, graph.edges)
 
 
@@ -148,7 +172,7 @@ def _percentile(row: Tensor, percentile: float) -> Tensor:
 
 
 def _least_error(values: Tensor, largest: Tensor, steps: int) -> Tensor:
-    """Theta by row of (C, M) at which the T-level quantiser errs least in the mean square."""
+    """Return the threshold per row of (C, M) with the smallest mean square error of the T-level quantiser."""
     if values.shape[1] > SAMPLES:
         values = values[:, :: values.shape[1] // SAMPLES]
     best = torch.full_like(largest, float("inf"))

@@ -1,1 +1,1 @@
-"""Verbs that need torch; they join the command line as entry points."""
+"""Commands that need torch. They are added to the command line as entry points."""

@@ -1,15 +1,15 @@
-"""Convert a network to a bundle: batch norm folded, integers proven exact, every layer measured.
+"""Convert a network to a bundle: fold batch norm, quantise with a proven range, and measure every layer.
 
-SOURCE is what there is:
+SOURCE is one of these:
 
   best.pt          a checkpoint of `spikelet train`
-  model.onnx       a plain or quantisation-aware network; its neurons get their thresholds from --calibration
-  model.pt2        the same, as torch.export.save writes it
-  model.py:NAME    a torch module, or what gives one; with --weights, its state dict: plain, quantisation-aware, or
-                   one time-step of a spiking network of snnTorch, SpikingJelly, sinabs or Norse
+  model.onnx       a plain or quantisation-aware network; --calibration sets the thresholds
+  model.pt2        the same, written by torch.export.save
+  model.py:NAME    a torch module, or a class or function that returns one; --weights is its state dict: plain,
+                   quantisation-aware, or one time-step of a network of snnTorch, SpikingJelly, sinabs or Norse
   model.nir        a spiking network in the Neuromorphic Intermediate Representation
 
-Pixels 0...255 reach the source as (pixel / 255 - mean) / std. The conversion is measured on the shipped images where
+The source takes pixels 0...255 as (pixel / 255 - mean) / std. The conversion is measured on the included images, if
 they fit, and on --data.
 """
 
@@ -33,40 +33,71 @@ EXAMPLE = "spikelet convert model.onnx --calibration photos/ --steps 16 -o model
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the command."""
     parser.add_argument("source", metavar="SOURCE")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.snnb")
-    parser.add_argument("--bits", type=int, choices=range(4, 13), help="of the weights (8; spiking networks: float32)")
-    parser.add_argument("--float32", action="store_true", help="keep float weights: no exactness")
+    parser.add_argument(
+        "--bits", type=int, choices=range(4, 13), help="bits of a weight (default 8; spiking networks: float32)"
+    )
+    parser.add_argument("--float32", action="store_true", help="keep float32 weights; the network is not exact")
     parser.add_argument("--data", type=existing, metavar="DATA", help="images to measure the conversion on")
-    parser.add_argument("--count", type=positive, default=500, metavar="N", help="of them (default 500)")
-    parser.add_argument("--data-name", metavar="NAME", help="what the data is called in results")
+    parser.add_argument("--count", type=positive, default=500, metavar="N", help="number of these images (default 500)")
+    parser.add_argument("--data-name", metavar="NAME", help="name of the data in results")
     plain = parser.add_argument_group("plain networks")
-    plain.add_argument("--calibration", type=existing, metavar="DATA", help="images to find thresholds on")
-    plain.add_argument("--calibration-count", type=positive, default=128, metavar="N", help="of them (default 128)")
-    plain.add_argument("--method", choices=("mse", "percentile", "max"), default="mse", help="(default mse)")
-    plain.add_argument("--percentile", type=number, default=99.9, metavar="P", help="for --method percentile (99.9)")
-    plain.add_argument("--per", choices=("channel", "layer"), default="channel", help="one threshold each (channel)")
-    plain.add_argument("--steps", type=positive, default=16, metavar="T", help="time-steps it is meant for (16)")
-    plain.add_argument("--no-correction", action="store_true", help="leave biases and initial potentials alone")
-    plain.add_argument("--max-pool", choices=("average",), help="put average pools in the place of max pools")
-    source = parser.add_argument_group("what the source takes")
+    plain.add_argument(
+        "--calibration", type=existing, metavar="DATA", help="calibration images, which set the thresholds"
+    )
+    plain.add_argument(
+        "--calibration-count",
+        type=positive,
+        default=128,
+        metavar="N",
+        help="number of calibration images (default 128)",
+    )
+    plain.add_argument(
+        "--method", choices=("mse", "percentile", "max"), default="mse", help="calibration method (default mse)"
+    )
+    plain.add_argument(
+        "--percentile", type=number, default=99.9, metavar="P", help="percentile for --method percentile (default 99.9)"
+    )
+    plain.add_argument(
+        "--per",
+        choices=("channel", "layer"),
+        default="channel",
+        help="one threshold per channel or layer (default channel)",
+    )
+    plain.add_argument(
+        "--steps", type=positive, default=16, metavar="T", help="intended number of time-steps (default 16)"
+    )
+    plain.add_argument("--no-correction", action="store_true", help="do not correct biases and initial potentials")
+    plain.add_argument("--max-pool", choices=("average",), help="replace max pools by average pools")
+    source = parser.add_argument_group("input of the source network")
     source.add_argument("--weights", type=existing, metavar="FILE.pt", help="a state dict, for model.py:NAME")
-    source.add_argument("--input", metavar="CxHxW", help="shape of one input, where the source does not say")
-    source.add_argument("--mean", type=number, nargs="+", default=[0.0], help="by channel, of pixels 0...1 (default 0)")
-    source.add_argument("--std", type=number, nargs="+", default=[1.0], help="by channel, of pixels 0...1 (default 1)")
+    source.add_argument("--input", metavar="CxHxW", help="shape of one input, if the source does not contain it")
+    source.add_argument(
+        "--mean", type=number, nargs="+", default=[0.0], help="mean per channel, of pixels 0...1 (default 0)"
+    )
+    source.add_argument(
+        "--std",
+        type=number,
+        nargs="+",
+        default=[1.0],
+        help="standard deviation per channel, of pixels 0...1 (default 1)",
+    )
     source.add_argument("--raw-pixels", action="store_true", help="the source takes 0...255 (minus mean, over std)")
-    source.add_argument("--dt", type=above_zero, metavar="S", help="seconds of a time-step, for NIR (default 1e-4)")
+    source.add_argument(
+        "--dt", type=above_zero, metavar="S", help="length of a time-step in seconds, for NIR (default 1e-4)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     if args.output.suffix != SUFFIX:
         raise UsageError(f"{args.output}: a bundle's name ends in {SUFFIX}")
     if not args.output.parent.is_dir():
         raise UsageError(f"{args.output.parent}: no such folder")
     if args.float32 and args.bits is not None:
-        raise UsageError("--float32 keeps the weights as they are and --bits rounds them: give one of both")
+        raise UsageError("--float32 keeps the weights and --bits rounds them; give one of the two")
     if not 0 < args.percentile <= 100:
         raise UsageError(f"--percentile: expected a number above 0, at most 100, got {args.percentile:g}")
     if any(s <= 0 for s in args.std):
@@ -136,7 +167,7 @@ def _source(args: argparse.Namespace) -> Bundle:
 def _data(
     args: argparse.Namespace, shape: Shape, labels: tuple[str, ...] | None, fits: int | None = None
 ) -> list[ImageSet]:
-    """Images to measure on: those that ship, where they are known to fit, and --data."""
+    """Images to measure on: the included images, if they fit, and --data."""
     data = [] if args.data is None else [find_data(args.data, shape, labels, args.count)]
     if args.data_name:
         data = [images.renamed(args.data_name) for images in data]
@@ -179,11 +210,11 @@ def _text(path: Path, bundle: Bundle) -> str:
     layers = manifest.conversion["layers"]
     if "by_step" not in layers[0]:
         if not manifest.results:
-            lines.append("no images fit this network: nothing was measured; name some with --data")
+            lines.append("no included images fit this network, so nothing was measured; give images with --data")
         return "\n".join([*lines, *(_result(result) for result in manifest.results)])
     lines += ["", _layers(layers), ""]
     lines += [_result(result) for result in manifest.results]
-    lines += [f"advice: {words}" for words in manifest.conversion.get("advice", [])]
+    lines += [f"advice: {advice}" for advice in manifest.conversion.get("advice", [])]
     return "\n".join(lines)
 
 
@@ -203,8 +234,8 @@ def _layers(layers: list[dict[str, Any]]) -> str:
         cells = [f"{e['spike_rate']:.3f}, {e['over_firing']:.1%}/{e['under_firing']:.1%}" for e in layer["by_step"]]
         correlation = layer["by_step"][-1]["correlation"]
         end = ["-" if correlation is None else f"{correlation:.3f}", f"{layer.get('weight_error', 0):.2%}"]
-        more = [f"{layer['clipped']:.2%}", f"{layer['agreement_through']:.1%}"] if through else []
-        rows.append([layer["layer"], f"{layer['activation']:.3f}", *cells, *end, *more])
+        shares = [f"{layer['clipped']:.2%}", f"{layer['agreement_through']:.1%}"] if through else []
+        rows.append([layer["layer"], f"{layer['activation']:.3f}", *cells, *end, *shares])
     return table(head, rows)
 
 
@@ -214,16 +245,16 @@ def _result(result: dict[str, Any]) -> str:
         if agreement is None:
             return f"{result['data']}: {result['images']} images without labels"
         return (
-            f"{result['data']}: {result['images']} images without labels; answers agree on "
-            f"{agreement:.1%} with the float network"
+            f"{result['data']}: {result['images']} images without labels; "
+            f"{agreement:.1%} agreement with the float network"
         )
     last = result["accuracy"][-1]
     if "float_accuracy" not in result:
         return f"{result['data']}, {result['images']} images: spiking at T={result['steps']} {last:.1%}"
     before = result["accuracy_before_quantisation"][-1]
     replaced = result.get("accuracy_before_replacement")
-    was = "" if replaced is None else f" ({replaced:.1%} before its max pools were replaced)"
+    before_pools = "" if replaced is None else f" ({replaced:.1%} before its max pools were replaced)"
     return (
-        f"{result['data']}, {result['images']} images: float network {result['float_accuracy']:.1%}{was}, "
+        f"{result['data']}, {result['images']} images: float network {result['float_accuracy']:.1%}{before_pools}, "
         f"spiking at T={result['steps']} {last:.1%}; quantisation cost {100 * (before - last):+.1f} points"
     )

@@ -1,6 +1,6 @@
-"""Write a bundle as plain ONNX files: one time-step with its weights, the first states, a loop that drives them.
+"""Write a bundle as plain ONNX files: one time-step with its weights, the initial states, and a loop that runs them.
 
-What comes out needs an ONNX runtime and nothing of ours. README.md has the loop in Python and C++.
+The files need only an ONNX runtime. README.md contains the loop in Python and C++.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ EXAMPLE = "spikelet export onnx vgg9-cifar10.snnb vgg9-onnx/"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the format."""
+    """Add the format's arguments."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="where the files go; made if it is not there")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="output folder, created if it does not exist")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     if args.folder.exists() and not args.folder.is_dir():
         raise UsageError(f"{args.folder}: is a file; name a folder")
     paths = onnx.export(bundles.read(args.bundle), args.folder)

@@ -1,4 +1,4 @@
-"""Run a bundle on images and write the spikes that its layers fire: .csv, .npz, or .nir (NIRData)."""
+"""Run a bundle on images and write the spikes of its layers as .csv, .npz or .nir (NIRData)."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ EXAMPLE = "spikelet export spikes vgg9-cifar10.snnb spikes.csv --count 2 --steps
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the format."""
+    """Add the format's arguments."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
     parser.add_argument("output", type=Path, metavar="OUT.{csv,npz,nir}")
-    parser.add_argument("--data", type=existing, metavar="DATA", help="images (default: those that ship and fit)")
-    parser.add_argument("--layers", nargs="+", metavar="LAYER", help="(default all)")
-    parser.add_argument("--steps", type=positive, default=8, metavar="T", help="time-steps (default 8)")
-    parser.add_argument("--count", type=positive, default=10, metavar="N", help="images (default 10)")
-    parser.add_argument("--dt", type=above_zero, default=DT, metavar="S", help="seconds of a time-step (default 1e-4)")
+    parser.add_argument("--data", type=existing, metavar="DATA", help="images (default: the included images that fit)")
+    parser.add_argument("--layers", nargs="+", metavar="LAYER", help="layers to record (default all)")
+    parser.add_argument("--steps", type=positive, default=8, metavar="T", help="number of time-steps (default 8)")
+    parser.add_argument("--count", type=positive, default=10, metavar="N", help="number of images (default 10)")
+    parser.add_argument(
+        "--dt", type=above_zero, default=DT, metavar="S", help="length of a time-step in seconds (default 1e-4)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     if args.output.suffix not in recording.SUFFIXES:
         raise UsageError(f"{args.output}: expected a name that ends in {', '.join(recording.SUFFIXES)}")
     model = load(args.bundle)
     layers = args.layers or list(model.graph.spiking)
     unknown = [name for name in layers if name not in model.graph.spiking]
     if unknown:
-        raise UsageError(f"--layers: there is no {unknown[0]}; its layers: {', '.join(model.graph.spiking)}")
+        raise UsageError(f"--layers: unknown layer {unknown[0]}; expected some of {', '.join(model.graph.spiking)}")
     images = find_data(args.data, model.graph.input.shape, model.labels, args.count)
     result = model.run(images.images, args.steps, record=layers)
     recording.write(args.output, result.spikes, args.dt)

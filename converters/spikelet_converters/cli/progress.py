@@ -1,4 +1,4 @@
-"""What a person sees while networks train: a live bar where there is a terminal, a line an epoch everywhere."""
+"""Show the progress of training: a live bar on a terminal, and one line per epoch."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from types import TracebackType
 from typing import Any
 
 from spikelet.cli import common
-from spikelet_converters.training.loop import Progress
+from spikelet_converters.training.loop import TrainingProgress
 
 
 class TrainingView:
-    """A bar with time left and loss (rich, where it is installed), and a line for each epoch.
+    """A progress bar with loss and remaining time, if rich is installed, and one line per epoch.
 
-    quiet: show nothing.
+    Args:
+        quiet: Show nothing.
     """
 
     def __init__(self, quiet: bool = False) -> None:
@@ -46,8 +47,8 @@ class TrainingView:
         if self.bar is not None:
             self.bar.stop()
 
-    def batch(self, now: Progress) -> None:
-        """A batch is done."""
+    def batch(self, now: TrainingProgress) -> None:
+        """Update the bar after a batch."""
         done, total = (now.epoch - 1) * now.batches + now.batch, now.epochs * now.batches
         if self.bar is None:
             self.simple(done, total)
@@ -60,7 +61,7 @@ class TrainingView:
         self.bar.update(self.task, completed=done, **facts)
 
     def epoch(self, row: dict[str, Any]) -> None:
-        """An epoch is done; its row of the log."""
+        """Print the log row of a finished epoch."""
         if self.quiet:
             return
         line = (

@@ -1,7 +1,7 @@
-"""Show what spiking gets wrong, layer by layer: the distribution of the residual error in whole spikes.
+"""Show the residual error of every layer: the distribution of activation minus spike count, in spikes.
 
-For the same input, the quantised activation of a layer is held against the spikes it fires in T time-steps. DIR is
-read as for training: its held-out part is measured, never the test split.
+For the same input, the quantised activation of a layer is compared with the spikes that it fires in T time-steps. DIR
+is split as for training; the validation split is measured, never the test split.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ EXAMPLE = "spikelet residuals runs/a/best.pt --data cifar/ --steps 4 -o residual
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the command."""
     parser.add_argument("checkpoint", type=existing, metavar="CHECKPOINT")
     parser.add_argument("--data", type=existing, required=True, metavar="DIR")
-    parser.add_argument("--steps", type=positive, default=4, metavar="T")
-    parser.add_argument("--count", type=positive, default=500, metavar="N", help="held-out images (default 500)")
-    parser.add_argument("--whole", action="store_true", help="errors of earlier layers included, as the paper has them")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE.svg", help="the histograms as a plot")
+    parser.add_argument("--steps", type=positive, default=4, metavar="T", help="number of time-steps (default 4)")
+    parser.add_argument(
+        "--count", type=positive, default=500, metavar="N", help="number of validation images (default 500)"
+    )
+    parser.add_argument("--whole", action="store_true", help="include the errors of earlier layers, as in the paper")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.svg", help="write the histograms as a plot")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     from spikelet.data import read
 
     try:
@@ -47,17 +49,17 @@ def run(args: argparse.Namespace) -> int:
     _, held_out = split(read(args.data, "train"), recipe)
     images = held_out.take(slice(0, args.count))
     bar = Progress("measuring", quiet=args.json)
-    found = residual_histograms(checkpoint.network(), images, args.steps, local=not args.whole, on_progress=bar)
+    histograms = residual_histograms(checkpoint.network(), images, args.steps, local=not args.whole, on_progress=bar)
     if args.output is not None:
         with replacing(args.output) as file:
-            file.write(chart(found, args.steps).encode())
+            file.write(chart(histograms, args.steps).encode())
     head = ["layer", "no error", "too many", "too few", "mean", "deviation", "skew", "kurtosis"]
     rows = [
-        [each.layer, f"{each.none:.1%}", f"{each.over:.1%}", f"{each.under:.1%}", f"{each.mean:+.3f}", f"{each.sd:.3f}"]
-        + ["-" if value is None else f"{value:+.1f}" for value in (each.skew, each.kurtosis)]
-        for each in found
+        [h.layer, f"{h.none:.1%}", f"{h.over:.1%}", f"{h.under:.1%}", f"{h.mean:+.3f}", f"{h.sd:.3f}"]
+        + ["-" if value is None else f"{value:+.1f}" for value in (h.skew, h.kurtosis)]
+        for h in histograms
     ]
-    words = "In spikes of T time-steps: activation minus spikes fired. A Gaussian has skew 0 and kurtosis 3."
-    facts = {"steps": args.steps, "images": len(images), "layers": [each.as_json() for each in found]}
-    emit(args, facts, f"{table(head, rows)}\n{words}")
+    caption = "In spikes of T time-steps: activation minus spikes fired. A Gaussian has skew 0 and kurtosis 3."
+    facts = {"steps": args.steps, "images": len(images), "layers": [h.as_json() for h in histograms]}
+    emit(args, facts, f"{table(head, rows)}\n{caption}")
     return 0

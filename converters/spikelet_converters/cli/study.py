@@ -1,9 +1,9 @@
-"""Run studies: grids of networks, methods and seeds, each trained, converted and tested by one protocol.
+"""Run studies: grids of networks, methods and seeds that are trained, converted and tested by one protocol.
 
-What is done already is not done again, so a study goes on where it was stopped. Results stand in the study's folder
-(summary.md, summary.csv, plots), one folder a run; the test split is opened once for each run.
+Finished runs are not repeated, so a stopped study continues. Results are written to the study's folder (summary.md,
+summary.csv, plots), with one folder per run; the test split is read once per run.
 
---publish writes them beside the study file too, and --page makes a page of all that is published there.
+--publish also writes them beside the study file, and --page writes a page of all published results.
 """
 
 from __future__ import annotations
@@ -21,36 +21,44 @@ EXAMPLE = "spikelet study docs/studies/vgg9-cifar10.toml --data cifar/ --out run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the command."""
     parser.add_argument("study", type=existing, nargs="+", metavar="FILE.toml")
-    parser.add_argument("--data", type=existing, metavar="DIR", help="where the images lie, if not where the file says")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the study (default runs/NAME)")
-    starts = "begin with these networks instead of training [start]: runs/vgg9-s{seed}/best.pt"
-    parser.add_argument("--start", metavar="CHECKPOINT", help=starts)
-    parser.add_argument("--plan", action="store_true", help="say what is to be done, and do nothing")
-    parser.add_argument("--only", metavar="PATTERN", help="only runs named like this, say '*-s1'; quote it")
-    parser.add_argument("--publish", action="store_true", help="write the results beside the study file")
-    parser.add_argument("--page", type=Path, metavar="FILE.md", help="only write a page of what is published")
-    parser.add_argument("--others", type=existing, metavar="FILE.toml", help="what others published, for --page")
-    parser.add_argument("--device", default="auto", help="as torch names it (default: a GPU if there is one)")
     parser.add_argument(
-        "--dask", nargs="?", const="local", metavar="tcp://…", help="on a Dask cluster; without address, one made here"
+        "--data", type=existing, metavar="DIR", help="folder of the images, if not the one in the study file"
     )
-    parser.add_argument("--workers", type=positive, default=2, help="of the cluster that is made here (default 2)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="output folder of the study (default runs/NAME)")
+    starts = "start with these networks instead of training [start]: runs/vgg9-s{seed}/best.pt"
+    parser.add_argument("--start", metavar="CHECKPOINT", help=starts)
+    parser.add_argument("--plan", action="store_true", help="list the runs without running them")
+    parser.add_argument("--only", metavar="PATTERN", help="only runs whose names match, such as '*-s1' (quoted)")
+    parser.add_argument("--publish", action="store_true", help="write the results beside the study file")
+    parser.add_argument("--page", type=Path, metavar="FILE.md", help="only write a page of published results")
+    parser.add_argument("--others", type=existing, metavar="FILE.toml", help="results published by others, for --page")
+    parser.add_argument("--device", default="auto", help="torch device (default: a GPU if available)")
+    parser.add_argument(
+        "--dask",
+        nargs="?",
+        const="local",
+        metavar="tcp://…",
+        help="run on a Dask cluster; without an address, on a local one",
+    )
+    parser.add_argument(
+        "--workers", type=positive, default=2, help="number of workers of the local cluster (default 2)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     try:
         from spikelet_converters.study import read_study
         from spikelet_converters.study.page import write_page
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "study") from None
     if args.others is not None and args.page is None:
-        raise UsageError("--others: belongs to a page of results; name one with --page, or leave --others out")
+        raise UsageError("--others: expected together with --page")
     data = args.data
     if data is None and (args.page or args.plan):
-        data = Path()  # nothing is read
+        data = Path()  # not read
     studies = [read_study(path, data, args.start) for path in args.study]
     if args.page is not None:
         if not args.page.parent.is_dir():
@@ -59,18 +67,18 @@ def run(args: argparse.Namespace) -> int:
         emit(args, {"page": str(args.page)}, f"wrote {args.page}")
         return 0
     if args.out is not None and len(studies) > 1:
-        raise UsageError("--out: names the folder of one study; leave it out for several")
+        raise UsageError("--out: expected one study; leave it out for several")
     if args.plan:
         emit(args, {"studies": [_plan(study) for study in studies]}, "\n\n".join(map(_plan_text, studies)))
         return 0
     failed: dict[str, str] = {}
-    found = []
+    results = []
     for study in studies:
         folder = args.out if args.out is not None else Path("runs") / study.path.stem
         failed |= _run(args, study if args.only is None else study.only(args.only), folder)
-        found.append(_finish(args, study, folder))
-    facts = {"studies": [{key: value for key, value in each.items() if key != "text"} for each in found]}
-    emit(args, {**facts, "failed": failed}, "\n".join(each["text"] for each in found))
+        results.append(_finish(args, study, folder))
+    facts = {"studies": [{key: value for key, value in result.items() if key != "text"} for result in results]}
+    emit(args, {**facts, "failed": failed}, "\n".join(result["text"] for result in results))
     return 1 if failed else 0
 
 
@@ -86,7 +94,7 @@ def _run(args: argparse.Namespace, study: Any, folder: Path) -> dict[str, str]:
 
 
 def _finish(args: argparse.Namespace, study: Any, folder: Path) -> dict[str, Any]:
-    """Summary, CSV and plots of what is done."""
+    """Write summary, CSV and plots of the finished runs."""
     from spikelet.atomic import write_files
     from spikelet_converters.study.page import publish
     from spikelet_converters.study.plots import plots
@@ -94,9 +102,9 @@ def _finish(args: argparse.Namespace, study: Any, folder: Path) -> dict[str, Any
 
     metrics = read_metrics(study, folder)
     rows = summarise(study, metrics)
-    drawn = plots(study, rows)
+    figures = plots(study, rows)
     files = {"summary.csv": to_csv(rows), "summary.md": to_markdown(study, rows)}
-    files |= {f"{name}.svg": svg for name, svg in drawn.items()}
+    files |= {f"{name}.svg": svg for name, svg in figures.items()}
     write_files(folder, files)
     text = f"{to_markdown(study, rows)}\n{folder}: {len(metrics)} results, {', '.join(files)}"
     if args.publish:
@@ -111,6 +119,6 @@ def _plan(study: Any) -> dict[str, Any]:
 def _plan_text(study: Any) -> str:
     rows = []
     for run in study.runs:
-        does = f"{run.options['epochs']} epochs" if run.trains else run.rival or run.checkpoint or "as it is"
-        rows.append([run.name, str(does), run.begins or ""])
-    return f"{study.title}: {len(study.runs)} runs\n{table(['run', 'does', 'begins with'], rows)}"
+        action = f"{run.options['epochs']} epochs" if run.trains else run.baseline or run.checkpoint or "unchanged"
+        rows.append([run.name, str(action), run.begins or ""])
+    return f"{study.title}: {len(study.runs)} runs\n{table(['run', 'action', 'starts with'], rows)}"

@@ -1,8 +1,8 @@
 """Simulate a bundle in Brian2, an independent simulator, and compare every spike and every potential.
 
-DATA is as for `run`, or an .npy of time-steps (T, N, …); left out, it is the shipped images that fit. --dynamics
-sweeps single neurons as well (or alone, without a bundle) and holds them to closed forms. Exit code 1: something
-differs, and the first divergence is named; of float32 bundles threshold ties are no difference.
+DATA is as for `run`, or an .npy of time-steps (T, N, …); by default the included images that fit. --dynamics also runs
+single neurons (or only these, without a bundle) and compares them with closed-form solutions. Exit code 1: a spike or
+potential differs, and the first divergence is named. Threshold ties of float32 bundles are not differences.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from spikelet.engines import ENGINES
 from spikelet.errors import UsageError
 from spikelet.session import DEFAULT_STEPS
 from spikelet.shipped import find_data
-from spikelet_converters.brian2 import report
-from spikelet_converters.brian2 import wording as words
+from spikelet_converters.brian2 import report, wording
 from spikelet_converters.brian2.comparison import EPS
 from spikelet_converters.brian2.dynamics import DynamicsReport, sweep
 from spikelet_converters.brian2.sampling import NEURONS
@@ -35,55 +34,62 @@ IMAGES = 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the command."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE", nargs="?")
     parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
     parser.add_argument(
-        "--images", type=positive, default=IMAGES, metavar="N", help="drawn by a fixed seed (default %(default)s)"
+        "--images",
+        type=positive,
+        default=IMAGES,
+        metavar="N",
+        help="number of images, drawn with a fixed seed (default %(default)s)",
     )
-    parser.add_argument("--steps", type=positive, metavar="T", help=f"time-steps (default {DEFAULT_STEPS})")
+    parser.add_argument("--steps", type=positive, metavar="T", help=f"number of time-steps (default {DEFAULT_STEPS})")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--neurons",
         type=positive,
         metavar="N",
-        help=f"sampled of each layer (default: all of a small network, {NEURONS} a layer of a larger one)",
+        help=f"neurons sampled per layer (default: all of a small network, {NEURONS} per layer of a larger one)",
     )
     which.add_argument("--all", action="store_true", help="every neuron of every layer")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the sample (default 0)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the sample (default 0)")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto", help="the engine under test")
     parser.add_argument(
         "--eps",
         type=number,
         default=EPS,
-        help="of ties in float32 bundles: share of the sums that meet in a neuron (default %(default)g)",
+        help="tolerance of ties in float32 bundles, relative to the sums in a neuron (default %(default)g)",
     )
     parser.add_argument(
-        "--target", choices=["auto", "numpy", "cython"], default="auto", help="what Brian2 generates (cython: compiled)"
+        "--target",
+        choices=["auto", "numpy", "cython"],
+        default="auto",
+        help="code that Brian2 generates (cython: compiled)",
     )
     parser.add_argument("--dynamics", action="store_true", help="sweep single neurons of every kind")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write a report: .html, .md with its pictures, or .json"
+        "-o", "--output", type=Path, metavar="FILE", help="write a report: .html, .md with its figures, or .json"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     _check(args)
-    found = None if args.bundle is None else _validate(args)
+    validation = None if args.bundle is None else _validate(args)
     dynamics = sweep(args.engine, on_progress=Progress("neurons", quiet=args.json)) if args.dynamics else None
-    facts = _facts(found, dynamics)
+    facts = _facts(validation, dynamics)
     if args.output is not None:
-        _save(args.output, found, dynamics, facts)
-    texts = [] if found is None else [words.summary(found)]
-    texts += [] if dynamics is None else [words.dynamics_summary(dynamics)]
-    texts += [] if args.output is None else [f"{args.output}: the report"]
+        _save(args.output, validation, dynamics, facts)
+    texts = [] if validation is None else [wording.summary(validation)]
+    texts += [] if dynamics is None else [wording.dynamics_summary(dynamics)]
+    texts += [] if args.output is None else [f"Report saved: {args.output}"]
     emit(args, facts, "\n\n".join(texts))
     return 0 if facts["ok"] else 1
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Refuse what cannot be meant, before any work. Raises UsageError."""
+    """Check the arguments. Raises UsageError."""
     if args.bundle is None and not args.dynamics:
         raise UsageError("expected a BUNDLE, or --dynamics to sweep single neurons")
     if not args.eps >= 0:
@@ -114,30 +120,32 @@ def _validate(args: argparse.Namespace) -> ValidationReport:
 
 
 def _images(args: argparse.Namespace, bundle: Bundle) -> Any:
-    """Images, or time-steps (T, N, …) where the file holds them."""
+    """Images, or the time-steps (T, N, …) of an .npy file."""
     shape = bundle.graph.input.shape
     if args.data is not None and args.data.suffix == ".npy":
         try:
             array = np.load(args.data, allow_pickle=False)
         except (OSError, ValueError, EOFError):
-            array = np.zeros(0)  # the reader of images says what is wrong
+            array = np.zeros(0)  # find_data raises the error
         if array.ndim == len(shape) + 2 or (len(shape) == 1 and array.ndim == 2):
             return array[..., : args.images, :] if array.ndim == 2 else array[:, : args.images]
     return find_data(args.data, shape, bundle.manifest.labels, args.images).images
 
 
-def _facts(found: ValidationReport | None, dynamics: DynamicsReport | None) -> dict[str, Any]:
-    if found is None:
+def _facts(validation: ValidationReport | None, dynamics: DynamicsReport | None) -> dict[str, Any]:
+    if validation is None:
         assert dynamics is not None
         return dynamics.facts()
     if dynamics is None:
-        return found.facts()
-    return {**found.facts(), "ok": found.ok and dynamics.ok, "dynamics": dynamics.facts()}
+        return validation.facts()
+    return {**validation.facts(), "ok": validation.ok and dynamics.ok, "dynamics": dynamics.facts()}
 
 
-def _save(path: Path, found: ValidationReport | None, dynamics: DynamicsReport | None, facts: dict[str, Any]) -> None:
+def _save(
+    path: Path, validation: ValidationReport | None, dynamics: DynamicsReport | None, facts: dict[str, Any]
+) -> None:
     if path.suffix.lower() != ".json":
-        report.save(path, found, dynamics)
+        report.save(path, validation, dynamics)
         return
     with replacing(path) as file:
         file.write(json.dumps(facts, indent=1, allow_nan=False).encode())

@@ -1,1 +1,1 @@
-"""Conversion of a trained network to a bundle."""
+"""Conversion of trained networks to bundles."""

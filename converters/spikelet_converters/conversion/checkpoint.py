@@ -1,8 +1,9 @@
-"""From a checkpoint to a bundle: trace, quantise, prove, measure, describe."""
+"""Convert a checkpoint to a bundle: trace, quantise, prove the range, measure, and describe."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,42 @@ from spikelet_converters.training.checkpoint import Checkpoint
 GOLDEN_IMAGES = 2
 GOLDEN_STEPS = 8
 
+Inputs = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Description:
+    """Entries of the manifest that are known before conversion.
+
+    Attributes:
+        name: name of the network.
+        labels: class names, or None.
+        provenance: origin of the network.
+        command: command line of the conversion.
+    """
+
+    name: str
+    labels: tuple[str, ...] | None
+    provenance: dict[str, Any]
+    command: str
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Measurement of a conversion against its source network.
+
+    Attributes:
+        reference: predictions and activations of the source network.
+        data: image sets; the report by layer uses the first.
+        steps: numbers of time-steps T in the report.
+        on_progress: called with the number of images done and the total.
+    """
+
+    reference: Reference
+    data: Sequence[ImageSet]
+    steps: tuple[int, ...] = STEPS
+    on_progress: Callable[[int, int], None] = lambda done, total: None
+
 
 def convert(
     checkpoint: Checkpoint,
@@ -34,88 +71,90 @@ def convert(
     command: str = "",
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Bundle:
-    """The bundle of a trained source network.
+    """Convert a trained source network to a bundle.
 
-    bits: of the weights, 4…12. float32: keep float weights instead; engines then agree up to threshold ties.
-    data: sets of images on which the conversion is measured; the report by layer is of the first. Without any,
-        accuracies and rates are left out.
+    Args:
+        checkpoint: the source network.
+        name: name of the network in the manifest.
+        bits: bits of the weights, 4…12.
+        float32: keep float32 weights. Engines then agree up to ties.
+        data: image sets to measure on. Without data the bundle has no accuracies and spike rates.
+        labels: class names.
+        command: command line, for the manifest.
+        on_progress: called with the number of images done and the total.
 
     Raises:
-        ConversionError: the network has no spiking form, or no exact one at these bits.
+        ConversionError: the network cannot be converted, or has no exact form at these bits.
     """
     network = checkpoint.network()
     spec = checkpoint.spec
+    provenance = {
+        "network": spec.model,
+        "levels": spec.levels,
+        "residual": spec.residual,
+        **checkpoint.provenance,
+    }
     return assemble(
         trace(network, spec.shape),
-        name,
-        bits=None if float32 else bits,
-        reference=checkpoint_reference(network),
-        data=data,
-        labels=labels,
-        provenance={
-            "network": spec.model,
-            "levels": spec.levels,
-            "residual": spec.residual,
-            **checkpoint.provenance,
-        },
-        command=command,
-        on_progress=on_progress,
+        None if float32 else bits,
+        Description(name, labels, provenance, command),
+        Measurement(checkpoint_reference(network), data, on_progress=on_progress),
     )
 
 
 def assemble(
     source: Graph,
-    name: str,
-    *,
     bits: int | None,
-    reference: Reference | None,
-    data: Sequence[ImageSet],
-    labels: tuple[str, ...] | None,
-    provenance: dict[str, Any],
-    command: str,
-    steps: tuple[int, ...] = STEPS,
-    golden: npt.NDArray[Any] | None = None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    description: Description,
+    measurement: Measurement | None = None,
+    golden: Inputs | None = None,
 ) -> Bundle:
-    """The bundle of a float32 graph: quantised, proven, measured against its source, described.
+    """Quantise a float32 graph, measure it against its source network and return the bundle.
 
-    bits: of the weights; None keeps them float32. reference: the source network, needed where there is `data`.
-    steps: T of the report. golden: inputs of the proof; by default images of `data`, or random ones.
+    Args:
+        source: float32 graph.
+        bits: bits of the weights, or None to keep float32.
+        description: entries of the manifest.
+        measurement: source network and data to measure on.
+        golden: golden inputs, (N, *shape). By default the first images of the data, or random ones.
 
     Raises:
         ConversionError: the network has no exact form at these bits.
     """
+    data = () if measurement is None else measurement.data
     quantised = None if bits is None else quantise(source, bits)
     graph = source if quantised is None else quantised.graph
     conversion: dict[str, Any] = {"bits": bits, "layers": _layers(graph, quantised)}
     results = []
     for index, images in enumerate(data):
-        assert reference is not None
-        measured, result = conversion_report(reference, source, graph, images, on_progress, steps)
-        results.append({**result, "command": command})
+        assert measurement is not None
+        layers, result = conversion_report(
+            measurement.reference, source, graph, images, measurement.on_progress, measurement.steps
+        )
+        results.append({**result, "command": description.command})
         if index == 0:
-            for entry, more in zip(conversion["layers"], measured, strict=True):
-                entry.update(more)
+            for entry, layer in zip(conversion["layers"], layers, strict=True):
+                entry.update(layer)
     manifest = Manifest(
-        name=name,
-        labels=labels,
+        name=description.name,
+        labels=description.labels,
         bits=bits,
         exact_steps=None if bits is None else exact_steps(graph),
-        provenance={**provenance, "convert_command": command},
+        provenance={**description.provenance, "convert_command": description.command},
         results=results,
         conversion=conversion,
     )
     length = min(GOLDEN_STEPS, manifest.exact_steps or GOLDEN_STEPS)
-    proof = record_golden(graph, _golden_images(graph, data) if golden is None else golden, length)
-    return Bundle(graph, manifest, proof, card(graph, manifest))
+    recording = record_golden(graph, _golden_images(graph, data) if golden is None else golden, length)
+    return Bundle(graph, manifest, recording, card(graph, manifest))
 
 
 def _layers(graph: Graph, quantised: Quantised | None) -> list[dict[str, Any]]:
-    """One entry a spiking layer: neurons, exact steps, and what rounding the weights before it cost."""
+    """Return one entry per spiking layer: neurons, exact time-steps, and rounding error of the weights before it."""
     entries: list[dict[str, Any]] = [{"layer": name, "neurons": graph.neurons(name)} for name in graph.spiking]
     if quantised is None:
         return entries
-    limits = {each.node: each.steps() for each in accumulators(graph)}
+    limits = {accumulator.node: accumulator.steps() for accumulator in accumulators(graph)}
     for entry in entries:
         entry["exact_steps"] = limits[entry["layer"]]
         errors = [
@@ -126,17 +165,17 @@ def _layers(graph: Graph, quantised: Quantised | None) -> list[dict[str, Any]]:
 
 
 def _feeding(graph: Graph, layer: str) -> list[str]:
-    """Nodes whose current reaches a layer without passing another neuron."""
-    found, waiting = [], list(graph.predecessors[layer])
+    """Return the nodes whose current reaches a layer without passing through other neurons."""
+    feeding, waiting = [], list(graph.predecessors[layer])
     while waiting:
         name = waiting.pop()
-        if name not in graph.spiking and name not in found:
-            found.append(name)
+        if name not in graph.spiking and name not in feeding:
+            feeding.append(name)
             waiting.extend(graph.predecessors[name])
-    return found
+    return feeding
 
 
-def _golden_images(graph: Graph, data: Sequence[ImageSet]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _golden_images(graph: Graph, data: Sequence[ImageSet]) -> npt.NDArray[np.uint8]:
     if data:
         return data[0].images[:GOLDEN_IMAGES]
     rng = np.random.default_rng(0)

@@ -1,14 +1,14 @@
-"""From a float32 graph to an exact one: integers that no engine can round.
+"""Quantise a float32 graph to an exact graph of integers.
 
-Each output channel of a layer has one scale s_c, and its weights, bias, threshold and initial potential are
-whole multiples of it:
+Each output channel of a layer has one scale s_c. Weights, bias, threshold and initial potential are whole multiples
+of it:
 
     w = round(W_c / s_c),  b = round(b_c / s_c),  theta = round(theta_c / s_c),  v_init = theta // 2
     s_c = max(max |W_c|, theta_c / 2^11) / (2^(bits-1) - 1)
 
-Since a neuron only compares its potential with its threshold, dividing both by s_c changes nothing; what is
-lost is the rounding. Where currents meet in an Add they share s_c; all logits share one scale, so that they can
-be compared. The result is proven not to leave ±2^24 (`spikelet.ranges`).
+A neuron only compares its potential with its threshold, so dividing both by s_c does not change its spikes; only
+rounding does. Currents that meet in an Add share s_c, and all logits share one scale, so that they can be compared. The
+result is proven to stay within ±2^24 (`spikelet.ranges`).
 """
 
 from __future__ import annotations
@@ -24,15 +24,20 @@ from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Node, O
 from spikelet.ranges import exact_steps
 
 BITS = range(4, 13)
-NEGLIGIBLE = 2**11  # a weight of so many to a threshold: what rounding it takes away never makes a spike alone
+NEGLIGIBLE = (
+    2**11
+)  # largest ratio of threshold to weight scale; rounding errors of smaller weights cannot cause a spike alone
 Factor = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Quantised:
-    """graph: the exact network. scales: by node, what one unit of a channel is worth in the float network, (C,).
+    """A quantised network.
 
-    weight_error: by layer, root mean square of what rounding changed, relative to that of the weights.
+    Attributes:
+        graph: the exact graph.
+        scales: per node, the value of one unit of each channel in the float network, (C,).
+        weight_error: per layer, root mean square rounding error relative to the root mean square of the weights.
     """
 
     graph: Graph
@@ -41,11 +46,15 @@ class Quantised:
 
 
 def quantise(graph: Graph, bits: int = 8) -> Quantised:
-    """The exact form of a float32 graph.
+    """Quantise a float32 graph.
+
+    Args:
+        graph: float32 graph.
+        bits: bits of the weights, 4…12.
 
     Raises:
-        ConversionError: bits out of 4…12, a neuron whose leak is no shift, or a layer whose sums leave the
-            exact range within one time-step; names the layer.
+        ConversionError: bits out of range, a LIF neuron, or a layer whose sums leave the exact range within one
+            time-step. The message names the layer.
     """
     if bits not in BITS:
         raise ConversionError(f"bits: expected {BITS.start}…{BITS.stop - 1}, got {bits}")
@@ -60,7 +69,7 @@ def quantise(graph: Graph, bits: int = 8) -> Quantised:
                 _choose_scales(graph, name, weights, scales, bits)
             nodes[name], errors[name] = _synapse(graph.nodes[name], weights[name], inputs[0], scales[name], bits)
         else:
-            nodes[name], scales[name] = _other(graph, name, inputs)
+            nodes[name], scales[name] = _without_weights(graph, name, inputs)
     exact = Graph(nodes, graph.edges)
     try:
         exact_steps(exact)
@@ -73,14 +82,14 @@ _SYNAPSES = (Conv2d, Linear, Scale)
 
 
 def _weights(graph: Graph, name: str) -> Factor:
-    """A layer's weights as (C_out, …)."""
+    """Return the weights of a layer as (C_out, …)."""
     node = graph.nodes[name]
     value = node.scale[:, None] if isinstance(node, Scale) else node.weight  # type: ignore[attr-defined]
     return np.asarray(value, np.float64)
 
 
 def _choose_scales(graph: Graph, name: str, weights: dict[str, Factor], scales: dict[str, Factor], bits: int) -> None:
-    """Set s_c for a layer and for all whose currents meet its own in an Add."""
+    """Set s_c for a layer and for all layers whose currents meet its current in an Add."""
     group, uniform, theta = _group(graph, name)
     largest = np.zeros(len(weights[name]))
     for member in group:
@@ -89,11 +98,11 @@ def _choose_scales(graph: Graph, name: str, weights: dict[str, Factor], scales: 
         largest = np.maximum(largest, weight.reshape(len(largest), -1).max(1))
     if uniform:
         largest[:] = largest.max()
-    # a channel without weights still has a bias and a threshold: give it a unit fine enough for both
+    # A channel with zero weights still has a bias and a threshold; its scale must resolve both.
     silent = largest == 0
     largest[silent] = theta[silent] if theta is not None else 1.0
     if theta is not None and not uniform:
-        # one that batch norm shrank to nothing: in units as fine as its weights, its threshold leaves the exact range
+        # With the scale of vanishing weights, the threshold would leave the exact range.
         largest = np.maximum(largest, theta / NEGLIGIBLE)
     scale = largest / (2 ** (bits - 1) - 1)
     for member in group:
@@ -101,34 +110,36 @@ def _choose_scales(graph: Graph, name: str, weights: dict[str, Factor], scales: 
 
 
 def _group(graph: Graph, name: str) -> tuple[list[str], bool, Factor | None]:
-    """(layers that meet `name` in Adds, whether they reach the logits, the threshold of the neurons they feed)."""
+    """Return (layers that meet `name` in Adds, whether they reach the logits, threshold of the neurons they feed)."""
     group, theta = [], None
     seen = {name}
     waiting = [name]
     while waiting:
-        each = waiting.pop()
-        if isinstance(graph.nodes[each], Add):
-            met = list(graph.predecessors[each])
+        member = waiting.pop()
+        if isinstance(graph.nodes[member], Add):
+            neighbours = list(graph.predecessors[member])
         else:
-            group.append(each)
-            met = []
-        for target in graph.successors[each]:
+            group.append(member)
+            neighbours = []
+        for target in graph.successors[member]:
             node = graph.nodes[target]
             if isinstance(node, IF):
                 theta = np.asarray(node.theta, np.float64)
             elif isinstance(node, Add):
-                met.append(target)
-        for other in met:
-            if not isinstance(graph.nodes[other], Add | Conv2d | Linear | Scale):
-                raise ConversionError(f"{other} ({graph.nodes[other].kind}) feeds an Add: put a Scale between them")
-            if other not in seen:
-                seen.add(other)
-                waiting.append(other)
+                neighbours.append(target)
+        for neighbour in neighbours:
+            if not isinstance(graph.nodes[neighbour], Add | Conv2d | Linear | Scale):
+                raise ConversionError(
+                    f"{neighbour} ({graph.nodes[neighbour].kind}) feeds an Add: put a Scale between them"
+                )
+            if neighbour not in seen:
+                seen.add(neighbour)
+                waiting.append(neighbour)
     return group, _reaches_logits(graph, name), theta
 
 
 def _reaches_logits(graph: Graph, name: str) -> bool:
-    """Whether a current gets to the logits without passing a neuron or other weights."""
+    """Return whether a current reaches the logits without passing through neurons or other weights."""
     return any(
         isinstance(graph.nodes[target], Output)
         or (isinstance(graph.nodes[target], Add | Flatten | SumPool2d) and _reaches_logits(graph, target))
@@ -137,7 +148,7 @@ def _reaches_logits(graph: Graph, name: str) -> bool:
 
 
 def _unit(graph: Graph, name: str, scales: dict[str, Factor]) -> Factor:
-    """What one unit of each channel that a node sends on is worth; a spike and a pixel are worth 1."""
+    """Return the value of one unit of each output channel of a node, (C,); 1 for spikes and pixels."""
     if name in scales:
         return scales[name]
     match graph.nodes[name]:
@@ -149,12 +160,12 @@ def _unit(graph: Graph, name: str, scales: dict[str, Factor]) -> Factor:
             source = graph.predecessors[name][0]
             return np.repeat(_unit(graph, source, scales), int(np.prod(graph.shapes[source][1:])))
     raise ConversionError(
-        f"{name}: its current goes through other weights to an Add that it also reaches sooner; put a neuron between"
+        f"{name}: its current reaches the same Add directly and through other weights; put neurons between them"
     )
 
 
 def _absorb(weight: Factor, factor: Factor, node: Node) -> Factor:
-    """Weights that take whole units instead of real values."""
+    """Scale the weights so that they take inputs in whole units."""
     if isinstance(node, Scale):
         return weight * factor[:, None]
     if isinstance(node, Conv2d):
@@ -177,7 +188,7 @@ def _synapse(node: Node, weight: Factor, factor: Factor, scale: Factor, bits: in
     return Linear(stored, bias), error
 
 
-def _other(graph: Graph, name: str, inputs: list[Factor]) -> tuple[Node, Factor]:
+def _without_weights(graph: Graph, name: str, inputs: list[Factor]) -> tuple[Node, Factor]:
     node = graph.nodes[name]
     match node:
         case Input():
@@ -198,5 +209,5 @@ def _other(graph: Graph, name: str, inputs: list[Factor]) -> tuple[Node, Factor]
 
 
 def _int32(value: Factor) -> npt.NDArray[np.int32]:
-    # the proof refuses whatever is beyond 2^24; clipping only keeps the cast defined until then
+    # Clipping keeps the cast defined; the range proof refuses values beyond 2^24.
     return np.clip(value, -(2**31), 2**31 - 1).astype(np.int32)

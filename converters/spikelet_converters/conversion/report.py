@@ -1,8 +1,8 @@
-"""The per-layer report of a conversion: where does the spiking network differ from its source?
+"""Per-layer report of a conversion: differences between source network and spiking network.
 
-For every layer the activation of the source network, a in [0, 1] of lambda, is held against the spike rate of
-the exact network on the same images. A neuron over-fires at T when it fired more than half a spike above T a,
-and under-fires when it fired more than half a spike below: half a spike is what rounding alone explains.
+For every layer the activation a of the source network, in units of lambda, is compared with the spike rate of the exact
+network on the same images. At T a neuron over-fires if its spike count exceeds T a by more than half a spike, and
+under-fires if it is lower by more than half a spike. Rounding alone explains half a spike.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from spikelet_converters.source_model.simulation import float_logits, layer_rate
 STEPS = (1, 2, 4, 8)
 BATCH = 25
 
-Counts = npt.NDArray[np.uint8]  # spikes of each neuron, (N, *shape): at most max(STEPS)
+Counts = npt.NDArray[np.uint8]  # spike counts, (N, *shape)
 
 
 @dataclass
-class _Layer:
-    """Running sums over neurons and images, at each T of the report."""
+class _LayerSums:
+    """Running sums over neurons and images for each T of the report."""
 
     steps: tuple[int, ...]
     count: int = 0
@@ -74,14 +74,16 @@ Reference = Callable[[ImageSet], tuple[npt.NDArray[np.int64], Mapping[str, npt.N
 
 
 def checkpoint_reference(network: nn.Module) -> Reference:
-    """Answers (N,) of a source network, and by layer its activations in units of lambda, (N, *shape)."""
+    """Return a function from images to predictions (N,) and, by layer, activations in units of lambda, (N, *shape)."""
     modules = {node_name(name): module for name, module in spiking_layers(network).items()}
 
     def reference(part: ImageSet) -> tuple[npt.NDArray[np.int64], Mapping[str, npt.NDArray[np.float32]]]:
         pixels = as_pixels(part.images)
-        answers = float_logits(network, pixels).argmax(1).numpy()
+        predictions = float_logits(network, pixels).argmax(1).numpy()
         rates = {node_name(k): v.numpy() for k, v in layer_rates(network, pixels, Mode.RATE, 1).items()}
-        return answers, {k: (v / modules[k].lam.item()).astype(np.float32) for k, v in rates.items() if k in modules}
+        return predictions, {
+            k: (v / modules[k].lam.item()).astype(np.float32) for k, v in rates.items() if k in modules
+        }
 
     return reference
 
@@ -94,15 +96,23 @@ def conversion_report(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     steps: tuple[int, ...] = STEPS,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """(layers, result): what each layer loses, and accuracies of the same images.
+    """Measure a conversion on a set of images.
 
-    reference: the source network. source: its float32 graph. converted: the graph that ships.
-    data: images with or without labels; without, accuracies are left out. steps: T of the report.
+    Args:
+        reference: the source network.
+        source: its float32 graph.
+        converted: the graph of the bundle.
+        data: images. Without labels the result has no accuracies.
+        on_progress: called with the number of images done and the total.
+        steps: numbers of time-steps T in the report.
+
+    Returns:
+        (layers, result): one entry per layer, and the accuracies.
     """
     engine = create(converted, "auto", converted.spiking)
     before_quantising = engine if source is converted else create(source)
     steps = tuple(t for t in steps if engine.step_limit is None or t <= engine.step_limit)
-    layers = {name: _Layer(steps) for name in converted.spiking}
+    layers = {name: _LayerSums(steps) for name in converted.spiking}
     right: dict[str, npt.NDArray[np.int64]] = {
         "float": np.zeros(1, np.int64),
         "before": np.zeros(max(steps), np.int64),
@@ -111,14 +121,14 @@ def conversion_report(
     agree = 0
     for start in range(0, len(data), BATCH):
         part = data.take(slice(start, start + BATCH))
-        answers, rates = reference(part)
+        predictions, rates = reference(part)
         counts, after = _simulate(engine, part, steps)
         before = after if source is converted else _simulate(before_quantising, part, steps)[1]
         for name, layer in layers.items():
             layer.add(rates[name], counts[name])
-        agree += int((after[-1] == answers).sum())
+        agree += int((after[-1] == predictions).sum())
         if part.labels is not None:
-            right["float"] += (answers == part.labels).sum()
+            right["float"] += (predictions == part.labels).sum()
             right["before"] += (before == part.labels).sum(1)
             right["after"] += (after == part.labels).sum(1)
         on_progress(min(start + BATCH, len(data)), len(data))
@@ -140,17 +150,17 @@ def conversion_report(
 def _simulate(
     engine: Engine, data: ImageSet, steps: tuple[int, ...]
 ) -> tuple[dict[str, dict[int, Counts]], npt.NDArray[np.int64]]:
-    """Spike counts by recorded layer after each T of `steps`, and answers after every step, (T, N)."""
+    """Return spike counts by recorded layer at each T of `steps`, and predictions after every time-step, (T, N)."""
     engine.reset(len(data))
     total = {name: np.zeros((len(data), *engine.graph.shapes[name]), np.uint8) for name in engine.record}
     kept: dict[str, dict[int, Counts]] = {name: {} for name in engine.record}
     logits = np.zeros((len(data), engine.graph.classes))
-    answers = []
+    predictions = []
     for t in range(1, max(steps) + 1):
         logits = logits + engine.step(data.images.astype(np.float32) if t == 1 else None)
-        answers.append(logits.argmax(1))
+        predictions.append(logits.argmax(1))
         for name in engine.record:
             total[name] += engine.spikes(name)
             if t in steps:
                 kept[name][t] = total[name].copy()
-    return kept, np.stack(answers)
+    return kept, np.stack(predictions)

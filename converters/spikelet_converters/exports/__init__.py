@@ -1,1 +1,1 @@
-"""Bundles in other people's formats: NIR, ONNX, and recorded spikes."""
+"""Export bundles as NIR and ONNX, and recorded spikes as CSV, NumPy and NIRData."""

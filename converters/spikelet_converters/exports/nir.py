@@ -1,12 +1,12 @@
-"""A bundle as NIR (Neuromorphic Intermediate Representation).
+"""Export a bundle as NIR (Neuromorphic Intermediate Representation).
 
-NIR's neurons fire where v > v_threshold and are then set to v_reset, here 0. It has no word for reset by
-subtraction, v_init, a tie that fires or whole numbers. Two forms:
+NIR's neurons fire at v > v_threshold and are then set to v_reset, here 0. NIR does not represent reset by subtraction,
+v_init, ties that fire, or integers. There are two forms:
 
-    annotated   one NIR neuron for each of ours; what NIR cannot say is in the graph's metadata, which our own
-                import reads back without loss. Another reader resets to zero instead
-    expressed   NIR's own nodes do what ours does: a threshold moved below the tie and by v_init; and reset by
-                subtraction as an integrator, a Threshold, and its spikes fed back as -theta with a step's delay
+    annotated   one NIR neuron for every neuron of the bundle; the graph's metadata contains the rest, so that
+                spikelet's import is lossless. Other readers reset to zero instead
+    expressed   the same neurons in NIR's own nodes: a threshold lowered below the tie and by v_init; reset by
+                subtraction as an integrator, a Threshold, and its spikes fed back as -theta a time-step later
 """
 
 from __future__ import annotations
@@ -33,65 +33,73 @@ Values = npt.NDArray[np.float32]
 
 
 def export(bundle: Bundle, path: Path, form: Form = "annotated", dt: float = DT) -> list[str]:
-    """Write the file; returns what another reader will do differently, a sentence each.
+    """Write a NIR file.
 
-    dt: seconds of a time-step, for the time constants of leaks.
+    Args:
+        bundle: The bundle.
+        path: The file to write.
+        form: "annotated" or "expressed".
+        dt: Length of a time-step in seconds, for the time constants of leaks.
+
+    Returns:
+        The differences in other readers, one sentence per difference.
 
     Raises:
-        ConversionError: a form that NIR has no nodes for. MissingDependency: the package `nir` is not installed.
+        ConversionError: NIR has no nodes for the network in this form.
+        MissingDependency: The package `nir` is not installed.
     """
-    graph = to_nir(bundle.graph, form, dt, _said_of(bundle))
+    graph = to_nir(bundle.graph, form, dt, _bundle_facts(bundle))
     with replacing(path) as file:
         package().write(file, graph)
     return warnings(bundle.graph, form)
 
 
 def warnings(graph: Graph, form: Form) -> list[str]:
-    """What a reader that knows nothing of our metadata does differently."""
-    words = []
+    """Differences in a reader that ignores spikelet's metadata."""
+    differences = []
     if form == "annotated":
         neurons = [node for node in graph.nodes.values() if isinstance(node, IF)]
         if any(node.reset != "zero" for node in neurons):
-            words.append(
-                "another reader resets these neurons to zero where they subtract their threshold, and fires other "
+            differences.append(
+                "other readers reset these neurons to zero instead of subtracting the threshold, and fire different "
                 "spikes; --form expressed writes the subtraction in NIR's own nodes"
             )
         if any(node.tie == ">=" for node in neurons):
-            words.append("another reader does not fire where a potential equals its threshold")
+            differences.append("other readers do not fire when a potential equals its threshold")
         if any(np.any(node.v_init) for node in neurons):
-            words.append("another reader starts at zero where these neurons have an initial potential")
+            differences.append("other readers start at zero instead of the initial potential")
     elif any(isinstance(node, IF) and node.reset != "zero" for node in graph.nodes.values()):
-        words.append("the feedback that subtracts a threshold needs a reader that runs recurrent graphs")
-    return words
+        differences.append("the feedback that subtracts a threshold needs a reader that supports recurrent graphs")
+    return differences
 
 
-def to_nir(graph: Graph, form: Form = "annotated", dt: float = DT, said: Mapping[str, Any] | None = None) -> Any:
-    """The nir.NIRGraph of a network."""
+def to_nir(graph: Graph, form: Form = "annotated", dt: float = DT, facts: Mapping[str, Any] | None = None) -> Any:
+    """Convert a network to a nir.NIRGraph."""
     nir = package()
     nodes: dict[str, Any] = {}
     edges: list[tuple[str, str]] = []
-    ends: dict[str, str] = {}  # the NIR node that sends on what one of ours does
+    ends: dict[str, str] = {}  # by node of the graph, the NIR node with its output
 
     for name in graph.order:
         sources = [ends[source] for source in graph.predecessors[name]]
         if isinstance(graph.nodes[name], Add):
-            # NIR adds up what arrives at a node: a Scale of ones gathers it
-            made = {name: nir.Scale(scale=np.ones(graph.shapes[name], np.float32))}
+            # NIR sums the inputs of a node, here a Scale of ones
+            built = {name: nir.Scale(scale=np.ones(graph.shapes[name], np.float32))}
             first, last, inner = name, name, list[tuple[str, str]]()
         else:
-            made, first, last, inner = _node(nir, graph, name, form, dt)
-        nodes.update(made)
+            built, first, last, inner = _node(nir, graph, name, form, dt)
+        nodes.update(built)
         edges += [(source, first) for source in sources] + inner
         ends[name] = last
-    metadata = {METADATA: json.dumps(_annotation(graph, form, dt, said or {}))}
+    metadata = {METADATA: json.dumps(_annotation(graph, form, dt, facts or {}))}
     return nir.NIRGraph(nodes=nodes, edges=edges, metadata=metadata, type_check=False)
 
 
 def package() -> Any:
-    """The package `nir`.
+    """Import the package `nir`.
 
     Raises:
-        MissingDependency: it is not installed.
+        MissingDependency: The package is not installed.
     """
     try:
         import nir
@@ -110,23 +118,23 @@ def _node(nir: Any, graph: Graph, name: str, form: Form, dt: float) -> _Made:
         case Input() as node:
             return _input(nir, name, node)
         case Conv2d() as node:
-            made = nir.Conv2d(
+            built = nir.Conv2d(
                 input_shape=before[1:], weight=_f32(node.weight), bias=_f32(node.bias), stride=node.stride,
                 padding=node.padding, dilation=(1, 1), groups=node.groups,
             )  # fmt: skip
         case Linear() as node:
-            made = nir.Affine(weight=_f32(node.weight), bias=_f32(node.bias))
+            built = nir.Affine(weight=_f32(node.weight), bias=_f32(node.bias))
         case SumPool2d() as node:
-            made = nir.SumPool2d(
+            built = nir.SumPool2d(
                 kernel_size=np.array(node.kernel), stride=np.array(node.stride), padding=np.zeros(2, int)
             )
         case Scale() as node:
-            made = nir.Scale(scale=_spread(node.scale, shape))
+            built = nir.Scale(scale=_spread(node.scale, shape))
         case Flatten():
-            made = nir.Flatten(start_dim=0, end_dim=-1, input_type={"input": np.array(before)})
+            built = nir.Flatten(start_dim=0, end_dim=-1, input_type={"input": np.array(before)})
         case LI() as node:
             keep = _spread(node.decay, shape)
-            made = _integrator(nir, name, keep, dt)
+            built = _integrator(nir, name, keep, dt)
         case IF() as node:
             return (_annotated if form == "annotated" else _expressed)(nir, name, node, shape, dt)
         case Output() as node:
@@ -135,42 +143,43 @@ def _node(nir: Any, graph: Graph, name: str, form: Form, dt: float) -> _Made:
             return {f"{name}.scale": scale, name: out}, f"{name}.scale", name, [(f"{name}.scale", name)]
         case node:
             raise ConversionError(f"node {name}: NIR has no node for {node.kind}")
-    return {name: made}, name, name, []
+    return {name: built}, name, name, []
 
 
 def _input(nir: Any, name: str, node: Input) -> _Made:
-    """The input, and a layer of its own that takes the mean off."""
-    made = {name: nir.Input(input_type={"input": np.array(node.shape)})}
+    """The input, and a layer that subtracts the mean."""
+    built = {name: nir.Input(input_type={"input": np.array(node.shape)})}
     if not node.mean.any():
-        return made, name, name, []
+        return built, name, name, []
     channels, mean = node.shape[0], _f32(-node.mean.astype(np.float32))
     weight = np.eye(channels, dtype=np.float32)
     if len(node.shape) == 1:
-        made[f"{name}.mean"] = nir.Affine(weight=weight, bias=mean)
+        built[f"{name}.mean"] = nir.Affine(weight=weight, bias=mean)
     else:
-        made[f"{name}.mean"] = nir.Conv2d(
+        built[f"{name}.mean"] = nir.Conv2d(
             input_shape=node.shape[1:], weight=weight[:, :, None, None], bias=mean, stride=(1, 1), padding=(0, 0),
             dilation=(1, 1), groups=1,
         )  # fmt: skip
-    return made, name, f"{name}.mean", [(name, f"{name}.mean")]
+    return built, name, f"{name}.mean", [(name, f"{name}.mean")]
 
 
 def _annotated(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float) -> _Made:
     theta = _spread(node.theta, shape)
     if isinstance(node, LIF):
         tau, r = _leak(_keep(node, shape), dt)
-        made = nir.LIF(tau=tau, r=r, v_leak=np.zeros_like(tau), v_threshold=theta, v_reset=np.zeros_like(theta))
+        built = nir.LIF(tau=tau, r=r, v_leak=np.zeros_like(tau), v_threshold=theta, v_reset=np.zeros_like(theta))
     else:
-        made = nir.IF(r=np.ones_like(theta), v_threshold=theta, v_reset=np.zeros_like(theta))
-    return {name: made}, name, name, []
+        built = nir.IF(r=np.ones_like(theta), v_threshold=theta, v_reset=np.zeros_like(theta))
+    return {name: built}, name, name, []
 
 
 def _expressed(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float) -> _Made:
-    """V - v_init in place of v, so that it starts at zero; a strict threshold just below the tie."""
+    """A neuron in terms of v - v_init, which starts at zero, with a strict threshold just below the tie."""
     leaks = isinstance(node, LIF)
     if isinstance(node, LIF) and not is_float(node.decay):
         raise ConversionError(
-            f"neuron {name}: a leak by an integer shift rounds at each step, which NIR cannot say; use --form annotated"
+            f"neuron {name}: NIR does not represent a leak by an integer shift, which rounds at every time-step; "
+            "use --form annotated"
         )
     theta, start = _spread(node.theta, shape), _spread(node.v_init, shape)
     level = theta - start
@@ -179,30 +188,30 @@ def _expressed(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float)
     if node.reset == "zero":
         if isinstance(node, LIF):
             tau, r = _leak(_keep(node, shape), dt)
-            made = nir.LIF(tau=tau, r=r, v_leak=-start, v_threshold=level, v_reset=-start)
+            built = nir.LIF(tau=tau, r=r, v_leak=-start, v_threshold=level, v_reset=-start)
         else:
-            made = nir.IF(r=np.ones_like(theta), v_threshold=level, v_reset=-start)
-        return {name: made}, name, name, []
+            built = nir.IF(r=np.ones_like(theta), v_threshold=level, v_reset=-start)
+        return {name: built}, name, name, []
     state, spikes, back = f"{name}.v", name, f"{name}.reset"
     if leaks and start.any():
         raise ConversionError(
-            f"neuron {name}: leaks and has an initial potential, which NIR cannot say; use --form annotated"
+            f"neuron {name}: leaks and has an initial potential, which NIR does not represent; use --form annotated"
         )
     keep = _keep(node, shape) if isinstance(node, LIF) else np.ones(shape, np.float32)
-    drop = -_spread(node.drop, shape) * keep  # it arrives a step later, after that step's leak
-    made = {
+    drop = -_spread(node.drop, shape) * keep  # it arrives a time-step later, after the leak
+    built = {
         state: _integrator(nir, state, keep, dt),
         spikes: nir.Threshold(threshold=level),
         back: nir.Scale(scale=drop.astype(np.float32)),
     }
-    return made, state, spikes, [(state, spikes), (spikes, back), (back, state)]
+    return built, state, spikes, [(state, spikes), (spikes, back), (back, state)]
 
 
 def _integrator(nir: Any, name: str, keep: Values, dt: float) -> Any:
     if (keep == 1).all():
         return nir.I(r=np.ones_like(keep))
     if (keep == 1).any():
-        raise ConversionError(f"node {name}: some channels leak and some do not; NIR has a node for each, not for both")
+        raise ConversionError(f"node {name}: only some channels leak; NIR has no node for both")
     tau, r = _leak(keep, dt)
     return nir.LI(tau=tau, r=r, v_leak=np.zeros_like(tau))
 
@@ -218,8 +227,8 @@ def _keep(node: LIF, shape: tuple[int, ...]) -> Values:
     return _spread(decay, shape)
 
 
-def _annotation(graph: Graph, form: Form, dt: float, said: Mapping[str, Any]) -> dict[str, Any]:
-    """The graph as our own schema has it: small arrays by value, weights by the NIR node that holds them."""
+def _annotation(graph: Graph, form: Form, dt: float, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The graph in the schema of bundles: small arrays by value, weights by reference to their NIR node."""
     document, tensors = schema.encode(graph)
     large = {f"{n}.{f}" for n, node in graph.nodes.items() if isinstance(node, Conv2d | Linear) for f in node.tensors}
     return {
@@ -229,18 +238,18 @@ def _annotation(graph: Graph, form: Form, dt: float, said: Mapping[str, Any]) ->
         "graph": document,
         "dtypes": {key: value.dtype.name for key, value in tensors.items()},
         "values": {key: value.tolist() for key, value in tensors.items() if key not in large},
-        **said,
+        **facts,
     }
 
 
-def _said_of(bundle: Bundle) -> dict[str, Any]:
+def _bundle_facts(bundle: Bundle) -> dict[str, Any]:
     manifest = bundle.manifest
     labels = None if manifest.labels is None else list(manifest.labels)
     return {"name": manifest.name, "bits": manifest.bits, "labels": labels}
 
 
 def _spread(values: Array, shape: tuple[int, ...]) -> Values:
-    """(C,) as one value a neuron, which is what NIR wants."""
+    """Broadcast (C,) to one value per neuron, as NIR expects."""
     column = values.astype(np.float32).reshape(-1, *(1,) * (len(shape) - 1))
     return np.ascontiguousarray(np.broadcast_to(column, shape))
 

@@ -1,9 +1,9 @@
-"""A bundle as plain ONNX files, for a device that has an ONNX runtime and nothing of ours.
+"""Export a bundle as plain ONNX files, which need only an ONNX runtime.
 
 step.onnx     one time-step, weights inside: input, v.LAYER -> logits, s.LAYER, v_next.LAYER
-start.onnx    the states before the first step: input -> v.LAYER
-golden.npz    inputs, and the logits of each step that they must give
-README.md     the loop that drives them, in Python and in C++
+start.onnx    the initial states: input -> v.LAYER
+golden.npz    inputs, and the expected logits of every time-step
+README.md     the loop that runs them, in Python and in C++
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from spikelet.nodes import IF
 
 
 def export(bundle: Bundle, folder: Path) -> list[Path]:
-    """Write the files into a folder that is made if it is not there; returns their paths."""
+    """Write the files into a folder, which is created if necessary; returns their paths."""
     golden = io.BytesIO()
     np.savez(golden, input=bundle.golden.inputs.astype(np.float32), logits=bundle.golden.logits)
     contents: dict[str, str | bytes] = {
@@ -55,12 +55,12 @@ def start_model(graph: Graph) -> bytes:
 
 
 def readme(bundle: Bundle) -> str:
-    """How to drive the files."""
+    """The README of the files."""
     graph, steps = bundle.graph, bundle.manifest.exact_steps
     limit = "Arithmetic is float32: runtimes agree up to ties of a potential with its threshold."
     if steps is not None:
         limit = f"Exact for {steps} time-steps: within them every runtime that adds products gives the same spikes."
-    words = {
+    values = {
         "NAME": bundle.manifest.name,
         "SHAPE": ", ".join(map(str, graph.input.shape)),
         "VALUES": str(math.prod(graph.input.shape)),
@@ -72,6 +72,6 @@ def readme(bundle: Bundle) -> str:
         "STEPS": str(min(8, steps or 8)),
     }
     text = (resources.files(__package__) / "onnx_readme.md").read_text("utf-8")
-    for key, value in words.items():
+    for key, value in values.items():
         text = text.replace(f"@{key}@", value)
     return text

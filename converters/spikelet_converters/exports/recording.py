@@ -1,4 +1,4 @@
-"""Recorded spikes in files that others read: CSV, NumPy, and NIRData."""
+"""Write recorded spikes as CSV, NumPy or NIRData."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ SUFFIXES = (".csv", ".npz", ".nir")
 
 
 def write(path: Path, spikes: Spikes, dt: float) -> None:
-    """Write spikes of some layers.
+    """Write the spikes of layers.
 
-    .csv    a line a spike: image, step (from 1), layer, neuron (index in the flattened layer, channel first)
+    .csv    one line per spike: image, step (from 1), layer, neuron (index in the flattened layer, channel first)
     .npz    by layer, bool (T, N, *shape)
-    .nir    NIRData: by layer, the observable `spikes` as TimeGriddedData (N, T, neurons) of `dt` seconds a step
+    .nir    NIRData: by layer, the observable `spikes` as TimeGriddedData (N, T, neurons) of `dt` seconds per time-step
 
     Raises:
-        UsageError: another suffix. MissingDependency: `.nir` without the package `nir`.
+        UsageError: The suffix is not supported.
+        MissingDependency: The package `nir` is not installed, for `.nir`.
     """
     if path.suffix not in SUFFIXES:
         raise UsageError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")

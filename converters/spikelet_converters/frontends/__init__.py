@@ -1,4 +1,4 @@
-"""Networks that people already have: each reader gives a `Source`."""
+"""Import networks from torch, torch.export, ONNX, NIR and other frameworks; every importer returns a `Source`."""
 
 from spikelet_converters.frontends.source import Preprocessing, Source
 

@@ -1,12 +1,12 @@
-"""A float32 graph while a source network is read, whatever it was written in.
+"""Build a float32 graph while a source network is imported, for every source format.
 
-Every value on the way is held as
+Every intermediate value is represented as
 
-    value = factor * (what a graph node sends on) + offset,   factor, offset: one number, or one a channel
+    value = factor * (output of a graph node) + offset,   factor, offset: one number, or one per channel
 
-so that 1/std of the input, the 1/k² of an average pool and the size of a spike need no nodes of their own: the
-next weights take them in. Batch norm folds into the layer before it. What has no exact spiking form is refused
-by name and place; nothing is skipped.
+so that 1/std of the input, the 1/k² of an average pool and the size of a spike need no nodes of their own: they are
+folded into the next weights. Batch norm is folded into the layer before it. A layer without an exact spiking form
+raises an error that names it and its location; no layer is skipped.
 """
 
 from __future__ import annotations
@@ -21,17 +21,28 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, Shape, SumPool2d
 from spikelet_converters.frontends.values import ONE, Dynamics, Factor, Value, f32, free_name, node_name
 
-MOST_LEVELS = 32  # of a quantiser that is counted out spike by spike
+MOST_LEVELS = 32  # of a quantiser that is converted to a neuron with as many spikes
 
 
 @dataclass
 class Builder:
-    """Collects nodes.
+    """A graph under construction.
 
-    shape: (C, H, W) or (F,) of one input. calibrate: whether a ReLU may stand for a neuron whose threshold is
-    found later; its node then has theta = 1 and `relus` its cap. levels: by layer, the steps of its quantiser.
-    notes: what a user should know of the reading. replaced: something was, so the source computes otherwise.
-    rounds: the source rounds where the reading does not. sealed: nodes that one layer alone may read.
+    The methods that add a layer take its `name` and `where`, which names it in error messages, and return its output.
+    They raise ConversionError if the layer does not fit its input or has no spiking form.
+
+    Attributes:
+        shape: Shape of one input, (C, H, W) or (F,).
+        calibrate: Whether a ReLU becomes a neuron whose threshold is calibrated later. Its node has theta = 1 and
+            its cap is in `relus`.
+        nodes: The nodes, by name.
+        edges: The edges, as (source, target).
+        relus: Caps of the rectifiers by layer, None for a rectifier without a cap.
+        notes: Notes for the user about differences between the source and the imported graph.
+        levels: Number of quantiser levels, by layer.
+        replaced: Whether a layer was replaced, so that the source and the imported graph compute different values.
+        rounds: Whether the source has quantisers that the imported graph does not have.
+        sealed: Nodes whose output only one layer may use.
     """
 
     shape: Shape
@@ -46,10 +57,10 @@ class Builder:
     sealed: set[str] = field(default_factory=set)
 
     def graph(self) -> Graph:
-        """What was collected.
+        """The finished graph.
 
         Raises:
-            ConversionError: it is not a valid graph.
+            ConversionError: The nodes and edges are not a valid graph.
         """
         try:
             return Graph(self.nodes, tuple(self.edges))
@@ -57,32 +68,32 @@ class Builder:
             raise ConversionError(f"the network does not form a valid graph: {error}") from None
 
     def input(self, low: int = 0, high: int = 255) -> Value:
-        """The network's input."""
+        """Add the network's input, with values from low to high."""
         if self.nodes:
             raise ConversionError("the network takes more than one input; a bundle has one")
         self.nodes["input"] = Input(self.shape, np.zeros(self.shape[0], np.float32), low, high)
         return Value("input", ONE, self.shape)
 
-    def normalise(self, place: str, mean: npt.ArrayLike, std: npt.ArrayLike, x: Value) -> Value:
-        """(x - mean) / std, of the input alone. mean, std: () or (C,), in the units of x."""
+    def normalise(self, where: str, mean: npt.ArrayLike, std: npt.ArrayLike, x: Value) -> Value:
+        """Normalise the input to (x - mean) / std; mean, std: () or (C,), in the units of x."""
         if x.node != "input":
-            raise ConversionError(f"{place}: the input is normalised first, before any other layer")
+            raise ConversionError(f"{where}: only the input can be normalised, before any other layer")
         for values in (mean, std):
             if (count := np.size(values)) != self.shape[0] and np.ndim(values):
-                raise ConversionError(f"{place}: expected {self.shape[0]} numbers, one a channel; found {count}")
+                raise ConversionError(f"{where}: expected {self.shape[0]} numbers, one per channel; found {count}")
         center = (np.ravel(mean) - x.offsets()) / x.channels()  # in pixels
         factor = x.channels() / np.ravel(std)
         before = self.nodes["input"]
         assert isinstance(before, Input)
         total = before.mean.astype(np.float64) + center
-        whole = np.rint(total)  # so that zero padding, which means "the mean", stays exact in integers
+        whole = np.rint(total)  # zero padding has the value of the mean, which must be exact in integers
         self.nodes["input"] = Input(self.shape, f32(whole), before.low, before.high)
         return Value("input", factor, x.shape, (whole - total) * factor)
 
     def conv(
         self,
         name: str,
-        place: str,
+        where: str,
         weight: npt.ArrayLike,
         bias: npt.ArrayLike | None,
         stride: tuple[int, int],
@@ -90,35 +101,37 @@ class Builder:
         groups: int,
         x: Value,
     ) -> Value:
-        """A convolution; weight: (C_out, C_in / groups, kh, kw)."""
+        """Add a convolution; weight: (C_out, C_in / groups, kh, kw)."""
         weight = np.asarray(weight, np.float64)
-        wanted = weight.shape[1] * groups
-        if x.shape[0] != wanted or len(x.shape) != 3:
-            raise ConversionError(f"{place}: takes {wanted} channels, its input has {x.shape[0]} (shape {x.shape})")
-        each = len(weight) // groups
-        shift = np.repeat(x.offsets().reshape(groups, -1), each, axis=0)
+        channels = weight.shape[1] * groups
+        if x.shape[0] != channels or len(x.shape) != 3:
+            raise ConversionError(f"{where}: expected {channels} input channels, found {x.shape[0]} (shape {x.shape})")
+        per_group = len(weight) // groups
+        shift = np.repeat(x.offsets().reshape(groups, -1), per_group, axis=0)
         offset = (weight.sum((2, 3)) * shift).sum(1)
         if padding != (0, 0) and offset.any():
-            self.note(f"{place}: the mean of the input is no whole pixel; at the border it was rounded to one")
-        weight = weight * np.repeat(x.channels().reshape(groups, -1), each, axis=0)[:, :, None, None]
+            self.note(f"{where}: the mean of the input is no whole pixel; at the border it was rounded to one")
+        weight = weight * np.repeat(x.channels().reshape(groups, -1), per_group, axis=0)[:, :, None, None]
         bias = np.zeros(len(weight)) if bias is None else np.asarray(bias, np.float64)
-        return self.append(name, place, Conv2d(f32(weight), f32(bias + offset), stride, padding, groups), x)
+        return self.append(name, where, Conv2d(f32(weight), f32(bias + offset), stride, padding, groups), x)
 
-    def linear(self, name: str, place: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, x: Value) -> Value:
-        """A linear layer; weight: (F_out, F_in)."""
+    def linear(self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, x: Value) -> Value:
+        """Add a linear layer; weight: (F_out, F_in)."""
         weight = np.asarray(weight, np.float64)
         if x.shape != (weight.shape[1],):
-            what = "flatten it" if len(x.shape) > 1 else "is the network's input (--input) of the right size?"
-            raise ConversionError(f"{place}: takes ({weight.shape[1]},), its input has shape {x.shape}; {what}")
+            remedy = "flatten it first" if len(x.shape) > 1 else "check the network's input shape (--input)"
+            raise ConversionError(
+                f"{where}: expected an input of shape ({weight.shape[1]},), found {x.shape}; {remedy}"
+            )
         bias = np.zeros(len(weight)) if bias is None else np.asarray(bias, np.float64)
-        return self.append(name, place, Linear(f32(weight * x.channels()), f32(bias + weight @ x.offsets())), x)
+        return self.append(name, where, Linear(f32(weight * x.channels()), f32(bias + weight @ x.offsets())), x)
 
-    def affine(self, place: str, gain: npt.ArrayLike, shift: npt.ArrayLike, x: Value) -> Value:
-        """Gain x + shift by channel, folded into the layer before: batch norm in evaluation mode."""
+    def affine(self, where: str, gain: npt.ArrayLike, shift: npt.ArrayLike, x: Value) -> Value:
+        """Fold gain * x + shift, per channel, into the layer before: batch norm in evaluation mode."""
         before = self.nodes[x.node]
         if not isinstance(before, Conv2d | Linear) or (x.factor != 1).any():
             raise ConversionError(
-                f"{place}: batch norm folds into a convolution or linear layer right before it, "
+                f"{where}: expected a convolution or linear layer directly before batch norm, "
                 f"found {before.kind} {x.node}"
             )
         gain = np.broadcast_to(np.ravel(gain), (x.shape[0],)).astype(np.float64)
@@ -130,134 +143,140 @@ class Builder:
             self.nodes[x.node] = Linear(f32(weight), f32(bias))
         return x
 
-    def shifted(self, place: str, shift: npt.ArrayLike, x: Value) -> Value:
-        """X + shift by channel, folded into the bias of the weights right before, which nothing else may read.
+    def shifted(self, where: str, shift: npt.ArrayLike, x: Value) -> Value:
+        """Fold x + shift, per channel, into the bias of the layer before, which no other layer may use.
 
-        place: where, and why it is needed.
+        Args:
+            where: The layer and the reason for the shift, the first half of an error message.
+            shift: () or (C,).
+            x: The output of a convolution or linear layer.
         """
         before = self.nodes[x.node]
         if not isinstance(before, Conv2d | Linear) or any(a == x.node for a, _ in self.edges):
-            raise ConversionError(f"{place}, and has no weights of its own to take in the difference")
+            raise ConversionError(f"{where}; expected a layer with weights before it, used by no other layer")
         self.nodes[x.node] = replace(before, bias=f32(before.bias + np.ravel(shift) / x.channels()))
         self.sealed.add(x.node)
         return x
 
-    def unrounded(self, place: str, what: str) -> None:
-        """Leave a quantiser out, and say so."""
+    def unrounded(self, where: str, quantised: str) -> None:
+        """Note that a quantiser was left out."""
         self.rounds = True
-        self.note(f"{place}: quantises {what}, and was left out")
+        self.note(f"{where}: quantises {quantised}, and was left out")
 
-    def pool(self, name: str, place: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value) -> Value:
-        """An average pool without padding."""
-        pooled = self.append(name, place, SumPool2d(kernel, stride), x, keep_offset=True)
+    def pool(self, name: str, where: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value) -> Value:
+        """Add an average pool without padding."""
+        pooled = self.append(name, where, SumPool2d(kernel, stride), x, keep_offset=True)
         return Value(pooled.node, x.factor / (kernel[0] * kernel[1]), pooled.shape, x.offset)
 
-    def sum_pool(self, name: str, place: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value) -> Value:
-        """A sum pool without padding."""
-        pooled = self.append(name, place, SumPool2d(kernel, stride), x)
+    def sum_pool(self, name: str, where: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value) -> Value:
+        """Add a sum pool without padding."""
+        pooled = self.append(name, where, SumPool2d(kernel, stride), x)
         return Value(pooled.node, x.factor, pooled.shape)
 
-    def relu(self, name: str, place: str, cap: float | None, x: Value) -> Value:
-        """A rectifier, clipped at `cap` if there is one: a neuron whose threshold is found by calibration."""
+    def relu(self, name: str, where: str, cap: float | None, x: Value) -> Value:
+        """Add a rectifier, clipped at `cap` if given, as a neuron whose threshold is calibrated later."""
         if cap is not None and cap <= 0:
-            raise ConversionError(f"{place}: clips at {cap:g}; expected a bound above 0")
-        found = self.neuron(name, place, Dynamics(1.0, 0.5), x)
-        self.relus[found.node] = cap
-        return found
+            raise ConversionError(f"{where}: clips at {cap:g}; expected an upper bound above 0")
+        spikes = self.neuron(name, where, Dynamics(1.0, 0.5), x)
+        self.relus[spikes.node] = cap
+        return spikes
 
     def quantiser(
-        self, name: str, place: str, theta: float, levels: int, x: Value, v_init: npt.ArrayLike | None = None
+        self, name: str, where: str, theta: float, levels: int, x: Value, v_init: npt.ArrayLike | None = None
     ) -> Value:
-        """theta/L clip(round(L x / theta), 0, L), L = `levels`: the clip-floor quantiser that an IF neuron counts out.
+        """Add the quantiser theta/L clip(round(L x / theta), 0, L), L = `levels`, as an IF neuron.
 
-        One with more levels than a spiking network has time-steps is taken as a clipped ReLU where one may be.
+        With `calibrate`, a quantiser of more than MOST_LEVELS levels becomes a clipped ReLU instead.
         """
         if self.calibrate and levels > MOST_LEVELS:
             self.rounds = True
-            return self.relu(name, place, theta, x)
-        found = self.neuron(name, place, Dynamics(theta, theta / 2 if v_init is None else v_init, spike=theta), x)
-        self.levels[found.node] = levels
-        return found
+            return self.relu(name, where, theta, x)
+        dynamics = Dynamics(theta, theta / 2 if v_init is None else v_init, spike=theta)
+        spikes = self.neuron(name, where, dynamics, x)
+        self.levels[spikes.node] = levels
+        return spikes
 
-    def quantise_relu(self, place: str, theta: float, levels: int, x: Value) -> Value:
-        """The quantiser after a rectifier that was read already: together they are one neuron."""
+    def quantise_relu(self, where: str, theta: float, levels: int, x: Value) -> Value:
+        """Replace a rectifier by the quantiser that follows it, so that both are one neuron."""
         (source,) = (a for a, b in self.edges if b == x.node)
         before = self.nodes.pop(x.node)
         self.edges.remove((source, x.node))
         del self.relus[x.node]
         assert isinstance(before, IF)
-        unit = before.theta.astype(np.float64)  # the rectifier's neuron has theta = 1 in the units of its input
+        unit = before.theta.astype(np.float64)  # the rectifier has theta = 1 in the units of its input
         inner = Value(source, 1 / unit, x.shape)
-        return self.quantiser(x.node, place, theta, levels, inner)
+        return self.quantiser(x.node, where, theta, levels, inner)
 
-    def neuron(self, name: str, place: str, dynamics: Dynamics, x: Value) -> Value:
-        """A layer of spiking neurons."""
-        self._no_offset(place, x)
-        # the current is factor * node, so what is compared with it is divided by the factor
+    def neuron(self, name: str, where: str, dynamics: Dynamics, x: Value) -> Value:
+        """Add a layer of spiking neurons."""
+        self._no_offset(where, x)
+        # the current is factor * node output, so potentials are divided by the factor
         unit = x.channels() * np.asarray(dynamics.gain, np.float64)
         if (unit <= 0).any():
-            raise ConversionError(f"{place}: its input is scaled by {unit.min():g}; expected a factor above 0")
+            raise ConversionError(f"{where}: its input is scaled by {unit.min():g}; expected a factor above 0")
         shape = unit.shape
 
-        def channels(what: str, value: npt.ArrayLike) -> Factor:
+        def channels(parameter: str, value: npt.ArrayLike) -> Factor:
             array = np.asarray(value, np.float64).ravel()
             if array.size not in (1, *shape):
-                raise ConversionError(f"{place}: {what} has {array.size} values, the layer has {shape[0]} channels")
+                raise ConversionError(
+                    f"{where}: {parameter} has {array.size} values, the layer has {shape[0]} channels"
+                )
             return np.broadcast_to(array, shape)
 
         theta, v_init = channels("the threshold", dynamics.theta) / unit, channels("v_init", dynamics.v_init) / unit
         if not (theta > 0).all():
-            raise ConversionError(f"{place}: has a threshold of {theta.min():g}; expected one above 0")
+            raise ConversionError(f"{where}: has a threshold of {theta.min():g}; expected a value above 0")
         if dynamics.decay is not None and not (np.asarray(dynamics.decay) > 0).all():
-            raise ConversionError(f"{place}: keeps nothing of its potential (a leak of 0); expected a factor above 0")
+            raise ConversionError(f"{where}: keeps nothing of its potential (a leak of 0); expected a factor above 0")
         if dynamics.decay is None:
             node: Node = IF(f32(theta), f32(v_init), dynamics.reset, dynamics.tie)
         else:
             node = LIF(
                 f32(theta), f32(v_init), dynamics.reset, dynamics.tie, f32(channels("the decay", dynamics.decay))
             )
-        spikes = self.append(name, place, node, x)
+        spikes = self.append(name, where, node, x)
         return Value(spikes.node, np.asarray(dynamics.spike, np.float64), spikes.shape)
 
-    def integrator(self, name: str, place: str, decay: npt.ArrayLike, x: Value, gain: npt.ArrayLike = 1.0) -> Value:
-        """A leaky integrator v <- decay v + gain x that sends on its potential; decay, gain: () or (C,)."""
+    def integrator(self, name: str, where: str, decay: npt.ArrayLike, x: Value, gain: npt.ArrayLike = 1.0) -> Value:
+        """Add a leaky integrator v <- decay v + gain x whose output is its potential; decay, gain: () or (C,)."""
         decay = np.asarray(decay, np.float64).ravel()
         if decay.size not in (1, x.shape[0]):
-            raise ConversionError(f"{place}: the decay has {decay.size} values, the layer has {x.shape[0]} channels")
+            raise ConversionError(f"{where}: the decay has {decay.size} values, the layer has {x.shape[0]} channels")
         if not ((decay > 0) & (decay <= 1)).all():
-            raise ConversionError(f"{place}: leaks by a factor of {decay.min():g}; expected one above 0 and up to 1")
-        held = self.append(name, place, LI(f32(np.broadcast_to(decay, (x.shape[0],)))), x)
+            raise ConversionError(f"{where}: has a decay of {decay.min():g}; expected a value above 0 and up to 1")
+        held = self.append(name, where, LI(f32(np.broadcast_to(decay, (x.shape[0],)))), x)
         factor = x.factor * np.asarray(gain, np.float64)
         return Value(held.node, factor.reshape(()) if factor.size == 1 else factor, held.shape)
 
-    def flatten(self, name: str, place: str, x: Value) -> Value:
-        """(C, H, W) to (C·H·W,), channel first."""
+    def flatten(self, name: str, where: str, x: Value) -> Value:
+        """Flatten (C, H, W) to (C·H·W,), channel first."""
         if len(x.shape) == 1:
             return x
-        flat = self.append(name, place, Flatten(), x, keep_offset=True)
+        flat = self.append(name, where, Flatten(), x, keep_offset=True)
         pixels = x.shape[1] * x.shape[2]
         factor, offset = (np.repeat(value, pixels) if value.ndim else value for value in (x.factor, x.offset))
         return Value(flat.node, factor, flat.shape, offset)
 
-    def add(self, name: str, place: str, inputs: list[Value]) -> Value:
-        """The sum of values of one shape."""
+    def add(self, name: str, where: str, inputs: list[Value]) -> Value:
+        """Add the sum of values of one shape."""
         sources = []
         for index, x in enumerate(inputs):
-            self._no_offset(place, x)
+            self._no_offset(where, x)
             if x.shape != inputs[0].shape:
-                raise ConversionError(f"{place}: adds shapes {inputs[0].shape} and {x.shape}; expected one shape")
+                raise ConversionError(f"{where}: adds shapes {inputs[0].shape} and {x.shape}; expected equal shapes")
             if not isinstance(self.nodes[x.node], Conv2d | Linear | Add | Scale) or (x.factor != 1).any():
-                x = self.append(f"{name}.scale{index}", place, Scale(f32(x.channels())), x)
+                x = self.append(f"{name}.scale{index}", where, Scale(f32(x.channels())), x)
             sources.append(x)
         if len({x.node for x in sources}) < len(sources):
-            raise ConversionError(f"{place}: adds a value to itself; double the weight instead")
-        total = self.append(name, place, Add(), sources[0])
+            raise ConversionError(f"{where}: adds a value to itself; double the weight instead")
+        total = self.append(name, where, Add(), sources[0])
         for x in sources[1:]:
-            self._connect(place, x, total.node)
+            self._connect(where, x, total.node)
         return total
 
     def output(self, inputs: list[Value]) -> Value:
-        """The network's answer."""
+        """Add the network's output, the logits."""
         if len(inputs) != 1:
             raise ConversionError(f"the network returns {len(inputs)} values; expected the logits alone")
         x = inputs[0]
@@ -266,35 +285,38 @@ class Builder:
             x = self.append(free_name("logits", self.nodes), "the output", Scale(f32(x.channels())), x)
         return self.append("output", "the output", Output(), x)
 
-    def append(self, name: str, place: str, node: Node, x: Value, *, keep_offset: bool = False) -> Value:
-        """A node after x; the new value is what it sends on."""
+    def append(self, name: str, where: str, node: Node, x: Value, *, keep_offset: bool = False) -> Value:
+        """Add a node with the input x; returns its output."""
         if not keep_offset and not isinstance(node, Conv2d | Linear):
-            self._no_offset(place, x)
+            self._no_offset(where, x)
         name = node_name(name)
         if name in ("input", "output") and not isinstance(node, Output):
-            name += "_"  # a module may be called so; the graph's own ends are
+            name += "_"  # names reserved for the graph's input and output
         if name in self.nodes:
-            raise ConversionError(f"{place}: is used twice; a spiking neuron has a state and is used once")
-        self._connect(place, x, name)
+            raise ConversionError(f"{where}: is used twice; a spiking neuron has a state and is used once")
+        self._connect(where, x, name)
         self.nodes[name] = node
         try:
             return Value(name, ONE, node.output_shape((x.shape,)))
         except GraphError as error:
-            raise ConversionError(f"{place}: {error}") from None
+            raise ConversionError(f"{where}: {error}") from None
 
     def note(self, text: str) -> None:
-        """Tell the user, once."""
+        """Add a note for the user, once."""
         if text not in self.notes:
             self.notes.append(text)
 
-    def _connect(self, place: str, x: Value, name: str) -> None:
+    def _connect(self, where: str, x: Value, name: str) -> None:
         if x.node in self.sealed and any(a == x.node for a, _ in self.edges):
-            raise ConversionError(f"{place}: reads {x.node}, which holds a constant of another layer; give it its own")
+            raise ConversionError(
+                f"{where}: uses {x.node}, whose bias includes a constant of another layer; "
+                "give this layer weights of its own"
+            )
         self.edges.append((x.node, name))
 
-    def _no_offset(self, place: str, x: Value) -> None:
+    def _no_offset(self, where: str, x: Value) -> None:
         if np.abs(x.offset).max() > 1e-6 * max(1, np.abs(x.factor).max()):
             raise ConversionError(
-                f"{place}: the mean of the input is no whole pixel here, and no weights come between to take it in; "
+                f"{where}: the mean of the input is no whole pixel here, and no weights come between to take it in; "
                 "normalise with whole means"
             )

@@ -1,9 +1,9 @@
-"""NIR files as sources: NIR's neurons by Euler's step, or our own network back from its annotation.
+"""Import NIR files: NIR's neurons integrated by Euler's method, or the exact network from spikelet's annotation.
 
 IF        v += r i                                    fires at v > v_threshold, then v = v_reset
 LIF       v += dt/tau (v_leak - v + r i)              the same
 CubaLIF   I += dt/tau_syn (w_in i - I), then LIF with I
-LI, CubaLI, I                                         the same without spikes; they send on v
+LI, CubaLI, I                                         the same without spikes; the output is v
 """
 
 from __future__ import annotations
@@ -38,20 +38,25 @@ def read(
     low: int = 0,
     high: int = 255,
 ) -> Source:
-    """The network of a `.nir` file.
+    """Import a `.nir` file.
 
-    dt: seconds of a time-step; by default 1e-4, or what the file's annotation says.
-    low, high: range of the input's values.
+    Args:
+        path: The file.
+        dt: Length of a time-step in seconds, by default 1e-4 or the value of the file's annotation.
+        preprocessing: Normalisation of the input, by default none.
+        low: Smallest value of the input.
+        high: Largest value of the input.
 
     Raises:
-        ConversionError: not a NIR file, a node without a form here, or a recurrent network; names the node.
+        ConversionError: The file is not a NIR file, a node is not supported, or the network is recurrent. The message
+            names the node.
     """
     nir = package()
     try:
-        found = nir.read(path, type_check=False)
-    except Exception as error:  # h5py and nir raise kinds of their own
+        network = nir.read(path, type_check=False)
+    except Exception as error:  # h5py and nir raise many types of errors
         raise ConversionError(f"{path}: not a NIR file that can be read ({error})") from None
-    return from_nir(found, dt=dt, preprocessing=preprocessing, low=low, high=high)
+    return from_nir(network, dt=dt, preprocessing=preprocessing, low=low, high=high)
 
 
 def from_nir(
@@ -62,7 +67,7 @@ def from_nir(
     low: int = 0,
     high: int = 255,
 ) -> Source:
-    """The network of a nir.NIRGraph; raises as `read` does."""
+    """Import a nir.NIRGraph; see `read`."""
     text = network.metadata.get(METADATA)
     note = ""
     if text is not None:
@@ -73,26 +78,26 @@ def from_nir(
     builder = Builder(_input_shape(network))
     if note:
         builder.note(note)
-    # what goes in is currents and spikes as they are, unless the caller says otherwise
+    # inputs are currents and spikes, not normalised by default
     preprocessing = preprocessing or Preprocessing(scale=1.0)
     _Reader(builder, DT if dt is None else dt).run(*_flat(network), preprocessing.start(builder, low, high))
     return finished("NIR", builder, None, preprocessing)
 
 
 def _annotated(network: NirNode, text: str) -> Graph | None:
-    """Our own graph; None where the file no longer holds what was written into it."""
+    """The graph in the annotation, or None if the file was changed after it was written."""
     try:
-        said = json.loads(text)
-        tensors = {key: np.asarray(value, said["dtypes"][key]) for key, value in said["values"].items()}
-        for key, dtype in said["dtypes"].items():
+        annotation = json.loads(text)
+        tensors = {key: np.asarray(value, annotation["dtypes"][key]) for key, value in annotation["values"].items()}
+        for key, dtype in annotation["dtypes"].items():
             if key not in tensors:
                 name, _, field = key.rpartition(".")
                 tensors[key] = np.asarray(getattr(network.nodes[name], field)).astype(dtype)
-        graph = schema.decode(Fields("annotation", said["graph"]), tensors)
-        again = to_nir(graph, said["form"], said["dt"])
+        graph = schema.decode(Fields("annotation", annotation["graph"]), tensors)
+        exported = to_nir(graph, annotation["form"], annotation["dt"])
     except (KeyError, TypeError, ValueError, AttributeError, BundleError) as error:
         raise ConversionError(f"the annotation of this NIR file is damaged ({error})") from None
-    return graph if _same(network, again) else None
+    return graph if _same(network, exported) else None
 
 
 def _same(a: NirNode, b: NirNode) -> bool:
@@ -114,14 +119,14 @@ def _input_shape(network: NirNode) -> Shape:
         raise ConversionError(f"the network has {len(inputs)} inputs; a bundle has one")
     shape = tuple(int(size) for size in np.ravel(inputs[0].input_type["input"]))
     while len(shape) in (2, 4) and shape[0] == 1:
-        shape = shape[1:]  # a batch of one, as some writers put it
+        shape = shape[1:]  # some exporters add a batch axis of 1
     if len(shape) not in (1, 3):
         raise ConversionError(f"the network takes inputs of shape {shape}; expected (C, H, W) or (F,)")
     return shape
 
 
 def _flat(network: NirNode, prefix: str = "") -> tuple[dict[str, NirNode], list[tuple[str, str]]]:
-    """Nodes and edges with nested graphs opened: their inner Input and Output pass on what they get."""
+    """Nodes and edges with nested graphs expanded; their Input and Output nodes pass their input on."""
     nodes: dict[str, NirNode] = {}
     edges: list[tuple[str, str]] = []
     entry: dict[str, str] = {}
@@ -133,19 +138,20 @@ def _flat(network: NirNode, prefix: str = "") -> tuple[dict[str, NirNode], list[
             entry[name] = leave[name] = full
             continue
         inner, between = _flat(node, f"{full}.")
-        ends = {type(each).__name__: key for key, each in inner.items() if type(each).__name__ in ("Input", "Output")}
-        nodes.update({key: _Pass() if key in ends.values() else each for key, each in inner.items()})
+        kinds = {key: type(child).__name__ for key, child in inner.items()}
+        ends = {kind: key for key, kind in kinds.items() if kind in ("Input", "Output")}
+        nodes.update({key: _Pass() if key in ends.values() else child for key, child in inner.items()})
         edges += between
         entry[name], leave[name] = ends["Input"], ends["Output"]
     return nodes, edges + [(leave[a], entry[b]) for a, b in network.edges]
 
 
 class _Pass:
-    """The inner end of a nested graph."""
+    """The input or output of a nested graph."""
 
 
 class _Reader:
-    """Reads nodes in topological order."""
+    """Adds nodes to a builder in topological order."""
 
     def __init__(self, builder: Builder, dt: float) -> None:
         self.builder = builder
@@ -163,7 +169,7 @@ class _Reader:
                 kinds = ", ".join(f"{name} ({type(nodes[name]).__name__})" for name in waiting[:4])
                 raise ConversionError(
                     f"{kinds} form or follow a cycle: the network is recurrent, and IR version 1 has no recurrence; "
-                    "a feed-forward network reads"
+                    "use a feed-forward network"
                 )
             for name in ready:
                 inputs = [values[source] for source in sources[name]]
@@ -172,110 +178,112 @@ class _Reader:
 
     def _read(self, name: str, node: NirNode, inputs: list[Value], start: Value) -> Value:
         kind = type(node).__name__
-        place = f"node {name} ({kind})"
+        where = f"node {name} ({kind})"
         if kind == "Input":
             return start
         if not inputs:
-            raise ConversionError(f"{place}: nothing feeds it")
+            raise ConversionError(f"{where}: has no input")
         name = free_name(name, self.builder.nodes)
         x = inputs[0]
         if len(inputs) > 1:
-            x = self.builder.add(free_name(f"{name}.sum", self.builder.nodes), place, inputs)
+            x = self.builder.add(free_name(f"{name}.sum", self.builder.nodes), where, inputs)
         if kind in ("_Pass", "Output"):
             return x if kind == "_Pass" else self.builder.output([x])
         handler: Callable[..., Value] | None = getattr(self, f"_{kind.lower()}", None)
         if handler is None:
-            raise ConversionError(f"{place}: {ADVICE.get(kind, 'has no node in IR version 1')}")
-        return handler(name, place, node, x)
+            raise ConversionError(f"{where}: {ADVICE.get(kind, 'has no node in IR version 1')}")
+        return handler(name, where, node, x)
 
-    def _affine(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+    def _affine(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         if node.weight.ndim != 2:
-            raise ConversionError(f"{place}: weights of shape {node.weight.shape}; expected (out, in)")
-        return self.builder.linear(name, place, node.weight, getattr(node, "bias", None), x)
+            raise ConversionError(f"{where}: weights of shape {node.weight.shape}; expected (out, in)")
+        return self.builder.linear(name, where, node.weight, getattr(node, "bias", None), x)
 
     _linear = _affine
 
-    def _conv2d(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+    def _conv2d(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         if any(d != 1 for d in _pair(node.dilation)):
-            raise ConversionError(f"{place}: dilation {_pair(node.dilation)} has no node; train with dilation 1")
+            raise ConversionError(f"{where}: dilation {_pair(node.dilation)} has no node; train with dilation 1")
         padding = node.padding.decode() if isinstance(node.padding, bytes) else node.padding
         kernel = node.weight.shape[2:]
         if isinstance(padding, str):
             if padding == "same" and (any(k % 2 == 0 for k in kernel) or _pair(node.stride) != (1, 1)):
-                raise ConversionError(f"{place}: pads unevenly ({padding!r}); write the padding as numbers")
+                raise ConversionError(f"{where}: pads unevenly ({padding!r}); write the padding as numbers")
             padding = (kernel[0] // 2, kernel[1] // 2) if padding == "same" else (0, 0)
         return self.builder.conv(
-            name, place, node.weight, node.bias, _pair(node.stride), _pair(padding), int(node.groups), x
+            name, where, node.weight, node.bias, _pair(node.stride), _pair(padding), int(node.groups), x
         )
 
-    def _scale(self, name: str, place: str, node: NirNode, x: Value) -> Value:
-        factor = self._channels(place, "scale", node.scale, x)
+    def _scale(self, name: str, where: str, node: NirNode, x: Value) -> Value:
+        factor = self._channels(where, "scale", node.scale, x)
         return Value(x.node, x.factor * factor, x.shape, x.offset * factor)
 
-    def _sumpool2d(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+    def _sumpool2d(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         if any(_pair(node.padding)):
-            raise ConversionError(f"{place}: padding {_pair(node.padding)} has no node; pad the image instead")
+            raise ConversionError(f"{where}: padding {_pair(node.padding)} has no node; pad the image instead")
         pool = self.builder.pool if type(node).__name__ == "AvgPool2d" else self.builder.sum_pool
-        return pool(name, place, _pair(node.kernel_size), _pair(node.stride), x)
+        return pool(name, where, _pair(node.kernel_size), _pair(node.stride), x)
 
     _avgpool2d = _sumpool2d
 
-    def _flatten(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+    def _flatten(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         if int(node.start_dim) not in (0, 1) or int(node.end_dim) not in (-1, 2, 3):
-            raise ConversionError(f"{place}: flattens axes {node.start_dim} to {node.end_dim}; expected all of them")
-        return self.builder.flatten(name, place, x)
+            raise ConversionError(f"{where}: flattens axes {node.start_dim} to {node.end_dim}; expected all of them")
+        return self.builder.flatten(name, where, x)
 
-    def _if(self, name: str, place: str, node: NirNode, x: Value) -> Value:
-        gain, theta, reset = (self._channels(place, f, getattr(node, f), x) for f in ("r", "v_threshold", "v_reset"))
+    def _if(self, name: str, where: str, node: NirNode, x: Value) -> Value:
+        gain, theta, reset = (self._channels(where, f, getattr(node, f), x) for f in ("r", "v_threshold", "v_reset"))
         if np.allclose(gain * self.dt, 1):
-            self.builder.note(f"{place}: r = 1/dt, as SpikingJelly writes it, was taken as one a time-step")
+            self.builder.note(f"{where}: r = 1/dt, as SpikingJelly writes it, was taken as one a time-step")
             gain = np.ones_like(gain)
-        # v - v_reset in its place: it is reset to 0, and starts where 0 is
-        return self.builder.neuron(name, place, Dynamics(theta - reset, -reset, "zero", ">", None, gain), x)
+        # in terms of v - v_reset, which is reset to 0 and starts at -v_reset
+        return self.builder.neuron(name, where, Dynamics(theta - reset, -reset, "zero", ">", None, gain), x)
 
-    def _lif(self, name: str, place: str, node: NirNode, x: Value) -> Value:
-        keep, gain = self._leak(place, node.tau, node.r, x)
+    def _lif(self, name: str, where: str, node: NirNode, x: Value) -> Value:
+        keep, gain = self._leak(where, node.tau, node.r, x)
         theta, reset, rest = (
-            self._channels(place, f, getattr(node, f), x) for f in ("v_threshold", "v_reset", "v_leak")
+            self._channels(where, f, getattr(node, f), x) for f in ("v_threshold", "v_reset", "v_leak")
         )
         if (reset != rest).any():
-            # v - v_reset in its place, which a constant current draws to v_leak - v_reset
-            where = f"{place}: resets to {_some(reset)} and leaks to {_some(rest)}"
-            x = self.builder.shifted(where, (rest - reset) * (1 - keep) / gain, x)
-        return self.builder.neuron(name, place, Dynamics(theta - reset, -reset, "zero", ">", keep, gain), x)
+            # in terms of v - v_reset: a constant current makes it leak to v_leak - v_reset
+            message = f"{where}: resets to {_some(reset)} and leaks to {_some(rest)}"
+            x = self.builder.shifted(message, (rest - reset) * (1 - keep) / gain, x)
+        return self.builder.neuron(name, where, Dynamics(theta - reset, -reset, "zero", ">", keep, gain), x)
 
-    def _cubalif(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+    def _cubalif(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         inner = type("LIF", (), {**vars(node), "tau": node.tau_mem})
-        return self._lif(name, place, inner, self._synapse(name, place, node, x))
+        return self._lif(name, where, inner, self._synapse(name, where, node, x))
 
-    def _li(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+    def _li(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         if np.any(node.v_leak):
-            raise ConversionError(f"{place}: leaks to {_some(np.ravel(node.v_leak))}; a readout here leaks to 0")
-        keep, gain = self._leak(place, node.tau, node.r, x)
-        return self.builder.integrator(name, place, keep, x, gain)
+            raise ConversionError(
+                f"{where}: leaks to {_some(np.ravel(node.v_leak))}; expected a readout with v_leak = 0"
+            )
+        keep, gain = self._leak(where, node.tau, node.r, x)
+        return self.builder.integrator(name, where, keep, x, gain)
 
-    def _cubali(self, name: str, place: str, node: NirNode, x: Value) -> Value:
+    def _cubali(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         inner = type("LI", (), {**vars(node), "tau": node.tau_mem})
-        return self._li(name, place, inner, self._synapse(name, place, node, x))
+        return self._li(name, where, inner, self._synapse(name, where, node, x))
 
-    def _i(self, name: str, place: str, node: NirNode, x: Value) -> Value:
-        return self.builder.integrator(name, place, np.ones(1), x, self._channels(place, "r", node.r, x))
+    def _i(self, name: str, where: str, node: NirNode, x: Value) -> Value:
+        return self.builder.integrator(name, where, np.ones(1), x, self._channels(where, "r", node.r, x))
 
-    def _synapse(self, name: str, place: str, node: NirNode, x: Value) -> Value:
-        keep, gain = self._leak(place, node.tau_syn, node.w_in, x)
-        return self.builder.integrator(f"{name}.syn", place, keep, x, gain)
+    def _synapse(self, name: str, where: str, node: NirNode, x: Value) -> Value:
+        keep, gain = self._leak(where, node.tau_syn, node.w_in, x)
+        return self.builder.integrator(f"{name}.syn", where, keep, x, gain)
 
-    def _leak(self, place: str, tau: Any, r: Any, x: Value) -> tuple[Factor, Factor]:
-        share = self.dt / self._channels(place, "tau", tau, x)
+    def _leak(self, where: str, tau: Any, r: Any, x: Value) -> tuple[Factor, Factor]:
+        share = self.dt / self._channels(where, "tau", tau, x)
         if not ((share > 0) & (share < 1)).all():
             raise ConversionError(
-                f"{place}: a time constant of {self.dt / share.max():g} s does not fit time-steps of {self.dt:g} s; "
-                "give shorter ones with --dt"
+                f"{where}: a time constant of {self.dt / share.max():g} s does not fit time-steps of {self.dt:g} s; "
+                "give shorter time-steps with --dt"
             )
-        return 1 - share, share * self._channels(place, "r", r, x)
+        return 1 - share, share * self._channels(where, "r", r, x)
 
-    def _channels(self, place: str, what: str, value: Any, x: Value) -> Factor:
-        """A parameter of every neuron as one a channel."""
+    def _channels(self, where: str, parameter: str, value: Any, x: Value) -> Factor:
+        """A parameter with one value per neuron as one value per channel, (C,)."""
         array: npt.NDArray[np.float64] = np.asarray(value, np.float64)
         channels = x.shape[0]
         if array.size == 1:
@@ -283,10 +291,10 @@ class _Reader:
         while array.ndim > 1 and array.shape[0] == 1 and array.shape[0] != channels:
             array = array[0]
         if array.shape[0] != channels:
-            raise ConversionError(f"{place}: {what} has shape {array.shape}, its input {x.shape}")
+            raise ConversionError(f"{where}: {parameter} has shape {array.shape}, its input {x.shape}")
         rows = array.reshape(channels, -1)
         if (rows != rows[:, :1]).any():
-            raise ConversionError(f"{place}: {what} differs within a channel; a neuron here shares it with its channel")
+            raise ConversionError(f"{where}: {parameter} differs within a channel; expected one value per channel")
         return rows[:, 0].copy()
 
 

@@ -1,4 +1,4 @@
-"""ONNX files as sources: the operators of plain convolutional and linear networks, read one after another."""
+"""Import ONNX files with the operators of plain and quantisation-aware convolutional networks."""
 
 from __future__ import annotations
 
@@ -30,13 +30,18 @@ def read(
     shape: Shape | None = None,
     average_pools: bool = False,
 ) -> Source:
-    """An ONNX network.
+    """Import an ONNX file.
 
-    shape: of one input, where the file leaves it open. average_pools: replace max pools.
+    Args:
+        path: The file.
+        preprocessing: Normalisation of the input, by default pixel / 255.
+        shape: Shape of one input, if the file does not fix it.
+        average_pools: Replace max pools by average pools.
 
     Raises:
-        ConversionError: not an ONNX file, or an operator without a spiking form; names the node and what works.
-        MissingDependency: the package `onnx` is not installed.
+        ConversionError: The file is not valid ONNX, or an operator has no spiking form. The message names the node
+            and an alternative.
+        MissingDependency: The package `onnx` is not installed.
     """
     try:
         import onnx
@@ -45,7 +50,7 @@ def read(
     try:
         model = onnx.load(str(path))
         onnx.checker.check_model(model)
-    except Exception as error:  # protobuf and the checker raise kinds of their own
+    except Exception as error:  # protobuf and the checker raise many types of errors
         first = str(error).splitlines()
         raise ConversionError(f"{path}: not a valid ONNX model ({first[0] if first else error})") from None
     preprocessing = preprocessing or Preprocessing()
@@ -55,7 +60,7 @@ def read(
 
 
 class _Reader:
-    """Reads one operator after another; a tensor is a constant or a `Value`."""
+    """Adds operators to a builder, one after another; a tensor is a constant or a `Value`."""
 
     def __init__(self, graph: Any, shape: Shape, average_pools: bool, preprocessing: Preprocessing) -> None:
         from onnx import numpy_helper
@@ -64,10 +69,10 @@ class _Reader:
         self.average_pools = average_pools
         self.builder = Builder(shape, calibrate=True)
         self.constants: dict[str, Constant] = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
-        name = next(each.name for each in graph.input if each.name not in self.constants)
+        name = next(tensor.name for tensor in graph.input if tensor.name not in self.constants)
         self.values: dict[str, Value] = {name: preprocessing.start(self.builder)}
         self.uses = Counter(name for node in graph.node for name in node.input)
-        self.uses.update(each.name for each in graph.output)
+        self.uses.update(tensor.name for tensor in graph.output)
 
     def run(self) -> Builder:
         for index, node in enumerate(self.graph.node):
@@ -83,13 +88,12 @@ class _Reader:
         from onnx import helper
 
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        present = [each for each in node.input if each]
-        live = [self.values[each] for each in present if each in self.values]
+        live = [self.values[source] for source in node.input if source in self.values]
         if not live:
             self.constants[node.output[0]] = evaluate(node.op_type, where, attributes, self._given(node, where))
             return
         if node.op_type == "Shape":
-            self.constants[node.output[0]] = np.array([0, *live[0].shape])  # 0: the batch, as Reshape has it
+            self.constants[node.output[0]] = np.array([0, *live[0].shape])  # 0 is the batch, as in Reshape
             return
         handler: Callable[..., Value] | None = getattr(self, f"_{node.op_type.lower()}", None)
         if handler is None:
@@ -97,10 +101,10 @@ class _Reader:
         self.values[node.output[0]] = handler(node, name, where, attributes, live)
 
     def _given(self, node: Any, where: str) -> list[Constant | None]:
-        missing = [each for each in node.input if each and each not in self.constants]
+        missing = [source for source in node.input if source and source not in self.constants]
         if missing:
-            raise ConversionError(f"{where}: reads {missing[0]}, which no operator read so far gives")
-        return [self.constants[each] if each else None for each in node.input]
+            raise ConversionError(f"{where}: its input {missing[0]} is not the output of an operator before it")
+        return [self.constants[source] if source else None for source in node.input]
 
     def _constant(self, node: Any, index: int, where: str) -> Constant:
         name = node.input[index] if len(node.input) > index else ""
@@ -144,7 +148,7 @@ class _Reader:
     def _add(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
         if len(live) == 2:
             return self.builder.add(name, where, live)
-        constant = next(self.constants[each] for each in node.input if each in self.constants)
+        constant = next(self.constants[source] for source in node.input if source in self.constants)
         if live[0].node == "input":
             return self.builder.normalise(where, -channels(where, constant), 1.0, live[0])
         return self._folded(node, where, 1.0, channels(where, constant), live[0])
@@ -161,7 +165,7 @@ class _Reader:
 
     def _mul(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
         if len(live) == 1:
-            constant = next(self.constants[each] for each in node.input if each in self.constants)
+            constant = next(self.constants[source] for source in node.input if source in self.constants)
             return self._times(node, where, channels(where, constant), live[0])
         raise ConversionError(f"{where}: {PRODUCT}")
 
@@ -171,9 +175,11 @@ class _Reader:
         return self._folded(node, where, factor, 0.0, x)
 
     def _folded(self, node: Any, where: str, gain: Any, shift: Any, x: Value) -> Value:
-        source = next(each for each in node.input if each in self.values)
+        source = next(name for name in node.input if name in self.values)
         if self.uses[source] > 1:
-            raise ConversionError(f"{where}: the layer before it feeds others too; it cannot fold into its weights")
+            raise ConversionError(
+                f"{where}: the layer before it has other consumers, so it cannot be folded into the weights"
+            )
         return self.builder.affine(where, gain, shift, x)
 
     def _batchnormalization(
@@ -200,7 +206,7 @@ class _Reader:
         if np.size(scale) != 1 or not unsigned or (zero is not None and zero.any()):
             if live[0].node in self.builder.relus:
                 raise ConversionError(
-                    f"{where}: is signed, by channel or has a zero point; expected an unsigned quantiser of the tensor"
+                    f"{where}: is signed, per channel or has a zero point; expected unsigned, per tensor, without one"
                 )
             self.builder.unrounded(where, "no rectified activation")
             return live[0]
@@ -210,7 +216,7 @@ class _Reader:
         theta = 255 * float(np.ravel(scale)[0])
         if live[0].node in self.builder.relus:
             return self.builder.quantise_relu(where, theta, 255, live[0])
-        assert MOST_LEVELS < 255  # so that it becomes a rectifier with a cap
+        assert MOST_LEVELS < 255  # so it becomes a rectifier with a cap
         return self.builder.quantiser(name, where, theta, 255, live[0])
 
     def _maxpool(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
@@ -235,9 +241,9 @@ class _Reader:
 
     def _reducemean(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
         axes = self._given_constant(node, 1, where)
-        found = sorted(attributes.get("axes", [] if axes is None else axes.tolist()))
-        if found not in ([2, 3], [-2, -1]) or len(live[0].shape) != 3:
-            raise ConversionError(f"{where}: a mean over axes {found} has no node; expected height and width (2, 3)")
+        averaged = sorted(attributes.get("axes", [] if axes is None else axes.tolist()))
+        if averaged not in ([2, 3], [-2, -1]) or len(live[0].shape) != 3:
+            raise ConversionError(f"{where}: a mean over axes {averaged} has no node; expected height and width (2, 3)")
         pooled = self._globalaveragepool(node, name, where, attributes, live)
         return pooled if attributes.get("keepdims", 1) else self.builder.flatten(f"{name}.flat", where, pooled)
 
@@ -247,10 +253,10 @@ class _Reader:
         return self.builder.flatten(name, where, live[0])
 
     def _reshape(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
-        wanted = [int(size) for size in self._constant(node, 1, where)]
+        sizes = [int(size) for size in self._constant(node, 1, where)]
         size = int(np.prod(live[0].shape))
-        if len(wanted) != 2 or wanted[1] not in (-1, size) or (wanted == [-1, -1]):
-            raise ConversionError(f"{where}: reshapes to {wanted}; expected (N, -1), which flattens")
+        if len(sizes) != 2 or sizes[1] not in (-1, size) or (sizes == [-1, -1]):
+            raise ConversionError(f"{where}: reshapes to {sizes}; expected (N, -1), which flattens")
         return self.builder.flatten(name, where, live[0])
 
     def _squeeze(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:

@@ -1,4 +1,4 @@
-"""Operators of an ONNX file whose inputs are all constant: exporters compute shapes and fold weights with them."""
+"""Evaluate ONNX operators with constant inputs, which exporters use for shapes and folded weights."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Constant = npt.NDArray[Any]
 
 
 def evaluate(op: str, where: str, attributes: dict[str, Any], inputs: list[Constant | None]) -> Constant:
-    """The value of one operator.
+    """Evaluate one operator.
 
     Raises:
-        ConversionError: an operator that is not known here.
+        ConversionError: The operator is not supported.
     """
     if op == "Constant":
         return _constant(where, attributes)
     handler = _OPERATORS.get(op)
     if handler is None:
         raise ConversionError(
-            f"{where}: computes a constant with an operator that is not known here; simplify the file first "
+            f"{where}: computes a constant with an unsupported operator; simplify the file first "
             "(constant folding, for instance with onnxsim)"
         )
     return np.asarray(handler(attributes, *inputs))
@@ -51,10 +51,10 @@ def _slice(
     attributes: dict[str, Any], value: Constant, starts: Constant, ends: Constant,
     axes: Constant | None = None, steps: Constant | None = None,
 ) -> Constant:  # fmt: skip
-    chosen = [slice(None)] * value.ndim
+    slices = [slice(None)] * value.ndim
     for i, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-        chosen[i if axes is None else int(axes[i])] = slice(start, end, 1 if steps is None else int(steps[i]))
-    return value[tuple(chosen)]
+        slices[i if axes is None else int(axes[i])] = slice(start, end, 1 if steps is None else int(steps[i]))
+    return value[tuple(slices)]
 
 
 def _dequantise(attributes: dict[str, Any], value: Constant, scale: Constant, zero: Constant | None = None) -> Constant:

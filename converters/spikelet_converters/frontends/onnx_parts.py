@@ -1,4 +1,4 @@
-"""Parts of an ONNX file: its input, its paddings and constants, and the file run as it is."""
+"""Input shape, padding and constants of an ONNX file, and its evaluation by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Constant = npt.NDArray[Any]
 
 
 def input_shape(path: Path, graph: Any, shape: Shape | None) -> Shape:
-    """The shape of one input, as the file has it or as it is given."""
-    given = {each.name for each in graph.initializer}
-    inputs = [each for each in graph.input if each.name not in given]
+    """The shape of one input, from the file or from the argument."""
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [tensor for tensor in graph.input if tensor.name not in constants]
     if len(inputs) != 1:
-        names = ", ".join(each.name for each in inputs) or "none"
+        names = ", ".join(tensor.name for tensor in inputs) or "none"
         raise ConversionError(f"{path}: expected one input, found {names}; a bundle has one")
     sizes = tuple(d.dim_value for d in inputs[0].type.tensor_type.shape.dim)[1:]
     if 0 in sizes or not sizes:
@@ -28,12 +28,12 @@ def input_shape(path: Path, graph: Any, shape: Shape | None) -> Shape:
             raise ConversionError(f"{path}: its input {inputs[0].name} has no fixed shape; give one with --input CxHxW")
         return shape
     if shape is not None and shape != sizes:
-        raise ConversionError(f"{path}: its input is {sizes}, --input says {shape}")
+        raise ConversionError(f"{path}: expected the file's input shape {sizes}, found --input {shape}")
     return sizes
 
 
 def padding(where: str, attributes: dict[str, Any], kernel: Shape) -> tuple[int, int]:
-    """Zeros on both sides, (height, width)."""
+    """Zero padding on both sides, (height, width)."""
     auto = attributes.get("auto_pad", b"NOTSET").decode()
     if auto in ("SAME_UPPER", "SAME_LOWER"):
         if any(s != 1 for s in attributes.get("strides", [1])) or any(k % 2 == 0 for k in kernel):
@@ -41,22 +41,22 @@ def padding(where: str, attributes: dict[str, Any], kernel: Shape) -> tuple[int,
         return kernel[0] // 2, kernel[1] // 2
     pads = [0] * 4 if auto == "VALID" else attributes.get("pads", [0] * 4)
     if pads[:2] != pads[2:]:
-        raise ConversionError(f"{where}: pads {pads} differ at both ends; expected the same zeros on both")
+        raise ConversionError(f"{where}: pads {pads} differ on both sides; expected equal padding")
     return pads[0], pads[1]
 
 
 def channels(where: str, constant: Constant) -> Constant:
-    """A constant that is one number or one a channel, as () or (C,)."""
+    """A constant with one number, or one per channel, as () or (C,)."""
     if constant.size == 1:
         return np.asarray(constant.ravel()[0], np.float64)
     per_channel = constant.ndim == 1 or constant.size == max(constant.shape)
     if not per_channel or (constant.ndim >= 3 and constant.shape[-3] != constant.size):
-        raise ConversionError(f"{where}: a constant of shape {constant.shape}; expected one number, or one a channel")
+        raise ConversionError(f"{where}: a constant of shape {constant.shape}; expected one number, or one per channel")
     return np.asarray(constant.ravel(), np.float64)
 
 
 def predictor(path: Path) -> Predict | None:
-    """The file itself, run by ONNX Runtime where it is installed."""
+    """A function that evaluates the file with ONNX Runtime, or None if it is not installed."""
     try:
         import onnxruntime
     except ImportError:

@@ -1,4 +1,4 @@
-"""Which reader a source asks for, told by its name."""
+"""Select the importer of a source network by its name."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ KINDS = {".onnx": "onnx", ".pt2": "exported", ".nir": "nir", ".pt": "checkpoint"
 
 
 def kind_of(source: str) -> str:
-    """checkpoint, onnx, exported, module or nir.
+    """The kind of a source: checkpoint, onnx, exported, module or nir.
 
     Raises:
-        UsageError: no such file, or one of no known kind.
+        UsageError: The file does not exist or has an unknown suffix.
     """
     file, _, name = source.rpartition(":")
     if file.endswith(".py") and name:
@@ -24,8 +24,8 @@ def kind_of(source: str) -> str:
     if not path.exists():
         raise UsageError(f"{source}: no such file")
     if path.suffix not in KINDS:
-        what = f"a torch module is named {source}:NAME" if path.suffix == ".py" else f"expected {', '.join(KINDS)}"
-        raise UsageError(f"{source}: a file of no known kind; {what}, or model.py:NAME")
+        expected = f"a torch module is named {source}:NAME" if path.suffix == ".py" else f"expected {', '.join(KINDS)}"
+        raise UsageError(f"{source}: unknown file type; {expected}, or model.py:NAME")
     return KINDS[path.suffix]
 
 
@@ -40,13 +40,21 @@ def open_source(
     average_pools: bool = False,
     dt: float | None = None,
 ) -> Source:
-    """Read a source network.
+    """Import a source network.
 
-    shape: of one input, where the source does not say. weights: a state dict for a module.
-    mean, std: by channel, of pixels scaled to 0…1, or of pixels where raw_pixels. dt: seconds of a NIR time-step.
+    Args:
+        source: Path of a file, or model.py:NAME for a torch module.
+        shape: Shape of one input, where the source does not contain it.
+        weights: State dict of a module.
+        mean: Per channel, of pixels scaled to 0…1, or of 0…255 with raw_pixels.
+        std: Per channel, in the same units.
+        raw_pixels: Whether the source takes pixels 0…255.
+        average_pools: Replace max pools by average pools.
+        dt: Length of a time-step in seconds, for NIR.
 
     Raises:
-        UsageError: a module without a shape, or a file of no known kind. ConversionError: as the readers do.
+        UsageError: A module without a shape, or an unknown file type.
+        ConversionError: The network cannot be imported.
     """
     preprocessing = Preprocessing(mean, std, 1.0 if raw_pixels else 255.0)
     path, kind = Path(source), kind_of(source)
@@ -62,11 +70,11 @@ def open_source(
         from spikelet_converters.frontends import torch
 
         if shape is None:
-            raise UsageError(f"{source}: a module does not say the shape of its input; give it with --input CxHxW")
+            raise UsageError(f"{source}: a module does not contain the shape of its input; give it with --input CxHxW")
         network = torch.load_module(source, weights)
         return torch.from_module(network, shape, preprocessing, average_pools=average_pools)
     from spikelet_converters.frontends.nir import read as read_nir
 
-    # NIR networks take what they are given, unless a normalisation is asked for
-    asked = mean != (0.0,) or std != (1.0,)
-    return read_nir(path, dt=dt, preprocessing=preprocessing if asked else None)
+    # inputs of NIR networks are not normalised by default
+    normalises = mean != (0.0,) or std != (1.0,)
+    return read_nir(path, dt=dt, preprocessing=preprocessing if normalises else None)

@@ -1,10 +1,10 @@
-"""Quantisation-aware layers: where an activation is a clip-floor quantiser, an IF neuron can count it out.
+"""Quantisation-aware layers, whose clip-floor quantisers are equal to IF neurons.
 
     fq(z) = s clip(round(z / s), 0, L)      scale s, zero point 0, quant_min 0, quant_max L
 
-is the quantiser of `spikelet_converters.source_model.activation` with lambda = s L, so theta = s L. Read from
-torch.ao's fake-quantisers and their fused layers, and from Brevitas, whose classes are known by name so that it need
-not be installed. Quantised weights are taken as the layer itself computes them.
+is the quantiser of `spikelet_converters.source_model.activation` with lambda = s L, so theta = s L. The
+fake-quantisers of torch.ao, their fused layers and Brevitas layers are supported. Brevitas classes are recognised by
+name, so Brevitas need not be installed. Quantised weights are used as the layer computes them.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _RECTIFIED = (fused.ConvReLU2d, fused.LinearReLU, fused.ConvBnReLU2d)
 
 
 def is_layer(module: nn.Module) -> bool:
-    """Whether the module is a quantisation-aware one that is read here."""
-    ours = (FakeQuantizeBase, ObserverBase, QuantStub, DeQuantStub, Conv2d, Linear, *_CONV_BN, *_RECTIFIED)
-    return isinstance(module, ours) or is_brevitas(module)
+    """Whether a module is a supported quantisation-aware layer."""
+    layers = (FakeQuantizeBase, ObserverBase, QuantStub, DeQuantStub, Conv2d, Linear, *_CONV_BN, *_RECTIFIED)
+    return isinstance(module, layers) or is_brevitas(module)
 
 
 def is_brevitas(module: nn.Module) -> bool:
@@ -41,7 +41,7 @@ def is_brevitas(module: nn.Module) -> bool:
 
 
 def weight_of(module: nn.Module) -> npt.NDArray[Any]:
-    """A layer's weights as it uses them: quantised, where it quantises them."""
+    """The weights that a layer computes with: quantised, if it quantises them."""
     weight = module.weight
     assert isinstance(weight, torch.Tensor)
     with torch.no_grad():
@@ -53,18 +53,18 @@ def weight_of(module: nn.Module) -> npt.NDArray[Any]:
 
 
 def read(builder: Builder, name: str, module: nn.Module, x: Value) -> Value | None:
-    """Read a quantisation-aware layer; None leaves it to the reader of plain layers.
+    """Add a quantisation-aware layer to a builder; returns None for a layer that is imported as a plain one.
 
     Raises:
-        ConversionError: an activation whose quantiser no neuron can count out.
+        ConversionError: The quantiser of an activation has no equal neuron.
     """
-    place = f"module {name} ({type(module).__name__})"
+    where = f"module {name} ({type(module).__name__})"
     if isinstance(module, QuantStub | DeQuantStub):
-        return _hooked(builder, name, place, module, x)
+        return _hooked(builder, name, where, module, x)
     if isinstance(module, FakeQuantizeBase):
-        return activation(builder, name, place, module, x)
+        return activation(builder, name, where, module, x)
     if isinstance(module, ObserverBase):
-        return x  # looks on
+        return x  # no computation
     if isinstance(module, _CONV_BN):
         bn: Any = module.bn
         with torch.no_grad():
@@ -72,89 +72,89 @@ def read(builder: Builder, name: str, module: nn.Module, x: Value) -> Value | No
             weight = module.weight_fake_quant(module.weight * gain.reshape(-1, 1, 1, 1))
             start = -bn.running_mean if module.bias is None else module.bias - bn.running_mean
             bias = start * gain + bn.bias
-        x = _conv(builder, name, place, module, weight.numpy(), bias.numpy(), x)
-        return _after(builder, name, place, module, x)
+        x = _conv(builder, name, where, module, weight.numpy(), bias.numpy(), x)
+        return _after(builder, name, where, module, x)
     if isinstance(module, Conv2d):
         bias = None if module.bias is None else module.bias.detach().numpy()
-        x = _conv(builder, name, place, module, weight_of(module), bias, x)
-        return _after(builder, name, place, module, x)
+        x = _conv(builder, name, where, module, weight_of(module), bias, x)
+        return _after(builder, name, where, module, x)
     if isinstance(module, Linear):
         bias = None if module.bias is None else module.bias.detach().numpy()
-        x = builder.linear(name, place, weight_of(module), bias, x)
-        return _after(builder, name, place, module, x)
+        x = builder.linear(name, where, weight_of(module), bias, x)
+        return _after(builder, name, where, module, x)
     if type(module).__name__ in _BREVITAS_ACTIVATIONS:
-        return _brevitas(builder, name, place, module, x)
+        return _brevitas(builder, name, where, module, x)
     return None
 
 
-def activation(builder: Builder, name: str, place: str, module: Any, x: Value) -> Value:
-    """A torch.ao fake-quantiser as neurons; one that stands at the input or on a current is left out, with a note."""
+def activation(builder: Builder, name: str, where: str, module: Any, x: Value) -> Value:
+    """Add a torch.ao fake-quantiser as neurons; at the input or on a current it is left out, with a note."""
     scale, zero = module.scale.numpy(), module.zero_point.numpy()
     low, high = int(module.quant_min), int(module.quant_max)
     rectified = x.node in builder.relus
     if scale.size != 1:
-        raise ConversionError(f"{place}: quantises by channel; a neuron counts activations: quantise them by tensor")
+        raise ConversionError(f"{where}: quantises activations per channel; expected one scale per tensor")
     if rectified or (low == zero[0] and x.node != "input"):
         if int(zero[0]) != low:
             raise ConversionError(
-                f"{place}: has zero point {int(zero[0])}, least value {low}, so it sends on negative values or an "
-                "offset; expected both equal, as they are for an activation after ReLU"
+                f"{where}: has zero point {int(zero[0])} and least value {low}, so its output is negative or has an "
+                "offset; expected both equal, as for an activation after ReLU"
             )
-        return _quantised(builder, name, place, float(scale[0]), high - low, x)
-    builder.unrounded(place, "no activation")
+        return _quantised(builder, name, where, float(scale[0]), high - low, x)
+    builder.unrounded(where, "no activation")
     return x
 
 
-def _quantised(builder: Builder, name: str, place: str, step: float, levels: int, x: Value) -> Value:
+def _quantised(builder: Builder, name: str, where: str, step: float, levels: int, x: Value) -> Value:
     if x.node in builder.relus:
-        return builder.quantise_relu(place, step * levels, levels, x)
-    return builder.quantiser(name, place, step * levels, levels, x)
+        return builder.quantise_relu(where, step * levels, levels, x)
+    return builder.quantiser(name, where, step * levels, levels, x)
 
 
-def _after(builder: Builder, name: str, place: str, module: nn.Module, x: Value) -> Value:
-    """What a fused or hooked layer does after its weights: rectify, quantise."""
+def _after(builder: Builder, name: str, where: str, module: nn.Module, x: Value) -> Value:
+    """Add the rectifier and the quantiser after the weights of a fused or hooked layer."""
     if isinstance(module, _RECTIFIED):
-        x = builder.relu(f"{name}.relu", place, None, x)
-    return _hooked(builder, f"{name}.quantiser", place, module, x)
+        x = builder.relu(f"{name}.relu", where, None, x)
+    return _hooked(builder, f"{name}.quantiser", where, module, x)
 
 
-def _hooked(builder: Builder, name: str, place: str, module: nn.Module, x: Value) -> Value:
-    """The fake-quantiser that eager mode hangs on a layer."""
+def _hooked(builder: Builder, name: str, where: str, module: nn.Module, x: Value) -> Value:
+    """Add the fake-quantiser that eager mode attaches to a layer."""
     quantiser = getattr(module, "activation_post_process", None)
-    return activation(builder, name, place, quantiser, x) if isinstance(quantiser, FakeQuantizeBase) else x
+    return activation(builder, name, where, quantiser, x) if isinstance(quantiser, FakeQuantizeBase) else x
 
 
 def _conv(
     builder: Builder,
     name: str,
-    place: str,
+    where: str,
     module: Any,
     weight: npt.NDArray[Any],
     bias: npt.NDArray[Any] | None,
     x: Value,
 ) -> Value:
     if module.dilation != (1, 1) or module.padding_mode != "zeros" or isinstance(module.padding, str):
-        raise ConversionError(f"{place}: expected dilation 1 and a number of zeros as padding")
-    return builder.conv(name, place, weight, bias, module.stride, module.padding, module.groups, x)
+        raise ConversionError(f"{where}: expected dilation 1 and a number of zeros as padding")
+    return builder.conv(name, where, weight, bias, module.stride, module.padding, module.groups, x)
 
 
-def _brevitas(builder: Builder, name: str, place: str, module: Any, x: Value) -> Value:
+def _brevitas(builder: Builder, name: str, where: str, module: Any, x: Value) -> Value:
     quantiser = module.act_quant
     if not quantiser.is_quant_enabled:
         if type(module).__name__ == "QuantReLU":
-            return builder.relu(name, place, None, x)
+            return builder.relu(name, where, None, x)
         return x
-    scale, zero, bits = (_number(getattr(quantiser, what)()) for what in ("scale", "zero_point", "bit_width"))
+    scale, zero, bits = (_number(getattr(quantiser, field)()) for field in ("scale", "zero_point", "bit_width"))
     if scale is None or zero is None or bits is None:
-        raise ConversionError(f"{place}: quantises by channel; a neuron counts activations: quantise them by tensor")
+        raise ConversionError(f"{where}: quantises activations per channel; expected one scale per tensor")
     if quantiser.is_signed or zero != 0:
         if x.node == "input" or type(module).__name__ == "QuantIdentity":
-            builder.unrounded(place, "no rectified activation")
+            builder.unrounded(where, "no rectified activation")
             return x
-        found = "is signed" if quantiser.is_signed else f"has a zero point of {zero:g}"
-        raise ConversionError(f"{place}: {found}, a spike is neither; use QuantReLU, whose quantiser begins at zero")
+        reason = "is signed" if quantiser.is_signed else f"has a zero point of {zero:g}"
+        raise ConversionError(f"{where}: {reason}; expected an unsigned quantiser with zero point 0, as in QuantReLU")
     levels = 2 ** int(bits) - (2 if quantiser.is_narrow_range else 1)
-    return _quantised(builder, name, place, scale, levels, x)
+    return _quantised(builder, name, where, scale, levels, x)
 
 
 def _number(value: Any) -> float | None:

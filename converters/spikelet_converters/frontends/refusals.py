@@ -1,16 +1,14 @@
-"""What is refused, and the nearest thing that works: one table for each kind of source."""
+"""Reasons and alternatives for unsupported layers, one table per source format."""
 
 from __future__ import annotations
 
 _POOL = (
     "train with average pooling instead: a maximum of rates is not a rate of spikes; "
-    "or let it be replaced with --max-pool average"
+    "or replace it with --max-pool average"
 )
-_RELU = "use a SpikingActivation module, which has the threshold that a neuron needs, or calibrate one (--calibration)"
-_SIGMOID = "replace it by ReLU: a spike rate is what a rectifier gives"
-UNKNOWN = (
-    "it has no exact spiking form here; convolutions, linear layers, average pools and ReLUs have (docs/support.md)"
-)
+_RELU = "use a SpikingActivation module, which has a threshold, or calibrate one (--calibration)"
+_SIGMOID = "use ReLU, which a spike rate approximates"
+UNKNOWN = "it has no exact spiking form here; see docs/support.md for the supported layers"
 TORCH = {
     "MaxPool2d": _POOL,
     "max_pool2d": _POOL,
@@ -27,33 +25,33 @@ TORCH = {
     "SiLU": "it has no exact spiking form here; fine-tune with ReLU in its place",
     "Sigmoid": f"it has no exact spiking form here; {_SIGMOID}",
     "Tanh": f"it has no exact spiking form here; {_SIGMOID}",
-    "QuantSigmoid": "it has no exact spiking form here; use QuantReLU, whose levels a neuron counts out",
-    "QuantTanh": "it has no exact spiking form here; use QuantReLU, whose levels a neuron counts out",
-    "LeakyReLU": "it sends on negative values, a spike cannot; fine-tune with ReLU in its place",
-    "PReLU": "it sends on negative values, a spike cannot; fine-tune with ReLU in its place",
-    "ELU": "it sends on negative values, a spike cannot; fine-tune with ReLU in its place",
-    "LayerNorm": "it divides by a deviation of the moment; use batch norm, which folds into weights",
-    "GroupNorm": "it divides by a deviation of the moment; use batch norm, which folds into weights",
-    "InstanceNorm2d": "it divides by a deviation of the moment; use batch norm, which folds into weights",
+    "QuantSigmoid": "it has no exact spiking form here; use QuantReLU, whose levels are spike counts of a neuron",
+    "QuantTanh": "it has no exact spiking form here; use QuantReLU, whose levels are spike counts of a neuron",
+    "LeakyReLU": "its output may be negative, a spike cannot be; fine-tune with ReLU in its place",
+    "PReLU": "its output may be negative, a spike cannot be; fine-tune with ReLU in its place",
+    "ELU": "its output may be negative, a spike cannot be; fine-tune with ReLU in its place",
+    "LayerNorm": "it normalises by statistics of the current input; use batch norm, which is folded into weights",
+    "GroupNorm": "it normalises by statistics of the current input; use batch norm, which is folded into weights",
+    "InstanceNorm2d": "it normalises by statistics of the current input; use batch norm, which is folded into weights",
     "ConvTranspose2d": "a transposed convolution has no node in IR version 1; use a convolution",
     "Upsample": "upsampling has no node in IR version 1; leave it out",
     "Conv1d": "has no node in IR version 1; use a Conv2d whose kernel is one high",
-    "Conv3d": "has no node in IR version 1; use a Conv2d for each time-step",
-    "LSTM": "recurrence has no node in IR version 1; a feed-forward network does",
-    "GRU": "recurrence has no node in IR version 1; a feed-forward network does",
-    "RNN": "recurrence has no node in IR version 1; a feed-forward network does",
+    "Conv3d": "has no node in IR version 1; use a Conv2d for every time-step",
+    "LSTM": "recurrence has no node in IR version 1; use a feed-forward network",
+    "GRU": "recurrence has no node in IR version 1; use a feed-forward network",
+    "RNN": "recurrence has no node in IR version 1; use a feed-forward network",
     "MultiheadAttention": "a product of activations has no spiking form here; use a convolutional network",
-    "Softmax": "leave it out: the largest logit is the answer with and without",
-    "softmax": "leave it out: the largest logit is the answer with and without",
-    "LogSoftmax": "leave it out: the largest logit is the answer with and without",
+    "Softmax": "leave it out: it does not change the predicted class",
+    "softmax": "leave it out: it does not change the predicted class",
+    "LogSoftmax": "leave it out: it does not change the predicted class",
     "mul": "a product of activations has no spiking form here; fold the factor into the weights",
     "matmul": "a product of activations has no spiking form here; use nn.Linear for weights",
     "sub": "a difference of activations has no node in IR version 1; fold the minus into the weights",
 }
 
-_NEGATIVE = "it sends on negative values, a spike cannot; fine-tune with Relu in its place"
-_FEED_FORWARD = "recurrence has no node in IR version 1; a feed-forward network does"
-_NORM = "it divides by a deviation of the moment; BatchNormalization folds into weights, this does not"
+_NEGATIVE = "its output may be negative, a spike cannot be; fine-tune with Relu in its place"
+_FEED_FORWARD = "recurrence has no node in IR version 1; use a feed-forward network"
+_NORM = "it normalises by statistics of the current input; use BatchNormalization, which is folded into weights"
 PRODUCT = "a product of activations has no spiking form here; fold constant factors into the weights"
 ONNX = {
     "MaxPool": "a maximum of rates is not a rate of spikes: train with average pooling, or let it be replaced with "
@@ -78,50 +76,51 @@ ONNX = {
     "InstanceNormalization": _NORM,
     "GroupNormalization": _NORM,
     "ConvTranspose": "a transposed convolution has no node in IR version 1; use a convolution",
-    "Resize": "resizing has no node in IR version 1; resize the images before they go in",
-    "Upsample": "resizing has no node in IR version 1; resize the images before they go in",
-    "Pad": "give the padding to the convolution after it; pads of its own have no node",
+    "Resize": "resizing has no node in IR version 1; resize the images before conversion",
+    "Upsample": "resizing has no node in IR version 1; resize the images before conversion",
+    "Pad": "it has no node in IR version 1; use the padding of the next convolution",
     "Transpose": "permuted axes have no node in IR version 1; export the network channel first (NCHW)",
     "Sub": "a difference of activations has no node in IR version 1; fold the minus into the weights",
-    "If": "a network that branches on values has no fixed graph; export the branch that is taken",
-    "QLinearConv": "integer operators are a runtime's own form; export the network before it was quantised, or as "
+    "If": "a network that branches on values has no fixed graph; export one branch",
+    "QLinearConv": "integer operators are not supported; export the network before quantisation, or with "
     "QuantizeLinear and DequantizeLinear around float operators",
 }
 
 RECURRENT = "is recurrent, and IR version 1 has no recurrence"
-NEURONS = {
-    "RLeaky": f"{RECURRENT}; use Leaky",
-    "RSynaptic": f"{RECURRENT}; use Synaptic",
-    "SLSTM": f"{RECURRENT}; use Leaky",
-    "SConv2dLSTM": f"{RECURRENT}; use Leaky",
-    "Alpha": "the alpha kernel has no node; use Synaptic, whose current fades with one exponential",
-    "Lapicque": "use Leaky with beta = 1 - dt / (R C), which is the same neuron",
-    "LeakyParallel": "trains without a reset; use Leaky",
-    "QIFNode": "a quadratic neuron has no node; use LIFNode",
-    "EIFNode": "an exponential neuron has no node; use LIFNode",
-    "IzhikevichNode": "an Izhikevich neuron has no node; use LIFNode",
-    "PSN": "is no neuron that goes step by step; use LIFNode",
-    "MaskedPSN": "is no neuron that goes step by step; use LIFNode",
-    "SlidingPSN": "is no neuron that goes step by step; use LIFNode",
-    "GatedLIFNode": "its gates change at each step; use LIFNode",
-    "KLIFNode": "rectifies its potential; use LIFNode",
-    "MaxPool2d": "a maximum of rates is not a rate of spikes; train with average pooling",
-    "ALIF": "an adaptive threshold has no node; use LIF",
-    "ALIFRecurrent": f"{RECURRENT}; use LIF",
-    "LIFRecurrent": f"{RECURRENT}; use LIF",
-    "LIFRecurrentCell": f"{RECURRENT}; use LIFCell",
-    "IAFRecurrent": f"{RECURRENT}; use IAF",
-    "NeuromorphicReLU": "use torch.nn.ReLU and calibrate",
-    "SpikingMaxPooling2dLayer": "a maximum of spikes has no node; train with SumPool2d",
-    "LIFAdExCell": "an exponential neuron has no node; use LIFCell",
-    "LIFExCell": "an exponential neuron has no node; use LIFCell",
-    "LIFRefracCell": "a refractory period has no node; use LIFCell",
-    "LSNNCell": "an adaptive threshold has no node; use LIFCell",
-    "IzhikevichCell": "an Izhikevich neuron has no node; use LIFCell",
+FRAMEWORK_NEURONS = {
+    ("snntorch", "RLeaky"): f"{RECURRENT}; use Leaky",
+    ("snntorch", "RSynaptic"): f"{RECURRENT}; use Synaptic",
+    ("snntorch", "SLSTM"): f"{RECURRENT}; use Leaky",
+    ("snntorch", "SConv2dLSTM"): f"{RECURRENT}; use Leaky",
+    ("snntorch", "Alpha"): "the alpha kernel has no node; use Synaptic, whose current decays with one exponential",
+    ("snntorch", "Lapicque"): "use Leaky with beta = 1 - dt / (R C), which is the same neuron",
+    ("snntorch", "LeakyParallel"): "trains without a reset; use Leaky",
+    ("spikingjelly", "QIFNode"): "a quadratic neuron has no node; use LIFNode",
+    ("spikingjelly", "EIFNode"): "an exponential neuron has no node; use LIFNode",
+    ("spikingjelly", "IzhikevichNode"): "an Izhikevich neuron has no node; use LIFNode",
+    ("spikingjelly", "PSN"): "does not run step by step; use LIFNode",
+    ("spikingjelly", "MaskedPSN"): "does not run step by step; use LIFNode",
+    ("spikingjelly", "SlidingPSN"): "does not run step by step; use LIFNode",
+    ("spikingjelly", "GatedLIFNode"): "its gates change at every time-step; use LIFNode",
+    ("spikingjelly", "KLIFNode"): "rectifies its potential; use LIFNode",
+    ("spikingjelly", "MaxPool2d"): "a maximum of rates is not a rate of spikes; train with average pooling",
+    ("sinabs", "ALIF"): "an adaptive threshold has no node; use LIF",
+    ("sinabs", "ALIFRecurrent"): f"{RECURRENT}; use LIF",
+    ("sinabs", "LIFRecurrent"): f"{RECURRENT}; use LIF",
+    ("sinabs", "IAFRecurrent"): f"{RECURRENT}; use IAF",
+    ("sinabs", "NeuromorphicReLU"): "use torch.nn.ReLU and calibrate",
+    ("sinabs", "SpikingMaxPooling2dLayer"): "a maximum of spikes has no node; train with SumPool2d",
+    ("norse", "LIFRecurrent"): f"{RECURRENT}; use LIF",
+    ("norse", "LIFRecurrentCell"): f"{RECURRENT}; use LIFCell",
+    ("norse", "LIFAdExCell"): "an exponential neuron has no node; use LIFCell",
+    ("norse", "LIFExCell"): "an exponential neuron has no node; use LIFCell",
+    ("norse", "LIFRefracCell"): "a refractory period has no node; use LIFCell",
+    ("norse", "LSNNCell"): "an adaptive threshold has no node; use LIFCell",
+    ("norse", "IzhikevichCell"): "an Izhikevich neuron has no node; use LIFCell",
 }
 
 NIR = {
-    "Delay": "IR version 1 has no delays; a network without them reads",
-    "Threshold": "a threshold without a state is no neuron here; use an IF",
+    "Delay": "IR version 1 has no delays; use a network without delays",
+    "Threshold": "a threshold without a state has no node in IR version 1; use an IF",
     "Conv1d": "has no node in IR version 1; write it as a Conv2d whose kernel is one high",
 }

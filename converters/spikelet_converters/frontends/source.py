@@ -1,4 +1,4 @@
-"""What every reader of a source network gives."""
+"""The imported source network, with its preprocessing."""
 
 from __future__ import annotations
 
@@ -19,20 +19,26 @@ Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How pixels 0…255 become what the source network takes: (pixel / scale - mean) / std, by channel."""
+    """Normalisation of pixels before the source network: (pixel / scale - mean) / std.
+
+    Attributes:
+        mean: One number, or one per channel, of pixels divided by scale.
+        std: One number, or one per channel, of pixels divided by scale.
+        scale: 255 scales pixels to 0…1, 1 leaves them unscaled.
+    """
 
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     scale: float = 255.0
 
     def start(self, builder: Builder, low: int = 0, high: int = 255) -> Value:
-        """The input in a builder, as the source network sees it."""
+        """Add the normalised input to a builder."""
         x = builder.input(low, high)
         mean, std = (np.asarray(v if len(v) > 1 else v[0], np.float64) for v in (self.mean, self.std))
         return builder.normalise("mean and std of the input", mean * self.scale, std * self.scale, x)
 
     def apply(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """(N, C, …) pixels as the source network takes them."""
+        """Normalise (N, C, …) pixels."""
         mean, std = (np.asarray(v, np.float32).reshape(1, -1, *(1,) * (pixels.ndim - 2)) for v in (self.mean, self.std))
         scaled: npt.NDArray[np.float32] = ((pixels / np.float32(self.scale) - mean) / std).astype(np.float32)
         return scaled
@@ -40,14 +46,18 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Source:
-    """A network as it was read.
+    """A source network and its imported graph.
 
-    kind: what it was. graph: float32; layers of `relus` have theta = 1 until they are calibrated.
-    relus: by layer, the cap of the rectifier or None. levels: by layer, the steps of its quantiser.
-    predict: the source itself, preprocessed inputs (N, *shape) to logits (N, K), to hold the reading against.
-    same: whether the reading must compute what the source does (it does not where pools were replaced).
-    rounds: whether the source has quantisers that the reading has not.
-    notes: what a user should know.
+    Attributes:
+        kind: Format of the source.
+        graph: The imported graph, in float32. Layers in `relus` have theta = 1 until they are calibrated.
+        relus: Caps of the rectifiers by layer, None for a rectifier without a cap.
+        levels: Number of quantiser levels, by layer.
+        predict: The source itself, from normalised inputs (N, *shape) to logits (N, K), to check the imported graph.
+        preprocessing: Normalisation of the input.
+        same: Whether the imported graph computes what the source does. False if pools were replaced.
+        notes: Notes for the user about differences between the source and the imported graph.
+        rounds: Whether the source has quantisers that the imported graph does not have.
     """
 
     kind: str
@@ -62,17 +72,17 @@ class Source:
 
     @property
     def spiking(self) -> bool:
-        """Whether every neuron has its threshold already."""
+        """Whether every neuron has a threshold, so that no layer needs calibration."""
         return not self.relus
 
     @property
     def shape(self) -> Shape:
-        """Of one input."""
+        """Shape of one input."""
         return self.graph.input.shape
 
 
 def finished(kind: str, builder: Builder, predict: Predict | None, preprocessing: Preprocessing) -> Source:
-    """The source that a reader collected."""
+    """The source whose graph a builder holds."""
     return Source(
         kind,
         builder.graph(),

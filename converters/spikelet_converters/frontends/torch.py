@@ -1,11 +1,10 @@
-"""Torch modules, and the programs that torch.export writes, as sources."""
+"""Import torch modules and torch.export programs."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ from torch import nn
 
 from spikelet.errors import ConversionError, UsageError
 from spikelet.nodes import Shape
-from spikelet_converters.frontends import torch_fx as trace
+from spikelet_converters.frontends import torch_fx
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.source import Predict, Preprocessing, Source, finished
 
@@ -28,52 +27,61 @@ def from_module(
     low: int = 0,
     high: int = 255,
 ) -> Source:
-    """A torch network: plain, quantisation-aware, or spiking (one time-step of it).
+    """Import a torch network: plain, quantisation-aware, or one time-step of a spiking network.
 
-    shape: of one input. average_pools: replace max pools. low, high: range of the input's values.
+    Args:
+        network: The module.
+        shape: Shape of one input.
+        preprocessing: Normalisation of the input, by default pixel / 255.
+        average_pools: Replace max pools by average pools.
+        low: Smallest value of the input.
+        high: Largest value of the input.
 
     Raises:
-        ConversionError: something in it has no spiking form; names it and its place.
+        ConversionError: A layer has no spiking form. The message names the layer and its location.
     """
     preprocessing = preprocessing or Preprocessing()
     builder = Builder(shape, calibrate=True)
-    trace.read(network, builder, average_pools=average_pools, start=preprocessing.start(builder, low, high))
+    torch_fx.read(network, builder, average_pools=average_pools, start=preprocessing.start(builder, low, high))
     return finished("torch module", builder, _predict(network), preprocessing)
 
 
 def from_exported(path: Path, preprocessing: Preprocessing | None = None) -> Source:
-    """A program that torch.export.save wrote (`.pt2`).
+    """Import a program written by torch.export.save (`.pt2`).
 
     Raises:
-        ConversionError: not such a file, or something in it has no spiking form.
+        ConversionError: The file is not an exported program, or a layer has no spiking form.
     """
     try:
         program = torch.export.load(path)
-    except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise ConversionError(f"{path}: not a program that torch.export wrote ({error})") from None
+    except Exception as error:  # torch raises many types of errors for an invalid file
+        raise ConversionError(f"{path}: not a torch.export program ({error})") from None
     return from_program(program, preprocessing)
 
 
 def from_program(program: torch.export.ExportedProgram, preprocessing: Preprocessing | None = None) -> Source:
-    """A torch.export.ExportedProgram, whose calls are those of ATen."""
-    from spikelet_converters.frontends import torch_export as aten
+    """Import a torch.export.ExportedProgram, a graph of ATen calls."""
+    from spikelet_converters.frontends import torch_export
 
     preprocessing = preprocessing or Preprocessing()
-    return aten.read(program, preprocessing)
+    return torch_export.read(program, preprocessing)
 
 
 def load_module(reference: str, weights: Path | None) -> nn.Module:
-    """The module that `FILE.py:NAME` stands for: NAME is a module, or a class or function that gives one.
+    """Load the module named by `FILE.py:NAME`, where NAME is a module, or a class or function that returns one.
 
-    weights: a state dict, read with weights_only.
+    Args:
+        reference: FILE.py:NAME.
+        weights: A state dict, read with weights_only.
 
     Raises:
-        UsageError: no such file or name. ConversionError: it gives no module, or the weights do not fit.
+        UsageError: The file or the name does not exist.
+        ConversionError: NAME is not a module, or the weights do not fit.
     """
     file, _, name = reference.rpartition(":")
     path = Path(file)
     if not path.is_file() or not name:
-        raise UsageError(f"{reference}: expected FILE.py:NAME, a file that is there and a name in it")
+        raise UsageError(f"{reference}: expected FILE.py:NAME, an existing file and a name in it")
     spec = importlib.util.spec_from_file_location(f"spikelet_source_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -81,10 +89,11 @@ def load_module(reference: str, weights: Path | None) -> nn.Module:
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-        found: Any = getattr(module, name, None)
-        if found is None:
+        network: object = getattr(module, name, None)
+        if network is None:
             raise UsageError(f"{reference}: {file} has no {name}")
-        network = found() if callable(found) and not isinstance(found, nn.Module) else found
+        if callable(network) and not isinstance(network, nn.Module):
+            network = network()
     except UsageError:
         raise
     except Exception as error:  # the user's own code
@@ -92,8 +101,10 @@ def load_module(reference: str, weights: Path | None) -> nn.Module:
     finally:
         sys.path.remove(str(path.parent))
     if not isinstance(network, nn.Module):
-        what = f"found {type(network).__name__}"
-        raise ConversionError(f"{reference}: {what}; expected a torch.nn.Module, or a class or function that gives one")
+        raise ConversionError(
+            f"{reference}: found {type(network).__name__}; expected a torch.nn.Module, or a class or function that "
+            "returns one"
+        )
     if weights is not None:
         try:
             state = torch.load(weights, map_location="cpu", weights_only=True)

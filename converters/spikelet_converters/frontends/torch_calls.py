@@ -1,4 +1,4 @@
-"""What a traced call means, told by its target and arguments."""
+"""Interpret traced calls by their targets and arguments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spikelet.nodes import Shape
 
 
 def cap(step: fx.Node) -> float | bool | None:
-    """The cap of a functional rectifier (None: without), or False where the call is none."""
+    """The cap of a functional rectifier, None for one without a cap, or False if the call is not a rectifier."""
     target, args, kwargs = step.target, step.args, step.kwargs
     if target in (torch.relu, F.relu, torch.relu_, "relu", "relu_"):
         return None
@@ -26,13 +26,13 @@ def cap(step: fx.Node) -> float | bool | None:
 
 
 def is_size(step: fx.Node) -> bool:
-    """x.size(…) or x.shape: what code asks for before it flattens."""
+    """Whether a call is x.size(…) or x.shape, as used before a view."""
     return (step.op == "call_method" and step.target == "size") or (
         step.op == "call_function" and step.target is getattr and step.args[1] == "shape"
     )
 
 
 def flattens(step: fx.Node, shape: Shape) -> bool:
-    """Whether a view keeps the batch and makes one axis of the rest: x.view(x.size(0), -1) or x.view(-1, F)."""
+    """Whether a view flattens all axes after the batch: x.view(x.size(0), -1) or x.view(-1, F)."""
     sizes = step.args[1] if len(step.args) == 2 and isinstance(step.args[1], tuple | list) else step.args[1:]
     return len(sizes) == 2 and bool(sizes[1] == -1 or (sizes[0] == -1 and sizes[1] == int(np.prod(shape))))

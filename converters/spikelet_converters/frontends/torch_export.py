@@ -1,4 +1,4 @@
-"""Programs of torch.export as sources: the calls of ATen that a plain network makes."""
+"""Import torch.export programs with the ATen calls of plain networks."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ IDENTITY = ("dropout", "dropout_", "contiguous", "clone", "alias", "detach", "_t
 
 
 def read(program: torch.export.ExportedProgram, preprocessing: Preprocessing) -> Source:
-    """The network of a program that takes one batch of inputs.
+    """Import a program with one batched input.
 
     Raises:
-        ConversionError: more than one input, or a call without a spiking form; names it and its place.
+        ConversionError: The program has more than one input, or a call has no spiking form. The message names the
+            call and its location.
     """
     signature = program.graph_signature
     names = list(signature.user_inputs)
@@ -52,7 +53,7 @@ def read(program: torch.export.ExportedProgram, preprocessing: Preprocessing) ->
         parts = []
         for start in range(0, len(inputs), batch):
             part = inputs[start : start + batch]
-            short = batch - len(part)  # a program exported for a fixed batch takes no other
+            short = batch - len(part)  # a program may be exported for a fixed batch size
             padded = np.concatenate([part, np.repeat(part[-1:], short, axis=0)])
             parts.append(network(torch.from_numpy(np.ascontiguousarray(padded))).numpy()[: len(part)])
         return np.concatenate(parts)
@@ -61,7 +62,7 @@ def read(program: torch.export.ExportedProgram, preprocessing: Preprocessing) ->
 
 
 class _Reader:
-    """Reads one call after another."""
+    """Adds calls to a builder, one after another."""
 
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
@@ -71,7 +72,7 @@ class _Reader:
     def read(self, step: fx.Node) -> None:
         if step.op == "placeholder":
             return
-        live = [self.values[each.name] for each in step.all_input_nodes if each.name in self.values]
+        live = [self.values[source.name] for source in step.all_input_nodes if source.name in self.values]
         if step.op == "output":
             self.builder.output(live)
             return
@@ -90,7 +91,7 @@ class _Reader:
         handler: Callable[..., Value] | None = getattr(self, f"_{kind.strip('_')}", None)
         if handler is None:
             raise ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
-        arguments = [self._argument(each) for each in step.args]
+        arguments = [self._argument(argument) for argument in step.args]
         self.values[step.name] = handler(name, where, live, *arguments[1:], step=step)
 
     def _argument(self, value: Any) -> Any:
@@ -112,12 +113,14 @@ class _Reader:
 
     def _batch_norm(
         self, name: str, where: str, live: list[Value], gamma: Any, beta: Any, mean: Any, var: Any,
-        training: bool, momentum: float, eps: float, *more: Any, step: fx.Node,
+        training: bool, momentum: float, eps: float, *_: Any, step: fx.Node,
     ) -> Value:  # fmt: skip
         if training:
             raise ConversionError(f"{where}: normalises by the batch; export the network in evaluation mode")
-        if any(len(each.users) > 1 for each in step.all_input_nodes if each.name in self.values):
-            raise ConversionError(f"{where}: the layer before it feeds others too; it cannot fold into its weights")
+        if any(len(source.users) > 1 for source in step.all_input_nodes if source.name in self.values):
+            raise ConversionError(
+                f"{where}: the layer before it has other consumers, so it cannot be folded into the weights"
+            )
         gain = 1 / np.sqrt(np.asarray(var, np.float64) + eps)
         shift = -mean * gain
         if gamma is not None:
@@ -139,7 +142,7 @@ class _Reader:
 
     def _avg_pool2d(
         self, name: str, where: str, live: list[Value], kernel: Any, stride: Any = (), padding: Any = (0, 0),
-        ceil: bool = False, *more: Any, **_: Any,
+        ceil: bool = False, *_args: Any, **_: Any,
     ) -> Value:  # fmt: skip
         if any(_pair(padding)) or ceil:
             raise ConversionError(f"{where}: padding and ceil_mode have no node; pad the image instead")
@@ -184,7 +187,7 @@ class _Reader:
         return self.builder.normalise(where, 0.0, 1 / self._of_input(where, "mul", live, other), live[0])
 
     def _of_input(self, where: str, kind: str, live: list[Value], other: Any) -> npt.NDArray[Any]:
-        """A constant that the input is normalised with, () or (C,)."""
+        """A constant of the input's normalisation, () or (C,)."""
         array = np.asarray(other, np.float64) if isinstance(other, int | float | np.ndarray) else None
         if len(live) != 1 or live[0].node != "input" or array is None:
             raise ConversionError(f"{where}: {ADVICE[kind]}")

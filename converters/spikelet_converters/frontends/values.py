@@ -1,4 +1,4 @@
-"""What a reader holds on its way through a source network: values, neurons, names."""
+"""Values, neuron dynamics and node names of a network during import."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ ONE, NOTHING = np.ones(()), np.zeros(())
 
 @dataclass
 class Value:
-    """factor * output of graph node `node` + offset, of shape `shape` for one sample; factor, offset: () or (C,)."""
+    """An intermediate value: factor * (output of a graph node) + offset.
+
+    Attributes:
+        node: Name of the graph node.
+        factor: () or (C,).
+        shape: Shape of the value for one sample.
+        offset: () or (C,).
+    """
 
     node: str
     factor: Factor
@@ -26,20 +33,26 @@ class Value:
     offset: Factor = field(default_factory=lambda: NOTHING)
 
     def channels(self) -> Factor:
-        """The factor of each channel, (C,)."""
+        """The factor per channel, (C,)."""
         return np.broadcast_to(self.factor, (self.shape[0],)).astype(np.float64)
 
     def offsets(self) -> Factor:
-        """The offset of each channel, (C,)."""
+        """The offset per channel, (C,)."""
         return np.broadcast_to(self.offset, (self.shape[0],)).astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Dynamics:
-    """A spiking neuron of a source framework, in its own units: v <- decay v + gain i, and a reset.
+    """A spiking neuron of the source network, in the source's units: v <- decay v + gain i, and a reset.
 
-    theta, v_init: () or (C,). decay: (), (C,), or None for a neuron without leak. gain: of the input current.
-    spike: what a spike is worth to the next layer.
+    Attributes:
+        theta: Threshold, () or (C,).
+        v_init: Initial potential, () or (C,).
+        reset: Reset after a spike.
+        tie: Whether the neuron fires at v >= theta or at v > theta.
+        decay: (), (C,), or None for a neuron without leak.
+        gain: Factor on the input current, () or (C,).
+        spike: Size of a spike in the next layer's input, () or (C,).
     """
 
     theta: npt.ArrayLike
@@ -52,7 +65,7 @@ class Dynamics:
 
 
 def node_name(name: str) -> str:
-    """The graph's name for a module: the same, as far as a node's name may be (`spikelet.graph.NAME`)."""
+    """A module's name as a node name: invalid characters are replaced (see `spikelet.graph.NAME`)."""
     name = re.sub(r"[^A-Za-z0-9_.]+", "_", name).strip("_")[-60:] or "node"
     return f"n{name}" if not (name[0].isalpha() or name[0] == "_") else name
 
@@ -60,13 +73,13 @@ def node_name(name: str) -> str:
 def free_name(name: str, taken: Container[str]) -> str:
     """`name`, or the first of name_2, name_3, … that is not taken."""
     name = node_name(name)
-    found, count = name, 1
-    while found in taken:
+    candidate, count = name, 1
+    while candidate in taken:
         count += 1
-        found = f"{name}_{count}"
-    return found
+        candidate = f"{name}_{count}"
+    return candidate
 
 
 def f32(value: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """As a contiguous float32 array."""
+    """Convert to a contiguous float32 array."""
     return np.ascontiguousarray(value, np.float32)

@@ -1,1 +1,1 @@
-"""The source network: its activation, its residual error, and its simulation with spiking neurons."""
+"""Source networks: activation, models of the residual error, reference networks, simulation with IF neurons."""

@@ -1,10 +1,10 @@
-"""The source activation: a clip-floor quantiser that an integrate-and-fire neuron can imitate.
+"""The source activation: a clip-floor quantiser that an integrate-and-fire (IF) neuron approximates.
 
     q(z) = lambda/L floor(L clip(z/lambda, 0, 1) + 1/2)          in {0, lambda/L, …, lambda}
 
-(QCFS: Bu et al., ICLR 2022, eq. 15). With theta = lambda and v(0) = theta/2 the spiking rate of an
-IF neuron with reset by subtraction has the expectation q (OPI: Bu et al., AAAI 2022). A residual
-strategy may add to q, while training, what the spiking layer will get wrong.
+(QCFS: Bu et al., ICLR 2022, eq. 15). With theta = lambda and v_init = theta/2, the expected spike rate
+of an IF neuron with reset by subtraction is q (OPI: Bu et al., AAAI 2022). During training a residual
+strategy can add a model of the residual error to q.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from torch.nn import functional as F
 from spikelet.errors import UsageError
 from spikelet_converters.source_model.residual import Residual
 
-_BLOCK = 1 << 18  # potentials, a megabyte of them
+_BLOCK = 1 << 18  # potentials per block: 1 MB of float32
 
 
 class Mode(enum.Enum):
-    """What a SpikingActivation computes."""
+    """Evaluation mode of a SpikingActivation."""
 
-    RATE = "rate"  # the quantiser, plus the residual while training
-    SPIKES = "spikes"  # theta-scaled spikes of an IF neuron; time is folded into the batch
+    RATE = "rate"  # the quantiser, plus the residual in training mode
+    SPIKES = "spikes"  # theta-scaled spikes of an IF neuron; time-steps are folded into the batch axis
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """How the activations of a network are evaluated outside of training.
+    """Settings for evaluating the activations of a network outside of training.
 
     Attributes:
-        mode: the quantiser, or spikes.
-        steps: T, of spikes.
-        rows: images of one time-step. A layer that gets just so many rows has a constant input.
+        mode: quantiser or spikes.
+        steps: number of time-steps T in spike mode.
+        rows: number of images per time-step. A layer that receives exactly this many rows has a constant input.
         record: keep the activation, or the spike rate after T time-steps, of every layer.
         noisy: apply the residual.
     """
@@ -56,9 +56,9 @@ NOT_SIMULATED = Simulation()
 class ClipFloor(torch.autograd.Function):
     """a(z) = slope clip(z, 0, lambda) + (1 - slope) q(z), with the straight-through gradient of the floor.
 
-    For 0 < z < lambda: da/dz = 1 and da/dlambda = (a - z)/lambda, the quantisation residual; above: 0 and 1;
-    below: both 0. shift: what stands before the floor, v(0)/theta, one number or one a channel; where it is
-    trained, da/dshift = lambda/steps inside, for a rate of `steps` time-steps.
+    The gradients are da/dz = 1 and da/dlambda = (a - z)/lambda for 0 < z < lambda, 0 and 1 above, 0 and 0 below.
+    `shift` is the offset inside the floor, v_init/theta, of shape (C,). If it is trained,
+    da/dshift = lambda/steps for 0 < z < lambda, for a spike rate over `steps` time-steps.
     """
 
     @staticmethod
@@ -74,7 +74,7 @@ class ClipFloor(torch.autograd.Function):
         (grad,) = grads
         z, lam, *rest = ctx.saved_tensors
         shift = rest[0] if rest else None
-        grad_z = torch.ops.aten.hardtanh_backward(grad, z, 0.0, lam.item())  # grad where 0 < z < lambda, in one pass
+        grad_z = torch.ops.aten.hardtanh_backward(grad, z, 0.0, lam.item())  # grad where 0 < z < lambda
         a = _activation(z, lam, ctx.levels, ctx.slope, shift)
         grad_lam = (_inner(grad, a) - _inner(grad_z, z)) / lam
         grad_shift = None
@@ -84,7 +84,7 @@ class ClipFloor(torch.autograd.Function):
 
 
 def _inner(a: Tensor, b: Tensor) -> Tensor:
-    """The sum of a b; of channels-last tensors in the order of memory, since another order would copy both."""
+    """Return the sum of a·b. Channels-last tensors are read in memory order, which avoids copies."""
     if a.ndim == 4 and b.is_contiguous(memory_format=torch.channels_last):
         a, b = a.movedim(1, -1), b.movedim(1, -1)
     return torch.dot(a.reshape(-1), b.reshape(-1))
@@ -98,23 +98,37 @@ def _activation(z: Tensor, lam: Tensor, levels: int, slope: float, shift: Tensor
 
 
 def quantise(z: Tensor, lam: Tensor, levels: int, shift: Tensor | None = None) -> Tensor:
-    """lambda/L clip(floor(L z/lambda + shift), 0, L), shift 1/2 unless given by channel; a tensor of z's shape."""
-    before = 0.5 if shift is None else by_channel(shift, z.ndim)
-    return (z * (levels / lam)).add_(before).floor_().clamp_(0, levels).mul_(lam / levels)
+    """Return lambda/L clip(floor(L z/lambda + shift), 0, L).
+
+    Args:
+        z: pre-activation, (N, C, …).
+        lam: threshold lambda, a scalar.
+        levels: L.
+        shift: offset inside the floor, (C,); 1/2 by default.
+    """
+    offset = 0.5 if shift is None else along_channels(shift, z.ndim)
+    return (z * (levels / lam)).add_(offset).floor_().clamp_(0, levels).mul_(lam / levels)
 
 
-def by_channel(values: Tensor, ndim: int) -> Tensor:
-    """(C,) as (1, C, 1, …) of `ndim` axes."""
+def along_channels(values: Tensor, ndim: int) -> Tensor:
+    """Reshape values per channel, (C,), to (1, C, 1, …) with `ndim` axes."""
     return values.reshape(1, -1, *(1,) * (ndim - 2))
 
 
 def integrate_and_fire(
     current: Tensor, theta: Tensor, steps: int, *, shift: Tensor | None = None, constant: bool = False
 ) -> Tensor:
-    """Spikes of IF neurons, theta-scaled, with reset by subtraction, v(0) = shift theta (1/2), ties firing.
+    """Simulate IF neurons with reset by subtraction, v_init = shift·theta and ties firing.
 
-    current: (T·N, …), step-major: the first N rows are time-step 1; or (N, …), if it is `constant` over time.
-    Returns (T·N, …), in {0, theta}.
+    Args:
+        current: input current, (T·N, C, …), time-step by time-step; (N, C, …) if it is constant over time.
+        theta: threshold, a scalar.
+        steps: number of time-steps T.
+        shift: v_init/theta per channel, (C,); 1/2 by default.
+        constant: whether the current is the same at every time-step.
+
+    Returns:
+        Spikes scaled by theta, (T·N, C, …), each 0 or theta.
     """
     rows = len(current) if constant else len(current) // steps
     channels_last = current.ndim == 4 and current.is_contiguous(memory_format=torch.channels_last)
@@ -126,13 +140,13 @@ def integrate_and_fire(
     )
     inputs = current.expand(1, *current.shape) if constant else current.unflatten(0, (steps, rows))
     spikes = out.unflatten(0, (steps, rows))
-    # some images at a time on a CPU, so that potentials stay in its cache from one time-step to the next
-    image = math.prod(current.shape[1:])
-    block = max(1, _BLOCK // max(image, 1) if current.device.type == "cpu" else rows)
-    before = 0.5 if shift is None else by_channel(shift, current.ndim)
+    # On a CPU a few images at a time, so that their potentials stay in the cache over all time-steps.
+    image_size = math.prod(current.shape[1:])
+    block = max(1, _BLOCK // max(image_size, 1) if current.device.type == "cpu" else rows)
+    offset = 0.5 if shift is None else along_channels(shift, current.ndim)
     for start in range(0, rows, block):
         part = slice(start, start + block)
-        v = torch.zeros_like(inputs[0, part]).add_(before).mul_(theta)
+        v = torch.zeros_like(inputs[0, part]).add_(offset).mul_(theta)
         for t in range(steps):
             v.add_(inputs[0 if constant else t, part])
             fired = torch.ge(v, theta, out=spikes[t, part]).mul_(theta)
@@ -141,15 +155,17 @@ def integrate_and_fire(
 
 
 class SpikingActivation(nn.Module):
-    """Quantiser with trainable threshold lambda while it trains, IF neuron when it is simulated.
+    """Quantiser with a trainable threshold lambda in training, IF neuron in simulation.
 
-    lambda = softplus(rho) is positive whatever the optimiser does to rho; that it may turn negative
-    is a known failure of a bare parameter.
+    The trained parameter is rho, with lambda = softplus(rho), so that lambda stays positive.
 
-    levels: L, the steps of the quantiser.
-    residual: the strategy that models the spiking error while training.
-    channels: where given, v(0) is trained, one value a channel; else it is theta/2.
-    slope: the share of the clipped identity in the activation (SlipReLU); 0 is QCFS.
+    Args:
+        levels: number of levels L of the quantiser.
+        residual: model of the residual error, applied in training.
+        lambda_init: initial lambda, in units of the activation.
+        channels: number of channels if the initial potential is trained, one value per channel. With None it is
+            fixed at theta/2.
+        slope: share of the clipped identity in the activation (SlipReLU). 0 is QCFS.
     """
 
     def __init__(
@@ -169,24 +185,24 @@ class SpikingActivation(nn.Module):
         self.rho = nn.Parameter(torch.tensor(_inverse_softplus(lambda_init)))
         self.shift = None if channels is None else nn.Parameter(torch.full((channels,), 0.5))
         self.simulation = NOT_SIMULATED
-        self.limit = False  # train on the rate of T → ∞, the clipped identity
+        self.limit = False  # train on the spike rate for T → ∞, the clipped identity
         self.recorded: Tensor | None = None
-        self.given: Tensor | None = None  # sent on instead of the activation, to measure one layer by itself
+        self.substitute: Tensor | None = None  # returned instead of the activation, to measure one layer in isolation
 
     @property
     def lam(self) -> Tensor:
-        """The threshold: lambda of the quantiser, theta of the neuron; a scalar above 0."""
+        """Threshold: lambda of the quantiser and theta of the neuron, a scalar above 0."""
         return F.softplus(self.rho)
 
     def forward(self, z: Tensor) -> Tensor:
-        z, lam = z.float(), self.lam  # under mixed precision a threshold is not to be rounded
+        z, lam = z.float(), self.lam  # thresholds are never rounded, also under mixed precision
         simulation = self.simulation
         if simulation.mode is Mode.SPIKES:
             steps = simulation.steps
             constant = steps > 1 and len(z) == simulation.rows
             spikes = integrate_and_fire(z, lam, steps, shift=self.shift, constant=constant)
             if simulation.record:
-                # into memory of the spikes' own order: a sum would choose another, and every layer after it copy
+                # The mean keeps the memory format of the spikes; otherwise every later layer would copy it.
                 rate = torch.empty_like(spikes[: len(spikes) // steps])
                 self.recorded = torch.mean(spikes.unflatten(0, (steps, -1)), 0, out=rate)
             return spikes
@@ -194,8 +210,8 @@ class SpikingActivation(nn.Module):
         a = ClipFloor.apply(z, lam, self.levels, slope, self.shift, self.residual.steps)
         if simulation.record:
             self.recorded = a.detach()
-        if self.given is not None:
-            return self.given
+        if self.substitute is not None:
+            return self.substitute
         return self.residual.perturb(a) if self.training or simulation.noisy else a
 
     def extra_repr(self) -> str:
@@ -203,7 +219,7 @@ class SpikingActivation(nn.Module):
 
 
 def spiking_layers(network: nn.Module) -> dict[str, SpikingActivation]:
-    """The spiking activations of a network by module name, in the order of definition."""
+    """Return the spiking activations of a network by module name, in the order of definition."""
     return {name: m for name, m in network.named_modules() if isinstance(m, SpikingActivation)}
 
 

@@ -1,10 +1,9 @@
-"""Accuracy of a network inside torch: as the source network, and simulated as the spiking one."""
+"""Accuracy of a network in torch, as source network and as simulated spiking network."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -14,9 +13,17 @@ from spikelet_converters.source_model.simulation import float_logits, spiking_lo
 
 @torch.no_grad()
 def evaluate(network: nn.Module, data: ImageSet, steps: tuple[int, ...], batch: int = 100) -> dict[str, float]:
-    """Accuracy of the source network without residual, and of the simulated spiking one.
+    """Return the accuracy of the source network without residual and of the simulated spiking network.
 
-    `spiking_accuracy` is the mean over the numbers of time-steps in `steps`; each is there too, where they are several.
+    Args:
+        network: source network.
+        data: images with labels.
+        steps: numbers of time-steps T to evaluate.
+        batch: images per batch.
+
+    Returns:
+        `float_accuracy`, and `spiking_accuracy`, the mean over `steps`. With several T there is also
+        `spiking_accuracy.T<T>` for each.
     """
     assert data.labels is not None
     device = next(network.parameters()).device
@@ -27,15 +34,15 @@ def evaluate(network: nn.Module, data: ImageSet, steps: tuple[int, ...], batch: 
         rate += int((float_logits(network, images).argmax(1) == labels).sum())
         spiking += (spiking_logits(network, images, max(steps)).argmax(2) == labels).sum(1).cpu()
     by_steps = {f"spiking_accuracy.T{t}": float(spiking[t - 1]) / len(data) for t in steps}
-    found = {"float_accuracy": rate / len(data), "spiking_accuracy": sum(by_steps.values()) / len(by_steps)}
-    return found | (by_steps if len(by_steps) > 1 else {})
+    accuracy = {"float_accuracy": rate / len(data), "spiking_accuracy": sum(by_steps.values()) / len(by_steps)}
+    return accuracy | (by_steps if len(by_steps) > 1 else {})
 
 
-def as_tensor(images: np.ndarray[Any, np.dtype[np.uint8]] | Tensor) -> Tensor:
-    """Images as a tensor that may be written to; torch wants no other, and files give arrays that may not."""
+def as_tensor(images: npt.NDArray[np.uint8] | Tensor) -> Tensor:
+    """Return images as a tensor. A read-only array is copied, because torch requires writable memory."""
     return images if isinstance(images, Tensor) else torch.from_numpy(np.require(images, requirements=["C", "W"]))
 
 
-def as_pixels(images: np.ndarray[Any, np.dtype[np.uint8]] | Tensor) -> Tensor:
-    """uint8 images (N, C, H, W) as float pixels, channels last in memory."""
+def as_pixels(images: npt.NDArray[np.uint8] | Tensor) -> Tensor:
+    """Convert uint8 images (N, C, H, W) to float32 pixels in channels-last memory format."""
     return as_tensor(images).float().contiguous(memory_format=torch.channels_last)

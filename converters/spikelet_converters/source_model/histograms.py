@@ -1,30 +1,34 @@
-"""How the residual error is distributed: what a Gaussian of the same deviation leaves out."""
+"""Distribution of the residual error, compared with a Gaussian of the same standard deviation."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from torch import nn
 
 from spikelet.data.images import ImageSet
 from spikelet.report.charts import Bar, bars
 from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels
-from spikelet_converters.source_model.simulation import local_gaps, residual_gaps
+from spikelet_converters.source_model.simulation import local_errors, residual_errors
 
 BATCH = 50
-RARE = 1e-4  # share of errors below which they are ties that float arithmetic tipped, and have no shape
+RARE = 1e-4  # below this share of errors, they are ties decided by float rounding, and skew is undefined
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """Of one layer. shares: by error, rounded to whole spikes: activation minus spikes fired in T time-steps.
+    """Histogram of the residual error of one layer, in spikes over T time-steps.
 
-    mean, sd: in spikes. skew, kurtosis: None where there is no error.
+    Attributes:
+        layer: name of the layer.
+        shares: share of activations by error rounded to whole spikes. Positive means too few spikes.
+        mean, sd: mean and standard deviation of the error.
+        skew, kurtosis: standardised moments, None without errors.
     """
 
     layer: str
@@ -41,16 +45,16 @@ class Histogram:
 
     @property
     def over(self) -> float:
-        """Share of those that fired too often."""
+        """Share of activations with too many spikes."""
         return sum(share for error, share in self.shares.items() if error < 0)
 
     @property
     def under(self) -> float:
-        """Share of those that fired too seldom."""
+        """Share of activations with too few spikes."""
         return sum(share for error, share in self.shares.items() if error > 0)
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+    def as_json(self) -> dict[str, object]:
+        """Return the fields as JSON values."""
         return {
             "layer": self.layer,
             "shares": {str(k): v for k, v in self.shares.items()},
@@ -69,18 +73,26 @@ def residual_histograms(
     local: bool = True,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Histogram]:
-    """One histogram a layer. local: for the same input on both sides; else errors of earlier layers are included."""
+    """Measure one histogram per layer.
+
+    Args:
+        network: source network.
+        images: images to measure on.
+        steps: number of time-steps T.
+        local: give the quantiser and the neurons the same input. Otherwise errors of earlier layers are included.
+        on_progress: called with the number of images done and the total.
+    """
     counts: dict[str, dict[int, int]] = {}
-    moments: dict[str, np.ndarray[Any, np.dtype[np.float64]]] = {}
+    moments: dict[str, npt.NDArray[np.float64]] = {}
     lam = {name: layer.lam.item() for name, layer in spiking_layers(network).items()}
     for start in range(0, len(images), BATCH):
         pixels = as_pixels(images.images[start : start + BATCH])
-        gaps = local_gaps(network, pixels, steps) if local else residual_gaps(network, pixels, steps)
-        for name, gap in gaps.items():
-            spikes = gap.numpy().ravel().astype(np.float64) * steps / lam[name]
-            values, found = np.unique(np.rint(spikes).astype(int), return_counts=True)
+        errors = local_errors(network, pixels, steps) if local else residual_errors(network, pixels, steps)
+        for name, error in errors.items():
+            spikes = error.numpy().ravel().astype(np.float64) * steps / lam[name]
+            values, occurrences = np.unique(np.rint(spikes).astype(int), return_counts=True)
             layer = counts.setdefault(name, {})
-            for value, count in zip(values.tolist(), found.tolist(), strict=True):
+            for value, count in zip(values.tolist(), occurrences.tolist(), strict=True):
                 layer[value] = layer.get(value, 0) + count
             sums = np.array([np.power(spikes, k).sum() for k in range(5)])
             moments[name] = moments.get(name, np.zeros(5)) + sums
@@ -88,7 +100,7 @@ def residual_histograms(
     return [_histogram(name, counts[name], moments[name]) for name in counts]
 
 
-def _histogram(name: str, counts: dict[int, int], sums: np.ndarray[Any, np.dtype[np.float64]]) -> Histogram:
+def _histogram(name: str, counts: dict[int, int], sums: npt.NDArray[np.float64]) -> Histogram:
     n = sums[0]
     m1, m2, m3, m4 = sums[1:] / n
     variance = max(m2 - m1**2, 0.0)
@@ -100,16 +112,16 @@ def _histogram(name: str, counts: dict[int, int], sums: np.ndarray[Any, np.dtype
     return Histogram(name, shares, float(m1), float(np.sqrt(variance)), skew, kurtosis)
 
 
-def chart(found: list[Histogram], steps: int) -> str:
-    """How many activations fired too often and too seldom, and how many a Gaussian of the same moments would have."""
+def chart(histograms: list[Histogram], steps: int) -> str:
+    """Draw the shares of activations with too many and too few spikes beside those of a Gaussian, as SVG."""
     rows = []
-    for each in found:
-        for name, share, sign in (("too many", each.over, -1), ("too few", each.under, 1)):
-            note = f"a Gaussian: {gaussian_tail(sign * each.mean, each.sd):.2%}"
-            rows.append(Bar(f"{each.layer}, {name}", share, note=note))
-    return bars(f"Residual error at T = {steps}", rows, "share of activations that are off by a spike or more")
+    for histogram in histograms:
+        for name, share, sign in (("too many", histogram.over, -1), ("too few", histogram.under, 1)):
+            note = f"Gaussian: {gaussian_tail(sign * histogram.mean, histogram.sd):.2%}"
+            rows.append(Bar(f"{histogram.layer}, {name}", share, note=note))
+    return bars(f"Residual error at T = {steps}", rows, "share of activations with an error of one spike or more")
 
 
 def gaussian_tail(mean: float, sd: float) -> float:
-    """The share of a Gaussian that lies above half a spike, and so would round to one or more."""
+    """Return the probability that a Gaussian exceeds half a spike and rounds to one or more."""
     return 0.5 * math.erfc((0.5 - mean) / (sd * math.sqrt(2))) if sd > 0 else 0.0

@@ -13,8 +13,8 @@ class Residual(nn.Module):
     Each spiking layer owns one instance; a `ResidualStrategy` sets its state from the whole network.
 
     Attributes:
-        name: of the strategy, as recipes and checkpoints write it.
-        steps: T of the spike rate that `perturb` returns, where it is not the L of the quantiser; 0 otherwise.
+        name: name of the strategy in recipes and checkpoints.
+        steps: T of the spike rate that `perturb` returns, if it differs from L of the quantiser; 0 otherwise.
     """
 
     name: ClassVar[str]

@@ -1,6 +1,6 @@
-"""Run a source network as the spiking network it will become, in float, inside torch.
+"""Simulate the spiking network of a source network in torch, in float32.
 
-This is what training measures on; what ships is measured by the runtime on the exact bundle.
+Training uses this simulation. The accuracy of a bundle is measured by the runtime on exact integers.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from spikelet_converters.source_model.activation import NOT_SIMULATED, Mode, Sim
 
 @contextmanager
 def simulated(network: nn.Module, simulation: Simulation) -> Iterator[None]:
-    """Evaluate the network as `simulation` says, in evaluation mode (batch norm fixed); undone on exit."""
-    # module by module: a frozen batch norm inside a network that trains has to stay frozen
+    """Evaluate the network in evaluation mode with the given settings, and restore its state on exit."""
+    # Saved per module, so that a frozen batch norm in a training network stays frozen.
     was_training = [(module, module.training) for module in network.modules()]
     layers = spiking_layers(network).values()
     network.eval()
@@ -27,21 +27,21 @@ def simulated(network: nn.Module, simulation: Simulation) -> Iterator[None]:
         yield
     finally:
         for layer in layers:
-            layer.simulation, layer.recorded, layer.given = NOT_SIMULATED, None, None
+            layer.simulation, layer.recorded, layer.substitute = NOT_SIMULATED, None, None
         for module, training in was_training:
             module.training = training
 
 
 @torch.no_grad()
 def spiking_logits(network: nn.Module, images: Tensor, steps: int) -> Tensor:
-    """Logits summed over time, (T, N, K), for a constant input of shape (N, C, H, W)."""
+    """Return the logits summed over time, (T, N, K), for a constant input of shape (N, C, H, W)."""
     with simulated(network, Simulation(Mode.SPIKES, steps, rows=len(images))):
         return network(images).reshape(steps, len(images), -1).cumsum(0)
 
 
 @torch.no_grad()
 def float_logits(network: nn.Module, images: Tensor) -> Tensor:
-    """Logits (N, K) of the source network without residual ("noise off")."""
+    """Return the logits (N, K) of the source network without residual ("noise off")."""
     with simulated(network, Simulation()):
         logits: Tensor = network(images)
         return logits
@@ -49,9 +49,10 @@ def float_logits(network: nn.Module, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def noisy_logits(network: nn.Module, images: Tensor) -> Tensor:
-    """Logits (N, K) of the source network with its residual in every layer ("noise on"), batch norm fixed.
+    """Return the logits (N, K) of the source network with its residual in every layer ("noise on").
 
-    Draws from torch's global generator. The authors' code measures the source network so.
+    Batch norm is fixed. Draws from torch's global generator. The code of Huang et al. (2024) evaluates the source
+    network in this way.
     """
     with simulated(network, Simulation(noisy=True)):
         logits: Tensor = network(images)
@@ -60,31 +61,31 @@ def noisy_logits(network: nn.Module, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def layer_rates(network: nn.Module, images: Tensor, mode: Mode, steps: int) -> dict[str, Tensor]:
-    """What each layer sends on, in activation units: q(z), or theta times the spike rate after T steps."""
+    """Return q(z), or theta times the spike rate after T time-steps, of each layer."""
     with simulated(network, Simulation(mode, steps, rows=len(images), record=True)):
         network(images)
         return {name: layer.recorded for name, layer in spiking_layers(network).items() if layer.recorded is not None}
 
 
-def residual_gaps(network: nn.Module, images: Tensor, steps: int) -> dict[str, Tensor]:
-    """q_l - phi_l by layer: what the spiking network gets wrong after T steps, upstream errors included."""
-    wanted = layer_rates(network, images, Mode.RATE, steps)
-    found = layer_rates(network, images, Mode.SPIKES, steps)
-    return {name: wanted[name] - found[name] for name in wanted}
+def residual_errors(network: nn.Module, images: Tensor, steps: int) -> dict[str, Tensor]:
+    """Return q_l - phi_l of each layer after T time-steps, errors of earlier layers included."""
+    activations = layer_rates(network, images, Mode.RATE, steps)
+    rates = layer_rates(network, images, Mode.SPIKES, steps)
+    return {name: activations[name] - rates[name] for name in activations}
 
 
 @torch.no_grad()
 def local_pairs(network: nn.Module, images: Tensor, steps: int) -> dict[str, tuple[Tensor, Tensor]]:
-    """(q_l, phi_l) by layer for the same input: q_l of the rates that the spiking layer before really sent."""
-    found = layer_rates(network, images, Mode.SPIKES, steps)
+    """Return (q_l, phi_l) of each layer, where q_l is computed from the spike rates of the layer before."""
+    rates = layer_rates(network, images, Mode.SPIKES, steps)
     with simulated(network, Simulation(record=True)):
         layers = spiking_layers(network)
-        for name, rate in found.items():
-            layers[name].given = rate
+        for name, rate in rates.items():
+            layers[name].substitute = rate
         network(images)
-        return {name: (layer.recorded, found[name]) for name, layer in layers.items() if layer.recorded is not None}
+        return {name: (layer.recorded, rates[name]) for name, layer in layers.items() if layer.recorded is not None}
 
 
-def local_gaps(network: nn.Module, images: Tensor, steps: int) -> dict[str, Tensor]:
-    """q_l - phi_l by layer for the same input: the error that each layer makes by itself."""
+def local_errors(network: nn.Module, images: Tensor, steps: int) -> dict[str, Tensor]:
+    """Return q_l - phi_l of each layer for the same input, without errors of earlier layers."""
     return {name: a - phi for name, (a, phi) in local_pairs(network, images, steps).items()}

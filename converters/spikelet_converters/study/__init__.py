@@ -1,4 +1,4 @@
-"""Studies: a grid of networks, methods and seeds, trained, converted and measured by one protocol."""
+"""Studies: grids of networks, methods and seeds, trained, converted and measured by one protocol."""
 
 from spikelet_converters.study.config import Run, Study, read_study
 

@@ -1,15 +1,15 @@
-"""A study file: TOML in, the list of runs out.
+"""Read a study file (TOML) and expand it to a list of runs.
 
     title = "…"
-    [data]      path, name; images (at most so many of the training split), test_images
+    [data]      path, name; images (maximum number of training images), test_images
     [test]      time_steps, bits, engine
-    [grid]      seed = [1, 2, 3], model = ["vgg9"], levels = [4], …: every option of network or recipe may have a list
+    [grid]      seed = [1, 2, 3], model = ["vgg9"], levels = [4], …: any option of network or recipe, with a list
     [common]    options of every training
-    [start]     a training that all methods begin with, once for each point of the grid; or checkpoint = "…{seed}…"
-    [method.NAME]  options; recipe = "paper" takes those of a named recipe; start = false begins with fresh weights;
-                of = "NAME" | "start" measures that network without training, after what rival = "…" does to it
+    [start]     the training from which all methods start, once per grid point; or checkpoint = "…{seed}…"
+    [method.NAME]  options; recipe = "paper" takes those of a named recipe; start = false trains from random weights;
+                of = "NAME" | "start" measures that network without training, changed by the baseline rival = "…"
 
-What a method is given overrides [common], a point of the grid overrides both.
+Options of a method override [common]; options of a grid point override both.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 from spikelet.errors import UsageError
 from spikelet.toml import read_toml
-from spikelet_converters.baselines import RIVALS, Rival
+from spikelet_converters.baselines import BASELINES, Baseline
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS
 from spikelet_converters.training.phases import SPEC_FIELDS, Phase
@@ -40,10 +40,16 @@ OPTIONS = {*SPEC_FIELDS, *RECIPE_FIELDS} - {"shape", "classes", "mean", "std"}
 
 @dataclass(frozen=True)
 class Run:
-    """One network that is trained or changed, and measured.
+    """One network of a study.
 
-    name: of its folder. point: its place in the grid. options: of network and recipe; empty where nothing is trained.
-    begins: name of the run whose network it begins with. rival, rival_options: what is done to that network.
+    Attributes:
+        name: name of its folder.
+        method: name of its method, or "start".
+        point: grid point.
+        options: options of network and recipe. Empty without training.
+        begins: name of the run from whose network it starts.
+        checkpoint: path of a checkpoint that takes the place of training.
+        baseline, baseline_options: name and options of the baseline that changes the network.
     """
 
     name: str
@@ -52,33 +58,33 @@ class Run:
     options: Mapping[str, Any] = field(default_factory=dict)
     begins: str | None = None
     checkpoint: str | None = None
-    rival: str | None = None
-    rival_options: Mapping[str, Any] = field(default_factory=dict)
+    baseline: str | None = None
+    baseline_options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
-        """Of the run, and of the held-out images."""
+        """Seed of the run and of its validation split."""
         return int(self.point["seed"])
 
     @property
     def trains(self) -> bool:
-        """Whether there is something to train."""
+        """Whether the run trains a network."""
         return bool(self.options)
 
     def phase(self, facts: Mapping[str, Any]) -> Phase:
-        """The training. facts: what the images say about the network."""
+        """Return the training. `facts` are the fields of the specification that the images determine."""
         options = dict(self.options)
         if "time_steps" in options:
             options["time_steps"] = tuple(options["time_steps"])
         spec = NetworkSpec(**{**facts, **{k: v for k, v in options.items() if k in SPEC_FIELDS}})
         return Phase(spec, Recipe(**{k: v for k, v in options.items() if k in RECIPE_FIELDS}))
 
-    def make_rival(self) -> Rival | None:
-        """What is done to the network after training."""
-        return None if self.rival is None else RIVALS[self.rival](**self.rival_options)
+    def make_baseline(self) -> Baseline | None:
+        """Return the baseline that changes the network after training."""
+        return None if self.baseline is None else BASELINES[self.baseline](**self.baseline_options)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as they are written to the run's folder."""
+        """Return the values that are written to the folder of the run."""
         return {
             "name": self.name,
             "method": self.method,
@@ -86,17 +92,26 @@ class Run:
             "options": dict(self.options),
             "begins": self.begins,
             "checkpoint": self.checkpoint,
-            "rival": self.rival,
-            "rival_options": dict(self.rival_options),
+            "rival": self.baseline,
+            "rival_options": dict(self.baseline_options),
         }
 
 
 @dataclass(frozen=True)
 class Study:
-    """title, about: for people. runs: in an order in which each comes after what it begins with.
+    """A grid of runs.
 
-    data, data_name: where the images lie, and what they are called. time_steps: T that are tested; the largest is run.
-    reference: the method that the others are compared with.
+    Attributes:
+        path: the study file.
+        title, about: title and description.
+        data, data_name: path and name of the images.
+        images, test_images: maximum number of training and test images.
+        time_steps: values of T that are tested.
+        bits: bits of the weights.
+        engine: engine that runs the bundles.
+        reference: method with which the others are compared.
+        methods: names of the methods.
+        runs: all runs; every run comes after the run from which it starts.
     """
 
     path: Path
@@ -114,43 +129,47 @@ class Study:
     runs: tuple[Run, ...]
 
     def run(self, name: str) -> Run:
-        """A run by name."""
-        return next(each for each in self.runs if each.name == name)
+        """Return the run with a name."""
+        return next(run for run in self.runs if run.name == name)
 
     def only(self, pattern: str) -> Study:
-        """The runs whose names fit a pattern as of a shell, and what they begin with.
+        """Return the study with the runs whose names match a shell pattern, and the runs from which these start.
 
         Raises:
-            UsageError: none does.
+            UsageError: no name matches.
         """
-        wanted = {run.name for run in self.runs if fnmatchcase(run.name, pattern)}
-        if not wanted:
-            raise UsageError(f"{self.path}: no run is named like {pattern!r}; --plan shows their names")
-        for run in reversed(self.runs):  # what a run begins with comes before it
-            if run.name in wanted and run.begins is not None:
-                wanted.add(run.begins)
-        return replace(self, runs=tuple(run for run in self.runs if run.name in wanted))
+        selected = {run.name for run in self.runs if fnmatchcase(run.name, pattern)}
+        if not selected:
+            raise UsageError(f"{self.path}: no run matches {pattern!r}; --plan lists the names")
+        for run in reversed(self.runs):
+            if run.name in selected and run.begins is not None:
+                selected.add(run.begins)
+        return replace(self, runs=tuple(run for run in self.runs if run.name in selected))
 
 
 def read_study(path: Path, data: Path | None = None, start: str | None = None) -> Study:
-    """The study that a file describes. data: where the images lie, if not where the file says.
+    """Read a study file.
 
-    start: checkpoints that methods begin with instead of what the file says, as "runs/a-s{seed}/best.pt".
+    Args:
+        path: the study file.
+        data: path of the images, instead of that in the file.
+        start: checkpoints from which the methods start, instead of [start] in the file, as "runs/a-s{seed}/best.pt".
 
     Raises:
-        UsageError: no such file, not TOML, an unknown key, or a method that cannot be meant; names it.
+        UsageError: the file does not exist or is not TOML, or has an unknown key or an invalid method, which the
+            message names.
     """
     content = read_toml(path)
     if start is not None:
         content[START] = {"checkpoint": str(Path(start).resolve())}
-    _known(path, "the study", content, TABLES)
+    _check_keys(path, "the study", content, TABLES)
     for table, keys in KEYS.items():
-        _known(path, f"[{table}]", content.get(table, {}), keys)
+        _check_keys(path, f"[{table}]", content.get(table, {}), keys)
     methods = content.get("method", {})
     if not methods:
         raise UsageError(f"{path}: no [method.NAME]; a study compares methods")
-    given, test = content.get("data", {}), content.get("test", {})
-    if data is None and "path" not in given:
+    images, test = content.get("data", {}), content.get("test", {})
+    if data is None and "path" not in images:
         raise UsageError(f"{path}: [data] has no path; name the images with --data")
     reference = content.get("reference", next(iter(methods)))
     if reference not in methods:
@@ -162,10 +181,10 @@ def read_study(path: Path, data: Path | None = None, start: str | None = None) -
         path=path,
         title=content.get("title", path.stem),
         about=content.get("about", ""),
-        data=data if data is not None else path.parent / given["path"],
-        data_name=given.get("name"),
-        images=given.get("images"),
-        test_images=given.get("test_images"),
+        data=data if data is not None else path.parent / images["path"],
+        data_name=images.get("name"),
+        images=images.get("images"),
+        test_images=images.get("test_images"),
         time_steps=tuple(sorted(set(time_steps))),
         bits=test.get("bits", 8),
         engine=test.get("engine", "auto"),
@@ -183,18 +202,20 @@ def _runs(path: Path, content: Mapping[str, Any]) -> list[Run]:
     for model in grid["model"]:
         if model not in NETWORKS:
             raise UsageError(f"{path}: [grid] model: unknown network {model!r}; known: {', '.join(NETWORKS)}")
-    found = []
+    runs = []
     for values in itertools.product(*grid.values()):
         point = dict(zip(grid, values, strict=True))
         if START in content:
-            found.append(_start(path, content, point))
+            runs.append(_start(path, content, point))
         waiting = dict(content["method"])
-        while waiting:  # a method that measures another's network comes after it
+        while waiting:  # a method that changes the network of another comes after it
             ready = [name for name, options in waiting.items() if options.get("of") not in waiting]
             if not ready:
-                raise UsageError(f"{path}: methods {', '.join(waiting)} are each `of` another; one must be trained")
-            found += [_method(path, content, point, name, waiting.pop(name)) for name in ready]
-    return found
+                raise UsageError(
+                    f"{path}: methods {', '.join(waiting)} refer to each other with `of`; train one of them"
+                )
+            runs += [_method(path, content, point, name, waiting.pop(name)) for name in ready]
+    return runs
 
 
 def _start(path: Path, content: Mapping[str, Any], point: Mapping[str, Any]) -> Run:
@@ -203,10 +224,10 @@ def _start(path: Path, content: Mapping[str, Any], point: Mapping[str, Any]) -> 
     name = run_name(START, point)
     if checkpoint is not None:
         try:
-            place = str(path.parent / str(checkpoint).format(**point))
+            resolved = str(path.parent / str(checkpoint).format(**point))
         except (KeyError, IndexError) as error:
             raise UsageError(f"{path}: [start] checkpoint: {error} is not in [grid]") from None
-        return Run(name, START, point, checkpoint=place)
+        return Run(name, START, point, checkpoint=resolved)
     return Run(name, START, point, _options(path, content, point, f"[{START}]", options))
 
 
@@ -215,27 +236,29 @@ def _method(
 ) -> Run:
     where, options = f"[method.{name}]", dict(options)
     if name == START:
-        raise UsageError(f'{path}: {where}: "{START}" is the training that methods begin with; choose another name')
-    of, rival = options.pop("of", None), options.pop("rival", None)
+        raise UsageError(f'{path}: {where}: "{START}" names the training from which methods start; choose another name')
+    of, baseline = options.pop("of", None), options.pop("rival", None)
     has_start = START in content
     if of is not None:
         if of not in content["method"] and not (of == START and has_start):
             raise UsageError(f"{path}: {where} of: there is no method {of!r}")
         begins = run_name(of, point)
-        if rival is None:
+        if baseline is None:
             if options:
-                raise UsageError(f"{path}: {where}: {next(iter(options))!r} has no meaning without training or rival")
+                raise UsageError(
+                    f'{path}: {where}: {next(iter(options))!r} has no effect without training or rival = "…"'
+                )
             return Run(run_name(name, point), name, point, begins=begins)
-        made = Run(run_name(name, point), name, point, begins=begins, rival=rival, rival_options=options)
-        if rival not in RIVALS:
-            raise UsageError(f"{path}: {where}: unknown rival {rival!r}; known: {', '.join(RIVALS)}")
+        run = Run(run_name(name, point), name, point, begins=begins, baseline=baseline, baseline_options=options)
+        if baseline not in BASELINES:
+            raise UsageError(f"{path}: {where} rival: unknown baseline {baseline!r}; known: {', '.join(BASELINES)}")
         try:
-            made.make_rival()
+            run.make_baseline()
         except TypeError as error:
-            raise UsageError(f"{path}: {where}: rival {rival}: {str(error).rpartition('() ')[2]}") from None
-        return made
-    if rival is not None:
-        raise UsageError(f'{path}: {where}: rival = "{rival}" needs of = "…", the network it is done to')
+            raise UsageError(f"{path}: {where}: baseline {baseline}: {str(error).rpartition('() ')[2]}") from None
+        return run
+    if baseline is not None:
+        raise UsageError(f'{path}: {where}: rival = "{baseline}" needs of = "…", the method whose network it changes')
     first = run_name(START, point) if options.pop(START, has_start) else None
     return Run(run_name(name, point), name, point, _options(path, content, point, where, options), first)
 
@@ -247,24 +270,24 @@ def _options(
     if recipe is not None and recipe not in PRESETS:
         raise UsageError(f"{path}: {where} recipe: unknown {recipe!r}; known: {', '.join(PRESETS)}")
     preset = {} if recipe is None else {**PRESETS[recipe].spec, **PRESETS[recipe].recipe}
-    found = {**preset, **content.get("common", {}), **options, **point}
-    _known(path, where, found, OPTIONS)
-    if "epochs" not in found:
-        raise UsageError(f"{path}: {where}: how many epochs?")
-    if found.get("residual", "none") not in RESIDUALS:
+    merged = {**preset, **content.get("common", {}), **options, **point}
+    _check_keys(path, where, merged, OPTIONS)
+    if "epochs" not in merged:
+        raise UsageError(f"{path}: {where}: epochs is missing")
+    if merged.get("residual", "none") not in RESIDUALS:
         known = ", ".join(RESIDUALS)
-        raise UsageError(f"{path}: {where} residual: unknown {found['residual']!r}; known: {known}")
-    return found
+        raise UsageError(f"{path}: {where} residual: unknown {merged['residual']!r}; known: {known}")
+    return merged
 
 
 def run_name(method: str, point: Mapping[str, Any]) -> str:
-    """A folder's name that tells its place in the grid: exact-vgg9-L4-s1."""
+    """Return the folder name of a run, as exact-vgg9-L4-s1."""
     short = {"seed": "s", "levels": "L", "model": ""}
     rest = [f"{short.get(key, key + '=')}{value}" for key, value in point.items() if key != "seed"]
     return "-".join([method, *rest, f"s{point['seed']}"]).replace("/", "_")
 
 
-def _known(path: Path, where: str, table: Any, known: set[str]) -> None:
+def _check_keys(path: Path, where: str, table: Any, known: set[str]) -> None:
     if not isinstance(table, Mapping):
         raise UsageError(f"{path}: {where}: expected a table, found {table!r}")
     unknown = [key for key in table if key not in known]

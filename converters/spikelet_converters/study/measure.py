@@ -1,8 +1,8 @@
-"""What a study measures of one network: accuracy at each T on the exact bundle, and of its source network.
+"""Measure the accuracy of one network of a study: of its exact bundle at each T, and of its source network.
 
 Networks of plain neurons are written as bundles and run by the runtime. Baselines that change the neuron have no
-bundle; they run on the same integers in `spikelet_converters.baselines.folded`. The pre-steps of a baseline count as
-time-steps: its accuracy stands at the T at which it has answered.
+bundle; they run on the same integers in `spikelet_converters.baselines.folded`. Pre-steps of a baseline count towards
+T.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from spikelet.bundle import Bundle, Manifest, read, write
@@ -23,23 +24,28 @@ from spikelet.graph import Graph
 from spikelet.ranges import exact_steps
 from spikelet.session import Model
 from spikelet.verify import record_golden
-from spikelet_converters.baselines import Folded, NeuronRule, Recalibration, Rival
+from spikelet_converters.baselines import Baseline, Folded, NeuronRule, Recalibration
 from spikelet_converters.conversion.quantise import quantise
 from spikelet_converters.frontends.torch_fx import trace
 from spikelet_converters.source_model.evaluation import as_pixels
 from spikelet_converters.source_model.simulation import float_logits, noisy_logits
 from spikelet_converters.training.checkpoint import Checkpoint
 
-ROWS = 512  # images times time-steps that a neuron rule holds at once
+ROWS = 512  # images times time-steps per batch of a neuron rule
 Tick = Callable[[int, int], None]
-Values = np.ndarray[Any, np.dtype[np.float64]]
+Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Measured:
-    """accuracy, spikes: by total time-steps; spikes of an image, over all layers, None where no bundle ran.
+class SpikingResult:
+    """Result of a spiking network.
 
-    neuron: "plain" or "changed". bundles: digests of what ran.
+    Attributes:
+        accuracy: by number of time-steps, pre-steps included.
+        spikes: spikes per image over all layers, by number of time-steps. None without a bundle.
+        neuron: "plain" or "changed".
+        engine: engine that ran the network.
+        bundles: digests of the bundles.
     """
 
     accuracy: dict[int, float]
@@ -48,8 +54,8 @@ class Measured:
     engine: str
     bundles: list[str]
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values; keys of JSON objects are words."""
+    def as_json(self) -> dict[str, object]:
+        """Return the fields as JSON values."""
         return {
             "accuracy": {str(t): value for t, value in self.accuracy.items()},
             "spikes": None if self.spikes is None else {str(t): value for t, value in self.spikes.items()},
@@ -61,7 +67,7 @@ class Measured:
 
 def measure_spiking(
     checkpoint: Checkpoint,
-    rival: Rival | None,
+    baseline: Baseline | None,
     calibration: ImageSet,
     test: ImageSet,
     time_steps: tuple[int, ...],
@@ -71,37 +77,47 @@ def measure_spiking(
     engine: str = "auto",
     command: str = "",
     on_progress: Tick = lambda done, total: None,
-) -> Measured:
-    """Accuracy at each of `time_steps` on test images. calibration: training images, for rivals that calibrate.
+) -> SpikingResult:
+    """Measure the accuracy of the spiking network at each T.
 
-    Bundles are written to `folder`.
+    Args:
+        checkpoint: source network.
+        baseline: baseline that changes the network, or None.
+        calibration: training images, for baselines with a calibration.
+        test: test images.
+        time_steps: numbers of time-steps T.
+        folder: folder for the bundles.
+        bits: bits of the weights.
+        engine: engine that runs the bundles.
+        command: command line, for the manifest.
+        on_progress: called with the work done and the total.
     """
     network = checkpoint.network()
     source = trace(network, checkpoint.spec.shape)
     provenance = {**checkpoint.provenance, "residual": checkpoint.spec.residual, "study_command": command}
-    if isinstance(rival, NeuronRule):
+    if isinstance(baseline, NeuronRule):
         exact = quantise(source, bits).graph
-        steps = max(time_steps) - rival.pre_steps
+        steps = max(time_steps) - baseline.pre_steps
         if steps < 1:
-            raise SpikeletError(f"{rival.name}: spends {rival.pre_steps} steps before it answers; test larger T")
-        found = _rule(rival, exact, network, calibration, test, steps, on_progress)
-        by_total = {rival.pre_steps + t + 1: float(share) for t, share in enumerate(found)}
+            raise SpikeletError(f"{baseline.name}: has {baseline.pre_steps} pre-steps; test larger T")
+        shares = _rule(baseline, exact, network, calibration, test, steps, on_progress)
+        by_total = {baseline.pre_steps + t + 1: float(share) for t, share in enumerate(shares)}
         accuracy = {t: by_total[t] for t in time_steps if t in by_total}
-        return Measured(accuracy, None, "changed", "torch, on the exact integers", [])
-    if isinstance(rival, Recalibration):
+        return SpikingResult(accuracy, None, "changed", "torch, on the exact integers", [])
+    if isinstance(baseline, Recalibration):
         accuracy, spikes, digests, used = {}, {}, [], engine
         for index, t in enumerate(time_steps):
-            graph = quantise(rival.recalibrate(source, network, calibration.images, t), bits).graph
+            graph = quantise(baseline.recalibrate(source, network, calibration.images, t), bits).graph
             bundle = _write(graph, f"{folder.name}-T{t}", folder / f"T{t}.snnb", bits, provenance, test)
             shares, counts, used = _run(bundle, test, t, engine)
             accuracy[t], spikes[t] = float(shares[-1]), float(counts[-1])
             digests.append(str(bundle.digest))
             on_progress(index + 1, len(time_steps))
-        return Measured(accuracy, spikes, "plain", used, digests)
+        return SpikingResult(accuracy, spikes, "plain", used, digests)
     graph = quantise(source, bits).graph
     bundle = _write(graph, folder.name, folder / "bundle.snnb", bits, provenance, test)
     shares, counts, used = _run(bundle, test, max(time_steps), engine, on_progress)
-    return Measured(
+    return SpikingResult(
         {t: float(shares[t - 1]) for t in time_steps},
         {t: float(counts[t - 1]) for t in time_steps},
         "plain",
@@ -113,21 +129,21 @@ def measure_spiking(
 def measure_source(
     checkpoint: Checkpoint, test: ImageSet, seed: int, batch: int = 100, device: str = "cpu"
 ) -> dict[str, float]:
-    """Accuracy of the source network: noise off, and noise on (one draw, by `seed`)."""
+    """Return the accuracy of the source network without noise and with noise, which is drawn once from `seed`."""
     network, labels = checkpoint.network().to(device), test.labels
     assert labels is not None
     torch.manual_seed(seed)
     right = {"noise_off": 0, "noise_on": 0}
     for start in range(0, len(test), batch):
         pixels = as_pixels(test.images[start : start + batch]).to(device)
-        wanted = torch.tensor(labels[start : start + batch]).to(device)
-        right["noise_off"] += int((float_logits(network, pixels).argmax(1) == wanted).sum())
-        right["noise_on"] += int((noisy_logits(network, pixels).argmax(1) == wanted).sum())
+        expected = torch.tensor(labels[start : start + batch]).to(device)
+        right["noise_off"] += int((float_logits(network, pixels).argmax(1) == expected).sum())
+        right["noise_on"] += int((noisy_logits(network, pixels).argmax(1) == expected).sum())
     return {key: count / len(test) for key, count in right.items()}
 
 
 def _rule(
-    rival: NeuronRule,
+    baseline: NeuronRule,
     graph: Graph,
     network: torch.nn.Module,
     calibration: ImageSet,
@@ -135,13 +151,13 @@ def _rule(
     steps: int,
     on_progress: Tick,
 ) -> Values:
-    folded, total = Folded(graph), rival.total_steps(steps)
-    neuron = rival.rule(folded, network, calibration.images, steps)
+    folded, total = Folded(graph), baseline.total_steps(steps)
+    neuron = baseline.rule(folded, network, calibration.images, steps)
     right = np.zeros(steps)
     batch = max(1, ROWS // total)
     for start in range(0, len(test), batch):
         part = test.take(slice(start, start + batch))
-        by_step = folded.run(part.images, total, neuron)[graph.output_name][rival.answering(steps)]
+        by_step = folded.run(part.images, total, neuron)[graph.output_name][baseline.answering(steps)]
         right += (by_step.double().cumsum(0).argmax(2).numpy() == part.labels).sum(1)
         on_progress(min(start + batch, len(test)), len(test))
     return right / len(test)
@@ -150,7 +166,7 @@ def _rule(
 def _run(
     bundle: Bundle, test: ImageSet, steps: int, engine: str, on_progress: Tick = lambda done, total: None
 ) -> tuple[Values, Values, str]:
-    """(accuracy, spikes of an image so far), both by time-step, and the engine that ran."""
+    """Return accuracy and spikes per image up to each time-step, and the name of the engine."""
     assert test.labels is not None
     model = Model(bundle, engine, torch.get_num_threads())
     result = model.run(test.images, steps, on_progress=on_progress)

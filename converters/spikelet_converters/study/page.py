@@ -1,6 +1,7 @@
-"""`docs/results.md` and what lies beside it, from the results of studies; no figure is typed.
+"""Generate `docs/results.md` with its plots and tables from the results of studies.
 
-Beside a study file FILE.toml stands FILE.results.json once runs of it are done. What has no result is named as not run.
+The results of a study file FILE.toml are in FILE.results.json in the same folder. Runs without results are
+listed as such.
 """
 
 from __future__ import annotations
@@ -16,71 +17,77 @@ from spikelet.errors import UsageError
 from spikelet_converters.study.config import START, Run, Study
 from spikelet_converters.study.plots import plots
 from spikelet_converters.study.published import published_section
-from spikelet_converters.study.summary import Metrics, place, summarise, to_csv, to_markdown
+from spikelet_converters.study.summary import Metrics, grid_point, summarise, to_csv, to_markdown
 
 SUFFIX = ".results.json"
 ONLY = re.compile(r" --only ('[^']*'|\S+)")
 
 INTRODUCTION = """# Results
 
-Written by `{command}`; do not edit. Every figure comes from a run of a study file, and the results beside it
-name the command of each run.
+Written by `{command}`; do not edit. Every figure is the result of a run of a study file. The `.results.json`
+file next to each study file has the command of each run.
 
-How they are measured: networks are trained on a part of the training split, the best epoch is chosen on the rest of
-it, and the test split is opened once, afterwards. What is tested is the exact integer bundle, run by the runtime, on
-all test images; rivals that change the neuron run on the same integers. T counts every time-step, the pre-steps of
-two-pass methods included. "Noise off" is the source network without its residual, "noise on" with it.
+Protocol: networks are trained on a part of the training split, the best epoch is chosen on the validation split, and
+the test split is used once, after training. The exact integer bundle is run by the runtime on all test images.
+Baselines that change the neuron run on the same integers. T includes the pre-steps of two-pass methods. "Noise off" is
+the source network without its residual, "noise on" with it.
 """
 
 
 def results_path(study: Study) -> Path:
-    """Where the results of a study file stand."""
+    """Return the path of the results of a study file."""
     return study.path.with_name(study.path.stem + SUFFIX)
 
 
 def publish(study: Study, metrics: Sequence[Metrics]) -> Path:
-    """Write the results beside the study file, without paths of this machine.
+    """Write the results next to the study file, without local paths, and return the path.
 
-    What stands there of other runs, say of seeds that another machine has trained, is kept as long as the study still
-    asks for the same.
+    Existing results of other runs, such as seeds trained on another machine, are kept if their options are unchanged.
     """
     path = results_path(study)
-    found = {each["name"]: each for each in [*own_results(study), *metrics]}
-    measured = {each["name"] for each in metrics}
+    results = {result["name"]: result for result in [*own_results(study), *metrics]}
+    measured = {result["name"] for result in metrics}
     kept = [
-        {key: value for key, value in found[run.name].items() if key != "checkpoint"}
+        {key: value for key, value in results[run.name].items() if key != "checkpoint"}
         for run in study.runs
-        if run.name in measured or (run.name in found and _asked(run, found[run.name]))
+        if run.name in measured or (run.name in results and _has_options(run, results[run.name]))
     ]
     text = json.dumps({"study": study.path.name, "results": kept}, indent=1) + "\n"
     write_files(path.parent, {path.name: text})
     return path
 
 
-def _asked(run: Run, result: Metrics) -> bool:
-    """Whether a result is of this very run: the same options, in the same words."""
-    asked = json.loads(json.dumps(run.as_dict()))
-    return all(asked[key] == result.get(key) for key in ("options", "rival", "rival_options"))
+def _has_options(run: Run, result: Metrics) -> bool:
+    """Return whether a result belongs to a run with the same options."""
+    config = json.loads(json.dumps(run.as_dict()))
+    return all(config[key] == result.get(key) for key in ("options", "rival", "rival_options"))
 
 
 def own_results(study: Study) -> list[Metrics]:
-    """The results beside a study file; none if it has not been run.
+    """Read the results of a study file. Empty if it has not been run.
 
     Raises:
-        UsageError: a file that no study wrote.
+        UsageError: the file does not contain results of a study.
     """
     path = results_path(study)
     if not path.exists():
         return []
     try:
-        found: list[Metrics] = json.loads(path.read_text("utf-8"))["results"]
+        results: list[Metrics] = json.loads(path.read_text("utf-8"))["results"]
     except (ValueError, KeyError, TypeError):
         raise UsageError(f"{path}: not the results of a study") from None
-    return found
+    return results
 
 
 def write_page(studies: Sequence[Study], page: Path, command: str, others: Path | None = None) -> None:
-    """The page, its plots (SVG) and tables (CSV) in a folder beside it. others: a file of published figures."""
+    """Write the results page, and its plots (SVG) and tables (CSV) to a folder with the name of the page.
+
+    Args:
+        studies: studies in the order of the page.
+        page: path of the page.
+        command: command line that writes the page.
+        others: file of published figures.
+    """
     folder = page.parent / page.stem
     files: dict[str, str] = {}
     text = [INTRODUCTION.format(command=command)]
@@ -104,46 +111,46 @@ def write_page(studies: Sequence[Study], page: Path, command: str, others: Path 
 
 
 def _facts(metrics: Sequence[Metrics]) -> list[str]:
-    """Data, engine, budget, command: what a reader needs to do it again."""
+    """Return data, training budget and command of the results, as needed to reproduce them."""
     test = {f"{m['test']['data']}, {m['test']['images']:,} test images" for m in metrics}
     lines = [f"Measured on {'; '.join(sorted(test))}; {metrics[0]['bits']}-bit bundles."]
     for method in dict.fromkeys(m["method"] for m in metrics):
         runs = [m for m in metrics if m["method"] == method]
         lines.append(f"* `{method}`: {_described(runs)}")
     commands = dict.fromkeys(ONLY.sub("", m["command"]) for m in metrics)
-    parts = " in parts, with `--only`" if any(ONLY.search(m["command"]) for m in metrics) else ""
-    return [*lines, "", f"Run{parts}: " + "; ".join(f"`{each}`" for each in commands) + "."]
+    parts = " (in parts, with `--only`)" if any(ONLY.search(m["command"]) for m in metrics) else ""
+    return [*lines, "", f"Command{parts}: " + "; ".join(f"`{command}`" for command in commands) + "."]
 
 
 def _described(runs: Sequence[Metrics]) -> str:
     first = runs[0]
-    words = []
+    parts = []
     if first["rival"]:
         options = ", ".join(f"{k} = {v}" for k, v in first["rival_options"].items())
-        words.append(f"{first['rival']}{f' ({options})' if options else ''} on the network of `{_source(first)}`")
-        words.append(first["about"])
-        words += ["one network for each T"] if len(first["bundles"]) > 1 else []
+        parts.append(f"{first['rival']}{f' ({options})' if options else ''} on the network of `{_source(first)}`")
+        parts.append(first["about"])
+        parts += ["one network for each T"] if len(first["bundles"]) > 1 else []
     if first["pre_steps"]:
-        words.append(f"{first['pre_steps']} pre-steps, counted")
+        parts.append(f"{first['pre_steps']} pre-steps, included in T")
     if first["neuron"] == "changed":
-        words.append("changes the neuron: no bundle")
+        parts.append("changes the neuron, no bundle")
     if first["training"]:
         chosen = {k: v for k, v in first["options"].items() if k not in first["point"]}
-        words.append(", ".join(f"{k} {_value(v)}" for k, v in chosen.items()))
-        words += [f"{seconds:.0f} s an epoch ({device})" for device, seconds in _epochs(runs).items()]
-        words += ["after the common start"] if first["begins"] else []
+        parts.append(", ".join(f"{k} {_value(v)}" for k, v in chosen.items()))
+        parts += [f"{seconds:.0f} s per epoch ({device})" for device, seconds in _epochs(runs).items()]
+        parts += ["after the common start"] if first["begins"] else []
     elif not first["rival"]:
-        words.append(f"the network of `{_source(first)}` as it is")
-    return "; ".join(words) + "."
+        parts.append(f"the network of `{_source(first)}` unchanged")
+    return "; ".join(parts) + "."
 
 
 def _epochs(runs: Sequence[Metrics]) -> dict[str, float]:
-    """Mean seconds of an epoch by device."""
-    found: dict[str, list[float]] = {}
+    """Return the mean duration of an epoch in seconds, by device."""
+    durations: dict[str, list[float]] = {}
     for training in (run["training"] for run in runs):
         if training["epoch_seconds"]:
-            found.setdefault(training["device"], []).append(training["epoch_seconds"])
-    return {device: sum(seconds) / len(seconds) for device, seconds in found.items()}
+            durations.setdefault(training["device"], []).append(training["epoch_seconds"])
+    return {device: sum(seconds) / len(seconds) for device, seconds in durations.items()}
 
 
 def _source(metrics: Mapping[str, Any]) -> str:
@@ -155,17 +162,17 @@ def _value(value: Any) -> str:
 
 
 def _missing(study: Study, metrics: Sequence[Metrics]) -> str:
-    wanted = [run for run in study.runs if run.method != START]
-    several = len({place({"point": run.point}) for run in wanted}) > 1
+    planned = [run for run in study.runs if run.method != START]
+    several = len({grid_point({"point": run.point}) for run in planned}) > 1
     done = {m["name"] for m in metrics}
-    missing = [run for run in wanted if run.name not in done]
+    missing = [run for run in planned if run.name not in done]
     if not missing:
-        return f"All {len(wanted)} runs of `{study.path.name}` are done."
-    if len(missing) == len(wanted):
-        return f"`{study.path.name}` has not been run; nothing is claimed."
+        return f"All {len(planned)} runs of `{study.path.name}` are done."
+    if len(missing) == len(planned):
+        return f"`{study.path.name}` has not been run."
     seeds: dict[str, list[str]] = {}
     for run in sorted(missing, key=lambda run: study.methods.index(run.method)):
-        where = f" of {place({'point': run.point})}" if several else ""
+        where = f" of {grid_point({'point': run.point})}" if several else ""
         seeds.setdefault(f"`{run.method}`{where}", []).append(str(run.seed))
-    methods = ", ".join(f"{each} (seeds {', '.join(of)})" for each, of in seeds.items())
-    return f"{len(missing)} of {len(wanted)} runs of `{study.path.name}` have not been run: {methods}."
+    methods = ", ".join(f"{method} (seeds {', '.join(numbers)})" for method, numbers in seeds.items())
+    return f"{len(missing)} of {len(planned)} runs of `{study.path.name}` have not been run: {methods}."

@@ -1,6 +1,7 @@
-"""One run of a study, from nothing to its metrics: train, convert, measure. Whatever is done already is not done again.
+"""Perform one run of a study: train, convert, measure. Finished parts are not repeated.
 
-A run's folder: `config.json` (what it is), the files of training, `bundle.snnb`, `metrics.json` (that it is done).
+The folder of a run holds `config.json` (options), the files of training, `bundle.snnb`, and `metrics.json` when it is
+done.
 """
 
 from __future__ import annotations
@@ -21,24 +22,33 @@ from spikelet_converters.study.measure import measure_source, measure_spiking
 from spikelet_converters.study.protocol import SealedTest, weights_digest
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 from spikelet_converters.training.facts import image_facts
-from spikelet_converters.training.loop import split, train
+from spikelet_converters.training.loop import Execution, TrainingProgress, split, train
 from spikelet_converters.training.memory import freed_memory_kept
 from spikelet_converters.training.parallel import choose_device
 from spikelet_converters.training.recipe import Recipe
 
-CALIBRATION = 600  # training images for rivals that calibrate
+CALIBRATION = 600  # training images for baselines with a calibration
 Tick = Callable[[str, int, int], None]
 
 
 def perform(
     study: Study, name: str, folder: Path, *, command: str, device: str = "auto", tick: Tick = lambda *_: None
 ) -> dict[str, Any]:
-    """Do what is left to do of a run; returns its metrics, {} for a start, which is not tested.
+    """Perform the remaining parts of a run.
 
-    folder: of the study. command: the call that does all this. tick: told (what, done, of).
+    Args:
+        study: the study.
+        name: name of the run.
+        folder: folder of the study.
+        command: command line, for the results.
+        device: device as named by torch, or "auto".
+        tick: called with the part ("training" or "testing"), the work done and the total.
+
+    Returns:
+        The metrics of the run. {} for a start, which is not tested.
 
     Raises:
-        SpikeletError: the folder holds a run of other options, or what the run does failed.
+        SpikeletError: the folder holds a run with other options, or the run failed.
     """
     run = study.run(name)
     here = folder / name
@@ -46,23 +56,23 @@ def perform(
     _check_config(here, {**run.as_dict(), "bits": study.bits, "images": study.images})
     done = here / "metrics.json"
     if done.exists():
-        found: dict[str, Any] = json.loads(done.read_text("utf-8"))
-        return found
+        finished: dict[str, Any] = json.loads(done.read_text("utf-8"))
+        return finished
     data = training_images(study)
     device = choose_device(device)
     checkpoint = _network(study, run, folder, data, command, device, tick)
     if run.method == START:
         return {}
-    rival = run.make_rival()
+    baseline = run.make_baseline()
     training, validation = split(data, Recipe(epochs=1, seed=run.seed))
     calibration = training.take(slice(0, CALIBRATION))
     weights = weights_digest(checkpoint.weights)
     sealed = SealedTest(study.data, folder, study.data_name, study.test_images)
     test = sealed.open(name, weights, data.digest)
     started = time.perf_counter()
-    measured = measure_spiking(
+    result = measure_spiking(
         checkpoint,
-        rival,
+        baseline,
         calibration,
         test,
         study.time_steps,
@@ -70,14 +80,14 @@ def perform(
         bits=study.bits,
         engine=study.engine,
         command=command,
-        on_progress=lambda n, of: tick("testing", n, of),
+        on_progress=lambda n, total: tick("testing", n, total),
     )
     metrics = {
         **run.as_dict(),
-        **measured.as_json(),
+        **result.as_json(),
         "source": measure_source(checkpoint, test, run.seed, device=device),
-        "about": None if rival is None else rival.about,
-        "pre_steps": 0 if rival is None else rival.pre_steps,
+        "about": None if baseline is None else baseline.about,
+        "pre_steps": 0 if baseline is None else baseline.pre_steps,
         "bits": study.bits,
         "validation": checkpoint.provenance.get("validation"),
         "training": None if run.checkpoint or not run.trains else _training(checkpoint),
@@ -96,7 +106,7 @@ def perform(
 
 
 def training_images(study: Study) -> ImageSet:
-    """The training split; the test split lies elsewhere, behind `SealedTest`."""
+    """Read the training split. The test split is read by `SealedTest`."""
     data = read(study.data, "train")
     if study.images is not None:
         data = data.take(slice(0, study.images))
@@ -104,7 +114,7 @@ def training_images(study: Study) -> ImageSet:
 
 
 def _network(study: Study, run: Run, folder: Path, data: ImageSet, command: str, device: str, tick: Tick) -> Checkpoint:
-    """The network of a run, trained if it is not yet."""
+    """Return the network of a run, and train it if necessary."""
     here = folder / run.name
     if run.checkpoint is not None:
         return load_checkpoint(Path(run.checkpoint))
@@ -118,17 +128,20 @@ def _network(study: Study, run: Run, folder: Path, data: ImageSet, command: str,
     if start is not None:
         facts.update(shape=start.spec.shape, mean=start.spec.mean, std=start.spec.std)
     phase = run.phase(facts)
+
+    def on_batch(progress: TrainingProgress) -> None:
+        done = (progress.epoch - 1) * progress.batches + progress.batch
+        tick("training", done, progress.epochs * progress.batches)
+
     with freed_memory_kept():
         return train(
             phase.spec,
             phase.recipe,
             data,
             here,
-            command=command,
             start=start,
             resume=(here / "last.pt").exists(),
-            device=device,
-            on_batch=lambda p: tick("training", (p.epoch - 1) * p.batches + p.batch, p.epochs * p.batches),
+            execution=Execution(command, device, on_batch=on_batch),
         )
 
 
@@ -151,7 +164,7 @@ def _check_config(here: Path, config: dict[str, Any]) -> None:
         for key in now:
             if before.get(key) != now[key]:
                 raise SpikeletError(
-                    f"{here}: holds a run with {key} = {before.get(key)}, the study now says {now[key]}; "
+                    f"{here}: holds a run with {key} = {before.get(key)}, the study has {now[key]}; "
                     "choose another folder (--out), or remove this one"
                 )
         return

@@ -1,4 +1,4 @@
-"""Plots of a study: accuracy against T, with the source network's line and bands of a standard deviation."""
+"""Plots of a study: accuracy against T with bands of one standard deviation, and the source network as a line."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from collections.abc import Mapping, Sequence
 
 from spikelet.report.charts import Curve, curves
 from spikelet_converters.study.config import Study
-from spikelet_converters.study.summary import Row, place
+from spikelet_converters.study.summary import Row, grid_point
 
-CURVES = 6  # on one plot, the reference among them: more cannot be told apart
+CURVES = 6  # maximum number of curves per plot, the reference included
 
 
 def plots(study: Study, rows: Sequence[Row]) -> Mapping[str, str]:
-    """SVG by name: for each place of the grid as many as its methods need, the reference in each."""
-    found = {}
-    for where in dict.fromkeys(place(row.runs[0]) for row in rows):
-        here = [row for row in rows if place(row.runs[0]) == where]
+    """Return SVG by name: for each grid point as many plots as its methods need, each with the reference."""
+    drawings = {}
+    for where in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
+        here = [row for row in rows if grid_point(row.runs[0]) == where]
         reference = [row for row in here if row.method == study.reference]
         others = [row for row in here if row.method != study.reference]
         size = CURVES - len(reference)
         groups = [others[i : i + size] for i in range(0, len(others), size)] or [[]]
         for number, group in enumerate(groups, 1):
             title = f"{study.title}: {where}" + (f" ({number})" if len(groups) > 1 else "")
-            name = "-".join([study.path.stem, *_words(where), *([str(number)] if len(groups) > 1 else [])])
-            found[name] = accuracy_plot(title, [*reference, *group])
-    return found
+            name = "-".join([study.path.stem, *_name_parts(where), *([str(number)] if len(groups) > 1 else [])])
+            drawings[name] = accuracy_plot(title, [*reference, *group])
+    return drawings
 
 
 def accuracy_plot(title: str, rows: Sequence[Row]) -> str:
-    """Accuracy against T on a doubling axis. The dashed line is the source network of the first row, noise off."""
+    """Draw accuracy against T on a logarithmic axis. The dashed line is the source network of the first row."""
     series = [_curve(row) for row in rows]
     if rows:
         series.append(Curve(f"source network of {rows[0].label}", level=rows[0].noise_off.mean))
@@ -43,10 +43,10 @@ def _curve(row: Row) -> Curve:
 
 
 def _power(value: float) -> str:
-    """The T at a place of the axis; nothing between the points that double."""
+    """Return the label of an axis value: T at powers of two, otherwise empty."""
     power = 2.0**value
     return f"{round(power)}" if abs(power - round(power)) < 1e-6 else ""
 
 
-def _words(where: str) -> list[str]:
+def _name_parts(where: str) -> list[str]:
     return "".join(c if c.isalnum() or c in ".=" else "-" for c in where).replace("--", "-").strip("-").split("-")

@@ -1,6 +1,6 @@
-"""Runs one after another here, or side by side on a Dask cluster; each when what it begins with is there.
+"""Perform the runs of a study one after another, or in parallel on a Dask cluster.
 
-A run that fails takes with it only those that begin with it; the others go on.
+If a run fails, only the runs that start from it fail as well.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ CONNECT_TIMEOUT = "10s"
 
 
 def run_here(study: Study, folder: Path, command: str, device: str, view: StudyView) -> dict[str, str]:
-    """All runs, one after another; returns what failed, by run."""
+    """Perform all runs one after another. Returns the error messages of failed runs by name."""
     failed: dict[str, str] = {}
     for run in study.runs:
         if run.begins in failed:
-            failed[run.name] = f"begins with {run.begins}, which failed"
+            failed[run.name] = f"starts from {run.begins}, which failed"
             view.failed(run.name, failed[run.name])
             continue
         view.begin(run.name)
@@ -41,10 +41,23 @@ def run_here(study: Study, folder: Path, command: str, device: str, view: StudyV
 def run_on_dask(
     study: Study, folder: Path, command: str, device: str, view: StudyView, address: str, workers: int = 2
 ) -> dict[str, str]:
-    """The same on a cluster, whose machines see the same folders. address: of its scheduler, or "local".
+    """Perform all runs on a Dask cluster whose machines share the folders.
+
+    Args:
+        study: the study.
+        folder: folder of the study.
+        command: command line, for the results.
+        device: device as named by torch, or "auto".
+        view: display of the progress.
+        address: address of the scheduler, or "local" to start a cluster on this machine.
+        workers: number of workers of a local cluster.
+
+    Returns:
+        Error messages of failed runs by name.
 
     Raises:
-        MissingDependency: distributed is not installed. SpikeletError: no scheduler answers there.
+        MissingDependency: the package distributed is not installed.
+        SpikeletError: no scheduler answers at the address.
     """
     failed: dict[str, str] = {}
     with _client(address, workers) as client:
@@ -70,23 +83,23 @@ def run_on_dask(
         for future in as_completed(list(futures.values())):
             name = names[future.key]
             error = future.exception()
-            found = {"error": str(error)} if error is not None else future.result()
-            if "error" in found:
-                failed[name] = found["error"]
+            result = {"error": str(error)} if error is not None else future.result()
+            if "error" in result:
+                failed[name] = result["error"]
                 view.failed(name, failed[name])
             else:
-                view.done(name, found)
+                view.done(name, result)
     return failed
 
 
 def _remote(
     study: Study, name: str, folder: Path, command: str, device: str, threads: int | None, first: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """A run on a worker; errors come back as words, so that one worker's failure is not tried on all others."""
+    """Perform a run on a worker. Errors are returned as messages, so that Dask does not retry the run."""
     import torch
 
     if first is not None and "error" in first:
-        return {"error": f"begins with {study.run(name).begins}, which failed"}
+        return {"error": f"starts from {study.run(name).begins}, which failed"}
     if threads is not None:
         torch.set_num_threads(threads)
     try:

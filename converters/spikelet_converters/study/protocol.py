@@ -1,8 +1,8 @@
-"""The test split, kept apart: it is handed out once for each network, after training has ended.
+"""Access to the test split: once per network, after training.
 
-Every opening is a line of `test-ledger.jsonl` in the study's folder: which run, which weights, when. A network that
-was tested and then changed is not tested again; an interrupted measurement of the same weights may be repeated, since
-nobody has seen its result.
+Every access is recorded as a line of `test-ledger.jsonl` in the folder of the study, with run, weights and time.
+A network that was changed after its test is not tested again. An interrupted measurement of the same weights may be
+repeated, because it has no result.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from spikelet.data import ImageSet, read
 from spikelet.errors import DataError, SpikeletError
 
@@ -22,32 +24,39 @@ LEDGER = "test-ledger.jsonl"
 class SealedTest:
     """The test split of a data set.
 
-    path: the data. folder: of the study. name: what the data is called. count: at most so many images, the first.
+    Args:
+        path: the data set.
+        folder: folder of the study.
+        name: name of the data, instead of its own.
+        count: maximum number of images.
     """
 
     def __init__(self, path: Path, folder: Path, name: str | None = None, count: int | None = None) -> None:
         self.path, self.folder, self.name, self.count = path, folder, name, count
 
     def open(self, run: str, weights: str, training_digest: str) -> ImageSet:
-        """The images, for the one measurement of a run.
+        """Return the test images for the measurement of a run.
 
-        weights: digest of the network that is measured. training_digest: of the images it was trained on.
+        Args:
+            run: name of the run.
+            weights: digest of the network that is measured.
+            training_digest: digest of the training images.
 
         Raises:
             SpikeletError: the run was tested already, with a result or with other weights.
-            DataError: the "test" images are those it was trained on, or have no labels.
+            DataError: the test images are the training images, or have no labels.
         """
         for line in self._entries():
             if line["run"] == run and (line["weights"] != weights or (self.folder / run / "metrics.json").exists()):
                 raise SpikeletError(
                     f"{run}: its test images were used on {line['time']} (weights {line['weights'][:12]}); a network "
-                    "is tested once. For another one, choose another name or another folder (--out)"
+                    "is tested once; choose another name or another folder (--out)"
                 )
         images = read(self.path, "test")
         if self.count is not None:
             images = images.take(slice(0, self.count))
         if images.digest == training_digest:
-            raise DataError(f"{self.path}: has no test split: the images are those of the training split")
+            raise DataError(f"{self.path}: has no test split; the images are those of the training split")
         if images.labels is None:
             raise DataError(f"{self.path}: the test images have no labels")
         entry = {"run": run, "weights": weights, "data": images.digest, "time": time.strftime("%Y-%m-%d %H:%M:%S")}
@@ -60,8 +69,8 @@ class SealedTest:
         return [json.loads(line) for line in ledger.read_text("utf-8").splitlines()] if ledger.exists() else []
 
 
-def weights_digest(weights: dict[str, Any]) -> str:
-    """sha256 over a network's tensors, by name."""
+def weights_digest(weights: dict[str, Tensor]) -> str:
+    """Return the SHA-256 digest of the tensors of a network, in the order of their names."""
     sha = hashlib.sha256()
     for name in sorted(weights):
         sha.update(name.encode())

@@ -1,11 +1,11 @@
-"""What others published, beside our results: figures with their sources, and every difference of protocol by name.
+"""Published results of other work for the results page, with sources and differences of protocol.
 
 title = "…"
 about = "…"
 differences = ["…"]
-[[figure]]  method, network, source; float (the source network, %), accuracy = { T = % }
+[[figure]]  method, network, source; float (source network, %), accuracy = { T = % }
 
-A figure without its source is refused.
+Every figure needs a source.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from spikelet_converters.study.summary import heading
 
 
 def published_section(path: Path) -> str:
-    """Markdown of a file of published figures.
+    """Return a file of published figures as Markdown.
 
     Raises:
-        UsageError: not such a file, or a figure without its source; names which.
+        UsageError: the file has another structure, or a figure has no source; the message names it.
     """
     content = read_toml(path)
     figures = content.get("figure", [])
     if not figures or not content.get("differences"):
-        raise UsageError(f"{path}: expected [[figure]] tables, and in what they differ from ours as `differences`")
+        raise UsageError(f"{path}: expected [[figure]] tables and `differences`, the differences of protocol")
     for index, figure in enumerate(figures, 1):
         for key in ("method", "network", "source", "accuracy"):
             if not figure.get(key):
@@ -38,12 +38,12 @@ def published_section(path: Path) -> str:
     lines = [f"## {content['title']}", "", content.get("about", "").strip(), ""]
     lines += heading(head)
     lines += ["| " + " | ".join(_cells(figure, times)) + " |" for figure in figures]
-    lines += ["", "Where they differ from what is above:", ""]
-    return "\n".join([*lines, *(f"* {each}" for each in content["differences"])])
+    lines += ["", "Differences from the results above:", ""]
+    return "\n".join([*lines, *(f"* {difference}" for difference in content["differences"])])
 
 
 def _cells(figure: Mapping[str, Any], times: list[int]) -> list[str]:
     accuracy = {int(t): value for t, value in figure["accuracy"].items()}
     values = [figure.get("float"), *(accuracy.get(t) for t in times)]
-    shown = ["–" if value is None else f"{value:.2f}" for value in values]
-    return [figure["network"], figure["method"], *shown, figure["source"]]
+    cells = ["–" if value is None else f"{value:.2f}" for value in values]
+    return [figure["network"], figure["method"], *cells, figure["source"]]

@@ -1,4 +1,4 @@
-"""The summary of a study: mean, deviation and a paired test over seeds, as values, CSV and Markdown."""
+"""Summary of a study: mean, standard deviation and paired t test over seeds, as values, CSV and Markdown."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Difference:
-    """Of a method to the reference, in the same seeds: mean, its confidence interval, p of a paired t test.
+    """Difference of a method to the reference for the same seeds.
 
-    None where there are fewer than two seeds, or no spread to test against.
+    Attributes:
+        mean: mean difference.
+        low, high: confidence interval of the mean. None with fewer than two seeds or without spread.
+        p: p value of a paired t test, or None.
     """
 
     mean: float
@@ -35,26 +38,32 @@ class Difference:
 
 @dataclass(frozen=True)
 class Cell:
-    """Accuracy of a method at T: by seed, mean, sample standard deviation (None of a single one)."""
+    """Accuracy of a method at one T, by seed."""
 
     values: Mapping[int, float]
 
     @property
     def mean(self) -> float:
-        """Over seeds."""
+        """Mean over seeds."""
         return float(np.mean(list(self.values.values())))
 
     @property
     def sd(self) -> float | None:
-        """Over seeds, n - 1 in the denominator."""
+        """Sample standard deviation over seeds, None for one seed."""
         return float(np.std(list(self.values.values()), ddof=1)) if len(self.values) > 1 else None
 
 
 @dataclass(frozen=True)
 class Row:
-    """A method at a place of the grid (without the seed). cells: by T. noise_off, noise_on: of the source network.
+    """Results of a method at one grid point.
 
-    against: by T, the difference to the reference.
+    Attributes:
+        method: name of the method.
+        point: grid point without the seed.
+        runs: metrics of the runs.
+        cells: accuracy by T.
+        noise_off, noise_on: accuracy of the source network without and with noise.
+        against: difference to the reference by T.
     """
 
     method: str
@@ -67,21 +76,21 @@ class Row:
 
     @property
     def label(self) -> str:
-        """The method's name for tables."""
+        """Name of the method in tables."""
         return self.method
 
 
 def read_metrics(study: Study, folder: Path) -> list[Metrics]:
-    """Metrics of the runs that are done, in the study's order."""
+    """Read the metrics of the finished runs, in the order of the study."""
     paths = [folder / run.name / "metrics.json" for run in study.runs if run.method != START]
     return [json.loads(path.read_text("utf-8")) for path in paths if path.exists()]
 
 
 def summarise(study: Study, metrics: Sequence[Metrics]) -> list[Row]:
-    """One row for each method and place of the grid that has results."""
+    """Return one row for each method and grid point with results."""
     groups: dict[str, dict[str, list[Metrics]]] = {}
-    for each in metrics:
-        groups.setdefault(place(each), {}).setdefault(each["method"], []).append(each)
+    for result in metrics:
+        groups.setdefault(grid_point(result), {}).setdefault(result["method"], []).append(result)
     rows = []
     for methods in groups.values():
         reference = _cells(methods.get(study.reference, []))
@@ -93,16 +102,16 @@ def summarise(study: Study, metrics: Sequence[Metrics]) -> list[Row]:
             against = {} if same else {t: paired(cell, reference[t]) for t, cell in cells.items() if t in reference}
             sources = {key: Cell({r["point"]["seed"]: r["source"][key] for r in runs}) for key in _SOURCE}
             point = {key: value for key, value in runs[0]["point"].items() if key != "seed"}
-            found = {t: difference for t, difference in against.items() if difference is not None}
-            rows.append(Row(name, point, runs, cells, sources["noise_off"], sources["noise_on"], found))
+            differences = {t: difference for t, difference in against.items() if difference is not None}
+            rows.append(Row(name, point, runs, cells, sources["noise_off"], sources["noise_on"], differences))
     return rows
 
 
 _SOURCE = ("noise_off", "noise_on")
 
 
-def place(metrics: Metrics) -> str:
-    """A result's place in the grid, without the seed."""
+def grid_point(metrics: Metrics) -> str:
+    """Return the grid point of a result, without the seed, as text."""
     return ", ".join(f"{k} {v}" if k != "model" else str(v) for k, v in metrics["point"].items() if k != "seed")
 
 
@@ -113,8 +122,8 @@ def _cells(runs: Sequence[Metrics]) -> dict[int, Cell]:
     }
 
 
-def paired(one: Cell, other: Cell) -> Difference | None:
-    """The difference in seeds that both have; None where there are none.
+def paired(method: Cell, reference: Cell) -> Difference | None:
+    """Return the difference over the seeds that both have, or None without common seeds.
 
     The paired t test: t = mean(d) sqrt(n) / sd(d) with n - 1 degrees of freedom, d the differences by seed.
     """
@@ -122,10 +131,10 @@ def paired(one: Cell, other: Cell) -> Difference | None:
         from scipy import stats
     except ModuleNotFoundError:
         raise MissingDependency("scipy", "study") from None
-    seeds = sorted(set(one.values) & set(other.values))
+    seeds = sorted(set(method.values) & set(reference.values))
     if not seeds:
         return None
-    d = np.array([one.values[s] - other.values[s] for s in seeds])
+    d = np.array([method.values[s] - reference.values[s] for s in seeds])
     mean = float(d.mean())
     if len(d) < 2 or math.isclose(float(d.std()), 0, abs_tol=1e-12):
         return Difference(mean, None, None, None)
@@ -136,7 +145,7 @@ def paired(one: Cell, other: Cell) -> Difference | None:
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """One line for each method, place and T."""
+    """Return one line for each method, grid point and T."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(
@@ -146,7 +155,7 @@ def to_csv(rows: Sequence[Row]) -> str:
         for t, cell in row.cells.items():
             against = row.against.get(t)
             rest = ["", "", "", ""] if against is None else [against.mean, against.low, against.high, against.p]
-            where = place(row.runs[0])
+            where = grid_point(row.runs[0])
             seeds = " ".join(map(str, cell.values))
             line = [row.method, where, t, seeds, cell.mean, cell.sd, row.noise_off.mean, row.noise_on.mean, *rest]
             writer.writerow(["" if value is None else value for value in line])
@@ -154,15 +163,15 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def percent(cell: Cell) -> str:
-    """83.12 ± 0.20; without a deviation where there is one seed."""
+    """Return mean and standard deviation in percent, as 83.12 ± 0.20; only the mean for one seed."""
     return f"{100 * cell.mean:.2f}" + ("" if cell.sd is None else f" ± {100 * cell.sd:.2f}")
 
 
 def to_markdown(study: Study, rows: Sequence[Row]) -> str:
-    """Tables: accuracy, then differences to the reference; a pair for each place of the grid."""
+    """Return two tables for each grid point: accuracy, and difference to the reference."""
     lines = []
-    for where in dict.fromkeys(place(row.runs[0]) for row in rows):
-        here = [row for row in rows if place(row.runs[0]) == where]
+    for where in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
+        here = [row for row in rows if grid_point(row.runs[0]) == where]
         times = sorted({t for row in here for t in row.cells})
         head = ["method", *(f"T={t}" for t in times), "source, noise off", "noise on", "seeds"]
         lines += [f"Accuracy in %, {where}, mean ± standard deviation over seeds.", "", *heading(head)]
@@ -184,14 +193,14 @@ def to_markdown(study: Study, rows: Sequence[Row]) -> str:
 
 
 def heading(names: Sequence[str]) -> list[str]:
-    """The two lines that begin a Markdown table."""
+    """Return the two header lines of a Markdown table."""
     return ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
 
 
-def _difference(found: Difference | None) -> str:
-    if found is None:
+def _difference(difference: Difference | None) -> str:
+    if difference is None:
         return "–"
-    text = f"{100 * found.mean:+.2f}"
-    if found.low is None or found.high is None or found.p is None:
+    text = f"{100 * difference.mean:+.2f}"
+    if difference.low is None or difference.high is None or difference.p is None:
         return text
-    return f"{text} [{100 * found.low:+.2f}, {100 * found.high:+.2f}], p = {found.p:.2g}"
+    return f"{text} [{100 * difference.low:+.2f}, {100 * difference.high:+.2f}], p = {difference.p:.2g}"

@@ -1,4 +1,4 @@
-"""What a person sees of a study: how many runs are done, what the current one does, what each one found."""
+"""Terminal display of a study: finished runs, progress of the current run, results."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from spikelet_converters.study.config import Study
 
 
 class StudyView:
-    """Two bars on a terminal (rich), and a line for each run that ends.
+    """Two progress bars on a terminal (rich), and a line for each finished run.
 
-    quiet: show nothing.
+    Args:
+        study: the study.
+        quiet: show nothing.
     """
 
     def __init__(self, study: Study, quiet: bool = False) -> None:
@@ -25,8 +27,8 @@ class StudyView:
 
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self.bar = Progress(*columns, console=Console(stderr=True))
-            self.all = self.bar.add_task(study.title, total=len(study.runs))
-            self.one = self.bar.add_task("", total=None)
+            self.total_task = self.bar.add_task(study.title, total=len(study.runs))
+            self.run_task = self.bar.add_task("", total=None)
 
     def __enter__(self) -> StudyView:
         if self.bar is not None:
@@ -38,31 +40,31 @@ class StudyView:
             self.bar.stop()
 
     def begin(self, name: str) -> None:
-        """A run begins."""
+        """Show that a run starts."""
         if self.bar is not None:
-            self.bar.reset(self.one, description=name, total=None)
+            self.bar.reset(self.run_task, description=name, total=None)
 
-    def tick(self, what: str, done: int, total: int) -> None:
-        """The current run has done a part of something."""
+    def tick(self, part: str, done: int, total: int) -> None:
+        """Show the progress of the current run."""
         if self.bar is not None:
-            name = self.bar.tasks[self.one].description.partition(":")[0]
-            self.bar.update(self.one, description=f"{name}: {what}", completed=done, total=total)
+            name = self.bar.tasks[self.run_task].description.partition(":")[0]
+            self.bar.update(self.run_task, description=f"{name}: {part}", completed=done, total=total)
 
     def done(self, name: str, metrics: dict[str, Any]) -> None:
-        """A run is done."""
-        found = metrics.get("accuracy", {})
-        line = "  ".join(f"T={t} {share:.2%}" for t, share in found.items()) or "trained"
+        """Show the accuracies of a finished run."""
+        accuracy = metrics.get("accuracy", {})
+        line = "  ".join(f"T={t} {share:.2%}" for t, share in accuracy.items()) or "trained"
         self._end(f"{name}: {line}")
 
-    def failed(self, name: str, why: str) -> None:
-        """A run failed."""
-        self._end(f"{name}: FAILED, {why}")
+    def failed(self, name: str, message: str) -> None:
+        """Show the error of a failed run."""
+        self._end(f"{name}: FAILED, {message}")
 
     def _end(self, line: str) -> None:
         self.finished += 1
         line = f"[{self.finished}/{len(self.study.runs)}] {line}"
         if self.bar is not None:
             self.bar.console.print(line, highlight=False, markup=False)
-            self.bar.update(self.all, completed=self.finished)
+            self.bar.update(self.total_task, completed=self.finished)
         elif not self.quiet:
             print(line, flush=True)

@@ -1,1 +1,1 @@
-"""Training of a source network: recipe, loop, checkpoints."""
+"""Training of source networks: recipes, training loop, checkpoints."""

@@ -1,4 +1,4 @@
-"""Augmentation of whole batches of uint8 images, by a generator that makes it repeatable: the same on every device."""
+"""Augmentation of batches of uint8 images. Random draws are made on the CPU, so they do not depend on the device."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from torch import Tensor
 
 
 def crop_and_flip(images: Tensor, generator: torch.Generator, pad: int = 4) -> Tensor:
-    """Zero-pad by `pad`, cut a random window of the old size, mirror half of the images.
+    """Zero-pad the images, cut random windows of the original size and mirror half of them.
 
-    images: (N, C, H, W), any dtype; returns the same shape and dtype.
+    Args:
+        images: (N, C, H, W), any dtype.
+        generator: source of the random draws, on the CPU.
+        pad: width of the padding, in pixels.
+
+    Returns:
+        Images of the same shape and dtype.
     """
     n, _, height, width = images.shape
     padded = torch.nn.functional.pad(images, (pad, pad, pad, pad))
@@ -22,15 +28,19 @@ def crop_and_flip(images: Tensor, generator: torch.Generator, pad: int = 4) -> T
     columns = torch.arange(width).expand(n, -1)
     columns = left + torch.where(flip, width - 1 - columns, columns)
     index = torch.arange(n)[:, None, None]
-    where = [each.to(images.device) for each in (index, rows[:, :, None], columns[:, None, :])]
-    # advanced indexing puts the channel last: (N, H, W, C)
-    return padded[where[0], :, where[1], where[2]].permute(0, 3, 1, 2)
+    n_index, y_index, x_index = (i.to(images.device) for i in (index, rows[:, :, None], columns[:, None, :]))
+    # Advanced indexing moves the channel axis to the end: (N, H, W, C).
+    return padded[n_index, :, y_index, x_index].permute(0, 3, 1, 2)
 
 
 def cutout(images: Tensor, generator: torch.Generator, size: int, fill: Sequence[int]) -> Tensor:
-    """Paint over one square of each image (DeVries & Taylor, 2017); its centre is anywhere, so it may be cut off.
+    """Fill one random square of each image (DeVries & Taylor, 2017). The square can extend beyond the border.
 
-    images: (N, C, H, W). size: of the square, in pixels. fill: one value a channel, the mean of the input.
+    Args:
+        images: (N, C, H, W).
+        generator: source of the random draws, on the CPU.
+        size: width of the square, in pixels.
+        fill: fill value per channel, (C,).
     """
     n, _, height, width = images.shape
     y = torch.randint(height, (n, 1, 1), generator=generator)

@@ -1,8 +1,8 @@
-"""AutoAugment for batches of tensors: the policy found on CIFAR-10 (Cubuk et al., CVPR 2019, Table 7).
+"""AutoAugment for batches of tensors, with the policy for CIFAR-10 (Cubuk et al., CVPR 2019, Table 7).
 
-Every image draws one of 25 pairs of operations; each operation has a probability and a magnitude of 0…9. Colour
-operations are defined as Pillow defines them, which the policy was searched with; geometric ones take the nearest
-pixel and fill with mid-grey. All work on uint8 images (N, C, H, W) and take one value an image, (N,).
+For every image one of 25 pairs of operations is drawn. Each operation has a probability and a magnitude level, 0…9.
+Colour operations follow Pillow, with which the policy was searched. Geometric operations take the nearest pixel and
+fill with mid-grey. All operations take uint8 images (N, C, H, W) and one value per image, (N,).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ POLICY: tuple[tuple[tuple[str, float, int], tuple[str, float, int]], ...] = (
 
 
 def autoaugment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """One pair of operations for each image. images: (N, C, H, W) uint8; returns the same."""
+    """Apply a randomly drawn pair of operations to each image, (N, C, H, W) uint8."""
     images = images.clone()
     n = len(images)
     chosen = torch.randint(len(POLICY), (n,), generator=generator).tolist()
@@ -65,7 +65,7 @@ def autoaugment(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def magnitude(name: str, level: int, sign: float, width: int) -> float:
-    """What level 0…9 of an operation means, for images of `width` pixels."""
+    """Convert the level 0…9 of an operation to its value, for images of `width` pixels."""
     share = level / 9
     if name.startswith("shear"):
         return sign * 0.3 * share
@@ -77,27 +77,27 @@ def magnitude(name: str, level: int, sign: float, width: int) -> float:
         return 1 + sign * 0.9 * share
     if name == "posterize":
         return float(round(8 - 4 * share))
-    return 255 * (1 - share)  # the threshold of solarize; the others have no magnitude
+    return 255 * (1 - share)  # threshold of solarize; the remaining operations ignore the value
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
-    """Factor x."""
+    """Multiply the pixels by the factor."""
     return _blend(images, torch.zeros_like(images), factor)
 
 
 def colour(images: Tensor, factor: Tensor) -> Tensor:
-    """From the grey image (0) over the image (1) to a more colourful one."""
+    """Blend with the grey image: 0 is grey, 1 unchanged, above 1 more saturated."""
     return images if images.shape[1] != 3 else _blend(images, _grey(images).expand_as(images), factor)
 
 
 def contrast(images: Tensor, factor: Tensor) -> Tensor:
-    """From the mean of the grey image (0) over the image (1) away from it."""
+    """Blend with the mean of the grey image: 0 is uniform, 1 unchanged, above 1 more contrast."""
     mean = (_grey(images).float().mean((1, 2, 3), keepdim=True) + 0.5).floor()
     return _blend(images, mean.expand(images.shape), factor)
 
 
 def sharpness(images: Tensor, factor: Tensor) -> Tensor:
-    """From a smoothed image (0) over the image (1) to a sharper one; the border stays."""
+    """Blend with a smoothed image: 0 is smooth, 1 unchanged, above 1 sharper. Border pixels are unchanged."""
     kernel = torch.ones(1, 1, 3, 3)
     kernel[..., 1, 1] = 5
     flat = images.float().flatten(0, 1)[:, None]
@@ -107,23 +107,23 @@ def sharpness(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def posterize(images: Tensor, bits: Tensor) -> Tensor:
-    """Keep the highest `bits` bits of a pixel."""
+    """Keep the highest `bits` bits of each pixel."""
     unit = torch.pow(2, 8 - bits).long()[:, None, None, None]
     return (images.long() // unit * unit).to(torch.uint8)
 
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
-    """Invert what is at or above the threshold."""
+    """Invert pixels at or above the threshold."""
     return torch.where(images < threshold[:, None, None, None], images, 255 - images)
 
 
 def invert(images: Tensor, _: Tensor) -> Tensor:
-    """255 - x."""
+    """Invert all pixels: 255 - x."""
     return 255 - images
 
 
 def autocontrast(images: Tensor, _: Tensor) -> Tensor:
-    """Each channel stretched to 0…255."""
+    """Stretch the range of each channel to 0…255."""
     low = images.amin((2, 3), keepdim=True).double()
     high = images.amax((2, 3), keepdim=True).double()
     scale = torch.where(high > low, 255 / (high - low).clamp(min=1), 1.0)
@@ -132,7 +132,7 @@ def autocontrast(images: Tensor, _: Tensor) -> Tensor:
 
 
 def equalize(images: Tensor, _: Tensor) -> Tensor:
-    """Each channel's histogram made even."""
+    """Equalise the histogram of each channel."""
     flat = images.flatten(0, 1).flatten(1).long()
     planes = len(flat)
     histogram = torch.bincount((flat + 256 * torch.arange(planes)[:, None]).flatten(), minlength=256 * planes)
@@ -146,27 +146,27 @@ def equalize(images: Tensor, _: Tensor) -> Tensor:
 
 
 def shear_x(images: Tensor, amount: Tensor) -> Tensor:
-    """X moves by amount·y."""
+    """Shift each row horizontally by amount·y."""
     return _affine(images, 1, amount, 0, 0, 1, 0)
 
 
 def shear_y(images: Tensor, amount: Tensor) -> Tensor:
-    """Y moves by amount·x."""
+    """Shift each column vertically by amount·x."""
     return _affine(images, 1, 0, 0, amount, 1, 0)
 
 
 def translate_x(images: Tensor, pixels: Tensor) -> Tensor:
-    """The image moves sideways."""
+    """Shift the image horizontally."""
     return _affine(images, 1, 0, -pixels, 0, 1, 0)
 
 
 def translate_y(images: Tensor, pixels: Tensor) -> Tensor:
-    """The image moves down."""
+    """Shift the image vertically."""
     return _affine(images, 1, 0, 0, 0, 1, -pixels)
 
 
 def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    """Counter-clockwise about the centre."""
+    """Rotate the image counter-clockwise about its centre."""
     angle = -torch.deg2rad(degrees)
     cos, sin = torch.cos(angle), torch.sin(angle)
     cy, cx = images.shape[2] / 2, images.shape[3] / 2
@@ -174,7 +174,7 @@ def rotate(images: Tensor, degrees: Tensor) -> Tensor:
 
 
 def _grey(images: Tensor) -> Tensor:
-    """ITU-R 601 luma in Pillow's integers, (N, 1, H, W)."""
+    """Return ITU-R 601 luma in the integer arithmetic of Pillow, (N, 1, H, W)."""
     if images.shape[1] != 3:
         return images
     r, g, b = images.long().unbind(1)
@@ -182,7 +182,7 @@ def _grey(images: Tensor) -> Tensor:
 
 
 def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
-    """Other + factor (images - other), cut to 0…255."""
+    """Return `other + factor (images - other)`, clipped to 0…255."""
     factor = factor[:, None, None, None]
     return (other.float() + factor * (images.float() - other.float())).clamp(0, 255).to(torch.uint8)
 
@@ -191,12 +191,12 @@ Number = Tensor | float
 
 
 def _affine(images: Tensor, a: Number, b: Number, c: Number, d: Number, e: Number, f: Number) -> Tensor:
-    """The pixel at (x, y) is the one that was at (a x + b y + c, d x + e y + f), pixel centres at halves."""
+    """Move the pixel at (a x + b y + c, d x + e y + f) to (x, y), with pixel centres at half integers."""
     n, channels, height, width = images.shape
     y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
 
     def axis(*factors: Number) -> Tensor:
-        p, q, r = (torch.as_tensor(each).expand(n)[:, None, None] for each in factors)
+        p, q, r = (torch.as_tensor(factor).expand(n)[:, None, None] for factor in factors)
         return torch.floor(p * x + q * y + r).long()
 
     from_x, from_y = axis(a, b, c), axis(d, e, f)
@@ -207,8 +207,8 @@ def _affine(images: Tensor, a: Number, b: Number, c: Number, d: Number, e: Numbe
 
 
 OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    each.__name__: each
-    for each in (
+    operation.__name__: operation
+    for operation in (
         brightness, colour, contrast, sharpness, posterize, solarize, invert, autocontrast, equalize,
         shear_x, shear_y, translate_x, translate_y, rotate,
     )

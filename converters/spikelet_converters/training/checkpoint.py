@@ -1,6 +1,6 @@
-"""Checkpoints: a source network with the specification that builds it again.
+"""Checkpoints: the weights of a source network with its specification.
 
-Written by torch.save and read with weights_only, so that no code in the file runs.
+Files are written by torch.save and read with weights_only, so that loading one executes no code.
 """
 
 from __future__ import annotations
@@ -22,9 +22,13 @@ FORMAT = 1
 
 @dataclass
 class Checkpoint:
-    """spec: how to build the network. weights: its state. provenance: data, recipe, command, figures.
+    """A trained source network.
 
-    training: optimiser and progress, only in files that a run resumes from.
+    Attributes:
+        spec: specification of the network.
+        weights: its state dictionary.
+        provenance: data, recipe, command and validation results.
+        training: state of the optimiser and the log, only in files from which a run is resumed.
     """
 
     spec: NetworkSpec
@@ -33,13 +37,13 @@ class Checkpoint:
     training: dict[str, Any] = field(default_factory=dict)
 
     def network(self) -> nn.Module:
-        """The network with its weights, in evaluation mode."""
+        """Build the network and load its weights, in evaluation mode."""
         network = self.spec.build()
         network.load_state_dict(self.weights)
         return network.eval()
 
     def save(self, path: Path) -> None:
-        """Write the file whole or not at all."""
+        """Write the file atomically."""
         content = {
             "spikelet_checkpoint": FORMAT,
             "spec": self.spec.as_dict(),
@@ -47,24 +51,24 @@ class Checkpoint:
             "provenance": self.provenance,
             "training": self.training,
         }
-        # through memory: on a full disk torch's own writer raises what says nothing of disks
-        whole = io.BytesIO()
-        torch.save(content, whole)
+        # Serialised in memory first: on a full disk, torch's writer raises an error that does not mention the disk.
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
         with replacing(path) as file:
-            file.write(whole.getbuffer())
+            file.write(buffer.getbuffer())
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        ConversionError: no such file, or not a spikelet checkpoint.
+        ConversionError: the file does not exist or is not a spikelet checkpoint.
     """
     if not path.is_file():
         raise ConversionError(f"{path}: no such checkpoint file")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is not its own
+    except Exception as error:  # torch raises errors of many types for foreign files
         if out_of_memory(error):
             raise MemoryError from None
         raise ConversionError(f"{path}: not a checkpoint that torch can read safely ({error})") from None

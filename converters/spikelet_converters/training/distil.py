@@ -1,12 +1,13 @@
-"""Self-distillation: the last epochs learn from what the network that they start with answers after many time-steps.
+"""Self-distillation: the last epochs are trained on soft targets of the network they start from.
 
-The teacher is that very network with the clipped identity in place of the quantiser, which is its spiking rate for
-T → ∞, and its most accurate form. Its soft answers tell more of an image than the label does, so that what a draw of
-few time-steps pulls out of place for one T is held in place for the others. The loss is
+The teacher is the starting network with the clipped identity instead of the quantiser, which is its spike rate for
+T → ∞. Its soft targets contain more information than the labels, and stabilise the accuracy at all T while T is drawn
+per batch. The loss is
 
     (1 - share) CE(y, p) + share tau² KL(p_teacher(tau) || p(tau)),        tau = 2
 
-(Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2). It costs one forward pass.
+(Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2). The cost is
+one forward pass per batch.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ TEMPERATURE = 2.0
 
 
 class Teacher:
-    """Soft targets of a trained network, and the loss that follows them for `share` of its weight."""
+    """Soft targets of a trained network, weighted by `share` in the loss."""
 
     def __init__(self, checkpoint: Checkpoint, share: float, device: str) -> None:
         self.share = share
@@ -34,18 +35,18 @@ class Teacher:
 
     @torch.no_grad()
     def logits(self, pixels: Tensor) -> Tensor:
-        """(N, K) for float pixels (N, C, H, W)."""
-        answers: Tensor = self.network(pixels)
-        return answers.float()
+        """Return the logits (N, K) for float pixels (N, C, H, W)."""
+        logits: Tensor = self.network(pixels)
+        return logits.float()
 
     def loss(self, logits: Tensor, labels: Tensor, pixels: Tensor) -> Tensor:
-        """The mean over a batch, a scalar. logits: (N, K) of the network that learns."""
-        wanted = F.log_softmax(self.logits(pixels) / TEMPERATURE, 1)
-        found = F.log_softmax(logits / TEMPERATURE, 1)
-        soft = F.kl_div(found, wanted, log_target=True, reduction="batchmean") * TEMPERATURE**2
+        """Return the mean loss over a batch, a scalar. `logits` are those of the trained network, (N, K)."""
+        target = F.log_softmax(self.logits(pixels) / TEMPERATURE, 1)
+        prediction = F.log_softmax(logits / TEMPERATURE, 1)
+        soft = F.kl_div(prediction, target, log_target=True, reduction="batchmean") * TEMPERATURE**2
         return (1 - self.share) * F.cross_entropy(logits, labels) + self.share * soft
 
 
 def hard_loss(logits: Tensor, labels: Tensor, pixels: Tensor) -> Tensor:
-    """Cross entropy alone: no teacher."""
+    """Return the cross entropy of the labels. The pixels are ignored."""
     return F.cross_entropy(logits, labels)

@@ -1,4 +1,4 @@
-"""What a network has to know of its images."""
+"""Properties of a data set that determine fields of a network specification."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spikelet.data.images import ImageSet
 
 
 def image_facts(data: ImageSet) -> dict[str, Any]:
-    """Shape, classes, whole-number mean and deviation by channel: fields of a NetworkSpec."""
+    """Return shape, classes, and whole-number mean and standard deviation per channel, as fields of a NetworkSpec."""
     pixels = data.images[:: max(1, len(data) // 10_000)].astype(np.float32)
     return {
         "shape": data.shape,

@@ -1,4 +1,4 @@
-"""The log of a training run: `log.csv`, `log.svg`, and TensorBoard events where that package is installed."""
+"""Log of a training run: `log.csv`, `log.svg`, and TensorBoard events if that package is installed."""
 
 from __future__ import annotations
 
@@ -6,27 +6,35 @@ import csv
 import io
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spikelet.atomic import replacing
 from spikelet.report.charts import Curve, curves
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 Row = dict[str, Any]
 
 
 class RunLog:
-    """Writes the rows of a run, one an epoch. done: rows that were written before it was resumed."""
+    """Writes the log of a run, one row per epoch.
+
+    Args:
+        out: folder of the run.
+        done: number of rows written before the run was resumed.
+    """
 
     def __init__(self, out: Path, done: int) -> None:
         self.out = out
-        self.board: Any = None
+        self.board: SummaryWriter | None = None
         if find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
 
             self.board = SummaryWriter(str(out / "tensorboard"), purge_step=done + 1)
 
     def write(self, log: list[Row]) -> None:
-        """All rows so far; the last is the new one."""
+        """Write all rows; the last one is new."""
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, list(dict.fromkeys(key for row in log for key in row)))
         writer.writeheader()
@@ -41,7 +49,7 @@ class RunLog:
 
 
 def chart(log: list[Row]) -> str:
-    """What the residual strategy measured, by layer and epoch; without any, the accuracies."""
+    """Draw the measured residual error by layer and epoch, or the validation accuracies if there is none."""
     sigma = _series(log, "sigma.")
     if sigma:
         return curves("Residual error by layer", sigma, "epoch", "sigma", lambda value: f"{value:.3g}")

@@ -1,7 +1,7 @@
-"""Train a source network: stochastic gradient descent, a validation split, checkpoints, resume.
+"""Training loop: stochastic gradient descent with a validation split, checkpoints and resume.
 
-A run is a folder: `last.pt` (to resume from), `best.pt` (chosen on the validation split by the
-accuracy of the simulated spiking network), `log.csv`, `log.svg`. The test split is never read here.
+The folder of a run holds `last.pt` (to resume from), `best.pt` (chosen by the accuracy of the simulated spiking network
+on the validation split), `log.csv` and `log.svg`. The test split is not read.
 """
 
 from __future__ import annotations
@@ -34,8 +34,14 @@ from spikelet_converters.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a run is: for a progress bar."""
+class TrainingProgress:
+    """Progress of a run after a batch.
+
+    Attributes:
+        epoch, batch: current epoch and batch, from 1.
+        epochs, batches: number of epochs, and of batches per epoch.
+        loss: mean loss of the epoch.
+    """
 
     epoch: int
     epochs: int
@@ -44,41 +50,65 @@ class Progress:
     loss: float
 
 
+@dataclass(frozen=True)
+class Execution:
+    """Settings of a run that are independent of network, recipe and data.
+
+    Attributes:
+        command: command line that started the run, stored in the checkpoints.
+        device: device as named by torch.
+        workers: processes among which each batch is divided.
+        on_batch: called after each batch.
+        on_epoch: called after each epoch with the new row of the log.
+    """
+
+    command: str = ""
+    device: str = "cpu"
+    workers: Workers = ALONE
+    on_batch: Callable[[TrainingProgress], None] = lambda _: None
+    on_epoch: Callable[[dict[str, Any]], None] = lambda _: None
+
+
+DEFAULT_EXECUTION = Execution()
+
+
 def train(
     spec: NetworkSpec,
     recipe: Recipe,
     data: ImageSet,
     out: Path,
     *,
-    command: str = "",
     start: Checkpoint | None = None,
     resume: bool = False,
-    device: str = "cpu",
-    workers: Workers = ALONE,
-    on_batch: Callable[[Progress], None] = lambda _: None,
-    on_epoch: Callable[[dict[str, Any]], None] = lambda _: None,
+    execution: Execution = DEFAULT_EXECUTION,
 ) -> Checkpoint:
-    """Train `spec` on `data` (a training split) and return the checkpoint chosen on the validation part.
+    """Train a network and return the checkpoint chosen on the validation split.
 
-    Runs with the same spec, recipe, data and machine give the same bits, also when stopped and resumed:
-    every epoch draws from a generator seeded with (seed, epoch).
+    Runs with the same specification, recipe, data and machine are bit-identical, also after a resume: the generator of
+    every epoch is seeded with (seed, epoch).
 
-    start: a checkpoint of the same network, whose weights are the first; its residual strategy may be another.
-    device: as torch names it. workers: the processes that share each batch.
+    Args:
+        spec: specification of the network.
+        recipe: settings of the run.
+        data: training split, of which a share becomes the validation split.
+        out: folder of the run.
+        start: checkpoint with initial weights, of the same network with any residual strategy.
+        resume: continue the run in `out`.
+        execution: device, workers and callbacks.
 
     Raises:
-        DataError: no labels, or too few images for the split.
-        UsageError: distillation without `start`.
-        SpikeletError: the folder holds another run, there is nothing to resume, or `start` was trained on images
-            that are held out here.
+        DataError: the data has no labels, or too few images for the split.
+        UsageError: distillation without `start`, or `start` was trained on images of the validation split.
+        SpikeletError: the folder holds another run, or there is nothing to resume.
     """
+    device, workers = execution.device, execution.workers
     training, validation = split(data, recipe)
     torch.manual_seed(recipe.seed)
     network = spec.build()
     if start is not None:
         _check_split(start, recipe, data)
         _take_weights(network, start)
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs of torch
     loss_of = _loss(recipe, start, device)
     optimiser = make_optimiser(network, recipe)
     provenance = {
@@ -91,7 +121,7 @@ def train(
         "start": None if start is None else start.provenance,
         "classes": None if data.classes is None else list(data.classes),
         "recipe": asdict(recipe),
-        "command": command,
+        "command": execution.command,
         "torch": str(torch.__version__),
         "device": device if workers.size == 1 else f"{device}, {workers.size} workers",
     }
@@ -100,22 +130,22 @@ def train(
     if resume:
         best = _resume(out, spec, recipe, data, network, optimiser, log)
     elif (out / "last.pt").exists():
-        raise SpikeletError(f"{out}: holds a training run already; go on with --resume, or choose another folder")
+        raise SpikeletError(f"{out}: holds a training run already; continue it with --resume, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     files = RunLog(out, len(log)) if workers.first else None
     if files is not None and log:
-        files.write(log)  # a kill may have come between the checkpoint and its log
+        files.write(log)  # the run may have been killed between writing the checkpoint and the log
     workers.agree(network)
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
-        loss = workers.mean(_epoch(network, optimiser, training, spec, recipe, epoch, loss_of, workers, on_batch))
+        loss = workers.mean(_epoch(network, optimiser, training, spec, recipe, epoch, loss_of, execution))
         trained = time.perf_counter() - started
         torch.manual_seed(_seed(recipe.seed, epoch, 1))
-        held_out = _images(validation, spec, recipe, epoch, device)
-        measured = RESIDUALS[spec.residual].refresh(network, held_out, recipe.steps)
+        batches = _validation_batches(validation, spec, recipe, epoch, device)
+        deviations = RESIDUALS[spec.residual].refresh(network, batches, recipe.steps)
         workers.agree(network)
         if files is None:
-            continue  # the first worker writes
+            continue  # only the first worker writes files
         row = {
             "epoch": epoch + 1,
             "loss": loss,
@@ -123,25 +153,25 @@ def train(
             "seconds": time.perf_counter() - started,
             "training_seconds": trained,
             **{f"lambda.{name}": layer.lam.item() for name, layer in spiking_layers(network).items()},
-            **{f"sigma.{name}": sigma for name, sigma in measured.items()},
+            **{f"sigma.{name}": sigma for name, sigma in deviations.items()},
         }
         log.append(row)
-        now = Checkpoint(spec, network.state_dict(), {**provenance, "validation": row})
+        checkpoint = Checkpoint(spec, network.state_dict(), {**provenance, "validation": row})
         if best is None or row["spiking_accuracy"] > best.provenance["validation"]["spiking_accuracy"]:
-            now.save(out / "best.pt")
+            checkpoint.save(out / "best.pt")
             best = load_checkpoint(out / "best.pt")
         state = {"optimiser": optimiser.state_dict(), "log": log}
-        replace(now, training=state).save(out / "last.pt")
+        replace(checkpoint, training=state).save(out / "last.pt")
         files.write(log)
-        on_epoch(row)
+        execution.on_epoch(row)
     workers.wait()
     return load_checkpoint(out / "best.pt")
 
 
 def split(data: ImageSet, recipe: Recipe) -> tuple[ImageSet, ImageSet]:
-    """(training, validation) parts of a training split, chosen by the recipe's seed."""
+    """Divide a training split into (training, validation) by the seed of the recipe."""
     if data.labels is None:
-        raise DataError(f"{data.name}: training needs labels, and it has none")
+        raise DataError(f"{data.name}: training needs labels, but the data has none")
     order = np.random.default_rng(recipe.seed).permutation(len(data))
     held_out = round(len(data) * recipe.validation)
     if held_out < 1 or len(data) - held_out < recipe.batch:
@@ -160,18 +190,18 @@ def _epoch(
     recipe: Recipe,
     epoch: int,
     loss_of: Callable[[Tensor, Tensor, Tensor], Tensor],
-    workers: Workers,
-    on_batch: Callable[[Progress], None],
+    execution: Execution,
 ) -> float:
+    workers = execution.workers
     device = next(network.parameters()).device
     torch.manual_seed(_seed(recipe.seed, epoch, 0) + workers.rank)
     generator = torch.Generator().manual_seed(_seed(recipe.seed, epoch, 2))
     order = torch.randperm(len(data), generator=generator)
     batches = len(data) // recipe.batch
     assert data.labels is not None
-    # a GPU holds all images and changes them itself; AutoAugment has its small tables where the processor is
-    home = device if recipe.policy == "none" else torch.device("cpu")
-    pool, labels = as_tensor(data.images).to(home), torch.tensor(data.labels).to(device)
+    # Images are stored and augmented on the GPU, except for AutoAugment, which runs on the CPU.
+    storage = device if recipe.policy == "none" else torch.device("cpu")
+    pool, labels = as_tensor(data.images).to(storage), torch.tensor(data.labels).to(device)
     network.train()
     if recipe.freeze_norm:
         for module in network.modules():
@@ -180,8 +210,8 @@ def _epoch(
     total = 0.0
     for index in range(batches):
         chosen = order[index * recipe.batch : (index + 1) * recipe.batch]
-        # every worker augments the whole batch, so that a run is the same for any number of them
-        images = augment(pool[chosen.to(home)], spec, recipe, generator)
+        # Every worker augments the whole batch, so that the draws do not depend on the number of workers.
+        images = augment(pool[chosen.to(storage)], spec, recipe, generator)
         steps = recipe.draws[int(torch.randint(len(recipe.draws), (1,), generator=generator))]
         set_rates(optimiser, recipe, epoch + index / batches)
         pixels = workers.part(images).to(device).float().contiguous(memory_format=torch.channels_last)
@@ -192,14 +222,14 @@ def _epoch(
         loss.backward()
         workers.average_gradients(network)
         optimiser.step()
-        value = loss.item()  # the one moment at which a GPU is waited for
+        value = loss.item()  # the only synchronisation with the GPU
         if not math.isfinite(value):
             raise SpikeletError(
                 f"the loss is {value} in epoch {epoch + 1}, batch {index + 1}: "
                 "training diverged; try a smaller learning rate"
             )
         total += value
-        on_batch(Progress(epoch + 1, recipe.epochs, index + 1, batches, total / (index + 1)))
+        execution.on_batch(TrainingProgress(epoch + 1, recipe.epochs, index + 1, batches, total / (index + 1)))
     return total / batches
 
 
@@ -208,13 +238,13 @@ def _loss(recipe: Recipe, start: Checkpoint | None, device: str) -> Callable[[Te
         return hard_loss
     if start is None:
         raise UsageError(
-            "distillation learns from the network that a run starts with, and there is none; name it with --start"
+            "distillation needs the network from which the run starts as teacher; name its checkpoint with --start"
         )
     return Teacher(start, recipe.distil, device).loss
 
 
 def augment(images: Tensor, spec: NetworkSpec, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """A batch as training sees it. images: (N, C, H, W) uint8; returns the same."""
+    """Apply the augmentation of a recipe to a batch, (N, C, H, W) uint8."""
     if recipe.augment:
         images = crop_and_flip(images, generator)
     if recipe.policy == "autoaugment":
@@ -224,7 +254,7 @@ def augment(images: Tensor, spec: NetworkSpec, recipe: Recipe, generator: torch.
     return images
 
 
-def _images(data: ImageSet, spec: NetworkSpec, recipe: Recipe, epoch: int, device: str) -> Iterator[Tensor]:
+def _validation_batches(data: ImageSet, spec: NetworkSpec, recipe: Recipe, epoch: int, device: str) -> Iterator[Tensor]:
     generator = torch.Generator().manual_seed(_seed(recipe.seed, epoch, 3))
     for start in range(0, len(data), recipe.batch):
         images = as_tensor(data.images[start : start + recipe.batch])
@@ -243,22 +273,22 @@ def _resume(
     log: list[dict[str, Any]],
 ) -> Checkpoint:
     if not (out / "last.pt").exists():
-        raise SpikeletError(f"{out}: nothing to resume, there is no last.pt in it")
+        raise SpikeletError(f"{out}: nothing to resume; the folder has no last.pt")
     last = load_checkpoint(out / "last.pt")
     before = (last.spec.as_dict(), last.provenance["recipe"])
     now = (spec.as_dict(), asdict(recipe))
-    # a checkpoint of an earlier version does not know the options that came later: it ran with their defaults
+    # Checkpoints of earlier versions lack newer options; their runs used the defaults.
     defaults = {field.name: field.default for field in (*fields(spec), *fields(recipe))}
     for old, new in zip(before, now, strict=True):
         for key in new:
-            was = old.get(key, defaults[key])
-            if was != new[key]:
+            previous = old.get(key, defaults[key])
+            if previous != new[key]:
                 raise SpikeletError(
-                    f"{out}: was started with {key} = {was}, now {new[key]}; "
+                    f"{out}: was started with {key} = {previous}, now {new[key]}; "
                     "resume with the same options, or choose another folder"
                 )
     if last.provenance["data"]["digest"] != data.digest:
-        raise SpikeletError(f"{out}: was started on other data ({last.provenance['data']['name']}), now {data.name}")
+        raise SpikeletError(f"{out}: was started with other data ({last.provenance['data']['name']}), now {data.name}")
     network.load_state_dict(last.weights)
     optimiser.load_state_dict(last.training["optimiser"])
     log.extend(last.training["log"])
@@ -266,21 +296,21 @@ def _resume(
 
 
 def _take_weights(network: nn.Module, start: Checkpoint) -> None:
-    """Load weights, all of them, but for what belongs to another residual strategy and for potentials."""
+    """Load the weights of a checkpoint, except for states of the residual strategy and missing potentials."""
 
     def is_own(key: str) -> bool:
         return ".residual." in key or key.endswith(".shift")
 
-    wanted = {key for key in network.state_dict() if not is_own(key)}
+    expected = {key for key in network.state_dict() if not is_own(key)}
     weights = {key: value for key, value in start.weights.items() if not is_own(key)}
-    if wanted != set(weights) or any(network.state_dict()[key].shape != weights[key].shape for key in wanted):
-        raise SpikeletError(f"the checkpoint to start from is a {start.spec.model} of another form than this network")
-    own = {key for key in network.state_dict() if key.endswith(".shift") and key in start.weights}
-    network.load_state_dict(weights | {key: start.weights[key] for key in own}, strict=False)
+    if expected != set(weights) or any(network.state_dict()[key].shape != weights[key].shape for key in expected):
+        raise SpikeletError(f"the checkpoint to start from is a {start.spec.model} with other layers than this network")
+    potentials = {key for key in network.state_dict() if key.endswith(".shift") and key in start.weights}
+    network.load_state_dict(weights | {key: start.weights[key] for key in potentials}, strict=False)
 
 
 def _check_split(start: Checkpoint, recipe: Recipe, data: ImageSet) -> None:
-    """Refuse a start that was trained on images which are held out now: validation would flatter it."""
+    """Refuse a start that was trained on images of the validation split."""
     before = start.provenance.get("recipe", {})
     if start.provenance.get("data", {}).get("digest") != data.digest:
         return
@@ -288,8 +318,8 @@ def _check_split(start: Checkpoint, recipe: Recipe, data: ImageSet) -> None:
         now = getattr(recipe, key)
         if before.get(key, now) != now:
             raise UsageError(
-                f"the checkpoint to start from held out other images ({key} {before[key]}, now {now}), "
-                f"and was trained on some that would choose the best epoch here; use {key} {before[key]}"
+                f"the checkpoint to start from has another validation split ({key} {before[key]}, now {now}) "
+                f"and was trained on images of this one; use {key} {before[key]}"
             )
 
 

@@ -1,7 +1,7 @@
-"""Several processes that train one network: each takes a part of every batch, gradients are averaged.
+"""Data-parallel training in several processes: each takes a part of every batch, and gradients are averaged.
 
-`torchrun --nproc-per-node 2 -m spikelet train …` starts them. Batch norm takes the statistics of a process's own part;
-after each epoch all go on with the network of the first.
+`torchrun --nproc-per-node 2 -m spikelet train …` starts the processes. Batch norm uses the statistics of the part of
+its own process. After each epoch, all processes continue with the network of the first.
 """
 
 from __future__ import annotations
@@ -17,24 +17,29 @@ from spikelet.errors import UsageError
 
 @dataclass(frozen=True)
 class Workers:
-    """rank: of this process, from 0. size: how many there are."""
+    """The processes that train one network.
+
+    Attributes:
+        rank: index of this process, from 0.
+        size: number of processes.
+    """
 
     rank: int = 0
     size: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes."""
+        """Whether this is the first process, which writes all files."""
         return self.rank == 0
 
     def part(self, batch: Tensor) -> Tensor:
-        """The share of a batch that this process takes, (N, …): every `size`-th row."""
+        """Return the part of a batch, (N, …), for this process: every `size`-th row."""
         if len(batch) < self.size:
             raise UsageError(f"a batch of {len(batch)} is too small for {self.size} workers")
         return batch[self.rank :: self.size]
 
     def average_gradients(self, network: nn.Module) -> None:
-        """The mean over all processes, in every one; one message for all parameters."""
+        """Replace the gradients by their mean over all processes, in one message."""
         if self.size == 1:
             return
         grads = [p.grad for p in network.parameters() if p.grad is not None]
@@ -44,17 +49,17 @@ class Workers:
             grad.copy_(mean.reshape(grad.shape))
 
     def agree(self, network: nn.Module) -> None:
-        """Give every process the parameters and buffers of the first."""
+        """Copy the parameters and buffers of the first process to all processes."""
         if self.size == 1:
             return
         for value in network.state_dict().values():
-            # a broadcast wants memory in order, which channels-last weights are not in
+            # A broadcast needs contiguous memory; channels-last weights are not contiguous.
             sent = value.contiguous()
             distributed.broadcast(sent, 0)
             value.copy_(sent)
 
     def mean(self, value: float) -> float:
-        """The mean of a number over all processes."""
+        """Return the mean of a number over all processes."""
         if self.size == 1:
             return value
         total = torch.tensor(value, dtype=torch.float64)
@@ -62,7 +67,7 @@ class Workers:
         return float(total) / self.size
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait until all processes have reached this call."""
         if self.size > 1:
             distributed.barrier()
 
@@ -71,7 +76,7 @@ ALONE = Workers()
 
 
 def connect(device: str) -> Workers:
-    """The processes that torchrun started, or this one alone."""
+    """Join the processes that torchrun started. Without torchrun there is only this process."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return ALONE
     if not distributed.is_initialized():
@@ -80,10 +85,10 @@ def connect(device: str) -> Workers:
 
 
 def choose_device(name: str) -> str:
-    """The device of a name; of "auto" the GPU of this process if there is one, else the CPU.
+    """Return the device for a name. "auto" is the GPU of this process if there is one, otherwise the CPU.
 
     Raises:
-        UsageError: a device that torch does not have here.
+        UsageError: torch finds no GPU.
     """
     gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     if name == "auto":

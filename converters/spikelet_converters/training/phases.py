@@ -1,7 +1,7 @@
-"""A run of one or two phases: the main one, then last epochs with another residual strategy.
+"""Runs of one or two phases: the main phase, and last epochs with another residual strategy.
 
-The second phase starts from the best checkpoint of the first, with a learning-rate schedule of its own. A run of two
-phases is a folder whose subfolder `start` is the first; each is resumed where it stopped.
+The second phase starts from the best checkpoint of the first and has its own learning-rate schedule. In the folder of a
+run with two phases, the subfolder `start` holds the first. Each phase can be resumed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from spikelet.data.images import ImageSet
 from spikelet.errors import UsageError
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
-from spikelet_converters.training.loop import train
+from spikelet_converters.training.loop import DEFAULT_EXECUTION, Execution, train
 from spikelet_converters.training.recipe import RECIPE_FIELDS, Recipe
 
 SPEC_FIELDS = tuple(field.name for field in fields(NetworkSpec))
@@ -23,16 +23,16 @@ SPEC_FIELDS = tuple(field.name for field in fields(NetworkSpec))
 
 @dataclass(frozen=True)
 class Phase:
-    """What is trained, and how."""
+    """One phase of a run: a network and the recipe that trains it."""
 
     spec: NetworkSpec
     recipe: Recipe
 
     def followed_by(self, options: Mapping[str, Any]) -> Phase:
-        """A phase like this one, but for what `options` say; warm-up and held thresholds do not carry over.
+        """Return the next phase: this one with `options` changed, without warm-up, held thresholds and time-steps.
 
         Raises:
-            UsageError: an option that neither a network nor a recipe has.
+            UsageError: an option is neither a field of a network nor of a recipe.
         """
         unknown = [key for key in options if key not in (*RECIPE_FIELDS, *SPEC_FIELDS)]
         if unknown:
@@ -44,8 +44,8 @@ class Phase:
         fresh = {"warmup": 0.0, "lambda_hold": 0.0, "time_steps": ()}
         return Phase(replace(self.spec, **spec), replace(self.recipe, **{**fresh, **recipe}))
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
+    def as_dict(self) -> dict[str, object]:
+        """Return the fields as plain values."""
         return {"network": self.spec.as_dict(), "recipe": asdict(self.recipe)}
 
 
@@ -56,19 +56,27 @@ def run_phases(
     *,
     start: Checkpoint | None = None,
     resume: bool = False,
-    **options: Any,
+    execution: Execution = DEFAULT_EXECUTION,
 ) -> Checkpoint:
-    """Train one phase after another; returns the checkpoint of the last, which lies in `out`.
+    """Train the phases one after another.
 
-    options: as `spikelet_converters.training.loop.train` takes them.
+    Args:
+        phases: one or two phases.
+        data: training split.
+        out: folder of the run, where the last phase is stored.
+        start: checkpoint whose weights the first phase starts from.
+        resume: continue an interrupted run.
+        execution: settings of `train`.
+
+    Returns:
+        The best checkpoint of the last phase.
     """
     folders = [out / "start", out] if len(phases) == 2 else [out]
     for phase, folder in zip(phases, folders, strict=True):
         begun = (folder / "last.pt").exists()
         if len(phases) == 2 and folder == out and not begun:
             start = load_checkpoint(out / "start" / "best.pt")
-        only = len(phases) == 1
-        goes_on = resume and (begun or only)
-        start = train(phase.spec, phase.recipe, data, folder, start=start, resume=goes_on, **options)
-    assert start is not None  # there is one phase or two
+        resume_phase = resume and (begun or len(phases) == 1)
+        start = train(phase.spec, phase.recipe, data, folder, start=start, resume=resume_phase, execution=execution)
+    assert start is not None
     return start

@@ -1,4 +1,4 @@
-"""What decides a training run besides network and data: one value, and the recipes that have names."""
+"""Recipes: all settings of a training run besides network and data, and the named recipes."""
 
 from __future__ import annotations
 
@@ -16,22 +16,30 @@ POLICIES = ("none", "autoaugment")
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a training run besides the network and the data.
+    """All settings of a training run besides the network and the data.
 
-    steps: T at which sigma is measured, and the spiking network validated unless `time_steps` says more.
-    validation: share of the training images that is held out.
-    time_steps: what a batch is trained on, drawn anew for each, where the residual strategy simulates: T, "limit" (the
-        rate of T → ∞) or "quantised" (the quantiser). One that stands there twice is drawn twice as often; () is
-        (steps,).
-    freeze_norm: batch norm keeps its running statistics, for the last epochs of a network that is trained already.
-    policy, cutout: AutoAugment after crop and flip, then a square of so many pixels painted over.
-    measure_augmented: what the residual strategy measures, it measures on augmented images.
-    warmup: epochs in which the learning rate rises from 0; after them it falls to 0 as a cosine.
-    lambda_rate, lambda_decay: learning rate of the thresholds relative to the weights', and their weight decay.
-    lambda_hold: share of the run, at its end, in which thresholds are held.
-    potential_rate: learning rate of trained initial potentials relative to the weights'.
-    distil: share of the loss that follows soft answers of the network which the run starts with (`distil.py`).
-    precision: of the forward and backward pass; thresholds, weights and sums of gradients stay float32.
+    Attributes:
+        epochs: number of epochs.
+        seed: seed of the run and of the validation split.
+        batch: images per batch.
+        learning_rate, momentum, nesterov, weight_decay: settings of stochastic gradient descent.
+        steps: T at which sigma is measured, and at which the spiking network is validated if `time_steps` is empty.
+        validation: share of the training images in the validation split.
+        augment: crop and flip the images.
+        time_steps: values from which T is drawn for each batch if the residual strategy simulates: numbers, "limit"
+            (spike rate for T → ∞) or "quantised" (the quantiser). A repeated value is drawn more often. () means
+            (steps,).
+        freeze_norm: use the running statistics of batch norm, for the last epochs of a trained network.
+        policy: augmentation after crop and flip.
+        cutout: width of the square that is filled in each image, in pixels.
+        measure_augmented: measure the residual error on augmented images.
+        warmup: number of epochs in which the learning rate rises from 0. It then falls to 0 as a cosine.
+        lambda_rate: learning rate of the thresholds relative to that of the weights.
+        lambda_decay: weight decay of the thresholds; None is that of the weights.
+        lambda_hold: share of the run, at its end, in which the thresholds are constant.
+        potential_rate: learning rate of trained initial potentials relative to that of the weights.
+        distil: share of the loss on soft targets of the starting network (`distil.py`).
+        precision: precision of the forward and backward pass. Thresholds, weights and gradient sums stay float32.
     """
 
     epochs: int
@@ -58,45 +66,52 @@ class Recipe:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        least = {"epochs": 1, "batch": 1, "steps": 1, "learning_rate": 0, "weight_decay": 0, "cutout": 0, "warmup": 0}
-        for name, low in {**least, "lambda_rate": 0, "potential_rate": 0}.items():
+        minima = {"epochs": 1, "batch": 1, "steps": 1, "learning_rate": 0, "weight_decay": 0, "cutout": 0, "warmup": 0}
+        for name, low in {**minima, "lambda_rate": 0, "potential_rate": 0}.items():
             if not low <= getattr(self, name) < math.inf:
                 raise UsageError(f"{name}: expected {low} or more, got {getattr(self, name)}")
         for name in ("validation", "lambda_hold", "distil"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name}: expected a share of 0 to 1, got {getattr(self, name)}")
-        for name, known in (("precision", PRECISIONS), ("policy", POLICIES)):
-            if getattr(self, name) not in known:
-                raise UsageError(f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}")
-        for each in self.time_steps:
-            if each not in (LIMIT, QUANTISED) and (not isinstance(each, int) or each < 1):
-                raise UsageError(f'time_steps: expected numbers of 1 or more, "limit" or "quantised", got {each!r}')
+        for name, choices in (("precision", PRECISIONS), ("policy", POLICIES)):
+            if getattr(self, name) not in choices:
+                raise UsageError(f"{name}: expected {' or '.join(choices)}, got {getattr(self, name)!r}")
+        for steps in self.time_steps:
+            if steps not in (LIMIT, QUANTISED) and (not isinstance(steps, int) or steps < 1):
+                raise UsageError(f'time_steps: expected numbers of 1 or more, "limit" or "quantised", got {steps!r}')
 
     @property
     def draws(self) -> tuple[int | str, ...]:
-        """What a batch is trained on is drawn from these."""
+        """Values from which T is drawn for each batch."""
         return self.time_steps or (self.steps,)
 
     @property
     def times(self) -> tuple[int, ...]:
-        """The numbers of time-steps that the network is validated for."""
-        return tuple(sorted({each for each in self.time_steps if isinstance(each, int)})) or (self.steps,)
+        """Numbers of time-steps at which the network is validated."""
+        return tuple(sorted({steps for steps in self.time_steps if isinstance(steps, int)})) or (self.steps,)
 
     def learning_rate_at(self, epoch: float) -> float:
-        """The learning rate at a moment of the run, in epochs: warm-up, then half a cosine to 0."""
+        """Return the learning rate at a time of the run, in epochs: warm-up, then half a cosine to 0."""
         if epoch < self.warmup:
             return self.learning_rate * epoch / self.warmup
         share = (epoch - self.warmup) / max(self.epochs - self.warmup, 1e-9)
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(share, 1)))
 
     def holds_lambda(self, epoch: float) -> bool:
-        """Whether the thresholds are held at a moment of the run."""
+        """Return whether the thresholds are constant at a time of the run, in epochs."""
         return epoch >= self.epochs * (1 - self.lambda_hold)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe with a name. spec, recipe: options of the network and the run. finish: of the last epochs, if others."""
+    """A named recipe.
+
+    Attributes:
+        about: description.
+        spec: options of the network.
+        recipe: options of the run.
+        finish: options of the last epochs, None without a second phase.
+    """
 
     about: str
     spec: Mapping[str, Any]
@@ -117,13 +132,13 @@ _PAPER = {
     "seed": 42,
 }
 _SHORT = {"epochs": 24, "learning_rate": 0.1, "steps": 4}
-# At 0.02 a vgg9 forgot all it knew within ten batches: frozen batch norm no longer scales steep gradients down.
+# At a learning rate of 0.02 a vgg9 lost its accuracy within ten batches: frozen batch norm does not damp gradients.
 LAST_EPOCHS = {"epochs": 4, "learning_rate": 0.005, "warmup": 0.2, "freeze_norm": True}
 _FINISH = {**LAST_EPOCHS, "residual": "exact", "train_potential": True, "time_steps": (1, 2, 4, 8, LIMIT, LIMIT)}
 
 PRESETS: dict[str, Preset] = {
     "spikelet": Preset(
-        "QCFS, then the last epochs with the exact residual: the default",
+        "QCFS, then last epochs with the exact residual (default)",
         {"levels": 4, "lambda_init": 2.0, "residual": "none"},
         _SHORT,
         _FINISH,

@@ -1,4 +1,4 @@
-"""Reference networks by name, and the small value that says how to build one again."""
+"""Reference networks by name, and the specification from which one is built."""
 
 from __future__ import annotations
 
@@ -20,10 +20,18 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {f.__name__: f for f in (vgg5, v
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """All that is needed to build a source network; stored in every checkpoint.
+    """Specification of a source network, stored in every checkpoint.
 
-    shape: (C, H, W) of the input. mean, std: per channel, in pixel units. levels: L.
-    slope: share of the clipped identity in the activation (SlipReLU). train_potential: v(0) is learnt by channel.
+    Attributes:
+        model: name in `NETWORKS`.
+        shape: (C, H, W) of the input.
+        classes: number of classes.
+        mean, std: mean and standard deviation of the input per channel, in pixel units.
+        levels: number of levels L of the quantiser.
+        residual: name in `RESIDUALS`.
+        lambda_init: initial threshold.
+        slope: share of the clipped identity in the activation (SlipReLU).
+        train_potential: train the initial potential, one value per channel.
     """
 
     model: str
@@ -38,7 +46,7 @@ class NetworkSpec:
     train_potential: bool = False
 
     def build(self) -> nn.Module:
-        """A freshly initialised network (weights from torch's global generator)."""
+        """Build the network, with initial weights from torch's global generator."""
         if self.model not in NETWORKS:
             raise UsageError(f"unknown network {self.model!r}; known: {', '.join(NETWORKS)}")
         if self.residual not in RESIDUALS:
@@ -55,7 +63,7 @@ class NetworkSpec:
         return NETWORKS[self.model](Normalise(self.mean, self.std), height, self.classes, act)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as they are written to a checkpoint."""
+        """Return the fields as plain values, as stored in a checkpoint."""
         return asdict(self)
 
 

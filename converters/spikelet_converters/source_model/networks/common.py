@@ -1,4 +1,4 @@
-"""Pieces that every reference network is built from."""
+"""Input normalisation and weight initialisation of the reference networks."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from torch import Tensor, nn
 from spikelet.errors import UsageError
 from spikelet_converters.source_model.activation import SpikingActivation
 
-ActivationFactory = Callable[[int], SpikingActivation]  # of so many channels
+ActivationFactory = Callable[[int], SpikingActivation]  # takes the number of channels
 
 
 class Normalise(nn.Module):
-    """(pixel - mean_c) / std_c for pixels 0…255.
+    """Compute (pixel - mean_c) / std_c for pixels 0…255.
 
-    The mean is a whole number, so that conversion can subtract it exactly at the input node:
-    zero padding then stays zero, and 1/std folds into the first weights.
+    The mean is a whole number, so that conversion can subtract it exactly at the input node. Zero padding then stays
+    zero, and 1/std is folded into the first weights.
 
-    mean, std: (C,) in pixel units.
+    Args:
+        mean, std: (C,), in pixel units.
     """
 
     mean: Tensor
@@ -37,7 +38,7 @@ class Normalise(nn.Module):
 
 
 def initialise(network: nn.Module) -> None:
-    """He initialisation (fan out) for convolutions; batch norm and linear layers keep torch's own."""
+    """Apply He initialisation (fan out) to convolutions. Batch norm and linear layers keep the defaults of torch."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

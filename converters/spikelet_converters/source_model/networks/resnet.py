@@ -8,9 +8,9 @@ from spikelet_converters.source_model.networks.common import ActivationFactory, 
 
 
 class Block(nn.Module):
-    """conv3x3 - bn - act - conv3x3 - bn, plus the shortcut, then act.
+    """Basic block: conv3x3 - bn - act - conv3x3 - bn, plus the shortcut, then act.
 
-    The shortcut is the identity, or a 1x1 convolution with batch norm where the shape changes.
+    The shortcut is the identity, or a 1x1 convolution with batch norm if the shape changes.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, act: ActivationFactory) -> None:
@@ -32,10 +32,15 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Stem 3x3, stages of blocks, global average pool, classifier.
+    """Residual network: 3x3 stem, stages of blocks, global average pool, classifier.
 
-    widths: channels of each stage; every stage but the first halves height and width.
-    blocks: blocks of each stage.
+    Args:
+        widths: number of channels per stage. Every stage but the first halves height and width.
+        blocks: number of blocks per stage.
+        normalise: input normalisation.
+        size: height and width of the input.
+        classes: number of classes.
+        act: creates the activation for a number of channels.
     """
 
     def __init__(
@@ -56,8 +61,8 @@ class ResNet(nn.Module):
         stages = []
         for index, (width, count) in enumerate(zip(widths, blocks, strict=True)):
             stage = []
-            for place in range(count):
-                stage.append(Block(channels, width, 2 if place == 0 and index > 0 else 1, act))
+            for block in range(count):
+                stage.append(Block(channels, width, 2 if block == 0 and index > 0 else 1, act))
                 channels = width
             stages.append(nn.Sequential(*stage))
             size = (size + 1) // 2 if index > 0 else size
@@ -74,10 +79,10 @@ class ResNet(nn.Module):
 
 
 def resnet20(normalise: Normalise, size: int, classes: int, act: ActivationFactory) -> ResNet:
-    """Three stages of three blocks, 16/32/64 channels, 19 activations."""
+    """ResNet-20: three stages of three blocks, 16/32/64 channels, 19 activations."""
     return ResNet((16, 32, 64), (3, 3, 3), normalise, size, classes, act)
 
 
 def resnet18(normalise: Normalise, size: int, classes: int, act: ActivationFactory) -> ResNet:
-    """Four stages of two blocks, 64 to 512 channels, 17 activations."""
+    """ResNet-18: four stages of two blocks, 64 to 512 channels, 17 activations."""
     return ResNet((64, 128, 256, 512), (2, 2, 2, 2), normalise, size, classes, act)

@@ -9,29 +9,35 @@ from torch import nn
 from spikelet.errors import UsageError
 from spikelet_converters.source_model.networks.common import ActivationFactory, Normalise, initialise
 
-Plan = tuple[int | str, ...]
-VGG9: Plan = (32, 32, "P", 64, 64, "P", 128, 128, "P")
-VGG5: Plan = (16, "P", 32, "P", 64, "P")
-VGG16: Plan = (64, 64, "P", 128, 128, "P", 256, 256, 256, "P", 512, 512, 512, "P", 512, 512, 512, "P")
+Layers = tuple[int | str, ...]  # channels of a convolution, or "P" for a pool
+VGG9: Layers = (32, 32, "P", 64, 64, "P", 128, 128, "P")
+VGG5: Layers = (16, "P", 32, "P", 64, "P")
+VGG16: Layers = (64, 64, "P", 128, 128, "P", 256, 256, 256, "P", 512, 512, 512, "P", 512, 512, 512, "P")
 
 
 def vgg(
-    plan: Plan, hidden: tuple[int, ...], normalise: Normalise, size: int, classes: int, act: ActivationFactory
+    features: Layers, hidden: tuple[int, ...], normalise: Normalise, size: int, classes: int, act: ActivationFactory
 ) -> nn.Sequential:
-    """Convolutions 3x3 with batch norm and an activation each, "P" a 2x2 average pool, then linear layers.
+    """Build a VGG network of 3x3 convolutions with batch norm, average pools and linear layers.
 
-    hidden: widths of the linear layers before the classifier. size: height and width of the input.
+    Args:
+        features: channels of each convolution, and "P" for a 2x2 average pool.
+        hidden: widths of the linear layers before the classifier.
+        normalise: input normalisation.
+        size: height and width of the input.
+        classes: number of classes.
+        act: creates the activation for a number of channels.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict(normalise=normalise)
     channels = normalise.mean.numel()
     conv = pool = 0
-    for item in plan:
+    for item in features:
         if isinstance(item, str):
             pool += 1
             layers[f"pool{pool}"] = nn.AvgPool2d(2)
             size //= 2
             if size == 0:
-                raise UsageError(f"the images are too small for {plan.count('P')} pools that halve them")
+                raise UsageError(f"the images are too small for {features.count('P')} pools that halve them")
         else:
             conv += 1
             layers[f"conv{conv}"] = nn.Conv2d(channels, item, 3, padding=1, bias=False)
@@ -51,18 +57,19 @@ def vgg(
 
 
 def vgg9(normalise: Normalise, size: int, classes: int, act: ActivationFactory) -> nn.Sequential:
-    """Six convolutions and three linear layers: 39 M MACs at 3x32x32; trains on two cores in an hour or two."""
+    """VGG-9: six convolutions and three linear layers, 39 million MACs at 3x32x32."""
     return vgg(VGG9, (256, 256), normalise, size, classes, act)
 
 
 def vgg16(normalise: Normalise, size: int, classes: int, act: ActivationFactory) -> nn.Sequential:
-    """Thirteen convolutions and three linear layers, 15 activations, as in the QCFS papers."""
+    """VGG-16: thirteen convolutions and three linear layers, 15 activations, as in Bu et al. (ICLR 2022)."""
     return vgg(VGG16, (4096, 4096), normalise, size, classes, act)
 
 
 def vgg5(normalise: Normalise, size: int, classes: int, act: ActivationFactory) -> nn.Sequential:
-    """Three convolutions and two linear layers for a microcontroller, at 1x28x28.
+    """VGG-5 for microcontrollers: three convolutions and two linear layers.
 
-    98 thousand weights (8 bits each in flash) and 22 thousand neurons, whose potentials are 88 KB of RAM at 32 bits.
+    At 1x28x28 it has 98 thousand weights (98 KB of flash at 8 bits) and 22 thousand neurons (88 KB of RAM for 32-bit
+    potentials).
     """
     return vgg(VGG5, (128,), normalise, size, classes, act)

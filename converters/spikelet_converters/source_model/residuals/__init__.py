@@ -1,4 +1,4 @@
-"""Residual strategies by name: models of the spiking error, applied while the source network trains."""
+"""Residual strategies by name: models of the residual error, applied while the source network is trained."""
 
 from spikelet_converters.source_model.residuals.empirical import EmpiricalResidual, EmpiricalStrategy
 from spikelet_converters.source_model.residuals.exact import ExactResidual, ExactStrategy

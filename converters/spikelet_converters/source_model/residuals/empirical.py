@@ -1,8 +1,8 @@
-"""The residual as it is: drawn from the errors that were measured, level by level.
+"""Empirical residual: errors drawn from samples measured for each level of the quantiser.
 
-Real errors are no Gaussian. At T = L they are whole numbers of spikes, most of them none at all, and their law
-depends on the activation: a silent neuron can only fire too often, a saturated one only too seldom. So each level of
-the quantiser keeps a sample of the same-input errors seen at that level, and training draws from it.
+Residual errors are not Gaussian. At T = L they are whole numbers of spikes, mostly zero, and their distribution
+depends on the activation: a dead neuron can only fire too often, a saturated neuron only too rarely. Each level of the
+quantiser therefore keeps a sample of the local errors measured at that level, from which training draws.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from spikelet_converters.source_model.residual import Residual
 from spikelet_converters.source_model.residuals.strategy import ResidualStrategy
 from spikelet_converters.source_model.simulation import local_pairs
 
-SAMPLES = 1024  # of each level
-POOL = 2**16  # errors of a batch that are looked at, by layer: enough for rare levels, small enough to sort
+SAMPLES = 1024  # errors kept per level
+POOL = 2**16  # errors sampled per batch and layer
 
 
 class EmpiricalResidual(Residual):
-    """a = q(z) - gap, gap drawn from the `SAMPLES` errors kept for the level of q(z); none until measured."""
+    """a = q(z) - error, with the error drawn from the sample of the level of q(z). Zero until it is measured."""
 
     name = "empirical"
     table: Tensor
@@ -47,19 +47,19 @@ class EmpiricalResidual(Residual):
 
 
 class EmpiricalStrategy(ResidualStrategy):
-    """Measures the same-input errors of each layer, level by level."""
+    """Measures the local errors of each layer by level."""
 
     layer = EmpiricalResidual
 
     @torch.no_grad()
     def refresh(self, network: nn.Module, batches: Iterable[Tensor], steps: int) -> dict[str, float]:
-        seen: dict[str, list[Tensor]] = {}
+        samples: dict[str, list[Tensor]] = {}
         for images in batches:
             for name, (a, phi) in local_pairs(network, images, steps).items():
                 pairs = torch.stack([a.flatten(), phi.flatten()])
-                seen.setdefault(name, []).append(pairs[:, torch.randint(pairs.shape[1], (POOL,))])
-        figures, layers = {}, spiking_layers(network)
-        for name, parts in seen.items():
+                samples.setdefault(name, []).append(pairs[:, torch.randint(pairs.shape[1], (POOL,))])
+        deviations, layers = {}, spiking_layers(network)
+        for name, parts in samples.items():
             layer = layers[name]
             assert isinstance(layer.residual, EmpiricalResidual)
             a, phi = torch.cat(parts, 1)
@@ -74,5 +74,5 @@ class EmpiricalStrategy(ResidualStrategy):
                     else torch.zeros(SAMPLES, device=a.device)
                 )
             layer.residual.table = torch.stack(rows)
-            figures[name] = float((a - phi).std(correction=0))
-        return figures
+            deviations[name] = float((a - phi).std(correction=0))
+        return deviations

@@ -1,16 +1,16 @@
-"""The residual itself, not a model of it.
+"""Exact residual: the simulated residual error of the training batch itself.
 
-Before each training pass the network is simulated for T time-steps on the very batch. In the pass every layer then
-sends on the spiking rate it really had, phi, while the gradient is the quantiser's:
+Before each training pass the spiking network is simulated on the batch for T time-steps. In the pass, every layer
+returns its simulated spike rate phi, with the gradient of the quantiser:
 
     a = q(z) + stop_gradient(phi - q(z))
 
-Since z is computed from the rates of the layer before, it is the mean current that the spiking layer received; the
-gap phi - q(z) is the error that arises in this layer for this input. Weights see what spiking gets wrong and learn to
-make less of it, instead of learning to bear noise of the same size. With T drawn anew for each batch one network
-serves several T. It costs T forward passes without gradient on top of the usual forward and backward.
+Because z is computed from the spike rates of the layer before, it equals the mean current of the spiking layer, and
+phi - q(z) is the local error of the layer for this input. The weights are trained to reduce this error rather than to
+tolerate noise of the same size. T is drawn for each batch, so that one network is trained for several T. The cost is T
+forward passes without gradient in addition to the usual forward and backward pass.
 
-Batch norm should be frozen (its running statistics used), so that both passes compute the same network.
+Batch norm should be frozen (running statistics), so that both passes compute the same network.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from spikelet_converters.source_model.residuals.strategy import LIMIT, ResidualS
 from spikelet_converters.source_model.simulation import layer_rates
 
 
-class _Instead(torch.autograd.Function):
-    """phi forward, the gradient of q backward."""
+class _Replace(torch.autograd.Function):
+    """Return the spike rate in the forward pass; pass the gradient on to the activation."""
 
     @staticmethod
     def forward(ctx: Any, activation: Tensor, rate: Tensor) -> Tensor:
@@ -50,11 +50,11 @@ class ExactResidual(Residual):
     def perturb(self, activation: Tensor) -> Tensor:
         if self.rate is None or self.rate.shape != activation.shape:
             return activation
-        return _Instead.apply(activation, self.rate)
+        return _Replace.apply(activation, self.rate)
 
 
 class ExactStrategy(ResidualStrategy):
-    """Simulates the network on every batch and hands each layer its spike rate."""
+    """Simulates the network on every batch and sets the spike rate of each layer."""
 
     layer = ExactResidual
 

@@ -1,14 +1,14 @@
-"""Gaussian residuals: noise with a measured deviation.
+"""Gaussian residuals: noise with a measured standard deviation.
 
     a = q(z) - sigma eps,   eps ~ N(0, 1) for each element
 
-`gaussian` is the paper's (Huang et al., 2024, arXiv:2404.17456): the noise lies outside clip and floor, in the
-units of the activation, and the sum is not clipped again. sigma is one number a layer, measured once an epoch on
-held-out training images: the root of the mean over batches of var(q_l - phi_l), where phi_l is the spiking rate of
-the layer after `steps` time-steps of the whole spiking network, errors of earlier layers included.
+`gaussian` follows Huang et al. (2024, arXiv:2404.17456). The noise is added after clip and floor, in units of the
+activation, and the sum is not clipped. sigma is one number per layer, measured once per epoch on the validation split:
+the square root of the mean over batches of var(q_l - phi_l), where phi_l is the spike rate of the layer after `steps`
+time-steps of the spiking network, errors of earlier layers included.
 
-`local` measures the gap with the same input on both sides, so that what earlier layers got wrong, and inject
-themselves, is not counted again in every layer after them. `channel` does so channel by channel.
+`local` measures the error with the same input to quantiser and neurons, so that errors of earlier layers are not
+counted again. `channel` does the same with one sigma per channel.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from spikelet_converters.source_model.activation import along_channels
 from spikelet_converters.source_model.residual import Residual
 from spikelet_converters.source_model.residuals.strategy import ResidualStrategy
-from spikelet_converters.source_model.simulation import local_gaps, residual_gaps
+from spikelet_converters.source_model.simulation import local_errors, residual_errors
 
 
 class GaussianResidual(Residual):
-    """a = q(z) - sigma eps, with sigma = 0 until it is first measured."""
+    """a = q(z) - sigma eps, with sigma = 0 until it is measured."""
 
     name = "gaussian"
     sigma: Tensor
@@ -37,46 +38,46 @@ class GaussianResidual(Residual):
     def perturb(self, activation: Tensor) -> Tensor:
         if not self.sigma.any():
             return activation
-        sigma = self.sigma.reshape(-1, *(1,) * (activation.ndim - 2)) if self.sigma.ndim else self.sigma
+        sigma = along_channels(self.sigma, activation.ndim) if self.sigma.ndim else self.sigma
         return activation - sigma * torch.randn_like(activation)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
-        # one sigma a channel has the shape of the layer, which is known only once it is measured
+        # With one sigma per channel, the shape is unknown until it is measured or loaded.
         if prefix + "sigma" in state_dict:
             self.sigma = torch.empty_like(state_dict[prefix + "sigma"], device=self.sigma.device)
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 class LocalResidual(GaussianResidual):
-    """One sigma a layer, of the error that the layer itself makes."""
+    """One sigma per layer, of the local error."""
 
     name = "local"
 
 
 class ChannelResidual(GaussianResidual):
-    """One sigma a channel, of the error that the layer itself makes."""
+    """One sigma per channel, of the local error."""
 
     name = "channel"
 
 
 class GaussianStrategy(ResidualStrategy):
-    """Measures sigma of each layer with the errors of earlier layers included."""
+    """Measures sigma of each layer, errors of earlier layers included."""
 
     layer: ClassVar[type[Residual]] = GaussianResidual
     per_channel: ClassVar[bool] = False
 
-    def gaps(self, network: nn.Module, images: Tensor, steps: int) -> dict[str, Tensor]:
-        """Activation minus spike rate by layer, (N, C, …)."""
-        return residual_gaps(network, images, steps)
+    def errors(self, network: nn.Module, images: Tensor, steps: int) -> dict[str, Tensor]:
+        """Return activation minus spike rate of each layer, (N, C, …)."""
+        return residual_errors(network, images, steps)
 
     @torch.no_grad()
     def refresh(self, network: nn.Module, batches: Iterable[Tensor], steps: int) -> dict[str, float]:
         total: dict[str, Tensor] = {}
         count = 0
         for images in batches:
-            for name, gap in self.gaps(network, images, steps).items():
-                axes = tuple(i for i in range(gap.ndim) if i != 1) if self.per_channel else None
-                variance = gap.var(axes, correction=0)
+            for name, error in self.errors(network, images, steps).items():
+                axes = tuple(i for i in range(error.ndim) if i != 1) if self.per_channel else None
+                variance = error.var(axes, correction=0)
                 total[name] = total[name] + variance if name in total else variance
             count += 1
         sigmas = {name: (value / count).sqrt() for name, value in total.items()}
@@ -88,16 +89,16 @@ class GaussianStrategy(ResidualStrategy):
 
 
 class LocalStrategy(GaussianStrategy):
-    """Measures sigma of each layer with the same input on both sides."""
+    """Measures sigma of each layer for the same input to quantiser and neurons."""
 
     layer: ClassVar[type[Residual]] = LocalResidual
 
-    def gaps(self, network: nn.Module, images: Tensor, steps: int) -> dict[str, Tensor]:
-        return local_gaps(network, images, steps)
+    def errors(self, network: nn.Module, images: Tensor, steps: int) -> dict[str, Tensor]:
+        return local_errors(network, images, steps)
 
 
 class ChannelStrategy(LocalStrategy):
-    """Measures sigma of each channel with the same input on both sides."""
+    """Measures sigma of each channel for the same input to quantiser and neurons."""
 
     layer = ChannelResidual
     per_channel = True

@@ -1,4 +1,4 @@
-"""No residual: the plain quantiser of QCFS (Bu et al., ICLR 2022)."""
+"""No residual: the quantiser of QCFS (Bu et al., ICLR 2022)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ class NoResidual(Residual):
 
 
 class NoResidualStrategy(ResidualStrategy):
-    """Trains with the quantiser alone."""
+    """Trains with the quantiser and no residual."""
 
     layer = NoResidual

@@ -1,4 +1,4 @@
-"""What a residual strategy provides."""
+"""Base class of the residual strategies."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from spikelet_converters.source_model.residual import Residual
 
-LIMIT, QUANTISED = "limit", "quantised"  # what a batch may be trained on besides the spike rate after T time-steps
+LIMIT, QUANTISED = "limit", "quantised"  # training targets besides the spike rate after T time-steps
 
 
 class ResidualStrategy:
     """Sets the residuals of all layers of a network.
 
     To add one, subclass `Residual` and `ResidualStrategy` in a module of this package and list an instance in
-    `RESIDUALS`. `prepare` is called before each training pass, `refresh` once an epoch.
+    `RESIDUALS`. `prepare` is called before each training pass, `refresh` once per epoch.
     """
 
     layer: ClassVar[type[Residual]]
@@ -32,11 +32,11 @@ class ResidualStrategy:
         Args:
             network: the source network, in training mode.
             pixels: the batch, (N, C, H, W) float32, 0…255.
-            steps: T to simulate; `LIMIT` stands for T → ∞, `QUANTISED` for the quantiser itself.
+            steps: number of time-steps T to simulate, `LIMIT` for T → ∞, or `QUANTISED` for the quantiser.
         """
 
     def refresh(self, network: nn.Module, batches: Iterable[Tensor], steps: int) -> dict[str, float]:
-        """Measure the residual error on held-out training images.
+        """Measure the residual error on images of the validation split.
 
         Args:
             network: the source network.

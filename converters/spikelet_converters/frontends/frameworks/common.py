@@ -1,0 +1,62 @@
+"""Types and helpers shared by the modules of single frameworks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.nodes.neuron import Reset, Tie
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.values import Dynamics, Factor, Value
+
+Module: TypeAlias = Any
+"""A module of a framework that need not be installed, so its attributes have no types here."""
+
+Importer = Callable[[Builder, str, str, Module, Value], Value]
+"""Adds a module to a builder; takes (builder, name, where, module, x) and returns the module's output.
+
+`where` names the module in error messages, `x` is its input. Raises ConversionError for unsupported options.
+"""
+
+
+def neuron(
+    builder: Builder,
+    name: str,
+    where: str,
+    x: Value,
+    *,
+    decay: Factor,
+    theta: npt.ArrayLike,
+    reset: Reset,
+    tie: Tie,
+    spike: npt.ArrayLike = 1.0,
+    gain: npt.ArrayLike = 1.0,
+) -> Value:
+    """Add a layer of neurons with v_init = 0: an IF where decay is 1 in every channel, otherwise a LIF.
+
+    Args:
+        builder: The builder to add to.
+        name: Name of the source module.
+        where: The source module in error messages.
+        x: The input current.
+        decay: Factor on the potential at every time-step, () or (C,).
+        theta: Threshold, () or (C,).
+        reset: Reset after a spike.
+        tie: Whether the neuron fires at v >= theta or at v > theta.
+        spike: Size of a spike, () or (C,).
+        gain: Factor on the input current, () or (C,).
+    """
+    leaks = bool((np.asarray(decay) != 1).any())
+    if not leaks and reset == "subtract-late":
+        reset = "subtract"  # equal without a leak
+    dynamics = Dynamics(theta, 0.0, reset, tie, decay if leaks else None, gain, np.squeeze(spike))
+    return builder.neuron(name, where, dynamics, x)
+
+
+def to_array(value: Module) -> Factor:
+    """A tensor or number as float64 of shape (C,) or (1,)."""
+    array = value.detach().cpu().numpy() if hasattr(value, "detach") else value
+    return np.asarray(array, np.float64).ravel()

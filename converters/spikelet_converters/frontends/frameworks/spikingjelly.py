@@ -1,0 +1,39 @@
+"""Neurons of SpikingJelly: they fire at v >= v_threshold; v_reset is a potential, or None to subtract v_threshold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spikelet.nodes.neuron import Reset
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.frameworks.common import Importer, Module, neuron, to_array
+from spikelet_converters.frontends.values import Factor, Value
+
+
+def integrate_and_fire(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
+    """IF, or LIF with decay 1 - 1/tau; fires at v >= v_threshold, then subtracts it or resets to v_reset."""
+    rest = 0.0 if module.v_reset is None else float(module.v_reset)
+    decay: Factor = np.ones(1)
+    gain: Factor = np.ones(1)
+    if "LIF" in type(module).__name__:
+        leak = 1 / np.asarray(float(module.tau)) if hasattr(module, "tau") else to_array(module.w.sigmoid())
+        decay, gain = 1 - leak, leak if module.decay_input else gain
+    # In terms of v - v_reset, the potential starts at 0, leaks to 0 and is reset to 0.
+    theta = float(module.v_threshold) - rest
+    reset: Reset = "subtract" if module.v_reset is None else "zero"
+    return neuron(builder, name, where, x, decay=decay, theta=theta, reset=reset, tie=">=", gain=gain)
+
+
+def voltage_scaler(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
+    """A constant factor, folded into the next weights or threshold."""
+    return Value(x.node, x.factor * float(module.scale), x.shape)
+
+
+NEURONS: dict[str, Importer] = {
+    "IFNode": integrate_and_fire,
+    "SimpleIFNode": integrate_and_fire,
+    "LIFNode": integrate_and_fire,
+    "SimpleLIFNode": integrate_and_fire,
+    "ParametricLIFNode": integrate_and_fire,
+    "VoltageScaler": voltage_scaler,
+}
