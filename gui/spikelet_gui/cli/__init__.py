@@ -1,1 +1,1 @@
-"""The verb `spikelet gui`."""
+"""The command `spikelet gui`."""

@@ -18,7 +18,7 @@ from types import ModuleType
 from spikelet.cli.common import existing
 from spikelet.errors import MissingDependency, SpikeletError, UsageError, out_of_memory
 
-HELP = "look into a bundle, in a window"
+HELP = "inspect a bundle in a window"
 EXAMPLE = "spikelet gui vgg9-cifar10.snnb --screenshot layers.png --panel layers --theme light"
 PANELS = ("overview", "layers", "accuracy", "energy", "residuals", "robustness", "compare", "validate")
 PACKAGES = "libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1"
@@ -30,14 +30,28 @@ SIZES = range(300, 8001)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
-    parser.add_argument("bundles", type=existing, nargs="*", metavar="BUNDLE", help="a second one is compared with it")
-    parser.add_argument("--screenshot", type=Path, metavar="OUT.png", help="draw a panel into a file, and end")
-    parser.add_argument("--panel", choices=PANELS, default="overview", help="of the screenshot (default %(default)s)")
-    parser.add_argument("--layer", metavar="NAME", help="the layer that the screenshot shows")
-    parser.add_argument("--size", type=size, default=(1280, 800), metavar="WxH", help="of the screenshot")
-    parser.add_argument("--theme", choices=("dark", "light", "system"), help="default: as last time, or the desktop's")
-    parser.add_argument("--fresh", action="store_true", help="forget the last session")
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "bundles",
+        type=existing,
+        nargs="*",
+        metavar="BUNDLE",
+        help="bundle to open; a second one is compared with the first",
+    )
+    parser.add_argument("--screenshot", type=Path, metavar="OUT.png", help="write one panel to an image file and exit")
+    parser.add_argument(
+        "--panel", choices=PANELS, default="overview", help="panel of the screenshot (default %(default)s)"
+    )
+    parser.add_argument("--layer", metavar="NAME", help="layer of the screenshot")
+    parser.add_argument(
+        "--size", type=size, default=(1280, 800), metavar="WxH", help="size of the screenshot in pixels"
+    )
+    parser.add_argument(
+        "--theme",
+        choices=("dark", "light", "system"),
+        help="default: the theme of the last session, else the desktop's",
+    )
+    parser.add_argument("--fresh", action="store_true", help="do not restore the last session")
 
 
 def size(text: str) -> tuple[int, int]:
@@ -49,12 +63,12 @@ def size(text: str) -> tuple[int, int]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the command."""
     if len(args.bundles) > 2:
         raise UsageError(f"expected at most two bundles, found {len(args.bundles)}")
     if args.screenshot is not None:
         if args.screenshot.suffix.lower() != ".png":
-            raise UsageError(f"{args.screenshot}: a screenshot's name ends in .png")
+            raise UsageError(f"{args.screenshot}: expected a file name ending in .png")
         if not args.screenshot.absolute().parent.is_dir():
             raise UsageError(f"{args.screenshot.parent}: no such folder")
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -114,4 +128,4 @@ def load() -> ModuleType:
 def missing_library(text: str, packages: str = PACKAGES) -> str:
     """One sentence for the loader's "libEGL.so.1: cannot open shared object file"."""
     library = text.partition(":")[0]
-    return f"Qt needs {library}, which this system lacks; on Debian and its kin: sudo apt-get install {packages}"
+    return f"Qt needs {library}, which is not installed; on Debian and derivatives: sudo apt-get install {packages}"

@@ -1,1 +1,1 @@
-"""What the inspector shows, as plain objects that know no Qt: they can be tested, and driven, without a screen."""
+"""Models of the inspector, independent of Qt and testable without a display."""

@@ -61,7 +61,7 @@ Work = Callable[[Progress], Any]
 
 
 class Jobs:
-    """Tasks by key: one of a key at a time, a new one takes the place of the old.
+    """Tasks by key: at most one per key; a new task replaces the old one.
 
     started, finished: emitted with the key. progressed: with the key, done and total. cancelled: with all keys.
     patience: seconds that `close` waits for threads.
@@ -84,7 +84,7 @@ class Jobs:
         failed: Callable[[str], None],
         partial: Callable[[Any], None] = lambda value: None,
     ) -> None:
-        """Run `work`; `done` hears its result, `failed` in words why there is none."""
+        """Run `work`; call `done` with its result or `failed` with an error message."""
         if self._closed:
             return
         self._drop(key)

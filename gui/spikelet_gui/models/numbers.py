@@ -1,4 +1,4 @@
-"""How numbers are written."""
+"""Number formatting."""
 
 
 def minus(text: str) -> str:

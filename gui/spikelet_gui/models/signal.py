@@ -1,4 +1,4 @@
-"""Signals without Qt: a model tells those who listen, and does not know who they are."""
+"""Signals without Qt: a model notifies its subscribers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the inspector looks like: Qt widgets that show the models and hand them what a person does."""
+"""Qt widgets that show the models and pass user input to them."""

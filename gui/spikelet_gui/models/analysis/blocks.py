@@ -108,12 +108,12 @@ def operation_facts(measured: Measurement, block: Block) -> Facts:
 
 def _facts(graph: Graph, name: str) -> Facts:
     node = graph.nodes[name]
-    facts: Facts = [("node", node.kind), ("sends on", shape_text(graph.shapes[name]))]
+    facts: Facts = [("node", node.kind), ("output shape", shape_text(graph.shapes[name]))]
     if isinstance(node, IF):
         facts += [
             ("neurons", f"{graph.neurons(name):,}"),
             ("threshold θ", _span(node.theta)),
-            ("v at start", _span(node.v_init)),
+            ("initial potential", _span(node.v_init)),
             ("fires when", f"v {'≥' if node.tie == '>=' else '>'} θ"),
             ("reset", "subtract θ" if node.reset == "subtract" else "to zero"),
         ]
@@ -132,7 +132,7 @@ def _facts(graph: Graph, name: str) -> Facts:
     if name == graph.input_name:
         facts += [("values", f"{graph.input.low}…{graph.input.high}"), ("mean", _span(graph.input.mean))]
     if name == graph.output_name:
-        facts.append(("one unit is", f"{graph.output.scale:.4g} logits"))
+        facts.append(("unit", f"{graph.output.scale:.4g} logits"))
     return facts
 
 

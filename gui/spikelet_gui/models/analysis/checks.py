@@ -81,7 +81,7 @@ def _followed(pipe: Connection, progress: Progress) -> ValidationReport:
         try:
             what, value = pipe.recv()
         except EOFError:
-            raise SpikeletError("Brian2's process ended without a word; is there enough memory?") from None
+            raise SpikeletError("Brian2's process ended unexpectedly; it may have run out of memory") from None
         if what == "report":
             report: ValidationReport = value
             return report

@@ -137,4 +137,6 @@ def _first(a: Trace, b: Trace, layers: tuple[str, ...]) -> First | None:
 def _check(sides: tuple[Side, Side]) -> None:
     a, b = (side.bundle.graph.input.shape for side in sides)
     if a != b:
-        raise DataError(f"the two networks take inputs of different shapes, {a} and {b}: they cannot see one image")
+        raise DataError(
+            f"the two networks take inputs of different shapes, {a} and {b}: they cannot be compared on one image"
+        )

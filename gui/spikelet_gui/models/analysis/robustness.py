@@ -71,7 +71,7 @@ def ends(point: Point, time: int) -> str:
 
 
 def verdict(found: Robustness, time: int) -> str:
-    """What came of it, in two sentences."""
+    """Summarise the sweep in two sentences."""
     sound = found.sound
     words = f"Without a fault: {sound.accuracy[time - 1]:.1%} ({ends(sound, time)})."
     notable = []

@@ -34,25 +34,22 @@ def levels(bundle: Bundle) -> int | None:
 
 
 def obstacle(graph: Graph) -> str | None:
-    """Why a network has no activations to be held against, in words; None if it has."""
+    """Reason why a network has no float activations; None if it has them."""
     for name in graph.spiking:
         node = graph.nodes[name]
         assert isinstance(node, IF)
         if isinstance(node, LIF):
-            return f"{name} leaks: no activation of a float network stands against its spikes."
+            return f"{name} is leaky: no float activation corresponds to its spikes."
         if node.reset != "subtract":
             return f"{name} resets to zero: its rate is not proportional to its input."
     return None
 
 
 def described(bundle: Bundle) -> str:
-    """What is shown as the float network, in words."""
+    """Describe the float network."""
     count, arithmetic = levels(bundle), "integer" if bundle.graph.exact else "float"
-    form = f"its activation, {count} levels," if count else "the clipped ReLU that an IF neuron approximates"
-    return (
-        f"Float activations are computed here from the same {arithmetic} weights, with {form} in the place of the "
-        "neurons; no training framework is needed."
-    )
+    form = f"a {count}-level quantised activation" if count else "the clipped ReLU that an IF neuron approximates"
+    return f"Float activations are computed from the same {arithmetic} weights, using {form} instead of neurons."
 
 
 class SourceNetwork(NumpyEngine):

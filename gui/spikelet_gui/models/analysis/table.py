@@ -23,14 +23,14 @@ Rows = npt.NDArray[np.int64]
 # name: (title, what it is)
 SHOWN = ("neuron", "rate", "first", "error", "all")  # of these, in the table; the others can be asked for
 COLUMNS = {
-    "neuron": ("neuron", "its place in the layer: channel, row, column"),
-    "channel": ("ch", "its channel"),
-    "y": ("y", "its row in the channel"),
-    "x": ("x", "its column in the channel"),
-    "rate": ("rate", "spikes a time-step, on this image"),
-    "first": ("first", "time-step of its first spike; – if it never fires"),
-    "error": ("error", "spikes more (or fewer) than the float activation asks for, on this image"),
-    "all": ("all", "spikes a time-step, over the images that were measured"),
+    "neuron": ("neuron", "position in the layer: channel, row, column"),
+    "channel": ("ch", "channel"),
+    "y": ("y", "row in the channel"),
+    "x": ("x", "column in the channel"),
+    "rate": ("rate", "spikes per time-step on this image"),
+    "first": ("first", "time-step of the first spike; – if the neuron never fires"),
+    "error": ("error", "spike count minus float activation (in spikes) on this image"),
+    "all": ("all", "spikes per time-step over the measured images"),
 }
 PRESETS = ("all neurons", "active", "silent", "dead", "saturated", f"top {TOP}", f"worst {TOP}")
 TERM = re.compile(r"(neuron|channel|ch|y|x|rate|first|error|all)\s*(<=|>=|!=|=|<|>)\s*(-?\d+(?:\.\d+)?)(%?)")
@@ -152,7 +152,7 @@ class NeuronTable:
         if name == "all":
             raise SpikeletError("rates over many images are not measured yet: run the Accuracy panel first")
         if name == "error":
-            raise SpikeletError("this layer has no float activation to be held against")
+            raise SpikeletError("this layer has no float activation to compare with")
         raise SpikeletError(f"this layer has no {name}")
 
 

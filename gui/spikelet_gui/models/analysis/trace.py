@@ -1,4 +1,4 @@
-"""What a network does with one image: every spike, every potential, every logit, step by step."""
+"""Spikes, potentials and logits of a network on one image, per time-step."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Beside:
         self._jobs.start("other", lambda _: open_document(path), self._opened, self._said.emit)
 
     def _opened(self, document: Document) -> None:
-        self._said.emit(f"{document.name} is open beside it")
+        self._said.emit(f"{document.name} is open for comparison")
         self._set(document)
 
     def close(self) -> None:
@@ -59,12 +59,12 @@ class Beside:
         self.opened.emit()
 
     def set_comparison(self, found: Comparison | None) -> None:
-        """What both did with an image."""
+        """Set the comparison on one image."""
         self.comparison = found
         self.compared.emit()
 
     def set_survey(self, found: Survey) -> None:
-        """What both did with many images."""
+        """Set the comparison over many images."""
         self.survey = found
         self.compared.emit()
 
@@ -79,11 +79,11 @@ class Beside:
         self.stressed.emit()
 
     def set_verified(self, found: dict[str, Verification]) -> None:
-        """The bundle's own proof was replayed."""
+        """Set the verification results."""
         self.checks.verified = found
         self.checked.emit()
 
     def set_report(self, report: Any) -> None:
-        """Brian2 has spoken. report: a ValidationReport."""
+        """Set the report of Brian2, a ValidationReport."""
         self.checks.report = report
         self.checked.emit()

@@ -1,4 +1,4 @@
-"""The one time cursor that everything on screen follows."""
+"""Time cursor shared by all panels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bundle that is open, or what is wrong with one that cannot be."""
+"""An open bundle, or the errors of an invalid one."""
 
 from __future__ import annotations
 

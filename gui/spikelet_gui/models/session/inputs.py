@@ -55,9 +55,7 @@ def start_source(bundle: Bundle) -> Source:
 
 def golden_source(bundle: Bundle) -> Source:
     """The inputs of the bundle's own proof."""
-    return Source(
-        "the bundle's own inputs", bundle.golden.inputs, note="The inputs that the file carries as its proof."
-    )
+    return Source("golden inputs", bundle.golden.inputs, note="Golden inputs of the bundle.")
 
 
 def from_data(data: ImageSet, path: Path | None = None, note: str = "") -> Source:

@@ -1,4 +1,4 @@
-"""The one object that all panels share: an open bundle, an image, what the network does with it, what is chosen."""
+"""State shared by all panels: bundle, input, trace and selection."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ class Inspector:
         self.run()
         if self.source.data is not None:
             self.run_sweep(self.source.data.take(slice(0, FIRST_LOOK)))
-        self.said.emit(f"{found.name} is open: its file is whole")
+        self.said.emit(f"{found.name} is open; integrity OK")
 
     def _close(self, problem: BrokenBundle) -> None:
         self.document, self.problem, self.source = None, problem, None
         self.selection.begin((), (), "")
         self.opened.emit()
-        self.said.emit(f"{problem.path.name} was refused")
+        self.said.emit(f"{problem.path.name} cannot be opened")
 
     # images
 

@@ -1,4 +1,4 @@
-"""What is remembered from one start to the next: one small JSON file in the user's configuration folder."""
+"""Persistent settings: a JSON file in the user's configuration folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer as it forms: class evidence and margin over time, and where early exit would stop."""
+"""Class evidence and margin over time, and the early exit."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class MarginCard(View):
         super().__init__()
         self.inspector = inspector
         self.card = Card("Margin")
-        self.card.note.setToolTip("Drag the line: an image has its answer where the margin reaches it")
+        self.card.note.setToolTip("Drag the line: an image stops where its margin reaches the threshold")
         self.plot = Plot("margin over time", "time-step", "margin")
         self.curve = self.plot.line([], [], 0, symbol="o", symbolSize=5)
         self.curve.setSymbolBrush(theme().series[0])
@@ -145,7 +145,7 @@ class AnswerBars(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("answer at the cursor")
+        self.setAccessibleName("prediction at the cursor")
         self.setMinimumSize(150, 110)
         self._rows: list[tuple[str, float, str, bool]] = []
 
@@ -190,7 +190,7 @@ class AnswerBars(QWidget):
 
 
 class AnswerCard(View):
-    """What the network says at the cursor."""
+    """Prediction at the time cursor."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ LEAST_SCALE = 0.62
 
 @dataclass
 class Look:
-    """title: the synapses in short. shape: what it sends on. rate: None before it is known. flags: what is wrong."""
+    """title: short form of the synapses. shape: output shape. rate: None until measured. flags: problems."""
 
     title: str
     shape: str

@@ -1,4 +1,4 @@
-"""Charts in the window's own dress: quiet axes, a shared time cursor, pictures of numbers."""
+"""Charts in the style of the inspector, with a shared time cursor."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class Plot(pg.PlotWidget):
         return made
 
     def _turn(self, *changed: Any) -> None:
-        """Words at a level stand on it, or below it where there is no room above."""
+        """Place a level's label above its line, or below if it does not fit."""
         self._levels = [each for each in self._levels if each.line.scene() is not None]
         low, high = self.plotItem.vb.viewRange()[1]
         for words in self._levels:

@@ -49,7 +49,7 @@ class Raster(QWidget):
         self.update()
 
     def go(self, time: int) -> None:
-        """The cursor stands at a time-step."""
+        """Move the time cursor."""
         if time != self._time:
             self._time = time
             self.update()

@@ -1,4 +1,4 @@
-"""What the parts of the window may ask of it, so that none of them has to know the window."""
+"""Actions of the window that its parts may call."""
 
 from __future__ import annotations
 

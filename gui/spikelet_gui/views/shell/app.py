@@ -106,7 +106,7 @@ def screenshot(
     window = make_window(settings)
     try:
         if not QFontDatabase.families():
-            raise SpikeletError("no fonts are installed; on Debian and its kin: apt-get install fonts-dejavu-core")
+            raise SpikeletError("no fonts are installed; on Debian and derivatives: apt-get install fonts-dejavu-core")
         said: list[str] = []
         window.inspector.said.connect(said.append)
         window.resize(*size)
@@ -122,7 +122,7 @@ def screenshot(
             prepare()
             settle(window)
         if not window.grab().save(str(output)):
-            raise SpikeletError(f"{output}: could not be written; a name ends in .png")
+            raise SpikeletError(f"{output}: could not be written; expected a file name ending in .png")
     finally:
         discard(window)
 
@@ -142,7 +142,7 @@ def settle(window: Window, seconds: float = PATIENCE) -> None:
         if window.inspector.jobs.busy:
             quiet = 0
             if time.monotonic() > until:
-                raise SpikeletError("the panel did not come to rest in time")
+                raise SpikeletError("the panel did not finish in time")
             QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
         else:
             quiet += 1

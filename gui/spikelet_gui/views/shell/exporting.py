@@ -1,4 +1,4 @@
-"""What is on screen, as files: a picture (PNG, SVG), numbers (CSV), or a report (HTML)."""
+"""Export panels and cards as PNG, SVG or CSV, and the report as HTML."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.widgets.base import View
 from spikelet_gui.views.widgets.widgets import Card, Numbers, tool
 
-FORMS = (("Picture, PNG…", "png"), ("Drawing, SVG…", "svg"), ("Numbers, CSV…", "csv"))
-KINDS = "Picture (*.png);;Drawing (*.svg);;Numbers (*.csv);;Report (*.html)"
+FORMS = (("Save as PNG…", "png"), ("Save as SVG…", "svg"), ("Save data as CSV…", "csv"))
+KINDS = "PNG (*.png);;SVG (*.svg);;CSV (*.csv);;HTML report (*.html)"
 
 
 class Exporter:
@@ -36,7 +36,7 @@ class Exporter:
         menu = QMenu(parent)
         self._offer(menu, FORMS)
         menu.addSeparator()
-        menu.addAction("Report, HTML…").triggered.connect(lambda: self.ask("html"))
+        menu.addAction("Save report as HTML…").triggered.connect(lambda: self.ask("html"))
         return menu
 
     def adopt(self, panel: View) -> None:
@@ -95,7 +95,7 @@ class Exporter:
         inspector.jobs.start(
             "report",
             lambda progress: reporting.write(path, measured, inspector.settings.profile, faults, progress),
-            lambda done: inspector.said.emit(f"{path.name}: the report"),
+            lambda done: inspector.said.emit(f"Report saved: {path.name}"),
             inspector.said.emit,
         )
 
@@ -123,7 +123,7 @@ def write(what: QWidget, path: Path) -> list[Path]:
         what.render(painter, QPoint())
         painter.end()
     else:
-        raise UsageError(f"{path.name}: a name ends in .png, .svg or .csv")
+        raise UsageError(f"{path.name}: expected a file name ending in .png, .svg or .csv")
     return [path]
 
 
@@ -133,7 +133,7 @@ def numbers_of(what: QWidget) -> list[Numbers]:
     known = (card.numbers() for card in cards if card.numbers is not None)
     found = {each.name: each for each in known if each is not None and each.rows}
     if not found:
-        raise UsageError("there are no numbers here to write yet: run the panel first (R)")
+        raise UsageError("no data to save yet: run the panel first (R)")
     return list(found.values())
 
 

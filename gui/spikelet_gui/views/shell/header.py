@@ -1,4 +1,4 @@
-"""The bar at the top: what is open, whether its file is whole, and what can be done with it."""
+"""Header bar: open bundle, integrity, signature and actions."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from spikelet_gui.views.widgets.widgets import Elided, label, tool
 SIGNED = {
     "trusted": "signed by a trusted key",
     "unknown key": "signed by an unknown key",
-    "unsigned": "unsigned",
-    "invalid": "signature does not fit",
-    "unchecked": "signature unchecked",
+    "unsigned": "not signed",
+    "invalid": "signature invalid",
+    "unchecked": "signature not checked",
 }
 
 
@@ -39,7 +39,7 @@ class Header(View):
         self.menu = QMenu(self.recent)
         self.menu.aboutToShow.connect(self._fill)
         self.recent.setMenu(self.menu)
-        self.export = tool("export", "Export what is on screen  (Ctrl+E)")
+        self.export = tool("export", "Export this panel  (Ctrl+E)")
         self.export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.export.setMenu(exporter.menu(self.export))
         line = QHBoxLayout(self)
@@ -68,7 +68,7 @@ class Header(View):
         if document is None:
             self.name.setText(problem.path.name if problem else "spikelet")
             self.facts.say("" if problem else "no bundle is open")
-            self._badge("cross" if problem else "", "refused" if problem else "", theme().bad, "")
+            self._badge("cross" if problem else "", "not a valid bundle" if problem else "", theme().bad, "")
             return
         bundle = document.bundle
         graph, manifest = bundle.graph, bundle.manifest
@@ -80,7 +80,7 @@ class Header(View):
         bad = signed.state == "invalid"
         self._badge(
             "cross" if bad else "check",
-            f"file is whole · {SIGNED[signed.state]} · {bundle.digest[:8]}",
+            f"Integrity OK · {SIGNED[signed.state]} · {bundle.digest[:8]}",
             theme().bad if bad else theme().good,
             f"{signed.detail}\nEvery member has the bytes that the manifest lists.\n"
             f"sha256 {bundle.digest}\n{document.path}",
@@ -106,4 +106,4 @@ class Header(View):
             entry = self.menu.addAction(f"{path.name}   {path.parent}")
             entry.triggered.connect(lambda _, path=path: self.inspector.open(path))
         if self.menu.isEmpty():
-            self.menu.addAction("nothing yet").setEnabled(False)
+            self.menu.addAction("no recent bundles").setEnabled(False)

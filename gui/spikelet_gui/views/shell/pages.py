@@ -1,4 +1,4 @@
-"""Pages for when there is nothing to inspect: no bundle yet, or one that was refused."""
+"""Pages shown without a valid bundle: start page and error page."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class WelcomePage(View):
         super().__init__()
         title = label("Open a bundle", "heading")
         words = label(
-            "Drop a .snnb file anywhere in this window, or choose one. It shows what each neuron of a converted "
-            "network does, time-step by time-step.",
+            "Drop a .snnb file anywhere in this window, or choose one, to inspect every neuron of the converted "
+            "network at each time-step.",
             "muted",
             wrap=True,
         )
@@ -42,7 +42,7 @@ class ProblemPage(View):
     def __init__(self, actions: Actions, inspector: Inspector) -> None:
         super().__init__()
         self.inspector = inspector
-        self.card = Card("This file was refused")
+        self.card = Card("This file cannot be opened")
         self.card.title.setObjectName("heading")
         self.card.setMaximumWidth(720)
         self.path, self.words = label("", "muted", wrap=True), label("", "bad", wrap=True)
@@ -52,8 +52,7 @@ class ProblemPage(View):
         self.grid.setVerticalSpacing(7)
         self.grid.setColumnStretch(2, 1)
         advice = label(
-            "A bundle is checked before anything in it is used. Get the file again from where it came from, or "
-            "write it anew with spikelet convert.",
+            "A bundle is checked before it is used. Download the file again, or write it again with spikelet convert.",
             "caption",
             wrap=True,
         )

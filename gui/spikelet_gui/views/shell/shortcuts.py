@@ -16,21 +16,21 @@ from spikelet_gui.views.widgets.widgets import label
 KEYS = [
     ("Time", [
         ("Space", "play or pause"),
-        ("Left, Right", "one time-step back or on"),
+        ("Left, Right", "previous or next time-step"),
         ("Home, End", "first or last time-step"),
         ("L", "loop"),
         ("[, ]", "slower or faster"),
     ]),
     ("Layers and images", [
-        ("Up, Down", "layer before or after"),
-        ("P, N", "image before or after"),
-        ("D", "draw an input, where the network takes one channel"),
+        ("Up, Down", "previous or next layer"),
+        ("P, N", "previous or next image"),
+        ("D", "draw an input (networks with one input channel)"),
         ("Ctrl+I", "open a picture, a folder or a data set"),
         ("Ctrl+V", "paste a picture"),
-        ("R", "run what the panel runs"),
+        ("R", "run the panel"),
         ("Esc", "cancel what is running"),
     ]),
-    ("Pad to draw on, while it has the keyboard", [
+    ("Drawing pad, while it has the focus", [
         ("Arrows", "move the pen"),
         ("Space", "pen down or up"),
         ("Delete", "wipe"),
@@ -39,10 +39,10 @@ KEYS = [
     ("Window", [
         ("Ctrl+O", "open a bundle"),
         ("Ctrl+1 … Ctrl+8", "panels"),
-        ("Ctrl+E", "export what is on screen"),
+        ("Ctrl+E", "export this panel"),
         ("Ctrl+T", "dark or light"),
         ("Tab", "next control"),
-        ("Page Up, Page Down", "scroll, where the window is small"),
+        ("Page Up, Page Down", "scroll a small window"),
         ("?", "this list"),
         ("Ctrl+Q", "quit"),
     ]),

@@ -1,4 +1,4 @@
-"""The bar at the foot: time, and what runs in the background."""
+"""Footer bar: time cursor and background tasks."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TITLES = {
     "costs": "Estimating energy",
     "other": "Opening",
     "sweep": "Measuring accuracy",
-    "residuals": "Float against spiking",
-    "robustness": "Trying faults",
+    "residuals": "Comparing float and spiking",
+    "robustness": "Running fault sweep",
     "compare": "Comparing",
     "survey": "Comparing all images",
-    "verify": "Replaying the proof",
+    "verify": "Replaying golden inputs",
     "validate": "Validating in Brian2",
     "report": "Writing the report",
 }
@@ -50,14 +50,14 @@ class Transport(View):
         self.slider.valueChanged.connect(cursor.go)
         self.time = label("")
         self.time.setMinimumWidth(64)
-        self.speed = Choice("speed", "Time-steps a second  ([ and ])")
+        self.speed = Choice("speed", "Time-steps per second  ([ and ])")
         self.speed.addItems([f"{each:g} / s" for each in SPEEDS])
         self.speed.activated.connect(lambda index: cursor.set_speed(SPEEDS[index]))
-        self.steps = Number("time-steps T", "How many time-steps the network runs")
+        self.steps = Number("time-steps T", "Number of time-steps T")
         self.steps.setPrefix("T = ")
         self.steps.setFixedWidth(92)
         self.steps.valueChanged.connect(inspector.set_steps)
-        self.engine = Choice("engine", "The engine that runs the network; all fire the same spikes")
+        self.engine = Choice("engine", "Engine that runs the network; all engines fire identical spikes")
         self.engine.textActivated.connect(inspector.set_engine)
         self.below = label("", "caption", wrap=True)
         self.below.hide()
@@ -76,9 +76,9 @@ class Transport(View):
         line.setSpacing(6)
         for widget in (
             tool("first", "First time-step  (Home)", lambda: cursor.go(1)),
-            tool("back", "One time-step back  (Left)", lambda: cursor.step(-1)),
+            tool("back", "Previous time-step  (Left)", lambda: cursor.step(-1)),
             self.play,
-            tool("next", "One time-step on  (Right)", lambda: cursor.step(1)),
+            tool("next", "Next time-step  (Right)", lambda: cursor.step(1)),
             tool("last", "Last time-step  (End)", lambda: cursor.go(cursor.steps)),
             self.loop,
         ):
@@ -156,7 +156,7 @@ class Transport(View):
         self._say("Cancelled: " + ", ".join(title[0].lower() + title[1:] for title in titles))
 
     def _show(self) -> None:
-        """What began last of all that is running; else what was said."""
+        """Show the task that started last, or else the last message."""
         key, (done, total) = next(reversed(self._running.items()), ("", (0, 0)))
         self.progress.setVisible(bool(key))
         self.stop.setVisible(bool(key))

@@ -1,4 +1,4 @@
-"""The window: panels at the left, time at the foot, one bundle in between."""
+"""Main window: header, panels and footer."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class Window(QMainWindow):
         return name if name in PANELS else "overview"
 
     def show_panel(self, name: str) -> None:
-        """Show a panel; without a bundle, the page that says what to do."""
+        """Show a panel, or the start page if no bundle is open."""
         self.inspector.settings.panel = name
         self._opened()
 

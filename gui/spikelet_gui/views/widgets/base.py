@@ -1,4 +1,4 @@
-"""What every view is: a widget that listens to models while it lives, and draws only while it is seen."""
+"""Base class of views: subscribes to models and draws only while visible."""
 
 from __future__ import annotations
 

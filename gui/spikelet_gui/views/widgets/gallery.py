@@ -1,4 +1,4 @@
-"""Pictures with words below them, as large as lets all of them be seen at once."""
+"""Captioned pictures, as large as possible with all of them visible."""
 
 from __future__ import annotations
 

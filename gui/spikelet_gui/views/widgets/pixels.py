@@ -14,7 +14,7 @@ from spikelet_gui.models.session.inputs import shown
 from spikelet_gui.models.session.pad import Pad
 from spikelet_gui.views.widgets.theme import theme
 
-PEN = "arrows move the pen, Space puts it down or lifts it, Delete wipes, Esc leaves"
+PEN = "arrows move the pen, Space lowers or lifts it, Delete clears the pad, Esc leaves it"
 WAYS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
 
 
@@ -43,7 +43,7 @@ class PixelView(QWidget):
     def take(self, pad: Pad | None) -> None:
         """A pad to draw on, or none: then it is an image, which no key reaches."""
         self.pad = pad
-        self.setAccessibleName(self._name if pad is None else "pad to draw on")
+        self.setAccessibleName(self._name if pad is None else "drawing pad")
         self.setAccessibleDescription("" if pad is None else PEN)
         self.setCursor(Qt.CursorShape.ArrowCursor if pad is None else Qt.CursorShape.CrossCursor)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus if pad is None else Qt.FocusPolicy.TabFocus)

@@ -1,4 +1,4 @@
-"""Which hardware profile prices the operations."""
+"""Selection of the hardware profile."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ProfilePicker(View):
         self.box.setMinimumContentsLength(12)
         self.box.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.box.activated.connect(lambda index: inspector.set_profile(self.box.itemData(index)))
-        line = row(self.box, tool("open", "Add a profile of your own: a TOML file", self._add), spacing=4)
+        line = row(self.box, tool("open", "Add a hardware profile from a TOML file", self._add), spacing=4)
         line.setContentsMargins(0, 0, 0, 0)
         self.setLayout(line)
         self.follow(self._fill, inspector.profile_changed)

@@ -1,4 +1,4 @@
-"""The button that starts a long task, and in its place, while it runs, the one that ends it."""
+"""Button that starts a long task, replaced by a cancel button while it runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Runner(View):
         super().__init__()
         self._jobs, self._key, self._busy = jobs, key, busy
         self.start = button(words, does, hint, primary=True)
-        self.stop = button("Cancel", lambda: jobs.cancel(key), "End it  (Esc)")
+        self.stop = button("Cancel", lambda: jobs.cancel(key), "Cancel  (Esc)")
         line = row(self.start, self.stop)
         line.setContentsMargins(0, 0, 0, 0)
         self.setLayout(line)

@@ -1,4 +1,4 @@
-"""What may be larger than its place."""
+"""Scroll areas."""
 
 from __future__ import annotations
 

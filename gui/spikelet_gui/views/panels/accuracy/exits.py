@@ -24,9 +24,9 @@ class ExitCard(View):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
         self.inspector = inspector
-        self.card = Card("Early exit", "drag the line: an image leaves where its margin reaches it")
+        self.card = Card("Early exit", "drag the line: an image stops when its margin reaches the threshold")
         self.card.numbers = self._numbers
-        self.plot = Plot("early exit by threshold", "margin at which an image leaves", percent=("left",))
+        self.plot = Plot("early exit by threshold", "margin at which an image stops", percent=("left",))
         self.plot.setLabel("left", "accuracy", **{"color": theme().series[0], "font-size": "8.5pt"})
         self.accuracy = self.plot.line([], [], 0, 2.4)
         self.right = pg.ViewBox()
@@ -51,7 +51,7 @@ class ExitCard(View):
         self.marker = self.plot.marker(theme().over, inspector.set_threshold)
         self.picker = ProfilePicker(inspector)
         self.facts = Facts()
-        self.empty = Empty("What early exit saves is known once accuracy is measured.")
+        self.empty = Empty("Run all images in this panel to see what early exit saves.")
         for each in (self.plot, self.empty):
             self.card.body.addWidget(each, 1)
         self.card.body.addWidget(self.facts)
@@ -92,7 +92,7 @@ class ExitCard(View):
         ]
         if leaving.accuracy is not None:
             facts.append(("accuracy", f"{leaving.accuracy:.2%}"))
-        facts.append(("accumulates of an image", words.short(leaving.events)))
+        facts.append(("accumulates per image", words.short(leaving.events)))
         profile = chosen_profile(inspector)
         if sweep.measured is not None and profile is not None and profile.priced:
             facts += self._energy(sweep, profile)

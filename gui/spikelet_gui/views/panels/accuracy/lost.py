@@ -39,7 +39,7 @@ class LostCard(View):
         inspector, sweep = self.inspector, self.inspector.sweep
         self.list.hide()
         if sweep is None or sweep.labels is None or sweep.source is None or inspector.document is None:
-            self.words.setText("Needs images with labels, and a network that has a float activation.")
+            self.words.setText("Requires images with labels and a network with a float activation.")
             self.card.say("")
             return
         time = min(inspector.cursor.time, sweep.counted.steps)
@@ -47,9 +47,9 @@ class LostCard(View):
         node = inspector.document.bundle.graph.input
         self.card.say(f"after t = {time}: {len(lost)} of {sweep.done:,}")
         self.words.setText(
-            "Right in the float network; below each stands what the spiking one says. Click to look into one."
+            "Correct in float, wrong when spiking. Click an image to inspect it."
             if len(lost)
-            else "None: whatever the float network gets right, the spiking one does too."
+            else "None: every image that is correct in float is correct when spiking."
         )
         pictures = []
         for index in lost[:LISTED]:
@@ -57,9 +57,9 @@ class LostCard(View):
             height, width, _ = pixels.shape
             image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
             answer = int(sweep.counted.predictions[time - 1][index])
-            pictures.append((image, f"{names[answer]}\nnot {names[sweep.labels[index]]}", int(index)))
+            pictures.append((image, f"{names[answer]}\n(true: {names[sweep.labels[index]]})", int(index)))
         self.list.setVisible(bool(pictures))
-        self.list.show_pictures(pictures, [f"not {name}" for name in names])
+        self.list.show_pictures(pictures, [f"(true: {name})" for name in names])
 
     def _show(self, item: QListWidgetItem) -> None:
         sweep = self.inspector.sweep

@@ -58,7 +58,7 @@ class CurveCard(View):
         if self.inspector.document is None:
             return
         if data is None:
-            self.inspector.said.emit("No images with labels fit this network here: choose a data set")
+            self.inspector.said.emit("No labelled images fit this network: choose a data set")
         else:
             self.inspector.run_sweep(data)
 
@@ -88,9 +88,9 @@ class CurveCard(View):
         if sweep is None or sweep.accuracy is None:
             self.card.say("")
             if self.inspector.jobs.running("sweep"):
-                self.empty.say("Measuring: what is known so far will stand here.")
+                self.empty.say("Measuring. Partial results appear here.")
             elif sweep is None:
-                self.empty.say("Nothing is measured yet: run the images that ship, or choose a data set.")
+                self.empty.say("Not measured yet: run the shipped images, or choose a data set.")
             else:
                 self.empty.say(words.NO_LABELS + " Choose a data set that has some.")
             return

@@ -1,4 +1,4 @@
-"""Charts of a comparison: both rasters, what differs, layer by layer, and both answers."""
+"""Charts of a comparison: rasters, differences by layer, and predictions."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class DifferenceCard(Part):
         self.raster = Raster("difference of the spikes", inspector.cursor.go)
         self.legend = label("", "caption")
         self.legend.setTextFormat(Qt.TextFormat.RichText)
-        marks = ((theme().under, "first alone"), (theme().over, "second alone"), (self._both(), "both"))
+        marks = ((theme().under, "first only"), (theme().over, "second only"), (self._both(), "both"))
         self.legend.setText("&nbsp; ".join(f'<span style="color:{c}">■</span> {name}' for c, name in marks))
         self.card.head.addWidget(self.legend)
         self.card.body.addWidget(self.raster, 1)
@@ -151,7 +151,7 @@ class AnswersCard(Part):
     """Margins of both over time, and what they answer."""
 
     def __init__(self, inspector: Inspector) -> None:
-        super().__init__(inspector, "Answers")
+        super().__init__(inspector, "Predictions")
         self.card.numbers = self._numbers
         self.plot = Plot("margin of both", "time-step", "margin")
         self.lines = [self.plot.line([], [], side, 2.4, side, symbol="o", symbolSize=5) for side in (0, 1)]

@@ -78,12 +78,12 @@ class ComparePanel(View):
 
     @property
     def comparison(self) -> Comparison | None:
-        """What both did with the image that is shown."""
+        """Comparison on the current image."""
         return self.inspector.beside.comparison
 
     @property
     def counted(self) -> Survey | None:
-        """What both did with many images."""
+        """Comparison over many images."""
         return self.inspector.beside.survey
 
     def sides(self) -> tuple[Side, Side] | None:
@@ -120,7 +120,7 @@ class ComparePanel(View):
         if sides is None:
             return
         if data is None:
-            inspector.said.emit("Needs a data set: open a folder or a data set in the Overview")
+            inspector.said.emit("Requires a data set: open a folder or a data set in the Overview")
             return
         steps = min(inspector.cursor.steps, *(document.most_steps for document in self._documents()))
         inspector.jobs.start(
@@ -188,7 +188,7 @@ class ComparePanel(View):
         self.empty.setVisible(found is None)
         self.words.setText("" if found is None else verdict(found))
         running = inspector.jobs.running("compare")
-        self.empty.say("Both answer the image…" if running else f"{self._why}{CHOOSE}")
+        self.empty.say("Running both on the image…" if running else f"{self._why}{CHOOSE}")
         for each in (*self.rasters, self.difference, self.layers, self.answers):
             each.draw()
 
@@ -210,13 +210,13 @@ class ComparePanel(View):
 
 
 def verdict(found: Comparison) -> str:
-    """What came of a comparison, in a sentence or two."""
+    """Summarise a comparison in one or two sentences."""
     if not found.layers:
-        return "The two networks have no layer of one name and shape in common: only their answers are compared."
+        return "The networks have no layer with the same name and shape: only predictions are compared."
     differing = sum(found.differing(layer) for layer in found.layers)
     if not differing:
-        return f"Not one of {found.spikes:,} spikes differs, in {len(found.layers)} layers."
-    words = f"{differing:,} of {found.spikes:,} spikes were fired by one of them alone."
+        return f"None of {found.spikes:,} spikes differ in {len(found.layers)} layers."
+    words = f"{differing:,} of {found.spikes:,} spikes were fired by one network only."
     first = found.first
     if first is None:
         return words

@@ -1,4 +1,4 @@
-"""What an image costs: an estimate, with its sources, on three levels, beside networks that do not spike."""
+"""Estimated energy per image on three levels, with sources, compared with non-spiking baselines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LevelsCard(View):
     def __init__(self, panel: EnergyPanel) -> None:
         super().__init__()
         self.panel = panel
-        self.card = Card("An image", "solid: low figures; pale: high figures; each level on its own scale")
+        self.card = Card("Energy per image", "solid: low figures; pale: high figures; each level on its own scale")
         self.card.numbers = self._numbers
         self.bars = RangeBars("energy by level")
         self.legend = label("", "caption", wrap=True)
@@ -70,10 +70,10 @@ class CrossoverCard(View):
     def __init__(self, panel: EnergyPanel) -> None:
         super().__init__()
         self.panel = panel
-        self.card = Card("Crossover")
+        self.card = Card("Break-even")
         self.card.numbers = self._numbers
         self.plot = Plot(
-            "energy by spike rate", "spike rate at the synapses", "µJ an image", percent=("bottom",), decades=("left",)
+            "energy by spike rate", "spike rate at the synapses", "µJ per image", percent=("bottom",), decades=("left",)
         )
         self.words = label("", "caption", wrap=True)
         self.card.body.addWidget(self.plot, 1)
@@ -101,15 +101,15 @@ class CrossoverCard(View):
             if 0 < crossing[0] < found.rates[-1]:
                 dot = pg.ScatterPlotItem([crossing[0]], [np.log10(height)], size=11, brush=hue, pen=None)
                 self.plot.addItem(dot)
-            said.append(f"against {rival.name}: {words.crossover(crossing)}")
+            said.append(f"{rival.name}: {words.crossover(crossing)}")
         here = self.plot.level(found.rate, theme().text, f"now {found.rate:.1%}", vertical=True)
         here.label.setPosition(0.06)
         self.plot.setXRange(0, found.rates[-1] * 1.42, padding=0)
         low, high = np.log10(max(min(ends), 1e-9)), np.log10(max(ends))
         self.plot.setYRange(low, high, padding=0.08)
         self.plot.spread()
-        lead = "Spiking needs less below a spike rate of: "
-        self.words.setText(lead + "; ".join(said) if said else "No network to be held against on this machine.")
+        lead = "Break-even spike rate: "
+        self.words.setText(lead + "; ".join(said) if said else "No baseline for this hardware profile.")
 
     def _numbers(self) -> Numbers | None:
         found = self.panel.found
@@ -163,7 +163,7 @@ class EnergyPanel(View):
         self.levels, self.crossover, self.blocks = LevelsCard(self), CrossoverCard(self), BlocksCard(self)
         self.segments = Segments("level", words.LEVEL_NAMES, lambda _: self._show())
         self.segments.choose(0)
-        self.sources = Card("Where the numbers are from")
+        self.sources = Card("Sources of the figures")
         self._list = QVBoxLayout()
         self._list.setSpacing(8)
         inner = QWidget()
@@ -196,7 +196,7 @@ class EnergyPanel(View):
         if measured is None or profile is None or not profile.priced:
             self.found, self._key = None, None
         if measured is None:
-            said.append(("", "Operations are counted with accuracy: run the images in the Accuracy panel."))
+            said.append(("", "Operations are counted together with accuracy: run all images in the Accuracy panel."))
         elif profile is not None and not profile.priced:
             said.append((profile.title, f"{profile.unpublished}. {words.power(profile)}"))
         elif profile is not None:
@@ -207,7 +207,7 @@ class EnergyPanel(View):
             said += [(_priced(name, figure), figure.source) for name, figure in profile.sources()]
             if self.found is not None:
                 said += [("", each) for each in words.left_out([self.found.estimate])]
-            said += [("what the estimate takes for granted", "")] + [("", each) for each in words.assumptions(measured)]
+            said += [("assumptions of the estimate", "")] + [("", each) for each in words.assumptions(measured)]
         clear(self._list)
         for heading, text in said:
             if heading:

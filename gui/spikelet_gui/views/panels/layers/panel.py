@@ -1,4 +1,4 @@
-"""The second panel: one layer, neuron by neuron."""
+"""Layers panel: the neurons of one layer."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class RasterCard(View):
         self.raster.go(inspector.cursor.time)
         words = f"{len(rows):,} neurons × {len(spikes)} time-steps"
         if len(rows) > self.raster.area.height():
-            words += "; several to a row"
-        self.card.say(words if len(rows) else "no neuron fits the filter: change it in the table")
+            words += "; neurons binned per row"
+        self.card.say(words if len(rows) else "no neuron matches the filter; change it in the table")
         self._mark()
 
     def _mark(self) -> None:

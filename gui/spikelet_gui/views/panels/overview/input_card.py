@@ -1,4 +1,4 @@
-"""The image that the network sees: which one, where from, what was done to it; and a pad to draw another."""
+"""Card of the input image: source, preprocessing and a drawing pad."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spikelet_gui.views.widgets.widgets import Card, label, row, tool
 
 
 class InputCard(View):
-    """Image, its place among the others, and ways to another."""
+    """The input image, its index, and buttons to change it."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class InputCard(View):
         self.card = Card("Input")
         self.view = PixelView("input image")
         self.view.drawn = self._drawn
-        self.number = Number("number of the image")
+        self.number = Number("index of the image")
         self.number.valueChanged.connect(lambda value: inspector.show_index(value - 1))
         self.truth = label("", "muted")
         self.note = label("", "caption", wrap=True)
@@ -33,14 +33,14 @@ class InputCard(View):
         head = self.card.head
         for widget in (
             tool("picture", "Open a picture or a data set, or drop one here  (Ctrl+I)", self.choose),
-            tool("recent", "Back to the images that the bundle opened with", self.back),
+            tool("recent", "Back to the initial images", self.back),
             self.pencil,
         ):
             head.addWidget(widget)
         self.card.body.addWidget(self.view, 1)
         self.card.body.addLayout(
             row(
-                tool("back", "Image before  (P)", lambda: inspector.show_index(inspector.index - 1)),
+                tool("back", "Previous image  (P)", lambda: inspector.show_index(inspector.index - 1)),
                 self.number,
                 tool("next", "Next image  (N)", lambda: inspector.show_index(inspector.index + 1)),
                 self.truth,
@@ -90,14 +90,14 @@ class InputCard(View):
         self.inspector.show(golden_source(document.bundle) if source.name == first.name else first)
 
     def draw(self) -> None:
-        """An empty pad in the place of the image; the keyboard is its own until it is left."""
+        """Replace the image by an empty pad, which takes the keyboard focus."""
         document = self.inspector.document
         if document is None or not can_draw(document.bundle.graph):
             return
         self.view.take(Pad(document.bundle.graph.input.shape))
         self.view.setFocus()
         self.truth.setText("")
-        self.note.setText(f"Draw with the mouse, or by keys: {PEN}. Each stroke is answered at once.")
+        self.note.setText(f"Draw with the mouse, or by keys: {PEN}. The prediction is updated after each stroke.")
         self.note.show()
 
     def _drawn(self) -> None:

@@ -1,4 +1,4 @@
-"""The first panel: what the network is, what it sees, and what it answers."""
+"""Overview panel: the network, its input and its prediction."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class NetworkCard(View):
         self.graph.focus_block(self.inspector.selection.block)
 
     def looks(self) -> dict[str, Look]:
-        """What each block shows now."""
+        """Update the blocks."""
         inspector = self.inspector
         assert inspector.document is not None
         graph, trace, sweep = inspector.document.bundle.graph, inspector.trace, inspector.sweep
@@ -84,7 +84,7 @@ class NetworkCard(View):
 
 
 class LayerCard(View):
-    """Everything that the file says of the chosen block."""
+    """Facts about the selected block."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()

@@ -110,10 +110,13 @@ class ScatterCard(View):
     def __init__(self, state: ResidualState) -> None:
         super().__init__()
         self.state = state
-        self.card = Card("Activation against rate")
+        self.card = Card("Activation and spike rate")
         self.card.numbers = self._numbers
         self.plot = Plot(
-            "activation against rate", "float activation, spikes a time-step", "spike rate", percent=("left", "bottom")
+            "activation and spike rate",
+            "float activation (spikes per time-step)",
+            "spike rate",
+            percent=("left", "bottom"),
         )
         self.plot.addItem(
             pg.PlotDataItem([0, 1], [0, 1], pen=pg.mkPen(theme().muted, width=1, style=Qt.PenStyle.DashLine))
@@ -164,7 +167,7 @@ class HistogramCard(View):
         self.state = state
         self.card = Card("Residual")
         self.card.numbers = self._numbers
-        self.plot = Plot("residual histogram", "spikes more than the activation asks for", "share", percent=("left",))
+        self.plot = Plot("residual histogram", "spike count minus activation", "share", percent=("left",))
         self.card.body.addWidget(self.plot, 1)
         self.fill(self.card)
 
@@ -186,7 +189,7 @@ class HistogramCard(View):
         self.plot.setXRange(-most, most, padding=0)
         none = float(shares[np.abs(middles) <= 0.01].sum())
         mean = minus(f"{layer.bias:+.4f}")
-        self.card.say(f"{layer.layer}, T = {layer.steps}: {none:.0%} agree, their bar is cut; mean {mean} a step")
+        self.card.say(f"{layer.layer}, T = {layer.steps}: {none:.0%} exact match (bar truncated); mean {mean} per step")
 
     def _numbers(self) -> Numbers | None:
         layer = self.state.layer()

@@ -29,7 +29,7 @@ class ResidualPanel(View):
         self.bars = LayerBars(self.state)
         self.card = Card("Where is accuracy lost?")
         self.card.numbers = self._numbers
-        self.run_button = button("Hold against each other", self.run, "Run both networks in the background  (R)", True)
+        self.run_button = button("Compare", self.run, "Run both networks in the background  (R)", True)
         self.empty = Empty("", self.run_button)
         self.words = label("", "caption", wrap=True)
         self.card.body.addWidget(scrolled(self.bars, "over- and under-firing by layer"), 1)
@@ -43,7 +43,7 @@ class ResidualPanel(View):
         self._times = QHBoxLayout()
         self._times.addWidget(label("T", "muted"))
         self._times.addStretch(1)
-        self.again = button("Run again", self.run, "With the images that are shown now  (R)")
+        self.again = button("Run again", self.run, "With the current images  (R)")
         self._times.addWidget(self.again)
         self.whole = QWidget()
         lines = QVBoxLayout(self.whole)
@@ -86,7 +86,7 @@ class ResidualPanel(View):
 
     def _resolved(self, found: Residuals) -> None:
         self.inspector.beside.set_residuals(found)
-        self.inspector.said.emit(f"Both networks have answered {len(found.data)} images")
+        self.inspector.said.emit(f"Compared on {len(found.data)} images")
 
     def _reset(self) -> None:
         document = self.inspector.document
@@ -94,8 +94,8 @@ class ResidualPanel(View):
             return
         why = obstacle(document.bundle.graph)
         if why is None and self.inspector.data is None:
-            why = "It takes images: open a folder or a data set in the Overview."
-        lead = "Every spiking layer is held against the float activation that it stands for, on up to 100 images."
+            why = "Requires images: open a folder or a data set in the Overview."
+        lead = "Compares every spiking layer with its float activation on up to 100 images."
         self.empty.say(why or f"{lead}\n\n{described(document.bundle)}")
         self.run_button.setVisible(why is None)
         self._draw()
@@ -132,9 +132,9 @@ class ResidualPanel(View):
         self.card.say(f"{len(found.data)} images of {found.data.name}, T = {self.state.steps}")
         worst = max(self.state.layers(), key=lambda each: each.rms)
         self.words.setText(
-            f"Both answer alike on {found.agreement(self.state.steps):.1%} of the images. The residual is largest in "
-            f"{worst.layer}. A neuron over- or under-fires where it is more than half a spike off its activation. "
-            + described(document.bundle)
+            f"Both predict the same class on {found.agreement(self.state.steps):.1%} of the images. The residual is "
+            f"largest in {worst.layer}. A neuron over- or under-fires if its spike count differs from its activation "
+            f"by more than half a spike. {described(document.bundle)}"
         )
 
     def _numbers(self) -> Numbers | None:

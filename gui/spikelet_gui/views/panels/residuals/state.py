@@ -1,4 +1,4 @@
-"""What the cards of the residual panel share: the residuals, and T."""
+"""State shared by the residual cards: the residuals and T."""
 
 from __future__ import annotations
 

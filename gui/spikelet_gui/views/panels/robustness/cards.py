@@ -1,4 +1,4 @@
-"""What faults cost: all of them as a table, the chosen one by level and by time-step."""
+"""Accuracy under faults: a table of all faults, and charts of the selected one."""
 
 from __future__ import annotations
 
@@ -94,10 +94,10 @@ def _lines(
 
 
 class MatrixCard(Part):
-    """A row a fault, a cell a level: the accuracy that is left, its interval, and in its colour what is lost."""
+    """Table with a row per fault and a cell per level: accuracy and interval; the colour shows the loss."""
 
     def __init__(self, state: RobustnessState) -> None:
-        super().__init__(state, "What faults cost")
+        super().__init__(state, "Accuracy under faults")
         self.table = QTableWidget()
         self.table.setAccessibleName("faults and their levels")
         self.table.verticalHeader().hide()
@@ -185,11 +185,11 @@ class LevelCard(Part):
 
 
 class StepCard(Part):
-    """The chosen fault: accuracy after each time-step, a curve a level with its interval."""
+    """The chosen fault: accuracy after each time-step, one curve per level with its interval."""
 
     def __init__(self, state: RobustnessState) -> None:
         super().__init__(state, "By time-step")
-        self.plot = Plot("accuracy by time-step, a curve a level", "time-step", "accuracy", percent=("left",))
+        self.plot = Plot("accuracy by time-step, one curve per level", "time-step", "accuracy", percent=("left",))
         self.timeline = TimeLine(self.plot, state.inspector.cursor.go)
         self.card.body.addWidget(self.plot, 1)
         self._drawn: list[Any] = []
@@ -221,7 +221,7 @@ class StepCard(Part):
 
 
 def _span(values: list[float]) -> tuple[float, float]:
-    """A range of shares with room around them."""
+    """Axis range of shares, with a margin."""
     low, high = min(values), max(values)
     room = max(0.02, (high - low) * 0.12)
     return max(0.0, low - room), min(1.02, high + room)

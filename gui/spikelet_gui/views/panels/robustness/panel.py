@@ -1,4 +1,4 @@
-"""Faulty devices: how much accuracy is left when weights flip, neurons stick, spikes get lost or thresholds drift."""
+"""Faulty devices: accuracy under weight bit flips, stuck neurons, lost spikes and threshold drift."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from spikelet_gui.views.widgets.theme import GAP
 from spikelet_gui.views.widgets.widgets import Empty, column, label, row
 
 LEAD = (
-    "Every kind of fault is tried at four levels: flipped bits of weights, neurons that never or always fire, spikes "
-    "that get lost or that nobody fired, thresholds that drift, noise of the input. For each level several faulty "
-    "devices answer the images; how far their accuracy can be trusted is shown with it."
+    "Measures accuracy under every fault at four levels: flipped weight bits, neurons that never or always fire, lost "
+    "and spurious spikes, threshold drift, input noise. For each level several faulty devices are drawn; the interval "
+    "of their accuracy is shown."
 )
 
 
@@ -28,18 +28,16 @@ class RobustnessPanel(View):
         super().__init__()
         self.inspector = inspector
         self.state = RobustnessState(inspector)
-        self.images = Choice(
-            "images", "How many images each device answers, drawn from those that are shown, always the same"
-        )
+        self.images = Choice("images", "Number of images per device, drawn from the current images with a fixed seed")
         for count in IMAGES:
             self.images.addItem(f"{count} images", count)
         self.devices = Choice(
-            "faulty devices", "How many faulty devices are drawn for each level: more show how much devices differ"
+            "faulty devices", "Number of faulty devices drawn per level: more show how much devices differ"
         )
         for count in DEVICES:
-            self.devices.addItem(f"{count} device{'s' if count > 1 else ''} a level", count)
-        hint = "Try every fault, in the background  (R)"
-        self.runner = Runner(inspector.jobs, "robustness", "Break it", self.run, hint, self._draw)
+            self.devices.addItem(f"{count} faulty device{'s' if count > 1 else ''} per level", count)
+        hint = "Run all faults in the background  (R)"
+        self.runner = Runner(inspector.jobs, "robustness", "Run fault sweep", self.run, hint, self._draw)
         self.words = label("", "caption", wrap=True)
         self.empty = Empty("")
         self.matrix, self.levels, self.steps = MatrixCard(self.state), LevelCard(self.state), StepCard(self.state)
@@ -64,7 +62,7 @@ class RobustnessPanel(View):
         if document is None:
             return
         if data is None:
-            inspector.said.emit("Needs a data set: open a folder or a data set in the Overview")
+            inspector.said.emit("Requires a data set: open a folder or a data set in the Overview")
             return
         images, devices = int(self.images.currentData()), int(self.devices.currentData())
         work = faulty_devices(document.bundle, data, inspector.cursor.steps, images, devices)
@@ -78,16 +76,16 @@ class RobustnessPanel(View):
         self.empty.setVisible(measured is None)
         self.whole.setVisible(measured is not None)
         if self.inspector.data is None:
-            self.empty.say("It takes images: open a folder or a data set in the Overview.")
+            self.empty.say("Requires images: open a folder or a data set in the Overview.")
         elif self.inspector.jobs.running("robustness"):
-            self.empty.say("The sound network answers first; then one fault after another.")
+            self.empty.say("Measuring the network without faults first, then each fault.")
         else:
-            self.empty.say(f"{LEAD}\n\nPress Break it.")
+            self.empty.say(f"{LEAD}\n\nClick Run fault sweep to start.")
         self.runner.start.setEnabled(self.inspector.data is not None)
         self._move()
 
     def _move(self) -> None:
-        """The time cursor stands elsewhere."""
+        """Redraw after the time cursor moved."""
         measured = self.state.measured
         self.words.setText("" if measured is None else verdict(measured, self.state.time))
         self.matrix.draw()

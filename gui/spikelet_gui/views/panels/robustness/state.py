@@ -1,4 +1,4 @@
-"""What the cards of the robustness panel share: the measured faults and the fault that is chosen."""
+"""State shared by the robustness cards: measured faults and the selected fault."""
 
 from __future__ import annotations
 
@@ -49,4 +49,4 @@ class RobustnessState:
             return ""
         devices = "1 device" if len(measured.seeds) == 1 else f"{len(measured.seeds)} devices"
         progress = "" if complete(measured) else f"; so far {len(measured.points)} of {len(all_faults())}"
-        return f"{measured.images:,} images of {measured.data}; {devices} a level; t = {self.time}{progress}"
+        return f"{measured.images:,} images of {measured.data}; {devices} per level; t = {self.time}{progress}"

@@ -1,4 +1,4 @@
-"""Proof: the bundle's own record replayed here, and an independent simulator's word."""
+"""Verify the golden inputs on every engine, and validate against Brian2."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spikelet_gui.views.widgets.tables import Table
 from spikelet_gui.views.widgets.theme import GAP, theme
 from spikelet_gui.views.widgets.widgets import Card, Empty, Numbers, button, clear, column, label, row
 
-BUSY = "Brian2 is simulating. Everything else goes on working; the result will stand here."
+BUSY = "Brian2 is simulating in the background. The result appears here."
 
 
 class ReplayCard(View):
@@ -24,9 +24,9 @@ class ReplayCard(View):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
         self.inspector = inspector
-        self.card = Card("The file's own proof", "its golden inputs on every engine here")
+        self.card = Card("Golden inputs", "replayed on every engine")
         self.card.numbers = self._numbers
-        self.run_button = button("Replay", self.run, "Compare every spike with what the file says it must be")
+        self.run_button = button("Replay", self.run, "Compare every spike with the spikes stored in the file")
         self.card.head.addWidget(self.run_button)
         self.lines = QVBoxLayout()
         self.lines.setSpacing(10)
@@ -50,7 +50,7 @@ class ReplayCard(View):
         clear(self.lines)
         verified = self.inspector.beside.checks.verified
         if not verified:
-            self.lines.addWidget(label("Not replayed yet: press Replay.", "muted", wrap=True))
+            self.lines.addWidget(label("Not replayed yet: click Replay.", "muted", wrap=True))
         for name, found in verified.items():
             sign = QLabel()
             sign.setPixmap(pixmap("check" if found.ok else "cross", 22, theme().good if found.ok else theme().bad))
@@ -90,12 +90,12 @@ class BrianCard(View):
         self.card = Card("Brian2, an independent simulator")
         self.card.numbers = self._numbers
         self.neurons = Choice(
-            "neurons of each layer", "How many neurons of each layer are built, with all their synapses"
+            "neurons of each layer", "Number of neurons per layer to simulate, with all their synapses"
         )
         for count in NEURONS:
             self.neurons.addItem(f"{count:,} neurons a layer", count)
         self.neurons.addItem("all neurons", 0)
-        self.images = Number("images", "How many images are simulated, from the one that is shown")
+        self.images = Number("images", "Number of images to simulate, starting with the current one")
         self.images.setRange(1, 200)
         self.images.setValue(IMAGES)
         self.images.setSuffix(" images")
@@ -145,8 +145,10 @@ class BrianCard(View):
         if report is None and self.inspector.jobs.running("validate"):
             self.empty.say(BUSY)
         elif report is None:
-            lead = "Every layer is built in Brian2 and driven with the spikes that were recorded before it. Spikes and "
-            self.empty.say(brian2_missing() or lead + "potentials are compared, neuron by neuron. Press Validate.")
+            lead = (
+                "Builds every layer in Brian2 and drives it with the recorded spikes of the layer before. Spikes and "
+            )
+            self.empty.say(brian2_missing() or lead + "potentials are compared for each neuron. Click Validate.")
         if report is None:
             return
         from spikelet_converters.brian2.wording import circumstances, layer_table, verdict
