@@ -1,4 +1,4 @@
-"""Draw the pictures of the documentation anew, from the shipped bundle: make screenshots."""
+"""Write the screenshots of the documentation from the shipped bundle: make screenshots."""
 
 import sys
 from pathlib import Path
@@ -23,7 +23,7 @@ SHOTS = {
 
 
 def main() -> None:
-    """Every panel of SHOTS, or those that are named."""
+    """Write every panel of SHOTS, or those named on the command line."""
     bundle = Path(sys.argv[1]) if len(sys.argv) > 1 else BUNDLE
     for name in sys.argv[2:] or SHOTS:
         panel, theme, layer = SHOTS[name]

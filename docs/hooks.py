@@ -1,0 +1,77 @@
+"""Hooks of the documentation site: pages kept at the root of the repository, links, lists and drawings."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[1]
+# page of the site -> file of the repository
+ROOT_PAGES = {
+    "changelog.md": "CHANGELOG.md",
+    "code-of-conduct.md": "CODE_OF_CONDUCT.md",
+    "contributing.md": "CONTRIBUTING.md",
+    "security.md": "SECURITY.md",
+    "shipped.md": "assets/README.md",
+}
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
+ITEM = re.compile(r"^(\*|-|\d+\.) ")
+DRAWING = re.compile(r"!\[([^\]]*)\]\((?:\.\./)*(drawings/[\w-]+\.svg)\)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are files at the root of the repository."""
+    for page, path in ROOT_PAGES.items():
+        files.append(File.generated(config, page, content=(ROOT / path).read_text("utf-8")))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Adapt a page that is written for GitHub to the site."""
+    source = page.file.src_uri
+    folder = Path(ROOT_PAGES.get(source, f"docs/{source}")).parent
+    text = _with_list_breaks(markdown)
+    text = DRAWING.sub(_inline, text)
+    return LINK.sub(lambda match: _link(match, folder, source), text)
+
+
+def _link(match: re.Match[str], folder: Path, page: str) -> str:
+    """A link of the repository as a link of the site; the text alone where the site has no such page."""
+    image, text, target, anchor = match.groups()
+    if "://" in target or target.startswith("mailto:"):
+        return match[0]
+    path = (ROOT / folder / target).resolve()
+    if not path.is_relative_to(ROOT) or not path.exists():
+        return match[0]  # the strict build reports it
+    name = path.relative_to(ROOT).as_posix()
+    roots = {file: site for site, file in ROOT_PAGES.items()} | {"README.md": "index.md"}
+    site = roots.get(name) or (name.removeprefix("docs/") if name.startswith("docs/") else None)
+    if site is None or path.is_dir():
+        return text
+    up = "../" * page.count("/")
+    return f"{image}[{text}]({up}{site}{anchor or ''})"
+
+
+def _with_list_breaks(markdown: str) -> str:
+    """Put an empty line before each list that follows a paragraph, as Python-Markdown needs it."""
+    lines: list[str] = []
+    fenced = False
+    for line in markdown.splitlines():
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        before = lines[-1] if lines else ""
+        starts = ITEM.match(line) and before and not ITEM.match(before) and not before.startswith((" ", "#", "|"))
+        if starts and not fenced:
+            lines.append("")
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _inline(match: re.Match[str]) -> str:
+    """A drawing as inline SVG, so that its colours follow the theme."""
+    svg = (ROOT / "docs" / match[2]).read_text("utf-8")
+    return f'<div class="drawing" role="img" aria-label="{match[1]}">{svg}</div>'
