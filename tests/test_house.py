@@ -17,7 +17,7 @@ PACKAGES = (
     ROOT / "gui" / "spikelet_gui",
 )
 MB = 1_000_000
-LONGEST_MODULE = 300
+LONGEST_MODULE = 400  # ruff bounds complexity; 60 to 250 lines are the aim
 HEAVY = ("torch", "onnx", "onnxruntime", "PySide6", "brian2", "PIL")
 
 

@@ -44,21 +44,21 @@ BALANCED = 20_000
 BALANCING = "local threshold balancing"
 KEPT = Path("build/relu-vgg9.pt")
 
-PAGE = """# A plain ReLU network, converted here and by SpikingJelly
+PAGE = """# A plain ReLU network converted by spikelet and SpikingJelly
 
 Written by `{command}`; do not edit.
 
-The network is a vgg9 with plain ReLUs ({origin}). It answers {accuracy:.1%} of {images:,} test images of {data}
-right. Nothing is trained after that: both converters see the same {calibration} images of the training
-split, and the spiking networks answer the same test images. Chance alone moves such a share by
-{interval:.1f} points either way (95 %); on the same images, differences move by less.
+The network is a vgg9 with plain ReLUs ({origin}). Its accuracy is {accuracy:.1%} on {images:,} test images of
+{data}. Both converters use the same {calibration} images of the training split, without further
+training, and the spiking networks are tested on the same test images. The 95 % confidence interval of each accuracy
+is ±{interval:.1f} points; that of differences on the same images is smaller.
 
 {table}
 
-spikelet {spikelet}: `spikelet convert --calibration`, one bundle for each T, 8-bit weights, the runtime's own engine.
+spikelet {spikelet}: `spikelet convert --calibration`, one bundle for each T, 8-bit weights, default engine of the runtime.
 SpikingJelly {spikingjelly}: `RateCodingRecipe` (`max`, `99.9%`) and `LocalThresholdBalancingRecipe`, float32. The latter
-moves its thresholds a little with each batch of {batch}: on {calibration} images it is given them {passes} times, and once
-more it sees {balanced:,} images, which is far more than ours saw.
+adjusts its thresholds with each batch of {batch}. One row uses {passes} passes over the {calibration} images, another
+{balanced:,} images, far more than spikelet.
 """
 
 

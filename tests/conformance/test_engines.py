@@ -160,7 +160,7 @@ class TestContract:
     def test_refuses_a_first_step_without_input(self, name):
         engine = create(small_graph(), name)
         engine.reset(1)
-        with pytest.raises(EngineError, match="the first step needs an input"):
+        with pytest.raises(EngineError, match="the first step requires an input"):
             engine.step()
 
     def test_refuses_a_wrong_shape(self, name):
@@ -170,7 +170,7 @@ class TestContract:
             engine.step(np.zeros((1, 3, 6, 6), np.float32))
 
     def test_refuses_an_empty_batch(self, name):
-        with pytest.raises(EngineError, match="a batch holds 1 sample or more, got 0"):
+        with pytest.raises(EngineError, match="expected a batch of 1 sample or more, found 0"):
             create(small_graph(), name).reset(0)
 
     def test_refuses_to_record_what_does_not_spike(self, name):
@@ -182,7 +182,7 @@ class TestContract:
     def test_refuses_to_show_what_was_not_recorded(self, name):
         engine = create(small_graph(), name, ["if1"])
         engine.reset(1)
-        with pytest.raises(EngineError, match="no time-step was made"):
+        with pytest.raises(EngineError, match="no time-step since the last reset"):
             engine.spikes("if1")
         engine.step(np.zeros((1, 3, 6, 6), np.float32))
         with pytest.raises(EngineError, match="layer 'if2' is not recorded; recorded: if1"):

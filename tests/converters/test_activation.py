@@ -1,4 +1,4 @@
-"""The source activation against its formula, its gradient and the neuron it stands for."""
+"""The source activation against its formula, its gradient and the IF neuron."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from spikelet_converters.source_model.activation import (
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS, GaussianResidual, NoResidual
 from spikelet_converters.source_model.simulation import Mode as SameMode
-from spikelet_converters.source_model.simulation import float_logits, layer_rates, residual_gaps, spiking_logits
+from spikelet_converters.source_model.simulation import float_logits, layer_rates, residual_errors, spiking_logits
 
 assert SameMode is Mode
 
@@ -25,7 +25,7 @@ def spec(model="vgg9", residual="none", levels=4, size=8):
 
 
 def trained_like(model="vgg9", residual="none", size=8, seed=0, levels=4):
-    """A network whose batch norms have seen data, in evaluation mode, and pixels for it."""
+    """Return a network with batch norm statistics, in evaluation mode, and pixels."""
     torch.manual_seed(seed)
     network = spec(model, residual, levels, size).build()
     pixels = torch.randint(0, 256, (8, 3, size, size)).float()
@@ -48,19 +48,19 @@ def test_value_and_gradient_are_those_of_the_formula(levels):
     grad = torch.randn(40, 7, dtype=torch.float64)
     expected = torch.autograd.grad(reference(z, lam, levels), (z, lam), grad)
     value = ClipFloor.apply(z, lam, levels)
-    found = torch.autograd.grad(value, (z, lam), grad)
+    gradients = torch.autograd.grad(value, (z, lam), grad)
     torch.testing.assert_close(value, reference(z, lam, levels))
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(gradients, expected)
 
 
 def test_gradients_at_both_ends():
-    """Below 0: none at all. At or above lambda: none for z, one for lambda."""
+    """Below 0 both are 0. At or above lambda: 0 for z, 1 for lambda."""
     lam = torch.tensor(1.0, requires_grad=True)
     for z_value, dz, dlam in ((-0.5, 0.0, 0.0), (1.5, 0.0, 1.0), (0.6, 1.0, -0.1)):
         z = torch.tensor([z_value], requires_grad=True)
-        found = torch.autograd.grad(ClipFloor.apply(z, lam, 4).sum(), (z, lam))
-        assert found[0].item() == pytest.approx(dz)
-        assert found[1].item() == pytest.approx(dlam, abs=1e-6)
+        gradients = torch.autograd.grad(ClipFloor.apply(z, lam, 4).sum(), (z, lam))
+        assert gradients[0].item() == pytest.approx(dz)
+        assert gradients[1].item() == pytest.approx(dlam, abs=1e-6)
 
 
 @pytest.mark.parametrize("start", [0.01, 0.5, 1.0, 8.0])
@@ -84,12 +84,12 @@ def test_constant_input_makes_a_neuron_fire_the_quantised_rate(steps):
 
 @pytest.mark.parametrize("shift", [False, True])
 def test_neither_the_order_of_memory_nor_blocks_change_anything(shift, monkeypatch):
-    """Channels-last tensors are worked on in their own order, and a few images at a time."""
+    """Channels-last tensors are processed in memory order, and in blocks of images."""
     generator = torch.Generator().manual_seed(0)
     z, grad = (torch.randn((6 * 3, 5, 4, 3), generator=generator) for _ in range(2))
     start = torch.rand(5, generator=generator) if shift else None
     theta = torch.tensor(0.7)
-    found = []
+    results = []
     for block, form in ((1 << 18, torch.contiguous_format), (100, torch.channels_last), (1, torch.channels_last)):
         monkeypatch.setattr("spikelet_converters.source_model.activation._BLOCK", block)
         x = z.clone(memory_format=form).requires_grad_()
@@ -98,11 +98,11 @@ def test_neither_the_order_of_memory_nor_blocks_change_anything(shift, monkeypat
         spikes = integrate_and_fire(x.detach(), theta, 3, shift=start)
         assert spikes.is_contiguous(memory_format=form)
         held = integrate_and_fire(x.detach(), theta, 3, shift=start, constant=True)
-        found.append((x.grad, lam.grad, spikes, held))
-    for other in found[1:]:
-        for a, b in zip(found[0], other, strict=True):
+        results.append((x.grad, lam.grad, spikes, held))
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
-    assert 0 < found[0][2].mean() < 0.7
+    assert 0 < results[0][2].mean() < 0.7
     layer = SpikingActivation(4, NoResidual(), 0.7)
     layer.simulation = Simulation(Mode.SPIKES, 3, record=True)
     with torch.no_grad():
@@ -139,7 +139,7 @@ class TestGaussian:
         network, pixels = trained_like(residual="gaussian")
         batches = [pixels[:4], pixels[4:]]
         sigmas = RESIDUALS["gaussian"].refresh(network, batches, 4)
-        gaps = [residual_gaps(network, batch, 4) for batch in batches]
+        gaps = [residual_errors(network, batch, 4) for batch in batches]
         for name, sigma in sigmas.items():
             variance = sum(float(((g[name] - g[name].mean()) ** 2).mean()) for g in gaps) / 2
             assert sigma == pytest.approx(variance**0.5, rel=1e-5)
@@ -147,7 +147,7 @@ class TestGaussian:
         assert sum(sigma > 0 for sigma in sigmas.values()) >= 6
 
     def test_the_first_layer_has_none_where_t_is_l(self):
-        """Constant input: its rate is its quantised activation exactly."""
+        """With constant input the spike rate equals the quantised activation."""
         network, pixels = trained_like(residual="gaussian")
         sigmas = RESIDUALS["gaussian"].refresh(network, [pixels], 4)
         assert sigmas["if1"] == 0.0
@@ -205,9 +205,9 @@ class TestSimulation:
 
     def test_rates_come_near_the_activation_as_time_goes_on(self):
         network, pixels = trained_like(levels=64)
-        wanted = layer_rates(network, pixels, Mode.RATE, 1)
+        activations = layer_rates(network, pixels, Mode.RATE, 1)
         errors = []
         for steps in (1, 4, 64):
-            found = layer_rates(network, pixels, Mode.SPIKES, steps)
-            errors.append(float((found["if2"] - wanted["if2"]).abs().mean()))
+            rates = layer_rates(network, pixels, Mode.SPIKES, steps)
+            errors.append(float((rates["if2"] - activations["if2"]).abs().mean()))
         assert errors[0] > 2 * errors[1] > 4 * errors[2]

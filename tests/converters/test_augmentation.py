@@ -1,4 +1,4 @@
-"""AutoAugment and cutout. Pillow, whose operations the policy was searched with, is the oracle."""
+"""AutoAugment and cutout, compared with Pillow, with which the policy was searched."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ ORACLES = {
 
 
 def batch(n=6, size=32, channels=3, seed=0):
-    """Smooth images of little contrast, so that every operation has something to do."""
+    """Return smooth images with low contrast, so that every operation changes them."""
     rng = np.random.default_rng(seed)
     small = rng.integers(30, 200, (n, channels, 4, 4)).astype(np.float32)
     images = torch.nn.functional.interpolate(torch.from_numpy(small), size=(size, size), mode="bicubic")
@@ -34,8 +34,8 @@ def test_colour_operations_are_pillows(name):
     images = batch()
     levels = [0, 2, 3, 5, 7, 9]
     values = torch.tensor([aa.magnitude(name, k, -1 if k % 2 else 1, 32) for k in levels])
-    found = aa.OPERATIONS[name](images, values)
-    for image, value, result in zip(images, values.tolist(), found, strict=True):
+    results = aa.OPERATIONS[name](images, values)
+    for image, value, result in zip(images, values.tolist(), results, strict=True):
         expected = ORACLES[name](Image.fromarray(image.permute(1, 2, 0).numpy()), value)
         off = np.abs(np.asarray(expected).astype(int) - result.permute(1, 2, 0).numpy())
         assert off.max() <= (1 if name in ("autocontrast", "sharpness", "colour", "contrast", "brightness") else 0)
@@ -66,8 +66,8 @@ def test_geometry_by_hand():
 def test_rotation_turns_as_pillows_does():
     images = batch(3)
     degrees = [30.0, -20.0, 10.0]
-    found = aa.rotate(images, torch.tensor(degrees))
-    for image, angle, result in zip(images, degrees, found, strict=True):
+    results = aa.rotate(images, torch.tensor(degrees))
+    for image, angle, result in zip(images, degrees, results, strict=True):
         expected = Image.fromarray(image.permute(1, 2, 0).numpy()).rotate(angle, fillcolor=(128, 128, 128))
         assert (np.asarray(expected) != result.permute(1, 2, 0).numpy()).mean() < 0.05
 
@@ -103,10 +103,10 @@ class TestPolicy:
 
 def test_cutout_paints_one_square_with_the_mean():
     images = torch.zeros(200, 2, 10, 10, dtype=torch.uint8)
-    found = cutout(images, torch.Generator().manual_seed(0), 4, (7, 9))
-    holes = (found != 0).flatten(2).sum(2)
+    painted = cutout(images, torch.Generator().manual_seed(0), 4, (7, 9))
+    holes = (painted != 0).flatten(2).sum(2)
     assert torch.equal(holes[:, 0], holes[:, 1])
     assert holes.max() == 16, "whole"
     assert 4 <= holes.min() < 16, "or cut off at the border"
-    assert set(found[:, 0].unique().tolist()) == {0, 7}
-    assert set(found[:, 1].unique().tolist()) == {0, 9}
+    assert set(painted[:, 0].unique().tolist()) == {0, 7}
+    assert set(painted[:, 1].unique().tolist()) == {0, 9}

@@ -1,4 +1,4 @@
-"""The chain a user walks: train, go on, convert, verify, run; by the command line alone."""
+"""A chain of commands: train, resume, convert, verify, run."""
 
 import json
 
@@ -40,36 +40,36 @@ def test_the_whole_chain(call, folder):
     assert "was started with epochs = 2, now 3" in out
 
     tuned = TRAIN.replace("--out run", "--out tuned")
-    found = call(
+    report = call(
         f"{tuned} --residual exact --epochs 1 --start run/best.pt --freeze-norm --time-steps 1 2 4 "
         "--data-name Colours --json"
     ).out
-    found = json.loads(found)
-    assert found["checkpoint"] == "tuned/best.pt"
-    assert found["data"] == "Colours"
-    assert set(found["validation"]) >= {"spiking_accuracy.T1", "spiking_accuracy.T2", "spiking_accuracy.T4"}
+    report = json.loads(report)
+    assert report["checkpoint"] == "tuned/best.pt"
+    assert report["data"] == "Colours"
+    assert set(report["validation"]) >= {"spiking_accuracy.T1", "spiking_accuracy.T2", "spiking_accuracy.T4"}
 
-    found = json.loads(call("convert tuned/best.pt -o tuned.snnb --data colours.npz --count 40 --json").out)
-    assert found["bits"] == 8
-    assert found["exact_steps"] >= 8
-    assert found["results"][0]["images"] == 40
-    assert len(found["layers"]) == 8
+    report = json.loads(call("convert tuned/best.pt -o tuned.snnb --data colours.npz --count 40 --json").out)
+    assert report["bits"] == 8
+    assert report["exact_steps"] >= 8
+    assert report["results"][0]["images"] == 40
+    assert len(report["layers"]) == 8
     assert json.loads(call("verify tuned.snnb --json").out)["ok"]
     result = json.loads(call("run tuned.snnb colours.npz --count 40 --steps 8 --json").out)
-    assert result["accuracy"] == pytest.approx(found["results"][0]["accuracy"])
-    assert result["float_accuracy"] == found["results"][0]["float_accuracy"]
+    assert result["accuracy"] == pytest.approx(report["results"][0]["accuracy"])
+    assert result["float_accuracy"] == report["results"][0]["float_accuracy"]
     provenance = json.loads(call("inspect tuned.snnb --json").out)["provenance"]
     assert provenance["residual"] == "exact"
     assert provenance["start"]["recipe"]["epochs"] == 2, "where its weights began is told as well"
 
     text = call("convert tuned/best.pt -o float.snnb --float32").out
-    assert "no images fit this network: nothing was measured; name some with --data" in text
+    assert "no included images fit this network, so nothing was measured; give images with --data" in text
     assert "cost" in call("convert tuned/best.pt -o tuned.snnb --bits 6 --data colours.npz").out
 
 
 def test_starting_from_another_form_is_refused(call):
     line = TRAIN.replace("--out run", "--out other").replace("vgg9", "resnet20")
-    assert "is a vgg9 of another form than this network" in call(f"{line} --epochs 1 --start run/best.pt", code=1).err
+    assert "is a vgg9 with other layers than this network" in call(f"{line} --epochs 1 --start run/best.pt", code=1).err
 
 
 def test_data_without_labels_is_refused(call, folder):

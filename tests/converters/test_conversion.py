@@ -1,4 +1,4 @@
-"""The whole way from a checkpoint to a bundle, and the checkpoint itself."""
+"""Conversion of checkpoints to bundles, and checkpoint files."""
 
 import numpy as np
 import pytest
@@ -31,21 +31,21 @@ class TestConvert:
     def test_the_whole_way(self, checkpoint, images, tmp_path):
         bundle = convert(checkpoint, "small", data=[images], command="spikelet convert x")
         write(bundle, tmp_path / "a.snnb")
-        found = read(tmp_path / "a.snnb")
-        assert all(verify(found, engine).ok for engine in ("numpy", "onnx"))
-        result = found.manifest.results[0]
+        stored = read(tmp_path / "a.snnb")
+        assert all(verify(stored, engine).ok for engine in ("numpy", "onnx"))
+        result = stored.manifest.results[0]
         assert result["images"] == 30
         assert result["digest"] == images.digest
         assert len(result["accuracy"]) == len(result["accuracy_before_quantisation"]) == 8
         assert 0 <= result["float_accuracy"] <= 1
-        layers = found.manifest.conversion["layers"]
-        assert [entry["layer"] for entry in layers] == list(found.graph.spiking)
+        layers = stored.manifest.conversion["layers"]
+        assert [entry["layer"] for entry in layers] == list(stored.graph.spiking)
         first = layers[0]["by_step"]
         assert [entry["steps"] for entry in first] == [1, 2, 4, 8]
         # T = L and constant input: the first layer is right but for what quantising its weights moved
         assert first[2]["over_firing"] + first[2]["under_firing"] < 0.03
         assert first[2]["correlation"] > 0.98
-        assert "| if1 |" in found.card
+        assert "| if1 |" in stored.card
 
     def test_the_same_checkpoint_gives_the_same_bytes(self, checkpoint, images, tmp_path):
         for name in ("a", "b"):
@@ -55,9 +55,9 @@ class TestConvert:
     def test_float32(self, checkpoint, images, tmp_path):
         bundle = convert(checkpoint, "small", float32=True, data=[images])
         write(bundle, tmp_path / "a.snnb")
-        found = read(tmp_path / "a.snnb")
-        assert found.manifest.exact_steps is None
-        assert found.manifest.results[0]["accuracy"] == found.manifest.results[0]["accuracy_before_quantisation"]
+        stored = read(tmp_path / "a.snnb")
+        assert stored.manifest.exact_steps is None
+        assert stored.manifest.results[0]["accuracy"] == stored.manifest.results[0]["accuracy_before_quantisation"]
 
     def test_without_images_nothing_is_claimed(self, checkpoint):
         bundle = convert(checkpoint, "small")
@@ -84,10 +84,10 @@ class TestCheckpoint:
     def test_round_trip(self, tmp_path):
         spec, network, pixels = trained_like("vgg9")
         Checkpoint(spec, network.state_dict(), {"seed": 1}).save(tmp_path / "a.pt")
-        found = load_checkpoint(tmp_path / "a.pt")
-        assert found.spec == spec
-        assert found.provenance == {"seed": 1}
-        assert torch.equal(found.network()(pixels), network(pixels))
+        loaded = load_checkpoint(tmp_path / "a.pt")
+        assert loaded.spec == spec
+        assert loaded.provenance == {"seed": 1}
+        assert torch.equal(loaded.network()(pixels), network(pixels))
 
     def test_what_is_no_checkpoint(self, tmp_path):
         with pytest.raises(ConversionError, match="no such checkpoint file"):

@@ -1,4 +1,4 @@
-"""Last epochs that follow the soft answers of the network they start with."""
+"""Self-distillation: last epochs with soft targets of the starting network."""
 
 import numpy as np
 import pytest
@@ -30,14 +30,14 @@ def start(data, tmp_path_factory):
     return train(SPEC, recipe, data, tmp_path_factory.mktemp("start") / "run")
 
 
-def test_the_teacher_answers_as_the_network_does_after_many_time_steps(start, data):
+def test_the_teacher_computes_the_limit_of_many_time_steps(start, data):
     pixels = as_pixels(data.images[:8])
     network = start.network()
-    found = Teacher(start, 0.5, "cpu").logits(pixels)
+    logits = Teacher(start, 0.5, "cpu").logits(pixels)
     for layer in spiking_layers(network).values():
         layer.levels = 1 << 16  # so fine that the quantiser is the clipped identity
-    assert not torch.allclose(found, start.network()(pixels), atol=1e-3)
-    torch.testing.assert_close(found, network(pixels).detach(), atol=2e-3, rtol=0)
+    assert not torch.allclose(logits, start.network()(pixels), atol=1e-3)
+    torch.testing.assert_close(logits, network(pixels).detach(), atol=2e-3, rtol=0)
 
 
 def test_the_loss_is_the_formula(start, data):
@@ -52,7 +52,7 @@ def test_the_loss_is_the_formula(start, data):
 
 
 @pytest.mark.parametrize(("share", "keeps"), [(0.0, False), (1.0, True)])
-def test_a_network_that_follows_its_start_alone_bears_wrong_labels(start, data, tmp_path, share, keeps):
+def test_with_soft_targets_alone_wrong_labels_have_no_effect(start, data, tmp_path, share, keeps):
     wrong = ImageSet(data.images, (data.labels + 1) % 3, data.classes, "wrong")
     recipe = Recipe(epochs=3, seed=1, batch=16, learning_rate=0.05, freeze_norm=True, distil=share)
     train(SPEC, recipe, wrong, tmp_path / "run", start=start)
@@ -60,8 +60,8 @@ def test_a_network_that_follows_its_start_alone_bears_wrong_labels(start, data, 
     assert (evaluate(last, data, (4,))["float_accuracy"] > 0.8) is keeps
 
 
-def test_without_a_start_there_is_nobody_to_follow(data, tmp_path, capsys):
-    with pytest.raises(UsageError, match="the network that a run starts with"):
+def test_distillation_without_a_start_is_refused(data, tmp_path, capsys):
+    with pytest.raises(UsageError, match="the network from which the run starts"):
         train(SPEC, Recipe(epochs=1, batch=16, distil=0.5), data, tmp_path / "run")
     arrays.write(tmp_path / "images.npz", data)
     line = (

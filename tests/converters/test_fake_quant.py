@@ -1,4 +1,4 @@
-"""Quantisation-aware networks of torch.ao: a clip-floor quantiser is a threshold, whatever hangs it on the layer."""
+"""Quantisation-aware networks of torch.ao: quantisers become thresholds."""
 
 import warnings
 
@@ -47,7 +47,7 @@ class Net(nn.Module):
 
 @pytest.fixture(scope="module")
 def network():
-    """Fused, prepared, observed and frozen, as torch.ao's own tutorials do it in eager mode."""
+    """Return a fused, prepared, observed and frozen network, as in the eager-mode tutorials of torch.ao."""
     torch.manual_seed(0)
     network = Net().train()
     with warnings.catch_warnings():
@@ -71,9 +71,9 @@ def test_a_fused_network_becomes_thresholds(network):
     assert np.allclose(thetas, sorted(LEVELS * s for s in scales))
     pixels = np.random.default_rng(0).integers(0, 256, (20, *SHAPE)).astype(np.float32)
     analog = Analog(source.graph)
-    found = analog(torch.from_numpy(pixels), source_neuron(analog, {}, source.levels)).numpy()
-    wanted = source.predict(Preprocessing().apply(pixels))
-    assert np.isclose(found, wanted, atol=1e-4).all(1).mean() > 0.8, "but for a quantiser on a tie"
+    logits = analog(torch.from_numpy(pixels), source_neuron(analog, {}, source.levels)).numpy()
+    expected = source.predict(Preprocessing().apply(pixels))
+    assert np.isclose(logits, expected, atol=1e-4).all(1).mean() > 0.8, "differences are quantisers at a tie"
 
 
 def test_it_converts_without_calibration(network):
@@ -97,11 +97,13 @@ def test_modules_that_quantise():
     network = nn.Sequential(nn.Flatten(), nn.Linear(108, 4), nn.ReLU(), many, nn.Linear(4, 2))
     source = from_module(network, SHAPE)
     assert not source.levels
-    assert list(source.relus.values()) == pytest.approx([255 * many.scale.item()]), "too fine to be counted: calibrate"
+    assert list(source.relus.values()) == pytest.approx([255 * many.scale.item()]), (
+        "too many levels: calibrated as a clipped ReLU"
+    )
 
 
 def test_eight_bits_are_calibrated(network):
-    """The usual setting of QAT: 255 levels and a quantised input, neither of which the reading rounds to."""
+    """The usual setting of QAT: 255 levels and a quantised input, neither of which the imported graph rounds to."""
     torch.manual_seed(0)
     quantisers = [activation(255)() for _ in range(2)]
     parts = [nn.Flatten(), nn.Linear(108, 16), nn.ReLU(), quantisers[1], nn.Linear(16, 3)]
@@ -118,11 +120,11 @@ def test_eight_bits_are_calibrated(network):
     assert bundle.manifest.conversion["layers"][-1]["agreement_through"] > 0.7
 
 
-def test_what_no_neuron_counts_out():
+def test_unsupported_quantisers_are_refused():
     signed = activation()()
     signed(torch.linspace(-1, 1, 10))
     network = nn.Sequential(nn.Flatten(), nn.Linear(108, 4), nn.ReLU(), signed, nn.Linear(4, 2))
-    with pytest.raises(ConversionError, match=r"module 3 \(FakeQuantize\): has zero point \d, least value 0"):
+    with pytest.raises(ConversionError, match=r"module 3 \(FakeQuantize\): has zero point \d and least value 0"):
         from_module(network, SHAPE)
     by_channel = FakeQuantize.with_args(
         observer=torch.ao.quantization.PerChannelMinMaxObserver, quant_min=0, quant_max=7, dtype=torch.quint8,
@@ -130,5 +132,5 @@ def test_what_no_neuron_counts_out():
     )()  # fmt: skip
     by_channel(torch.rand(5, 4))
     network = nn.Sequential(nn.Flatten(), nn.Linear(108, 4), nn.ReLU(), by_channel, nn.Linear(4, 2))
-    with pytest.raises(ConversionError, match="quantises by channel; a neuron counts activations: quantise them by"):
+    with pytest.raises(ConversionError, match="quantises activations per channel; expected one scale per tensor"):
         from_module(network, SHAPE)

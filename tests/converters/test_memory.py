@@ -1,4 +1,4 @@
-"""What the C library is asked while a network trains, and that it is taken back in every way out."""
+"""Settings of the C library while a network trains, and that they are restored on every exit."""
 
 import platform
 import subprocess
@@ -15,7 +15,7 @@ UNDONE = [("mallopt", M_MMAP_MAX, 65_536), ("mallopt", M_TRIM_THRESHOLD, 131_072
 
 
 class Library:
-    """In place of glibc: records every call. refused: the settings that it does not take."""
+    """Replacement for glibc that records every call and refuses some settings."""
 
     def __init__(self, refused=()):
         self.refused, self.calls = refused, []
@@ -36,7 +36,7 @@ def library(monkeypatch):
     return library
 
 
-def test_freed_memory_is_kept_within_and_handed_back_after(library):
+def test_freed_memory_is_kept_within_and_released_after(library):
     with freed_memory_kept() as kept:
         assert kept is True
         assert library.calls == [KEEP_BLOCKS, KEEP_PAGES]
@@ -44,13 +44,13 @@ def test_freed_memory_is_kept_within_and_handed_back_after(library):
 
 
 @pytest.mark.parametrize("error", [ValueError, MemoryError, KeyboardInterrupt, SystemExit])
-def test_it_is_handed_back_after_an_error(library, error):
+def test_it_is_released_after_an_error(library, error):
     with pytest.raises(error), freed_memory_kept():
         raise error
     assert library.calls == [KEEP_BLOCKS, KEEP_PAGES, *UNDONE]
 
 
-def test_it_is_handed_back_by_a_return(library):
+def test_it_is_released_by_a_return(library):
     def train():
         with freed_memory_kept():
             return len(library.calls)
@@ -67,7 +67,7 @@ def test_it_is_handed_back_by_a_return(library):
         ((M_MMAP_MAX, M_TRIM_THRESHOLD), [KEEP_BLOCKS]),
     ],
 )
-def test_a_library_that_refuses_is_told_and_left_as_it_was(library, refused, asked):
+def test_a_refusing_library_is_reported_and_restored(library, refused, asked):
     library.refused = refused
     with freed_memory_kept() as kept:
         assert kept is False
@@ -102,7 +102,7 @@ def test_a_library_without_the_functions_is_not_used(monkeypatch, missing):
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
 def test_glibc_takes_these_settings():
-    """In a process of its own: the settings are the process's. What they save is measured in `tests/stress`."""
+    """In a separate process, because the settings apply to the process. Their effect is measured in `tests/stress`."""
     script = "from spikelet_converters.training.memory import freed_memory_kept as k\nwith k() as kept: print(kept)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"

@@ -1,4 +1,4 @@
-"""The methods themselves: what each activation computes, its gradient, and what of it reaches the bundle."""
+"""Activations of the methods: values, gradients, and their form in the bundle."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from spikelet_converters.source_model.simulation import float_logits, layer_rate
 
 
 def trained_like(model="vgg9", residual="none", levels=4):
-    """A network whose batch norms have seen data, in evaluation mode, and pixels for it."""
+    """Return a network with batch norm statistics, in evaluation mode, and pixels."""
     torch.manual_seed(0)
     network = NetworkSpec(model, (3, 8, 8), 5, (125, 123, 114), (63.0, 62.0, 67.0), levels, residual, 1.0).build()
     pixels = torch.randint(0, 256, (8, 3, 8, 8)).float()
@@ -58,10 +58,10 @@ def test_slip_relu_and_its_gradient(slope):
     lam = torch.tensor(1.7, dtype=torch.float64, requires_grad=True)
     grad = torch.randn(50, 3, dtype=torch.float64)
     expected = straight_through(z, lam, 4, slope, 0.5)
-    found = ClipFloor.apply(z, lam, 4, slope)
-    torch.testing.assert_close(found, expected)
-    wanted = torch.autograd.grad(expected, (z, lam), grad)
-    torch.testing.assert_close(torch.autograd.grad(found, (z, lam), grad), wanted)
+    value = ClipFloor.apply(z, lam, 4, slope)
+    torch.testing.assert_close(value, expected)
+    gradients = torch.autograd.grad(expected, (z, lam), grad)
+    torch.testing.assert_close(torch.autograd.grad(value, (z, lam), grad), gradients)
 
 
 def test_a_trained_potential_is_the_shift_of_the_quantiser_and_of_the_neuron():
@@ -81,8 +81,8 @@ def test_the_gradient_of_a_potential_is_lambda_over_t():
     lam, shift = torch.tensor(1.0), torch.full((2,), 0.5, requires_grad=True)
     for steps in (0, 1, 8):
         a = ClipFloor.apply(z, lam, 4, 0.0, shift, steps)
-        (found,) = torch.autograd.grad(a.sum(), shift)
-        assert found.tolist() == pytest.approx([1 / (steps or 4)] * 2), "one element of each channel is inside"
+        (gradient,) = torch.autograd.grad(a.sum(), shift)
+        assert gradient.tolist() == pytest.approx([1 / (steps or 4)] * 2), "one element of each channel is inside"
 
 
 def spec(**options):
@@ -141,7 +141,7 @@ class TestExact:
         torch.testing.assert_close(network(pixels), float_logits(network, pixels))
 
     def test_simulating_leaves_a_frozen_batch_norm_frozen(self):
-        """Else the pass that trains computes another network than the one that was simulated."""
+        """Otherwise training pass and simulation compute different networks."""
         network, pixels = self.network()
         before = network.get_submodule("bn3").running_mean.clone()
         for _ in range(2):
@@ -158,22 +158,22 @@ class TestExact:
             for layer in spiking_layers(network).values():
                 layer.shift += 0.3 * torch.rand_like(layer.shift)
         RESIDUALS["exact"].prepare(network, pixels, steps)
-        found = network(pixels)
-        torch.testing.assert_close(found, spiking_logits(network, pixels, steps)[-1] / steps, atol=1e-4, rtol=1e-4)
-        found.sum().backward()
+        logits = network(pixels)
+        torch.testing.assert_close(logits, spiking_logits(network, pixels, steps)[-1] / steps, atol=1e-4, rtol=1e-4)
+        logits.sum().backward()
         assert network.get_submodule("if1").shift.grad.abs().sum() > 0
 
 
 def test_images_are_given_once_where_the_current_is_constant():
-    """The shortcut of the first layer computes what giving each image T times does."""
+    """Evaluating constant currents once gives the same rates as repeating each image T times."""
     network, pixels = trained_like("resnet20")
-    found = layer_rates(network, pixels, Mode.SPIKES, 3)
+    rates = layer_rates(network, pixels, Mode.SPIKES, 3)
     for layer in spiking_layers(network).values():
         layer.simulation = Simulation(Mode.SPIKES, 3, record=True)
     with torch.no_grad():
         network(pixels.repeat(3, 1, 1, 1))
     for name, layer in spiking_layers(network).items():
-        torch.testing.assert_close(found[name], layer.recorded)
+        torch.testing.assert_close(rates[name], layer.recorded)
 
 
 def test_noise_on_is_the_residual_with_batch_norm_fixed():

@@ -1,4 +1,4 @@
-"""NIR there and back for every node, its own words, the expressed form, and files of others."""
+"""NIR export and import of every node, the annotation, the expressed form, and files of other writers."""
 
 import nir
 import numpy as np
@@ -20,17 +20,17 @@ from spikelet_converters.frontends.nir import from_nir, read
 def test_every_node_comes_back_from_nir_as_it_was(graph, tmp_path_factory):
     path = tmp_path_factory.mktemp("nir") / "a.nir"
     nir.write(path, to_nir(graph))
-    found = read(path).graph
-    assert dict(found.nodes) == dict(graph.nodes)
-    assert set(found.edges) == set(graph.edges)
+    imported = read(path).graph
+    assert dict(imported.nodes) == dict(graph.nodes)
+    assert set(imported.edges) == set(graph.edges)
 
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_a_file_that_was_changed_is_read_by_its_own_words(exact, tmp_path):
     graph = small_graph(exact=exact)
     path = tmp_path / "a.nir"
-    words = export(bundle_of(graph), path)
-    assert "another reader resets these neurons to zero where they subtract" in words[0]
+    differences = export(bundle_of(graph), path)
+    assert "other readers reset these neurons to zero instead of subtracting" in differences[0]
     assert dict(read(path).graph.nodes) == dict(graph.nodes)
     changed = nir.read(path, type_check=False)
     changed.nodes["if1"].v_threshold *= 2
@@ -43,7 +43,7 @@ def test_a_file_that_was_changed_is_read_by_its_own_words(exact, tmp_path):
 def interpret(network, inputs, steps):
     """Thresholds' spikes of an expressed NIR graph, by NIR's own meaning and a step's delay on what closes a cycle."""
     order = ["input", "input.mean", "fc", "if.v", "if", "if.reset", "out"]
-    v, back, found = 0.0, 0.0, []
+    v, back, imported = 0.0, 0.0, []
     nodes = network.nodes
     assert set(order) <= set(nodes)
     for _ in range(steps):
@@ -52,8 +52,8 @@ def interpret(network, inputs, steps):
         v = v + nodes["if.v"].r * (current + back)
         fired = v > nodes["if"].threshold
         back = fired * nodes["if.reset"].scale
-        found.append(fired)
-    return found
+        imported.append(fired)
+    return imported
 
 
 @pytest.mark.parametrize("tie", [">=", ">"])
@@ -71,9 +71,9 @@ def test_the_expressed_form_says_what_the_neuron_does(tie):
     graph = Graph(nodes, tuple(zip(names[:-1], names[1:], strict=True)))  # noqa: RUF007
     inputs = rng.integers(0, 9, (6, 4)).astype(np.float32)
     wanted = spikes_of(graph, inputs, 12)
-    found = interpret(to_nir(graph, "expressed"), inputs, 12)
-    assert all(np.array_equal(a["if"], b) for a, b in zip(wanted, found, strict=True))
-    assert 0.1 < np.mean(found) < 0.9
+    imported = interpret(to_nir(graph, "expressed"), inputs, 12)
+    assert all(np.array_equal(a["if"], b) for a, b in zip(wanted, imported, strict=True))
+    assert 0.1 < np.mean(imported) < 0.9
     assert dict(from_nir(to_nir(graph, "expressed")).graph.nodes) == dict(graph.nodes), "and the annotation reads back"
 
 
@@ -91,9 +91,9 @@ def test_a_reset_to_zero_is_expressed_without_feedback():
     graph = Graph(nodes, tuple(zip(names[:-1], names[1:], strict=True)))  # noqa: RUF007
     network = to_nir(graph, "expressed")
     network.metadata.clear()
-    found = from_nir(network).graph
+    imported = from_nir(network).graph
     inputs = np.random.default_rng(0).integers(0, 4, (5, 2)).astype(np.float32)
-    for a, b in zip(spikes_of(graph, inputs, 10), spikes_of(found, inputs, 10), strict=True):
+    for a, b in zip(spikes_of(graph, inputs, 10), spikes_of(imported, inputs, 10), strict=True):
         assert np.array_equal(a["if"], b["if"])
 
 
@@ -108,7 +108,9 @@ def test_a_leak_by_shifts_has_no_expressed_form():
     }
     names = list(nodes)
     graph = Graph(nodes, tuple(zip(names[:-1], names[1:], strict=True)))  # noqa: RUF007
-    with pytest.raises(ConversionError, match="neuron lif: a leak by an integer shift .* use --form annotated"):
+    with pytest.raises(
+        ConversionError, match="neuron lif: NIR does not represent a leak by an integer shift, .*; use --form annotated"
+    ):
         to_nir(graph, "expressed")
 
 
@@ -188,7 +190,7 @@ def test_readouts_and_nested_graphs():
         (nir_of(nir.Linear(WEIGHT), nir.Threshold(full(1))), r"node n1 \(Threshold\): .* use an IF"),
         (
             nir_of(nir.IF(full(1, 3), full(1, 3)), nir.LIF(full(4e-4, 3), full(1, 3), full(0.5, 3), full(1, 3), full(0, 3))),
-            r"node n1 \(LIF\): resets to 0 and leaks to 0\.5, and has no weights of its own to take in the difference",
+            r"node n1 \(LIF\): resets to 0 and leaks to 0\.5; expected a layer with weights before it, used by no other layer",
         ),
         (
             nir_of(
@@ -196,11 +198,11 @@ def test_readouts_and_nested_graphs():
                 nir.Scale(full(1)),
                 edges=[("input", "n0"), ("n0", "n1"), ("n0", "n2"), ("n1", "n3"), ("n2", "n3"), ("n3", "output")],
             ),
-            r"node n[12] \(L?IF\): .*constant of another layer; give it its own|no weights of its own",
+            r"node n[12] \(L?IF\): .*constant of another layer; give this layer weights|expected a layer with weights before it",
         ),
         (
             nir_of(nir.Linear(WEIGHT), nir.LIF(full(5e-5), full(1), full(0), full(1), full(0))),
-            r"a time constant of 5e-05 s does not fit time-steps of 0\.0001 s; give shorter ones with --dt",
+            r"a time constant of 5e-05 s does not fit time-steps of 0\.0001 s; give shorter time-steps with --dt",
         ),
         (
             nir_of(
@@ -211,9 +213,9 @@ def test_readouts_and_nested_graphs():
         ),
         (
             nir_of(nir.Linear(WEIGHT), nir.LI(full(4e-4), full(1), full(0.5))),
-            r"node n1 \(LI\): leaks to 0\.5; a readout here leaks to 0",
+            r"node n1 \(LI\): leaks to 0\.5; expected a readout with v_leak = 0",
         ),
-        (nir_of(nir.Linear(WEIGHT[:, :2])), r"node n0 \(Linear\): takes \(2,\), its input has shape \(3,\)"),
+        (nir_of(nir.Linear(WEIGHT[:, :2])), r"node n0 \(Linear\): expected an input of shape \(2,\), found \(3,\)"),
         (
             nir_of(nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([1, 1])), shape=(3, 4, 4)),
             r"node n0 \(SumPool2d\): padding \(1, 1\) has no node; pad the image instead",

@@ -44,13 +44,13 @@ def cpp_environment(folder):
         pytest.skip("no C++ compiler, or no shared library in the wheel of ONNX Runtime")
     for name in ("libonnxruntime.so", "libonnxruntime.so.1"):
         (folder / name).symlink_to(library)
-    found = dict(os.environ, LIBRARY_PATH=str(folder), LD_LIBRARY_PATH=str(folder))
-    found["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), found["PATH"]])
-    found["CPATH"] = os.pathsep.join(filter(None, [found.get("CPATH"), "/usr/include/onnxruntime"]))
+    result = dict(os.environ, LIBRARY_PATH=str(folder), LD_LIBRARY_PATH=str(folder))
+    result["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), result["PATH"]])
+    result["CPATH"] = os.pathsep.join(filter(None, [result.get("CPATH"), "/usr/include/onnxruntime"]))
     probe = ["c++", "-E", "-x", "c++", "-"]
-    if subprocess.run(probe, input=b"#include <onnxruntime_cxx_api.h>", capture_output=True, env=found).returncode:
+    if subprocess.run(probe, input=b"#include <onnxruntime_cxx_api.h>", capture_output=True, env=result).returncode:
         pytest.skip("no onnxruntime_cxx_api.h where the compiler looks")
-    return found
+    return result
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -65,10 +65,10 @@ def test_the_readmes_cpp_compiles_and_gives_the_recorded_logits(exact, tmp_path)
     done = subprocess.run(
         ["sh", "-ec", commands], cwd=folder, env=environment, capture_output=True, text=True, check=True
     )
-    found = np.array(done.stdout.split(), np.float32)
+    result = np.array(done.stdout.split(), np.float32)
     assert int(commands.split()[-1]) == len(bundle.golden.logits)
-    assert np.abs(found - bundle.golden.logits[:, 0].sum(0)).max() <= (0 if exact else 1e-3)
-    assert np.abs(found).max() > 0
+    assert np.abs(result - bundle.golden.logits[:, 0].sum(0)).max() <= (0 if exact else 1e-3)
+    assert np.abs(result).max() > 0
     wrong = subprocess.run(["./loop", "loop.cpp"], cwd=folder, env=environment, capture_output=True, text=True)
     assert wrong.returncode == 2
     assert "usage: loop IMAGE STEPS" in wrong.stderr

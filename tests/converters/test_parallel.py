@@ -1,4 +1,4 @@
-"""Two processes that train one network do what one does: same batches, gradients averaged, one network in the end."""
+"""Two processes train the same network as one: same batches, averaged gradients."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def test_devices():
 
 
 def test_two_workers_train_the_network_that_one_trains(tmp_path, monkeypatch):
-    """Batch norm is frozen: its statistics are the only thing that a worker takes from its own part alone."""
+    """With frozen batch norm, whose statistics would otherwise depend on the part of a worker."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 90)
     images = rng.integers(0, 100, (90, 3, 8, 8))
@@ -56,12 +56,12 @@ def test_two_workers_train_the_network_that_one_trains(tmp_path, monkeypatch):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     two = subprocess.run([*torchrun, "-m", "spikelet", *TRAIN.split(), "--out", "two", "--json"], env=env, **run)
     assert two.returncode == 0, two.stderr
-    assert json.loads(two.stdout)["checkpoint"] == "two/best.pt", "the first worker alone speaks"
+    assert json.loads(two.stdout)["checkpoint"] == "two/best.pt", "only the first worker prints"
     alone, together = (load_checkpoint(tmp_path / name / "last.pt") for name in ("one", "two"))
     assert together.provenance["device"] == "cpu, 2 workers"
     for key, value in alone.weights.items():
         torch.testing.assert_close(value, together.weights[key], rtol=1e-3, atol=1e-4)
     logs = [c.training["log"][0] for c in (alone, together)]
-    # the loss is the mean over workers of their parts, which have one size
+    # The loss is the mean over workers, whose parts have equal size.
     assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=1e-3)
     assert set(logs[0]) == set(logs[1])

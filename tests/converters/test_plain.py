@@ -1,4 +1,4 @@
-"""Plain ReLU networks, calibrated: what each step promises, and the command."""
+"""Calibration of plain ReLU networks: thresholds, corrections, conversion, and the command."""
 
 import json
 
@@ -34,7 +34,7 @@ def network(pixels):
 
 @pytest.fixture(scope="module")
 def images(network, pixels):
-    """The images, labelled by the network itself, so that its accuracy is 1."""
+    """Return images labelled by the network, so that its accuracy is 1."""
     with torch.no_grad():
         labels = network(torch.from_numpy(NORM.apply(pixels.astype(np.float32)))).argmax(1).numpy()
     assert min(np.bincount(labels)) > 3
@@ -53,24 +53,26 @@ def bundle(network, images):
 
 
 @pytest.mark.parametrize("per", ["channel", "layer"])
-def test_thresholds_change_what_is_counted_not_what_is_computed(network, images, per):
+def test_thresholds_do_not_change_the_logits(network, images, per):
     source = from_module(network, SHAPE, NORM)
     assert set(source.relus) == {"relu", "relu_1", "relu_2", "clamp"}
     assert source.relus["clamp"] == 4.0
     pixels = torch.from_numpy(images.images).float()
     before = Analog(source.graph)
-    wanted = source.predict(NORM.apply(images.images.astype(np.float32)))
-    assert np.abs(before(pixels, before.rectifier(source.relus)).numpy() - wanted).max() < 2e-2, "at most border means"
+    source_logits = source.predict(NORM.apply(images.images.astype(np.float32)))
+    assert np.abs(before(pixels, before.rectifier(source.relus)).numpy() - source_logits).max() < 2e-2, (
+        "at most border means"
+    )
     thetas = thresholds(activations(source.graph, source.relus, pixels), "percentile", per=per)
     assert all((np.unique(t).size == 1) == (per == "layer") for t in thetas.values())
     after = Analog(rescaled(source.graph, thetas))
     caps = {name: None if cap is None else cap / thetas[name] for name, cap in source.relus.items()}
-    found = after(pixels, after.rectifier(caps)).numpy()
+    rescaled_logits = after(pixels, after.rectifier(caps)).numpy()
     expected = before(pixels, before.rectifier(source.relus)).numpy()
-    assert np.abs(found - expected).max() < 1e-4
+    assert np.abs(rescaled_logits - expected).max() < 1e-4
 
 
-def test_methods_choose_what_they_say():
+def test_methods_choose_their_thresholds():
     """One channel of known activations: the maximum, a percentile, and the best of the quantisers tried by hand."""
     weight = np.ones((1, 1), np.float32)
     builder = Builder((1,), calibrate=True)
@@ -78,23 +80,23 @@ def test_methods_choose_what_they_say():
     builder.output([builder.linear("out", "out", weight, None, x)])
     graph = builder.graph()
     pixels = torch.cat([torch.arange(100).float(), torch.tensor([250.0])])[:, None]
-    found = activations(graph, builder.relus, pixels, batch=101)
-    assert thresholds(found, "max")["relu"] == 250
-    assert 95 < thresholds(found, "percentile", percentile=97)["relu"] < 99
+    layers = activations(graph, builder.relus, pixels, batch=101)
+    assert thresholds(layers, "max")["relu"] == 250
+    assert 95 < thresholds(layers, "percentile", percentile=97)["relu"] < 99
 
     def error(theta, steps=4):
         a = pixels.numpy()
         return np.square(np.clip(np.floor(steps * a / theta + 0.5), 0, steps) * theta / steps - a).mean()
 
-    chosen = thresholds(found, "mse", 4)["relu"][0]
+    chosen = thresholds(layers, "mse", 4)["relu"][0]
     assert error(chosen) == pytest.approx(min(error(250 * k / 64) for k in range(1, 65)), rel=1e-5)
-    with pytest.raises(UsageError, match="percentile: expected one above 0 and up to 100, got 0"):
-        thresholds(found, "percentile", percentile=0)
+    with pytest.raises(UsageError, match="percentile: expected a number above 0 and up to 100, got 0"):
+        thresholds(layers, "percentile", percentile=0)
     with pytest.raises(UsageError, match="method: expected max, percentile, mse, got 'best'"):
-        thresholds(found, "best")
+        thresholds(layers, "best")
 
 
-def test_correction_brings_the_rates_nearer(network, images):
+def test_correction_reduces_the_error_of_the_rates(network, images):
     source = from_module(network, SHAPE, NORM)
     pixels = torch.from_numpy(images.images).float()
     thetas = thresholds(activations(source.graph, source.relus, pixels), "mse", 4)
@@ -103,17 +105,17 @@ def test_correction_brings_the_rates_nearer(network, images):
     better = corrected(graph, caps, pixels, 4)
 
     def gap(graph):
-        analog, wanted, found = Analog(graph), {}, {}
+        analog, targets, rates = Analog(graph), {}, {}
         rectify = Analog(rescaled(source.graph, thetas)).rectifier(caps)
 
         def keep(name, current):
-            wanted[name] = rectify(name, current)
-            return wanted[name]
+            targets[name] = rectify(name, current)
+            return targets[name]
 
         reference = Analog(rescaled(source.graph, thetas))
         logits = reference(pixels, keep)
-        spiking = analog(pixels.repeat(4, 1, 1, 1), analog.spiking(4, found)).reshape(4, len(pixels), -1).mean(0)
-        return [float((wanted[n].clamp_max(1) - found[n]).square().mean()) for n in graph.spiking], float(
+        spiking = analog(pixels.repeat(4, 1, 1, 1), analog.spiking(4, rates)).reshape(4, len(pixels), -1).mean(0)
+        return [float((targets[n].clamp_max(1) - rates[n]).square().mean()) for n in graph.spiking], float(
             (logits - spiking).square().mean()
         )
 
@@ -123,35 +125,35 @@ def test_correction_brings_the_rates_nearer(network, images):
 
 
 class TestConvert:
-    def test_it_answers_as_its_source(self, bundle, tmp_path):
+    def test_it_agrees_with_its_source(self, bundle, tmp_path):
         result = bundle.manifest.results[0]
         assert result["float_accuracy"] > 0.97
         assert result["accuracy"][-1] > 0.85
         assert len(result["accuracy"]) == 32
         write(bundle, tmp_path / "a.snnb")
-        found = read(tmp_path / "a.snnb")
-        assert all(verify(found, engine).ok for engine in ("numpy", "onnx"))
-        assert found.manifest.provenance["calibration"]["digest"] == result["digest"]
+        stored = read(tmp_path / "a.snnb")
+        assert all(verify(stored, engine).ok for engine in ("numpy", "onnx"))
+        assert stored.manifest.provenance["calibration"]["digest"] == result["digest"]
 
-    def test_the_report_says_where_answers_are_lost(self, bundle):
+    def test_the_report_shows_where_agreement_is_lost(self, bundle):
         layers = bundle.manifest.conversion["layers"]
         assert [e["steps"] for e in layers[0]["by_step"]] == [4, 8, 16, 32]
         assert all(0 <= e["clipped"] <= 1 and 0.5 < e["agreement_through"] <= 1 for e in layers)
 
-    def test_too_few_steps_are_told(self, network, images):
+    def test_too_few_steps_are_reported(self, network, images):
         bundle = convert_source(
             from_module(network, SHAPE, NORM),
             "small",
             calibration=Calibration(images, "max", per="layer", steps=1, correct=False),
             data=[images],
         )
-        words = " ".join(bundle.manifest.conversion["advice"])
-        assert "most is lost in " in words
-        assert "try --steps 2" in words
+        advice = " ".join(bundle.manifest.conversion["advice"])
+        assert "most is lost in " in advice
+        assert "try --steps 2" in advice
 
-    def test_without_calibration_nothing_is_guessed(self, network):
+    def test_rectifiers_without_calibration_are_refused(self, network):
         with pytest.raises(
-            ConversionError, match=r"rectifiers \(relu, .*, …\) need thresholds .*: name images of the training data"
+            ConversionError, match=r"rectifiers \(relu, .*, …\) need thresholds: name images of the training data"
         ):
             convert_source(from_module(network, SHAPE, NORM), "small")
 
@@ -160,10 +162,10 @@ class TestConvert:
         with pytest.raises(ConversionError, match=r"nines: images are \(3, 9, 9\), the network takes \(3, 8, 8\)"):
             convert_source(from_module(network, SHAPE, NORM), "small", calibration=Calibration(other))
 
-    def test_a_reading_that_computes_something_else_is_caught(self, network, images):
+    def test_an_imported_graph_with_other_logits_is_refused(self, network, images):
         source = from_module(network, SHAPE, NORM)
         wrong = type(source)(**{**source.__dict__, "predict": lambda x: 2 * source.predict(x)})
-        with pytest.raises(ConversionError, match="its reading answers differently"):
+        with pytest.raises(ConversionError, match="the imported graph computes other logits than the network"):
             convert_source(wrong, "small", calibration=Calibration(images))
 
 
@@ -172,7 +174,7 @@ def test_max_pools_are_replaced_when_asked_for(images):
     network = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 4)
     )  # fmt: skip
-    with pytest.raises(ConversionError, match=r"module 2 \(MaxPool2d\): .* let it be replaced with --max-pool average"):
+    with pytest.raises(ConversionError, match=r"module 2 \(MaxPool2d\): .* or replace it with --max-pool average"):
         from_module(network, SHAPE)
     source = from_module(network, SHAPE, average_pools=True)
     assert source.notes == ("module 2: max pooling was replaced by average pooling, as asked for",)
@@ -200,16 +202,16 @@ def test_the_command(network, images, tmp_path, monkeypatch, capsys):
     out = call(line).out  # without --data the report by layer is made all the same, and says of what
     assert "agrees so far" in out
     assert "smooth (the calibration images), " in out
-    found = json.loads(call(f"{line} --json --method percentile --per layer --no-correction").out)
-    assert found["bits"] == 8
+    report = json.loads(call(f"{line} --json --method percentile --per layer --no-correction").out)
+    assert report["bits"] == 8
     assert json.loads(call("verify a.snnb --json").out)["ok"]
     module = "convert model.py:network --input 3x8x8 --calibration smooth.npz --steps 4 -o b.snnb"
     call(module)
     assert "plain rectifiers (n2) need thresholds" in call(module.replace("--calibration smooth.npz ", ""), 1).err
     err = call(f"{module} --std 0.2 0.3", 1).err
-    assert "std of the input: expected 3 numbers, one a channel; found 2" in err
+    assert "std of the input: expected 3 numbers, one per channel; found 2" in err
     err = call(module.replace("3x8x8", "3x9x9"), 1).err
-    assert "module 1: takes (192,), its input has shape (243,); is the network's input (--input)" in err
+    assert "module 1: expected an input of shape (192,), found (243,); check the network's input shape (--input)" in err
     assert "give it with --input CxHxW" in call(module.replace("--input 3x8x8 ", ""), 2).err
     assert "model.py has no nothing" in call(module.replace("network", "nothing"), 2).err
     assert "found int; expected a torch.nn.Module, or a class" in call(module.replace("network", "three"), 1).err
@@ -219,4 +221,4 @@ def test_the_command(network, images, tmp_path, monkeypatch, capsys):
     (tmp_path / "junk.onnx").write_bytes(b"junk")
     assert "junk.onnx: not a valid ONNX model" in call("convert junk.onnx -o c.snnb", 1).err
     (tmp_path / "junk.pt2").write_bytes(b"junk")
-    assert "junk.pt2: not a program that torch.export wrote" in call("convert junk.pt2 -o c.snnb", 1).err
+    assert "junk.pt2: not a torch.export program" in call("convert junk.pt2 -o c.snnb", 1).err

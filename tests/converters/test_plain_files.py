@@ -1,4 +1,4 @@
-"""Plain networks from files: what is read computes what the source computes."""
+"""Plain networks from files: the imported graph computes the logits of the source."""
 
 import numpy as np
 import torch

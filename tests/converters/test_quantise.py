@@ -1,4 +1,4 @@
-"""From floats to exact integers: what rounding costs, shared scales, and what stays as it was."""
+"""Quantisation to exact integers: rounding errors, shared scales, and exact inputs."""
 
 from itertools import pairwise
 
@@ -19,23 +19,23 @@ from spikelet_converters.frontends.torch_fx import trace
 
 @pytest.mark.parametrize("model", ["vgg9", "resnet20"])
 def test_quantising_costs_less_the_more_bits_there_are(model):
-    """Seen in the first four layers: a deep network of random weights blows any flipped spike up to noise."""
+    """Compared in the first four layers: with random weights, deeper layers amplify every difference."""
     _, network, pixels = trained_like(model)
     source = trace(network, tuple(pixels.shape[1:]))
     float_counts = counts(source, pixels, 2)
     shares = []
     for bits in (4, 8, 12):
-        found = quantise(source, bits)
-        assert found.graph.exact
-        exact_counts = counts(found.graph, pixels, 2)
+        quantised = quantise(source, bits)
+        assert quantised.graph.exact
+        exact_counts = counts(quantised.graph, pixels, 2)
         shares.append(np.mean([(float_counts[n] != exact_counts[n]).mean() for n in source.spiking[:4]]))
-        for name, node in found.graph.nodes.items():
+        for name, node in quantised.graph.nodes.items():
             if isinstance(node, Conv2d | Linear):
                 limit = 2 ** (bits - 1) - 1
                 assert np.abs(node.weight.astype(int)).max() <= limit
                 assert model != "vgg9" or np.abs(node.weight.astype(int)).max() == limit
                 assert node.weight.dtype == (np.int8 if bits <= 8 else np.int16)
-                assert found.weight_error[name] < 5 / limit
+                assert quantised.weight_error[name] < 5 / limit
             elif isinstance(node, IF):
                 assert np.array_equal(node.v_init, node.theta // 2)
     assert shares[0] > shares[1] >= shares[2]
@@ -45,29 +45,29 @@ def test_quantising_costs_less_the_more_bits_there_are(model):
 def test_quantised_weights_are_the_nearest_multiples_of_their_scale():
     _, network, pixels = trained_like("vgg9")
     source = trace(network, tuple(pixels.shape[1:]))
-    found = quantise(source, 8)
+    quantised = quantise(source, 8)
     for name, before in source.nodes.items():
-        after, scale = found.graph.nodes[name], found.scales[name]
+        after, scale = quantised.graph.nodes[name], quantised.scales[name]
         if isinstance(before, Conv2d | Linear):
             s = scale.reshape(-1, *(1,) * (before.weight.ndim - 1))
             assert (np.abs(after.weight * s - before.weight) <= s * 0.5001).all()
             assert (np.abs(after.bias * scale - before.bias) <= scale * 0.5001).all()
         elif isinstance(before, IF):
-            current = found.scales[found.graph.predecessors[name][0]]
+            current = quantised.scales[quantised.graph.predecessors[name][0]]
             assert (np.abs(after.theta * current - before.theta) <= current * 0.5001).all()
 
 
 def test_currents_that_meet_share_their_scale_and_logits_share_one():
     _, network, pixels = trained_like("resnet20")
-    found = quantise(trace(network, tuple(pixels.shape[1:])), 8)
-    graph = found.graph
+    quantised = quantise(trace(network, tuple(pixels.shape[1:])), 8)
+    graph = quantised.graph
     adds = [name for name, node in graph.nodes.items() if isinstance(node, Add)]
     assert len(adds) == 9
     for name in adds:
-        first, second = (found.scales[source] for source in graph.predecessors[name])
+        first, second = (quantised.scales[source] for source in graph.predecessors[name])
         assert np.array_equal(first, second)
     assert any(isinstance(graph.nodes[p], Scale) for name in adds for p in graph.predecessors[name])
-    logits = found.scales[graph.predecessors["output"][0]]
+    logits = quantised.scales[graph.predecessors["output"][0]]
     assert (logits == logits[0]).all()
     assert graph.output.scale == logits[0]
 
@@ -98,11 +98,11 @@ def as_float(graph):
 
 @settings(max_examples=60, deadline=None)
 @given(graph=graphs())
-def test_what_is_whole_already_is_not_changed(graph):
+def test_integers_are_not_changed(graph):
     """Integers with a full-scale weight in each channel come back as they were, Adds and groups included."""
     source = as_float(graph)
-    found = quantise(source, 8).graph
-    for name, node in found.nodes.items():
+    exact = quantise(source, 8).graph
+    for name, node in exact.nodes.items():
         before = source.nodes[name]
         if isinstance(node, Conv2d | Linear):
             direct = all(isinstance(source.nodes[p], IF | Input) for p in source.predecessors[name])
@@ -124,8 +124,8 @@ def test_a_silent_channel_keeps_its_bias_and_threshold():
     nodes |= {"flat": Flatten(), "output": Output()}
     names = list(nodes)
     source = Graph(nodes, tuple(pairwise(names)))
-    found = quantise(source).graph
-    spikes = counts(found, torch.zeros(1, 3, 8, 8), 8)["if"][0, 0]
+    exact = quantise(source).graph
+    spikes = counts(exact, torch.zeros(1, 3, 8, 8), 8)["if"][0, 0]
     assert (spikes == 2).all(), "8 steps of 0.25 with half a threshold to start: two spikes"
 
 
@@ -144,12 +144,12 @@ def test_a_channel_that_batch_norm_shrank_to_nothing_is_exact_all_the_same(shrun
         "output": Output(),
     }
     source = Graph(nodes, tuple(pairwise(nodes)))
-    found = quantise(source).graph
-    assert exact_steps(found) >= 32
+    exact = quantise(source).graph
+    assert exact_steps(exact) >= 32
     pixels = torch.from_numpy(rng.integers(0, 256, (1, 3, 8, 8))).float()
-    exact, real = (counts(graph, pixels, 8)["if"][0] for graph in (found, source))
-    assert (exact[1] == 2).all()
-    assert np.abs(exact - real).max() <= 1
+    exact_counts, float_counts = (counts(graph, pixels, 8)["if"][0] for graph in (exact, source))
+    assert (exact_counts[1] == 2).all()
+    assert np.abs(exact_counts - float_counts).max() <= 1
 
 
 @pytest.mark.parametrize("bits", [3, 13])

@@ -1,4 +1,4 @@
-"""Recipes with names, schedules, runs of two phases, mixed precision, what an old checkpoint still means."""
+"""Named recipes, schedules, runs of two phases, mixed precision, checkpoints of earlier versions."""
 
 import argparse
 import json
@@ -11,13 +11,13 @@ from converters_support import colours
 from spikelet import cli
 from spikelet.data import arrays
 from spikelet.errors import UsageError
-from spikelet_converters.cli import train as verb
+from spikelet_converters.cli import train as command
 from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS
 from spikelet_converters.training.checkpoint import load_checkpoint
 from spikelet_converters.training.log import chart
-from spikelet_converters.training.loop import train
+from spikelet_converters.training.loop import Execution, train
 from spikelet_converters.training.optimiser import make_optimiser, set_rates
 from spikelet_converters.training.phases import Phase
 from spikelet_converters.training.recipe import POLICIES, PRECISIONS, PRESETS, Recipe
@@ -32,8 +32,8 @@ def data():
 
 def phases(line, data):
     parser = argparse.ArgumentParser()
-    verb.configure(parser)
-    return verb.phases(parser.parse_args(["--data", ".", "--out", "x", *line.split()]), data)
+    command.configure(parser)
+    return command.phases(parser.parse_args(["--data", ".", "--out", "x", *line.split()]), data)
 
 
 class TestNames:
@@ -72,10 +72,10 @@ class TestNames:
         for name in PRESETS:
             assert phases(f"--recipe {name}", data)
 
-    def test_the_verb_offers_all_there_are(self):
-        """It names them itself, since a parser is built without torch."""
+    def test_the_command_offers_all_choices(self):
+        """The command lists them itself, because the parser is built without torch."""
         parser = argparse.ArgumentParser()
-        verb.configure(parser)
+        command.configure(parser)
         choices = {action.dest: action.choices for action in parser._actions if action.choices}
         assert set(choices["model"]) == set(NETWORKS)
         assert set(choices["residual"]) == set(RESIDUALS)
@@ -141,9 +141,9 @@ def test_two_phases_in_one_call_stopped_and_resumed(data, tmp_path, monkeypatch,
         "--finish-epochs 2 --policy autoaugment --cutout 2 --out "
     )
     assert cli.main([*line.split(), "whole", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     whole = load_checkpoint(tmp_path / "whole" / "last.pt")
-    assert found["validation"]["epoch"] in (1, 2)
+    assert report["validation"]["epoch"] in (1, 2)
     assert whole.spec.residual == "exact"
     assert whole.provenance["start"]["recipe"]["epochs"] == 2
     assert (tmp_path / "whole" / "start" / "log.svg").exists()
@@ -184,7 +184,7 @@ def test_trained_potentials_move_and_start_at_a_half(data, tmp_path):
 
 def test_a_start_that_held_out_other_images_is_refused(data, tmp_path):
     start = train(SPEC, Recipe(epochs=1, batch=16, seed=1), data, tmp_path / "start")
-    with pytest.raises(UsageError, match=r"held out other images \(seed 1, now 2\).*use seed 1"):
+    with pytest.raises(UsageError, match=r"has another validation split \(seed 1, now 2\).*use seed 1"):
         train(SPEC, Recipe(epochs=1, batch=16, seed=2), data, tmp_path / "run", start=start)
 
 
@@ -199,7 +199,7 @@ def test_a_run_of_an_earlier_version_goes_on(data, tmp_path):
         raise StopError
 
     with pytest.raises(StopError):
-        train(SPEC, recipe, data, out, on_epoch=stop)
+        train(SPEC, recipe, data, out, execution=Execution(on_epoch=stop))
     content = torch.load(out / "last.pt", weights_only=True)
     old = (
         "epochs seed batch learning_rate momentum nesterov weight_decay steps validation augment time_steps freeze_norm"

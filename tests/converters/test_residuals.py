@@ -1,4 +1,4 @@
-"""Residual strategies: what each measures, what it puts into a training pass, what it leaves to the gradient."""
+"""Residual strategies: measured errors, training pass and gradient."""
 
 import pytest
 import torch
@@ -9,9 +9,9 @@ from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS, EmpiricalResidual
 from spikelet_converters.source_model.simulation import (
     layer_rates,
-    local_gaps,
+    local_errors,
     local_pairs,
-    residual_gaps,
+    residual_errors,
     spiking_logits,
 )
 
@@ -35,29 +35,29 @@ def train_mode(network):
             module.eval()
 
 
-class TestGaps:
-    def test_a_local_gap_is_of_the_same_input(self):
-        """By hand for one layer: its weights applied to the rates that the layer before really sent."""
+class TestErrors:
+    def test_a_local_error_is_for_the_same_input(self):
+        """Computed by hand for one layer: its weights applied to the spike rates of the layer before."""
         network, pixels = network_with("none")
         rates = layer_rates(network, pixels, Mode.SPIKES, 4)
         by_name = dict(network.named_children())
         z = by_name["bn4"](by_name["conv4"](rates["if3"]))
         lam = by_name["if4"].lam
         q = lam / 4 * torch.floor(4 * (z / lam).clamp(0, 1) + 0.5)
-        torch.testing.assert_close(local_gaps(network, pixels, 4)["if4"], q - rates["if4"])
+        torch.testing.assert_close(local_errors(network, pixels, 4)["if4"], q - rates["if4"])
 
-    def test_the_first_layers_gap_is_local_anyway(self):
+    def test_the_first_layers_error_is_local(self):
         network, pixels = network_with("none")
-        assert torch.equal(local_gaps(network, pixels, 3)["if1"], residual_gaps(network, pixels, 3)["if1"])
+        assert torch.equal(local_errors(network, pixels, 3)["if1"], residual_errors(network, pixels, 3)["if1"])
 
-    def test_local_gaps_leave_out_what_earlier_layers_got_wrong(self):
+    def test_local_errors_exclude_those_of_earlier_layers(self):
         network, pixels = network_with("none")
-        local, whole = local_gaps(network, pixels, 4), residual_gaps(network, pixels, 4)
-        assert float(local["if5"].var()) < float(whole["if5"].var())
+        local, accumulated = local_errors(network, pixels, 4), residual_errors(network, pixels, 4)
+        assert float(local["if5"].var()) < float(accumulated["if5"].var())
 
     def test_they_are_whole_spikes_at_t_equal_l(self):
         network, pixels = network_with("none")
-        for name, gap in local_gaps(network, pixels, 4).items():
+        for name, gap in local_errors(network, pixels, 4).items():
             spikes = gap / (network.get_submodule(name).lam / 4)
             torch.testing.assert_close(spikes, spikes.round(), atol=1e-4, rtol=0)
 
@@ -66,7 +66,7 @@ class TestGaps:
         before = network(pixels)
         local_pairs(network, pixels, 4)
         assert torch.equal(network(pixels), before)
-        assert all(layer.given is None for layer in spiking_layers(network).values())
+        assert all(layer.substitute is None for layer in spiking_layers(network).values())
 
 
 @pytest.mark.parametrize(("name", "shape"), [("gaussian", ()), ("local", ()), ("channel", (64,))])
@@ -75,10 +75,10 @@ def test_gaussian_strategies(name, shape):
     figures = RESIDUALS[name].refresh(network, [pixels], 4)
     sigma = network.get_submodule("if4").residual.sigma
     assert sigma.shape == shape
-    gaps = (residual_gaps if name == "gaussian" else local_gaps)(network, pixels, 4)["if4"]
-    wanted = gaps.var((0, 2, 3) if shape else None, correction=0).sqrt()
-    torch.testing.assert_close(sigma, wanted)
-    assert figures["if4"] == pytest.approx(float(wanted.square().mean().sqrt()), rel=1e-5)
+    errors = (residual_errors if name == "gaussian" else local_errors)(network, pixels, 4)["if4"]
+    expected = errors.var((0, 2, 3) if shape else None, correction=0).sqrt()
+    torch.testing.assert_close(sigma, expected)
+    assert figures["if4"] == pytest.approx(float(expected.square().mean().sqrt()), rel=1e-5)
     torch.manual_seed(1)
     noise = network.get_submodule("if4").residual.perturb(torch.zeros(4000, 64, 1, 1))
     torch.testing.assert_close(noise.std((0, 2, 3)), sigma.expand(64), rtol=0.1, atol=1e-6)
@@ -132,9 +132,9 @@ class TestExact:
         network, pixels = network_with("exact")
         RESIDUALS["exact"].prepare(network, pixels, steps)
         train_mode(network)
-        found = network(pixels)
+        logits = network(pixels)
         expected = spiking_logits(network, pixels, steps)[-1] / steps
-        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 
     def test_the_gradient_is_the_quantisers(self):
         network, pixels = network_with("exact")
@@ -143,9 +143,9 @@ class TestExact:
         z = torch.randn_like(layer.residual.rate).requires_grad_()
         network.train()
         grad = torch.randn_like(z)
-        (found,) = torch.autograd.grad(layer(z), z, grad)
+        (gradient,) = torch.autograd.grad(layer(z), z, grad)
         inside = (z > 0) & (z < layer.lam)
-        torch.testing.assert_close(found, grad * inside)
+        torch.testing.assert_close(gradient, grad * inside)
 
     def test_evaluation_does_not_see_it(self):
         network, pixels = network_with("exact")
@@ -156,7 +156,7 @@ class TestExact:
 
 @pytest.mark.parametrize("name", ["gaussian", "channel", "empirical"])
 def test_what_was_measured_comes_back_where_the_network_is(name):
-    """As when a run is resumed on a GPU: the checkpoint is read into the processor's memory."""
+    """As when a run is resumed on a GPU: the checkpoint is loaded to the CPU."""
     residual = RESIDUALS[name].layer()
     table = "table" if name == "empirical" else "sigma"
     saved = {

@@ -1,4 +1,4 @@
-"""Studies: runs that go on where they stopped, the sealed test split, statistics, the page."""
+"""Studies: resumed runs, access to the test split, statistics, the results page."""
 
 import contextlib
 import csv
@@ -41,7 +41,7 @@ def call(folder, capsys, monkeypatch):
 
 @pytest.fixture(scope="module", autouse=True)
 def threads():
-    """As many threads as a worker of the cluster has, in every test: sums come in the same order."""
+    """Use as many threads as a worker of the cluster, so that sums have the same order."""
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
     yield
@@ -83,8 +83,8 @@ class TestRun:
             here = out / f"{name}-vgg5-L4-s1"
             metrics = json.loads((here / "metrics.json").read_text())
             result = session.load(here / "bundle.snnb").run(test.images, 6)
-            found = result.accuracy(test.labels)
-            assert metrics["accuracy"] == {"1": found[0], "2": found[1], "6": found[5]}
+            accuracy = result.accuracy(test.labels)
+            assert metrics["accuracy"] == {"1": accuracy[0], "2": accuracy[1], "6": accuracy[5]}
             assert metrics["bundles"] == [bundle.read(here / "bundle.snnb").digest]
             fired = sum(count[:2].sum() for count in result.spike_counts.values())
             assert metrics["spikes"]["2"] == pytest.approx(fired / 60)
@@ -102,8 +102,8 @@ class TestRun:
         out, _ = done
         before = {path: path.stat().st_mtime_ns for path in out.rglob("*.json*")}
         ledger = (out / LEDGER).read_text()
-        found = json.loads(call("study bars.toml --out out --json").out)
-        assert len(found["studies"][0]["results"]) == 10
+        report = json.loads(call("study bars.toml --out out --json").out)
+        assert len(report["studies"][0]["results"]) == 10
         assert {path: path.stat().st_mtime_ns for path in before} == before
         assert (out / LEDGER).read_text() == ledger
         assert len(ledger.splitlines()) == 10, "the test split was opened once for each network"
@@ -114,15 +114,15 @@ class TestRun:
         (out / "exact-vgg5-L4-s1" / "metrics.json").unlink()
         call("study bars.toml --out out --publish")  # bundles hold the command that made them
         again = json.loads((out / "exact-vgg5-L4-s1" / "metrics.json").read_text())
-        for each in (metrics, again):
-            each.pop("command"), each.pop("test_seconds")
+        for results in (metrics, again):
+            results.pop("command"), results.pop("test_seconds")
         assert again == metrics
 
     def test_other_options_in_the_same_folder_are_refused(self, done, call, folder):
         (folder / "changed.toml").write_text(STUDY.replace("epochs = 2", "epochs = 3"))
-        found = json.loads(call("study changed.toml --out out --json", code=1).out)
-        assert "the study now says" in found["failed"]["start-vgg5-L4-s1"]
-        assert found["failed"]["exact-vgg5-L4-s1"] == "begins with start-vgg5-L4-s1, which failed"
+        report = json.loads(call("study changed.toml --out out --json", code=1).out)
+        assert "the study has" in report["failed"]["start-vgg5-L4-s1"]
+        assert report["failed"]["exact-vgg5-L4-s1"] == "starts from start-vgg5-L4-s1, which failed"
 
     def test_a_part_of_the_runs_and_what_they_begin_with(self, call, folder):
         call("study bars.toml --out part --only exact*-s2 --json")
@@ -130,17 +130,17 @@ class TestRun:
             "start-vgg5-L4-s2",
             "exact-vgg5-L4-s2",
         }
-        assert "no run is named like 'x*'" in call("study bars.toml --out part --only x*", code=2).err
+        assert "no run matches 'x*'" in call("study bars.toml --out part --only x*", code=2).err
 
     def test_starts_that_are_there_already(self, done, call, folder):
         line = "study bars.toml --out other --start out/start-vgg5-L4-s{seed}/best.pt --only qcfs*-s1 --json"
-        (found,) = json.loads(call(line).out)["studies"][0]["results"]
+        (result,) = json.loads(call(line).out)["studies"][0]["results"]
         out, _ = done
         same = json.loads((out / "qcfs-vgg5-L4-s1" / "metrics.json").read_text())
-        assert (found["weights"], found["accuracy"]) == (same["weights"], same["accuracy"])
+        assert (result["weights"], result["accuracy"]) == (same["weights"], same["accuracy"])
         line = line.replace("{seed}", "2").replace("other", "third")
         failed = json.loads(call(line, code=1).out)["failed"]
-        assert "held out other images (seed 2, now 1)" in failed["qcfs-vgg5-L4-s1"]
+        assert "has another validation split (seed 2, now 1)" in failed["qcfs-vgg5-L4-s1"]
 
     def test_plan(self, call):
         assert "12 runs" in call("study bars.toml --plan").out
@@ -163,19 +163,19 @@ class TestProtocol:
     def test_data_without_a_test_split(self, folder, tmp_path):
         train = read(folder / "data", "train")
         np.savez(tmp_path / "all.npz", images=train.images, labels=train.labels)
-        whole = read(tmp_path / "all.npz", "train")
+        data = read(tmp_path / "all.npz", "train")
         with pytest.raises(DataError, match="has no test split"):
-            SealedTest(tmp_path / "all.npz", tmp_path).open("a", "w", whole.digest)
+            SealedTest(tmp_path / "all.npz", tmp_path).open("a", "w", data.digest)
 
 
 class TestStatistics:
     def test_a_paired_t_test_by_hand(self):
         """d = 1, 2, 3: mean 2, sd 1, t = 2 sqrt(3) = 3.4641 with 2 degrees of freedom: p = 0.0742."""
         one, other = Cell({1: 11.0, 2: 12.0, 3: 13.0, 9: 50.0}), Cell({1: 10.0, 2: 10.0, 3: 10.0})
-        found = paired(one, other)
-        assert found.mean == pytest.approx(2)
-        assert found.p == pytest.approx(0.0742, abs=1e-4)
-        assert (found.low, found.high) == pytest.approx((2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-3)
+        difference = paired(one, other)
+        assert difference.mean == pytest.approx(2)
+        assert difference.p == pytest.approx(0.0742, abs=1e-4)
+        assert (difference.low, difference.high) == pytest.approx((2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-3)
 
     def test_without_spread_or_with_one_seed_nothing_is_tested(self):
         assert paired(Cell({1: 2.0, 2: 3.0}), Cell({1: 1.0, 2: 2.0})).p is None
@@ -194,9 +194,9 @@ class TestStatistics:
         lines = list(csv.DictReader(io.StringIO(to_csv(rows))))
         assert len(lines) == 3 + 3 + 1 + 3 + 3
         first = lines[0]
-        wanted = [r["accuracy"]["1"] for r in results if r["method"] == "qcfs"]
-        assert float(first["mean"]) == pytest.approx(np.mean(wanted))
-        assert float(first["sd"]) == pytest.approx(np.std(wanted, ddof=1))
+        accuracies = [r["accuracy"]["1"] for r in results if r["method"] == "qcfs"]
+        assert float(first["mean"]) == pytest.approx(np.mean(accuracies))
+        assert float(first["sd"]) == pytest.approx(np.std(accuracies, ddof=1))
         table = to_markdown(study, rows)
         assert "| srp | – | – |" in table
         assert "Points above `qcfs`" in table
@@ -208,9 +208,9 @@ class TestPage:
         call("study bars.toml later.toml --page results.md")
         page = (folder / "results.md").read_text()
         assert "All 10 runs of `bars.toml` are done." in page
-        assert "`later.toml` has not been run; nothing is claimed." in page
+        assert "`later.toml` has not been run." in page
         assert "srp on the network of `qcfs`" in page
-        assert "4 pre-steps, counted" in page
+        assert "4 pre-steps, included in T" in page
         assert "(Deng & Gu, ICLR 2021); one network for each T" in page
         plots = sorted(path.name for path in (folder / "results").iterdir())
         assert "bars.csv" in plots
@@ -218,33 +218,35 @@ class TestPage:
         assert str(folder) not in page
 
     def test_publishing_keeps_the_runs_of_another_machine(self, done, call, folder):
-        """As long as the study asks for the same; what it asks otherwise now is dropped."""
+        """Results of runs whose options have changed are dropped."""
         (folder / "two.toml").write_text(STUDY.replace("batch = 16", "batch = 8"))
         here, there = read_study(folder / "two.toml"), read_study(folder / "bars.toml")
         metrics = own_results(there)
-        new = [{**each, "options": {**each["options"], "batch": 8}} for each in metrics if each["options"]]
+        new = [{**result, "options": {**result["options"], "batch": 8}} for result in metrics if result["options"]]
         results_path(here).write_text(json.dumps({"results": metrics}))  # written for the other file
-        publish(here, [each for each in new if each["point"]["seed"] == 1])
+        publish(here, [result for result in new if result["point"]["seed"] == 1])
         kept = own_results(here)
-        rivals = {each["name"] for each in metrics if not each["options"]}
-        assert {each["name"] for each in kept} == rivals | {each["name"] for each in new if each["point"]["seed"] == 1}
-        publish(here, [each for each in new if each["point"]["seed"] != 1])
-        assert {each["name"] for each in own_results(here)} == {each["name"] for each in metrics}
+        baselines = {result["name"] for result in metrics if not result["options"]}
+        assert {result["name"] for result in kept} == baselines | {
+            result["name"] for result in new if result["point"]["seed"] == 1
+        }
+        publish(here, [result for result in new if result["point"]["seed"] != 1])
+        assert {result["name"] for result in own_results(here)} == {result["name"] for result in metrics}
 
     def test_parts_and_devices_are_told_apart(self, done, call, folder):
-        """A run on a GPU takes other seconds; a study that was run in parts is one command, not one for each part."""
+        """Durations are listed by device; a study run in parts has one command on the page."""
         results = json.loads((folder / "bars.results.json").read_text())["results"]
-        for each in results:
-            each["command"] = f"spikelet study parts.toml --only '{each['name']}' --out runs/parts"
-            if each["training"]:
-                gpu = each["point"]["seed"] == 2
-                each["training"].update(device="cuda:0" if gpu else "cpu", epoch_seconds=10.0 if gpu else 200.0)
+        for result in results:
+            result["command"] = f"spikelet study parts.toml --only '{result['name']}' --out runs/parts"
+            if result["training"]:
+                gpu = result["point"]["seed"] == 2
+                result["training"].update(device="cuda:0" if gpu else "cpu", epoch_seconds=10.0 if gpu else 200.0)
         (folder / "parts.toml").write_text(STUDY)
         (folder / "parts.results.json").write_text(json.dumps({"results": results}))
         call("study parts.toml --page parts.md")
         page = (folder / "parts.md").read_text()
-        assert "200 s an epoch (cpu); 10 s an epoch (cuda:0)" in page
-        assert "Run in parts, with `--only`: `spikelet study parts.toml --out runs/parts`." in page
+        assert "200 s per epoch (cpu); 10 s per epoch (cuda:0)" in page
+        assert "Command (in parts, with `--only`): `spikelet study parts.toml --out runs/parts`." in page
 
     def test_places_of_the_grid_are_told_apart(self, done, call, folder):
         (folder / "wide.toml").write_text(STUDY.replace('["vgg5"]', '["vgg5", "vgg9"]'))
@@ -271,33 +273,33 @@ def test_on_a_dask_cluster_of_two_workers_the_results_are_the_same(done, call, f
         '[method.before]\nof = "start"\n', ""
     )
     (folder / "dask.toml").write_text(text)
-    found = json.loads(call("study dask.toml --out dask --dask --workers 2 --json").out)
+    report = json.loads(call("study dask.toml --out dask --dask --workers 2 --json").out)
     out, _ = done
-    for each in found["studies"][0]["results"]:
-        here = json.loads((out / each["name"] / "metrics.json").read_text())
+    for result in report["studies"][0]["results"]:
+        here = json.loads((out / result["name"] / "metrics.json").read_text())
         for key in ("accuracy", "weights", "source"):
-            assert each[key] == here[key], (each["name"], key)
+            assert result[key] == here[key], (result["name"], key)
 
 
 def test_no_scheduler_there(call, monkeypatch):
     pytest.importorskip("distributed")
     from spikelet_converters.study import pool
 
-    monkeypatch.setattr(pool, "CONNECT_TIMEOUT", "200ms")  # nothing listens there, however long one waits
-    said = call("study bars.toml --out x --dask tcp://127.0.0.1:9", code=1).err
-    assert "no Dask scheduler answers there" in said
+    monkeypatch.setattr(pool, "CONNECT_TIMEOUT", "200ms")  # nothing listens at this address
+    message = call("study bars.toml --out x --dask tcp://127.0.0.1:9", code=1).err
+    assert "no Dask scheduler answers there" in message
 
 
-class TestResidualsVerb:
-    def test_tells_what_spiking_gets_wrong(self, done, call, folder):
+class TestResidualsCommand:
+    def test_prints_the_residual_errors(self, done, call, folder):
         line = "residuals out/qcfs-vgg5-L4-s1/best.pt --data data --steps 4"
-        found = json.loads(call(f"{line} -o gaps.svg --json").out)
-        first, second = found["layers"][:2]
+        report = json.loads(call(f"{line} -o gaps.svg --json").out)
+        first, second = report["layers"][:2]
         assert first["shares"] == {"0": 1.0}, "T = L and constant input"
         assert (first["sd"], first["skew"]) == (0.0, None)
         assert sum(second["shares"].values()) == pytest.approx(1)
         assert second["mean"] == pytest.approx(sum(int(k) * v for k, v in second["shares"].items()), abs=1e-4)
         assert (folder / "gaps.svg").read_text().startswith("<svg")
         assert "too many" in call(line).out
-        whole = json.loads(call(f"{line} --whole --json").out)
-        assert whole["layers"][0]["shares"] == {"0": 1.0}
+        report = json.loads(call(f"{line} --whole --json").out)
+        assert report["layers"][0]["shares"] == {"0": 1.0}

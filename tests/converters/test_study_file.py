@@ -1,4 +1,4 @@
-"""Study files: the grid they mean, and what cannot be meant."""
+"""Study files: the grid of runs, and invalid files."""
 
 import pytest
 
@@ -47,22 +47,22 @@ class TestFile:
                 r"\[method.rts\] of: there is no method 'none'",
             ),
             ('of = "qcfs"\nrival = "rts"', 'rival = "rts"', r'rival = "rts" needs of = "…"'),
-            ('rival = "rts"', 'rival = "rtx"', "unknown rival 'rtx'; known: srp, cos, rts, snnc, ftbc"),
-            ('rival = "srp"', 'rival = "srp"\nrho = 3', "rival srp: got an unexpected keyword argument 'rho'"),
+            ('rival = "rts"', 'rival = "rtx"', "unknown baseline 'rtx'; known: srp, cos, rts, snnc, ftbc"),
+            ('rival = "srp"', 'rival = "srp"\nrho = 3', "baseline srp: got an unexpected keyword argument 'rho'"),
             ('model = ["vgg5"]', 'model = ["vgg7"]', "unknown network 'vgg7'"),
             ("seed = [1, 2]", "seed = 1", r"\[grid\] seed: expected an option of network or recipe, with a list"),
             ("time_steps = [1, 2, 6]", "time_steps = [0]", "expected whole numbers of 1 or more"),
             ('residual = "exact"', 'residual = "exakt"', "residual: unknown 'exakt'"),
-            ("[method.qcfs]\nepochs = 1", "[method.qcfs]", "how many epochs"),
+            ("[method.qcfs]\nepochs = 1", "[method.qcfs]", "epochs is missing"),
             ("title", "title = ", "not a TOML file"),
         ],
     )
-    def test_what_cannot_be_meant_is_refused(self, tmp_path, old, new, message):
+    def test_invalid_files_are_refused(self, tmp_path, old, new, message):
         assert old in STUDY
         with pytest.raises(UsageError, match=message):
             self.read(tmp_path, STUDY.replace(old, new, 1))
 
     def test_methods_that_wait_for_each_other(self, tmp_path):
         text = STUDY.replace('[method.before]\nof = "start"', '[method.a]\nof = "b"\n[method.b]\nof = "a"')
-        with pytest.raises(UsageError, match="methods a, b are each `of` another"):
+        with pytest.raises(UsageError, match="methods a, b refer to each other with `of`"):
             self.read(tmp_path, text)

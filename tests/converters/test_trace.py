@@ -1,4 +1,4 @@
-"""From a torch module to a graph: the same spikes, and what is refused by name and place."""
+"""A torch module and its graph fire the same spikes; unsupported modules raise errors with name and location."""
 
 import numpy as np
 import pytest
@@ -23,12 +23,12 @@ def test_a_traced_network_fires_the_spikes_of_its_simulation(model):
     graph = trace(network, tuple(pixels.shape[1:]))
     rates = {node_name(k): v for k, v in layer_rates(network, pixels, Mode.SPIKES, steps).items()}
     thetas = {node_name(k): layer.lam for k, layer in spiking_layers(network).items()}
-    found = counts(graph, pixels, steps, "onnx")
-    assert set(found) == set(rates)
+    measured = counts(graph, pixels, steps, "onnx")
+    assert set(measured) == set(rates)
     for name in graph.spiking:
         expected = (steps * rates[name] / thetas[name]).detach().numpy()
-        assert (np.abs(found[name] - expected) > 0.5).mean() < 2e-3, name
-    assert 0.02 < np.mean([c.mean() for c in found.values()]) / steps < 0.6
+        assert (np.abs(measured[name] - expected) > 0.5).mean() < 2e-3, name
+    assert 0.02 < np.mean([c.mean() for c in measured.values()]) / steps < 0.6
 
 
 def act():
@@ -63,14 +63,14 @@ class Net(nn.Module):
         (Net(nn.ReLU()), r"module middle \(ReLU\): use a SpikingActivation module"),
         (Net(nn.GELU()), r"module middle \(GELU\): it has no exact spiking form here"),
         (Net(nn.Sequential(nn.Identity(), nn.Sigmoid())), r"module middle\.1 \(Sigmoid\)"),
-        (Net(nn.BatchNorm2d(4)), r"module middle: batch norm folds into a convolution .* found IF act"),
+        (Net(nn.BatchNorm2d(4)), r"module middle: expected a convolution .* before batch norm, found IF act"),
         (Net(nn.Conv2d(4, 4, 3, padding=2, dilation=2)), r"module middle \(Conv2d\): dilation \(2, 2\)"),
         (Net(nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular")), r"\(circular\); expected dilation 1"),
         (Net(nn.Conv2d(4, 4, 2, padding="same")), "expected dilation 1 and a number of zeros as padding"),
         (Net(nn.AvgPool2d(2, padding=1)), r"module middle \(AvgPool2d\): padding, ceil_mode"),
         (Net(nn.AvgPool2d(3, ceil_mode=True)), r"module middle \(AvgPool2d\): padding, ceil_mode"),
         (Net(nn.AdaptiveAvgPool2d(2)), r"module middle \(AdaptiveAvgPool2d\): expected output size 1"),
-        (Net(nn.Conv2d(5, 4, 3)), "module middle: takes 5 channels, its input has 4"),
+        (Net(nn.Conv2d(5, 4, 3)), "module middle: expected 5 input channels, found 4"),
         (Net(nn.ConvTranspose2d(4, 4, 3)), r"module middle \(ConvTranspose2d\)"),
         (Net(nn.LayerNorm([4, 8, 8])), r"module middle \(LayerNorm\)"),
         (Net(nn.Upsample(2)), r"module middle \(Upsample\)"),
@@ -90,11 +90,11 @@ class Net(nn.Module):
         (nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), "expected one IF or LIF node or more, found none"),
         (
             nn.Sequential(nn.Conv2d(3, 4, 1), Normalise([0] * 4, [1.0] * 4), act(), nn.Flatten(), nn.Linear(256, 2)),
-            "module 1: the input is normalised first, before any other layer",
+            "module 1: only the input can be normalised, before any other layer",
         ),
         (
             nn.Sequential(Normalise([0], [1.0]), act(), nn.Flatten(), nn.Linear(192, 2)),
-            "expected 3 numbers, one a channel; found 1",
+            "expected 3 numbers, one per channel; found 1",
         ),
     ],
 )
@@ -125,10 +125,10 @@ def test_variants_convert_to_the_same_spikes(network):
     with torch.no_grad():
         network(pixels)
     graph = trace(network.eval(), (3, 8, 8))
-    found = counts(graph, pixels, 4)
+    measured = counts(graph, pixels, 4)
     layers = {node_name(k): v for k, v in spiking_layers(network).items() if node_name(k) in graph.nodes}
     rates = {node_name(k): v for k, v in layer_rates(network, pixels, Mode.SPIKES, 4).items()}
     for name, layer in layers.items():
         expected = (4 * rates[name] / layer.lam).detach().numpy()
-        assert (np.abs(found[name] - expected) > 0.5).mean() < 0.01, name
+        assert (np.abs(measured[name] - expected) > 0.5).mean() < 0.01, name
     assert quantise(graph).graph.exact

@@ -1,4 +1,4 @@
-"""Training: repeatable to the bit, resumable to the bit, chosen on held-out images, never on test images."""
+"""Training: bit-identical repetition and resume, and checkpoints chosen on the validation split."""
 
 import csv
 import shutil
@@ -13,7 +13,7 @@ from spikelet_converters.source_model.evaluation import evaluate
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.augment import crop_and_flip
 from spikelet_converters.training.checkpoint import load_checkpoint
-from spikelet_converters.training.loop import Recipe, split, train
+from spikelet_converters.training.loop import Execution, Recipe, split, train
 
 SPEC = NetworkSpec("vgg9", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "gaussian", 1.0)
 RECIPE = Recipe(epochs=8, seed=5, batch=16, learning_rate=0.05)
@@ -31,7 +31,7 @@ def same(a, b):
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("train") / "run"
-    train(SPEC, RECIPE, data, out, command="spikelet train …")
+    train(SPEC, RECIPE, data, out, execution=Execution(command="spikelet train …"))
     return out
 
 
@@ -46,10 +46,10 @@ def test_it_learns(whole, data):
 
 def test_accuracy_at_several_time_steps(whole, data):
     network = load_checkpoint(whole / "best.pt").network()
-    found = evaluate(network, data, (1, 4), batch=50)
+    accuracy = evaluate(network, data, (1, 4), batch=50)
     alone = [evaluate(network, data, (t,))["spiking_accuracy"] for t in (1, 4)]
-    assert [found["spiking_accuracy.T1"], found["spiking_accuracy.T4"]] == alone
-    assert found["spiking_accuracy"] == sum(alone) / 2
+    assert [accuracy["spiking_accuracy.T1"], accuracy["spiking_accuracy.T4"]] == alone
+    assert accuracy["spiking_accuracy"] == sum(alone) / 2
 
 
 def test_the_log_has_a_row_an_epoch_with_sigma_and_lambda(whole):
@@ -77,7 +77,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(whole, data, tmp_path):
             raise StopError
 
     with pytest.raises(StopError):
-        train(SPEC, RECIPE, data, out, on_epoch=stop)
+        train(SPEC, RECIPE, data, out, execution=Execution(on_epoch=stop))
     assert len(load_checkpoint(out / "last.pt").training["log"]) == 2
     resumed = train(SPEC, RECIPE, data, out, resume=True)
     assert same(load_checkpoint(whole / "last.pt"), load_checkpoint(out / "last.pt"))
@@ -99,11 +99,11 @@ def test_held_out_images_are_a_part_of_the_training_images(data):
 
 class TestRefusals:
     def test_a_folder_that_holds_a_run(self, whole, data):
-        with pytest.raises(SpikeletError, match="holds a training run already; go on with --resume"):
+        with pytest.raises(SpikeletError, match="holds a training run already; continue it with --resume"):
             train(SPEC, RECIPE, data, whole)
 
     def test_nothing_to_resume(self, data, tmp_path):
-        with pytest.raises(SpikeletError, match=r"nothing to resume, there is no last\.pt in it"):
+        with pytest.raises(SpikeletError, match=r"nothing to resume; the folder has no last\.pt"):
             train(SPEC, RECIPE, data, tmp_path, resume=True)
 
     def test_resuming_with_other_options(self, whole, data):
@@ -112,11 +112,11 @@ class TestRefusals:
             train(SPEC, other, data, whole, resume=True)
 
     def test_resuming_on_other_data(self, whole, data):
-        with pytest.raises(SpikeletError, match="was started on other data"):
+        with pytest.raises(SpikeletError, match="was started with other data"):
             train(SPEC, RECIPE, data.take(slice(0, 110)), whole, resume=True)
 
     def test_no_labels(self, data, tmp_path):
-        with pytest.raises(DataError, match="training needs labels, and it has none"):
+        with pytest.raises(DataError, match="training needs labels, but the data has none"):
             train(SPEC, RECIPE, ImageSet(data.images, None, None, "bare"), tmp_path / "a")
 
     def test_too_few_images(self, data, tmp_path):
@@ -145,12 +145,12 @@ class TestAugment:
         generator = torch.Generator().manual_seed(0)
         flips = 0
         for _ in range(40):
-            found = crop_and_flip(images, generator)
-            assert found.shape == images.shape
+            augmented = crop_and_flip(images, generator)
+            assert augmented.shape == images.shape
             for n in range(2):
                 windows = [padded[n, :, y : y + 5, x : x + 6] for y in range(9) for x in range(9)]
-                plain = any(torch.equal(found[n], w) for w in windows)
-                mirrored = any(torch.equal(found[n], w.flip(-1)) for w in windows)
+                plain = any(torch.equal(augmented[n], w) for w in windows)
+                mirrored = any(torch.equal(augmented[n], w.flip(-1)) for w in windows)
                 assert plain or mirrored
                 flips += mirrored and not plain
         assert 20 < flips < 60

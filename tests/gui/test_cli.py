@@ -63,7 +63,7 @@ def test_a_second_bundle_that_is_broken_is_refused_in_one_sentence(qapp, path, t
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (["--screenshot", "out.jpg"], "out.jpg: a screenshot's name ends in .png"),
+        (["--screenshot", "out.jpg"], "out.jpg: expected a file name ending in .png"),
         (["--screenshot", "no/such/out.png"], "no/such: no such folder"),
     ],
 )
@@ -104,7 +104,7 @@ def test_a_library_that_is_missing_is_named_with_its_packages(path, monkeypatch,
     monkeypatch.setattr(sys, "meta_path", [Loader(), *sys.meta_path])
     assert main(["gui", str(path), "--screenshot", "out.png"]) == 1
     assert capsys.readouterr().err == (
-        "spikelet gui: Qt needs libEGL.so.1, which this system lacks; on Debian and its kin: "
+        "spikelet gui: Qt needs libEGL.so.1, which is not installed; on Debian and derivatives: "
         "sudo apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1\n"
     )
 

@@ -167,7 +167,7 @@ def test_no_picture_and_none_of_its_words_is_cut(qtbot, count, size):
     gallery.resize(*size)
     gallery.show()
     image = QImage(32, 32, QImage.Format.Format_RGB888)
-    gallery.show_pictures([(image, "frog\nnot deer", index) for index in range(count)], ["not automobile"])
+    gallery.show_pictures([(image, "frog\n(true: deer)", index) for index in range(count)], ["(true: automobile)"])
     first = gallery.visualItemRect(gallery.item(0))
     assert gallery.viewport().rect().contains(first)
     assert first.height() > gallery.iconSize().height() + 2 * gallery.fontMetrics().height()
@@ -201,7 +201,7 @@ def test_a_small_window_scrolls_to_all_that_its_panels_hold(measured, rest, qtbo
     assert page.verticalScrollBar().maximum() > 0
     qtbot.keyClick(measured.focusWidget(), Qt.Key.Key_PageDown)
     assert page.viewport().rect().bottom() >= panel.geometry().bottom()
-    card = next(each for each in shown(panel, Card) if each.name == "Where the numbers are from")
+    card = next(each for each in shown(panel, Card) if each.name == "Sources of the figures")
     button = shown(card, QAbstractButton)[-1]
     while measured.focusWidget() is not button:
         qtbot.keyClick(measured.focusWidget(), Qt.Key.Key_Tab)

@@ -53,7 +53,7 @@ def test_levels_round_the_activation(bundle, images):
 
 
 def test_a_leak_has_no_activation():
-    assert "if3 leaks" in obstacle(small_graph())
+    assert "if3 is leaky" in obstacle(small_graph())
     assert obstacle(plain_graph()) is None
 
 

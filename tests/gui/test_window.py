@@ -21,7 +21,7 @@ from spikelet_gui.views.widgets.theme import theme
 def test_it_opens_a_bundle_and_shows_what_it_does(opened):
     assert opened.windowTitle() == "small – spikelet"
     assert "2 spiking layers" in opened.header.facts.text()
-    assert opened.header.badge.text().startswith("file is whole")
+    assert opened.header.badge.text().startswith("Integrity OK")
     assert opened.inspector.trace.steps == 4
     assert opened.panels["overview"].isVisible()
 

@@ -21,7 +21,7 @@ def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):
     found = panel.comparison
     assert [side.engine for side in found.sides] == [opened.inspector.engine, "numpy"]
     assert sum(found.differing(layer) for layer in found.layers) == 0
-    assert panel.words.text().startswith("Not one of ")
+    assert panel.words.text().startswith("None of ")
     opened.inspector.cursor.go(2)
     assert [each.raster._time for each in (*panel.rasters, panel.difference)] == [2, 2, 2]
 
@@ -56,7 +56,7 @@ def test_two_bundles_of_different_inputs_are_refused_in_words(opened, rest, grey
     panel = opened.panels["compare"]
     assert not panel.whole.isVisible()
     assert panel.empty.words.text() == (
-        "The two networks take inputs of different shapes, (3, 8, 8) and (1, 8, 8): they cannot see one image.\n\n"
+        "The two networks take inputs of different shapes, (3, 8, 8) and (1, 8, 8): they cannot be compared on one image.\n\n"
         "Choose a second bundle, or another engine for the same one."
     )
     opened.inspector.beside.close()
@@ -104,5 +104,5 @@ def test_brian2_can_be_cancelled(opened, qtbot):
     qtbot.mouseClick(brian.runner.stop, Qt.MouseButton.LeftButton)
     assert not opened.inspector.jobs.running("validate")
     assert brian.runner.start.hasFocus()
-    assert brian.empty.words.text().endswith("Press Validate.")
+    assert brian.empty.words.text().endswith("Click Validate.")
     until(lambda: not any(each.name == "spikelet-validate" for each in threading.enumerate()))

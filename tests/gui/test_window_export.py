@@ -40,7 +40,7 @@ def test_numbers_that_are_not_there_yet_are_said_to_be_missing(opened, rest, pan
     opened.show_panel(panel)
     rest(opened)
     opened.exporter.ask("csv")
-    assert said == ["there are no numbers here to write yet: run the panel first (R)"]
+    assert said == ["no data to save yet: run the panel first (R)"]
 
 
 def test_the_proof_is_exported(opened, rest, tmp_path):

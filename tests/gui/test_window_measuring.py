@@ -68,10 +68,10 @@ def test_energy_follows_the_profile(opened, rest, data, tmp_path):
 def test_float_is_held_against_spiking(opened, rest, data):
     opened.show_panel("residuals")
     panel = opened.panels["residuals"]
-    assert "It takes images" in panel.empty.words.text()
+    assert "Requires images" in panel.empty.words.text()
     drop(opened, data)
     rest(opened)
-    assert "4 levels" in panel.empty.words.text()
+    assert "4-level quantised activation" in panel.empty.words.text()
     panel.run()
     rest(opened)
     assert panel.state.layer().total == 60 * 256
@@ -82,14 +82,14 @@ def test_a_network_that_leaks_says_why_it_has_no_float_form(window, rest, leaky_
     window.inspector.open(leaky_path)
     rest(window)
     window.show_panel("residuals")
-    assert "if3 leaks" in window.panels["residuals"].empty.words.text()
+    assert "if3 is leaky" in window.panels["residuals"].empty.words.text()
     assert not window.panels["residuals"].run_button.isVisible()
 
 
 def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkeypatch):
     opened.show_panel("robustness")
     panel = opened.panels["robustness"]
-    assert "It takes images" in panel.empty.words.text()
+    assert "Requires images" in panel.empty.words.text()
     drop(opened, data)
     rest(opened)
     panel.devices.setCurrentIndex(panel.devices.findData(1))

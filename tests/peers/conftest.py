@@ -1,12 +1,12 @@
-"""What was compared is told at the end of the run, ties by name."""
+"""Print the compared spikes and the ties at the end of the run."""
 
 import pytest
 
 
 @pytest.fixture
 def compared(record_property):
-    """Report what a test compared: call it with a `Compared`."""
-    return lambda result: record_property("compared", [str(result), *result.ties])  # plain data: it crosses processes
+    """A function that reports the `Compared` of a test."""
+    return lambda result: record_property("compared", [str(result), *result.ties])  # plain data, to cross processes
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -17,7 +17,7 @@ def pytest_terminal_summary(terminalreporter):
         if key == "compared" and report.when == "call"
     ]
     if rows:
-        terminalreporter.section("spikes there and here")
+        terminalreporter.section("spikes compared with the frameworks")
     for name, (summary, *ties) in rows:
         terminalreporter.line(f"{name}: {summary}")
         for line in ties:

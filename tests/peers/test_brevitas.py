@@ -1,4 +1,4 @@
-"""Networks of Brevitas: what its quantisers send on, there and here, and the bundle that comes of it."""
+"""Brevitas networks: the outputs of their quantisers, and the converted bundle."""
 
 import numpy as np
 import pytest
@@ -108,7 +108,8 @@ def test_refusals():
     parts = [nn.Flatten(), qnn.QuantLinear(108, 4, bias=True)]
     signed = nn.Sequential(*parts, qnn.QuantHardTanh(min_val=-1.0, max_val=1.0, bit_width=4), nn.Linear(4, 2))
     with pytest.raises(
-        ConversionError, match=r"module 2 \(QuantHardTanh\): is signed, a spike is neither; use QuantReLU"
+        ConversionError,
+        match=r"module 2 \(QuantHardTanh\): is signed; expected an unsigned quantiser with zero point 0, as in QuantReLU",
     ):
         from_module(signed, SHAPE)
     sigmoid = nn.Sequential(*parts, qnn.QuantSigmoid(bit_width=4), nn.Linear(4, 2))

@@ -1,8 +1,7 @@
-"""NIR graphs as the frameworks' own exporters write them: read here, they fire what the framework fires.
+"""NIR graphs written by the frameworks' exporters fire the same spikes as the frameworks.
 
-NIR has reset to a value alone, so the neurons here reset to zero. With nir 1.0.8 not every exporter's graph can be
-written to a file (sinabs 3.1.3 leaves shapes open, Norse 1.1.0 writes numbers where nir wants arrays): those graphs
-are read as they are.
+NIR has only reset to a value, so these neurons reset to zero. With nir 1.0.8 some exporters' graphs cannot be written to
+a file (sinabs 3.1.3 leaves shapes open, Norse 1.1.0 writes numbers where nir expects arrays); these are imported directly.
 """
 
 import numpy as np
@@ -21,16 +20,16 @@ def events(*shape):
 
 
 def stepped(x, modules, neurons):
-    """Each neuron's spikes, step by step, of modules that keep their own state."""
-    found = []
+    """Spikes of the neurons at every time-step, for modules that keep their state."""
+    recorded = []
     for step in x:
         row, value = [], step
         for module in modules:
             value = module(value)
             if module in neurons:
                 row.append((value, None, None))
-        found.append(row)
-    return found
+        recorded.append(row)
+    return recorded
 
 
 def through_a_file(graph, tmp_path, **options):
@@ -71,9 +70,9 @@ def test_sinabs(compared):
         nn.Linear(64, 5), neurons[2],
     )  # fmt: skip
     source = from_nir(to_nir(network, torch.zeros(1, 2, 12, 12)))
-    for each in neurons:
-        each.batch_size = SAMPLES
-        each.reset_states()
+    for neuron in neurons:
+        neuron.batch_size = SAMPLES
+        neuron.reset_states()
     x = events(2, 12, 12)
     with torch.no_grad():
         compared(compare_graph(source.graph, x, stepped(x, network, neurons), 3))
@@ -92,15 +91,15 @@ def test_norse(tmp_path, compared):
     torch.manual_seed(0)
     network = norse.SequentialState(nn.Linear(6, 8), cell(8, 0.1), nn.Linear(8, 5), cell(5, 0.02))
     source = through_a_file(norse.to_nir(network, torch.zeros(1, 6)), tmp_path, dt=1e-6)
-    x, states, found = events(6), [None, None], []
+    x, states, recorded = events(6), [None, None], []
     with torch.no_grad():
         for step in x:
             row, value = [], step
             for i in range(2):
                 value, states[i] = network[2 * i + 1](network[2 * i](value), states[i])
                 row.append((value, None, None))
-            found.append(row)
-        compared(compare_graph(source.graph, x, found, 2))
+            recorded.append(row)
+        compared(compare_graph(source.graph, x, recorded, 2))
 
 
 def test_snntorch(tmp_path, compared):
@@ -115,8 +114,8 @@ def test_snntorch(tmp_path, compared):
     ]
     network = nn.Sequential(nn.Linear(6, 8), neurons[0], nn.Linear(8, 5), neurons[1])
     source = through_a_file(export(network, torch.zeros(6)), tmp_path)
-    for each in neurons:
-        each.reset_mem()
+    for neuron in neurons:
+        neuron.reset_mem()
     x = events(6)
     with torch.no_grad():
         compared(compare_graph(source.graph, x, stepped(x, network, neurons), 2))

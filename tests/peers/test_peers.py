@@ -1,7 +1,7 @@
-"""Networks of other frameworks, run there and here on the same inputs: the same spikes, or a tie of floats.
+"""Networks of other frameworks and their imported graphs fire the same spikes on the same inputs, except at float ties.
 
-Each framework is an optional package; `make peers` installs them all beside torch in an environment of their own, and
-tells at its end what was compared, with every tie.
+The frameworks are optional packages. `make peers` installs them with torch in a separate environment and lists the
+compared spikes and the ties.
 """
 
 import warnings
@@ -45,8 +45,8 @@ def convolution(seed=0):
     return layer
 
 
-def test_a_tie_is_listed_and_what_is_none_fails():
-    """What they recorded is ours, but for one spike: where their potential was the threshold it is a tie."""
+def test_a_tie_is_listed_and_another_difference_fails():
+    """A single differing spike is a tie only if the recorded potential equals the threshold."""
     layer, theta = linear(6, 8), np.full(8, 2, np.float32)
     nodes = {
         "input": Input((6,), np.zeros(6, np.float32)),
@@ -79,19 +79,19 @@ def test_a_tie_is_listed_and_what_is_none_fails():
 
 class TestSnnTorch:
     def run(self, layers):
-        """By step: spikes of the two neurons, and how far their potential is from the threshold."""
+        """By time-step: spikes, potentials and thresholds of the two layers."""
         first, one, second, two = layers
 
         def run(x):
-            found = []
+            recorded = []
             for step in x:
                 row, value = [], step
                 for weights, neuron in ((first, one), (second, two)):
                     out = neuron(weights(value))
                     value = out[0] if isinstance(out, tuple) else out
                     row.append((value, neuron.mem if neuron.reset_delay else None, neuron.threshold))
-                found.append(row)
-            return found
+                recorded.append(row)
+            return recorded
 
         return run
 
@@ -120,7 +120,7 @@ class TestSnnTorch:
         compared(compare(nn.Sequential(*layers), inputs(), self.run(layers), 2))
 
     def test_reset_at_once(self):
-        """reset_delay=False: the same spikes where no step brings more than two thresholds, and a note that says so."""
+        """reset_delay=False: the same spikes if no step adds more than two thresholds, and a note on this condition."""
         snn = need("snntorch")
         layers = [
             linear(6, 8),
@@ -157,11 +157,11 @@ class TestSnnTorch:
         network = Step()
 
         def run(x):
-            mem, found = torch.zeros(SAMPLES, 8), []
+            mem, recorded = torch.zeros(SAMPLES, 8), []
             for step in x:
                 spk, mem = network(step, mem)
-                found.append([(spk, mem, 1.0)])
-            return found
+                recorded.append([(spk, mem, 1.0)])
+            return recorded
 
         compared(compare(network, inputs(), run, 1))
 
@@ -182,7 +182,7 @@ class TestSnnTorch:
     def test_refusals(self, make, message):
         snn = need("snntorch")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its own of features that are unstable
+            warnings.simplefilter("ignore")  # snnTorch warns of unstable features
             network = nn.Sequential(linear(6, 8), make(snn))
         with pytest.raises(ConversionError, match=rf"module 1 \(snntorch \w+\): .*{message}"):
             from_module(network, (6,), RAW)
@@ -205,7 +205,7 @@ class TestSpikingJelly:
 
         def run(x):
             functional.reset_net(network)
-            found = []
+            recorded = []
             for step in x:
                 row, value = [], step
                 for part in network:
@@ -215,8 +215,8 @@ class TestSpikingJelly:
                     before = part.v if isinstance(part.v, torch.Tensor) else torch.full_like(value, float(part.v))
                     current, value = value, part(value)
                     row.append((value, charged(part, before, current), part.v_threshold))
-                found.append(row)
-            return found
+                recorded.append(row)
+            return recorded
 
         compared(compare(network, inputs(), run, 2))
 
@@ -229,7 +229,7 @@ class TestSpikingJelly:
 
 
 def charged(node, v, x):
-    """What a SpikingJelly neuron holds before it fires, by its documented equations."""
+    """The potential of a SpikingJelly neuron before it fires, by its documented equations."""
     if "LIF" not in type(node).__name__:
         return v + x
     tau = node.tau if hasattr(node, "tau") else 1 / node.w.sigmoid()
@@ -262,17 +262,17 @@ class TestSinabs:
             for neuron in (one, two):
                 neuron.reset_states()
                 neuron.record_states = False
-            found = []
+            recorded = []
             for step in x:
                 row, value = [], step[:, None]  # (N, T = 1, F)
                 for part in network:
                     value = part(value)
                     if part in (one, two):
-                        # spikes and what they took off give the potential before the reset; zero hides it
+                        # the potential before the reset follows from the spikes with reset by subtraction only
                         after = part.v_mem
                         row.append((value[:, 0], after + value[:, 0] * 0.4 if reset == "subtract" else after, 0.4))
-                found.append(row)
-            return found
+                recorded.append(row)
+            return recorded
 
         compared(compare(network, inputs(), run, 2))
 
@@ -283,11 +283,11 @@ class TestSinabs:
 
         def run(x):
             iaf.reset_states()
-            found = []
+            recorded = []
             for step in x:
                 fired = iaf(network[0](step))
-                found.append([(fired, iaf.v_mem.reshape(fired.shape) + fired, 1.0)])
-            return found
+                recorded.append([(fired, iaf.v_mem.reshape(fired.shape) + fired, 1.0)])
+            return recorded
 
         compared(compare(network, images(), run, 1))
 
@@ -314,15 +314,15 @@ class TestNorse:
         network = norse.SequentialState(linear(6, 8), cells[0], linear(8, 5, 1), cells[1])
 
         def run(x):
-            states, found = [None, None], []
+            states, recorded = [None, None], []
             for step in x:
                 row, value = [], step
                 for i, cell in enumerate(cells):
                     value = network[2 * i](value)
                     value, states[i] = cell(value, states[i])
                     row.append((value, None, None))
-                found.append(row)
-            return found
+                recorded.append(row)
+            return recorded
 
         compared(compare(network, inputs(), run, 2))
 

@@ -126,7 +126,7 @@ class TestWrongCalls:
     @pytest.mark.parametrize(
         ("line", "message"),
         [
-            ("", "the following arguments are required: VERB"),
+            ("", "the following arguments are required: COMMAND"),
             ("fly", "invalid choice: 'fly'"),
             ("run", "the following arguments are required: BUNDLE"),
             ("run none.snnb", "none.snnb: no such file or folder"),
@@ -150,8 +150,8 @@ class TestWrongCalls:
             ("convert net.nir -o x.snnb --std nan", "--std: expected a number, found 'nan'"),
             ("convert net.onnx -o x.snnb --percentile 101", "--percentile: expected a number above 0, at most 100"),
             ("export nir small.snnb x.nir --dt -1", "--dt: expected a number above 0, found '-1'"),
-            ("study small.snnb --others insects.npz", "--others: belongs to a page of results; name one with --page"),
-            ("convert insects.npz -o x.snnb", "insects.npz: a file of no known kind; expected .onnx"),
+            ("study small.snnb --others insects.npz", "--others: expected together with --page"),
+            ("convert insects.npz -o x.snnb", "insects.npz: unknown file type; expected .onnx"),
         ],
     )
     def test_end_with_two_and_a_sentence(self, call, line, message):
@@ -169,10 +169,10 @@ class TestWrongCalls:
             ("inspect broken.snnb", "its bytes were changed"),
             ("bench broken.snnb", "its bytes were changed"),
             ("run small.snnb wide.npz", "expected one sample of shape (3, 6, 6)"),
-            ("run small.snnb nan.npy", "nan.npy: holds NaN or infinity"),
+            ("run small.snnb nan.npy", "nan.npy: contains NaN or infinity"),
             ("run small.snnb high.npz", "high.npz: has a label of 7, the network's classes are 0…2"),
             ("run small.snnb empty", "no images in it"),
-            ("run small.snnb insects.npz --early-exit -1", "a margin is 0 or more"),
+            ("run small.snnb insects.npz --early-exit -1", "expected a margin of 0 or more"),
         ],
     )
     def test_work_that_fails_ends_with_one_and_a_sentence(self, call, folder, images, line, message):

@@ -18,25 +18,25 @@ def image_set(n=6, shape=(3, 32, 32), classes=3):
     return ImageSet(RNG.integers(0, 256, (n, *shape)).astype(np.uint8), labels, tuple("abcdefghij"[:classes]), "random")
 
 
-def write_cifar10(place, data, python=False):
-    place.mkdir(parents=True, exist_ok=True)
+def write_cifar10(target, data, python=False):
+    target.mkdir(parents=True, exist_ok=True)
     flat = data.images.reshape(len(data), -1)
     for name in ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"):
         if python:
-            (place / name).write_bytes(pickle.dumps({b"data": flat, b"labels": data.labels.tolist()}, protocol=2))
+            (target / name).write_bytes(pickle.dumps({b"data": flat, b"labels": data.labels.tolist()}, protocol=2))
         else:
-            (place / f"{name}.bin").write_bytes(np.hstack([data.labels[:, None].astype(np.uint8), flat]).tobytes())
+            (target / f"{name}.bin").write_bytes(np.hstack([data.labels[:, None].astype(np.uint8), flat]).tobytes())
 
 
-def write_idx(place, data, suffix=""):
-    place.mkdir(parents=True, exist_ok=True)
+def write_idx(target, data, suffix=""):
+    target.mkdir(parents=True, exist_ok=True)
     n, _, height, width = data.images.shape
     head = b"".join(int(v).to_bytes(4, "big") for v in (0x803, n, height, width))
     pack = gzip.compress if suffix else bytes
     for prefix in ("train", "t10k"):
-        (place / f"{prefix}-images-idx3-ubyte{suffix}").write_bytes(pack(head + data.images.tobytes()))
+        (target / f"{prefix}-images-idx3-ubyte{suffix}").write_bytes(pack(head + data.images.tobytes()))
         labels = (0x801).to_bytes(4, "big") + n.to_bytes(4, "big") + data.labels.astype(np.uint8).tobytes()
-        (place / f"{prefix}-labels-idx1-ubyte{suffix}").write_bytes(pack(labels))
+        (target / f"{prefix}-labels-idx1-ubyte{suffix}").write_bytes(pack(labels))
 
 
 class TestCifar:
@@ -44,12 +44,12 @@ class TestCifar:
     @pytest.mark.parametrize("inside", [False, True])
     def test_round_trip(self, tmp_path, python, inside):
         data = image_set(classes=10)
-        place = tmp_path / f"cifar-10-batches-{'py' if python else 'bin'}" if inside else tmp_path
-        write_cifar10(place, data, python)
+        target = tmp_path / f"cifar-10-batches-{'py' if python else 'bin'}" if inside else tmp_path
+        write_cifar10(target, data, python)
         if python:
-            (place / "batches.meta").write_bytes(pickle.dumps({b"label_names": [b"cat", b"dog"]}))
+            (target / "batches.meta").write_bytes(pickle.dumps({b"label_names": [b"cat", b"dog"]}))
         else:
-            (place / "batches.meta.txt").write_text("cat\ndog\n\n")
+            (target / "batches.meta.txt").write_text("cat\ndog\n\n")
         test, train = read(tmp_path, "test"), read(tmp_path, "train")
         assert np.array_equal(test.images, data.images)
         assert np.array_equal(test.labels, data.labels)
@@ -69,10 +69,10 @@ class TestCifar:
                 coarse = np.zeros((len(data), 1), np.uint8)
                 rows = np.hstack([coarse, fine[:, None].astype(np.uint8), flat])
                 (tmp_path / f"{split}.bin").write_bytes(rows.tobytes())
-        found = read(tmp_path)
-        assert np.array_equal(found.labels, fine)
-        assert np.array_equal(found.images, data.images)
-        assert found.name == "cifar-100 test"
+        loaded = read(tmp_path)
+        assert np.array_equal(loaded.labels, fine)
+        assert np.array_equal(loaded.images, data.images)
+        assert loaded.name == "cifar-100 test"
 
     def test_pickles_of_numpy_1_are_read(self, tmp_path):
         data = image_set(classes=10)
@@ -132,17 +132,17 @@ class TestIdx:
     def test_round_trip(self, tmp_path, suffix):
         data = image_set(shape=(1, 28, 28), classes=10)
         write_idx(tmp_path / "fashion-mnist", data, suffix)
-        found = read(tmp_path / "fashion-mnist")
-        assert np.array_equal(found.images, data.images)
-        assert np.array_equal(found.labels, data.labels)
-        assert found.classes[9] == "Ankle boot"
-        assert found.name == "Fashion-MNIST test"
+        loaded = read(tmp_path / "fashion-mnist")
+        assert np.array_equal(loaded.images, data.images)
+        assert np.array_equal(loaded.labels, data.labels)
+        assert loaded.classes[9] == "Ankle boot"
+        assert loaded.name == "Fashion-MNIST test"
 
     def test_other_folders_have_no_class_names(self, tmp_path):
         write_idx(tmp_path / "digits", image_set(shape=(1, 28, 28)))
-        found = read(tmp_path / "digits", "train")
-        assert (found.classes, found.name) == (None, "IDX train")
-        assert found.class_count == 3
+        loaded = read(tmp_path / "digits", "train")
+        assert (loaded.classes, loaded.name) == (None, "IDX train")
+        assert loaded.class_count == 3
 
     @pytest.mark.parametrize(
         ("content", "message"),

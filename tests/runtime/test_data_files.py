@@ -17,30 +17,30 @@ def image_set(n=6, shape=(3, 32, 32), classes=3):
     return ImageSet(RNG.integers(0, 256, (n, *shape)).astype(np.uint8), labels, tuple("abcdefghij"[:classes]), "random")
 
 
-def write_folder(place, data):
+def write_folder(target, data):
     for index, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
-        (place / data.classes[label]).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image.transpose(1, 2, 0)).save(place / data.classes[label] / f"{index:04}.png")
+        (target / data.classes[label]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.transpose(1, 2, 0)).save(target / data.classes[label] / f"{index:04}.png")
 
 
 class TestFolder:
     def test_subfolders_are_classes(self, tmp_path):
         data = image_set(shape=(3, 8, 9))
         write_folder(tmp_path, data)
-        found = read(tmp_path)
-        assert found.classes == ("a", "b", "c")
-        assert found.labels.tolist() == [0, 0, 1, 1, 2, 2]
-        assert np.array_equal(found.images[1], data.images[3])
+        loaded = read(tmp_path)
+        assert loaded.classes == ("a", "b", "c")
+        assert loaded.labels.tolist() == [0, 0, 1, 1, 2, 2]
+        assert np.array_equal(loaded.images[1], data.images[3])
 
     def test_a_flat_folder_has_no_labels(self, tmp_path):
         for name in ("b.png", "a.png", ".hidden.png", "note.txt"):
             Image.new("RGB", (4, 4), (1, 2, 3)).save(tmp_path / name, "png")
-        found = read(tmp_path)
-        assert found.labels is None
-        assert found.classes is None
-        assert len(found) == 2
+        loaded = read(tmp_path)
+        assert loaded.labels is None
+        assert loaded.classes is None
+        assert len(loaded) == 2
         with pytest.raises(DataError, match="has no labels; put each class into a folder of its own"):
-            _ = found.class_count
+            _ = loaded.class_count
 
     def test_split_folders(self, tmp_path):
         write_folder(tmp_path / "train", image_set(6, (3, 4, 4)))
@@ -52,9 +52,9 @@ class TestFolder:
         pixels = np.zeros((10, 20, 3), np.uint8)
         pixels[:, 5:15] = 200  # the middle half is what a square crop sees
         Image.fromarray(pixels).save(tmp_path / "wide.png")
-        found = read(tmp_path / "wide.png", shape=(3, 5, 5))
-        assert found.images.shape == (1, 3, 5, 5)
-        assert (abs(found.images.astype(int) - 200) <= 15).all(), "nothing of the dark borders"
+        loaded = read(tmp_path / "wide.png", shape=(3, 5, 5))
+        assert loaded.images.shape == (1, 3, 5, 5)
+        assert (abs(loaded.images.astype(int) - 200) <= 15).all(), "nothing of the dark borders"
         assert read(tmp_path / "wide.png", shape=(1, 5, 5)).images.shape == (1, 1, 5, 5)
         same = read(tmp_path / "wide.png", shape=(3, 10, 20))
         assert np.array_equal(same.images[0].transpose(1, 2, 0), pixels), "an image that fits is not touched"
@@ -106,10 +106,10 @@ class TestArrays:
     def test_round_trip(self, tmp_path):
         data = image_set(shape=(1, 5, 4))
         arrays.write(tmp_path / "a.npz", data)
-        found = read(tmp_path / "a.npz")
-        assert found.digest == data.digest
-        assert found.classes == data.classes
-        assert found.name == "random"
+        loaded = read(tmp_path / "a.npz")
+        assert loaded.digest == data.digest
+        assert loaded.classes == data.classes
+        assert loaded.name == "random"
 
     def test_plain_arrays_in_both_layouts(self, tmp_path):
         data = image_set(shape=(3, 8, 9))
@@ -126,15 +126,15 @@ class TestArrays:
     def test_keys_that_others_use(self, tmp_path):
         data = image_set(shape=(1, 5, 4))
         np.savez(tmp_path / "keras.npz", x_test=data.images, y_test=data.labels[:, None])
-        found = read(tmp_path / "keras.npz")
-        assert np.array_equal(found.labels, data.labels)
+        loaded = read(tmp_path / "keras.npz")
+        assert np.array_equal(loaded.labels, data.labels)
 
     @pytest.mark.parametrize(
         ("value", "message"),
         [
             (np.full((1, 3, 4, 4), 0.5), r"expected whole pixel values 0…255, found 0.5…0.5 \(float64\)"),
             (np.full((1, 3, 4, 4), 300), "expected whole pixel values 0…255, found 300…300"),
-            (np.full((1, 3, 4, 4), np.nan), "holds NaN or infinity"),
+            (np.full((1, 3, 4, 4), np.nan), "contains NaN or infinity"),
             (np.zeros((0, 3, 4, 4), np.uint8), r"found shape \(0, 3, 4, 4\)"),
             (np.zeros((4, 4), np.uint8), r"found shape \(4, 4\)"),
             (np.full((1, 3, 4, 4), "x"), "expected numbers, found an array of <U1"),

@@ -72,7 +72,7 @@ def test_a_microcontroller_gets_c(here):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("deploy small.snnb --target x86 -o .", ".: is there already"),
+        ("deploy small.snnb --target x86 -o .", ".: already exists"),
         ("deploy small.snnb --target x86 -o none/board", "none: no such folder"),
         ("watch small.snnb small.snnb", "small.snnb: is a file; watch takes a folder"),
     ],

@@ -23,13 +23,15 @@ def recording():
 
 
 def test_events_are_counted_where_and_when_they_fall():
-    found = frames(*np.array([[0, 10, 10, 99, 100], [1, 2, 2, 0, 3], [0, 1, 1, 3, 2], [0, 1, 1, -1, 1]]), (2, 4, 4), 10)
-    assert found.shape == (10, 2, 4, 4)
-    assert found.sum() == 5
-    assert found[0, 0, 0, 1] == 1, "channel p, row y, column x"
-    assert found[1, 1, 1, 2] == 2, "t = 10 of 0…100 begins the second of ten bins"
-    assert found[9, 0, 3, 0] == 1, "polarity -1 is channel 0"
-    assert found[9, 1, 2, 3] == 1, "the last event falls into the last bin"
+    counts = frames(
+        *np.array([[0, 10, 10, 99, 100], [1, 2, 2, 0, 3], [0, 1, 1, 3, 2], [0, 1, 1, -1, 1]]), (2, 4, 4), 10
+    )
+    assert counts.shape == (10, 2, 4, 4)
+    assert counts.sum() == 5
+    assert counts[0, 0, 0, 1] == 1, "channel p, row y, column x"
+    assert counts[1, 1, 1, 2] == 2, "t = 10 of 0…100 begins the second of ten bins"
+    assert counts[9, 0, 3, 0] == 1, "polarity -1 is channel 0"
+    assert counts[9, 1, 2, 3] == 1, "the last event falls into the last bin"
     grey = frames(np.zeros(3), [0, 1, 1], [0, 0, 0], [1, 0, -1], (1, 2, 2), 4)
     assert grey[0, 0, 0].tolist() == [1, 2], "one channel: polarity is left aside; one moment: the first bin"
 
@@ -87,11 +89,11 @@ def test_the_command(recording, tmp_path, capsys):
     np.savez(tmp_path / "a.npz", **recording)
     call = ["events", str(tmp_path / "a.snnb"), str(tmp_path / "a.npz"), "--steps", "6", "--engine", "numpy"]
     assert cli.main([*call, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["events"] == 300
+    counts = json.loads(capsys.readouterr().out)
+    assert counts["events"] == 300
     sequence = frames(*(recording[k] for k in "txyp"), SHAPE, 6)
     expected = load(tmp_path / "a.snnb", "numpy").run(sequence[:, None], 6)
-    assert np.allclose(found["logits"], expected.logits[-1, 0])
-    assert len(found["answers"]) == 6
+    assert np.allclose(counts["logits"], expected.logits[-1, 0])
+    assert len(counts["answers"]) == 6
     assert cli.main(call) == 0
     assert "answer so far" in capsys.readouterr().out

@@ -44,10 +44,10 @@ class TestFuzz:
             capture_output=True, text=True, env={**os.environ, "PYTHONPATH": PYTHONPATH},
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
-        found = json.loads(done.stdout[done.stdout.index("{") :])
-        assert found["files"] == 4000
-        assert found["refused"] > 2500
-        assert found["read"] > 100, "mutations that no layer refuses are needed too"
+        actual = json.loads(done.stdout[done.stdout.index("{") :])
+        assert actual["files"] == 4000
+        assert actual["refused"] > 2500
+        assert actual["read"] > 100, "mutations that no layer refuses are needed too"
 
     @pytest.mark.parametrize(
         ("plant", "complaint"),

@@ -87,11 +87,11 @@ def test_edges_are_checked():
     graph = small_graph()
     with pytest.raises(GraphError, match="edge if3 -> nowhere: there is no node nowhere"):
         Graph(graph.nodes, (*graph.edges, ("if3", "nowhere")))
-    with pytest.raises(GraphError, match="edge input -> conv1: stands there twice"):
+    with pytest.raises(GraphError, match="edge input -> conv1: defined twice"):
         Graph(graph.nodes, (*graph.edges, ("input", "conv1")))
     with pytest.raises(GraphError, match="node conv2: Conv2d takes 1 inputs, found 2"):
         Graph(graph.nodes, (*graph.edges, ("conv1", "conv2")))
-    with pytest.raises(GraphError, match="leads nowhere; every node but Output feeds another"):
+    with pytest.raises(GraphError, match="has no successor; only Output may end the graph"):
         Graph(graph.nodes | {"lost": Scale(np.ones(4, i8))}, (*graph.edges, ("if1", "lost")))
     back = (("conv1", "sum"), ("if3x", "sum"), ("sum", "if1"))
     looped = tuple(edge for edge in graph.edges if edge != ("conv1", "if1")) + back + (("if1", "if3x"),)
@@ -116,7 +116,7 @@ def test_names_are_plain(name):
         (lambda: IF(np.ones(2, i32), np.zeros(1, i32)), "IF.v_init: expected 2 values, one for each of theta, found 1"),
         (lambda: IF(np.ones(1, i32), np.zeros(1, i32), "hard"), 'expected "subtract" or "zero", found \'hard\''),
         (lambda: IF(np.ones(1, i32), np.zeros(1, i32), tie="=="), 'IF.tie: expected ">=" or ">", found \'==\''),
-        (lambda: IF(np.ones(1, f32) * np.nan, np.zeros(1, f32)), "IF.theta: holds NaN or infinity"),
+        (lambda: IF(np.ones(1, f32) * np.nan, np.zeros(1, f32)), "IF.theta: contains NaN or infinity"),
         (lambda: LIF(np.ones(1, i32), np.zeros(1, i32), decay=np.zeros(1, i32)), "expected shifts of 1…24, found 0…0"),
         (lambda: LIF(np.ones(1, f32), np.zeros(1, f32), decay=np.full(1, 2, f32)), r"expected factors in \(0, 1\]"),
         (lambda: LIF(np.ones(1, i32), np.zeros(1, i32), decay=np.ones(1, f32)), "is float32 while theta is int32"),
@@ -149,9 +149,9 @@ class TestExactSteps:
         net.add("out", Linear(np.array([[1]], i8), np.zeros(1, i32)))
         net.add("output", Output())
         graph = Graph(net.nodes, tuple(net.edges))
-        found = ranges(graph)["fc"]
-        assert found.low == [3 * -100 - 4 * 255]
-        assert found.high == [3 * 255 + 4 * 100 + 5]
+        actual = ranges(graph)["fc"]
+        assert actual.low == [3 * -100 - 4 * 255]
+        assert actual.high == [3 * 255 + 4 * 100 + 5]
         assert exact_steps(graph) == (EXACT_LIMIT - 13) // (3 * 100 + 4 * 255)
 
     @settings(max_examples=60, deadline=None)
@@ -162,7 +162,7 @@ class TestExactSteps:
         engine = create(graph, "numpy", graph.spiking)
         pixels = rng.choice([0.0, 255.0], (4, *graph.input.shape)).astype(f32)
         engine.reset(4)
-        limits = {each.node: each for each in accumulators(graph)}
+        limits = {item.node: item for item in accumulators(graph)}
         for t in range(1, 5):
             engine.step(pixels if t == 1 else None)
             for name in graph.spiking:

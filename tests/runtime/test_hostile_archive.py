@@ -71,9 +71,9 @@ class TestZip:
     def test_local_and_central_headers_that_differ(self, members):
         content = b"".join(archive.pack(members))
         start = content.index(b"PK\x01\x02")
-        for place in range(start, len(content)):
+        for position in range(start, len(content)):
             changed = bytearray(content)
-            changed[place] ^= 1
+            changed[position] ^= 1
             with pytest.raises(BundleError, match="directory does not match"):
                 decode(bytes(changed))
 
@@ -113,7 +113,7 @@ def test_the_corpus_is_refused_or_read():
         expected = "read" if path.name.startswith("good-") else "refused"
         try:
             decode(path.read_bytes())
-            found = "read"
+            actual = "read"
         except BundleError:
-            found = "refused"
-        assert found == expected, path.name
+            actual = "refused"
+        assert actual == expected, path.name

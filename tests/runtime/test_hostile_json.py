@@ -30,8 +30,8 @@ class TestJson:
     @pytest.mark.parametrize("values", [strict_json.MAX_VALUES, 10**9])
     def test_no_text_needs_much_memory(self, piece, values):
         """The largest text of each kind that the limits let pass, and one as large as bytes allow."""
-        each = piece.count(b",") + piece.count(b"[") + piece.count(b"{")
-        count = min((strict_json.MAX_BYTES - 20) // len(piece), (values - 2) // each)
+        item = piece.count(b",") + piece.count(b"[") + piece.count(b"{")
+        count = min((strict_json.MAX_BYTES - 20) // len(piece), (values - 2) // item)
         content = b'{"x":[' + piece * (count - 1) + piece[:-1] + b"]}"
 
         def read():

@@ -22,7 +22,7 @@ class TestSizes:
     @pytest.mark.parametrize(
         ("case", "message"),
         [
-            ("flattened image", "channels together, at most"),
+            ("flattened image", "channels over all nodes, found"),
             ("pool as large as its image", "the sum of channel 0 can reach"),
             # where the sums stay exact it is the step model's size that gives it away
             ("pool whose sums stay exact", "step.onnx: is not the graph of the manifest"),

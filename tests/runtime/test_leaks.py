@@ -78,17 +78,17 @@ def test_rows_that_leave_take_their_state_along(engine):
         if t == 5:
             part.keep(np.array([2]))
         all_rows = whole.step(inputs[t])
-        found = part.step(inputs[t][2:] if t >= 5 else inputs[t])
-        assert np.array_equal(found[-1], all_rows[2])
+        actual = part.step(inputs[t][2:] if t >= 5 else inputs[t])
+        assert np.array_equal(actual[-1], all_rows[2])
 
 
 def test_a_bundle_keeps_them(tmp_path):
     graph = network()
     golden = record_golden(graph, np.full((1, 1), 2, np.float32), 8)
     write(Bundle(graph, Manifest("leaky"), golden, ""), tmp_path / "a.snnb")
-    found = read(tmp_path / "a.snnb")
-    assert dict(found.graph.nodes) == dict(graph.nodes)
-    assert all(verify(found, engine).ok for engine in ("numpy", "onnx"))
+    actual = read(tmp_path / "a.snnb")
+    assert dict(actual.graph.nodes) == dict(graph.nodes)
+    assert all(verify(actual, engine).ok for engine in ("numpy", "onnx"))
 
 
 def test_what_is_refused():

@@ -160,7 +160,7 @@ class TestMeasure:
         net.neuron("if1")
         bundle = bundle_of(net.graph())
         limit = bundle.manifest.exact_steps
-        message = f"steps: {limit + 1} asked for, but this bundle is proven exact for {limit} time-steps"
+        message = f"steps: {limit + 1} requested, but this bundle is proven exact for {limit} time-steps"
         with pytest.raises(UsageError, match=f"^{message}$"):
             measure(bundle, image_set(), limit + 1)
 

@@ -11,7 +11,7 @@ from spikelet.graph import Graph
 from spikelet.metrics import builtin, estimate, operations, tally
 from spikelet.metrics.energy import LEVELS, Energy, activation_bits, spiking_levels
 from spikelet.metrics.fanout import sites
-from spikelet.metrics.hardware import Figure, Profile
+from spikelet.metrics.hardware import Profile, PublishedValue
 from spikelet.metrics.traffic import BUFFER, as_json, dense_traffic, spiking_traffic
 from spikelet.nodes import IF, Linear, Output
 
@@ -35,7 +35,7 @@ def ops(graph):
 
 
 def figure(low, high=None):
-    return Figure(low, low if high is None else high, "a test")
+    return PublishedValue(low, low if high is None else high, "a test")
 
 
 def profile(memory="included", counts="events", **figures):
@@ -141,7 +141,10 @@ class TestTraffic:
     def test_by_hand(self):
         graph, ops = tiny()
         assert ops.total("acs") == 3 * 2  # one spike a step, two non-zero weights
-        moved = {(each.node, each.what): (each.least, each.most) for each in spiking_traffic(graph, ops, 8)}
+        moved = {
+            (transfer.node, transfer.traffic): (transfer.least, transfer.most)
+            for transfer in spiking_traffic(graph, ops, 8)
+        }
         assert moved == {
             ("fc", "weight reads"): (2 * 8, 2 * 8),  # two non-zero weights, once
             ("fc", "sum reads"): (0, 2 * 32),
@@ -157,7 +160,10 @@ class TestTraffic:
 
     def test_dense_by_hand(self):
         graph, ops = tiny()
-        moved = {(each.node, each.what): (each.least, each.most) for each in dense_traffic(graph, ops, 8, 4)}
+        moved = {
+            (transfer.node, transfer.traffic): (transfer.least, transfer.most)
+            for transfer in dense_traffic(graph, ops, 8, 4)
+        }
         assert moved == {
             ("fc", "weight reads"): (6 * 8, 6 * 8),
             ("fc", "activations"): (2 * 4, 6 * 4),
@@ -172,10 +178,12 @@ class TestTraffic:
 
     def test_what_does_not_fit_comes_from_dram(self):
         graph, ops = tiny()
-        assert {each.place for each in spiking_traffic(graph, ops, 8, buffer=12)} == {"buffer"}
-        places = {(each.node, each.what): each.place for each in spiking_traffic(graph, ops, 8, buffer=6)}
-        assert places["fc", "weight reads"] == places["logits", "weight reads"] == "buffer"  # 6 bytes
-        assert places["if1", "sum reads"] == places["fc", "sum reads"] == "dram"  # 12 bytes
+        assert {transfer.memory for transfer in spiking_traffic(graph, ops, 8, buffer=12)} == {"buffer"}
+        memories = {
+            (transfer.node, transfer.traffic): transfer.memory for transfer in spiking_traffic(graph, ops, 8, buffer=6)
+        }
+        assert memories["fc", "weight reads"] == memories["logits", "weight reads"] == "buffer"  # 6 bytes
+        assert memories["if1", "sum reads"] == memories["fc", "sum reads"] == "dram"  # 12 bytes
 
     def test_priced(self):
         graph, ops = tiny()
@@ -190,14 +198,14 @@ class TestTraffic:
         assert spiking_levels(graph, ops, separate, BUFFER)["memory"] == Energy(10 * least, 20 * most)
         assert spiking_levels(graph, ops, separate, 9)["memory"].low > 10 * least  # 12 bytes do not fit
         none = spiking_levels(graph, ops, separate, 1)["memory"]
-        bits = [each for each in spiking_traffic(graph, ops, 8, 1) if each.place == "buffer"]
-        assert {each.what for each in bits} == {"spikes"}  # 3 bits
-        spikes = sum(each.least for each in bits)
+        bits = [transfer for transfer in spiking_traffic(graph, ops, 8, 1) if transfer.memory == "buffer"]
+        assert {transfer.traffic for transfer in bits} == {"spikes"}  # 3 bits
+        spikes = sum(transfer.least for transfer in bits)
         assert none.low == 1 * spikes + 1000 * (least - spikes)
 
     def test_least_is_never_more_than_most(self, graph, ops):
-        for each in [*spiking_traffic(graph, ops, 8), *dense_traffic(graph, ops, 8, 4)]:
-            assert 0 <= each.least <= each.most, each
+        for transfer in [*spiking_traffic(graph, ops, 8), *dense_traffic(graph, ops, 8, 4)]:
+            assert 0 <= transfer.least <= transfer.most, transfer
 
     def test_json_adds_up(self, graph, ops):
         moved = spiking_traffic(graph, ops, 8, 100)

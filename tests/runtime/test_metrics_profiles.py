@@ -7,7 +7,7 @@ import pytest
 
 from spikelet.errors import UsageError
 from spikelet.metrics import builtin, load_profile
-from spikelet.metrics.hardware import Figure, find_profile, names
+from spikelet.metrics.hardware import PublishedValue, find_profile, names
 
 
 class TestBuiltin:
@@ -87,7 +87,7 @@ class TestProfileFiles:
         path.write_text(GOOD)
         found = find_profile(str(path))
         assert (found.name, found.counts, found.memory) == ("mine", "events", "unstated")
-        assert found.figures == {"ac": Figure(2000, 2000, "me, here, today")}
+        assert found.figures == {"ac": PublishedValue(2000, 2000, "me, here, today")}
 
     @pytest.mark.parametrize(
         ("old", "new", "message"),

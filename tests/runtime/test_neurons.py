@@ -47,8 +47,8 @@ def test_every_rule_of_an_if_neuron(currents, tie):
             if fired:
                 v = v - 4 if reset == "subtract" else 0
             expected.append((int(fired), v))
-        found = simulate(IF(4 * one, one, reset, tie), currents)
-        assert list(zip(*found, strict=True)) == expected
+        actual = simulate(IF(4 * one, one, reset, tie), currents)
+        assert list(zip(*actual, strict=True)) == expected
 
 
 @given(currents=st.lists(st.integers(-9, 9), min_size=1, max_size=12), shift=st.integers(1, 5))

@@ -248,7 +248,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ("--levels 0.1", "--levels: name one fault"),
+            ("--levels 0.1", "--levels: requires exactly one fault"),
             ("--faults dropped --levels 2", "expected a level of 0…1, got 2"),
             ("--seeds -1", "--seeds: expected whole numbers of 0 or more"),
             ("--steps 100000000", "is proven exact for"),

@@ -85,7 +85,7 @@ def test_a_sequence_is_an_input_for_every_step(model):
     constant = model.run(np.repeat(IMAGES[None, :3], 4, axis=0))
     assert np.array_equal(constant.logits, model.run(IMAGES[:3], steps=4).logits)
     assert not np.array_equal(result.logits[1:], model.run(sequence[0], steps=4).logits[1:])
-    with pytest.raises(UsageError, match="steps: the sequence has 4 time-steps, 8 were asked for"):
+    with pytest.raises(UsageError, match="steps: the sequence has 4 time-steps, 8 were requested"):
         model.run(sequence, steps=8)
 
 
@@ -93,7 +93,7 @@ class TestEarlyExit:
     def test_leaves_at_the_first_step_that_meets_the_rule(self, model):
         full = model.run(IMAGES, steps=8)
         mean = full.logits / np.arange(1, 9)[:, None, None]
-        lead = np.stack([margin(each) for each in mean])
+        lead = np.stack([margin(layer) for layer in mean])
         threshold = float(np.median(lead))
         early = model.run(IMAGES, steps=8, early_exit=Margin(threshold))
         met = lead >= threshold
@@ -122,11 +122,11 @@ class TestEarlyExit:
         assert margin(np.array([row], float)) == [expected]
 
     def test_thresholds_that_make_no_sense(self):
-        with pytest.raises(SpikeletError, match="a margin is 0 or more, got -1"):
+        with pytest.raises(SpikeletError, match="expected a margin of 0 or more, found -1"):
             Margin(-1)
-        with pytest.raises(SpikeletError, match="a margin is 0 or more, got nan"):
+        with pytest.raises(SpikeletError, match="expected a margin of 0 or more, found nan"):
             Margin(float("nan"))
-        with pytest.raises(SpikeletError, match="a confidence lies in 0…1, got 1.5"):
+        with pytest.raises(SpikeletError, match="expected a confidence in 0…1, found 1.5"):
             Confidence(1.5)
 
 
@@ -170,9 +170,9 @@ class TestInputs:
             (np.zeros((2, 3, 5, 6)), r"a batch \(N, …\) or a sequence \(T, N, …\) of them, found \(2, 3, 5, 6\)"),
             (np.zeros((6, 6)), r"expected one sample of shape \(3, 6, 6\) or, channel last, \(6, 6, 3\)"),
             (np.zeros((0, 3, 6, 6)), r"expected one sample or more, found shape \(0, 3, 6, 6\)"),
-            (np.full((3, 6, 6), np.nan), "input: holds NaN or infinity"),
-            (np.full((3, 6, 6), np.inf), "input: holds NaN or infinity"),
-            (np.full((3, 6, 6), 0.5), r"whole numbers 0…255, found 0.5; images scaled to 0…1 have to be multiplied"),
+            (np.full((3, 6, 6), np.nan), "input: contains NaN or infinity"),
+            (np.full((3, 6, 6), np.inf), "input: contains NaN or infinity"),
+            (np.full((3, 6, 6), 0.5), r"whole numbers 0…255, found 0.5; multiply images scaled to 0…1"),
             (np.full((3, 6, 6), 256), "takes values 0…255, found 256…256"),
             (np.full((3, 6, 6), -1), "takes values 0…255, found -1…-1"),
             (np.full((3, 6, 6), "a"), "expected numbers, found an array of <U1"),
@@ -207,9 +207,9 @@ class TestLongStreams:
         return spikelet.Model(replace(model.bundle, manifest=manifest), model.engine)
 
     def test_refuse(self, short):
-        with pytest.raises(UsageError, match=r"steps: 5 asked for, but .* proven exact for 4 time-steps"):
+        with pytest.raises(UsageError, match=r"steps: 5 requested, but .* proven exact for 4 time-steps"):
             next(short.stream(IMAGES[0], steps=5))
-        with pytest.raises(UsageError, match="steps: 5 asked for"):
+        with pytest.raises(UsageError, match="steps: 5 requested"):
             list(short.stream(iter(IMAGES[:10])))
         stream = short.stream(iter(IMAGES[:10]))
         assert [next(stream).time for _ in range(4)] == [1, 2, 3, 4]
@@ -226,8 +226,8 @@ class TestLongStreams:
         """A camera: a frame a time-step, as long as it runs; the same as the sequence."""
         sequence = IMAGES[:6].reshape(6, 1, 3, 6, 6)
         expected = model.run(sequence)
-        found = list(model.stream(iter(IMAGES[:6])))
-        assert np.array_equal([step.logits for step in found], expected.logits[:, 0])
+        actual = list(model.stream(iter(IMAGES[:6])))
+        assert np.array_equal([step.logits for step in actual], expected.logits[:, 0])
         assert len(list(model.stream(iter(IMAGES[:6]), steps=3))) == 3
         assert len(list(model.stream(frame.transpose(1, 2, 0) for frame in IMAGES[:6]))) == 6, "channel last"
         with pytest.raises(DataError, match="expected one sample of shape"):
@@ -267,7 +267,7 @@ def test_a_short_soak():
         env=os.environ | {"PYTHONPATH": str(tests / "support")},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout)
-    assert [each["engine"] for each in found["streams"]] == ["numpy", "onnx"]
-    assert all(each["steps_outside_the_bound"] == 0 for each in found["streams"])
-    assert all(each["sessions"] == 20 for each in found["sessions"])
+    actual = json.loads(done.stdout)
+    assert [layer["engine"] for layer in actual["streams"]] == ["numpy", "onnx"]
+    assert all(layer["steps_outside_the_bound"] == 0 for layer in actual["streams"])
+    assert all(layer["sessions"] == 20 for layer in actual["sessions"])

@@ -99,7 +99,7 @@ def test_what_a_window_refuses(name):
     engine.step()
     with pytest.raises(EngineError, match="time-step 3 in a window of 2 time-steps"):
         engine.step()
-    with pytest.raises(EngineError, match="a window holds 1 time-step or more, got 0"):
+    with pytest.raises(EngineError, match="expected a window of 1 time-step or more, found 0"):
         engine.reset(1, 0)
     with pytest.raises(EngineError, match=r"a window of \d+ time-steps, but this network is proven exact for"):
         engine.reset(1, engine.step_limit + 1)

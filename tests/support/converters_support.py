@@ -1,4 +1,4 @@
-"""What tests of several sources share."""
+"""Networks, data and helpers shared by the tests of the converters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZES = {"vgg9": 8, "resnet20": 8, "resnet18": 8, "vgg16": 32}
 
 
 def colours(count, name="colours"):
-    """Images of three classes, told apart by which colour is bright."""
+    """Return images of three classes, which differ in the bright colour."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, count)
     images = rng.integers(0, 100, (count, 3, 8, 8))
@@ -30,7 +30,7 @@ def colours(count, name="colours"):
 
 
 def onnx_file(path, nodes, weights, shape=SHAPE, output="y", batch="N"):
-    """A model of some nodes, from `x` to `output`."""
+    """Write an ONNX model of some nodes, from `x` to `output`."""
     graph = helper.make_graph(
         nodes,
         "g",
@@ -43,7 +43,7 @@ def onnx_file(path, nodes, weights, shape=SHAPE, output="y", batch="N"):
 
 
 def trained_like(model, size=None, seed=0):
-    """A reference network whose batch norms are anything but the identity, and pixels for it."""
+    """Return a reference network with random batch norms, and pixels."""
     torch.manual_seed(seed)
     size = size or SIZES[model]
     spec = NetworkSpec(model, (3, size, size), 5, (125, 123, 114), (63.0, 62.0, 67.0), 4, "none", 1.0)
@@ -60,7 +60,7 @@ def trained_like(model, size=None, seed=0):
 
 
 def counts(graph, pixels, steps, engine="numpy"):
-    """Spikes of every neuron over so many time-steps, by layer."""
+    """Return the spike count of every neuron over a number of time-steps, by layer."""
     runner = create(graph, engine, graph.spiking)
     runner.reset(len(pixels))
     total = dict.fromkeys(graph.spiking, 0)
@@ -71,7 +71,7 @@ def counts(graph, pixels, steps, engine="numpy"):
 
 
 def bundle_of(graph, steps=8):
-    """A bundle of a graph, with a golden recording of three random inputs."""
+    """Return a bundle of a graph with three random golden inputs."""
     rng = np.random.default_rng(0)
     inputs = rng.integers(0, 256, (3, *graph.input.shape)).astype(np.float32)
     exact = exact_steps(graph) if graph.exact else None
@@ -80,11 +80,11 @@ def bundle_of(graph, steps=8):
 
 
 def spikes_of(graph, inputs, steps):
-    """What every layer fires, step by step."""
+    """Return the spikes of every layer at each time-step."""
     runner = create(graph, "numpy", graph.spiking)
     runner.reset(len(inputs))
-    found = []
+    spikes = []
     for t in range(steps):
         runner.step(inputs if t == 0 else None)
-        found.append({name: runner.spikes(name) for name in graph.spiking})
-    return found
+        spikes.append({name: runner.spikes(name) for name in graph.spiking})
+    return spikes

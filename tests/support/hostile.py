@@ -41,9 +41,9 @@ TEXTS += ["%s%n", "{0}", "</script>", "*/", '"', "\\", "\n", "NaN", "1.0", "ｍa
 class Mutator:
     """Draws mutated bundles. Everything comes from one random source: the same seed gives the same files."""
 
-    def __init__(self, seed: int | bytes, found: list[Members] | None = None) -> None:
+    def __init__(self, seed: int | bytes, actual: list[Members] | None = None) -> None:
         self.random = random.Random(seed)
-        self.bases = found or bases()
+        self.bases = actual or bases()
         self.kinds: list[Callable[[Members], bytes]] = [
             self.raw, self.container, self.renamed, self.manifest, self.manifest, self.manifest_text,
             self.tensors, self.header, self.golden, self.onnx, self.card,
@@ -64,8 +64,8 @@ class Mutator:
         index = self.random.choice([*range(0, len(parts) - 1, 2), len(parts) - 1])
         part = bytearray(parts[index])
         size = self.random.choice([2, 4])
-        place = self.random.randrange(4, max(len(part) - size, 5))
-        part[place : place + size] = (self.random.choice(NUMBERS[:16]) & 0xFFFFFFFF).to_bytes(4, "little")[:size]
+        position = self.random.randrange(4, max(len(part) - size, 5))
+        part[position : position + size] = (self.random.choice(NUMBERS[:16]) & 0xFFFFFFFF).to_bytes(4, "little")[:size]
         parts[index] = bytes(part)
         if self.random.random() < 0.3:
             del parts[self.random.randrange(len(parts))]
@@ -79,13 +79,13 @@ class Mutator:
         self.random.shuffle(entries)
         for _ in range(self.random.randint(0, 2)):
             what = self.random.randrange(4)
-            place = self.random.randrange(len(entries)) if entries else 0
+            position = self.random.randrange(len(entries)) if entries else 0
             if what == 0 and entries:
-                del entries[place]
+                del entries[position]
             elif what == 1 and entries:
-                entries.append(entries[place])
+                entries.append(entries[position])
             elif what == 2 and entries:
-                entries[place] = (self.random.choice(TEXTS)[:200], entries[place][1])
+                entries[position] = (self.random.choice(TEXTS)[:200], entries[position][1])
             else:
                 entries.append((self.random.choice(TEXTS)[:200], self.random.randbytes(self.random.randrange(40))))
         return loosely_packed(entries)
@@ -104,13 +104,13 @@ class Mutator:
     def manifest_text(self, members: Members) -> bytes:
         """The manifest's text: what no JSON library would write."""
         text = members["manifest.json"]
-        place = self.random.randrange(len(text))
+        position = self.random.randrange(len(text))
         insert = self.random.choice(
             [b"NaN", b"Infinity", b"1e999", b"9" * 50, b"[" * 200, b'{"a":' * 100, b"\xff", b"\x00", b"\\ud800", b"\\u001b",
              b'"a":1,"a":2', b",", b"}", b"]", b"//", b"-", b"1" * 5000, b"\xef\xbb\xbf", b"[]," * 500, b"true", b"\xc0\x80"]
         )  # fmt: skip
         cut = self.random.choice([0, 0, 1, 5, len(insert)])
-        text = text[:place] + insert + text[place + cut :]
+        text = text[:position] + insert + text[position + cut :]
         return b"".join(archive.pack(members | {"manifest.json": text}))
 
     def tensors(self, members: Members) -> bytes:
@@ -144,13 +144,13 @@ class Mutator:
         if self.random.random() < 0.5:
             model = self.bytes(model)
         else:
-            place = self.random.randrange(len(model))
+            position = self.random.randrange(len(model))
             extra = self.random.choice(
                 [_message(7, _message(1, _text(4, "Loop"))), _message(8, _text(1, "evil.domain")), _message(25, b"x"),
                  _message(7, _message(5, _integer(14, 1) + _message(13, _text(1, "location") + _text(2, "/etc/passwd")))),
                  _text(2, "x" * 500), _integer(1, 2**63), b"\xff" * 12]
             )  # fmt: skip
-            model = model[:place] + extra + model[place:] if self.random.random() < 0.5 else model + extra
+            model = model[:position] + extra + model[position:] if self.random.random() < 0.5 else model + extra
         version = self.random.choice([1, 2, 2, 2, -1, 2**40])
         return put_together(members | {"step.onnx": model}, lowering_version=version)
 
@@ -230,18 +230,18 @@ class Mutator:
         """Flipped bits, runs cut out, doubled or put in, numbers written over, the end cut off."""
         data = bytearray(content)
         for _ in range(self.random.randint(1, 4)):
-            place = self.random.randrange(len(data) + 1)
+            position = self.random.randrange(len(data) + 1)
             what = self.random.randrange(6)
-            if what == 0 and place < len(data):
-                data[place] ^= 1 << self.random.randrange(8)
+            if what == 0 and position < len(data):
+                data[position] ^= 1 << self.random.randrange(8)
             elif what == 1:
-                del data[place : place + self.random.choice([1, 4, 64, 1000])]
+                del data[position : position + self.random.choice([1, 4, 64, 1000])]
             elif what == 2:
-                data[place:place] = data[place : place + self.random.choice([1, 8, 64, 500])]
+                data[position:position] = data[position : position + self.random.choice([1, 8, 64, 500])]
             elif what == 3:
-                data[place:place] = self.random.randbytes(self.random.choice([1, 4, 64]))
+                data[position:position] = self.random.randbytes(self.random.choice([1, 4, 64]))
             elif what == 4:
-                data[place : place + 4] = (self.random.choice(NUMBERS[:16]) & 0xFFFFFFFF).to_bytes(4, "little")
+                data[position : position + 4] = (self.random.choice(NUMBERS[:16]) & 0xFFFFFFFF).to_bytes(4, "little")
             elif self.random.random() < 0.2:
-                del data[place:]
+                del data[position:]
         return bytes(data)

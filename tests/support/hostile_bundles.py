@@ -125,7 +125,7 @@ def described(nodes, edges, weights=None, golden=None, base=None, **changed):
     entries = []
     for name, node in nodes.items():
         entry = {"name": name, "kind": node.kind}
-        for field in (each.name for each in fields(node)):
+        for field in (item.name for item in fields(node)):
             value = getattr(node, field)
             if isinstance(value, np.ndarray):
                 tensors[f"{name}.{field}"] = value

@@ -1,4 +1,4 @@
-"""A network of another framework beside ours on the same inputs: every spike compared, every float tie listed."""
+"""Compare a network of another framework with the imported graph: all spikes, with a list of float ties."""
 
 import importlib
 import warnings
@@ -14,11 +14,11 @@ from spikelet_converters.frontends.torch import from_module
 
 RAW = Preprocessing(scale=1.0)
 SAMPLES, STEPS = 100, 12
-CLOSE = 1e-4  # a potential this near its threshold falls on either side of it, as the order of a float sum has it
+CLOSE = 1e-4  # tolerance of a tie: the order of a float sum decides whether such a potential reaches the threshold
 
 
 def need(name):
-    """The module, or a skipped test."""
+    """Import a module, or skip the test."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -29,22 +29,22 @@ def need(name):
 
 @dataclass
 class Compared:
-    """places: neuron, time-step and input, each one compared. spikes: theirs among them. ties: a line each."""
+    """comparisons: compared (neuron, time-step, input). spikes: of the framework, among them. ties: one line per tie."""
 
-    places: int = 0
+    comparisons: int = 0
     spikes: int = 0
     ties: list[str] = field(default_factory=list)
 
     def __str__(self):
-        said = f"{self.spikes:,} spikes at {self.places:,} places, 0 differ"
-        return said if not self.ties else f"{said} but at {len(self.ties)} ties"
+        text = f"{self.spikes:,} spikes in {self.comparisons:,} comparisons, 0 differ"
+        return text if not self.ties else f"{text} except at {len(self.ties)} ties"
 
 
 def compare(network, x, run, layer_count, low=0, high=9):
-    """Hold the spikes of a framework against ours, layer by layer.
+    """Compare the spikes of a framework with those of the imported graph, layer by layer.
 
-    x: (T, N, …). run: gives, for each step, a list by layer of (spikes, potential before the reset or None,
-    threshold). What follows in a sample from a tie that fell the other way is compared no further.
+    x: (T, N, …). run: returns, for every time-step, a list by layer of (spikes, potential before the reset or None,
+    threshold). A sample is not compared after a tie with different spikes.
     """
     source = from_module(network, tuple(x.shape[2:]), RAW, low=low, high=high)
     assert not source.relus
@@ -53,30 +53,30 @@ def compare(network, x, run, layer_count, low=0, high=9):
 
 
 def compare_graph(graph, x, theirs, layer_count):
-    """The same for a graph, and spikes that were recorded."""
+    """Compare a graph with recorded spikes of a framework."""
     assert len(graph.spiking) == layer_count
     engine = create(graph, "numpy", graph.spiking)
     engine.reset(x.shape[1])
-    left = np.ones(x.shape[1], bool)  # samples in which no tie has fallen the other way yet
-    found = Compared()
+    left = np.ones(x.shape[1], bool)  # samples without a tie with different spikes
+    result = Compared()
     for t in range(len(x)):
         engine.step(x[t].numpy())
         for name, (fired, potential, threshold) in zip(graph.spiking, theirs[t], strict=True):
             ours = engine.spikes(name).reshape(x.shape[1], -1)
             expected = fired.reshape(x.shape[1], -1).detach().numpy() > 0
             differs = (ours != expected) & left[:, None]
-            found.places += int(left.sum()) * ours.shape[1]
-            found.spikes += int(expected[left].sum())
+            result.comparisons += int(left.sum()) * ours.shape[1]
+            result.spikes += int(expected[left].sum())
             if differs.any():
-                found.ties += listed(name, t + 1, differs, expected, potential, threshold)
+                result.ties += listed(name, t + 1, differs, expected, potential, threshold)
                 left &= ~differs.any(1)
     assert left.sum() > 0.9 * len(left)
-    assert found.spikes > 500
-    return found
+    assert result.spikes > 500
+    return result
 
 
 def listed(name, step, differs, expected, potential, threshold):
-    """A line for every place that differs; fails where one is no tie."""
+    """One line for every difference; fails if one of them is not a tie."""
     assert potential is not None, f"{name} differs at step {step} and its framework shows no potential"
     v = potential.reshape(len(differs), -1).detach().double().numpy()
     theta = np.broadcast_to(np.asarray(threshold, np.float64).ravel(), v.shape)

@@ -1,4 +1,4 @@
-"""What counts are held against: spikes of the reference engine, and every connection of a node, one by one."""
+"""References for counts: spikes of the reference engine, and the single connections of a node."""
 
 import numpy as np
 from hypothesis import HealthCheck, settings
@@ -15,19 +15,19 @@ def pixels_for(graph, count=2, seed=0):
 
 
 def recorded(graph, images, steps=STEPS):
-    """By layer: spikes (T, N, *shape), from the reference engine."""
+    """Return the spikes of the reference engine by layer, (T, N, *shape)."""
     engine = create(graph, "numpy", graph.spiking)
     engine.reset(len(images))
-    found = {name: [] for name in graph.spiking}
+    spikes = {name: [] for name in graph.spiking}
     for t in range(steps):
         engine.step(images.astype(np.float32) if t == 0 else None)
         for name in graph.spiking:
-            found[name].append(engine.spikes(name))
-    return {name: np.stack(each) for name, each in found.items()}
+            spikes[name].append(engine.spikes(name))
+    return {name: np.stack(steps) for name, steps in spikes.items()}
 
 
 def connections(node, shape):
-    """Every (input index, weight) that the node multiplies, one by one: padding is no input."""
+    """Yield every (input index, weight) that the node multiplies, without padding."""
     if isinstance(node, Linear):
         for row in node.weight:
             yield from (((i,), w) for i, w in enumerate(row))

@@ -1,4 +1,4 @@
-"""Plain ReLU networks, and images that they tell apart."""
+"""Plain ReLU networks, and images with different predictions."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ NORM = Preprocessing((0.49, 0.48, 0.45), (0.25, 0.24, 0.26))
 
 
 class Residual(nn.Module):
-    """Functional and shared rectifiers, a residual block, a global pool, a view."""
+    """A network with functional and shared rectifiers, a residual block, a global pool and a view."""
 
     def __init__(self):
         super().__init__()
@@ -32,13 +32,13 @@ class Residual(nn.Module):
 
 
 def smooth_pixels():
-    """Smooth images."""
+    """Return smooth images."""
     small = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (80, 3, 3, 3))).float()
     return F.interpolate(small, SHAPE[1:], mode="bilinear").round().to(torch.uint8).numpy()
 
 
 def residual_network(pixels):
-    """A random network whose answers differ from image to image."""
+    """Return a random network whose predictions differ between images."""
     torch.manual_seed(3)
     network = Residual()
     inputs = torch.from_numpy(NORM.apply(pixels.astype(np.float32)))
@@ -50,7 +50,7 @@ def residual_network(pixels):
 
 
 def every_operator(path, seed=0):
-    """A network of every operator that is read."""
+    """Write an ONNX network with every supported operator."""
     rng = np.random.default_rng(seed)
 
     def f(*shape, scale=0.4):

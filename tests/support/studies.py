@@ -1,4 +1,4 @@
-"""A study that costs little: three classes of bars, two seeds, a vgg5."""
+"""A small study: three classes of bars, two seeds, a vgg5."""
 
 import struct
 
@@ -48,7 +48,7 @@ def write_idx(folder, prefix, images, labels):
 
 
 def bars(n, seed):
-    """Three classes of 8x8 images: a bright bar on the left, in the middle, on the right."""
+    """Return 8x8 images of three classes: a bright bar on the left, in the middle or on the right."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, n)
     images = rng.integers(0, 90, (n, 8, 8))
@@ -58,7 +58,7 @@ def bars(n, seed):
 
 
 def write_study(folder):
-    """`bars.toml` and the images that it names."""
+    """Write `bars.toml` and its images."""
     (folder / "data").mkdir()
     write_idx(folder / "data", "train", *bars(240, 0))
     write_idx(folder / "data", "t10k", *bars(60, 1))

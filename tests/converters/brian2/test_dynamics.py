@@ -79,33 +79,33 @@ def swept():
 
 def test_engine_brian2_and_formulas_agree(swept):
     assert swept.ok
-    kinds = {(each.kind, each.reset, each.tie) for each in swept.kinds}
+    kinds = {(kind.kind, kind.reset, kind.tie) for kind in swept.kinds}
     assert kinds == {
         (kind, reset, tie)
         for kind in ("IF", "LIF", "LIF, float32")
         for reset in ("subtract", "zero")
         for tie in (">=", ">")
     }
-    assert all(each.formulas >= 18 for each in swept.kinds if each.kind != "LIF")
-    assert all(each.layer.spikes > 500 for each in swept.kinds)
+    assert all(kind.formulas >= 18 for kind in swept.kinds if kind.kind != "LIF")
+    assert all(kind.layer.spikes > 500 for kind in swept.kinds)
 
 
 def test_tie_rules_make_a_difference(swept):
-    spikes = {(each.kind, each.reset, each.tie): each.layer.spikes for each in swept.kinds}
+    spikes = {(kind.kind, kind.reset, kind.tie): kind.layer.spikes for kind in swept.kinds}
     for kind in ("IF", "LIF", "LIF, float32"):
         assert spikes[kind, "zero", ">="] > spikes[kind, "zero", ">"]
 
 
 def test_rates_rise_with_the_current_up_to_one_spike_a_step(swept):
     assert len(swept.rates) == 6
-    for each in swept.rates:
-        current, engine, brian2, formula = zip(*each.points, strict=True)
+    for kind in swept.rates:
+        current, engine, brian2, formula = zip(*kind.points, strict=True)
         assert engine == brian2
         assert list(engine) == sorted(engine)
         assert (engine[0], engine[-1]) == (0, 1)
-        if each.kind != "LIF":
+        if kind.kind != "LIF":
             assert formula == engine
-        if (each.kind, each.reset) == ("IF", "subtract"):
+        if (kind.kind, kind.reset) == ("IF", "subtract"):
             assert np.allclose(engine, np.minimum(current, 1), atol=1 / 240)
 
 
@@ -118,5 +118,5 @@ def test_an_engine_that_starts_its_neurons_wrongly_is_caught():
 
     report = sweep(Shifted)
     assert not report.ok
-    assert {each.kind for each in report.kinds if not each.ok} == {"LIF", "LIF, float32"}
+    assert {kind.kind for kind in report.kinds if not kind.ok} == {"LIF", "LIF, float32"}
     assert report.kinds[4].layer.first_divergence.step == 1

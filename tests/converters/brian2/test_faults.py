@@ -114,7 +114,7 @@ def test_a_fault_is_caught_and_its_layer_neuron_and_step_are_named(fault, neuron
         assert first.neuron in where
     else:
         # by layer, and driven with what was recorded, no other layer is to blame
-        assert [each.name for each in report.layers if not each.ok] == [layer]
+        assert [layer_report.name for layer_report in report.layers if not layer_report.ok] == [layer]
 
 
 def test_of_a_changed_weight_one_step_and_one_neuron_are_named():

@@ -26,8 +26,8 @@ class Deaf(NumpyEngine):
     """Its second layer fires nothing at the third step."""
 
     def spikes(self, layer):
-        found = super().spikes(layer)
-        return found & (layer != "if2" or self.time != 3)
+        result = super().spikes(layer)
+        return result & (layer != "if2" or self.time != 3)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def dynamics():
 
 
 def pictures(text):
-    return [ElementTree.fromstring(each) for each in re.findall(r"<svg.*?</svg>", text, re.DOTALL)]
+    return [ElementTree.fromstring(item) for item in re.findall(r"<svg.*?</svg>", text, re.DOTALL)]
 
 
 def test_the_page_stands_alone_and_shows_a_raster_of_each_layer(sound, dynamics):
@@ -54,7 +54,7 @@ def test_the_page_stands_alone_and_shows_a_raster_of_each_layer(sound, dynamics)
     assert "ok: " in text
     assert "://" not in text.replace("http://www.w3.org/2000/svg", "")
     assert "a &lt;b&gt; against Brian2" in text
-    titles = [each.find("{*}title").text for each in pictures(text)]
+    titles = [item.find("{*}title").text for item in pictures(text)]
     assert [title.partition(":")[0] for title in titles[1:4]] == ["if1", "if2", "if3"]
     assert titles[0].startswith("Potential after the reset: if2, neuron ")
     assert [title for title in titles if title.startswith("f-I curve")] == [
@@ -63,16 +63,16 @@ def test_the_page_stands_alone_and_shows_a_raster_of_each_layer(sound, dynamics)
 
 
 def test_what_differs_is_drawn_and_marked(sound, broken):
-    apart = [html(each).count('fill="#f6c6c6"') for each in (sound, broken)]
+    apart = [html(item).count('fill="#f6c6c6"') for item in (sound, broken)]
     legend = 3  # one a raster
     assert apart[0] == legend
     first = broken.first_divergence
-    sample = next(each.sample for each in broken.layers if each.name == "if2")
+    sample = next(item.sample for item in broken.layers if item.name == "if2")
     drawn = sample.spikes[0] != sample.spikes[1]
     assert apart[1] == legend + drawn.sum() > legend
     assert drawn.any(1).nonzero()[0].tolist() == [2]
     assert sample.neurons[0] == first.neuron
-    assert "those that part first" in html(broken)
+    assert "those that diverge first" in html(broken)
     assert "DIFFERS" in html(broken)
 
 
@@ -108,18 +108,18 @@ class TestVerb:
 
     def test_json_is_one_object_in_the_promised_shape(self, call):
         code, out, err = call("small.snnb images.npy --images 2 --steps 3 --neurons 5 --engine numpy --json")
-        found = json.loads(out)
+        result = json.loads(out)
         assert (code, err) == (0, "")
-        assert (found["ok"], found["images"], found["steps"], found["engine"]) == (True, 2, 3, "numpy")
+        assert (result["ok"], result["images"], result["steps"], result["engine"]) == (True, 2, 3, "numpy")
         keys = {"name", "neurons", "spikes", "differing_spikes", "max_potential_difference", "first_divergence"}
-        assert all(set(layer) == keys for layer in found["layers"])
-        assert [layer["neurons"] for layer in found["layers"]] == [5, 5, 5, 3]
+        assert all(set(layer) == keys for layer in result["layers"])
+        assert [layer["neurons"] for layer in result["layers"]] == [5, 5, 5, 3]
 
     def test_all_neurons_a_report_and_what_the_report_verb_makes_of_it(self, call, tmp_path):
         code, out, _ = call("small.snnb images.npy --all --steps 3 -o said.html")
         assert code == 0
         assert re.search(r"^if1 +144 +\d+ +0 +0$", out, re.MULTILINE)
-        assert "said.html: the report" in out
+        assert "Report saved: said.html" in out
         assert "<svg" in (tmp_path / "said.html").read_text()
         assert call("small.snnb images.npy --steps 3 -o small.validation.json")[0] == 0
         assert cli.main(["report", "small.snnb", "images.npy", "--steps", "3", "--no-latency", "-o", "page.html"]) == 0
@@ -129,11 +129,11 @@ class TestVerb:
 
     def test_a_sequence_gives_each_step_its_input(self, call):
         code, out, _ = call("small.snnb sequence.npy --json")
-        found = json.loads(out)
-        assert (code, found["steps"], found["images"], found["ok"]) == (0, 3, 3, True)
+        result = json.loads(out)
+        assert (code, result["steps"], result["images"], result["ok"]) == (0, 3, 3, True)
         code, _, err = call("small.snnb sequence.npy --steps 5")
         assert code == 2
-        assert "the sequence has 3 time-steps, 5 were asked for" in err
+        assert "the sequence has 3 time-steps, 5 were requested" in err
 
     @pytest.mark.parametrize(
         ("line", "code", "message"),
@@ -153,8 +153,8 @@ class TestVerb:
         ],
     )
     def test_a_call_that_cannot_be_meant_is_refused_in_words(self, call, line, code, message):
-        found, out, err = call(line)
-        assert found == code
+        result, out, err = call(line)
+        assert result == code
         assert message in err
         assert "Traceback" not in err
         assert out == ""

@@ -24,7 +24,7 @@ def test_the_current_is_that_of_the_reference_engine(graph, seed):
     values = dict(sources)
     for name in graph.order:
         if name not in values:
-            values[name] = engine._evaluate(name, [values[each] for each in graph.predecessors[name]], pixels)
+            values[name] = engine._evaluate(name, [values[source] for source in graph.predecessors[name]], pixels)
     for name in (*graph.spiking, graph.output_name):
         population = populate(graph, name)
         current = population.bias.copy()
@@ -53,8 +53,8 @@ def test_parallel_synapses_are_one_and_those_that_cancel_are_none():
     net.add("minus", Scale(np.array([-3, 5], np.int8)), ("if1",))
     net.add("add", Add(), ("plus", "minus"))
     net.neuron("if2")
-    found = populate(net.graph(), "if2").inputs["if1"]
-    assert (found.pre.tolist(), found.post.tolist(), found.weight.tolist()) == ([1], [1], [7.0])
+    selected = populate(net.graph(), "if2").inputs["if1"]
+    assert (selected.pre.tolist(), selected.post.tolist(), selected.weight.tolist()) == ([1], [1], [7.0])
 
 
 def test_fan_in_of_a_neuron_away_from_the_border():
@@ -67,10 +67,10 @@ def test_fan_in_of_a_neuron_away_from_the_border():
 @pytest.mark.parametrize("count", [1, 4, 10, 143, 144, 500])
 def test_a_sample_takes_every_channel_alike(count):
     graph = small_graph()  # if1: 4 channels of 36 neurons
-    found = sample(graph, "if1", count, np.random.default_rng(0))
-    assert len(found) == min(count, 144)
-    assert np.array_equal(found, np.unique(found))
-    by_channel = np.bincount(found // 36, minlength=4)
+    selected = sample(graph, "if1", count, np.random.default_rng(0))
+    assert len(selected) == min(count, 144)
+    assert np.array_equal(selected, np.unique(selected))
+    by_channel = np.bincount(selected // 36, minlength=4)
     assert by_channel.max() - by_channel.min() <= 1
 
 

@@ -36,9 +36,12 @@ def test_an_exact_network_agrees_in_every_spike_and_potential(bundle, neurons):
     report = validate(bundle, IMAGES, steps=6, neurons=neurons)
     assert report.ok
     assert report.mode == ("by layer" if neurons == 5 else "whole")
-    assert [each.name for each in report.layers] == ["if1", "if2", "if3", "output"]
-    assert all(each.differing_spikes == 0 and each.max_potential_difference == 0 for each in report.layers)
-    assert all(each.spikes > 0 for each in report.layers[:-1])
+    assert [layer_report.name for layer_report in report.layers] == ["if1", "if2", "if3", "output"]
+    assert all(
+        layer_report.differing_spikes == 0 and layer_report.max_potential_difference == 0
+        for layer_report in report.layers
+    )
+    assert all(layer_report.spikes > 0 for layer_report in report.layers[:-1])
     assert report.first_divergence is None
 
 
@@ -73,7 +76,7 @@ def test_the_demo_bundle_agrees_in_a_sample_of_every_channel():
     report = validate(demo, images, steps=4, neurons=128)
     assert report.ok
     assert report.mode == "by layer"
-    assert sum(each.neurons for each in report.layers) == 8 * 128 + 10
+    assert sum(layer_report.neurons for layer_report in report.layers) == 8 * 128 + 10
     assert report.total("spikes") > 500
 
 
@@ -88,8 +91,8 @@ def test_a_fully_connected_network_agrees_in_all_neurons():
     bundle = Bundle(graph, Manifest("fc", bits=8, exact_steps=exact_steps(graph)), None, "")
     report = validate(bundle, images, neurons="all")
     assert report.ok
-    assert [each.neurons for each in report.layers] == [20, 9, 3]
-    assert all(each.spikes > 0 for each in report.layers[:-1])
+    assert [layer_report.neurons for layer_report in report.layers] == [20, 9, 3]
+    assert all(layer_report.spikes > 0 for layer_report in report.layers[:-1])
 
 
 @pytest.fixture
@@ -111,11 +114,11 @@ def test_what_the_interrupt_key_stops_is_no_result(bundle):
 
 
 def test_runs_in_a_thread(bundle):
-    found = []
-    thread = threading.Thread(target=lambda: found.append(validate(bundle, IMAGES, steps=3).ok))
+    results = []
+    thread = threading.Thread(target=lambda: results.append(validate(bundle, IMAGES, steps=3).ok))
     thread.start()
     thread.join()
-    assert found == [True]
+    assert results == [True]
 
 
 @pytest.mark.parametrize(

@@ -40,10 +40,10 @@ class TestRoundTrip:
 
     def test_float32(self, tmp_path):
         write(make(exact=False), tmp_path / "float.snnb")
-        found = read(tmp_path / "float.snnb")
-        assert not found.graph.exact
-        assert found.manifest.exact_steps is None
-        assert verify(found, "onnx").ok
+        loaded = read(tmp_path / "float.snnb")
+        assert not loaded.graph.exact
+        assert loaded.manifest.exact_steps is None
+        assert verify(loaded, "onnx").ok
 
     def test_the_same_bundle_gives_the_same_bytes(self, path, tmp_path):
         write(make(), tmp_path / "again.snnb")
@@ -91,21 +91,21 @@ class TestRoundTrip:
             file.extractall(tmp_path)
         onnx.checker.check_model(str(tmp_path / "step.onnx"), full_check=True)
         session = onnxruntime.InferenceSession(str(tmp_path / "step.onnx"), providers=["CPUExecutionProvider"])
-        found = read(path)
-        graph, golden = found.graph, found.golden
+        loaded = read(path)
+        graph, golden = loaded.graph, loaded.golden
         state = {}
         for name in graph.spiking:
             node, shape = graph.nodes[name], graph.shapes[name]
             initial = node.v_init.reshape(-1, *(1,) * (len(shape) - 1))
             state[f"v.{name}"] = np.broadcast_to(initial, (2, *shape)).astype(np.float32)
-        outputs = [each.name for each in session.get_outputs()]
+        outputs = [output.name for output in session.get_outputs()]
         for t in range(golden.steps):
             values = session.run(None, {"input": golden.inputs.astype(np.float32), **state})
-            found_now = dict(zip(outputs, values, strict=True))
-            assert np.array_equal(found_now["logits"], golden.logits[t])
+            current = dict(zip(outputs, values, strict=True))
+            assert np.array_equal(current["logits"], golden.logits[t])
             for name in graph.spiking:
-                assert np.array_equal(found_now[f"s.{name}"].reshape(2, -1) != 0, golden.spikes[name][t])
-                state[f"v.{name}"] = found_now[f"v_next.{name}"]
+                assert np.array_equal(current[f"s.{name}"].reshape(2, -1) != 0, golden.spikes[name][t])
+                state[f"v.{name}"] = current[f"v_next.{name}"]
 
 
 class TestWriting:
@@ -176,10 +176,10 @@ class TestVerify:
 
     @pytest.mark.parametrize("engine", ["numpy", "onnx"])
     def test_counts_are_of_what_was_compared(self, path, engine):
-        found = verify(read(path), engine)
+        loaded = verify(read(path), engine)
         neurons = 4 * 36 + 4 * 9 + 8
-        assert (found.samples, found.steps, found.neuron_steps) == (2, 4, 2 * 4 * neurons)
-        assert 0 < found.spikes < found.neuron_steps
+        assert (loaded.samples, loaded.steps, loaded.neuron_steps) == (2, 4, 2 * 4 * neurons)
+        assert 0 < loaded.spikes < loaded.neuron_steps
 
 
 def test_the_digest_is_of_the_file(path):

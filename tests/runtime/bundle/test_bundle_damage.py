@@ -18,8 +18,8 @@ class TestDamage:
         content = bytearray(path.read_bytes())
         rng = np.random.default_rng(0)
         places = set(rng.integers(0, len(content), 400).tolist()) | set(range(64)) | {len(content) - 1}
-        for place in places:
-            content[place] ^= 1 << int(rng.integers(8))
+        for position in places:
+            content[position] ^= 1 << int(rng.integers(8))
             changed = bytes(content)
             content[:] = path.read_bytes()
             with pytest.raises(BundleError):

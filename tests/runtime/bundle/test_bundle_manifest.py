@@ -31,7 +31,7 @@ class TestManifest:
             (lambda m: m["graph"]["nodes"][1].update(stride=[0, 1]), "node 'conv1': Conv2d.stride: expected a whole"),
             (lambda m: m["graph"]["nodes"][1].update(padding=[2**40, 1]), "node 'conv1': Conv2d.padding: expected"),
             (lambda m: m["graph"]["nodes"][1].update(padding=[2**27, 2**27]), "node conv1: Conv2d: .* has more than"),
-            (lambda m: m["graph"]["nodes"][1].update(name="input"), "node 'input': stands there twice"),
+            (lambda m: m["graph"]["nodes"][1].update(name="input"), "node 'input': the name is not unique"),
             (lambda m: m["graph"]["nodes"][2].update(tie="=="), 'expected ">=" or ">", found \'==\''),
             (lambda m: m["graph"].update(edges=[["input"]]), r"graph\.edges\[0\]: expected \[from, to\]"),
             (lambda m: m["graph"]["edges"].append(["a", "b"]), "edge a -> b: there is no node a"),
@@ -49,7 +49,7 @@ class TestManifest:
         ("text", "message"),
         [
             (b"[]", "expected a JSON object, found list"),
-            (b'{"a": 1, "a": 2}', "key 'a' stands twice"),
+            (b'{"a": 1, "a": 2}', "duplicate key 'a'"),
             (b'{"a": NaN}', "NaN is not a JSON number"),
             (b'{"a": 1e999}', "1e999 is too large"),
             (b'{"a": ' + b"9" * 5000 + b"}", "not valid JSON"),
@@ -64,10 +64,10 @@ class TestManifest:
             decode(repacked(path, manifest__json=text))
 
     def test_a_newer_minor_version_is_read(self, path):
-        found = decode(with_manifest(path, lambda m: m.update(format_version="1.7", news="yes")))
-        assert found.graph == small_graph()
+        loaded = decode(with_manifest(path, lambda m: m.update(format_version="1.7", news="yes")))
+        assert loaded.graph == small_graph()
 
     def test_another_lowering_is_not_compared(self, path):
         """A later writer may lower the same network to other ONNX bytes; the engine lowers by itself."""
-        found = decode(with_manifest(path, lambda m: m.update(lowering_version=99)))
-        assert verify(found, "onnx").ok
+        loaded = decode(with_manifest(path, lambda m: m.update(lowering_version=99)))
+        assert verify(loaded, "onnx").ok

@@ -86,7 +86,7 @@ class TestEnergy:
             (
                 "energy a.snnb insects.npz --steps 99999999",
                 2,
-                "steps: 99999999 asked for, but this bundle is proven exact",
+                "steps: 99999999 requested, but this bundle is proven exact",
             ),
             ("energy a.snnb insects.npz --buffer 0", 2, "expected a whole number of 1 or more, found '0'"),
             ("energy insects.npz insects.npz", 1, "insects.npz: "),
@@ -96,9 +96,9 @@ class TestEnergy:
             ("report a.snnb insects.npz -o x.html --figures a.snnb", 2, "a.snnb: is a file; expected a folder"),
             ("report a.snnb insects.npz -o x.html --validation bad.toml", 2, "bad.toml: not a JSON file"),
             ("report a.snnb insects.npz -o x.html --validation list.json", 2, "list.json: expected one JSON object"),
-            ("compare a.snnb insects.npz", 2, "expected two bundles or more and at most one DATA, found 1 and 1"),
+            ("compare a.snnb insects.npz", 2, "expected two or more bundles and at most one DATA, found 1 and 1"),
             ("compare a.snnb b.snnb insects.npz bare.npz", 2, "found 2 and 2"),
-            ("compare a.snnb b.snnb insects.npz --figures f", 2, "--figures needs a page to go with: -o FILE.html"),
+            ("compare a.snnb b.snnb insects.npz --figures f", 2, "--figures requires a page: add -o FILE.html"),
         ],
     )
     def test_wrong_calls(self, call, folder, line, code, message):

@@ -92,7 +92,7 @@ class TestReport:
     def test_text_ends_with_the_path(self, call):
         code, out, _ = call("report a.snnb insects.npz -o j.html --steps 2 --no-latency")
         assert code == 0
-        assert out.endswith("j.html: the report\n")
+        assert out.endswith("Report saved: j.html\n")
         assert "crossover with int8" in out
 
     def test_a_hostile_bundle_stays_text(self, call, folder):

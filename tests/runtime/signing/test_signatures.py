@@ -18,24 +18,24 @@ class TestStatus:
         public = signing.public_key(key)
         assert signing.status(path, [public]).state == "unsigned"
         sign(path, key)
-        found = signing.status(path, [signing.public_key(signing.new_key()), replace(public, name="mine")])
-        assert (found.state, found.key) == ("trusted", public.id)
-        assert found.detail == f"signed by {public.id} (mine), a trusted key"
-        found = signing.status(path)
-        assert (found.state, found.key) == ("unknown key", public.id)
-        assert "which is not among the trusted keys" in found.detail
+        result = signing.status(path, [signing.public_key(signing.new_key()), replace(public, name="mine")])
+        assert (result.state, result.key) == ("trusted", public.id)
+        assert result.detail == f"signed by {public.id} (mine), a trusted key"
+        result = signing.status(path)
+        assert (result.state, result.key) == ("unknown key", public.id)
+        assert "which is not among the trusted keys" in result.detail
 
     def test_any_changed_byte(self, path, key):
         sign(path, key)
         content = path.read_bytes()
         rng = np.random.default_rng(0)
-        for place in [0, len(content) - 1, *rng.integers(0, len(content), 200).tolist()]:
+        for position in [0, len(content) - 1, *rng.integers(0, len(content), 200).tolist()]:
             changed = bytearray(content)
-            changed[place] ^= 1 << int(rng.integers(8))
+            changed[position] ^= 1 << int(rng.integers(8))
             path.write_bytes(changed)
-            found = signing.status(path, [signing.public_key(key)])
-            assert found.state == "invalid"
-            assert "was made for other bytes than those of small.snnb" in found.detail
+            result = signing.status(path, [signing.public_key(key)])
+            assert result.state == "invalid"
+            assert "was made for other bytes than those of small.snnb" in result.detail
         for other in (content + b"\0", content[:-1], b""):
             path.write_bytes(other)
             assert signing.status(path, [signing.public_key(key)]).state == "invalid"
@@ -44,11 +44,11 @@ class TestStatus:
         sign(path, key)
         file = signing.signature_file(path)
         content = file.read_bytes()
-        for place in range(len(content)):
+        for position in range(len(content)):
             changed = bytearray(content)
-            changed[place] ^= 1 << place % 7
+            changed[position] ^= 1 << position % 7
             file.write_bytes(changed)
-            assert signing.status(path, [signing.public_key(key)]).state in ("invalid", "unknown key"), place
+            assert signing.status(path, [signing.public_key(key)]).state in ("invalid", "unknown key"), position
 
     def test_a_replayed_signature_of_another_bundle(self, path, key, tmp_path):
         other = make(tmp_path / "other.snnb", seed=1)
@@ -59,9 +59,9 @@ class TestStatus:
         # with the digest put right, the signature itself is what is wrong
         digest = read(path).digest, read(other).digest
         signing.signature_file(path).write_bytes(replayed.replace(digest[1].encode(), digest[0].encode()))
-        found = signing.status(path, [signing.public_key(key)])
-        assert found.state == "invalid"
-        assert f"the signature of key {signing.public_key(key).id} is wrong" in found.detail
+        result = signing.status(path, [signing.public_key(key)])
+        assert result.state == "invalid"
+        assert f"the signature of key {signing.public_key(key).id} is wrong" in result.detail
 
     def test_a_member_swapped_between_signed_bundles(self, path, key, tmp_path):
         other = make(tmp_path / "other.snnb", seed=1)

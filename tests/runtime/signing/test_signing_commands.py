@@ -31,8 +31,8 @@ class TestCommands:
         code, out, _ = call("sign small.snnb --key release.key --json")
         assert (code, json.loads(out)["key"]) == (0, identity)
         code, out, _ = call("verify small.snnb --key release.pub --engine numpy --json")
-        found = json.loads(out)
-        assert (code, found["ok"], found["signature"]["state"]) == (0, True, "trusted")
+        report = json.loads(out)
+        assert (code, report["ok"], report["signature"]["state"]) == (0, True, "trusted")
         code, _, err = call("inspect small.snnb --require-signature")
         assert code == 1
         assert "a signature is required, and no key is trusted; name public keys in SPIKELET_TRUSTED_KEYS" in err
@@ -57,7 +57,7 @@ class TestCommands:
         assert call("keygen release")[0] == 0
         code, _, err = call("keygen release")
         assert code == 2
-        assert "release.key: is there already; a key is not written over" in err
+        assert "release.key: already exists; keys are not overwritten" in err
 
     def test_a_locked_key(self, call, path, monkeypatch):
         code, _, err = call("keygen locked --password")

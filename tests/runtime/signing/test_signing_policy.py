@@ -43,9 +43,9 @@ class TestPolicy:
         """The file is written over in place after it was read: the network in memory stays what was signed."""
         trust(monkeypatch, tmp_path / "keys", release=key)
         sign(path, key)
-        found = read(path)
+        loaded = read(path)
         path.write_bytes(make(tmp_path / "other.snnb", seed=1).read_bytes())
-        assert found.graph == small_graph()
+        assert loaded.graph == small_graph()
 
     def test_rotation(self, path, key, tmp_path, monkeypatch):
         """Old key, both, new key: at no time is a device without a bundle that it accepts."""

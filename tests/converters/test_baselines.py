@@ -1,4 +1,4 @@
-"""Rivals: the torch form of a bundle against the reference engine, each rule against a case worked by hand."""
+"""Baselines: the folded network against the reference engine, and each rule against cases computed by hand."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,11 @@ from spikelet.engines import create
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Input, Linear, Output
-from spikelet_converters.baselines import COS, FTBC, RIVALS, RTS, SNNC, SRP, Folded
+from spikelet_converters.baselines import BASELINES, COS, FTBC, RTS, SNNC, SRP, Folded
 from spikelet_converters.baselines.cos import offset
 from spikelet_converters.baselines.snnc import activations
 from spikelet_converters.calibration.analog import integrate
-from spikelet_converters.calibration.layers import by_channel
+from spikelet_converters.calibration.layers import channel_means
 from spikelet_converters.conversion.quantise import quantise
 from spikelet_converters.frontends.torch_fx import trace
 from spikelet_converters.source_model.networks import NetworkSpec
@@ -40,14 +40,14 @@ def test_the_folded_network_fires_the_reference_engines_spikes(model):
     graph = quantise(trace(network, (3, 8, 8)), 8).graph
     engine = create(graph, "numpy", graph.spiking)
     engine.reset(6)
-    found = Folded(graph).run(images[:6], 4, keep=graph.spiking)
+    spikes = Folded(graph).run(images[:6], 4, keep=graph.spiking)
     logits = Folded(graph).logits(images[:6], 4)
     total = np.zeros((6, 5))
     for t in range(4):
         total += engine.step(images[:6].astype(np.float32) if t == 0 else None)
         assert np.array_equal(total * graph.output.scale, logits[t].numpy())
         for name in graph.spiking:
-            assert np.array_equal(engine.spikes(name), found[name][t].numpy().astype(bool)), (name, t)
+            assert np.array_equal(engine.spikes(name), spikes[name][t].numpy().astype(bool)), (name, t)
 
 
 def train(*currents):
@@ -94,11 +94,11 @@ class TestCOS:
         rng = np.random.default_rng(seed)
         current = torch.from_numpy(rng.integers(-15, 20, (4, 1, 500))).float()
         theta, start = torch.full((1, 500), 10.0), torch.full((1, 500), 5.0)
-        wanted = ((current.sum(0) + 5) / 10).floor().clamp(0, 4)
+        target = ((current.sum(0) + 5) / 10).floor().clamp(0, 4)
         before = integrate(current, start, theta)[0].sum(0)
         after = integrate(current, offset(current, start, theta), theta)[0].sum(0)
-        assert (after - wanted).abs().mean() < (before - wanted).abs().mean()
-        assert ((after - wanted).abs() <= (before - wanted).abs()).all()
+        assert (after - target).abs().mean() < (before - target).abs().mean()
+        assert ((after - target).abs() <= (before - target).abs()).all()
 
 
 class TestSRP:
@@ -110,8 +110,8 @@ class TestSRP:
         assert rule("if", neuron(), train(8, 0, 8, 0)).flatten().tolist() == [1, 0, 1, 0]
 
     def test_its_pre_steps_come_before_the_answer(self):
-        rival = SRP(tau=4)
-        assert (rival.pre_steps, rival.total_steps(3), rival.answering(3)) == (4, 7, slice(4, 7))
+        baseline = SRP(tau=4)
+        assert (baseline.pre_steps, baseline.total_steps(3), baseline.answering(3)) == (4, 7, slice(4, 7))
         assert (COS(rho=4).total_steps(2), COS(rho=4).answering(2)) == (4, slice(0, 2))
 
 
@@ -137,7 +137,7 @@ class TestRTS:
         graph = Graph(nodes, (("input", "fc"), ("fc", "if"), ("if", "out"), ("out", "output")))
         pixels = np.arange(0, 256, 3, dtype=np.uint8)[:, None]
         shifted = RTS().recalibrate(graph, None, None, 4)
-        plain, moved = (Folded(each).run(pixels, 4, keep=("if",))["if"].sum(0) for each in (graph, shifted))
+        plain, moved = (Folded(version).run(pixels, 4, keep=("if",))["if"].sum(0) for version in (graph, shifted))
         assert torch.equal(plain, moved)
 
 
@@ -145,11 +145,11 @@ class TestSNNC:
     @pytest.mark.parametrize("kind", ["light", "potential", "advanced"])
     def test_it_brings_the_mean_rate_of_every_channel_nearer(self, small, kind):
         network, source, images = small
-        wanted = activations(network, images)
+        targets = activations(network, images)
         graph = SNNC(kind=kind, iterations=20).recalibrate(source, network, images, 4)
-        before, after = (Folded(each).run(images, 4, keep=source.spiking) for each in (source, graph))
+        before, after = (Folded(version).run(images, 4, keep=source.spiking) for version in (source, graph))
         for layer in ("if2", "if3"):  # the first makes no error; the last has too few neurons for a mean
-            errors = [np.abs(by_channel(wanted[layer] - x[layer].mean(0))).mean() for x in (before, after)]
+            errors = [np.abs(channel_means(targets[layer] - rates[layer].mean(0))).mean() for rates in (before, after)]
             assert errors[1] < errors[0], layer
 
     def test_weights_are_changed_by_advanced_alone(self, small):
@@ -167,7 +167,7 @@ class TestSNNC:
         assert set(graph.nodes) == set(source.nodes)
 
     def test_an_unknown_kind(self):
-        with pytest.raises(UsageError, match="kind is light or potential or advanced, got 'heavy'"):
+        with pytest.raises(UsageError, match="kind: expected light or potential or advanced, got 'heavy'"):
             SNNC(kind="heavy")
 
 
@@ -176,14 +176,14 @@ class TestFTBC:
         network, source, images = small
         graph = quantise(source, 8).graph
         folded = Folded(graph)
-        wanted = activations(network, images)
+        targets = activations(network, images)
         rule = FTBC(alpha=0.4, batches=4).rule(folded, network, images, 3)
         before = folded.run(images, 3, keep=graph.spiking)
         after = folded.run(images, 3, rule, keep=graph.spiking)
 
-        def error(found):
+        def error(spikes):
             return np.mean(
-                [np.abs(by_channel(found[n][t] - wanted[n])).mean() for n in graph.spiking for t in range(3)]
+                [np.abs(channel_means(spikes[n][t] - targets[n])).mean() for n in graph.spiking for t in range(3)]
             )
 
         assert error(after) < 0.8 * error(before)
@@ -196,7 +196,7 @@ class TestFTBC:
         torch.testing.assert_close(units, units.round(), atol=1e-6, rtol=0)
 
 
-def test_every_rival_says_what_it_is():
-    for name, rival in RIVALS.items():
-        assert rival.name == name
-        assert "et al." in rival.about or "&" in rival.about
+def test_every_baseline_names_its_publication():
+    for name, baseline in BASELINES.items():
+        assert baseline.name == name
+        assert "et al." in baseline.about or "&" in baseline.about

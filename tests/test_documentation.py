@@ -1,0 +1,133 @@
+"""The documentation: tutorials run as they stand, the API pages are complete, the site builds without a warning."""
+
+import io
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import spikelet
+from spikelet import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
+BLOCK = re.compile(r"^```(python|sh|text)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+IDENTIFIER = re.compile(r"^::: ([\w.]+)$", re.MULTILINE)
+NEEDS = {"relu": ("torch", "onnx"), "train": ("torch",), "board": ("PIL",), "brian2": ("brian2",), "inspect": ()}
+README_LINES = 130
+
+
+def run_line(line):
+    """Run one line of a `sh` block."""
+    words = shlex.split(line, comments=True)
+    if words[0] == "spikelet":
+        assert cli.main(words[1:]) == 0, line
+    elif words[0] == "make":
+        if shutil.which("make") is None or shutil.which("cc") is None:
+            pytest.skip("needs make and a C compiler")
+        subprocess.run(words, check=True, capture_output=True)
+    else:
+        raise AssertionError(f"a tutorial may run spikelet and make only; mark other lines as console: {line}")
+
+
+def matches(expected, printed):
+    """Whether an output block is what was printed; a line `…` stands for any lines."""
+    pattern = "".join("(?:.*\n)*" if line == "…" else re.escape(line) + "\n" for line in expected.splitlines())
+    return re.fullmatch(pattern, printed) is not None
+
+
+@pytest.mark.filterwarnings("ignore:You are using the legacy TorchScript-based ONNX export:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The feature will be removed:DeprecationWarning")
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
+def test_a_tutorial_runs_as_it_stands(page, tmp_path, monkeypatch):
+    for module in NEEDS[page.stem]:
+        if find_spec(module) is None:
+            pytest.skip(f"could not import '{module}'")
+    (tmp_path / "assets").symlink_to(ROOT / "assets")
+    monkeypatch.chdir(tmp_path)
+    scope, printed = {"__name__": page.stem}, ""
+    for language, title, code in BLOCK.findall(page.read_text("utf-8")):
+        if language == "text":
+            if "Output" in title:
+                assert matches(code, printed), f"expected\n{code}\nprinted\n{printed}"
+            continue
+        out = io.StringIO()
+        with redirect_stdout(out):
+            if language == "python":
+                exec(compile(code, f"{page.name}", "exec"), scope)
+            else:
+                for line in filter(None, code.splitlines()):
+                    run_line(line)
+        printed = out.getvalue()
+
+
+def test_every_public_name_has_a_place_in_the_api():
+    documented = IDENTIFIER.findall((DOCS / "api" / "spikelet.md").read_text("utf-8"))
+    expected = {f"spikelet.{name}" for name in spikelet.__all__ if not name.startswith("__")}
+    assert expected <= set(documented), sorted(expected - set(documented))
+    assert len(documented) == len(set(documented))
+
+
+def test_the_api_pages_name_what_exists():
+    for page in (DOCS / "api").glob("*.md"):
+        for identifier in IDENTIFIER.findall(page.read_text("utf-8")):
+            if identifier.startswith("spikelet_converters"):
+                pytest.importorskip("torch")
+            try:
+                import_module(identifier)
+            except ModuleNotFoundError:
+                module, _, name = identifier.rpartition(".")
+                assert hasattr(import_module(module), name), f"{page.name}: {identifier}"
+
+
+def test_every_command_is_listed():
+    page = (DOCS / "commands.md").read_text("utf-8")
+    listed = set(re.findall(r"`([a-z]+)(?: [a-z]+)?`", page))
+    (commands,) = (action.choices for action in cli.build_parser()._actions if action.choices)
+    assert set(commands) <= listed, sorted(set(commands) - listed)
+
+
+def test_the_readme_is_short_and_its_links_hold():
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) <= README_LINES
+    targets = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert len(targets) > 15
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_the_drawings_are_what_the_contracts_say(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    import drawings
+
+    try:
+        for path, svg in drawings.drawings().items():
+            assert path.read_text("utf-8") == svg, "run: python docs/drawings.py"
+    finally:
+        sys.modules.pop("drawings", None)
+
+
+def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path):
+    if find_spec("mkdocs") is None or find_spec("mkdocstrings") is None:
+        pytest.skip("mkdocs is not installed")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path / "site"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    loaded = re.compile(
+        r"<(?:script|img|iframe|source)[^>]+src=\"?https?:|<link[^>]+stylesheet[^>]+https?:|url\(https?:"
+    )
+    for page in (tmp_path / "site").rglob("*.html"):
+        assert loaded.search(page.read_text("utf-8")) is None, page
