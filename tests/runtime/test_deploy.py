@@ -59,7 +59,7 @@ def test_a_folder_runs_by_itself(here):
 def test_without_a_cross_compiler_the_board_compiles(here, monkeypatch, capsys):
     monkeypatch.setenv("PATH", "/nowhere")
     assert cli.main(["deploy", "small.snnb", "--target", "jetson", "-o", "board"]) == 0
-    assert "not compiled ahead; the board's own compiler does it at the first start" in capsys.readouterr().out
+    assert "not compiled here; the board compiles it at the first start" in capsys.readouterr().out
     assert "that needs `gcc` there" in (here / "board" / "README.md").read_text()
 
 
@@ -91,8 +91,8 @@ def test_watch_answers_what_is_there(here, capsys):
     assert cli.main(["watch", "small.snnb", "camera", "--once", "--json"]) == 0
     out, err = capsys.readouterr()
     found = json.loads(out)
-    assert [each["file"] for each in found["answers"]] == ["0.png", "1.png", "2.png"]
-    assert all(each["label"] in ("ant", "bee", "cat") for each in found["answers"])
+    assert [answer["file"] for answer in found["answers"]] == ["0.png", "1.png", "2.png"]
+    assert all(answer["label"] in ("ant", "bee", "cat") for answer in found["answers"])
     assert found["latency_ms"]["p99"] >= found["latency_ms"]["p50"] > 0
     assert "broken.png: not a whole image" in err
 

@@ -1,4 +1,4 @@
-"""A folder that runs on a board after one command: the runtime, a bundle, a start script and a page about them."""
+"""Write a folder that runs a bundle on a board: runtime, bundle, start script and README."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ MODEL = "model.snnb"
 
 @dataclass(frozen=True)
 class Target:
-    """A kind of board. triplet: of its compiler, None for bare metal. about: in words."""
+    """A type of board.
+
+    Attributes:
+        triplet: of its compiler; None for bare metal.
+        about: description for the README.
+    """
 
     triplet: str | None
     about: str
@@ -86,7 +91,7 @@ and the state of one image is {state:.1f} MB. The bundle itself stays on disk.
 
 
 def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[str]:
-    """Fill an empty folder; returns what there is to say about it. source: the bundle's file.
+    """Fill an empty folder and return messages for the user.
 
     Raises:
         EngineError: the network is float32 and the board has no operating system.
@@ -106,14 +111,14 @@ def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[s
     _copy_runtime(folder / "app" / "spikelet")
     (folder / "start.sh").write_text(START, "utf-8")
     (folder / "start.sh").chmod(0o755)
-    library, said = None, []
+    library, messages = None, []
     try:
         library = native.cross_compile(bundle.graph, target.triplet, folder / "cache")
     except EngineError as error:
-        said.append(f"not compiled ahead; the board's own compiler does it at the first start ({error})")
+        messages.append(f"not compiled here; the board compiles it at the first start ({error})")
     text = _readme(bundle, target, library is not None)
     (folder / "README.md").write_text(text, "utf-8")
-    return [*said, "on the board: ./start.sh"]
+    return [*messages, "on the board: ./start.sh"]
 
 
 def _copy_runtime(to: Path) -> None:

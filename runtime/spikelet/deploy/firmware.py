@@ -1,4 +1,4 @@
-"""A bundle as C, with the proof that it carries as a self-test."""
+"""A bundle as C source, with its golden inputs as a self-test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IMAGES = 2  # of the proof; a board's flash is small
 
 
 def c_project(bundle: Bundle, mcu: bool = False) -> tuple[dict[str, str], dict[str, int]]:
-    """Files of the folder, name to text, and the bytes of `flash` (constants) and `ram` that the network takes.
+    """Return the files of the folder (name to text), and the bytes of `flash` (constants) and `ram`.
 
     Raises:
         EngineError: the network is float32.

@@ -1,4 +1,4 @@
-"""Engines by name. A new engine is one module and one line here; the conformance suite then runs over it."""
+"""Engines by name. The conformance suite runs on every engine in `ENGINES`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spikelet.engines.base import Engine
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 
-AUTO = ("native", "onnx", "numpy")  # the first that works is taken
+AUTO = ("native", "onnx", "numpy")  # in order of preference
 
 
 def _numpy(graph: Graph, record: Sequence[str], threads: int | None) -> Engine:
@@ -39,32 +39,35 @@ ENGINES: dict[str, Callable[[Graph, Sequence[str], int | None], Engine]] = {
 
 
 def available(graph: Graph) -> tuple[str, ...]:
-    """Names of the engines that can run a network here: their packages, or their compiler, are installed."""
+    """Return the names of the engines that can run a network on this machine."""
     return tuple(name for name in ENGINES if _works(name, graph))
 
 
 def choose(name: str, graph: Graph) -> str:
-    """The engine that `name` stands for: itself, or for "auto" the fastest that can run the network here.
+    """Return the name of the engine to use: `name`, or the fastest available one for "auto".
 
     Raises:
-        EngineError: there is no engine of that name.
+        EngineError: `name` is unknown.
     """
     if name == "auto":
-        return next(each for each in AUTO if _works(each, graph) and (each != "native" or _compiles(graph)))
+        return next(engine for engine in AUTO if _works(engine, graph) and (engine != "native" or _compiles(graph)))
     if name not in ENGINES:
         raise EngineError(f"unknown engine {name!r}; expected auto, {' or '.join(ENGINES)}")
     return name
 
 
 def create(graph: Graph, name: str = "auto", record: Sequence[str] = (), threads: int | None = None) -> Engine:
-    """An engine for a graph.
+    """Create an engine for a graph.
 
-    record: names of spiking layers whose spikes and potentials are kept at each step.
-    threads: of one operator (numpy, onnx), or that share a batch (native); None leaves it to the engine.
+    Args:
+        graph: the network.
+        name: "numpy", "onnx" or "native".
+        record: names of spiking layers whose spikes and potentials are kept at each step.
+        threads: number of threads, per operator (onnx) or per batch (numpy, native); None for the default.
 
     Raises:
-        EngineError: there is no engine of that name, or it cannot run this network.
-        MissingDependency: its package is not installed.
+        EngineError: `name` is unknown, or the engine cannot run this network.
+        MissingDependency: the package of the engine is not installed.
     """
     return ENGINES[choose(name, graph)](graph, record, threads)
 
@@ -78,7 +81,7 @@ def _works(name: str, graph: Graph) -> bool:
 
 
 def _compiles(graph: Graph) -> bool:
-    """Whether the native engine's library is there, after compiling it where need be; a failure is told, not raised."""
+    """Return whether the library of the native engine exists or can be compiled; warn about a failure."""
     from spikelet.engines.native import prepare_graph
 
     try:

@@ -1,9 +1,9 @@
-"""How many threads NumPy's BLAS takes for a matrix product.
+"""Limit the number of threads that NumPy's BLAS uses for a matrix product.
 
-OpenBLAS gives a product to one thread per core, and threads that wait spin. Where another process holds a core, every
-product waits for the thread that cannot run, and the others burn their cores meanwhile: with two threads and two busy
-cores a time-step of the demo took up to thirty times as long as with one. One thread has nobody to wait for, so the
-numpy engine limits BLAS to one, and shares the samples of a batch over threads that sleep while they wait.
+OpenBLAS uses one thread per core, and waiting threads spin. If another process occupies a core, every product waits for
+the thread that cannot run: with two threads and two busy cores, a time-step of the demo took up to 30 times as long as
+with one. The numpy engine therefore limits BLAS to one thread and distributes the samples of a batch over Python
+threads, which sleep while they wait.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from typing import Any
 
 import numpy as np
 
-# As NumPy's wheels name them, and as systems do; each with 32 and with 64 bits to an index.
+# Names in NumPy's wheels and in system libraries, each with 32-bit and 64-bit indices.
 NAMES = tuple(
     f"{prefix}openblas_{{}}_num_threads{suffix}" for prefix in ("scipy_", "") for suffix in ("64_", "", "_64_")
 )
 
 _lock = threading.Lock()
-_inside = 0  # calls within `limited` now, in all threads: the first sets the number, the last puts it back
+_inside = 0  # active `limited` contexts in all threads: the first sets the number, the last restores it
 _before = 0
 
 
 @contextmanager
 def limited(threads: int) -> Iterator[None]:
-    """Within, a product takes this many threads; afterwards as many as before. What is not OpenBLAS is left alone.
+    """Context in which matrix products use this many threads. A BLAS other than OpenBLAS is not changed.
 
-    The number is the whole process's: of calls at once, the first one's holds for all.
+    The setting belongs to the process: of concurrent contexts, the first one applies to all.
     """
     global _inside, _before
-    found = _library()
-    if found is None:
+    functions = _library()
+    if functions is None:
         yield
         return
-    get, put = found
+    get_threads, set_threads = functions
     with _lock:
         if _inside == 0:
-            _before = get()
-            put(threads)
+            _before = get_threads()
+            set_threads(threads)
         _inside += 1
     try:
         yield
@@ -50,22 +50,22 @@ def limited(threads: int) -> Iterator[None]:
         with _lock:
             _inside -= 1
             if _inside == 0:
-                put(_before)
+                set_threads(_before)
 
 
 def count() -> int | None:
-    """Threads that a product takes now; None where the library does not say."""
-    found = _library()
-    return None if found is None else int(found[0]())
+    """Return the current number of threads per product; None if the library does not tell."""
+    functions = _library()
+    return None if functions is None else int(functions[0]())
 
 
 @functools.cache
 def _library() -> tuple[Any, Any] | None:
-    """The functions of the OpenBLAS that NumPy is linked to: what asks for the number, and what sets it."""
+    """Return the functions (get, set) of the OpenBLAS that NumPy is linked to, or None."""
     try:
-        # a name is looked up in what a library is linked to as well
+        # symbols of linked libraries are found as well
         library = ctypes.CDLL(np._core._multiarray_umath.__file__)  # type: ignore[attr-defined]
-    except (AttributeError, OSError):  # NumPy's own rooms move from one version to another
+    except (AttributeError, OSError):  # private names of NumPy change between versions
         return None
     for name in NAMES:
         get, put = (getattr(library, name.format(verb), None) for verb in ("get", "set"))

@@ -1,4 +1,4 @@
-"""What neurons fired while a network ran, as counts: spikes themselves are never kept."""
+"""Count spikes of every neuron while a network runs, without keeping the spikes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import numpy.typing as npt
 
 Spikes = npt.NDArray[np.bool_]
 Map = npt.NDArray[np.int64]
-EXACT = 2**24  # whole numbers up to here are exact in float32, and so are their sums below it
+EXACT = 2**24  # integers and sums of integers up to this value are exact in float32
 
 
 class Count:
-    """Spikes of each neuron over all samples and time-steps, and what the last step's cost.
+    """Spikes of each neuron over all samples and time-steps, and synaptic operations of the last step.
 
-    costs: by layer, (*shape): of a spike of each neuron. spikes: by layer, (*shape). events: (N,).
+    Attributes:
+        costs: by layer, (*shape) int64, synaptic operations caused by one spike of each neuron.
+        spikes: by layer, (*shape) int64, number of spikes.
+        events: (N,) int64, synaptic operations of the last step.
     """
 
     def __init__(self, costs: Mapping[str, Map]) -> None:
@@ -24,28 +27,30 @@ class Count:
         self.events = np.zeros(0, np.int64)
 
     def add(self, layer: str, fired: Spikes) -> None:
-        """One layer's spikes of one time-step, (N, *shape)."""
+        """Add the spikes (N, *shape) of one layer in one time-step."""
         self.events += weighted(fired, self.costs[layer])
-        for start in range(0, len(fired), 255):  # so many fit a byte
+        for start in range(0, len(fired), 255):  # 255 spikes fit into a byte
             self.spikes[layer] += fired[start : start + 255].view(np.uint8).sum(0, dtype=np.uint8)
 
 
 def weighted(fired: Spikes, cost: Map) -> npt.NDArray[np.int64]:
-    """For each sample, the sum of `cost` over the neurons that fired, exactly.
+    """Return the sum of `cost` over the neurons that fired, (N,) int64, without rounding.
 
-    fired: (N, *shape). cost: (*shape), 0 or more. Returns (N,).
+    Args:
+        fired: (N, *shape) bool.
+        cost: (*shape) int64, 0 or more.
     """
     flat, price = fired.reshape(len(fired), -1), cost.reshape(-1)
     total = np.zeros(len(fired), np.int64)
     highest = int(price.max())
     if highest == 0:
         return total
-    # in pieces, each so short that float32 holds its sum; float64 for costs that no network has
+    # in parts whose sum is exact in float32; float64 for larger costs
     piece = max(EXACT // highest, 1)
     kind = np.dtype(np.float32 if highest <= EXACT else np.float64)
     exact = price.astype(kind)
     for start in range(0, price.size, piece):
         end = start + piece
-        # einsum and not @: threads of BLAS would fight with the engine's for the cores
+        # einsum instead of @, since threads of BLAS would compete with those of the engine
         total += np.einsum("nk,k->n", flat[:, start:end].astype(kind), exact[start:end]).astype(np.int64)
     return total

@@ -1,7 +1,7 @@
-"""The reference engine: short enough to be checked by reading, and NumPy is all it needs.
+"""The reference engine, short enough to be checked by reading. It requires NumPy only.
 
-float32 throughout. In an exact network every value is an integer below 2^24, so the order in which BLAS
-adds does not matter, nor how many threads it takes.
+All arithmetic is float32. In an exact network every value is an integer below 2^24, so the result depends neither on
+the order of summation nor on the number of threads.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
-PATCH_BYTES = 2**23  # of unfolded input at a time: large enough for BLAS, small enough for a board
+PATCH_BYTES = 2**23  # of unfolded input per matrix product: large enough for BLAS, small enough for a board
 
 
 class NumpyEngine(Engine):
     """Evaluates the graph node by node.
 
-    threads: the samples of a batch are shared over so many threads in convolutions; None is one. BLAS itself keeps to
-        one thread (see `blas`).
+    Args:
+        graph: the network.
+        record: names of spiking layers whose spikes and potentials are kept.
+        threads: number of threads that share the samples of a batch in convolutions; None for 1. BLAS uses one thread
+            (see `blas`).
     """
 
     name: ClassVar[str] = "numpy"
@@ -35,7 +38,7 @@ class NumpyEngine(Engine):
     def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
         super().__init__(graph, record)
         self._threads = threads or 1
-        # BLAS wants float32; small integers are widened once, here
+        # BLAS requires float32: convert small integers once
         self._weights = {
             name: np.ascontiguousarray(node.weight, np.float32)
             for name, node in graph.nodes.items()
@@ -118,37 +121,41 @@ class NumpyEngine(Engine):
                 return inputs[0] * neurons.per_channel(node.scale, inputs[0].ndim - 1)
             case Add():
                 total = inputs[0]
-                for each in inputs[1:]:
-                    total = total + each
+                for current in inputs[1:]:
+                    total = total + current
                 return total
             case Flatten():
                 return inputs[0].reshape(len(inputs[0]), -1)
             case Output():
                 return inputs[0]
             case node:
-                raise EngineError(f"engine numpy: does not know {node.kind}")
+                raise EngineError(f"engine numpy: unsupported node {node.kind}")
 
 
 def windows(x: Float, kernel: tuple[int, int], stride: tuple[int, int]) -> Float:
-    """A view of every window: (N, C, H, W) -> (N, C, H_out, W_out, kh, kw)."""
+    """Return a view of every window: (N, C, H, W) -> (N, C, H_out, W_out, kh, kw)."""
     view = np.lib.stride_tricks.sliding_window_view(x, kernel, (2, 3))
     return view[:, :, :: stride[0], :: stride[1]]
 
 
 def pool(x: Float, kernel: tuple[int, int], stride: tuple[int, int]) -> Float:
-    """The sum of every window, place by place: (N, C, H, W) -> (N, C, H_out, W_out)."""
-    places = windows(x, kernel, stride)
-    total: Float = places[..., 0, 0].copy()
-    for place in range(1, kernel[0] * kernel[1]):
-        total += places[(..., *divmod(place, kernel[1]))]
+    """Return the sum over every window: (N, C, H, W) -> (N, C, H_out, W_out)."""
+    view = windows(x, kernel, stride)
+    total: Float = view[..., 0, 0].copy()
+    for tap in range(1, kernel[0] * kernel[1]):
+        total += view[(..., *divmod(tap, kernel[1]))]
     return total
 
 
 def convolve(node: Conv2d, weight: Float, x: Float, shape: tuple[int, ...], threads: int = 1) -> Float:
-    """Cross-correlation by unfolding: a matrix product for each group and image.
+    """Return the cross-correlation (N, C_out, H_out, W_out), by unfolding: one matrix product per group and image.
 
-    weight: the node's weight as float32. x: (N, C_in, H, W). shape: (C_out, H_out, W_out). threads: that share the
-    samples.
+    Args:
+        node: the convolution.
+        weight: weight of the node as float32.
+        x: (N, C_in, H, W) float32.
+        shape: (C_out, H_out, W_out).
+        threads: number of threads that share the samples.
     """
     pixels = shape[1] * shape[2]
     chunk = max(1, PATCH_BYTES // (4 * node.groups * node.weight[0].size * pixels))
@@ -160,9 +167,9 @@ def convolve(node: Conv2d, weight: Float, x: Float, shape: tuple[int, ...], thre
         for start in starts:
             convolve_part(start)
     else:
-        from concurrent.futures import ThreadPoolExecutor  # loaded only where it is used, to keep memory small
+        from concurrent.futures import ThreadPoolExecutor  # imported on use, to save memory
 
-        # made for each call, so that a forked process needs no thread of its parent
+        # created per call, so that a forked process does not depend on threads of its parent
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(convolve_part, starts))
     return out.reshape(len(x), *shape)

@@ -1,10 +1,10 @@
-"""ONNX Runtime as an engine: one graph for what no spike reaches, one for the rest of a time-step.
+"""The ONNX Runtime engine: one model for the part that no spike reaches, one for the rest of a time-step.
 
-The first runs when the input changes, so a constant image costs its first layer once. States are bound in
-place: the same memory is read and written by every step, and nothing is copied in or out.
+The first model runs when the input changes, so the first layer of a constant image is evaluated once. States are
+bound in place: every step reads and writes the same memory, and nothing is copied.
 
-A window of time-steps of one image is one graph of its own, run at its first step; what it found is then shown
-step by step. Where a network allows, that graph multiplies bytes.
+A window of time-steps of a constant input is a model of its own. It runs at the first step, and its results are
+returned step by step. Where the network allows it, this model multiplies bytes.
 """
 
 from __future__ import annotations
@@ -27,20 +27,26 @@ from spikelet.lowering.onnx.products import fits, product_model
 from spikelet.lowering.onnx.window import window_model
 from spikelet.nodes import IF
 
-LONGEST_WINDOW = 16  # time-steps that are worth a graph of their own
-IMAGES = 4  # that share 8-bit products: their pixels then stay in the cache
-BLOCKED = platform.machine() in ("x86_64", "AMD64")  # where ONNX Runtime keeps images in blocks of channels
+LONGEST_WINDOW = 16  # longest window that is evaluated in one model
+IMAGES = 4  # images per 8-bit product, so that pixels stay in the cache
+BLOCKED = platform.machine() in ("x86_64", "AMD64")  # ONNX Runtime stores images in blocks of channels there
 
 
 class OnnxEngine(Engine):
-    """Runs the network in ONNX Runtime on the CPU. threads: of one operator, None for every core."""
+    """Runs the network in ONNX Runtime on the CPU.
+
+    Args:
+        graph: the network.
+        record: names of spiking layers whose spikes and potentials are kept.
+        threads: number of threads per operator; None for one per core.
+    """
 
     name: ClassVar[str] = "onnx"
 
     def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
         super().__init__(graph, record)
         self._threads = threads
-        _import()  # what is missing is said now
+        _import()  # raise MissingDependency early
         self._arrays: dict[str, Float] = {}
         self._binding: Any = None
         self._windows: dict[tuple[int, tuple[str, ...]], Any] = {}
@@ -102,9 +108,9 @@ class OnnxEngine(Engine):
                 self._run_window(pixels)
             return self._arrays["logits"][:, self.time].copy()
         if pixels is not None:
-            found = self._static.run(None, {"input": np.ascontiguousarray(pixels, np.float32)})
-            for name, value in zip(lowering.frontier(self.graph), found, strict=True):
-                # into the memory that is bound already, if it is
+            values = self._static.run(None, {"input": np.ascontiguousarray(pixels, np.float32)})
+            for name, value in zip(lowering.frontier(self.graph), values, strict=True):
+                # into the bound memory, if there is any
                 if self._binding is None:
                     self._arrays[f"x.{name}"] = value
                 else:
@@ -129,11 +135,11 @@ class OnnxEngine(Engine):
 
     @property
     def _in_window(self) -> bool:
-        # a count takes each step's spikes in turn: a window would hold all of them
+        # counting uses the spikes of one step at a time; a window would hold all of them
         return self.window is not None and 2 <= self.window <= LONGEST_WINDOW and self._count is None
 
     def _run_window(self, pixels: Float) -> None:
-        """All time-steps: arrays of every row's steps, (N, T, …)."""
+        """Run all time-steps of the window; arrays are (N, T, …)."""
         steps = self.window
         assert steps is not None
         by_bytes = not self.record and self._fits_bytes
@@ -146,11 +152,11 @@ class OnnxEngine(Engine):
             self._windows = {key: open_session(model, self._threads)}  # one at a time: it holds the weights
         pixels, share = np.ascontiguousarray(pixels, np.float32), IMAGES if by_bytes else self.batch
         shares = [pixels[first : first + share] for first in range(0, self.batch, share)]
-        found = [self._window_share(self._windows[key], each, steps) for each in shares]
-        self._arrays = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+        parts = [self._window_share(self._windows[key], share, steps) for share in shares]
+        self._arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _window_share(self, session: Any, pixels: Float, steps: int) -> dict[str, Float]:
-        """Of some rows."""
+        """Run the window for some rows of the batch."""
         names = [output.name for output in session.get_outputs()]
         arrays = dict(zip(names, session.run(names, {"input": pixels}), strict=True))
         arrays["logits"] = arrays["logits"].reshape(steps, len(pixels), -1).swapaxes(0, 1)
@@ -171,23 +177,27 @@ class OnnxEngine(Engine):
 
 
 def open_session(model: bytes, threads: int | None = None) -> Any:
-    """An onnxruntime.InferenceSession on the CPU. threads: of one operator; None is one for each core there is to use.
+    """Create an onnxruntime.InferenceSession on the CPU.
+
+    Args:
+        model: the encoded model.
+        threads: number of threads per operator; None for one per available core.
 
     Raises:
         MissingDependency: ONNX Runtime is not installed.
     """
     onnxruntime = _import()
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors are raised; warnings about tiny graphs help nobody
-    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED  # as written: layer by layer
+    options.log_severity_level = 3  # errors are raised; warnings about small graphs are of no use
+    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED  # in the written order, layer by layer
     options.intra_op_num_threads = _allowed_cores() if threads is None else threads
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _allowed_cores() -> int:
-    """0, ONNX Runtime's own choice, but where the system holds this process to some of the cores.
+    """Thread count: 0 (ONNX Runtime decides) unless CPU affinity limits this process.
 
-    There it would start a thread for every core of the machine, and they would wait for each other in turns.
+    With a limit, ONNX Runtime would still start one thread per core of the machine.
     """
     if not hasattr(os, "sched_getaffinity"):
         return 0

@@ -1,1 +1,1 @@
-"""A graph in other forms, as pure functions: today ONNX."""
+"""Translate a graph to ONNX models and to C, as pure functions."""

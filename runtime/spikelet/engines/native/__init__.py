@@ -1,4 +1,4 @@
-"""The network as C, compiled on this machine by its own compiler: the fastest engine, driven by events."""
+"""The native engine: event-driven C, generated from the graph and compiled on this machine."""
 
 from spikelet.engines.native.cache import state as cache_state
 from spikelet.engines.native.compiler import find as compiler_command

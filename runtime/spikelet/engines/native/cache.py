@@ -1,7 +1,7 @@
-"""Compiled libraries, kept by digest of source, flags and processor.
+"""Cache of compiled libraries, by digest of source, flags and processor.
 
-A file is the library with the sha256 of its bytes behind it (a loader ignores what follows an ELF file's end), so a
-damaged one is seen before it is loaded, and made again.
+A file is the library followed by the sha256 of its bytes (a loader ignores data after the end of an ELF file). A
+damaged file is detected before it is loaded, and compiled again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DIGEST = 32
 
 
 def folder() -> Path:
-    """Where libraries are kept: $SPIKELET_CACHE, else the user's cache folder."""
+    """Return the folder of the cache: $SPIKELET_CACHE, else the user's cache folder."""
     named = os.environ.get("SPIKELET_CACHE")
     if named:
         return Path(named) / "native"
@@ -29,9 +29,9 @@ def folder() -> Path:
 
 
 def state() -> str:
-    """The folder, and what is wrong with it if something is."""
+    """Return the folder as text, with the reason if it cannot be used."""
     path = folder()
-    existing = next((each for each in (path, *path.parents) if each.exists()), path)
+    existing = next((ancestor for ancestor in (path, *path.parents) if ancestor.exists()), path)
     if path.exists() and not trusted(path):
         return f"{path}, not used: others may write to it"
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
@@ -40,18 +40,18 @@ def state() -> str:
 
 
 def trusted(path: Path) -> bool:
-    """Whether this user alone (or root) can have put a file there: code is loaded from it."""
+    """Return whether only this user or root can write the file: code is loaded from it."""
     if os.name != "posix":
         return True
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return False
-    return found.st_uid in (os.getuid(), 0) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return status.st_uid in (os.getuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def find(key: str) -> Path | None:
-    """The library of that key, if it is here, whole, and nobody else's."""
+    """Return the path of the library, if it exists, is undamaged and trusted; else None."""
     path = folder() / f"{key}.so"
     if not (trusted(path.parent) and trusted(path)):
         return None
@@ -63,12 +63,12 @@ def find(key: str) -> Path | None:
 
 
 def sealed(data: bytes) -> bytes:
-    """A library as it is kept."""
+    """Return the content of a cache file: the library and its digest."""
     return data + hashlib.sha256(data).digest()
 
 
 def keep(key: str, data: bytes) -> Path | None:
-    """Keep a library; None where the folder cannot be written, or others may write to it."""
+    """Store a library and return its path; None if the folder is not writable, or writable by others."""
     path = folder() / f"{key}.so"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

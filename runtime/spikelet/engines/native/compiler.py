@@ -1,4 +1,4 @@
-"""Finding a C compiler, and what it is asked."""
+"""Find a C compiler and run it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from spikelet.errors import EngineError
 
 FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared")
-SECONDS = 600  # the slowest board with the largest network needs less
-SHOWN = 12  # lines of a compiler's message
+SECONDS = 600  # more than the slowest board needs for the largest network
+SHOWN = 12  # lines of the compiler's message that are shown
 
 
 class CompilerMissing(EngineError):
-    """There is no C compiler."""
+    """No C compiler is installed."""
 
     def __init__(self, name: str | None = None) -> None:
         what = f"there is no C compiler {name!r} here" if name else "there is no C compiler here (cc, gcc or clang)"
@@ -29,10 +29,10 @@ class CompilerMissing(EngineError):
 
 
 def find(target: str | None = None) -> list[str]:
-    """The compiler's command: $CC, or the first of cc, gcc, clang; for `target` its gcc.
+    """Return the command of the compiler: $CC, or the first of cc, gcc and clang; TARGET-gcc for a `target`.
 
     Raises:
-        CompilerMissing: there is none.
+        CompilerMissing: none is installed.
     """
     if target is not None:
         name = f"{target}-gcc"
@@ -47,7 +47,7 @@ def find(target: str | None = None) -> list[str]:
 
 
 def flags(target: str | None = None) -> list[str]:
-    """What the compiler is asked for. For this machine: code for exactly its processor."""
+    """Return the flags of the compiler; without a target, code is generated for the processor of this machine."""
     extra = shlex.split(os.environ.get("SPIKELET_CFLAGS", ""))
     return [*FLAGS, *([] if target else ["-march=native"]), *extra]
 
@@ -56,7 +56,8 @@ def compile_library(source: Path, library: Path, target: str | None = None) -> N
     """Compile one C file to a shared library.
 
     Raises:
-        EngineError: the compiler fails; its message is shown. CompilerMissing: there is none.
+        EngineError: the compiler fails; its message is included.
+        CompilerMissing: none is installed.
     """
     command = [*find(target), *flags(target), "-o", str(library), str(source)]
     try:
@@ -72,7 +73,7 @@ def compile_library(source: Path, library: Path, target: str | None = None) -> N
 
 @cache
 def processor() -> str:
-    """What `-march=native` depends on: the machine's kind, and what its processor says it can do."""
+    """Return what `-march=native` depends on: machine type and processor features."""
     facts = [platform.system(), platform.machine()]
     try:
         text = Path("/proc/cpuinfo").read_text("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The compiled network as an engine: a state for each sample, a workspace for each thread."""
+"""The native engine: one state per sample, one workspace per thread."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class Compiled:
-    """A network's library and its parameters in memory: what engines of one graph share."""
+    """The library of a network and its parameters in memory, shared by engines of the same graph."""
 
     def __init__(self, graph: Graph) -> None:
         program = HostProgram(graph)
@@ -38,7 +38,7 @@ class Compiled:
         self.library = prepare(program).library
         self.pixel_type = np.uint8 if program.pixel_type == "uint8_t" else np.int16
         self.state_bytes = -(-self.library.spikelet_state_bytes() // ALIGNMENT) * ALIGNMENT
-        ends = accumulate(4 * field.count for field in program.state)  # all of 32 bits: no gaps
+        ends = accumulate(4 * field.count for field in program.state)  # all fields have 32 bits, so there is no padding
         self.offsets = {field.name: end - 4 * field.count for field, end in zip(program.state, ends, strict=True)}
         self.identifiers, self.values = program.plan.identifiers, program.plan.values
         self.arrays = [_aligned(parameter.values) for parameter in program.parameters]
@@ -46,10 +46,16 @@ class Compiled:
 
 
 class NativeEngine(Engine):
-    """Runs an exact network as compiled C. threads: that share a batch; None is one.
+    """Runs an exact network as compiled C.
+
+    Args:
+        graph: the network.
+        record: names of spiking layers whose spikes and potentials are kept.
+        threads: number of threads that share a batch; None for 1.
 
     Raises:
-        EngineError: the network is float32, or the compiler fails. CompilerMissing: there is none.
+        EngineError: the network is float32, or the compiler fails.
+        CompilerMissing: no compiler is installed.
     """
 
     name: ClassVar[str] = "native"
@@ -60,13 +66,13 @@ class NativeEngine(Engine):
         self._threads = threads or 1
         self._pool = _pool(self._threads) if self._threads > 1 else None
         self._work = self._workspaces(1)
-        self._place = 0  # of the last step among those that were run together
+        self._place = 0  # index of the last step in the window
         self._hold(np.empty((0, self._compiled.state_bytes), np.uint8))
         self._spikes: dict[str, npt.NDArray[np.uint8]] = {}
-        # while it counts: costs and counts of all layers one behind the other, channel last; counts for each thread
+        # for counting: costs and counts of all layers concatenated, channel last; counts per thread
         self._costs = np.zeros(0, np.uint32)
         self._counts = np.zeros((self._threads, 0), np.uint32)
-        self._events = np.zeros((0, 0), np.int64)  # (N, time-steps that were run together)
+        self._events = np.zeros((0, 0), np.int64)  # (N, time-steps of the window)
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
         self.record, self._count = (), Count(costs)
@@ -78,23 +84,23 @@ class NativeEngine(Engine):
         return super().counted()
 
     def _fold(self) -> None:
-        """Take what the threads counted into the count; from time to time, since theirs are of 32 bits."""
+        """Add the 32-bit counts of the threads to the 64-bit count."""
         if self._count is None:
             return
         total, start = self._counts.sum(0, dtype=np.int64), 0
         for name in self.graph.spiking:
-            found = self._count.spikes[name]
-            by_channel = total[start : start + found.size].reshape(-1, len(found))
-            found += by_channel.T.reshape(found.shape)
-            start += found.size
+            spikes = self._count.spikes[name]
+            by_channel = total[start : start + spikes.size].reshape(-1, len(spikes))
+            spikes += by_channel.T.reshape(spikes.shape)
+            start += spikes.size
         self._counts[:] = 0
 
     def _count_step(self, count: Count) -> None:
-        """The library has counted it already, with those that were run together."""
+        """Take the synaptic operations that the library counted for this time-step."""
         count.events = self._events[:, self._place]
 
     def _workspaces(self, steps: int) -> list[Bytes]:
-        """For each thread, one for each of the time-steps that are run together."""
+        """Allocate one workspace per thread for `steps` time-steps."""
         size = steps * self._compiled.library.spikelet_work_bytes()
         return [_memory(size) for _ in range(self._threads)]
 
@@ -108,7 +114,7 @@ class NativeEngine(Engine):
         self._fold()
 
     def _hold(self, states: Bytes) -> None:
-        """states: (N, bytes of one). What is asked for at every step is found once."""
+        """Set the states, (N, bytes per state), and look up their addresses once."""
         count, window = len(states), self._compiled.window
         self._states, self._address = states, states.ctypes.data
         classes, layers = self.graph.classes, len(self.graph.spiking)
@@ -141,7 +147,7 @@ class NativeEngine(Engine):
         return np.ascontiguousarray(channel_first, np.float32).reshape(self.batch, *self.graph.shapes[layer])
 
     def _step(self, pixels: Float | None) -> Float:
-        # what is kept of every single step is taken from its workspace, so that those are run one by one
+        # recorded values are read from the workspace after every step, so steps run one by one
         window = None if self.record else self.window
         self._place = 0 if window is None else self.time % self._compiled.window
         if self._place == 0:
@@ -149,7 +155,7 @@ class NativeEngine(Engine):
         return self._logits[:, self._place].astype(np.float32)
 
     def _run_steps(self, pixels: Float | None, steps: int) -> None:
-        """So many time-steps, layer by layer."""
+        """Run `steps` time-steps layer by layer."""
         images = None if pixels is None else self._images(pixels)
         if self._count is not None:
             self._events = np.zeros((self.batch, steps), np.int64)
@@ -166,25 +172,25 @@ class NativeEngine(Engine):
                 job.result()
 
     def _run(self, images: npt.NDArray[Any] | None, first: int, count: int, steps: int, thread: int) -> None:
-        """Some samples on one thread; ctypes lets the others run meanwhile."""
+        """Run some samples on one thread; ctypes releases the interpreter lock."""
         compiled, step = self._compiled, self._compiled.library.spikelet_step
         size, work = compiled.state_bytes, self._work[thread].ctypes.data
-        each = 1 if self.record else count  # the workspace holds the spikes of the sample that came last
+        samples = 1 if self.record else count  # the workspace holds the spikes of the last sample only
         costs = counts = events = None
         if self._count is not None:
             costs, counts = self._costs.ctypes.data, self._counts[thread].ctypes.data
             events = self._events[first:].ctypes.data
-        for start in range(first, first + count, each):
+        for start in range(first, first + count, samples):
             image = None if images is None else images[start:].ctypes.data
             state = self._address + start * size
-            step(compiled.parameters, state, size, each, work, image, steps, costs, counts, events)
+            step(compiled.parameters, state, size, samples, work, image, steps, costs, counts, events)
             for name in self.record:
-                place = self._spikes[name][start].ctypes.data
-                compiled.library.spikelet_spikes(work, self.graph.spiking.index(name), place)
+                address = self._spikes[name][start].ctypes.data
+                compiled.library.spikelet_spikes(work, self.graph.spiking.index(name), address)
 
     def _images(self, pixels: Float) -> npt.NDArray[Any]:
         node = self.graph.input
-        fits = bool((pixels >= node.low).all() and (pixels <= node.high).all())  # not so of NaN
+        fits = bool((pixels >= node.low).all() and (pixels <= node.high).all())  # False for NaN
         images = np.ascontiguousarray(pixels, self._compiled.pixel_type) if fits else None
         if images is None or not (images == pixels).all():
             raise EngineError(f"engine native: this network takes whole numbers {node.low}…{node.high} as pixels")
@@ -196,7 +202,7 @@ class NativeEngine(Engine):
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:
-    from concurrent.futures import ThreadPoolExecutor  # one thread needs none of the memory it takes
+    from concurrent.futures import ThreadPoolExecutor  # imported on use, to save memory
 
     return ThreadPoolExecutor(threads)
 
@@ -205,29 +211,29 @@ _shared: WeakValueDictionary[int, Compiled] = WeakValueDictionary()
 
 
 def _compiled(graph: Graph) -> Compiled:
-    """Engines of one graph share its parameters, as long as one of them lives."""
-    found = _shared.get(id(graph))
-    if found is None or found.graph is not graph:
-        found = _shared[id(graph)] = Compiled(graph)
-    return found
+    """Return the compiled network, shared by all living engines of the graph."""
+    compiled = _shared.get(id(graph))
+    if compiled is None or compiled.graph is not graph:
+        compiled = _shared[id(graph)] = Compiled(graph)
+    return compiled
 
 
 def _channel_last(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """(C, …) as the compiled network orders it, (… · C,)."""
+    """Return (C, …) in the channel-last order of the compiled network, (… · C,)."""
     return np.moveaxis(values, 0, -1).reshape(-1)
 
 
 def _aligned(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A copy that begins where a vector register can be loaded from.
+    """Return a copy aligned for vector loads.
 
-    What fills huge pages is asked for as such: weights are read here and there, and each page must be looked up.
+    Large arrays are placed in huge pages, since weights are read in random order and every page lookup costs time.
     """
     whole = values.nbytes // HUGE_PAGE * HUGE_PAGE
     block = _mapped(values.nbytes + (HUGE_PAGE if whole else 0))
     memory = np.frombuffer(block, np.uint8)
     start = -memory.ctypes.data % HUGE_PAGE if whole else 0
     if whole and hasattr(mmap, "MADV_HUGEPAGE"):
-        with suppress(OSError):  # a system without them
+        with suppress(OSError):  # not supported by this system
             block.madvise(mmap.MADV_HUGEPAGE, start, whole)
     copy = memory[start:][: values.nbytes].view(values.dtype)
     copy[:] = values
@@ -235,7 +241,7 @@ def _aligned(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _memory(size: int) -> Bytes:
-    """Zeros straight from the system: aligned, no memory until written to, and back with the system when dropped."""
+    """Return aligned zeros mapped from the system: pages use memory once written, and are returned when freed."""
     return np.frombuffer(_mapped(size), np.uint8, size)
 
 

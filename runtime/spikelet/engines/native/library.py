@@ -1,4 +1,4 @@
-"""From a network to a library that is loaded: out of the cache, or compiled now."""
+"""Load the library of a network from the cache, or compile it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ _loaded: dict[str, ctypes.CDLL] = {}
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` did. path: of the library, None if it could not be kept. compiled: now, rather than before."""
+    """Result of `prepare`.
+
+    Attributes:
+        path: path of the library; None if it could not be stored.
+        compiled: whether it was compiled by this call.
+    """
 
     library: ctypes.CDLL
     path: Path | None
@@ -29,16 +34,17 @@ class Prepared:
 
 
 def prepare(program: HostProgram) -> Prepared:
-    """The loaded library of a network.
+    """Return the loaded library of a network.
 
     Raises:
-        CompilerMissing: it was not compiled before, and there is no compiler. EngineError: the compiler fails.
+        CompilerMissing: it is not in the cache, and no compiler is installed.
+        EngineError: the compiler fails.
     """
     source = library_source(program)
     key = _key(source)
     if key in _loaded:
         return Prepared(_loaded[key], cache.find(key), False)
-    # code for exactly this processor is the fastest; what was compiled elsewhere serves where nothing compiles
+    # prefer code for this processor; a library compiled elsewhere is used if there is no compiler
     elsewhere = [] if _has_compiler() else [generic_key(source, platform.machine())]
     for name in (key, *elsewhere):
         path = cache.find(name)
@@ -55,15 +61,17 @@ def prepare(program: HostProgram) -> Prepared:
 
 
 def prepare_graph(graph: Graph) -> Prepared:
-    """`prepare` for a network that was not lowered yet. Raises EngineError, as that does."""
+    """Lower a graph and `prepare` it. Raises the same errors."""
     return prepare(HostProgram(graph))
 
 
 def cross_compile(graph: Graph, target: str, folder: Path) -> Path:
-    """Compile for another machine; with SPIKELET_CACHE set to `folder`, the engine finds it there.
+    """Compile for another machine. The engine finds the library there if SPIKELET_CACHE names `folder`.
 
     Raises:
-        CompilerMissing: there is no `target`-gcc. EngineError: it fails. SpikeletError: the folder cannot be written.
+        CompilerMissing: `target`-gcc is not installed.
+        EngineError: the compiler fails.
+        SpikeletError: the folder is not writable.
     """
     source = library_source(HostProgram(graph))
     data = compiled(source, target)
@@ -75,7 +83,7 @@ def cross_compile(graph: Graph, target: str, folder: Path) -> Path:
 
 
 def compiled(source: str, target: str | None = None) -> bytes:
-    """The bytes of the library of a source."""
+    """Compile a source and return the bytes of the library."""
     with tempfile.TemporaryDirectory(prefix="spikelet-") as folder:
         text, library = Path(folder, "model.c"), Path(folder, "model.so")
         text.write_text(source, "utf-8")
@@ -84,12 +92,12 @@ def compiled(source: str, target: str | None = None) -> bytes:
 
 
 def generic_key(source: str, machine: str) -> str:
-    """The cache key of a library for any processor of a kind, such as aarch64: made elsewhere, for a board."""
+    """Return the cache key of a library for any processor of an architecture, such as aarch64."""
     return f"{machine}-{hashlib.sha256(source.encode()).hexdigest()}"
 
 
 def ready(graph: Graph) -> bool:
-    """Whether the network can run: it is exact, and compiled before or there is a compiler."""
+    """Return whether the network can run: it is exact, and compiled already or a compiler is installed."""
     if not graph.exact:
         return False
     if _has_compiler():
@@ -127,7 +135,7 @@ def _load(path: Path) -> ctypes.CDLL | None:
 
 
 def _load_once(data: bytes) -> ctypes.CDLL | None:
-    """Without a cache: the file may go as soon as it is loaded."""
+    """Load the library from a temporary file, which is removed after loading."""
     with tempfile.TemporaryDirectory(prefix="spikelet-") as folder:
         path = Path(folder, "model.so")
         path.write_bytes(data)

@@ -1,9 +1,8 @@
-"""A network as C: event driven and exact, for any exact bundle. No malloc, no floating point.
+"""Translate an exact network to event-driven C without malloc and floating point.
 
-Two lowerings share one plan of what each node sends on. `host` follows spikes by lists and keeps its sums in
-vector registers, with GCC's vector extensions alone, so that one source serves AVX-512, AVX2 and NEON. `mcu` is
-plain C99 in the least memory. The kernels are C files in this folder; what is generated is one call of a kernel
-for each node, with its sizes.
+Two lowerings share one plan of the value of every node. `host` stores spikes in lists and sums in vector registers,
+with GCC's vector extensions, so that one source serves AVX-512, AVX2 and NEON. `mcu` is plain C99 with the smallest
+memory. The kernels are C files in this folder; the generated code calls one kernel per node, with its sizes.
 """
 
 from spikelet.lowering.c.host import HostProgram

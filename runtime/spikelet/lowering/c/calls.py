@@ -1,4 +1,4 @@
-"""One node of a network as calls of kernels."""
+"""Generate the kernel calls of every node."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PART = 3 * 2**15  # weights that stay in the second cache while windows walk ove
 
 
 class Calls:
-    """Writes the statements of each node.
+    """Generates the statements of every node.
 
-    They see `p`, parameters; `s`, state; `image`; `steps`, how many time-steps are run together; and `w`, the work of
-    the first of them.
+    In scope are `p` (parameters), `s` (state), `image`, `steps` (time-steps of the window) and `w` (workspace of its
+    first time-step).
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -26,7 +26,7 @@ class Calls:
         self._cleared: set[str] = set()
 
     def node(self, name: str) -> list[str]:
-        """The statements of a node, called once for each node in the graph's order; none if others do its work."""
+        """Return the statements of a node, none if fused with others. Call once per node in topological order."""
         lines = self._node(name)
         node = self.graph.nodes[name]
         once = name in self.graph.static or (isinstance(node, Conv2d | Linear) and self.plan.fused(name))
@@ -82,8 +82,8 @@ class Calls:
             return []
         value = self.plan.values[name]
         lines = self._summed(name, self._add(self.plan.values[source], name)) if has_sum(self.plan, name) else []
-        place = sum_place(self.plan, name if lines else source)
-        return [*lines, self._neurons(name), f"fire_all(&n, {value.height}, {place});"]
+        target = sum_place(self.plan, name if lines else source)
+        return [*lines, self._neurons(name), f"fire_all(&n, {value.height}, {target});"]
 
     def _pool(self, name: str) -> list[str]:
         source, value = self.plan.source(name), self.plan.values[name]
@@ -94,7 +94,7 @@ class Calls:
         return self._summed(name, [*lines, f"pool_dense(&g, {read}, {sum_place(self.plan, name)});"])
 
     def _sum(self, name: str) -> list[str]:
-        """What the operands of an Add did not add themselves."""
+        """Return the statements for operands of an Add that have not added themselves."""
         lines = []
         for source in self.graph.predecessors[name]:
             value = self.plan.values[source]
@@ -103,10 +103,10 @@ class Calls:
         return self._summed(name, lines) if lines else []
 
     def _flatten(self, name: str) -> list[str]:
-        source, place = self.plan.source(name), sum_place(self.plan, name)
+        source, target = self.plan.source(name), sum_place(self.plan, name)
         if source.spikes:
-            return [*self._lists(source), f"flatten_spikes({source.height}, &in, {place});"]
-        return [f"flatten({source.pixels}, {source.channels}, {self._at(source)}, {source.stride}, {place});"]
+            return [*self._lists(source), f"flatten_spikes({source.height}, &in, {target});"]
+        return [f"flatten({source.pixels}, {source.channels}, {self._at(source)}, {source.stride}, {target});"]
 
     def _logits(self, name: str) -> list[str]:
         value = self.plan.values[name]
@@ -119,20 +119,20 @@ class Calls:
         return [*lines, f"add_dense(1, {value.channels}, NULL, {self._at(value)}, 0, logits, 0);"]
 
     def _add(self, source: Value, name: str, scale: str = "NULL") -> list[str]:
-        """Add a value, scaled, to the sum of a node."""
-        place, stride = sum_place(self.plan, name), padded(self.plan.values[name].channels)
+        """Return the statement that adds a scaled value to the sum of a node."""
+        target, stride = sum_place(self.plan, name), padded(self.plan.values[name].channels)
         if source.spikes:
-            return [*self._lists(source), f"add_spikes({source.height}, {scale}, &in, {place}, {stride});"]
+            return [*self._lists(source), f"add_spikes({source.height}, {scale}, &in, {target}, {stride});"]
         size = f"{source.pixels}, {source.channels}, {scale}"
-        return [f"add_dense({size}, {self._at(source)}, {source.stride}, {place}, {stride});"]
+        return [f"add_dense({size}, {self._at(source)}, {source.stride}, {target}, {stride});"]
 
     def _summed(self, name: str, lines: list[str]) -> list[str]:
-        """The lines, after the sum that they add to was set to zero, if they are the first to add."""
-        place = sum_place(self.plan, name)
-        if place in self._cleared:
+        """Return the lines, preceded by clearing the sum if they are the first to add to it."""
+        target = sum_place(self.plan, name)
+        if target in self._cleared:
             return lines
-        self._cleared.add(place)
-        return [f"memset({place}, 0, sizeof {place});", *lines]
+        self._cleared.add(target)
+        return [f"memset({target}, 0, sizeof {target});", *lines]
 
     def _at(self, value: Value) -> str:
         return sum_place(self.plan, value.node)
@@ -184,6 +184,6 @@ class Calls:
         )
 
     def _part(self, name: str, kernel: tuple[int, ...]) -> tuple[int, ...]:
-        """As much of a kernel as fits PART: all of it, a row or a tap."""
+        """Return the largest part of a kernel that fits PART: all of it, a row or a tap."""
         tap = self.plan.source(name).channels * lanes(self.plan.outputs(name))
         return next((part for part in (kernel, (1, kernel[1])) if math.prod(part) * tap <= PART), (1, 1))

@@ -1,4 +1,4 @@
-"""C for processors with vectors: spikes in lists, sums in registers."""
+"""C for processors with vector registers: spikes in lists, sums in registers."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ VARIANTS = {"@X@": ("16", "32", "64", "128"), "@T@": ("int8", "int16", "int32")}
 class HostProgram:
     """The host form of an exact network: text, parameters and memory.
 
-    window: time-steps that can be run together, layer by layer: each then has a `struct work` of its own. None: WINDOW
-        of them, or those that fit WINDOW_BYTES.
+    Args:
+        graph: the network.
+        window: largest number of time-steps evaluated layer by layer, each with its own `struct work`; None for WINDOW,
+            or as many as fit WINDOW_BYTES.
 
     Raises:
         EngineError: the network is float32.
@@ -47,8 +49,8 @@ class HostProgram:
 
     def __init__(self, graph: Graph, window: int | None = None) -> None:
         self.graph, self.plan = graph, Plan(graph)
-        each = sum(field.bytes(self.row_type) for field in self.work)
-        self.window = window or max(1, min(WINDOW, WINDOW_BYTES // each))
+        work_bytes = sum(field.bytes(self.row_type) for field in self.work)
+        self.window = window or max(1, min(WINDOW, WINDOW_BYTES // work_bytes))
 
     @cached_property
     def parameters(self) -> list[Parameter]:
@@ -57,12 +59,12 @@ class HostProgram:
 
     @cached_property
     def state(self) -> list[Field]:
-        """Arrays of `struct state`, one after another; a sample has one."""
+        """Arrays of `struct state`, of which each sample has one."""
         return memory.state(self.plan, self.window)
 
     @cached_property
     def work(self) -> list[Field]:
-        """Arrays of `struct work`; a thread has one for each time-step of a window."""
+        """Arrays of `struct work`, of which each thread has one per time-step of a window."""
         return memory.work(self.plan)
 
     @property
@@ -80,7 +82,7 @@ class HostProgram:
         return parameter_struct(self.parameters)
 
     def source(self) -> str:
-        """C without an interface: structs, kernels, and static functions `reset` and `step`; wants `model_pixel`."""
+        """Return C without an interface: structs, kernels, static `reset` and `step`; requires `model_pixel`."""
         head = HEAD.format(
             row=self.row_type,
             slack=SLACK,

@@ -1,4 +1,4 @@
-"""What the native engine's library shows to the outside."""
+"""The interface of the native engine's library."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ void spikelet_spikes(const struct work *w, int layer, uint8_t *out)
 
 
 def library_source(program: HostProgram) -> str:
-    """One C file that becomes the library of a network; it holds no parameters, so networks of one shape share it."""
+    """Return the C source of a library. It contains no parameters, so networks of the same shape share it."""
     layers = ""
     for name in program.graph.spiking:
         assert isinstance(program.graph.nodes[name], IF)

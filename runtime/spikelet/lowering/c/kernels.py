@@ -1,4 +1,4 @@
-"""The kernels that a program calls, out of the C files beside this one."""
+"""Select kernels from the C files of this folder."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def select(file: str, wanted: str, variants: Mapping[str, Sequence[str]]) -> str:
-    """The parts of `file` that the C text `wanted` needs, and what these need in turn, in the order of the file.
+    """Return the parts of `file` that the C text `wanted` uses, directly or indirectly, in the order of the file.
 
-    Parts are set apart by `/* part: NAME */` lines. A part whose NAME holds a key of `variants`, such as @X@, is
-    a template: it stands for one part for each of the key's values.
+    Parts begin with `/* part: NAME */`. A part whose NAME contains a key of `variants`, such as @X@, is a template with
+    one part for every value of the key.
     """
     parts: list[tuple[str, str]] = []
     text = resources.files(__package__).joinpath(file).read_text("utf-8")

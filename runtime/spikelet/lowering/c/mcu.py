@@ -1,7 +1,7 @@
-"""C for microcontrollers: plain C99 in the least memory.
+"""C for microcontrollers: plain C99 with the smallest memory.
 
-Currents are added straight to the potentials, spikes are bits, pools are summed by whoever reads them, and the image
-stays where the caller has it: a time-step begins from it anew.
+Currents are added directly to the potentials, spikes are stored as bits, pools are summed by the layer that reads them,
+and the image stays in the memory of the caller: every time-step reads it again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUMS = (Conv2d, Linear, Scale, Add, SumPool2d, Flatten)
 
 
 class McuPlan(Plan):
-    """The plan with nothing in memory that a reader can work out."""
+    """The plan in which nothing is stored that can be computed by the reader."""
 
     def _value(self, name: str, inputs: list[Value]) -> Value:
         value = super()._value(name, inputs)
@@ -34,16 +34,16 @@ class McuPlan(Plan):
         return replace(value, stride=value.channels)
 
     def spread(self, name: str) -> int:
-        """One output pixel at a time: weights stay as few as they are."""
+        """One output pixel at a time, so that weights are not padded."""
         return 1
 
     def has_sum(self, name: str) -> bool:
-        """Whether a node adds its value to some memory."""
+        """Return whether a node adds its value to a sum in memory."""
         value = self.values[name]
         return isinstance(self.graph.nodes[name], SUMS) and value.node == name and not value.spikes
 
     def sum_of(self, name: str) -> str:
-        """The node in whose memory a node leaves its sum: the layer or the Add that alone reads it, or itself."""
+        """Return the node whose memory holds the sum: the layer or Add that is its only reader, or the node itself."""
         targets = self.graph.successors[name]
         if len(targets) == 1 and self.has_sum(name):
             target = self.graph.nodes[targets[0]]
@@ -85,25 +85,25 @@ class McuProgram:
 
     @cached_property
     def state(self) -> list[Field]:
-        """All memory there is, besides the image and the stack."""
-        found = []
+        """All memory except the image and the stack."""
+        fields = []
         for name in self.graph.order:
             id_, value = self.plan.identifiers[name], self.plan.values[name]
             if isinstance(self.graph.nodes[name], IF):
-                found.append(Field(f"{id_}_v", "int32_t", value.pixels * value.channels, f"potentials of {name}"))
+                fields.append(Field(f"{id_}_v", "int32_t", value.pixels * value.channels, f"potentials of {name}"))
             elif self.plan.has_sum(name) and self.plan.sum_of(name) == name:
-                found.append(Field(f"{id_}_x", "int32_t", value.pixels * value.channels, name))
-        found.append(Field("logits", "int32_t", self.graph.classes, "of the last time-step"))
-        found.append(Field("fired", "uint32_t", len(self.graph.spiking), "spikes of each layer in the last time-step"))
+                fields.append(Field(f"{id_}_x", "int32_t", value.pixels * value.channels, name))
+        fields.append(Field("logits", "int32_t", self.graph.classes, "of the last time-step"))
+        fields.append(Field("fired", "uint32_t", len(self.graph.spiking), "spikes of each layer in the last time-step"))
         for name in self.graph.spiking:
             id_, value = self.plan.identifiers[name], self.plan.values[name]
             count = value.pixels * -(-value.channels // 8)
-            found.append(Field(f"{id_}_spikes", "uint8_t", count, f"spikes of {name}, as bits"))
-        return found
+            fields.append(Field(f"{id_}_spikes", "uint8_t", count, f"spikes of {name}, as bits"))
+        return fields
 
     @property
     def work(self) -> list[Field]:
-        """None: a board has one sample at a time."""
+        """Empty: a board runs one sample at a time."""
         return []
 
     def source(self) -> str:
@@ -163,7 +163,7 @@ class McuProgram:
         return []
 
     def _operands(self, name: str) -> list[str]:
-        """What the operands of an Add did not add themselves."""
+        """Return the statements for operands of an Add that have not added themselves."""
         lines = []
         for source in self.graph.predecessors[name]:
             if not self.plan.has_sum(source) or self.plan.sum_of(source) != self.plan.sum_of(name):
@@ -179,23 +179,23 @@ class McuProgram:
             f"{int(node.tie == '>')}, {int(node.reset == 'zero')}, s->{id_}_v, s->{id_}_spikes);"
         )
 
-    def _add(self, value: Value, scale: str, place: str) -> str:
-        return f"add({value.height}, {value.width}, &in, {scale}, {place});"
+    def _add(self, value: Value, scale: str, target: str) -> str:
+        return f"add({value.height}, {value.width}, &in, {scale}, {target});"
 
     def _summed(self, name: str, lines: list[str]) -> list[str]:
-        """The lines, after the sum that they add to was set to zero; potentials are never set to zero."""
-        place = self._place(name)
-        if place in self._cleared or place.endswith("_v"):
+        """Return the lines, preceded by clearing the sum they add to; potentials are not cleared."""
+        target = self._place(name)
+        if target in self._cleared or target.endswith("_v"):
             return lines
-        self._cleared.add(place)
-        return [f"memset({place}, 0, sizeof {place});", *lines]
+        self._cleared.add(target)
+        return [f"memset({target}, 0, sizeof {target});", *lines]
 
     def _place(self, name: str) -> str:
         owner = self.plan.sum_of(name)
         return f"s->{self.plan.identifiers[owner]}_{'v' if isinstance(self.graph.nodes[owner], IF) else 'x'}"
 
     def _values(self, name: str) -> str:
-        """A node's value, as it is read."""
+        """Return the expression that reads the value of a node."""
         node = self.graph.nodes[name]
         source = self.graph.predecessors[name][0] if self.graph.predecessors[name] else ""
         if isinstance(node, Flatten | Output) and self.plan.values[name].node != name:
@@ -205,7 +205,7 @@ class McuProgram:
         return self._pooled(name, (1, 1), (1, 1))
 
     def _pooled(self, name: str, kernel: tuple[int, int], stride: tuple[int, int]) -> str:
-        """The value of a node with memory, or the image, summed over windows."""
+        """Return the expression that sums a stored value, or the image, over windows."""
         node, id_, value = self.graph.nodes[name], self.plan.identifiers[name], self.plan.values[name]
         match node:
             case IF():

@@ -1,4 +1,4 @@
-"""The arrays of a program: what a sample keeps, and what a time-step needs while it runs."""
+"""The arrays of a program: state per sample, and workspace per time-step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ TILE_BYTES = 2**14  # of the currents of output pixels that are summed together,
 
 @dataclass(frozen=True)
 class Field:
-    """One array of a struct. name: C identifier. ctype: of its elements. count: how many. meaning: for a comment."""
+    """One array of a struct.
+
+    Attributes:
+        name: C identifier.
+        ctype: C type of the elements.
+        count: number of elements.
+        meaning: comment.
+    """
 
     name: str
     ctype: str
@@ -21,12 +28,12 @@ class Field:
     meaning: str
 
     def bytes(self, row_type: str) -> int:
-        """What it takes. row_type: the C type of an entry of a list of spikes."""
+        """Return the size in bytes. row_type: C type of an entry of a list of spikes."""
         return self.count * SIZES[row_type if self.ctype == "row_t" else self.ctype]
 
 
 def has_sum(plan: Plan, name: str) -> bool:
-    """Whether a node has a dense value in memory of its own; of an IF: the current that spikes alone make up."""
+    """Return whether a node has its own dense value in memory; for an IF, the current from spikes."""
     value, node = plan.values[name], plan.graph.nodes[name]
     if isinstance(node, IF):
         return plan.source(name).spikes
@@ -36,51 +43,51 @@ def has_sum(plan: Plan, name: str) -> bool:
 
 
 def sum_place(plan: Plan, name: str) -> str:
-    """Where a node's dense value lies, as C: in the state if it outlives the time-step."""
+    """Return the C expression of a node's dense value: in the state if it outlives the time-step."""
     owner = plan.sum_of(name)
     return f"{'s' if owner in plan.graph.static else 'w'}->{plan.identifiers[owner]}_x"
 
 
 def state(plan: Plan, window: int = 1) -> list[Field]:
-    """What one sample keeps from time-step to time-step. window: time-steps that are run together at most."""
-    found = []
+    """Return the state of one sample. window: largest number of time-steps evaluated layer by layer."""
+    fields = []
     for name in plan.graph.order:
         id_, value = plan.identifiers[name], plan.values[name]
         if isinstance(plan.graph.nodes[name], IF):
             count = value.pixels * padded(value.channels)
-            found.append(Field(f"{id_}_v", "int32_t", count, f"potentials of {name}"))
+            fields.append(Field(f"{id_}_v", "int32_t", count, f"potentials of {name}"))
         elif has_sum(plan, name) and name in plan.graph.static:
-            found.append(Field(f"{id_}_x", "int32_t", value.pixels * value.stride, f"{name}, of the last image"))
+            fields.append(Field(f"{id_}_x", "int32_t", value.pixels * value.stride, f"{name}, of the last image"))
     when = "in the last time-step" if window == 1 else "in each of the last time-steps"
-    found.append(Field("logits", "int32_t", plan.graph.classes * window, when))
-    found.append(Field("fired", "uint32_t", len(plan.graph.spiking) * window, f"spikes of each layer {when}"))
-    return found
+    fields.append(Field("logits", "int32_t", plan.graph.classes * window, when))
+    fields.append(Field("fired", "uint32_t", len(plan.graph.spiking) * window, f"spikes of each layer {when}"))
+    return fields
 
 
 def work(plan: Plan) -> list[Field]:
-    """What one time-step needs while it runs."""
-    found = []
+    """Return the workspace of one time-step."""
+    fields = []
     for name in plan.graph.order:
         id_, value = plan.identifiers[name], plan.values[name]
         if value.spikes and value.node == name:
             starts = value.height * (value.width + 1)
-            found.append(Field(f"{id_}_start", "row_t", starts, f"spikes of {name}: where those of a pixel begin"))
-            found.append(Field(f"{id_}_list", "row_t", value.height * value.room, "and who fired, by rows of pixels"))
+            fields.append(Field(f"{id_}_start", "row_t", starts, f"spikes of {name}: where those of a pixel begin"))
+            fields.append(Field(f"{id_}_list", "row_t", value.height * value.room, "and who fired, by rows of pixels"))
         if has_sum(plan, name) and name not in plan.graph.static:
             stride = padded(value.channels) if isinstance(plan.graph.nodes[name], IF) else value.stride
-            found.append(Field(f"{id_}_x", "int32_t", value.pixels * stride, f"{name}, dense"))
+            fields.append(Field(f"{id_}_x", "int32_t", value.pixels * stride, f"{name}, dense"))
     currents = [tile(plan, name) * padded(plan.outputs(name)) for name in plan.graph.order if _packs(plan, name)]
-    found.append(Field("current", "int32_t", max([1, *currents]), "of the pixels that are summed together"))
-    return found
+    fields.append(Field("current", "int32_t", max([1, *currents]), "of the pixels that are summed together"))
+    return fields
 
 
 def row_type(plan: Plan) -> str:
-    """The C type of an entry of a list: wide enough for a row of pixels."""
+    """Return the C type of a list entry, wide enough for a row of pixels."""
     return "uint16_t" if max(value.room for value in plan.values.values()) < 2**16 else "uint32_t"
 
 
 def tile(plan: Plan, name: str) -> int:
-    """Output pixels that are summed together; twice as many where a block of weights then stays in the cache."""
+    """Return the number of output pixels summed together, doubled if a block of weights then stays in the cache."""
     stride = padded(plan.outputs(name))
     pixels = plan.values[name].pixels // plan.spread(name)
     size = TILE_BYTES if stride == lanes(plan.outputs(name)) else 2 * TILE_BYTES
@@ -88,7 +95,7 @@ def tile(plan: Plan, name: str) -> int:
 
 
 def max_height(plan: Plan) -> int:
-    """Rows of the highest kernel that reads spikes."""
+    """Return the height of the tallest kernel that reads spikes."""
     return max([1, *(int(plan.taps(name).shape[0]) for name in plan.graph.order if _packs(plan, name))])
 
 

@@ -1,4 +1,4 @@
-"""Parameters in the order in which the generated code reads them."""
+"""Constant arrays in the order in which the generated code reads them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ NEVER = 2**30  # theta of the neurons that only fill up a vector: no potential r
 
 @dataclass(frozen=True)
 class Parameter:
-    """One constant array. name: of the field. ctype: of its elements. make: gives them, (n,). meaning: in words."""
+    """One constant array.
+
+    Attributes:
+        name: name of the field.
+        ctype: C type of the elements.
+        make: returns the elements, (n,).
+        meaning: comment.
+    """
 
     name: str
     ctype: str
@@ -40,31 +47,31 @@ def parameters(plan: Plan, packing: Packing = "pairs") -> list[Parameter]:
         to whole vectors, or in words of four.
     """
     width = padded if packing == "pairs" else int
-    found: list[Parameter] = []
+    arrays: list[Parameter] = []
     for name in plan.graph.order:
         node, id_ = plan.graph.nodes[name], plan.identifiers[name]
         match node:
             case Input():
-                found.append(_int32(f"{id_}_mean", node.mean, "mean of each channel"))
+                arrays.append(_int32(f"{id_}_mean", node.mean, "mean of each channel"))
             case Conv2d() | Linear():
                 outputs = plan.outputs(name)
                 bias = np.tile(node.bias, outputs // len(node.bias))
-                found.append(_weights(plan, name, f"{id_}_weight", packing))
-                found.append(_int32(f"{id_}_bias", _filled(bias, width(outputs), 0), "bias"))
+                arrays.append(_weights(plan, name, f"{id_}_weight", packing))
+                arrays.append(_int32(f"{id_}_bias", _filled(bias, width(outputs), 0), "bias"))
             case Scale():
-                found.append(_int32(f"{id_}_scale", node.scale, "scale of each channel"))
+                arrays.append(_int32(f"{id_}_scale", node.scale, "scale of each channel"))
             case IF():
                 neurons = width(len(node.theta))
-                found.append(_int32(f"{id_}_theta", _filled(node.theta, neurons, NEVER), "threshold"))
-                found.append(_int32(f"{id_}_start", _filled(node.v_init, neurons, 0), "potential at time-step 0"))
+                arrays.append(_int32(f"{id_}_theta", _filled(node.theta, neurons, NEVER), "threshold"))
+                arrays.append(_int32(f"{id_}_start", _filled(node.v_init, neurons, 0), "potential at time-step 0"))
                 if isinstance(node, LIF):
-                    found.append(_int32(f"{id_}_decay", _filled(node.decay, neurons, 1), "shift of the leak"))
-    return found
+                    arrays.append(_int32(f"{id_}_decay", _filled(node.decay, neurons, 1), "shift of the leak"))
+    return arrays
 
 
-def parameter_struct(found: list[Parameter]) -> str:
-    """The C struct of pointers to them."""
-    return struct("struct parameters", [(f"const {p.ctype} *{p.name}", p.meaning) for p in found])
+def parameter_struct(arrays: list[Parameter]) -> str:
+    """Return the C struct of pointers to the arrays."""
+    return struct("struct parameters", [(f"const {p.ctype} *{p.name}", p.meaning) for p in arrays])
 
 
 def weight_type(plan: Plan, name: str, packing: Packing = "pairs") -> str:

@@ -1,8 +1,8 @@
-"""What each node sends on when a network becomes C, and where it lies.
+"""The value of every node in the generated C, and its memory layout.
 
-A layer's spikes are lists: for each row of pixels, who fired. A sum pool of spikes appends the lists of its window,
-so a channel may stand in a list more than once. Everything else is dense: int32, channels last. A flattened image
-keeps its place in memory wherever only Linear nodes read it; their weights are put into its order instead.
+Spikes of a layer are lists: the neurons that fired, for each row of pixels. A sum pool of spikes concatenates the lists
+of its window, so a channel may occur more than once. All other values are dense: int32, channels last. A flattened
+image keeps its layout if only Linear nodes read it; their weights are reordered instead.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ MAX_REPEATS = 16  # of a channel in one list; pools of more are summed densely
 
 @dataclass(frozen=True)
 class Value:
-    """What a node sends on, channels last: index (y * width + x) * stride + channel.
+    """The value of a node, channels last: index (y * width + x) * stride + channel.
 
-    node: whose memory it is. repeats: 0 if dense, else how often a neuron may stand in its list.
+    Attributes:
+        node: the node whose memory holds the value.
+        repeats: 0 if dense, else how often a neuron may occur in its list.
     """
 
     node: str
@@ -39,22 +41,22 @@ class Value:
 
     @property
     def pixels(self) -> int:
-        """Places with a channel vector of their own."""
+        """Number of pixels, each with a vector of channels."""
         return self.height * self.width
 
     @property
     def spikes(self) -> bool:
-        """Whether it is lists of spikes."""
+        """Whether the value consists of lists of spikes."""
         return self.repeats > 0
 
     @property
     def room(self) -> int:
-        """Entries of the list of one row of pixels, and some: whole vectors are written, and weights fetched ahead."""
+        """Entries of the list of one row of pixels, padded for whole vectors and prefetching."""
         return self.width * self.channels * self.repeats + SLACK
 
 
 def lanes(channels: int) -> int:
-    """How many channels are summed together in vector registers."""
+    """Return the number of channels that are summed together in vector registers."""
     return next((width for width in (16, 32, 64) if channels <= width), 128)
 
 
@@ -81,11 +83,11 @@ class Plan:
 
     @cached_property
     def values(self) -> dict[str, Value]:
-        """What each node sends on. An Output sends on what it receives."""
-        found: dict[str, Value] = {}
+        """The value of every node; an Output has the value of its input."""
+        values: dict[str, Value] = {}
         for name in self.graph.order:
-            found[name] = self._value(name, [found[source] for source in self.graph.predecessors[name]])
-        return found
+            values[name] = self._value(name, [values[source] for source in self.graph.predecessors[name]])
+        return values
 
     def _value(self, name: str, inputs: list[Value]) -> Value:
         shape = self.graph.shapes[name]
@@ -113,11 +115,11 @@ class Plan:
         return True
 
     def source(self, name: str) -> Value:
-        """The value that a node of one input reads."""
+        """Return the value that a node with one input reads."""
         return self.values[self.graph.predecessors[name][0]]
 
     def sum_of(self, name: str) -> str:
-        """The node in whose memory a dense node leaves its sum: itself, or the Add that alone reads it."""
+        """Return the node whose memory holds the sum of a dense node: itself, or the Add that is its only reader."""
         targets = self.graph.successors[name]
         if len(targets) == 1 and isinstance(self.graph.nodes[targets[0]], Add):
             same_rhythm = (name in self.graph.static) == (targets[0] in self.graph.static)
@@ -132,7 +134,7 @@ class Plan:
         return name
 
     def fused(self, name: str) -> str | None:
-        """The spiking layer that alone reads a packed synapse: it fires as soon as its current is summed."""
+        """Return the spiking layer that is the only reader of a packed synapse: it fires once its current is summed."""
         targets = self.graph.successors[name]
         fits = (
             isinstance(self.graph.nodes[name], Conv2d | Linear) and name not in self.graph.static and self.packs(name)

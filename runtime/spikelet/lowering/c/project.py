@@ -1,4 +1,4 @@
-"""A program as a folder of C that builds and tests itself, for whoever has a compiler and nothing else."""
+"""Write a program as a folder of C with a Makefile and a self-test."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _readme(program: HostProgram | McuProgram, names: dict[str, str], labels: Se
 
 
 def numbers(values: npt.NDArray[Any]) -> str:
-    """Numbers between commas, in lines of some length."""
+    """Return comma-separated numbers in lines of limited length."""
     texts = [str(value) for value in values.tolist()]
     per_line = max(1, 110 // (max(map(len, texts)) + 2))
     lines = [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
@@ -149,4 +149,4 @@ def numbers(values: npt.NDArray[Any]) -> str:
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
     """A template with @NAME@ replaced; in one pass, so that a value cannot bring names of its own."""
-    return re.sub(r"@([A-Z]+)@", lambda found: values[found[1]], template)
+    return re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], template)

@@ -1,4 +1,4 @@
-"""The fixed text of an exported folder; @NAME@ is filled in."""
+"""Templates of the files of an exported folder, with @NAME@ placeholders."""
 
 HEADER = """\
 /* @TITLE@: a spiking network as C, written by `spikelet export c` (@FORM@ form).

@@ -1,4 +1,4 @@
-"""What both forms of a program begin with."""
+"""Text shared by both forms of a program."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def pixel_type(graph: Graph) -> str:
 
 
 def struct(head: str, members: Sequence[tuple[str, str]]) -> str:
-    """A struct of (declaration, meaning)."""
+    """Return a C struct of (declaration, comment) fields."""
     return f"{head} {{\n" + "".join(f"    {text}; /* {comment(meaning)} */\n" for text, meaning in members) + "};\n"

@@ -1,8 +1,8 @@
-"""Read an ONNX model of somebody else as bytes, and accept only what `spikelet.lowering.onnx.step` writes.
+"""Audit an untrusted ONNX model: accept only what `spikelet.lowering.onnx.step` writes.
 
-A step model that another version of spikelet wrote cannot be compared byte for byte. It must still hold nothing
-but the plain operators below, attributes without graphs, constants inside the file, and weights in the bundle's
-own member at places where a tensor lies: no external path, no custom operator, no loop, no function.
+A step model of another version of spikelet cannot be compared byte for byte. It may contain only the operators below,
+attributes without graphs, constants inside the file, and weights at the offsets of tensors in the bundle: no external
+path, no custom operator, no loop, no function.
 """
 
 from __future__ import annotations
@@ -24,19 +24,22 @@ Reader = Callable[["_Audit", Value], None]
 
 
 def audit(member: str, content: memoryview, places: Mapping[str, External]) -> None:
-    """Refuse a model that holds anything else.
+    """Check a model.
 
-    places: where each tensor of the weights lies.
+    Args:
+        member: name of the member, for errors.
+        content: the encoded model.
+        places: location of every tensor of the weights.
 
     Raises:
-        BundleError: not an ONNX model, or it holds what spikelet never writes; says what.
+        BundleError: the content is not an ONNX model, or contains something that spikelet does not write.
     """
-    found = _Audit(member, set(places.values()))
-    found.message(content, _MODEL, "model")
+    model = _Audit(member, set(places.values()))
+    model.message(content, _MODEL, "model")
 
 
 class _Audit:
-    """Walks one model. places: what an external tensor may refer to."""
+    """Traverses one model. places: allowed locations of external tensors."""
 
     def __init__(self, member: str, places: set[External]) -> None:
         self.member, self.places, self.left = member, places, MAX_FIELDS
@@ -45,7 +48,7 @@ class _Audit:
         return BundleError(f"{self.member}: {what}; spikelet writes no such thing")
 
     def message(self, content: Value, known: Mapping[int, Reader], what: str) -> None:
-        """Every field of a message, each read by what `known` has for its number."""
+        """Read every field of a message with the reader that `known` has for its number."""
         for number, value in self.fields(content, what):
             if number not in known:
                 raise self.refuse(f"field {number} in a {what}")
@@ -54,33 +57,33 @@ class _Audit:
     def fields(self, content: Value, what: str) -> Iterator[tuple[int, Value]]:
         if isinstance(content, int):
             raise self.refuse(f"a number in place of a {what}")
-        place = 0
-        while place < len(content):
+        position = 0
+        while position < len(content):
             self.left -= 1
             if self.left < 0:
                 raise self.refuse(f"more than {MAX_FIELDS} fields")
-            tag, place = self.varint(content, place)
+            tag, position = self.varint(content, position)
             number, wire = tag >> 3, tag & 7
             if wire == 0:
-                value, place = self.varint(content, place)
+                value, position = self.varint(content, position)
                 yield number, value
                 continue
-            length, place = (4, place) if wire == 5 else self.varint(content, place)
-            if wire not in (2, 5) or length > len(content) - place:
+            length, position = (4, position) if wire == 5 else self.varint(content, position)
+            if wire not in (2, 5) or length > len(content) - position:
                 raise BundleError(f"{self.member}: not an ONNX model (a {what} is cut off or damaged)")
-            yield number, content[place : place + length]
-            place += length
+            yield number, content[position : position + length]
+            position += length
 
-    def varint(self, content: memoryview, place: int) -> tuple[int, int]:
+    def varint(self, content: memoryview, position: int) -> tuple[int, int]:
         value = 0
         for shift in range(0, 70, 7):
-            if place >= len(content):
+            if position >= len(content):
                 break
-            byte = content[place]
+            byte = content[position]
             value |= (byte & 0x7F) << shift
-            place += 1
+            position += 1
             if byte < 0x80:
-                return value, place
+                return value, position
         raise BundleError(f"{self.member}: not an ONNX model (a number is cut off)")
 
     def text(self, value: Value) -> str:
@@ -100,10 +103,10 @@ class _Audit:
         numbers = [entries.get(key, "") for key in ("offset", "length")]
         if len(external) != 3 or not all(text.isdecimal() and len(text) < 12 for text in numbers):
             raise self.refuse("external data without a plain location, offset and length")
-        place = External(entries.get("location", ""), int(numbers[0]), int(numbers[1]))
-        if place not in self.places:
+        position = External(entries.get("location", ""), int(numbers[0]), int(numbers[1]))
+        if position not in self.places:
             raise self.refuse(
-                f"external data in {place.location!r} at {place.offset}, where no tensor of the bundle lies"
+                f"external data in {position.location!r} at {position.offset}, where no tensor of the bundle lies"
             )
 
     def entry(self, content: Value) -> tuple[str, str]:
@@ -112,7 +115,7 @@ class _Audit:
 
 
 def _any(_: _Audit, __: Value) -> None:
-    """Anything: numbers, raw bytes."""
+    """Accept any value."""
 
 
 def _name(audit: _Audit, value: Value) -> None:

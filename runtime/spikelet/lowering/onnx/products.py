@@ -22,12 +22,12 @@ TOGETHER = 64  # output pixels; up to here the weights are what costs, and all t
 
 
 def fits(graph: Graph) -> bool:
-    """Whether each synapse past the image's own reads spikes, or sums of a few, and has 8-bit weights."""
+    """Return whether every synapse after the first layer reads spikes, or small sums of them, and has 8-bit weights."""
     return graph.exact and all(_fits(graph, name) for name in graph.order if name not in graph.static)
 
 
 def product_model(graph: Graph, steps: int) -> bytes:
-    """The graph of a network that `fits`. steps: T."""
+    """Return the encoded model of a network that `fits`. steps: T."""
     window = _Window(graph, steps)
     for name in graph.order:
         window.add(name)
@@ -57,7 +57,7 @@ def _fits(graph: Graph, name: str) -> bool:
 
 
 def _largest(graph: Graph, name: str) -> int:
-    """The largest value of a node that sends on spikes or sums of them; 0 of any other."""
+    """Return the largest value of a node whose values are spikes or sums of spikes; 0 for other nodes."""
     node = graph.nodes[name]
     match node:
         case IF():
@@ -126,7 +126,7 @@ class _Window:
         return spikes
 
     def _synapse(self, name: str, inputs: list[str]) -> list[str]:
-        """Currents of a convolution or linear layer; of all time-steps at once where that pays."""
+        """Add the currents of a convolution or linear layer, of all time-steps at once where that is faster."""
         shape, steps = self.graph.shapes[name], self.steps
         out = [f"x.{name}:{t}" for t in range(steps)]
         if steps == 1 or int(np.prod(shape[1:])) > TOGETHER:
@@ -149,7 +149,7 @@ class _Window:
         return onnx.node("com.microsoft:MatMulIntegerToFloat", [value, weight, one, one, "", "", bias], out)
 
     def _flattened(self, name: str) -> tuple[int, int]:
-        """Channels and pixels of what a linear layer reads."""
+        """Return the flattened input of a linear layer."""
         source = self.graph.predecessors[name][0]
         if isinstance(self.graph.nodes[source], Flatten):
             source = self.graph.predecessors[source][0]
@@ -157,7 +157,7 @@ class _Window:
         return channels, int(np.prod(pixels))
 
     def _columns(self, name: str, node: Conv2d, value: str, out: str) -> str:
-        """(N, H, W, C) to (N, H_out, W_out, kh kw C): what lies under the kernel, side by side."""
+        """Unfold (N, H, W, C) to (N, H_out, W_out, kh kw C)."""
         if any(node.padding):
             pads = self.onnx.constant(f"{name}.pads", np.array([0, *node.padding, 0] * 2))
             value = self.onnx.node("Pad", [value, pads], f"{out}:padded")
@@ -166,7 +166,7 @@ class _Window:
         return self._shifts(value, f"{out}:y", 1, node.weight.shape[2], height, node.stride[0])
 
     def _shifts(self, value: str, out: str, axis: int, kernel: int, size: int, stride: int) -> str:
-        """Along an axis, what each place of the kernel meets, one behind the other as channels."""
+        """Unfold along one axis: the inputs of every tap of the kernel, concatenated as channels."""
         if kernel == 1 and stride == 1:
             return value
         parts = []
@@ -177,7 +177,7 @@ class _Window:
         return self.onnx.node("Concat", parts, out, axis=3)
 
     def _at(self, name: str, inputs: list[str], t: int) -> str:
-        """A node without weights at one time-step."""
+        """Evaluate a node without weights at one time-step."""
         onnx, out, node = self.onnx, f"x.{name}:{t}", self.graph.nodes[name]
         match node:
             case SumPool2d():

@@ -1,4 +1,4 @@
-"""Just enough of the protobuf wire format to write an ONNX model.
+"""Write ONNX models in the protobuf wire format.
 
 Field numbers are those of `onnx.proto` (ONNX IR). Writing the model here, instead of with the `onnx`
 package, lets a board build the graph it needs with nothing but ONNX Runtime, and makes the bytes a pure
@@ -24,7 +24,7 @@ Dimension = int | str
 
 @dataclass(frozen=True)
 class External:
-    """A tensor whose bytes lie in another file, beside the model."""
+    """A tensor that is stored in another file."""
 
     location: str
     offset: int
@@ -33,9 +33,10 @@ class External:
 
 @dataclass
 class OnnxGraph:
-    """An ONNX graph while it is being written: nodes, initializers, inputs and outputs, already encoded.
+    """An ONNX graph under construction: encoded nodes, initializers, inputs and outputs.
 
-    made: names of what its nodes give.
+    Attributes:
+        made: names of the outputs of its nodes.
     """
 
     name: str
@@ -48,9 +49,10 @@ class OnnxGraph:
     _outputs: list[bytes] = field(default_factory=list)
 
     def node(self, op: str, inputs: Sequence[str], output: str, *more: str, **attributes: Attribute) -> str:
-        """Append a node; returns the name of its output, the first of them where there are more.
+        """Append a node and return the name of its first output.
 
-        op: of ONNX itself, or `domain:op`.
+        Args:
+            op: operator of ONNX, or `domain:op`.
         """
         outputs = (output, *more)
         self.made.update(outputs)
@@ -63,7 +65,7 @@ class OnnxGraph:
         return output
 
     def constant(self, name: str, value: Array) -> str:
-        """Append an initializer, outside the model where `external` has its name; returns the name."""
+        """Append an initializer and return its name. It is stored outside the model if `external` has its name."""
         if name not in self._initializers:
             head = b"".join(_integer(1, size) for size in value.shape)
             head += _integer(2, ELEMENT_TYPES[value.dtype.name]) + _text(8, name)
@@ -82,17 +84,17 @@ class OnnxGraph:
         return name
 
     def input(self, name: str, shape: Sequence[Dimension], dtype: str = "float32") -> str:
-        """Declare a graph input; returns its name."""
+        """Declare a graph input and return its name."""
         self._inputs.append(_message(11, _value_info(name, shape, dtype)))
         return name
 
     def output(self, name: str, shape: Sequence[Dimension], dtype: str = "float32") -> str:
-        """Declare a graph output; returns its name."""
+        """Declare a graph output and return its name."""
         self._outputs.append(_message(12, _value_info(name, shape, dtype)))
         return name
 
     def encode(self) -> bytes:
-        """The ModelProto as bytes."""
+        """Return the encoded ModelProto."""
         graph = b"".join(
             [*self._nodes, _text(2, self.name), *self._initializers.values(), *self._inputs, *self._outputs]
         )

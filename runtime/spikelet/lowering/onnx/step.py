@@ -1,11 +1,11 @@
-"""A network as ONNX graphs: one time-step, or the parts of it that an engine runs apart.
+"""Translate a network to ONNX: one time-step, or the parts of it that the engine runs separately.
 
 Opset 13, plain operators, no Loop, nothing unrolled; every state is an input and an output:
 
     step:   input, v.LAYER…  ->  logits, s.LAYER…, v_next.LAYER…
 
-`input` holds pixels (N, …) before the mean is taken off, `v.LAYER` potentials (N, …), first v_init;
-`s.LAYER` spikes 0/1; everything is float32, and the integers of an exact network stay exact in it.
+`input` contains pixels (N, …) before the mean is subtracted, `v.LAYER` potentials (N, …), initially v_init, and
+`s.LAYER` spikes 0/1. All values are float32, in which the integers of an exact network are exact.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LOWERING_VERSION = 1  # raised when the bytes of `step_model` change for an unch
 
 
 def step_model(graph: Graph, external: Mapping[str, External] | None = None) -> bytes:
-    """One whole time-step, for the file and for other runtimes."""
+    """Return the encoded model of one time-step, as stored in bundles."""
     onnx = OnnxGraph("step", dict(external or {}))
     _states(onnx, graph)
     _lower(onnx, graph, graph.order)
@@ -46,7 +46,7 @@ def step_model(graph: Graph, external: Mapping[str, External] | None = None) -> 
 
 
 def embedded(graph: Graph) -> int:
-    """At least so many bytes lie in `step_model` itself, whatever lies outside; told without building it."""
+    """Return a lower bound of the size of `step_model` in bytes, without building it."""
     bytes_ = 0
     for name, node in graph.nodes.items():
         if isinstance(node, SumPool2d) and not _is_power(node):
@@ -55,7 +55,7 @@ def embedded(graph: Graph) -> int:
 
 
 def static_model(graph: Graph) -> bytes:
-    """The part that no spike reaches: input -> x.NODE for each node of `frontier`."""
+    """Return the encoded model of the part that no spike reaches: input -> x.NODE for each node of `frontier`."""
     onnx = OnnxGraph("static")
     _lower(onnx, graph, [name for name in graph.order if name in graph.static])
     for name in frontier(graph):
@@ -176,7 +176,7 @@ def synapse(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: st
         case Output():
             onnx.node("Identity", inputs, out)
         case node:
-            raise EngineError(f"engine onnx: does not know {node.kind}")
+            raise EngineError(f"engine onnx: unsupported node {node.kind}")
 
 
 def convolution(

@@ -105,7 +105,7 @@ class _Window:
                 self.onnx.output(v, ("N", *shape))
         counted = spikes
         if len(shape) == 3:
-            counted = [self.onnx.node("GlobalAveragePool", [each], f"mean.{each}") for each in spikes]
+            counted = [self.onnx.node("GlobalAveragePool", [spike], f"mean.{spike}") for spike in spikes]
         self.onnx.node("Concat", counted, f"n.{name}", axis=1)
         self.onnx.output(f"n.{name}", ("N", self.steps * shape[0], *(1,) * (len(shape) - 1)))
         return spikes
