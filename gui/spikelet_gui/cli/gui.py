@@ -57,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def size(text: str) -> tuple[int, int]:
     """An argparse type: 1280x800."""
     found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
-    if found is None or not all(int(each) in SIZES for each in found.groups()):
+    if found is None or not all(int(group) in SIZES for group in found.groups()):
         raise argparse.ArgumentTypeError(f"expected WxH, each {SIZES.start} to {SIZES.stop - 1}, found {text!r}")
     return int(found[1]), int(found[2])
 

@@ -114,7 +114,7 @@ class Jobs:
                 current(end, done, result)
 
         self._current[key] = progress
-        self._threads = [each for each in self._threads if each.is_alive()]
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
         thread = threading.Thread(target=body, name=f"spikelet-{key}", daemon=True)
         self.started.emit(key)
         try:
@@ -158,7 +158,7 @@ class Jobs:
         until = time.monotonic() + self.patience
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
-        self._threads = [each for each in self._threads if each.is_alive()]
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
         return not self._threads
 
 

@@ -40,7 +40,7 @@ def blocks(graph: Graph) -> tuple[Block, ...]:
             if name in owner:
                 continue
             owner[name] = end
-            waiting += [each for each in graph.predecessors[name] if each not in ends]
+            waiting += [predecessor for predecessor in graph.predecessors[name] if predecessor not in ends]
     feeds: dict[str, list[str]] = {end: [] for end in ends}
     for source, target in graph.edges:
         a, b = owner[source], owner[target]
@@ -67,8 +67,8 @@ Facts = list[tuple[str, str]]
 
 def title(graph: Graph, block: Block) -> str:
     """The synapses of a block in short: conv 3×3, 64."""
-    words = [_short(graph.nodes[name]) for name in block.members if name != block.name]
-    return " · ".join(word for word in words if word)
+    text = [_short(graph.nodes[name]) for name in block.members if name != block.name]
+    return " · ".join(word for word in text if word)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

@@ -47,7 +47,7 @@ def costs(measured: Measurement, profile: Profile) -> Costs:
     graph, ops = measured.bundle.graph, measured.operations
     made = estimate(graph, ops, profile, measured.buffer)
     crossings = [each for rival in made.baselines for pair in rival.crossover.values() if pair for each in pair]
-    most = min(1.0, max([2 * ops.rate, *(1.2 * each for each in crossings if 0 < each < 1), 0.05]))
+    most = min(1.0, max([2 * ops.rate, *(1.2 * crossing for crossing in crossings if 0 < crossing < 1), 0.05]))
     rates = tuple(float(each) for each in np.linspace(0, most, POINTS))
     curve: dict[str, list[Energy]] = {level: [] for level in LEVELS if made.levels[level] is not None}
     for rate in rates:

@@ -1,6 +1,6 @@
 """Faulty devices: how much accuracy is left, fault by fault and level by level.
 
-Every number comes from `metrics.robustness`; here it is put into rows, and into words.
+Every number comes from `metrics.robustness`; this module arranges them in rows and text.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Row:
 def rows(found: Robustness) -> list[Row]:
     """Every kind of fault, known or not."""
     return [
-        Row(kind, about.title, about.unit, tuple(each for each in found.points if each.fault.kind == kind))
+        Row(kind, about.title, about.unit, tuple(point for point in found.points if point.fault.kind == kind))
         for kind, about in KINDS.items()
     ]
 
@@ -73,17 +73,17 @@ def ends(point: Point, time: int) -> str:
 def verdict(found: Robustness, time: int) -> str:
     """Summarise the sweep in two sentences."""
     sound = found.sound
-    words = f"Without a fault: {sound.accuracy[time - 1]:.1%} ({ends(sound, time)})."
+    text = f"Without a fault: {sound.accuracy[time - 1]:.1%} ({ends(sound, time)})."
     notable = []
     for row in rows(found):
         first = next(
-            (each for each in row.points if sound.accuracy[time - 1] - each.accuracy[time - 1] >= NOTABLE), None
+            (point for point in row.points if sound.accuracy[time - 1] - point.accuracy[time - 1] >= NOTABLE), None
         )
         if first is not None:
             notable.append(f"{row.title.lower()} from {level_text(first.fault.level)}")
     if notable:
-        return f"{words} {NOTABLE * 100:g} points or more are lost to {'; '.join(notable)}."
-    return f"{words} No fault that was tried takes {NOTABLE * 100:g} points." if found.points else words
+        return f"{text} {NOTABLE * 100:g} points or more are lost to {'; '.join(notable)}."
+    return f"{text} No fault that was tried takes {NOTABLE * 100:g} points." if found.points else text
 
 
 def numbers(found: Robustness) -> tuple[list[str], list[list[object]]]:

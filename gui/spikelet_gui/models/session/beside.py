@@ -58,24 +58,24 @@ class Beside:
         self.compared.emit()
         self.opened.emit()
 
-    def set_comparison(self, found: Comparison | None) -> None:
+    def set_comparison(self, comparison: Comparison | None) -> None:
         """Set the comparison on one image."""
-        self.comparison = found
+        self.comparison = comparison
         self.compared.emit()
 
-    def set_survey(self, found: Survey) -> None:
+    def set_survey(self, survey: Survey) -> None:
         """Set the comparison over many images."""
-        self.survey = found
+        self.survey = survey
         self.compared.emit()
 
-    def set_residuals(self, found: Residuals) -> None:
+    def set_residuals(self, residuals: Residuals) -> None:
         """Float against spiking."""
-        self.residuals = found
+        self.residuals = residuals
         self.resolved.emit()
 
-    def set_robustness(self, found: Robustness | None) -> None:
+    def set_robustness(self, robustness: Robustness | None) -> None:
         """What faulty devices answer, as far as it is known."""
-        self.robustness = found
+        self.robustness = robustness
         self.stressed.emit()
 
     def set_verified(self, found: dict[str, Verification]) -> None:

@@ -53,7 +53,7 @@ class Check:
 
     member: str
     state: State
-    words: str
+    message: str
 
 
 class BrokenBundle(SpikeletError):
@@ -86,7 +86,7 @@ def diagnose(path: Path, message: str) -> tuple[Check, ...]:
         members = {}
     listed = _listed(members)
     found = {name: _check(name, members, listed) for name in dict.fromkeys([*MEMBERS, *members])}
-    # the reader's own words stand at the member that they name
+    # the reader's message is shown at the member that it names
     named = next((name for name in found if name in message), None)
     if named is not None:
         found[named] = Check(named, "failed", message.partition(named)[2].lstrip(": ") or message)

@@ -24,7 +24,7 @@ Pixels = npt.NDArray[np.float32]
 class Source:
     """Images that can be shown one after another.
 
-    images: (N, *input shape). labels: (N,) or None. note: what was done to them, in words. data: the same as a data
+    images: (N, *input shape). labels: (N,) or None. note: how they were converted. data: the same as a data
     set, where they are one and accuracy can be measured on them.
     """
 
@@ -91,7 +91,7 @@ def check_range(graph: Graph) -> None:
 
 
 def fit(path: Path, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.uint8], str]:
-    """(pixels (C, H, W), what was done in words)."""
+    """Return pixels (C, H, W) and a note on how they were converted."""
     whole = read_image(path)
     pixels = read_image(path, shape)
     height, width = whole.shape[1:]

@@ -30,7 +30,7 @@ class Inspector:
 
     opened: a document, or the problem with one, is there. showing: another image is to be shown. traced: the network
     has answered it. swept: accuracy so far, or all of it. threshold_moved: of early exit. profile_changed: of energy.
-    said: words for the foot.
+    said: message for the status line.
     """
 
     def __init__(self, dispatch: Callable[[Callable[[], None]], None], settings: Settings) -> None:
@@ -59,7 +59,7 @@ class Inspector:
         """Open a bundle in the background."""
         self.said.emit(f"Opening {path.name}…")
         self.jobs.start(
-            "open", lambda _: _read(path), self._opened, lambda words: self._close(BrokenBundle(path, words, ()))
+            "open", lambda _: _read(path), self._opened, lambda text: self._close(BrokenBundle(path, text, ()))
         )
 
     def open_first(self) -> None:
@@ -74,29 +74,29 @@ class Inspector:
         else:
             self.opened.emit()
 
-    def _opened(self, found: Document | BrokenBundle) -> None:
+    def _opened(self, document: Document | BrokenBundle) -> None:
         self.jobs.cancel_all()
         self.cursor.pause()
         self.trace, self.sweep, self._known = None, None, None
-        if isinstance(found, BrokenBundle):
-            self._close(found)
+        if isinstance(document, BrokenBundle):
+            self._close(document)
             return
-        again = self.document is None and str(found.path.resolve()) == self.settings.bundle
-        self.problem, self.document = None, found
-        self.engine = found.engine
+        again = self.document is None and str(document.path.resolve()) == self.settings.bundle
+        self.problem, self.document = None, document
+        self.engine = document.engine
         self.beside.reset()
-        graph = found.bundle.graph
+        graph = document.bundle.graph
         self.selection.begin(blocks(graph), tuple(graph.spiking), self.settings.layer)
-        self.settings.remember(found.path)
-        self.cursor.set_steps(min(max(self.settings.steps, 1), found.most_steps))
-        self.source = start_source(found.bundle)
+        self.settings.remember(document.path)
+        self.cursor.set_steps(min(max(self.settings.steps, 1), document.most_steps))
+        self.source = start_source(document.bundle)
         self.index = min(self.settings.image, len(self.source) - 1) if again else 0
         self.opened.emit()
         self.selection.focused.emit()
         self.run()
         if self.source.data is not None:
             self.run_sweep(self.source.data.take(slice(0, FIRST_LOOK)))
-        self.said.emit(f"{found.name} is open; integrity OK")
+        self.said.emit(f"{document.name} is open; integrity OK")
 
     def _close(self, problem: BrokenBundle) -> None:
         self.document, self.problem, self.source = None, problem, None

@@ -105,7 +105,7 @@ class MarginCard(View):
         self.curve = self.plot.line([], [], 0, symbol="o", symbolSize=5)
         self.curve.setSymbolBrush(theme().series[0])
         self.curve.setSymbolPen(None)
-        self.threshold = self.plot.marker(theme().over, inspector.set_threshold, vertical=False, words="exit")
+        self.threshold = self.plot.marker(theme().over, inspector.set_threshold, vertical=False, text="exit")
         self.threshold.label.setPosition(1)  # behind the last time-step, where no curve is
         self.exit = pg.ScatterPlotItem(size=13, pen=pg.mkPen(theme().over, width=2.5), brush=None)
         self.plot.addItem(self.exit)
@@ -169,11 +169,11 @@ class AnswerBars(QWidget):
             y = index * height
             painter.setFont(font(9, bold=index == 0))
             painter.setPen(QColor(theme().text if index == 0 or true else theme().muted))
-            words = painter.fontMetrics().elidedText(
+            text = painter.fontMetrics().elidedText(
                 ("✓ " if true else "") + name, Qt.TextElideMode.ElideRight, int(left) - 8
             )
             middle = Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(QRectF(0, y, left - 8, height), Qt.AlignmentFlag.AlignRight | middle, words)
+            painter.drawText(QRectF(0, y, left - 8, height), Qt.AlignmentFlag.AlignRight | middle, text)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(theme().raised))
             bar = QRectF(left, y + height / 2 - 5, width, 10)
@@ -196,10 +196,10 @@ class AnswerCard(View):
         super().__init__()
         self.inspector = inspector
         self.card = Card("Answer")
-        self.words = label("", "big")
+        self.message = label("", "big")
         self.verdict = label("", "caption")
         self.bars = AnswerBars()
-        for widget in (self.words, self.verdict):
+        for widget in (self.message, self.verdict):
             self.card.body.addWidget(widget)
         self.card.body.addWidget(self.bars, 1)
         self.fill(self.card)
@@ -212,7 +212,7 @@ class AnswerCard(View):
         time = min(inspector.cursor.time, trace.steps)
         names, shares = class_names(inspector), trace.probabilities[time - 1]
         answer, truth = trace.answer(time), inspector.source.label(inspector.index)
-        self.words.setText(names[answer])
+        self.message.setText(names[answer])
         self.card.say(f"after {time} time-step{'s' if time > 1 else ''}")
         if truth is None:
             self.verdict.setText(f"{shares[answer]:.0%} of the softmax")
@@ -224,6 +224,6 @@ class AnswerCard(View):
         self.verdict.style().polish(self.verdict)
         order = leaders(trace)
         soft = mixed(theme().card, theme().muted, 0.6)
-        colours = {k: theme().series[place] if place < SHOWN else soft for place, k in enumerate(order)}
+        colours = {k: theme().series[index] if index < SHOWN else soft for index, k in enumerate(order)}
         ranked = np.argsort(-shares, kind="stable")
         self.bars.show_rows([(names[k], float(shares[k]), colours[int(k)], k == truth) for k in ranked])

@@ -83,10 +83,10 @@ class BlockItem(QGraphicsItem):
         painter.drawText(QRectF(12, 21, 170, 17), left | middle, _cut(painter, look.title, 168))
         painter.drawText(QRectF(150, 21, WIDTH - 162, 17), right | middle, look.shape)
         if spiking:
-            words = "…" if look.rate is None else f"{look.rate:.1%}"
+            text = "…" if look.rate is None else f"{look.rate:.1%}"
             painter.setFont(font(10, bold=True))
             painter.setPen(QColor(ink))
-            painter.drawText(QRectF(150, 3, WIDTH - 162, 20), right | middle, words)
+            painter.drawText(QRectF(150, 3, WIDTH - 162, 20), right | middle, text)
         if look.flags:
             painter.setFont(font(8, bold=True))
             width = painter.fontMetrics().horizontalAdvance(look.flags) + 12
@@ -185,5 +185,5 @@ def _edge(source: BlockItem, target: BlockItem) -> QGraphicsPathItem:
     return item
 
 
-def _cut(painter: QPainter, words: str, width: float) -> str:
-    return painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, int(width))
+def _cut(painter: QPainter, text: str, width: float) -> str:
+    return painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(width))

@@ -22,7 +22,7 @@ class NumberAxis(pg.AxisItem):
     """Numbers with a minus sign, and not a hyphen."""
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
-        return [minus(words) for words in super().tickStrings(values, scale, spacing)]
+        return [minus(text) for text in super().tickStrings(values, scale, spacing)]
 
 
 class PercentAxis(pg.AxisItem):
@@ -79,9 +79,9 @@ class Plot(pg.PlotWidget):
             axis.setTickFont(small)
             axis.setStyle(tickLength=3, tickTextOffset=4)
             axis.enableAutoSIPrefix(False)
-        for side, words in (("bottom", x), ("left", y)):
-            if words:
-                self.setLabel(side, words, **{"color": theme().muted, "font-size": "8.5pt"})
+        for side, text in (("bottom", x), ("left", y)):
+            if text:
+                self.setLabel(side, text, **{"color": theme().muted, "font-size": "8.5pt"})
         self.home: Callable[[], None] = lambda: self.plotItem.enableAutoRange()
         self._zoom = zoom
         self._names: list[tuple[Any, float]] = []
@@ -91,7 +91,7 @@ class Plot(pg.PlotWidget):
         self.plotItem.vb.sigYRangeChanged.connect(self._turn)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(240, 80)  # no higher than it has to be: beside words that wrap Qt takes this for the least
+        return QSize(240, 80)  # small, since Qt takes it as the minimum next to wrapping text
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         event.ignore()  # keys belong to the window
@@ -116,30 +116,30 @@ class Plot(pg.PlotWidget):
             axis.setTicks(None)
         self.setXRange(1 - margin, steps + margin, padding=0)
 
-    def name(self, words: str, x: float, y: float, hue: str, bold: bool = False) -> Any:
+    def name(self, text: str, x: float, y: float, hue: str, bold: bool = False) -> Any:
         """Words at the end of a curve; call `spread` when all are there."""
-        made = pg.TextItem(words, color=hue, anchor=(0, 0.5))
+        made = pg.TextItem(text, color=hue, anchor=(0, 0.5))
         made.setFont(font(8.5, bold=bold))
         made.setPos(x, y)
         self.addItem(made, ignoreBounds=True)
         self._names.append((made, y))
         return made
 
-    def reference(self, value: float, span: tuple[float, float], hue: str, words: str) -> list[Any]:
+    def reference(self, value: float, span: tuple[float, float], hue: str, text: str) -> list[Any]:
         """A dashed line over a span of x, and its name behind its end, where no curve is."""
         dashed = self.plot(span, [value, value], pen=pg.mkPen(hue, width=1.3, style=Qt.PenStyle.DashLine))
         y = float(np.log10(value)) if self.getAxis("left").logMode else value
-        return [dashed, self.name(words, span[1] + 0.02 * (span[1] - span[0]), y, hue)]
+        return [dashed, self.name(text, span[1] + 0.02 * (span[1] - span[0]), y, hue)]
 
     def spread(self, *resized: Any) -> None:
         """Move names apart that would stand on each other, and into the chart."""
-        self._names = sorted((each for each in self._names if each[0].scene() is not None), key=lambda each: each[1])
+        self._names = sorted((name for name in self._names if name[0].scene() is not None), key=lambda each: each[1])
         low, high = self.plotItem.vb.viewRange()[1]
         line = 15 / max(self.plotItem.vb.height(), 30) * (high - low)
         heights = [min(y, high - line * (0.5 + rest)) for rest, (_, y) in enumerate(reversed(self._names))][::-1]
         least = low + line / 2
-        for (words, _), y in zip(self._names, heights, strict=True):
-            words.setPos(words.pos().x(), max(y, least))
+        for (text, _), y in zip(self._names, heights, strict=True):
+            text.setPos(text.pos().x(), max(y, least))
             least = max(y, least) + line
 
     def line(self, x: Any, y: Any, series: int = 0, width: float = 2.0, dash: int = 0, **more: Any) -> Any:
@@ -148,18 +148,18 @@ class Plot(pg.PlotWidget):
         return self.plot(x, y, pen=pen, **more)
 
     def level(
-        self, value: float, value_colour: str, words: str = "", vertical: bool = False, at: float = 0.02
+        self, value: float, value_colour: str, text: str = "", vertical: bool = False, at: float = 0.02
     ) -> pg.InfiniteLine:
-        """A dashed line at a height, or at a place, with words at it."""
+        """Add a dashed line at a value of one axis, with a label."""
         made = pg.InfiniteLine(
             value,
             90 if vertical else 0,
             pen=pg.mkPen(value_colour, width=1.3, style=Qt.PenStyle.DashLine),
-            label=words or None,
+            label=text or None,
             labelOpts={"position": at, "color": value_colour, "anchors": [(0, 1), (0, 1)]},
         )
         self.addItem(made)
-        if words:
+        if text:
             made.label.setFont(font(8.5))
             if not vertical:
                 self._levels.append(made.label)
@@ -168,24 +168,24 @@ class Plot(pg.PlotWidget):
 
     def _turn(self, *changed: Any) -> None:
         """Place a level's label above its line, or below if it does not fit."""
-        self._levels = [each for each in self._levels if each.line.scene() is not None]
+        self._levels = [level for level in self._levels if level.line.scene() is not None]
         low, high = self.plotItem.vb.viewRange()[1]
-        for words in self._levels:
-            room = (high - words.line.value()) / (high - low) * self.plotItem.vb.height()
-            words.anchors = [(0, 1 if room > 2 * HALF_LINE + 4 else 0)] * 2
-            words.updatePosition()
+        for text in self._levels:
+            room = (high - text.line.value()) / (high - low) * self.plotItem.vb.height()
+            text.anchors = [(0, 1 if room > 2 * HALF_LINE + 4 else 0)] * 2
+            text.updatePosition()
 
-    def marker(self, fill: str, moved: Callable[[float], Any], vertical: bool = True, words: str = "") -> Any:
+    def marker(self, fill: str, moved: Callable[[float], Any], vertical: bool = True, text: str = "") -> Any:
         """A line that can be dragged."""
         made = pg.InfiniteLine(
             angle=90 if vertical else 0,
             movable=True,
             pen=pg.mkPen(fill, width=2),
             hoverPen=pg.mkPen(theme().text, width=3),
-            label=words or None,
+            label=text or None,
             labelOpts={"position": 0.92, "color": fill, "movable": False, "anchors": [(1, 1), (1, 1)]},
         )
-        if words:
+        if text:
             made.label.setFont(font(8.5, bold=True))
         made.sigDragged.connect(lambda line: moved(float(line.value())))
         self.addItem(made)

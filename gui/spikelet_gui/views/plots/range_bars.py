@@ -57,7 +57,7 @@ class RangeBars(QWidget):
 
     def _bar(self, painter: QPainter, energy: Energy | None, level: str, area: QRectF) -> None:
         ends = [levels[level] for _, levels in self._rows]
-        most = max((each.high for each in ends if each is not None), default=0.0)
+        most = max((end.high for end in ends if end is not None), default=0.0)
         fill = theme().series[LEVELS.index(level)]
         inner = area.adjusted(0, 2, 0, -2)
         painter.setPen(Qt.PenStyle.NoPen)

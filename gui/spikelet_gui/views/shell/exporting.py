@@ -50,8 +50,8 @@ class Exporter:
             card.head.addWidget(more)
 
     def _offer(self, menu: QMenu, forms: Sequence[tuple[str, str]], card: Card | None = None) -> None:
-        for words, suffix in forms:
-            menu.addAction(words).triggered.connect(lambda _, suffix=suffix: self.ask(suffix, card))
+        for text, suffix in forms:
+            menu.addAction(text).triggered.connect(lambda _, suffix=suffix: self.ask(suffix, card))
 
     def ask(self, suffix: str = "png", card: Card | None = None) -> None:
         """Ask where to, and write. What there is nothing of is said at once."""

@@ -86,8 +86,8 @@ class Header(View):
             f"sha256 {bundle.digest}\n{document.path}",
         )
 
-    def _badge(self, glyph: str, words: str, colour: str, hint: str) -> None:
-        self.badge.setText(words)
+    def _badge(self, glyph: str, text: str, colour: str, hint: str) -> None:
+        self.badge.setText(text)
         self.badge.setToolTip(hint)
         self.badge_icon.setVisible(bool(glyph))
         if glyph:

@@ -19,18 +19,18 @@ class WelcomePage(View):
     def __init__(self, actions: Actions) -> None:
         super().__init__()
         title = label("Open a bundle", "heading")
-        words = label(
+        text = label(
             "Drop a .snnb file anywhere in this window, or choose one, to inspect every neuron of the converted "
             "network at each time-step.",
             "muted",
             wrap=True,
         )
-        words.setMaximumWidth(440)
-        words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        text.setMaximumWidth(440)
+        text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         outer = QVBoxLayout(self)
         outer.addStretch(3)
         outer.addWidget(title, 0, Qt.AlignmentFlag.AlignCenter)
-        outer.addWidget(words, 0, Qt.AlignmentFlag.AlignCenter)
+        outer.addWidget(text, 0, Qt.AlignmentFlag.AlignCenter)
         outer.addSpacing(10)
         outer.addWidget(button("Open…", actions.open_bundle, "Ctrl+O", primary=True), 0, Qt.AlignmentFlag.AlignCenter)
         outer.addStretch(4)
@@ -45,8 +45,8 @@ class ProblemPage(View):
         self.card = Card("This file cannot be opened")
         self.card.title.setObjectName("heading")
         self.card.setMaximumWidth(720)
-        self.path, self.words = label("", "muted", wrap=True), label("", "bad", wrap=True)
-        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.path, self.message = label("", "muted", wrap=True), label("", "bad", wrap=True)
+        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.grid = QGridLayout()
         self.grid.setHorizontalSpacing(12)
         self.grid.setVerticalSpacing(7)
@@ -56,7 +56,7 @@ class ProblemPage(View):
             "caption",
             wrap=True,
         )
-        for widget in (self.path, self.words):
+        for widget in (self.path, self.message):
             self.card.body.addWidget(widget)
         self.card.body.addSpacing(6)
         self.card.body.addLayout(self.grid)
@@ -80,7 +80,7 @@ class ProblemPage(View):
         if problem is None:
             return
         self.path.setText(str(problem.path))
-        self.words.setText(str(problem))
+        self.message.setText(str(problem))
         clear(self.grid)
         looks = {"ok": ("check", theme().good), "failed": ("cross", theme().bad), "unknown": ("more", theme().muted)}
         for line, check in enumerate(problem.checks):
@@ -89,4 +89,4 @@ class ProblemPage(View):
             sign.setAccessibleName(check.state)
             self.grid.addWidget(sign, line, 0, Qt.AlignmentFlag.AlignTop)
             self.grid.addWidget(label(check.member, "title"), line, 1, Qt.AlignmentFlag.AlignTop)
-            self.grid.addWidget(label(check.words, "bad" if check.state == "failed" else "muted", wrap=True), line, 2)
+            self.grid.addWidget(label(check.message, "bad" if check.state == "failed" else "muted", wrap=True), line, 2)

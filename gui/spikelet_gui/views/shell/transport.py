@@ -12,7 +12,7 @@ from spikelet_gui.views.widgets.fields import Choice, Number
 from spikelet_gui.views.widgets.icons import icon
 from spikelet_gui.views.widgets.widgets import Elided, label, tool
 
-READ = 15_000  # milliseconds for words that do not fit beside the controls
+READ = 15_000  # milliseconds that a message which does not fit next to the controls is shown
 TITLES = {
     "open": "Opening",
     "image": "Reading",
@@ -61,7 +61,7 @@ class Transport(View):
         self.engine.textActivated.connect(inspector.set_engine)
         self.below = label("", "caption", wrap=True)
         self.below.hide()
-        self.words = Elided()
+        self.message = Elided()
         self.read = QTimer(self, singleShot=True)
         self.read.timeout.connect(self._show)
         self.progress = QProgressBar()
@@ -87,7 +87,7 @@ class Transport(View):
         for field in (self.time, self.speed, self.steps, self.engine):
             line.addWidget(field)
         line.addSpacing(10)
-        line.addWidget(self.words, 4)
+        line.addWidget(self.message, 4)
         line.addWidget(self.progress)
         line.addWidget(self.stop)
         self._said = ""
@@ -136,8 +136,8 @@ class Transport(View):
         else:
             self.timer.stop()
 
-    def _say(self, words: str) -> None:
-        self._said = words
+    def _say(self, text: str) -> None:
+        self._said = text
         self.read.start(READ)
         self._show()
 
@@ -163,7 +163,7 @@ class Transport(View):
         self.progress.setRange(0, total)
         self.progress.setValue(done)
         # a line of its own, where that is needed, for as long as it takes to read it
-        self.words.overflow = self.below if self.read.isActive() and not key else None
+        self.message.overflow = self.below if self.read.isActive() and not key else None
         self.below.hide()
         count = f" {done:,} of {total:,}" if total else "…"
-        self.words.say(f"{TITLES[key]}{count}" if key else self._said)
+        self.message.say(f"{TITLES[key]}{count}" if key else self._said)

@@ -111,7 +111,7 @@ class Window(QMainWindow):
         lines.setContentsMargins(0, 10, 0, 10)
         lines.setSpacing(2)
         self.nav = QButtonGroup(rail)
-        for place, (name, (title, _)) in enumerate(PANELS.items()):
+        for index, (name, (title, _)) in enumerate(PANELS.items()):
             made = QToolButton()
             made.setObjectName("nav")
             made.setIcon(icon(name))
@@ -122,9 +122,9 @@ class Window(QMainWindow):
             made.setFixedSize(91, 62)
             made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             made.setAccessibleName(title)
-            made.setToolTip(f"{title}  (Ctrl+{place + 1})")
+            made.setToolTip(f"{title}  (Ctrl+{index + 1})")
             made.clicked.connect(lambda _, name=name: self.show_panel(name))
-            self.nav.addButton(made, place)
+            self.nav.addButton(made, index)
             lines.addWidget(made)
         lines.addStretch(1)
         return rail

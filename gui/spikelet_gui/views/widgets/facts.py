@@ -33,9 +33,9 @@ class Facts(QWidget):
                 row += 1
             for name, value in facts:
                 self._grid.addWidget(label(name, "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
-                words = label(value, wrap=True)
-                words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-                words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-                self._grid.addWidget(words, row, 1)
+                text = label(value, wrap=True)
+                text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+                text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+                self._grid.addWidget(text, row, 1)
                 row += 1
         self._grid.setRowStretch(row, 1)

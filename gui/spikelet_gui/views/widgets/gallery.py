@@ -7,7 +7,7 @@ from PySide6.QtGui import QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem
 
 SIZES = range(176, 40, -8)  # pixels of a picture's side: the largest that needs no scrolling, or the smallest
-LINES, GAP = 2, 8  # of words below a picture; pixels between neighbours
+LINES, GAP = 2, 8  # lines of text below an image; pixels between images
 
 
 class Gallery(QListWidget):
@@ -25,9 +25,9 @@ class Gallery(QListWidget):
         self._words: list[str] = []
         self._place = QSize()
 
-    def show_pictures(self, pictures: list[tuple[QImage, str, int]], words: list[str]) -> None:
+    def show_pictures(self, pictures: list[tuple[QImage, str, int]], text: list[str]) -> None:
         """(picture, words below it, the number it stands for); words: all that may stand below one."""
-        self._pictures, self._words, self._place = pictures, words, QSize()
+        self._pictures, self._words, self._place = pictures, text, QSize()
         self.clear()
         self._fit()
 
@@ -58,12 +58,12 @@ class Gallery(QListWidget):
         self.clear()
         self.setIconSize(QSize(side, side))
         self.setGridSize(self._place)
-        for image, words, number in self._pictures:
+        for image, text, number in self._pictures:
             pixels = round(side * ratio)
             picture = QPixmap.fromImage(image).scaled(pixels, pixels, Qt.AspectRatioMode.KeepAspectRatio)
             picture.setDevicePixelRatio(ratio)
-            item = QListWidgetItem(picture, words)
-            item.setSizeHint(self._place)  # or all would be as wide as the words of the first
+            item = QListWidgetItem(picture, text)
+            item.setSizeHint(self._place)  # otherwise all would be as wide as the first text
             item.setData(Qt.ItemDataRole.UserRole, number)
             self.addItem(item)
         self.setCurrentRow(row)

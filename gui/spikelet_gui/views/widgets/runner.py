@@ -17,14 +17,14 @@ class Runner(View):
         self,
         jobs: Jobs,
         key: str,
-        words: str,
+        text: str,
         does: Callable[[], Any],
         hint: str,
         busy: Callable[[], Any] = lambda: None,
     ) -> None:
         super().__init__()
         self._jobs, self._key, self._busy = jobs, key, busy
-        self.start = button(words, does, hint, primary=True)
+        self.start = button(text, does, hint, primary=True)
         self.stop = button("Cancel", lambda: jobs.cancel(key), "Cancel  (Esc)")
         line = row(self.start, self.stop)
         line.setContentsMargins(0, 0, 0, 0)

@@ -35,8 +35,8 @@ class Table(QTableWidget):
         """Show these rows; the one that is selected stays so."""
         self.setColumnCount(len(head))
         self.setRowCount(len(rows))
-        for place, words in enumerate(head):
-            title = QTableWidgetItem(words)
+        for place, text in enumerate(head):
+            title = QTableWidgetItem(text)
             title.setTextAlignment(RIGHT if place else LEFT)
             self.setHorizontalHeaderItem(place, title)
         for at, cells in enumerate(rows):

@@ -176,7 +176,9 @@ def readable_on(background: str) -> str:
 
 
 def _sheet(chosen: Theme) -> str:
-    values = {each.name: getattr(chosen, each.name) for each in fields(Theme) if each.name not in ("ramp", "series")}
+    values = {
+        field.name: getattr(chosen, field.name) for field in fields(Theme) if field.name not in ("ramp", "series")
+    }
     values["hover"] = mixed(chosen.raised, chosen.text, 0.08)
     values["soft"] = mixed(chosen.card, chosen.accent, 0.16)
     sheet = SHEET

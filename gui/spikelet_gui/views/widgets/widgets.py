@@ -68,30 +68,30 @@ class Card(QFrame):
         outer.addLayout(self.body, 1)
 
     def say(self, note: str) -> None:
-        """Change the words beside the title."""
+        """Set the note next to the title."""
         self.note.say(note)
 
 
 class Elided(QLabel):
-    """A line of words that ends in … where it does not fit; the hint has all of them.
+    """A line of text, elided with … where it does not fit; the tooltip has the full text.
 
-    overflow: takes the words instead, where they do not fit here; it is hidden while they do.
+    overflow: label that shows the text where it does not fit here; hidden otherwise.
     """
 
-    def __init__(self, words: str = "", name: str = "caption", overflow: QLabel | None = None) -> None:
+    def __init__(self, text: str = "", name: str = "caption", overflow: QLabel | None = None) -> None:
         super().__init__()
         self.overflow = overflow
         self.setObjectName(name)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._words = ""
-        self.say(words)
+        self.say(text)
 
-    def say(self, words: str) -> None:
-        """Other words."""
-        self._words = words
-        self.setToolTip(words)
-        self.setAccessibleName(words)
+    def say(self, text: str) -> None:
+        """Set the text."""
+        self._words = text
+        self.setToolTip(text)
+        self.setAccessibleName(text)
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
@@ -118,7 +118,7 @@ def label(text: str, name: str = "", wrap: bool = False) -> QLabel:
 
 
 def button(text: str, does: Callable[[], Any], hint: str = "", primary: bool = False) -> QPushButton:
-    """A button with words on it."""
+    """A button with text."""
     made = QPushButton(text)
     made.setObjectName("primary" if primary else "")
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -143,16 +143,16 @@ def tool(glyph: str, name: str, does: Callable[[], Any] | None = None, flat: boo
 
 
 class Segments(QWidget):
-    """A row of words of which one is chosen."""
+    """A row of options of which one is chosen."""
 
-    def __init__(self, name: str, words: Sequence[str], chosen: Callable[[int], Any]) -> None:
+    def __init__(self, name: str, text: Sequence[str], chosen: Callable[[int], Any]) -> None:
         super().__init__()
         self.setAccessibleName(name)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         self._group = QButtonGroup(self)
-        for index, word in enumerate(words):
+        for index, word in enumerate(text):
             made = QPushButton(word)
             made.setObjectName("segment")
             made.setCheckable(True)
@@ -161,7 +161,7 @@ class Segments(QWidget):
             self._group.addButton(made, index)
             row.addWidget(made)
         self._group.idClicked.connect(lambda index: chosen(index))
-        if words:
+        if text:
             self.choose(0)
 
     def choose(self, index: int) -> None:
@@ -179,7 +179,7 @@ class Segments(QWidget):
 class Tabs(QTabBar):
     """Words of which one is chosen, as many as there may be: where they do not fit they scroll."""
 
-    def __init__(self, name: str, words: Sequence[str], chosen: Callable[[int], Any]) -> None:
+    def __init__(self, name: str, text: Sequence[str], chosen: Callable[[int], Any]) -> None:
         super().__init__()
         self.setAccessibleName(name)
         self.setDrawBase(False)
@@ -187,7 +187,7 @@ class Tabs(QTabBar):
         self.setUsesScrollButtons(True)
         self.setElideMode(Qt.TextElideMode.ElideNone)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        for word in words:
+        for word in text:
             self.addTab(word)
         self.currentChanged.connect(lambda index: chosen(index))
 
@@ -201,15 +201,15 @@ class Tabs(QTabBar):
 class Empty(QWidget):
     """A sentence that says why nothing is here, and what to do."""
 
-    def __init__(self, words: str, *buttons: QWidget) -> None:
+    def __init__(self, text: str, *buttons: QWidget) -> None:
         super().__init__()
-        self.words = label(words, "muted", wrap=True)
-        self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.message = label(text, "muted", wrap=True)
+        self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column = QVBoxLayout(self)
         column.addStretch(1)
         middle = QHBoxLayout()  # lines of a length that can be read
         middle.addStretch(1)
-        middle.addWidget(self.words, 3)
+        middle.addWidget(self.message, 3)
         middle.addStretch(1)
         column.addLayout(middle)
         row = QHBoxLayout()
@@ -220,9 +220,9 @@ class Empty(QWidget):
         column.addLayout(row)
         column.addStretch(1)
 
-    def say(self, words: str) -> None:
-        """Other words."""
-        self.words.setText(words)
+    def say(self, text: str) -> None:
+        """Set the text."""
+        self.message.setText(text)
 
 
 def clear(layout: QBoxLayout | QGridLayout) -> None:

@@ -6,7 +6,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt
 
 from spikelet.metrics.hardware import Profile
-from spikelet.report import wording as words
+from spikelet.report import wording
 from spikelet_gui.models.analysis.costs import energy_text
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.session.inspector import Inspector
@@ -92,7 +92,7 @@ class ExitCard(View):
         ]
         if leaving.accuracy is not None:
             facts.append(("accuracy", f"{leaving.accuracy:.2%}"))
-        facts.append(("accumulates per image", words.short(leaving.events)))
+        facts.append(("accumulates per image", wording.short(leaving.events)))
         profile = chosen_profile(inspector)
         if sweep.measured is not None and profile is not None and profile.priced:
             facts += self._energy(sweep, profile)
@@ -102,7 +102,7 @@ class ExitCard(View):
         found = sweep.energy(self.inspector.threshold, profile)
         return [
             (f"energy: {name}", energy_text(found[level]))
-            for name, level in zip(words.LEVEL_NAMES, found, strict=True)
+            for name, level in zip(wording.LEVEL_NAMES, found, strict=True)
             if found[level] is not None
         ]
 

@@ -25,11 +25,11 @@ class LostCard(View):
         self.inspector = inspector
         self.card = Card("Lost by spiking")
         self.card.numbers = self._numbers
-        self.words = label("", "muted", wrap=True)
+        self.message = label("", "muted", wrap=True)
         self.list = Gallery("images that only the float network gets right")
         self.list.itemActivated.connect(self._show)
         self.list.itemClicked.connect(self._show)
-        self.card.body.addWidget(self.words)
+        self.card.body.addWidget(self.message)
         self.card.body.addWidget(self.list, 1)
         self.card.body.addStretch()
         self.fill(self.card)
@@ -39,14 +39,14 @@ class LostCard(View):
         inspector, sweep = self.inspector, self.inspector.sweep
         self.list.hide()
         if sweep is None or sweep.labels is None or sweep.source is None or inspector.document is None:
-            self.words.setText("Requires images with labels and a network with a float activation.")
+            self.message.setText("Requires images with labels and a network with a float activation.")
             self.card.say("")
             return
         time = min(inspector.cursor.time, sweep.counted.steps)
         lost, names = sweep.lost(time), class_names(inspector)
         node = inspector.document.bundle.graph.input
         self.card.say(f"after t = {time}: {len(lost)} of {sweep.done:,}")
-        self.words.setText(
+        self.message.setText(
             "Correct in float, wrong when spiking. Click an image to inspect it."
             if len(lost)
             else "None: every image that is correct in float is correct when spiking."

@@ -8,7 +8,7 @@ from typing import Any
 import pyqtgraph as pg
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout
 
-from spikelet.report import wording as words
+from spikelet.report import wording
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.session.inputs import Source, open_source
 from spikelet_gui.models.session.inspector import Inspector
@@ -42,12 +42,12 @@ class CurveCard(View):
         self.curve.setSymbolPen(None)
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self._levels: list[Any] = []
-        self.words, self.empty = label("", "caption", wrap=True), Empty("")
+        self.message, self.empty = label("", "caption", wrap=True), Empty("")
         self.card.head.addWidget(self.choose)
         self.card.head.addWidget(self.runner)
         for each in (self.plot, self.empty):
             self.card.body.addWidget(each, 1)
-        self.card.body.addWidget(self.words)
+        self.card.body.addWidget(self.message)
         self.fill(self.card)
         self.follow(self._draw, inspector.swept, inspector.opened)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
@@ -83,7 +83,7 @@ class CurveCard(View):
         self._levels = []
         known = sweep is not None and sweep.accuracy is not None
         self.plot.setVisible(known)
-        self.words.setVisible(known)
+        self.message.setVisible(known)
         self.empty.setVisible(not known)
         if sweep is None or sweep.accuracy is None:
             self.card.say("")
@@ -92,32 +92,33 @@ class CurveCard(View):
             elif sweep is None:
                 self.empty.say("Not measured yet: run the shipped images, or choose a data set.")
             else:
-                self.empty.say(words.NO_LABELS + " Choose a data set that has some.")
+                self.empty.say(wording.NO_LABELS + " Choose a data set that has some.")
             return
-        found = sweep.accuracy
-        x = [each["time_steps"] for each in found]
-        self.low.setData(x, [each["low"] for each in found])
-        self.high.setData(x, [each["high"] for each in found])
-        self.curve.setData(x, [each["accuracy"] for each in found])
+        accuracy = sweep.accuracy
+        x = [each["time_steps"] for each in accuracy]
+        self.low.setData(x, [each["low"] for each in accuracy])
+        self.high.setData(x, [each["high"] for each in accuracy])
+        self.curve.setData(x, [each["accuracy"] for each in accuracy])
         source, where = self._float(sweep)
         assert self.inspector.document is not None
         chance = 1 / self.inspector.document.bundle.graph.classes
-        ends = [each[end] for each in found for end in ("low", "high")] + ([] if source is None else [source])
+        ends = [each[end] for each in accuracy for end in ("low", "high")] + ([] if source is None else [source])
         low, high = max(0.0, min(ends) - 0.12), min(1.0, max(ends) + 0.05)
-        span = (0.6, len(found) + 0.02 * len(found))
+        span = (0.6, len(accuracy) + 0.02 * len(accuracy))
         if source is not None:
             self._levels += self.plot.reference(source, span, theme().over, f"float network {source:.1%}")
         if chance > low:
             self._levels += self.plot.reference(chance, span, theme().muted, f"chance {chance:.1%}")
         self.plot.setYRange(low, high, padding=0)
-        self.plot.steps_axis(len(found))
-        self.plot.setXRange(0.6, len(found) + max(1.2, 0.3 * len(found)), padding=0)
+        self.plot.steps_axis(len(accuracy))
+        self.plot.setXRange(0.6, len(accuracy) + max(1.2, 0.3 * len(accuracy)), padding=0)
         self.plot.spread()
-        last, state = found[-1], "" if sweep.measured is not None else f" so far, of {len(sweep.data):,}"
+        last, state = accuracy[-1], "" if sweep.measured is not None else f" so far, of {len(sweep.data):,}"
         self.card.say(f"{sweep.data.name}, {sweep.done:,} images{state}")
         interval = f"{last['low']:.2%} – {last['high']:.2%}"
-        self.words.setText(
-            f"T = {len(found)}: {last['accuracy']:.2%}, 95 % interval {interval} (Wilson). Chance: {chance:.0%}.{where}"
+        self.message.setText(
+            f"T = {len(accuracy)}: {last['accuracy']:.2%}, 95 % interval {interval} (Wilson). "
+            f"Chance: {chance:.0%}.{where}"
         )
         self.timeline.go(self.inspector.cursor.time)
 

@@ -30,10 +30,10 @@ class Part(View):
     @property
     def layer(self) -> str | None:
         """The layer that is looked at, if both have it."""
-        found = self.inspector.beside.comparison
+        comparison = self.inspector.beside.comparison
         return (
             self.inspector.selection.layer
-            if found is not None and self.inspector.selection.layer in found.layers
+            if comparison is not None and self.inspector.selection.layer in comparison.layers
             else None
         )
 
@@ -52,15 +52,15 @@ class SideCard(Part):
 
     def draw(self) -> None:
         """Show the layer."""
-        found, layer = self.inspector.beside.comparison, self.layer
-        if found is None or layer is None:
+        comparison, layer = self.inspector.beside.comparison, self.layer
+        if comparison is None or layer is None:
             self.raster.show_spikes(np.zeros((1, 0), np.uint8))
             self.card.say("")
             return
-        trace = found.traces[self.side]
+        trace = comparison.traces[self.side]
         self.raster.show_spikes(trace.spikes[layer])
         self.raster.go(self.inspector.cursor.time)
-        self.card.say(f"{found.sides[self.side].name}: {int(trace.spikes[layer].sum()):,} spikes in {layer}")
+        self.card.say(f"{comparison.sides[self.side].name}: {int(trace.spikes[layer].sum()):,} spikes in {layer}")
 
     def go(self, time: int) -> None:
         self.raster.go(time)
@@ -86,25 +86,25 @@ class DifferenceCard(Part):
 
     def draw(self) -> None:
         """Show the layer."""
-        found, layer = self.inspector.beside.comparison, self.layer
+        comparison, layer = self.inspector.beside.comparison, self.layer
         palette = [theme().raised, self._both(), theme().under, theme().over]
-        if found is None or layer is None:
+        if comparison is None or layer is None:
             self.raster.show_spikes(np.zeros((1, 0), np.uint8), palette)
             self.card.say("")
             return
-        self.raster.show_spikes(found.raster(layer), palette)
+        self.raster.show_spikes(comparison.raster(layer), palette)
         self.raster.go(self.inspector.cursor.time)
-        differing = found.differing(layer)
+        differing = comparison.differing(layer)
         self.card.say(f"{layer}: {differing:,} spikes differ" if differing else f"{layer}: no spike differs")
 
     def go(self, time: int) -> None:
         self.raster.go(time)
 
     def _numbers(self) -> Numbers | None:
-        found, layer = self.inspector.beside.comparison, self.layer
-        if found is None or layer is None:
+        comparison, layer = self.inspector.beside.comparison, self.layer
+        if comparison is None or layer is None:
             return None
-        kinds = found.raster(layer)
+        kinds = comparison.raster(layer)
         rows = [[int(n), int(t) + 1, ("first", "second")[int(kinds[t, n]) - 2]] for t, n in np.argwhere(kinds > 1)]
         return Numbers(f"difference-{layer}", ["neuron", "time_step", "fired_alone"], rows)
 
@@ -128,23 +128,23 @@ class LayersCard(Part):
         self.card.say("spikes on this image" if counted is None else f"and on {counted.images:,} images")
 
     def _rows(self) -> list[list[Any]]:
-        found, counted = self.inspector.beside.comparison, self.inspector.beside.survey
-        if found is None:
+        comparison, counted = self.inspector.beside.comparison, self.inspector.beside.survey
+        if comparison is None:
             return []
         return [
             [
                 layer,
-                *(int(trace.spikes[layer].sum()) for trace in found.traces),
-                found.differing(layer),
+                *(int(trace.spikes[layer].sum()) for trace in comparison.traces),
+                comparison.differing(layer),
                 "–" if counted is None else counted.differing.get(layer, "–"),
             ]
-            for layer in found.layers
+            for layer in comparison.layers
         ]
 
     def _clicked(self, at: int, _: int) -> None:
-        found = self.inspector.beside.comparison
-        if found is not None and at < len(found.layers):
-            self.inspector.selection.focus(found.layers[at])
+        comparison = self.inspector.beside.comparison
+        if comparison is not None and at < len(comparison.layers):
+            self.inspector.selection.focus(comparison.layers[at])
 
 
 class AnswersCard(Part):
@@ -159,50 +159,50 @@ class AnswersCard(Part):
             line.setSymbolBrush(theme().series[side])
             line.setSymbolPen(None)
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
-        self.words = label("", "caption", wrap=True)
-        self.words.setTextFormat(Qt.TextFormat.RichText)
+        self.message = label("", "caption", wrap=True)
+        self.message.setTextFormat(Qt.TextFormat.RichText)
         self.card.body.addWidget(self.plot, 1)
-        self.card.body.addWidget(self.words)
+        self.card.body.addWidget(self.message)
 
     def draw(self) -> None:
         """Show both."""
-        found = self.inspector.beside.comparison
-        if found is None:
+        comparison = self.inspector.beside.comparison
+        if comparison is None:
             for line in self.lines:
                 line.setData([], [])
-            self.words.setText("")
+            self.message.setText("")
             return
-        for line, trace in zip(self.lines, found.traces, strict=True):
+        for line, trace in zip(self.lines, comparison.traces, strict=True):
             line.setData(np.arange(1, trace.steps + 1), np.where(np.isfinite(trace.margins), trace.margins, 0))
-        self.plot.steps_axis(found.traces[0].steps)
+        self.plot.steps_axis(comparison.traces[0].steps)
         self.go(self.inspector.cursor.time)
 
     def go(self, time: int) -> None:
-        found = self.inspector.beside.comparison
+        comparison = self.inspector.beside.comparison
         self.timeline.go(time)
-        if found is None:
+        if comparison is None:
             return
         said = []
-        for side, trace in enumerate(found.traces):
-            names = found.sides[side].bundle.manifest.labels
+        for side, trace in enumerate(comparison.traces):
+            names = comparison.sides[side].bundle.manifest.labels
             answer = trace.answer(min(time, trace.steps))
             mark = f'<span style="color:{pg.mkColor(theme().series[side]).name()}">■</span>'
-            said.append(f"{mark} {found.sides[side].name}: <b>{names[answer] if names else answer}</b>")
+            said.append(f"{mark} {comparison.sides[side].name}: <b>{names[answer] if names else answer}</b>")
         counted = self.inspector.beside.survey
         if counted is not None:
             said.append(
                 f"alike on {counted.agreement[min(time, len(counted.agreement)) - 1]:.1%} of {counted.images:,} images"
             )
             said += [f"{('first', 'second')[side]} {right[-1]:.1%} right" for side, right in counted.right.items()]
-        self.words.setText("<br>".join(said))
+        self.message.setText("<br>".join(said))
 
     def _numbers(self) -> Numbers | None:
-        found = self.inspector.beside.comparison
-        if found is None:
+        comparison = self.inspector.beside.comparison
+        if comparison is None:
             return None
         names = class_names(self.inspector)
         rows = [
-            [t + 1, *(v for trace in found.traces for v in (names[trace.answer(t + 1)], float(trace.margins[t])))]
-            for t in range(found.traces[0].steps)
+            [t + 1, *(v for trace in comparison.traces for v in (names[trace.answer(t + 1)], float(trace.margins[t])))]
+            for t in range(comparison.traces[0].steps)
         ]
         return Numbers("compare-answers", ["time_step", "first", "first_margin", "second", "second_margin"], rows)

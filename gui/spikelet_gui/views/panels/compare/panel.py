@@ -30,7 +30,7 @@ class ComparePanel(View):
         self.second = Choice("second bundle")
         self.second.activated.connect(self._chosen)
         self.all = button("Compare on all images", self.survey, "Run both on every image, in the background")
-        self.words = label("", "caption", wrap=True)
+        self.message = label("", "caption", wrap=True)
         self.tabs: Tabs | None = None
         self._tabs = QHBoxLayout()
         self._tabs.addStretch(1)
@@ -65,7 +65,7 @@ class ComparePanel(View):
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)
         outer.addLayout(choice)
-        outer.addWidget(self.words)
+        outer.addWidget(self.message)
         outer.addLayout(self._tabs)
         outer.addWidget(self.empty, 1)
         outer.addWidget(self.whole, 1)
@@ -136,8 +136,8 @@ class ComparePanel(View):
     def _documents(self) -> list[Document]:
         return [each for each in (self.inspector.document, self.inspector.beside.other) if each is not None]
 
-    def _failed(self, words: str) -> None:
-        self._why = words[:1].upper() + words[1:] + ".\n\n"
+    def _failed(self, text: str) -> None:
+        self._why = text[:1].upper() + text[1:] + ".\n\n"
         self.inspector.beside.set_comparison(None)
 
     # views
@@ -161,12 +161,12 @@ class ComparePanel(View):
         document, other = self.inspector.document, self.inspector.beside.other
         assert document is not None
         second = other or document
-        for place, (box, each) in enumerate(zip(self.names, (document, second), strict=True)):
+        for index, (box, each) in enumerate(zip(self.names, (document, second), strict=True)):
             kept = box.currentText()
             if [box.itemText(i) for i in range(box.count())] != list(each.engines):
                 box.clear()
                 box.addItems(list(each.engines))
-                usual = self.inspector.engine if place == 0 or other is not None else "numpy"
+                usual = self.inspector.engine if index == 0 or other is not None else "numpy"
                 box.setCurrentText(kept if kept in each.engines else usual)
         self.second.clear()
         self.second.addItem("the same bundle", "")
@@ -179,21 +179,21 @@ class ComparePanel(View):
             self.second.setCurrentIndex(self.second.findData(str(other.path.resolve())))
 
     def _draw(self) -> None:
-        found, inspector = self.comparison, self.inspector
+        comparison, inspector = self.comparison, self.inspector
         if inspector.document is None:
             return
         self._fill()
-        self._fill_tabs(found)
-        self.whole.setVisible(found is not None)
-        self.empty.setVisible(found is None)
-        self.words.setText("" if found is None else verdict(found))
+        self._fill_tabs(comparison)
+        self.whole.setVisible(comparison is not None)
+        self.empty.setVisible(comparison is None)
+        self.message.setText("" if comparison is None else verdict(comparison))
         running = inspector.jobs.running("compare")
         self.empty.say("Running both on the image…" if running else f"{self._why}{CHOOSE}")
         for each in (*self.rasters, self.difference, self.layers, self.answers):
             each.draw()
 
-    def _fill_tabs(self, found: Comparison | None) -> None:
-        names = list(found.layers) if found is not None else []
+    def _fill_tabs(self, comparison: Comparison | None) -> None:
+        names = list(comparison.layers) if comparison is not None else []
         if self.tabs is not None:
             self._tabs.removeWidget(self.tabs)
             self.tabs.deleteLater()
@@ -209,20 +209,20 @@ class ComparePanel(View):
             each.go(self.inspector.cursor.time)
 
 
-def verdict(found: Comparison) -> str:
+def verdict(comparison: Comparison) -> str:
     """Summarise a comparison in one or two sentences."""
-    if not found.layers:
+    if not comparison.layers:
         return "The networks have no layer with the same name and shape: only predictions are compared."
-    differing = sum(found.differing(layer) for layer in found.layers)
+    differing = sum(comparison.differing(layer) for layer in comparison.layers)
     if not differing:
-        return f"None of {found.spikes:,} spikes differ in {len(found.layers)} layers."
-    words = f"{differing:,} of {found.spikes:,} spikes were fired by one network only."
-    first = found.first
+        return f"None of {comparison.spikes:,} spikes differ in {len(comparison.layers)} layers."
+    text = f"{differing:,} of {comparison.spikes:,} spikes were fired by one network only."
+    first = comparison.first
     if first is None:
-        return words
+        return text
     place = first.place
     where = f"layer {place.layer}, neuron {','.join(map(str, place.neuron))}, t = {place.time}"
     potentials = " and ".join(f"{each:.4f} θ" for each in first.before)
     return (
-        f"{words} First: {where}; potentials before the reset {potentials}{' (a threshold tie)' if first.tie else ''}."
+        f"{text} First: {where}; potentials before the reset {potentials}{' (a threshold tie)' if first.tie else ''}."
     )

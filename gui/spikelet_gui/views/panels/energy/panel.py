@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from spikelet.metrics.energy import LEVELS
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
-from spikelet.report import wording as words
+from spikelet.report import wording
 from spikelet_gui.models.analysis.costs import Costs, costs
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.plots import Plot
@@ -35,7 +35,9 @@ class LevelsCard(View):
         self.bars = RangeBars("energy by level")
         self.legend = label("", "caption", wrap=True)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
-        marks = [f'<span style="color:{theme().series[i]}">■</span> {name}' for i, name in enumerate(words.LEVEL_NAMES)]
+        marks = [
+            f'<span style="color:{theme().series[i]}">■</span> {name}' for i, name in enumerate(wording.LEVEL_NAMES)
+        ]
         self.legend.setText("&nbsp;&nbsp; ".join(marks))
         self.card.body.addWidget(self.bars, 1)
         self.card.body.addWidget(self.legend)
@@ -75,9 +77,9 @@ class CrossoverCard(View):
         self.plot = Plot(
             "energy by spike rate", "spike rate at the synapses", "µJ per image", percent=("bottom",), decades=("left",)
         )
-        self.words = label("", "caption", wrap=True)
+        self.message = label("", "caption", wrap=True)
         self.card.body.addWidget(self.plot, 1)
-        self.card.body.addWidget(self.words)
+        self.card.body.addWidget(self.message)
         self.fill(self.card)
 
     def draw(self, found: Costs | None, level: str) -> None:
@@ -85,7 +87,7 @@ class CrossoverCard(View):
         self.plot.clear()
         self.card.say("low figures")
         if found is None or level not in found.curve:
-            self.words.setText("No figure is published for this level.")
+            self.message.setText("No figure is published for this level.")
             return
         y = [each.low / 1e6 for each in found.curve[level]]
         self.plot.line(found.rates, y, 0, 2.6)
@@ -101,7 +103,7 @@ class CrossoverCard(View):
             if 0 < crossing[0] < found.rates[-1]:
                 dot = pg.ScatterPlotItem([crossing[0]], [np.log10(height)], size=11, brush=hue, pen=None)
                 self.plot.addItem(dot)
-            said.append(f"{rival.name}: {words.crossover(crossing)}")
+            said.append(f"{rival.name}: {wording.crossover(crossing)}")
         here = self.plot.level(found.rate, theme().text, f"now {found.rate:.1%}", vertical=True)
         here.label.setPosition(0.06)
         self.plot.setXRange(0, found.rates[-1] * 1.42, padding=0)
@@ -109,7 +111,7 @@ class CrossoverCard(View):
         self.plot.setYRange(low, high, padding=0.08)
         self.plot.spread()
         lead = "Break-even spike rate: "
-        self.words.setText(lead + "; ".join(said) if said else "No baseline for this hardware profile.")
+        self.message.setText(lead + "; ".join(said) if said else "No baseline for this hardware profile.")
 
     def _numbers(self) -> Numbers | None:
         found = self.panel.found
@@ -161,7 +163,7 @@ class EnergyPanel(View):
         self.found: Costs | None = None
         self._key: Any = None
         self.levels, self.crossover, self.blocks = LevelsCard(self), CrossoverCard(self), BlocksCard(self)
-        self.segments = Segments("level", words.LEVEL_NAMES, lambda _: self._show())
+        self.segments = Segments("level", wording.LEVEL_NAMES, lambda _: self._show())
         self.segments.choose(0)
         self.sources = Card("Sources of the figures")
         self._list = QVBoxLayout()
@@ -173,7 +175,7 @@ class EnergyPanel(View):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(GAP)
-        self.note = label(words.ESTIMATE, "caption", wrap=True)
+        self.note = label(wording.ESTIMATE, "caption", wrap=True)
         outer.addLayout(row(ProfilePicker(inspector), self.segments, stretch=(1, 0)))
         outer.addWidget(self.note)
         panes = QHBoxLayout()
@@ -198,16 +200,18 @@ class EnergyPanel(View):
         if measured is None:
             said.append(("", "Operations are counted together with accuracy: run all images in the Accuracy panel."))
         elif profile is not None and not profile.priced:
-            said.append((profile.title, f"{profile.unpublished}. {words.power(profile)}"))
+            said.append((profile.title, f"{profile.unpublished}. {wording.power(profile)}"))
         elif profile is not None:
             self._price(measured, profile)
             data = f"{len(measured.data):,} images of {measured.data.name}, T = {measured.counted.steps}"
-            self.note.setText(f"{words.ESTIMATE}\nCounted on {data}.")
+            self.note.setText(f"{wording.ESTIMATE}\nCounted on {data}.")
             said += [(profile.title, profile.notes)] if profile.notes else []
             said += [(_priced(name, figure), figure.source) for name, figure in profile.sources()]
             if self.found is not None:
-                said += [("", each) for each in words.left_out([self.found.estimate])]
-            said += [("assumptions of the estimate", "")] + [("", each) for each in words.assumptions(measured)]
+                said += [("", each) for each in wording.left_out([self.found.estimate])]
+            said += [("assumptions of the estimate", "")] + [
+                ("", assumption) for assumption in wording.assumptions(measured)
+            ]
         clear(self._list)
         for heading, text in said:
             if heading:

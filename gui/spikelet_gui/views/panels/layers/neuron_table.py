@@ -103,8 +103,8 @@ class NeuronView(QTableView):
             cell = self.fontMetrics().horizontalAdvance(table.widest(name))
             needed.append(max(head, cell) + self.PADDING)
         spare = max(0, self.viewport().width() - sum(needed))
-        for place, width in enumerate(needed):
-            self.setColumnWidth(place, width + spare * (place + 1) // len(needed) - spare * place // len(needed))
+        for index, width in enumerate(needed):
+            self.setColumnWidth(index, width + spare * (index + 1) // len(needed) - spare * index // len(needed))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)

@@ -47,10 +47,10 @@ class RasterCard(View):
         )
         self.raster.show_spikes(spikes if whole else spikes[:, rows])
         self.raster.go(inspector.cursor.time)
-        words = f"{len(rows):,} neurons × {len(spikes)} time-steps"
+        text = f"{len(rows):,} neurons × {len(spikes)} time-steps"
         if len(rows) > self.raster.area.height():
-            words += "; neurons binned per row"
-        self.card.say(words if len(rows) else "no neuron matches the filter; change it in the table")
+            text += "; neurons binned per row"
+        self.card.say(text if len(rows) else "no neuron matches the filter; change it in the table")
         self._mark()
 
     def _mark(self) -> None:

@@ -56,7 +56,7 @@ class NetworkCard(View):
         assert inspector.document is not None
         graph, trace, sweep = inspector.document.bundle.graph, inspector.trace, inspector.sweep
         measured = sweep.measured if sweep is not None else None
-        rates = {each.layer: each for each in measured.rates} if measured is not None else {}
+        rates = {rate.layer: rate for rate in measured.rates} if measured is not None else {}
         found = {}
         for block in inspector.selection.blocks:
             look = Look(
@@ -98,7 +98,7 @@ class LayerCard(View):
 
     def _draw(self) -> None:
         inspector = self.inspector
-        block = next((each for each in inspector.selection.blocks if each.name == inspector.selection.block), None)
+        block = next((block for block in inspector.selection.blocks if block.name == inspector.selection.block), None)
         if inspector.document is None or block is None:
             return
         groups: list[tuple[str, FactList]] = block_facts(inspector.document.bundle, block)

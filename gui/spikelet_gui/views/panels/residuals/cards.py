@@ -52,11 +52,11 @@ class LayerBars(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(font(9, bold=True))
-        names = max(painter.fontMetrics().horizontalAdvance(each.layer) for each in layers)
+        names = max(painter.fontMetrics().horizontalAdvance(layer.layer) for layer in layers)
         left, right = min(16.0 + names, self.width() / 4), 96.0
         half = (self.width() - left - right) / 2
         middle, height = left + half, self._height(len(layers))
-        most = max([0.01, *(max(each.over, each.under) for each in layers)])
+        most = max([0.01, *(max(layer.over, layer.under) for layer in layers)])
         painter.setFont(font(8.5))
         painter.setPen(QColor(theme().under))
         painter.drawText(QRectF(left, 0, half - 6, 16), Qt.AlignmentFlag.AlignRight, "under-firing")
@@ -64,8 +64,8 @@ class LayerBars(QWidget):
         painter.drawText(QRectF(middle + 6, 0, half, 16), Qt.AlignmentFlag.AlignLeft, "over-firing")
         painter.setPen(QColor(theme().muted))
         painter.drawText(QRectF(self.width() - right, 0, right, 16), Qt.AlignmentFlag.AlignRight, "rms residual")
-        for place, each in enumerate(layers):
-            y = 18 + place * height
+        for index, each in enumerate(layers):
+            y = 18 + index * height
             if each.layer == self.state.inspector.selection.layer:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(colour(theme().accent, 36))
@@ -98,8 +98,8 @@ class LayerBars(QWidget):
             painter.drawRoundedRect(bar, 3, 3)
             painter.setPen(QColor(theme().muted))
             if side < 0:
-                words = QRectF(bar.left() - 50, y, 46, height)
-                painter.drawText(words, vertical | Qt.AlignmentFlag.AlignRight, f"{share:.1%}")
+                text = QRectF(bar.left() - 50, y, 46, height)
+                painter.drawText(text, vertical | Qt.AlignmentFlag.AlignRight, f"{share:.1%}")
             else:
                 painter.drawText(QRectF(bar.right() + 4, y, 50, height), vertical, f"{share:.1%}")
 
@@ -137,8 +137,8 @@ class ScatterCard(View):
             return
         a, rate, share = layer.points()
         correlation = layer.correlation
-        words = "" if correlation is None else f"; correlation {correlation:.3f}"
-        self.card.say(f"{layer.layer}, T = {layer.steps}: size is the share of neurons{words}")
+        text = "" if correlation is None else f"; correlation {correlation:.3f}"
+        self.card.say(f"{layer.layer}, T = {layer.steps}: size is the share of neurons{text}")
         residual = (rate - a) * layer.steps
         over, under = colour(theme().over, 200), colour(theme().under, 200)
         fair = colour(theme().muted, 170)
@@ -211,26 +211,26 @@ class ByStepsCard(View):
         self.card.body.addWidget(self.plot, 1)
         self.fill(self.card)
 
-    def draw(self, found: Residuals | None, name: str) -> None:
+    def draw(self, residuals: Residuals | None, name: str) -> None:
         """Show a layer."""
         self.plot.clear()
-        if found is None:
+        if residuals is None:
             return
-        layers = [found.layers[name][t] for t in found.steps]
+        layers = [residuals.layers[name][t] for t in residuals.steps]
         x = np.arange(len(layers))
-        over, under = [each.over for each in layers], [-each.under for each in layers]
+        over, under = [layer.over for layer in layers], [-layer.under for layer in layers]
         self.plot.addItem(pg.BarGraphItem(x=x, height=over, width=0.5, brush=theme().over, pen=None))
         self.plot.addItem(pg.BarGraphItem(x=x, height=under, width=0.5, brush=theme().under, pen=None))
-        self.plot.getAxis("bottom").setTicks([[(i, str(t)) for i, t in enumerate(found.steps)]])
+        self.plot.getAxis("bottom").setTicks([[(i, str(t)) for i, t in enumerate(residuals.steps)]])
         most = max([0.01, *over, *(-u for u in under)]) * 1.15
         self.plot.setYRange(-most, most, padding=0)
         self.plot.setXRange(-0.6, len(x) - 0.4, padding=0)
         self.card.say(f"{name}: over above, under below")
 
     def _numbers(self) -> Numbers | None:
-        found, name = self.state.residuals, self.state.inspector.selection.layer
-        if found is None:
+        residuals, name = self.state.residuals, self.state.inspector.selection.layer
+        if residuals is None:
             return None
-        every = [(t, found.layers[name][t]) for t in found.steps]
+        every = [(t, residuals.layers[name][t]) for t in residuals.steps]
         rows = [[t, e.over, e.under, e.rms, e.bias, e.correlation] for t, e in every]
         return Numbers(f"residual-steps-{name}", ["T", "over", "under", "rms", "bias", "correlation"], rows)

@@ -31,9 +31,9 @@ class ResidualPanel(View):
         self.card.numbers = self._numbers
         self.run_button = button("Compare", self.run, "Run both networks in the background  (R)", True)
         self.empty = Empty("", self.run_button)
-        self.words = label("", "caption", wrap=True)
+        self.message = label("", "caption", wrap=True)
         self.card.body.addWidget(scrolled(self.bars, "over- and under-firing by layer"), 1)
-        self.card.body.addWidget(self.words)
+        self.card.body.addWidget(self.message)
         self.scatter, self.histogram, self.steps = (
             ScatterCard(self.state),
             HistogramCard(self.state),
@@ -131,7 +131,7 @@ class ResidualPanel(View):
             return
         self.card.say(f"{len(found.data)} images of {found.data.name}, T = {self.state.steps}")
         worst = max(self.state.layers(), key=lambda each: each.rms)
-        self.words.setText(
+        self.message.setText(
             f"Both predict the same class on {found.agreement(self.state.steps):.1%} of the images. The residual is "
             f"largest in {worst.layer}. A neuron over- or under-fires if its spike count differs from its activation "
             f"by more than half a spike. {described(document.bundle)}"

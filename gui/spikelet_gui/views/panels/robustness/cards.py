@@ -49,8 +49,8 @@ class Part(View):
             self.draw()
 
     def _numbers(self) -> Numbers | None:
-        found = self.state.measured
-        return None if found is None else Numbers("robustness", *numbers(found))
+        measured = self.state.measured
+        return None if measured is None else Numbers("robustness", *numbers(measured))
 
 
 class FaultPainter(QStyledItemDelegate):
@@ -82,14 +82,13 @@ def _lines(
     fonts = [font(size, bold=size > 9) for size, _ in looks]
     whole = QRectF(0, 0, area.width(), 1000)
     heights = [
-        QFontMetricsF(each).boundingRect(whole, flags, words).height()
-        for words, each in zip(lines, fonts, strict=False)
+        QFontMetricsF(each).boundingRect(whole, flags, text).height() for text, each in zip(lines, fonts, strict=False)
     ]
     y = area.center().y() - sum(heights) / 2
-    for words, (_, ink), each, height in zip(lines, looks, fonts, heights, strict=False):
+    for text, (_, ink), each, height in zip(lines, looks, fonts, heights, strict=False):
         painter.setFont(each)
         painter.setPen(QColor(ink))
-        painter.drawText(QRectF(area.left(), y, area.width(), height), flags, words)
+        painter.drawText(QRectF(area.left(), y, area.width(), height), flags, text)
         y += height
 
 
@@ -115,10 +114,10 @@ class MatrixCard(Part):
 
     def draw(self) -> None:
         """Show everything that is known."""
-        found = self.state.measured
-        if found is None:
+        measured = self.state.measured
+        if measured is None:
             return
-        every = rows(found)
+        every = rows(measured)
         self.card.say(self.state.described())
         self.table.blockSignals(True)
         self.table.setRowCount(len(every))
@@ -132,19 +131,19 @@ class MatrixCard(Part):
         self.table.blockSignals(False)
 
     def _cell(self, points: tuple[Point, ...], place: int) -> QTableWidgetItem:
-        found, time = self.state.measured, self.state.time
-        if found is None or place >= len(points):
+        measured, time = self.state.measured, self.state.time
+        if measured is None or place >= len(points):
             return QTableWidgetItem("")
         point = points[place]
-        words = f"{point.accuracy[time - 1]:.1%}"
-        made = QTableWidgetItem(f"at {level_text(point.fault.level)}\n{words}\n{ends(point, time)}")
-        made.setBackground(QBrush(QColor(heat(lost(found, point, time)))))
+        text = f"{point.accuracy[time - 1]:.1%}"
+        made = QTableWidgetItem(f"at {level_text(point.fault.level)}\n{text}\n{ends(point, time)}")
+        made.setBackground(QBrush(QColor(heat(lost(measured, point, time)))))
         return made
 
     def _chosen(self, at: int, *_: int) -> None:
-        found = self.state.measured
-        if found is not None and at >= 0:
-            self.state.choose(rows(found)[at].kind)
+        measured = self.state.measured
+        if measured is not None and at >= 0:
+            self.state.choose(rows(measured)[at].kind)
 
 
 class LevelCard(Part):
@@ -158,26 +157,26 @@ class LevelCard(Part):
     def draw(self) -> None:
         """Show the chosen fault."""
         self.plot.clear()
-        found, row, time = self.state.measured, self.state.row, self.state.time
-        if found is None or row is None:
+        measured, row, time = self.state.measured, self.state.row, self.state.time
+        if measured is None or row is None:
             return
         self.card.say(f"{row.title.lower()}; bar: 95 %, dots: devices")
-        sound = found.sound.accuracy[time - 1]
+        sound = measured.sound.accuracy[time - 1]
         x = list(range(len(row.points)))
-        y = [each.accuracy[time - 1] for each in row.points]
-        low, high = [each.low[time - 1] for each in row.points], [each.high[time - 1] for each in row.points]
-        for place, each in enumerate(row.points):
-            self.plot.plot([place, place], [low[place], high[place]], pen=pg.mkPen(theme().series[0], width=3))
+        y = [point.accuracy[time - 1] for point in row.points]
+        low, high = [point.low[time - 1] for point in row.points], [point.high[time - 1] for point in row.points]
+        for index, each in enumerate(row.points):
+            self.plot.plot([index, index], [low[index], high[index]], pen=pg.mkPen(theme().series[0], width=3))
             devices = [device[time - 1] for device in each.by_seed]
             dots = pg.ScatterPlotItem(
-                [place + 0.12] * len(devices), devices, size=5, pen=None, brush=colour(theme().muted, 200)
+                [index + 0.12] * len(devices), devices, size=5, pen=None, brush=colour(theme().muted, 200)
             )
             self.plot.addItem(dots)
         curve = self.plot.line(x, y, 0, 2.2, symbol="o", symbolSize=8)
         curve.setSymbolBrush(theme().series[0])
         curve.setSymbolPen(None)
         self.plot.reference(sound, (-0.4, len(x) - 0.75), theme().over, f"no fault {sound:.1%}")
-        self.plot.setLabel("left", found.measure, **{"color": theme().muted, "font-size": "8.5pt"})
+        self.plot.setLabel("left", measured.measure, **{"color": theme().muted, "font-size": "8.5pt"})
         self.plot.setLabel("bottom", row.unit, **{"color": theme().muted, "font-size": "8.5pt"})
         self.plot.getAxis("bottom").setTicks([[(i, level_text(each.fault.level)) for i, each in enumerate(row.points)]])
         self.plot.setXRange(-0.4, max(len(x), 1) * 1.36 - 0.6, padding=0)
@@ -199,22 +198,22 @@ class StepCard(Part):
         for item in self._drawn:
             self.plot.removeItem(item)
         self._drawn = []
-        found, row = self.state.measured, self.state.row
-        if found is None or row is None:
+        measured, row = self.state.measured, self.state.row
+        if measured is None or row is None:
             return
         self.card.say(f"{row.title.lower()}; band: 95 %")
-        x = list(range(1, found.steps + 1))
-        curves = [("no fault", found.sound), *((level_text(each.fault.level), each) for each in row.points)]
-        for place, (name, point) in enumerate(curves):
-            hue = theme().series[place % len(theme().series)]
+        x = list(range(1, measured.steps + 1))
+        curves = [("no fault", measured.sound), *((level_text(point.fault.level), point) for point in row.points)]
+        for index, (name, point) in enumerate(curves):
+            hue = theme().series[index % len(theme().series)]
             edges = [self.plot.plot(x, end, pen=pg.mkPen((0, 0, 0, 0))) for end in (point.low, point.high)]
             band = pg.FillBetweenItem(*edges, brush=colour(hue, 22))
             self.plot.addItem(band)
-            line = self.plot.line(x, point.accuracy, place, 2.0, place)
-            words = self.plot.name(name, found.steps + 0.1, point.accuracy[-1], hue)
-            self._drawn += [*edges, band, line, words]
-        self.plot.steps_axis(found.steps)
-        self.plot.setXRange(0.6, found.steps + max(1.2, found.steps * 0.2), padding=0)
+            line = self.plot.line(x, point.accuracy, index, 2.0, index)
+            text = self.plot.name(name, measured.steps + 0.1, point.accuracy[-1], hue)
+            self._drawn += [*edges, band, line, text]
+        self.plot.steps_axis(measured.steps)
+        self.plot.setXRange(0.6, measured.steps + max(1.2, measured.steps * 0.2), padding=0)
         values = [value for _, each in curves for value in (*each.low, *each.high)]
         self.plot.setYRange(*_span(values), padding=0)
         self.plot.spread()

@@ -38,7 +38,7 @@ class RobustnessPanel(View):
             self.devices.addItem(f"{count} faulty device{'s' if count > 1 else ''} per level", count)
         hint = "Run all faults in the background  (R)"
         self.runner = Runner(inspector.jobs, "robustness", "Run fault sweep", self.run, hint, self._draw)
-        self.words = label("", "caption", wrap=True)
+        self.message = label("", "caption", wrap=True)
         self.empty = Empty("")
         self.matrix, self.levels, self.steps = MatrixCard(self.state), LevelCard(self.state), StepCard(self.state)
         self.whole = QWidget()
@@ -49,7 +49,7 @@ class RobustnessPanel(View):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)
-        outer.addLayout(row(self.words, self.images, self.devices, self.runner, stretch=(1, 0, 0, 0), spacing=8))
+        outer.addLayout(row(self.message, self.images, self.devices, self.runner, stretch=(1, 0, 0, 0), spacing=8))
         outer.addWidget(self.empty, 1)
         outer.addWidget(self.whole, 1)
         self.follow(self._draw, inspector.beside.stressed, inspector.opened, inspector.showing, self.state.changed)
@@ -87,7 +87,7 @@ class RobustnessPanel(View):
     def _move(self) -> None:
         """Redraw after the time cursor moved."""
         measured = self.state.measured
-        self.words.setText("" if measured is None else verdict(measured, self.state.time))
+        self.message.setText("" if measured is None else verdict(measured, self.state.time))
         self.matrix.draw()
         if measured is not None:
             self.steps.show_if_new(measured.sound, self.state.row)

@@ -55,14 +55,14 @@ class ReplayCard(View):
             sign = QLabel()
             sign.setPixmap(pixmap("check" if found.ok else "cross", 22, theme().good if found.ok else theme().bad))
             sign.setAccessibleName("ok" if found.ok else "differs")
-            words = (
+            message = (
                 f"{found.differing_spikes:,} of {found.spikes:,} spikes differ, {found.differing_logits:,} logits; "
                 f"{found.samples} images, {found.steps} time-steps"
             )
             if found.first is not None:
                 first = found.first
-                words += f"; first: layer {first.layer}, neuron {first.neuron}, t = {first.time}"
-            text = column(label(name, "title"), label(words, "good" if found.ok else "bad", wrap=True), spacing=1)
+                message += f"; first: layer {first.layer}, neuron {first.neuron}, t = {first.time}"
+            text = column(label(name, "title"), label(message, "good" if found.ok else "bad", wrap=True), spacing=1)
             line = QHBoxLayout()
             line.setSpacing(10)
             line.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
@@ -104,11 +104,11 @@ class BrianCard(View):
         self.runner.start.setEnabled(brian2_missing() is None)
         for widget in (self.neurons, self.images, self.runner):
             self.card.head.addWidget(widget)
-        self.words = label("", "", wrap=True)
+        self.message = label("", "", wrap=True)
         self.how = label("", "caption", wrap=True)
         self.table = Table("layers in Brian2", 26)
         self.empty = Empty("")
-        for each in (self.words, self.how):
+        for each in (self.message, self.how):
             self.card.body.addWidget(each)
         self.card.body.addWidget(self.table, 1)
         self.card.body.addWidget(self.empty, 1)
@@ -127,19 +127,19 @@ class BrianCard(View):
         )
         inspector.jobs.start("validate", work, inspector.beside.set_report, self._failed)
 
-    def _failed(self, words: str) -> None:
-        self.inspector.said.emit(words)
-        self.empty.say(words)
+    def _failed(self, text: str) -> None:
+        self.inspector.said.emit(text)
+        self.empty.say(text)
 
     def _busy(self) -> None:
         if self.inspector.jobs.running("validate"):
             self.empty.say(BUSY)
-        elif self.empty.words.text() == BUSY:  # it was cancelled; where it failed, the reason stands there
+        elif self.empty.message.text() == BUSY:  # it was cancelled; where it failed, the reason stands there
             self._draw()
 
     def _draw(self) -> None:
         report = self.inspector.beside.checks.report
-        for widget in (self.words, self.how, self.table):
+        for widget in (self.message, self.how, self.table):
             widget.setVisible(report is not None)
         self.empty.setVisible(report is None)
         if report is None and self.inspector.jobs.running("validate"):
@@ -153,9 +153,9 @@ class BrianCard(View):
             return
         from spikelet_converters.brian2.wording import circumstances, layer_table, verdict
 
-        self.words.setText(verdict(report))
-        self.words.setObjectName("good" if report.ok else "bad")
-        self.words.style().polish(self.words)
+        self.message.setText(verdict(report))
+        self.message.setObjectName("good" if report.ok else "bad")
+        self.message.style().polish(self.message)
         self.how.setText(f"Engine {report.engine} against Brian2 {report.brian2_version}: {circumstances(report)}.")
         self.table.show_rows(*layer_table(report))
 
