@@ -7,10 +7,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
 
 import skip_report
 
 MOST_WORKERS = 8  # each loads torch, Qt and Brian2
+
+# The same examples in every run; the long campaigns (make conformance) draw new ones.
+settings.register_profile("seeded", derandomize=True)
+settings.load_profile("default" if "SPIKELET_CONFORMANCE" in os.environ else "seeded")
 
 
 @pytest.fixture(scope="session", autouse=True)
