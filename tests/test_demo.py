@@ -37,7 +37,7 @@ def test_the_shipped_images_are_fifty_of_each_class(images):
 
 
 def test_it_was_measured_on_the_whole_test_set(bundle):
-    result = next(each for each in bundle.manifest.results if each["images"] == 10_000)
+    result = next(result for result in bundle.manifest.results if result["images"] == 10_000)
     assert "JPEG copy" in result["data"]
     assert result["float_accuracy"] >= 0.87
     assert result["accuracy"][0] >= 0.80  # at one time-step
@@ -64,7 +64,7 @@ def test_the_worst_image_stays_within_the_proof(bundle):
     pixels[0, :, 10:13, 10:13] = np.where(conv.weight[channel] < 0, 255, 0)
     drive = (conv.weight[channel] * (pixels[0, :, 10:13, 10:13] - graph.input.mean.reshape(3, 1, 1))).sum()
     steps = bundle.manifest.exact_steps
-    limit = next(each for each in accumulators(graph) if each.node == "if1")
+    limit = next(accumulator for accumulator in accumulators(graph) if accumulator.node == "if1")
     for name in ("numpy", "onnx", "native"):
         engine = create(graph, name, ["if1"])
         engine.reset(1)

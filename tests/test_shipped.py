@@ -36,12 +36,14 @@ def test_it_proves_itself(bundle, engine):
 
 
 def test_it_reaches_what_its_card_says(path, bundle, images):
-    result = next(each for each in bundle.manifest.results if each["digest"] == images.digest)
+    result = next(result for result in bundle.manifest.results if result["digest"] == images.digest)
     found = spikelet.load(path).run(images.images, steps=8).accuracy(images.labels)
     assert found == pytest.approx(result["accuracy"])
     assert result["float_accuracy"] > 0.8  # resnet20 has 0.27 million weights
     assert found[-1] > result["float_accuracy"] - 0.03
-    whole = next(each for each in bundle.manifest.results if each["images"] == 10_000)  # of 500, three may be chance
+    whole = next(
+        result for result in bundle.manifest.results if result["images"] == 10_000
+    )  # of 500, three may be chance
     assert whole["accuracy_before_quantisation"][7] - whole["accuracy"][7] <= 0.005
 
 

@@ -53,11 +53,11 @@ def network(plan, hidden, size=32, seed=0):
 
 def report(name, bundle, images, **options):
     found = validate(bundle, images, steps=8, **options)
-    layers = [each for each in found.layers if each.sample.theta is not None]
-    rate = found.total("spikes") / sum(each.neurons * found.images * 8 for each in layers)
-    potential = max(each.max_potential_difference for each in found.layers)
+    layers = [layer for layer in found.layers if layer.sample.theta is not None]
+    rate = found.total("spikes") / sum(layer.neurons * found.images * 8 for layer in layers)
+    potential = max(layer.max_potential_difference for layer in found.layers)
     print(
-        f"{name:<28} {found.mode:<8} {found.images:>3} images, {sum(each.neurons for each in found.layers):>7,} neurons, "
+        f"{name:<28} {found.mode:<8} {found.images:>3} images, {sum(layer.neurons for layer in found.layers):>7,} neurons, "
         f"{found.total('spikes'):>8,} spikes ({rate:.0%}), {found.total('differing_spikes')} differing, "
         f"{potential:g} potential difference: {found.seconds:.1f} s",
         flush=True,

@@ -31,8 +31,8 @@ def main():
         "counting": lambda part: tally(model.graph, places, part, STEPS, model.engine),
     }
     best = dict.fromkeys(ways, float("inf"))
-    for each in ways.values():
-        each(images[:32])  # once to warm up
+    for way in ways.values():
+        way(images[:32])  # once to warm up
     for _ in range(args.rounds):
         for name, each in ways.items():
             started = time.perf_counter()

@@ -80,8 +80,8 @@ def spikingjelly_multi(graph):
 
     net = nn.Sequential(
         *(
-            each if isinstance(each, neuron.IFNode) else layer.SeqToANNContainer(each)
-            for each in modules(graph, lambda: neuron.IFNode(v_threshold=1.0, v_reset=None, step_mode="m"))
+            module if isinstance(module, neuron.IFNode) else layer.SeqToANNContainer(module)
+            for module in modules(graph, lambda: neuron.IFNode(v_threshold=1.0, v_reset=None, step_mode="m"))
         )
     ).eval()
 

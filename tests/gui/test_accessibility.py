@@ -74,17 +74,17 @@ def within(widget):
 
 
 def test_every_control_has_a_name(built):
-    nameless = [f"{each} in {each.parentWidget()}" for each in controls(built) if not each.accessibleName()]
+    nameless = [f"{control} in {control.parentWidget()}" for control in controls(built) if not control.accessibleName()]
     assert len(list(controls(built))) > 80
     assert not nameless
 
 
 def test_every_control_is_reached_by_keyboard(built):
     missed = []
-    for each in controls(built):
-        grouped = isinstance(each, QAbstractButton) and each.group() is not None  # arrow keys go through those
-        if not grouped and not each.focusPolicy() & Qt.FocusPolicy.TabFocus:
-            missed.append(each.accessibleName())
+    for control in controls(built):
+        grouped = isinstance(control, QAbstractButton) and control.group() is not None  # arrow keys go through those
+        if not grouped and not control.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            missed.append(control.accessibleName())
     assert not missed
 
 
@@ -95,10 +95,10 @@ def test_tab_goes_round_through_all_that_is_seen(built, rest, qtbot):
         built.activateWindow()
         until(built.isActiveWindow)
         expected = set()
-        for each in controls(built):
-            grouped = isinstance(each, QAbstractButton) and each.group() is not None
-            if each.isVisible() and each.isEnabled() and not grouped:
-                expected.add(each)
+        for control in controls(built):
+            grouped = isinstance(control, QAbstractButton) and control.group() is not None
+            if control.isVisible() and control.isEnabled() and not grouped:
+                expected.add(control)
         reached = set()
         for _ in range(3 * len(list(controls(built)))):
             qtbot.keyClick(built.focusWidget(), Qt.Key.Key_Tab)

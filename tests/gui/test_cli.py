@@ -112,10 +112,10 @@ def test_a_library_that_is_missing_is_named_with_its_packages(path, monkeypatch,
 def test_qt_that_is_not_installed_says_which_extra_brings_it(path, monkeypatch, capsys):
     import spikelet_gui.views.shell as views
 
-    for name in [each for each in sys.modules if each.startswith("spikelet_gui.views.")]:
+    for name in [module for module in sys.modules if module.startswith("spikelet_gui.views.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr(views, "app", raising=False)
-    for name in [each for each in sys.modules if each.startswith("PySide6")]:
+    for name in [module for module in sys.modules if module.startswith("PySide6")]:
         monkeypatch.setitem(sys.modules, name, None)
     assert main(["gui", str(path), "--screenshot", "out.png"]) == 1
     assert capsys.readouterr().err == 'spikelet gui: PySide6 is not installed: pip install "spikelet[gui]"\n'

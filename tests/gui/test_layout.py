@@ -97,7 +97,7 @@ def cut_names(panel):
     """Words in charts that stand outside of them, or on each other."""
     for plot in shown(panel, Plot):
         inside = plot.plotItem.vb.sceneBoundingRect().adjusted(-4, -4, 4, 4)
-        words = [each for each in plot.scene().items() if isinstance(each, pg.TextItem) and each.isVisible()]
+        words = [item for item in plot.scene().items() if isinstance(item, pg.TextItem) and item.isVisible()]
         places = [each.mapRectToScene(each.boundingRect()) for each in words if each.toPlainText()]
         yield from (
             each.toPlainText() for each, place in zip(words, places, strict=False) if not inside.contains(place)
@@ -217,7 +217,7 @@ def test_a_large_window_has_no_bars(measured, rest):
         measured.show_panel(name)
         rest(measured)
         bars = measured._pages[name].verticalScrollBar(), measured._pages[name].horizontalScrollBar()
-        assert [each.maximum() for each in bars] == [0, 0], name
+        assert [bar.maximum() for bar in bars] == [0, 0], name
 
 
 def test_no_button_looks_chosen_before_a_key_is_pressed(opened):

@@ -23,7 +23,7 @@ def test_every_node_is_in_one_block_and_blocks_follow_each_other():
 
 
 def test_facts_are_those_of_the_file(bundle):
-    block = next(each for each in blocks(bundle.graph) if each.name == "if1")
+    block = next(block for block in blocks(bundle.graph) if block.name == "if1")
     groups = dict(block_facts(bundle, block))
     assert dict(groups["if1"])["fires when"] == "v ≥ θ"
     assert dict(groups["if1"])["neurons"] == "256"

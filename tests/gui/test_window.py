@@ -79,8 +79,8 @@ def test_a_key_lists_all_keys(opened, qtbot):
 
 
 def test_keys_change_panel_and_colours(opened, qtbot):
-    for place, name in enumerate(PANELS):
-        qtbot.keyClick(opened, Qt.Key(Qt.Key.Key_1 + place), Qt.KeyboardModifier.ControlModifier)
+    for index, name in enumerate(PANELS):
+        qtbot.keyClick(opened, Qt.Key(Qt.Key.Key_1 + index), Qt.KeyboardModifier.ControlModifier)
         assert opened.panels[name].isVisible()
     qtbot.keyClick(opened, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
     assert theme().name == "light"
@@ -105,7 +105,7 @@ def test_a_broken_bundle_gets_a_page_that_names_the_member(opened, rest, tmp_pat
     drop(opened, broken)
     rest(opened)
     assert opened.stack.currentWidget() is opened.problem
-    assert "card.md" in opened.problem.words.text()
+    assert "card.md" in opened.problem.message.text()
     drop(opened, path)
     rest(opened)
     assert opened.panels["overview"].isVisible()
@@ -131,7 +131,7 @@ def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd, panel
     assert window.inspector.jobs.busy
     window.close()
     assert not window.inspector.jobs.busy
-    assert not [each for each in window.inspector.jobs._threads if each.is_alive()]
+    assert not [thread for thread in window.inspector.jobs._threads if thread.is_alive()]
     assert capfd.readouterr().err == ""
 
 

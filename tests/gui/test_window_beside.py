@@ -18,10 +18,10 @@ def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):
     opened.show_panel("compare")
     rest(opened)
     panel = opened.panels["compare"]
-    found = panel.comparison
-    assert [side.engine for side in found.sides] == [opened.inspector.engine, "numpy"]
-    assert sum(found.differing(layer) for layer in found.layers) == 0
-    assert panel.words.text().startswith("None of ")
+    comparison = panel.comparison
+    assert [side.engine for side in comparison.sides] == [opened.inspector.engine, "numpy"]
+    assert sum(comparison.differing(layer) for layer in comparison.layers) == 0
+    assert panel.message.text().startswith("None of ")
     opened.inspector.cursor.go(2)
     assert [each.raster._time for each in (*panel.rasters, panel.difference)] == [2, 2, 2]
 
@@ -39,7 +39,7 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_named(opened, rest
     panel = opened.panels["compare"]
     assert panel.comparison.differing("if1") > 0
     assert panel.comparison.first.place.layer == "if1"
-    assert "First: layer if1, neuron" in panel.words.text()
+    assert "First: layer if1, neuron" in panel.message.text()
     drop(opened, data)
     rest(opened)
     panel.survey()
@@ -55,7 +55,7 @@ def test_two_bundles_of_different_inputs_are_refused_in_words(opened, rest, grey
     rest(opened)
     panel = opened.panels["compare"]
     assert not panel.whole.isVisible()
-    assert panel.empty.words.text() == (
+    assert panel.empty.message.text() == (
         "The two networks take inputs of different shapes, (3, 8, 8) and (1, 8, 8): they cannot be compared on one image.\n\n"
         "Choose a second bundle, or another engine for the same one."
     )
@@ -87,7 +87,7 @@ def test_brian2_agrees(opened, rest):
     report = opened.inspector.beside.checks.report
     assert report.ok
     assert report.total("spikes") > 0
-    assert opened.panels["validate"].brian.words.text().startswith("ok: ")
+    assert opened.panels["validate"].brian.message.text().startswith("ok: ")
 
 
 def test_brian2_can_be_cancelled(opened, qtbot):
@@ -100,9 +100,9 @@ def test_brian2_can_be_cancelled(opened, qtbot):
     brian.run()
     assert brian.runner.stop.hasFocus()
     opened.inspector.beside.checked.emit()  # as where the proof has been replayed meanwhile
-    assert brian.empty.words.text() == BUSY
+    assert brian.empty.message.text() == BUSY
     qtbot.mouseClick(brian.runner.stop, Qt.MouseButton.LeftButton)
     assert not opened.inspector.jobs.running("validate")
     assert brian.runner.start.hasFocus()
-    assert brian.empty.words.text().endswith("Click Validate.")
+    assert brian.empty.message.text().endswith("Click Validate.")
     until(lambda: not any(each.name == "spikelet-validate" for each in threading.enumerate()))

@@ -72,9 +72,9 @@ def test_words_that_do_not_fit_at_the_foot_get_a_line_of_their_own(opened, rest,
     foot.read.stop()
     foot.read.timeout.emit()
     assert not foot.below.isVisible()
-    assert foot.words.text().endswith("…")
+    assert foot.message.text().endswith("…")
     opened.inspector.said.emit("short")
-    assert (foot.words.text(), foot.below.isVisible()) == ("short", False)
+    assert (foot.message.text(), foot.below.isVisible()) == ("short", False)
 
 
 def test_one_can_draw_for_one_channel(window, rest, grey_path, qtbot):

@@ -22,7 +22,7 @@ def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
     qtbot.mouseClick(card.runner.stop, Qt.MouseButton.LeftButton)
     assert not opened.inspector.jobs.running("sweep")
     assert not card.runner.stop.isVisible()
-    assert opened.transport.words.toolTip() == "Cancelled: measuring accuracy"
+    assert opened.transport.message.toolTip() == "Cancelled: measuring accuracy"
     qtbot.keyClick(opened, Qt.Key.Key_R)
     rest(opened)
     assert opened.inspector.sweep.done == 60
@@ -68,10 +68,10 @@ def test_energy_follows_the_profile(opened, rest, data, tmp_path):
 def test_float_is_held_against_spiking(opened, rest, data):
     opened.show_panel("residuals")
     panel = opened.panels["residuals"]
-    assert "Requires images" in panel.empty.words.text()
+    assert "Requires images" in panel.empty.message.text()
     drop(opened, data)
     rest(opened)
-    assert "4-level quantised activation" in panel.empty.words.text()
+    assert "4-level quantised activation" in panel.empty.message.text()
     panel.run()
     rest(opened)
     assert panel.state.layer().total == 60 * 256
@@ -82,14 +82,14 @@ def test_a_network_that_leaks_says_why_it_has_no_float_form(window, rest, leaky_
     window.inspector.open(leaky_path)
     rest(window)
     window.show_panel("residuals")
-    assert "if3 is leaky" in window.panels["residuals"].empty.words.text()
+    assert "if3 is leaky" in window.panels["residuals"].empty.message.text()
     assert not window.panels["residuals"].run_button.isVisible()
 
 
 def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkeypatch):
     opened.show_panel("robustness")
     panel = opened.panels["robustness"]
-    assert "Requires images" in panel.empty.words.text()
+    assert "Requires images" in panel.empty.message.text()
     drop(opened, data)
     rest(opened)
     panel.devices.setCurrentIndex(panel.devices.findData(1))
@@ -140,7 +140,7 @@ def test_a_fault_that_is_chosen_is_drawn_at_the_cursor(opened, rest, data, qtbot
     kind = list(KINDS)[2]
     assert panel.state.kind == kind
     opened.inspector.cursor.go(1)
-    point = next(each for each in panel.state.measured.points if each.fault.kind == kind)
+    point = next(point for point in panel.state.measured.points if point.fault.kind == kind)
     assert f"{point.accuracy[0]:.1%}\n{point.low[0]:.1%} – {point.high[0]:.1%}" in table.item(2, 1).text()
     opened.exporter.write(tmp_path / "faults.csv")
     lines = (tmp_path / "faults.csv").read_text().splitlines()

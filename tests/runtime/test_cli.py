@@ -81,7 +81,7 @@ class TestRun:
             json.loads(call(f"run small.snnb insects.npz --engine {engine} --json")[1])["predictions"]
             for engine in ("numpy", "onnx", "native", "auto")
         ]
-        assert all(each == answers[0] for each in answers)
+        assert all(answer == answers[0] for answer in answers)
 
     def test_early_exit(self, call):
         found = json.loads(call("run small.snnb insects.npz --early-exit 0 --json")[1])
@@ -199,8 +199,8 @@ class TestVerify:
         code, out, _ = call("verify small.snnb --json")
         found = json.loads(out)
         assert (code, found["ok"]) == (0, True)
-        assert [each["engine"] for each in found["engines"]] == ["numpy", "onnx", "native"]
-        assert all(each["differing_spikes"] == 0 for each in found["engines"])
+        assert [engine["engine"] for engine in found["engines"]] == ["numpy", "onnx", "native"]
+        assert all(engine["differing_spikes"] == 0 for engine in found["engines"])
 
     def test_one_engine(self, call):
         code, out, _ = call("verify small.snnb --engine numpy")

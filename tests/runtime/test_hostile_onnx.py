@@ -26,8 +26,8 @@ class TestOnnx:
             decode(put_together(members | {"step.onnx": model}, lowering_version=2))
 
     def test_what_this_version_writes_passes(self, members):
-        for each in bases():
-            assert decode(put_together(each, lowering_version=2)).graph.spiking
+        for base in bases():
+            assert decode(put_together(base, lowering_version=2)).graph.spiking
 
     def test_with_this_version_every_byte_counts(self, members, model):
         with pytest.raises(BundleError, match="step.onnx: is not the graph of the manifest"):

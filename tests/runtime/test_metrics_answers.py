@@ -124,7 +124,7 @@ class TestRates:
 
     def test_they_are_those_of_a_run(self, counted):
         result = Model(bundle_of(small_graph()), "numpy").run(image_set().images, STEPS)
-        found = {each.layer: each.rate for each in layer_rates(counted)}
+        found = {layer_rate.layer: layer_rate.rate for layer_rate in layer_rates(counted)}
         assert found == pytest.approx(result.spike_rates)
 
 

@@ -24,7 +24,7 @@ def events(graph, name, spikes):
     if isinstance(node, IF):
         return spikes[name].astype(int)
     sources = [events(graph, source, spikes) for source in graph.predecessors[name]]
-    if not sources or any(each is None for each in sources):
+    if not sources or any(source is None for source in sources):
         return None
     if isinstance(node, Flatten):
         return sources[0].reshape(-1)
@@ -48,9 +48,9 @@ def by_hand(graph, spikes):
         if isinstance(node, Conv2d | Linear | Scale) and sources[0] is not None:
             x = sources[0]
             found[name] = sum(int(x[index]) for index, w in connections(node, x.shape) if w != 0)
-        direct = isinstance(node, IF | Output) or (isinstance(node, Add) and any(each is None for each in sources))
-        if direct and any(each is not None for each in sources):
-            found[name] = sum(int(each.sum()) for each in sources if each is not None)
+        direct = isinstance(node, IF | Output) or (isinstance(node, Add) and any(source is None for source in sources))
+        if direct and any(source is not None for source in sources):
+            found[name] = sum(int(source.sum()) for source in sources if source is not None)
     return found
 
 

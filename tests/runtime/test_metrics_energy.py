@@ -98,7 +98,7 @@ class TestLevels:
 class TestCrossover:
     def test_by_hand(self, graph, ops):
         one = profile(**PRICED)
-        (rival,) = (each for each in estimate(graph, ops, one).baselines if each.name == "int8")
+        (rival,) = (baseline for baseline in estimate(graph, ops, one).baselines if baseline.name == "int8")
         low, high = rival.crossover["operations"]
         possible, macs = ops.total("possible"), ops.total("static_macs")
         assert low == pytest.approx(min(1, (8 * ops.dense_macs - 10 * macs) / possible), abs=1e-9)
@@ -116,8 +116,10 @@ class TestCrossover:
     def test_never_and_always(self, graph, ops):
         never = profile(**PRICED | {"mac": (1e9,)})
         always = profile(**PRICED | {"ac": (0,), "mac": (0,)})
-        assert all(each.crossover["operations"] == (0.0, 0.0) for each in estimate(graph, ops, never).baselines)
-        assert all(each.crossover["operations"] == (1.0, 1.0) for each in estimate(graph, ops, always).baselines)
+        assert all(baseline.crossover["operations"] == (0.0, 0.0) for baseline in estimate(graph, ops, never).baselines)
+        assert all(
+            baseline.crossover["operations"] == (1.0, 1.0) for baseline in estimate(graph, ops, always).baselines
+        )
 
     def test_the_rate_of_now_gives_the_energy_of_now(self, ops):
         assert ops.at_rate(ops.rate).total("acs") == pytest.approx(ops.total("acs"))

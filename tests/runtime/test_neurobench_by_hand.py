@@ -61,8 +61,8 @@ class TestNeuroBenchByHand:
         expected = plain_neurobench(graph, images, STEPS)
         assert (found.effective_macs, found.effective_acs) == (expected["mac"], expected["ac"])
         spikes = recorded(graph, images)
-        silent = sum(int((each == 0).sum()) for each in spikes.values())
-        assert found.activation_sparsity == silent / sum(each.size for each in spikes.values())
+        silent = sum(int((spike == 0).sum()) for spike in spikes.values())
+        assert found.activation_sparsity == silent / sum(spike.size for spike in spikes.values())
 
     def test_membrane_updates(self):
         net = Builder((1,), np.random.default_rng(0))

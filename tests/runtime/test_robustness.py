@@ -243,7 +243,7 @@ class TestCommand:
             "robustness small.snnb insects.npz --steps 2 --seeds 0 --faults stuck-on --levels 0 0.5 --json"
         )
         assert code == 0
-        assert [each["level"] for each in json.loads(out)["faults"]] == [0, 0.5]
+        assert [fault["level"] for fault in json.loads(out)["faults"]] == [0, 0.5]
 
     @pytest.mark.parametrize(
         ("options", "message"),

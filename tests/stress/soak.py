@@ -52,9 +52,9 @@ def stream(path, engine, steps, check=True):
     model = spikelet.load(path, engine)
     graph, limit = model.graph, model.bundle.manifest.exact_steps
     bounds = {}
-    for each in accumulators(graph)[:-1]:
-        shape = (-1, *(1,) * (len(graph.shapes[each.node]) - 1))
-        bounds[each.node] = each.start.reshape(shape), each.per_step.reshape(shape)
+    for accumulator in accumulators(graph)[:-1]:
+        shape = (-1, *(1,) * (len(graph.shapes[accumulator.node]) - 1))
+        bounds[accumulator.node] = accumulator.start.reshape(shape), accumulator.per_step.reshape(shape)
     frames = np.random.default_rng(1).integers(0, 256, (FRAMES, *graph.input.shape)).astype(np.uint8)
     # filled, not zeros: memory that is only touched as the stream goes on would look like a leak
     latency, memory = np.full(steps, np.nan, np.float32), np.zeros(10, np.int64)

@@ -24,7 +24,7 @@ def empty_window():
         yield made
     finally:
         discard(made)
-    assert not [each for each in made.inspector.jobs._threads if each.is_alive()]
+    assert not [thread for thread in made.inspector.jobs._threads if thread.is_alive()]
     QCoreApplication.processEvents()
 
 

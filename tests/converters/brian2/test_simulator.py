@@ -44,7 +44,7 @@ def test_a_brian2_that_is_missing_is_asked_for(monkeypatch):
 def test_a_brian2_that_does_not_import_is_told(monkeypatch, tmp_path):
     (tmp_path / "brian2.py").write_text("raise AttributeError('numpy.ndarray has no attribute ptp')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    for name in [each for each in sys.modules if each.partition(".")[0] == "brian2"]:
+    for name in [module for module in sys.modules if module.partition(".")[0] == "brian2"]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(
         SpikeletError, match=r'does not load with NumPy .* \(AttributeError: .*pip install "numpy<2\.4"'

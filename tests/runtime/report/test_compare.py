@@ -36,4 +36,4 @@ class TestCompare:
 
     def test_json(self, call):
         found = json.loads(call("compare a.snnb b.snnb insects.npz --steps 2 --json")[1])
-        assert [each["bundle"] for each in found["bundles"]] == ["one", "two"]
+        assert [bundle["bundle"] for bundle in found["bundles"]] == ["one", "two"]

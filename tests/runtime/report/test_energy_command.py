@@ -20,8 +20,8 @@ class TestEnergy:
         assert found["float_network"] == {"accuracy": 0.75, "agreement": 0.9, "agreement_steps": 8}
         assert "estimate" in found["energy"]["note"]
         assert found["energy"]["assumptions"]
-        priced = [each["profile"] for each in found["energy"]["profiles"]]
-        bare = [each["profile"] for each in found["energy"]["without_figures"]]
+        priced = [profile["profile"] for profile in found["energy"]["profiles"]]
+        bare = [without_figure["profile"] for without_figure in found["energy"]["without_figures"]]
         assert sorted(priced + bare) == names()
         assert bare == ["akida", "loihi2", "speck", "xylo"]
         assert found["neurobench"]["images"] == 32
@@ -30,7 +30,7 @@ class TestEnergy:
         found = json.loads(call("energy a.snnb insects.npz --steps 5 --json")[1])
         ran = json.loads(call("run a.snnb insects.npz --steps 5 --json")[1])
         assert [each["accuracy"] for each in found["accuracy"]] == ran["accuracy"]
-        assert {each["layer"]: each["rate"] for each in found["layers"]} == pytest.approx(ran["spike_rate"])
+        assert {layer["layer"]: layer["rate"] for layer in found["layers"]} == pytest.approx(ran["spike_rate"])
 
     def test_text_holds_the_word_and_the_assumptions(self, call):
         code, out, _ = call("energy a.snnb insects.npz --steps 3")
