@@ -9,7 +9,7 @@ import pytest
 
 import spikelet
 from counted import peak_bytes
-from networks import Builder, small_graph
+from networks import Builder, large_graph, small_graph
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.engines import available, choose, create, native
 from spikelet.engines.native import cache, library
@@ -18,7 +18,7 @@ from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.c.host import HostProgram
 from spikelet.lowering.c.interface import library_source
-from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale
 from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
@@ -221,19 +221,6 @@ def test_flattened_spikes_meet_other_nodes_than_linear():
     graph = net.graph()
     images = pixels(graph)
     assert np.array_equal(answers(graph, "native", images, 6), answers(graph, "numpy", images, 6))
-
-
-def large_graph():
-    """A network with 16.5 MB of weights."""
-    net = Builder((3, 64, 64), np.random.default_rng(2))
-    net.conv("conv0", 64)
-    net.neuron("if0", scale=20000)
-    for index in range(8):
-        if index < 4:
-            net.add(f"pool{index}", SumPool2d((2, 2), (2, 2)))
-        net.conv(f"conv{index + 1}", 512)
-        net.neuron(f"if{index + 1}", scale=900)
-    return net.graph()
 
 
 def test_weights_are_held_once(tmp_path, monkeypatch):

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from networks import Builder
+from networks import large_graph
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.nodes import Conv2d, Linear, SumPool2d
+from spikelet.nodes import Conv2d, Linear
 from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
@@ -43,15 +43,7 @@ def test_import_load_and_first_answer_stay_small():
 
 
 def test_weights_are_held_once(tmp_path):
-    net = Builder((3, 64, 64), np.random.default_rng(2))
-    net.conv("conv0", 64)
-    net.neuron("if0", scale=20000)
-    for index in range(8):
-        if index < 4:
-            net.add(f"pool{index}", SumPool2d((2, 2), (2, 2)))
-        net.conv(f"conv{index + 1}", 512)
-        net.neuron(f"if{index + 1}", scale=900)
-    graph = net.graph()
+    graph = large_graph()
     weights = sum(node.weight.nbytes for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))
     golden = record_golden(graph, np.zeros((1, 3, 64, 64), np.uint8), 1)
     path = tmp_path / "large.snnb"

@@ -144,3 +144,16 @@ def small_graph(seed=0, exact=True, size=6):
     net.linear("fc1", 8)
     net.neuron("if3", leaky=True)
     return net.graph()
+
+
+def large_graph():
+    """A network with 16.5 MB of weights."""
+    net = Builder((3, 64, 64), np.random.default_rng(2))
+    net.conv("conv0", 64)
+    net.neuron("if0", scale=20000)
+    for index in range(8):
+        if index < 4:
+            net.add(f"pool{index}", SumPool2d((2, 2), (2, 2)))
+        net.conv(f"conv{index + 1}", 512)
+        net.neuron(f"if{index + 1}", scale=900)
+    return net.graph()

@@ -50,6 +50,16 @@ def above_zero(text: str) -> float:
     return value
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add the option --threads."""
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        metavar="N",
+        help="number of threads (onnx: per operator; numpy, native: per batch)",
+    )
+
+
 def emit(args: argparse.Namespace, value: dict[str, Any], text: str) -> None:
     """Print `value` as JSON if --json was given, else `text`."""
     print(json.dumps(value, allow_nan=False) if args.json else text)

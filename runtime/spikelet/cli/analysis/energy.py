@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from spikelet import bundle as bundles
-from spikelet.cli.common import Progress, emit, existing, positive
+from spikelet.cli.common import Progress, add_threads, emit, existing, positive
 from spikelet.engines import ENGINES
 from spikelet.metrics.energy import Estimate
 from spikelet.metrics.hardware import MAIN_PROFILE, Profile, builtin, find_profile, names
@@ -41,12 +41,7 @@ def configure_measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"
     )
-    parser.add_argument(
-        "--threads",
-        type=positive,
-        metavar="N",
-        help="number of threads (onnx: per operator; numpy, native: per batch)",
-    )
+    add_threads(parser)
     parser.add_argument(
         "--profile",
         metavar="NAME|FILE",

@@ -13,7 +13,7 @@ from typing import Any
 
 from spikelet import bundle as bundles
 from spikelet.benchmark import BATCHES
-from spikelet.cli.common import emit, existing, positive
+from spikelet.cli.common import add_threads, emit, existing
 from spikelet.engines import ENGINES, available
 from spikelet.errors import EngineError
 from spikelet.report.columns import table
@@ -26,12 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
     parser.add_argument("--engine", choices=list(ENGINES), help="engine to use (default: all that are available)")
-    parser.add_argument(
-        "--threads",
-        type=positive,
-        metavar="N",
-        help="number of threads (onnx: per operator; numpy, native: per batch)",
-    )
+    add_threads(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import argparse
 import time
 from typing import Any
 
-from spikelet.cli.common import Progress, emit, existing, number, positive
+from spikelet.cli.common import Progress, add_threads, emit, existing, number, positive
 from spikelet.data import ImageSet
 from spikelet.early_exit import Confidence, ExitRule, Margin
 from spikelet.engines import ENGINES
@@ -46,12 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"
     )
-    parser.add_argument(
-        "--threads",
-        type=positive,
-        metavar="N",
-        help="number of threads (onnx: per operator; numpy, native: per batch)",
-    )
+    add_threads(parser)
 
 
 def run(args: argparse.Namespace) -> int:
