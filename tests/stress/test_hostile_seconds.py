@@ -1,7 +1,7 @@
 """Processor time of reading a file that announces a great deal.
 
 Bound: 1 s for each file, the best of three, on one core of 2 GHz or more. A slower core, or one whose clock and caches
-are shared with other work, may take longer; operations and bytes are counted in `tests/runtime/test_hostile_sizes.py`.
+are shared with other work, may take longer; operations and bytes are counted in `tests/runtime/hostile/test_sizes.py`.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Threads of ONNX Runtime in a process that is held to one core, as the system lists them.
 
 Bound: no thread more than before, on Linux with two cores or more. That the number is asked for is tested in
-`tests/runtime/test_onnx_threads.py`; here it is what ONNX Runtime makes of it.
+`tests/runtime/engines/test_onnx_threads.py`; here it is what ONNX Runtime makes of it.
 """
 
 import os

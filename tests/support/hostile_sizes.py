@@ -1,6 +1,6 @@
 """Bundles of a few bytes that announce a great deal: `CASES` makes each of them.
 
-They are held against counts in `tests/runtime/test_hostile_sizes.py`, and against processor time in `tests/stress`.
+They are held against counts in `tests/runtime/hostile/test_sizes.py`, and against processor time in `tests/stress`.
 """
 
 from __future__ import annotations

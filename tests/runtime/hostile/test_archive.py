@@ -13,7 +13,7 @@ from hostile_bundles import OPERATIONS, cost, loosely_packed
 from spikelet.bundle import archive, bundle, decode, read
 from spikelet.errors import BundleError
 
-TESTS = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parents[2]
 CORPUS = sorted((TESTS / "corpus").iterdir())
 
 

@@ -15,7 +15,7 @@ from hostile import Mutator
 from spikelet.bundle import decode
 from spikelet.errors import BundleError
 
-TESTS = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parents[2]
 PYTHONPATH = os.pathsep.join([str(TESTS / "support"), str(TESTS / "stress")])
 
 

@@ -8,8 +8,8 @@ from spikelet import cli
 from spikelet.errors import UsageError
 from spikelet_converters.study.published import published_section
 
-SHIPPED = Path(__file__).parents[2] / "docs" / "published.toml"
-STUDY = Path(__file__).parents[2] / "docs" / "studies" / "paper-cifar10.toml"
+SHIPPED = Path(__file__).parents[3] / "docs" / "published.toml"
+STUDY = Path(__file__).parents[3] / "docs" / "studies" / "paper-cifar10.toml"
 
 
 def test_the_page_ends_with_them(tmp_path):
