@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
 
+from spikelet.decoded import Document
 from spikelet.errors import UsageError
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> Document:
     """Parse a TOML file.
 
     Raises:

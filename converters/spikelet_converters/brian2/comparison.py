@@ -11,7 +11,6 @@ real.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +51,7 @@ class Divergence:
     theta: float | None
     tie: bool
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """As JSON."""
         return {
             "layer": self.layer,
@@ -127,7 +126,7 @@ class LayerReport:
         """Whether all differences are at or after ties."""
         return self.real == 0 and self.drifts == 0
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """As JSON."""
         first = self.first_divergence
         return {

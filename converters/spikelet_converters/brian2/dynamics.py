@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from spikelet.errors import Cancelled, EngineError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Array, Input, Node, Output, Reset, Tie
 from spikelet_converters.brian2 import simulator
-from spikelet_converters.brian2.closed_forms import Current, spike_train
+from spikelet_converters.brian2.closed_forms import Current, Train, spike_train
 from spikelet_converters.brian2.comparison import EPS, LayerReport, Pair, compare
 from spikelet_converters.brian2.network import simulate
 from spikelet_converters.brian2.recording import record
@@ -61,7 +60,7 @@ class KindReport:
         """Whether the engine, Brian2 and the closed forms agree."""
         return self.layer.ok and self.off_formula == (0, 0)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """The report as JSON values."""
         return {
             "kind": self.kind,
@@ -106,7 +105,7 @@ class DynamicsReport:
         """Whether all differences are float32 ties."""
         return all(kind.ok for kind in self.kinds)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """The report as JSON values."""
         return {
             "ok": self.ok,
@@ -234,9 +233,8 @@ def _rates(graph: Graph, layer: str, label: tuple[str, Reset, Tie], current: Cur
     return RateCurve(label[0], label[1], tuple(points))
 
 
-def _formula(graph: Graph, layer: str, neuron: int, current: Current) -> Any:
-    node = graph.nodes[layer]
-    assert isinstance(node, IF)
+def _formula(graph: Graph, layer: str, neuron: int, current: Current) -> Train | None:
+    node = graph.neuron(layer)
     alone = replace(node, **{field: getattr(node, field)[neuron : neuron + 1] for field in node.tensors})
     # the engine takes the current as float32
     return spike_train(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from spikelet.report.charts import Curve, curves
 from spikelet.report.figures import Figure
@@ -47,7 +46,7 @@ def _overlay(layer: LayerReport, engine: str) -> Figure:
     title += ", those that diverge first" if layer.first_divergence is not None else ""
     canvas = Canvas(WIDTH, bottom + 40, title)
     _legend(canvas, engine)
-    rows: list[tuple[Any, ...]] = []
+    rows: list[tuple[object, ...]] = []
     for index, neuron in enumerate(sample.neurons):
         y = TOP + ROW * index
         canvas.text(LEFT - 8, y + ROW / 2 + 4, _name(neuron), "end", 11)

@@ -87,7 +87,7 @@ class Network:
         own = [f"{population.name}.{slot}" for population in populations for slot in SLOTS]
         # idle objects still need the slot of their type
         self._net.schedule = ["start", "groups", *own, "thresholds", "synapses", "resets", "end"]
-        self._groups: dict[str, Any] = {}
+        self._groups: dict[str, object] = {}
         self._monitors: dict[str, tuple[Any, ...]] = {}
         with simulator.quiet():
             for population in populations:

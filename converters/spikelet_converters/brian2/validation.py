@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 from spikelet.bundle import Bundle
 from spikelet.engines import Engine, create
@@ -81,10 +80,10 @@ class ValidationReport:
         """Sum of a field over the layers."""
         return sum(int(getattr(layer, field)) for layer in self.layers)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """The report as JSON values."""
         first = self.first_divergence
-        facts: dict[str, Any] = {
+        facts: dict[str, object] = {
             "ok": self.ok,
             "brian2_version": self.brian2_version,
             "bundle": self.bundle,
@@ -113,7 +112,7 @@ class ValidationReport:
 
 def validate(
     bundle: Bundle,
-    images: Any,
+    images: object,
     *,
     steps: int | None = None,
     neurons: Neurons = None,

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from spikelet import shipped
 from spikelet.bundle import SUFFIX, Bundle, write
 from spikelet.cli.common import Progress, above_zero, command_line, emit, existing, number, positive
 from spikelet.data import ImageSet
+from spikelet.decoded import Document
 from spikelet.errors import MissingDependency, UsageError
 from spikelet.nodes import Shape
 from spikelet.report.columns import table
@@ -186,7 +186,7 @@ def _shape(text: str | None) -> Shape | None:
     return tuple(int(size) for size in sizes)
 
 
-def _facts(path: Path, bundle: Bundle, digest: str) -> dict[str, Any]:
+def _facts(path: Path, bundle: Bundle, digest: str) -> Document:
     conversion = bundle.manifest.conversion
     return {
         "bundle": str(path),
@@ -218,7 +218,7 @@ def _text(path: Path, bundle: Bundle) -> str:
     return "\n".join(lines)
 
 
-def _layers(layers: list[dict[str, Any]]) -> str:
+def _layers(layers: list[Document]) -> str:
     steps = [entry["steps"] for entry in layers[0]["by_step"]]
     through = "agreement_through" in layers[0]
     head = [
@@ -239,7 +239,7 @@ def _layers(layers: list[dict[str, Any]]) -> str:
     return table(head, rows)
 
 
-def _result(result: dict[str, Any]) -> str:
+def _result(result: Document) -> str:
     if "accuracy" not in result:
         agreement = result.get("agreement_with_float")
         if agreement is None:

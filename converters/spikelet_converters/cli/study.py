@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from spikelet.cli.common import command_line, emit, existing, positive
+from spikelet.decoded import Document
 from spikelet.errors import MissingDependency, UsageError
 from spikelet.report.columns import table
+
+if TYPE_CHECKING:
+    from spikelet_converters.study.config import Study
 
 HELP = "run a grid of trainings and compare them"
 EXAMPLE = "spikelet study docs/studies/vgg9-cifar10.toml --data cifar/ --out runs/vgg9-cifar10"
@@ -82,9 +86,9 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _run(args: argparse.Namespace, study: Any, folder: Path) -> dict[str, str]:
+def _run(args: argparse.Namespace, study: Study, folder: Path) -> dict[str, str]:
+    from spikelet_converters.cli.study_view import StudyView
     from spikelet_converters.study.pool import run_here, run_on_dask
-    from spikelet_converters.study.view import StudyView
 
     folder.mkdir(parents=True, exist_ok=True)
     with StudyView(study, quiet=args.json) as view:
@@ -93,7 +97,7 @@ def _run(args: argparse.Namespace, study: Any, folder: Path) -> dict[str, str]:
         return run_here(study, folder, command_line(args), args.device, view)
 
 
-def _finish(args: argparse.Namespace, study: Any, folder: Path) -> dict[str, Any]:
+def _finish(args: argparse.Namespace, study: Study, folder: Path) -> Document:
     """Write summary, CSV and plots of the finished runs."""
     from spikelet.atomic import write_files
     from spikelet_converters.study.page import publish
@@ -112,11 +116,11 @@ def _finish(args: argparse.Namespace, study: Any, folder: Path) -> dict[str, Any
     return {"study": str(study.path), "folder": str(folder), "files": list(files), "results": metrics, "text": text}
 
 
-def _plan(study: Any) -> dict[str, Any]:
+def _plan(study: Study) -> Document:
     return {"title": study.title, "time_steps": study.time_steps, "runs": [run.as_dict() for run in study.runs]}
 
 
-def _plan_text(study: Any) -> str:
+def _plan_text(study: Study) -> str:
     rows = []
     for run in study.runs:
         action = f"{run.options['epochs']} epochs" if run.trains else run.baseline or run.checkpoint or "unchanged"

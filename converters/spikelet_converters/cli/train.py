@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from spikelet.cli.common import command_line, emit, existing, number, positive
 from spikelet.data.images import ImageSet
 from spikelet.errors import MissingDependency
+
+if TYPE_CHECKING:
+    from spikelet_converters.training.phases import Phase
 
 HELP = "train a source network"
 EXAMPLE = "spikelet train --data cifar/ --model vgg9 --recipe spikelet --epochs 24 --seed 1 --out runs/a"
@@ -87,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     from spikelet.data import read
 
     try:
-        from spikelet_converters.cli.progress import TrainingView
+        from spikelet_converters.cli.training_view import TrainingView
         from spikelet_converters.training.checkpoint import load_checkpoint
         from spikelet_converters.training.loop import Execution
         from spikelet_converters.training.memory import freed_memory_kept
@@ -116,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def phases(args: argparse.Namespace, data: ImageSet) -> list[Any]:
+def phases(args: argparse.Namespace, data: ImageSet) -> list[Phase]:
     """The training phases, one or two, of the options and their recipe."""
     from spikelet_converters.source_model.networks import NetworkSpec
     from spikelet_converters.training.facts import image_facts

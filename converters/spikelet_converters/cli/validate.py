@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spikelet import bundle as bundles
 from spikelet.atomic import replacing
@@ -119,7 +119,7 @@ def _validate(args: argparse.Namespace) -> ValidationReport:
     )
 
 
-def _images(args: argparse.Namespace, bundle: Bundle) -> Any:
+def _images(args: argparse.Namespace, bundle: Bundle) -> npt.NDArray[np.generic]:
     """Images, or the time-steps (T, N, …) of an .npy file."""
     shape = bundle.graph.input.shape
     if args.data is not None and args.data.suffix == ".npy":
@@ -132,7 +132,7 @@ def _images(args: argparse.Namespace, bundle: Bundle) -> Any:
     return find_data(args.data, shape, bundle.manifest.labels, args.images).images
 
 
-def _facts(validation: ValidationReport | None, dynamics: DynamicsReport | None) -> dict[str, Any]:
+def _facts(validation: ValidationReport | None, dynamics: DynamicsReport | None) -> dict[str, object]:
     if validation is None:
         assert dynamics is not None
         return dynamics.facts()
@@ -142,7 +142,7 @@ def _facts(validation: ValidationReport | None, dynamics: DynamicsReport | None)
 
 
 def _save(
-    path: Path, validation: ValidationReport | None, dynamics: DynamicsReport | None, facts: dict[str, Any]
+    path: Path, validation: ValidationReport | None, dynamics: DynamicsReport | None, facts: dict[str, object]
 ) -> None:
     if path.suffix.lower() != ".json":
         report.save(path, validation, dynamics)

@@ -6,12 +6,13 @@ import csv
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.atomic import replacing
+from spikelet.decoded import Document
 from spikelet.errors import UsageError
 from spikelet_converters.exports.nir import package
 
@@ -40,7 +41,7 @@ def write(path: Path, spikes: Spikes, dt: float) -> None:
             _nir(file, spikes, dt)
 
 
-def _nir(file: Any, spikes: Spikes, dt: float) -> None:
+def _nir(file: IO[bytes], spikes: Spikes, dt: float) -> None:
     nir = package()
     nodes = {
         name: nir.NIRNodeData({"spikes": nir.TimeGriddedData(_by_sample(value), dt)}) for name, value in spikes.items()
@@ -55,7 +56,7 @@ def _by_sample(value: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 def _npz(spikes: Spikes) -> bytes:
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = dict(spikes)
+    arrays: Document = dict(spikes)
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 

@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
+from spikelet.decoded import Document, ReadOnlyDocument
 from spikelet.errors import UsageError
 from spikelet.toml import read_toml
 from spikelet_converters.baselines import BASELINES, Baseline
@@ -54,12 +54,12 @@ class Run:
 
     name: str
     method: str
-    point: Mapping[str, Any]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    point: ReadOnlyDocument
+    options: ReadOnlyDocument = field(default_factory=dict)
     begins: str | None = None
     checkpoint: str | None = None
     baseline: str | None = None
-    baseline_options: Mapping[str, Any] = field(default_factory=dict)
+    baseline_options: ReadOnlyDocument = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
@@ -71,7 +71,7 @@ class Run:
         """Whether the run trains a network."""
         return bool(self.options)
 
-    def phase(self, facts: Mapping[str, Any]) -> Phase:
+    def phase(self, facts: ReadOnlyDocument) -> Phase:
         """Return the training. `facts` are the fields of the specification that the images determine."""
         options = dict(self.options)
         if "time_steps" in options:
@@ -83,7 +83,7 @@ class Run:
         """Return the baseline that changes the network after training."""
         return None if self.baseline is None else BASELINES[self.baseline](**self.baseline_options)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Document:
         """Return the values that are written to the folder of the run."""
         return {
             "name": self.name,
@@ -194,7 +194,7 @@ def read_study(path: Path, data: Path | None = None, start: str | None = None) -
     )
 
 
-def _runs(path: Path, content: Mapping[str, Any]) -> list[Run]:
+def _runs(path: Path, content: ReadOnlyDocument) -> list[Run]:
     grid = {"seed": [0], "model": ["vgg9"], "levels": [4], **content.get("grid", {})}
     for key, values in grid.items():
         if key not in OPTIONS or not isinstance(values, list) or not values:
@@ -218,7 +218,7 @@ def _runs(path: Path, content: Mapping[str, Any]) -> list[Run]:
     return runs
 
 
-def _start(path: Path, content: Mapping[str, Any], point: Mapping[str, Any]) -> Run:
+def _start(path: Path, content: ReadOnlyDocument, point: ReadOnlyDocument) -> Run:
     options = dict(content[START])
     checkpoint = options.pop("checkpoint", None)
     name = run_name(START, point)
@@ -232,7 +232,7 @@ def _start(path: Path, content: Mapping[str, Any], point: Mapping[str, Any]) -> 
 
 
 def _method(
-    path: Path, content: Mapping[str, Any], point: Mapping[str, Any], name: str, options: Mapping[str, Any]
+    path: Path, content: ReadOnlyDocument, point: ReadOnlyDocument, name: str, options: ReadOnlyDocument
 ) -> Run:
     where, options = f"[method.{name}]", dict(options)
     if name == START:
@@ -263,9 +263,7 @@ def _method(
     return Run(run_name(name, point), name, point, _options(path, content, point, where, options), first)
 
 
-def _options(
-    path: Path, content: Mapping[str, Any], point: Mapping[str, Any], where: str, options: dict[str, Any]
-) -> dict[str, Any]:
+def _options(path: Path, content: ReadOnlyDocument, point: ReadOnlyDocument, where: str, options: Document) -> Document:
     recipe = options.pop("recipe", None)
     if recipe is not None and recipe not in PRESETS:
         raise UsageError(f"{path}: {where} recipe: unknown {recipe!r}; known: {', '.join(PRESETS)}")
@@ -280,14 +278,14 @@ def _options(
     return merged
 
 
-def run_name(method: str, point: Mapping[str, Any]) -> str:
+def run_name(method: str, point: ReadOnlyDocument) -> str:
     """Return the folder name of a run, as exact-vgg9-L4-s1."""
     short = {"seed": "s", "levels": "L", "model": ""}
     rest = [f"{short.get(key, key + '=')}{value}" for key, value in point.items() if key != "seed"]
     return "-".join([method, *rest, f"s{point['seed']}"]).replace("/", "_")
 
 
-def _check_keys(path: Path, where: str, table: Any, known: set[str]) -> None:
+def _check_keys(path: Path, where: str, table: object, known: set[str]) -> None:
     if not isinstance(table, Mapping):
         raise UsageError(f"{path}: {where}: expected a table, found {table!r}")
     unknown = [key for key in table if key not in known]

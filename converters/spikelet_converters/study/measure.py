@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -174,7 +173,7 @@ def _run(
     return np.array(result.accuracy(test.labels)), fired.cumsum() / len(test), model.engine
 
 
-def _write(graph: Graph, name: str, path: Path, bits: int, provenance: dict[str, Any], test: ImageSet) -> Bundle:
+def _write(graph: Graph, name: str, path: Path, bits: int, provenance: dict[str, object], test: ImageSet) -> Bundle:
     manifest = Manifest(
         name=name, labels=test.classes, bits=bits, exact_steps=exact_steps(graph), provenance=provenance, results=[]
     )

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from spikelet.atomic import write_files
+from spikelet.decoded import ReadOnlyDocument
 from spikelet.errors import UsageError
 from spikelet_converters.study.config import START, Run, Study
 from spikelet_converters.study.plots import plots
@@ -153,11 +153,11 @@ def _epochs(runs: Sequence[Metrics]) -> dict[str, float]:
     return {device: sum(seconds) / len(seconds) for device, seconds in durations.items()}
 
 
-def _source(metrics: Mapping[str, Any]) -> str:
+def _source(metrics: ReadOnlyDocument) -> str:
     return str(metrics["begins"]).partition("-")[0] if metrics["begins"] else START
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     return "{" + ", ".join(map(str, value)) + "}" if isinstance(value, list | tuple) else str(value)
 
 

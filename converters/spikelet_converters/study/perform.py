@@ -11,10 +11,10 @@ import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from spikelet.atomic import replacing
 from spikelet.data import ImageSet, read
+from spikelet.decoded import Document
 from spikelet.errors import SpikeletError
 from spikelet.version import __version__
 from spikelet_converters.study.config import START, Run, Study
@@ -33,7 +33,7 @@ Tick = Callable[[str, int, int], None]
 
 def perform(
     study: Study, name: str, folder: Path, *, command: str, device: str = "auto", tick: Tick = lambda *_: None
-) -> dict[str, Any]:
+) -> Document:
     """Perform the remaining parts of a run.
 
     Args:
@@ -56,7 +56,7 @@ def perform(
     _check_config(here, {**run.as_dict(), "bits": study.bits, "images": study.images})
     done = here / "metrics.json"
     if done.exists():
-        finished: dict[str, Any] = json.loads(done.read_text("utf-8"))
+        finished: Document = json.loads(done.read_text("utf-8"))
         return finished
     data = training_images(study)
     device = choose_device(device)
@@ -145,7 +145,7 @@ def _network(study: Study, run: Run, folder: Path, data: ImageSet, command: str,
         )
 
 
-def _training(checkpoint: Checkpoint) -> dict[str, Any]:
+def _training(checkpoint: Checkpoint) -> Document:
     provenance = checkpoint.provenance
     return {
         "recipe": provenance["recipe"],
@@ -156,7 +156,7 @@ def _training(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _check_config(here: Path, config: dict[str, Any]) -> None:
+def _check_config(here: Path, config: Document) -> None:
     path = here / "config.json"
     text = json.dumps(config, indent=1)
     if path.exists():

@@ -9,37 +9,58 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
+from spikelet.decoded import Document, ReadOnlyDocument
 from spikelet.errors import MissingDependency, SpikeletError
 from spikelet_converters.study.config import Study
 from spikelet_converters.study.perform import perform
-from spikelet_converters.study.view import StudyView
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 LOCAL = "local"
 CONNECT_TIMEOUT = "10s"
 
 
-def run_here(study: Study, folder: Path, command: str, device: str, view: StudyView) -> dict[str, str]:
+class StudyObserver(Protocol):
+    """Receives the progress of a study, for a display."""
+
+    def begin(self, name: str) -> None:
+        """A run starts."""
+
+    def tick(self, part: str, done: int, total: int) -> None:
+        """Part of the current run, "training" or "testing", and the work done."""
+
+    def done(self, name: str, metrics: ReadOnlyDocument) -> None:
+        """A run is finished with these metrics."""
+
+    def failed(self, name: str, message: str) -> None:
+        """A run failed."""
+
+
+def run_here(study: Study, folder: Path, command: str, device: str, observer: StudyObserver) -> dict[str, str]:
     """Perform all runs one after another. Returns the error messages of failed runs by name."""
     failed: dict[str, str] = {}
     for run in study.runs:
         if run.begins in failed:
             failed[run.name] = f"starts from {run.begins}, which failed"
-            view.failed(run.name, failed[run.name])
+            observer.failed(run.name, failed[run.name])
             continue
-        view.begin(run.name)
+        observer.begin(run.name)
         try:
-            view.done(run.name, perform(study, run.name, folder, command=command, device=device, tick=view.tick))
+            observer.done(
+                run.name, perform(study, run.name, folder, command=command, device=device, tick=observer.tick)
+            )
         except SpikeletError as error:
             failed[run.name] = str(error)
-            view.failed(run.name, failed[run.name])
+            observer.failed(run.name, failed[run.name])
     return failed
 
 
 def run_on_dask(
-    study: Study, folder: Path, command: str, device: str, view: StudyView, address: str, workers: int = 2
+    study: Study, folder: Path, command: str, device: str, observer: StudyObserver, address: str, workers: int = 2
 ) -> dict[str, str]:
     """Perform all runs on a Dask cluster whose machines share the folders.
 
@@ -48,7 +69,7 @@ def run_on_dask(
         folder: folder of the study.
         command: command line, for the results.
         device: device as named by torch, or "auto".
-        view: display of the progress.
+        observer: display of the progress.
         address: address of the scheduler, or "local" to start a cluster on this machine.
         workers: number of workers of a local cluster.
 
@@ -63,7 +84,7 @@ def run_on_dask(
     with _client(address, workers) as client:
         from distributed import as_completed
 
-        futures: dict[str, Any] = {}
+        futures: Document = {}
         threads = max(1, (os.cpu_count() or 1) // workers) if address == LOCAL else None
         for run in study.runs:
             first = futures.get(run.begins) if run.begins else None
@@ -86,15 +107,15 @@ def run_on_dask(
             result = {"error": str(error)} if error is not None else future.result()
             if "error" in result:
                 failed[name] = result["error"]
-                view.failed(name, failed[name])
+                observer.failed(name, failed[name])
             else:
-                view.done(name, result)
+                observer.done(name, result)
     return failed
 
 
 def _remote(
-    study: Study, name: str, folder: Path, command: str, device: str, threads: int | None, first: dict[str, Any] | None
-) -> dict[str, Any]:
+    study: Study, name: str, folder: Path, command: str, device: str, threads: int | None, first: Document | None
+) -> Document:
     """Perform a run on a worker. Errors are returned as messages, so that Dask does not retry the run."""
     import torch
 
@@ -109,7 +130,7 @@ def _remote(
 
 
 @contextmanager
-def _client(address: str, workers: int) -> Iterator[Any]:
+def _client(address: str, workers: int) -> Iterator[Client]:
     try:
         from distributed import Client, LocalCluster
     except ModuleNotFoundError:

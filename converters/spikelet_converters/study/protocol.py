@@ -11,11 +11,11 @@ import hashlib
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from spikelet.data import ImageSet, read
+from spikelet.decoded import Document
 from spikelet.errors import DataError, SpikeletError
 
 LEDGER = "test-ledger.jsonl"
@@ -64,7 +64,7 @@ class SealedTest:
             file.write(json.dumps(entry) + "\n")
         return images if self.name is None else images.renamed(self.name)
 
-    def _entries(self) -> list[dict[str, Any]]:
+    def _entries(self) -> list[Document]:
         ledger = self.folder / LEDGER
         return [json.loads(line) for line in ledger.read_text("utf-8").splitlines()] if ledger.exists() else []
 

@@ -10,10 +10,9 @@ Every figure needs a source.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from spikelet.decoded import ReadOnlyDocument
 from spikelet.errors import UsageError
 from spikelet.toml import read_toml
 from spikelet_converters.study.summary import heading
@@ -42,7 +41,7 @@ def published_section(path: Path) -> str:
     return "\n".join([*lines, *(f"* {difference}" for difference in content["differences"])])
 
 
-def _cells(figure: Mapping[str, Any], times: list[int]) -> list[str]:
+def _cells(figure: ReadOnlyDocument, times: list[int]) -> list[str]:
     accuracy = {int(t): value for t, value in figure["accuracy"].items()}
     values = [figure.get("float"), *(accuracy.get(t) for t in times)]
     cells = ["–" if value is None else f"{value:.2f}" for value in values]

@@ -9,14 +9,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from spikelet.decoded import ReadOnlyDocument
 from spikelet.errors import MissingDependency
 from spikelet_converters.study.config import START, Study
 
-Metrics = Mapping[str, Any]
+Metrics = ReadOnlyDocument
 CONFIDENCE = 0.95
 
 
@@ -67,7 +67,7 @@ class Row:
     """
 
     method: str
-    point: Mapping[str, Any]
+    point: ReadOnlyDocument
     runs: Sequence[Metrics]
     cells: Mapping[int, Cell]
     noise_off: Cell

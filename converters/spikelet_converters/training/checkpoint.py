@@ -8,12 +8,12 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from spikelet.atomic import replacing
+from spikelet.decoded import Document
 from spikelet.errors import ConversionError, out_of_memory
 from spikelet_converters.source_model.networks import NetworkSpec
 
@@ -33,8 +33,8 @@ class Checkpoint:
 
     spec: NetworkSpec
     weights: dict[str, torch.Tensor]
-    provenance: dict[str, Any]
-    training: dict[str, Any] = field(default_factory=dict)
+    provenance: Document
+    training: Document = field(default_factory=dict)
 
     def network(self) -> nn.Module:
         """Build the network and load its weights, in evaluation mode."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from spikelet.data.images import ImageSet
 
 
-def image_facts(data: ImageSet) -> dict[str, Any]:
+def image_facts(data: ImageSet) -> dict[str, object]:
     """Return shape, classes, and whole-number mean and standard deviation per channel, as fields of a NetworkSpec."""
     pixels = data.images[:: max(1, len(data) // 10_000)].astype(np.float32)
     return {

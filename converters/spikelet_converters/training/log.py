@@ -6,15 +6,16 @@ import csv
 import io
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spikelet.atomic import replacing
+from spikelet.decoded import Document
 from spikelet.report.charts import Curve, curves
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-Row = dict[str, Any]
+Row = Document
 
 
 class RunLog:

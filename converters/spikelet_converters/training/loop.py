@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from spikelet.data.images import ImageSet
+from spikelet.decoded import Document
 from spikelet.errors import DataError, SpikeletError, UsageError
 from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels, as_tensor, evaluate
@@ -66,7 +66,7 @@ class Execution:
     device: str = "cpu"
     workers: Workers = ALONE
     on_batch: Callable[[TrainingProgress], None] = lambda _: None
-    on_epoch: Callable[[dict[str, Any]], None] = lambda _: None
+    on_epoch: Callable[[Document], None] = lambda _: None
 
 
 DEFAULT_EXECUTION = Execution()
@@ -125,7 +125,7 @@ def train(
         "torch": str(torch.__version__),
         "device": device if workers.size == 1 else f"{device}, {workers.size} workers",
     }
-    log: list[dict[str, Any]] = []
+    log: list[Document] = []
     best: Checkpoint | None = None
     if resume:
         best = _resume(out, spec, recipe, data, network, optimiser, log)
@@ -270,7 +270,7 @@ def _resume(
     data: ImageSet,
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
-    log: list[dict[str, Any]],
+    log: list[Document],
 ) -> Checkpoint:
     if not (out / "last.pt").exists():
         raise SpikeletError(f"{out}: nothing to resume; the folder has no last.pt")

@@ -6,12 +6,11 @@ run with two phases, the subfolder `start` holds the first. Each phase can be re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 from spikelet.data.images import ImageSet
+from spikelet.decoded import Document, ReadOnlyDocument
 from spikelet.errors import UsageError
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
@@ -28,7 +27,7 @@ class Phase:
     spec: NetworkSpec
     recipe: Recipe
 
-    def followed_by(self, options: Mapping[str, Any]) -> Phase:
+    def followed_by(self, options: ReadOnlyDocument) -> Phase:
         """Return the next phase: this one with `options` changed, without warm-up, held thresholds and time-steps.
 
         Raises:
@@ -44,7 +43,7 @@ class Phase:
         fresh = {"warmup": 0.0, "lambda_hold": 0.0, "time_steps": ()}
         return Phase(replace(self.spec, **spec), replace(self.recipe, **{**fresh, **recipe}))
 
-    def as_dict(self) -> dict[str, object]:
+    def as_dict(self) -> Document:
         """Return the fields as plain values."""
         return {"network": self.spec.as_dict(), "recipe": asdict(self.recipe)}
 

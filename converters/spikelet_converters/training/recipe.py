@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 from spikelet.errors import UsageError
 from spikelet_converters.source_model.residuals.strategy import LIMIT, QUANTISED
@@ -114,9 +113,9 @@ class Preset:
     """
 
     about: str
-    spec: Mapping[str, Any]
-    recipe: Mapping[str, Any]
-    finish: Mapping[str, Any] | None = None
+    spec: Mapping[str, object]
+    recipe: Mapping[str, object]
+    finish: Mapping[str, object] | None = None
 
 
 _PAPER = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from torch import nn
 
@@ -62,7 +61,7 @@ class NetworkSpec:
 
         return NETWORKS[self.model](Normalise(self.mean, self.std), height, self.classes, act)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the fields as plain values, as stored in a checkpoint."""
         return asdict(self)
 
