@@ -102,6 +102,7 @@ def _finish(args: argparse.Namespace, study: Study, folder: Path) -> Document:
     from spikelet.atomic import write_files
     from spikelet_converters.study.page import publish
     from spikelet_converters.study.plots import plots
+    from spikelet_converters.study.protocol import read_ledger
     from spikelet_converters.study.summary import read_metrics, summarise, to_csv, to_markdown
 
     metrics = read_metrics(study, folder)
@@ -112,7 +113,7 @@ def _finish(args: argparse.Namespace, study: Study, folder: Path) -> Document:
     write_files(folder, files)
     text = f"{to_markdown(study, rows)}\n{folder}: {len(metrics)} results, {', '.join(files)}"
     if args.publish:
-        text += f"\nwrote {publish(study, metrics)}"
+        text += f"\nwrote {publish(study, metrics, read_ledger(folder))}"
     return {"study": str(study.path), "folder": str(folder), "files": list(files), "results": metrics, "text": text}
 
 

@@ -54,6 +54,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     choices = 'every batch is trained with one of these: T, "limit" (T → ∞), "quantised"'
     parser.add_argument("--time-steps", nargs="+", type=time_steps, metavar="T", help=choices)
+    parser.add_argument(
+        "--validation-steps",
+        nargs="+",
+        type=positive,
+        metavar="T",
+        help="T whose mean accuracy selects the checkpoint (default: those of --time-steps, or --steps)",
+    )
     parser.add_argument("--slope", type=number, help="share of the clipped identity in the activation (SlipReLU)")
     parser.add_argument(
         "--train-potential", action="store_const", const=True, help="train the initial potential, one per channel"
@@ -124,13 +131,11 @@ def phases(args: argparse.Namespace, data: ImageSet) -> list[Phase]:
     from spikelet_converters.source_model.networks import NetworkSpec
     from spikelet_converters.training.facts import image_facts
     from spikelet_converters.training.phases import SPEC_FIELDS, Phase
-    from spikelet_converters.training.recipe import LAST_EPOCHS, PRESETS, RECIPE_FIELDS, Recipe
+    from spikelet_converters.training.recipe import LAST_EPOCHS, PRESETS, RECIPE_FIELDS, Recipe, with_tuples
 
     preset = PRESETS[args.recipe]
     options_set = {key: value for key, value in vars(args).items() if value is not None and value is not False}
-    options = {**preset.spec, **preset.recipe, **options_set}
-    if "time_steps" in options:
-        options["time_steps"] = tuple(options["time_steps"])
+    options = with_tuples({**preset.spec, **preset.recipe, **options_set})
     finish = dict(preset.finish or {}) if args.residual is None else {}
     if args.finish is not None:
         defaults = PRESETS["spikelet"].finish if args.finish == "exact" else LAST_EPOCHS

@@ -27,7 +27,7 @@ from spikelet_converters.baselines import BASELINES, Baseline
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS
 from spikelet_converters.training.phases import SPEC_FIELDS, Phase
-from spikelet_converters.training.recipe import PRESETS, RECIPE_FIELDS, Recipe
+from spikelet_converters.training.recipe import PRESETS, RECIPE_FIELDS, Recipe, with_tuples
 
 START = "start"
 TABLES = {"title", "about", "data", "test", "grid", "common", START, "method", "reference"}
@@ -73,9 +73,7 @@ class Run:
 
     def phase(self, facts: ReadOnlyDocument) -> Phase:
         """Return the training. `facts` are the fields of the specification that the images determine."""
-        options = dict(self.options)
-        if "time_steps" in options:
-            options["time_steps"] = tuple(options["time_steps"])
+        options = with_tuples(self.options)
         spec = NetworkSpec(**{**facts, **{k: v for k, v in options.items() if k in SPEC_FIELDS}})
         return Phase(spec, Recipe(**{k: v for k, v in options.items() if k in RECIPE_FIELDS}))
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spikelet.atomic import write_files
-from spikelet.decoded import ReadOnlyDocument
+from spikelet.decoded import Document, ReadOnlyDocument
 from spikelet.errors import UsageError
 from spikelet_converters.study.config import START, Run, Study
 from spikelet_converters.study.plots import plots
@@ -39,20 +39,29 @@ def results_path(study: Study) -> Path:
     return study.path.with_name(study.path.stem + SUFFIX)
 
 
-def publish(study: Study, metrics: Sequence[Metrics]) -> Path:
+def publish(study: Study, metrics: Sequence[Metrics], ledger: Sequence[Document] = ()) -> Path:
     """Write the results next to the study file, without local paths, and return the path.
 
     Existing results of other runs, such as seeds trained on another machine, are kept if their options are unchanged.
+    Entries of the ledger are never removed, so that a test split that was opened twice stays visible.
+
+    Args:
+        study: the study.
+        metrics: metrics of the finished runs.
+        ledger: accesses to the test split, as `read_ledger` returns them.
     """
     path = results_path(study)
-    results = {result["name"]: result for result in [*own_results(study), *metrics]}
+    published = _read_results(study)
+    results = {result["name"]: result for result in [*published["results"], *metrics]}
     measured = {result["name"] for result in metrics}
     kept = [
         {key: value for key, value in results[run.name].items() if key != "checkpoint"}
         for run in study.runs
         if run.name in measured or (run.name in results and _has_options(run, results[run.name]))
     ]
-    text = json.dumps({"study": study.path.name, "results": kept}, indent=1) + "\n"
+    opened = {json.dumps(entry, sort_keys=True): entry for entry in [*published["ledger"], *ledger]}
+    document = {"study": study.path.name, "results": kept, "ledger": list(opened.values())}
+    text = json.dumps(document, indent=1) + "\n"
     write_files(path.parent, {path.name: text})
     return path
 
@@ -69,14 +78,20 @@ def own_results(study: Study) -> list[Metrics]:
     Raises:
         UsageError: the file does not contain results of a study.
     """
+    results: list[Metrics] = _read_results(study)["results"]
+    return results
+
+
+def _read_results(study: Study) -> Document:
     path = results_path(study)
     if not path.exists():
-        return []
+        return {"results": [], "ledger": []}
     try:
-        results: list[Metrics] = json.loads(path.read_text("utf-8"))["results"]
+        document: Document = json.loads(path.read_text("utf-8"))
+        # results of earlier versions have no ledger
+        return {"results": list(document["results"]), "ledger": list(document.get("ledger", []))}
     except (ValueError, KeyError, TypeError):
         raise UsageError(f"{path}: not the results of a study") from None
-    return results
 
 
 def write_page(studies: Sequence[Study], page: Path, command: str, others: Path | None = None) -> None:
@@ -102,7 +117,7 @@ def write_page(studies: Sequence[Study], page: Path, command: str, others: Path 
                 text += [f"![{study.title}]({folder.name}/{name}.svg)", ""]
             files[f"{study.path.stem}.csv"] = to_csv(rows)
             text += [to_markdown(study, rows)]
-            text += [*_facts(metrics), ""]
+            text += [*_facts(metrics), "", _accesses(_read_results(study)["ledger"]), ""]
         text += [_missing(study, metrics), ""]
     if others is not None:
         text += [published_section(others), ""]
@@ -120,6 +135,17 @@ def _facts(metrics: Sequence[Metrics]) -> list[str]:
     commands = dict.fromkeys(ONLY.sub("", m["command"]) for m in metrics)
     parts = " (in parts, with `--only`)" if any(ONLY.search(m["command"]) for m in metrics) else ""
     return [*lines, "", f"Command{parts}: " + "; ".join(f"`{command}`" for command in commands) + "."]
+
+
+def _accesses(ledger: Sequence[ReadOnlyDocument]) -> str:
+    """State how often the test split was used."""
+    if not ledger:
+        return "The ledger of accesses to the test split was not published."
+    networks = {(entry["run"], entry["weights"]) for entry in ledger}
+    runs = {run for run, _ in networks}
+    more = sorted(run for run in runs if sum(name == run for name, _ in networks) > 1)
+    text = f"The test split was opened {len(ledger)} times, for {len(networks)} networks of {len(runs)} runs."
+    return text + (f" Opened for several networks: {', '.join(f'`{run}`' for run in more)}." if more else "")
 
 
 def _described(runs: Sequence[Metrics]) -> str:

@@ -46,7 +46,7 @@ class SealedTest:
             SpikeletError: the run was tested already, with a result or with other weights.
             DataError: the test images are the training images, or have no labels.
         """
-        for line in self._entries():
+        for line in read_ledger(self.folder):
             if line["run"] == run and (line["weights"] != weights or (self.folder / run / "metrics.json").exists()):
                 raise SpikeletError(
                     f"{run}: its test images were used on {line['time']} (weights {line['weights'][:12]}); a network "
@@ -64,9 +64,11 @@ class SealedTest:
             file.write(json.dumps(entry) + "\n")
         return images if self.name is None else images.renamed(self.name)
 
-    def _entries(self) -> list[Document]:
-        ledger = self.folder / LEDGER
-        return [json.loads(line) for line in ledger.read_text("utf-8").splitlines()] if ledger.exists() else []
+
+def read_ledger(folder: Path) -> list[Document]:
+    """Return the entries of the ledger of a study: run, weights, digest of the test images, time."""
+    ledger = folder / LEDGER
+    return [json.loads(line) for line in ledger.read_text("utf-8").splitlines()] if ledger.exists() else []
 
 
 def weights_digest(weights: dict[str, Tensor]) -> str:

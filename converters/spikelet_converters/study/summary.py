@@ -144,8 +144,22 @@ def paired(method: Cell, reference: Cell) -> Difference | None:
     return Difference(mean, mean - half, mean + half, p)
 
 
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Correct p values for the number of tests (Holm, 1979): p of rank i of m, times m - i + 1, at most 1, monotone.
+
+    None stands for a comparison without a test, and remains.
+    """
+    tested = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, index) in enumerate(tested):
+        largest = max(largest, min(1.0, p * (len(tested) - rank)))
+        corrected[index] = largest
+    return corrected
+
+
 def to_csv(rows: Sequence[Row]) -> str:
-    """Return one line for each method, grid point and T."""
+    """Return one line for each method, grid point and T. p values are not corrected."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(
@@ -184,7 +198,7 @@ def to_markdown(study: Study, rows: Sequence[Row]) -> str:
         compared = [row for row in here if row.against]
         if compared:
             title = f"Points above `{study.reference}`, same seeds: mean [95 % interval], p of a paired t test."
-            lines += [title, "", *heading(["method", *(f"T={t}" for t in times)])]
+            lines += [f"{title} {_multiplicity(compared)}", "", *heading(["method", *(f"T={t}" for t in times)])]
             for row in compared:
                 cells = [_difference(row.against.get(t)) for t in times]
                 lines.append("| " + " | ".join([row.label, *cells]) + " |")
@@ -195,6 +209,23 @@ def to_markdown(study: Study, rows: Sequence[Row]) -> str:
 def heading(names: Sequence[str]) -> list[str]:
     """Return the two header lines of a Markdown table."""
     return ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+
+
+def _multiplicity(rows: Sequence[Row]) -> str:
+    """State the number of tests in a table, and the differences that remain significant when it is corrected for."""
+    tests = [(row.label, t, difference.p) for row in rows for t, difference in row.against.items()]
+    corrected = holm([p for _, _, p in tests])
+    count = sum(p is not None for p in corrected)
+    if not count:
+        return ""
+    level = 1 - CONFIDENCE
+    remaining = [
+        f"`{name}` T={t}" for (name, t, _), p in zip(tests, corrected, strict=True) if p is not None and p < level
+    ]
+    return (
+        f"Intervals and p are those of one value; the table has {count} tests. With Holm's correction for their "
+        f"number, p < {level:.2g} remains for: {', '.join(remaining) or 'none'}."
+    )
 
 
 def _difference(difference: Difference | None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels, as_tensor, evaluate
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS
+from spikelet_converters.training import begin
 from spikelet_converters.training.augment import crop_and_flip, cutout
 from spikelet_converters.training.autoaugment import autoaugment
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
@@ -106,8 +107,8 @@ def train(
     torch.manual_seed(recipe.seed)
     network = spec.build()
     if start is not None:
-        _check_split(start, recipe, data)
-        _take_weights(network, start)
+        begin.check_split(start, recipe, data)
+        begin.take_weights(network, start)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs of torch
     loss_of = _loss(recipe, start, device)
     optimiser = make_optimiser(network, recipe)
@@ -128,21 +129,22 @@ def train(
     log: list[Document] = []
     best: Checkpoint | None = None
     if resume:
-        best = _resume(out, spec, recipe, data, network, optimiser, log)
+        best = begin.resume(out, spec, recipe, data, network, optimiser, log)
     elif (out / "last.pt").exists():
         raise SpikeletError(f"{out}: holds a training run already; continue it with --resume, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     files = RunLog(out, len(log)) if workers.first else None
     if files is not None and log:
         files.write(log)  # the run may have been killed between writing the checkpoint and the log
+    if start is not None and not log:
+        # without this, strategies that measure the error would train without it in the first epoch
+        _measure_residuals(network, validation, spec, recipe, recipe.epochs, device)
     workers.agree(network)
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
         loss = workers.mean(_epoch(network, optimiser, training, spec, recipe, epoch, loss_of, execution))
         trained = time.perf_counter() - started
-        torch.manual_seed(_seed(recipe.seed, epoch, 1))
-        batches = _validation_batches(validation, spec, recipe, epoch, device)
-        deviations = RESIDUALS[spec.residual].refresh(network, batches, recipe.steps)
+        deviations = _measure_residuals(network, validation, spec, recipe, epoch, device)
         workers.agree(network)
         if files is None:
             continue  # only the first worker writes files
@@ -254,6 +256,15 @@ def augment(images: Tensor, spec: NetworkSpec, recipe: Recipe, generator: torch.
     return images
 
 
+def _measure_residuals(
+    network: nn.Module, data: ImageSet, spec: NetworkSpec, recipe: Recipe, epoch: int, device: str
+) -> dict[str, float]:
+    """Measure the residual error on the validation split. `epoch` seeds the draws."""
+    torch.manual_seed(_seed(recipe.seed, epoch, 1))
+    batches = _validation_batches(data, spec, recipe, epoch, device)
+    return RESIDUALS[spec.residual].refresh(network, batches, recipe.steps)
+
+
 def _validation_batches(data: ImageSet, spec: NetworkSpec, recipe: Recipe, epoch: int, device: str) -> Iterator[Tensor]:
     generator = torch.Generator().manual_seed(_seed(recipe.seed, epoch, 3))
     for start in range(0, len(data), recipe.batch):
@@ -261,66 +272,6 @@ def _validation_batches(data: ImageSet, spec: NetworkSpec, recipe: Recipe, epoch
         if recipe.measure_augmented:
             images = augment(images, spec, recipe, generator)
         yield as_pixels(images).to(device)
-
-
-def _resume(
-    out: Path,
-    spec: NetworkSpec,
-    recipe: Recipe,
-    data: ImageSet,
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    log: list[Document],
-) -> Checkpoint:
-    if not (out / "last.pt").exists():
-        raise SpikeletError(f"{out}: nothing to resume; the folder has no last.pt")
-    last = load_checkpoint(out / "last.pt")
-    before = (last.spec.as_dict(), last.provenance["recipe"])
-    now = (spec.as_dict(), asdict(recipe))
-    # Checkpoints of earlier versions lack newer options; their runs used the defaults.
-    defaults = {field.name: field.default for field in (*fields(spec), *fields(recipe))}
-    for old, new in zip(before, now, strict=True):
-        for key in new:
-            previous = old.get(key, defaults[key])
-            if previous != new[key]:
-                raise SpikeletError(
-                    f"{out}: was started with {key} = {previous}, now {new[key]}; "
-                    "resume with the same options, or choose another folder"
-                )
-    if last.provenance["data"]["digest"] != data.digest:
-        raise SpikeletError(f"{out}: was started with other data ({last.provenance['data']['name']}), now {data.name}")
-    network.load_state_dict(last.weights)
-    optimiser.load_state_dict(last.training["optimiser"])
-    log.extend(last.training["log"])
-    return load_checkpoint(out / "best.pt")
-
-
-def _take_weights(network: nn.Module, start: Checkpoint) -> None:
-    """Load the weights of a checkpoint, except for states of the residual strategy and missing potentials."""
-
-    def is_own(key: str) -> bool:
-        return ".residual." in key or key.endswith(".shift")
-
-    expected = {key for key in network.state_dict() if not is_own(key)}
-    weights = {key: value for key, value in start.weights.items() if not is_own(key)}
-    if expected != set(weights) or any(network.state_dict()[key].shape != weights[key].shape for key in expected):
-        raise SpikeletError(f"the checkpoint to start from is a {start.spec.model} with other layers than this network")
-    potentials = {key for key in network.state_dict() if key.endswith(".shift") and key in start.weights}
-    network.load_state_dict(weights | {key: start.weights[key] for key in potentials}, strict=False)
-
-
-def _check_split(start: Checkpoint, recipe: Recipe, data: ImageSet) -> None:
-    """Refuse a start that was trained on images of the validation split."""
-    before = start.provenance.get("recipe", {})
-    if start.provenance.get("data", {}).get("digest") != data.digest:
-        return
-    for key in ("seed", "validation"):
-        now = getattr(recipe, key)
-        if before.get(key, now) != now:
-            raise UsageError(
-                f"the checkpoint to start from has another validation split ({key} {before[key]}, now {now}) "
-                f"and was trained on images of this one; use {key} {before[key]}"
-            )
 
 
 def _seed(seed: int, epoch: int, stream: int) -> int:

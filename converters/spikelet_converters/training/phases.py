@@ -15,7 +15,7 @@ from spikelet.errors import UsageError
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 from spikelet_converters.training.loop import DEFAULT_EXECUTION, Execution, train
-from spikelet_converters.training.recipe import RECIPE_FIELDS, Recipe
+from spikelet_converters.training.recipe import RECIPE_FIELDS, Recipe, with_tuples
 
 SPEC_FIELDS = tuple(field.name for field in fields(NetworkSpec))
 
@@ -36,9 +36,7 @@ class Phase:
         unknown = [key for key in options if key not in (*RECIPE_FIELDS, *SPEC_FIELDS)]
         if unknown:
             raise UsageError(f"unknown option {unknown[0]!r} of the last epochs")
-        recipe = {key: value for key, value in options.items() if key in RECIPE_FIELDS}
-        if "time_steps" in recipe:
-            recipe["time_steps"] = tuple(recipe["time_steps"])
+        recipe = {key: value for key, value in with_tuples(options).items() if key in RECIPE_FIELDS}
         spec = {key: value for key, value in options.items() if key in SPEC_FIELDS}
         fresh = {"warmup": 0.0, "lambda_hold": 0.0, "time_steps": ()}
         return Phase(replace(self.spec, **spec), replace(self.recipe, **{**fresh, **recipe}))

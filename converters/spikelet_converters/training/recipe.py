@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from spikelet.decoded import Document
 from spikelet.errors import UsageError
 from spikelet_converters.source_model.residuals.strategy import LIMIT, QUANTISED
 
@@ -28,6 +29,8 @@ class Recipe:
         time_steps: values from which T is drawn for each batch if the residual strategy simulates: numbers, "limit"
             (spike rate for T → ∞) or "quantised" (the quantiser). A repeated value is drawn more often. () means
             (steps,).
+        validation_steps: T at which the network is validated. The checkpoint with the highest mean accuracy over them
+            is kept. () means the numbers among `time_steps`. A study sets it, so that all methods are chosen alike.
         freeze_norm: use the running statistics of batch norm, for the last epochs of a trained network.
         policy: augmentation after crop and flip.
         cutout: width of the square that is filled in each image, in pixels.
@@ -52,6 +55,7 @@ class Recipe:
     validation: float = 0.1
     augment: bool = True
     time_steps: tuple[int | str, ...] = ()
+    validation_steps: tuple[int, ...] = ()
     freeze_norm: bool = False
     policy: str = "none"
     cutout: int = 0
@@ -75,9 +79,15 @@ class Recipe:
         for name, choices in (("precision", PRECISIONS), ("policy", POLICIES)):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{name}: expected {' or '.join(choices)}, got {getattr(self, name)!r}")
+        self._check_steps()
+
+    def _check_steps(self) -> None:
         for steps in self.time_steps:
             if steps not in (LIMIT, QUANTISED) and (not isinstance(steps, int) or steps < 1):
                 raise UsageError(f'time_steps: expected numbers of 1 or more, "limit" or "quantised", got {steps!r}')
+        for steps in self.validation_steps:
+            if type(steps) is not int or steps < 1:
+                raise UsageError(f"validation_steps: expected whole numbers of 1 or more, got {steps!r}")
 
     @property
     def draws(self) -> tuple[int | str, ...]:
@@ -87,7 +97,8 @@ class Recipe:
     @property
     def times(self) -> tuple[int, ...]:
         """Numbers of time-steps at which the network is validated."""
-        return tuple(sorted({steps for steps in self.time_steps if isinstance(steps, int)})) or (self.steps,)
+        drawn = {steps for steps in self.time_steps if isinstance(steps, int)}
+        return tuple(sorted(set(self.validation_steps) or drawn)) or (self.steps,)
 
     def learning_rate_at(self, epoch: float) -> float:
         """Return the learning rate at a time of the run, in epochs: warm-up, then half a cosine to 0."""
@@ -155,3 +166,8 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 RECIPE_FIELDS = tuple(field.name for field in fields(Recipe))
+
+
+def with_tuples(options: Mapping[str, object]) -> Document:
+    """Return options of a study file or the command line with lists as tuples, as the fields of a recipe hold them."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}

@@ -16,7 +16,7 @@ from spikelet.errors import DataError, SpikeletError
 from spikelet_converters.study.config import read_study
 from spikelet_converters.study.page import own_results, publish, results_path
 from spikelet_converters.study.protocol import LEDGER, SealedTest
-from spikelet_converters.study.summary import Cell, paired, summarise, to_csv, to_markdown
+from spikelet_converters.study.summary import Cell, holm, paired, summarise, to_csv, to_markdown
 from studies import STUDY, write_study
 
 
@@ -182,6 +182,12 @@ class TestStatistics:
         assert paired(Cell({1: 2.0}), Cell({1: 1.0})).p is None
         assert paired(Cell({1: 2.0}), Cell({2: 1.0})) is None
 
+    def test_holms_correction_by_hand(self):
+        """Sorted: 0.01·4, 0.02·3, 0.03·2, 0.5·1, and never below the one before. Values without a test keep none."""
+        assert holm([0.03, 0.01, None, 0.5, 0.02]) == pytest.approx([0.06, 0.04, None, 0.5, 0.06])
+        assert holm([0.9, 0.8]) == [1.0, 1.0]
+        assert holm([]) == []
+
     def test_deviation_has_n_minus_1(self):
         assert Cell({1: 1.0, 2: 3.0}).sd == pytest.approx(2**0.5)
         assert Cell({1: 1.0}).sd is None
@@ -232,6 +238,23 @@ class TestPage:
         }
         publish(here, [result for result in new if result["point"]["seed"] != 1])
         assert {result["name"] for result in own_results(here)} == {result["name"] for result in metrics}
+
+    def test_every_access_to_the_test_split_is_published(self, done, call, folder):
+        """Also those of another folder, and of a network that was changed after its test."""
+        published = json.loads((folder / "bars.results.json").read_text())
+        assert {entry["run"] for entry in published["ledger"]} == {result["name"] for result in published["results"]}
+        (folder / "again.toml").write_text(STUDY)
+        study = read_study(folder / "again.toml")
+        publish(study, published["results"], published["ledger"])
+        changed = {**published["ledger"][0], "weights": "0" * 64, "time": "later"}
+        for _ in range(2):
+            publish(study, [], [changed])
+        ledger = json.loads(results_path(study).read_text())["ledger"]
+        assert ledger == [*published["ledger"], changed]
+        call("study again.toml --page again.md")
+        count = len(ledger)
+        assert f"The test split was opened {count} times" in (folder / "again.md").read_text()
+        assert f"Opened for several networks: `{changed['run']}`." in (folder / "again.md").read_text()
 
     def test_parts_and_devices_are_told_apart(self, done, call, folder):
         """Durations are listed by device; a study run in parts has one command on the page."""

@@ -65,6 +65,8 @@ class TestNames:
         assert (last.recipe.epochs, last.recipe.time_steps, last.recipe.learning_rate) == (7, (1, "limit"), 0.3)
         assert first.recipe.learning_rate == 0.1
         assert len(phases("--finish no", data)) == 1
+        for phase in phases("--validation-steps 1 2 4", data):
+            assert phase.recipe.times == (1, 2, 4)
         other = phases("--recipe qcfs --finish gaussian", data)[1]
         assert (other.spec.residual, other.spec.train_potential, other.recipe.time_steps) == ("gaussian", False, ())
 
@@ -126,6 +128,8 @@ class TestSchedule:
             ({"precision": "float16"}, "precision: expected float32 or bfloat16, got 'float16'"),
             ({"policy": "randaugment"}, "policy: expected none or autoaugment"),
             ({"time_steps": (1, "never")}, 'time_steps: expected numbers of 1 or more, "limit" or "quantised"'),
+            ({"validation_steps": (0,)}, "validation_steps: expected whole numbers of 1 or more, got 0"),
+            ({"validation_steps": ("limit",)}, "validation_steps: expected whole numbers of 1 or more, got 'limit'"),
         ],
     )
     def test_what_makes_no_sense_is_refused(self, options, message):

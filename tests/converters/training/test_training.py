@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -170,3 +171,43 @@ def test_memory_that_runs_out_is_not_taken_for_a_broken_file(tmp_path, monkeypat
     monkeypatch.setattr(torch, "load", full)
     with pytest.raises(MemoryError):
         load_checkpoint(path)
+
+
+LAST = Recipe(epochs=1, seed=5, batch=16, learning_rate=0.005, freeze_norm=True, steps=2)
+
+
+def first_loss(residual, data, out, start):
+    """Loss of the first batch of a phase that starts from a checkpoint."""
+    losses = []
+    execution = Execution(on_batch=lambda progress: losses.append(progress.loss))
+    train(replace(SPEC, residual=residual), LAST, data, out, start=start, execution=execution)
+    return losses[0]
+
+
+@pytest.mark.parametrize("residual", ["gaussian", "local", "channel", "empirical"])
+def test_a_phase_with_a_start_has_the_measured_error_from_its_first_batch(residual, whole, data, tmp_path):
+    start = load_checkpoint(whole / "best.pt")
+    without = first_loss("none", data, tmp_path / "none", start)
+    assert first_loss(residual, data, tmp_path / residual, start) != without
+
+
+def test_a_resumed_phase_is_not_measured_again(whole, data, tmp_path):
+    start, recipe, spec = load_checkpoint(whole / "best.pt"), replace(LAST, epochs=2), replace(SPEC, residual="local")
+    uninterrupted = train(spec, recipe, data, tmp_path / "a", start=start)
+
+    def stop(row):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(spec, recipe, data, tmp_path / "b", start=start, execution=Execution(on_epoch=stop))
+    assert same(uninterrupted, train(spec, recipe, data, tmp_path / "b", start=start, resume=True))
+
+
+def test_all_methods_may_be_chosen_at_the_same_time_steps(data, tmp_path):
+    recipe = replace(RECIPE, epochs=2, validation_steps=(1, 2, 8))
+    best = train(SPEC, recipe, data, tmp_path / "run")
+    validation = best.provenance["validation"]
+    accuracies = [validation[f"spiking_accuracy.T{t}"] for t in (1, 2, 8)]
+    assert validation["spiking_accuracy"] == pytest.approx(sum(accuracies) / 3)
+    log = load_checkpoint(tmp_path / "run" / "last.pt").training["log"]
+    assert validation["spiking_accuracy"] == max(row["spiking_accuracy"] for row in log)

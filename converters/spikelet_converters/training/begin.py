@@ -1,0 +1,84 @@
+"""States from which training begins: an interrupted run, or the weights of another checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from spikelet.data.images import ImageSet
+from spikelet.decoded import Document
+from spikelet.errors import SpikeletError, UsageError
+from spikelet_converters.source_model.networks import NetworkSpec
+from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
+from spikelet_converters.training.recipe import Recipe
+
+
+def resume(
+    out: Path,
+    spec: NetworkSpec,
+    recipe: Recipe,
+    data: ImageSet,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    log: list[Document],
+) -> Checkpoint:
+    """Load the state of an interrupted run into network, optimiser and log.
+
+    Returns:
+        The best checkpoint so far.
+
+    Raises:
+        SpikeletError: the folder holds no run, or one with other options or data.
+    """
+    if not (out / "last.pt").exists():
+        raise SpikeletError(f"{out}: nothing to resume; the folder has no last.pt")
+    last = load_checkpoint(out / "last.pt")
+    before = (last.spec.as_dict(), last.provenance["recipe"])
+    now = (spec.as_dict(), asdict(recipe))
+    # Checkpoints of earlier versions lack newer options; their runs used the defaults.
+    defaults = {field.name: field.default for field in (*fields(spec), *fields(recipe))}
+    for old, new in zip(before, now, strict=True):
+        for key in new:
+            previous = old.get(key, defaults[key])
+            if previous != new[key]:
+                raise SpikeletError(
+                    f"{out}: was started with {key} = {previous}, now {new[key]}; "
+                    "resume with the same options, or choose another folder"
+                )
+    if last.provenance["data"]["digest"] != data.digest:
+        raise SpikeletError(f"{out}: was started with other data ({last.provenance['data']['name']}), now {data.name}")
+    network.load_state_dict(last.weights)
+    optimiser.load_state_dict(last.training["optimiser"])
+    log.extend(last.training["log"])
+    return load_checkpoint(out / "best.pt")
+
+
+def take_weights(network: nn.Module, start: Checkpoint) -> None:
+    """Load the weights of a checkpoint, except for states of the residual strategy and missing potentials."""
+
+    def is_own(key: str) -> bool:
+        return ".residual." in key or key.endswith(".shift")
+
+    expected = {key for key in network.state_dict() if not is_own(key)}
+    weights = {key: value for key, value in start.weights.items() if not is_own(key)}
+    if expected != set(weights) or any(network.state_dict()[key].shape != weights[key].shape for key in expected):
+        raise SpikeletError(f"the checkpoint to start from is a {start.spec.model} with other layers than this network")
+    potentials = {key for key in network.state_dict() if key.endswith(".shift") and key in start.weights}
+    network.load_state_dict(weights | {key: start.weights[key] for key in potentials}, strict=False)
+
+
+def check_split(start: Checkpoint, recipe: Recipe, data: ImageSet) -> None:
+    """Refuse a start that was trained on images of the validation split."""
+    before = start.provenance.get("recipe", {})
+    if start.provenance.get("data", {}).get("digest") != data.digest:
+        return
+    for key in ("seed", "validation"):
+        now = getattr(recipe, key)
+        if before.get(key, now) != now:
+            raise UsageError(
+                f"the checkpoint to start from has another validation split ({key} {before[key]}, now {now}) "
+                f"and was trained on images of this one; use {key} {before[key]}"
+            )
