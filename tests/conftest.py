@@ -23,6 +23,7 @@ def _own_cache(tmp_path_factory):
     os.environ["SPIKELET_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody calls it
 def pytest_xdist_auto_num_workers(config):
     """`-n auto`: one worker for each core that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
