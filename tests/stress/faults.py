@@ -177,10 +177,11 @@ class Campaign:
     def compile(self, count):
         """Kill the compiler's caller; the engine answers rightly out of whatever cache is left."""
         line = "compile good.snnb"
-        os.environ["SPIKELET_CACHE"] = str(self.folder / "timing")
+        # a cache of its own for each way to end: what an earlier one compiled would be found
+        os.environ["SPIKELET_CACHE"] = str(self.folder / f"learn-{type(self.ending).__name__}")
         self.ending.learn(self, line)
         for index in range(count):
-            os.environ["SPIKELET_CACHE"] = str(self.folder / f"cache{index // 5}")
+            os.environ["SPIKELET_CACHE"] = str(self.folder / f"cache-{type(self.ending).__name__}-{index // 5}")
             for path in Path(os.environ["SPIKELET_CACHE"]).rglob("*"):
                 if index % 2 and path.is_file():  # a library that somebody cut off, by a copy over a bad line
                     path.write_bytes(path.read_bytes()[: self.random.randrange(1000)])
