@@ -1,5 +1,5 @@
 # Every target sets up .venv itself; a second run needs no network.
-.PHONY: help demo gui test stress lint bench bench-gui screenshots peers posttraining conformance fuzz edge-test clean
+.PHONY: help demo gui test stress lint bench bench-instructions bench-gui screenshots peers posttraining conformance fuzz edge-test clean
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -43,15 +43,19 @@ bench: ## time engines, float networks and other frameworks (writes docs/benchma
 	$(SPIKELET) bench assets/spikelet_assets/vgg9-cifar10.snnb
 	$(PYTHON) tests/benchmarks/onnx_engine.py
 	$(PYTHON) tests/benchmarks/counting.py
-	$(PYTHON) tests/benchmarks/brian2_validation.py
+	PYTHONPATH=tests/support $(PYTHON) tests/benchmarks/brian2_validation.py
 	@.ci/peers -c "" # install first: its messages do not belong into the table
 	.ci/peers tests/benchmarks/speed.py >build/benchmarks.md
 	@mv build/benchmarks.md docs/ && cat docs/benchmarks.md && $(PYTHON) tests/benchmarks/readme.py
 	$(PYTHON) tests/benchmarks/training.py
 
+bench-instructions: ## count the instructions of generated C for an image, on x86-64 and emulated boards (writes docs/instructions.md; ARGS="--release NAME" keeps them to compare with)
+	@.ci/setup edge
+	PYTHONPATH=tests/support $(PYTHON) tests/benchmarks/instructions.py $(ARGS)
+
 bench-gui: ## time the start of the window, and frames per second while the time cursor moves
 	@.ci/setup dev
-	QT_QPA_PLATFORM=offscreen $(PYTHON) tests/benchmarks/inspector.py
+	PYTHONPATH=tests/support QT_QPA_PLATFORM=offscreen $(PYTHON) tests/benchmarks/inspector.py
 
 docs: ## build the documentation site into build/site; every warning is an error
 	@.ci/setup docs

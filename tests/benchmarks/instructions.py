@@ -1,0 +1,140 @@
+"""Instructions that generated C takes for an image: `make bench-instructions` writes docs/instructions.md.
+
+Counts are the same on every machine with the same compiler, whatever runs beside them. x86-64 is counted by callgrind, the
+other processors by an emulator without an operating system. The predictions are compared with those of the numpy engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import emulated_counts
+import instruction_counts
+import spikelet
+from emulated_counts import PROCESSORS
+from instruction_counts import TIMES
+
+ROOT = Path(__file__).resolve().parents[2]
+ASSETS = ROOT / "assets"
+NETWORKS = {
+    "vgg9-cifar10": ("spikelet_assets/vgg9-cifar10.snnb", "spikelet_assets/cifar10-500.npz"),
+    "resnet20-cifar10": ("spikelet_assets/resnet20-cifar10.snnb", "spikelet_assets/cifar10-500.npz"),
+    "vgg5-fashion-mnist": ("spikelet_assets/vgg5-fashion-mnist.snnb", "spikelet_assets/fashion-mnist-200.npz"),
+}
+MCU = {"Cortex-M4", "Cortex-M7", "Cortex-M33", "riscv32"}  # these run the form for microcontrollers
+PAGE, DATA = ROOT / "docs" / "instructions.md", ROOT / "docs" / "instructions.json"
+INTRODUCTION = """# Instructions per image
+
+Written by `make bench-instructions`; do not edit. Millions of instructions for one image, the mean over the first {images} test
+images that are shipped, after T time-steps. x86-64 is counted by callgrind on the code of `spikelet export c`; the other
+processors are emulated by QEMU without an operating system (`-icount shift=0`). The counts depend on the compiler alone, not on
+the machine that takes them; they are not times. The predictions equal those of the numpy engine.
+
+Compilers: {compilers}. "Before" is the count of {before}.
+
+"""
+
+
+def export(bundle: Path, folder: Path, mcu: bool) -> Path:
+    command = [sys.executable, "-m", "spikelet", "export", "c", str(bundle), str(folder), *(["--mcu"] if mcu else [])]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+def count(bundle: Path, images: np.ndarray, work: Path) -> tuple[dict[str, dict[str, float]], dict[str, float], dict]:
+    """Return instructions by target and T, and those of functions and layers on x86-64-v3 at T = 4."""
+    model = spikelet.load(bundle, engine="numpy")
+    expected = model.run(images, steps=max(TIMES)).predictions[[t - 1 for t in TIMES]].T
+    host, mcu = export(bundle, work / "host", False), export(bundle, work / "mcu", True)
+    counts: dict[str, dict[str, float]] = {}
+    functions: dict[str, float] = {}
+    layers: dict[str, float] = {}
+    for compiler in ("gcc", "clang"):
+        for march in ("x86-64-v3", "x86-64-v2"):
+            if instruction_counts.missing(compiler):
+                print(f"left out: {march}, {compiler} ({instruction_counts.missing(compiler)} is missing)")
+                continue
+            program = instruction_counts.build(host, march, compiler=compiler)
+            profile = instruction_counts.profile(program, images)
+            check(march, profile.classes, expected)
+            counts[f"{march}, {compiler}"] = {str(t): total for t, total in profile.totals.items()}
+            if (compiler, march) == ("gcc", "x86-64-v3"):
+                longest = (max(TIMES),)
+                functions = instruction_counts.profile(program, images, longest).functions
+                program = instruction_counts.build(host, march, layers=True)
+                layers = instruction_counts.profile(program, images, longest).layers
+    for name, processor in PROCESSORS.items():
+        if emulated_counts.missing(processor):
+            print(f"left out: {name} ({emulated_counts.missing(processor)} is missing)")
+            continue
+        form = mcu if name in MCU else host
+        totals, classes = emulated_counts.count(processor, form, images, keeps_image=form is host)
+        check(name, classes, expected)
+        counts[name] = {str(t): total for t, total in totals.items()}
+    return counts, functions, layers
+
+
+def check(target: str, classes: np.ndarray, expected: np.ndarray) -> None:
+    if not np.array_equal(classes, expected):
+        sys.exit(f"{target}: predictions {classes.tolist()}, the numpy engine has {expected.tolist()}")
+
+
+def page(document: dict) -> str:
+    """The page, from the data that is stored beside it."""
+    before = document["before"]
+    lines = [
+        INTRODUCTION.format(
+            images=document["images"], compilers=", ".join(document["compilers"].values()), before=before["name"]
+        )
+    ]
+    for network, entry in document["networks"].items():
+        lines += [f"## {network}", "", "| target | " + " | ".join(f"T = {t} | before" for t in TIMES) + " |"]
+        lines.append("|---|" + "---|" * 2 * len(TIMES))
+        for target, totals in entry["counts"].items():
+            old = before["networks"].get(network, {}).get(target, {})
+            cells = [f"{totals[str(t)] / 1e6:.2f} | {change(totals[str(t)], old.get(str(t)))}" for t in TIMES]
+            lines.append(f"| {target} | " + " | ".join(cells) + " |")
+        for title, key in (("layer, with the functions that it calls", "layers"), ("function", "functions")):
+            ranked = sorted(entry[key].items(), key=lambda item: -item[1])[:12]
+            lines += ["", f"| x86-64-v3, {title} | million instructions, T = 4 |", "|---|---|"]
+            lines += [f"| `{name}` | {value / 1e6:.2f} |" for name, value in ranked]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def change(now: float, before: float | None) -> str:
+    return "–" if before is None else f"{before / 1e6:.2f} ({now / before - 1:+.1%})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=3, help="images of each network")
+    parser.add_argument("--release", metavar="NAME", help="keep these counts as those of a release, to compare with")
+    args = parser.parse_args()
+    networks = {}
+    for name, (bundle, data) in NETWORKS.items():
+        with np.load(ASSETS / data) as archive, tempfile.TemporaryDirectory() as work:
+            counts, functions, layers = count(ASSETS / bundle, archive["images"][: args.images], Path(work))
+        networks[name] = {"counts": counts, "functions": functions, "layers": layers}
+        print(name, json.dumps(counts, indent=1), flush=True)
+    stored = json.loads(DATA.read_text()) if DATA.exists() else {}
+    before = stored.get("before", {"name": "no release", "networks": {}})
+    if args.release:
+        before = {"name": args.release, "networks": {name: entry["counts"] for name, entry in networks.items()}}
+    usable = [name for name in ("gcc", "clang") if not instruction_counts.missing(name)]
+    compilers = {name: instruction_counts.compiler_version(name) for name in usable}
+    document = {"images": args.images, "compilers": compilers, "networks": networks, "before": before}
+    DATA.write_text(json.dumps(document, indent=1) + "\n")
+    PAGE.write_text(page(document))
+    print(f"wrote {PAGE.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
