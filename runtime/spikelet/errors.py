@@ -6,10 +6,60 @@ Every message names the object, the expected value, the found value and the reme
 from __future__ import annotations
 
 import mmap
+from typing import Self
 
 
 class SpikeletError(Exception):
-    """Base class of all errors raised by spikelet. The command line prints them without a stack trace."""
+    """Base class of all errors raised by spikelet. The command line prints them without a stack trace.
+
+    The text is for people; programs read the attributes. An attribute that does not apply is empty.
+
+    Args:
+        message: The whole text.
+        where: See the attributes, as for the arguments below.
+
+    Attributes:
+        message: The text as it was raised; `str(error)` may begin with the name of a file, see `locate`.
+        where: The invalid object: a file, a member of a bundle, a node, a field.
+        reason: What is wrong, without the object; by default the whole text.
+        expected: The value that was expected.
+        found: The value that was found.
+        remedy: What to do.
+
+    Example:
+        >>> error = BundleError.at("card.md", "is too long", found="9 bytes", expected="at most 8")
+        >>> str(error), error.where, error.found
+        ('card.md: is too long', 'card.md', '9 bytes')
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        where: str = "",
+        reason: str = "",
+        expected: str = "",
+        found: str = "",
+        remedy: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.reason = reason or message
+        self.expected = expected
+        self.found = found
+        self.remedy = remedy
+
+    @classmethod
+    def at(cls, where: str, reason: str, *, expected: str = "", found: str = "", remedy: str = "") -> Self:
+        """Return an error whose text is the invalid object and the reason, separated by a colon."""
+        text = f"{where}: {reason}"
+        return cls(text, where=where, reason=reason, expected=expected, found=found, remedy=remedy)
+
+    def locate(self, prefix: object) -> Self:
+        """Put the name of a file in front of the text; the attributes stay."""
+        self.args = (f"{prefix}: {self}",)
+        return self
 
 
 class UsageError(SpikeletError):
@@ -21,7 +71,18 @@ class GraphError(SpikeletError):
 
 
 class BundleError(SpikeletError):
-    """The bundle file cannot be read or violates a rule of the format."""
+    """The bundle file cannot be read or violates a rule of the format.
+
+    Attributes:
+        member: Name of the invalid member; empty if the file as a whole is invalid.
+    """
+
+    member = ""
+
+    def within(self, member: str) -> Self:
+        """Set the member that is invalid; the text stays."""
+        self.member = member
+        return self
 
 
 class SignatureError(BundleError):

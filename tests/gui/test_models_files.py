@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bundle_changes import repacked, with_manifest
 from gui_bundles import plain_graph
 from spikelet.bundle import write
 from spikelet.errors import DataError
@@ -22,6 +23,35 @@ def test_a_changed_member_is_named(path, tmp_path):
     states = {check.member: check.state for check in caught.value.checks}
     assert "card.md" in str(caught.value)
     assert states["card.md"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("damage", "member", "message"),
+    [
+        (lambda path: repacked(path, card__md=None), "card.md", "is missing"),
+        (lambda path: repacked(path, readme__txt=b"hello"), "readme.txt", "is no member of a bundle"),
+        (
+            lambda path: with_manifest(path, lambda m: m["graph"]["nodes"][1].update(kind="Odd")),
+            "manifest.json",
+            "unknown kind 'Odd'",
+        ),
+        (
+            lambda path: with_manifest(path, lambda m: m.update(labels=["a"])),
+            "manifest.json",
+            "expected 3, one a class, found 1",
+        ),
+        (lambda path: repacked(path, weights__safetensors=b"12345678"), "weights.safetensors", "bytes"),
+    ],
+    ids=["missing", "extra", "node", "labels", "weights"],
+)
+def test_the_member_that_breaks_a_rule_is_marked_whatever_the_text_is(path, tmp_path, damage, member, message):
+    broken = tmp_path / "broken.snnb"
+    broken.write_bytes(damage(path))
+    with pytest.raises(BrokenBundle) as caught:
+        open_document(broken)
+    failed = {check.member: check.message for check in caught.value.checks if check.state == "failed"}
+    assert set(failed) == {member}
+    assert message in failed[member]
 
 
 def test_a_file_that_is_no_bundle_is_refused_in_words(tmp_path):

@@ -29,6 +29,7 @@ ZIP64_ID = b"\x01\x00"  # id of the extra field with 64-bit sizes
 EPOCH = 0x21  # 1 January 1980, the earliest date of the ZIP format
 # Id of the extra field used for padding, as in Android's zipalign.
 PADDING_ID = 0xD935
+REMEDY = "get it again, or write it anew with spikelet"
 
 
 class _Entry(NamedTuple):
@@ -50,7 +51,7 @@ def pack(members: Mapping[str, bytes]) -> list[bytes]:
     for name, data in members.items():
         _check_name(name)
         if len(data) >= 2**32 - 2**20:
-            raise BundleError(f"member {name}: {len(data)} bytes are more than a bundle can hold")
+            raise BundleError.at(f"member {name}", f"{len(data)} bytes are more than a bundle can hold")
         entry = _Entry(name.encode(), zlib.crc32(data), len(data), offset)
         header = _local(entry)
         parts += [header, data]
@@ -68,17 +69,21 @@ def unpack(buffer: Buffer) -> dict[str, memoryview]:
     """
     view = memoryview(buffer)
     if bytes(view[:4]) != b"PK\x03\x04":
-        raise BundleError("not a bundle: the file does not begin as a ZIP archive")
+        raise BundleError(
+            "not a bundle: the file does not begin as a ZIP archive",
+            expected="a ZIP archive",
+        )
     entries: list[_Entry] = []
     members: dict[str, memoryview] = {}
     offset = 0
     while bytes(view[offset : offset + 4]) == b"PK\x03\x04":
         if len(entries) == MAX_MEMBERS:
-            raise BundleError(f"expected at most {MAX_MEMBERS} members, found more")
+            expected = f"at most {MAX_MEMBERS} members"
+            raise BundleError(f"expected {expected}, found more", expected=expected)
         entry, start = _read_local(view, offset)
         name = entry.name.decode()
         if name in members:
-            raise BundleError(f"member {name}: is in the archive twice")
+            raise _refused(name, "is in the archive twice")
         members[name] = view[start : start + entry.size]
         entries.append(entry)
         offset = start + entry.size
@@ -86,11 +91,12 @@ def unpack(buffer: Buffer) -> dict[str, memoryview]:
     if len(view) - offset != len(directory) or bytes(view[offset:]) != directory:
         raise BundleError(
             "the archive's directory does not match its members: the file was cut off, changed or re-packed by "
-            "another tool; get it again, or write it anew with spikelet"
+            f"another tool; {REMEDY}",
+            remedy=REMEDY,
         )
     for entry in entries:
         if zlib.crc32(members[entry.name.decode()]) != entry.crc:
-            raise BundleError(f"member {entry.name.decode()}: its bytes were changed (checksum differs)")
+            raise _refused(entry.name.decode(), "its bytes were changed (checksum differs)")
     return members
 
 
@@ -105,21 +111,25 @@ def _read_local(view: memoryview, offset: int) -> tuple[_Entry, int]:
     _check_name(name)
     start = offset + LOCAL.size + name_length + extra_length
     if size == ZIP64 or bytes(view[start - extra_length : start][:2]) == ZIP64_ID:
-        raise BundleError(f"member {name}: is packed as ZIP64, as no bundle is; this is another kind of file")
+        raise _refused(name, "is packed as ZIP64, as no bundle is; this is another kind of file")
     if stored == size and start + size > len(view):
-        raise BundleError(f"member {name}: {size} bytes are announced, the file ends before; it was cut off")
+        raise _refused(name, f"{size} bytes are announced, the file ends before; it was cut off")
     entry = _Entry(raw, crc, size, offset)
     if bytes(view[offset:start]) != _local(entry):
-        raise BundleError(
-            f"member {name}: its header is not in the bundle's form (stored, aligned to {ALIGNMENT} bytes); "
-            "it was changed or re-packed by another tool"
-        )
+        reason = f"its header is not in the bundle's form (stored, aligned to {ALIGNMENT} bytes)"
+        raise _refused(name, f"{reason}; it was changed or re-packed by another tool")
     return entry, start
 
 
 def _check_name(name: str) -> None:
     if not NAME.fullmatch(name):
-        raise BundleError(f"member {name!r}: expected a plain lower-case file name, without folders")
+        expected = "a plain lower-case file name, without folders"
+        raise BundleError.at(f"member {name!r}", f"expected {expected}", expected=expected, found=name)
+
+
+def _refused(name: str, reason: str) -> BundleError:
+    """Return the error for an invalid member."""
+    return BundleError(f"member {name}: {reason}", where=name, reason=reason).within(name)
 
 
 def _local(entry: _Entry) -> bytes:

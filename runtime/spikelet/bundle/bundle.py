@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,8 +25,13 @@ from spikelet.signing import Policy, enforce
 from spikelet.version import __version__
 
 SUFFIX = ".snnb"
-WEIGHTS = "weights.safetensors"
-MEMBERS = ("manifest.json", WEIGHTS, "step.onnx", "golden.safetensors", "card.md")
+MANIFEST, WEIGHTS, STEP, GOLDEN, CARD = MEMBERS = (
+    "manifest.json",
+    schema.WEIGHTS,
+    "step.onnx",
+    golden.MEMBER,
+    "card.md",
+)
 MAX_FILE = 2**31
 MAX_STEP = 2**22  # bytes of step.onnx, without weights
 MAX_CARD = 2**20
@@ -73,9 +80,9 @@ def write(bundle: Bundle, path: Path) -> str:
     weights = safetensors.encode(tensors)
     members = {
         WEIGHTS: weights,
-        "step.onnx": _step_onnx(bundle.graph, weights),
-        "golden.safetensors": safetensors.encode(golden.encode(bundle.golden)),
-        "card.md": bundle.card.encode(),
+        STEP: _step_onnx(bundle.graph, weights),
+        GOLDEN: safetensors.encode(golden.encode(bundle.golden)),
+        CARD: bundle.card.encode(),
     }
     text = {
         "format_version": ".".join(map(str, manifest.FORMAT)),
@@ -89,7 +96,7 @@ def write(bundle: Bundle, path: Path) -> str:
     encoded = json.dumps(text, indent=1, allow_nan=False, ensure_ascii=False).encode()
     digest = hashlib.sha256()
     with replacing(path) as file:
-        for part in archive.pack({"manifest.json": encoded, **members}):
+        for part in archive.pack({MANIFEST: encoded, **members}):
             digest.update(part)
             file.write(part)
     return digest.hexdigest()
@@ -115,7 +122,8 @@ def read(path: Path, policy: Policy | None = None) -> Bundle:
         enforce(path, content, policy)
         bundle = decode(content)
     except BundleError as error:
-        raise type(error)(f"{path}: {error}") from None
+        error.locate(path)
+        raise
     bundle = replace(bundle, pages=content.obj if isinstance(content.obj, mmap.mmap) else None)
     bundle.release()
     return bundle
@@ -125,44 +133,74 @@ def _content(path: Path, in_memory: bool) -> memoryview:
     try:
         # reading a pipe or a device may not terminate
         if path.exists() and not path.is_file():
-            raise BundleError(f"{path}: cannot be read (not a file)")
+            raise BundleError.at(str(path), "cannot be read (not a file)")
         with path.open("rb") as file:
             size = file.seek(0, 2)
             if size == 0 or size > MAX_FILE:
-                raise BundleError(f"{path}: {size} bytes; expected a bundle of 1 to {MAX_FILE}")
+                expected = f"a bundle of 1 to {MAX_FILE}"
+                raise BundleError.at(
+                    str(path), f"{size} bytes; expected {expected}", expected=expected, found=f"{size} bytes"
+                )
             if in_memory:
                 file.seek(0)
                 return memoryview(file.read(size))
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError as error:
-        raise BundleError(f"{path}: cannot be read ({error.strerror})") from None
+        raise BundleError.at(str(path), f"cannot be read ({error.strerror})") from None
 
 
 def decode(buffer: bytes | memoryview) -> Bundle:
     """Decode and check the bundle in `buffer`. Raises BundleError, as `read` does."""
     members = archive.unpack(buffer)
-    if "manifest.json" not in members:
-        raise BundleError("manifest.json is missing")
-    source = Fields("manifest.json", strict_json.decode("manifest.json", members["manifest.json"]))
-    manifest.check_versions(source, IR_VERSION)
-    _check_members(source, members)
-    graph = schema.decode(source.object("graph"), safetensors.decode(WEIGHTS, members[WEIGHTS]))
-    described = manifest.decode(source, graph.exact, graph.classes)
+    if MANIFEST not in members:
+        raise _refused(MANIFEST, "is missing", separator=" ")
+    with _errors_of(MANIFEST):
+        source = Fields(MANIFEST, strict_json.decode(MANIFEST, members[MANIFEST]))
+        manifest.check_versions(source, IR_VERSION)
+        _check_members(source, members)
+        document = source.object("graph")
+    with _errors_of(WEIGHTS):
+        tensors = safetensors.decode(WEIGHTS, members[WEIGHTS])
+    with _errors_of(MANIFEST):
+        graph = schema.decode(document, tensors)
+        described = manifest.decode(source, graph.exact, graph.classes)
     # checked first: golden inputs, logits and spikes have full size, so that all later sizes are bounded by the file
-    golden_inputs = golden.decode(safetensors.decode("golden.safetensors", members["golden.safetensors"]), graph)
-    _check_exact(graph, described)
-    _check_step(graph, members, source.whole("lowering_version"))
-    return Bundle(graph, described, golden_inputs, _card(members["card.md"]), hashlib.sha256(buffer).hexdigest())
+    with _errors_of(GOLDEN):
+        golden_inputs = golden.decode(safetensors.decode(GOLDEN, members[GOLDEN]), graph)
+    with _errors_of(MANIFEST):
+        _check_exact(graph, described)
+        version = source.whole("lowering_version")
+    with _errors_of(STEP):
+        _check_step(graph, members, version)
+    with _errors_of(CARD):
+        card = _card(members[CARD])
+    return Bundle(graph, described, golden_inputs, card, hashlib.sha256(buffer).hexdigest())
+
+
+@contextmanager
+def _errors_of(member: str) -> Iterator[None]:
+    """Set the member of every BundleError that does not name one yet."""
+    try:
+        yield
+    except BundleError as error:
+        error.member = error.member or member
+        raise
+
+
+def _refused(member: str, reason: str, separator: str = ": ", expected: str = "", found: str = "") -> BundleError:
+    """Return the error for an invalid member."""
+    text = f"{member}{separator}{reason}"
+    return BundleError(text, where=member, reason=reason, expected=expected, found=found).within(member)
 
 
 def _card(content: memoryview) -> str:
     if len(content) > MAX_CARD:
-        raise BundleError(f"card.md: {len(content)} bytes, expected at most {MAX_CARD}")
+        raise _too_large(CARD, len(content), MAX_CARD)
     try:
         text = bytes(content).decode()
         strict_json.check_text(text)
     except ValueError as error:  # includes UnicodeDecodeError
-        raise BundleError(f"card.md: not plain UTF-8 text ({error})") from None
+        raise BundleError.at(CARD, f"not plain UTF-8 text ({error})") from None
     return text
 
 
@@ -170,20 +208,27 @@ def _check_members(source: Fields, members: dict[str, memoryview]) -> None:
     listed = source.object("members")
     for name in MEMBERS:
         if name not in members:
-            raise BundleError(f"{name} is missing")
+            raise _refused(name, "is missing", separator=" ")
     for name in members:
         if name not in MEMBERS:
-            raise BundleError(f"{name} is no member of a bundle")
+            raise _refused(name, "is no member of a bundle", separator=" ")
     if tuple(members) != MEMBERS:
         raise BundleError(f"its members lie in another order than {', '.join(MEMBERS)}; it was re-packed")
     for name, data in members.items():
-        if name == "manifest.json":
+        if name == MANIFEST:
             continue
         entry = listed.object(name)
-        if entry.whole("size") != len(data):
-            raise BundleError(f"{name}: {len(data)} bytes, the manifest says {entry.whole('size')}")
+        size = entry.whole("size")
+        if size != len(data):
+            reason = f"{len(data)} bytes, the manifest says {size}"
+            raise _refused(name, reason, expected=f"{size} bytes", found=f"{len(data)} bytes")
         if entry.text("sha256") != hashlib.sha256(data).hexdigest():
-            raise BundleError(f"{name}: its bytes were changed (sha256 differs from the manifest's)")
+            raise _refused(name, "its bytes were changed (sha256 differs from the manifest's)")
+
+
+def _too_large(member: str, size: int, limit: int) -> BundleError:
+    reason = f"{size} bytes, expected at most {limit}"
+    return _refused(member, reason, expected=f"at most {limit} bytes", found=f"{size} bytes")
 
 
 def _check_exact(graph: Graph, described: Manifest) -> None:
@@ -195,18 +240,23 @@ def _check_exact(graph: Graph, described: Manifest) -> None:
         raise BundleError(str(error)) from None
     # a later version may prove more steps than the writer's version, never fewer
     if described.exact_steps is None or not 1 <= described.exact_steps <= proven:
-        raise BundleError(f"manifest.json: exact_steps is {described.exact_steps}, the weights allow {proven}")
+        raise BundleError.at(
+            MANIFEST,
+            f"exact_steps is {described.exact_steps}, the weights allow {proven}",
+            expected=f"1 to {proven}",
+            found=str(described.exact_steps),
+        )
 
 
 def _check_step(graph: Graph, members: dict[str, memoryview], version: int) -> None:
     """Require step.onnx to match the graph or, for another lowering version, to use only what spikelet writes."""
-    content = members["step.onnx"]
+    content = members[STEP]
     if len(content) > MAX_STEP:
-        raise BundleError(f"step.onnx: {len(content)} bytes, expected at most {MAX_STEP}")
+        raise _too_large(STEP, len(content), MAX_STEP)
     if version != lowering.LOWERING_VERSION:
-        audit("step.onnx", content, _external_weights(members[WEIGHTS]))
+        audit(STEP, content, _external_weights(members[WEIGHTS]))
     elif lowering.embedded(graph) > len(content) or _step_onnx(graph, members[WEIGHTS]) != bytes(content):
-        raise BundleError("step.onnx: is not the graph of the manifest")
+        raise BundleError.at(STEP, "is not the graph of the manifest")
 
 
 def _step_onnx(graph: Graph, weights: bytes | memoryview) -> bytes:

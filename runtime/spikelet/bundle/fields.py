@@ -20,7 +20,7 @@ class Fields:
 
     def __init__(self, path: str, value: object) -> None:
         if not isinstance(value, dict):
-            raise BundleError(f"{path}: expected an object, found {_kind(value)}")
+            raise _mismatch(path, "an object", value)
         self.path = path
         self._value = value
 
@@ -31,31 +31,39 @@ class Fields:
         """Raise BundleError for any other key: ignoring an unknown attribute could change the meaning."""
         extra = sorted(set(self._value) - set(keys))
         if extra:
-            raise BundleError(f"{self.path}: unknown key {extra[0]!r}; known: {', '.join(keys)}")
+            known = ", ".join(keys)
+            raise BundleError.at(
+                self.path, f"unknown key {extra[0]!r}; known: {known}", expected=f"one of {known}", found=extra[0]
+            )
 
     def text(self, key: str) -> str:
         """Return a string of at most 10,000 characters."""
         value: str = self._typed(key, str)
         if len(value) > 10_000:
-            raise BundleError(f"{self.path}.{key}: {len(value)} characters, expected at most 10000")
+            raise BundleError.at(
+                f"{self.path}.{key}",
+                f"{len(value)} characters, expected at most 10000",
+                expected="at most 10000 characters",
+                found=f"{len(value)} characters",
+            )
         return value
 
     def whole(self, key: str) -> int:
         """Return an integer; bool is not accepted."""
         value = self._get(key)
         if type(value) is not int:
-            raise BundleError(f"{self.path}.{key}: expected a whole number, found {_kind(value)}")
+            raise _mismatch(f"{self.path}.{key}", "a whole number", value)
         return value
 
     def number(self, key: str) -> float:
         """Return a number as float."""
         value = self._get(key)
         if type(value) not in (int, float):
-            raise BundleError(f"{self.path}.{key}: expected a number, found {_kind(value)}")
+            raise _mismatch(f"{self.path}.{key}", "a number", value)
         try:
             return float(value)
         except OverflowError:
-            raise BundleError(f"{self.path}.{key}: the number is too large") from None
+            raise BundleError.at(f"{self.path}.{key}", "the number is too large") from None
 
     def object(self, key: str) -> Fields:
         """Return a nested object."""
@@ -74,14 +82,14 @@ class Fields:
         """Return a list of integers as a tuple."""
         items = self.items(key)
         if not all(type(item) is int for item in items):
-            raise BundleError(f"{self.path}.{key}: expected whole numbers")
+            raise BundleError.at(f"{self.path}.{key}", "expected whole numbers", expected="whole numbers")
         return tuple(items)
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of strings as a tuple."""
         items = self.items(key)
         if not all(isinstance(item, str) for item in items):
-            raise BundleError(f"{self.path}.{key}: expected strings")
+            raise BundleError.at(f"{self.path}.{key}", "expected strings", expected="strings")
         return tuple(items)
 
     def raw(self) -> dict[str, Any]:
@@ -91,12 +99,12 @@ class Fields:
     def _typed(self, key: str, kind: type) -> Any:
         value = self._get(key)
         if not isinstance(value, kind):
-            raise BundleError(f"{self.path}.{key}: expected {_NAMES[kind]}, found {_kind(value)}")
+            raise _mismatch(f"{self.path}.{key}", _NAMES[kind], value)
         return value
 
     def _get(self, key: str) -> Any:
         if key not in self._value:
-            raise BundleError(f"{self.path}: {key} is missing")
+            raise BundleError.at(self.path, f"{key} is missing", expected=key)
         return self._value[key]
 
 
@@ -105,3 +113,9 @@ _NAMES = {str: "a string", list: "a list", dict: "an object", bool: "true or fal
 
 def _kind(value: object) -> str:
     return "null" if value is None else _NAMES.get(type(value), "a number")
+
+
+def _mismatch(path: str, expected: str, value: object) -> BundleError:
+    """Return the error for a value of a wrong type."""
+    found = _kind(value)
+    return BundleError.at(path, f"expected {expected}, found {found}", expected=expected, found=found)

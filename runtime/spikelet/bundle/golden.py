@@ -13,6 +13,8 @@ from spikelet.errors import BundleError
 from spikelet.graph import Graph
 from spikelet.nodes import Array
 
+MEMBER = "golden.safetensors"
+
 
 @dataclass(frozen=True)
 class Golden:
@@ -65,11 +67,13 @@ def decode(tensors: Mapping[str, Array], graph: Graph) -> Golden:
     expected = {"input", "logits", *(f"spikes.{name}" for name in graph.spiking)}
     if set(tensors) != expected:
         odd = sorted(set(tensors) ^ expected)[0]
-        raise BundleError(f"golden.safetensors: tensor {odd} is {'missing' if odd in expected else 'unknown'}")
+        raise BundleError.at(MEMBER, f"tensor {odd} is {'missing' if odd in expected else 'unknown'}")
     kinds = ("int16", "int32") if graph.exact else ("float32", "float32")
     inputs, logits = tensors["input"], tensors["logits"]
     if logits.ndim != 3 or 0 in logits.shape:
-        raise BundleError(f"golden.safetensors: logits: expected (T, N, K), found {logits.shape}")
+        raise BundleError.at(
+            MEMBER, f"logits: expected (T, N, K), found {logits.shape}", expected="(T, N, K)", found=str(logits.shape)
+        )
     steps, count = logits.shape[:2]
     _check("input", inputs, (count, *graph.input.shape), kinds[0])
     _check("logits", logits, (steps, count, graph.classes), kinds[1])
@@ -82,6 +86,5 @@ def decode(tensors: Mapping[str, Array], graph: Graph) -> Golden:
 
 def _check(name: str, value: npt.NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:
     if value.shape != shape or value.dtype != dtype:
-        raise BundleError(
-            f"golden.safetensors: {name}: expected {dtype} of shape {shape}, found {value.dtype} {value.shape}"
-        )
+        expected, found = f"{dtype} of shape {shape}", f"{value.dtype} {value.shape}"
+        raise BundleError.at(MEMBER, f"{name}: expected {expected}, found {found}", expected=expected, found=found)

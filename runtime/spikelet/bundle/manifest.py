@@ -64,10 +64,11 @@ def decode(source: Fields, exact: bool, classes: int) -> Manifest:
     """
     arithmetic = source.text("arithmetic")
     if arithmetic != ARITHMETIC[0 if exact else 1]:
-        raise BundleError(f"{source.path}.arithmetic: says {arithmetic!r}, the weights are not")
+        raise BundleError.at(f"{source.path}.arithmetic", f"says {arithmetic!r}, the weights are not", found=arithmetic)
     labels = None if source.raw().get("labels") is None else source.texts("labels")
     if labels is not None and len(labels) != classes:
-        raise BundleError(f"{source.path}.labels: expected {classes}, one a class, found {len(labels)}")
+        reason = f"expected {classes}, one a class, found {len(labels)}"
+        raise BundleError.at(f"{source.path}.labels", reason, expected=str(classes), found=str(len(labels)))
     return Manifest(
         name=source.text("name"),
         labels=labels,
@@ -83,11 +84,19 @@ def check_versions(source: Fields, ir_version: int) -> None:
     """Raise BundleError for an unsupported format version or IR version."""
     text = source.text("format_version")
     if not VERSION.fullmatch(text) or int(text.partition(".")[0]) != FORMAT[0]:
-        raise BundleError(
-            f"{source.path}.format_version: {text!r}; this version of spikelet reads {FORMAT[0]}.x. "
-            "A newer spikelet may read the file"
+        remedy = "A newer spikelet may read the file"
+        raise BundleError.at(
+            f"{source.path}.format_version",
+            f"{text!r}; this version of spikelet reads {FORMAT[0]}.x. {remedy}",
+            expected=f"{FORMAT[0]}.x",
+            found=text,
+            remedy=remedy,
         )
     if source.whole("ir_version") != ir_version:
-        raise BundleError(
-            f"{source.path}.ir_version: {source.whole('ir_version')}; this version of spikelet knows {ir_version}"
+        found = str(source.whole("ir_version"))
+        raise BundleError.at(
+            f"{source.path}.ir_version",
+            f"{found}; this version of spikelet knows {ir_version}",
+            expected=str(ir_version),
+            found=found,
         )

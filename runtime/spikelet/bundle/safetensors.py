@@ -61,7 +61,7 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, Array]:
     view = memoryview(content)
     length = int.from_bytes(view[:8], "little")
     if len(view) < 8 or length > len(view) - 8:
-        raise BundleError(f"{member}: announces a header of {length} bytes in a member of {len(view)}")
+        raise BundleError.at(member, f"announces a header of {length} bytes in a member of {len(view)}")
     header = strict_json.decode(member, view[8 : 8 + length])
     data = view[8 + length :]
     tensors: dict[str, Array] = {}
@@ -69,31 +69,32 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, Array]:
     for name, entry in header.items():
         dtype, shape, begin, end = _entry(member, name, entry)
         if begin != position or end > len(data):
-            raise BundleError(
-                f"{member}: tensor {name} lies at {begin}…{end} of {len(data)} bytes, expected it to begin at "
-                f"{position}: tensors may not overlap, leave gaps or reach outside"
+            raise BundleError.at(
+                member,
+                f"tensor {name} lies at {begin}…{end} of {len(data)} bytes, expected it to begin at "
+                f"{position}: tensors may not overlap, leave gaps or reach outside",
             )
         size = dtype.itemsize
         for axis in shape:
             size *= axis
         if size != end - begin:
-            raise BundleError(f"{member}: tensor {name} of {shape} needs {size} bytes, it has {end - begin}")
+            raise BundleError.at(member, f"tensor {name} of {shape} needs {size} bytes, it has {end - begin}")
         native = np.frombuffer(data[begin:end], dtype).reshape(shape)
         tensors[name] = native.astype(dtype.newbyteorder("="), copy=False)
         position = end
     if position != len(data):
-        raise BundleError(f"{member}: {len(data) - position} bytes at the end belong to no tensor")
+        raise BundleError.at(member, f"{len(data) - position} bytes at the end belong to no tensor")
     return tensors
 
 
 def _entry(member: str, name: str, entry: object) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise BundleError(f"{member}: tensor {name}: expected dtype, shape and data_offsets")
+        raise BundleError.at(member, f"tensor {name}: expected dtype, shape and data_offsets")
     code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(code, str) or code not in DTYPES:
-        raise BundleError(f"{member}: tensor {name}: expected a dtype of {', '.join(DTYPES)}, found {code!r}")
+        raise BundleError.at(member, f"tensor {name}: expected a dtype of {', '.join(DTYPES)}, found {code!r}")
     if not _whole_numbers(shape) or len(shape) > 8 or not _whole_numbers(offsets) or len(offsets) != 2:
-        raise BundleError(f"{member}: tensor {name}: shape or data_offsets are not lists of whole numbers")
+        raise BundleError.at(member, f"tensor {name}: shape or data_offsets are not lists of whole numbers")
     return np.dtype(DTYPES[code]), tuple(shape), offsets[0], offsets[1]
 
 

@@ -17,6 +17,8 @@ from spikelet.errors import BundleError, GraphError
 from spikelet.graph import Graph
 from spikelet.nodes import KINDS, Array, Node
 
+WEIGHTS = "weights.safetensors"
+
 
 def encode(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
     """Convert a graph to (JSON, tensors)."""
@@ -47,13 +49,15 @@ def decode(source: Fields, tensors: Mapping[str, Array]) -> Graph:
     for entry in source.objects("nodes"):
         name, kind = entry.text("name"), entry.text("kind")
         if kind not in KINDS:
-            raise BundleError(f"node {name!r}: unknown kind {kind!r}; this version knows {', '.join(KINDS)}")
+            kinds = ", ".join(KINDS)
+            reason = f"unknown kind {kind!r}; this version knows {kinds}"
+            raise BundleError.at(f"node {name!r}", reason, expected=f"one of {kinds}", found=kind)
         if name in nodes:
-            raise BundleError(f"node {name!r}: the name is not unique")
+            raise BundleError.at(f"node {name!r}", "the name is not unique")
         nodes[name] = _node(name, KINDS[kind], entry, tensors, used)
     extra = sorted(set(tensors) - used)
     if extra:
-        raise BundleError(f"weights.safetensors: tensor {extra[0]} belongs to no node")
+        raise BundleError.at(WEIGHTS, f"tensor {extra[0]} belongs to no node").within(WEIGHTS)
     try:
         return Graph(nodes, tuple(_edge(source, i, edge) for i, edge in enumerate(source.items("edges"))))
     except GraphError as error:
@@ -69,13 +73,13 @@ def _node(name: str, kind: type[Node], entry: Fields, tensors: Mapping[str, Arra
     for field in kind.tensors:
         key = f"{name}.{field}"
         if key not in tensors:
-            raise BundleError(f"weights.safetensors: tensor {key} is missing")
+            raise BundleError.at(WEIGHTS, f"tensor {key} is missing").within(WEIGHTS)
         used.add(key)
         values[field] = tensors[key]
     try:
         return kind(**values)
     except GraphError as error:
-        raise BundleError(f"node {name!r}: {error}") from None
+        raise BundleError.at(f"node {name!r}", str(error)) from None
 
 
 # Reader of every attribute that is not a tensor. The nodes validate the values.
@@ -95,5 +99,5 @@ _ATTRIBUTES: dict[str, Any] = {
 
 def _edge(source: Fields, index: int, value: object) -> tuple[str, str]:
     if not isinstance(value, list) or len(value) != 2 or not all(isinstance(end, str) for end in value):
-        raise BundleError(f"{source.path}.edges[{index}]: expected [from, to]")
+        raise BundleError.at(f"{source.path}.edges[{index}]", "expected [from, to]", expected="[from, to]")
     return value[0], value[1]

@@ -33,12 +33,22 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, Any]:
             values.
     """
     if len(content) > MAX_BYTES:
-        raise BundleError(f"{member}: {len(content)} bytes of JSON, expected at most {MAX_BYTES}")
+        raise BundleError.at(
+            member,
+            f"{len(content)} bytes of JSON, expected at most {MAX_BYTES}",
+            expected=f"at most {MAX_BYTES} bytes",
+            found=f"{len(content)} bytes",
+        )
     raw = bytes(content)
     # upper bound of the number of values: one per comma, list and object; characters inside strings are counted too
     values = raw.count(b",") + raw.count(b"[") + raw.count(b"{")
     if values > MAX_VALUES:
-        raise BundleError(f"{member}: {values} values of JSON, expected at most {MAX_VALUES}")
+        raise BundleError.at(
+            member,
+            f"{values} values of JSON, expected at most {MAX_VALUES}",
+            expected=f"at most {MAX_VALUES} values",
+            found=f"{values} values",
+        )
     try:
         value = json.loads(
             raw.decode(),
@@ -50,9 +60,10 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, Any]:
         for text in _texts(value):
             check_text(text)
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"{member}: not valid JSON ({error})") from None
+        raise BundleError.at(member, f"not valid JSON ({error})") from None
     if not isinstance(value, dict):
-        raise BundleError(f"{member}: expected a JSON object, found {type(value).__name__}")
+        kind = type(value).__name__
+        raise BundleError.at(member, f"expected a JSON object, found {kind}", expected="a JSON object", found=kind)
     return value
 
 

@@ -9,22 +9,28 @@ from typing import Literal
 
 from spikelet import bundle as bundles
 from spikelet.bundle import Bundle, archive, strict_json
-from spikelet.bundle.bundle import MEMBERS
+from spikelet.bundle.bundle import MANIFEST, MEMBERS
 from spikelet.engines import available, choose
 from spikelet.errors import BundleError, SpikeletError
 from spikelet.signing import Status, status
 
 UNSIGNED = Status("unsigned", "", "")
 State = Literal["ok", "failed", "unknown"]
-PER_NEURON = 5  # bytes that a neuron and time-step take while it is shown: a spike and a potential
-MEMORY = 2**29
+PER_NEURON = 5  # bytes per neuron and time-step in a trace: one spike and one potential
+MEMORY = 2**29  # bytes of a trace at most
+MAX_STEPS = 1024
 
 
 @dataclass(frozen=True)
 class Document:
-    """A bundle and the file it came from. engines: those that can run it here. engine: the fastest of them.
+    """A bundle and the file that it was read from.
 
-    signature: what is known of who made it.
+    Attributes:
+        path: The file.
+        bundle: Its content.
+        engines: Engines that can run the bundle on this machine.
+        engine: The fastest of them.
+        signature: State of the signature.
     """
 
     path: Path
@@ -35,21 +41,21 @@ class Document:
 
     @property
     def name(self) -> str:
-        """Of the model."""
+        """Name of the model."""
         return self.bundle.manifest.name
 
     @property
     def most_steps(self) -> int:
-        """Time-steps that can be shown: those that are proven exact, and that fit into memory."""
+        """Largest T that can be shown: proven exact, and small enough for memory."""
         graph = self.bundle.graph
         neurons = sum(graph.neurons(name) for name in graph.spiking)
-        fit = max(1, min(1024, MEMORY // (PER_NEURON * neurons)))
-        return min(fit, self.bundle.manifest.exact_steps or fit)
+        limit = max(1, min(MAX_STEPS, MEMORY // (PER_NEURON * neurons)))
+        return min(limit, self.bundle.manifest.exact_steps or limit)
 
 
 @dataclass(frozen=True)
 class Check:
-    """What is known of one member of a file."""
+    """Result of checking one member of a file."""
 
     member: str
     state: State
@@ -57,7 +63,12 @@ class Check:
 
 
 class BrokenBundle(SpikeletError):
-    """A file that is no bundle, or a bundle that was changed. checks: member by member."""
+    """A file that is not a valid bundle.
+
+    Attributes:
+        path: The file.
+        checks: One check per member; empty if the members could not be checked.
+    """
 
     def __init__(self, path: Path, message: str, checks: tuple[Check, ...]) -> None:
         super().__init__(message)
@@ -65,59 +76,59 @@ class BrokenBundle(SpikeletError):
 
 
 def open_document(path: Path) -> Document:
-    """Read a bundle with all its checks.
+    """Read a bundle and check every rule of the format.
 
     Raises:
-        BrokenBundle: it breaks a rule of the format.
+        BrokenBundle: The file cannot be read or violates a rule of the format.
     """
     try:
         bundle = bundles.read(path)
     except BundleError as error:
-        message = str(error).removeprefix(f"{path}: ")
-        raise BrokenBundle(path, message, diagnose(path, message)) from None
+        message = error.reason if error.where == str(path) else error.message
+        raise BrokenBundle(path, message, diagnose(path, error)) from None
     return Document(path, bundle, available(bundle.graph), choose("auto", bundle.graph), status(path))
 
 
-def diagnose(path: Path, message: str) -> tuple[Check, ...]:
-    """What can be said of each member of a file that was refused with `message`."""
+def diagnose(path: Path, error: BundleError) -> tuple[Check, ...]:
+    """Check every member of a file that was refused with `error`."""
     try:
         members = archive.unpack(path.read_bytes())
     except (OSError, BundleError):
         members = {}
     listed = _listed(members)
-    found = {name: _check(name, members, listed) for name in dict.fromkeys([*MEMBERS, *members])}
-    # the reader's message is shown at the member that it names
-    named = next((name for name in found if name in message), None)
-    if named is not None:
-        found[named] = Check(named, "failed", message.partition(named)[2].lstrip(": ") or message)
-    return tuple(found.values())
+    checks = {name: _check(name, members, listed) for name in dict.fromkeys([*MEMBERS, *members])}
+    if error.member:
+        message = error.reason if error.where == error.member else error.message
+        checks[error.member] = Check(error.member, "failed", message)
+    return tuple(checks.values())
 
 
 def _check(name: str, members: dict[str, memoryview], listed: dict[str, object]) -> Check:
     if not members:
-        return Check(name, "unknown", "not reached")
+        return Check(name, "unknown", "not checked")
     if name not in members:
         return Check(name, "failed", "is missing")
-    if name == "manifest.json":
-        return Check(name, "ok", "is read")
+    if name == MANIFEST:
+        return Check(name, "ok", "readable")
     entry = listed.get(name)
     if not isinstance(entry, dict):
-        return Check(name, "failed", "the manifest does not list it")
+        return Check(name, "failed", "is not listed in the manifest")
     if entry.get("sha256") != hashlib.sha256(members[name]).hexdigest():
         return Check(name, "failed", "its bytes were changed")
-    return Check(name, "ok", "as the manifest says")
+    return Check(name, "ok", "matches the manifest")
 
 
 def _listed(members: dict[str, memoryview]) -> dict[str, object]:
+    """Return the entries of the manifest about other members; empty if the manifest is invalid."""
     try:
-        value = strict_json.decode("manifest.json", members["manifest.json"]).get("members")
+        value = strict_json.decode(MANIFEST, members[MANIFEST]).get("members")
     except (KeyError, BundleError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
 def attempt(path: Path) -> Document | BrokenBundle:
-    """`open_document`, with what is wrong with the file as an answer."""
+    """Return the document, or the error of an invalid file."""
     try:
         return open_document(path)
     except BrokenBundle as broken:

@@ -45,7 +45,7 @@ class _Audit:
         self.member, self.places, self.left = member, places, MAX_FIELDS
 
     def refuse(self, what: str) -> BundleError:
-        return BundleError(f"{self.member}: {what}; spikelet writes no such thing")
+        return BundleError.at(self.member, f"{what}; spikelet writes no such thing")
 
     def message(self, content: Value, known: Mapping[int, Reader], what: str) -> None:
         """Read every field of a message with the reader that `known` has for its number."""
@@ -70,7 +70,7 @@ class _Audit:
                 continue
             length, position = (4, position) if wire == 5 else self.varint(content, position)
             if wire not in (2, 5) or length > len(content) - position:
-                raise BundleError(f"{self.member}: not an ONNX model (a {what} is cut off or damaged)")
+                raise BundleError.at(self.member, f"not an ONNX model (a {what} is cut off or damaged)")
             yield number, content[position : position + length]
             position += length
 
@@ -84,7 +84,7 @@ class _Audit:
             position += 1
             if byte < 0x80:
                 return value, position
-        raise BundleError(f"{self.member}: not an ONNX model (a number is cut off)")
+        raise BundleError.at(self.member, "not an ONNX model (a number is cut off)")
 
     def text(self, value: Value) -> str:
         if isinstance(value, int) or len(value) > 256:

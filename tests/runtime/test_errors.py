@@ -1,0 +1,60 @@
+"""Errors have a text for people and attributes for programs."""
+
+import pickle
+
+import pytest
+
+from spikelet import errors
+from spikelet.errors import BundleError, DataError, MissingDependency, SpikeletError
+
+TEXTS = ("message", "where", "reason", "expected", "found", "remedy")
+
+
+def test_the_text_is_the_object_and_the_reason():
+    error = DataError.at("images.npz", "3 images", expected="4", found="3", remedy="add one")
+    assert str(error) == "images.npz: 3 images"
+    assert [getattr(error, name) for name in TEXTS] == [
+        "images.npz: 3 images",
+        "images.npz",
+        "3 images",
+        "4",
+        "3",
+        "add one",
+    ]
+
+
+def test_an_error_of_a_text_alone_has_empty_attributes():
+    error = SpikeletError("too bright")
+    assert (error.message, error.reason, error.where, error.expected) == ("too bright", "too bright", "", "")
+
+
+def test_a_located_error_keeps_its_type_and_attributes():
+    error = BundleError.at("card.md", "is too long").within("card.md")
+    assert error.locate("a.snnb") is error
+    assert (str(error), error.message, error.member) == (
+        "a.snnb: card.md: is too long",
+        "card.md: is too long",
+        "card.md",
+    )
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, SpikeletError) and "__init__" not in vars(kind)
+    ],
+)
+def test_every_plain_error_passes_between_processes(kind):
+    sent = kind.at("a", "b", expected="c", found="d", remedy="e").locate("file")
+    received = pickle.loads(pickle.dumps(sent))
+    assert type(received) is kind
+    assert str(received) == "file: a: b"
+    assert [getattr(received, name) for name in TEXTS] == [getattr(sent, name) for name in TEXTS]
+
+
+def test_a_missing_package_is_an_import_error_with_its_attributes():
+    error = MissingDependency("Brian2", "brian2")
+    assert isinstance(error, ImportError)
+    assert (str(error), error.message) == ('Brian2 is not installed: pip install "spikelet[brian2]"', error.reason)
