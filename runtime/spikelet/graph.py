@@ -20,6 +20,7 @@ from spikelet.nodes import IF, LI, Add, Input, Node, Output, Shape, check_size, 
 IR_VERSION = 1
 MAX_NODES = 4_096
 MAX_CHANNELS = 2**20  # over all nodes: bounds the memory for per-channel values
+MAX_NAME = 64
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 
 Edge = tuple[str, str]

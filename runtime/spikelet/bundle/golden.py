@@ -14,6 +14,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import Array
 
 MEMBER = "golden.safetensors"
+MAX_STEPS = 2**16
 
 
 @dataclass(frozen=True)

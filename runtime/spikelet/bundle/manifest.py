@@ -12,6 +12,10 @@ from spikelet.errors import BundleError
 FORMAT = (1, 0)  # major, minor: readers require the same major version and accept any minor version
 VERSION = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}")
 ARITHMETIC = ("exact", "float32")
+MAX_NAME = 256  # characters of the model's name and of a label
+BITS = (2, 16)  # least and greatest bits per weight
+MAX_COUNT = 2**53  # of images, neurons and time-steps in results: exact in float64
+MAX_LOWERING = 2**31 - 1
 
 
 @dataclass(frozen=True)

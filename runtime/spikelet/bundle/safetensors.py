@@ -18,6 +18,8 @@ from spikelet.errors import BundleError
 from spikelet.nodes import Array
 
 DTYPES = {"U8": "<u1", "I8": "<i1", "I16": "<i2", "I32": "<i4", "I64": "<i8", "F32": "<f4", "F64": "<f8"}
+MAX_AXES = 8
+MAX_NUMBER = 2**32 - 1  # of a shape or an offset
 CODES = {np.dtype(code): name for name, code in DTYPES.items()}
 
 
@@ -93,10 +95,10 @@ def _entry(member: str, name: str, entry: object) -> tuple[np.dtype[Any], tuple[
     code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(code, str) or code not in DTYPES:
         raise BundleError.at(member, f"tensor {name}: expected a dtype of {', '.join(DTYPES)}, found {code!r}")
-    if not _whole_numbers(shape) or len(shape) > 8 or not _whole_numbers(offsets) or len(offsets) != 2:
+    if not _whole_numbers(shape) or len(shape) > MAX_AXES or not _whole_numbers(offsets) or len(offsets) != 2:
         raise BundleError.at(member, f"tensor {name}: shape or data_offsets are not lists of whole numbers")
     return np.dtype(DTYPES[code]), tuple(shape), offsets[0], offsets[1]
 
 
 def _whole_numbers(value: object) -> bool:
-    return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**32 for item in value)
+    return isinstance(value, list) and all(type(item) is int and 0 <= item <= MAX_NUMBER for item in value)

@@ -15,6 +15,7 @@ MAX_BYTES = 2**21
 MAX_VALUES = 2**17
 MAX_DEPTH = 32
 MAX_KEY = 256
+MAX_TEXT = 10_000
 MAX_DIGITS = 40
 # Control characters, bidirectional overrides and lone surrogates.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -8,6 +8,10 @@ from typing import ClassVar
 from spikelet.errors import GraphError
 from spikelet.nodes.base import Array, Node, Shape, check_per_channel, check_size
 
+PIXELS = (-(2**15), 2**15 - 1)  # least low, greatest high
+MEAN = 2**15  # largest magnitude of a mean
+SCALE = (2.0**-64, 2.0**64)  # least and greatest Output.scale
+
 
 @dataclass(frozen=True, eq=False)
 class Input(Node):

@@ -10,6 +10,7 @@ from spikelet.nodes.base import Array, Node, Shape, check_per_channel, is_float
 
 Reset = Literal["subtract", "zero", "subtract-late"]
 Tie = Literal[">=", ">"]
+SHIFTS = (1, 24)  # least and greatest decay of an exact LIF
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ class LIF(IF):
         self._same_length("theta", "decay")
         if is_float(self.theta) != is_float(self.decay):
             raise GraphError(f"LIF.decay: is {self.decay.dtype} while theta is {self.theta.dtype}")
-        low, high = (0, 1) if is_float(self.decay) else (1, 24)
+        low, high = (0, 1) if is_float(self.decay) else SHIFTS
         least, most = self.decay.min(), self.decay.max()
         if not low <= least <= most <= high or least == 0:
             expected = "factors in (0, 1]" if is_float(self.decay) else "shifts of 1…24"
