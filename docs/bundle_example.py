@@ -13,12 +13,25 @@ from pathlib import Path
 
 import numpy as np
 
-from spikelet.bundle import Bundle, Manifest, archive, bundle, golden, manifest, read, safetensors, strict_json, write
+from spikelet import magnitudes
+from spikelet.bundle import (
+    Bundle,
+    Manifest,
+    archive,
+    bundle,
+    golden,
+    manifest,
+    read,
+    records,
+    safetensors,
+    strict_json,
+    write,
+)
 from spikelet.graph import MAX_CHANNELS, MAX_NODES, Graph
 from spikelet.graph import MAX_NAME as MAX_NODE_NAME
 from spikelet.lowering.onnx import audit
 from spikelet.nodes import IF, MAX_ELEMENTS, Input, Linear, Output, layers, neuron
-from spikelet.ranges import EXACT_LIMIT, FLOAT_EXPONENT, FLOAT_STEPS, MAX_STEPS, accumulators, exact_steps, ranges
+from spikelet.ranges import EXACT_LIMIT, MAX_STEPS, accumulators, exact_steps, ranges
 from spikelet.verify import record_golden
 
 DOCS = Path(__file__).resolve().parent
@@ -153,7 +166,8 @@ def limit_lines() -> list[str]:
         ("characters of a node's name", f"1 to {power(MAX_NODE_NAME)}"),
         ("`lowering_version`", f"0 to {power(manifest.MAX_LOWERING)}"),
         ("`bits`", f"{manifest.BITS[0]} to {manifest.BITS[1]}"),
-        ("whole numbers in `results` and `conversion`", f"0 to {power(manifest.MAX_COUNT)}"),
+        ("whole numbers in `results` and `conversion`", f"0 to {power(records.MAX_COUNT)}"),
+        ("magnitude of other numbers there", power(records.MAX_NUMBER)),
         ("nodes", power(MAX_NODES)),
         ("channels of all nodes together", power(MAX_CHANNELS)),
         ("elements of a tensor, and of a node's value for one sample", power(MAX_ELEMENTS)),
@@ -166,8 +180,8 @@ def limit_lines() -> list[str]:
         ("`Output.scale`", f"{power(layers.SCALE[0])} to {power(layers.SCALE[1])}"),
         ("magnitude of values, exact", power(EXACT_LIMIT)),
         ("`exact_steps`", f"1 to {power(MAX_STEPS)}"),
-        ("exponent of a node, float32", str(FLOAT_EXPONENT)),
-        ("time-steps for which a float32 network cannot overflow", power(FLOAT_STEPS)),
+        ("exponent of a node, float32", str(magnitudes.EXPONENT)),
+        ("time-steps for which a float32 network cannot overflow", power(magnitudes.STEPS)),
         ("T of golden inputs", f"1 to {power(golden.MAX_STEPS)}"),
     ]
     return ["| | limit |", "|---|---|", *(f"| {label} | {limit} |" for label, limit in rows), ""]

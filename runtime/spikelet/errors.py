@@ -61,6 +61,13 @@ class SpikeletError(Exception):
         self.args = (f"{prefix}: {self}",)
         return self
 
+    def shorten(self, length: int) -> Self:
+        """Cut the text and the attributes after `length` characters."""
+        self.args = (_cut(str(self), length),)
+        for name in ("message", "where", "reason", "expected", "found", "remedy"):
+            setattr(self, name, _cut(getattr(self, name), length))
+        return self
+
 
 class UsageError(SpikeletError):
     """Invalid arguments: a missing file, time-steps beyond `exact_steps`. The command line exits with code 2."""
@@ -124,6 +131,10 @@ class MissingDependency(SpikeletError, ImportError):
         super().__init__(f'{package} is not installed: pip install "spikelet[{extra}]"')
         self.package = package
         self.extra = extra
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -24,8 +24,6 @@ from spikelet.nodes import IF, Add, Array, Conv2d, Flatten, Input, Linear, Outpu
 
 EXACT_LIMIT = 2**24
 MAX_STEPS = 2**31 - 1
-FLOAT_EXPONENT = 96  # values of a float32 network lie within ±2^96 in one time-step
-FLOAT_STEPS = 2**30  # time-steps for which no potential of a float32 network overflows
 CHUNK = 2**17  # weights converted to float64 at a time
 
 # float64: sums are exact up to 2^53 and grow monotonically beyond, so that comparisons with 2^24 are reliable

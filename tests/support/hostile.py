@@ -175,7 +175,8 @@ class Mutator:
             elif what == 1:
                 tensors[self.random.choice([*tensors, *TEXTS])] = value
             elif what == 2:
-                tensors[name] = value.astype(self.random.choice(list(safetensors.CODES)))
+                with np.errstate(invalid="ignore", over="ignore"):
+                    tensors[name] = value.astype(self.random.choice(list(safetensors.CODES)))
             elif what == 3:
                 tensors[name] = value.reshape(self.random.choice([(-1,), (1, -1), (-1, 1), (1,) * 6 + (-1,)]))
             elif what == 4:

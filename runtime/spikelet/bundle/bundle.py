@@ -11,16 +11,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spikelet.atomic import replacing
-from spikelet.bundle import archive, golden, manifest, safetensors, schema, strict_json
+from spikelet.bundle import archive, golden, manifest, rules, safetensors, schema, strict_json
 from spikelet.bundle.fields import Fields
 from spikelet.bundle.golden import Golden
 from spikelet.bundle.manifest import Manifest
-from spikelet.errors import BundleError, GraphError
+from spikelet.errors import BundleError
 from spikelet.graph import IR_VERSION, Graph
 from spikelet.lowering.onnx import step as lowering
 from spikelet.lowering.onnx.audit import audit
 from spikelet.lowering.onnx.protobuf import External
-from spikelet.ranges import exact_steps
 from spikelet.signing import Policy, enforce
 from spikelet.version import __version__
 
@@ -35,6 +34,7 @@ MANIFEST, WEIGHTS, STEP, GOLDEN, CARD = MEMBERS = (
 MAX_FILE = 2**31
 MAX_STEP = 2**22  # bytes of step.onnx, without weights
 MAX_CARD = 2**20
+MAX_MESSAGE = 500  # characters of an error
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,31 @@ def write(bundle: Bundle, path: Path) -> str:
         SHA-256 of the file, in hexadecimal.
 
     Raises:
+        BundleError: The bundle breaks a rule of the format: `read` would refuse the file.
         SpikeletError: The folder is not writable or the disk is full. An existing file is left unchanged.
     """
+    try:
+        members = _encoded(bundle)
+    except BundleError as error:
+        error.locate(f"{path}: not written, since no reader would take it")
+        raise
+    digest = hashlib.sha256()
+    with replacing(path) as file:
+        for part in archive.pack(members):
+            digest.update(part)
+            file.write(part)
+    return digest.hexdigest()
+
+
+def _encoded(bundle: Bundle) -> dict[str, bytes]:
+    """Return the members in order, after the checks of the reader."""
     document, tensors = schema.encode(bundle.graph)
-    weights = safetensors.encode(tensors)
+    weights, recorded = safetensors.encode(tensors), golden.encode(bundle.golden)
     members = {
         WEIGHTS: weights,
         STEP: _step_onnx(bundle.graph, weights),
-        GOLDEN: safetensors.encode(golden.encode(bundle.golden)),
-        CARD: bundle.card.encode(),
+        GOLDEN: safetensors.encode(recorded),
+        CARD: bundle.card.encode("utf-8", "surrogatepass"),  # the check names the character
     }
     text = {
         "format_version": ".".join(map(str, manifest.FORMAT)),
@@ -93,13 +109,17 @@ def write(bundle: Bundle, path: Path) -> str:
         "graph": document,
         "members": {name: _fingerprint(data) for name, data in members.items()},
     }
-    encoded = json.dumps(text, indent=1, allow_nan=False, ensure_ascii=False).encode()
-    digest = hashlib.sha256()
-    with replacing(path) as file:
-        for part in archive.pack({MANIFEST: encoded, **members}):
-            digest.update(part)
-            file.write(part)
-    return digest.hexdigest()
+    try:
+        encoded = json.dumps(text, indent=1, allow_nan=False, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BundleError.at(MANIFEST, f"cannot be written as JSON ({error})") from None
+    source = Fields(MANIFEST, strict_json.decode(MANIFEST, encoded))
+    manifest.decode(source, bundle.graph.exact, bundle.graph.classes)
+    golden.decode(recorded, bundle.graph)
+    rules.check_arithmetic(bundle.graph, bundle.manifest)
+    rules.check_recording(bundle.manifest, bundle.golden)
+    _card(memoryview(members[CARD]))
+    return {MANIFEST: encoded, **members}
 
 
 def read(path: Path, policy: Policy | None = None) -> Bundle:
@@ -151,6 +171,14 @@ def _content(path: Path, in_memory: bool) -> memoryview:
 
 def decode(buffer: bytes | memoryview) -> Bundle:
     """Decode and check the bundle in `buffer`. Raises BundleError, as `read` does."""
+    try:
+        return _decoded(buffer)
+    except BundleError as error:
+        error.shorten(MAX_MESSAGE)  # the file's own texts can be long
+        raise
+
+
+def _decoded(buffer: bytes | memoryview) -> Bundle:
     members = archive.unpack(buffer)
     if MANIFEST not in members:
         raise _refused(MANIFEST, "is missing", separator=" ")
@@ -168,8 +196,10 @@ def decode(buffer: bytes | memoryview) -> Bundle:
     with _errors_of(GOLDEN):
         golden_inputs = golden.decode(safetensors.decode(GOLDEN, members[GOLDEN]), graph)
     with _errors_of(MANIFEST):
-        _check_exact(graph, described)
-        version = source.whole("lowering_version")
+        rules.check_arithmetic(graph, described)
+        version = source.whole("lowering_version", 0, manifest.MAX_LOWERING)
+    with _errors_of(GOLDEN):
+        rules.check_recording(described, golden_inputs)
     with _errors_of(STEP):
         _check_step(graph, members, version)
     with _errors_of(CARD):
@@ -198,14 +228,13 @@ def _card(content: memoryview) -> str:
         raise _too_large(CARD, len(content), MAX_CARD)
     try:
         text = bytes(content).decode()
-        strict_json.check_text(text)
+        strict_json.check_text(text, allowed="\n\t")
     except ValueError as error:  # includes UnicodeDecodeError
         raise BundleError.at(CARD, f"not plain UTF-8 text ({error})") from None
     return text
 
 
 def _check_members(source: Fields, members: dict[str, memoryview]) -> None:
-    listed = source.object("members")
     for name in MEMBERS:
         if name not in members:
             raise _refused(name, "is missing", separator=" ")
@@ -214,10 +243,11 @@ def _check_members(source: Fields, members: dict[str, memoryview]) -> None:
             raise _refused(name, "is no member of a bundle", separator=" ")
     if tuple(members) != MEMBERS:
         raise BundleError(f"its members lie in another order than {', '.join(MEMBERS)}; it was re-packed")
-    for name, data in members.items():
-        if name == MANIFEST:
-            continue
-        entry = listed.object(name)
+    listed = source.object("members")
+    listed.only(*MEMBERS[1:])
+    for name in MEMBERS[1:]:
+        data, entry = members[name], listed.object(name)
+        entry.only("sha256", "size")
         size = entry.whole("size")
         if size != len(data):
             reason = f"{len(data)} bytes, the manifest says {size}"
@@ -229,23 +259,6 @@ def _check_members(source: Fields, members: dict[str, memoryview]) -> None:
 def _too_large(member: str, size: int, limit: int) -> BundleError:
     reason = f"{size} bytes, expected at most {limit}"
     return _refused(member, reason, expected=f"at most {limit} bytes", found=f"{size} bytes")
-
-
-def _check_exact(graph: Graph, described: Manifest) -> None:
-    if not graph.exact:
-        return
-    try:
-        proven = exact_steps(graph)
-    except GraphError as error:
-        raise BundleError(str(error)) from None
-    # a later version may prove more steps than the writer's version, never fewer
-    if described.exact_steps is None or not 1 <= described.exact_steps <= proven:
-        raise BundleError.at(
-            MANIFEST,
-            f"exact_steps is {described.exact_steps}, the weights allow {proven}",
-            expected=f"1 to {proven}",
-            found=str(described.exact_steps),
-        )
 
 
 def _check_step(graph: Graph, members: dict[str, memoryview], version: int) -> None:

@@ -36,34 +36,34 @@ class Fields:
                 self.path, f"unknown key {extra[0]!r}; known: {known}", expected=f"one of {known}", found=extra[0]
             )
 
-    def text(self, key: str) -> str:
-        """Return a string of at most 10,000 characters."""
+    def null(self, key: str) -> bool:
+        """Whether the value is null, or the key is missing."""
+        return self._value.get(key) is None
+
+    def text(self, key: str, longest: int | None = None) -> str:
+        """Return a string; with `longest`, one of 1 to `longest` characters."""
         value: str = self._typed(key, str)
-        if len(value) > 10_000:
-            raise BundleError.at(
-                f"{self.path}.{key}",
-                f"{len(value)} characters, expected at most 10000",
-                expected="at most 10000 characters",
-                found=f"{len(value)} characters",
-            )
+        _check_length(f"{self.path}.{key}", value, longest)
         return value
 
-    def whole(self, key: str) -> int:
-        """Return an integer; bool is not accepted."""
+    def whole(self, key: str, least: int | None = None, most: int | None = None) -> int:
+        """Return an integer of `least` to `most`; bool is not accepted."""
         value = self._get(key)
         if type(value) is not int:
             raise _mismatch(f"{self.path}.{key}", "a whole number", value)
+        _check_range(f"{self.path}.{key}", "a whole number", value, least, most)
         return value
 
-    def number(self, key: str) -> float:
-        """Return a number as float."""
-        value = self._get(key)
-        if type(value) not in (int, float):
-            raise _mismatch(f"{self.path}.{key}", "a number", value)
-        try:
-            return float(value)
-        except OverflowError:
-            raise BundleError.at(f"{self.path}.{key}", "the number is too large") from None
+    def number(self, key: str, least: float | None = None, most: float | None = None) -> float:
+        """Return a number of `least` to `most` as float."""
+        return _number(f"{self.path}.{key}", self._get(key), least, most)
+
+    def numbers(self, key: str, least: float | None = None, most: float | None = None) -> tuple[float, ...]:
+        """Return a list of one number or more, of `least` to `most`, as a tuple."""
+        items = self.items(key)
+        if not items:
+            raise BundleError.at(f"{self.path}.{key}", "expected one number or more, found none")
+        return tuple(_number(f"{self.path}.{key}[{i}]", item, least, most) for i, item in enumerate(items))
 
     def object(self, key: str) -> Fields:
         """Return a nested object."""
@@ -81,15 +81,18 @@ class Fields:
     def wholes(self, key: str) -> tuple[int, ...]:
         """Return a list of integers as a tuple."""
         items = self.items(key)
-        if not all(type(item) is int for item in items):
-            raise BundleError.at(f"{self.path}.{key}", "expected whole numbers", expected="whole numbers")
+        for item in items:
+            if type(item) is not int:
+                raise _mismatch(f"{self.path}.{key}", "whole numbers", item)
         return tuple(items)
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        """Return a list of strings as a tuple."""
+    def texts(self, key: str, longest: int | None = None) -> tuple[str, ...]:
+        """Return a list of strings as a tuple; with `longest`, of 1 to `longest` characters each."""
         items = self.items(key)
-        if not all(isinstance(item, str) for item in items):
-            raise BundleError.at(f"{self.path}.{key}", "expected strings", expected="strings")
+        for i, item in enumerate(items):
+            if not isinstance(item, str):
+                raise _mismatch(f"{self.path}.{key}[{i}]", "a string", item)
+            _check_length(f"{self.path}.{key}[{i}]", item, longest)
         return tuple(items)
 
     def raw(self) -> dict[str, Any]:
@@ -109,6 +112,27 @@ class Fields:
 
 
 _NAMES = {str: "a string", list: "a list", dict: "an object", bool: "true or false", int: "a whole number"}
+
+
+def _number(path: str, value: object, least: float | None, most: float | None) -> float:
+    if type(value) is not int and type(value) is not float:
+        raise _mismatch(path, "a number", value)
+    number = float(value)  # strict JSON has at most 40 digits: no overflow
+    _check_range(path, "a number", number, least, most)
+    return number
+
+
+def _check_range(path: str, kind: str, value: float, least: float | None, most: float | None) -> None:
+    if (least is not None and value < least) or (most is not None and value > most):
+        bounds = f"{least} or more" if most is None else f"{least}…{most}"
+        expected = f"{kind} of {bounds}"
+        raise BundleError.at(path, f"expected {expected}, found {value}", expected=expected, found=str(value))
+
+
+def _check_length(path: str, text: str, longest: int | None) -> None:
+    if longest is not None and not 1 <= len(text) <= longest:
+        expected = f"1 to {longest} characters"
+        raise BundleError.at(path, f"expected {expected}, found {len(text)}", expected=expected, found=str(len(text)))
 
 
 def _kind(value: object) -> str:

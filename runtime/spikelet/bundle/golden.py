@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spikelet.errors import BundleError
 from spikelet.graph import Graph
+from spikelet.magnitudes import EXPONENT
 from spikelet.nodes import Array
 
 MEMBER = "golden.safetensors"
@@ -63,7 +64,8 @@ def decode(tensors: Mapping[str, Array], graph: Graph) -> Golden:
     """Read the tensors written by `encode`.
 
     Raises:
-        BundleError: A tensor is missing or unknown, or its shape or dtype does not fit the network.
+        BundleError: A tensor is missing or unknown, its shape or dtype does not fit the network, T is out of range, a
+            pixel is outside the network's input range, a logit is not finite or too large, or a padding bit is set.
     """
     expected = {"input", "logits", *(f"spikes.{name}" for name in graph.spiking)}
     if set(tensors) != expected:
@@ -76,13 +78,34 @@ def decode(tensors: Mapping[str, Array], graph: Graph) -> Golden:
             MEMBER, f"logits: expected (T, N, K), found {logits.shape}", expected="(T, N, K)", found=str(logits.shape)
         )
     steps, count = logits.shape[:2]
+    if steps > MAX_STEPS:
+        raise BundleError.at(
+            MEMBER,
+            f"logits: {steps} time-steps, expected at most {MAX_STEPS}",
+            expected=f"at most {MAX_STEPS} time-steps",
+            found=str(steps),
+        )
     _check("input", inputs, (count, *graph.input.shape), kinds[0])
     _check("logits", logits, (steps, count, graph.classes), kinds[1])
     packed = {name: tensors[f"spikes.{name}"] for name in graph.spiking}
     neurons = {name: graph.neurons(name) for name in graph.spiking}
     for name, value in packed.items():
         _check(f"spikes.{name}", value, (steps, count, -(-neurons[name] // 8)), "uint8")
+        unused = -neurons[name] % 8
+        if unused and (value[..., -1] & ((1 << unused) - 1)).any():
+            raise BundleError.at(MEMBER, f"spikes.{name}: expected the last {unused} bits to be 0, found 1")
+    # comparisons with the minimum and maximum: NaN fails them, and no mask is allocated
+    low, high = graph.input.low, graph.input.high
+    _check_range("input", inputs, low, high)
+    if not graph.exact:
+        _check_range("logits", logits, -(2.0**EXPONENT), 2.0**EXPONENT)
     return Golden(inputs, logits, PackedSpikes(packed, neurons))
+
+
+def _check_range(name: str, value: Array, least: float, most: float) -> None:
+    if not least <= value.min() <= value.max() <= most:
+        expected, found = f"values of {least:g}…{most:g}", f"{value.min():g}…{value.max():g}"
+        raise BundleError.at(MEMBER, f"{name}: expected {expected}, found {found}", expected=expected, found=found)
 
 
 def _check(name: str, value: npt.NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:

@@ -6,15 +6,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from spikelet.bundle import records
 from spikelet.bundle.fields import Fields
 from spikelet.errors import BundleError
 
-FORMAT = (1, 0)  # major, minor: readers require the same major version and accept any minor version
-VERSION = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}")
+FORMAT = (1, 1)  # major, minor: readers require the same major version and accept any minor version
+VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 ARITHMETIC = ("exact", "float32")
 MAX_NAME = 256  # characters of the model's name and of a label
 BITS = (2, 16)  # least and greatest bits per weight
-MAX_COUNT = 2**53  # of images, neurons and time-steps in results: exact in float64
 MAX_LOWERING = 2**31 - 1
 
 
@@ -69,15 +69,23 @@ def decode(source: Fields, exact: bool, classes: int) -> Manifest:
     arithmetic = source.text("arithmetic")
     if arithmetic != ARITHMETIC[0 if exact else 1]:
         raise BundleError.at(f"{source.path}.arithmetic", f"says {arithmetic!r}, the weights are not", found=arithmetic)
-    labels = None if source.raw().get("labels") is None else source.texts("labels")
+    labels = None if source.null("labels") else source.texts("labels", MAX_NAME)
     if labels is not None and len(labels) != classes:
         reason = f"expected {classes}, one a class, found {len(labels)}"
         raise BundleError.at(f"{source.path}.labels", reason, expected=str(classes), found=str(len(labels)))
+    for key in ("bits", "exact_steps"):
+        if not exact and not source.null(key):
+            raise BundleError.at(f"{source.path}.{key}", "expected null in a float32 bundle", expected="null")
+    if "producer" in source:
+        producer = source.object("producer")
+        producer.text("name"), producer.text("version")
+    records.check_results(source, "results")
+    records.check_conversion(source, "conversion")
     return Manifest(
-        name=source.text("name"),
+        name=source.text("name", MAX_NAME),
         labels=labels,
-        bits=source.whole("bits") if exact else None,
-        exact_steps=source.whole("exact_steps") if exact else None,
+        bits=source.whole("bits", *BITS) if exact else None,
+        exact_steps=source.whole("exact_steps", 1) if exact else None,
         provenance=source.object("provenance").raw(),
         results=[result.raw() for result in source.objects("results")],
         conversion=source.object("conversion").raw(),

@@ -17,8 +17,8 @@ MAX_DEPTH = 32
 MAX_KEY = 256
 MAX_TEXT = 10_000
 MAX_DIGITS = 40
-# Control characters, bidirectional overrides and lone surrogates.
-UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Control characters, line and paragraph separators, controls of the direction of text, and lone surrogates.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def decode(member: str, content: bytes | memoryview) -> dict[str, Any]:
@@ -30,8 +30,8 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, Any]:
 
     Raises:
         BundleError: The content is not UTF-8, not JSON or not an object, has a duplicate key, NaN, infinity, a number
-            of more than 40 digits or control characters, is nested deeper than 32 levels, or exceeds 2 MiB or 131,072
-            values.
+            of more than 40 digits, control characters (newline and tab are among them), a text of more than 10,000
+            characters, is nested deeper than 32 levels, or exceeds 2 MiB or 131,072 values.
     """
     if len(content) > MAX_BYTES:
         raise BundleError.at(
@@ -58,24 +58,29 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, Any]:
             parse_float=_finite,
             parse_int=_short,
         )
-        for text in _texts(value):
-            check_text(text)
     except (ValueError, RecursionError) as error:
         raise BundleError.at(member, f"not valid JSON ({error})") from None
     if not isinstance(value, dict):
         kind = type(value).__name__
         raise BundleError.at(member, f"expected a JSON object, found {kind}", expected="a JSON object", found=kind)
+    for text in _texts(member, value):
+        try:
+            check_text(text)
+            if len(text) > MAX_TEXT:
+                raise ValueError(f"has {len(text)} characters, expected at most {MAX_TEXT}")
+        except ValueError as error:
+            raise BundleError.at(_path(member, value, text), str(error)) from None
     return value
 
 
-def check_text(text: str) -> None:
-    """Raise ValueError if the text contains characters that are not printable."""
-    match = UNPRINTABLE.search(text)
+def check_text(text: str, allowed: str = "") -> None:
+    """Raise ValueError if the text contains characters that are not printable, except those in `allowed`."""
+    match = next((match for match in UNPRINTABLE.finditer(text) if match[0] not in allowed), None)
     if match is not None:
-        raise ValueError(f"a text holds the character U+{ord(match[0]):04X}, which cannot be shown")
+        raise ValueError(f"contains U+{ord(match[0]):04X}; expected text without control characters")
 
 
-def _texts(value: object) -> Iterator[str]:
+def _texts(member: str, value: object) -> Iterator[str]:
     """Yield every string of a value, including keys, level by level."""
     level = [value]
     for _ in range(MAX_DEPTH):
@@ -91,7 +96,28 @@ def _texts(value: object) -> Iterator[str]:
         if not deeper:
             return
         level = deeper
-    raise ValueError(f"nested deeper than {MAX_DEPTH}")
+    raise BundleError(f"{member}: nested deeper than {MAX_DEPTH} levels")
+
+
+def _path(path: str, value: object, text: str) -> str:
+    """Return the path of a text, which `value` contains."""
+    if isinstance(value, dict):
+        if text in value:
+            return f"{path}: a key"
+        for key, item in value.items():
+            if _contains(item, text):
+                return _path(f"{path}.{key}", item, text)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            if _contains(item, text):
+                return _path(f"{path}[{index}]", item, text)
+    return path
+
+
+def _contains(value: object, text: str) -> bool:
+    if isinstance(value, dict):
+        return text in value or any(_contains(item, text) for item in value.values())
+    return any(_contains(item, text) for item in value) if isinstance(value, list) else value == text
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

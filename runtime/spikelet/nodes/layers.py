@@ -21,7 +21,7 @@ class Input(Node):
 
     Attributes:
         shape: (C, H, W) or (F,), shape of one sample.
-        mean: (C,).
+        mean: (C,), within ±2^15.
         low: Least pixel value, a 16-bit integer.
         high: Greatest pixel value, a 16-bit integer.
     """
@@ -41,8 +41,11 @@ class Input(Node):
         self._array("mean", 1)
         if len(self.mean) != self.shape[0]:
             raise GraphError(f"Input.mean: expected {self.shape[0]} values, one a channel, found {len(self.mean)}")
-        limit = 2**15
-        if type(self.low) is not int or type(self.high) is not int or not -limit <= self.low < self.high < limit:
+        # float32 holds every pixel, every integer mean and their difference
+        if self.mean.min() < -MEAN or self.mean.max() > MEAN:
+            raise GraphError(f"Input.mean: expected -{MEAN}…{MEAN}, found {self.mean.min()}…{self.mean.max()}")
+        least, most = PIXELS
+        if type(self.low) is not int or type(self.high) is not int or not least <= self.low < self.high <= most:
             raise GraphError(
                 f"Input: expected whole numbers low < high within 16 bits, found {self.low!r} and {self.high!r}"
             )
@@ -176,14 +179,14 @@ class Output(Node):
     """Logits of one time-step. `spikelet.Model` sums them over time.
 
     Attributes:
-        scale: Logits of the source network per unit, above 0.
+        scale: Logits of the source network per unit, in 2^-64…2^64. Answers are taken before it is applied.
     """
 
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if type(self.scale) is not float or not 0 < self.scale < float("inf"):
-            raise GraphError(f"Output.scale: expected a number above 0, found {self.scale!r}")
+        if type(self.scale) is not float or not SCALE[0] <= self.scale <= SCALE[1]:
+            raise GraphError(f"Output.scale: expected a number in 2^-64…2^64, found {self.scale!r}")
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if len(inputs[0]) != 1:

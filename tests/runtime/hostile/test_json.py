@@ -1,5 +1,6 @@
 """JSON that was made to do harm: depth, huge numbers, doubled keys, text that drives a terminal, memory."""
 
+import json
 from contextlib import suppress
 from functools import partial
 
@@ -42,8 +43,8 @@ class TestJson:
 
     def test_many_keys_and_long_texts(self):
         keys = ",".join(f'"{i:x}":0' for i in range(strict_json.MAX_VALUES - 2))
-        text = '{"x":"' + "𝄞" * (strict_json.MAX_BYTES // 4 - 10) + '"}'
-        for content in (("{" + keys + "}").encode(), text.encode()):
+        texts = ",".join('"' + "𝄞" * strict_json.MAX_TEXT + '"' for _ in range(50))
+        for content in (("{" + keys + "}").encode(), f'{{"x":[{texts}]}}'.encode()):
             assert peak_bytes(partial(strict_json.decode, "x", content)) < MEMORY / 2
 
     @pytest.mark.parametrize(
@@ -54,9 +55,11 @@ class TestJson:
             (b'{"a":' + b"1" * 41 + b"}", "a number of 41 digits"),
             (b'{"a":1e400}', "1e400 is too large"),
             (b'{"' + b"k" * 257 + b'":1}', "a key of 257 characters"),
-            (b'{"a":"\\u001b[2J"}', "holds the character U\\+001B"),
-            (b'{"a":["\\ud800"]}', "holds the character U\\+D800"),
-            (b'{"\\u202e":1}', "holds the character U\\+202E"),
+            (b'{"a":"\\u001b[2J"}', "contains U\\+001B; expected text without control"),
+            (b'{"a":["\\ud800"]}', "contains U\\+D800; expected text without control"),
+            (b'{"\\u202e":1}', "contains U\\+202E; expected text without control"),
+            (b'{"a":[{"b":"\\u2028"}]}', r"x\.a\[0\]\.b: contains U\+2028; expected text"),
+            (b'{"a":["' + b"t" * 10_001 + b'"]}', r"x\.a\[0\]: has 10001 characters, expected at most 10000"),
             (b'{"a":"\x00"}', "not valid JSON"),
             (b"\xef\xbb\xbf{}", "not valid JSON"),
             (b'{"a":[' + b"1," * strict_json.MAX_VALUES + b"1]}", "values of JSON, expected at most"),
@@ -66,10 +69,24 @@ class TestJson:
         with pytest.raises(BundleError, match=message):
             strict_json.decode("x", text)
 
-    def test_text_may_have_lines_and_any_language(self):
-        assert strict_json.decode("x", '{"a": "μ\\n\\t日本𝄞"}'.encode()) == {"a": "μ\n\t日本𝄞"}
+    def test_text_may_be_of_any_language(self):
+        text = "μ 日本𝄞 שלום ‌नमस्ते‍ 👩‍🔬"
+        assert strict_json.decode("x", json.dumps({text: text}).encode()) == {text: text}
 
-    @pytest.mark.parametrize("version", ["1" * 5000 + ".0", "١.0", "1", "1.", "1.0.0", "-1.0", " 1.0", "1.0\n"])
+    @pytest.mark.parametrize("depth", [31, 32])
+    @pytest.mark.parametrize("innermost", ["1", '"a"', "[]", "{}"])
+    def test_levels(self, depth, innermost):
+        """The outermost object is at level 1, the innermost value at level `depth + 1`."""
+        text = '{"a":' + "[" * (depth - 1) + innermost + "]" * (depth - 1) + "}"
+        if depth + 1 <= strict_json.MAX_DEPTH:
+            assert strict_json.decode("x", text.encode())
+        else:
+            with pytest.raises(BundleError, match="x: nested deeper than 32 levels"):
+                strict_json.decode("x", text.encode())
+
+    @pytest.mark.parametrize(
+        "version", ["1" * 5000 + ".0", "١.0", "1", "1.", "1.0.0", "-1.0", " 1.0", "1.0 ", "01.0", "1.00"]
+    )
     def test_versions(self, members, version):
         with pytest.raises(BundleError, match="format_version"):
             decode(put_together(members, format_version=version))

@@ -1,0 +1,123 @@
+"""Check the entries of `results` and `conversion`, which programs show to people.
+
+Known keys may be missing, and have one type where they are present. Other keys are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from spikelet.bundle.fields import Fields
+from spikelet.errors import BundleError
+
+MAX_COUNT = 2**53  # of images, neurons and time-steps: exact in float64
+MAX_NUMBER = 2.0**64  # magnitude of any other number
+
+Check = Callable[[Fields, str], object]
+
+
+def check_results(source: Fields, key: str) -> None:
+    """Raise BundleError if an entry of the list `key` is not the result of a measurement."""
+    for result in source.objects(key):
+        _check(result, RESULT)
+        if "accuracy" not in result:
+            continue
+        for required in ("data", "images"):
+            if required not in result:
+                raise BundleError.at(result.path, f"{required} is missing, which an accuracy needs")
+        before = "accuracy_before_quantisation"
+        if before in result and len(result.items(before)) != len(result.items("accuracy")):
+            expected, found = len(result.items("accuracy")), len(result.items(before))
+            reason = f"expected {expected} numbers, as in accuracy, found {found}"
+            raise BundleError.at(f"{result.path}.{before}", reason, expected=str(expected), found=str(found))
+
+
+def check_conversion(source: Fields, key: str) -> None:
+    """Raise BundleError if the object `key` is not a conversion report."""
+    _check(source.object(key), CONVERSION)
+
+
+def _check(source: Fields, known: Mapping[str, Check]) -> None:
+    for key, check in known.items():
+        if key in source:
+            check(source, key)
+
+
+def _count(source: Fields, key: str) -> None:
+    source.whole(key, 0, MAX_COUNT)
+
+
+def _share(source: Fields, key: str) -> None:
+    source.number(key, 0, 1)
+
+
+def _shares(source: Fields, key: str) -> None:
+    source.numbers(key, 0, 1)
+
+
+def _optional(check: Check) -> Check:
+    """A check that null passes, too."""
+
+    def checked(source: Fields, key: str) -> None:
+        if not source.null(key):
+            check(source, key)
+
+    return checked
+
+
+def _objects(known: Callable[[], Mapping[str, Check]], least: int) -> Check:
+    """A list of objects with these known keys, `least` or more."""
+
+    def checked(source: Fields, key: str) -> None:
+        entries = source.objects(key)
+        if len(entries) < least:
+            reason = f"expected {least} entry or more, found {len(entries)}"
+            raise BundleError.at(f"{source.path}.{key}", reason, expected=f"{least} or more", found=str(len(entries)))
+        for entry in entries:
+            _check(entry, known())
+
+    return checked
+
+
+def _bounded(source: Fields, key: str) -> None:
+    source.number(key, -MAX_NUMBER, MAX_NUMBER)
+
+
+_number = _optional(_bounded)
+
+RESULT: dict[str, Check] = {
+    "data": Fields.text,
+    "digest": Fields.text,
+    "engine": Fields.text,
+    "command": Fields.text,
+    "images": _count,
+    "steps": _count,
+    "accuracy": _shares,
+    "accuracy_before_quantisation": _shares,
+    "float_accuracy": _share,
+    "agreement_with_float": _share,
+}
+STEP: dict[str, Check] = {
+    "steps": _count,
+    "spike_rate": _number,
+    "over_firing": _number,
+    "under_firing": _number,
+    "correlation": _number,
+    "rms_residual": _number,
+}
+LAYER: dict[str, Check] = {
+    "layer": Fields.text,
+    "neurons": _count,
+    "exact_steps": _count,
+    "weight_error": _number,
+    "activation": _number,
+    "agreement_through": _number,
+    "clipped": _number,
+    "by_step": _objects(lambda: STEP, least=1),
+}
+CONVERSION: dict[str, Check] = {
+    "bits": _optional(_count),
+    "advice": Fields.texts,
+    "notes": Fields.texts,
+    "layers": _objects(lambda: LAYER, least=0),
+}
