@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,8 +32,9 @@ class Result:
     """Output of a run of N samples for T time-steps, with K classes.
 
     Attributes:
-        logits: (T, N, K) float64, cumulative sum over time, in the units of the source network's logits. Constant
-            after the early exit of a sample.
+        sums: (T, N, K) float64, cumulative sum over time of the Output node, of which the predictions are taken.
+            Constant after the early exit of a sample.
+        scale: Logits of the source network per unit of `sums`.
         exit_steps: (N,) int64, time-step of the early exit of each sample; T without early exit.
         spike_counts: by layer, (T, N) int64, number of spikes at each time-step; 0 after an early exit.
         spikes: by recorded layer, (T, N, *shape) bool.
@@ -48,17 +50,24 @@ class Result:
         ((4, 2, 10), (4, 2))
     """
 
-    logits: npt.NDArray[np.float64]
+    sums: npt.NDArray[np.float64]
+    scale: float
     exit_steps: npt.NDArray[np.int64]
     spike_counts: Mapping[str, npt.NDArray[np.int64]]
     spikes: Mapping[str, npt.NDArray[np.bool_]]
     potentials: Mapping[str, npt.NDArray[np.float32]]
     neurons: Mapping[str, int]
 
+    @cached_property
+    def logits(self) -> npt.NDArray[np.float64]:
+        """(T, N, K) float64, `sums` in the units of the source network's logits."""
+        logits: npt.NDArray[np.float64] = self.sums * self.scale
+        return logits
+
     @property
     def predictions(self) -> npt.NDArray[np.int64]:
-        """(T, N) int64, predicted class after each time-step: the largest logit, the first one in a tie."""
-        predictions: npt.NDArray[np.int64] = self.logits.argmax(axis=2)
+        """(T, N) int64, predicted class after each time-step: the largest sum, the first one in a tie."""
+        predictions: npt.NDArray[np.int64] = self.sums.argmax(axis=2)
         return predictions
 
     @property
@@ -85,7 +94,8 @@ class Step:
     Attributes:
         time: index of the time-step, from 1.
         age: time-steps since the last reset; equal to `time` unless the stream was reset at `exact_steps`.
-        logits: (K,) float64, cumulative sum since the last reset.
+        sums: (K,) float64, cumulative sum of the Output node since the last reset.
+        scale: Logits of the source network per unit of `sums`.
         spike_counts: by layer, number of spikes in this time-step.
         spikes: by recorded layer, (*shape) bool.
         potentials: by recorded layer, (*shape) float32, after the reset of the time-step.
@@ -100,15 +110,21 @@ class Step:
 
     time: int
     age: int
-    logits: npt.NDArray[np.float64]
+    sums: npt.NDArray[np.float64]
+    scale: float
     spike_counts: Mapping[str, int]
     spikes: Mapping[str, npt.NDArray[np.bool_]]
     potentials: Mapping[str, npt.NDArray[np.float32]]
 
     @property
+    def logits(self) -> npt.NDArray[np.float64]:
+        """(K,) float64, `sums` in the units of the source network's logits."""
+        return self.sums * self.scale
+
+    @property
     def prediction(self) -> int:
-        """Predicted class after this time-step."""
-        return int(self.logits.argmax())
+        """Predicted class after this time-step: the largest sum, the first one in a tie."""
+        return int(self.sums.argmax())
 
 
 class Model:
@@ -237,7 +253,8 @@ class Model:
             yield Step(
                 time=t + 1,
                 age=age,
-                logits=total * self.graph.output.scale,
+                sums=total,
+                scale=self.graph.output.scale,
                 spike_counts={name: int(count[0]) for name, count in engine.spike_counts().items()},
                 spikes={name: engine.spikes(name)[0] for name in layers},
                 potentials={name: engine.potentials(name)[0] for name in layers},
@@ -272,7 +289,7 @@ class Model:
         # a known number of time-steps of a constant input may be evaluated layer by layer
         engine.reset(n, steps if rule is None and len(sequence) == 1 else None)
         shapes = {name: graph.shapes[name] for name in record}
-        logits = np.empty((steps, n, graph.classes))
+        sums = np.empty((steps, n, graph.classes))
         counts = {name: np.zeros((steps, n), np.int64) for name in graph.spiking}
         spikes = {name: np.zeros((steps, n, *shape), np.bool_) for name, shape in shapes.items()}
         potentials = {name: np.zeros((steps, n, *shape), np.float32) for name, shape in shapes.items()}
@@ -282,23 +299,24 @@ class Model:
         for t in range(steps):
             pixels = sequence[t][running].astype(np.float32) if t < len(sequence) else None
             total[running] += engine.step(pixels)
-            logits[t] = total * graph.output.scale
+            sums[t] = total
             for name, count in engine.spike_counts().items():
                 counts[name][t, running] = count
             for name in record:
                 spikes[name][t, running] = engine.spikes(name)
                 potentials[name][t, running] = engine.potentials(name)
             if rule is not None:
-                done = rule.done(logits[t, running] / (t + 1))
+                done = rule.done(total[running] * graph.output.scale / (t + 1))
                 exits[running[done]] = t + 1
                 if done.all():
-                    logits[t + 1 :] = logits[t]
+                    sums[t + 1 :] = total
                     break
                 if done.any():
                     engine.keep(np.flatnonzero(~done))
                     running = running[~done]
         self._idle[record] = engine
-        return Result(logits, exits, counts, spikes, potentials, {name: graph.neurons(name) for name in graph.spiking})
+        neurons = {name: graph.neurons(name) for name in graph.spiking}
+        return Result(sums, graph.output.scale, exits, counts, spikes, potentials, neurons)
 
 
 def load(path: str | Path, engine: str = "auto", threads: int | None = None) -> Model:
@@ -332,7 +350,8 @@ def _joined(parts: list[Result]) -> Result:
         return {name: np.concatenate([value[name] for value in values], axis=1) for name in values[0]}
 
     return Result(
-        np.concatenate([part.logits for part in parts], axis=1),
+        np.concatenate([part.sums for part in parts], axis=1),
+        parts[0].scale,
         np.concatenate([part.exit_steps for part in parts]),
         join([part.spike_counts for part in parts]),
         join([part.spikes for part in parts]),

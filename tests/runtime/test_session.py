@@ -1,5 +1,7 @@
 """run, stream, early exit, recording; inputs that fit and that do not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,9 @@ from networks import small_graph
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.early_exit import Confidence, Margin, margin
 from spikelet.errors import DataError, EngineError, SpikeletError, UsageError
+from spikelet.graph import Graph
 from spikelet.inputs import as_sequence
+from spikelet.nodes import Output
 from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
@@ -43,6 +47,36 @@ def test_run_gives_sums_over_time(model):
     assert result.spike_counts["if1"].shape == (5, 70)
     assert (result.exit_steps == 5).all()
     assert result.spike_rates["if1"] == result.spike_counts["if1"].sum() / (70 * 5 * 144)
+
+
+def test_answers_are_taken_before_scaling():
+    """Two sums that the scale makes equal: the second is larger, the first is the first of equals."""
+    scale = 1.4
+    first = next(x for x in np.linspace(1.5, 1.6, 100) if x * scale == np.nextafter(x, 2) * scale)
+    sums = np.array([first, np.nextafter(first, 2)])
+    result = spikelet.Result(sums[None, None], scale, np.ones(1, np.int64), {}, {}, {}, {})
+    step = spikelet.Step(1, 1, sums, scale, {}, {}, {})
+    assert result.logits[0, 0, 0] == result.logits[0, 0, 1] == step.logits[0] == step.logits[1]
+    assert result.logits.argmax() == 0
+    assert result.predictions[0, 0] == step.prediction == 1
+
+
+@pytest.mark.parametrize("scale", [2.0**-64, 1.0, 2.0**64])
+def test_the_least_and_the_greatest_scale_change_no_answer(path, scale):
+    bundle = spikelet.load(path).bundle
+    graph = bundle.graph
+    scaled = Graph({**graph.nodes, graph.output_name: Output(scale)}, graph.edges)
+    expected = spikelet.Model(bundle, "numpy").run(IMAGES, 3)
+    model = spikelet.Model(replace(bundle, graph=scaled), "numpy")
+    result = model.run(IMAGES, 3)
+    assert np.isfinite(result.logits).all()
+    for rule in (Confidence(0.9), Margin(0.5)):
+        early = model.run(IMAGES, 3, early_exit=rule)
+        rows = early.exit_steps - 1, np.arange(len(IMAGES))
+        assert np.array_equal(early.predictions[-1], expected.predictions[rows])
+    assert np.array_equal(result.sums, expected.sums)
+    assert np.array_equal(result.predictions, expected.predictions)
+    assert [step.prediction for step in model.stream(IMAGES[0], 3)] == expected.predictions[:, 0].tolist()
 
 
 def test_batches_do_not_change_answers(model):

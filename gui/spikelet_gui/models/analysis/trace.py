@@ -26,7 +26,7 @@ Potentials = npt.NDArray[np.float32]
 class Trace:
     """T time-steps of one image.
 
-    logits: (T, K) summed so far, in logits of the source network. spikes: by layer, (T, neurons) of 0 and 1.
+    sums: (T, K) output summed so far, of which answers are taken. spikes: by layer, (T, neurons) of 0 and 1.
     potentials: by layer, (T, neurons) after the step's reset. activations: by layer, (neurons,) of the float network,
     in spikes a time-step; empty where there is none (`source.obstacle`).
     """
@@ -34,7 +34,7 @@ class Trace:
     graph: Graph
     engine: str
     image: Pixels
-    logits: npt.NDArray[np.float64]
+    sums: npt.NDArray[np.float64]
     spikes: dict[str, Spikes]
     potentials: dict[str, Potentials]
     activations: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
@@ -43,7 +43,12 @@ class Trace:
     @property
     def steps(self) -> int:
         """T."""
-        return len(self.logits)
+        return len(self.sums)
+
+    @cached_property
+    def logits(self) -> npt.NDArray[np.float64]:
+        """(T, K) summed so far, in logits of the source network."""
+        return self.sums * self.graph.output.scale
 
     @cached_property
     def evidence(self) -> npt.NDArray[np.float64]:
@@ -63,7 +68,7 @@ class Trace:
 
     def answer(self, time: int) -> int:
         """The class after time-step `time`."""
-        return int(self.logits[time - 1].argmax())
+        return int(self.sums[time - 1].argmax())
 
     def exit_step(self, threshold: float) -> int | None:
         """The first time-step at which the margin reaches the threshold, or None."""
@@ -120,11 +125,11 @@ def record(bundle: Bundle, engine: str, image: Pixels, steps: int, progress: Pro
     """
     graph = bundle.graph
     model = Model(bundle, engine)
-    logits = []
+    sums = []
     spikes = {name: np.empty((steps, graph.neurons(name)), np.uint8) for name in graph.spiking}
     potentials = {name: np.empty((steps, graph.neurons(name)), np.float32) for name in graph.spiking}
     for step in model.stream(image, steps, record=graph.spiking):
-        logits.append(step.logits)
+        sums.append(step.sums)
         for name in graph.spiking:
             spikes[name][step.time - 1] = step.spikes[name].reshape(-1)
             potentials[name][step.time - 1] = step.potentials[name].reshape(-1)
@@ -133,7 +138,7 @@ def record(bundle: Bundle, engine: str, image: Pixels, steps: int, progress: Pro
     if obstacle(graph) is None:
         _, found = SourceNetwork(graph, levels(bundle)).activations(image[None])
         activations = {name: value.reshape(-1) for name, value in found.items()}
-    trace = Trace(graph, model.engine, image, np.stack(logits), spikes, potentials, activations)
+    trace = Trace(graph, model.engine, image, np.stack(sums), spikes, potentials, activations)
     for name in graph.spiking:  # here, and not when the cursor moves for the first time
         trace.counts(name, 1)
     return trace
