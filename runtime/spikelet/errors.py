@@ -62,10 +62,13 @@ class SpikeletError(Exception):
         return self
 
     def shorten(self, length: int) -> Self:
-        """Cut the text and the attributes after `length` characters."""
-        self.args = (_cut(str(self), length),)
+        """Cut the attributes after `length` characters, and the text accordingly."""
+        joined = self.message == f"{self.where}: {self.reason}"
         for name in ("message", "where", "reason", "expected", "found", "remedy"):
             setattr(self, name, _cut(getattr(self, name), length))
+        if joined:
+            self.message = f"{self.where}: {self.reason}"
+        self.args = (self.message,)
         return self
 
 

@@ -38,6 +38,13 @@ def test_a_located_error_keeps_its_type_and_attributes():
     )
 
 
+def test_a_long_error_is_cut():
+    error = BundleError.at("w" * 30, "r" * 30, found="f").within("card.md").shorten(20)
+    assert str(error) == error.message == "w" * 20 + "…: " + "r" * 20 + "…"
+    assert (error.where, error.reason, error.found, error.member) == ("w" * 20 + "…", "r" * 20 + "…", "f", "card.md")
+    assert str(BundleError("m" * 30).shorten(20)) == "m" * 20 + "…"
+
+
 @pytest.mark.parametrize(
     "kind",
     [
