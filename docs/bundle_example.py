@@ -24,6 +24,7 @@ from spikelet.bundle import (
     read,
     records,
     safetensors,
+    step,
     strict_json,
     write,
 )
@@ -154,7 +155,7 @@ def limit_lines() -> list[str]:
     rows = [
         ("size of the file", f"1 to {power(bundle.MAX_FILE)} bytes"),
         ("alignment of a member's data", f"{archive.ALIGNMENT} bytes"),
-        ("`step.onnx`", f"{power(bundle.MAX_STEP)} bytes"),
+        ("`step.onnx`", f"{power(step.MAX_STEP)} bytes"),
         ("`card.md`", f"{power(bundle.MAX_CARD)} bytes"),
         ("JSON: bytes", power(strict_json.MAX_BYTES)),
         ("JSON: commas, braces and brackets that open", power(strict_json.MAX_VALUES)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,8 +70,23 @@ def record_golden(graph: Graph, inputs: npt.NDArray[np.uint8] | npt.NDArray[np.f
 
 def verify(bundle: Bundle, engine: str) -> Verification:
     """Replay the golden inputs on an engine and compare every spike and every logit."""
+    golden = bundle.golden
+    logits, spikes = _replay(bundle.graph, engine, golden.inputs, golden.steps)
+    return compare(bundle, engine, logits, spikes)
+
+
+def compare(
+    bundle: Bundle, engine: str, logits: npt.NDArray[np.float32], spikes: Mapping[str, npt.NDArray[np.bool_]]
+) -> Verification:
+    """Compare logits and spikes with those of the golden inputs.
+
+    Args:
+        bundle: the bundle.
+        engine: name of the engine that computed them.
+        logits: (T, N, K).
+        spikes: by layer, (T, N, neurons).
+    """
     graph, golden = bundle.graph, bundle.golden
-    logits, spikes = _replay(graph, engine, golden.inputs, golden.steps)
     differing = {name: spikes[name] != golden.spikes[name] for name in graph.spiking}
     wrong = logits != golden.logits if graph.exact else ~np.isclose(logits, golden.logits, rtol=1e-3, atol=1e-3)
     return Verification(

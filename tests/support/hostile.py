@@ -151,7 +151,7 @@ class Mutator:
                  _text(2, "x" * 500), _integer(1, 2**63), b"\xff" * 12]
             )  # fmt: skip
             model = model[:position] + extra + model[position:] if self.random.random() < 0.5 else model + extra
-        version = self.random.choice([1, 2, 2, 2, -1, 2**40])
+        version = self.random.choice([1, 2, 3, 3, 3, 0, -1, 2**40])
         return put_together(members | {"step.onnx": model}, lowering_version=version)
 
     def card(self, members: Members) -> bytes:
@@ -162,7 +162,7 @@ class Mutator:
         return put_together(members | {"card.md": text})
 
     def maybe(self) -> dict[str, Any]:
-        return self.random.choice([{}, {}, {"lowering_version": 2}, {"lowering_version": 2, "exact_steps": 1}])
+        return self.random.choice([{}, {}, {"lowering_version": 3}, {"lowering_version": 3, "exact_steps": 1}])
 
     def changed_tensors(self, content: bytes) -> bytes:
         tensors = {k: v.copy() for k, v in safetensors.decode("x", content).items()}

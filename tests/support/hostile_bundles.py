@@ -14,8 +14,7 @@ import numpy as np
 
 from counted import operations, peak_bytes
 from networks import Builder, small_graph
-from spikelet.bundle import Bundle, Manifest, archive, decode, golden, manifest, safetensors, schema, write
-from spikelet.bundle import bundle as bundle_module
+from spikelet.bundle import Bundle, Manifest, archive, decode, golden, manifest, safetensors, schema, step, write
 from spikelet.errors import BundleError
 from spikelet.nodes import SumPool2d
 from spikelet.ranges import exact_steps
@@ -158,7 +157,7 @@ def unchecked(bundle, **changed):
             json.loads(bases()[0]["manifest.json"]) | manifest.encode(bundle.manifest) | {"graph": document}
         ).encode(),
         "weights.safetensors": weights,
-        "step.onnx": bundle_module._step_onnx(bundle.graph, weights),
+        "step.onnx": step.encode(bundle.graph, weights).content,
         "golden.safetensors": safetensors.encode(golden.encode(bundle.golden)),
         "card.md": bundle.card.encode(),
     }

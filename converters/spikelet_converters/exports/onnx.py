@@ -1,7 +1,7 @@
 """Export a bundle as plain ONNX files, which need only an ONNX runtime.
 
-step.onnx     one time-step, weights inside: input, v.LAYER -> logits, s.LAYER, v_next.LAYER
-start.onnx    the initial states: input -> v.LAYER
+step.onnx     one time-step, weights inside: input, v:LAYER -> logits, s:LAYER, v_next:LAYER
+start.onnx    the initial states: input -> v:LAYER
 golden.npz    inputs, and the expected logits of every time-step
 README.md     the loop that runs them, in Python and in C++
 """
@@ -19,6 +19,7 @@ from spikelet.atomic import write_files
 from spikelet.bundle import Bundle
 from spikelet.graph import Graph
 from spikelet.lowering.onnx import step as lowering
+from spikelet.lowering.onnx.names import INPUT, name_of
 from spikelet.lowering.onnx.protobuf import OnnxGraph
 from spikelet.nodes import IF
 
@@ -38,19 +39,20 @@ def export(bundle: Bundle, folder: Path) -> list[Path]:
 
 
 def start_model(graph: Graph) -> bytes:
-    """The initial potentials of a batch as a model: input (N, …) -> v.LAYER (N, …)."""
+    """Return the initial potentials of a batch as a model: input (N, …) -> v:LAYER (N, …)."""
     onnx = OnnxGraph("start")
-    onnx.input("input", ("N", *graph.input.shape))
-    sizes = onnx.node("Shape", ["input"], "sizes")
-    batch = onnx.node("Gather", [sizes, onnx.constant("first", np.zeros(1, np.int64))], "batch", axis=0)
+    onnx.input(INPUT, ("N", *graph.input.shape))
+    sizes = onnx.node("Shape", [INPUT], "constant:sizes")
+    first = onnx.constant("constant:first", np.zeros(1, np.int64))
+    batch = onnx.node("Gather", [sizes, first], "constant:batch", axis=0)
     for name in graph.spiking + graph.integrators:
         node, shape = graph.nodes[name], graph.shapes[name]
         start = node.v_init if isinstance(node, IF) else np.zeros(shape[0])
         value = np.asarray(start, np.float32).reshape(1, -1, *(1,) * (len(shape) - 1))
-        rest = onnx.constant(f"shape.{name}", np.array(shape, np.int64))
-        whole = onnx.node("Concat", [batch, rest], f"whole.{name}", axis=0)
-        onnx.node("Expand", [onnx.constant(f"v_init.{name}", value), whole], f"v.{name}")
-        onnx.output(f"v.{name}", ("N", *shape))
+        sample = onnx.constant(name_of("shape", name), np.array(shape, np.int64))
+        whole = onnx.node("Concat", [batch, sample], name_of("whole", name), axis=0)
+        onnx.node("Expand", [onnx.constant(name_of("v_init", name), value), whole], name_of("v", name))
+        onnx.output(name_of("v", name), ("N", *shape))
     return onnx.encode()
 
 

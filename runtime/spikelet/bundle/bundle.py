@@ -11,28 +11,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spikelet.atomic import replacing
-from spikelet.bundle import archive, golden, manifest, rules, safetensors, schema, strict_json
+from spikelet.bundle import archive, golden, manifest, rules, safetensors, schema, step, strict_json
 from spikelet.bundle.fields import Fields
 from spikelet.bundle.golden import Golden
 from spikelet.bundle.manifest import Manifest
+from spikelet.bundle.step import STEP, StepModel, too_large
 from spikelet.errors import BundleError
 from spikelet.graph import IR_VERSION, Graph
-from spikelet.lowering.onnx import step as lowering
-from spikelet.lowering.onnx.audit import audit
-from spikelet.lowering.onnx.protobuf import External
+from spikelet.lowering.onnx.step import LOWERING_VERSION
 from spikelet.signing import Policy, enforce
 from spikelet.version import __version__
 
 SUFFIX = ".snnb"
-MANIFEST, WEIGHTS, STEP, GOLDEN, CARD = MEMBERS = (
-    "manifest.json",
-    schema.WEIGHTS,
-    "step.onnx",
-    golden.MEMBER,
-    "card.md",
-)
+MANIFEST, WEIGHTS, GOLDEN, CARD = "manifest.json", schema.WEIGHTS, golden.MEMBER, "card.md"
+MEMBERS = (MANIFEST, WEIGHTS, STEP, GOLDEN, CARD)
 MAX_FILE = 2**31
-MAX_STEP = 2**22  # bytes of step.onnx, without weights
 MAX_CARD = 2**20
 MAX_MESSAGE = 500  # characters of an error
 
@@ -48,6 +41,7 @@ class Bundle:
         card: Model card in Markdown.
         digest: SHA-256 of the file in hexadecimal, or "" if the bundle was not read from a file.
         pages: Memory map of the file, or None if it is not mapped.
+        stored_step: The file's step.onnx, or None if the bundle was not read from a file.
     """
 
     graph: Graph
@@ -56,6 +50,14 @@ class Bundle:
     card: str
     digest: str = ""
     pages: mmap.mmap | None = field(default=None, repr=False, compare=False)
+    stored_step: StepModel | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def step(self) -> StepModel:
+        """One time-step as an ONNX model: the file's step.onnx, or the one that `write` would store."""
+        if self.stored_step is not None:
+            return self.stored_step
+        return step.encode(self.graph, safetensors.encode(schema.encode(self.graph)[1]))
 
     def release(self) -> None:
         """Release the resident pages of a mapped file. They are read again on access."""
@@ -96,14 +98,14 @@ def _encoded(bundle: Bundle) -> dict[str, bytes]:
     weights, recorded = safetensors.encode(tensors), golden.encode(bundle.golden)
     members = {
         WEIGHTS: weights,
-        STEP: _step_onnx(bundle.graph, weights),
+        STEP: bytes(step.encode(bundle.graph, weights).content),
         GOLDEN: safetensors.encode(recorded),
         CARD: bundle.card.encode("utf-8", "surrogatepass"),  # the check names the character
     }
     text = {
         "format_version": ".".join(map(str, manifest.FORMAT)),
         "ir_version": IR_VERSION,
-        "lowering_version": lowering.LOWERING_VERSION,
+        "lowering_version": LOWERING_VERSION,
         "producer": {"name": "spikelet", "version": __version__},
         **manifest.encode(bundle.manifest),
         "graph": document,
@@ -201,10 +203,12 @@ def _decoded(buffer: bytes | memoryview) -> Bundle:
     with _errors_of(GOLDEN):
         rules.check_recording(described, golden_inputs)
     with _errors_of(STEP):
-        _check_step(graph, members, version)
+        stored_step = StepModel(members[STEP], members[WEIGHTS], version)
+        step.check(graph, stored_step)
     with _errors_of(CARD):
         card = _card(members[CARD])
-    return Bundle(graph, described, golden_inputs, card, hashlib.sha256(buffer).hexdigest())
+    digest = hashlib.sha256(buffer).hexdigest()
+    return Bundle(graph, described, golden_inputs, card, digest, stored_step=stored_step)
 
 
 @contextmanager
@@ -225,7 +229,7 @@ def _refused(member: str, reason: str, separator: str = ": ", expected: str = ""
 
 def _card(content: memoryview) -> str:
     if len(content) > MAX_CARD:
-        raise _too_large(CARD, len(content), MAX_CARD)
+        raise too_large(CARD, len(content), MAX_CARD)
     try:
         text = bytes(content).decode()
         strict_json.check_text(text, allowed="\n\t")
@@ -254,32 +258,6 @@ def _check_members(source: Fields, members: dict[str, memoryview]) -> None:
             raise _refused(name, reason, expected=f"{size} bytes", found=f"{len(data)} bytes")
         if entry.text("sha256") != hashlib.sha256(data).hexdigest():
             raise _refused(name, "its bytes were changed (sha256 differs from the manifest's)")
-
-
-def _too_large(member: str, size: int, limit: int) -> BundleError:
-    reason = f"{size} bytes, expected at most {limit}"
-    return _refused(member, reason, expected=f"at most {limit} bytes", found=f"{size} bytes")
-
-
-def _check_step(graph: Graph, members: dict[str, memoryview], version: int) -> None:
-    """Require step.onnx to match the graph or, for another lowering version, to use only what spikelet writes."""
-    content = members[STEP]
-    if len(content) > MAX_STEP:
-        raise _too_large(STEP, len(content), MAX_STEP)
-    if version != lowering.LOWERING_VERSION:
-        audit(STEP, content, _external_weights(members[WEIGHTS]))
-    elif lowering.embedded(graph) > len(content) or _step_onnx(graph, members[WEIGHTS]) != bytes(content):
-        raise BundleError.at(STEP, "is not the graph of the manifest")
-
-
-def _step_onnx(graph: Graph, weights: bytes | memoryview) -> bytes:
-    """Return one time-step as ONNX, with external weights in the safetensors member."""
-    return lowering.step_model(graph, _external_weights(weights))
-
-
-def _external_weights(weights: bytes | memoryview) -> dict[str, External]:
-    offsets = safetensors.data_offsets(weights)
-    return {name: External(WEIGHTS, offset, length) for name, (offset, length) in offsets.items()}
 
 
 def _fingerprint(data: bytes) -> dict[str, str | int]:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,13 +25,39 @@ from spikelet.engines.base import Engine, Float, Spikes
 from spikelet.errors import MissingDependency
 from spikelet.graph import Graph
 from spikelet.lowering.onnx import step as lowering
+from spikelet.lowering.onnx.names import INPUT, LOGITS, name_of
 from spikelet.lowering.onnx.products import fits, product_model
 from spikelet.lowering.onnx.window import window_model
-from spikelet.nodes import IF
 
 LONGEST_WINDOW = 16  # longest window that is evaluated in one model
 IMAGES = 4  # images per 8-bit product, so that pixels stay in the cache
 BLOCKED = platform.machine() in ("x86_64", "AMD64")  # ONNX Runtime stores images in blocks of channels there
+
+
+class Binding(Protocol):
+    """An onnxruntime.IOBinding."""
+
+    def bind_ortvalue_input(self, name: str, value: object) -> None: ...
+
+    def bind_ortvalue_output(self, name: str, value: object) -> None: ...
+
+
+class Output(Protocol):
+    """An output of a model."""
+
+    name: str
+
+
+class Session(Protocol):
+    """An onnxruntime.InferenceSession."""
+
+    def run(self, names: Sequence[str] | None, inputs: Mapping[str, npt.NDArray[np.generic]]) -> list[Float]: ...
+
+    def get_outputs(self) -> Sequence[Output]: ...
+
+    def io_binding(self) -> Binding: ...
+
+    def run_with_iobinding(self, binding: Binding) -> None: ...
 
 
 class OnnxEngine(Engine):
@@ -48,15 +76,15 @@ class OnnxEngine(Engine):
         self._threads = threads
         _import()  # raise MissingDependency early
         self._arrays: dict[str, Float] = {}
-        self._binding: Any = None
-        self._windows: dict[tuple[int, tuple[str, ...]], Any] = {}
+        self._binding: Binding | None = None
+        self._windows: dict[tuple[int, tuple[str, ...]], Session] = {}
 
     @cached_property
-    def _static(self) -> Any:
+    def _static(self) -> Session:
         return open_session(lowering.static_model(self.graph), self._threads)
 
     @cached_property
-    def _dynamic(self) -> Any:
+    def _dynamic(self) -> Session:
         return open_session(lowering.dynamic_model(self.graph), self._threads)
 
     @cached_property
@@ -68,14 +96,14 @@ class OnnxEngine(Engine):
         self._arrays = {}
         if self._in_window:
             return
-        self._arrays["logits"] = np.empty((batch, self.graph.classes), np.float32)
+        self._arrays[LOGITS] = np.empty((batch, self.graph.classes), np.float32)
         for name in self.graph.spiking:
-            node, shape = self._neuron(name), self.graph.shapes[name]
+            node, shape = self.graph.neuron(name), self.graph.shapes[name]
             v = neurons.initial_potential(node, batch, shape)
-            self._arrays[f"v.{name}"] = v + neurons.per_channel(lowering.state_shift(node), v.ndim - 1)
-            self._arrays[f"s.{name}"] = np.empty((batch, *shape), np.float32)
+            self._arrays[name_of("v", name)] = v + neurons.per_channel(lowering.state_shift(node), v.ndim - 1)
+            self._arrays[name_of("s", name)] = np.empty((batch, *shape), np.float32)
         for name in self.graph.integrators:
-            self._arrays[f"v.{name}"] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
+            self._arrays[name_of("v", name)] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._arrays = {name: value[rows] for name, value in self._arrays.items()}
@@ -84,9 +112,10 @@ class OnnxEngine(Engine):
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
         if self._in_window:
-            return {name: self._arrays[f"n.{name}"][:, self.time - 1].astype(np.int64) for name in self.graph.spiking}
+            counts = {name: self._arrays[name_of("n", name)] for name in self.graph.spiking}
+            return {name: count[:, self.time - 1].astype(np.int64) for name, count in counts.items()}
         return {
-            name: np.count_nonzero(self._arrays[f"s.{name}"].reshape(self.batch, -1), axis=1)
+            name: np.count_nonzero(self._arrays[name_of("s", name)].reshape(self.batch, -1), axis=1)
             for name in self.graph.spiking
         }
 
@@ -97,41 +126,45 @@ class OnnxEngine(Engine):
     def potentials(self, layer: str) -> Float:
         self._check_recorded(layer)
         v = self._now("v_next" if self._in_window else "v", layer)
-        return v - neurons.per_channel(lowering.state_shift(self._neuron(layer)), v.ndim - 1)
+        return v - neurons.per_channel(lowering.state_shift(self.graph.neuron(layer)), v.ndim - 1)
 
-    def _now(self, what: str, layer: str) -> Float:
-        return self._arrays[f"{what}.{layer}:{self.time - 1}" if self._in_window else f"{what}.{layer}"]
+    def _now(self, role: Literal["s", "v", "v_next"], layer: str) -> Float:
+        """The spikes or potentials of a layer in the last step."""
+        return self._arrays[name_of(role, layer, self.time - 1) if self._in_window else name_of(role, layer)]
 
     def _step(self, pixels: Float | None) -> Float:
         if self._in_window:
             if pixels is not None:
                 self._run_window(pixels)
-            return self._arrays["logits"][:, self.time].copy()
+            return self._arrays[LOGITS][:, self.time].copy()
         if pixels is not None:
-            values = self._static.run(None, {"input": np.ascontiguousarray(pixels, np.float32)})
+            values = self._static.run(None, {INPUT: np.ascontiguousarray(pixels, np.float32)})
             for name, value in zip(lowering.frontier(self.graph), values, strict=True):
                 # into the bound memory, if there is any
                 if self._binding is None:
-                    self._arrays[f"x.{name}"] = value
+                    self._arrays[name_of("x", name)] = value
                 else:
-                    self._arrays[f"x.{name}"][:] = value
+                    self._arrays[name_of("x", name)][:] = value
         if self._binding is None:
-            self._bind()
+            self._binding = self._bound()
         self._dynamic.run_with_iobinding(self._binding)
-        return self._arrays["logits"].copy()
+        return self._arrays[LOGITS].copy()
 
-    def _bind(self) -> None:
+    def _bound(self) -> Binding:
+        """Bind the arrays to inputs and outputs of the dynamic model."""
         from onnxruntime import OrtValue
 
-        self._binding = self._dynamic.io_binding()
+        binding = self._dynamic.io_binding()
         for name, array in self._arrays.items():
             value = OrtValue.ortvalue_from_numpy(array)  # shares the array's memory
-            if name.startswith(("x.", "v.")):
-                self._binding.bind_ortvalue_input(name, value)
-            if name.startswith("v."):
-                self._binding.bind_ortvalue_output("v_next." + name[2:], value)
-            elif not name.startswith("x."):
-                self._binding.bind_ortvalue_output(name, value)
+            role, _, node = name.partition(":")
+            if role in ("x", "v"):
+                binding.bind_ortvalue_input(name, value)
+            if role == "v":
+                binding.bind_ortvalue_output(name_of("v_next", node), value)
+            elif role != "x":
+                binding.bind_ortvalue_output(name, value)
+        return binding
 
     @property
     def _in_window(self) -> bool:
@@ -155,32 +188,28 @@ class OnnxEngine(Engine):
         parts = [self._window_share(self._windows[key], share, steps) for share in shares]
         self._arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _window_share(self, session: Any, pixels: Float, steps: int) -> dict[str, Float]:
+    def _window_share(self, session: Session, pixels: Float, steps: int) -> dict[str, Float]:
         """Run the window for some rows of the batch."""
         names = [output.name for output in session.get_outputs()]
-        arrays = dict(zip(names, session.run(names, {"input": pixels}), strict=True))
-        arrays["logits"] = arrays["logits"].reshape(steps, len(pixels), -1).swapaxes(0, 1)
+        arrays = dict(zip(names, session.run(names, {INPUT: pixels}), strict=True))
+        arrays[LOGITS] = arrays[LOGITS].reshape(steps, len(pixels), -1).swapaxes(0, 1)
         for name in self.graph.spiking:
-            counts = arrays[f"n.{name}"]
+            output = name_of("n", name)
+            counts = arrays[output]
             if counts.ndim > 1:  # the mean over an image's pixels
-                channels, *pixels_ = self.graph.shapes[name]
+                channels, *image = self.graph.shapes[name]
                 share = counts.reshape(len(pixels), steps, channels)
-                arrays[f"n.{name}"] = np.rint(share * np.float32(np.prod(pixels_))).sum(2)
+                arrays[output] = np.rint(share * np.float32(np.prod(image))).sum(2)
             else:
-                arrays[f"n.{name}"] = counts.reshape(steps, len(pixels)).swapaxes(0, 1)
+                arrays[output] = counts.reshape(steps, len(pixels)).swapaxes(0, 1)
         return arrays
 
-    def _neuron(self, name: str) -> IF:
-        node = self.graph.nodes[name]
-        assert isinstance(node, IF)
-        return node
 
-
-def open_session(model: bytes, threads: int | None = None) -> Any:
+def open_session(model: bytes | Path, threads: int | None = None) -> Session:
     """Create an onnxruntime.InferenceSession on the CPU.
 
     Args:
-        model: the encoded model.
+        model: the encoded model, or its file, beside which the files of its constants lie.
         threads: number of threads per operator; None for one per available core.
 
     Raises:
@@ -191,7 +220,9 @@ def open_session(model: bytes, threads: int | None = None) -> Any:
     options.log_severity_level = 3  # errors are raised; warnings about small graphs are of no use
     options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED  # in the written order, layer by layer
     options.intra_op_num_threads = _allowed_cores() if threads is None else threads
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    content = model if isinstance(model, bytes) else str(model)
+    session: Session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return session
 
 
 def _allowed_cores() -> int:
@@ -205,9 +236,10 @@ def _allowed_cores() -> int:
     return allowed if allowed < (os.cpu_count() or 1) else 0
 
 
-def _import() -> Any:
+def _import() -> ModuleType:
     try:
         import onnxruntime
     except ImportError:
         raise MissingDependency("ONNX Runtime", "ort") from None
-    return onnxruntime
+    module: ModuleType = onnxruntime
+    return module

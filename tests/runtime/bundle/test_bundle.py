@@ -18,9 +18,12 @@ import spikelet
 from bundle_changes import MEMBERS, make
 from networks import graphs, small_graph
 from spikelet import atomic
-from spikelet.bundle import archive, bundle, decode, read, safetensors, write
+from spikelet.bundle import archive, bundle, decode, read, safetensors, schema, step, write
 from spikelet.errors import SpikeletError
 from spikelet.verify import verify
+from spikelet.verify_step import verify_step
+
+GOLDEN = {version: Path(__file__).with_name(f"golden-lowering-{version}.snnb") for version in (1, 2)}
 
 
 class TestRoundTrip:
@@ -50,12 +53,22 @@ class TestRoundTrip:
         assert path.read_bytes() == (tmp_path / "again.snnb").read_bytes()
 
     def test_the_format_has_not_moved(self, path):
-        """Golden file: a reader of today must read what was written when format 1.0 was made."""
-        golden = Path(__file__).with_name("golden-1.0.snnb")
-        assert read(golden).graph == make().graph
-        old, new = archive.unpack(golden.read_bytes()), archive.unpack(path.read_bytes())
+        """The golden file of this version: the same bundle gives the same members."""
+        old, new = archive.unpack(GOLDEN[2].read_bytes()), archive.unpack(path.read_bytes())
         for member in MEMBERS[1:]:
             assert old[member] == new[member], "the bytes changed: raise the version, keep reading the old file"
+
+    @pytest.mark.parametrize("version", GOLDEN)
+    def test_files_of_every_lowering_version_are_read(self, version, tmp_path):
+        loaded = read(GOLDEN[version])
+        assert loaded.graph == make().graph
+        assert loaded.step.version == version
+        assert verify(loaded, "numpy").ok
+        assert verify_step(loaded).ok
+        weights = safetensors.encode(schema.encode(loaded.graph)[1])
+        assert step.encode(loaded.graph, weights, version).content == bytes(loaded.step.content)
+        write(loaded, tmp_path / "again.snnb")
+        assert read(tmp_path / "again.snnb").step.content == read(GOLDEN[2]).step.content
 
     def test_any_zip_tool_reads_it(self, path):
         with zipfile.ZipFile(path) as file:
@@ -97,15 +110,15 @@ class TestRoundTrip:
         for name in graph.spiking:
             node, shape = graph.nodes[name], graph.shapes[name]
             initial = node.v_init.reshape(-1, *(1,) * (len(shape) - 1))
-            state[f"v.{name}"] = np.broadcast_to(initial, (2, *shape)).astype(np.float32)
+            state[f"v:{name}"] = np.broadcast_to(initial, (2, *shape)).astype(np.float32)
         outputs = [output.name for output in session.get_outputs()]
         for t in range(golden.steps):
             values = session.run(None, {"input": golden.inputs.astype(np.float32), **state})
             current = dict(zip(outputs, values, strict=True))
             assert np.array_equal(current["logits"], golden.logits[t])
             for name in graph.spiking:
-                assert np.array_equal(current[f"s.{name}"].reshape(2, -1) != 0, golden.spikes[name][t])
-                state[f"v.{name}"] = current[f"v_next.{name}"]
+                assert np.array_equal(current[f"s:{name}"].reshape(2, -1) != 0, golden.spikes[name][t])
+                state[f"v:{name}"] = current[f"v_next:{name}"]
 
 
 class TestWriting:

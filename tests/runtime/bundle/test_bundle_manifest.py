@@ -7,6 +7,7 @@ from networks import small_graph
 from spikelet.bundle import decode
 from spikelet.errors import BundleError
 from spikelet.verify import verify
+from spikelet.verify_step import verify_step
 
 
 class TestManifest:
@@ -37,7 +38,10 @@ class TestManifest:
             (lambda m: m["graph"]["edges"].append(["a", "b"]), "edge a -> b: there is no node a"),
             (lambda m: m["graph"]["nodes"].pop(), "is missing|there is no node|belongs to no node"),
             (lambda m: m["graph"]["nodes"][0].update(high=2**70), "expected whole numbers low < high within 16 bits"),
-            (lambda m: m["graph"]["nodes"][2].update(reset="zero"), "step.onnx: is not the graph of the manifest"),
+            (
+                lambda m: m["graph"]["nodes"][2].update(reset="zero"),
+                "step.onnx: does not compute the graph of the manifest",
+            ),
             (lambda m: m.update(graph=[]), "manifest.json.graph: expected an object, found a list"),
         ],
     )
@@ -71,3 +75,6 @@ class TestManifest:
         """A later writer may lower the same network to other ONNX bytes; the engine lowers by itself."""
         loaded = decode(with_manifest(path, lambda m: m.update(lowering_version=99)))
         assert verify(loaded, "onnx").ok
+        step = verify_step(loaded)
+        assert step.ok
+        assert not step.compared

@@ -1,6 +1,10 @@
 """Replay the golden inputs of a bundle on this machine and compare every spike.
 
-Without --engine, every installed engine is verified. With --key, the file must also be signed by that key.
+Without --engine, every installed engine is verified. The golden inputs are also replayed through the file's step.onnx,
+with ONNX Runtime if it is installed and with NumPy otherwise. With --key, the file must also be signed by that key.
+
+The exit code is 0 if every spike and logit is the expected one, and 1 if the file breaks a rule of the format, an
+engine differs, or step.onnx does not compute the graph.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from spikelet import signing
 from spikelet.cli.common import emit, existing
 from spikelet.engines import ENGINES, available
 from spikelet.verify import Verification, verify
+from spikelet.verify_step import StepVerification, verify_step
 
 HELP = "replay a bundle's golden inputs and compare every spike"
 EXAMPLE = "spikelet verify vgg9-cifar10.snnb --engine onnx"
@@ -31,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     bundle = bundles.read(args.bundle, policy)
     signature = signing.status(args.bundle, None if policy is None else policy.keys)
     results = [verify(bundle, name) for name in ([args.engine] if args.engine else available(bundle.graph))]
-    ok = all(result.ok for result in results)
+    step = verify_step(bundle)
+    ok = step.ok and all(result.ok for result in results)
     facts = {
         "ok": ok,
         "bundle": str(args.bundle),
@@ -39,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
         "exact_steps": bundle.manifest.exact_steps,
         "signature": asdict(signature),
         "engines": [asdict(result) | {"ok": result.ok} for result in results],
+        "step_model": asdict(step) | {"ok": step.ok},
     }
     emit(
         args,
@@ -48,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
                 f"{args.bundle}: integrity OK, sha256 {bundle.digest[:16]}…",
                 f"signature: {signature.state}; {signature.detail}",
                 *map(_text, results),
+                _step_text(step),
             ]
         ),
     )
@@ -64,4 +72,11 @@ def _text(result: Verification) -> str:
     if result.first is not None:
         first = result.first
         text += f"; first at layer {first.layer}, neuron {first.neuron}, time-step {first.time}, image {first.sample}"
+    return text
+
+
+def _step_text(step: StepVerification) -> str:
+    text = f"step.onnx {'ok' if step.ok else 'DIFFERS'}: {step}"
+    if step.runtime.startswith("NumPy"):
+        text += '; to run it with ONNX Runtime, pip install "spikelet[ort]"'
     return text

@@ -1,15 +1,18 @@
-"""Audit an untrusted ONNX model: accept only what `spikelet.lowering.onnx.step` writes.
+"""Decode an untrusted ONNX model, and accept only what `spikelet.lowering.onnx.step` writes.
 
-A step model of another version of spikelet cannot be compared byte for byte. It may contain only the operators below,
+A step model of another version or program cannot be compared byte for byte. It may contain only the operators below,
 attributes without graphs, constants inside the file, and weights at the offsets of tensors in the bundle: no external
 path, no custom operator, no loop, no function.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import struct
+from collections import defaultdict
+from collections.abc import Mapping
 
 from spikelet.errors import BundleError
+from spikelet.lowering.onnx.model import Attribute, Constant, Dimension, Model, Operation, Port
 from spikelet.lowering.onnx.protobuf import ELEMENT_TYPES, External
 
 OPERATORS = frozenset(
@@ -20,59 +23,185 @@ ATTRIBUTES = frozenset(["axis", "group", "kernel_shape", "pads", "strides", "to"
 MAX_FIELDS = 2**18
 
 Value = int | memoryview
-Reader = Callable[["_Audit", Value], None]
 
 
-def audit(member: str, content: memoryview, places: Mapping[str, External]) -> None:
-    """Check a model.
+def audit(member: str, content: memoryview, locations: Mapping[str, External]) -> Model:
+    """Decode and check a model.
 
     Args:
         member: name of the member, for errors.
         content: the encoded model.
-        places: location of every tensor of the weights.
+        locations: location of every tensor of the weights.
 
     Raises:
         BundleError: the content is not an ONNX model, or contains something that spikelet does not write.
     """
-    model = _Audit(member, set(places.values()))
-    model.message(content, _MODEL, "model")
+    return _Audit(member, set(locations.values())).model(content)
 
 
 class _Audit:
-    """Traverses one model. places: allowed locations of external tensors."""
+    """Decodes one model. Field numbers are those of onnx.proto; fields that are not listed are refused."""
 
-    def __init__(self, member: str, places: set[External]) -> None:
-        self.member, self.places, self.left = member, places, MAX_FIELDS
+    def __init__(self, member: str, locations: set[External]) -> None:
+        self.member, self.locations, self.left = member, locations, MAX_FIELDS
 
-    def refuse(self, what: str) -> BundleError:
-        return BundleError.at(self.member, f"{what}; spikelet writes no such thing")
+    def refuse(self, problem: str) -> BundleError:
+        return BundleError.at(self.member, f"{problem}; spikelet writes no such thing")
 
-    def message(self, content: Value, known: Mapping[int, Reader], what: str) -> None:
-        """Read every field of a message with the reader that `known` has for its number."""
-        for number, value in self.fields(content, what):
-            if number not in known:
-                raise self.refuse(f"field {number} in a {what}")
-            known[number](self, value)
+    def model(self, content: memoryview) -> Model:
+        fields = self.fields(content, "model", (1, 2, 7, 8))
+        for producer in fields[2]:
+            self.one_of(producer, {"spikelet"}, "producer")
+        opset = 0
+        for imported in fields[8]:
+            entry = self.fields(imported, "operator set", (1, 2))
+            for domain in entry[1]:
+                self.one_of(domain, {""}, "operator domain")
+            opset = self.number(entry[2], 0)
+        graph = self.fields(self.joined(fields[7], "graph"), "graph", (1, 2, 5, 11, 12))
+        return Model(
+            opset,
+            tuple(self.constant(value) for value in graph[5]),
+            tuple(self.operation(value) for value in graph[1]),
+            tuple(self.port(value, "input") for value in graph[11]),
+            tuple(self.port(value, "output") for value in graph[12]),
+        )
 
-    def fields(self, content: Value, what: str) -> Iterator[tuple[int, Value]]:
+    def operation(self, content: Value) -> Operation:
+        fields = self.fields(content, "node", (1, 2, 3, 4, 5))
+        operator = [self.one_of(value, OPERATORS, "operator") for value in fields[4]]
+        return Operation(
+            operator[-1] if operator else "",
+            tuple(self.text(value) for value in fields[1]),
+            tuple(self.text(value) for value in fields[2]),
+            dict(self.attribute(value) for value in fields[5]),
+        )
+
+    def attribute(self, content: Value) -> tuple[str, Attribute]:
+        fields = self.fields(content, "attribute", (1, 2, 3, 8, 20))
+        name = [self.one_of(value, ATTRIBUTES, "attribute") for value in fields[1]]
+        value: Attribute = tuple(self.numbers(fields[8]))
+        if fields[3]:
+            value = self.number(fields[3], 0)
+        elif fields[2] and isinstance(fields[2][-1], memoryview) and len(fields[2][-1]) == 4:
+            value = float(struct.unpack("<f", fields[2][-1])[0])
+        return name[-1] if name else "", value
+
+    def constant(self, content: Value) -> Constant:
+        fields = self.fields(content, "tensor", (1, 2, 8, 9, 13, 14))
+        dtype = [self.dtype(value) for value in fields[2]]
+        stored: memoryview | External = self.joined(fields[9][-1:], "content of a tensor")
+        if fields[13] or self.number(fields[14], 0):
+            stored = self.location(fields[13])
+        name = [self.text(value) for value in fields[8]]
+        return Constant(name[-1] if name else "", dtype[-1] if dtype else "", tuple(self.numbers(fields[1])), stored)
+
+    def location(self, contents: list[Value]) -> External:
+        entries: dict[str, str] = {}
+        for content in contents:
+            fields = self.fields(content, "entry", (1, 2))
+            key, value = ("".join(self.text(text) for text in fields[number][-1:]) for number in (1, 2))
+            entries[key] = value
+        numbers = [entries.get(key, "") for key in ("offset", "length")]
+        plain = all(text.isascii() and text.isdecimal() and len(text) < 12 for text in numbers)
+        if len(contents) != 3 or len(entries) != 3 or not plain:
+            raise self.refuse("external data without a plain location, offset and length")
+        position = External(entries.get("location", ""), int(numbers[0]), int(numbers[1]))
+        if position not in self.locations:
+            raise self.refuse(
+                f"external data in {position.location!r} at {position.offset}, where no tensor of the bundle lies"
+            )
+        return position
+
+    def port(self, content: Value, role: str) -> Port:
+        fields = self.fields(content, role, (1, 2))
+        types = self.fields(self.joined(fields[2], "type"), "type", (1,))
+        tensor = self.fields(self.joined(types[1], "tensor type"), "tensor type", (1, 2))
+        dtype = [self.dtype(value) for value in tensor[1]]
+        shape = self.fields(self.joined(tensor[2], "shape"), "shape", (1,))
+        name = [self.text(value) for value in fields[1]]
+        return Port(
+            name[-1] if name else "", dtype[-1] if dtype else "", tuple(self.dimension(value) for value in shape[1])
+        )
+
+    def dimension(self, content: Value) -> Dimension:
+        fields = self.fields(content, "dimension", (1, 2))
+        names = [self.text(value) for value in fields[2]]
+        return names[-1] if names else self.number(fields[1], -1)
+
+    def dtype(self, value: Value) -> str:
+        names = {number: name for name, number in ELEMENT_TYPES.items()}
+        if not isinstance(value, int) or value not in names:
+            raise self.refuse(f"an element type {value!r}")
+        return names[value]
+
+    def one_of(self, value: Value, allowed: set[str] | frozenset[str], subject: str) -> str:
+        text = self.text(value)
+        if text not in allowed:
+            raise self.refuse(f"{subject} {text!r}")
+        return text
+
+    def text(self, value: Value) -> str:
+        if isinstance(value, int) or len(value) > 256:
+            raise self.refuse("a name that is none, or longer than 256 bytes")
+        try:
+            return bytes(value).decode("ascii")
+        except UnicodeDecodeError:
+            raise self.refuse("a name that is not ASCII") from None
+
+    def number(self, values: list[Value], default: int) -> int:
+        """The last of the values of a field, signed."""
+        return self.numbers(values)[-1] if values else default
+
+    def numbers(self, values: list[Value]) -> list[int]:
+        """All values of a field of whole numbers, signed; several may be packed into one."""
+        numbers: list[int] = []
+        for value in values:
+            if isinstance(value, int):
+                numbers.append(value)
+                continue
+            position = 0
+            while position < len(value):
+                self.count()
+                number, position = self.varint(value, position)
+                numbers.append(number)
+        return [number - 2**64 if number >= 2**63 else number for number in numbers]
+
+    def joined(self, values: list[Value], subject: str) -> memoryview:
+        """A message that is not repeated: the parts of it, which protobuf merges."""
+        parts = [value for value in values if isinstance(value, memoryview)]
+        if len(parts) < len(values):
+            raise self.refuse(f"a number in place of a {subject}")
+        return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
+
+    def fields(self, content: Value, subject: str, known: tuple[int, ...]) -> defaultdict[int, list[Value]]:
+        """The values of every field of a message, by number."""
         if isinstance(content, int):
-            raise self.refuse(f"a number in place of a {what}")
+            raise self.refuse(f"a number in place of a {subject}")
+        values: defaultdict[int, list[Value]] = defaultdict(list)
         position = 0
         while position < len(content):
-            self.left -= 1
-            if self.left < 0:
-                raise self.refuse(f"more than {MAX_FIELDS} fields")
+            self.count()
             tag, position = self.varint(content, position)
             number, wire = tag >> 3, tag & 7
+            value: Value
             if wire == 0:
                 value, position = self.varint(content, position)
-                yield number, value
-                continue
-            length, position = (4, position) if wire == 5 else self.varint(content, position)
-            if wire not in (2, 5) or length > len(content) - position:
-                raise BundleError.at(self.member, f"not an ONNX model (a {what} is cut off or damaged)")
-            yield number, content[position : position + length]
-            position += length
+            else:
+                length, position = (4, position) if wire == 5 else self.varint(content, position)
+                if wire not in (2, 5) or length > len(content) - position:
+                    raise BundleError.at(self.member, f"not an ONNX model (a {subject} is cut off or damaged)")
+                value = content[position : position + length]
+                position += length
+            if number not in known:
+                raise self.refuse(f"field {number} in a {subject}")
+            values[number].append(value)
+        return values
+
+    def count(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise self.refuse(f"more than {MAX_FIELDS} fields")
 
     def varint(self, content: memoryview, position: int) -> tuple[int, int]:
         value = 0
@@ -83,88 +212,5 @@ class _Audit:
             value |= (byte & 0x7F) << shift
             position += 1
             if byte < 0x80:
-                return value, position
+                return value & (2**64 - 1), position
         raise BundleError.at(self.member, "not an ONNX model (a number is cut off)")
-
-    def text(self, value: Value) -> str:
-        if isinstance(value, int) or len(value) > 256:
-            raise self.refuse("a name that is none, or longer than 256 bytes")
-        try:
-            return bytes(value).decode("ascii")
-        except UnicodeDecodeError:
-            raise self.refuse("a name that is not ASCII") from None
-
-    def tensor(self, content: Value) -> None:
-        self.message(content, _TENSOR, "tensor")
-        external = [self.entry(value) for number, value in self.fields(content, "tensor") if number == 13]
-        if not external:
-            return
-        entries = dict(external)
-        numbers = [entries.get(key, "") for key in ("offset", "length")]
-        if len(external) != 3 or not all(text.isdecimal() and len(text) < 12 for text in numbers):
-            raise self.refuse("external data without a plain location, offset and length")
-        position = External(entries.get("location", ""), int(numbers[0]), int(numbers[1]))
-        if position not in self.places:
-            raise self.refuse(
-                f"external data in {position.location!r} at {position.offset}, where no tensor of the bundle lies"
-            )
-
-    def entry(self, content: Value) -> tuple[str, str]:
-        parts = {number: self.text(value) for number, value in self.fields(content, "entry")}
-        return parts.get(1, ""), parts.get(2, "")
-
-
-def _any(_: _Audit, __: Value) -> None:
-    """Accept any value."""
-
-
-def _name(audit: _Audit, value: Value) -> None:
-    audit.text(value)
-
-
-def _one_of(allowed: frozenset[str], what: str) -> Reader:
-    def check(audit: _Audit, value: Value) -> None:
-        text = audit.text(value)
-        if text not in allowed:
-            raise audit.refuse(f"{what} {text!r}")
-
-    return check
-
-
-def _type(audit: _Audit, value: Value) -> None:
-    if value not in ELEMENT_TYPES.values():
-        raise audit.refuse(f"an element type {value!r}")
-
-
-def _inside(known: Mapping[int, Reader], what: str) -> Reader:
-    return lambda audit, value: audit.message(value, known, what)
-
-
-# Field numbers of onnx.proto; what is not here (functions, subgraphs, metadata, training, domains) is refused.
-_TENSOR: dict[int, Reader] = {1: _any, 2: _type, 8: _name, 9: _any, 13: _any, 14: _any}
-_ATTRIBUTE: dict[int, Reader] = {1: _one_of(ATTRIBUTES, "attribute"), 2: _any, 3: _any, 8: _any, 20: _any}
-_NODE: dict[int, Reader] = {
-    1: _name,
-    2: _name,
-    3: _name,
-    4: _one_of(OPERATORS, "operator"),
-    5: _inside(_ATTRIBUTE, "attribute"),
-}
-_DIMENSION: dict[int, Reader] = {1: _any, 2: _name}
-_SHAPE: dict[int, Reader] = {1: _inside(_DIMENSION, "dimension")}
-_TENSOR_TYPE: dict[int, Reader] = {1: _type, 2: _inside(_SHAPE, "shape")}
-_VALUE: dict[int, Reader] = {1: _name, 2: _inside({1: _inside(_TENSOR_TYPE, "tensor type")}, "type")}
-_GRAPH: dict[int, Reader] = {
-    1: _inside(_NODE, "node"),
-    2: _name,
-    5: lambda audit, value: audit.tensor(value),
-    11: _inside(_VALUE, "input"),
-    12: _inside(_VALUE, "output"),
-}
-_OPSET: dict[int, Reader] = {1: _one_of(frozenset({""}), "operator domain"), 2: _any}
-_MODEL: dict[int, Reader] = {
-    1: _any,
-    2: _one_of(frozenset({"spikelet"}), "producer"),
-    7: _inside(_GRAPH, "graph"),
-    8: _inside(_OPSET, "operator set"),
-}

@@ -8,7 +8,7 @@ function of the network: a bundle's `step.onnx` can be checked by writing it aga
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,76 +31,121 @@ class External:
     length: int
 
 
+class NameCollision(Exception):
+    """Two values of an ONNX graph have one name, which is the argument."""
+
+
 @dataclass
 class OnnxGraph:
     """An ONNX graph under construction: encoded nodes, initializers, inputs and outputs.
 
+    Every name is defined once. A constant may be added again with the same value.
+
     Attributes:
-        made: names of the outputs of its nodes.
+        name: name of the graph.
+        external: locations of constants that are stored in another file, by name.
+        rename: the name in the encoded model of every name that is passed in.
     """
 
     name: str
     external: dict[str, External] = field(default_factory=dict)
-    made: set[str] = field(default_factory=set)
+    rename: Callable[[str], str] = str
     _domains: set[str] = field(default_factory=set)
     _nodes: list[bytes] = field(default_factory=list)
-    _initializers: dict[str, bytes] = field(default_factory=dict)
+    _constants: dict[str, Array] = field(default_factory=dict)
+    _initializers: list[bytes] = field(default_factory=list)
     _inputs: list[bytes] = field(default_factory=list)
     _outputs: list[bytes] = field(default_factory=list)
+    _defined: set[str] = field(default_factory=set)
+    _encoded: set[str] = field(default_factory=set)  # the same names in the encoded model
 
-    def node(self, op: str, inputs: Sequence[str], output: str, *more: str, **attributes: Attribute) -> str:
+    def __contains__(self, name: str) -> bool:
+        """Whether an input, constant or output of a node has this name."""
+        return name in self._defined
+
+    def node(self, op: str, inputs: Sequence[str], *outputs: str, **attributes: Attribute) -> str:
         """Append a node and return the name of its first output.
 
         Args:
             op: operator of ONNX, or `domain:op`.
+            inputs: names of its inputs; "" for an optional input that is absent.
+            outputs: names of its outputs, one or more.
+            attributes: its attributes.
+
+        Raises:
+            NameCollision: an output has a name that is already defined.
         """
-        outputs = (output, *more)
-        self.made.update(outputs)
-        content = b"".join(_text(1, name) for name in inputs) + b"".join(_text(2, name) for name in outputs)
+        for output in outputs:
+            self._define(output)
+        content = b"".join(self._name(1, name) for name in inputs) + b"".join(self._name(2, name) for name in outputs)
         domain, _, op = op.rpartition(":")
         self._domains.add(domain)
-        content += _text(3, output) + _text(4, op) + (_text(7, domain) if domain else b"")
+        content += self._name(3, outputs[0]) + _text(4, op) + (_text(7, domain) if domain else b"")
         content += b"".join(_message(5, _attribute(key, value)) for key, value in sorted(attributes.items()))
         self._nodes.append(_message(1, content))
-        return output
+        return outputs[0]
 
     def constant(self, name: str, value: Array) -> str:
-        """Append an initializer and return its name. It is stored outside the model if `external` has its name."""
-        if name not in self._initializers:
-            head = b"".join(_integer(1, size) for size in value.shape)
-            head += _integer(2, ELEMENT_TYPES[value.dtype.name]) + _text(8, name)
-            if name in self.external:
-                place = self.external[name]
-                entries = {
-                    "location": place.location,
-                    "offset": str(place.offset),
-                    "length": str(place.length),
-                }
-                body = b"".join(_message(13, _text(1, key) + _text(2, text)) for key, text in entries.items())
-                body += _integer(14, 1)
-            else:
-                body = _message(9, np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"))).tobytes())
-            self._initializers[name] = _message(5, head + body)
+        """Append an initializer and return its name. It is stored outside the model if `external` has its name.
+
+        Raises:
+            NameCollision: something else has this name.
+        """
+        if name in self._constants and _same(self._constants[name], value):
+            return name
+        self._define(name)
+        self._constants[name] = value
+        content = b"".join(_integer(1, size) for size in value.shape)
+        content += _integer(2, ELEMENT_TYPES[value.dtype.name]) + self._name(8, name)
+        if name in self.external:
+            location = self.external[name]
+            entries = {
+                "location": location.location,
+                "offset": str(location.offset),
+                "length": str(location.length),
+            }
+            content += b"".join(_message(13, _text(1, key) + _text(2, text)) for key, text in entries.items())
+            content += _integer(14, 1)
+        else:
+            content += _message(9, np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"))).tobytes())
+        self._initializers.append(_message(5, content))
         return name
 
     def input(self, name: str, shape: Sequence[Dimension], dtype: str = "float32") -> str:
-        """Declare a graph input and return its name."""
-        self._inputs.append(_message(11, _value_info(name, shape, dtype)))
+        """Declare a graph input and return its name.
+
+        Raises:
+            NameCollision: something else has this name.
+        """
+        self._define(name)
+        self._inputs.append(_message(11, _value_info(self.rename(name), shape, dtype)))
         return name
 
     def output(self, name: str, shape: Sequence[Dimension], dtype: str = "float32") -> str:
         """Declare a graph output and return its name."""
-        self._outputs.append(_message(12, _value_info(name, shape, dtype)))
+        self._outputs.append(_message(12, _value_info(self.rename(name), shape, dtype)))
         return name
 
     def encode(self) -> bytes:
         """Return the encoded ModelProto."""
-        graph = b"".join(
-            [*self._nodes, _text(2, self.name), *self._initializers.values(), *self._inputs, *self._outputs]
-        )
+        graph = b"".join([*self._nodes, _text(2, self.name), *self._initializers, *self._inputs, *self._outputs])
         opsets = [("", OPSET), *((domain, 1) for domain in sorted(self._domains) if domain)]
         imports = b"".join(_message(8, _text(1, domain) + _integer(2, version)) for domain, version in opsets)
         return _integer(1, IR_VERSION) + _text(2, "spikelet") + _message(7, graph) + imports
+
+    def _name(self, number: int, name: str) -> bytes:
+        return _text(number, self.rename(name))
+
+    def _define(self, name: str) -> None:
+        encoded = self.rename(name)
+        if encoded in self._encoded:
+            raise NameCollision(encoded)
+        self._defined.add(name)
+        self._encoded.add(encoded)
+
+
+def _same(a: Array, b: Array) -> bool:
+    return a is b or (a.dtype == b.dtype and np.array_equal(a, b))
 
 
 def _value_info(name: str, shape: Sequence[Dimension], dtype: str) -> bytes:

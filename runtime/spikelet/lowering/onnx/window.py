@@ -1,9 +1,8 @@
-"""T time-steps of constant input as one ONNX graph, layer by layer: every layer sees all T before the next begins.
+"""T time-steps of constant input as one ONNX graph, in float32.
 
-    input  ->  logits (T N, K), n.LAYER…, and of recorded layers s.LAYER:t and v_next.LAYER:t
+    input  ->  logits (T N, K), n:LAYER…, and of recorded layers s:LAYER:t and v_next:LAYER:t, t from 0
 
-Weights are read once for all T, the state is neither input nor output, and a linear layer is one product for all
-T N rows. Of constant input alone: what no spike reaches is computed once.
+A linear layer is one product for all T N rows.
 
 Where ONNX Runtime keeps images in blocks of channels, an IF takes two passes over memory that stay in these blocks:
 a 1x1 depthwise convolution by 1, clipped to 0…1, gives the spikes, and one by -theta, with the potential added, the
@@ -17,146 +16,146 @@ from collections.abc import Sequence
 import numpy as np
 
 from spikelet.graph import Graph
-from spikelet.lowering.onnx.protobuf import OnnxGraph
-from spikelet.lowering.onnx.step import broadcast, convolution, limits, neuron, state_shift, sum_pool, synapse
-from spikelet.nodes import IF, LI, Array, Conv2d, Input, Linear, Output, SumPool2d
+from spikelet.lowering.onnx.names import INPUT, name_of
+from spikelet.lowering.onnx.step import (
+    broadcast,
+    convolution,
+    limits,
+    neuron,
+    state_shift,
+    sum_pool,
+    synapse,
+    weight,
+)
+from spikelet.lowering.onnx.unrolled import Unrolled, at
+from spikelet.nodes import IF, LI, Array, Conv2d, Input, Linear, SumPool2d
 
 BLOCK = 16  # channels; what ONNX Runtime blocks, it blocks by 8 or 16
 
 
 def window_model(graph: Graph, steps: int, record: Sequence[str] = (), *, blocks: bool = True) -> bytes:
-    """The graph.
+    """Return the encoded model.
 
-    steps: T. record: layers whose spikes and shifted potentials are outputs. blocks: ONNX Runtime keeps images in
-    blocks of channels on this processor.
+    n:LAYER holds spike counts: (N, T C, 1, 1), the mean over the pixels, of an image, and (N, T C) of a vector.
 
-    n.LAYER holds spikes: (N, T C, 1, 1), the mean over the pixels, of an image, and (N, T C) of a vector.
+    Args:
+        graph: the network.
+        steps: T.
+        record: layers whose spikes and shifted potentials are outputs.
+        blocks: whether ONNX Runtime keeps images in blocks of channels on this processor.
     """
-    window = _Window(graph, steps, record, blocks)
-    for name in graph.order:
-        window.add(name)
-    return window.onnx.encode()
+    return _Window(graph, steps, record, blocks).encode()
 
 
-class _Window:
-    """values: of each node at every time-step; one value where it stays the same."""
-
+class _Window(Unrolled):
     def __init__(self, graph: Graph, steps: int, record: Sequence[str], blocks: bool) -> None:
-        self.graph, self.steps, self.record, self.blocks = graph, steps, record, blocks
-        self.onnx = OnnxGraph("window")
-        self.values: dict[str, list[str]] = {}
+        super().__init__(graph, steps, "window")
+        self.record, self.blocks = record, blocks
 
-    def add(self, name: str) -> None:
-        """Lower one node."""
-        node, onnx = self.graph.nodes[name], self.onnx
-        inputs = [self.values[source] for source in self.graph.predecessors[name]]
-        fixed = name in self.graph.static
-        match node:
-            case Input():
-                onnx.input("input", ("N", *node.shape))
-                mean = broadcast(onnx, f"{name}.mean", node.mean, len(node.shape))
-                self.values[name] = [onnx.node("Sub", ["input", mean], f"x.{name}")]
-            case IF():
-                self.values[name] = self._spiking(name, node, inputs[0])
-            case LI():
-                self.values[name] = self._integrator(name, node, inputs[0])
-            case Linear() if not fixed:
-                self.values[name] = self._product(name, inputs[0])
-            case Output():
-                self._logits(name, inputs[0])
-            case _:
-                times = range(1 if fixed else self.steps)
-                self.values[name] = [self._at(name, [each[t % len(each)] for each in inputs], t) for t in times]
+    def _static(self, name: str) -> str:
+        node, out = self.graph.nodes[name], name_of("x", name)
+        if isinstance(node, Input):
+            self.onnx.input(INPUT, ("N", *node.shape))
+            return self.onnx.node("Sub", [INPUT, broadcast(self.onnx, f"{name}.mean", node.mean, len(node.shape))], out)
+        return self._without_state(name, [self.values[source][0] for source in self.graph.predecessors[name]], out)
 
-    def _at(self, name: str, inputs: list[str], t: int) -> str:
-        """A node without a state at one time-step."""
-        node, out = self.graph.nodes[name], f"x.{name}:{t}"
-        match node:
-            case Conv2d() if t == 0 and self._starts(name):
-                # the first current has the first potential in it
-                target = self.graph.nodes[self.graph.successors[name][0]]
-                assert isinstance(target, IF)
-                return convolution(self.onnx, name, node, inputs, out, node.bias + _start(target), ":first")
-            case SumPool2d():
-                sum_pool(self.onnx, self.graph, name, inputs, out)
-            case _:
-                synapse(self.onnx, self.graph, name, inputs, out)
+    def _without_state(self, name: str, inputs: list[str], out: str, *index: int) -> str:
+        if isinstance(self.graph.nodes[name], SumPool2d):
+            sum_pool(self.onnx, self.graph, name, inputs, out)
+        else:
+            synapse(self.onnx, self.graph, name, inputs, out, *index)
         return out
 
-    def _product(self, name: str, inputs: list[str]) -> list[str]:
-        """A linear layer of all time-steps at once."""
-        rows = self.onnx.node("Concat", inputs, f"rows.{name}", axis=0)
-        synapse(self.onnx, self.graph, name, [rows], f"x.{name}")
-        if self.steps == 1:
-            return [f"x.{name}"]
-        parts = [f"x.{name}:{t}" for t in range(self.steps)]
-        self.onnx.node("Split", [f"x.{name}"], *parts, axis=0)
-        return parts
+    def _at(self, name: str, inputs: list[str], t: int) -> str:
+        return self._without_state(name, inputs, name_of("x", name, t), t)
+
+    def _synapse(self, name: str, inputs: list[str]) -> list[str]:
+        node, onnx = self.graph.nodes[name], self.onnx
+        if isinstance(node, Linear):
+            synapse(onnx, self.graph, name, [self._joined(name, inputs)], name_of("x", name))
+            return [name_of("x", name)] if self.steps == 1 else self._split(name, name_of("x", name))
+        assert isinstance(node, Conv2d)
+        kernel = weight(onnx, f"{name}.weight", node.weight)
+        values = [name_of("x", name, t) for t in range(self.steps)]
+        for t, value in enumerate(values):
+            if t == 0 and self._includes_start(name):
+                first = node.bias + _start(self.graph.neuron(self.graph.successors[name][0]))
+                bias = onnx.constant(name_of("first_bias", name), first.astype(np.float32))
+            else:
+                bias = weight(onnx, f"{name}.bias", node.bias)
+            convolution(onnx, node, [at(inputs, t), kernel, bias], value)
+        return values
 
     def _spiking(self, name: str, node: IF, currents: list[str]) -> list[str]:
         shape, spikes = self.graph.shapes[name], []
         step = self._blocked if self._in_blocks(name) else self._plain
         v = ""
         for t in range(self.steps):
-            fired, v = step(name, node, currents[t % len(currents)], v, t)
+            fired, v = step(name, node, at(currents, t), v, t)
             spikes.append(fired)
             if name in self.record:
                 self.onnx.output(fired, ("N", *shape))
                 self.onnx.output(v, ("N", *shape))
         counted = spikes
         if len(shape) == 3:
-            counted = [self.onnx.node("GlobalAveragePool", [spike], f"mean.{spike}") for spike in spikes]
-        self.onnx.node("Concat", counted, f"n.{name}", axis=1)
-        self.onnx.output(f"n.{name}", ("N", self.steps * shape[0], *(1,) * (len(shape) - 1)))
+            means = [name_of("spike_share", name, t) for t in range(self.steps)]
+            counted = [
+                self.onnx.node("GlobalAveragePool", [spike], mean) for spike, mean in zip(spikes, means, strict=True)
+            ]
+        counts = self.onnx.node("Concat", counted, name_of("n", name), axis=1)
+        self.onnx.output(counts, ("N", self.steps * shape[0], *(1,) * (len(shape) - 1)))
         return spikes
 
     def _plain(self, name: str, node: IF, current: str, v: str, t: int) -> tuple[str, str]:
         ndim = len(self.graph.shapes[name])
-        v = v or broadcast(self.onnx, f"{name}:start", node.v_init + state_shift(node), ndim)
-        return neuron(self.onnx, name, node, current, v, ndim, shift=True, at=f":{t}")
+        if not v:
+            start = _start(node).astype(np.float32).reshape(-1, *(1,) * (ndim - 1))
+            v = self.onnx.constant(name_of("start", name), start)
+        return neuron(self.onnx, name, node, current, v, ndim, t, shift=True)
 
     def _blocked(self, name: str, node: IF, current: str, v: str, t: int) -> tuple[str, str]:
         onnx, source = self.onnx, self.graph.predecessors[name][0]
+        ones = np.ones(len(node.theta))
+        unit = onnx.constant(name_of("unit", name), _depthwise(ones))
+        group = len(ones)
         if t > 0:
-            now = onnx.node("Add", [current, v], f"v_in.{name}:{t}")
-        elif self._starts(source):
-            now = current
+            total = onnx.node("Add", [current, v], name_of("v_in", name, t))
+        elif self._includes_start(source):
+            total = current
         else:
-            start = onnx.constant(f"{name}:start", _start(node).astype(np.float32))
-            now = self._each(name, "one", np.ones(len(node.theta)), current, f"v_in.{name}:{t}", start)
-        same = self._each(name, "one", np.ones(len(node.theta)), now, f"over.{name}:{t}")
-        spikes = onnx.node("Clip", [same, *limits(onnx)], f"s.{name}:{t}")
-        drop = self._each(name, "drop", -node.theta, spikes, f"drop.{name}:{t}")
-        return spikes, onnx.node("Add", [drop, now], f"v_next.{name}:{t}")
-
-    def _each(self, name: str, what: str, factor: Array, value: str, out: str, *bias: str) -> str:
-        """Each channel times a factor."""
-        weight = self.onnx.constant(f"{name}:{what}", factor.astype(np.float32).reshape(-1, 1, 1, 1))
-        return self.onnx.node("Conv", [value, weight, *bias], out, group=len(factor))
+            start = onnx.constant(name_of("start", name), _start(node).astype(np.float32))
+            total = onnx.node("Conv", [current, unit, start], name_of("v_in", name, t), group=group)
+        copy = onnx.node("Conv", [total, unit], name_of("over", name, t), group=group)
+        spikes = onnx.node("Clip", [copy, *limits(onnx)], name_of("s", name, t))
+        factor = onnx.constant(name_of("minus_theta", name), _depthwise(-node.theta))
+        drop = onnx.node("Conv", [spikes, factor], name_of("drop", name, t), group=group)
+        return spikes, onnx.node("Add", [drop, total], name_of("v_next", name, t))
 
     def _integrator(self, name: str, node: LI, currents: list[str]) -> list[str]:
         decay = broadcast(self.onnx, f"{name}.decay", node.decay, len(self.graph.shapes[name]))
-        found = [currents[0]]
+        potentials = [currents[0]]
         for t in range(1, self.steps):
-            kept = self.onnx.node("Mul", [found[-1], decay], f"v_kept.{name}:{t}")
-            found.append(self.onnx.node("Add", [kept, currents[t % len(currents)]], f"x.{name}:{t}"))
-        return found
-
-    def _logits(self, name: str, inputs: list[str]) -> None:
-        self.onnx.node("Concat", [inputs[t % len(inputs)] for t in range(self.steps)], "logits", axis=0)
-        self.onnx.output("logits", ("rows", *self.graph.shapes[name]))
+            kept = self.onnx.node("Mul", [potentials[-1], decay], name_of("v_kept", name, t))
+            potentials.append(self.onnx.node("Add", [kept, at(currents, t)], name_of("x", name, t)))
+        return potentials
 
     def _in_blocks(self, name: str) -> bool:
-        node, shape = self.graph.nodes[name], self.graph.shapes[name]
-        assert isinstance(node, IF)
-        return self.blocks and len(shape) == 3 and shape[0] % BLOCK == 0 and bool(state_shift(node).any())
+        shape = self.graph.shapes[name]
+        shifted = bool(state_shift(self.graph.neuron(name)).any())
+        return self.blocks and len(shape) == 3 and shape[0] % BLOCK == 0 and shifted
 
-    def _starts(self, name: str) -> bool:
-        """Whether a node's first current has the first potential in it: only one layer reads it, every step anew."""
+    def _includes_start(self, name: str) -> bool:
+        """Whether the first current of a node includes the initial potential: only one layer reads it at every step."""
         targets = self.graph.successors[name]
-        fits = isinstance(self.graph.nodes[name], Conv2d) and name not in self.graph.static and len(targets) == 1
-        return fits and isinstance(self.graph.nodes[targets[0]], IF) and self._in_blocks(targets[0])
+        single = isinstance(self.graph.nodes[name], Conv2d) and name not in self.graph.static and len(targets) == 1
+        return single and isinstance(self.graph.nodes[targets[0]], IF) and self._in_blocks(targets[0])
 
 
 def _start(node: IF) -> Array:
+    """The shifted initial potential, (C,)."""
     return node.v_init + state_shift(node)
+
+
+def _depthwise(factor: Array) -> Array:
+    """(C,) as the weights of a depthwise 1x1 convolution."""
+    return factor.astype(np.float32).reshape(-1, 1, 1, 1)

@@ -1,0 +1,61 @@
+"""Names of values and constants in lowered models.
+
+A name is `ROLE:NODE` or `ROLE:NODE:INDEX`, with a role from `Role`. The name of a node contains no colon, so names of
+different roles, nodes or time-steps differ, whatever the nodes are called. Four kinds of names have another form:
+
+    input, logits       the input and the output of the network
+    NODE.FIELD          a tensor of the bundle, in its stored type
+    f32:NODE.FIELD      the same in float32
+    constant:VALUE      a number or list that several nodes use
+
+A stored tensor has a dot and no colon, `input` and `logits` have neither.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+INPUT, LOGITS = "input", "logits"
+Role = Literal[
+    # values: output of a node, spikes, potentials before and after a time-step, and the parts of a time-step
+    "x", "s", "v", "v_next", "v_in", "v_kept", "v_share", "v_lost", "fired", "drop", "sum", "mean",
+    # values of windows: spike counts, rows of all time-steps, images with channels last, unfolded pixels
+    "n", "rows", "last", "padded", "taps_x", "taps_y", "columns_x", "columns_y", "number", "over", "spike_share",
+    # constants that are computed from a node's parameters
+    "area", "share", "ones", "unit", "minus_theta", "start", "first_bias", "row_theta", "row_scale", "matrix", "pads",
+    # of `start.onnx`
+    "shape", "whole", "v_init",
+]  # fmt: skip
+
+
+def name_of(role: Role, node: str, *index: int) -> str:
+    """Return the name of a value or constant of a node. index: time-step, or position among several."""
+    return ":".join((role, node, *map(str, index)))
+
+
+def in_float32(tensor: str) -> str:
+    """Return the name of a stored tensor, NODE.FIELD, in float32."""
+    return f"f32:{tensor}"
+
+
+def version_1(name: str) -> str:
+    """Return the name that lowering version 1 gave to a value or constant of a step model.
+
+    These names can collide: `x.bias` is the output of a node `bias` and the bias of a node `x`.
+    """
+    role, _, node = name.partition(":")
+    if not node:
+        return name
+    match role:
+        case "f32":
+            return f"{node}.f32"
+        case "constant":
+            return node
+        case "area" | "share" | "ones":
+            return f"{node}.{role}"
+        case "mean":
+            return f"x.{node}.mean"
+        case "sum":
+            node, _, index = node.partition(":")
+            return f"x.{node}.{index}"
+    return f"{role}.{node}"

@@ -1,0 +1,212 @@
+"""Replay the golden inputs of a bundle through its step.onnx, with ONNX Runtime or, if it is not installed, NumPy.
+
+The model is foreign: types and shapes of all its values are inferred first, within a multiple of what the network
+itself takes, so that nothing is allocated or run by the model's numbers alone.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import neurons
+from spikelet.bundle import Bundle
+from spikelet.bundle.schema import WEIGHTS
+from spikelet.bundle.step import STEP, StepModel
+from spikelet.errors import BundleError, MissingDependency, out_of_memory
+from spikelet.graph import Graph
+from spikelet.lowering.onnx.evaluate import Evaluator
+from spikelet.lowering.onnx.model import Model
+from spikelet.lowering.onnx.names import INPUT, LOGITS
+from spikelet.lowering.onnx.shapes import Budget, InvalidModel, ValueType, infer
+from spikelet.nodes import Conv2d, Linear, SumPool2d
+from spikelet.verify import Verification, compare
+
+ELEMENTS = 32  # largest number of values of a step model, relative to the values and weights of the network
+OPERATIONS = 64  # largest number of its multiplications, relative to those of the network
+
+Values = Mapping[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class StepVerification:
+    """Result of replaying the golden inputs through step.onnx.
+
+    Attributes:
+        lowering_version: lowering version of the file.
+        compared: whether step.onnx is byte for byte what this version of spikelet writes for the graph.
+        runtime: name and version of the package that ran the model; "" if the model could not be run.
+        problem: why the model cannot be run, or "".
+        replay: the comparison with the golden inputs, or None if the model could not be run.
+    """
+
+    lowering_version: int
+    compared: bool
+    runtime: str
+    problem: str
+    replay: Verification | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether step.onnx gives the expected spikes and logits."""
+        return self.replay is not None and self.replay.ok
+
+    def __str__(self) -> str:
+        """One sentence."""
+        writer = f"lowering version {self.lowering_version}"
+        if not self.compared:
+            writer += ", which this version of spikelet does not write"
+        if self.ok:
+            return f"computes the graph for the golden inputs ({writer}; run by {self.runtime})"
+        reason = self.problem
+        if self.replay is not None:
+            reason = (
+                f"{self.replay.differing_spikes} differing spikes and {self.replay.differing_logits} differing logits, "
+                f"run by {self.runtime}"
+            )
+        return f"does not compute the graph of the manifest ({writer}): {reason}"
+
+
+def verify_step(bundle: Bundle) -> StepVerification:
+    """Replay the golden inputs through step.onnx and compare every spike and every logit."""
+    step = bundle.step
+    try:
+        model = step.decode()
+        check_model(model, bundle.graph, len(bundle.golden.inputs), step.version)
+        run, runtime = _runner(model, step)
+        logits, spikes = _replay(bundle, run, step.version)
+    except (BundleError, InvalidModel) as error:
+        return StepVerification(step.version, step.compared, "", str(error), None)
+    return StepVerification(step.version, step.compared, runtime, "", compare(bundle, STEP, logits, spikes))
+
+
+def check_model(model: Model, graph: Graph, batch: int, version: int) -> None:
+    """Check that a model has the inputs and outputs of a step model and can be run at acceptable cost.
+
+    Args:
+        model: an audited model.
+        graph: the network that it should compute.
+        batch: N.
+        version: its lowering version, which sets the names of its inputs and outputs.
+
+    Raises:
+        InvalidModel: it has not, or cannot.
+    """
+    inputs, outputs = _ports(graph, version)
+    for title, expected, ports in (("input", inputs, model.inputs), ("output", outputs, model.outputs)):
+        names = [port.name for port in ports]
+        if sorted(names) != sorted(expected):
+            missing, unknown = sorted(set(expected) - set(names)), sorted(set(names) - set(expected))
+            problems = [f"no {title} {name!r}" for name in missing] + [
+                f"an unknown {title} {name!r}" for name in unknown
+            ]
+            raise InvalidModel(f"it has {problems[0] if problems else f'an {title} twice'}")
+        for port in ports:
+            shape = expected[port.name]
+            sizes = port.shape[1:]
+            if port.dtype != "float32" or sizes != shape or not port.shape or not isinstance(port.shape[0], str):
+                raise InvalidModel(
+                    f"{title} {port.name!r}: {port.dtype} of shape {port.shape}; expected float32 of ('N', "
+                    f"{', '.join(map(str, shape))})"
+                )
+    types = infer(
+        model, {name: ValueType("float32", (batch, *shape)) for name, shape in inputs.items()}, _budget(graph, batch)
+    )
+    for name, shape in outputs.items():
+        if types[name] != ValueType("float32", (batch, *shape)):
+            raise InvalidModel(f"output {name!r}: {types[name].dtype} of shape {types[name].shape} for {batch} samples")
+
+
+def _ports(graph: Graph, version: int) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Names and shapes of the inputs and outputs, for one sample."""
+    stateful = graph.spiking + graph.integrators
+    inputs = {INPUT: graph.input.shape} | {_port("v", name, version): graph.shapes[name] for name in stateful}
+    outputs = {LOGITS: graph.shapes[graph.output_name]}
+    outputs |= {_port("s", name, version): graph.shapes[name] for name in graph.spiking}
+    outputs |= {_port("v_next", name, version): graph.shapes[name] for name in stateful}
+    return inputs, outputs
+
+
+def _port(role: str, layer: str, version: int) -> str:
+    return f"{role}{'.' if version == 1 else ':'}{layer}"
+
+
+def _budget(graph: Graph, batch: int) -> Budget:
+    values = weights = products = 0
+    for name, node in graph.nodes.items():
+        size = graph.neurons(name)
+        values += size
+        weights += sum(getattr(node, field).size for field in node.tensors)
+        match node:
+            case Conv2d() | Linear():
+                products += size * math.prod(node.weight.shape[1:])
+            case SumPool2d():
+                products += size * math.prod(node.kernel)
+                weights += graph.shapes[name][0] * math.prod(node.kernel)
+    elements = ELEMENTS * (values * batch + weights)
+    return Budget(elements, elements + OPERATIONS * products * batch)
+
+
+def _runner(model: Model, step: StepModel) -> tuple[Callable[[Values], Values], str]:
+    try:
+        from spikelet.engines.onnx import open_session
+
+        with tempfile.TemporaryDirectory(prefix="spikelet-") as folder:
+            (Path(folder) / STEP).write_bytes(step.content)
+            (Path(folder) / WEIGHTS).write_bytes(step.weights)
+            session = open_session(Path(folder) / STEP)
+    except MissingDependency:
+        return Evaluator(model, {WEIGHTS: memoryview(step.weights)}).run, f"NumPy {np.__version__}"
+    except OSError:
+        raise
+    except Exception as error:
+        raise _refused(error) from None
+    names = [port.name for port in model.outputs]
+
+    def run(inputs: Values) -> Values:
+        try:
+            return dict(zip(names, session.run(names, inputs), strict=True))
+        except Exception as error:
+            raise _refused(error) from None
+
+    return run, f"ONNX Runtime {metadata.version('onnxruntime')}"
+
+
+def _refused(error: Exception) -> Exception:
+    if out_of_memory(error):
+        return error
+    return InvalidModel(f"ONNX Runtime refuses it ({str(error).splitlines()[0][:200]})")
+
+
+def _replay(
+    bundle: Bundle, run: Callable[[Values], Values], version: int
+) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.bool_]]]:
+    """Return the logits of every time-step (T, N, K) and spikes by layer (T, N, neurons)."""
+    graph, golden = bundle.graph, bundle.golden
+    batch, pixels = len(golden.inputs), golden.inputs.astype(np.float32)
+    states: dict[str, npt.NDArray[np.generic]] = {}
+    for name in graph.spiking:
+        states[name] = neurons.initial_potential(graph.neuron(name), batch, graph.shapes[name])
+    for name in graph.integrators:
+        states[name] = np.zeros((batch, *graph.shapes[name]), np.float32)
+    logits: list[npt.NDArray[np.float32]] = []
+    spikes: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in graph.spiking}
+    for _ in range(golden.steps):
+        outputs = run({INPUT: pixels} | {_port("v", name, version): value for name, value in states.items()})
+        logits.append(outputs[LOGITS].astype(np.float32))
+        states = {name: outputs[_port("v_next", name, version)] for name in states}
+        for name in graph.spiking:
+            value = outputs[_port("s", name, version)].reshape(batch, -1)
+            if not np.isin(value, (0, 1)).all():
+                raise InvalidModel(
+                    f"output {_port('s', name, version)!r}: holds {value[~np.isin(value, (0, 1))][0]}, expected 0 or 1"
+                )
+            spikes[name].append(value.astype(np.bool_))
+    return np.stack(logits), {name: np.stack(value) for name, value in spikes.items()}

@@ -1,0 +1,134 @@
+"""Layers may be called anything: names of values in lowered models do not collide."""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bundle_changes import make
+from hostile_bundles import described
+from hostile_names import NAMES, renamed
+from networks import Builder, graphs, small_graph
+from runners import RUNNERS, assert_same
+from spikelet.bundle import decode, read, write
+from spikelet.errors import BundleError
+from spikelet.graph import NAME, Graph
+from spikelet.lowering.onnx import names
+from spikelet.lowering.onnx.protobuf import NameCollision, OnnxGraph
+from spikelet.lowering.onnx.step import step_model
+from spikelet.nodes import IF, Input, Linear, Output
+from spikelet.verify import record_golden
+from spikelet.verify_step import verify_step
+
+orders = st.permutations(NAMES)
+
+
+def check(graph, runners):
+    inputs = np.random.default_rng(0).integers(0, 256, (1, 2, *graph.input.shape)).astype(np.float32)
+    for runner in runners:
+        assert_same(graph, runner, inputs, 3)
+
+
+def test_there_are_names_of_every_kind():
+    assert len(set(NAMES)) == len(NAMES) >= 40
+    assert all(NAME.fullmatch(name) for name in NAMES)
+
+
+@settings(max_examples=40, deadline=None)
+@given(graph=graphs(), order=orders)
+def test_engines_and_step_onnx_agree_with_numpy(graph, order):
+    graph = renamed(graph, order)
+    check(graph, ["onnx", "onnx, window"])
+    with tempfile.TemporaryDirectory() as folder:
+        write(make(graph), Path(folder) / "x.snnb")
+        assert verify_step(read(Path(folder) / "x.snnb")).ok
+
+
+@settings(max_examples=25, deadline=None)
+@given(graph=graphs(), order=orders)
+def test_step_onnx_agrees_without_onnx_runtime(graph, order):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "onnxruntime", None)
+        result = verify_step(make(renamed(graph, order)))
+    assert result.ok
+    assert result.runtime.startswith("NumPy")
+
+
+@pytest.mark.parametrize("first", range(0, len(NAMES), 13))
+def test_every_runner_agrees(first):
+    graph = small_graph()
+    check(renamed(graph, NAMES[first:] + NAMES[:first]), RUNNERS)
+
+
+@pytest.mark.parametrize(
+    "pair", [("x", "bias"), ("x", "weight.f32"), ("a", "a.2"), ("theta", "mean"), ("n", "n.theta")]
+)
+def test_pairs_that_collided_in_version_1(pair):
+    net = Builder((4,), np.random.default_rng(0))
+    net.linear(pair[0], 5)
+    net.neuron(pair[1])
+    graph = net.graph()
+    check(graph, ["onnx", "onnx, window"])
+    assert verify_step(make(graph)).ok
+
+
+def colliding():
+    """Layer `x` has a cast weight that version 1 calls as the value of the layer `weight.f32`."""
+    eye = np.eye(4, dtype=np.int8)
+    zero, one = np.zeros(4, np.int32), np.ones(4, np.int32)
+    nodes = {
+        "in": Input((4,), np.zeros(4, np.int16)),
+        "weight.f32": Linear(eye, zero),
+        "x": Linear(eye, zero),
+        "fire": IF(one, zero),
+        "out": Output(1.0),
+    }
+    return Graph(nodes, tuple(zip(nodes, list(nodes)[1:], strict=False)))
+
+
+def test_a_file_of_version_1_whose_names_collide_is_refused():
+    graph = colliding()
+    with pytest.raises(NameCollision, match=r"x\.weight\.f32"):
+        step_model(graph, version=1)
+    golden = record_golden(graph, np.zeros((1, 4), np.uint8), 2)
+    tensors = {
+        "input": golden.inputs,
+        "logits": golden.logits,
+        "spikes.fire": np.packbits(golden.spikes["fire"], axis=-1),
+    }
+    with pytest.raises(
+        BundleError, match=r"lowering version 1 calls two values 'x\.weight\.f32'; convert the network again"
+    ):
+        decode(described(graph.nodes, graph.edges, golden=tensors, lowering_version=1, exact_steps=2))
+    check(graph, ["onnx", "onnx, window"])
+
+
+def test_a_name_is_defined_once():
+    onnx = OnnxGraph("test")
+    onnx.input("a", ("N",))
+    onnx.constant("b", np.zeros(2, np.float32))
+    onnx.constant("b", np.zeros(2, np.float32))
+    for define in (
+        lambda: onnx.input("b", ("N",)),
+        lambda: onnx.constant("a", np.zeros(2, np.float32)),
+        lambda: onnx.constant("b", np.ones(2, np.float32)),
+        lambda: onnx.constant("b", np.zeros(2, np.int32)),
+        lambda: onnx.node("Add", ["a", "b"], "b"),
+        lambda: onnx.node("Split", ["a"], "c", "c"),
+    ):
+        with pytest.raises(NameCollision):
+            define()
+
+
+@settings(max_examples=200, deadline=None)
+@given(node=st.from_regex(NAME, fullmatch=True), index=st.integers(0, 99))
+def test_a_name_has_one_meaning(node, index):
+    name = names.name_of("x", node, index)
+    assert re.fullmatch(r"([a-z_]+):([^:]+):(\d+)", name).groups() == ("x", node, str(index))
+    assert ":" in names.in_float32(f"{node}.weight")
+    assert ":" not in f"{node}.weight"

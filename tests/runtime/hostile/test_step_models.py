@@ -1,0 +1,232 @@
+"""step.onnx of another program or with another purpose: `verify_step` says what is wrong, within time and memory."""
+
+import re
+import sys
+from random import Random
+
+import numpy as np
+import pytest
+
+from counted import peak_bytes
+from hostile import Mutator
+from hostile_bundles import bases, put_together
+from networks import small_graph
+from spikelet.bundle import decode
+from spikelet.errors import BundleError
+from spikelet.lowering.onnx.protobuf import OnnxGraph, _integer, _message, _text
+from spikelet.lowering.onnx.step import LOWERING_VERSION, step_model
+from spikelet.verify_step import verify_step
+
+LATER = LOWERING_VERSION + 1
+MEMORY = 16 * 2**20
+
+
+@pytest.fixture(scope="module")
+def features():
+    """A bundle of 5 inputs, one spiking layer `if1` of 4 neurons and 3 classes."""
+    return bases()[2]
+
+
+@pytest.fixture(params=["ONNX Runtime", "NumPy"])
+def runtime(request, monkeypatch):
+    if request.param == "NumPy":
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    return request.param
+
+
+def replayed(members, model, version=LATER):
+    return verify_step(decode(put_together(members | {"step.onnx": model}, lowering_version=version)))
+
+
+def inputs(onnx):
+    """Inputs of the step model of `features`, in a graph that a test completes."""
+    onnx.input("input", ("N", 5))
+    onnx.input("v:if1", ("N", 4))
+
+
+def outputs(onnx):
+    onnx.output("logits", ("N", 3))
+    onnx.output("s:if1", ("N", 4))
+    onnx.output("v_next:if1", ("N", 4))
+    return onnx.encode()
+
+
+def zeros(onnx):
+    """The outputs as constants of the right shapes: whatever the input is, no spike."""
+    for name, width, source in (("logits", 3, "input"), ("s:if1", 4, "v:if1"), ("v_next:if1", 4, "v:if1")):
+        inner = 5 if source == "input" else 4
+        weight = onnx.constant(f"zero:{name}", np.zeros((inner, width), np.float32))
+        onnx.node("Gemm", [source, weight], name)
+
+
+def test_the_step_model_of_every_network_is_replayed(runtime):
+    for members in bases():
+        for version in (LOWERING_VERSION, LATER, 0):
+            result = verify_step(decode(put_together(members, lowering_version=version)))
+            assert result.ok, result
+            assert result.compared == (version == LOWERING_VERSION)
+            assert result.runtime.startswith(runtime)
+            assert ("does not write" in str(result)) == (version != LOWERING_VERSION)
+
+
+def test_another_program_may_write_other_operators(features, runtime):
+    """The same network with its casts before, its bias added apart and names of its own."""
+    graph = decode(put_together(features)).graph
+    onnx = OnnxGraph("foreign")
+    inputs(onnx)
+    fc, layer, last = graph.nodes["fc1"], graph.nodes["if1"], graph.nodes["logits"]
+    onnx.node("Sub", ["input", onnx.constant("m", graph.input.mean.astype(np.float32))], "pixels")
+    onnx.node("Gemm", ["pixels", onnx.constant("w", fc.weight.T.astype(np.float32))], "product")
+    onnx.node("Add", ["product", onnx.constant("b", fc.bias.astype(np.float32))], "current")
+    onnx.node("Add", ["v:if1", "current"], "total")
+    onnx.node("Greater", ["total", onnx.constant("t", layer.theta.astype(np.float32))], "fired")
+    onnx.node("Cast", ["fired"], "s:if1", to=1)
+    onnx.node("Where", ["fired", onnx.constant("0", np.zeros((), np.float32)), "total"], "v_next:if1")
+    onnx.node("Gemm", ["s:if1", onnx.constant("w2", last.weight.astype(np.float32)), onnx.constant("b2", last.bias.astype(np.float32))], "logits", transB=1)  # fmt: skip
+    assert replayed(features, outputs(onnx), version=0).ok
+
+
+def test_a_lie_is_told_apart_from_another_version(features, runtime):
+    """Zeros in place of the network: valid ONNX that computes something else."""
+    onnx = OnnxGraph("zeros")
+    inputs(onnx)
+    zeros(onnx)
+    result = replayed(features, outputs(onnx))
+    assert not result.ok
+    assert result.replay.differing_spikes > 0
+    assert str(result).startswith(
+        f"does not compute the graph of the manifest (lowering version {LATER}, which this version of spikelet does not "
+        f"write): {result.replay.differing_spikes} differing spikes"
+    )
+
+
+def test_an_empty_model_and_one_of_another_network(features, runtime):
+    for model in (b"", step_model(small_graph())):
+        result = replayed(features, model)
+        assert not result.ok
+        assert str(result).startswith("does not compute the graph of the manifest")
+    assert "it has no input 'input'" in str(replayed(features, b""))
+
+
+def harmful():
+    """(problem, function that completes a graph) of models that are audited but not valid, or cost too much."""
+
+    def chain(onnx, length):
+        value = "v:if1"
+        for index in range(length):
+            value = onnx.node("Add", [value, value], f"chain{index}")
+
+    def outer(onnx):
+        flat = onnx.node("Flatten", ["input"], "flat", axis=0)
+        value = onnx.node("Flatten", [flat], "column", axis=2)
+        for index in range(4):
+            value = onnx.node("Flatten", [onnx.node("Mul", [flat, value], f"m{index}")], f"f{index}", axis=2)
+
+    def padded(onnx):
+        image = onnx.constant("image", np.ones((1, 1, 1, 1), np.float32))
+        onnx.node("Conv", [image, image], "large", pads=(2**28, 2**28, 2**28, 2**28))
+
+    def pads(onnx, value):
+        image = onnx.constant("image", np.ones((1, 1, 3, 3), np.float32))
+        onnx.node("Conv", [image, image], "odd", pads=value)
+
+    def operator(*arguments, **attributes):
+        return lambda onnx: onnx.node(*arguments, **attributes)
+
+    return [
+        (r"Mul: a value of shape \(.*\) takes more than the network itself needs", outer),
+        (r"Conv: a value of shape .* takes more than the network itself needs", padded),
+        (r"Add: a value of shape \(1, 4\) takes more than the network itself needs", lambda onnx: chain(onnx, 3000)),
+        (r"Conv: pads \(-1, 0, 0, 0\)", lambda onnx: pads(onnx, (-1, 0, 0, 0))),
+        (r"Conv: pads \(1, 1\)", lambda onnx: pads(onnx, (1, 1))),
+        (r"Conv: does not take", operator("Conv", ["input", "input"], "y")),
+        (r"Gemm: does not take", operator("Gemm", ["input", "v:if1"], "y")),
+        (r"Add: does not take", operator("Add", ["input", "v:if1"], "y")),
+        (r"Add: 1 inputs", operator("Add", ["input"], "y")),
+        (r"Add: its input 'later' is not defined before it", operator("Add", ["input", "later"], "y")),
+        (r"Identity: its input 'y' is not defined before it", operator("Identity", ["y"], "y")),
+        (r"Identity: 2 outputs", operator("Identity", ["input"], "y", "z")),
+        (r"Cast: does not take", operator("Cast", ["input"], "y", to=8)),
+        (r"Cast: to \(1, 1\)", operator("Cast", ["input"], "y", to=(1, 1))),
+        (r"Where: does not take", operator("Where", ["input", "input", "input"], "y")),
+        (r"Flatten: does not take", operator("Flatten", ["input"], "y", axis=7)),
+        (r"AveragePool: does not take", operator("AveragePool", ["input"], "y", kernel_shape=(2, 2))),
+        (r"Mul: 2 inputs and attributes \['axis'\]", operator("Mul", ["input", "input"], "y", axis=1)),
+    ]
+
+
+@pytest.mark.parametrize(("problem", "complete"), harmful())
+def test_models_that_do_harm(features, problem, complete, runtime):
+    onnx = OnnxGraph("harm")
+    inputs(onnx)
+    complete(onnx)
+    zeros(onnx)
+    content = put_together(features | {"step.onnx": outputs(onnx)}, lowering_version=LATER)
+    results = []
+    peak = peak_bytes(lambda: results.append(verify_step(decode(content))))
+    assert results[0].replay is None
+    assert not results[0].ok
+    assert re.search(problem, results[0].problem), results[0].problem
+    assert peak < MEMORY
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda model: model + _message(7, _message(11, _text(1, "more"))), "an unknown input 'more'"),
+        (lambda model: model + _message(7, _message(12, _text(1, "more"))), "an unknown output 'more'"),
+        (lambda model: model.replace(b"v_next:if1", b"v_last:if1"), "no output 'v_next:if1'"),
+        (lambda model: model.replace(b"\x12\x01N\n\x02\x08\x05", b"\x12\x01N\n\x02\x08\x06"), r"input 'input': float32 of shape \('N', 6\)"),
+        (lambda model: model + _message(8, _integer(2, 21)), "operator set 21; expected 13"),
+        (lambda model: model + _message(7, _message(5, _integer(1, 2**40) + _integer(2, 1) + _text(8, "huge"))), "0 bytes for float32 of shape"),
+        (lambda model: model + _message(7, _message(5, _integer(1, 2**63) + _integer(2, 1) + _text(8, "negative"))), "constant 'negative'"),
+        (lambda model: model + _message(7, _message(5, _integer(2, 1) + _text(8, "scalar"))), "0 bytes for float32 of shape"),
+        (lambda model: model + _message(7, _message(5, _integer(1, 0) + _text(8, "untyped"))), "no element type"),
+        (lambda model: model + _message(7, _message(5, _integer(1, 0) + _integer(2, 1) + _text(8, "input"))), "'input' is defined twice"),
+    ],
+)  # fmt: skip
+def test_ports_and_constants(features, change, problem):
+    model = change(features["step.onnx"])
+    assert model != features["step.onnx"]
+    try:
+        text = replayed(features, model).problem
+    except BundleError as error:
+        text = str(error)
+    assert re.search(problem, text), text
+
+
+def test_a_batch_of_one_is_not_a_batch(features):
+    onnx = OnnxGraph("single")
+    onnx.input("input", (1, 5))
+    onnx.input("v:if1", ("N", 4))
+    zeros(onnx)
+    assert (
+        "input 'input': float32 of shape (1, 5); expected float32 of ('N', 5)"
+        in replayed(features, outputs(onnx)).problem
+    )
+
+
+def test_spikes_are_0_or_1(features, runtime):
+    onnx = OnnxGraph("halves")
+    inputs(onnx)
+    half = onnx.constant("half", np.full((4, 4), 0.5, np.float32))
+    onnx.node("Gemm", ["input", onnx.constant("zero", np.zeros((5, 3), np.float32))], "logits")
+    onnx.node("Gemm", ["v:if1", half, onnx.constant("bias", np.full(4, 0.3, np.float32))], "s:if1")
+    onnx.node("Identity", ["v:if1"], "v_next:if1")
+    assert "output 's:if1': holds" in replayed(features, outputs(onnx)).problem
+
+
+def test_any_damage_is_reported(runtime):
+    """Mutations of step models: refused by the reader, or replayed without another package's exception."""
+    mutator, states = Mutator(5), set()
+    for seed in range(150):
+        mutator.random = Random(seed)
+        members = dict(mutator.random.choice(mutator.bases))
+        members["step.onnx"] = mutator.bytes(members["step.onnx"])
+        try:
+            result = verify_step(decode(put_together(members, lowering_version=LATER)))
+        except BundleError:
+            states.add("refused")
+            continue
+        states.add("ok" if result.ok else "differs" if result.problem == "" else "invalid")
+    assert {"refused", "invalid"} <= states
