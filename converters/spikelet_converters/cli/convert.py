@@ -146,7 +146,9 @@ def _source(args: argparse.Namespace) -> Bundle:
         average_pools=args.max_pool is not None,
         dt=args.dt,
     )
-    calibration, labels = None, None
+    if args.float32 and source.graph.exact:
+        raise UsageError(f"{args.source}: is a network of integers, which is exact; omit --float32")
+    calibration, labels = None, source.labels
     if args.calibration is not None:
         images = find_data(args.calibration, source.shape, None, args.calibration_count, split="train")
         labels = images.classes if images.classes and len(images.classes) == source.graph.classes else None

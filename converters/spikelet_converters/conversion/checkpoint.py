@@ -112,7 +112,7 @@ def assemble(
     """Quantise a float32 graph, measure it against its source network and return the bundle.
 
     Args:
-        source: float32 graph.
+        source: float32 graph, or an exact one, which stays as it is.
         bits: bits of the weights, or None to keep float32.
         description: entries of the manifest.
         measurement: source network and data to measure on.
@@ -122,7 +122,7 @@ def assemble(
         ConversionError: the network has no exact form at these bits.
     """
     data = () if measurement is None else measurement.data
-    quantised = None if bits is None else quantise(source, bits)
+    quantised = None if bits is None or source.exact else quantise(source, bits)
     graph = source if quantised is None else quantised.graph
     conversion: dict[str, Any] = {"bits": bits, "layers": _layers(graph, quantised)}
     results = []
@@ -139,7 +139,7 @@ def assemble(
         name=description.name,
         labels=description.labels,
         bits=bits,
-        exact_steps=None if bits is None else exact_steps(graph),
+        exact_steps=exact_steps(graph) if graph.exact else None,
         provenance={**description.provenance, "convert_command": description.command},
         results=results,
         conversion=conversion,
@@ -152,15 +152,18 @@ def assemble(
 def _layers(graph: Graph, quantised: Quantised | None) -> list[dict[str, Any]]:
     """Return one entry per spiking layer: neurons, exact time-steps, and rounding error of the weights before it."""
     entries: list[dict[str, Any]] = [{"layer": name, "neurons": graph.neurons(name)} for name in graph.spiking]
-    if quantised is None:
+    if not graph.exact:
         return entries
     limits = {accumulator.node: accumulator.steps() for accumulator in accumulators(graph)}
     for entry in entries:
         entry["exact_steps"] = limits[entry["layer"]]
-        errors = [
-            quantised.weight_error[name] for name in _feeding(graph, entry["layer"]) if name in quantised.weight_error
-        ]
-        entry["weight_error"] = max(errors, default=0.0)
+        if quantised is not None:
+            errors = [
+                quantised.weight_error[name]
+                for name in _feeding(graph, entry["layer"])
+                if name in quantised.weight_error
+            ]
+            entry["weight_error"] = max(errors, default=0.0)
     return entries
 
 

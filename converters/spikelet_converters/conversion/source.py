@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikelet.bundle import Bundle
+from spikelet.bundle import Bundle, manifest
 from spikelet.data.images import ImageSet
 from spikelet.engines import create
 from spikelet.errors import ConversionError, UsageError
 from spikelet.graph import Graph
+from spikelet.nodes import Conv2d, Linear, Scale
 from spikelet_converters.calibration.analog import Analog, Caps, Neuron
 from spikelet_converters.calibration.correction import corrected
 from spikelet_converters.calibration.loss import advice, losses
@@ -70,7 +71,7 @@ def convert_source(
         source: the imported network.
         name: name of the network in the manifest.
         calibration: settings of the calibration, required for plain rectifiers.
-        bits: bits of the weights, or None to keep float32.
+        bits: bits of the weights, or None to keep float32. An exact network is kept as it is.
         data: image sets to measure on, with or without labels. Without data the calibration images are used.
         labels: class names.
         command: command line, for the manifest.
@@ -80,7 +81,9 @@ def convert_source(
         ConversionError: rectifiers without calibration, images of another shape, an imported graph with other logits
             than its source, or a network without exact form at these bits.
     """
-    description = Description(name, labels, {"source": source.kind, "notes": list(source.notes)}, command)
+    description = Description(
+        name, source.labels if labels is None else labels, {"source": source.kind, "notes": list(source.notes)}, command
+    )
     _check_images(source, calibration, data)
     if calibration is not None and not data:
         data = [calibration.images.renamed(f"{calibration.images.name} (the calibration images)")]
@@ -248,7 +251,9 @@ def accuracy_before_replacement(source: Source, images: ImageSet) -> float | Non
 
 def _spiking(source: Source, bits: int | None, data: Sequence[ImageSet], description: Description) -> Bundle:
     """Convert a network that is spiking already, without calibration."""
-    if bits is not None:
+    if source.graph.exact:
+        bits = _exact_bits(source, bits)
+    elif bits is not None:
         if source.graph.integrators or any(node.kind == "LIF" for node in source.graph.nodes.values()):
             raise UsageError(
                 "this network has neurons with a leak factor, which has no exact form: omit --bits for a float32 bundle"
@@ -258,6 +263,23 @@ def _spiking(source: Source, bits: int | None, data: Sequence[ImageSet], descrip
     for images in data:
         bundle.manifest.results.append({**_measured(bundle.graph, images), "command": description.command})
     return bundle
+
+
+def _exact_bits(source: Source, bits: int | None) -> int:
+    """Bits of the weights of an exact network, which are kept."""
+    least = least_bits(source.graph)
+    if bits is not None and bits < least:
+        raise UsageError(f"this network is of integers with weights of {least} bits, which are kept: omit --bits")
+    known = bits if bits is not None else source.bits
+    return least if known is None or not least <= known <= manifest.BITS[1] else known
+
+
+def least_bits(graph: Graph) -> int:
+    """Return the least number of bits, 2 or more, that holds every weight of an exact graph."""
+    weights = [node.weight for node in graph.nodes.values() if isinstance(node, Conv2d | Linear)]
+    weights += [node.scale for node in graph.nodes.values() if isinstance(node, Scale)]
+    extremes = [int(value) for weight in weights for value in (weight.min(), weight.max())]
+    return max(manifest.BITS[0], *(1 + (value if value >= 0 else ~value).bit_length() for value in extremes))
 
 
 def _measured(graph: Graph, images: ImageSet, steps: int = max(STEPS)) -> dict[str, Any]:

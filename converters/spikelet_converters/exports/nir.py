@@ -23,11 +23,29 @@ from spikelet.atomic import replacing
 from spikelet.bundle import Bundle, schema
 from spikelet.errors import ConversionError, MissingDependency
 from spikelet.graph import Graph
-from spikelet.nodes import IF, LI, LIF, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d, is_float
+from spikelet.nodes import (
+    IF,
+    LI,
+    LIF,
+    Add,
+    Array,
+    Conv2d,
+    Flatten,
+    Input,
+    Linear,
+    Node,
+    Output,
+    Scale,
+    SumPool2d,
+    is_float,
+)
 
 Form = Literal["annotated", "expressed"]
 FORMS: tuple[Form, ...] = ("annotated", "expressed")
 METADATA = "spikelet"
+VERSION = 2  # of the annotation
+# between the name of a node and that of a NIR node which belongs to it: the name of a node contains no colon, but dots
+SEPARATORS = {1: ".", 2: ":"}
 DT = 1e-4
 Values = npt.NDArray[np.float32]
 
@@ -68,13 +86,39 @@ def warnings(graph: Graph, form: Form) -> list[str]:
             differences.append("other readers do not fire when a potential equals its threshold")
         if any(np.any(node.v_init) for node in neurons):
             differences.append("other readers start at zero instead of the initial potential")
+        if any(_leaks_in_part(node) for node in graph.nodes.values()):
+            differences.append("in other readers, channels that do not leak lose 2^-24 of their potential a time-step")
     elif any(isinstance(node, IF) and node.reset != "zero" for node in graph.nodes.values()):
         differences.append("the feedback that subtracts a threshold needs a reader that supports recurrent graphs")
     return differences
 
 
-def to_nir(graph: Graph, form: Form = "annotated", dt: float = DT, facts: Mapping[str, Any] | None = None) -> Any:
-    """Convert a network to a nir.NIRGraph."""
+def _leaks_in_part(node: Node) -> bool:
+    if not isinstance(node, LI | LIF) or not is_float(node.decay):
+        return False
+    kept = int(np.count_nonzero(node.decay == 1))
+    return 0 < kept < len(node.decay)
+
+
+def to_nir(
+    graph: Graph,
+    form: Form = "annotated",
+    dt: float = DT,
+    facts: Mapping[str, object] | None = None,
+    version: int = VERSION,
+) -> Any:
+    """Convert a network to a nir.NIRGraph.
+
+    Args:
+        graph: The network.
+        form: "annotated" or "expressed".
+        dt: Length of a time-step in seconds.
+        facts: More entries of the annotation.
+        version: Version of the annotation. 1 was written by earlier versions of spikelet; names can collide in it.
+
+    Raises:
+        ConversionError: NIR has no nodes for the network in this form, or two NIR nodes have one name.
+    """
     nir = package()
     nodes: dict[str, Any] = {}
     edges: list[tuple[str, str]] = []
@@ -87,11 +131,14 @@ def to_nir(graph: Graph, form: Form = "annotated", dt: float = DT, facts: Mappin
             built = {name: nir.Scale(scale=np.ones(graph.shapes[name], np.float32))}
             first, last, inner = name, name, list[tuple[str, str]]()
         else:
-            built, first, last, inner = _node(nir, graph, name, form, dt)
-        nodes.update(built)
+            built, first, last, inner = _node(nir, graph, name, form, dt, SEPARATORS[version])
+        for added, node in built.items():
+            if added in nodes:
+                raise ConversionError(f"node {name}: two NIR nodes are called {added!r}; export the bundle again")
+            nodes[added] = node
         edges += [(source, first) for source in sources] + inner
         ends[name] = last
-    metadata = {METADATA: json.dumps(_annotation(graph, form, dt, facts or {}))}
+    metadata = {METADATA: json.dumps(_annotation(graph, form, dt, facts or {}, version))}
     return nir.NIRGraph(nodes=nodes, edges=edges, metadata=metadata, type_check=False)
 
 
@@ -108,15 +155,15 @@ def package() -> Any:
     return nir
 
 
-_Made = tuple[dict[str, Any], str, str, list[tuple[str, str]]]  # nodes, the first, the last, edges between
+_Part = tuple[dict[str, Any], str, str, list[tuple[str, str]]]  # nodes, the first, the last, edges between
 
 
-def _node(nir: Any, graph: Graph, name: str, form: Form, dt: float) -> _Made:
+def _node(nir: Any, graph: Graph, name: str, form: Form, dt: float, separator: str) -> _Part:
     shape = graph.shapes[name]
     before = graph.shapes[graph.predecessors[name][0]] if graph.predecessors[name] else ()
     match graph.nodes[name]:
         case Input() as node:
-            return _input(nir, name, node)
+            return _input(nir, name, node, f"{name}{separator}mean")
         case Conv2d() as node:
             built = nir.Conv2d(
                 input_shape=before[1:], weight=_f32(node.weight), bias=_f32(node.bias), stride=node.stride,
@@ -133,37 +180,47 @@ def _node(nir: Any, graph: Graph, name: str, form: Form, dt: float) -> _Made:
         case Flatten():
             built = nir.Flatten(start_dim=0, end_dim=-1, input_type={"input": np.array(before)})
         case LI() as node:
-            keep = _spread(node.decay, shape)
-            built = _integrator(nir, name, keep, dt)
+            built = _integrator(nir, name, _spread(node.decay, shape), dt, form)
         case IF() as node:
-            return (_annotated if form == "annotated" else _expressed)(nir, name, node, shape, dt)
+            return _neuron(nir, name, node, shape, form, dt, separator)
         case Output() as node:
-            scale = nir.Scale(scale=np.full(shape, node.scale, np.float32))
-            out = nir.Output(output_type={"output": np.array(shape)})
-            return {f"{name}.scale": scale, name: out}, f"{name}.scale", name, [(f"{name}.scale", name)]
+            return _output(nir, name, node, shape, f"{name}{separator}scale")
         case node:
             raise ConversionError(f"node {name}: NIR has no node for {node.kind}")
     return {name: built}, name, name, []
 
 
-def _input(nir: Any, name: str, node: Input) -> _Made:
-    """The input, and a layer that subtracts the mean."""
+def _input(nir: Any, name: str, node: Input, centered: str) -> _Part:
+    """The input, and a layer called `centered` that subtracts the mean."""
     built = {name: nir.Input(input_type={"input": np.array(node.shape)})}
     if not node.mean.any():
         return built, name, name, []
     channels, mean = node.shape[0], _f32(-node.mean.astype(np.float32))
     weight = np.eye(channels, dtype=np.float32)
     if len(node.shape) == 1:
-        built[f"{name}.mean"] = nir.Affine(weight=weight, bias=mean)
+        built[centered] = nir.Affine(weight=weight, bias=mean)
     else:
-        built[f"{name}.mean"] = nir.Conv2d(
+        built[centered] = nir.Conv2d(
             input_shape=node.shape[1:], weight=weight[:, :, None, None], bias=mean, stride=(1, 1), padding=(0, 0),
             dilation=(1, 1), groups=1,
         )  # fmt: skip
-    return built, name, f"{name}.mean", [(name, f"{name}.mean")]
+    return built, name, centered, [(name, centered)]
 
 
-def _annotated(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float) -> _Made:
+def _output(nir: Any, name: str, node: Output, shape: tuple[int, ...], scaled: str) -> _Part:
+    """The output, and a layer called `scaled` that multiplies by the scale."""
+    scale = nir.Scale(scale=np.full(shape, node.scale, np.float32))
+    out = nir.Output(output_type={"output": np.array(shape)})
+    return {scaled: scale, name: out}, scaled, name, [(scaled, name)]
+
+
+def _neuron(nir: Any, name: str, node: IF, shape: tuple[int, ...], form: Form, dt: float, separator: str) -> _Part:
+    if form == "annotated":
+        return _annotated(nir, name, node, shape, dt)
+    return _expressed(nir, name, node, shape, dt, separator)
+
+
+def _annotated(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float) -> _Part:
     theta = _spread(node.theta, shape)
     if isinstance(node, LIF):
         tau, r = _leak(_keep(node, shape), dt)
@@ -173,7 +230,7 @@ def _annotated(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float)
     return {name: built}, name, name, []
 
 
-def _expressed(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float) -> _Made:
+def _expressed(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float, separator: str) -> _Part:
     """A neuron in terms of v - v_init, which starts at zero, with a strict threshold just below the tie."""
     leaks = isinstance(node, LIF)
     if isinstance(node, LIF) and not is_float(node.decay):
@@ -192,7 +249,7 @@ def _expressed(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float)
         else:
             built = nir.IF(r=np.ones_like(theta), v_threshold=level, v_reset=-start)
         return {name: built}, name, name, []
-    state, spikes, back = f"{name}.v", name, f"{name}.reset"
+    state, spikes, back = f"{name}{separator}v", name, f"{name}{separator}reset"
     if leaks and start.any():
         raise ConversionError(
             f"neuron {name}: leaks and has an initial potential, which NIR does not represent; use --form annotated"
@@ -200,18 +257,18 @@ def _expressed(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float)
     keep = _keep(node, shape) if isinstance(node, LIF) else np.ones(shape, np.float32)
     drop = -_spread(node.drop, shape) * keep  # it arrives a time-step later, after the leak
     built = {
-        state: _integrator(nir, state, keep, dt),
+        state: _integrator(nir, state, keep, dt, "expressed"),
         spikes: nir.Threshold(threshold=level),
         back: nir.Scale(scale=drop.astype(np.float32)),
     }
     return built, state, spikes, [(state, spikes), (spikes, back), (back, state)]
 
 
-def _integrator(nir: Any, name: str, keep: Values, dt: float) -> Any:
+def _integrator(nir: Any, name: str, keep: Values, dt: float, form: Form) -> Any:
     if (keep == 1).all():
         return nir.I(r=np.ones_like(keep))
-    if (keep == 1).any():
-        raise ConversionError(f"node {name}: only some channels leak; NIR has no node for both")
+    if (keep == 1).any() and form == "expressed":
+        raise ConversionError(f"node {name}: only some channels leak; NIR has no node for both, use --form annotated")
     tau, r = _leak(keep, dt)
     return nir.LI(tau=tau, r=r, v_leak=np.zeros_like(tau))
 
@@ -227,12 +284,12 @@ def _keep(node: LIF, shape: tuple[int, ...]) -> Values:
     return _spread(decay, shape)
 
 
-def _annotation(graph: Graph, form: Form, dt: float, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _annotation(graph: Graph, form: Form, dt: float, facts: Mapping[str, object], version: int) -> dict[str, object]:
     """The graph in the schema of bundles: small arrays by value, weights by reference to their NIR node."""
     document, tensors = schema.encode(graph)
     large = {f"{n}.{f}" for n, node in graph.nodes.items() if isinstance(node, Conv2d | Linear) for f in node.tensors}
     return {
-        "version": 1,
+        "version": version,
         "form": form,
         "dt": dt,
         "graph": document,
@@ -242,7 +299,7 @@ def _annotation(graph: Graph, form: Form, dt: float, facts: Mapping[str, Any]) -
     }
 
 
-def _bundle_facts(bundle: Bundle) -> dict[str, Any]:
+def _bundle_facts(bundle: Bundle) -> dict[str, object]:
     manifest = bundle.manifest
     labels = None if manifest.labels is None else list(manifest.labels)
     return {"name": manifest.name, "bits": manifest.bits, "labels": labels}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
@@ -12,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.atomic import replacing
-from spikelet.decoded import Document
 from spikelet.errors import UsageError
 from spikelet_converters.exports.nir import package
 
@@ -55,9 +55,13 @@ def _by_sample(value: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 
 def _npz(spikes: Spikes) -> bytes:
+    """One member NAME.npy for each layer; `numpy.savez` takes no array that is called `file`."""
     buffer = io.BytesIO()
-    arrays: Document = dict(spikes)
-    np.savez_compressed(buffer, **arrays)
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, value in spikes.items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, value, allow_pickle=False)
+            archive.writestr(f"{name}.npy", content.getvalue())
     return buffer.getvalue()
 
 

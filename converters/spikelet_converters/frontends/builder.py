@@ -43,6 +43,7 @@ class Builder:
         replaced: Whether a layer was replaced, so that the source and the imported graph compute different values.
         rounds: Whether the source has quantisers that the imported graph does not have.
         sealed: Nodes whose output only one layer may use.
+        reserved: Names of layers of the source, which added nodes do not take.
     """
 
     shape: Shape
@@ -55,6 +56,7 @@ class Builder:
     replaced: bool = False
     rounds: bool = False
     sealed: set[str] = field(default_factory=set)
+    reserved: set[str] = field(default_factory=set)
 
     def graph(self) -> Graph:
         """The finished graph.
@@ -66,6 +68,10 @@ class Builder:
             return Graph(self.nodes, tuple(self.edges))
         except GraphError as error:
             raise ConversionError(f"the network does not form a valid graph: {error}") from None
+
+    def free_name(self, name: str) -> str:
+        """`name`, or one like it, for a node that the source does not have."""
+        return free_name(name, self.nodes.keys() | self.reserved)
 
     def input(self, low: int = 0, high: int = 255) -> Value:
         """Add the network's input, with values from low to high."""
@@ -266,7 +272,7 @@ class Builder:
             if x.shape != inputs[0].shape:
                 raise ConversionError(f"{where}: adds shapes {inputs[0].shape} and {x.shape}; expected equal shapes")
             if not isinstance(self.nodes[x.node], Conv2d | Linear | Add | Scale) or (x.factor != 1).any():
-                x = self.append(f"{name}.scale{index}", where, Scale(f32(x.channels())), x)
+                x = self.append(self.free_name(f"{name}.scale{index}"), where, Scale(f32(x.channels())), x)
             sources.append(x)
         if len({x.node for x in sources}) < len(sources):
             raise ConversionError(f"{where}: adds a value to itself; double the weight instead")
@@ -282,7 +288,7 @@ class Builder:
         x = inputs[0]
         if (x.factor != 1).any() or not isinstance(self.nodes[x.node], Conv2d | Linear | Add | Scale | LI):
             self._no_offset("the output", x)
-            x = self.append(free_name("logits", self.nodes), "the output", Scale(f32(x.channels())), x)
+            x = self.append(self.free_name("logits"), "the output", Scale(f32(x.channels())), x)
         return self.append("output", "the output", Output(), x)
 
     def append(self, name: str, where: str, node: Node, x: Value, *, keep_offset: bool = False) -> Value:
@@ -291,7 +297,7 @@ class Builder:
             self._no_offset(where, x)
         name = node_name(name)
         if name in ("input", "output") and not isinstance(node, Output):
-            name += "_"  # names reserved for the graph's input and output
+            name = self.free_name(f"{name}_")  # names reserved for the graph's input and output
         if name in self.nodes:
             raise ConversionError(f"{where}: is used twice; a spiking neuron has a state and is used once")
         self._connect(where, x, name)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from spikelet.bundle import schema
 from spikelet.bundle.fields import Fields
 from spikelet.errors import BundleError, ConversionError
-from spikelet.graph import Graph
+from spikelet.graph import NAME
 from spikelet.nodes import Shape
 from spikelet_converters.exports.nir import DT, METADATA, package, to_nir
 from spikelet_converters.frontends.builder import Builder
@@ -71,9 +71,9 @@ def from_nir(
     text = network.metadata.get(METADATA)
     note = ""
     if text is not None:
-        ours = _annotated(network, text.decode() if isinstance(text, bytes) else str(text))
+        ours = _annotated(network, text.decode(errors="replace") if isinstance(text, bytes) else str(text))
         if ours is not None:
-            return Source("NIR, annotated by spikelet", ours)
+            return ours
         note = "the file was changed after spikelet wrote it: its annotation was left aside, and NIR's own meaning read"
     builder = Builder(_input_shape(network))
     if note:
@@ -84,8 +84,8 @@ def from_nir(
     return finished("NIR", builder, None, preprocessing)
 
 
-def _annotated(network: NirNode, text: str) -> Graph | None:
-    """The graph in the annotation, or None if the file was changed after it was written."""
+def _annotated(network: NirNode, text: str) -> Source | None:
+    """The network in the annotation, or None if the file was changed after it was written."""
     try:
         annotation = json.loads(text)
         tensors = {key: np.asarray(value, annotation["dtypes"][key]) for key, value in annotation["values"].items()}
@@ -94,10 +94,22 @@ def _annotated(network: NirNode, text: str) -> Graph | None:
                 name, _, field = key.rpartition(".")
                 tensors[key] = np.asarray(getattr(network.nodes[name], field)).astype(dtype)
         graph = schema.decode(Fields("annotation", annotation["graph"]), tensors)
-        exported = to_nir(graph, annotation["form"], annotation["dt"])
-    except (KeyError, TypeError, ValueError, AttributeError, BundleError) as error:
+        exported = to_nir(graph, annotation["form"], annotation["dt"], version=annotation["version"])
+        bits = annotation.get("bits")
+        labels = None if annotation.get("labels") is None else tuple(map(str, annotation["labels"]))
+    except _DAMAGE as error:
         raise ConversionError(f"the annotation of this NIR file is damaged ({error})") from None
-    return graph if _same(network, exported) else None
+    if not _same(network, exported):
+        return None
+    return Source(
+        "NIR, annotated by spikelet",
+        graph,
+        labels=labels if labels is not None and len(labels) == graph.classes else None,
+        bits=bits if isinstance(bits, int) else None,
+    )
+
+
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, BundleError)
 
 
 def _same(a: NirNode, b: NirNode) -> bool:
@@ -158,6 +170,7 @@ class _Reader:
         self.dt = dt
 
     def run(self, nodes: dict[str, NirNode], edges: list[tuple[str, str]], start: Value) -> None:
+        names = self._names(nodes)
         sources: dict[str, list[str]] = {name: [] for name in nodes}
         for a, b in edges:
             sources[b].append(a)
@@ -173,20 +186,29 @@ class _Reader:
                 )
             for name in ready:
                 inputs = [values[source] for source in sources[name]]
-                values[name] = self._read(name, nodes[name], inputs, start)
+                where = f"node {name} ({type(nodes[name]).__name__})"
+                values[name] = self._read(names[name], where, nodes[name], inputs, start)
                 waiting.remove(name)
 
-    def _read(self, name: str, node: NirNode, inputs: list[Value], start: Value) -> Value:
+    def _names(self, nodes: dict[str, NirNode]) -> dict[str, str]:
+        """The names of the layers as names of nodes, all different; valid ones stay."""
+        taken = {"input", "output"}  # of the graph
+        names: dict[str, str] = {}
+        for name in sorted(nodes, key=lambda name: not NAME.fullmatch(name)):
+            names[name] = free_name(name, taken)
+            taken.add(names[name])
+        self.builder.reserved |= taken
+        return names
+
+    def _read(self, name: str, where: str, node: NirNode, inputs: list[Value], start: Value) -> Value:
         kind = type(node).__name__
-        where = f"node {name} ({kind})"
         if kind == "Input":
             return start
         if not inputs:
             raise ConversionError(f"{where}: has no input")
-        name = free_name(name, self.builder.nodes)
         x = inputs[0]
         if len(inputs) > 1:
-            x = self.builder.add(free_name(f"{name}.sum", self.builder.nodes), where, inputs)
+            x = self.builder.add(self.builder.free_name(f"{name}.sum"), where, inputs)
         if kind in ("_Pass", "Output"):
             return x if kind == "_Pass" else self.builder.output([x])
         handler: Callable[..., Value] | None = getattr(self, f"_{kind.lower()}", None)
@@ -271,7 +293,7 @@ class _Reader:
 
     def _synapse(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         keep, gain = self._leak(where, node.tau_syn, node.w_in, x)
-        return self.builder.integrator(f"{name}.syn", where, keep, x, gain)
+        return self.builder.integrator(self.builder.free_name(f"{name}.syn"), where, keep, x, gain)
 
     def _leak(self, where: str, tau: Any, r: Any, x: Value) -> tuple[Factor, Factor]:
         share = self.dt / self._channels(where, "tau", tau, x)

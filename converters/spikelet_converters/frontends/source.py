@@ -50,7 +50,8 @@ class Source:
 
     Attributes:
         kind: Format of the source.
-        graph: The imported graph, in float32. Layers in `relus` have theta = 1 until they are calibrated.
+        graph: The imported graph, in float32 unless the source is an exact network. Layers in `relus` have theta = 1
+            until they are calibrated.
         relus: Caps of the rectifiers by layer, None for a rectifier without a cap.
         levels: Number of quantiser levels, by layer.
         predict: The source itself, from normalised inputs (N, *shape) to logits (N, K), to check the imported graph.
@@ -58,6 +59,8 @@ class Source:
         same: Whether the imported graph computes what the source does. False if pools were replaced.
         notes: Notes for the user about differences between the source and the imported graph.
         rounds: Whether the source has quantisers that the imported graph does not have.
+        labels: Class names, if the source contains them.
+        bits: Bits of the weights of an exact graph, if the source contains them.
     """
 
     kind: str
@@ -69,6 +72,8 @@ class Source:
     same: bool = True
     notes: tuple[str, ...] = ()
     rounds: bool = False
+    labels: tuple[str, ...] | None = None
+    bits: int | None = None
 
     @property
     def spiking(self) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.graph import MAX_NAME, NAME
 from spikelet.nodes import Shape
 from spikelet.nodes.neuron import Reset, Tie
 
@@ -65,7 +66,9 @@ class Dynamics:
 
 
 def node_name(name: str) -> str:
-    """A module's name as a node name: invalid characters are replaced (see `spikelet.graph.NAME`)."""
+    """A module's name as the name of a node: a valid one stays, else invalid characters are replaced."""
+    if NAME.fullmatch(name):
+        return name
     name = re.sub(r"[^A-Za-z0-9_.]+", "_", name).strip("_")[-60:] or "node"
     return f"n{name}" if not (name[0].isalpha() or name[0] == "_") else name
 
@@ -76,7 +79,8 @@ def free_name(name: str, taken: Container[str]) -> str:
     candidate, count = name, 1
     while candidate in taken:
         count += 1
-        candidate = f"{name}_{count}"
+        suffix = f"_{count}"
+        candidate = name[: MAX_NAME - len(suffix)] + suffix
     return candidate
 
 

@@ -4,6 +4,7 @@ import nir
 import numpy as np
 import pytest
 
+from hostile_names import NAMES
 from spikelet.errors import UsageError
 from spikelet_converters.exports import recording
 
@@ -30,3 +31,18 @@ def test_spikes_in_three_files_are_the_same(tmp_path):
         assert np.array_equal(listed, flat)
     with pytest.raises(UsageError, match="expected a name that ends in .csv, .npz, .nir"):
         recording.write(tmp_path / "a.txt", spikes, 1e-3)
+
+
+def test_layers_may_be_called_anything(tmp_path):
+    """`file` is an argument of numpy.savez; names of NIR may hold dots."""
+    rng = np.random.default_rng(0)
+    spikes = {name: rng.random((2, 1, 3)) < 0.5 for name in NAMES}
+    for suffix in recording.SUFFIXES:
+        recording.write(tmp_path / f"a{suffix}", spikes, 1e-3)
+    arrays, data = np.load(tmp_path / "a.npz"), nir.read_data(tmp_path / "a.nir")
+    lines = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()[1:]]
+    assert set(arrays) == set(data.nodes) == set(NAMES)
+    for name, value in spikes.items():
+        assert np.array_equal(arrays[name], value)
+        assert np.array_equal(data.nodes[name].observables["spikes"].data, value.swapaxes(0, 1))
+        assert sum(layer == name for _, _, layer, _ in lines) == value.sum()
