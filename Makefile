@@ -1,5 +1,5 @@
 # Every target sets up .venv itself; a second run needs no network.
-.PHONY: help demo gui test stress lint bench bench-instructions bench-gui screenshots peers posttraining conformance fuzz edge-test clean
+.PHONY: help demo gui test stress lint bench bench-instructions bench-gui screenshots peers posttraining conformance vectors fuzz edge-test clean
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -77,13 +77,18 @@ peers: ## run networks of snnTorch, SpikingJelly, sinabs, Norse and Brevitas the
 posttraining: ## convert a plain ReLU network here and with SpikingJelly, at T = 8, 16, 32 (DATA=…, ARGS="--epochs 20")
 	@.ci/peers tests/benchmarks/posttraining.py $(DATA) $(ARGS)
 
-conformance: ## compare every engine and Brian2 on 5,000 random networks and all shipped images (make test: a sample)
+conformance: ## compare every engine, Brian2 and two readers on 5,000 random networks and all shipped images (make test: a sample)
 	@.ci/setup dev
 	SPIKELET_CONFORMANCE=5000 $(PYTHON) -m pytest -q tests/conformance
 
-fuzz: ## read 1,000,000 mutated bundles under limits (COUNT=…), then coverage-guided (SECONDS=…)
+vectors: ## write the conformance vectors, docs/vectors/ and docs/vectors.md
+	@.ci/setup dev
+	PYTHONPATH=tests/support $(PYTHON) -m conformance_vectors.generate
+
+fuzz: ## read 1,000,000 mutated bundles under limits (COUNT=…), 200,000 with two readers (NETWORKS=…), then coverage-guided (SECONDS=…)
 	@.ci/setup dev
 	PYTHONPATH=tests/support nice -n 10 $(PYTHON) tests/stress/fuzz.py --count $(or $(COUNT),1000000) --seconds 1
+	PYTHONPATH=tests/support nice -n 10 $(PYTHON) tests/stress/two_readers_campaign.py --count $(or $(NETWORKS),200000)
 	PYTHONPATH=tests/support nice -n 10 $(PYTHON) tests/stress/fuzz_coverage.py --seconds $(or $(SECONDS),600)
 
 .PHONY: faults soak wheel audit docs

@@ -1,0 +1,121 @@
+"""Two readers that share no code, on the same mutated bundles: the same verdict, the same spikes.
+
+`make conformance` runs the long form, and tests/stress/two_readers.py (part of `make fuzz`) hundreds of thousands.
+"""
+
+import ast
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import second_reader
+from conformance_vectors.breaking import BASES, base, pack
+from hostile import Mutator
+from hostile_bundles import pack as written
+from hostile_graphs import hostile_bundles
+from hostile_networks import NetworkMutator
+from runners import RUNNERS
+from spikelet.bundle import decode
+from spikelet.errors import BundleError
+from two_readers import disagreement, judge, runnable
+
+EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "200"))
+RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+NO_SHRINKING = [phase for phase in Phase if phase is not Phase.shrink]
+COMPILED = [name for name in RUNNERS if name.startswith("native")]
+ENGINES = sorted(set(RUNNERS) - {"brian2", *COMPILED})
+
+
+def assert_agreement(content, engines):
+    verdicts = judge(content)
+    assert verdicts.complaint is None
+    if runnable(verdicts):
+        assert disagreement(verdicts, engines) is None
+    return verdicts
+
+
+@settings(RANDOM, max_examples=2 * EXAMPLES)
+@given(source=st.randoms(use_true_random=False))
+def test_changed_networks(source):
+    mutator = NetworkMutator(0)
+    mutator.random = source
+    assert_agreement(mutator.one()[1], ["numpy", "onnx"])
+
+
+@settings(RANDOM, max_examples=3 * EXAMPLES)
+@given(source=st.randoms(use_true_random=False))
+def test_changed_bytes_and_documents(source):
+    mutator = Mutator(0, [base(name) for name in BASES])
+    mutator.random = source
+    assert_agreement(mutator.one()[1], ["numpy"])
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@settings(RANDOM, max_examples=EXAMPLES // 4)
+@given(data=st.data())
+def test_random_networks_with_hostile_names(exact, data):
+    verdicts = assert_agreement(written(data.draw(hostile_bundles(exact))), ENGINES)
+    if exact:
+        assert verdicts.first is not None
+
+
+@settings(RANDOM, max_examples=max(10, EXAMPLES // 10), phases=NO_SHRINKING)
+@given(bundle=hostile_bundles())
+def test_random_networks_with_hostile_names_compiled(bundle):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPIKELET_CFLAGS", os.environ.get("SPIKELET_CFLAGS", "-O0"))
+        assert_agreement(written(bundle), COMPILED)
+
+
+@settings(RANDOM, max_examples=max(10, EXAMPLES // 20), phases=NO_SHRINKING)
+@given(bundle=hostile_bundles())
+def test_random_networks_with_hostile_names_in_brian2(bundle):
+    assert_agreement(written(bundle), ["brian2"])
+
+
+def test_the_second_reader_shares_no_code_with_the_first():
+    modules = {"__future__", "second_reader", "numpy"}
+    for path in sorted(Path(second_reader.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                root = name.partition(".")[0]
+                assert root in modules or root in sys.stdlib_module_names, f"{path.name} imports {name}"
+
+
+def test_both_verdicts_are_reached():
+    """Mutations that neither reader refuses, and refusals of every group of rules that a network can break."""
+    mutator = NetworkMutator(1)
+    accepted, sections = 0, set()
+    for _ in range(400):
+        content = mutator.one()[1]
+        try:
+            second_reader.read(content)
+            accepted += 1
+        except second_reader.Refused as refused:
+            sections.add(refused.section)
+    assert accepted > 80
+    assert sections >= {"json", "manifest", "names", "graph", "weights", "exactness", "numbers", "golden"}
+
+
+def test_mutations_are_repeatable():
+    one, other = NetworkMutator(7), NetworkMutator(7)
+    assert [one.one() for _ in range(30)] == [other.one() for _ in range(30)]
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_planted_disagreement_is_noticed(name, monkeypatch):
+    content = pack(base(name))
+    assert judge(content).complaint is None
+    verdicts = judge(content)
+    layer = verdicts.second.network.nodes[verdicts.second.network.spiking[0]]
+    layer.arrays["theta"] = layer.arrays["theta"] * 50
+    assert "spikes of" in disagreement(verdicts, ["numpy"])
+    monkeypatch.setattr("two_readers.decode", lambda content: (_ for _ in ()).throw(BundleError("planted")))
+    assert judge(content).complaint == "spikelet: planted; second reader: reads it"
+    assert decode(content).graph.nodes

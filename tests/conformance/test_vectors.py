@@ -1,0 +1,221 @@
+"""The conformance vectors of docs/vectors/: both readers give the verdict of the index, every engine its answers."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from functools import cache
+
+import numpy as np
+import pytest
+
+import second_reader
+import spikelet
+from conformance_vectors import ACCEPTED, REFUSED
+from conformance_vectors.generate import DOCS, FOLDER, generated
+from runners import RUNNERS
+from second_reader.golden import unpacked
+from second_reader.refused import SECTIONS
+from second_reader.tensors import tensors
+from spikelet.bundle import decode
+from spikelet.deploy.firmware import c_project
+from spikelet.engines import ENGINES
+from spikelet.errors import BundleError
+from spikelet.nodes import LI
+from spikelet.verify import verify
+from spikelet.verify_step import verify_step
+
+INDEX = json.loads((FOLDER / "index.json").read_bytes())["vectors"]
+BY_VERDICT = {
+    verdict: {entry["name"]: entry for entry in INDEX if entry["verdict"] == verdict}
+    for verdict in ("accepted", "differs", "refused")
+}
+GOOD, DIFFERING, BAD = BY_VERDICT.values()
+SEQUENCES = [name for name, entry in GOOD.items() if "sequence" in entry]
+BRIAN2 = "brian2"
+
+
+@cache
+def content(name):
+    (entry,) = (entry for entry in INDEX if entry["name"] == name)
+    return (FOLDER / entry["file"]).read_bytes()
+
+
+@cache
+def bundle(name):
+    return decode(content(name))
+
+
+@cache
+def expected(name, sequence):
+    """(inputs (T or 1, N, …), logits (T, N, K), spikes by layer) as they are stored."""
+    contents = second_reader.read(content(name))
+    if not sequence:
+        return contents.golden.inputs[None], contents.golden.logits, contents.golden.spikes
+    stored = tensors(memoryview((FOLDER / GOOD[name]["sequence"]["file"]).read_bytes()), "sequence")
+    network = contents.network
+    spikes = {layer: unpacked(stored[f"spikes.{layer}"], network.size(layer)) for layer in network.spiking}
+    return stored["input"], stored["logits"], spikes
+
+
+def cases(names):
+    return [(name, sequence) for name in names for sequence in (False, True) if not sequence or name in SEQUENCES]
+
+
+def assert_answers(name, sequence, logits, spikes, potentials_of_float32=False):
+    """Compare with what is stored; logits (T, N, K) of each time-step."""
+    _, right, right_spikes = expected(name, sequence)
+    for layer, value in right_spikes.items():
+        assert np.array_equal(spikes[layer], value), layer
+    if GOOD[name]["exact"] and not potentials_of_float32:
+        assert np.array_equal(logits, right)
+    else:
+        assert np.abs(logits - right).max() <= 1e-3 * np.abs(right).max()
+
+
+def test_generating_again_gives_the_same_bytes():
+    files = generated()
+    there = {path.relative_to(DOCS).as_posix() for path in FOLDER.rglob("*") if path.is_file()} | {"vectors.md"}
+    assert set(files) == there, "run: make vectors"
+    assert [path for path, data in files.items() if (DOCS / path).read_bytes() != data] == [], "run: make vectors"
+
+
+def test_the_index_names_every_file_with_its_digest():
+    files = {}
+    for entry in INDEX:
+        for part in (entry, entry.get("sequence", entry)):
+            files[part["file"]] = part["sha256"]
+    there = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file()}
+    assert set(files) | {"index.json"} == there
+    for file, digest in files.items():
+        assert hashlib.sha256((FOLDER / file).read_bytes()).hexdigest() == digest, file
+    assert len({entry["name"] for entry in INDEX}) == len(INDEX)
+
+
+def test_the_vectors_hold_what_a_network_can_hold():
+    """Every kind, reset, tie, leak, arithmetic and element type; spikes and neurons that stay silent."""
+    kinds, attributes, dtypes = set(), set(), set()
+    for name in GOOD:
+        network = second_reader.read(content(name)).network
+        for node in network.nodes.values():
+            kinds.add((node.kind, network.exact))
+            attributes |= {(node.kind, node.attributes[key]) for key in ("reset", "tie") if key in node.attributes}
+            dtypes |= {array.dtype.name for array in node.arrays.values()}
+    shared = set(second_reader.nodes.KINDS) - {"LI"}
+    assert kinds == {(kind, exact) for kind in shared for exact in (True, False)} | {("LI", False)}
+    neurons = {(kind, value) for kind in ("IF", "LIF") for value in ("subtract", "zero", ">=", ">")}
+    assert attributes == neurons | {("LIF", "subtract-late")}
+    assert dtypes == {"int8", "int16", "int32", "float32"}
+    rates = {name: [value.mean() for value in expected(name, False)[2].values()] for name in GOOD}
+    assert {name for name, values in rates.items() if not all(0 < rate < 1 for rate in values)} == {
+        "no-spikes",
+        "all-spikes",
+    }
+
+
+def test_a_rule_of_every_section_is_broken():
+    assert {entry["section"] for entry in BAD.values()} == set(SECTIONS)
+    assert set(BAD) == set(REFUSED)
+    assert set(GOOD) == set(ACCEPTED)
+
+
+def _step_only(name):
+    """Whether the file is refused for bytes that the reader of spikelet computes; another sees it by running them."""
+    return name.startswith("step-own-version")
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_both_readers_refuse(name):
+    with pytest.raises(BundleError):
+        decode(content(name))
+    if _step_only(name):
+        return
+    with pytest.raises(second_reader.Refused) as refused:
+        second_reader.read(content(name), step=True)
+    assert refused.value.section == BAD[name]["section"]
+
+
+def test_a_step_model_of_another_network_is_noticed_by_running_it():
+    assert _step_replay(second_reader.read(content("step-own-version-other-network"), step=True))
+
+
+def _step_replay(contents):
+    """What differs when the golden inputs are replayed through step.onnx."""
+    golden, network = contents.golden, contents.network
+    old = contents.lowering_version == 1
+    run = second_reader.replay(contents.step, network, golden.inputs, len(golden.logits), old)
+    return second_reader.mismatches(golden, run, network.exact)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_the_second_reader_gives_the_stored_answers(name):
+    contents = second_reader.read(content(name), step=True)
+    for sequence in (False, True) if name in SEQUENCES else (False,):
+        inputs, logits, _ = expected(name, sequence)
+        for wide in (False, True):  # in float64 too: nothing rounds, unless the index says so
+            run = second_reader.execute(contents.network, inputs, len(logits), wide)
+            assert_answers(name, sequence, run.logits, run.spikes)
+        entry = GOOD[name]["sequence"] if sequence else GOOD[name]
+        assert second_reader.answers(run).tolist() == entry["answers"]
+        assert entry["steps"] == len(logits)
+        assert entry["samples"] == inputs.shape[1]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_step_onnx_gives_the_stored_answers(name):
+    assert _step_replay(second_reader.read(content(name), step=True)) == []
+    assert verify_step(bundle(name)).ok
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("name", GOOD)
+def test_an_engine_gives_the_stored_answers(name, engine, monkeypatch):
+    monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")  # a compiler run for each network
+    graph = bundle(name).graph
+    if engine == "native" and not graph.exact:
+        pytest.skip("generated for exact networks")
+    for sequence in (False, True) if name in SEQUENCES else (False,):
+        inputs, logits, _ = expected(name, sequence)
+        run = RUNNERS[engine](graph, inputs.astype(np.float32), len(logits))
+        assert_answers(name, sequence, np.diff(run.logits, axis=0, prepend=0), run.spikes)
+        model = spikelet.Model(bundle(name), engine)
+        result = model.run(inputs if sequence else inputs[0], len(logits))
+        entry = GOOD[name]["sequence"] if sequence else GOOD[name]
+        assert result.predictions.tolist() == entry["answers"]
+    assert verify(bundle(name), engine).ok
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_brian2_gives_the_stored_answers(name):
+    if any(isinstance(node, LI) for node in bundle(name).graph.nodes.values()):
+        pytest.skip("Brian2 is driven with whole networks of IF and LIF here; validate checks LI by layer")
+    for sequence in (False, True) if name in SEQUENCES else (False,):
+        inputs, logits, _ = expected(name, sequence)
+        run = RUNNERS[BRIAN2](bundle(name).graph, inputs.astype(np.float32), len(logits))
+        assert_answers(name, sequence, np.diff(run.logits, axis=0, prepend=0), run.spikes)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+@pytest.mark.parametrize("name", [name for name in GOOD if bundle(name).graph.exact])
+def test_the_c_form_for_microcontrollers_gives_the_stored_answers(name, tmp_path):
+    files, _ = c_project(bundle(name), mcu=True)
+    for file, text in files.items():
+        (tmp_path / file).write_text(text)
+    sources = [file for file in files if file.endswith(".c")]
+    subprocess.run(["cc", "-std=c99", "-O0", *sources, "-o", "selftest"], cwd=tmp_path, check=True)
+    done = subprocess.run(["./selftest"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # the self-test carries two golden inputs at most
+    assert f"\npass: {min(GOOD[name]['samples'], 2)} image" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("name", DIFFERING)
+def test_a_replay_reports_the_difference(name):
+    contents = second_reader.read(content(name), step=True)
+    run = second_reader.execute(contents.network, contents.golden.inputs[None], len(contents.golden.logits))
+    of_graph = second_reader.mismatches(contents.golden, run, contents.network.exact)
+    of_step = _step_replay(contents)
+    assert of_graph or of_step
+    for engine in sorted(ENGINES):
+        assert verify(bundle(name), engine).ok == (not of_graph)
+    assert verify_step(bundle(name)).ok == (not of_step)

@@ -1,0 +1,21 @@
+"""The conformance vectors: small bundles with the answers that every implementation must give.
+
+python -m conformance_vectors.generate    (make vectors) writes docs/vectors/ and docs/vectors.md
+"""
+
+from conformance_vectors import files, neurons, reals, refused_files, refused_networks, synapses
+from conformance_vectors.vector import ACCEPTED, DIFFERING, REFUSED, Refusal, Vector
+
+__all__ = [
+    "ACCEPTED",
+    "DIFFERING",
+    "REFUSED",
+    "Refusal",
+    "Vector",
+    "files",
+    "neurons",
+    "reals",
+    "refused_files",
+    "refused_networks",
+    "synapses",
+]

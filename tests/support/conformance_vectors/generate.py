@@ -1,0 +1,120 @@
+"""Write docs/vectors/ and docs/vectors.md: PYTHONPATH=tests/support python -m conformance_vectors.generate
+
+Equal sources give equal bytes, on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from conformance_vectors.making import Made, make
+from conformance_vectors.vector import ACCEPTED, DIFFERING, REFUSED
+from second_reader import Run, answers, read
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+FOLDER = DOCS / "vectors"
+HEAD = """# Conformance vectors
+
+Small bundles with the answers that every implementation of [the format](bundle.md) must give. A reader or a runtime in another
+language tests itself with them; it needs nothing else of spikelet. `make vectors` writes this page and the folder `vectors/`;
+`make test` replays every file with a second reader that shares no code with spikelet, on every engine, and in Brian2.
+
+[`vectors/index.json`](vectors/index.json) lists the files. Each entry of `vectors` has
+
+| key | value |
+|---|---|
+| `name`, `file`, `sha256` | name, path relative to the index, SHA-256 of the file |
+| `verdict` | `accepted`, `refused` or `differs` |
+| `tests` | what the file tests; in a refused file the one rule that it breaks |
+| `section` | refused: the group of the rule |
+| `steps`, `samples` | T and N of the golden inputs |
+| `answers` | (T, N): the class after each time-step, for each golden input |
+| `sequence` | a sequence of inputs: `file`, `sha256`, `steps`, `samples`, `answers`; absent where there is none |
+| `exact` | accepted: whether every spike and logit must be equal. False for one file, where float32 sums round: its spikes must be equal, its logits within the tolerance of the format |
+
+* **accepted**: a reader must read the file, and a runtime must compute its golden inputs: every spike of every layer, every logit.
+  A file `NAME.sequence.safetensors` beside the bundle holds a sequence in the layout of golden data, except that `input` is
+  (T, N, *shape), one frame for each time-step: `logits` (T, N, K) of each time-step, `spikes.LAYER` (T, N, ⌈neurons / 8⌉).
+* **refused**: a reader must refuse the file, before it runs anything. Apart from the rule that `tests` states the file is as
+  good as the rule allows; all digests and checksums fit, unless they are what is wrong. Limits of megabytes have no file here.
+* **differs**: a reader reads the file; replaying its golden inputs must report a difference.
+
+Values of float32 vectors are sums of few powers of two, so that no operation rounds and every order of summation agrees.
+"""
+
+
+def generated() -> dict[str, bytes]:
+    """Every generated file by its path relative to docs/."""
+    files: dict[str, bytes] = {}
+    index: list[dict[str, object]] = []
+    for name, (tests, _) in ACCEPTED.items():
+        index.append(_accepted(name, tests, make(name), files))
+    for name, (tests, content) in DIFFERING.items():
+        index.append(
+            {"name": name, "verdict": "differs", "tests": tests, **_file(f"differs/{name}.snnb", content(), files)}
+        )
+    for name, refusal in REFUSED.items():
+        entry = {"name": name, "verdict": "refused", "tests": refusal.rule, "section": refusal.section}
+        index.append(entry | _file(f"refused/{name}.snnb", refusal.content(), files))
+    rows = ",\n".join(f"  {json.dumps(entry, ensure_ascii=False)}" for entry in index)
+    files["vectors/index.json"] = f'{{\n "format_version": "1.1",\n "vectors": [\n{rows}\n ]\n}}\n'.encode()
+    files["vectors.md"] = page(index).encode()
+    return files
+
+
+def _accepted(name: str, tests: str, made: Made, files: dict[str, bytes]) -> dict[str, object]:
+    network = read(made.bundle).network
+    entry = {"name": name, "verdict": "accepted", "tests": tests, **_file(f"accepted/{name}.snnb", made.bundle, files)}
+    entry |= {"exact": network.exact or "rounding" not in name, **_answers(made.golden)}
+    if made.sequence is not None and made.frames is not None:
+        file = _file(f"accepted/{name}.sequence.safetensors", made.sequence, files)
+        entry["sequence"] = file | _answers(made.frames)
+    return entry
+
+
+def _answers(run: Run) -> dict[str, object]:
+    steps, samples = run.logits.shape[:2]
+    return {"steps": steps, "samples": samples, "answers": answers(run).tolist()}
+
+
+def _file(path: str, content: bytes, files: dict[str, bytes]) -> dict[str, object]:
+    files[f"vectors/{path}"] = content
+    return {"file": path, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def page(index: list[dict[str, object]]) -> str:
+    """The page of the site."""
+    lines = [HEAD]
+    for verdict, title in (("accepted", "Accepted"), ("differs", "Differs"), ("refused", "Refused")):
+        entries = [entry for entry in index if entry["verdict"] == verdict]
+        lines += [f"## {title}: {len(entries)} files", ""]
+        lines += ["| file | rule that it breaks |" if verdict == "refused" else "| file | tests |", "|---|---|"]
+        lines += [f"| [{entry['name']}](vectors/{entry['file']}) | {_cell(entry)} |" for entry in entries]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _cell(entry: dict[str, object]) -> str:
+    text = str(entry["tests"]).replace("_", r"\_").replace("*", r"\*").replace("[", r"\[").replace("|", r"\|")
+    if isinstance(sequence := entry.get("sequence"), dict):
+        text += f"; [sequence](vectors/{sequence['file']})"
+    return text
+
+
+def main() -> None:
+    """Write the files, and remove those that are no longer generated."""
+    files = generated()
+    for old in FOLDER.rglob("*"):
+        if old.is_file() and old.relative_to(DOCS).as_posix() not in files:
+            old.unlink()
+    for path, content in files.items():
+        (DOCS / path).parent.mkdir(parents=True, exist_ok=True)
+        (DOCS / path).write_bytes(content)
+    size = sum(len(content) for content in files.values())
+    print(f"{len(files)} files, {size:,} bytes in {FOLDER.relative_to(DOCS.parent)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Bytes of vectors: the answers come from the second reader, the file from spikelet's writer."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from conformance_vectors.packing import Members, archive, fitted, safetensors
+from conformance_vectors.sketch import Sketch
+from conformance_vectors.vector import ACCEPTED, Pixels, Vector
+from second_reader import Run, execute, packed
+from second_reader.container import split
+from second_reader.proofs import proven_steps
+from spikelet.bundle import Bundle, Golden, Manifest, schema, write
+from spikelet.bundle.fields import Fields
+from spikelet.graph import Graph
+
+PRODUCER = {"name": "conformance vectors of spikelet", "version": "1"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A vector's files: the bundle, the sequence beside it or None; and what was computed."""
+
+    bundle: bytes
+    sequence: bytes | None
+    golden: Run
+    frames: Run | None
+
+
+def graph_of(sketch: Sketch) -> Graph:
+    """The network as spikelet understands it."""
+    return schema.decode(Fields("graph", sketch.document), sketch.tensors)
+
+
+def run(sketch: Sketch, inputs: Pixels, steps: int) -> Run:
+    """Execute with the second reader. inputs: (1 or T, N, *shape)."""
+    return execute(sketch.network, inputs, steps)
+
+
+def recorded(sketch: Sketch, inputs: Pixels, outcome: Run) -> dict[str, Pixels]:
+    """Inputs and what they gave as golden data is stored."""
+    kinds = (np.int16, np.int32) if sketch.exact else (np.float32, np.float32)
+    spikes = {f"spikes.{name}": packed(value) for name, value in outcome.spikes.items()}
+    return {"input": inputs.astype(kinds[0]), "logits": outcome.logits.astype(kinds[1]), **spikes}
+
+
+def members_of(name: str, case: Vector) -> Members:
+    """The members of a vector as spikelet writes them."""
+    sketch = case.sketch
+    outcome = run(sketch, case.inputs[None], case.steps)
+    stored = recorded(sketch, case.inputs, outcome)
+    bits = sketch.bits if sketch.exact else None
+    steps = proven_steps(sketch.network, bits) if bits is not None else None
+    manifest = Manifest(name, case.labels, bits, case.exact_steps or steps)
+    golden = Golden(stored["input"], stored["logits"], outcome.spikes)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vector.snnb"
+        write(Bundle(graph_of(sketch), manifest, golden, f"# {name}\n"), path)
+        members = {member: bytes(data) for member, data in split(memoryview(path.read_bytes())).items()}
+    # the bytes do not change with every version of spikelet
+    return fitted(members, lambda tree: tree.update(producer=PRODUCER))
+
+
+def bundle_of(name: str, case: Vector) -> bytes:
+    """The bytes of a vector's bundle."""
+    members = members_of(name, case)
+    edited = case.edit(members)
+    if any(edited[member] != data for member, data in members.items() if member != "manifest.json"):
+        edited = fitted(edited)
+    return archive(edited.items())
+
+
+@cache
+def make(name: str) -> Made:
+    """Make an accepted vector."""
+    case = ACCEPTED[name][1]()
+    frames = None if case.frames is None else run(case.sketch, case.frames, len(case.frames))
+    sequence = None
+    if case.frames is not None and frames is not None:
+        sequence = safetensors(recorded(case.sketch, case.frames, frames))
+    return Made(bundle_of(name, case), sequence, run(case.sketch, case.inputs[None], case.steps), frames)

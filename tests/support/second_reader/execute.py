@@ -1,0 +1,172 @@
+"""Section "What each node computes", node by node, without regard for speed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from second_reader.network import Network
+from second_reader.nodes import Node
+
+Values = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an execution gave.
+
+    Attributes:
+        logits: (T, N, K) of each single time-step.
+        spikes: By layer, (T, N, neurons) bool.
+        potentials: By IF, LIF or LI, (T, N, neurons) after the reset.
+        distances: By layer, (T, N, neurons), |v - theta| before the reset, as a share of theta + the largest |v|.
+    """
+
+    logits: Values
+    spikes: dict[str, npt.NDArray[np.bool_]]
+    potentials: dict[str, Values]
+    distances: dict[str, npt.NDArray[np.float64]]
+
+
+def execute(network: Network, inputs: Values, steps: int, wide: bool = False) -> Run:
+    """Run a network.
+
+    Args:
+        network: The network.
+        inputs: (1, N, *shape) for an input that stays the same, or (T, N, *shape) for one of each time-step.
+        steps: T.
+        wide: Compute a float32 network in float64.
+    """
+    kind = np.dtype(np.int64 if network.exact else np.float64 if wide else np.float32)
+    samples = inputs.shape[1]
+    # (N, …) of every stateful node
+    states = {
+        name: _start(node, (samples, *network.shapes[name]), kind)
+        for name, node in network.nodes.items()
+        if node.kind in ("IF", "LIF", "LI")
+    }
+    record: dict[str, list[Values]] = {}
+    for t in range(steps):
+        values: dict[str, Values] = {}
+        for name, node in network.nodes.items():
+            fed = [values[source] for source in network.sources[name]]
+            if node.kind == "Input":
+                mean = _channels(node.arrays["mean"].astype(kind), len(network.shapes[name]))
+                values[name] = inputs[t if len(inputs) > 1 else 0].astype(kind) - mean
+            elif name in states:
+                values[name], states[name], distance = _neuron(node, states[name], fed[0])
+                _note(record, f"s {name}", values[name] != 0)
+                _note(record, f"v {name}", states[name])
+                _note(record, f"d {name}", distance)
+            else:
+                values[name] = _stateless(node, fed, network.shapes[name])
+        _note(record, "logits", values[network.output])
+    stacked = {key: np.stack(parts) for key, parts in record.items()}
+    return Run(
+        stacked["logits"],
+        {name: stacked[f"s {name}"].astype(bool) for name in network.spiking},
+        {name: stacked[f"v {name}"] for name in states},
+        {name: stacked[f"d {name}"].astype(np.float64) for name in network.spiking},
+    )
+
+
+def answers(run: Run) -> npt.NDArray[np.int64]:
+    """(T, N): the first class with the largest sum of logits so far, before any scale."""
+    wide = np.int64 if run.logits.dtype.kind == "i" else np.float64
+    sums = np.cumsum(run.logits.astype(wide), axis=0)
+    result = np.zeros(sums.shape[:2], np.int64)
+    for k in range(1, sums.shape[2]):
+        best = np.take_along_axis(sums, result[..., None], 2)[..., 0]
+        result[sums[..., k] > best] = k
+    return result
+
+
+def _note(record: dict[str, list[Values]], key: str, value: Values) -> None:
+    record.setdefault(key, []).append(value.reshape(len(value), -1).copy())
+
+
+def _channels(values: Values, axes: int) -> Values:
+    """(C,) against (N, C, …) with `axes` axes after N."""
+    return values.reshape(-1, *(1,) * (axes - 1))
+
+
+def _start(node: Node, shape: tuple[int, ...], kind: np.dtype[np.generic]) -> Values:
+    potential = np.zeros(shape, kind)
+    return potential + _channels(node.arrays["v_init"].astype(kind), len(shape) - 1) if node.kind != "LI" else potential
+
+
+def _neuron(node: Node, v: Values, current: Values) -> tuple[Values, Values, Values]:
+    """(value that is sent on, potential after the reset, distance from the threshold)."""
+    array = {field: _channels(a.astype(v.dtype), v.ndim - 1) for field, a in node.arrays.items()}
+    if "decay" in array:
+        v = v - (v >> array["decay"]) if v.dtype.kind == "i" else v * array["decay"]
+    v = v + current
+    if node.kind == "LI":
+        return v, v, np.zeros(v.shape)
+    theta = array["theta"]
+    fired = v >= theta if node.attributes["tie"] == ">=" else v > theta
+    largest = np.abs(v).max(initial=0) + np.abs(current).max(initial=0)
+    distance = np.abs(v.astype(np.float64) - theta) / (theta.astype(np.float64) + largest)
+    match node.attributes["reset"]:
+        case "zero":
+            v = np.where(fired, np.zeros_like(v), v)
+        case "subtract":
+            v = v - theta * fired
+        case _:
+            drop = node.arrays["theta"] / node.arrays["decay"]  # in float32, as the page says
+            v = v - _channels(drop.astype(v.dtype), v.ndim - 1) * fired
+    return fired.astype(v.dtype), v, distance
+
+
+def _stateless(node: Node, fed: list[Values], shape: tuple[int, ...]) -> Values:
+    x = fed[0]
+    match node.kind:
+        case "Conv2d":
+            return _convolution(node, x, shape)
+        case "Linear":
+            weight = node.arrays["weight"].astype(x.dtype)
+            total = x @ weight.T
+            return total + node.arrays["bias"].astype(x.dtype)
+        case "SumPool2d":
+            kernel, stride = node.attributes["kernel"], node.attributes["stride"]
+            assert isinstance(kernel, tuple)
+            assert isinstance(stride, tuple)
+            parts = [_window(x, (u, w), stride, shape) for u in range(kernel[0]) for w in range(kernel[1])]
+            return sum(parts[1:], parts[0])
+        case "Scale":
+            return x * _channels(node.arrays["scale"].astype(x.dtype), x.ndim - 1)
+        case "Add":
+            return sum(fed[1:], x)
+        case "Flatten":
+            return x.reshape(len(x), math.prod(x.shape[1:]))
+    return x
+
+
+def _convolution(node: Node, x: Values, shape: tuple[int, ...]) -> Values:
+    weight = node.arrays["weight"].astype(x.dtype)
+    groups, stride, (down, right) = (node.attributes[key] for key in ("groups", "stride", "padding"))
+    assert isinstance(groups, int)
+    assert isinstance(stride, tuple)
+    outputs, channels, height, width = weight.shape
+    padded = np.zeros((*x.shape[:2], x.shape[2] + 2 * down, x.shape[3] + 2 * right), x.dtype)
+    padded[:, :, down : down + x.shape[2], right : right + x.shape[3]] = x
+    y = np.zeros((len(x), *shape), x.dtype)
+    y += _channels(node.arrays["bias"].astype(x.dtype), 3)
+    for o in range(outputs):
+        first = o // (outputs // groups) * channels
+        for c in range(channels):
+            for u in range(height):
+                for w in range(width):
+                    window = _window(padded[:, first + c : first + c + 1], (u, w), stride, shape)
+                    y[:, o] += weight[o, c, u, w] * window[:, 0]
+    return y
+
+
+def _window(x: Values, corner: tuple[int, int], stride: tuple[int, int], shape: tuple[int, ...]) -> Values:
+    """The pixels that one element of a kernel meets, (N, C, H', W')."""
+    rows, columns = (slice(corner[i], corner[i] + (shape[1 + i] - 1) * stride[i] + 1, stride[i]) for i in range(2))
+    return x[:, :, rows, columns]

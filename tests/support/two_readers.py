@@ -1,0 +1,115 @@
+"""Give one file to both readers, and one network to every engine and to the second reader's executor."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+
+import second_reader
+from hostile_networks import affordable
+from runners import RUNNERS
+from second_reader import Contents, Run
+from spikelet.bundle import Bundle, decode
+from spikelet.engines import ENGINES
+from spikelet.errors import BundleError
+
+CLOSE = 1e-5  # of a float32 potential to its threshold, as a share of the values that meet there
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What both readers said of a file.
+
+    Attributes:
+        first: spikelet's bundle, or None.
+        second: The second reader's contents, or None.
+        said: What the first and the second gave as a reason, or "".
+        seconds: Time of the first and the second, by the clock.
+    """
+
+    first: Bundle | None
+    second: Contents | None
+    said: tuple[str, str]
+    seconds: tuple[float, float]
+
+    @property
+    def complaint(self) -> str | None:
+        """A disagreement, or None.
+
+        The second reader does not compute the bytes of step.onnx: that the first refuses one is no disagreement.
+        """
+        if (self.first is None) == (self.second is None) or self.said[0].startswith("step.onnx"):
+            return None
+        return f"spikelet: {self.said[0] or 'reads it'}; second reader: {self.said[1] or 'reads it'}"
+
+
+def judge(content: bytes, limits: AbstractContextManager[object] | None = None) -> Verdicts:
+    """Read a file with both readers. Any exception but the readers' own is passed on.
+
+    limits: Entered while spikelet reads.
+    """
+    first, second, said = None, None, ["", ""]
+    started = time.perf_counter()
+    try:
+        with limits or nullcontext():
+            first = decode(content)
+    except BundleError as error:
+        said[0] = str(error)
+    between = time.perf_counter()
+    try:
+        second = second_reader.read(content)
+    except second_reader.Refused as refused:
+        said[1] = str(refused)
+    ended = time.perf_counter()
+    return Verdicts(first, second, (said[0], said[1]), (between - started, ended - between))
+
+
+def runnable(verdicts: Verdicts) -> bool:
+    """Whether both read the file and its network is small."""
+    return verdicts.first is not None and verdicts.second is not None and affordable(verdicts.second.network)
+
+
+def disagreement(verdicts: Verdicts, engines: list[str], seed: int = 0) -> str | None:
+    """Run what was read on engines and compare it with the second reader; None if all spikes are equal.
+
+    The golden inputs are shown as they are, and as a sequence.
+    """
+    bundle, contents = verdicts.first, verdicts.second
+    assert bundle is not None
+    assert contents is not None
+    graph, network = bundle.graph, contents.network
+    steps = min(3, contents.exact_steps or 3)
+    constant = contents.golden.inputs[None]
+    low, high = graph.input.low, graph.input.high
+    frames = np.random.default_rng(seed).integers(low, high + 1, (steps, *constant.shape[1:]))
+    for inputs in (constant, frames):
+        expected = second_reader.execute(network, inputs, steps)
+        if not network.exact and not settled(network, inputs, steps, expected):
+            continue  # a potential on its threshold: engines may round either way
+        for engine in engines:
+            if ENGINES.get(engine) is not None and engine == "native" and not network.exact:
+                continue
+            found = RUNNERS[engine](graph, inputs.astype(np.float32), steps)
+            shown = "constant" if inputs is constant else "sequence"
+            for layer in network.spiking:
+                if not np.array_equal(found.spikes[layer], expected.spikes[layer]):
+                    return f"{engine}, {shown}: spikes of {layer}"
+            sums = np.cumsum(expected.logits.astype(np.float64), axis=0)
+            largest = np.abs(expected.logits).max()
+            if network.exact and not np.array_equal(found.logits, sums):
+                return f"{engine}, {shown}: logits"
+            if not network.exact and np.abs(found.logits - sums).max() > 1e-3 * largest * steps:
+                return f"{engine}, {shown}: logits"
+    return None
+
+
+def settled(network: second_reader.Network, inputs: np.ndarray, steps: int, narrow: Run) -> bool:
+    """Whether no spike of a float32 network depends on rounding: it is equal in float64 and no potential is close."""
+    wide = second_reader.execute(network, inputs, steps, wide=True)
+    for layer in network.spiking:
+        if not np.array_equal(wide.spikes[layer], narrow.spikes[layer]) or wide.distances[layer].min() < CLOSE:
+            return False
+    return True
