@@ -9,14 +9,19 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
-BATCHES = (1, 32)
+from spikelet.latency import Latency, StepTimes
+
+if TYPE_CHECKING:  # imported on use, so that their loading is measured
+    from spikelet.engines.base import Float
+    from spikelet.session import Model
+
 STEPS = 8
 SECONDS = 2.0  # per batch size
 
 
-def measure(path: str, engine: str, threads: int | None) -> dict[str, object]:
+def measure(path: str, engine: str, threads: int | None) -> Latency:
     """Measure load time, time to the first prediction, time per time-step (ms) by batch size, and peak memory (MB)."""
     started = time.perf_counter()
     from spikelet.session import load
@@ -26,30 +31,27 @@ def measure(path: str, engine: str, threads: int | None) -> dict[str, object]:
     import numpy as np
 
     node = model.graph.input
-    images = np.random.default_rng(0).integers(node.low, node.high + 1, (max(BATCHES), *node.shape))
+    images = np.random.default_rng(0).integers(node.low, node.high + 1, (32, *node.shape))
     steps = min(STEPS, model.bundle.manifest.exact_steps or STEPS)
     model.run(images[:1], steps=1)
     predicted = time.perf_counter()
     memory_after_first = _memory_mb()
-    report: dict[str, object] = {
+    times = {batch: _step_times(model, images[:batch].astype(np.float32), steps) for batch in (1, 32)}
+    return {
         "engine": engine,
         "load_ms": (loaded - started) * 1000,
         "first_answer_ms": (predicted - loaded) * 1000,
         "steps": steps,
         "memory_after_first_answer_mb": memory_after_first,
+        "batch_1": times[1],
+        "batch_32": times[32],
+        "peak_memory_mb": _memory_mb(),
     }
-    for batch in BATCHES:
-        times = _step_times(model, images[:batch].astype(np.float32), steps)
-        report[f"batch_{batch}"] = {
-            "ms_per_step_p50": float(np.percentile(times, 50)),
-            "ms_per_step_p95": float(np.percentile(times, 95)),
-            "steps_timed": len(times),
-        }
-    report["peak_memory_mb"] = _memory_mb()
-    return report
 
 
-def _step_times(model: Any, images: Any, steps: int) -> list[float]:
+def _step_times(model: Model, images: Float, steps: int) -> StepTimes:
+    import numpy as np
+
     from spikelet.engines import create
 
     engine = create(model.graph, model.engine, (), model.threads)
@@ -64,7 +66,11 @@ def _step_times(model: Any, images: Any, steps: int) -> list[float]:
             if warm:
                 times.append((time.perf_counter() - started) * 1000)
         warm = True
-    return times
+    return {
+        "ms_per_step_p50": float(np.percentile(times, 50)),
+        "ms_per_step_p95": float(np.percentile(times, 95)),
+        "steps_timed": len(times),
+    }
 
 
 def _memory_mb() -> float | None:

@@ -107,6 +107,10 @@ class EngineError(SpikeletError):
     """The engine cannot run the graph, or a time-step lies beyond its exact range."""
 
 
+class CostError(SpikeletError):
+    """A network or a run needs more memory or operations than a limit permits, see `spikelet.limits`."""
+
+
 class ConversionError(SpikeletError):
     """The source network has no exact spiking form. The message names the module and its location."""
 

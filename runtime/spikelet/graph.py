@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 
 from spikelet.errors import GraphError
-from spikelet.nodes import IF, LI, Add, Input, Node, Output, Shape, check_size, is_float
+from spikelet.nodes import IF, LI, Add, Conv2d, Input, Linear, Node, Output, Shape, check_size, is_float
 
 IR_VERSION = 1
 MAX_NODES = 4_096
@@ -24,6 +25,7 @@ MAX_NAME = 64
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 
 Edge = tuple[str, str]
+N = TypeVar("N", bound=Node)
 
 
 @dataclass(frozen=True)
@@ -134,16 +136,12 @@ class Graph:
     @property
     def input(self) -> Input:
         """The Input node."""
-        node = self.nodes[self.input_name]
-        assert isinstance(node, Input)
-        return node
+        return self.node(self.input_name, Input)
 
     @property
     def output(self) -> Output:
         """The Output node."""
-        node = self.nodes[self.output_name]
-        assert isinstance(node, Output)
-        return node
+        return self.node(self.output_name, Output)
 
     @property
     def classes(self) -> int:
@@ -173,17 +171,39 @@ class Graph:
         """Return the number of output elements of a node for one sample."""
         return int(np.prod(self.shapes[name], dtype=np.int64))
 
+    def node(self, name: str, kind: type[N], expected: str | None = None) -> N:
+        """Return the node of that name, which is of type `kind`.
+
+        Args:
+            name: Name of the node.
+            kind: Class of the node.
+            expected: Description of the class for the error; None for its name.
+
+        Raises:
+            GraphError: There is no such node, or it is of another type.
+        """
+        node = self.nodes.get(name)
+        if not isinstance(node, kind):
+            actual = "no node" if node is None else node.kind
+            raise GraphError(f"node {name}: expected {expected or f'a node {kind.__name__}'}, found {actual}")
+        return node
+
     def neuron(self, name: str) -> IF:
         """Return the IF or LIF node of that name.
 
         Raises:
             GraphError: There is no such node, or it is not an IF or LIF node.
         """
+        return self.node(name, IF, "an IF or LIF node")
+
+    def synapse(self, name: str) -> Conv2d | Linear:
+        """Return the Conv2d or Linear node of that name.
+
+        Raises:
+            GraphError: There is no such node, or it is not a Conv2d or Linear node.
+        """
         node = self.nodes.get(name)
-        if not isinstance(node, IF):
-            kind = "no node" if node is None else node.kind
-            raise GraphError(f"node {name}: expected an IF or LIF node, found {kind}")
-        return node
+        return node if isinstance(node, Conv2d) else self.node(name, Linear, "a Conv2d or Linear node")
 
     def _check_edges(self) -> None:
         for source, target in self.edges:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,10 @@ from spikelet.nodes import Shape
 
 Layout = Literal["auto", "NCHW", "NHWC"]
 DEFAULT_STEPS = 8
+Values = npt.NDArray[np.generic]  # of a real dtype: integers or floating point
 
 
-def as_sequence(graph: Graph, value: Any, layout: Layout = "auto") -> npt.NDArray[Any]:
+def as_sequence(graph: Graph, value: object, layout: Layout = "auto") -> Values:
     """Return the input as a sequence (T, N, *shape) of unchanged dtype, with T = 1 for constant input.
 
     Args:
@@ -70,7 +71,7 @@ def beyond_exact_steps(steps: int, limit: int) -> UsageError:
     )
 
 
-def _channel_first(array: npt.NDArray[Any], shape: Shape, layout: Layout) -> npt.NDArray[Any]:
+def _channel_first(array: Values, shape: Shape, layout: Layout) -> Values:
     axes = len(shape)
     if axes <= array.ndim <= axes + 2:
         sample_shape = array.shape[array.ndim - axes :]
@@ -85,7 +86,7 @@ def _channel_first(array: npt.NDArray[Any], shape: Shape, layout: Layout) -> npt
     )
 
 
-def _check_values(graph: Graph, array: npt.NDArray[Any]) -> None:
+def _check_values(graph: Graph, array: Values) -> None:
     low, high = graph.input.low, graph.input.high
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():

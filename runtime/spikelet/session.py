@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,14 @@ import numpy.typing as npt
 from spikelet import bundle as bundles
 from spikelet.bundle import Bundle
 from spikelet.early_exit import ExitRule
-from spikelet.engines import choose, create
-from spikelet.engines.base import Engine
+from spikelet.engines import Engine, choose, create, run
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
-from spikelet.inputs import DEFAULT_STEPS, Layout, as_sequence, beyond_exact_steps, resolve_steps
+from spikelet.inputs import DEFAULT_STEPS, Layout, Values, as_sequence, beyond_exact_steps, resolve_steps
 
 OnLimit = Literal["refuse", "reset"]
 BATCH = 32  # samples per call of an engine
+Number = TypeVar("Number", bound=np.generic)
 
 __all__ = ["DEFAULT_STEPS", "Model", "Result", "Step", "load"]
 
@@ -169,7 +169,7 @@ class Model:
 
     def run(
         self,
-        inputs: Any,
+        inputs: object,
         steps: int | None = None,
         *,
         early_exit: ExitRule | None = None,
@@ -212,7 +212,7 @@ class Model:
 
     def stream(
         self,
-        inputs: Any,
+        inputs: object,
         steps: int | None = None,
         *,
         on_limit: OnLimit = "refuse",
@@ -261,7 +261,7 @@ class Model:
             )
 
     def _frames(
-        self, inputs: Any, steps: int | None, on_limit: OnLimit, layout: Layout
+        self, inputs: object, steps: int | None, on_limit: OnLimit, layout: Layout
     ) -> Iterator[npt.NDArray[np.float32] | None]:
         """Yield the input of each time-step, (1, *shape), or None where it does not change."""
         if isinstance(inputs, Iterator):
@@ -273,7 +273,7 @@ class Model:
         for t in range(resolve_steps(steps, len(sequence), limit, endless=on_limit == "reset")):
             yield sequence[t].astype(np.float32) if t < len(sequence) else None
 
-    def _one(self, sequence: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _one(self, sequence: Values) -> Values:
         if sequence.shape[1] != 1:
             raise UsageError(f"stream: takes one sample, got {sequence.shape[1]}; use run for a batch")
         return sequence
@@ -283,22 +283,19 @@ class Model:
         self.bundle.release()  # the engine holds its own copy of the weights
         return engine
 
-    def _run(self, sequence: npt.NDArray[Any], steps: int, rule: ExitRule | None, record: tuple[str, ...]) -> Result:
+    def _run(self, sequence: Values, steps: int, rule: ExitRule | None, record: tuple[str, ...]) -> Result:
         graph, n = self.graph, sequence.shape[1]
         engine = self._idle.pop(record, None) or self._engine(record)
-        # a known number of time-steps of a constant input may be evaluated layer by layer
-        engine.reset(n, steps if rule is None and len(sequence) == 1 else None)
         shapes = {name: graph.shapes[name] for name in record}
         sums = np.empty((steps, n, graph.classes))
         counts = {name: np.zeros((steps, n), np.int64) for name in graph.spiking}
         spikes = {name: np.zeros((steps, n, *shape), np.bool_) for name, shape in shapes.items()}
         potentials = {name: np.zeros((steps, n, *shape), np.float32) for name, shape in shapes.items()}
         exits = np.full(n, steps, np.int64)
-        running = np.arange(n)
         total = np.zeros((n, graph.classes))
-        for t in range(steps):
-            pixels = sequence[t][running].astype(np.float32) if t < len(sequence) else None
-            total[running] += engine.step(pixels)
+        for t, output in run(engine, sequence, steps, window=rule is None):
+            running = engine.rows
+            total[running] += output
             sums[t] = total
             for name, count in engine.spike_counts().items():
                 counts[name][t, running] = count
@@ -313,7 +310,6 @@ class Model:
                     break
                 if done.any():
                     engine.keep(np.flatnonzero(~done))
-                    running = running[~done]
         self._idle[record] = engine
         neurons = {name: graph.neurons(name) for name in graph.spiking}
         return Result(sums, graph.output.scale, exits, counts, spikes, potentials, neurons)
@@ -346,7 +342,7 @@ def _layers(record: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _joined(parts: list[Result]) -> Result:
-    def join(values: list[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+    def join(values: list[Mapping[str, npt.NDArray[Number]]]) -> dict[str, npt.NDArray[Number]]:
         return {name: np.concatenate([value[name] for value in values], axis=1) for name in values[0]}
 
     return Result(

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.bundle import Bundle, Golden
-from spikelet.engines import create
+from spikelet.engines import create, run
 from spikelet.graph import Graph
+from spikelet.ranges import exact_steps
 
 # Share of differing spikes allowed for a float32 bundle: engines sum in different orders, so a potential may cross its
 # threshold in one engine and not in another, which also affects later spikes.
 FLOAT_SHARE = 1e-3
+GOLDEN_INPUTS = 2
+GOLDEN_STEPS = 8
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,30 @@ class Verification:
         if self.exact:
             return self.differing_spikes == 0 and self.differing_logits == 0
         return self.differing_spikes <= FLOAT_SHARE * self.neuron_steps
+
+    def as_json(self) -> dict[str, object]:
+        """Convert to a JSON object."""
+        return asdict(self) | {"ok": self.ok}
+
+
+def golden_inputs(graph: Graph, images: npt.NDArray[Number] | None = None) -> npt.NDArray[np.float32]:
+    """Return the golden inputs of a new bundle, (2, *shape) float32, or fewer if there are fewer images.
+
+    Args:
+        graph: the network.
+        images: (N, *shape), of which the first two are taken; None for whole random numbers over the range of the
+            input, the same ones in every run.
+    """
+    if images is not None:
+        return images[:GOLDEN_INPUTS].astype(np.float32)
+    node = graph.input
+    random = np.random.default_rng(0).integers(node.low, node.high + 1, (GOLDEN_INPUTS, *node.shape))
+    return random.astype(np.float32)
+
+
+def golden_steps(graph: Graph) -> int:
+    """Return the number of time-steps for which golden inputs are recorded: 8, or those that are proven exact."""
+    return min(GOLDEN_STEPS, exact_steps(graph)) if graph.exact else GOLDEN_STEPS
 
 
 def record_golden(graph: Graph, inputs: npt.NDArray[np.uint8] | npt.NDArray[np.float32], steps: int) -> Golden:
@@ -124,11 +154,10 @@ def _replay(
 ) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.bool_]]]:
     """Return the logits of every time-step (T, N, K) and spikes by layer (T, N, neurons)."""
     runner = create(graph, engine, graph.spiking)
-    runner.reset(len(inputs))
     logits = []
     spikes: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in graph.spiking}
-    for t in range(steps):
-        logits.append(runner.step(inputs.astype(np.float32) if t == 0 else None))
+    for _, output in run(runner, inputs[None], steps):
+        logits.append(output)
         for name in graph.spiking:
             spikes[name].append(runner.spikes(name).reshape(len(inputs), -1))
     return np.stack(logits), {name: np.stack(value) for name, value in spikes.items()}

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from torch import nn
 
 from spikelet.graph import Graph
-from spikelet.nodes import IF
 from spikelet_converters.baselines.base import Images, Recalibration
 from spikelet_converters.calibration.layers import with_bias, with_potential
 
@@ -26,7 +25,6 @@ class RTS(Recalibration):
     def recalibrate(self, source: Graph, network: nn.Module, images: Images, steps: int) -> Graph:
         graph = source
         for layer in source.spiking:
-            node = source.nodes[layer]
-            assert isinstance(node, IF)
+            node = source.neuron(layer)
             graph = with_bias(with_potential(graph, layer, 0 * node.theta), layer, node.theta / (2 * steps))
         return graph

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, Conv2d, Linear
+from spikelet.nodes import Conv2d
 from spikelet_converters.baselines.base import Images, Recalibration
 from spikelet_converters.baselines.folded import Folded, along_channels, apply_synapse
 from spikelet_converters.calibration.layers import channel_means, synapse_of, with_bias, with_potential
@@ -68,8 +68,7 @@ class SNNC(Recalibration):
                     continue
                 rate = Folded(graph).run(images, steps, keep=(layer,), until=layer)[layer].mean(0)
                 error = channel_means(targets[layer] - rate)
-                node = graph.nodes[layer]
-                assert isinstance(node, IF)
+                node = graph.neuron(layer)
                 if part == "bias":
                     graph = with_bias(graph, layer, error * node.theta)
                 else:
@@ -80,9 +79,7 @@ class SNNC(Recalibration):
         name, before = synapse_of(graph, layer), graph.predecessors[layer][0]
         if name is None:
             return graph
-        synapse, neuron = graph.nodes[name], graph.nodes[layer]
-        assert isinstance(synapse, Conv2d | Linear)
-        assert isinstance(neuron, IF)
+        synapse, neuron = graph.synapse(name), graph.neuron(layer)
         source = graph.predecessors[name][0]
         outputs = Folded(graph).run(images, steps, keep=(source, before, name), until=before)
         x = outputs[source].mean(0)

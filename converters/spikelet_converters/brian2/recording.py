@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.engines import Engine
+from spikelet.engines import Engine, run
 from spikelet.graph import Graph
 from spikelet.nodes import Array
 from spikelet_converters.brian2.synapses import Index
@@ -40,11 +40,10 @@ def record(engine: Engine, graph: Graph, sequence: Array, steps: int, chosen: Ma
     images = sequence.shape[1]
     spikes = {name: np.zeros((steps, images, graph.neurons(name)), np.bool_) for name in graph.spiking}
     potentials = {name: np.zeros((steps, images, len(index)), np.float32) for name, index in chosen.items()}
-    engine.reset(images)
     total = np.zeros((images, graph.classes))
     logits = np.zeros((steps, images, len(chosen[graph.output_name])))
-    for t in range(steps):
-        total = total + engine.step(sequence[t].astype(np.float32) if t < len(sequence) else None)
+    for t, output in run(engine, sequence, steps):
+        total += output
         logits[t] = total[:, chosen[graph.output_name]]
         for name in graph.spiking:
             spikes[name][t] = engine.spikes(name).reshape(images, -1)

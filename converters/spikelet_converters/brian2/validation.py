@@ -16,9 +16,8 @@ from spikelet.bundle import Bundle
 from spikelet.engines import Engine, create
 from spikelet.errors import Cancelled, UsageError
 from spikelet.graph import Graph
-from spikelet.inputs import as_sequence
+from spikelet.inputs import as_sequence, resolve_steps
 from spikelet.nodes import Array
-from spikelet.session import DEFAULT_STEPS
 from spikelet_converters.brian2 import simulator
 from spikelet_converters.brian2.comparison import EPS, Divergence, LayerReport, Pair, compare, merge
 from spikelet_converters.brian2.network import Drive, Network
@@ -153,7 +152,7 @@ def validate(
             "this bundle's golden inputs on every engine"
         )
     sequence = as_sequence(graph, images)
-    steps = _steps(bundle, steps, len(sequence))
+    steps = resolve_steps(steps, len(sequence), bundle.manifest.exact_steps)
     chosen = plan(graph, neurons, seed)
     version = simulator.load().__version__
     used = _target(target, chosen.synapses * steps * sequence.shape[1])
@@ -231,19 +230,6 @@ def _batches(chosen: Plan, sequence: Array, steps: int) -> list[tuple[int, Array
     bytes_per_image = steps * sum(4 * len(index) + chosen.graph.neurons(name) for name, index in chosen.chosen.items())
     size = max(1, BATCH_BYTES // bytes_per_image)
     return [(start, sequence[:, start : start + size]) for start in range(0, sequence.shape[1], size)]
-
-
-def _steps(bundle: Bundle, steps: int | None, length: int) -> int:
-    if steps is None:
-        steps = DEFAULT_STEPS if length == 1 else length
-    if steps < 1:
-        raise UsageError(f"steps: expected 1 or more, got {steps}")
-    if 1 < length != steps:
-        raise UsageError(f"steps: the sequence has {length} time-steps, {steps} were requested")
-    limit = bundle.manifest.exact_steps
-    if limit is not None and steps > limit:
-        raise UsageError(f"steps: {steps} requested, but this bundle is proven exact for {limit} time-steps")
-    return steps
 
 
 def _target(target: str, events: int) -> str:

@@ -118,8 +118,7 @@ class Analog:
 
     def fire(self, name: str, current: Tensor) -> Tensor:
         """Return the spikes of an IF layer, 0 or 1, (T, N, C, …), for its current at each time-step."""
-        node = self.graph.nodes[name]
-        assert isinstance(node, IF)
+        node = self.graph.neuron(name)
         theta = self.channels(name, "theta", current.ndim - 1)
         v = self.channels(name, "v_init", current.ndim - 1).expand(current.shape[1:])
         return integrate(current, v, theta, node.tie)[0]

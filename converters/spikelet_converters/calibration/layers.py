@@ -9,7 +9,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from spikelet.graph import Graph
-from spikelet.nodes import IF, Add, Conv2d, Linear
+from spikelet.nodes import Add, Conv2d, Linear
 from spikelet_converters.frontends.values import f32
 
 
@@ -42,13 +42,10 @@ def with_bias(graph: Graph, layer: str, change: npt.ArrayLike) -> Graph:
     name = synapse_of(graph, layer)
     if name is None:
         return graph
-    node = graph.nodes[name]
-    assert isinstance(node, Conv2d | Linear)
+    node = graph.synapse(name)
     return Graph({**graph.nodes, name: replace(node, bias=f32(node.bias + np.asarray(change)))}, graph.edges)
 
 
 def with_potential(graph: Graph, layer: str, v_init: npt.ArrayLike) -> Graph:
     """Return the graph with another initial potential, (C,), in a layer of neurons."""
-    node = graph.nodes[layer]
-    assert isinstance(node, IF)
-    return Graph({**graph.nodes, layer: replace(node, v_init=f32(v_init))}, graph.edges)
+    return Graph({**graph.nodes, layer: replace(graph.neuron(layer), v_init=f32(v_init))}, graph.edges)

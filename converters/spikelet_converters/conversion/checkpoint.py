@@ -6,24 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from spikelet.bundle import Bundle, Manifest
 from spikelet.bundle.card import card
 from spikelet.data.images import ImageSet
 from spikelet.graph import Graph
 from spikelet.ranges import accumulators, exact_steps
-from spikelet.verify import record_golden
+from spikelet.verify import golden_inputs, golden_steps, record_golden
 from spikelet_converters.conversion.quantise import Quantised, quantise
 from spikelet_converters.conversion.report import STEPS, Reference, checkpoint_reference, conversion_report
 from spikelet_converters.frontends.torch_fx import trace
 from spikelet_converters.training.checkpoint import Checkpoint
-
-GOLDEN_IMAGES = 2
-GOLDEN_STEPS = 8
-
-Inputs = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -107,7 +99,7 @@ def assemble(
     bits: int | None,
     description: Description,
     measurement: Measurement | None = None,
-    golden: Inputs | None = None,
+    golden: Sequence[ImageSet] | None = None,
 ) -> Bundle:
     """Quantise a float32 graph, measure it against its source network and return the bundle.
 
@@ -116,12 +108,14 @@ def assemble(
         bits: bits of the weights, or None to keep float32.
         description: entries of the manifest.
         measurement: source network and data to measure on.
-        golden: golden inputs, (N, *shape). By default the first images of the data, or random ones.
+        golden: image sets, of which the first one gives the golden inputs; without any, they are random. By default
+            the data to measure on.
 
     Raises:
         ConversionError: the network has no exact form at these bits.
     """
     data = () if measurement is None else measurement.data
+    golden = data if golden is None else golden
     quantised = None if bits is None or source.exact else quantise(source, bits)
     graph = source if quantised is None else quantised.graph
     conversion: dict[str, Any] = {"bits": bits, "layers": _layers(graph, quantised)}
@@ -144,8 +138,8 @@ def assemble(
         results=results,
         conversion=conversion,
     )
-    length = min(GOLDEN_STEPS, manifest.exact_steps or GOLDEN_STEPS)
-    recording = record_golden(graph, _golden_images(graph, data) if golden is None else golden, length)
+    inputs = golden_inputs(graph, golden[0].images if golden else None)
+    recording = record_golden(graph, inputs, golden_steps(graph))
     return Bundle(graph, manifest, recording, card(graph, manifest))
 
 
@@ -176,10 +170,3 @@ def _feeding(graph: Graph, layer: str) -> list[str]:
             feeding.append(name)
             waiting.extend(graph.predecessors[name])
     return feeding
-
-
-def _golden_images(graph: Graph, data: Sequence[ImageSet]) -> npt.NDArray[np.uint8]:
-    if data:
-        return data[0].images[:GOLDEN_IMAGES]
-    rng = np.random.default_rng(0)
-    return rng.integers(graph.input.low, graph.input.high + 1, (GOLDEN_IMAGES, *graph.input.shape)).astype(np.uint8)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from torch import nn
 
 from spikelet.data.images import ImageSet
-from spikelet.engines import Engine, create
+from spikelet.engines import Engine, create, run
 from spikelet.graph import Graph
 from spikelet_converters.frontends.torch_fx import node_name
 from spikelet_converters.source_model.activation import Mode, spiking_layers
@@ -151,16 +151,15 @@ def _simulate(
     engine: Engine, data: ImageSet, steps: tuple[int, ...]
 ) -> tuple[dict[str, dict[int, Counts]], npt.NDArray[np.int64]]:
     """Return spike counts by recorded layer at each T of `steps`, and predictions after every time-step, (T, N)."""
-    engine.reset(len(data))
     total = {name: np.zeros((len(data), *engine.graph.shapes[name]), np.uint8) for name in engine.record}
     kept: dict[str, dict[int, Counts]] = {name: {} for name in engine.record}
     logits = np.zeros((len(data), engine.graph.classes))
     predictions = []
-    for t in range(1, max(steps) + 1):
-        logits = logits + engine.step(data.images.astype(np.float32) if t == 1 else None)
+    for t, output in run(engine, data.images[None], max(steps)):
+        logits += output
         predictions.append(logits.argmax(1))
         for name in engine.record:
             total[name] += engine.spikes(name)
-            if t in steps:
-                kept[name][t] = total[name].copy()
+            if t + 1 in steps:
+                kept[name][t + 1] = total[name].copy()
     return kept, np.stack(predictions)

@@ -12,7 +12,7 @@ import torch
 
 from spikelet.bundle import Bundle, manifest
 from spikelet.data.images import ImageSet
-from spikelet.engines import create
+from spikelet.engines import create, run
 from spikelet.errors import ConversionError, UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear, Scale
@@ -20,7 +20,7 @@ from spikelet_converters.calibration.analog import Analog, Caps, Neuron
 from spikelet_converters.calibration.correction import corrected
 from spikelet_converters.calibration.loss import advice, losses
 from spikelet_converters.calibration.thresholds import Method, Per, Theta, activations, rescaled, thresholds
-from spikelet_converters.conversion.checkpoint import Description, Inputs, Measurement, assemble
+from spikelet_converters.conversion.checkpoint import Description, Measurement, assemble
 from spikelet_converters.conversion.report import STEPS, Reference
 from spikelet_converters.frontends import Source
 
@@ -259,7 +259,7 @@ def _spiking(source: Source, bits: int | None, data: Sequence[ImageSet], descrip
                 "this network has neurons with a leak factor, which has no exact form: omit --bits for a float32 bundle"
             )
         description.provenance["note"] = "weights were rounded: spikes differ from the source's where that moves them"
-    bundle = assemble(source.graph, bits, description, golden=_golden(source.graph, data))
+    bundle = assemble(source.graph, bits, description, golden=data)
     for images in data:
         bundle.manifest.results.append({**_measured(bundle.graph, images), "command": description.command})
     return bundle
@@ -287,10 +287,9 @@ def _measured(graph: Graph, images: ImageSet, steps: int = max(STEPS)) -> dict[s
     right = np.zeros(steps)
     for start in range(0, len(images), 25):
         part = images.take(slice(start, start + 25))
-        engine.reset(len(part))
         total = np.zeros((len(part), graph.classes))
-        for t in range(steps):
-            total += engine.step(part.images.astype(np.float32) if t == 0 else None)
+        for t, logits in run(engine, part.images[None], steps):
+            total += logits
             if part.labels is not None:
                 right[t] += (total.argmax(1) == part.labels).sum()
     result: dict[str, Any] = {
@@ -299,13 +298,3 @@ def _measured(graph: Graph, images: ImageSet, steps: int = max(STEPS)) -> dict[s
     if images.labels is not None:
         result["accuracy"] = (right / len(images)).tolist()
     return result
-
-
-def _golden(graph: Graph, data: Sequence[ImageSet]) -> Inputs:
-    """Return golden inputs: images of the data, or random numbers over the range of the input."""
-    if data:
-        return data[0].images[:2]
-    rng = np.random.default_rng(0)
-    low, high = graph.input.low, graph.input.high
-    whole = rng.integers(low, high + 1, (2, *graph.input.shape))
-    return whole.astype(np.float32)

@@ -22,7 +22,7 @@ from spikelet.errors import SpikeletError
 from spikelet.graph import Graph
 from spikelet.ranges import exact_steps
 from spikelet.session import Model
-from spikelet.verify import record_golden
+from spikelet.verify import golden_inputs, golden_steps, record_golden
 from spikelet_converters.baselines import Baseline, Folded, NeuronRule, Recalibration
 from spikelet_converters.conversion.quantise import quantise
 from spikelet_converters.frontends.torch_fx import trace
@@ -177,8 +177,6 @@ def _write(graph: Graph, name: str, path: Path, bits: int, provenance: dict[str,
     manifest = Manifest(
         name=name, labels=test.classes, bits=bits, exact_steps=exact_steps(graph), provenance=provenance, results=[]
     )
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(graph.input.low, graph.input.high + 1, (2, *graph.input.shape)).astype(np.uint8)
-    golden = record_golden(graph, pixels, min(8, manifest.exact_steps or 8))
+    golden = record_golden(graph, golden_inputs(graph), golden_steps(graph))
     write(Bundle(graph, manifest, golden, card(graph, manifest)), path)
     return read(path)

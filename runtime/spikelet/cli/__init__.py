@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Protocol, cast
+from typing import cast
 
 from spikelet import signing
+from spikelet.cli.common import Command
 from spikelet.errors import SpikeletError, UsageError, out_of_memory
 from spikelet.version import __version__
 
@@ -42,26 +43,6 @@ ENTRY_POINTS = "spikelet.commands"
 OUT_OF_MEMORY = "out of memory; use fewer images at a time (--count), or a machine with more memory"
 
 
-class Command(Protocol):
-    """What the module of a command provides; its docstring is the description in `--help`.
-
-    Attributes:
-        HELP: one line for the list of commands.
-        EXAMPLE: a complete command line.
-    """
-
-    HELP: str
-    EXAMPLE: str
-    __name__: str
-    __doc__: str | None
-
-    def configure(self, parser: argparse.ArgumentParser) -> None:
-        """Add the arguments of the command."""
-
-    def run(self, args: argparse.Namespace) -> int:
-        """Run the command; returns the exit code."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
@@ -77,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     try:
         with signing.required_here() if args.require_signature else nullcontext():
-            return int(args.command.run(args))
+            command: Command = args.command
+            return command.run(args)
     except SpikeletError as error:
         return _fail(args, str(error), 2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:

@@ -8,8 +8,29 @@ import math
 import shlex
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Protocol
+
+
+class Command(Protocol):
+    """What the module of a command provides; its docstring is the description in `--help`.
+
+    Attributes:
+        HELP: one line for the list of commands.
+        EXAMPLE: a complete command line.
+    """
+
+    HELP: str
+    EXAMPLE: str
+    __name__: str
+    __doc__: str | None
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments of the command."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run the command; returns the exit code."""
 
 
 def existing(text: str) -> Path:
@@ -60,7 +81,7 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def emit(args: argparse.Namespace, value: dict[str, Any], text: str) -> None:
+def emit(args: argparse.Namespace, value: Mapping[str, object], text: str) -> None:
     """Print `value` as JSON if --json was given, else `text`."""
     print(json.dumps(value, allow_nan=False) if args.json else text)
 

@@ -8,7 +8,7 @@ import platform
 import warnings
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, entry_points, version
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from spikelet import shipped, signing
 from spikelet.bundle import SUFFIX
 from spikelet.cli.common import emit
 from spikelet.engines import ENGINES, choose, create, native
+from spikelet.engines.loop import run as run_engine
 from spikelet.errors import SpikeletError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Input, Linear, Output
@@ -37,6 +38,28 @@ PACKAGES = {  # distribution: (extra, purpose)
 CHECKS = "spikelet.checks"  # entry points of other packages: functions that return the state of something as text
 
 
+class _Native(TypedDict):
+    compiler: str | None
+    cache: str
+
+
+class Facts(TypedDict):
+    """The JSON output."""
+
+    spikelet: str
+    python: str
+    numpy: str
+    machine: str
+    packages: dict[str, str | None]
+    engines: dict[str, str]
+    auto: str
+    native: _Native
+    checks: dict[str, str]
+    assets: list[str]
+    signatures: dict[str, dict[str, object]]
+    signature_policy: str
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command: none."""
 
@@ -49,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         auto = choose("auto", _one_neuron())
     engines = {name: _try(name) for name in ENGINES}
     assets = [path.name for path in shipped.files()]
-    facts = {
+    facts: Facts = {
         "spikelet": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -111,8 +134,7 @@ def _try(engine: str) -> str:
     """Run a network of one neuron for two time-steps: "works", or why it does not."""
     try:
         runner = create(_one_neuron(), engine)
-        runner.reset(1)
-        fired = [float(runner.step(np.ones((1, 1), np.float32) if t == 0 else None)[0, 0]) for t in range(2)]
+        fired = [float(logits[0, 0]) for _, logits in run_engine(runner, np.ones((1, 1, 1), np.float32), 2)]
     except SpikeletError as error:
         return str(error)
     except Exception as error:  # a broken installation raises anything
@@ -120,7 +142,7 @@ def _try(engine: str) -> str:
     return "works" if fired == [1.0, 0.0] else f"gives wrong spikes: {fired}"
 
 
-def _text(facts: dict[str, Any]) -> str:
+def _text(facts: Facts) -> str:
     rows = []
     for name, (extra, purpose) in PACKAGES.items():
         found = facts["packages"][name]

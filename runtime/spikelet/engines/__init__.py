@@ -3,57 +3,50 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from importlib.util import find_spec
+from collections.abc import Sequence
+from importlib import import_module
 
 from spikelet.engines.base import Engine
+from spikelet.engines.loop import run
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 
-AUTO = ("native", "onnx", "numpy")  # in order of preference
-
-
-def _numpy(graph: Graph, record: Sequence[str], threads: int | None) -> Engine:
-    from spikelet.engines.numpy import NumpyEngine
-
-    return NumpyEngine(graph, record, threads)
-
-
-def _onnx(graph: Graph, record: Sequence[str], threads: int | None) -> Engine:
-    from spikelet.engines.onnx import OnnxEngine
-
-    return OnnxEngine(graph, record, threads)
-
-
-def _native(graph: Graph, record: Sequence[str], threads: int | None) -> Engine:
-    from spikelet.engines.native import NativeEngine
-
-    return NativeEngine(graph, record, threads)
-
-
-ENGINES: dict[str, Callable[[Graph, Sequence[str], int | None], Engine]] = {
-    "numpy": _numpy,
-    "onnx": _onnx,
-    "native": _native,
+# By name, "module:class". Modules are imported on first use.
+ENGINES: dict[str, str] = {
+    "numpy": "spikelet.engines.numpy:NumpyEngine",
+    "onnx": "spikelet.engines.onnx:OnnxEngine",
+    "native": "spikelet.engines.native:NativeEngine",
 }
 
 
-def available(graph: Graph) -> tuple[str, ...]:
-    """Return the names of the engines that can run a network on this machine."""
-    return tuple(name for name in ENGINES if _works(name, graph))
-
-
-def choose(name: str, graph: Graph) -> str:
-    """Return the name of the engine to use: `name`, or the fastest available one for "auto".
+def engine_class(name: str) -> type[Engine]:
+    """Return the class of an engine of `ENGINES`.
 
     Raises:
         EngineError: `name` is unknown.
     """
-    if name == "auto":
-        return next(engine for engine in AUTO if _works(engine, graph) and (engine != "native" or _compiles(graph)))
     if name not in ENGINES:
         raise EngineError(f"unknown engine {name!r}; expected auto, {' or '.join(ENGINES)}")
-    return name
+    module, _, attribute = ENGINES[name].partition(":")
+    selected: type[Engine] = getattr(import_module(module), attribute)
+    return selected
+
+
+def available(graph: Graph) -> tuple[str, ...]:
+    """Return the names of the engines that can run a network on this machine."""
+    return tuple(name for name in ENGINES if engine_class(name).available(graph))
+
+
+def choose(name: str, graph: Graph) -> str:
+    """Return the name of the engine to use: `name`, or for "auto" the available one of the highest priority.
+
+    Raises:
+        EngineError: `name` is unknown.
+    """
+    if name != "auto":
+        engine_class(name)
+        return name
+    return next(engine for engine in sorted(available(graph), key=_priority, reverse=True) if _prepared(engine, graph))
 
 
 def create(graph: Graph, name: str = "auto", record: Sequence[str] = (), threads: int | None = None) -> Engine:
@@ -61,7 +54,7 @@ def create(graph: Graph, name: str = "auto", record: Sequence[str] = (), threads
 
     Args:
         graph: the network.
-        name: "numpy", "onnx" or "native".
+        name: "auto", "numpy", "onnx" or "native".
         record: names of spiking layers whose spikes and potentials are kept at each step.
         threads: number of threads, per operator (onnx) or per batch (numpy, native); None for the default.
 
@@ -69,27 +62,21 @@ def create(graph: Graph, name: str = "auto", record: Sequence[str] = (), threads
         EngineError: `name` is unknown, or the engine cannot run this network.
         MissingDependency: the package of the engine is not installed.
     """
-    return ENGINES[choose(name, graph)](graph, record, threads)
+    return engine_class(choose(name, graph))(graph, record, threads)
 
 
-def _works(name: str, graph: Graph) -> bool:
-    if name == "native":
-        from spikelet.engines.native import ready
-
-        return ready(graph)
-    return name != "onnx" or find_spec("onnxruntime") is not None
+def _priority(name: str) -> int:
+    return engine_class(name).priority
 
 
-def _compiles(graph: Graph) -> bool:
-    """Return whether the library of the native engine exists or can be compiled; warn about a failure."""
-    from spikelet.engines.native import prepare_graph
-
+def _prepared(name: str, graph: Graph) -> bool:
+    """Prepare an engine and return whether that succeeded; warn about a failure."""
     try:
-        prepare_graph(graph)
+        engine_class(name).prepare(graph)
     except EngineError as error:
-        warnings.warn(f"going on without the native engine: {error}", RuntimeWarning, stacklevel=4)
+        warnings.warn(f"going on without the {name} engine: {error}", RuntimeWarning, stacklevel=4)
         return False
     return True
 
 
-__all__ = ["ENGINES", "Engine", "available", "choose", "create"]
+__all__ = ["ENGINES", "Engine", "available", "choose", "create", "engine_class", "run"]

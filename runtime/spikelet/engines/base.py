@@ -29,15 +29,38 @@ class Engine(ABC):
     Args:
         graph: the network.
         record: names of IF and LIF nodes whose spikes and potentials are kept.
+        threads: number of threads; None for the default of the engine.
+
+    Attributes:
+        name: name of the engine in `engines.ENGINES`.
+        priority: "auto" selects the available engine of the highest priority.
+        step_limit: number of time-steps that are proven exact; None: no limit.
+        time: time-steps since the last reset.
+        batch: number of samples N.
+        rows: (N,) indices of the samples in the batch of the last reset; fewer than that after `keep`.
 
     Raises:
         EngineError: a name in `record` is not a spiking layer.
     """
 
     name: ClassVar[str]
-    step_limit: int | None  # proven number of exact time-steps; None: no limit
+    priority: ClassVar[int] = 0
+    step_limit: int | None
 
-    def __init__(self, graph: Graph, record: Sequence[str] = ()) -> None:
+    @classmethod
+    def available(cls, graph: Graph) -> bool:
+        """Return whether this engine can run a network on this machine."""
+        return True
+
+    @classmethod  # noqa: B027  # most engines need no preparation
+    def prepare(cls, graph: Graph) -> None:
+        """Do the work that is needed once per network, such as compiling. "auto" goes on without an engine that fails.
+
+        Raises:
+            EngineError: the work fails.
+        """
+
+    def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
         for layer in record:
             if layer not in graph.spiking:
                 raise EngineError(
@@ -48,6 +71,8 @@ class Engine(ABC):
         self.step_limit = exact_steps(graph) if graph.exact else None
         self.time = 0
         self.batch = 0
+        self.rows = np.zeros(0, np.intp)
+        self.threads = threads
         self.window: int | None = None
         self._count: Count | None = None
 
@@ -69,6 +94,7 @@ class Engine(ABC):
             )
         self.time = 0
         self.batch = batch
+        self.rows = np.arange(batch)
         self.window = window
         self._reset(batch)
 
@@ -107,13 +133,12 @@ class Engine(ABC):
         return logits
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
-        """Count spikes of every layer from here on. Recording may be disabled by this.
+        """Count spikes of every layer from here on. Nothing is recorded any more.
 
         Args:
             costs: by layer, (*shape) int64, 0 or more: synaptic operations caused by one spike of each neuron.
         """
-        self.record = self.graph.spiking
-        self._count = Count(costs)
+        self.record, self._count = (), Count(costs)
 
     def events(self) -> npt.NDArray[np.int64]:
         """Synaptic operations of the last step, (N,) int64."""
@@ -123,25 +148,28 @@ class Engine(ABC):
         """Spikes of each neuron since `count_spikes`, summed over samples and time-steps: by layer, (*shape) int64."""
         return dict(self._counting().spikes)
 
-    @abstractmethod
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
         """Continue with these rows of the batch only.
 
         Args:
             rows: (M,) indices of the samples to keep.
         """
+        self._keep(rows)
+        self.rows, self.batch = self.rows[rows], len(rows)
 
     @abstractmethod
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
         """Number of spikes in the last step: by layer, (N,) int64, for every spiking layer."""
 
-    @abstractmethod
     def spikes(self, layer: str) -> Spikes:
         """Spikes of a recorded layer in the last step, (N, *shape) bool."""
+        self._check_recorded(layer)
+        return self._spikes_of(layer)
 
-    @abstractmethod
     def potentials(self, layer: str) -> Float:
         """Potentials of a recorded layer after the last step's reset, (N, *shape) float32."""
+        self._check_recorded(layer)
+        return self._potentials_of(layer)
 
     def _counting(self) -> Count:
         if self._count is None:
@@ -152,7 +180,7 @@ class Engine(ABC):
         """Add the last step to the count."""
         count.events = np.zeros(self.batch, np.int64)
         for layer in self.graph.spiking:
-            count.add(layer, self.spikes(layer))
+            count.add(layer, self._spikes_of(layer))
 
     def _check_recorded(self, layer: str) -> None:
         if layer not in self.record:
@@ -165,3 +193,12 @@ class Engine(ABC):
 
     @abstractmethod
     def _step(self, pixels: Float | None) -> Float: ...
+
+    @abstractmethod
+    def _keep(self, rows: npt.NDArray[np.intp]) -> None: ...
+
+    @abstractmethod
+    def _spikes_of(self, layer: str) -> Spikes: ...
+
+    @abstractmethod
+    def _potentials_of(self, layer: str) -> Float: ...

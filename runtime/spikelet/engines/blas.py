@@ -11,9 +11,8 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
@@ -60,7 +59,7 @@ def count() -> int | None:
 
 
 @functools.cache
-def _library() -> tuple[Any, Any] | None:
+def _library() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     """Return the functions (get, set) of the OpenBLAS that NumPy is linked to, or None."""
     try:
         # symbols of linked libraries are found as well

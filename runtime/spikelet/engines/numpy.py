@@ -36,7 +36,7 @@ class NumpyEngine(Engine):
     name: ClassVar[str] = "numpy"
 
     def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
-        super().__init__(graph, record)
+        super().__init__(graph, record, threads)
         self._threads = threads or 1
         # BLAS requires float32: convert small integers once
         self._weights = {
@@ -52,29 +52,24 @@ class NumpyEngine(Engine):
         self._static.clear()
         self._spikes.clear()
         for name in self.graph.spiking:
-            node = self.graph.nodes[name]
-            assert isinstance(node, IF)
-            self._v[name] = neurons.initial_potential(node, batch, self.graph.shapes[name])
+            self._v[name] = neurons.initial_potential(self.graph.neuron(name), batch, self.graph.shapes[name])
         for name in self.graph.integrators:
             self._v[name] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
 
-    def keep(self, rows: npt.NDArray[np.intp]) -> None:
+    def _keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._static = {name: value[rows] for name, value in self._static.items()}
         self._v = {name: value[rows] for name, value in self._v.items()}
         self._spikes = {name: value[rows] for name, value in self._spikes.items()}
-        self.batch = len(rows)
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
         return {
             name: np.count_nonzero(self._spikes[name].reshape(self.batch, -1), axis=1) for name in self.graph.spiking
         }
 
-    def spikes(self, layer: str) -> Spikes:
-        self._check_recorded(layer)
+    def _spikes_of(self, layer: str) -> Spikes:
         return self._spikes[layer]
 
-    def potentials(self, layer: str) -> Float:
-        self._check_recorded(layer)
+    def _potentials_of(self, layer: str) -> Float:
         return self._v[layer].copy()
 
     def _step(self, pixels: Float | None) -> Float:
@@ -102,9 +97,7 @@ class NumpyEngine(Engine):
         return values[self.graph.output_name]
 
     def _fire(self, name: str, v: Float, current: Float) -> tuple[Float, Spikes]:
-        node = self.graph.nodes[name]
-        assert isinstance(node, IF)
-        return neurons.step(node, v, current)
+        return neurons.step(self.graph.neuron(name), v, current)
 
     def _evaluate(self, name: str, inputs: list[Float], pixels: Float | None) -> Float:
         match self.graph.nodes[name]:

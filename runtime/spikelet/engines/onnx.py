@@ -13,6 +13,8 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar, Literal, Protocol
@@ -34,30 +36,36 @@ IMAGES = 4  # images per 8-bit product, so that pixels stay in the cache
 BLOCKED = platform.machine() in ("x86_64", "AMD64")  # ONNX Runtime stores images in blocks of channels there
 
 
-class Binding(Protocol):
-    """An onnxruntime.IOBinding."""
-
-    def bind_ortvalue_input(self, name: str, value: object) -> None: ...
-
-    def bind_ortvalue_output(self, name: str, value: object) -> None: ...
-
-
-class Output(Protocol):
-    """An output of a model."""
+class Named(Protocol):
+    """An input or output of a session."""
 
     name: str
 
 
+class Binding(Protocol):
+    """The part of `onnxruntime.IOBinding` that is used. Values are of type `onnxruntime.OrtValue`."""
+
+    def bind_ortvalue_input(self, name: str, value: object) -> None:
+        """Set the memory of an input."""
+
+    def bind_ortvalue_output(self, name: str, value: object) -> None:
+        """Set the memory of an output."""
+
+
 class Session(Protocol):
-    """An onnxruntime.InferenceSession."""
+    """The part of `onnxruntime.InferenceSession` that is used."""
 
-    def run(self, names: Sequence[str] | None, inputs: Mapping[str, npt.NDArray[np.generic]]) -> list[Float]: ...
+    def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, npt.NDArray[np.generic]]) -> list[Float]:
+        """Return the outputs of those names, or all."""
 
-    def get_outputs(self) -> Sequence[Output]: ...
+    def io_binding(self) -> Binding:
+        """Return a binding of inputs and outputs to memory."""
 
-    def io_binding(self) -> Binding: ...
+    def run_with_iobinding(self, binding: Binding) -> None:
+        """Run on bound memory."""
 
-    def run_with_iobinding(self, binding: Binding) -> None: ...
+    def get_outputs(self) -> Sequence[Named]:
+        """Return the outputs in the order of the model."""
 
 
 class OnnxEngine(Engine):
@@ -70,10 +78,14 @@ class OnnxEngine(Engine):
     """
 
     name: ClassVar[str] = "onnx"
+    priority: ClassVar[int] = 1
+
+    @classmethod
+    def available(cls, graph: Graph) -> bool:
+        return find_spec("onnxruntime") is not None
 
     def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
-        super().__init__(graph, record)
-        self._threads = threads
+        super().__init__(graph, record, threads)
         _import()  # raise MissingDependency early
         self._arrays: dict[str, Float] = {}
         self._binding: Binding | None = None
@@ -81,11 +93,11 @@ class OnnxEngine(Engine):
 
     @cached_property
     def _static(self) -> Session:
-        return open_session(lowering.static_model(self.graph), self._threads)
+        return open_session(lowering.static_model(self.graph), self.threads)
 
     @cached_property
     def _dynamic(self) -> Session:
-        return open_session(lowering.dynamic_model(self.graph), self._threads)
+        return open_session(lowering.dynamic_model(self.graph), self.threads)
 
     @cached_property
     def _fits_bytes(self) -> bool:
@@ -105,10 +117,9 @@ class OnnxEngine(Engine):
         for name in self.graph.integrators:
             self._arrays[name_of("v", name)] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
 
-    def keep(self, rows: npt.NDArray[np.intp]) -> None:
+    def _keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._arrays = {name: value[rows] for name, value in self._arrays.items()}
         self._binding = None
-        self.batch = len(rows)
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
         if self._in_window:
@@ -119,12 +130,10 @@ class OnnxEngine(Engine):
             for name in self.graph.spiking
         }
 
-    def spikes(self, layer: str) -> Spikes:
-        self._check_recorded(layer)
+    def _spikes_of(self, layer: str) -> Spikes:
         return self._now("s", layer).astype(np.bool_)
 
-    def potentials(self, layer: str) -> Float:
-        self._check_recorded(layer)
+    def _potentials_of(self, layer: str) -> Float:
         v = self._now("v_next" if self._in_window else "v", layer)
         return v - neurons.per_channel(lowering.state_shift(self.graph.neuron(layer)), v.ndim - 1)
 
@@ -146,12 +155,12 @@ class OnnxEngine(Engine):
                 else:
                     self._arrays[name_of("x", name)][:] = value
         if self._binding is None:
-            self._binding = self._bound()
+            self._binding = self._bind()
         self._dynamic.run_with_iobinding(self._binding)
         return self._arrays[LOGITS].copy()
 
-    def _bound(self) -> Binding:
-        """Bind the arrays to inputs and outputs of the dynamic model."""
+    def _bind(self) -> Binding:
+        """Bind the arrays of the states, inputs and outputs."""
         from onnxruntime import OrtValue
 
         binding = self._dynamic.io_binding()
@@ -182,7 +191,7 @@ class OnnxEngine(Engine):
                 model = product_model(self.graph, steps)
             else:
                 model = window_model(self.graph, steps, self.record, blocks=BLOCKED)
-            self._windows = {key: open_session(model, self._threads)}  # one at a time: it holds the weights
+            self._windows = {key: open_session(model, self.threads)}  # one at a time: it holds the weights
         pixels, share = np.ascontiguousarray(pixels, np.float32), IMAGES if by_bytes else self.batch
         shares = [pixels[first : first + share] for first in range(0, self.batch, share)]
         parts = [self._window_share(self._windows[key], share, steps) for share in shares]
@@ -206,7 +215,7 @@ class OnnxEngine(Engine):
 
 
 def open_session(model: bytes | Path, threads: int | None = None) -> Session:
-    """Create an onnxruntime.InferenceSession on the CPU.
+    """Create an `onnxruntime.InferenceSession` on the CPU.
 
     Args:
         model: the encoded model, or its file, beside which the files of its constants lie.
@@ -238,8 +247,6 @@ def _allowed_cores() -> int:
 
 def _import() -> ModuleType:
     try:
-        import onnxruntime
+        return import_module("onnxruntime")
     except ImportError:
         raise MissingDependency("ONNX Runtime", "ort") from None
-    module: ModuleType = onnxruntime
-    return module

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,24 @@ from spikelet.bundle import Manifest
 from spikelet.data import ImageSet
 from spikelet.errors import DataError
 
-FLOAT_FIGURES = {"accuracy": "float_accuracy", "agreement": "agreement_with_float", "agreement_steps": "steps"}
 Z = 1.959963984540054  # 95 %, both sides
+
+
+class AccuracyPoint(TypedDict):
+    """Accuracy after `time_steps` time-steps, and its 95 % interval low…high."""
+
+    time_steps: int
+    accuracy: float
+    low: float
+    high: float
+
+
+class FloatFigures(TypedDict):
+    """Recorded results of the source network; None where the bundle has none."""
+
+    accuracy: float | None
+    agreement: float | None
+    agreement_steps: float | None
 
 
 def wilson(right: int, n: int, z: float = Z) -> tuple[float, float]:
@@ -27,7 +43,7 @@ def wilson(right: int, n: int, z: float = Z) -> tuple[float, float]:
     return max(0.0, low), min(1.0, high)
 
 
-def accuracy(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64] | None) -> list[dict[str, Any]] | None:
+def accuracy(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64] | None) -> list[AccuracyPoint] | None:
     """Compute the accuracy and its 95 % interval at each time-step; None without labels.
 
     Args:
@@ -36,7 +52,7 @@ def accuracy(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64] |
     """
     if labels is None:
         return None
-    points = []
+    points: list[AccuracyPoint] = []
     for t, answers in enumerate(predictions):
         right = int((answers == labels).sum())
         low, high = wilson(right, len(labels))
@@ -54,12 +70,16 @@ def check_labels(data: ImageSet, classes: int) -> None:
         raise DataError(f"{data.name}: has a label of {data.labels.max()}, the network's classes are 0…{classes - 1}")
 
 
-def float_network(manifest: Manifest, data: ImageSet) -> dict[str, Any]:
-    """Read the recorded results of the source network on these images: accuracy, and agreement at T.
-
-    The keys are those of `FLOAT_FIGURES`; a value is None if the bundle does not contain it.
-    """
+def float_network(manifest: Manifest, data: ImageSet) -> FloatFigures:
+    """Read the recorded results of the source network on these images: accuracy, and agreement at T."""
     recorded = next((result for result in manifest.results if result.get("digest") == data.digest), {})
-    # a manifest is not trusted: values that are not numbers are ignored
-    values = {key: recorded.get(name) for key, name in FLOAT_FIGURES.items()}
-    return {key: value if type(value) in (int, float) else None for key, value in values.items()}
+    return {
+        "accuracy": _number(recorded.get("float_accuracy")),
+        "agreement": _number(recorded.get("agreement_with_float")),
+        "agreement_steps": _number(recorded.get("steps")),
+    }
+
+
+def _number(value: object) -> float | None:
+    """Return a number of a manifest; None for other values, since a manifest is not trusted."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -7,7 +7,6 @@ and at T otherwise. This is the rule of `early_exit.Margin`, applied after the r
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +35,7 @@ class Exit:
     events: float
     share_by_step: tuple[float, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Convert to a JSON object."""
         return asdict(self)
 

@@ -99,7 +99,7 @@ class FaultyEngine(NumpyEngine):
             if fault.kind in ("stuck-on", "stuck-off"):
                 self._stuck[name] = source.random(shape) < fault.level
             elif fault.kind == "threshold":
-                self._theta[name] = drifted(self._node(name), shape, fault.level, source)
+                self._theta[name] = drifted(graph.neuron(name), shape, fault.level, source)
 
     def noisy(self, pixels: npt.NDArray[np.generic]) -> Float:
         """Add noise to the pixels, (N, *shape), if the fault is input noise."""
@@ -113,7 +113,7 @@ class FaultyEngine(NumpyEngine):
         return noisy
 
     def _fire(self, name: str, v: Float, current: Float) -> tuple[Float, Spikes]:
-        v, fired = neurons.step(self._node(name), v, current, self._theta.get(name))
+        v, fired = neurons.step(self.graph.neuron(name), v, current, self._theta.get(name))
         return v, self._transmitted(name, fired)
 
     def _transmitted(self, name: str, fired: Spikes) -> Spikes:
@@ -129,11 +129,6 @@ class FaultyEngine(NumpyEngine):
             case "spurious":
                 return fired | (self._spike_source.random(fired.shape, np.float32) < level)
         return fired
-
-    def _node(self, name: str) -> IF:
-        node = self.graph.nodes[name]
-        assert isinstance(node, IF)
-        return node
 
     def _source(self, purpose: str) -> np.random.Generator:
         entropy = [self._seed, *purpose.encode(), *self.fault.kind.encode()]

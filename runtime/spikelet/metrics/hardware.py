@@ -39,6 +39,9 @@ PER_BIT = {"pJ/bit": 1.0, "pJ/32bit": 1 / 32, "pJ/64bit": 1 / 64, "nJ/64bit": 1e
 WATTS = {"uW": 1e-6, "mW": 1e-3, "W": 1.0}
 
 
+Memory = Literal["included", "separate", "unstated"]
+
+
 @dataclass(frozen=True)
 class PublishedValue:
     """A published number with its source; low and high differ where sources disagree.
@@ -70,7 +73,7 @@ class Profile:
     notes: str = ""
     unpublished: str = ""
     counts: Literal["events", "connections"] = "events"
-    memory: Literal["included", "separate", "unstated"] = "unstated"
+    memory: Memory = "unstated"
     weight_bits: int = 8
     figures: Mapping[str, PublishedValue] = field(default_factory=dict)
     dram: PublishedValue | None = None
@@ -146,7 +149,7 @@ def _profile(table: Table) -> Profile:
         raise UsageError(f"{table.path}: [figures.ac] is missing: the energy of one synaptic operation")
     sram = [(entry.whole("bytes"), _figure(entry, PER_BIT, "bytes")) for entry in table.tables("sram")]
     dram = _figure(table.table("dram"), PER_BIT) if "dram" in table else None
-    memory = table.one_of("memory", "included", "separate", "unstated", otherwise="unstated")
+    memory: Memory = table.one_of("memory", "included", "separate", "unstated", otherwise="unstated")
     if memory == "separate" and (dram is None or not sram):
         raise UsageError(f'{table.path}: memory is "separate"; expected [dram] and [[sram]] with their figures')
     name = table.text("name")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.engines import choose
-from spikelet.errors import DataError, UsageError
+from spikelet.errors import DataError
+from spikelet.inputs import resolve_steps
 from spikelet.metrics import accuracy, neurobench
+from spikelet.metrics.accuracy import AccuracyPoint, FloatFigures
 from spikelet.metrics.energy import Estimate, estimate
 from spikelet.metrics.exits import Exit, exit_curve
 from spikelet.metrics.fanout import sites
@@ -45,8 +46,8 @@ class Measurement:
     engine: str
     counted: Tally
     operations: Operations
-    accuracy: list[dict[str, Any]] | None
-    float_network: dict[str, Any]
+    accuracy: list[AccuracyPoint] | None
+    float_network: FloatFigures
     exits: list[Exit]
     rates: list[LayerRate]
     neurobench: neurobench.NeuroBench
@@ -58,7 +59,7 @@ class Measurement:
             estimate(self.bundle.graph, self.operations, profile, self.buffer) for profile in profiles if profile.priced
         ]
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Convert the metrics, except for energy, to a JSON object."""
         return {
             "bundle": self.bundle.manifest.name,
@@ -94,12 +95,11 @@ def measure(
         DataError: no images, or a label that the network has no class for.
         UsageError: `steps` exceeds the number of time-steps that are proven exact.
     """
-    graph, limit = bundle.graph, bundle.manifest.exact_steps
+    graph = bundle.graph
     if not len(data):
         raise DataError(f"{data.name}: holds no images")
     accuracy.check_labels(data, graph.classes)
-    if limit is not None and steps > limit:
-        raise UsageError(f"steps: {steps} requested, but this bundle is proven exact for {limit} time-steps")
+    steps = resolve_steps(steps, 1, bundle.manifest.exact_steps)
     engine = choose(engine, graph)
     counted = tally(graph, sites(graph), data.images, steps, engine, threads, on_progress)
     return summarise(bundle, data, counted, engine, buffer)

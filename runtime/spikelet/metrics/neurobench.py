@@ -17,12 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.engines import create
+from spikelet.engines import create, run
 from spikelet.engines.base import Float
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.graph import Graph
@@ -45,7 +44,7 @@ class NeuroBench:
     dense: float
     membrane_updates: float
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Convert to a JSON object."""
         return asdict(self)
 
@@ -69,9 +68,7 @@ def neurobench(graph: Graph, images: npt.NDArray[np.uint8], steps: int, engine: 
     operations = {"mac": 0, "ac": 0}
     silent = activations = updates = 0
     before: dict[str, Float] = {}
-    runner.reset(len(images))
-    for t in range(steps):
-        runner.step(pixels if t == 0 else None)
+    for t, _ in run(runner, pixels[None], steps):
         spikes = {name: runner.spikes(name).astype(np.float32) for name in graph.spiking}
         for fired in spikes.values():
             silent += fired.size - int(np.count_nonzero(fired))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from spikelet.graph import Graph
 from spikelet.metrics.fanout import Site
@@ -94,7 +93,7 @@ class Operations:
         spikes = {name: count * self.steps * rate for name, count in self.neurons.items()}
         return replace(self, rows=rows, spikes=spikes)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Convert to a JSON object: totals, and every node."""
         fields = ("acs", "macs", "adds", "static_macs", "static_adds", "dense", "dense_events")
         return {

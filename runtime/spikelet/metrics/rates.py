@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -34,7 +33,7 @@ class LayerRate:
     dead: int
     saturated: int
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Convert to a JSON object."""
         return asdict(self)
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
+from spikelet.engines import run
 from spikelet.errors import DataError, UsageError
+from spikelet.inputs import resolve_steps
 from spikelet.metrics.accuracy import check_labels
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine
 from spikelet.version import __version__
@@ -36,6 +38,40 @@ class Point:
     low: list[float]
     high: list[float]
     by_seed: list[list[float]]
+
+
+class FaultPoint(TypedDict):
+    """A `Point` in JSON. fault: None for the network without faults."""
+
+    fault: str | None
+    level: float
+    accuracy: list[float]
+    low: list[float]
+    high: list[float]
+    by_seed: list[list[float]]
+
+
+class FaultPointWithUnit(FaultPoint):
+    """The result of a fault in JSON. unit: unit of its level."""
+
+    unit: str
+
+
+class FaultFacts(TypedDict):
+    """The result of a fault sweep in JSON."""
+
+    bundle: str
+    bundle_digest: str
+    data: str
+    data_digest: str
+    images: int
+    steps: int
+    seeds: list[int]
+    measure: str
+    interval: str
+    version: str
+    sound: FaultPoint
+    faults: list[FaultPointWithUnit]
 
 
 @dataclass(frozen=True)
@@ -60,7 +96,7 @@ class Robustness:
     sound: Point
     points: list[Point]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> FaultFacts:
         """Convert to a JSON object, for `--json` and the report."""
         return {
             "bundle": self.bundle,
@@ -73,8 +109,8 @@ class Robustness:
             "measure": self.measure,
             "interval": f"bootstrap over devices and images, 95 %, {RESAMPLES} resamples",
             "version": __version__,
-            "sound": _as_json(self.sound) | {"fault": None},
-            "faults": [_as_json(point) | {"unit": KINDS[point.fault.kind].unit} for point in self.points],
+            "sound": {**_as_json(self.sound), "fault": None},
+            "faults": [{**_as_json(point), "unit": KINDS[point.fault.kind].unit} for point in self.points],
         }
 
 
@@ -103,12 +139,10 @@ def robustness(
         UsageError: `steps` exceeds the number of time-steps that are proven exact, or there is no seed.
     """
     tried = all_faults() if faults is None else list(faults)
-    limit = bundle.manifest.exact_steps
     if not len(data):
         raise DataError(f"{data.name}: holds no images")
     check_labels(data, bundle.graph.classes)
-    if limit is not None and steps > limit:
-        raise UsageError(f"steps: {steps} requested, but this bundle is proven exact for {limit} time-steps")
+    steps = resolve_steps(steps, 1, bundle.manifest.exact_steps)
     if not seeds:
         raise UsageError("seeds: expected one or more")
     total = 1 + len(tried) * len(seeds)
@@ -159,7 +193,7 @@ def interval(right: Right, seed: int = 0) -> tuple[list[float], list[float]]:
 def _predictions(
     bundle: Bundle, fault: Fault, seed: int, data: ImageSet, steps: int, on_step: Callable[[], None]
 ) -> npt.NDArray[np.int64]:
-    """Classify the images on one faulty device: (T, N). on_step: called before every time-step of every batch."""
+    """Classify the images on one faulty device: (T, N). on_step: called after every time-step of every batch."""
     graph = bundle.graph
     engine = FaultyEngine(graph, fault, seed, bundle.manifest.bits or 32)
     predictions = np.zeros((steps, len(data)), np.int64)
@@ -168,11 +202,10 @@ def _predictions(
         pixels = engine.noisy(data.images)
         for start in range(0, len(data), BATCH):
             part = pixels[start : start + BATCH]
-            engine.reset(len(part))
             total = np.zeros((len(part), graph.classes))
-            for t in range(steps):
+            for t, logits in run(engine, part[None], steps):
                 on_step()
-                total += engine.step(part if t == 0 else None)
+                total += logits
                 predictions[t, start : start + len(part)] = total.argmax(1)
     return predictions
 
@@ -183,7 +216,7 @@ def _point(fault: Fault, right: Right) -> Point:
     return Point(fault, by_seed.mean(0).tolist(), low, high, by_seed.tolist())
 
 
-def _as_json(point: Point) -> dict[str, Any]:
+def _as_json(point: Point) -> FaultPoint:
     return {
         "fault": point.fault.kind,
         "level": point.fault.level,

@@ -6,20 +6,21 @@ depends on the number of images only through these numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.early_exit import margin
-from spikelet.engines import create
+from spikelet.engines import create, run
 from spikelet.engines.base import Engine, Spikes
 from spikelet.graph import Graph
 from spikelet.metrics.fanout import Map, Site
 
 BATCH = 32
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,9 @@ def tally(
     for start in range(0, n, BATCH):
         part = images[start : start + BATCH]
         here = slice(start, start + len(part))
-        runner.reset(len(part), steps)
         total = np.zeros((len(part), graph.classes))
-        for t in range(steps):
-            total += runner.step(part.astype(np.float32) if t == 0 else None)
+        for t, logits in run(runner, part[None], steps, window=True):
+            total += logits
             predictions[t, here] = total.argmax(1)
             margins[t, here] = margin(total * graph.output.scale / (t + 1))
             events[t, here] = runner.events()
@@ -100,17 +100,17 @@ def merged(parts: Sequence[Tally]) -> Tally:
     def summed(field: str) -> dict[str, npt.NDArray[np.int64]]:
         return {name: sum(getattr(part, field)[name] for part in parts) for name in first.spikes}
 
-    def joined(field: str) -> npt.NDArray[Any]:
-        return np.concatenate([getattr(part, field) for part in parts], axis=1)
+    def joined(values: Iterable[npt.NDArray[Number]]) -> npt.NDArray[Number]:
+        return np.concatenate(list(values), axis=1)
 
     return Tally(
         images=sum(part.images for part in parts),
         steps=first.steps,
         spikes=summed("spikes"),
         by_step=summed("by_step"),
-        events=joined("events"),
-        predictions=joined("predictions"),
-        margins=joined("margins"),
+        events=joined(part.events for part in parts),
+        predictions=joined(part.predictions for part in parts),
+        margins=joined(part.margins for part in parts),
         raster=first.raster,
     )
 
@@ -118,9 +118,7 @@ def merged(parts: Sequence[Tally]) -> Tally:
 def _raster(runner: Engine, image: npt.NDArray[np.uint8], steps: int) -> dict[str, Spikes]:
     """Record the spikes of one image, (1, *shape); by layer, (T, *shape)."""
     spikes = {name: np.zeros((steps, *runner.graph.shapes[name]), np.bool_) for name in runner.record}
-    runner.reset(1)
-    for t in range(steps):
-        runner.step(image.astype(np.float32) if t == 0 else None)
+    for t, _ in run(runner, image[None], steps):
         for name, layer in spikes.items():
             layer[t] = runner.spikes(name)[0]
     return spikes

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeVar
 
 from spikelet.errors import UsageError
 
 REQUIRED = object()
+T = TypeVar("T", bound=str)
 
 
 class Table:
@@ -49,7 +50,7 @@ class Table:
     def number(self, key: str) -> float:
         """Get a finite number of 0 or more."""
         value = self._get(key)
-        if type(value) not in (int, float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise UsageError(f"{self.path}: {key}: expected a number, found {value!r}")
         if value < 0:
             raise UsageError(f"{self.path}: {key}: expected 0 or more, found {value:g}")
@@ -58,16 +59,17 @@ class Table:
     def whole(self, key: str, otherwise: object = REQUIRED) -> int:
         """Get a whole number of 1 or more."""
         value = self._get(key, otherwise)
-        if type(value) is not int or value < 1:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise UsageError(f"{self.path}: {key}: expected a whole number of 1 or more, found {value!r}")
         return value
 
-    def one_of(self, key: str, *allowed: str, otherwise: Any = REQUIRED) -> Any:
+    def one_of(self, key: str, *allowed: T, otherwise: object = REQUIRED) -> T:
         """Get one of the allowed strings."""
         value = self._get(key, otherwise)
-        if value not in allowed:
-            raise UsageError(f"{self.path}: {key}: expected {' or '.join(allowed)}, found {value!r}")
-        return value
+        for choice in allowed:
+            if value == choice:
+                return choice
+        raise UsageError(f"{self.path}: {key}: expected {' or '.join(allowed)}, found {value!r}")
 
     def table(self, key: str) -> Table:
         """Get a nested table; empty if the key is missing."""
@@ -80,7 +82,7 @@ class Table:
             raise UsageError(f"{self.path}: {key}: expected [[{key}]], found {value!r}")
         return [Table(f"{self.path}: {key}[{i}]", item) for i, item in enumerate(value)]
 
-    def _get(self, key: str, otherwise: object = REQUIRED) -> Any:
+    def _get(self, key: str, otherwise: object = REQUIRED) -> object:
         value = self._value.get(key, otherwise)
         if value is REQUIRED:
             raise UsageError(f"{self.path}: {key} is missing")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from spikelet.graph import Graph
 from spikelet.metrics.operations import Operations
@@ -83,7 +83,7 @@ def dense_traffic(
     return moved
 
 
-def as_json(moved: Iterable[Moved]) -> list[dict[str, Any]]:
+def as_json(moved: Iterable[Moved]) -> list[dict[str, object]]:
     """Sum the bytes over all nodes, by type of traffic and memory."""
     total: dict[tuple[str, str], list[float]] = {}
     for transfer in moved:

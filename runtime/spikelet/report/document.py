@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from spikelet.latency import Latency, batches
 from spikelet.metrics.energy import Estimate
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
+from spikelet.metrics.robustness import FaultFacts
 from spikelet.report import figures, page
 from spikelet.report.fault_report import fault_figures, fault_section
 from spikelet.report.figures import Figure
@@ -27,6 +28,7 @@ from spikelet.report.sections import (
 )
 from spikelet.report.tables import summary_table
 from spikelet.report.wording import ESTIMATE
+from spikelet.verify import Verification
 
 CARD_ENDS = "## Float activation"  # this part of the card is shown in the section on the conversion
 
@@ -51,10 +53,10 @@ class Report:
     names: Sequence[str]
     profiles: Sequence[Profile]
     main: str
-    latency: Sequence[dict[str, Any]] = ()
-    verification: Sequence[list[dict[str, Any]]] = ()
-    validation: dict[str, Any] | None = None
-    robustness: dict[str, Any] | None = None
+    latency: Sequence[Latency] = ()
+    verification: Sequence[Sequence[Verification]] = ()
+    validation: Mapping[str, object] | None = None
+    robustness: FaultFacts | None = None
     estimates: list[list[Estimate]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -141,15 +143,14 @@ def _latency(report: Report, art: dict[str, str]) -> list[Section]:
     rows = [
         [
             name,
-            key.partition("_")[2],
+            str(batch),
             f"{value['ms_per_step_p50']:.2f}",
             f"{value['ms_per_step_p95']:.2f}",
             f"{latency['first_answer_ms']:.0f}",
             f"{latency['load_ms']:.0f}",
         ]
         for name, latency in zip(report.names, report.latency, strict=True)
-        for key, value in latency.items()
-        if key.startswith("batch_")
+        for batch, value in batches(latency).items()
     ]
     drawn = "".join(svg for name, svg in art.items() if name.startswith("latency"))
     return [Section("latency", "Time on this machine", drawn + page.table(head, rows))]

@@ -5,18 +5,17 @@ All functions take the JSON object that `spikelet robustness -o` writes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from spikelet.errors import UsageError
 from spikelet.metrics.faults import KINDS
+from spikelet.metrics.robustness import FaultFacts, FaultPoint
 from spikelet.report.charts import Curve, curves
 from spikelet.report.figures import Figure
 from spikelet.report.page import Section, paragraph, table
 
-Facts = dict[str, Any]
 
-
-def check(facts: Any) -> Facts:
+def check(facts: Any) -> FaultFacts:
     """Validate a JSON object of `spikelet robustness`. Raises UsageError."""
     try:
         points = [facts["sound"], *facts["faults"]]
@@ -32,11 +31,10 @@ def check(facts: Any) -> Facts:
         sound = False
     if not sound:
         raise UsageError("expected what `spikelet robustness -o FILE.json` writes")
-    checked: Facts = facts
-    return checked
+    return cast("FaultFacts", facts)
 
 
-def fault_table(facts: Facts) -> tuple[list[str], list[list[str]]]:
+def fault_table(facts: FaultFacts) -> tuple[list[str], list[list[str]]]:
     """Return (head, rows): every fault and level at T = 1, 2, 4, … and T."""
     steps = _shown(facts["steps"])
     head = ["fault", "level", *(f"T = {t}" for t in steps), f"95 % at T = {steps[-1]}"]
@@ -48,7 +46,7 @@ def fault_table(facts: Facts) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
-def fault_figures(facts: Facts) -> list[Figure]:
+def fault_figures(facts: FaultFacts) -> list[Figure]:
     """For point kind of fault, the accuracy after point time-step, a curve a level."""
     figures = []
     for kind, about in KINDS.items():
@@ -74,7 +72,7 @@ def fault_figures(facts: Facts) -> list[Figure]:
     return figures
 
 
-def fault_section(facts: Facts, art: dict[str, str]) -> Section:
+def fault_section(facts: FaultFacts, art: dict[str, str]) -> Section:
     """A section of the report. art: a figure's name to its HTML."""
     lead = (
         f"{facts['bundle']}: {facts['data']}, {facts['images']:,} images; {len(facts['seeds'])} faulty devices for "
@@ -84,8 +82,8 @@ def fault_section(facts: Facts, art: dict[str, str]) -> Section:
     return Section("faults", "Device faults", paragraph(lead) + pictures + table(*fault_table(facts)))
 
 
-def _points(facts: Facts) -> list[tuple[str, Facts]]:
-    titled = [("no fault", facts["sound"])]
+def _points(facts: FaultFacts) -> list[tuple[str, FaultPoint]]:
+    titled: list[tuple[str, FaultPoint]] = [("no fault", facts["sound"])]
     for kind, about in KINDS.items():
         points = [point for point in facts["faults"] if point["fault"] == kind]
         titled += [(about.title, point) for point in sorted(points, key=lambda point: point["level"])]

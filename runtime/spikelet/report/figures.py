@@ -6,19 +6,20 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from spikelet.metrics.energy import LEVELS, Estimate
+from spikelet.latency import Latency, batches
+from spikelet.metrics.energy import LEVELS, Energy, Estimate, Levels
 from spikelet.metrics.measurement import Measurement
 from spikelet.report.charts import Bar, Curve, bars, curves, percent, ranges, raster
 from spikelet.report.wording import LEVEL_NAMES, short
 
 RASTER_NEURONS = 24  # of a layer
+Cell = str | int | float
 
 
-def as_csv(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def as_csv(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     """Format a table as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -43,7 +44,7 @@ class Figure:
     title: str
     svg: str
     head: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
+    rows: Sequence[tuple[Cell, ...]]
 
     def csv(self) -> str:
         """Format the data as CSV."""
@@ -58,7 +59,8 @@ def files(figures: Sequence[Figure]) -> dict[str, str]:
 
 def accuracy_figure(measured: Sequence[Measurement], names: Sequence[str]) -> Figure | None:
     """Accuracy after each time-step with its interval, and the float network; None without labels."""
-    series, rows = [], []
+    series: list[Curve] = []
+    rows: list[tuple[Cell, ...]] = []
     for name, measurement in zip(names, measured, strict=True):
         if measurement.accuracy is None:
             continue
@@ -119,7 +121,7 @@ def rate_figure(measurement: Measurement) -> Figure:
         Bar(r.layer, r.rate, r.low, r.high, f"{percent(round(r.rate, 3))}, {short(r.dead)} dead")
         for r in measurement.rates
     ]
-    numbers: list[tuple[Any, ...]] = [
+    numbers: list[tuple[Cell, ...]] = [
         (r.layer, r.neurons, r.rate, r.low, r.median, r.high, r.dead, r.saturated) for r in measurement.rates
     ]
     head = ("layer", "neurons", "rate", "neurons_5", "neurons_50", "neurons_95", "dead", "saturated")
@@ -173,22 +175,22 @@ def baselines_figure(estimates: Sequence[Estimate], names: Sequence[str]) -> Fig
     return Figure(f"energy-{first.profile.name}", title, svg, *_energy_numbers(levels_by_name))
 
 
-def latency_figure(latency: dict[str, Any]) -> Figure:
+def latency_figure(latency: Latency) -> Figure:
     """Milliseconds of a time-step on this machine. latency: from `spikelet.benchmark.measure`."""
     title = f"Time of one time-step on this machine (engine {latency['engine']}; bar: median; line: to 95 %)"
-    batches = [(int(key.partition("_")[2]), value) for key, value in latency.items() if key.startswith("batch_")]
-    rows = [
-        Bar(f"batch {size}", e["ms_per_step_p50"], e["ms_per_step_p50"], e["ms_per_step_p95"]) for size, e in batches
-    ]
-    numbers: list[tuple[Any, ...]] = [
-        (size, e["ms_per_step_p50"], e["ms_per_step_p95"], e["steps_timed"]) for size, e in batches
+    times = batches(latency).items()
+    rows = [Bar(f"batch {size}", e["ms_per_step_p50"], e["ms_per_step_p50"], e["ms_per_step_p95"]) for size, e in times]
+    numbers: list[tuple[Cell, ...]] = [
+        (size, e["ms_per_step_p50"], e["ms_per_step_p95"], e["steps_timed"]) for size, e in times
     ]
     svg = bars(title, rows, "ms a time-step", form=lambda v: f"{v:.4g}")
     return Figure("latency", title, svg, ("batch", "ms_p50", "ms_p95", "steps_timed"), numbers)
 
 
-def _energy_numbers(levels_by_name: Sequence[tuple[str, Any]]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    rows = []
+def _energy_numbers(
+    levels_by_name: Sequence[tuple[str, Levels]],
+) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
+    rows: list[tuple[Cell, ...]] = []
     for name, levels in levels_by_name:
         for level in LEVELS:
             energy = levels[level]
@@ -197,5 +199,5 @@ def _energy_numbers(levels_by_name: Sequence[tuple[str, Any]]) -> tuple[tuple[st
     return ("network_or_machine", "level", "low_uJ", "high_uJ"), rows
 
 
-def _microjoules(energy: Any) -> tuple[float, float] | None:
+def _microjoules(energy: Energy | None) -> tuple[float, float] | None:
     return None if energy is None else (energy.low / 1e6, energy.high / 1e6)

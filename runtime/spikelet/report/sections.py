@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from spikelet.metrics.energy import Estimate
 from spikelet.metrics.hardware import Profile
@@ -20,6 +19,7 @@ from spikelet.report.tables import (
     operations_table,
     rate_table,
 )
+from spikelet.verify import Verification
 
 Art = dict[str, str]  # a figure's name to its HTML
 
@@ -113,17 +113,17 @@ def neurobench_section(measured: Sequence[Measurement], names: Sequence[str]) ->
 
 
 def verification_section(
-    names: Sequence[str], verification: Sequence[list[dict[str, Any]]], validation: dict[str, Any] | None
+    names: Sequence[str], verification: Sequence[Sequence[Verification]], validation: Mapping[str, object] | None
 ) -> Section:
     """Replay of the golden inputs on this machine, and validation with an independent simulator."""
     rows = [
         [
             name,
-            result["engine"],
-            "ok" if result["ok"] else "DIFFERS",
-            f"{result['spikes']:,}",
-            f"{result['differing_spikes']:,}",
-            f"{result['differing_logits']:,}",
+            result.engine,
+            "ok" if result.ok else "DIFFERS",
+            f"{result.spikes:,}",
+            f"{result.differing_spikes:,}",
+            f"{result.differing_logits:,}",
         ]
         for name, results in zip(names, verification, strict=False)
         for result in results
@@ -143,7 +143,7 @@ def verification_section(
     return Section("verification", "Verification", body)
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     """Format a JSON value as a table cell."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())

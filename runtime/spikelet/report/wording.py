@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from spikelet.metrics.energy import LEVELS, Baseline, Energy, Estimate
 from spikelet.metrics.hardware import Profile
@@ -86,7 +85,7 @@ def power(profile: Profile) -> str:
     return "; ".join(texts)
 
 
-def energy_json(measured: Measurement, estimates: Sequence[Estimate], profiles: Sequence[Profile]) -> dict[str, Any]:
+def energy_json(measured: Measurement, estimates: Sequence[Estimate], profiles: Sequence[Profile]) -> dict[str, object]:
     """The estimates for JSON, in µJ, with what they assume and where each number is from."""
     return {
         "note": ESTIMATE,
@@ -102,9 +101,9 @@ def energy_json(measured: Measurement, estimates: Sequence[Estimate], profiles: 
     }
 
 
-def _estimate_json(measured: Measurement, estimate: Estimate) -> dict[str, Any]:
+def _estimate_json(measured: Measurement, estimate: Estimate) -> dict[str, object]:
     graph, ops, profile = measured.bundle.graph, measured.operations, estimate.profile
-    facts: dict[str, Any] = {
+    facts: dict[str, object] = {
         "profile": profile.name,
         "title": profile.title,
         "counts": profile.counts,
@@ -128,7 +127,7 @@ def _estimate_json(measured: Measurement, estimate: Estimate) -> dict[str, Any]:
     return facts
 
 
-def _levels_json(levels: dict[str, Energy | None]) -> dict[str, Any]:
+def _levels_json(levels: dict[str, Energy | None]) -> dict[str, object]:
     return {level: _energy_json(levels[level]) for level in LEVELS}
 
 
@@ -136,7 +135,7 @@ def _energy_json(energy: Energy | None) -> dict[str, float] | None:
     return None if energy is None else {"low": energy.low / 1e6, "high": energy.high / 1e6}
 
 
-def _crossover_json(baseline: Baseline) -> dict[str, Any]:
+def _crossover_json(baseline: Baseline) -> dict[str, object]:
     return {
         level: None if rates is None else {"low": rates[0], "high": rates[1]}
         for level, rates in baseline.crossover.items()

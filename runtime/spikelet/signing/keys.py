@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from spikelet.errors import MissingDependency, SignatureError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 MAX_BYTES = 2**14  # of a key file or a signature file
 
@@ -41,17 +45,18 @@ class PublicKey:
         return True
 
 
-def new_key() -> Any:
+def new_key() -> Ed25519PrivateKey:
     """Generate a private key from the system's random source. Raises MissingDependency."""
-    return ed25519().Ed25519PrivateKey.generate()
+    key: Ed25519PrivateKey = ed25519().Ed25519PrivateKey.generate()
+    return key
 
 
-def public_key(private_key: Any) -> PublicKey:
+def public_key(private_key: Ed25519PrivateKey) -> PublicKey:
     """Return the public key of a private key."""
     return PublicKey(private_key.public_key().public_bytes_raw())
 
 
-def encode_private(key: Any, password: str | None = None) -> bytes:
+def encode_private(key: Ed25519PrivateKey, password: str | None = None) -> bytes:
     """Encode a private key as PEM, encrypted if a password is given."""
     from cryptography.hazmat.primitives import serialization
 
@@ -69,7 +74,7 @@ def encode_public(key: PublicKey) -> bytes:
     return content
 
 
-def read_private_key(path: Path, password: str | None = None) -> Any:
+def read_private_key(path: Path, password: str | None = None) -> Ed25519PrivateKey:
     """Read a private key in PEM.
 
     Args:
@@ -89,7 +94,8 @@ def read_private_key(path: Path, password: str | None = None) -> Any:
         raise SignatureError(f"{path}: not a private key that can be opened ({error})") from None
     if not isinstance(key, kind):
         raise SignatureError(f"{path}: not an Ed25519 private key; make one with spikelet keygen")
-    return key
+    private_key: Ed25519PrivateKey = key
+    return private_key
 
 
 def read_public_key(path: Path) -> PublicKey:
@@ -123,7 +129,7 @@ def read_small(path: Path) -> bytes:
     return content
 
 
-def ed25519() -> Any:
+def ed25519() -> ModuleType:
     """Import the Ed25519 module of the package cryptography. Raises MissingDependency."""
     try:
         from cryptography.hazmat.primitives.asymmetric import ed25519 as module

@@ -14,10 +14,13 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from spikelet.errors import MissingDependency, SignatureError, SpikeletError
 from spikelet.signing.keys import PublicKey, public_key, read_small
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 SUFFIX = ".sig"
 HEAD = "spikelet-signature 1"
@@ -80,7 +83,7 @@ def check(path: Path, digest: bytes, keys: tuple[PublicKey, ...]) -> Status:
     return Status("unknown key", entries[0][0].id, f"signed by {ids}, which is not among the trusted keys")
 
 
-def sign(path: Path, private_key: Any) -> bytes:
+def sign(path: Path, private_key: Ed25519PrivateKey) -> bytes:
     """Sign a bundle and return the new content of its signature file.
 
     Valid signatures by other keys are kept.

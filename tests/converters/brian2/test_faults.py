@@ -5,6 +5,8 @@ is computed here without Brian2, by comparing the broken engine with the sound o
 """
 
 import dataclasses
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -46,8 +48,8 @@ def wrong_network(graph):
     """An engine that runs another network than it was given."""
 
     class Wrong(NumpyEngine):
-        def __init__(self, _, record):
-            super().__init__(graph, record)
+        def __init__(self, _, record, threads=None):
+            super().__init__(graph, record, threads)
 
     return Wrong
 
@@ -150,7 +152,8 @@ def test_the_command_line_ends_with_1_and_names_the_place(tmp_path, monkeypatch,
     write(BUNDLE, tmp_path / "small.snnb")
     np.save(tmp_path / "images.npy", IMAGES)
     layer, broken = FAULTS["a threshold"]
-    monkeypatch.setitem(engines.ENGINES, "broken", lambda graph, record, threads: broken(graph, record))
+    monkeypatch.setitem(sys.modules, "broken_engine", SimpleNamespace(Broken=broken))
+    monkeypatch.setitem(engines.ENGINES, "broken", "broken_engine:Broken")
     call = ["validate", str(tmp_path / "small.snnb"), str(tmp_path / "images.npy"), "--engine"]
     assert cli.main([*call, "broken"]) == 1
     out = capsys.readouterr().out

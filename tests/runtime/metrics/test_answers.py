@@ -1,6 +1,7 @@
 """Accuracy, early exit, spike rates and the whole measurement."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -160,8 +161,8 @@ class TestMeasure:
         net.neuron("if1")
         bundle = bundle_of(net.graph())
         limit = bundle.manifest.exact_steps
-        message = f"steps: {limit + 1} requested, but this bundle is proven exact for {limit} time-steps"
-        with pytest.raises(UsageError, match=f"^{message}$"):
+        message = f"steps: {limit + 1} requested, but this bundle is proven exact for {limit} time-steps (exact_steps); use fewer steps, or convert with fewer --bits"
+        with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
             measure(bundle, image_set(), limit + 1)
 
     def test_a_network_that_never_fires(self):

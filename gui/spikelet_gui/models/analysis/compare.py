@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
-from spikelet.engines import create
+from spikelet.engines import create, run
 from spikelet.errors import DataError
 from spikelet.verify import Divergence, first_divergence
 from spikelet_gui.models.analysis.raster import Image, difference
@@ -106,13 +106,10 @@ def survey(sides: tuple[Side, Side], data: ImageSet, steps: int, progress: Progr
     answers = np.zeros((2, steps, len(data)), np.int64)
     for start in range(0, len(data), BATCH):
         pixels = data.images[start : start + BATCH].astype(np.float32)
-        totals = []
-        for engine in engines:
-            engine.reset(len(pixels))
-            totals.append(np.zeros((len(pixels), engine.graph.classes)))
-        for t in range(steps):
-            for side, engine in enumerate(engines):
-                totals[side] += engine.step(pixels if t == 0 else None)
+        totals = [np.zeros((len(pixels), engine.graph.classes)) for engine in engines]
+        for outputs in zip(*(run(engine, pixels[None], steps) for engine in engines), strict=True):
+            for side, (t, logits) in enumerate(outputs):
+                totals[side] += logits
                 answers[side, t, start : start + BATCH] = totals[side].argmax(1)
             for name in layers:
                 one, other = (engine.spikes(name) for engine in engines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 from spikelet.atomic import replacing
@@ -20,8 +19,7 @@ def write(path: Path, measured: Measurement, profile: str, robustness: Robustnes
     known = builtin()
     verification = []
     for name in available(measured.bundle.graph):
-        found = verify(measured.bundle, name)
-        verification.append(asdict(found) | {"ok": found.ok})
+        verification.append(verify(measured.bundle, name))
         progress.check()
     report = Report(
         measured=[measured],

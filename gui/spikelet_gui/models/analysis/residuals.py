@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
-from spikelet.engines import create
+from spikelet.engines import create, run
 from spikelet_gui.models.analysis.source import SourceNetwork, levels
 from spikelet_gui.models.jobs import Progress
 
@@ -130,18 +130,17 @@ def residuals(bundle: Bundle, data: ImageSet, most: int, engine: str, progress: 
         logits, activations = network.activations(pixels)
         source.append(logits.argmax(1))
         place = {name: np.rint(a * bins).astype(np.intp).reshape(-1) for name, a in activations.items()}
-        runner.reset(len(pixels))
         counts = {name: np.zeros(place[name].size, np.intp) for name in graph.spiking}
         total = np.zeros((len(pixels), graph.classes))
-        for t in range(1, steps[-1] + 1):
-            total += runner.step(pixels if t == 1 else None)
+        for t, output in run(runner, pixels[None], steps[-1]):
+            total += output
             for name in graph.spiking:
                 counts[name] += runner.spikes(name).reshape(-1)
-                if t in steps:
-                    pairs = np.bincount(place[name] * (t + 1) + counts[name], minlength=joint[name][t].size)
-                    joint[name][t] += pairs.reshape(bins + 1, t + 1)
-            if t in steps:
-                answers[t].append(total.argmax(1))
+                if t + 1 in steps:
+                    pairs = np.bincount(place[name] * (t + 2) + counts[name], minlength=joint[name][t + 1].size)
+                    joint[name][t + 1] += pairs.reshape(bins + 1, t + 2)
+            if t + 1 in steps:
+                answers[t + 1].append(total.argmax(1))
             progress.check()
     progress(len(data), len(data))
     levels_of = np.arange(bins + 1) / bins

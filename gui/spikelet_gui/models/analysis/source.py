@@ -36,8 +36,7 @@ def levels(bundle: Bundle) -> int | None:
 def obstacle(graph: Graph) -> str | None:
     """Reason why a network has no float activations; None if it has them."""
     for name in graph.spiking:
-        node = graph.nodes[name]
-        assert isinstance(node, IF)
+        node = graph.neuron(name)
         if isinstance(node, LIF):
             return f"{name} is leaky: no float activation corresponds to its spikes."
         if node.reset != "subtract":

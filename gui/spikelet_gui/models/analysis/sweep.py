@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ from spikelet.data import ImageSet
 from spikelet.engines import choose
 from spikelet.errors import DataError
 from spikelet.metrics import accuracy
+from spikelet.metrics.accuracy import AccuracyPoint
 from spikelet.metrics.energy import Energy, spiking_levels
 from spikelet.metrics.exits import Exit, at_threshold, exit_curve, operations_at_exit
 from spikelet.metrics.fanout import sites
@@ -37,7 +37,7 @@ class Sweep:
     data: ImageSet
     done: int
     counted: Tally
-    accuracy: list[dict[str, Any]] | None
+    accuracy: list[AccuracyPoint] | None
     source: npt.NDArray[np.int64] | None
     measured: Measurement | None = None
     exits: tuple[Exit, ...] = ()

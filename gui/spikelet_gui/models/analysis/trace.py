@@ -12,7 +12,6 @@ from spikelet import neurons
 from spikelet.bundle import Bundle
 from spikelet.early_exit import Margin, margin
 from spikelet.graph import Graph
-from spikelet.nodes import IF
 from spikelet.session import Model
 from spikelet_gui.models.analysis.source import SourceNetwork, levels, obstacle
 from spikelet_gui.models.jobs import Progress
@@ -93,8 +92,7 @@ class Trace:
 
     def thresholds(self, layer: str) -> Potentials:
         """(neurons,) theta of each neuron."""
-        node = self.graph.nodes[layer]
-        assert isinstance(node, IF)
+        node = self.graph.neuron(layer)
         shape = self.graph.shapes[layer]
         return np.broadcast_to(neurons.per_channel(node.theta, len(shape)), shape).reshape(-1)
 
@@ -105,8 +103,7 @@ class Trace:
         falls to what the reset leaves. Reset to zero forgets by how much the threshold was passed: there the line
         goes to the threshold itself.
         """
-        node = self.graph.nodes[layer]
-        assert isinstance(node, IF)
+        node = self.graph.neuron(layer)
         theta = float(self.thresholds(layer)[neuron])
         start = neurons.initial_potential(node, 1, self.graph.shapes[layer]).reshape(-1)[neuron]
         after = self.potentials[layer][:, neuron].astype(np.float64)

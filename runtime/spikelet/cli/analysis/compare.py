@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from spikelet.cli.analysis.report import check_output, configure_report, make_report, save_report
 from spikelet.cli.common import emit, existing
@@ -49,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _facts(args: argparse.Namespace, report: Report) -> dict[str, Any]:
+def _facts(args: argparse.Namespace, report: Report) -> dict[str, object]:
     if args.output is not None:
         return save_report(args, report)
     pairs = zip(report.measured, report.estimates, strict=True)
@@ -57,7 +56,10 @@ def _facts(args: argparse.Namespace, report: Report) -> dict[str, Any]:
         measurement.facts() | {"energy": wording.energy_json(measurement, estimates, report.profiles)}
         for measurement, estimates in pairs
     ]
-    return {"bundles": bundles, "verification": list(report.verification)}
+    return {
+        "bundles": bundles,
+        "verification": [[result.as_json() for result in results] for results in report.verification],
+    }
 
 
 def _text(args: argparse.Namespace, report: Report) -> str:

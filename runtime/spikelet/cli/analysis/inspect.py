@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TypedDict
 
 from spikelet import bundle as bundles
 from spikelet.bundle import Bundle
@@ -43,17 +43,33 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _describe(graph: Graph, name: str) -> dict[str, Any]:
+class _Parameters(TypedDict):
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+class _Described(_Parameters, total=False):
+    """A node in JSON; the keys below are those of neurons."""
+
+    neurons: int
+    reset: str
+    tie: str
+    theta: list[float]
+
+
+def _describe(graph: Graph, name: str) -> _Described:
     node = graph.nodes[name]
-    entry: dict[str, Any] = {"name": name, "kind": node.kind, "shape": graph.shapes[name]}
-    entry["parameters"] = sum(getattr(node, field).size for field in node.tensors)
+    size = sum(getattr(node, field).size for field in node.tensors)
+    entry: _Described = {"name": name, "kind": node.kind, "shape": graph.shapes[name], "parameters": size}
     if isinstance(node, IF):
-        entry |= {"neurons": graph.neurons(name), "reset": node.reset, "tie": node.tie}
+        entry["neurons"], entry["reset"], entry["tie"] = graph.neurons(name), node.reset, node.tie
         entry["theta"] = [float(node.theta.min()), float(node.theta.max())]
     return entry
 
 
-def _text(bundle: Bundle, nodes: list[dict[str, Any]]) -> str:
+def _text(bundle: Bundle, nodes: list[_Described]) -> str:
     rows = []
     for node in nodes:
         theta = "-".join(f"{v:g}" for v in sorted(set(node["theta"]))) if "theta" in node else ""

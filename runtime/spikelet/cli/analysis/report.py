@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from spikelet.atomic import replacing, write_files
 from spikelet.benchmark import measure as benchmark
@@ -18,15 +16,17 @@ from spikelet.cli.analysis.energy import chosen_profiles, configure_measuring, m
 from spikelet.cli.common import emit, existing
 from spikelet.engines import available
 from spikelet.errors import UsageError
+from spikelet.latency import Latency
 from spikelet.metrics.hardware import MAIN_PROFILE
 from spikelet.metrics.measurement import Measurement
+from spikelet.metrics.robustness import FaultFacts
 from spikelet.report import wording
 from spikelet.report.columns import table
 from spikelet.report.document import Report, all_figures, html
 from spikelet.report.fault_report import check
 from spikelet.report.figures import files
 from spikelet.report.tables import baselines_table
-from spikelet.verify import verify
+from spikelet.verify import Verification, verify
 
 HELP = "write a report as one HTML page"
 EXAMPLE = "spikelet report vgg9-cifar10.snnb cifar-10-batches-bin/ -o report.html --figures figures/"
@@ -109,7 +109,7 @@ def make_report(args: argparse.Namespace, paths: list[Path]) -> Report:
     )
 
 
-def save_report(args: argparse.Namespace, report: Report) -> dict[str, Any]:
+def save_report(args: argparse.Namespace, report: Report) -> dict[str, object]:
     """Write the page and the figures, and return the JSON output."""
     drawn = all_figures(report)
     with replacing(args.output) as file:
@@ -125,7 +125,7 @@ def save_report(args: argparse.Namespace, report: Report) -> dict[str, Any]:
         "figures": [figure.name for figure in drawn] if args.figures is not None else [],
         "bundles": bundles,
         "latency": list(report.latency),
-        "verification": list(report.verification),
+        "verification": [[result.as_json() for result in results] for results in report.verification],
     }
 
 
@@ -139,23 +139,22 @@ def _names(measured: list[Measurement]) -> list[str]:
     return [name if extended.count(name) == 1 else f"{name} #{i + 1}" for i, name in enumerate(extended)]
 
 
-def _latency(args: argparse.Namespace, path: Path, measurement: Measurement) -> dict[str, Any]:
+def _latency(args: argparse.Namespace, path: Path, measurement: Measurement) -> Latency:
     return benchmark(str(path), measurement.engine, args.threads)
 
 
-def _verification(measurement: Measurement) -> list[dict[str, Any]]:
-    results = [verify(measurement.bundle, engine) for engine in available(measurement.bundle.graph)]
-    return [asdict(result) | {"ok": result.ok} for result in results]
+def _verification(measurement: Measurement) -> list[Verification]:
+    return [verify(measurement.bundle, engine) for engine in available(measurement.bundle.graph)]
 
 
-def _beside(bundle: Path, digest: str) -> dict[str, Any] | None:
+def _beside(bundle: Path, digest: str) -> dict[str, object] | None:
     """BUNDLE.validation.json next to the bundle, if it belongs to this file; else None."""
     path = bundle.with_suffix(".validation.json")
     content = _object(path) if path.is_file() else None
     return content if content is not None and content.get("digest") == digest else None
 
 
-def _robustness(path: Path) -> dict[str, Any]:
+def _robustness(path: Path) -> FaultFacts:
     content = _object(path)
     try:
         return check(content)
@@ -163,7 +162,7 @@ def _robustness(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {error}") from None
 
 
-def _object(path: Path) -> dict[str, Any]:
+def _object(path: Path) -> dict[str, object]:
     try:
         value = json.loads(path.read_text("utf-8"))
     except ValueError as error:

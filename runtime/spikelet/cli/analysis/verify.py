@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         "digest": bundle.digest,
         "exact_steps": bundle.manifest.exact_steps,
         "signature": asdict(signature),
-        "engines": [asdict(result) | {"ok": result.ok} for result in results],
+        "engines": [result.as_json() for result in results],
         "step_model": asdict(step) | {"ok": step.ok},
     }
     emit(

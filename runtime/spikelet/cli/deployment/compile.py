@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
 from spikelet import bundle as bundles
 from spikelet.cli.common import emit, existing
@@ -35,19 +34,25 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     if args.target is not None:
         path: Path | None = native.cross_compile(graph, args.target, args.output)
-        facts: dict[str, Any] = {"target": args.target, "compiled": True}
+        compiled = True
     else:
         prepared = native.prepare_graph(graph)
-        path = prepared.path
-        facts = {"target": None, "compiled": prepared.compiled}
-    facts |= {"bundle": str(args.bundle), "library": path and str(path), "seconds": time.perf_counter() - started}
-    emit(args, facts, _text(facts))
+        path, compiled = prepared.path, prepared.compiled
+    seconds = time.perf_counter() - started
+    facts = {
+        "target": args.target,
+        "compiled": compiled,
+        "bundle": str(args.bundle),
+        "library": None if path is None else str(path),
+        "seconds": seconds,
+    }
+    emit(args, facts, _text(path, compiled, seconds))
     return 0
 
 
-def _text(facts: dict[str, Any]) -> str:
-    if facts["library"] is None:
-        return f"compiled in {facts['seconds']:.1f} s; it is not stored: the cache folder is not writable"
-    if not facts["compiled"]:
-        return f"{facts['library']}: already compiled"
-    return f"{facts['library']}: compiled in {facts['seconds']:.1f} s"
+def _text(path: Path | None, compiled: bool, seconds: float) -> str:
+    if path is None:
+        return f"compiled in {seconds:.1f} s; it is not stored: the cache folder is not writable"
+    if not compiled:
+        return f"{path}: already compiled"
+    return f"{path}: compiled in {seconds:.1f} s"

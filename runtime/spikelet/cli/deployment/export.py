@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import cast
+
+from spikelet.cli.common import Command
 
 HELP = "export a bundle to another format"
 EXAMPLE = "spikelet export c vgg9-cifar10.snnb firmware/ --mcu"
@@ -35,11 +37,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    return int(args.export.run(args))
+    export: Command = args.export
+    return export.run(args)
 
 
-def _formats() -> dict[str, Any]:
-    programs = {name: import_module(module) for name, module in OWN.items()}
+def _formats() -> dict[str, Command]:
+    programs = {name: cast("Command", import_module(module)) for name, module in OWN.items()}
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
         programs.setdefault(entry.name, entry.load())
     return programs

@@ -9,13 +9,12 @@ import argparse
 import json
 import subprocess
 import sys
-from typing import Any
 
 from spikelet import bundle as bundles
-from spikelet.benchmark import BATCHES
 from spikelet.cli.common import add_threads, emit, existing
 from spikelet.engines import ENGINES, available
 from spikelet.errors import EngineError
+from spikelet.latency import Latency, batches
 from spikelet.report.columns import table
 
 HELP = "measure the speed of every engine on a bundle"
@@ -38,24 +37,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(path: str, engine: str, threads: int) -> dict[str, Any]:
+def _measure(path: str, engine: str, threads: int) -> Latency:
     command = [sys.executable, "-m", "spikelet.benchmark", path, engine, str(threads)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise EngineError(f"engine {engine}: the benchmark did not finish ({last})")
-    result: dict[str, Any] = json.loads(done.stdout)
+    result: Latency = json.loads(done.stdout)
     return result
 
 
-def _text(results: list[dict[str, Any]]) -> str:
+def _text(results: list[Latency]) -> str:
     head = ["engine", "load ms", "first answer ms"]
-    head += [f"ms/step batch {b} {p}" for b in BATCHES for p in ("p50", "p95")] + ["peak MB"]
+    head += [f"ms/step batch {b} {p}" for b in (1, 32) for p in ("p50", "p95")] + ["peak MB"]
     rows = []
     for result in results:
         row = [result["engine"], f"{result['load_ms']:.0f}", f"{result['first_answer_ms']:.0f}"]
-        for b in BATCHES:
-            row += [f"{result[f'batch_{b}'][f'ms_per_step_{p}']:.2f}" for p in ("p50", "p95")]
+        for times in batches(result).values():
+            row += [f"{times['ms_per_step_p50']:.2f}", f"{times['ms_per_step_p95']:.2f}"]
         peak = result["peak_memory_mb"]
         rows.append([*row, "?" if peak is None else f"{peak:.0f}"])
     return table(head, rows)

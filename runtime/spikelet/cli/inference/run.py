@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
+from typing import TypedDict
 
 from spikelet.cli.common import Progress, add_threads, emit, existing, number, positive
 from spikelet.data import ImageSet
@@ -22,6 +22,24 @@ from spikelet.shipped import find_data
 
 HELP = "classify images"
 EXAMPLE = "spikelet run vgg9-cifar10.snnb photos/ --steps 8 --early-exit 2"
+
+
+class Facts(TypedDict):
+    """The JSON output."""
+
+    bundle: str
+    bundle_digest: str
+    data: str
+    data_digest: str
+    images: int
+    steps: int
+    engine: str
+    accuracy: list[float] | None
+    float_accuracy: float | None
+    predictions: list[int]
+    mean_exit_step: float
+    spike_rate: dict[str, float]
+    ms_per_image: float
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> dict[str, Any]:
+def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> Facts:
     return {
         "bundle": model.bundle.manifest.name,
         "bundle_digest": model.bundle.digest,
@@ -89,7 +107,7 @@ def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> dict[st
     }
 
 
-def _text(model: Model, images: ImageSet, result: Result, facts: dict[str, Any]) -> str:
+def _text(model: Model, images: ImageSet, result: Result, facts: Facts) -> str:
     lines = [f"{facts['bundle']}, engine {facts['engine']}: {images.name}, {len(images):,} images", ""]
     if facts["accuracy"] is not None:
         rows = [[str(t + 1), f"{share:.1%}"] for t, share in enumerate(facts["accuracy"])]

@@ -10,7 +10,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from spikelet.session import Model, load
 
 HELP = "classify every image that appears in a folder"
 EXAMPLE = "spikelet watch vgg9-cifar10.snnb camera/ --steps 4"
+
+# "class" is a key, so the functional form is needed
+Answer = TypedDict("Answer", {"file": str, "class": int, "label": str, "steps": int, "ms": float})
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     model = load(args.bundle, args.engine)
     model.run(np.full(model.graph.input.shape, model.graph.input.low), args.steps)  # compile before the first image
     seen: dict[Path, int] = {}
-    answers: list[dict[str, Any]] = []
+    answers: list[Answer] = []
     try:
         while True:
             for path in _ready(args.folder, seen, wait=not args.once):
@@ -66,8 +69,9 @@ def run(args: argparse.Namespace) -> int:
             time.sleep(max(args.every, 0.01))
     except KeyboardInterrupt:
         pass  # ends the loop
-    facts = {"engine": model.engine, "answers": answers, "latency_ms": _percentiles(answers)}
-    emit(args, facts, _text(facts))
+    latency = _percentiles(answers)
+    facts = {"engine": model.engine, "answers": answers, "latency_ms": latency}
+    emit(args, facts, _text(model.engine, len(answers), latency))
     return 0
 
 
@@ -88,7 +92,7 @@ def _ready(folder: Path, seen: dict[Path, int], wait: bool) -> list[Path]:
     return ready
 
 
-def _answer(model: Model, path: Path, args: argparse.Namespace) -> dict[str, Any] | None:
+def _answer(model: Model, path: Path, args: argparse.Namespace) -> Answer | None:
     started = time.perf_counter()
     try:
         image = read_image(path, model.graph.input.shape)
@@ -105,15 +109,15 @@ def _answer(model: Model, path: Path, args: argparse.Namespace) -> dict[str, Any
     return {"file": path.name, "class": index, "label": label, "steps": int(result.exit_steps[0]), "ms": ms}
 
 
-def _percentiles(answers: list[dict[str, Any]]) -> dict[str, float] | None:
+def _percentiles(answers: list[Answer]) -> dict[str, float] | None:
     if not answers:
         return None
     times = [answer["ms"] for answer in answers]
     return {f"p{q}": float(np.percentile(times, q)) for q in (50, 95, 99)} | {"largest": max(times)}
 
 
-def _text(facts: dict[str, Any]) -> str:
-    if facts["latency_ms"] is None:
-        return f"no image was classified (engine {facts['engine']})"
-    shown = ", ".join(f"{name} {ms:.1f}" for name, ms in facts["latency_ms"].items())
-    return f"{len(facts['answers'])} images, engine {facts['engine']}; latency in ms: {shown}"
+def _text(engine: str, images: int, latency: dict[str, float] | None) -> str:
+    if latency is None:
+        return f"no image was classified (engine {engine})"
+    shown = ", ".join(f"{name} {ms:.1f}" for name, ms in latency.items())
+    return f"{images} images, engine {engine}; latency in ms: {shown}"

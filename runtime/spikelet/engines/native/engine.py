@@ -7,7 +7,7 @@ import mmap
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from spikelet.engines.base import Engine, Float, Spikes
 from spikelet.engines.count import Count
-from spikelet.engines.native.library import prepare
+from spikelet.engines.native.library import prepare, prepare_graph, ready
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ALIGNMENT = 64
 HUGE_PAGE = 2**21  # bytes, on x86-64 and most of aarch64
 Bytes = npt.NDArray[np.uint8]
+Images = npt.NDArray[np.uint8] | npt.NDArray[np.int16]
+Number = TypeVar("Number", bound=np.generic)
 
 
 class Compiled:
@@ -36,7 +38,7 @@ class Compiled:
         program = HostProgram(graph)
         self.graph, self.window = graph, program.window
         self.library = prepare(program).library
-        self.pixel_type = np.uint8 if program.pixel_type == "uint8_t" else np.int16
+        self.bytes_as_pixels = program.pixel_type == "uint8_t"
         self.state_bytes = -(-self.library.spikelet_state_bytes() // ALIGNMENT) * ALIGNMENT
         ends = accumulate(4 * field.count for field in program.state)  # all fields have 32 bits, so there is no padding
         self.offsets = {field.name: end - 4 * field.count for field, end in zip(program.state, ends, strict=True)}
@@ -59,9 +61,18 @@ class NativeEngine(Engine):
     """
 
     name: ClassVar[str] = "native"
+    priority: ClassVar[int] = 2
+
+    @classmethod
+    def available(cls, graph: Graph) -> bool:
+        return ready(graph)
+
+    @classmethod
+    def prepare(cls, graph: Graph) -> None:
+        prepare_graph(graph)
 
     def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
-        super().__init__(graph, record)
+        super().__init__(graph, record, threads)
         self._compiled = _compiled(graph)
         self._threads = threads or 1
         self._pool = _pool(self._threads) if self._threads > 1 else None
@@ -75,7 +86,7 @@ class NativeEngine(Engine):
         self._events = np.zeros((0, 0), np.int64)  # (N, time-steps of the window)
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
-        self.record, self._count = (), Count(costs)
+        super().count_spikes(costs)
         self._costs = np.concatenate([_channel_last(costs[name]) for name in self.graph.spiking]).astype(np.uint32)
         self._counts = np.zeros((self._threads, len(self._costs)), np.uint32)
 
@@ -123,22 +134,19 @@ class NativeEngine(Engine):
         shares = np.array_split(np.arange(count), self._threads)
         self._shares = [(int(share[0]), len(share)) for share in shares if len(share)]
 
-    def keep(self, rows: npt.NDArray[np.intp]) -> None:
+    def _keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._hold(_aligned(self._states[rows].reshape(-1)).reshape(len(rows), -1))
         self._spikes = {name: value[rows] for name, value in self._spikes.items()}
         self._events = self._events[rows]
-        self.batch = len(rows)
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
         counts = self._fired[:, self._place].astype(np.int64)
         return {name: counts[:, index] for index, name in enumerate(self.graph.spiking)}
 
-    def spikes(self, layer: str) -> Spikes:
-        self._check_recorded(layer)
+    def _spikes_of(self, layer: str) -> Spikes:
         return self._spikes[layer].astype(np.bool_)
 
-    def potentials(self, layer: str) -> Float:
-        self._check_recorded(layer)
+    def _potentials_of(self, layer: str) -> Float:
         value = self._compiled.values[layer]
         stride = padded(value.channels)
         v = self._field(f"{self._compiled.identifiers[layer]}_v", np.int32, value.pixels * stride)
@@ -171,7 +179,7 @@ class NativeEngine(Engine):
             for job in jobs:
                 job.result()
 
-    def _run(self, images: npt.NDArray[Any] | None, first: int, count: int, steps: int, thread: int) -> None:
+    def _run(self, images: Images | None, first: int, count: int, steps: int, thread: int) -> None:
         """Run some samples on one thread; ctypes releases the interpreter lock."""
         compiled, step = self._compiled, self._compiled.library.spikelet_step
         size, work = compiled.state_bytes, self._work[thread].ctypes.data
@@ -188,15 +196,19 @@ class NativeEngine(Engine):
                 address = self._spikes[name][start].ctypes.data
                 compiled.library.spikelet_spikes(work, self.graph.spiking.index(name), address)
 
-    def _images(self, pixels: Float) -> npt.NDArray[Any]:
+    def _images(self, pixels: Float) -> Images:
         node = self.graph.input
         fits = bool((pixels >= node.low).all() and (pixels <= node.high).all())  # False for NaN
-        images = np.ascontiguousarray(pixels, self._compiled.pixel_type) if fits else None
+        images: Images | None = None
+        if fits and self._compiled.bytes_as_pixels:
+            images = np.ascontiguousarray(pixels, np.uint8)
+        elif fits:
+            images = np.ascontiguousarray(pixels, np.int16)
         if images is None or not (images == pixels).all():
             raise EngineError(f"engine native: this network takes whole numbers {node.low}…{node.high} as pixels")
         return images
 
-    def _field(self, name: str, dtype: Any, count: int) -> npt.NDArray[Any]:
+    def _field(self, name: str, dtype: type[Number], count: int) -> npt.NDArray[Number]:
         start = self._compiled.offsets[name]
         return self._states[:, start : start + count * np.dtype(dtype).itemsize].view(dtype)
 
@@ -218,12 +230,12 @@ def _compiled(graph: Graph) -> Compiled:
     return compiled
 
 
-def _channel_last(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _channel_last(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """Return (C, …) in the channel-last order of the compiled network, (… · C,)."""
     return np.moveaxis(values, 0, -1).reshape(-1)
 
 
-def _aligned(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _aligned(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """Return a copy aligned for vector loads.
 
     Large arrays are placed in huge pages, since weights are read in random order and every page lookup costs time.

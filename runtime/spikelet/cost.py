@@ -1,0 +1,77 @@
+"""What one time-step of a network needs, computed from its graph alone: operations, and sizes for bounds of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spikelet.graph import Graph
+from spikelet.limits import Limits
+from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+
+CALL = 1_000  # operations in the time of one call of an array function
+
+
+def operations(graph: Graph) -> dict[str, int]:
+    """Return the operations of every node for one image in one time-step, zero weights and silent neurons included.
+
+    An operation is a multiply-add, or an addition where there are no weights. A neuron counts as one operation. A tap
+    of a pool counts as `CALL` operations at least, because the numpy engine adds taps one by one.
+    """
+    return {name: _operations(graph, name) for name in graph.order}
+
+
+def check_operations(graph: Graph, limits: Limits) -> None:
+    """Raise CostError if one image in one time-step needs more operations than the limit."""
+    by_node = operations(graph)
+    total = sum(by_node.values())
+    if total > limits.max_operations:
+        largest = max(by_node, key=lambda name: by_node[name])
+        limits.check_operations(total, f"network, most of it in {describe(graph, largest)}")
+
+
+def weights(graph: Graph) -> int:
+    """Return the number of weights of all Conv2d and Linear nodes."""
+    return sum(node.weight.size for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))
+
+
+def describe(graph: Graph, name: str) -> str:
+    """Return name, kind and shape of a node, for a message."""
+    return f"node {name} ({graph.nodes[name].kind}, {'x'.join(map(str, graph.shapes[name]))})"
+
+
+def peak(graph: Graph, sizes: Mapping[str, int], transient: Mapping[str, int]) -> int:
+    """Return the most that is held at once while the nodes are evaluated in order.
+
+    Args:
+        graph: the network.
+        sizes: bytes of the value of each node, which is freed after its last reader.
+        transient: bytes that are needed while a node is evaluated, besides its inputs and its value.
+    """
+    waiting = {name: len(targets) for name, targets in graph.successors.items()}
+    held = most = 0
+    for name in graph.order:
+        held += sizes[name]
+        most = max(most, held + transient[name])
+        for source in graph.predecessors[name]:
+            waiting[source] -= 1
+            if waiting[source] == 0:
+                held -= sizes[source]
+    return most
+
+
+def _operations(graph: Graph, name: str) -> int:
+    node, count = graph.nodes[name], graph.neurons(name)
+    match node:
+        case Conv2d():
+            return count * node.weight[0].size
+        case Linear():
+            return node.weight.size
+        case SumPool2d():
+            return max(count, CALL) * node.kernel[0] * node.kernel[1]
+        case Add():
+            return count * len(graph.predecessors[name])
+        case Input() | Scale() | IF() | LI():
+            return count
+        case Flatten() | Output():
+            return 0
+    return count

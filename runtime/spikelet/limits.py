@@ -1,0 +1,135 @@
+"""Limits on the memory and the operations that a network may need.
+
+A small file can describe a network that needs any amount of both. The cost is computed from the graph before anything
+is allocated, and compared with limits that a user can set: in Python, by options of the command line, or in the
+environment.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from spikelet.errors import CostError, UsageError
+
+MAX_MEMORY = "SPIKELET_MAX_MEMORY"
+MAX_OPERATIONS = "SPIKELET_MAX_OPERATIONS"
+DEFAULT_MEMORY = 4 * 2**30  # bytes
+DEFAULT_OPERATIONS = 10**11  # per image and time-step: six times those of VGG-16 at 224x224
+
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e\d{1,3})?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+
+
+def _from_environment(name: str, default: int, unit: int) -> int:
+    text = os.environ.get(name, "")
+    if not text:
+        return default
+    try:
+        return parse(text, unit)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits on what a network may need.
+
+    Args:
+        max_memory: Bytes that an engine and the results of a run may need; by default $SPIKELET_MAX_MEMORY, or 4 GiB.
+        max_operations: Multiply-adds of one image in one time-step; by default $SPIKELET_MAX_OPERATIONS, or 100
+            billion.
+
+    Raises:
+        UsageError: A limit is not a whole number of 1 or more, or a variable of the environment is not a size.
+
+    Example:
+        >>> Limits(max_memory=8 * 2**30, max_operations=10**12).max_memory
+        8589934592
+    """
+
+    max_memory: int = field(default_factory=lambda: _from_environment(MAX_MEMORY, DEFAULT_MEMORY, 1024))
+    max_operations: int = field(default_factory=lambda: _from_environment(MAX_OPERATIONS, DEFAULT_OPERATIONS, 1000))
+
+    def __post_init__(self) -> None:
+        for name in ("max_memory", "max_operations"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise UsageError(f"Limits.{name}: expected a whole number of 1 or more, found {value!r}")
+
+    def check_memory(self, needed: int, what: str) -> None:
+        """Raise CostError if something needs more bytes than `max_memory`.
+
+        Args:
+            needed: Bytes.
+            what: What needs them, such as "engine numpy, for a batch of 32 images".
+        """
+        if needed > self.max_memory:
+            raise CostError(
+                f"{what}: needs up to {size(needed)} of memory, the limit is {size(self.max_memory)}; raise it with "
+                f"--max-memory {_upwards(needed)}, {MAX_MEMORY} or spikelet.Limits, or use fewer images or time-steps"
+            )
+
+    def check_operations(self, needed: int, what: str) -> None:
+        """Raise CostError if something needs more operations per image and time-step than `max_operations`."""
+        if needed > self.max_operations:
+            raise CostError(
+                f"{what}: needs {needed:.3g} operations per image and time-step, the limit is "
+                f"{self.max_operations:.3g}; raise it with --max-operations {math.ceil(needed / 1e9)}G, "
+                f"{MAX_OPERATIONS} or spikelet.Limits"
+            )
+
+
+def parse(text: str, unit: int) -> int:
+    """Convert a text such as "512M", "8G" or "1e11" to a number.
+
+    Args:
+        text: A number with or without a suffix k, M, G or T.
+        unit: 1024 for bytes, 1000 for operations.
+
+    Raises:
+        ValueError: The text is not such a number, or is below 1.
+    """
+    match = _NUMBER.fullmatch(text.strip())
+    value = float(match[1]) * unit ** " kmgt".index(match[2].lower() or " ") if match else 0.0
+    if not 1 <= value < 2**63:
+        raise ValueError(f"expected a number such as 512M, 8G or 1e11, found {text!r}")
+    return int(value)
+
+
+def size(count: int) -> str:
+    """Format a number of bytes.
+
+    Example:
+        >>> size(5_000_000_000)
+        '4.7 GiB'
+    """
+    if count < 1024:
+        return f"{count} bytes"
+    power = min(int(math.log(count, 1024)), 4)
+    return f"{count / 1024**power:.3g} {'KMGT'[power - 1]}iB"
+
+
+def _upwards(count: int) -> str:
+    """Round up to an argument of --max-memory."""
+    power = max(1, min(int(math.log(max(count, 1), 1024)), 4))
+    return f"{math.ceil(count / 1024**power)}{'KMGT'[power - 1]}"
+
+
+@contextmanager
+def in_environment(max_memory: int | None, max_operations: int | None) -> Iterator[None]:
+    """Set the limits inside the block, in this process and its child processes; None leaves a limit as it is."""
+    given = {MAX_MEMORY: max_memory, MAX_OPERATIONS: max_operations}
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is not None:
+                os.environ[name] = value
+            else:
+                os.environ.pop(name, None)
