@@ -31,7 +31,7 @@ def check_operations(graph: Graph, limits: Limits) -> None:
 
 def weights(graph: Graph) -> int:
     """Return the number of weights of all Conv2d and Linear nodes."""
-    return sum(node.weight.size for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))
+    return sum(int(node.weight.size) for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))
 
 
 def describe(graph: Graph, name: str) -> str:
@@ -63,9 +63,9 @@ def _operations(graph: Graph, name: str) -> int:
     node, count = graph.nodes[name], graph.neurons(name)
     match node:
         case Conv2d():
-            return count * node.weight[0].size
+            return count * int(node.weight[0].size)
         case Linear():
-            return node.weight.size
+            return int(node.weight.size)
         case SumPool2d():
             return max(count, CALL) * node.kernel[0] * node.kernel[1]
         case Add():

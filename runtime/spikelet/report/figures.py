@@ -16,10 +16,9 @@ from spikelet.report.charts import Bar, Curve, bars, curves, percent, ranges, ra
 from spikelet.report.wording import LEVEL_NAMES, short
 
 RASTER_NEURONS = 24  # of a layer
-Cell = str | int | float
 
 
-def as_csv(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+def as_csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Format a table as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -44,7 +43,7 @@ class Figure:
     title: str
     svg: str
     head: tuple[str, ...]
-    rows: Sequence[tuple[Cell, ...]]
+    rows: Sequence[tuple[object, ...]]
 
     def csv(self) -> str:
         """Format the data as CSV."""
@@ -60,7 +59,7 @@ def files(figures: Sequence[Figure]) -> dict[str, str]:
 def accuracy_figure(measured: Sequence[Measurement], names: Sequence[str]) -> Figure | None:
     """Accuracy after each time-step with its interval, and the float network; None without labels."""
     series: list[Curve] = []
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[tuple[object, ...]] = []
     for name, measurement in zip(names, measured, strict=True):
         if measurement.accuracy is None:
             continue
@@ -121,7 +120,7 @@ def rate_figure(measurement: Measurement) -> Figure:
         Bar(r.layer, r.rate, r.low, r.high, f"{percent(round(r.rate, 3))}, {short(r.dead)} dead")
         for r in measurement.rates
     ]
-    numbers: list[tuple[Cell, ...]] = [
+    numbers: list[tuple[object, ...]] = [
         (r.layer, r.neurons, r.rate, r.low, r.median, r.high, r.dead, r.saturated) for r in measurement.rates
     ]
     head = ("layer", "neurons", "rate", "neurons_5", "neurons_50", "neurons_95", "dead", "saturated")
@@ -180,7 +179,7 @@ def latency_figure(latency: Latency) -> Figure:
     title = f"Time of one time-step on this machine (engine {latency['engine']}; bar: median; line: to 95 %)"
     times = batches(latency).items()
     rows = [Bar(f"batch {size}", e["ms_per_step_p50"], e["ms_per_step_p50"], e["ms_per_step_p95"]) for size, e in times]
-    numbers: list[tuple[Cell, ...]] = [
+    numbers: list[tuple[object, ...]] = [
         (size, e["ms_per_step_p50"], e["ms_per_step_p95"], e["steps_timed"]) for size, e in times
     ]
     svg = bars(title, rows, "ms a time-step", form=lambda v: f"{v:.4g}")
@@ -189,8 +188,8 @@ def latency_figure(latency: Latency) -> Figure:
 
 def _energy_numbers(
     levels_by_name: Sequence[tuple[str, Levels]],
-) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
-    rows: list[tuple[Cell, ...]] = []
+) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    rows: list[tuple[object, ...]] = []
     for name, levels in levels_by_name:
         for level in LEVELS:
             energy = levels[level]
