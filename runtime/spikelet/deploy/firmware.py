@@ -6,9 +6,9 @@ import numpy as np
 
 from spikelet.bundle import Bundle
 from spikelet.lowering.c import HostProgram, McuProgram
-from spikelet.lowering.c.project import Proof, project, sizes
+from spikelet.lowering.c.project import Recording, project, sizes
 
-IMAGES = 2  # of the proof; a board's flash is small
+IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is small
 
 
 def c_project(bundle: Bundle, mcu: bool = False) -> tuple[dict[str, str], dict[str, int]]:
@@ -19,12 +19,12 @@ def c_project(bundle: Bundle, mcu: bool = False) -> tuple[dict[str, str], dict[s
     """
     program = McuProgram(bundle.graph) if mcu else HostProgram(bundle.graph, window=1)
     golden = bundle.golden
-    proof = Proof(
+    recording = Recording(
         golden.inputs[:IMAGES],
         golden.logits[:, :IMAGES].astype(np.int64),
         {name: spikes[:, :IMAGES].sum(axis=2, dtype=np.int64) for name, spikes in golden.spikes.items()},
     )
     manifest = bundle.manifest
     steps = manifest.exact_steps or 1
-    files = project(program, manifest.name, bundle.digest, manifest.labels or (), steps, proof)
+    files = project(program, manifest.name, bundle.digest, manifest.labels or (), steps, recording)
     return files, sizes(program)

@@ -19,7 +19,6 @@ from spikelet.engines.native.library import prepare, prepare_graph, ready
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram
-from spikelet.lowering.c.plan import padded
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +41,7 @@ class Compiled:
         self.state_bytes = -(-self.library.spikelet_state_bytes() // ALIGNMENT) * ALIGNMENT
         ends = accumulate(4 * field.count for field in program.state)  # all fields have 32 bits, so there is no padding
         self.offsets = {field.name: end - 4 * field.count for field, end in zip(program.state, ends, strict=True)}
-        self.identifiers, self.values = program.plan.identifiers, program.plan.values
+        self.plan = program.plan
         self.arrays = [_aligned(parameter.values) for parameter in program.parameters]
         self.parameters = (ctypes.c_void_p * len(self.arrays))(*(array.ctypes.data for array in self.arrays))
 
@@ -147,9 +146,9 @@ class NativeEngine(Engine):
         return self._spikes[layer].astype(np.bool_)
 
     def _potentials_of(self, layer: str) -> Float:
-        value = self._compiled.values[layer]
-        stride = padded(value.channels)
-        v = self._field(f"{self._compiled.identifiers[layer]}_v", np.int32, value.pixels * stride)
+        plan = self._compiled.plan
+        value, stride = plan.values[layer], plan.padded(plan.values[layer].channels)
+        v = self._field(f"{plan.identifiers[layer]}_v", np.int32, value.pixels * stride)
         v = v.reshape(self.batch, value.pixels, stride)
         channel_first = v[:, :, : value.channels].transpose(0, 2, 1)
         return np.ascontiguousarray(channel_first, np.float32).reshape(self.batch, *self.graph.shapes[layer])

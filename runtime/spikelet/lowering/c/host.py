@@ -1,138 +1,220 @@
-"""C for processors with vector registers: spikes in lists, sums in registers."""
+"""The host form: lists of spikes, and sums in vector registers.
+
+GCC's vector extensions, which Clang has too, give AVX-512, AVX2 and NEON from one source.
+"""
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
+from typing import ClassVar
 
 from spikelet.graph import Graph
-from spikelet.lowering.c import memory
-from spikelet.lowering.c.calls import Calls
-from spikelet.lowering.c.kernels import select
-from spikelet.lowering.c.memory import Field
-from spikelet.lowering.c.names import comment
-from spikelet.lowering.c.parameters import Parameter, parameter_struct, parameters
-from spikelet.lowering.c.plan import SLACK, Plan, padded
-from spikelet.lowering.c.text import INCLUDES, KERNELS, NODES, pixel_type, struct
-from spikelet.nodes import IF
+from spikelet.lowering.c.host_plan import SLACK, HostPlan, capacity, lanes
+from spikelet.lowering.c.parameters import Packing
+from spikelet.lowering.c.plan import Field, Value, weight_of
+from spikelet.lowering.c.program import Program
+from spikelet.lowering.c.sources import Kernel
+from spikelet.lowering.c.text import block, initialised
+from spikelet.nodes import LIF, Conv2d, Output
 
-HEAD = """\
-typedef {row} row_t; /* an entry of a list of spikes */
-
-enum {{ SLACK = {slack}, MAX_HEIGHT = {height}, LAYERS = {layers}, WINDOW = {window} }};
-
-#if defined __AVX512BW__
-#define VECTOR_BYTES 64
-#elif defined __AVX2__
-#define VECTOR_BYTES 32
-#else
-#define VECTOR_BYTES 16
-#endif
-"""
-WINDOW = 8  # time-steps at most: weights are then read an eighth as often
-WINDOW_BYTES = 2**22  # of memory for them at most: large networks run fewer together
-VARIANTS = {"@X@": ("16", "32", "64", "128"), "@T@": ("int8", "int16", "int32")}
+WINDOW = 8  # largest number of time-steps that are evaluated layer by layer: weights are read once for all of them
+WINDOW_BYTES = 2**22  # memory of these time-steps: large networks evaluate fewer together
+CACHED_WEIGHTS = 2**18  # weights that the nearest caches of a processor may hold; larger layers prefetch
+PART_BYTES = 3 * 2**15  # weights that stay in the second-level cache while windows use them and the next ones arrive
 
 
-class HostProgram:
+class HostProgram(Program):
     """The host form of an exact network: text, parameters and memory.
 
+    The functions of a node have two more parameters: `steps`, the number of time-steps, and `w`, the workspace of the
+    first of them.
+
     Args:
-        graph: the network.
-        window: largest number of time-steps evaluated layer by layer, each with its own `struct work`; None for WINDOW,
+        graph: The network.
+        window: Largest number of time-steps evaluated layer by layer, each with its own `struct work`; None for WINDOW,
             or as many as fit WINDOW_BYTES.
 
     Raises:
-        EngineError: the network is float32.
+        EngineError: The network is float32.
     """
 
-    form = "host"
+    plan: HostPlan
+    form: ClassVar[str] = "host"
+    packing: ClassVar[Packing] = "pairs"
+    signature: ClassVar[str] = (
+        "const struct parameters *p, struct state *s, struct work *w, const model_pixel *image, int steps"
+    )
+    arguments: ClassVar[str] = "p, s, w, image, steps"
 
     def __init__(self, graph: Graph, window: int | None = None) -> None:
-        self.graph, self.plan = graph, Plan(graph)
-        work_bytes = sum(field.bytes(self.row_type) for field in self.work)
+        super().__init__(graph, HostPlan(graph))
+        work_bytes = sum(field.bytes for field in self.work)
         self.window = window or max(1, min(WINDOW, WINDOW_BYTES // work_bytes))
 
     @cached_property
-    def parameters(self) -> list[Parameter]:
-        """Constant arrays, in the order of `struct parameters`."""
-        return parameters(self.plan)
-
-    @cached_property
     def state(self) -> list[Field]:
-        """Arrays of `struct state`, of which each sample has one."""
-        return memory.state(self.plan, self.window)
+        """Arrays of `struct state`, one struct per sample."""
+        return self.plan.state(self.window)
 
-    @cached_property
+    @property
     def work(self) -> list[Field]:
-        """Arrays of `struct work`, of which each thread has one per time-step of a window."""
-        return memory.work(self.plan)
+        """Arrays of `struct work`, one struct per thread and time-step of a window."""
+        return self.plan.work
 
-    @property
-    def pixel_type(self) -> str:
-        """The C type of an input pixel."""
-        return pixel_type(self.graph)
+    def _declarations(self) -> list[str]:
+        sizes = {
+            "SLACK": SLACK,
+            "MAX_HEIGHT": self.plan.max_height,
+            "LAYERS": len(self.graph.spiking),
+            "WINDOW": self.window,
+        }
+        constants = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+        entry = f"typedef {self.plan.spike_type} spike_t; /* an entry of a list of spikes: x * channels + channel */\n"
+        return [entry, f"enum {{ {constants} }};\n", *super()._declarations()]
 
-    @property
-    def row_type(self) -> str:
-        """The C type of an entry of a list of spikes."""
-        return memory.row_type(self.plan)
+    def _node(self, name: str) -> list[str]:
+        lines = super()._node(name)
+        all_steps = name in self.graph.static or self.plan.fused(name)
+        return lines if all_steps or not lines else block(lines, "for (int t = 0; t < steps; t++, w++)")
 
-    def parameter_struct(self) -> str:
-        """The struct of the constant arrays."""
-        return parameter_struct(self.parameters)
-
-    def source(self) -> str:
-        """Return C without an interface: structs, kernels, static `reset` and `step`; requires `model_pixel`."""
-        head = HEAD.format(
-            row=self.row_type,
-            slack=SLACK,
-            height=memory.max_height(self.plan),
-            layers=len(self.graph.spiking),
-            window=self.window,
+    def _load(self, name: str) -> list[str]:
+        value, mean = self.plan.values[name], f"p->{self.plan.identifiers[name]}_mean"
+        call = self._call(
+            Kernel("load_image"), value.pixels, value.channels, "image", mean, self._sum(name), value.stride
         )
-        structs = [
-            self.parameter_struct(),
-            struct("/* what one sample keeps from time-step to time-step */\nstruct state", _members(self.state)),
-            struct("/* what one time-step needs while it runs */\nstruct work", _members(self.work)),
+        return [call]
+
+    def _synapse(self, name: str) -> list[str]:
+        plan, id_, source = self.plan, self.plan.identifiers[name], self.plan.source(name)
+        weight, bias = f"p->{id_}_weight", f"p->{id_}_bias"
+        lines = [self._convolution(name), *self._lists(source)]
+        if plan.packs(name):
+            layer = plan.fused(name)
+            kernel = Kernel("convolve_spikes", "LANES", str(lanes(plan.outputs(name))))
+            if layer is not None:
+                target, lines = ("&n", "NULL", "steps"), [*lines, self._neurons(layer, "0")]
+            else:
+                target = ("NULL", self._sum(name), "1")
+            lines.append(self._call(kernel, "&g", weight, bias, "&in", "w->current", plan.tile(name), *target))
+            return self._summed(name, lines) if layer is None else lines
+        if plan.widens(name):
+            kernel, values = Kernel("convolve_image"), self._either(source)[1:]
+        else:
+            kernel, values = Kernel("convolve", "WEIGHT", f"int{plan.weight_bits(name)}"), self._either(source)
+        return self._summed(name, [*lines, self._call(kernel, "&g", weight, bias, *values, self._sum(name))])
+
+    def _fire(self, name: str) -> list[str]:
+        source = self.graph.predecessors[name][0]
+        if self.plan.fused(source):
+            return []
+        in_memory = self.plan.has_memory(name)
+        lines = self._summed(name, self._add(source, name)) if in_memory else []
+        current = self._sum(name if in_memory else source)
+        height = self.plan.values[name].height
+        return [*lines, self._neurons(name), self._call(Kernel("fire_all"), "&n", height, current)]
+
+    def _pool(self, name: str) -> list[str]:
+        source, value = self.plan.source(name), self.plan.values[name]
+        lines = [self._convolution(name), *self._lists(source)]
+        if value.spikes:
+            return [*lines, self._lists(value, "out")[0], self._call(Kernel("pool_spikes"), "&g", "&in", "&out")]
+        call = self._call(Kernel("pool_dense"), "&g", *self._either(source), self._sum(name))
+        return self._summed(name, [*lines, call])
+
+    def _add(self, source: str, name: str, scale: str = "NULL") -> list[str]:
+        value, stride = self.plan.values[source], self.plan.padded(self.plan.values[name].channels)
+        if value.spikes:
+            call = self._call(Kernel("add_spikes"), value.height, scale, "&in", self._sum(name), stride)
+            return [*self._lists(value), call]
+        dense = (self._sum(value.node), value.stride)
+        return [self._call(Kernel("add_dense"), value.pixels, value.channels, scale, *dense, self._sum(name), stride)]
+
+    def _flatten(self, name: str) -> list[str]:
+        source, total = self.plan.source(name), self._sum(name)
+        if source.spikes:
+            return [*self._lists(source), self._call(Kernel("flatten_spikes"), source.height, "&in", total)]
+        dense = (self._sum(source.node), source.stride)
+        return [self._call(Kernel("flatten"), source.pixels, source.channels, *dense, total)]
+
+    def _sum(self, name: str) -> str:
+        """Return where a dense value is: in the state if it outlives the time-step, else in the workspace."""
+        if isinstance(self.graph.nodes[name], Output):
+            return "logits"
+        owner = self.plan.sum_of(name)
+        return f"{'s' if owner in self.graph.static else 'w'}->{self.plan.identifiers[owner]}_x"
+
+    def _clear(self, name: str) -> list[str]:
+        if isinstance(self.graph.nodes[name], Output):
+            classes = self.graph.classes
+            return [f"int32_t *logits = s->logits + t * {classes};", f"memset(logits, 0, {classes} * sizeof *logits);"]
+        return super()._clear(name)
+
+    def _either(self, source: Value) -> tuple[object, ...]:
+        """Return the arguments of a kernel that reads spikes or, if they are NULL, dense values with a stride."""
+        return ("&in", "NULL", 0) if source.spikes else ("NULL", self._sum(source.node), source.stride)
+
+    def _lists(self, value: Value, variable: str = "in") -> list[str]:
+        """Return the definition of a `struct spikes`; nothing for a dense value."""
+        return [f"const struct spikes {variable} = {self._spikes(value)};"] if value.spikes else []
+
+    def _spikes(self, value: Value) -> str:
+        id_ = self.plan.identifiers[value.node]
+        return f"{{w->{id_}_start, w->{id_}_list, {value.width}, {value.channels}, {capacity(value)}}}"
+
+    def _neurons(self, name: str, t: str = "t") -> str:
+        """Return the definition of `n`, the neurons of a layer in time-step t."""
+        node, id_, value = self.graph.neuron(name), self.plan.identifiers[name], self.plan.values[name]
+        fields: dict[str, int | str] = {
+            "v": f"s->{id_}_v",
+            "theta": f"p->{id_}_theta",
+            "decay": f"p->{id_}_decay" if isinstance(node, LIF) else "NULL",
+            "strict": int(node.tie == ">"),
+            "zero": int(node.reset == "zero"),
+            "channels": value.channels,
+            "stride": self.plan.padded(value.channels),
+            "out": self._spikes(value),
+            "fired": f"&s->fired[{t} * LAYERS + {self.graph.spiking.index(name)}]",
+        }
+        return initialised("const struct neurons n", fields)
+
+    def _convolution(self, name: str) -> str:
+        """Return the definition of `g`, with what the host form adds."""
+        weight = weight_of(self.graph.nodes[name])
+        part = self._part(name)
+        extra = {
+            "out_stride": self.plan.padded(self.plan.outputs(name)),
+            "part_height": part[0],
+            "part_width": part[1],
+            "prefetch": int(weight is not None and weight.size > CACHED_WEIGHTS),
+        }
+        return self._geometry(name, extra)
+
+    def _part(self, name: str) -> tuple[int, int]:
+        """Return the largest part of a kernel whose weights fit PART_BYTES: all of it, a row or a tap."""
+        if weight_of(self.graph.nodes[name]) is None:
+            return 0, 0  # a pool has no weights
+        height, width, _, _ = self.plan.taps(name).shape
+        if not isinstance(self.graph.nodes[name], Conv2d):
+            return height, width
+        tap = self.plan.source(name).channels * lanes(self.plan.outputs(name))
+        return next((part for part in ((height, width), (1, width)) if math.prod(part) * tap <= PART_BYTES), (1, 1))
+
+    def _initialised(self) -> list[str]:
+        return [
+            self._call(
+                Kernel("initialise"), value.pixels, self.plan.padded(value.channels), f"p->{id_}_start", f"s->{id_}_v"
+            )
+            for _, id_, value in self.plan.spiking()
         ]
-        calls = Calls(self.plan)
-        bodies = {name: lines for name in self.graph.order if (lines := calls.node(name))}
-        nodes = [NODES, *(self._function(name, lines) for name, lines in bodies.items())]
-        text = "\n".join([*nodes, self._reset(), self._step(list(bodies))])
-        return "\n".join([INCLUDES, head, *structs, KERNELS, select("kernels_host.c", text, VARIANTS), text])
-
-    def _function(self, name: str, lines: list[str]) -> str:
-        shape = "x".join(map(str, self.graph.shapes[name]))
-        body = "".join(f"    {line}\n" for line in lines)
-        return (
-            f"/* {comment(name)}: {self.graph.nodes[name].kind}, {shape} */\n"
-            f"static void run_{self.plan.identifiers[name]}(const struct parameters *p, struct state *s, "
-            f"struct work *w, const model_pixel *image, int steps)\n"
-            f"{{\n    (void)p, (void)s, (void)w, (void)image, (void)steps;\n{body}}}\n"
-        )
-
-    def _reset(self) -> str:
-        lines = []
-        for name in self.graph.spiking:
-            node, id_, value = self.graph.nodes[name], self.plan.identifiers[name], self.plan.values[name]
-            assert isinstance(node, IF)
-            lines.append(f"    start({value.pixels}, {padded(value.channels)}, p->{id_}_start, s->{id_}_v);\n")
-        return f"static void reset(const struct parameters *p, struct state *s)\n{{\n{''.join(lines)}}}\n"
 
     def _step(self, names: list[str]) -> str:
-        def calls(static: bool, indent: str) -> str:
-            chosen = [name for name in names if (name in self.graph.static) == static]
-            return "".join(f"{indent}run_{self.plan.identifiers[name]}(p, s, w, image, steps);\n" for name in chosen)
-
+        calls = {name: f"run_{self.plan.identifiers[name]}({self.arguments});\n" for name in names}
+        once = "".join(f"        {call}" for name, call in calls.items() if name in self.graph.static)
+        always = "".join(f"    {call}" for name, call in calls.items() if name not in self.graph.static)
         return (
-            "/* So many time-steps, WINDOW at most, layer by layer, each with a workspace of its own.\n"
-            " * image: channel first, or NULL to go on with the last one. */\n"
-            "static void step(const struct parameters *p, struct state *s, struct work *w, const model_pixel *image, "
-            "int steps)\n"
-            f"{{\n    if (image) {{ /* what no spike reaches */\n{calls(True, '        ')}    }}\n"
-            f"{calls(False, '    ')}}}\n"
+            "/* Run `steps` time-steps, WINDOW at most, layer by layer.\n"
+            " * w: [steps]. image: [channel][y][x], or NULL to keep the last one. */\n"
+            f"static void step({self.signature})\n"
+            f"{{\n    if (image) {{ /* what is constant while the image is */\n{once}    }}\n{always}}}\n"
         )
-
-
-def _members(fields: list[Field]) -> list[tuple[str, str]]:
-    return [(f"{field.ctype} {field.name}[{field.count}]", field.meaning) for field in fields]

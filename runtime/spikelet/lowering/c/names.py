@@ -5,21 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+MAX_LENGTH = 48  # C99 compilers need only distinguish 63 characters; a number, a prefix and a suffix are added
+
 
 def identifiers(names: Iterable[str]) -> dict[str, str]:
-    """Return a unique C identifier for every node name; characters other than letters, digits and _ become _.
+    """Return a C identifier for every node name.
 
-    Every use appends a suffix (`conv1_weight`), so that keywords such as `int` are valid node names.
+    Identifiers consist of letters, digits and underscores, and differ by more than case. They begin with a letter
+    and do not end with an underscore. Generated code never uses one as it is: it forms `run_conv1` and, with a suffix
+    that has no underscore, `conv1_weight`. So names are different if the identifiers or the suffixes are, and node names
+    such as `int` or `memset` are valid.
     """
     identifiers: dict[str, str] = {}
     taken: set[str] = set()
+    numbers: dict[str, int] = {}
     for name in names:
-        base = re.sub(r"[^A-Za-z0-9]", "_", name).strip("_") or "node"
+        base = re.sub(r"[^A-Za-z0-9]", "_", name)[:MAX_LENGTH].strip("_") or "node"
         if base[0].isdigit():
             base = f"n{base}"
-        identifier, number = base, 2
+        identifier, number = base, numbers.get(base.lower(), 1)
         while identifier.lower() in taken:
-            identifier, number = f"{base}{number}", number + 1
+            number += 1
+            identifier = f"{base}{number}"
+        numbers[base.lower()] = number
         taken.add(identifier.lower())
         identifiers[name] = identifier
     return identifiers
@@ -34,5 +42,5 @@ def string(text: str) -> str:
 
 def comment(text: str) -> str:
     """Return `text` for a C comment: printable ASCII that cannot end it, nest in it or continue the line."""
-    shown = "".join(char if " " <= char <= "~" and char not in "\\?" else "_" for char in text)
-    return shown.replace("*/", "*_").replace("/*", "_*").replace("//", "__")
+    printable = "".join(char if " " <= char <= "~" and char not in "\\?" else "_" for char in text)
+    return printable.replace("*/", "*_").replace("/*", "_*").replace("//", "__")

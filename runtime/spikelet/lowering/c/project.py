@@ -6,54 +6,65 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.lowering.c import templates
-from spikelet.lowering.c.host import HostProgram
-from spikelet.lowering.c.mcu import McuProgram
-from spikelet.lowering.c.memory import SIZES
 from spikelet.lowering.c.names import comment, string
+from spikelet.lowering.c.plan import Ints
+from spikelet.lowering.c.program import Program
+from spikelet.lowering.c.sources import content
 
 
 @dataclass(frozen=True)
-class Proof:
-    """What the self-test replays. inputs: (N, *shape). logits: (T, N, K) of each time-step, as integers.
-    fired: by layer, (T, N) spikes.
+class Recording:
+    """What the self-test replays.
+
+    Attributes:
+        inputs: Pixels, (N, *shape) integers.
+        logits: Logits of each time-step, (T, N, K).
+        fired: Number of spikes by layer, each (T, N).
     """
 
-    inputs: npt.NDArray[Any]
+    inputs: Ints
     logits: npt.NDArray[np.int64]
     fired: Mapping[str, npt.NDArray[np.int64]]
 
 
 def project(
-    program: HostProgram | McuProgram, name: str, digest: str, labels: Sequence[str], steps: int, proof: Proof
+    program: Program, name: str, digest: str, labels: Sequence[str], steps: int, recording: Recording
 ) -> dict[str, str]:
-    """The files of the folder: name to text. steps: time-steps that are proven exact."""
+    """Return the files of the folder, name to text.
+
+    Args:
+        program: The network, for a window of one time-step.
+        name: Title.
+        digest: sha256 of the bundle.
+        labels: Class names; empty if unknown.
+        steps: Number of time-steps that are proven exact.
+        recording: Inputs and outputs for the self-test.
+    """
     names = {"TITLE": comment(name), "DIGEST": comment(digest or "unknown"), "FORM": program.form}
     names["STEPS"] = str(steps)
     return {
         "model.h": _header(program, names, labels),
         "model.c": _model(program, names, labels),
         "model_weights.c": _weights(program, names),
-        "main.c": _main(program, names, proof),
+        "main.c": _main(program, names, recording),
         "Makefile": _fill(templates.MAKEFILE, names | {"FLAGS": templates.FLAGS[program.form]}),
         "README.md": _readme(program, names, labels),
     }
 
 
-def sizes(program: HostProgram | McuProgram) -> dict[str, int]:
-    """Bytes: constant arrays (flash), and memory while it runs (RAM), without code and stack."""
-    flash = sum(len(p.values) * SIZES[p.ctype] for p in program.parameters)
-    row = getattr(program, "row_type", "")
-    state, work = (sum(field.bytes(row) for field in fields) for fields in (program.state, program.work))
+def sizes(program: Program) -> dict[str, int]:
+    """Return the bytes of constant arrays (`flash`) and of all memory (`ram`), without code and stack."""
+    flash = sum(parameter.values.nbytes for parameter in program.parameters)
+    state, work = (sum(field.bytes for field in fields) for fields in (program.state, program.work))
     return {"flash": flash, "ram": state + program.window * work}
 
 
-def _header(program: HostProgram | McuProgram, names: dict[str, str], labels: Sequence[str]) -> str:
+def _header(program: Program, names: dict[str, str], labels: Sequence[str]) -> str:
     graph, size = program.graph, sizes(program)
     return _fill(
         templates.HEADER,
@@ -68,55 +79,62 @@ def _header(program: HostProgram | McuProgram, names: dict[str, str], labels: Se
             "LAYERS": str(len(graph.spiking)),
             "FLASH": str(size["flash"]),
             "RAM": str(size["ram"]),
-            "KEEP": templates.KEEP[program.form],
+            "IMAGE": templates.IMAGE[program.form],
             "LABELS": "\nextern const char *const model_labels[MODEL_CLASSES];\n" if labels else "",
         },
     )
 
 
-def _model(program: HostProgram | McuProgram, names: dict[str, str], labels: Sequence[str]) -> str:
-    layers = "".join(f"    {string(name)},\n" for name in program.graph.spiking)
-    text = ""
-    if labels:
-        lines = "".join(f"    {string(label)},\n" for label in labels)
-        text = f"\nconst char *const model_labels[MODEL_CLASSES] = {{\n{lines}}};\n"
-    head = _fill(templates.MODEL_HEAD, names)
-    interface = _fill(templates.INTERFACE[program.form], {"LAYERS": layers, "LABELS": text})
-    return head + program.source() + "\n" + interface
+def _model(program: Program, names: dict[str, str], labels: Sequence[str]) -> str:
+    parts = [
+        _fill(templates.MODEL_HEAD, names) + program.source(),
+        "/* ---- interface ---- */\n",
+        _strings("model_layers[MODEL_LAYERS]", program.graph.spiking),
+        *([_strings("model_labels[MODEL_CLASSES]", labels)] if labels else []),
+        content(f"{program.form}/one_sample.h"),
+        content("shared/model.c"),
+    ]
+    return "\n".join(parts)
 
 
-def _weights(program: HostProgram | McuProgram, names: dict[str, str]) -> str:
+def _strings(declaration: str, texts: Sequence[str]) -> str:
+    lines = "".join(f"    {string(text)},\n" for text in texts)
+    return f"const char *const {declaration} = {{\n{lines}}};\n"
+
+
+def _weights(program: Program, names: dict[str, str]) -> str:
     parts = [_fill(templates.WEIGHTS_HEAD, names)]
     parts.append(program.parameter_struct().rstrip() + "\n")
-    for p in program.parameters:
-        values = p.values
+    for parameter in program.parameters:
+        values = parameter.values
         parts.append(
-            f"/* {comment(p.meaning)} */\nstatic const {p.ctype} {p.name}[{len(values)}] ALIGNED = "
-            f"{{\n{numbers(values)}\n}};\n"
+            f"/* {comment(parameter.meaning)} */\nstatic const {parameter.ctype} {parameter.name}[{len(values)}] "
+            f"ALIGNED = {{\n{numbers(values)}\n}};\n"
         )
-    fields = "".join(f"    {p.name},\n" for p in program.parameters)
+    fields = "".join(f"    {parameter.name},\n" for parameter in program.parameters)
     parts.append(f"const struct parameters model_parameters = {{\n{fields}}};\n")
     return "\n".join(parts)
 
 
-def _main(program: HostProgram | McuProgram, names: dict[str, str], proof: Proof) -> str:
-    steps, images, _ = proof.logits.shape
-    logits = proof.logits.transpose(1, 0, 2).reshape(-1)
-    fired = np.stack([proof.fired[name] for name in program.graph.spiking]).transpose(2, 1, 0).reshape(-1)
-    return _fill(
-        templates.MAIN,
+def _main(program: Program, names: dict[str, str], recording: Recording) -> str:
+    steps, images, _ = recording.logits.shape
+    logits = recording.logits.transpose(1, 0, 2).reshape(-1)
+    fired = np.stack([recording.fired[name] for name in program.graph.spiking]).transpose(2, 1, 0).reshape(-1)
+    head = _fill(
+        templates.MAIN_HEAD,
         names
         | {
             "IMAGES": str(images),
             "REPLAYED": str(steps),
-            "INPUTS": numbers(proof.inputs.reshape(-1)),
+            "INPUTS": numbers(recording.inputs.reshape(-1)),
             "LOGITS": numbers(logits),
             "FIRED": numbers(fired),
         },
     )
+    return head + content("shared/selftest.c")
 
 
-def _readme(program: HostProgram | McuProgram, names: dict[str, str], labels: Sequence[str]) -> str:
+def _readme(program: Program, names: dict[str, str], labels: Sequence[str]) -> str:
     size = sizes(program)
     about = (
         f"Its classes are {', '.join(map(comment, labels))}." if labels else f"It has {program.graph.classes} classes."
@@ -134,12 +152,12 @@ def _readme(program: HostProgram | McuProgram, names: dict[str, str], labels: Se
             "RAM": f"{size['ram'] / 1024:,.0f}",
             "LAYERS": rows,
             "BUILD": templates.BUILD[program.form],
-            "KEEP": templates.KEEP[program.form],
+            "IMAGE": templates.IMAGE[program.form],
         },
     )
 
 
-def numbers(values: npt.NDArray[Any]) -> str:
+def numbers(values: Ints) -> str:
     """Return comma-separated numbers in lines of limited length."""
     texts = [str(value) for value in values.tolist()]
     per_line = max(1, 110 // (max(map(len, texts)) + 2))
@@ -148,5 +166,5 @@ def numbers(values: npt.NDArray[Any]) -> str:
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
-    """A template with @NAME@ replaced; in one pass, so that a value cannot bring names of its own."""
+    """Return a template with every @NAME@ replaced, in one pass, so that names in a value are not replaced."""
     return re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], template)

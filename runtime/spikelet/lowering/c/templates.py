@@ -6,9 +6,9 @@ HEADER = """\
  *     model_reset();
  *     for (int t = 0; t < 4; t++)
  *         model_step(image);
- *     int class = model_answer();
+ *     int answer = model_answer();
  *
- * Bundle sha256 @DIGEST@. No malloc, no floating point; nothing but stdint.h, stddef.h and string.h.
+ * Bundle sha256 @DIGEST@. No malloc, no floating point; requires stdint.h, stddef.h and string.h only.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -18,36 +18,36 @@ HEADER = """\
 typedef @PIXEL@ model_pixel;
 
 enum {
-    MODEL_PIXELS = @PIXELS@,     /* @SHAPE@, channel first; each @LOW@ to @HIGH@ */
+    MODEL_PIXELS = @PIXELS@,     /* values of an image, @SHAPE@, channel first; each from @LOW@ to @HIGH@ */
     MODEL_CLASSES = @CLASSES@,
     MODEL_LAYERS = @LAYERS@,       /* spiking layers */
-    MODEL_MAX_STEPS = @STEPS@,   /* proven exact for so many time-steps after a reset */
+    MODEL_MAX_STEPS = @STEPS@,   /* time-steps after a reset for which all values are proven exact */
     MODEL_FLASH_BYTES = @FLASH@, /* constants, without code */
     MODEL_RAM_BYTES = @RAM@      /* all memory, without the stack */
 };
 
-/* Forget everything; the next step is time-step 1. */
+/* Return to the initial potentials and clear the logits; the next step is time-step 1. */
 void model_reset(void);
 
-/* One time-step. @KEEP@ */
+/* Run one time-step. image: [MODEL_PIXELS], @IMAGE@ */
 void model_step(const model_pixel *image);
 
-/* The logits, summed since the reset, MODEL_CLASSES of them. */
+/* The logits, summed since the reset: [MODEL_CLASSES]. */
 const int32_t *model_logits(void);
 
-/* The class with the largest logit so far, the first of equals. */
+/* The class with the largest logit so far; the first one of equal logits. */
 int model_answer(void);
 
-/* How many spikes each layer fired in the last time-step, MODEL_LAYERS of them, and what the layers are called. */
+/* The number of spikes of each layer in the last time-step: [MODEL_LAYERS]; and the names of the layers. */
 const uint32_t *model_spikes(void);
 extern const char *const model_layers[MODEL_LAYERS];
 @LABELS@
 #endif
 """
 
-KEEP = {
-    "host": "image: or NULL to go on with the last one, which is cheaper: the first layer's current is kept.",
-    "mcu": "image: required at every time-step; must stay valid during the call.",
+IMAGE = {
+    "host": "or NULL to keep the last image, which saves the computation of the first layer.",
+    "mcu": "required at every time-step; must stay valid during the call.",
 }
 
 MODEL_HEAD = """\
@@ -55,78 +55,6 @@ MODEL_HEAD = """\
 #include "model.h"
 
 """
-
-_COMMON = """
-const char *const model_layers[MODEL_LAYERS] = {
-@LAYERS@};
-@LABELS@
-const int32_t *model_logits(void)
-{
-    return total;
-}
-
-const uint32_t *model_spikes(void)
-{
-    return the_state.fired;
-}
-
-int model_answer(void)
-{
-    int best = 0;
-    for (int k = 1; k < MODEL_CLASSES; k++)
-        if (total[k] > total[best])
-            best = k;
-    return best;
-}
-"""
-
-INTERFACE = {
-    "host": """\
-/* ---- interface ---- */
-
-extern const struct parameters model_parameters;
-
-static struct state the_state;
-static struct work the_work;
-static int32_t total[MODEL_CLASSES];
-
-void model_reset(void)
-{
-    reset(&model_parameters, &the_state);
-    memset(total, 0, sizeof total);
-}
-
-void model_step(const model_pixel *image)
-{
-    step(&model_parameters, &the_state, &the_work, image, 1);
-    for (int k = 0; k < MODEL_CLASSES; k++)
-        total[k] += the_state.logits[k];
-}
-"""
-    + _COMMON,
-    "mcu": """\
-/* ---- interface ---- */
-
-extern const struct parameters model_parameters;
-
-static struct state the_state;
-static int32_t total[MODEL_CLASSES];
-
-void model_reset(void)
-{
-    reset(&model_parameters, &the_state);
-    memset(total, 0, sizeof total);
-}
-
-void model_step(const model_pixel *image)
-{
-    step(&model_parameters, &the_state, image);
-    for (int k = 0; k < MODEL_CLASSES; k++)
-        total[k] += the_state.logits[k];
-}
-"""
-    + _COMMON,
-}
 
 WEIGHTS_HEAD = """\
 /* @TITLE@: parameters. Written by `spikelet export c`; bundle sha256 @DIGEST@. */
@@ -139,57 +67,27 @@ WEIGHTS_HEAD = """\
 #endif
 """
 
-MAIN = """\
-/* @TITLE@: self-test. Replays what the bundle recorded and says pass, or the first difference. */
-#include <stdio.h>
-
+MAIN_HEAD = """\
+/* @TITLE@: self-test. Replays the recorded inputs of the bundle. Written by `spikelet export c`. */
 #include "model.h"
 
 enum { IMAGES = @IMAGES@, STEPS = @REPLAYED@ };
 
+/* [image][channel][y][x] */
 static const model_pixel inputs[IMAGES * MODEL_PIXELS] = {
 @INPUTS@
 };
 
-/* logits of each single time-step: [image][time-step][class] */
+/* logits of each time-step: [image][time-step][class] */
 static const int32_t logits[IMAGES * STEPS * MODEL_CLASSES] = {
 @LOGITS@
 };
 
-/* spikes of each layer: [image][time-step][layer] */
+/* spikes: [image][time-step][layer] */
 static const uint32_t fired[IMAGES * STEPS * MODEL_LAYERS] = {
 @FIRED@
 };
 
-int main(void)
-{
-    const int32_t *logit = logits;
-    const uint32_t *spikes = fired;
-    printf("%d bytes of constants, %d bytes of memory\\n", MODEL_FLASH_BYTES, MODEL_RAM_BYTES);
-    for (int n = 0; n < IMAGES; n++) {
-        int32_t total[MODEL_CLASSES] = {0};
-        model_reset();
-        for (int t = 0; t < STEPS; t++, logit += MODEL_CLASSES, spikes += MODEL_LAYERS) {
-            model_step(inputs + (long)n * MODEL_PIXELS);
-            for (int i = 0; i < MODEL_LAYERS; i++)
-                if (model_spikes()[i] != spikes[i]) {
-                    printf("FAIL: image %d, time-step %d, layer %s fired %lu times, expected %lu\\n", n, t + 1,
-                           model_layers[i], (unsigned long)model_spikes()[i], (unsigned long)spikes[i]);
-                    return 1;
-                }
-            for (int k = 0; k < MODEL_CLASSES; k++) {
-                total[k] += logit[k];
-                if (model_logits()[k] != total[k]) {
-                    printf("FAIL: image %d, time-step %d, logit %d is %ld, expected %ld\\n", n, t + 1, k,
-                           (long)model_logits()[k], (long)total[k]);
-                    return 1;
-                }
-            }
-        }
-    }
-    printf("pass: %d images, %d time-steps, every logit and the spikes of every layer\\n", IMAGES, STEPS);
-    return 0;
-}
 """
 
 FLAGS = {"host": "-std=gnu11 -O3 -march=native", "mcu": "-std=c99 -O2"}
@@ -212,19 +110,23 @@ clean:
 """
 
 BUILD = {
-    "host": "GCC or Clang is needed (vector extensions; no intrinsics, so x86 and Arm are served alike).",
-    "mcu": "Any C99 compiler will do. For a Cortex-M: `make CC=arm-none-eabi-gcc CFLAGS='-std=c99 -O2 -mcpu=cortex-m7 "
-    "-mthumb' model.o model_weights.o`,\nand link the two objects with your firmware; `main.c` needs a `printf`.",
+    "host": """\
+It requires GCC or Clang for their vector extensions. There are no intrinsics, so
+the code compiles for x86 and Arm.""",
+    "mcu": """\
+Any C99 compiler will do. For a Cortex-M, run
+`make CC=arm-none-eabi-gcc CFLAGS='-std=c99 -O2 -mcpu=cortex-m7 -mthumb' model.o model_weights.o`
+and link the two objects with your firmware; `main.c` needs a `printf`.""",
 }
 
 README = """\
 # @TITLE@ as C (@FORM@ form)
 
-A spiking network that was written as C by `spikelet export c` from the bundle with sha256
+A spiking network as C, written by `spikelet export c` from the bundle with sha256
 `@DIGEST@`.
 @ABOUT@
 
-| file | what |
+| file | content |
 |---|---|
 | `model.h` | the interface: reset, step, logits, answer |
 | `model.c` | the network |
@@ -233,7 +135,8 @@ A spiking network that was written as C by `spikelet export c` from the bundle w
 
 `make test` builds and runs the self-test. @BUILD@
 
-The network takes @FLASH@ KB of constants and @RAM@ KB of memory, all of it static. @KEEP@
+The network takes @FLASH@ KB of constants and @RAM@ KB of memory, all of it static. The image of
+`model_step` is @IMAGE@
 
 | spiking layer | shape | neurons |
 |---|---|---|

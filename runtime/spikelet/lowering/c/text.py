@@ -1,27 +1,39 @@
-"""Text shared by both forms of a program."""
+"""C declarations as text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
-from spikelet.graph import Graph
 from spikelet.lowering.c.names import comment
 
+LINE = 112  # characters of a statement, which is indented
 INCLUDES = "#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n"
 KERNELS = """\
-/* ---- kernels: the same in every network -------------------------------------------------------------------------
+/* ---- kernels: the same for every network -------------------------------------------------------------------------
  *
- * Dense values are int32. No sum here can overflow: the bundle proves that none leaves +-2^24.
+ * Dense values are int32. No sum overflows: the bundle proves that all values lie within +-2^24. A comment such as
+ * [height][width] gives the shape of the array that a pointer points to.
  */
 """
 NODES = "/* ---- the network, node by node ---- */\n"
 
 
-def pixel_type(graph: Graph) -> str:
-    """The C type of an input pixel."""
-    return "uint8_t" if graph.input.low >= 0 and graph.input.high <= 255 else "int16_t"
-
-
-def struct(head: str, members: Sequence[tuple[str, str]]) -> str:
+def struct(head: str, members: Iterable[tuple[str, str]]) -> str:
     """Return a C struct of (declaration, comment) fields."""
     return f"{head} {{\n" + "".join(f"    {text}; /* {comment(meaning)} */\n" for text, meaning in members) + "};\n"
+
+
+def initialised(declaration: str, fields: Mapping[str, int | str]) -> str:
+    """Return the definition of a struct variable with values by field; lines after the first are indented by 8."""
+    lines = [f"{declaration} = {{"]
+    for position, (field, value) in enumerate(fields.items(), start=1):
+        text = f".{field} = {value}" + (", " if position < len(fields) else "};")
+        if len(lines[-1]) + len(text) > LINE:
+            lines.append(8 * " ")
+        lines[-1] += text
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def block(lines: Iterable[str], head: str = "") -> list[str]:
+    """Return statements in braces, after `head`, such as a loop."""
+    return [f"{head} {{".lstrip(), *(f"    {line}" for line in lines), "}"]

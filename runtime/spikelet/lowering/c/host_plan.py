@@ -1,0 +1,146 @@
+"""Memory layout of the host form.
+
+The spikes of a layer are a list of the neurons that fired for each row of pixels. A sum pool of spikes concatenates the
+lists that it reads, so that a neuron may occur more than once. Dense values are padded to whole vectors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+from spikelet.lowering.c.plan import Field, Plan, Value
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
+
+SLACK = 32  # entries past the end of a list that may be read or, 16 of them, be written
+MAX_REPEATS = 16  # of a neuron in one list; larger pools are summed densely
+TILE_BYTES = 2**14  # currents of the output pixels that are summed together before their neurons are updated
+
+
+def lanes(channels: int) -> int:
+    """Return the number of channels that are summed together in vector registers."""
+    return next((width for width in (16, 32, 64) if channels <= width), 128)
+
+
+def capacity(value: Value) -> int:
+    """Return the number of entries allocated for the spikes of one row of pixels."""
+    return value.width * value.channels * value.repeats + SLACK
+
+
+class HostPlan(Plan):
+    """Memory layout with lists of spikes and padded dense values."""
+
+    def padded(self, channels: int) -> int:
+        """Return the number of channels, rounded up to whole vectors."""
+        width = lanes(channels)
+        return -(-channels // width) * width
+
+    def _value(self, dense: Value, inputs: list[Value]) -> Value:
+        name, channels = dense.node, dense.channels
+        match self.graph.nodes[name]:
+            case IF():
+                return replace(dense, stride=channels, repeats=1)
+            case Input() if self.feeds_only(name, (Conv2d, Linear)):
+                return replace(dense, stride=channels)
+            case SumPool2d(kernel=kernel) if inputs[0].spikes:
+                repeats = inputs[0].repeats * kernel[0] * kernel[1]
+                return replace(dense, stride=channels, repeats=repeats) if repeats <= MAX_REPEATS else dense
+            case Flatten() if self.feeds_only(name, (Linear,)):
+                return inputs[0]
+            case Output():
+                return inputs[0]
+        return dense
+
+    def _adds_into(self, name: str, target: str) -> bool:
+        same_rate = (name in self.graph.static) == (target in self.graph.static)
+        return isinstance(self.graph.nodes[target], Add) and same_rate
+
+    def fused(self, name: str) -> str | None:
+        """Return the spiking layer that is the only reader of a packed synapse: it fires once its current is summed."""
+        targets = self.graph.successors[name]
+        fits = len(targets) == 1 and name not in self.graph.static and self.packs(name)
+        return targets[0] if fits and isinstance(self.graph.nodes[targets[0]], IF) else None
+
+    def widens(self, name: str) -> bool:
+        """Return whether weights are stored as int32 and summed in vectors: those few that read a constant image."""
+        node = self.graph.nodes[name]
+        if not isinstance(node, Conv2d) or name not in self.graph.static:
+            return False
+        return node.groups == 1 and len(node.weight) % 16 == 0
+
+    def weight_bits(self, name: str) -> int:
+        """Return the bits of a weight that is not packed."""
+        return 32 if self.widens(name) else super().weight_bits(name)
+
+    def spread(self, name: str) -> int:
+        """Return the number of neighbouring output pixels that a packed convolution of few channels sums together.
+
+        A spike then adds one row for all of them (zeros where its tap does not reach), instead of one for each.
+        """
+        node, value = self.graph.nodes[name], self.values[name]
+        if not isinstance(node, Conv2d) or not self.packs(name) or value.channels not in (16, 32):
+            return 1
+        return next(count for count in (64 // value.channels, 2, 1) if value.width % count == 0)
+
+    def tile(self, name: str) -> int:
+        """Return the number of output pixels summed together, doubled if a block of weights then stays in the cache."""
+        stride = self.padded(self.outputs(name))
+        pixels = self.values[name].pixels // self.spread(name)
+        size = TILE_BYTES if stride == lanes(self.outputs(name)) else 2 * TILE_BYTES
+        return max(1, min(pixels, size // (4 * stride)))
+
+    def has_memory(self, name: str) -> bool:
+        """Return whether a node has a dense value of its own in memory; for an IF, the current from spikes."""
+        node = self.graph.nodes[name]
+        if isinstance(node, IF):
+            return self.source(name).spikes
+        if isinstance(node, Input):
+            return True
+        return self.is_sum(name) and self.sum_of(name) == name and not self.fused(name)
+
+    @cached_property
+    def spike_type(self) -> str:
+        """C type of an entry of a list of spikes, wide enough for a row of pixels."""
+        return "uint16_t" if max(map(capacity, self.values.values())) < 2**16 else "uint32_t"
+
+    @cached_property
+    def max_height(self) -> int:
+        """Height of the tallest kernel that reads packed weights."""
+        return max([1, *(int(self.taps(name).shape[0]) for name in self.graph.order if self.packs(name))])
+
+    def state(self, window: int) -> list[Field]:
+        """Return the arrays that one sample keeps from time-step to time-step.
+
+        Args:
+            window: Largest number of time-steps evaluated layer by layer.
+        """
+        fields = []
+        for name in self.graph.order:
+            id_, value = self.identifiers[name], self.values[name]
+            if isinstance(self.graph.nodes[name], IF):
+                count = value.pixels * self.padded(value.channels)
+                fields.append(Field(f"{id_}_v", "int32_t", count, f"potentials of {name}"))
+            elif name in self.graph.static and self.has_memory(name):
+                fields.append(Field(f"{id_}_x", "int32_t", value.pixels * value.stride, f"{name}, of the last image"))
+        when = "in the last time-step" if window == 1 else "in each of the last time-steps"
+        fields.append(Field("logits", "int32_t", self.graph.classes * window, when))
+        fields.append(Field("fired", "uint32_t", len(self.graph.spiking) * window, f"spikes of each layer {when}"))
+        return fields
+
+    @cached_property
+    def work(self) -> list[Field]:
+        """The arrays that one time-step uses."""
+        fields, itemsize = [], {"uint16_t": 2, "uint32_t": 4}[self.spike_type]
+        for name in self.graph.order:
+            id_, value = self.identifiers[name], self.values[name]
+            if value.spikes and value.node == name:
+                count = value.height * (value.width + 1)
+                fields.append(Field(f"{id_}_start", "spike_t", count, f"{name}: first spike of each pixel", itemsize))
+                count = value.height * capacity(value)
+                fields.append(Field(f"{id_}_list", "spike_t", count, f"{name}: spikes by row of pixels", itemsize))
+            if name not in self.graph.static and self.has_memory(name):
+                stride = self.padded(value.channels) if isinstance(self.graph.nodes[name], IF) else value.stride
+                fields.append(Field(f"{id_}_x", "int32_t", value.pixels * stride, f"{name}, dense"))
+        currents = [self.tile(name) * self.padded(self.outputs(name)) for name in self.graph.order if self.packs(name)]
+        fields.append(Field("current", "int32_t", max([1, *currents]), "of the pixels that are summed together"))
+        return fields

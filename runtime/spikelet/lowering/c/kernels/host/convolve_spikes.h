@@ -1,0 +1,132 @@
+#include "../shared/join.h"
+#include "../stand_in/host.h"
+#include "fire.h"
+#include "geometry.h"
+#include "neurons.h"
+#include "prefetch.h"
+#include "segments.h"
+#include "spikes_at.h"
+#include "vectors.h"
+
+/* sum += the weight rows that the entries of the segments select.
+ *
+ * A pair of weights (h, l) is one int16, 256 h + l + 128. Adding whole pairs gives 256 sum(h) + sum(l + 128) modulo
+ * 2^16; adding their upper bytes gives sum(h); the difference is sum(l + 128). Both fit for ROWS = 256 rows:
+ * |sum(h)| <= 256 * 128 = 2^15, and 0 <= sum(l + 128) <= 256 * 255 < 2^16.
+ *
+ * weight: [row][LANES / 2] pairs. segment: [segments]. sum: [LANES].
+ * prefetch: 1 to prefetch each row PREFETCH_ROWS entries before it is added, into the second-level cache, which accepts
+ * more outstanding lines than the first.
+ */
+static void JOIN(add_rows_, LANES)(const int16_t *restrict weight, const struct segment *segment, int segments,
+                                   int prefetch, int32_t *restrict sum)
+{
+    enum { PREFETCH_ROWS = 28, ROWS = 256 };
+    enum { BYTES = LANES < VECTOR_BYTES ? LANES : VECTOR_BYTES, VECTORS = LANES / BYTES, PAIRS = BYTES / 2 };
+    typedef int16_t signed_pairs __attribute__((vector_size(BYTES)));
+    typedef uint16_t unsigned_pairs __attribute__((vector_size(BYTES)));
+    _Static_assert(PREFETCH_ROWS < (int)SLACK, "entries past the end of a list are read to prefetch their rows");
+    const struct segment *end = segment + segments;
+    int done = 0; /* entries of the segment */
+    while (segment < end) {
+        unsigned_pairs pairs[VECTORS] = {{0}}; /* overflow of an unsigned sum is defined */
+        signed_pairs high[VECTORS] = {{0}};
+        int n = 0;
+        while (segment < end && n < ROWS) {
+            const int left = segment->count - done, count = left < ROWS - n ? left : ROWS - n;
+            const spike_t *entries = segment->entries + done;
+            const uintptr_t base = (uintptr_t)weight + (uintptr_t)segment->shift * LANES; /* may precede the array */
+            for (int k = 0; k < count; k++) {
+                if (prefetch)
+                    for (int line = 0; line < LANES; line += 64)
+                        __builtin_prefetch((const void *)(base + (uintptr_t)entries[k + PREFETCH_ROWS] * LANES + line),
+                                           0, 2);
+                const signed_pairs *row = (const signed_pairs *)(base + (uintptr_t)entries[k] * LANES);
+                for (int i = 0; i < VECTORS; i++) {
+                    pairs[i] += (unsigned_pairs)row[i];
+                    high[i] += row[i] >> 8;
+                }
+            }
+            n += count;
+            done = count < left ? done + count : 0;
+            segment += count == left;
+        }
+        for (int i = 0; i < VECTORS; i++) {
+            const unsigned_pairs low = pairs[i] - ((unsigned_pairs)high[i] << 8);
+            for (int j = 0; j < PAIRS; j++) {
+                sum[i * PAIRS + j] += (int32_t)low[j] - 128 * n;
+                sum[LANES / 2 + i * PAIRS + j] += high[i][j];
+            }
+        }
+    }
+}
+
+/* A convolution of spikes without groups, with weights of 8 bits. Its currents are added to `sum`, or the neurons that
+ * read them are updated.
+ *
+ * `tile` output pixels are summed together, at all time-steps, so that each part of a block of weights is read by all of
+ * them while it is in the cache. Weights that exceed the nearest caches are prefetched: if many sums share a part, the
+ * next part while this one is in use; if few share it, each row shortly before a spike selects it.
+ *
+ * weight: [out_stride / LANES][tap][channels][LANES / 2] pairs. bias: [out_stride].
+ * in: of the first time-step. current: [tile][out_stride] of the first time-step, overwritten.
+ * neurons: [1], of the first time-step, with `out` and `fired` written for all time-steps; or NULL.
+ * sum: [out_height][out_width][out_stride], used where `neurons` is NULL; `steps` is 1 then.
+ */
+static void JOIN(convolve_spikes_, LANES)(const struct geometry *g, const int16_t *weight, const int32_t *bias,
+                                          const struct spikes *in, int32_t *current, int tile,
+                                          const struct neurons *neurons, int32_t *sum, int steps)
+{
+    enum { MANY_SUMS = 5 }; /* so many sums use most rows of a part */
+    const int pixels = g->out_height * g->out_width, taps = g->kernel_height * g->kernel_width;
+    const size_t stride = (size_t)g->out_stride, next_step = sizeof(struct work) / sizeof *current;
+    const size_t part_bytes = (size_t)g->part_height * g->part_width * g->channels * LANES;
+    const char *const weight_start = (const char *)weight;
+    const char *const weight_end = weight_start + stride * taps * g->channels;
+    struct segment segments[MAX_HEIGHT];
+    struct neurons neurons_at[WINDOW];
+    for (int t = 0; neurons && t < steps; t++) {
+        neurons_at[t] = *neurons;
+        neurons_at[t].out = spikes_at(neurons->out, t);
+        neurons_at[t].fired += t * LAYERS;
+        *neurons_at[t].fired = 0;
+    }
+    for (int start = 0; start < pixels; start += tile) {
+        const int end = start + tile < pixels ? start + tile : pixels, sums = steps * (end - start);
+        const int prefetch_parts = g->prefetch && sums >= MANY_SUMS;
+        const size_t share = (part_bytes / sums / 64 + 1) * 64; /* bytes of the next part that each sum prefetches */
+        const char *part = weight_start;
+        for (size_t first = 0; first < stride; first += LANES) {
+            const int16_t *block = weight + first / 2 * taps * g->channels;
+            for (int row = 0; row < g->kernel_height; row += g->part_height)
+                for (int column = 0; column < g->kernel_width; column += g->part_width) {
+                    const int prefetch_rows = g->prefetch && (!prefetch_parts || part == weight_start);
+                    part += part_bytes; /* the next part */
+                    const char *unfetched = part;
+                    const char *const part_end = part < weight_end && prefetch_parts ? part + part_bytes : part;
+                    for (int t = 0; t < steps; t++) {
+                        const struct spikes in_at = spikes_at(*in, t);
+                        for (int p = start; p < end; p++) {
+                            int32_t *total = current + t * next_step + (p - start) * stride + first;
+                            if (!row && !column)
+                                memcpy(total, bias + first, LANES * sizeof *total);
+                            unfetched = prefetch_lines(
+                                unfetched, (size_t)(part_end - unfetched) < share ? part_end : unfetched + share);
+                            const int count = find_segments(g, &in_at, p, row, column, segments);
+                            JOIN(add_rows_, LANES)(block, segments, count, prefetch_rows, total);
+                        }
+                    }
+                }
+        }
+        for (int p = start, count; p < end; p += count) { /* `count` pixels of one row of the output */
+            const int x = p % g->out_width, rest = g->out_width - x; /* a pixel holds `spread` pixels of the layer */
+            const int spread = neurons ? (int)stride / neurons->stride : 1;
+            count = rest < end - p ? rest : end - p;
+            const int32_t *totals = current + (p - start) * stride;
+            for (int t = 0; neurons && t < steps; t++)
+                fire(&neurons_at[t], p / g->out_width, x * spread, count * spread, totals + t * next_step);
+            for (size_t i = 0; !neurons && i < count * stride; i++)
+                sum[p * stride + i] += totals[i];
+        }
+    }
+}

@@ -1,0 +1,26 @@
+#include "geometry.h"
+#include "spikes.h"
+
+/* A sum pool with a dense result: sum += the sum over the pixels that each output pixel reads.
+ *
+ * in: spiking input, or NULL. dense: [height][width][stride], read where `in` is NULL.
+ * sum: [out_height][out_width][out_stride].
+ */
+static void pool_dense(const struct geometry *g, const struct spikes *in, const int32_t *dense, int stride,
+                       int32_t *sum)
+{
+    for (int y = 0; y < g->out_height; y++)
+        for (int x = 0; x < g->out_width; x++, sum += g->out_stride)
+            for (int ky = 0; ky < g->kernel_height; ky++)
+                for (int kx = 0; kx < g->kernel_width; kx++) {
+                    const int row = y * g->stride_y + ky, column = x * g->stride_x + kx;
+                    const size_t pixel = (size_t)row * g->width + column;
+                    if (in) {
+                        const spike_t *start = in->start + pixel + row; /* a row has width + 1 starts */
+                        for (int k = (int)start[0]; k < (int)start[1]; k++)
+                            sum[in->list[(size_t)row * in->capacity + k] - column * g->channels]++;
+                    } else
+                        for (int c = 0; c < g->channels; c++)
+                            sum[c] += dense[pixel * stride + c];
+                }
+}

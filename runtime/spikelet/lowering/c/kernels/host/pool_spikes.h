@@ -1,0 +1,31 @@
+#include "geometry.h"
+#include "spikes.h"
+
+/* A sum pool of spikes: concatenate the lists of the pixels that each output pixel reads.
+ *
+ * Entries are copied 16 at a time. Those past the end of a list lie in its slack, or are overwritten by the next copy.
+ */
+static void pool_spikes(const struct geometry *g, const struct spikes *in, const struct spikes *out)
+{
+    for (int y = 0; y < g->out_height; y++) {
+        spike_t *restrict out_list = out->list + (size_t)y * out->capacity;
+        spike_t *out_start = out->start + (size_t)y * (out->width + 1);
+        int n = 0;
+        for (int x = 0; x < g->out_width; x++) {
+            out_start[x] = (spike_t)n;
+            for (int ky = 0; ky < g->kernel_height; ky++)
+                for (int kx = 0; kx < g->kernel_width; kx++) {
+                    const int row = y * g->stride_y + ky, column = x * g->stride_x + kx;
+                    const spike_t *start = in->start + (size_t)row * (in->width + 1) + column;
+                    const spike_t *restrict list = in->list + (size_t)row * in->capacity + start[0];
+                    const int count = start[1] - start[0];
+                    const spike_t shift = (spike_t)((x - column) * g->channels);
+                    for (int k = 0; k < count; k += 16)
+                        for (int j = 0; j < 16; j++)
+                            out_list[n + k + j] = (spike_t)(list[k + j] + shift);
+                    n += count;
+                }
+        }
+        out_start[g->out_width] = (spike_t)n;
+    }
+}

@@ -1,0 +1,33 @@
+#ifndef INPUT_H
+#define INPUT_H
+
+#include "../stand_in/mcu.h"
+
+/* The input of a node: spikes, dense values or the image, summed over windows of a pool while they are read. */
+struct input {
+    const uint8_t *spikes;    /* [height][width][(channels + 7) / 8]: bits, lowest first; else NULL */
+    const int32_t *dense;     /* [height][width][channels]; else NULL */
+    const model_pixel *image; /* [channels][height][width], from which `mean` is subtracted; else NULL */
+    const int32_t *mean;      /* [channels] */
+    int height, width, channels;
+    int pool_height, pool_width, pool_y, pool_x; /* kernel and stride of the pool; 1 without a pool */
+};
+
+/* The value of channel c at pixel (y, x), after the pool. */
+static int32_t value_at(const struct input *in, int y, int x, int c)
+{
+    int32_t sum = 0;
+    for (int py = 0; py < in->pool_height; py++)
+        for (int px = 0; px < in->pool_width; px++) {
+            const size_t pixel = (size_t)(y * in->pool_y + py) * in->width + x * in->pool_x + px;
+            if (in->spikes)
+                sum += in->spikes[pixel * ((in->channels + 7) / 8) + c / 8] >> c % 8 & 1;
+            else if (in->dense)
+                sum += in->dense[pixel * in->channels + c];
+            else
+                sum += in->image[(size_t)c * in->height * in->width + pixel] - in->mean[c];
+        }
+    return sum;
+}
+
+#endif /* INPUT_H */

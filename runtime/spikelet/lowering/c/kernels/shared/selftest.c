@@ -1,0 +1,34 @@
+#include <stdio.h>
+
+#include "../stand_in/golden.h"
+
+/* Replay the recorded inputs. Returns 0, or 1 after the first difference, which is printed. */
+int main(void)
+{
+    const int32_t *logit = logits;
+    const uint32_t *spikes = fired;
+    printf("%d bytes of constants, %d bytes of memory\n", MODEL_FLASH_BYTES, MODEL_RAM_BYTES);
+    for (int n = 0; n < IMAGES; n++) {
+        int32_t total[MODEL_CLASSES] = {0};
+        model_reset();
+        for (int t = 0; t < STEPS; t++, logit += MODEL_CLASSES, spikes += MODEL_LAYERS) {
+            model_step(inputs + (long)n * MODEL_PIXELS);
+            for (int i = 0; i < MODEL_LAYERS; i++)
+                if (model_spikes()[i] != spikes[i]) {
+                    printf("FAIL: image %d, time-step %d, layer %s fired %lu times, expected %lu\n", n, t + 1,
+                           model_layers[i], (unsigned long)model_spikes()[i], (unsigned long)spikes[i]);
+                    return 1;
+                }
+            for (int k = 0; k < MODEL_CLASSES; k++) {
+                total[k] += logit[k];
+                if (model_logits()[k] != total[k]) {
+                    printf("FAIL: image %d, time-step %d, logit %d is %ld, expected %ld\n", n, t + 1, k,
+                           (long)model_logits()[k], (long)total[k]);
+                    return 1;
+                }
+            }
+        }
+    }
+    printf("pass: %d images, %d time-steps, every logit and the spikes of every layer\n", IMAGES, STEPS);
+    return 0;
+}

@@ -1,0 +1,22 @@
+/* Stand-in for the functions and tables that the generator writes for a network (host form). */
+#ifndef STAND_IN_HOST_PROGRAM_H
+#define STAND_IN_HOST_PROGRAM_H
+
+#include "host.h"
+#include "../host/layers.h"
+
+static const struct layer layers[] = {
+    {offsetof(struct work, if1_start), offsetof(struct work, if1_list), 3, 3, 1, 32},
+};
+
+static void reset(const struct parameters *p, struct state *s)
+{
+    (void)p, (void)s;
+}
+
+static void step(const struct parameters *p, struct state *s, struct work *w, const model_pixel *image, int steps)
+{
+    (void)p, (void)s, (void)w, (void)image, (void)steps;
+}
+
+#endif /* STAND_IN_HOST_PROGRAM_H */

@@ -1,0 +1,31 @@
+/* Stand-in for the declarations that the generator writes for a network (mcu form), so that kernels compile as they
+ * are. The generator leaves out the files of this folder.
+ *
+ * Types can be chosen on the command line: -DWEIGHT=int32 -DPIXEL=int16_t.
+ */
+#ifndef STAND_IN_MCU_H
+#define STAND_IN_MCU_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifndef WEIGHT
+#define WEIGHT int8 /* type of a weight without _t: int8, int16 or int32 */
+#endif
+#ifndef PIXEL
+#define PIXEL uint8_t
+#endif
+
+typedef PIXEL model_pixel;
+
+struct parameters { /* constants of the network */
+    const int32_t *if1_theta;
+};
+
+struct state { /* all memory of the network */
+    int32_t logits[10];
+    uint32_t fired[1];
+};
+
+#endif /* STAND_IN_MCU_H */

@@ -1,0 +1,225 @@
+"""Generate the C of an exact network: one function per node, which calls kernels.
+
+`Program` visits the nodes and writes what all forms share. A form, `host` or `mcu`, is a subclass: it states which
+kernels evaluate a node, and how they read and write values.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import ClassVar
+
+from spikelet.graph import Graph
+from spikelet.lowering.c.names import comment
+from spikelet.lowering.c.parameters import Packing, Parameter, parameter_struct, parameters
+from spikelet.lowering.c.plan import Field, Plan
+from spikelet.lowering.c.sources import Kernel, assemble
+from spikelet.lowering.c.text import INCLUDES, KERNELS, NODES, block, initialised, struct
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+
+
+class Program(ABC):
+    """An exact network as C: text, constant arrays and memory.
+
+    In the generated functions, `p` are the parameters, `s` is the state of the sample and `image` is the input.
+
+    Attributes:
+        graph: The network.
+        plan: Its memory layout.
+        form: Name of the form, and folder of its kernels.
+        packing: Layout of 8-bit weights.
+        signature: Parameters of the functions of a node.
+        arguments: The arguments that go with them.
+        window: Largest number of time-steps that are evaluated layer by layer.
+    """
+
+    form: ClassVar[str]
+    packing: ClassVar[Packing]
+    signature: ClassVar[str]
+    arguments: ClassVar[str]
+    window: int = 1
+
+    def __init__(self, graph: Graph, plan: Plan) -> None:
+        self.graph = graph
+        self.plan = plan
+        self._cleared: set[str] = set()  # sums that an earlier statement of this time-step has set to zero
+        self._kernels: list[Kernel] = []
+
+    @cached_property
+    def parameters(self) -> list[Parameter]:
+        """Constant arrays, in the order of `struct parameters`."""
+        return parameters(self.plan, self.packing)
+
+    @property
+    @abstractmethod
+    def state(self) -> list[Field]:
+        """Arrays of `struct state`, one struct per sample."""
+
+    @property
+    def work(self) -> list[Field]:
+        """Arrays of `struct work`, one struct per thread and time-step of a window; may be empty."""
+        return []
+
+    @property
+    def pixel_type(self) -> str:
+        """C type of an input pixel."""
+        return "uint8_t" if self.graph.input.low >= 0 and self.graph.input.high <= 255 else "int16_t"
+
+    def parameter_struct(self) -> str:
+        """Return the struct of the constant arrays."""
+        return parameter_struct(self.parameters)
+
+    def source(self) -> str:
+        """Return C without an interface: structs, kernels, static `reset` and `step`; requires `model_pixel`."""
+        self._cleared.clear()
+        self._kernels.clear()
+        bodies = {name: lines for name in self.graph.order if (lines := self._node(name))}
+        functions = [self._function(name, lines) for name, lines in bodies.items()]
+        text = [NODES, *functions, self._reset(), self._step(list(bodies))]
+        kernels = assemble(self.form, self._kernels)
+        return "\n".join([INCLUDES, *self._declarations(), KERNELS, kernels, *text])
+
+    def _declarations(self) -> list[str]:
+        """Return everything that the kernels need declared."""
+        structs = {
+            "/* what one sample keeps from time-step to time-step */\nstruct state": self.state,
+            "/* what one time-step uses */\nstruct work": self.work,
+        }
+        return [
+            self.parameter_struct(),
+            *(
+                struct(head, [(f"{field.ctype} {field.name}[{field.count}]", field.meaning) for field in fields])
+                for head, fields in structs.items()
+                if fields
+            ),
+        ]
+
+    def _function(self, name: str, lines: list[str]) -> str:
+        shape = "x".join(map(str, self.graph.shapes[name]))
+        body = "".join(f"    {line}\n" for line in lines)
+        unused = ", ".join(f"(void){argument}" for argument in self.arguments.split(", "))
+        return (
+            f"/* {comment(name)}: {self.graph.nodes[name].kind}, {shape} */\n"
+            f"static void run_{self.plan.identifiers[name]}({self.signature})\n{{\n    {unused};\n{body}}}\n"
+        )
+
+    def _node(self, name: str) -> list[str]:
+        """Return the statements of a node; none if other nodes evaluate it. Call once per node in topological order."""
+        sources = self.graph.predecessors[name]
+        match self.graph.nodes[name]:
+            case Input():
+                return self._load(name)
+            case Conv2d() | Linear():
+                return self._synapse(name)
+            case IF():
+                return self._fire(name)
+            case SumPool2d():
+                return self._pool(name)
+            case Scale():
+                return self._summed(name, self._add(sources[0], name, f"p->{self.plan.identifiers[name]}_scale"))
+            case Add():
+                terms = [source for source in sources if self.plan.sum_of(source) != self.plan.sum_of(name)]
+                lines = [line for source in terms for line in block(self._add(source, name))]
+                return self._summed(name, lines) if lines else []
+            case Flatten() if self.plan.values[name].node == name:
+                return self._summed(name, self._flatten(name))
+            case Output():
+                return self._summed(name, self._add(sources[0], name))
+        return []
+
+    @abstractmethod
+    def _load(self, name: str) -> list[str]:
+        """Return the statements of the Input."""
+
+    @abstractmethod
+    def _synapse(self, name: str) -> list[str]:
+        """Return the statements of a Conv2d or Linear."""
+
+    @abstractmethod
+    def _fire(self, name: str) -> list[str]:
+        """Return the statements of an IF or LIF."""
+
+    @abstractmethod
+    def _pool(self, name: str) -> list[str]:
+        """Return the statements of a SumPool2d."""
+
+    @abstractmethod
+    def _add(self, source: str, name: str, scale: str = "NULL") -> list[str]:
+        """Return the statements that add the value of `source` to the sum of a node.
+
+        Args:
+            source: Name of the node that is read.
+            name: Name of the node that is computed.
+            scale: C expression of a factor for each channel, or NULL.
+        """
+
+    @abstractmethod
+    def _flatten(self, name: str) -> list[str]:
+        """Return the statements that add a flattened image to the sum of a node."""
+
+    @abstractmethod
+    def _sum(self, name: str) -> str:
+        """Return the C expression of the sum of a node, an array of int32."""
+
+    @abstractmethod
+    def _initialised(self) -> list[str]:
+        """Return the statements that initialise a state."""
+
+    @abstractmethod
+    def _step(self, names: list[str]) -> str:
+        """Return the function `step`, which calls the functions of these nodes."""
+
+    def _reset(self) -> str:
+        lines = "".join(f"    {line}\n" for line in self._initialised())
+        return f"static void reset(const struct parameters *p, struct state *s)\n{{\n{lines}}}\n"
+
+    def _call(self, kernel: Kernel, *arguments: object) -> str:
+        """Return the call of a kernel, which becomes part of the program."""
+        self._kernels.append(kernel)
+        return f"{kernel.function}({', '.join(map(str, arguments))});"
+
+    def _summed(self, name: str, lines: list[str]) -> list[str]:
+        """Return the lines, preceded by a statement that clears the sum if they are the first to add to it."""
+        total = self._sum(name)
+        if total in self._cleared:
+            return lines
+        self._cleared.add(total)
+        return [*self._clear(name), *lines]
+
+    def _clear(self, name: str) -> list[str]:
+        """Return the statements that set the sum of a node to zero."""
+        return [f"memset({self._sum(name)}, 0, sizeof {self._sum(name)});"]
+
+    def _geometry(self, name: str, extra: dict[str, int] | None = None) -> str:
+        """Return the definition of `g`, the sizes of a convolution or pool.
+
+        Args:
+            name: Name of a Conv2d, Linear or SumPool2d.
+            extra: Further fields of `struct geometry` in this form.
+        """
+        node, source, out = self.graph.nodes[name], self.plan.source(name), self.plan.values[name]
+        spread, stride, padding, groups = self.plan.spread(name), (1, 1), (0, 0), 1
+        if isinstance(node, SumPool2d):
+            kernel, stride, groups = node.kernel, node.stride, source.channels
+        else:
+            height, width, _, _ = self.plan.taps(name).shape
+            kernel = (height, width)
+        if isinstance(node, Conv2d):
+            stride, padding, groups = (node.stride[0], node.stride[1] * spread), node.padding, node.groups
+        fields = {
+            "height": source.height,
+            "width": source.width,
+            "channels": source.channels,
+            "kernel_height": kernel[0],
+            "kernel_width": kernel[1],
+            "stride_y": stride[0],
+            "stride_x": stride[1],
+            "padding_y": padding[0],
+            "padding_x": padding[1],
+            "out_height": out.height,
+            "out_width": out.width // spread,
+            "out_channels": out.channels * spread,
+            "groups": groups,
+        }
+        return initialised("static const struct geometry g", fields | (extra or {}))

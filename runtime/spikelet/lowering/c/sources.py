@@ -1,0 +1,83 @@
+"""Put the C files of the folder `kernels` together as one text.
+
+The files compile as they are, so that compilers, clangd and clang-tidy read them. An `#include "…"` line says what a
+file depends on; here it becomes the text of that file, once, without include guards. The files of `kernels/stand_in`
+declare what the generator writes for a network, and are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from posixpath import dirname, join, normpath
+
+FOLDER = "kernels"
+STAND_IN = "stand_in"
+INCLUDE = re.compile(r'#include "(.+)"\n')
+GUARD = re.compile(r"#ifndef (\w+_H)\n#define \1\n(.*)#endif /\* \1 \*/\n", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A C function of the folder `kernels`, in the file `NAME.h` of a form.
+
+    Attributes:
+        name: Name of the file, and of the function.
+        macro: Name of the macro that the file expects, if any: LANES or WEIGHT.
+        value: Value of the macro, which is also a suffix of the function's name.
+    """
+
+    name: str
+    macro: str = ""
+    value: str = ""
+
+    @property
+    def function(self) -> str:
+        """Name of the C function."""
+        return f"{self.name}_{self.value}" if self.macro else self.name
+
+
+def assemble(form: str, kernels: Iterable[Kernel]) -> str:
+    """Return the text of kernels and of all files that they include.
+
+    Args:
+        form: Folder of the kernels, "host" or "mcu".
+        kernels: The functions that are called. Each is written once for every value of its macro.
+    """
+    texts: dict[str, str] = {}
+    for kernel in kernels:
+        path = f"{form}/{kernel.name}.h"
+        for file in dependencies(path):
+            texts.setdefault(file, content(file))
+        text = content(path)
+        if kernel.macro:
+            text = f"#define {kernel.macro} {kernel.value}\n\n{text}\n#undef {kernel.macro}\n"
+        texts.setdefault(path + kernel.value, text)
+    return "\n".join(texts.values())
+
+
+def content(file: str) -> str:
+    """Return the text of a file without its include guard and the lines that include files of this folder.
+
+    Args:
+        file: Path below the folder `kernels`, such as "host/library.c".
+    """
+    text = _read(file)
+    guarded = GUARD.fullmatch(text)
+    return INCLUDE.sub("", guarded[2] if guarded else text).strip() + "\n"
+
+
+def dependencies(file: str) -> list[str]:
+    """Return the paths of the files that a file includes, directly or indirectly, each after those that it includes."""
+    paths: list[str] = []
+    for name in INCLUDE.findall(_read(file)):
+        path = normpath(join(dirname(file), name))
+        if dirname(path) != STAND_IN:
+            paths += [*dependencies(path), path]
+    return list(dict.fromkeys(paths))
+
+
+def _read(file: str) -> str:
+    return resources.files(__package__).joinpath(FOLDER, *file.split("/")).read_text("utf-8")

@@ -1,0 +1,106 @@
+"""The C files of the folder `kernels` compile as they are, and are put together completely."""
+
+import re
+import shutil
+import subprocess
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from networks import Builder, small_graph
+from spikelet.engines import create
+from spikelet.lowering.c import HostProgram, McuProgram
+from spikelet.lowering.c.interface import library_source
+from spikelet.lowering.c.sources import Kernel, assemble, content, dependencies
+
+FOLDER = Path(str(resources.files("spikelet.lowering.c").joinpath("kernels")))
+FILES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.[ch]"))
+# static functions and tables of a file that is compiled alone have no caller
+FLAGS = ["-fsyntax-only", "-x", "c", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function"]
+FLAGS += ["-Wno-unused-const-variable"]
+HOST = [
+    ["-DLANES=16", "-DWEIGHT=int8", "-DSPIKE=uint16_t", "-DPIXEL=uint8_t"],
+    ["-DLANES=32", "-DWEIGHT=int16", "-DSPIKE=uint32_t", "-DPIXEL=int16_t"],
+    ["-DLANES=64", "-DWEIGHT=int32", "-DSPIKE=uint16_t", "-DPIXEL=int16_t"],
+    ["-DLANES=128", "-DWEIGHT=int32", "-DSPIKE=uint32_t", "-DPIXEL=uint8_t"],
+]
+MCU = [
+    ["-DMCU", f"-DWEIGHT={weight}", f"-DPIXEL={pixel}"]
+    for weight in ("int8", "int16", "int32")
+    for pixel in ("uint8_t", "int16_t")
+]
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize(
+    ("standard", "folders", "macros"),
+    [("-std=gnu11", ("host", "shared"), macros) for macros in HOST]
+    + [("-std=c99", ("mcu", "shared"), macros) for macros in MCU],
+    ids=lambda value: "".join(value) if isinstance(value, list) else None,
+)
+def test_every_file_compiles_as_it_is(compiler, standard, folders, macros):
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    files = [file for file in FILES if file.startswith(folders)]
+    assert len(files) > 10
+    strict = ["-pedantic"] if standard == "-std=c99" else []
+    done = subprocess.run(
+        [compiler, standard, *strict, *FLAGS, *macros, *(file for file in files if file != "shared/join.h")],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if not file.startswith("stand_in")])
+def test_a_file_follows_the_files_that_it_includes(file):
+    paths = [*dependencies(file), file]
+    assert len(paths) == len(set(paths))
+    for position, path in enumerate(paths):
+        assert set(dependencies(path)) <= set(paths[:position])
+    assert '#include "' not in content(file)
+    assert "_H\n" not in content(file), "an include guard"
+
+
+def test_kernels_are_written_once_for_every_value_of_their_macro():
+    kernels = [Kernel("convolve", "WEIGHT", value) for value in ("int8", "int16", "int8")] + [Kernel("add_dense")] * 2
+    text = assemble("host", kernels)
+    assert re.findall(r"#define WEIGHT (\w+)", text) == ["int8", "int16"]
+    assert text.count("#undef WEIGHT") == 2
+    assert text.count("static void add_dense(") == text.count("static void clip(") == 1
+
+
+@pytest.mark.parametrize("program", [HostProgram, McuProgram])
+def test_nothing_of_the_stand_ins_is_generated(program):
+    source = program(small_graph()).source()
+    assert "STAND_IN" not in source
+    assert "stand_in" not in source
+    assert source.count("typedef PIXEL") == 0
+
+
+def test_rows_of_more_pixels_than_16_bits_count(tmp_path):
+    """Entries of 32 bits: no warning, and the spikes of engine numpy."""
+    net = Builder((1, 2, 70_000), np.random.default_rng(0))
+    net.neuron("if1", scale=200)
+    net.conv("conv", 2, (1, 1), (1, 1), (0, 0))
+    net.neuron("if2")
+    net.conv("grouped", 2, (2, 2), (2, 35_000), (0, 0), groups=2)
+    net.neuron("if3")
+    graph = net.graph()
+    program = HostProgram(graph)
+    assert program.plan.spike_type == "uint32_t"
+    (tmp_path / "model.c").write_text(library_source(program))
+    command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-c", "model.c"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    images = np.random.default_rng(1).integers(0, 256, (1, *graph.input.shape)).astype(np.float32)
+    spikes = []
+    for name in ("numpy", "native"):
+        engine = create(graph, name, graph.spiking)
+        engine.reset(1)
+        logits = engine.step(images)
+        spikes.append([logits, *(engine.spikes(layer) for layer in graph.spiking)])
+    assert all(np.array_equal(a, b) for a, b in zip(*spikes, strict=True))
