@@ -16,7 +16,7 @@ from spikelet.lowering.c.names import comment
 from spikelet.lowering.c.project import sizes
 
 MB = 2**20
-PYTHON_MB = 35  # resident, with NumPy and this package, measured on x86-64
+PYTHON_MB = 35  # resident memory of Python with NumPy and this package, measured on x86-64
 MODEL = "model.snnb"
 
 
@@ -25,8 +25,8 @@ class Target:
     """A type of board.
 
     Attributes:
-        triplet: of its compiler; None for bare metal.
-        about: description for the README.
+        triplet: Prefix of its compiler; None without an operating system.
+        about: Description for the README.
     """
 
     triplet: str | None
@@ -43,14 +43,14 @@ TARGETS = {
 
 START = """\
 #!/bin/sh
-# ./start.sh                  verify: replay the bundle's recorded inputs on this machine
+# ./start.sh                  verify: replay the golden inputs of the bundle on this machine
 # ./start.sh run photo.png    or any other command of spikelet that takes a bundle
-# ./start.sh watch camera/    answer the images that turn up in a folder
+# ./start.sh watch camera/    classify the images that appear in a folder
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-    echo "Python 3.11 or later is needed; name it: PYTHON=python3.12 ./start.sh" >&2
+    echo "Python 3.11 or later is required; choose one with PYTHON=python3.12 ./start.sh" >&2
     exit 1
 }
 "$python" -c 'import numpy' 2>/dev/null || {
@@ -60,31 +60,31 @@ python=${PYTHON:-python3}
 PYTHONPATH="$here/app${PYTHONPATH:+:$PYTHONPATH}"
 SPIKELET_CACHE=${SPIKELET_CACHE:-$here/cache}
 export PYTHONPATH SPIKELET_CACHE
-verb=${1:-verify}
+command=${1:-verify}
 [ $# -eq 0 ] || shift
-exec "$python" -m spikelet "$verb" "$here/model.snnb" "$@"
+exec "$python" -m spikelet "$command" "$here/model.snnb" "$@"
 """
 
 README = """\
 # {name} for {about}
 
 ```sh
-./start.sh                      # verify: every recorded spike, on this very board
-./start.sh watch camera/        # answer the images that turn up in a folder
+./start.sh                      # verify: replay the golden inputs and compare every spike
+./start.sh watch camera/        # classify the images that appear in a folder
 ./start.sh run photo.png --steps 4
 ```
 
-| what | where |
+| part | location |
 |---|---|
 | the runtime (pure Python) | `app/` |
 | the bundle, sha256 `{digest}` | `model.snnb` |
-| compiled for the board | {library} |
+| compiled network | {library} |
 
-**Needs** Python 3.11 or later and NumPy (`sudo apt-get install python3-numpy`); Pillow for image files
+**Requirements**: Python 3.11 or later and NumPy (`sudo apt-get install python3-numpy`); Pillow for image files
 (`python3-pil`).{compiler}
 
-**Memory**, estimated: {total:.0f} MB, of which Python with NumPy is about {python} MB, the weights are {weights:.1f} MB
-and the state of one image is {state:.1f} MB. The bundle itself stays on disk.
+**Memory**, estimated: {total:.0f} MB. Python with NumPy takes about {python} MB of it, the weights {weights:.1f} MB and
+the state of one image {state:.1f} MB. The bundle stays on disk.
 
 **Time**: `./start.sh bench` measures it on the board.
 """
@@ -94,7 +94,7 @@ def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[s
     """Fill an empty folder and return messages for the user.
 
     Raises:
-        EngineError: the network is float32 and the board has no operating system.
+        EngineError: The network is float32 and the board has no operating system.
     """
     if target.triplet is None:
         files, size = c_project(bundle, mcu=True)
@@ -115,7 +115,7 @@ def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[s
     try:
         library = native.cross_compile(bundle.graph, target.triplet, folder / "cache")
     except EngineError as error:
-        messages.append(f"not compiled here; the board compiles it at the first start ({error})")
+        messages.append(f"not compiled here; the board compiles the network at the first start ({error})")
     text = _readme(bundle, target, library is not None)
     (folder / "README.md").write_text(text, "utf-8")
     return [*messages, "on the board: ./start.sh"]
@@ -132,14 +132,14 @@ def _readme(bundle: Bundle, target: Target, compiled: bool) -> str:
     if bundle.graph.exact:
         size = sizes(HostProgram(bundle.graph))
         weights, state = size["flash"] / MB, size["ram"] / MB
-    ahead = "`cache/`, for any processor of the kind"
-    later = "on the board itself, at the first start; that needs `gcc` there"
+    here = "`cache/`, for any processor of this architecture"
+    there = "compiled at the first start; requires `gcc` on the board"
     return README.format(
         name=comment(bundle.manifest.name),
         about=target.about,
         digest=bundle.digest[:16],
-        library=ahead if compiled else later,
-        compiler="" if compiled else " A C compiler makes it fast (`gcc`).",
+        library=here if compiled else there,
+        compiler="" if compiled else " With a C compiler (`gcc`), engine native is used, which is the fastest.",
         python=PYTHON_MB,
         weights=weights,
         state=state,

@@ -12,10 +12,10 @@ IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is sma
 
 
 def c_project(bundle: Bundle, mcu: bool = False) -> tuple[dict[str, str], dict[str, int]]:
-    """Return the files of the folder (name to text), and the bytes of `flash` (constants) and `ram`.
+    """Return the files of the folder, name to text, and its sizes in bytes: `flash` (constants) and `ram`.
 
     Raises:
-        EngineError: the network is float32.
+        EngineError: The network is float32.
     """
     program = McuProgram(bundle.graph) if mcu else HostProgram(bundle.graph, window=1)
     golden = bundle.golden

@@ -59,8 +59,8 @@ def test_a_folder_runs_by_itself(here):
 def test_without_a_cross_compiler_the_board_compiles(here, monkeypatch, capsys):
     monkeypatch.setenv("PATH", "/nowhere")
     assert cli.main(["deploy", "small.snnb", "--target", "jetson", "-o", "board"]) == 0
-    assert "not compiled here; the board compiles it at the first start" in capsys.readouterr().out
-    assert "that needs `gcc` there" in (here / "board" / "README.md").read_text()
+    assert "not compiled here; the board compiles the network at the first start" in capsys.readouterr().out
+    assert "requires `gcc` on the board" in (here / "board" / "README.md").read_text()
 
 
 def test_a_microcontroller_gets_c(here):

@@ -109,7 +109,7 @@ class TestCompiler:
         graph = small_graph()
         assert "native" not in available(graph)
         assert choose("auto", graph) == "onnx"
-        with pytest.raises(EngineError, match="there is no C compiler 'no-such-cc' here"):
+        with pytest.raises(EngineError, match="expected the C compiler 'no-such-cc', found none"):
             create(graph, "native")
 
     def test_its_error_is_shown_and_auto_goes_on(self, fresh, monkeypatch):
@@ -143,7 +143,7 @@ def test_refuses_pixels_that_are_no_whole_numbers_in_range():
     engine = create(small_graph(), "native")
     for value in (0.5, -1, 256, np.nan):
         engine.reset(1)
-        with pytest.raises(EngineError, match="takes whole numbers 0…255 as pixels"):
+        with pytest.raises(EngineError, match="expected whole numbers 0…255 as pixels, found"):
             engine.step(np.full((1, 3, 6, 6), value, np.float32))
 
 

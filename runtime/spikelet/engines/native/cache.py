@@ -15,14 +15,14 @@ from pathlib import Path
 from spikelet.atomic import replacing
 from spikelet.errors import SpikeletError
 
-DIGEST = 32
+DIGEST = 32  # bytes of a sha256
 
 
 def folder() -> Path:
     """Return the folder of the cache: $SPIKELET_CACHE, else the user's cache folder."""
-    named = os.environ.get("SPIKELET_CACHE")
-    if named:
-        return Path(named) / "native"
+    chosen = os.environ.get("SPIKELET_CACHE")
+    if chosen:
+        return Path(chosen) / "native"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "spikelet" / "native"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spikelet" / "native"
@@ -35,7 +35,7 @@ def state() -> str:
     if path.exists() and not trusted(path):
         return f"{path}, not used: others may write to it"
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
-        return f"{path}, not used: it cannot be written; every process compiles anew"
+        return f"{path}, not used: it cannot be written; every process compiles again"
     return str(path)
 
 

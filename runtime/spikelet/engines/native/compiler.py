@@ -13,18 +13,18 @@ from pathlib import Path
 from spikelet.errors import EngineError
 
 FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared")
-SECONDS = 600  # more than the slowest board needs for the largest network
-SHOWN = 12  # lines of the compiler's message that are shown
+SECONDS = 600  # time limit of a compilation
+MESSAGE_LINES = 12  # lines of the compiler's message in an error
 
 
 class CompilerMissing(EngineError):
     """No C compiler is installed."""
 
     def __init__(self, name: str | None = None) -> None:
-        what = f"there is no C compiler {name!r} here" if name else "there is no C compiler here (cc, gcc or clang)"
+        expected = f"the C compiler {name!r}" if name else "a C compiler (cc, gcc or clang)"
         super().__init__(
-            f"engine native: {what}; on Debian and its kin: sudo apt-get install gcc, or set CC. "
-            "Engines onnx and numpy need none"
+            f"engine native: expected {expected}, found none; install one (on Debian or Ubuntu: sudo apt-get install "
+            "gcc) or set CC. Engines onnx and numpy do not require a compiler"
         )
 
 
@@ -32,7 +32,7 @@ def find(target: str | None = None) -> list[str]:
     """Return the command of the compiler: $CC, or the first of cc, gcc and clang; TARGET-gcc for a `target`.
 
     Raises:
-        CompilerMissing: none is installed.
+        CompilerMissing: None is installed.
     """
     if target is not None:
         name = f"{target}-gcc"
@@ -56,19 +56,23 @@ def compile_library(source: Path, library: Path, target: str | None = None) -> N
     """Compile one C file to a shared library.
 
     Raises:
-        EngineError: the compiler fails; its message is included.
-        CompilerMissing: none is installed.
+        EngineError: The compiler fails; its message is included.
+        CompilerMissing: None is installed.
     """
     command = [*find(target), *flags(target), "-o", str(library), str(source)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)
+        completed = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"engine native: {command[0]} did not run ({error})") from None
-    if done.returncode or not library.is_file():
-        lines = (done.stderr.strip() or f"exit code {done.returncode}, no message and no library").splitlines()
-        more = [f"… and {len(lines) - SHOWN} lines more"] if len(lines) > SHOWN else []
-        shown = "\n  ".join(lines[:SHOWN] + more)
-        raise EngineError(f"engine native: the compiler failed: {shlex.join(command)}\n  {shown}")
+    if completed.returncode or not library.is_file():
+        lines = (
+            completed.stderr.strip() or f"exit code {completed.returncode}, no message and no library"
+        ).splitlines()
+        rest = [f"… and {len(lines) - MESSAGE_LINES} more lines"] if len(lines) > MESSAGE_LINES else []
+        message = "\n  ".join(lines[:MESSAGE_LINES] + rest)
+        raise EngineError(f"engine native: the compiler failed: {shlex.join(command)}\n  {message}")
 
 
 @cache
@@ -79,7 +83,7 @@ def processor() -> str:
         text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
     except OSError:
         return " ".join([*facts, platform.processor()])
-    kept = (
+    relevant = (
         "vendor_id",
         "cpu family",
         "model",
@@ -90,5 +94,5 @@ def processor() -> str:
         "cpu variant",
         "isa",
     )
-    lines = {line for line in text.splitlines() if line.partition(":")[0].strip().lower() in kept}
+    lines = {line for line in text.splitlines() if line.partition(":")[0].strip().lower() in relevant}
     return "\n".join([*facts, *sorted(lines)])

@@ -19,6 +19,7 @@ from spikelet.engines.native.library import prepare, prepare_graph, ready
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram
+from spikelet.lowering.c.plan import Ints
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 ALIGNMENT = 64
 HUGE_PAGE = 2**21  # bytes, on x86-64 and most of aarch64
 Bytes = npt.NDArray[np.uint8]
-Images = npt.NDArray[np.uint8] | npt.NDArray[np.int16]
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -37,7 +37,7 @@ class Compiled:
         program = HostProgram(graph)
         self.graph, self.window = graph, program.window
         self.library = prepare(program).library
-        self.bytes_as_pixels = program.pixel_type == "uint8_t"
+        self.pixel_type: type[np.integer] = np.uint8 if program.pixel_type == "uint8_t" else np.int16
         self.state_bytes = -(-self.library.spikelet_state_bytes() // ALIGNMENT) * ALIGNMENT
         ends = accumulate(4 * field.count for field in program.state)  # all fields have 32 bits, so there is no padding
         self.offsets = {field.name: end - 4 * field.count for field, end in zip(program.state, ends, strict=True)}
@@ -50,13 +50,13 @@ class NativeEngine(Engine):
     """Runs an exact network as compiled C.
 
     Args:
-        graph: the network.
-        record: names of spiking layers whose spikes and potentials are kept.
-        threads: number of threads that share a batch; None for 1.
+        graph: The network.
+        record: Names of spiking layers whose spikes and potentials are kept.
+        threads: Number of threads that share a batch; None for 1.
 
     Raises:
-        EngineError: the network is float32, or the compiler fails.
-        CompilerMissing: no compiler is installed.
+        EngineError: The network is float32, or the compiler fails.
+        CompilerMissing: No compiler is installed.
     """
 
     name: ClassVar[str] = "native"
@@ -76,7 +76,7 @@ class NativeEngine(Engine):
         self._threads = threads or 1
         self._pool = _pool(self._threads) if self._threads > 1 else None
         self._work = self._workspaces(1)
-        self._place = 0  # index of the last step in the window
+        self._index = 0  # of the last step in the window
         self._hold(np.empty((0, self._compiled.state_bytes), np.uint8))
         self._spikes: dict[str, npt.NDArray[np.uint8]] = {}
         # for counting: costs and counts of all layers concatenated, channel last; counts per thread
@@ -107,7 +107,7 @@ class NativeEngine(Engine):
 
     def _count_step(self, count: Count) -> None:
         """Take the synaptic operations that the library counted for this time-step."""
-        count.events = self._events[:, self._place]
+        count.events = self._events[:, self._index]
 
     def _workspaces(self, steps: int) -> list[Bytes]:
         """Allocate one workspace per thread for `steps` time-steps."""
@@ -139,7 +139,7 @@ class NativeEngine(Engine):
         self._events = self._events[rows]
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
-        counts = self._fired[:, self._place].astype(np.int64)
+        counts = self._fired[:, self._index].astype(np.int64)
         return {name: counts[:, index] for index, name in enumerate(self.graph.spiking)}
 
     def _spikes_of(self, layer: str) -> Spikes:
@@ -154,12 +154,12 @@ class NativeEngine(Engine):
         return np.ascontiguousarray(channel_first, np.float32).reshape(self.batch, *self.graph.shapes[layer])
 
     def _step(self, pixels: Float | None) -> Float:
-        # recorded values are read from the workspace after every step, so steps run one by one
+        # recorded values are read from the workspace after every step, so that steps run one by one
         window = None if self.record else self.window
-        self._place = 0 if window is None else self.time % self._compiled.window
-        if self._place == 0:
+        self._index = 0 if window is None else self.time % self._compiled.window
+        if self._index == 0:
             self._run_steps(pixels, 1 if window is None else min(window - self.time, self._compiled.window))
-        return self._logits[:, self._place].astype(np.float32)
+        return self._logits[:, self._index].astype(np.float32)
 
     def _run_steps(self, pixels: Float | None, steps: int) -> None:
         """Run `steps` time-steps layer by layer."""
@@ -178,7 +178,7 @@ class NativeEngine(Engine):
             for job in jobs:
                 job.result()
 
-    def _run(self, images: Images | None, first: int, count: int, steps: int, thread: int) -> None:
+    def _run(self, images: Ints | None, first: int, count: int, steps: int, thread: int) -> None:
         """Run some samples on one thread; ctypes releases the interpreter lock."""
         compiled, step = self._compiled, self._compiled.library.spikelet_step
         size, work = compiled.state_bytes, self._work[thread].ctypes.data
@@ -195,16 +195,21 @@ class NativeEngine(Engine):
                 address = self._spikes[name][start].ctypes.data
                 compiled.library.spikelet_spikes(work, self.graph.spiking.index(name), address)
 
-    def _images(self, pixels: Float) -> Images:
+    def _images(self, pixels: Float) -> Ints:
+        """Return the pixels as integers of the type that the library reads, (N, *shape).
+
+        Raises:
+            EngineError: A pixel is not a whole number, or out of range.
+        """
         node = self.graph.input
-        fits = bool((pixels >= node.low).all() and (pixels <= node.high).all())  # False for NaN
-        images: Images | None = None
-        if fits and self._compiled.bytes_as_pixels:
-            images = np.ascontiguousarray(pixels, np.uint8)
-        elif fits:
-            images = np.ascontiguousarray(pixels, np.int16)
+        in_range = (pixels >= node.low) & (pixels <= node.high)  # False for NaN
+        images = np.ascontiguousarray(pixels, self._compiled.pixel_type) if in_range.all() else None
         if images is None or not (images == pixels).all():
-            raise EngineError(f"engine native: this network takes whole numbers {node.low}…{node.high} as pixels")
+            wrong = pixels[~(in_range & (pixels == np.rint(pixels)))]
+            raise EngineError(
+                f"engine native: expected whole numbers {node.low}…{node.high} as pixels, found {wrong[0]:g}; "
+                "scale and round the input"
+            )
         return images
 
     def _field(self, name: str, dtype: type[Number], count: int) -> npt.NDArray[Number]:

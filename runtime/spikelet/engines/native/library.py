@@ -24,8 +24,9 @@ class Prepared:
     """Result of `prepare`.
 
     Attributes:
-        path: path of the library; None if it could not be stored.
-        compiled: whether it was compiled by this call.
+        library: The loaded library.
+        path: Path of the library; None if it could not be stored.
+        compiled: Whether it was compiled by this call.
     """
 
     library: ctypes.CDLL
@@ -37,8 +38,8 @@ def prepare(program: HostProgram) -> Prepared:
     """Return the loaded library of a network.
 
     Raises:
-        CompilerMissing: it is not in the cache, and no compiler is installed.
-        EngineError: the compiler fails.
+        CompilerMissing: The library is not in the cache, and no compiler is installed.
+        EngineError: The compiler fails, or the library cannot be loaded.
     """
     source = library_source(program)
     key = _key(source)
@@ -55,7 +56,9 @@ def prepare(program: HostProgram) -> Prepared:
     path = cache.keep(key, data)
     library = _load(path) if path is not None else _load_once(data)
     if library is None:
-        raise EngineError("engine native: what the compiler made cannot be loaded on this machine; is $CC for another?")
+        raise EngineError(
+            "engine native: the compiled library cannot be loaded on this machine; check that CC compiles for it"
+        )
     _loaded[key] = library
     return Prepared(library, path, True)
 
@@ -70,8 +73,8 @@ def cross_compile(graph: Graph, target: str, folder: Path) -> Path:
 
     Raises:
         CompilerMissing: `target`-gcc is not installed.
-        EngineError: the compiler fails.
-        SpikeletError: the folder is not writable.
+        EngineError: The compiler fails.
+        SpikeletError: The folder is not writable.
     """
     source = library_source(HostProgram(graph))
     data = compiled(source, target)

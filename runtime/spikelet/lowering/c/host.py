@@ -15,7 +15,7 @@ from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Value, weight_of
 from spikelet.lowering.c.program import Program
 from spikelet.lowering.c.sources import Kernel
-from spikelet.lowering.c.text import block, initialised
+from spikelet.lowering.c.text import block, function, initialised
 from spikelet.nodes import LIF, Conv2d, Output
 
 WINDOW = 8  # largest number of time-steps that are evaluated layer by layer: weights are read once for all of them
@@ -203,18 +203,18 @@ class HostProgram(Program):
     def _initialised(self) -> list[str]:
         return [
             self._call(
-                Kernel("initialise"), value.pixels, self.plan.padded(value.channels), f"p->{id_}_start", f"s->{id_}_v"
+                Kernel("initialise"), value.pixels, self.plan.padded(value.channels), f"p->{id_}_initial", f"s->{id_}_v"
             )
             for _, id_, value in self.plan.spiking()
         ]
 
     def _step(self, names: list[str]) -> str:
-        calls = {name: f"run_{self.plan.identifiers[name]}({self.arguments});\n" for name in names}
-        once = "".join(f"        {call}" for name, call in calls.items() if name in self.graph.static)
-        always = "".join(f"    {call}" for name, call in calls.items() if name not in self.graph.static)
-        return (
+        calls = {name: f"run_{self.plan.identifiers[name]}({self.arguments});" for name in names}
+        once = [call for name, call in calls.items() if name in self.graph.static]
+        always = [call for name, call in calls.items() if name not in self.graph.static]
+        head = (
             "/* Run `steps` time-steps, WINDOW at most, layer by layer.\n"
             " * w: [steps]. image: [channel][y][x], or NULL to keep the last one. */\n"
-            f"static void step({self.signature})\n"
-            f"{{\n    if (image) {{ /* what is constant while the image is */\n{once}    }}\n{always}}}\n"
         )
+        constant = block(["/* values that only change with the image */", *once], "if (image)")
+        return function(f"{head}static void step({self.signature})", [*constant, *always])

@@ -16,7 +16,7 @@ from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Plan, Value
 from spikelet.lowering.c.program import Program
 from spikelet.lowering.c.sources import Kernel
-from spikelet.lowering.c.text import initialised
+from spikelet.lowering.c.text import function, initialised
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 
 
@@ -157,7 +157,7 @@ class McuProgram(Program):
         return [
             "memset(s, 0, sizeof *s);",
             *(
-                self._call(Kernel("initialise"), value.pixels, value.channels, f"p->{id_}_start", f"s->{id_}_v")
+                self._call(Kernel("initialise"), value.pixels, value.channels, f"p->{id_}_initial", f"s->{id_}_v")
                 for _, id_, value in self.plan.spiking()
             ),
         ]
@@ -169,5 +169,4 @@ class McuProgram(Program):
             if isinstance(node, LIF)
         ]
         lines += [f"run_{self.plan.identifiers[name]}({self.arguments});" for name in names]
-        body = "".join(f"    {line}\n" for line in lines)
-        return f"/* Run one time-step. image: [channel][y][x]. */\nstatic void step({self.signature})\n{{\n{body}}}\n"
+        return function(f"/* Run one time-step. image: [channel][y][x]. */\nstatic void step({self.signature})", lines)

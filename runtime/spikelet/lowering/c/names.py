@@ -11,10 +11,10 @@ MAX_LENGTH = 48  # C99 compilers need only distinguish 63 characters; a number, 
 def identifiers(names: Iterable[str]) -> dict[str, str]:
     """Return a C identifier for every node name.
 
-    Identifiers consist of letters, digits and underscores, and differ by more than case. They begin with a letter
-    and do not end with an underscore. Generated code never uses one as it is: it forms `run_conv1` and, with a suffix
-    that has no underscore, `conv1_weight`. So names are different if the identifiers or the suffixes are, and node names
-    such as `int` or `memset` are valid.
+    Identifiers consist of letters, digits and underscores, and differ by more than case. They begin with a letter and
+    do not end with an underscore. Generated code never uses one by itself: it forms `run_conv1` and, with a suffix
+    that has no underscore, `conv1_weight`. Two such names are equal only if identifiers and suffixes are, and node
+    names such as `int` or `memset` are valid.
     """
     identifiers: dict[str, str] = {}
     taken: set[str] = set()

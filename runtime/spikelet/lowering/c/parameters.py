@@ -64,7 +64,7 @@ def parameters(plan: Plan, packing: Packing) -> list[Parameter]:
             case IF():
                 neurons = plan.padded(len(node.theta))
                 arrays.append(_int32(f"{id_}_theta", _filled(node.theta, neurons, NEVER), "threshold"))
-                arrays.append(_int32(f"{id_}_start", _filled(node.v_init, neurons, 0), "initial potential"))
+                arrays.append(_int32(f"{id_}_initial", _filled(node.v_init, neurons, 0), "initial potential"))
                 if isinstance(node, LIF):
                     arrays.append(_int32(f"{id_}_decay", _filled(node.decay, neurons, 1), "shift of the leak"))
     return arrays

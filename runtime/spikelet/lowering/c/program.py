@@ -15,7 +15,7 @@ from spikelet.lowering.c.names import comment
 from spikelet.lowering.c.parameters import Packing, Parameter, parameter_struct, parameters
 from spikelet.lowering.c.plan import Field, Plan
 from spikelet.lowering.c.sources import Kernel, assemble
-from spikelet.lowering.c.text import INCLUDES, KERNELS, NODES, block, initialised, struct
+from spikelet.lowering.c.text import INCLUDES, KERNELS, NODES, block, function, initialised, struct
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 
@@ -97,11 +97,10 @@ class Program(ABC):
 
     def _function(self, name: str, lines: list[str]) -> str:
         shape = "x".join(map(str, self.graph.shapes[name]))
-        body = "".join(f"    {line}\n" for line in lines)
         unused = ", ".join(f"(void){argument}" for argument in self.arguments.split(", "))
-        return (
-            f"/* {comment(name)}: {self.graph.nodes[name].kind}, {shape} */\n"
-            f"static void run_{self.plan.identifiers[name]}({self.signature})\n{{\n    {unused};\n{body}}}\n"
+        head = f"/* {comment(name)}: {self.graph.nodes[name].kind}, {shape} */\n"
+        return function(
+            f"{head}static void run_{self.plan.identifiers[name]}({self.signature})", [f"{unused};", *lines]
         )
 
     def _node(self, name: str) -> list[str]:
@@ -171,8 +170,7 @@ class Program(ABC):
         """Return the function `step`, which calls the functions of these nodes."""
 
     def _reset(self) -> str:
-        lines = "".join(f"    {line}\n" for line in self._initialised())
-        return f"static void reset(const struct parameters *p, struct state *s)\n{{\n{lines}}}\n"
+        return function("static void reset(const struct parameters *p, struct state *s)", self._initialised())
 
     def _call(self, kernel: Kernel, *arguments: object) -> str:
         """Return the call of a kernel, which becomes part of the program."""

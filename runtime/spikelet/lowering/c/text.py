@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from textwrap import indent
 
 from spikelet.lowering.c.names import comment
 
-LINE = 112  # characters of a statement, which is indented
+LINE = 108  # characters of a line that is then indented
+INDENT = "    "
 INCLUDES = "#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n"
 KERNELS = """\
 /* ---- kernels: the same for every network -------------------------------------------------------------------------
@@ -20,20 +22,26 @@ NODES = "/* ---- the network, node by node ---- */\n"
 
 def struct(head: str, members: Iterable[tuple[str, str]]) -> str:
     """Return a C struct of (declaration, comment) fields."""
-    return f"{head} {{\n" + "".join(f"    {text}; /* {comment(meaning)} */\n" for text, meaning in members) + "};\n"
+    lines = [f"{INDENT}{declaration}; /* {comment(meaning)} */\n" for declaration, meaning in members]
+    return f"{head} {{\n{''.join(lines)}}};\n"
 
 
 def initialised(declaration: str, fields: Mapping[str, int | str]) -> str:
-    """Return the definition of a struct variable with values by field; lines after the first are indented by 8."""
+    """Return the definition of a struct variable with values by field, in lines of limited length."""
     lines = [f"{declaration} = {{"]
     for position, (field, value) in enumerate(fields.items(), start=1):
         text = f".{field} = {value}" + (", " if position < len(fields) else "};")
         if len(lines[-1]) + len(text) > LINE:
-            lines.append(8 * " ")
+            lines.append(INDENT)
         lines[-1] += text
     return "\n".join(line.rstrip() for line in lines)
 
 
 def block(lines: Iterable[str], head: str = "") -> list[str]:
     """Return statements in braces, after `head`, such as a loop."""
-    return [f"{head} {{".lstrip(), *(f"    {line}" for line in lines), "}"]
+    return [f"{head} {{".lstrip(), *(indent(line, INDENT) for line in lines), "}"]
+
+
+def function(head: str, lines: Iterable[str]) -> str:
+    """Return a C function with these statements."""
+    return "\n".join([head, "{", *(indent(line, INDENT) for line in lines), "}\n"])
