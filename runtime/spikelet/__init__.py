@@ -9,7 +9,8 @@ Example:
 
 from spikelet.early_exit import Confidence, Margin
 from spikelet.errors import SpikeletError
+from spikelet.limits import Limits
 from spikelet.session import Model, Result, Step, load
 from spikelet.version import __version__
 
-__all__ = ["Confidence", "Margin", "Model", "Result", "SpikeletError", "Step", "__version__", "load"]
+__all__ = ["Confidence", "Limits", "Margin", "Model", "Result", "SpikeletError", "Step", "__version__", "load"]

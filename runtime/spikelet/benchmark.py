@@ -11,6 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from spikelet.errors import SpikeletError
 from spikelet.latency import Latency, StepTimes
 
 if TYPE_CHECKING:  # imported on use, so that their loading is measured
@@ -30,6 +31,9 @@ def measure(path: str, engine: str, threads: int | None) -> Latency:
     loaded = time.perf_counter()
     import numpy as np
 
+    from spikelet.engines import Workload, engine_class
+
+    engine_class(model.engine).check(model.graph, model.limits, Workload(32, threads=model.threads))
     node = model.graph.input
     images = np.random.default_rng(0).integers(node.low, node.high + 1, (32, *node.shape))
     steps = min(STEPS, model.bundle.manifest.exact_steps or STEPS)
@@ -85,4 +89,7 @@ def _memory_mb() -> float | None:
 
 if __name__ == "__main__":
     bundle, name, count = sys.argv[1:]
-    print(json.dumps(measure(bundle, name, int(count) or None)))
+    try:
+        print(json.dumps(measure(bundle, name, int(count) or None)))
+    except SpikeletError as error:
+        sys.exit(str(error))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from spikelet.graph import Graph
-from spikelet.limits import Limits
 from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 CALL = 1_000  # operations in the time of one call of an array function
@@ -20,18 +19,15 @@ def operations(graph: Graph) -> dict[str, int]:
     return {name: _operations(graph, name) for name in graph.order}
 
 
-def check_operations(graph: Graph, limits: Limits) -> None:
-    """Raise CostError if one image in one time-step needs more operations than the limit."""
-    by_node = operations(graph)
-    total = sum(by_node.values())
-    if total > limits.max_operations:
-        largest = max(by_node, key=lambda name: by_node[name])
-        limits.check_operations(total, f"network, most of it in {describe(graph, largest)}")
-
-
 def weights(graph: Graph) -> int:
     """Return the number of weights of all Conv2d and Linear nodes."""
     return sum(int(node.weight.size) for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))
+
+
+def proof(graph: Graph) -> int:
+    """Return the bytes that `ranges.exact_steps` needs: wide copies of the largest array of weights."""
+    sizes = [int(node.weight.size) for node in graph.nodes.values() if isinstance(node, Conv2d | Linear)]
+    return 24 * max([0, *sizes])
 
 
 def describe(graph: Graph, name: str) -> str:

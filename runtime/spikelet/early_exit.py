@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.errors import SpikeletError
+from spikelet.options import real
 
 Logits = npt.NDArray[np.float64]
 
@@ -41,8 +41,7 @@ class Margin:
     threshold: float
 
     def __post_init__(self) -> None:
-        if not self.threshold >= 0:
-            raise SpikeletError(f"early exit: expected a margin of 0 or more, found {self.threshold}")
+        object.__setattr__(self, "threshold", real("early exit, margin", self.threshold, 0))
 
     def done(self, logits: Logits) -> npt.NDArray[np.bool_]:
         """Return (N,) bool: True where the margin is at least the threshold. logits: (N, K)."""
@@ -65,8 +64,7 @@ class Confidence:
     threshold: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
-            raise SpikeletError(f"early exit: expected a confidence in 0…1, found {self.threshold}")
+        object.__setattr__(self, "threshold", real("early exit, confidence", self.threshold, 0, 1))
 
     def done(self, logits: Logits) -> npt.NDArray[np.bool_]:
         """Return (N,) bool: True where the confidence is at least the threshold. logits: (N, K)."""

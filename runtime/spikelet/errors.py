@@ -140,6 +140,29 @@ class MissingDependency(SpikeletError, ImportError):
         self.extra = extra
 
 
+class OutOfMemory(SpikeletError, MemoryError):
+    """The system has no memory left for the work."""
+
+
+def translated(error: Exception, where: str, kind: type[SpikeletError] = EngineError) -> SpikeletError:
+    """Return the SpikeletError to raise `from` an exception of another package or of the system.
+
+    Args:
+        error: The exception; a SpikeletError is returned as it is.
+        where: What was done when it was raised.
+        kind: Class of the result, unless memory ran out.
+    """
+    if isinstance(error, SpikeletError):
+        return error
+    if out_of_memory(error):
+        remedy = "use fewer images or time-steps at a time, or a machine with more memory"
+        return OutOfMemory.at(where, f"out of memory; {remedy}", remedy=remedy)
+    if isinstance(error, OSError):
+        file = "" if error.filename is None else f"{error.filename}: "
+        return kind.at(where, f"{file}{error.strerror or error}", found=type(error).__name__)
+    return kind.at(where, f"failed with {type(error).__name__}: {_cut(str(error), 500)}", found=type(error).__name__)
+
+
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 

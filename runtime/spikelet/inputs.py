@@ -7,12 +7,18 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.errors import DataError, UsageError
+from spikelet import options
+from spikelet.errors import DataError, UsageError, translated
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
 
 Layout = Literal["auto", "NCHW", "NHWC"]
+LAYOUTS = ("auto", "NCHW", "NHWC")
 DEFAULT_STEPS = 8
+MAX_STEPS = 2**16  # of a run
+MAX_STREAM = 2**28  # of a stream: the magnitudes of a float32 network are proven for as many
+CHECKED = 2**20  # values that are checked at a time, so that the masks are small
+Frame = npt.NDArray[np.float32]  # the input of one time-step, (N, *shape)
 Values = npt.NDArray[np.generic]  # of a real dtype: integers or floating point
 
 
@@ -28,7 +34,8 @@ def as_sequence(graph: Graph, value: object, layout: Layout = "auto") -> Values:
     Raises:
         DataError: wrong shape, no samples, NaN, values out of range, or fractional values for an exact network.
     """
-    array = np.asarray(value)
+    options.choice("layout", layout, LAYOUTS)
+    array = _array("input", value)
     shape = graph.input.shape
     if array.dtype.kind not in "uif":
         raise DataError(f"input: expected numbers, found an array of {array.dtype}")
@@ -40,7 +47,30 @@ def as_sequence(graph: Graph, value: object, layout: Layout = "auto") -> Values:
     return array
 
 
-def resolve_steps(steps: int | None, length: int, limit: int | None, endless: bool = False) -> int:
+def as_labels(labels: object, count: int) -> npt.NDArray[np.int64]:
+    """Return labels as (N,) int64.
+
+    Raises:
+        DataError: there are not `count` whole numbers.
+    """
+    array = _array("labels", labels)
+    if array.dtype.kind not in "ui" or array.shape != (count,):
+        found = f"{array.dtype} {array.shape}"
+        raise DataError.at("labels", f"expected {count} whole numbers, one per sample, found {found}", found=found)
+    return array.astype(np.int64)
+
+
+def _array(name: str, value: object) -> Values:
+    """Convert to an array; whatever NumPy or the object raises becomes a DataError."""
+    try:
+        return np.asarray(value)
+    except Exception as error:
+        raise translated(error, f"{name}, converted to an array", DataError) from error
+
+
+def resolve_steps(
+    steps: int | None, length: int, limit: int | None, endless: bool = False, most: int = MAX_STEPS
+) -> int:
     """Validate the number of time-steps and apply the default.
 
     Args:
@@ -48,19 +78,20 @@ def resolve_steps(steps: int | None, length: int, limit: int | None, endless: bo
         length: Time-steps of the input sequence; 1 for constant input.
         limit: Time-steps within which the network is proven exact (`exact_steps`), or None.
         endless: Whether `steps` may exceed `limit`.
+        most: Largest number of time-steps of any network.
 
     Raises:
-        UsageError: `steps` is below 1, not the length of the sequence, or beyond `limit`.
+        UsageError: `steps` is not a whole number, below 1, above `most`, not the length of the sequence, or beyond
+            `limit`.
     """
     if steps is None:
         steps = DEFAULT_STEPS if length == 1 else length
-    if steps < 1:
-        raise UsageError(f"steps: expected 1 or more, got {steps}")
+    steps = options.whole("steps", steps)
     if 1 < length != steps:
         raise UsageError(f"steps: the sequence has {length} time-steps, {steps} were requested")
     if limit is not None and steps > limit and not endless:
         raise beyond_exact_steps(steps, limit)
-    return steps
+    return options.whole("steps", steps, 1, most)
 
 
 def beyond_exact_steps(steps: int, limit: int) -> UsageError:
@@ -87,6 +118,13 @@ def _channel_first(array: Values, shape: Shape, layout: Layout) -> Values:
 
 
 def _check_values(graph: Graph, array: Values) -> None:
+    size = max(1, CHECKED // max(1, array[0, 0].size))
+    for frame in array:
+        for start in range(0, len(frame), size):
+            _check_part(graph, frame[start : start + size])
+
+
+def _check_part(graph: Graph, array: Values) -> None:
     low, high = graph.input.low, graph.input.high
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():

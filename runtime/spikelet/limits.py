@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from spikelet.errors import CostError, UsageError
+from spikelet.options import whole
 
 MAX_MEMORY = "SPIKELET_MAX_MEMORY"
 MAX_OPERATIONS = "SPIKELET_MAX_OPERATIONS"
 DEFAULT_MEMORY = 4 * 2**30  # bytes
 DEFAULT_OPERATIONS = 10**11  # per image and time-step: six times those of VGG-16 at 224x224
 
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e\d{1,3})?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:e[0-9]{1,3})?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 
 
 def _from_environment(name: str, default: int, unit: int) -> int:
@@ -40,8 +41,8 @@ class Limits:
 
     Args:
         max_memory: Bytes that an engine and the results of a run may need; by default $SPIKELET_MAX_MEMORY, or 4 GiB.
-        max_operations: Multiply-adds of one image in one time-step; by default $SPIKELET_MAX_OPERATIONS, or 100
-            billion.
+        max_operations: Operations of one image in one time-step, see `cost.operations`; by default
+            $SPIKELET_MAX_OPERATIONS, or 100 billion.
 
     Raises:
         UsageError: A limit is not a whole number of 1 or more, or a variable of the environment is not a size.
@@ -56,31 +57,33 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("max_memory", "max_operations"):
-            value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise UsageError(f"Limits.{name}: expected a whole number of 1 or more, found {value!r}")
+            object.__setattr__(self, name, whole(f"Limits.{name}", getattr(self, name)))
 
-    def check_memory(self, needed: int, what: str) -> None:
-        """Raise CostError if something needs more bytes than `max_memory`.
+    def check(self, what: str, memory: int, operations: int = 0) -> None:
+        """Raise CostError if something needs more than the limits.
 
         Args:
-            needed: Bytes.
-            what: What needs them, such as "engine numpy, for a batch of 32 images".
+            what: What is to be run, such as "engine numpy, for a batch of 32".
+            memory: Bytes that it needs.
+            operations: Operations that it needs for one image in one time-step.
         """
-        if needed > self.max_memory:
-            raise CostError(
-                f"{what}: needs up to {size(needed)} of memory, the limit is {size(self.max_memory)}; raise it with "
-                f"--max-memory {_upwards(needed)}, {MAX_MEMORY} or spikelet.Limits, or use fewer images or time-steps"
-            )
-
-    def check_operations(self, needed: int, what: str) -> None:
-        """Raise CostError if something needs more operations per image and time-step than `max_operations`."""
-        if needed > self.max_operations:
-            raise CostError(
-                f"{what}: needs {needed:.3g} operations per image and time-step, the limit is "
-                f"{self.max_operations:.3g}; raise it with --max-operations {math.ceil(needed / 1e9)}G, "
-                f"{MAX_OPERATIONS} or spikelet.Limits"
-            )
+        needs, limits, remedies = [f"{size(memory)} of memory"], [], []
+        if operations:
+            needs.append(f"{operations:.4g} operations per image and time-step")
+        if memory > self.max_memory:
+            limits.append(size(self.max_memory))
+            remedies.append(f"--max-memory {_upwards(memory)} ({MAX_MEMORY})")
+        if operations > self.max_operations:
+            limits.append(f"{self.max_operations:.4g} operations")
+            remedies.append(f"--max-operations {math.ceil(operations / 1e9)}G ({MAX_OPERATIONS})")
+        if not limits:
+            return
+        found, expected = " and ".join(needs), f"at most {' and '.join(limits)}"
+        remedy = f"raise the limit with {' and '.join(remedies)} or spikelet.Limits if you trust the file"
+        if memory > self.max_memory:
+            remedy += ", or use fewer images or time-steps"
+        reason = f"needs up to {found}; the limit is {expected}; {remedy}"
+        raise CostError.at(what, reason, expected=expected, found=found, remedy=remedy)
 
 
 def parse(text: str, unit: int) -> int:
@@ -105,12 +108,12 @@ def size(count: int) -> str:
 
     Example:
         >>> size(5_000_000_000)
-        '4.7 GiB'
+        '4.657 GiB'
     """
     if count < 1024:
         return f"{count} bytes"
     power = min(int(math.log(count, 1024)), 4)
-    return f"{count / 1024**power:.3g} {'KMGT'[power - 1]}iB"
+    return f"{count / 1024**power:.4g} {'KMGT'[power - 1]}iB"
 
 
 def _upwards(count: int) -> str:

@@ -3,128 +3,40 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet import bundle as bundles
+from spikelet import options
 from spikelet.bundle import Bundle
 from spikelet.early_exit import ExitRule
 from spikelet.engines import Engine, choose, create, run
-from spikelet.errors import UsageError
+from spikelet.engines.base import MAX_THREADS
+from spikelet.errors import BundleError, EngineError, SpikeletError, UsageError, translated
 from spikelet.graph import Graph
-from spikelet.inputs import DEFAULT_STEPS, Layout, Values, as_sequence, beyond_exact_steps, resolve_steps
+from spikelet.inputs import (
+    DEFAULT_STEPS,
+    LAYOUTS,
+    MAX_STREAM,
+    Frame,
+    Layout,
+    Values,
+    as_sequence,
+    beyond_exact_steps,
+    resolve_steps,
+)
+from spikelet.limits import Limits
+from spikelet.results import Result, Step, joined
 
 OnLimit = Literal["refuse", "reset"]
 BATCH = 32  # samples per call of an engine
-Number = TypeVar("Number", bound=np.generic)
 
 __all__ = ["DEFAULT_STEPS", "Model", "Result", "Step", "load"]
-
-
-@dataclass(frozen=True)
-class Result:
-    """Output of a run of N samples for T time-steps, with K classes.
-
-    Attributes:
-        sums: (T, N, K) float64, cumulative sum over time of the Output node, of which the predictions are taken.
-            Constant after the early exit of a sample.
-        scale: Logits of the source network per unit of `sums`.
-        exit_steps: (N,) int64, time-step of the early exit of each sample; T without early exit.
-        spike_counts: by layer, (T, N) int64, number of spikes at each time-step; 0 after an early exit.
-        spikes: by recorded layer, (T, N, *shape) bool.
-        potentials: by recorded layer, (T, N, *shape) float32, after the reset of the time-step.
-        neurons: by layer, number of neurons.
-
-    Example:
-        >>> import numpy as np, spikelet
-        >>> from spikelet import shipped
-        >>> model = spikelet.load(shipped.demo(), engine="numpy")
-        >>> result = model.run(np.zeros((2, 3, 32, 32)), steps=4)
-        >>> result.logits.shape, result.predictions.shape
-        ((4, 2, 10), (4, 2))
-    """
-
-    sums: npt.NDArray[np.float64]
-    scale: float
-    exit_steps: npt.NDArray[np.int64]
-    spike_counts: Mapping[str, npt.NDArray[np.int64]]
-    spikes: Mapping[str, npt.NDArray[np.bool_]]
-    potentials: Mapping[str, npt.NDArray[np.float32]]
-    neurons: Mapping[str, int]
-
-    @cached_property
-    def logits(self) -> npt.NDArray[np.float64]:
-        """(T, N, K) float64, `sums` in the units of the source network's logits."""
-        logits: npt.NDArray[np.float64] = self.sums * self.scale
-        return logits
-
-    @property
-    def predictions(self) -> npt.NDArray[np.int64]:
-        """(T, N) int64, predicted class after each time-step: the largest sum, the first one in a tie."""
-        predictions: npt.NDArray[np.int64] = self.sums.argmax(axis=2)
-        return predictions
-
-    @property
-    def spike_rates(self) -> dict[str, float]:
-        """By layer, spikes per neuron and time-step, over the time-steps before early exit."""
-        time_steps = max(int(self.exit_steps.sum()), 1)
-        return {
-            name: float(count.sum()) / (time_steps * self.neurons[name]) for name, count in self.spike_counts.items()
-        }
-
-    def accuracy(self, labels: npt.NDArray[np.int64]) -> list[float]:
-        """Return the share of correct predictions after each time-step, a list of T numbers.
-
-        Args:
-            labels: (N,) int64 class indices.
-        """
-        return [float(share) for share in (self.predictions == labels).mean(axis=1)]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One time-step of a stream over a single sample.
-
-    Attributes:
-        time: index of the time-step, from 1.
-        age: time-steps since the last reset; equal to `time` unless the stream was reset at `exact_steps`.
-        sums: (K,) float64, cumulative sum of the Output node since the last reset.
-        scale: Logits of the source network per unit of `sums`.
-        spike_counts: by layer, number of spikes in this time-step.
-        spikes: by recorded layer, (*shape) bool.
-        potentials: by recorded layer, (*shape) float32, after the reset of the time-step.
-
-    Example:
-        >>> import numpy as np, spikelet
-        >>> from spikelet import shipped
-        >>> model = spikelet.load(shipped.demo(), engine="numpy")
-        >>> [step.time for step in model.stream(np.zeros((3, 32, 32)), steps=3)]
-        [1, 2, 3]
-    """
-
-    time: int
-    age: int
-    sums: npt.NDArray[np.float64]
-    scale: float
-    spike_counts: Mapping[str, int]
-    spikes: Mapping[str, npt.NDArray[np.bool_]]
-    potentials: Mapping[str, npt.NDArray[np.float32]]
-
-    @property
-    def logits(self) -> npt.NDArray[np.float64]:
-        """(K,) float64, `sums` in the units of the source network's logits."""
-        return self.sums * self.scale
-
-    @property
-    def prediction(self) -> int:
-        """Predicted class after this time-step: the largest sum, the first one in a tie."""
-        return int(self.sums.argmax())
 
 
 class Model:
@@ -134,14 +46,18 @@ class Model:
         bundle: the bundle to run.
         engine: "auto", "numpy", "onnx" or "native".
         threads: number of threads, per operator (numpy, onnx) or per batch (native); None for the default.
+        limits: limits on memory and operations; None for those of the environment, see `Limits`.
 
     Attributes:
         bundle: the bundle.
         engine: name of the engine.
         threads: number of threads, or None for the default of the engine.
+        limits: limits on memory and operations.
 
     Raises:
+        UsageError: an argument is of a wrong type.
         EngineError: there is no engine of that name.
+        CostError: one sample in one time-step needs more than the limits permit.
 
     Example:
         >>> import numpy as np, spikelet
@@ -151,10 +67,20 @@ class Model:
         ((3, 32, 32), 10)
     """
 
-    def __init__(self, bundle: Bundle, engine: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: str = "auto",
+        threads: int | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        options.instance("bundle", bundle, Bundle)
+        if limits is not None:
+            options.instance("limits", limits, Limits)
         self.bundle = bundle
-        self.engine = choose(engine, bundle.graph)
-        self.threads = threads
+        self.limits = Limits() if limits is None else limits
+        self.threads = None if threads is None else options.whole("threads", threads, 1, MAX_THREADS)
+        self.engine = choose(engine, bundle.graph, self.limits)
         self._idle: dict[tuple[str, ...], Engine] = {}
 
     @property
@@ -190,8 +116,11 @@ class Model:
 
         Raises:
             DataError: the input does not match the network.
-            UsageError: `steps` is below 1, above the proven number of time-steps, or not the length of the sequence.
+            UsageError: an option is of a wrong type; `steps` is below 1, above the proven number of time-steps, or not
+                the length of the sequence.
             EngineError: a layer in `record` is not a spiking layer.
+            CostError: the run needs more memory than the limit permits. Batches are made smaller before that.
+            OutOfMemory: the system has no memory left.
 
         Example:
             >>> import numpy as np, spikelet
@@ -201,14 +130,40 @@ class Model:
             >>> result.exit_steps
             array([1])
         """
+        options.function("on_progress", on_progress)
+        if early_exit is not None:
+            options.function("early_exit.done", getattr(early_exit, "done", None))
+        layers = options.names("record", record)
         sequence = as_sequence(self.graph, inputs, layout)
         steps = resolve_steps(steps, len(sequence), self.bundle.manifest.exact_steps)
         samples = sequence.shape[1]
+        engine = self._idle.pop(layers, None) or self._engine(layers)
+        self.check(samples, steps, layers)
+        # a known number of time-steps of a constant input may be evaluated layer by layer
+        window = early_exit is None and len(sequence) == 1
+        size = engine.fitting(min(BATCH, samples), steps if window else None)
         parts = []
-        for start in range(0, samples, BATCH):
-            parts.append(self._run(sequence[:, start : start + BATCH], steps, early_exit, _layers(record)))
-            on_progress(min(start + BATCH, samples), samples)
-        return _joined(parts)
+        for start in range(0, samples, size):
+            with _translating("run"):
+                parts.append(self._run(engine, sequence[:, start : start + size], steps, early_exit, window))
+            on_progress(min(start + size, samples), samples)
+        self._idle[layers] = engine
+        with _translating("run"):
+            return joined(parts)
+
+    def check(self, samples: int, steps: int, record: Sequence[str] = ()) -> None:
+        """Raise CostError if the results of a run need more memory than the limit permits.
+
+        Args:
+            samples: number of samples N.
+            steps: number of time-steps T.
+            record: recorded layers.
+        """
+        recorded = sum(5 * self.graph.neurons(name) for name in record if name in self.graph.spiking)
+        values = 8 * (self.graph.classes + len(self.graph.spiking)) + recorded
+        joined = 1 if samples <= BATCH else 2  # the results of the batches, and all of them together
+        what = f"results of {samples} samples in {steps} time-steps"
+        self.limits.check(what, joined * samples * steps * values)
 
     def stream(
         self,
@@ -233,16 +188,20 @@ class Model:
             DataError: an input does not match the network.
             UsageError: more than one sample, or more time-steps than are proven.
         """
-        if on_limit not in ("refuse", "reset"):
-            raise UsageError(f'on_limit: expected "refuse" or "reset", got {on_limit!r}')
-        layers = _layers(record)
+        options.choice("on_limit", on_limit, ("refuse", "reset"))
+        layers = options.names("record", record)
+        frames = self._frames(inputs, steps, on_limit, layout)
         # a separate engine, since other runs may take place while the stream is open
-        engine = self._engine(layers)
+        return self._stream(self._engine(layers), frames, on_limit)
+
+    def _stream(self, engine: Engine, frames: Iterator[Frame | None], on_limit: OnLimit) -> Iterator[Step]:
+        """Run the frames of one sample."""
+        layers = engine.record
         engine.reset(1)
         limit = self.bundle.manifest.exact_steps
         total, age = np.zeros(self.graph.classes), 0
-        pixels: npt.NDArray[np.float32] | None = None
-        for t, frame in enumerate(self._frames(inputs, steps, on_limit, layout)):
+        pixels: Frame | None = None
+        for t, frame in enumerate(frames):
             pixels = pixels if frame is None else frame
             if limit is not None and age == limit:
                 if on_limit == "refuse":
@@ -260,18 +219,21 @@ class Model:
                 potentials={name: engine.potentials(name)[0] for name in layers},
             )
 
-    def _frames(
-        self, inputs: object, steps: int | None, on_limit: OnLimit, layout: Layout
-    ) -> Iterator[npt.NDArray[np.float32] | None]:
-        """Yield the input of each time-step, (1, *shape), or None where it does not change."""
+    def _frames(self, inputs: object, steps: int | None, on_limit: OnLimit, layout: Layout) -> Iterator[Frame | None]:
+        """Return the input of each time-step, (1, *shape), or None where it does not change."""
         if isinstance(inputs, Iterator):
-            for frame in itertools.islice(inputs, steps):
-                yield self._one(as_sequence(self.graph, frame, layout))[0].astype(np.float32)
-            return
+            options.choice("layout", layout, LAYOUTS)
+            count = MAX_STREAM if steps is None else options.whole("steps", steps, 1, MAX_STREAM)
+            return (self._frame(frame, layout) for frame in itertools.islice(inputs, count))
         sequence = self._one(as_sequence(self.graph, inputs, layout))
         limit = self.bundle.manifest.exact_steps
-        for t in range(resolve_steps(steps, len(sequence), limit, endless=on_limit == "reset")):
-            yield sequence[t].astype(np.float32) if t < len(sequence) else None
+        endless = on_limit == "reset"
+        count = resolve_steps(steps, len(sequence), limit, endless=endless, most=MAX_STREAM)
+        return (sequence[t].astype(np.float32) if t < len(sequence) else None for t in range(count))
+
+    def _frame(self, frame: object, layout: Layout) -> Frame:
+        pixels: Frame = self._one(as_sequence(self.graph, frame, layout))[0].astype(np.float32)
+        return pixels
 
     def _one(self, sequence: Values) -> Values:
         if sequence.shape[1] != 1:
@@ -279,13 +241,12 @@ class Model:
         return sequence
 
     def _engine(self, record: tuple[str, ...]) -> Engine:
-        engine = create(self.graph, self.engine, record, self.threads)
+        engine = create(self.graph, self.engine, record, self.threads, self.limits)
         self.bundle.release()  # the engine holds its own copy of the weights
         return engine
 
-    def _run(self, sequence: Values, steps: int, rule: ExitRule | None, record: tuple[str, ...]) -> Result:
-        graph, n = self.graph, sequence.shape[1]
-        engine = self._idle.pop(record, None) or self._engine(record)
+    def _run(self, engine: Engine, sequence: Values, steps: int, rule: ExitRule | None, window: bool) -> Result:
+        graph, n, record = self.graph, sequence.shape[1], engine.record
         shapes = {name: graph.shapes[name] for name in record}
         sums = np.empty((steps, n, graph.classes))
         counts = {name: np.zeros((steps, n), np.int64) for name in graph.spiking}
@@ -293,7 +254,7 @@ class Model:
         potentials = {name: np.zeros((steps, n, *shape), np.float32) for name, shape in shapes.items()}
         exits = np.full(n, steps, np.int64)
         total = np.zeros((n, graph.classes))
-        for t, output in run(engine, sequence, steps, window=rule is None):
+        for t, output in run(engine, sequence, steps, window=window):
             running = engine.rows
             total[running] += output
             sums[t] = total
@@ -303,30 +264,32 @@ class Model:
                 spikes[name][t, running] = engine.spikes(name)
                 potentials[name][t, running] = engine.potentials(name)
             if rule is not None:
-                done = rule.done(total[running] * graph.output.scale / (t + 1))
+                done = _leaving(rule, total[running] * graph.output.scale / (t + 1))
                 exits[running[done]] = t + 1
                 if done.all():
                     sums[t + 1 :] = total
                     break
                 if done.any():
                     engine.keep(np.flatnonzero(~done))
-        self._idle[record] = engine
         neurons = {name: graph.neurons(name) for name in graph.spiking}
         return Result(sums, graph.output.scale, exits, counts, spikes, potentials, neurons)
 
 
-def load(path: str | Path, engine: str = "auto", threads: int | None = None) -> Model:
+def load(path: str | Path, engine: str = "auto", threads: int | None = None, limits: Limits | None = None) -> Model:
     """Load a bundle.
 
     Args:
         path: the bundle file (.snnb).
         engine: "auto", "numpy", "onnx" or "native".
         threads: number of threads, per operator (numpy, onnx) or per batch (native); None for the default.
+        limits: limits on memory and operations; None for those of the environment.
 
     Raises:
         BundleError: the file violates the format.
         SignatureError: the signature policy requires a trusted signature that the file does not have.
         EngineError: there is no engine of that name.
+        UsageError: an argument is of a wrong type.
+        CostError: one image in one time-step needs more memory or operations than the limits permit.
 
     Example:
         >>> import spikelet
@@ -334,23 +297,29 @@ def load(path: str | Path, engine: str = "auto", threads: int | None = None) -> 
         >>> spikelet.load(shipped.demo(), engine="numpy").engine
         'numpy'
     """
-    return Model(bundles.read(Path(path)), engine, threads)
+    if not isinstance(path, str | Path):
+        raise UsageError.at("path", f"expected the path of a bundle, found {options.shown(path)}")
+    with _translating(f"bundle {path!s}", BundleError):
+        bundle = bundles.read(Path(path))
+    return Model(bundle, engine, threads, limits)
 
 
-def _layers(record: str | Sequence[str]) -> tuple[str, ...]:
-    return (record,) if isinstance(record, str) else tuple(record)
+@contextmanager
+def _translating(where: str, kind: type[SpikeletError] = EngineError) -> Iterator[None]:
+    """Turn exceptions of other packages and of the system into errors of spikelet, with their cause."""
+    try:
+        yield
+    except SpikeletError:
+        raise
+    except Exception as error:
+        raise translated(error, where, kind) from error
 
 
-def _joined(parts: list[Result]) -> Result:
-    def join(values: list[Mapping[str, npt.NDArray[Number]]]) -> dict[str, npt.NDArray[Number]]:
-        return {name: np.concatenate([value[name] for value in values], axis=1) for name in values[0]}
-
-    return Result(
-        np.concatenate([part.sums for part in parts], axis=1),
-        parts[0].scale,
-        np.concatenate([part.exit_steps for part in parts]),
-        join([part.spike_counts for part in parts]),
-        join([part.spikes for part in parts]),
-        join([part.potentials for part in parts]),
-        parts[0].neurons,
-    )
+def _leaving(rule: ExitRule, logits: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return which samples stop; a rule that returns anything but (N,) bool is an error."""
+    done = rule.done(logits)
+    if not isinstance(done, np.ndarray) or done.dtype != np.bool_ or done.shape != (len(logits),):
+        found = f"{done.dtype} {done.shape}" if isinstance(done, np.ndarray) else options.shown(done)
+        expected = f"an array of bool {(len(logits),)}"
+        raise UsageError.at("early_exit.done", f"expected {expected}, found {found}", expected=expected, found=found)
+    return done

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.bundle import Bundle, Golden
-from spikelet.engines import create, run
+from spikelet.engines import Engine, create, run
 from spikelet.graph import Graph
+from spikelet.options import instance
 from spikelet.ranges import exact_steps
 
 # Share of differing spikes allowed for a float32 bundle: engines sum in different orders, so a potential may cross its
@@ -99,7 +100,13 @@ def record_golden(graph: Graph, inputs: npt.NDArray[np.uint8] | npt.NDArray[np.f
 
 
 def verify(bundle: Bundle, engine: str) -> Verification:
-    """Replay the golden inputs on an engine and compare every spike and every logit."""
+    """Replay the golden inputs on an engine and compare every spike and every logit.
+
+    Raises:
+        EngineError: the engine is unknown or cannot run the network.
+        CostError: the replay needs more memory or operations than the limits permit, see `spikelet.limits`.
+    """
+    instance("bundle", bundle, Bundle)
     golden = bundle.golden
     logits, spikes = _replay(bundle.graph, engine, golden.inputs, golden.steps)
     return compare(bundle, engine, logits, spikes)
@@ -154,6 +161,22 @@ def _replay(
 ) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.bool_]]]:
     """Return the logits of every time-step (T, N, K) and spikes by layer (T, N, neurons)."""
     runner = create(graph, engine, graph.spiking)
+    neurons = sum(graph.neurons(name) for name in graph.spiking)
+    # recorded, expected and differing spikes
+    held = steps * len(inputs) * (3 * neurons + 12 * graph.classes)
+    runner.limits.check(f"golden inputs: {len(inputs)} samples in {steps} time-steps", held)
+    size = runner.fitting(len(inputs))
+    parts = [_recorded(runner, inputs[start : start + size], steps) for start in range(0, len(inputs), size)]
+    if len(parts) == 1:
+        return parts[0]
+    spikes = {name: np.concatenate([fired[name] for _, fired in parts], axis=1) for name in graph.spiking}
+    return np.concatenate([logits for logits, _ in parts], axis=1), spikes
+
+
+def _recorded(
+    runner: Engine, inputs: npt.NDArray[np.generic], steps: int
+) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.bool_]]]:
+    graph = runner.graph
     logits = []
     spikes: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in graph.spiking}
     for _, output in run(runner, inputs[None], steps):

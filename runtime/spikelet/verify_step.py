@@ -20,13 +20,17 @@ from spikelet import neurons
 from spikelet.bundle import Bundle
 from spikelet.bundle.schema import WEIGHTS
 from spikelet.bundle.step import STEP, StepModel
-from spikelet.errors import BundleError, MissingDependency, out_of_memory
+from spikelet.engines.base import Workload
+from spikelet.engines.numpy import NumpyEngine
+from spikelet.errors import BundleError, MissingDependency, SpikeletError, out_of_memory, translated
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.lowering.onnx.evaluate import Evaluator
 from spikelet.lowering.onnx.model import Model
 from spikelet.lowering.onnx.names import INPUT, LOGITS
 from spikelet.lowering.onnx.shapes import Budget, InvalidModel, ValueType, infer
 from spikelet.nodes import Conv2d, Linear, SumPool2d
+from spikelet.options import instance
 from spikelet.verify import Verification, compare
 
 ELEMENTS = 32  # largest number of values of a step model, relative to the values and weights of the network
@@ -75,8 +79,15 @@ class StepVerification:
 
 
 def verify_step(bundle: Bundle) -> StepVerification:
-    """Replay the golden inputs through step.onnx and compare every spike and every logit."""
+    """Replay the golden inputs through step.onnx and compare every spike and every logit.
+
+    Raises:
+        CostError: the replay needs more memory or operations than the limits permit, see `spikelet.limits`.
+        OutOfMemory: the system has no memory left.
+    """
+    instance("bundle", bundle, Bundle)
     step = bundle.step
+    NumpyEngine.check(bundle.graph, Limits(), Workload(len(bundle.golden.inputs)))
     try:
         model = step.decode()
         check_model(model, bundle.graph, len(bundle.golden.inputs), step.version)
@@ -84,6 +95,10 @@ def verify_step(bundle: Bundle) -> StepVerification:
         logits, spikes = _replay(bundle, run, step.version)
     except (BundleError, InvalidModel) as error:
         return StepVerification(step.version, step.compared, "", str(error), None)
+    except SpikeletError:
+        raise
+    except Exception as error:
+        raise translated(error, STEP) from error
     return StepVerification(step.version, step.compared, runtime, "", compare(bundle, STEP, logits, spikes))
 
 
@@ -150,7 +165,7 @@ def _budget(graph: Graph, batch: int) -> Budget:
             case SumPool2d():
                 products += size * math.prod(node.kernel)
                 weights += graph.shapes[name][0] * math.prod(node.kernel)
-    elements = ELEMENTS * (values * batch + weights)
+    elements = min(ELEMENTS * (values * batch + weights), Limits().max_memory // 4)
     return Budget(elements, elements + OPERATIONS * products * batch)
 
 
@@ -164,24 +179,24 @@ def _runner(model: Model, step: StepModel) -> tuple[Callable[[Values], Values], 
             session = open_session(Path(folder) / STEP)
     except MissingDependency:
         return Evaluator(model, {WEIGHTS: memoryview(step.weights)}).run, f"NumPy {np.__version__}"
-    except OSError:
-        raise
+    except OSError as error:
+        raise translated(error, STEP) from error
     except Exception as error:
-        raise _refused(error) from None
+        raise _refused(error) from error
     names = [port.name for port in model.outputs]
 
     def run(inputs: Values) -> Values:
         try:
             return dict(zip(names, session.run(names, inputs), strict=True))
         except Exception as error:
-            raise _refused(error) from None
+            raise _refused(error) from error
 
     return run, f"ONNX Runtime {metadata.version('onnxruntime')}"
 
 
 def _refused(error: Exception) -> Exception:
     if out_of_memory(error):
-        return error
+        return translated(error, STEP)
     return InvalidModel(f"ONNX Runtime refuses it ({str(error).splitlines()[0][:200]})")
 
 

@@ -139,6 +139,7 @@ class TestWrongCalls:
             ("watch small.snnb . --every 0", "--every: expected a number above 0, found '0'"),
             ("run small.snnb --engine fast", "invalid choice: 'fast'"),
             ("run small.snnb --early-exit 1 --early-exit-confidence 1", "not allowed with argument"),
+            ("run small.snnb insects.npz --early-exit -1", "early exit, margin: expected a number of 0 or more"),
             ("run small.snnb insects.npz --steps 100000", "proven exact for"),
             ("run small.snnb", "no shipped images fit an input of (3, 6, 6) with these classes; name a DATA path"),
             ("convert small.snnb -o x.zip", "x.zip: a bundle's name ends in .snnb"),
@@ -172,7 +173,6 @@ class TestWrongCalls:
             ("run small.snnb nan.npy", "nan.npy: contains NaN or infinity"),
             ("run small.snnb high.npz", "high.npz: has a label of 7, the network's classes are 0…2"),
             ("run small.snnb empty", "no images in it"),
-            ("run small.snnb insects.npz --early-exit -1", "expected a margin of 0 or more"),
         ],
     )
     def test_work_that_fails_ends_with_one_and_a_sentence(self, call, folder, images, line, message):

@@ -156,11 +156,11 @@ class TestEarlyExit:
         assert margin(np.array([row], float)) == [expected]
 
     def test_thresholds_that_make_no_sense(self):
-        with pytest.raises(SpikeletError, match="expected a margin of 0 or more, found -1"):
+        with pytest.raises(SpikeletError, match="early exit, margin: expected a number of 0 or more, found -1"):
             Margin(-1)
-        with pytest.raises(SpikeletError, match="expected a margin of 0 or more, found nan"):
+        with pytest.raises(SpikeletError, match="early exit, margin: expected a number of 0 or more, found nan"):
             Margin(float("nan"))
-        with pytest.raises(SpikeletError, match="expected a confidence in 0…1, found 1.5"):
+        with pytest.raises(SpikeletError, match="early exit, confidence: expected a number of 0…1, found 1.5"):
             Confidence(1.5)
 
 
@@ -172,7 +172,7 @@ class TestSteps:
 
     @pytest.mark.parametrize("steps", [0, -3])
     def test_none(self, model, steps):
-        with pytest.raises(UsageError, match=f"steps: expected 1 or more, got {steps}"):
+        with pytest.raises(UsageError, match=f"steps: expected a whole number of 1 or more, found {steps}"):
             model.run(IMAGES, steps=steps)
 
     def test_default_is_eight(self, model):
@@ -269,7 +269,7 @@ class TestLongStreams:
         assert list(model.stream(iter([]))) == []
 
     def test_what_else_may_be_asked(self, model):
-        with pytest.raises(UsageError, match='on_limit: expected "refuse" or "reset", got \'wrap\''):
+        with pytest.raises(UsageError, match='on_limit: expected "refuse" or "reset", found \'wrap\''):
             next(model.stream(IMAGES[0], on_limit="wrap"))
 
 

@@ -157,9 +157,10 @@ def validate(
     version = simulator.load().__version__
     used = _target(target, chosen.synapses * steps * sequence.shape[1])
     runner = engine(graph, graph.spiking) if callable(engine) else create(graph, engine, graph.spiking)
-    clock = _Clock(chosen.neurons * len(_batches(chosen, sequence, steps)), on_progress, cancelled)
+    batches = _batches(chosen, sequence, steps, runner)
+    clock = _Clock(chosen.neurons * len(batches), on_progress, cancelled)
     reports: dict[str, LayerReport] = {}
-    for first, batch in _batches(chosen, sequence, steps):
+    for first, batch in batches:
         for name, report in _compare_batch(runner, chosen, batch, steps, first, eps, used, clock).items():
             reports[name] = merge(reports[name], report, same_neurons=True) if name in reports else report
     return ValidationReport(
@@ -225,10 +226,15 @@ def _compare_batch(
     return reports
 
 
-def _batches(chosen: Plan, sequence: Array, steps: int) -> list[tuple[int, Array]]:
-    """Batches whose recordings fit in memory: (index of the first image, inputs (T or 1, N, …))."""
+def _batches(chosen: Plan, sequence: Array, steps: int, runner: Engine) -> list[tuple[int, Array]]:
+    """Batches whose recordings fit in memory: (index of the first image, inputs (T or 1, N, …)).
+
+    Raises:
+        CostError: the recording of one image needs more memory than the limit permits.
+    """
     bytes_per_image = steps * sum(4 * len(index) + chosen.graph.neurons(name) for name, index in chosen.chosen.items())
-    size = max(1, BATCH_BYTES // bytes_per_image)
+    runner.limits.check(f"recording of one image in {steps} time-steps", bytes_per_image)
+    size = runner.fitting(max(1, min(BATCH_BYTES // bytes_per_image, sequence.shape[1])))
     return [(start, sequence[:, start : start + size]) for start in range(0, sequence.shape[1], size)]
 
 

@@ -119,8 +119,9 @@ def conversion_report(
         "after": np.zeros(max(steps), np.int64),
     }
     agree = 0
-    for start in range(0, len(data), BATCH):
-        part = data.take(slice(start, start + BATCH))
+    size = min(engine.fitting(BATCH), before_quantising.fitting(BATCH))
+    for start in range(0, len(data), size):
+        part = data.take(slice(start, start + size))
         predictions, rates = reference(part)
         counts, after = _simulate(engine, part, steps)
         before = after if source is converted else _simulate(before_quantising, part, steps)[1]
@@ -131,7 +132,7 @@ def conversion_report(
             right["float"] += (predictions == part.labels).sum()
             right["before"] += (before == part.labels).sum(1)
             right["after"] += (after == part.labels).sum(1)
-        on_progress(min(start + BATCH, len(data)), len(data))
+        on_progress(min(start + size, len(data)), len(data))
     result: dict[str, Any] = {
         "data": data.name,
         "digest": data.digest,

@@ -285,8 +285,9 @@ def least_bits(graph: Graph) -> int:
 def _measured(graph: Graph, images: ImageSet, steps: int = max(STEPS)) -> dict[str, Any]:
     engine = create(graph)
     right = np.zeros(steps)
-    for start in range(0, len(images), 25):
-        part = images.take(slice(start, start + 25))
+    size = engine.fitting(25)
+    for start in range(0, len(images), size):
+        part = images.take(slice(start, start + size))
         total = np.zeros((len(part), graph.classes))
         for t, logits in run(engine, part.images[None], steps):
             total += logits

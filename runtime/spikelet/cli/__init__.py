@@ -16,8 +16,9 @@ from importlib.metadata import entry_points
 from typing import cast
 
 from spikelet import signing
-from spikelet.cli.common import Command
+from spikelet.cli.common import Command, add_limits
 from spikelet.errors import SpikeletError, UsageError, out_of_memory
+from spikelet.limits import in_environment
 from spikelet.version import __version__
 
 # Commands of the runtime: name, module. Other packages add theirs as entry points.
@@ -57,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("spikelet: out of memory", file=sys.stderr)
         return 1
     try:
-        with signing.required_here() if args.require_signature else nullcontext():
+        limits = in_environment(args.max_memory, args.max_operations)
+        with limits, signing.required_here() if args.require_signature else nullcontext():
             command: Command = args.command
             return command.run(args)
     except SpikeletError as error:
@@ -99,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
             action="store_true",
             help="refuse bundles that are not signed by a key in SPIKELET_TRUSTED_KEYS",
         )
+        add_limits(subparser)
         subparser.set_defaults(command=command)
     return parser
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from spikelet import limits
+
 
 class Command(Protocol):
     """What the module of a command provides; its docstring is the description in `--help`.
@@ -79,6 +81,37 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of threads (onnx: per operator; numpy, native: per batch)",
     )
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add the options --max-memory and --max-operations."""
+    parser.add_argument(
+        "--max-memory",
+        type=_memory,
+        metavar="BYTES",
+        help=f"refuse networks and runs that need more, such as 8G (default {limits.DEFAULT_MEMORY >> 30}G)",
+    )
+    parser.add_argument(
+        "--max-operations",
+        type=_operations,
+        metavar="N",
+        help="refuse networks that need more operations per image and time-step, such as 200G (default 100G)",
+    )
+
+
+def _memory(text: str) -> int:
+    return _limit(text, 1024)
+
+
+def _operations(text: str) -> int:
+    return _limit(text, 1000)
+
+
+def _limit(text: str, unit: int) -> int:
+    try:
+        return limits.parse(text, unit)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def emit(args: argparse.Namespace, value: Mapping[str, object], text: str) -> None:

@@ -6,10 +6,12 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
-from spikelet.engines.base import Engine
+from spikelet.engines.base import Engine, Workload
 from spikelet.engines.loop import run
-from spikelet.errors import EngineError
+from spikelet.errors import CostError, EngineError, SpikeletError, translated
 from spikelet.graph import Graph
+from spikelet.limits import Limits
+from spikelet.options import shown
 
 # By name, "module:class". Modules are imported on first use.
 ENGINES: dict[str, str] = {
@@ -25,8 +27,8 @@ def engine_class(name: str) -> type[Engine]:
     Raises:
         EngineError: `name` is unknown.
     """
-    if name not in ENGINES:
-        raise EngineError(f"unknown engine {name!r}; expected auto, {' or '.join(ENGINES)}")
+    if not isinstance(name, str) or name not in ENGINES:
+        raise EngineError(f"unknown engine {shown(name)}; expected auto, {' or '.join(ENGINES)}")
     module, _, attribute = ENGINES[name].partition(":")
     selected: type[Engine] = getattr(import_module(module), attribute)
     return selected
@@ -37,19 +39,41 @@ def available(graph: Graph) -> tuple[str, ...]:
     return tuple(name for name in ENGINES if engine_class(name).available(graph))
 
 
-def choose(name: str, graph: Graph) -> str:
+def choose(name: str, graph: Graph, limits: Limits | None = None) -> str:
     """Return the name of the engine to use: `name`, or for "auto" the available one of the highest priority.
+
+    Args:
+        name: "auto", "numpy", "onnx" or "native".
+        graph: the network.
+        limits: limits on memory and operations; None for those of the environment.
 
     Raises:
         EngineError: `name` is unknown.
+        CostError: one sample in one time-step needs more than the limits permit, on every engine for "auto".
     """
-    if name != "auto":
-        engine_class(name)
+    limits = Limits() if limits is None else limits
+    if name != "auto" or not isinstance(name, str):
+        engine_class(name).check(graph, limits, Workload())
         return name
-    return next(engine for engine in sorted(available(graph), key=_priority, reverse=True) if _prepared(engine, graph))
+    refusal: CostError | None = None
+    for engine in sorted(available(graph), key=_priority, reverse=True):
+        try:
+            engine_class(engine).check(graph, limits, Workload())
+        except CostError as error:
+            refusal = refusal or error
+            continue
+        if _prepared(engine, graph):
+            return engine
+    raise refusal if refusal is not None else EngineError("there is no engine that can run this network here")
 
 
-def create(graph: Graph, name: str = "auto", record: Sequence[str] = (), threads: int | None = None) -> Engine:
+def create(
+    graph: Graph,
+    name: str = "auto",
+    record: Sequence[str] = (),
+    threads: int | None = None,
+    limits: Limits | None = None,
+) -> Engine:
     """Create an engine for a graph.
 
     Args:
@@ -57,12 +81,20 @@ def create(graph: Graph, name: str = "auto", record: Sequence[str] = (), threads
         name: "auto", "numpy", "onnx" or "native".
         record: names of spiking layers whose spikes and potentials are kept at each step.
         threads: number of threads, per operator (onnx) or per batch (numpy, native); None for the default.
+        limits: limits on memory and operations; None for those of the environment.
 
     Raises:
         EngineError: `name` is unknown, or the engine cannot run this network.
+        CostError: one sample in one time-step needs more than the limits permit.
         MissingDependency: the package of the engine is not installed.
     """
-    return engine_class(choose(name, graph))(graph, record, threads)
+    name = choose(name, graph, limits)
+    try:
+        return engine_class(name)(graph, record, threads, limits)
+    except SpikeletError:
+        raise
+    except Exception as error:
+        raise translated(error, f"engine {name}") from error
 
 
 def _priority(name: str) -> int:
@@ -73,10 +105,13 @@ def _prepared(name: str, graph: Graph) -> bool:
     """Prepare an engine and return whether that succeeded; warn about a failure."""
     try:
         engine_class(name).prepare(graph)
-    except EngineError as error:
+    except Exception as failure:
+        error = translated(failure, f"engine {name}")
+        if not isinstance(error, EngineError):
+            raise error from failure
         warnings.warn(f"going on without the {name} engine: {error}", RuntimeWarning, stacklevel=4)
         return False
     return True
 
 
-__all__ = ["ENGINES", "Engine", "available", "choose", "create", "engine_class", "run"]
+__all__ = ["ENGINES", "Engine", "Workload", "available", "choose", "create", "engine_class", "run"]

@@ -4,19 +4,44 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import cost
 from spikelet.engines.count import Count, Spikes
-from spikelet.errors import EngineError
+from spikelet.errors import EngineError, SpikeletError, translated
 from spikelet.graph import Graph
+from spikelet.limits import Limits
+from spikelet.options import names, whole
 from spikelet.ranges import exact_steps
 
 Float = npt.NDArray[np.float32]
 
+MAX_THREADS = 1024
+
 __all__ = ["Engine", "Float", "Spikes"]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What an engine is asked to run, as far as its memory depends on it.
+
+    Attributes:
+        batch: number of samples N.
+        window: T, if a constant input may be evaluated layer by layer.
+        record: recorded layers.
+        threads: number of threads; None for the default of the engine.
+        counting: whether spikes are counted, see `Engine.count_spikes`.
+    """
+
+    batch: int = 1
+    window: int | None = None
+    record: tuple[str, ...] = ()
+    threads: int | None = None
+    counting: bool = False
 
 
 class Engine(ABC):
@@ -30,6 +55,7 @@ class Engine(ABC):
         graph: the network.
         record: names of IF and LIF nodes whose spikes and potentials are kept.
         threads: number of threads; None for the default of the engine.
+        limits: limits on memory and operations; None for those of the environment.
 
     Attributes:
         name: name of the engine in `engines.ENGINES`.
@@ -41,6 +67,7 @@ class Engine(ABC):
 
     Raises:
         EngineError: a name in `record` is not a spiking layer.
+        CostError: a batch of 1 needs more than the limits permit.
     """
 
     name: ClassVar[str]
@@ -60,21 +87,66 @@ class Engine(ABC):
             EngineError: the work fails.
         """
 
-    def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
-        for layer in record:
+    @classmethod
+    @abstractmethod
+    def memory(cls, graph: Graph, load: Workload) -> int:
+        """Return an upper bound of the bytes that this engine holds at once.
+
+        It is computed from the graph, before anything is allocated. Included are the engine's own form of the weights,
+        states, and all values of a time-step. Arrays of the graph and code of libraries are not.
+        """
+
+    @classmethod
+    def check(cls, graph: Graph, limits: Limits, load: Workload) -> None:
+        """Raise CostError if the work needs more than the limits permit."""
+        by_node = cost.operations(graph)
+        largest, busiest = max(graph.order, key=graph.neurons), max(graph.order, key=by_node.__getitem__)
+        nodes = " and ".join(cost.describe(graph, name) for name in dict.fromkeys([largest, busiest]))
+        what = f"engine {cls.name}, for a batch of {load.batch} (most of it in {nodes})"
+        limits.check(what, cls.memory(graph, load), sum(by_node.values()))
+
+    def __init__(
+        self,
+        graph: Graph,
+        record: Sequence[str] = (),
+        threads: int | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        for layer in names("record", record):
             if layer not in graph.spiking:
                 raise EngineError(
                     f"{layer!r} is not a spiking layer of this network; its layers: {', '.join(graph.spiking)}"
                 )
         self.graph = graph
-        self.record = tuple(record)
+        self.record = names("record", record)
         self.step_limit = exact_steps(graph) if graph.exact else None
         self.time = 0
         self.batch = 0
         self.rows = np.zeros(0, np.intp)
-        self.threads = threads
+        self.threads = None if threads is None else whole("threads", threads, 1, MAX_THREADS)
+        self.limits = Limits() if limits is None else limits
         self.window: int | None = None
         self._count: Count | None = None
+        self._checked: set[Workload] = set()
+        self._check(1, None)
+
+    def fits(self, batch: int, window: int | None = None) -> bool:
+        """Return whether the memory limit permits a batch. Arguments are those of `reset`."""
+        return self.memory(self.graph, self._load(batch, window)) <= self.limits.max_memory
+
+    def fitting(self, most: int, window: int | None = None) -> int:
+        """Return a number of samples that the memory limit permits: `most`, or a half of it, a quarter, …, at least 1.
+
+        Args:
+            most: number of samples, 1 or more.
+            window: T, as for `reset`; not used if a window of one sample does not fit.
+        """
+        if window is not None and not self.fits(1, window):
+            window = None
+        batch = most
+        while batch > 1 and not self.fits(batch, window):
+            batch //= 2
+        return batch
 
     def reset(self, batch: int, window: int | None = None) -> None:
         """Return to the initial potentials; the next step is time-step 1.
@@ -82,6 +154,9 @@ class Engine(ABC):
         Args:
             batch: number of samples N.
             window: T, if exactly T steps follow and all have the input of the first one.
+
+        Raises:
+            CostError: the batch needs more memory than the limit permits.
         """
         if batch < 1:
             raise EngineError(f"engine {self.name}: expected a batch of 1 sample or more, found {batch}")
@@ -92,11 +167,15 @@ class Engine(ABC):
                 f"engine {self.name}: a window of {window} time-steps, but this network is proven exact for "
                 f"{self.step_limit}"
             )
+        self._check(batch, window)
         self.time = 0
         self.batch = batch
         self.rows = np.arange(batch)
         self.window = window
-        self._reset(batch)
+        try:
+            self._reset(batch)
+        except Exception as error:
+            raise translated(error, f"engine {self.name}, at the reset of a batch of {batch}") from _cause(error)
 
     def step(self, pixels: Float | None = None) -> Float:
         """Run one time-step and return its logits, (N, K) float32, in the units of the Output node.
@@ -126,10 +205,13 @@ class Engine(ABC):
                 f"engine {self.name}: expected an input of shape {(self.batch, *self.graph.input.shape)}, "
                 f"found {pixels.shape}"
             )
-        logits = self._step(pixels)
-        self.time += 1
-        if self._count is not None:
-            self._count_step(self._count)
+        try:
+            logits = self._step(pixels)
+            self.time += 1
+            if self._count is not None:
+                self._count_step(self._count)
+        except Exception as error:
+            raise translated(error, f"engine {self.name}, in time-step {self.time + 1}") from _cause(error)
         return logits
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
@@ -171,6 +253,15 @@ class Engine(ABC):
         self._check_recorded(layer)
         return self._potentials_of(layer)
 
+    def _load(self, batch: int, window: int | None) -> Workload:
+        return Workload(batch, window, self.record, self.threads, self._count is not None)
+
+    def _check(self, batch: int, window: int | None) -> None:
+        load = self._load(batch, window)
+        if load not in self._checked:
+            self.check(self.graph, self.limits, load)
+            self._checked.add(load)
+
     def _counting(self) -> Count:
         if self._count is None:
             raise EngineError(f"engine {self.name}: nothing was counted; call count_spikes before the first step")
@@ -202,3 +293,8 @@ class Engine(ABC):
 
     @abstractmethod
     def _potentials_of(self, layer: str) -> Float: ...
+
+
+def _cause(error: Exception) -> BaseException | None:
+    """Return the cause of the error that `translated` gives: the exception itself, if it is a foreign one."""
+    return error.__cause__ if isinstance(error, SpikeletError) else error

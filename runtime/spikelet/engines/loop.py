@@ -22,8 +22,11 @@ def run(
         engine: the engine.
         sequence: (T, N, *input shape), a frame per time-step, or (1, N, *input shape), a constant input.
         steps: number of time-steps T.
-        window: whether a constant input may be evaluated layer by layer, see `Engine.reset`. All T time-steps must
-            follow then.
+        window: whether a constant input may be evaluated layer by layer, see `Engine.reset`, if the memory limit
+            permits it. All T time-steps must follow then.
+
+    Raises:
+        CostError: the batch needs more memory than the limit permits; see `Engine.fitting`.
 
     Example:
         >>> import numpy as np
@@ -35,7 +38,8 @@ def run(
         [(0, (2, 10)), (1, (2, 10)), (2, (2, 10))]
     """
     samples = sequence.shape[1]
-    engine.reset(samples, steps if window and len(sequence) == 1 else None)
+    together = window and len(sequence) == 1 and engine.fits(samples, steps)
+    engine.reset(samples, steps if together else None)
     for t in range(steps):
         if t >= len(sequence):
             yield t, engine.step()

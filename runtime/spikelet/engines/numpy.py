@@ -13,13 +13,15 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import neurons
+from spikelet import cost, neurons
 from spikelet.engines import blas
-from spikelet.engines.base import Engine, Float, Spikes
+from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
+OVERHEAD = 2**12  # bytes per node for objects and parameters per channel
 PATCH_BYTES = 2**23  # of unfolded input per matrix product: large enough for BLAS, small enough for a board
 
 
@@ -35,8 +37,33 @@ class NumpyEngine(Engine):
 
     name: ClassVar[str] = "numpy"
 
-    def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
-        super().__init__(graph, record, threads)
+    @classmethod
+    def memory(cls, graph: Graph, load: Workload) -> int:
+        n, neurons_of = load.batch, graph.neurons
+        held = 4 * cost.weights(graph) + 4 * n * neurons_of(graph.input_name)
+        most = 0
+        for name, node in graph.nodes.items():
+            count = n * neurons_of(name)
+            if isinstance(node, IF):
+                # potential, spikes as bool and as float32; the next potential, and what the leak and the reset need
+                held += 9 * count + (16 * neurons_of(name) if load.counting else 0)
+                most = max(most, 20 * count)
+            elif not isinstance(node, Flatten | Output):
+                held += 4 * count
+            if isinstance(node, Conv2d):
+                most = max(most, _convolution_bytes(graph, name, n, load.threads or 1))
+            elif isinstance(node, Linear | Add | LI):
+                most = max(most, 4 * count)
+        return max(held + most, cost.proof(graph)) + OVERHEAD * len(graph.nodes)
+
+    def __init__(
+        self,
+        graph: Graph,
+        record: Sequence[str] = (),
+        threads: int | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(graph, record, threads, limits)
         self._threads = threads or 1
         # BLAS requires float32: convert small integers once
         self._weights = {
@@ -151,8 +178,7 @@ def convolve(node: Conv2d, weight: Float, x: Float, shape: tuple[int, ...], thre
         threads: number of threads that share the samples.
     """
     pixels = shape[1] * shape[2]
-    chunk = max(1, PATCH_BYTES // (4 * node.groups * node.weight[0].size * pixels))
-    chunk = min(chunk, -(-len(x) // threads))
+    chunk = _chunk(node, pixels, len(x), threads)
     starts = range(0, len(x), chunk)
     out = np.empty((len(x), shape[0], pixels), np.float32)
     convolve_part = partial(_convolve_part, node, weight, x, out, chunk)
@@ -166,6 +192,23 @@ def convolve(node: Conv2d, weight: Float, x: Float, shape: tuple[int, ...], thre
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(convolve_part, starts))
     return out.reshape(len(x), *shape)
+
+
+def _chunk(node: Conv2d, pixels: int, samples: int, threads: int) -> int:
+    """Return the number of samples that are unfolded together."""
+    chunk = max(1, PATCH_BYTES // (4 * node.groups * int(node.weight[0].size) * pixels))
+    return min(chunk, -(-samples // threads))
+
+
+def _convolution_bytes(graph: Graph, name: str, samples: int, threads: int) -> int:
+    """Return what a convolution needs besides its input and its output: padded input, unfolded input and sums."""
+    node = graph.node(name, Conv2d)
+    channels, height, width = graph.shapes[graph.predecessors[name][0]]
+    pixels = graph.neurons(name) // len(node.weight)
+    chunk = _chunk(node, pixels, samples, threads)
+    padded = channels * (height + 2 * node.padding[0]) * (width + 2 * node.padding[1])
+    unfolded = node.groups * int(node.weight[0].size) * pixels
+    return 4 * chunk * min(threads, -(-samples // chunk)) * (padded + unfolded + graph.neurons(name))
 
 
 def _convolve_part(node: Conv2d, weight: Float, x: Float, out: Float, chunk: int, start: int) -> None:

@@ -22,15 +22,20 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import neurons
-from spikelet.engines.base import Engine, Float, Spikes
+from spikelet import cost, neurons
+from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.errors import MissingDependency
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.lowering.onnx import step as lowering
 from spikelet.lowering.onnx.names import INPUT, LOGITS, name_of
 from spikelet.lowering.onnx.products import fits, product_model
 from spikelet.lowering.onnx.window import window_model
+from spikelet.nodes import Conv2d
 
+OVERHEAD = 2**14  # bytes per node
+SESSION_BYTES = 2**24  # of ONNX Runtime itself, for the sessions of one network
+WEIGHT_BYTES = 24  # per weight: the model, its parsed form, float32 and its packed form
 LONGEST_WINDOW = 16  # longest window that is evaluated in one model
 IMAGES = 4  # images per 8-bit product, so that pixels stay in the cache
 BLOCKED = platform.machine() in ("x86_64", "AMD64")  # ONNX Runtime stores images in blocks of channels there
@@ -84,8 +89,38 @@ class OnnxEngine(Engine):
     def available(cls, graph: Graph) -> bool:
         return find_spec("onnxruntime") is not None
 
-    def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
-        super().__init__(graph, record, threads)
+    @classmethod
+    def memory(cls, graph: Graph, load: Workload) -> int:
+        steps, batch = 1, load.batch
+        if load.window is not None and _evaluates_window(load):
+            steps = load.window
+            if not load.record and fits(graph):
+                batch = min(batch, IMAGES)
+        values: dict[str, int] = {}
+        transient: dict[str, int] = {}
+        for name, node in graph.nodes.items():
+            count = 4 * batch * graph.neurons(name)
+            times = 1 if name in graph.static else steps
+            values[name] = times * count
+            # inputs and outputs are copied where ONNX Runtime stores images in blocks; a convolution may be unfolded
+            transient[name] = values[name] + sum(values[source] for source in graph.predecessors[name])
+            if isinstance(node, Conv2d):
+                pixels = graph.neurons(name) // len(node.weight)
+                transient[name] += 4 * node.groups * int(node.weight[0].size) * pixels
+        states = sum(4 * load.batch * graph.neurons(name) for name in (*graph.spiking, *graph.integrators))
+        recorded = sum(16 * load.batch * steps * graph.neurons(name) for name in load.record)
+        # the arena of ONNX Runtime grows by powers of two
+        held = 2 * cost.peak(graph, values, transient) + 3 * states + recorded
+        return SESSION_BYTES + WEIGHT_BYTES * cost.weights(graph) + held + OVERHEAD * len(graph.nodes)
+
+    def __init__(
+        self,
+        graph: Graph,
+        record: Sequence[str] = (),
+        threads: int | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(graph, record, threads, limits)
         _import()  # raise MissingDependency early
         self._arrays: dict[str, Float] = {}
         self._binding: Binding | None = None
@@ -177,8 +212,7 @@ class OnnxEngine(Engine):
 
     @property
     def _in_window(self) -> bool:
-        # counting uses the spikes of one step at a time; a window would hold all of them
-        return self.window is not None and 2 <= self.window <= LONGEST_WINDOW and self._count is None
+        return _evaluates_window(self._load(self.batch, self.window))
 
     def _run_window(self, pixels: Float) -> None:
         """Run all time-steps of the window; arrays are (N, T, …)."""
@@ -212,6 +246,11 @@ class OnnxEngine(Engine):
             else:
                 arrays[output] = counts.reshape(steps, len(pixels)).swapaxes(0, 1)
         return arrays
+
+
+def _evaluates_window(load: Workload) -> bool:
+    """Return whether time-steps are evaluated layer by layer. Counting uses the spikes of one step at a time."""
+    return load.window is not None and 2 <= load.window <= LONGEST_WINDOW and not load.counting
 
 
 def open_session(model: bytes | Path, threads: int | None = None) -> Session:

@@ -9,7 +9,7 @@ from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.engines import choose
 from spikelet.errors import DataError
-from spikelet.inputs import resolve_steps
+from spikelet.inputs import as_sequence, resolve_steps
 from spikelet.metrics import accuracy, neurobench
 from spikelet.metrics.accuracy import AccuracyPoint, FloatFigures
 from spikelet.metrics.energy import Estimate, estimate
@@ -20,6 +20,7 @@ from spikelet.metrics.operations import Operations, operations
 from spikelet.metrics.rates import LayerRate, layer_rates
 from spikelet.metrics.tally import Tally, tally
 from spikelet.metrics.traffic import BUFFER
+from spikelet.options import whole
 from spikelet.version import __version__
 
 
@@ -92,13 +93,16 @@ def measure(
     """Run the images for `steps` time-steps and count.
 
     Raises:
-        DataError: no images, or a label that the network has no class for.
+        DataError: no images, images that do not fit the network, or a label that it has no class for.
         UsageError: `steps` exceeds the number of time-steps that are proven exact.
+        CostError: the measurement needs more memory or operations than the limits permit, see `spikelet.limits`.
     """
     graph = bundle.graph
     if not len(data):
         raise DataError(f"{data.name}: holds no images")
     accuracy.check_labels(data, graph.classes)
+    as_sequence(graph, data.images)
+    buffer = whole("buffer", buffer)
     steps = resolve_steps(steps, 1, bundle.manifest.exact_steps)
     engine = choose(engine, graph)
     counted = tally(graph, sites(graph), data.images, steps, engine, threads, on_progress)

@@ -57,8 +57,12 @@ class _Nodes(NumpyEngine):
 
 
 def neurobench(graph: Graph, images: npt.NDArray[np.uint8], steps: int, engine: str = "auto") -> NeuroBench:
-    """Compute the metrics of a batch of images, (N, *shape), constant over `steps` time-steps."""
+    """Compute the metrics of a batch of images, (N, *shape), constant over `steps` time-steps.
+
+    Fewer images are used where the memory limit does not permit all of them.
+    """
     nodes, runner = _Nodes(graph), create(graph, engine, graph.spiking)
+    images = images[: runner.fitting(len(images))]
     pixels = images.astype(np.float32)
     maps = {
         name: reach(node, graph.shapes[graph.predecessors[name][0]])

@@ -18,7 +18,8 @@ from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.engines import run
 from spikelet.errors import DataError, UsageError
-from spikelet.inputs import resolve_steps
+from spikelet.inputs import as_sequence, resolve_steps
+from spikelet.limits import Limits
 from spikelet.metrics.accuracy import check_labels
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine
 from spikelet.version import __version__
@@ -142,10 +143,14 @@ def robustness(
     if not len(data):
         raise DataError(f"{data.name}: holds no images")
     check_labels(data, bundle.graph.classes)
+    as_sequence(bundle.graph, data.images)
     steps = resolve_steps(steps, 1, bundle.manifest.exact_steps)
     if not seeds:
         raise UsageError("seeds: expected one or more")
     total = 1 + len(tried) * len(seeds)
+    # predictions, and the accuracies of the resampled means
+    held = len(seeds) * steps * (9 * len(data) + 24 * RESAMPLES)
+    Limits().check(f"predictions of {len(data)} images on {len(seeds)} devices in {steps} time-steps", held)
     sound = Fault("dropped", 0.0)
     predictions = _predictions(bundle, sound, 0, data, steps, partial(on_progress, 0, total))
     expected = predictions[-1] if data.labels is None else data.labels
@@ -200,8 +205,9 @@ def _predictions(
     # a flipped exponent bit of a float32 weight may cause an overflow
     with np.errstate(over="ignore", invalid="ignore"):
         pixels = engine.noisy(data.images)
-        for start in range(0, len(data), BATCH):
-            part = pixels[start : start + BATCH]
+        size = engine.fitting(BATCH)
+        for start in range(0, len(data), size):
+            part = pixels[start : start + size]
             total = np.zeros((len(part), graph.classes))
             for t, logits in run(engine, part[None], steps):
                 on_step()

@@ -70,16 +70,20 @@ def tally(
 
     Raises:
         EngineError: `steps` exceeds the number of time-steps for which the network is proven exact.
+        CostError: the counts of all time-steps need more memory than the limit permits.
     """
     runner = create(graph, engine, graph.spiking, threads)
+    recorded = sum(graph.neurons(name) for name in graph.spiking) + 32 * len(images)
+    runner.limits.check(f"counts of {len(images)} images in {steps} time-steps", steps * recorded)
     raster = _raster(runner, images[:1], steps)
     runner.count_spikes(_costs(graph, sites))
     n = len(images)
     by_step = {name: np.zeros(steps, np.int64) for name in graph.spiking}
     events, predictions = np.zeros((steps, n), np.int64), np.zeros((steps, n), np.int64)
     margins = np.zeros((steps, n))
-    for start in range(0, n, BATCH):
-        part = images[start : start + BATCH]
+    size = runner.fitting(BATCH, steps)
+    for start in range(0, n, size):
+        part = images[start : start + size]
         here = slice(start, start + len(part))
         total = np.zeros((len(part), graph.classes))
         for t, logits in run(runner, part[None], steps, window=True):

@@ -48,8 +48,8 @@ def wrong_network(graph):
     """An engine that runs another network than it was given."""
 
     class Wrong(NumpyEngine):
-        def __init__(self, _, record, threads=None):
-            super().__init__(graph, record, threads)
+        def __init__(self, _, *settings):
+            super().__init__(graph, *settings)
 
     return Wrong
 

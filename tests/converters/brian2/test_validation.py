@@ -124,7 +124,7 @@ def test_runs_in_a_thread(bundle):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"steps": 0}, "steps: expected 1 or more, got 0"),
+        ({"steps": 0}, "steps: expected a whole number of 1 or more, found 0"),
         ({"steps": 10**9}, "is proven exact for"),
         ({"neurons": 0}, 'neurons: expected 1 or more, "all" or None, got 0'),
         ({"target": "fortran"}, "target: expected auto, numpy or cython, got 'fortran'"),

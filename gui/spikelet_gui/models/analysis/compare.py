@@ -104,18 +104,19 @@ def survey(sides: tuple[Side, Side], data: ImageSet, steps: int, progress: Progr
     engines = [create(side.bundle.graph, side.engine, side.bundle.graph.spiking) for side in sides]
     differing = dict.fromkeys(layers, 0)
     answers = np.zeros((2, steps, len(data)), np.int64)
-    for start in range(0, len(data), BATCH):
-        pixels = data.images[start : start + BATCH].astype(np.float32)
+    size = min(engine.fitting(BATCH) for engine in engines)
+    for start in range(0, len(data), size):
+        pixels = data.images[start : start + size].astype(np.float32)
         totals = [np.zeros((len(pixels), engine.graph.classes)) for engine in engines]
         for outputs in zip(*(run(engine, pixels[None], steps) for engine in engines), strict=True):
             for side, (t, logits) in enumerate(outputs):
                 totals[side] += logits
-                answers[side, t, start : start + BATCH] = totals[side].argmax(1)
+                answers[side, t, start : start + size] = totals[side].argmax(1)
             for name in layers:
                 one, other = (engine.spikes(name) for engine in engines)
                 differing[name] += int(np.count_nonzero(one != other))
             progress.check()
-        progress(min(start + BATCH, len(data)), len(data))
+        progress(min(start + size, len(data)), len(data))
     right = {} if data.labels is None else {side: (answers[side] == data.labels).mean(axis=1) for side in (0, 1)}
     return Survey(len(data), differing, (answers[0] == answers[1]).mean(axis=1), right)
 

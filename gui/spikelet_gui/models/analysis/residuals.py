@@ -124,9 +124,10 @@ def residuals(bundle: Bundle, data: ImageSet, most: int, engine: str, progress: 
     runner = create(graph, engine, graph.spiking)
     source: list[npt.NDArray[np.int64]] = []
     answers: dict[int, list[npt.NDArray[np.int64]]] = {t: [] for t in steps}
-    for start in range(0, len(data), BATCH):
+    size = runner.fitting(BATCH)
+    for start in range(0, len(data), size):
         progress(start, len(data))
-        pixels = data.images[start : start + BATCH].astype(np.float32)
+        pixels = data.images[start : start + size].astype(np.float32)
         logits, activations = network.activations(pixels)
         source.append(logits.argmax(1))
         place = {name: np.rint(a * bins).astype(np.intp).reshape(-1) for name, a in activations.items()}

@@ -122,6 +122,7 @@ def record(bundle: Bundle, engine: str, image: Pixels, steps: int, progress: Pro
     """
     graph = bundle.graph
     model = Model(bundle, engine)
+    model.check(1, steps, graph.spiking)
     sums = []
     spikes = {name: np.empty((steps, graph.neurons(name)), np.uint8) for name in graph.spiking}
     potentials = {name: np.empty((steps, graph.neurons(name)), np.float32) for name in graph.spiking}

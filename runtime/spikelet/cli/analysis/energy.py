@@ -12,7 +12,7 @@ from pathlib import Path
 
 from spikelet import bundle as bundles
 from spikelet.cli.common import Progress, add_threads, emit, existing, positive
-from spikelet.engines import ENGINES
+from spikelet.engines import ENGINES, choose
 from spikelet.metrics.energy import Estimate
 from spikelet.metrics.hardware import MAIN_PROFILE, Profile, builtin, find_profile, names
 from spikelet.metrics.measurement import Measurement, measure
@@ -70,6 +70,7 @@ def chosen_profiles(args: argparse.Namespace) -> list[Profile]:
 def measure_bundle(args: argparse.Namespace, path: Path) -> Measurement:
     """Read a bundle and run the data through it, with a bar."""
     bundle = bundles.read(path)
+    choose(args.engine, bundle.graph)  # refused before images are brought to the shape that it takes
     data = find_data(args.data, bundle.graph.input.shape, bundle.manifest.labels, args.count)
     return measure(
         bundle,

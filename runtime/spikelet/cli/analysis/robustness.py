@@ -14,6 +14,7 @@ from pathlib import Path
 from spikelet import bundle as bundles
 from spikelet.atomic import replacing, write_files
 from spikelet.cli.common import Progress, emit, existing, number, positive
+from spikelet.engines import choose
 from spikelet.errors import UsageError
 from spikelet.metrics.faults import KINDS, Fault
 from spikelet.metrics.robustness import SEEDS, all_faults, robustness
@@ -69,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
         if path is not None and not path.parent.is_dir():
             raise UsageError(f"{path.parent}: no such folder")
     bundle = bundles.read(args.bundle)
+    choose("numpy", bundle.graph)  # refused before images are brought to the shape that it takes
     data = find_data(args.data, bundle.graph.input.shape, bundle.manifest.labels, args.count)
     result = robustness(bundle, data, args.steps, faults, args.seeds, Progress("devices", quiet=args.json))
     facts = result.as_json()

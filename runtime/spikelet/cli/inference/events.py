@@ -31,6 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     model = load(args.bundle, args.engine)
+    pixels = model.graph.neurons(model.graph.input_name)
+    model.limits.check(f"frames of {args.steps} time-steps", 4 * args.steps * pixels)
     sequence = events.read(args.events, model.graph.input.shape, args.steps)
     result = model.run(sequence[:, None], len(sequence))
     names = model.labels or [str(k) for k in range(model.graph.classes)]

@@ -13,11 +13,13 @@ from weakref import WeakValueDictionary
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.engines.base import Engine, Float, Spikes
+from spikelet import cost
+from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.engines.count import Count
 from spikelet.engines.native.library import prepare, prepare_graph, ready
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.plan import Ints
 
@@ -70,8 +72,27 @@ class NativeEngine(Engine):
     def prepare(cls, graph: Graph) -> None:
         prepare_graph(graph)
 
-    def __init__(self, graph: Graph, record: Sequence[str] = (), threads: int | None = None) -> None:
-        super().__init__(graph, record, threads)
+    @classmethod
+    def memory(cls, graph: Graph, load: Workload) -> int:
+        program = HostProgram(graph)
+        state, work = (sum(field.bytes for field in fields) for fields in (program.state, program.work))
+        workspaces = (load.threads or 1) * program.window
+        counts = 16 + 4 * (load.threads or 1) if load.counting else 0
+        neurons = sum(graph.neurons(name) for name in graph.spiking)
+        images = load.batch * (6 * graph.neurons(graph.input_name) + state + ALIGNMENT)
+        recorded = load.batch * sum(6 * graph.neurons(name) for name in load.record)
+        # twice the parameters, since a layer is laid out anew before it is copied to its place
+        held = 2 * program.plan.parameter_bytes() + images + workspaces * work + recorded + counts * neurons
+        return max(held, cost.proof(graph)) + HUGE_PAGE
+
+    def __init__(
+        self,
+        graph: Graph,
+        record: Sequence[str] = (),
+        threads: int | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(graph, record, threads, limits)
         self._compiled = _compiled(graph)
         self._threads = threads or 1
         self._pool = _pool(self._threads) if self._threads > 1 else None

@@ -108,6 +108,26 @@ class HostPlan(Plan):
         """Height of the tallest kernel that reads packed weights."""
         return max([1, *(int(self.taps(name).shape[0]) for name in self.graph.order if self.packs(name))])
 
+    def parameter_bytes(self) -> int:
+        """Return a bound of the bytes of the constant arrays, computed without laying them out."""
+        total = 0
+        for name in self.graph.order:
+            node = self.graph.nodes[name]
+            total += 16 * self.padded(self.values[name].channels)  # parameters per channel
+            if not isinstance(node, Conv2d | Linear):
+                continue
+            outputs = self.padded(self.outputs(name))
+            total += 4 * outputs
+            if self.packs(name):
+                taps = int(node.weight[0].size)
+                if isinstance(node, Conv2d):
+                    width = int(node.weight.shape[3])
+                    taps = taps // width * (width + (self.spread(name) - 1) * node.stride[1])
+                total += taps * outputs
+            else:
+                total += 4 * int(node.weight.size)
+        return total
+
     def state(self, window: int) -> list[Field]:
         """Return the arrays that one sample keeps from time-step to time-step.
 

@@ -1,0 +1,136 @@
+"""The output of a run, and of a time-step of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.inputs import as_labels
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Output of a run of N samples for T time-steps, with K classes.
+
+    Attributes:
+        sums: (T, N, K) float64, cumulative sum over time of the Output node, of which the predictions are taken.
+            Constant after the early exit of a sample.
+        scale: Logits of the source network per unit of `sums`.
+        exit_steps: (N,) int64, time-step of the early exit of each sample; T without early exit.
+        spike_counts: by layer, (T, N) int64, number of spikes at each time-step; 0 after an early exit.
+        spikes: by recorded layer, (T, N, *shape) bool.
+        potentials: by recorded layer, (T, N, *shape) float32, after the reset of the time-step.
+        neurons: by layer, number of neurons.
+
+    Example:
+        >>> import numpy as np, spikelet
+        >>> from spikelet import shipped
+        >>> model = spikelet.load(shipped.demo(), engine="numpy")
+        >>> result = model.run(np.zeros((2, 3, 32, 32)), steps=4)
+        >>> result.logits.shape, result.predictions.shape
+        ((4, 2, 10), (4, 2))
+    """
+
+    sums: npt.NDArray[np.float64]
+    scale: float
+    exit_steps: npt.NDArray[np.int64]
+    spike_counts: Mapping[str, npt.NDArray[np.int64]]
+    spikes: Mapping[str, npt.NDArray[np.bool_]]
+    potentials: Mapping[str, npt.NDArray[np.float32]]
+    neurons: Mapping[str, int]
+
+    @cached_property
+    def logits(self) -> npt.NDArray[np.float64]:
+        """(T, N, K) float64, `sums` in the units of the source network's logits."""
+        logits: npt.NDArray[np.float64] = self.sums * self.scale
+        return logits
+
+    @property
+    def predictions(self) -> npt.NDArray[np.int64]:
+        """(T, N) int64, predicted class after each time-step: the largest sum, the first one in a tie."""
+        predictions: npt.NDArray[np.int64] = self.sums.argmax(axis=2)
+        return predictions
+
+    @property
+    def spike_rates(self) -> dict[str, float]:
+        """By layer, spikes per neuron and time-step, over the time-steps before early exit."""
+        time_steps = max(int(self.exit_steps.sum()), 1)
+        return {
+            name: float(count.sum()) / (time_steps * self.neurons[name]) for name, count in self.spike_counts.items()
+        }
+
+    def accuracy(self, labels: npt.ArrayLike) -> list[float]:
+        """Return the share of correct predictions after each time-step, a list of T numbers.
+
+        Args:
+            labels: (N,) class indices.
+
+        Raises:
+            DataError: there is not one whole number per sample.
+        """
+        labels = as_labels(labels, self.sums.shape[1])
+        return [float(share) for share in (self.predictions == labels).mean(axis=1)]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One time-step of a stream over a single sample.
+
+    Attributes:
+        time: index of the time-step, from 1.
+        age: time-steps since the last reset; equal to `time` unless the stream was reset at `exact_steps`.
+        sums: (K,) float64, cumulative sum of the Output node since the last reset.
+        scale: Logits of the source network per unit of `sums`.
+        spike_counts: by layer, number of spikes in this time-step.
+        spikes: by recorded layer, (*shape) bool.
+        potentials: by recorded layer, (*shape) float32, after the reset of the time-step.
+
+    Example:
+        >>> import numpy as np, spikelet
+        >>> from spikelet import shipped
+        >>> model = spikelet.load(shipped.demo(), engine="numpy")
+        >>> [step.time for step in model.stream(np.zeros((3, 32, 32)), steps=3)]
+        [1, 2, 3]
+    """
+
+    time: int
+    age: int
+    sums: npt.NDArray[np.float64]
+    scale: float
+    spike_counts: Mapping[str, int]
+    spikes: Mapping[str, npt.NDArray[np.bool_]]
+    potentials: Mapping[str, npt.NDArray[np.float32]]
+
+    @property
+    def logits(self) -> npt.NDArray[np.float64]:
+        """(K,) float64, `sums` in the units of the source network's logits."""
+        return self.sums * self.scale
+
+    @property
+    def prediction(self) -> int:
+        """Predicted class after this time-step: the largest sum, the first one in a tie."""
+        return int(self.sums.argmax())
+
+
+def joined(parts: list[Result]) -> Result:
+    """Join the results of consecutive parts of a batch."""
+
+    def join(values: list[Mapping[str, npt.NDArray[Number]]]) -> dict[str, npt.NDArray[Number]]:
+        return {name: np.concatenate([value[name] for value in values], axis=1) for name in values[0]}
+
+    return Result(
+        np.concatenate([part.sums for part in parts], axis=1),
+        parts[0].scale,
+        np.concatenate([part.exit_steps for part in parts]),
+        join([part.spike_counts for part in parts]),
+        join([part.spikes for part in parts]),
+        join([part.potentials for part in parts]),
+        parts[0].neurons,
+    )

@@ -1,0 +1,120 @@
+"""What an engine says that it needs is compared with what it allocates."""
+
+import concurrent.futures  # noqa: F401  # loaded here, so that it is not measured
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from counted import peak_bytes
+from networks import Builder, graphs
+from spikelet import cost, shipped
+from spikelet.bundle import read
+from spikelet.engines import ENGINES, Workload, create, engine_class, run
+from spikelet.limits import Limits
+from spikelet.nodes import SumPool2d
+
+FREE = Limits(max_memory=2**60, max_operations=2**60)
+
+
+def allocated(graph, batch, *, threads=None, record=(), counting=False, steps=3):
+    """The most bytes that the numpy engine holds, from its creation to the end of the last time-step."""
+    inputs = np.random.default_rng(0).integers(0, 256, (1, batch, *graph.input.shape)).astype(np.uint8)
+
+    def simulate():
+        engine = create(graph, "numpy", record, threads, FREE)
+        if counting:
+            engine.count_spikes({name: np.ones(graph.shapes[name], np.int64) for name in graph.spiking})
+        for _ in run(engine, inputs, min(steps, engine.step_limit or steps)):
+            engine.spike_counts()
+
+    return peak_bytes(simulate)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    graph=st.one_of(graphs(), graphs(exact=False)),
+    batch=st.sampled_from([1, 2, 7, 32]),
+    threads=st.sampled_from([None, 2]),
+    counting=st.booleans(),
+)
+def test_numpy_never_allocates_more_than_it_says(graph, batch, threads, counting):
+    load = Workload(batch, None, graph.spiking, threads, counting)
+    bound = engine_class("numpy").memory(graph, load)
+    objects = 2**16  # of Python, such as the engine itself
+    assert allocated(graph, batch, threads=threads, record=graph.spiking, counting=counting) <= bound + objects
+
+
+def large(kind):
+    """One node of a kind dominates."""
+    net = Builder((4, 64, 64), np.random.default_rng(0))
+    if kind == "unfolded":
+        net.conv("conv", 4, (7, 7), padding=(3, 3))
+    elif kind == "padded":
+        net.conv("conv", 4, (1, 1), padding=(200, 200))
+        net.add("pool", SumPool2d((8, 8), (8, 8)))
+    elif kind == "channels":
+        net.conv("conv", 64, (3, 3))
+    elif kind == "groups":
+        net.conv("conv", 64, (3, 3), groups=4)
+    elif kind == "weights":
+        net.add("pool", SumPool2d((8, 8), (8, 8)))
+        net.conv("conv", 256, (8, 8), padding=(0, 0))
+    net.neuron("if", leaky=kind == "channels")
+    return net.graph()
+
+
+@pytest.mark.parametrize("batch", [1, 16])
+@pytest.mark.parametrize("kind", ["unfolded", "padded", "channels", "groups", "weights"])
+def test_the_bound_is_close(kind, batch):
+    graph = large(kind)
+    bound, held = engine_class("numpy").memory(graph, Workload(batch)), allocated(graph, batch)
+    assert held <= bound <= 2 * held + 2**20
+
+
+def test_the_bound_of_a_shipped_network_is_close():
+    graph = read(shipped.demo()).graph
+    bound, held = engine_class("numpy").memory(graph, Workload(4)), allocated(graph, 4)
+    assert held <= bound <= 1.5 * held
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@settings(max_examples=40, deadline=None)
+@given(graph=graphs())
+def test_more_work_never_needs_less(name, graph):
+    memory = engine_class(name).memory
+    for smaller, larger in itertools.pairwise([1, 2, 8, 32]):
+        assert memory(graph, Workload(smaller)) <= memory(graph, Workload(larger))
+    assert memory(graph, Workload(8)) <= memory(graph, Workload(8, record=graph.spiking))
+    assert memory(graph, Workload(8)) <= memory(graph, Workload(8, window=8)) or name == "onnx"
+    assert memory(graph, Workload(8)) <= memory(graph, Workload(8, counting=True))
+
+
+def test_values_are_held_until_their_last_reader():
+    net = Builder((2, 4, 4), np.random.default_rng(0))
+    root = net.conv("a", 2)
+    net.conv("b", 2)
+    net.conv("c", 2)
+    sizes = dict.fromkeys([*net.nodes], 0) | {"input": 1, "a": 10, "b": 100, "c": 1000}
+    net.neuron("if")
+    graph = net.graph()
+    sizes = dict.fromkeys(graph.order, 0) | sizes
+    none = dict.fromkeys(graph.order, 0)
+    assert root == "a"
+    assert cost.peak(graph, sizes, none) == 1100  # b and c; input and a are gone
+    assert cost.peak(graph, sizes, none | {"a": 5000}) == 5011
+
+
+def test_operations_of_each_kind():
+    net = Builder((4, 6, 6), np.random.default_rng(0))
+    net.conv("conv", 8, (3, 3), (1, 1), (1, 1), groups=2)
+    net.neuron("if")
+    net.add("pool", SumPool2d((2, 2), (2, 2)))
+    counts = cost.operations(net.graph(classes=5))
+    assert counts["conv"] == 8 * 6 * 6 * 2 * 3 * 3
+    assert counts["if"] == 8 * 6 * 6
+    assert counts["pool"] == cost.CALL * 4
+    assert counts["logits"] == 5 * 8 * 3 * 3
+    assert counts["flatten"] == 0
