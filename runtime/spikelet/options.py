@@ -9,6 +9,8 @@ import numpy as np
 
 from spikelet.errors import UsageError
 
+SHOWN = 60  # characters of a text in a message
+
 
 def whole(name: str, value: object, least: int = 1, most: int | None = None) -> int:
     """Return a whole number of `least` or more, and at most `most`. Raises UsageError for any other value."""
@@ -62,9 +64,9 @@ def instance(name: str, value: object, kind: type) -> None:
 
 
 def shown(value: object) -> str:
-    """Return a short text for a value: short texts and numbers themselves, and the type of anything else."""
-    if isinstance(value, str) and len(value) <= 60:
-        return repr(value)
+    """Return a short text for a value: texts and numbers themselves, and the type of anything else."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= SHOWN else f"{value[:SHOWN]!r}…"
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and value.bit_length() <= 128):
         return repr(value)
     if isinstance(value, int):

@@ -52,7 +52,7 @@ def choose(name: str, graph: Graph, limits: Limits | None = None) -> str:
         CostError: one sample in one time-step needs more than the limits permit, on every engine for "auto".
     """
     limits = Limits() if limits is None else limits
-    if name != "auto" or not isinstance(name, str):
+    if not isinstance(name, str) or name != "auto":
         engine_class(name).check(graph, limits, Workload())
         return name
     refusal: CostError | None = None

@@ -15,7 +15,7 @@ from spikelet.engines.count import Count, Spikes
 from spikelet.errors import EngineError, SpikeletError, translated
 from spikelet.graph import Graph
 from spikelet.limits import Limits
-from spikelet.options import names, whole
+from spikelet.options import names, shown, whole
 from spikelet.ranges import exact_steps
 
 Float = npt.NDArray[np.float32]
@@ -115,7 +115,7 @@ class Engine(ABC):
         for layer in names("record", record):
             if layer not in graph.spiking:
                 raise EngineError(
-                    f"{layer!r} is not a spiking layer of this network; its layers: {', '.join(graph.spiking)}"
+                    f"{shown(layer)} is not a spiking layer of this network; its layers: {', '.join(graph.spiking)}"
                 )
         self.graph = graph
         self.record = names("record", record)
