@@ -115,8 +115,7 @@ class _Products(Unrolled):
 
     def _product(self, name: str, value: str, *index: int) -> str:
         """A product of bytes; index: time-step, if it is one of several."""
-        onnx, node = self.onnx, self.graph.nodes[name]
-        assert isinstance(node, Conv2d | Linear)
+        onnx, node = self.onnx, self.graph.synapse(name)
         if isinstance(node, Conv2d):
             taps = node.weight.transpose(2, 3, 1, 0)
             value = self._columns(name, node, value, *index)

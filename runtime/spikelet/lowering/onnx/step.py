@@ -209,8 +209,7 @@ def convolution(onnx: OnnxGraph, node: Conv2d, inputs: list[str], out: str) -> N
 
 def sum_pool(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: str) -> None:
     """Append a SumPool2d as a depthwise convolution by 1: exact whatever its area, and one pass over memory."""
-    node, channels = graph.nodes[name], graph.shapes[name][0]
-    assert isinstance(node, SumPool2d)
+    node, channels = graph.node(name, SumPool2d), graph.shapes[name][0]
     ones = onnx.constant(name_of("ones", name), np.ones((channels, 1, *node.kernel), np.float32))
     onnx.node("Conv", [*inputs, ones], out, strides=node.stride, group=channels)
 

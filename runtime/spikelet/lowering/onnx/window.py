@@ -70,11 +70,10 @@ class _Window(Unrolled):
         return self._without_state(name, inputs, name_of("x", name, t), t)
 
     def _synapse(self, name: str, inputs: list[str]) -> list[str]:
-        node, onnx = self.graph.nodes[name], self.onnx
+        node, onnx = self.graph.synapse(name), self.onnx
         if isinstance(node, Linear):
             synapse(onnx, self.graph, name, [self._joined(name, inputs)], name_of("x", name))
             return [name_of("x", name)] if self.steps == 1 else self._split(name, name_of("x", name))
-        assert isinstance(node, Conv2d)
         kernel = weight(onnx, f"{name}.weight", node.weight)
         values = [name_of("x", name, t) for t in range(self.steps)]
         for t, value in enumerate(values):
