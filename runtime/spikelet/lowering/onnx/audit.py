@@ -60,6 +60,7 @@ class _Audit:
             opset = self.number(entry[2], 0)
         graph = self.fields(self.joined(fields[7], "graph"), "graph", (1, 2, 5, 11, 12))
         return Model(
+            self.number(fields[1], 0),
             opset,
             tuple(self.constant(value) for value in graph[5]),
             tuple(self.operation(value) for value in graph[1]),
@@ -103,7 +104,7 @@ class _Audit:
             key, value = ("".join(self.text(text) for text in fields[number][-1:]) for number in (1, 2))
             entries[key] = value
         numbers = [entries.get(key, "") for key in ("offset", "length")]
-        plain = all(text.isascii() and text.isdecimal() and len(text) < 12 for text in numbers)
+        plain = all(text.isdecimal() and len(text) < 12 for text in numbers)
         if len(contents) != 3 or len(entries) != 3 or not plain:
             raise self.refuse("external data without a plain location, offset and length")
         position = External(entries.get("location", ""), int(numbers[0]), int(numbers[1]))

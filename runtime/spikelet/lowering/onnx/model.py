@@ -59,6 +59,7 @@ class Model:
     """A model.
 
     Attributes:
+        ir_version: version of the encoding.
         opset: version of the operators.
         constants: the initializers.
         operations: the nodes in their order.
@@ -66,6 +67,7 @@ class Model:
         outputs: the outputs.
     """
 
+    ir_version: int
     opset: int
     constants: tuple[Constant, ...]
     operations: tuple[Operation, ...]

@@ -11,7 +11,7 @@ import numpy as np
 
 from spikelet.errors import SpikeletError
 from spikelet.lowering.onnx.model import Constant, Model, Operation
-from spikelet.lowering.onnx.protobuf import ELEMENT_TYPES, OPSET, External
+from spikelet.lowering.onnx.protobuf import ELEMENT_TYPES, IR_VERSION, OPSET, External
 from spikelet.nodes import Shape
 
 MAX_AXES = 8
@@ -63,8 +63,10 @@ def infer(model: Model, inputs: Mapping[str, ValueType], budget: Budget) -> dict
         InvalidModel: the operator set, a constant or an operation is not valid, a name is defined twice or not at all,
             or a limit is exceeded.
     """
-    if model.opset != OPSET:
-        raise InvalidModel(f"operator set {model.opset}; expected {OPSET}")
+    if model.opset != OPSET or not 1 <= model.ir_version <= IR_VERSION:
+        raise InvalidModel(
+            f"operator set {model.opset}, IR version {model.ir_version}; expected {OPSET}, and at most {IR_VERSION}"
+        )
     types: dict[str, ValueType] = {}
     for port in model.inputs:
         if port.name not in inputs:
