@@ -94,7 +94,7 @@ def golden_steps(graph: Graph) -> int:
 
 def record_golden(graph: Graph, inputs: npt.NDArray[np.uint8] | npt.NDArray[np.float32], steps: int) -> Golden:
     """Run the reference engine on constant inputs (N, *shape) for `steps` time-steps and record spikes and logits."""
-    logits, spikes = _replay(graph, "numpy", inputs, steps)
+    logits, spikes = replay(graph, "numpy", inputs, steps)
     kinds = (np.int16, np.int32) if graph.exact else (np.float32, np.float32)
     return Golden(inputs.astype(kinds[0]), logits.astype(kinds[1]), spikes)
 
@@ -108,7 +108,7 @@ def verify(bundle: Bundle, engine: str) -> Verification:
     """
     instance("bundle", bundle, Bundle)
     golden = bundle.golden
-    logits, spikes = _replay(bundle.graph, engine, golden.inputs, golden.steps)
+    logits, spikes = replay(bundle.graph, engine, golden.inputs, golden.steps)
     return compare(bundle, engine, logits, spikes)
 
 
@@ -156,10 +156,20 @@ def first_divergence(graph: Graph, differing: dict[str, npt.NDArray[np.bool_]]) 
     return min(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
 
 
-def _replay(
+def replay(
     graph: Graph, engine: str, inputs: npt.NDArray[np.generic], steps: int
 ) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.bool_]]]:
-    """Return the logits of every time-step (T, N, K) and spikes by layer (T, N, neurons)."""
+    """Run an engine on constant inputs.
+
+    Args:
+        graph: the network.
+        engine: name of the engine.
+        inputs: (N, *shape).
+        steps: number of time-steps T.
+
+    Returns:
+        The logits of every time-step (T, N, K), and the spikes by layer (T, N, neurons).
+    """
     runner = create(graph, engine, graph.spiking)
     neurons = sum(graph.neurons(name) for name in graph.spiking)
     # recorded, expected and differing spikes

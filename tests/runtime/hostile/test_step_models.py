@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -12,7 +13,7 @@ from hostile import Mutator
 from hostile_bundles import bases, put_together
 from networks import small_graph
 from spikelet.bundle import decode
-from spikelet.errors import BundleError
+from spikelet.errors import BundleError, EngineError
 from spikelet.lowering.onnx.protobuf import OnnxGraph, _integer, _message, _text
 from spikelet.lowering.onnx.step import LOWERING_VERSION, step_model
 from spikelet.verify_step import verify_step
@@ -100,6 +101,15 @@ def test_a_lie_is_told_apart_from_another_version(features, runtime):
     )
 
 
+def test_a_golden_input_that_lies_is_told_apart_from_a_step_model_that_does(features, runtime):
+    bundle = decode(put_together(features))
+    wrong = replace(bundle, golden=replace(bundle.golden, logits=bundle.golden.logits + 1))
+    result = verify_step(wrong)
+    assert not result.ok
+    assert result.computes_graph
+    assert str(result).startswith("computes the graph, which does not give the recorded spikes and logits")
+
+
 def test_an_empty_model_and_one_of_another_network(features, runtime):
     for model in (b"", step_model(small_graph())):
         result = replayed(features, model)
@@ -136,7 +146,7 @@ def harmful():
     return [
         (r"Mul: a value of shape \(.*\) takes more than the network itself needs", outer),
         (r"Conv: a value of shape .* takes more than the network itself needs", padded),
-        (r"Add: a value of shape \(1, 4\) takes more than the network itself needs", lambda onnx: chain(onnx, 3000)),
+        (r"it has 303 operations; expected at most 144 for this network", lambda onnx: chain(onnx, 300)),
         (r"Conv: pads \(-1, 0, 0, 0\)", lambda onnx: pads(onnx, (-1, 0, 0, 0))),
         (r"Conv: pads \(1, 1\)", lambda onnx: pads(onnx, (1, 1))),
         (r"Conv: does not take", operator("Conv", ["input", "input"], "y")),
@@ -205,6 +215,27 @@ def test_a_batch_of_one_is_not_a_batch(features):
         "input 'input': float32 of shape (1, 5); expected float32 of ('N', 5)"
         in replayed(features, outputs(onnx)).problem
     )
+
+
+def test_an_exception_of_onnx_runtime_is_a_problem_of_the_model(features):
+    """Its `Where` takes no int16."""
+    onnx = OnnxGraph("types")
+    inputs(onnx)
+    onnx.node("Greater", ["v:if1", "v:if1"], "never")
+    onnx.node("Cast", ["v:if1"], "small", to=5)
+    onnx.node("Where", ["never", "small", "small"], "unused")
+    zeros(onnx)
+    result = replayed(features, outputs(onnx))
+    assert result.problem.startswith("ONNX Runtime refuses it (")
+    assert not result.ok
+
+
+def test_no_space_to_unpack_the_model(features, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(
+        EngineError, match=r"step\.onnx: cannot be unpacked for ONNX Runtime \(No such file or directory\)"
+    ):
+        verify_step(decode(put_together(features)))
 
 
 def test_spikes_are_0_or_1(features, runtime):
