@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -64,6 +64,10 @@ class StepVerification:
     def ok(self) -> bool:
         """Whether step.onnx gives the expected spikes and logits."""
         return self.replay is not None and self.replay.ok
+
+    def as_json(self) -> dict[str, object]:
+        """Convert to a JSON object."""
+        return asdict(self) | {"ok": self.ok}
 
     def __str__(self) -> str:
         """One sentence."""

@@ -6,10 +6,13 @@ from itertools import pairwise
 
 import nir
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import spikelet
 from bundle_changes import make
 from converters_support import bundle_of, spikes_of
 from hostile_names import NAMES, renamed
@@ -25,6 +28,7 @@ from spikelet.verify import verify
 from spikelet.verify_step import verify_step
 from spikelet_converters.conversion.source import convert_source
 from spikelet_converters.exports.nir import export, to_nir
+from spikelet_converters.exports.onnx import export as export_onnx
 from spikelet_converters.frontends.nir import from_nir, read
 
 
@@ -150,6 +154,32 @@ def test_layers_of_another_writer_keep_their_names(order):
     for name, node in graph.nodes.items():
         if node.kind in ("Conv2d", "Linear", "IF", "LIF", "SumPool2d") and name not in ("input", "output"):
             assert imported.nodes[name].kind == node.kind
+
+
+def test_layers_called_x_and_bias_are_converted_verified_streamed_and_exported(tmp_path):
+    rng = np.random.default_rng(0)
+    shapes = {"l": (6, 4), "x": (6, 6), "bias": (3, 6)}
+    first, x, bias = (
+        nir.Affine(rng.normal(size=shape).astype(np.float32), full(0.1, shape[0])) for shape in shapes.values()
+    )
+    fire = [nir.IF(full(1, 6), full(40, 6)), nir.IF(full(1, 6), full(1, 6))]
+    nodes = {"in": nir.Input({"input": np.array([4])}), "l": first, "n0": fire[0], "x": x, "n": fire[1], "bias": bias}
+    nodes["out"] = nir.Output({"output": np.array([3])})
+    nir.write(tmp_path / "a.nir", nir.NIRGraph(nodes, list(pairwise(nodes)), type_check=False))
+    bundle = convert_source(read(tmp_path / "a.nir"), "a", bits=8)
+    assert {"l", "n0", "x", "n", "bias"} <= set(bundle.graph.nodes)
+    write(bundle, tmp_path / "a.snnb")
+    bundle = load(tmp_path / "a.snnb")
+    assert bundle.golden.logits.any()
+    assert all(verify(bundle, engine).ok for engine in ("numpy", "onnx"))
+    assert verify_step(bundle).ok
+    frames = rng.integers(0, 256, (5, 1, 4)).astype(np.uint8)
+    streams = [list(spikelet.load(tmp_path / "a.snnb", engine=name).stream(frames)) for name in ("numpy", "onnx")]
+    assert [step.logits.tolist() for step in streams[0]] == [step.logits.tolist() for step in streams[1]]
+    for path in export_onnx(bundle, tmp_path / "onnx"):
+        if path.suffix == ".onnx":
+            onnx.checker.check_model(onnx.load(path), full_check=True)
+            onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
 def test_names_that_are_not_valid_stay_apart():

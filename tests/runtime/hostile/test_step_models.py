@@ -1,5 +1,6 @@
 """step.onnx of another program or with another purpose: `verify_step` says what is wrong, within time and memory."""
 
+import json
 import re
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ from hostile import Mutator
 from hostile_bundles import bases, put_together
 from networks import small_graph
 from spikelet.bundle import decode
+from spikelet.cli import main
 from spikelet.errors import BundleError, EngineError
 from spikelet.lowering.onnx.protobuf import OnnxGraph, _integer, _message, _text
 from spikelet.lowering.onnx.step import LOWERING_VERSION, step_model
@@ -99,6 +101,36 @@ def test_a_lie_is_told_apart_from_another_version(features, runtime):
         f"does not compute the graph of the manifest (lowering version {LATER}, which this version of spikelet does not "
         f"write): {result.replay.differing_spikes} differing spikes"
     )
+
+
+def test_the_command_says_which_is_wrong(features, tmp_path, capsys):
+    """0 if step.onnx computes the graph, whoever wrote it; 1 if not, though every engine agrees with the golden inputs."""
+    onnx = OnnxGraph("zeros")
+    inputs(onnx)
+    zeros(onnx)
+    path = tmp_path / "a.snnb"
+    for model, code, text in (
+        (features["step.onnx"], 0, "step.onnx ok: computes the graph for the golden inputs (lowering version 3, which"),
+        (outputs(onnx), 1, "step.onnx DIFFERS: does not compute the graph of the manifest (lowering version 3, which"),
+    ):
+        path.write_bytes(put_together(features | {"step.onnx": model}, lowering_version=LATER))
+        assert main(["verify", str(path), "--engine", "numpy"]) == code
+        printed = capsys.readouterr().out
+        assert "numpy  ok: 0 differing spikes" in printed
+        assert text in printed
+        assert main(["verify", str(path), "--engine", "numpy", "--json"]) == code
+        facts = json.loads(capsys.readouterr().out)
+        assert facts["engines"][0]["ok"]
+        assert facts["ok"] == facts["step_model"]["ok"] == facts["step_model"]["computes_graph"] == (code == 0)
+
+
+def test_without_onnx_runtime_the_command_names_the_package(features, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    (tmp_path / "a.snnb").write_bytes(put_together(features))
+    assert main(["verify", str(tmp_path / "a.snnb"), "--engine", "numpy"]) == 0
+    printed = capsys.readouterr().out
+    assert "run by NumPy" in printed
+    assert printed.endswith('; to run it with ONNX Runtime, pip install "spikelet[ort]"\n')
 
 
 def test_a_golden_input_that_lies_is_told_apart_from_a_step_model_that_does(features, runtime):

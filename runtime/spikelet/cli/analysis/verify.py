@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         "exact_steps": bundle.manifest.exact_steps,
         "signature": asdict(signature),
         "engines": [result.as_json() for result in results],
-        "step_model": asdict(step) | {"ok": step.ok},
+        "step_model": step.as_json(),
     }
     emit(
         args,
