@@ -49,7 +49,7 @@ def test_a_second_bundle_is_compared_with_the_first(window, rest, path, leaky_pa
     open_all(window, [path, leaky_path])
     rest(window)
     assert window.inspector.document.path == path
-    assert window.inspector.beside.other.path == leaky_path
+    assert window.inspector.results.second.path == leaky_path
 
 
 def test_a_second_bundle_that_is_broken_is_refused_in_one_sentence(qapp, path, tmp_path, capsys):

@@ -16,8 +16,10 @@ from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.panels.layers.neuron_table import NeuronView
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window
+from spikelet_gui.views.widgets.cards import Card
+from spikelet_gui.views.widgets.controls import Tabs
 from spikelet_gui.views.widgets.gallery import Gallery
-from spikelet_gui.views.widgets.widgets import Card, Elided, Tabs
+from spikelet_gui.views.widgets.text import Elided
 
 SIZES = ((960, 600), (1280, 800), (1280, 720), (2560, 1440))
 LAYERS = 14
@@ -41,7 +43,7 @@ def filled(qapp, rest, tmp_path_factory):
         window.open_path(folder / "photographs of insects.npz")
         rest(window)
         window.inspector.run_sweep(window.inspector.data)
-        window.inspector.beside.key = None
+        window.inspector.results.comparison_key = None
         prepare_all(window)
         yield window
 

@@ -69,7 +69,7 @@ def test_a_picture_is_fitted_and_it_is_said_how(tmp_path):
     image.fromarray(np.zeros((50, 80, 3), np.uint8)).save(file)
     pixels, note = fit(file, (1, 8, 8))
     assert pixels.shape == (1, 8, 8)
-    assert note == "80×50 colour → middle 50×50 → resampled to 8×8 → to grey"
+    assert note == "80×50 colour → centre 50×50 → resampled to 8×8 → to grey"
 
 
 def test_a_data_set_of_another_size_is_refused(tmp_path, bundle):

@@ -9,15 +9,17 @@ from spikelet.errors import Cancelled
 from spikelet.metrics.faults import KINDS, Fault
 from spikelet.metrics.measurement import measure
 from spikelet.metrics.robustness import Point, Robustness, robustness
-from spikelet_gui.models.analysis.robustness import complete, faulty_devices, lost, numbers, rows, verdict
+from spikelet_gui.models.analysis.robustness import complete, faulty_devices, lost, rows, table, verdict
 from spikelet_gui.models.analysis.source import SourceNetwork
 from spikelet_gui.models.analysis.sweep import sweep
-from spikelet_gui.models.jobs import Progress
+from spikelet_gui.models.jobs import PartialProgress
 
 
 def test_a_sweep_in_parts_is_the_measurement_of_all(bundle, images):
     seen = []
-    progress = Progress(lambda done, total: None, lambda: progress.give(lambda so_far: seen.append(so_far.done)))
+    progress = PartialProgress(
+        lambda done, total: None, lambda: progress.deliver(lambda so_far: seen.append(so_far.done))
+    )
     found = sweep(bundle, images, 4, "numpy", progress, part=20)
     whole = measure(bundle, images, 4, "numpy")
     assert seen == [20, 40, 50]
@@ -31,14 +33,14 @@ def test_a_sweep_in_parts_is_the_measurement_of_all(bundle, images):
 
 
 def test_a_sweep_can_be_stopped(bundle, images):
-    progress = Progress(lambda done, total: progress.cancelled.set(), lambda: None)
+    progress = PartialProgress(lambda done, total: progress.cancelled.set(), lambda: None)
     with pytest.raises(Cancelled):
         sweep(bundle, images, 4, "numpy", progress, part=20)
 
 
 def test_faults_are_put_into_rows_and_words(bundle, images):
     seen = []
-    progress = Progress(lambda done, total: None, lambda: progress.give(seen.append))
+    progress = PartialProgress(lambda done, total: None, lambda: progress.deliver(seen.append))
     found = faulty_devices(bundle, images, 4, 20, 2)(progress)
     assert found == robustness(bundle, images.subset(20), 4, seeds=range(2))
     assert [len(each.points) for each in seen] == list(range(29))
@@ -47,10 +49,10 @@ def test_faults_are_put_into_rows_and_words(bundle, images):
     assert [row.kind for row in every] == list(KINDS)
     assert [point.fault.level for point in every[0].points] == list(KINDS["weight-bits"].levels)
     assert all(not row.points for row in rows(seen[0]))
-    head, table = numbers(found)
+    head, lines = table(found)
     assert head[3] == "accuracy"
-    assert len(table) == 29 * 4
-    assert table[-1] == [
+    assert len(lines) == 29 * 4
+    assert lines[-1] == [
         "input-noise",
         0.2,
         4,
@@ -67,15 +69,14 @@ def test_the_verdict_names_what_costs_most():
     points = [point("stuck-on", 0.001, 0.5, 0.78), point("stuck-on", 0.02, 0.4, 0.6), point("dropped", 0.05, 0.5, 0.8)]
     found = Robustness("b", "", "d", "", 9, 2, (0,), "accuracy", sound, points)
     assert verdict(found, 2) == (
-        "Without a fault: 80.0% (80.0% – 80.0%). 5 points or more are lost to neurons that fire at every time-step "
-        "from 2%."
+        "Without faults: 80.0% (80.0% – 80.0%). Faults that cost 5 points or more: neurons that always fire from 2%."
     )
     assert lost(found, points[1], 2) == pytest.approx(0.25)
-    assert verdict(replace(found, points=points[2:]), 2).endswith("No fault that was tried takes 5 points.")
-    assert verdict(replace(found, points=[]), 1) == "Without a fault: 50.0% (50.0% – 50.0%)."
+    assert verdict(replace(found, points=points[2:]), 2).endswith("No measured fault costs 5 points.")
+    assert verdict(replace(found, points=[]), 1) == "Without faults: 50.0% (50.0% – 50.0%)."
 
 
 def test_faults_can_be_stopped(bundle, images):
-    progress = Progress(lambda done, total: progress.cancelled.set(), lambda: None)
+    progress = PartialProgress(lambda done, total: progress.cancelled.set(), lambda: None)
     with pytest.raises(Cancelled):
         faulty_devices(bundle, images, 4, 20, 1)(progress)

@@ -42,8 +42,8 @@ def test_top_neurons_are_those_that_fire_most():
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("rate >", "'rate >' is not understood; write for example: rate > 50%, channel = 3"),
-        ("colour = 3", "'colour = 3' is not understood; write for example: rate > 50%, channel = 3"),
+        ("rate >", "'rate >': is not a condition; example: rate > 50%, channel = 3"),
+        ("colour = 3", "'colour = 3': is not a condition; example: rate > 50%, channel = 3"),
     ],
 )
 def test_a_query_that_is_not_understood_says_how_one_is_written(table, query, words):

@@ -73,7 +73,7 @@ def test_a_mosaic_has_a_place_for_every_neuron(shape):
     assert picture.shape == made.size
     assert (picture != EMPTY).sum() == neurons
     for neuron in range(0, neurons, 7):
-        y, x = made.place(neuron)
+        y, x = made.position(neuron)
         assert picture[y, x] == neuron
         assert made.neuron(y, x) == neuron
     assert made.neuron(-1, 0) is None

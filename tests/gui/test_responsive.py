@@ -108,7 +108,7 @@ def watch():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Engine, "step", made.operation(Engine.step))
         patch.setattr(SourceNetwork, "activations", made.operation(SourceNetwork.activations))
-        patch.setattr(checks, "_followed", made.operation(checks._followed))
+        patch.setattr(checks, "_receive", made.operation(checks._receive))
         patch.setattr(Dispatcher, "_run", made.counted(Dispatcher._run))
         yield made
 
@@ -130,7 +130,7 @@ def used(qapp, watch, path, data):
 def ready(used):
     """The window before a task."""
     used.show_panel("overview")
-    used.inspector.beside.key = None
+    used.inspector.results.comparison_key = None
     used.inspector.cursor.go(used.inspector.cursor.steps)
     settle(used)
     assert len(used.inspector.source) == 60

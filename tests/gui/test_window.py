@@ -49,7 +49,7 @@ def test_neurons_that_are_selected_are_drawn(opened, qtbot):
     rates = opened.inspector.selection.table().columns["rate"][opened.inspector.selection.rows]
     assert (np.diff(rates) <= 0).all()
     card.query.setText("rate >")
-    assert "not understood" in card.error.text()
+    assert "is not a condition" in card.error.text()
     assert len(opened.inspector.selection.rows) == 256
 
 
@@ -155,7 +155,7 @@ def test_the_session_comes_back(qtbot, rest, path):
     assert (second.panel, second.inspector.selection.layer, second.inspector.cursor.steps) == ("layers", "if2", 5)
     assert second.inspector.index == 2
     assert second.header.menu is not None
-    second.header._fill()
+    second.header._fill_recent()
     assert path.name in second.header.menu.actions()[0].text()
     discard(second)
 

@@ -34,41 +34,42 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_named(opened, rest
     write(bundle_of(Graph(changed, graph.edges), "other"), other)
     opened.show_panel("compare")
     rest(opened)
-    opened.inspector.beside.open(other)
+    opened.inspector.results.open_second(other)
     rest(opened)
     panel = opened.panels["compare"]
     assert panel.comparison.differing("if1") > 0
-    assert panel.comparison.first.place.layer == "if1"
+    assert panel.comparison.first.divergence.layer == "if1"
     assert "First: layer if1, neuron" in panel.message.text()
     drop(opened, data)
     rest(opened)
-    panel.survey()
+    panel.run_survey()
     rest(opened)
-    assert panel.counted.images == 60
-    assert panel.counted.differing["if1"] > 0
+    assert panel.survey.images == 60
+    assert panel.survey.differing["if1"] > 0
 
 
 def test_two_bundles_of_different_inputs_are_refused_in_words(opened, rest, grey_path):
     opened.show_panel("compare")
     rest(opened)
-    opened.inspector.beside.open(grey_path)
+    opened.inspector.results.open_second(grey_path)
     rest(opened)
     panel = opened.panels["compare"]
-    assert not panel.whole.isVisible()
+    assert not panel.content.isVisible()
     assert panel.empty.message.text() == (
-        "The two networks take inputs of different shapes, (3, 8, 8) and (1, 8, 8): they cannot be compared on one image.\n\n"
+        "The networks take inputs of different shapes, (3, 8, 8) and (1, 8, 8), and cannot be compared on the same "
+        "image.\n\n"
         "Choose a second bundle, or another engine for the same one."
     )
-    opened.inspector.beside.close()
+    opened.inspector.results.close_second()
     rest(opened)
-    assert panel.whole.isVisible()
+    assert panel.content.isVisible()
 
 
 def test_the_proof_is_replayed(opened, rest):
     opened.show_panel("validate")
     opened.panels["validate"].replay.run()
     rest(opened)
-    verified = opened.inspector.beside.checks.verified
+    verified = opened.inspector.results.checks.verified
     assert set(verified) == set(opened.inspector.document.engines)
     assert all(each.ok for each in verified.values())
 
@@ -84,7 +85,7 @@ def test_brian2_agrees(opened, rest):
     opened.show_panel("validate")
     opened.panels["validate"].brian.run()
     rest(opened)
-    report = opened.inspector.beside.checks.report
+    report = opened.inspector.results.checks.report
     assert report.ok
     assert report.total("spikes") > 0
     assert opened.panels["validate"].brian.message.text().startswith("ok: ")
@@ -99,7 +100,7 @@ def test_brian2_can_be_cancelled(opened, qtbot):
     brian.runner.start.setFocus()
     brian.run()
     assert brian.runner.stop.hasFocus()
-    opened.inspector.beside.checked.emit()  # as where the proof has been replayed meanwhile
+    opened.inspector.results.checks_changed.emit()  # as where the proof has been replayed meanwhile
     assert brian.empty.message.text() == BUSY
     qtbot.mouseClick(brian.runner.stop, Qt.MouseButton.LeftButton)
     assert not opened.inspector.jobs.running("validate")

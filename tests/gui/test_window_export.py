@@ -35,7 +35,7 @@ def test_every_panel_is_exported(filled, rest, tmp_path, panel):
 def test_numbers_that_are_not_there_yet_are_said_to_be_missing(opened, rest, panel, monkeypatch):
     """No file dialog is shown for nothing."""
     said = []
-    opened.inspector.said.connect(said.append)
+    opened.inspector.status.connect(said.append)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked where to"))
     opened.show_panel(panel)
     rest(opened)
@@ -55,9 +55,9 @@ def test_the_proof_is_exported(opened, rest, tmp_path):
 
 def test_the_report_is_written(opened, rest, tmp_path, data):
     said = []
-    opened.inspector.said.connect(said.append)
+    opened.inspector.status.connect(said.append)
     opened.exporter.write(tmp_path / "report.html")
-    assert said == ["the report holds what was measured: run the images in the Accuracy panel first"]
+    assert said == ["the report requires a measurement: run the images in the Accuracy panel first"]
     drop(opened, data)
     rest(opened)
     opened.inspector.run_sweep(opened.inspector.source.data)

@@ -18,7 +18,7 @@ def test_a_picture_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
     rest(opened)
     card = opened.panels["overview"].findChild(InputCard)
     assert opened.inspector.source.name == "photo.png"
-    assert card.note.text() == "60×40 colour → middle 40×40 → resampled to 8×8"
+    assert card.note.text() == "60×40 colour → centre 40×40 → resampled to 8×8"
     assert (opened.inspector.trace.image == 200).all()
 
 
@@ -38,16 +38,16 @@ def test_a_picture_that_is_pasted_is_fitted_and_run(clipboard, opened, rest, qtb
     rest(opened)
     card = opened.panels["overview"].findChild(InputCard)
     assert opened.inspector.source.name == "pasted picture.png"
-    assert card.note.text() == "60×40 colour → middle 40×40 → resampled to 8×8"
+    assert card.note.text() == "60×40 colour → centre 40×40 → resampled to 8×8"
     assert (opened.inspector.trace.image == 200).all()
 
 
 def test_what_is_pasted_may_be_a_file_or_of_no_use(clipboard, opened, rest, data):
     said = []
-    opened.inspector.said.connect(said.append)
+    opened.inspector.status.connect(said.append)
     clipboard.setText("only words")
     opened.paste()
-    assert said == ["The clipboard holds no picture and no file"]
+    assert said == ["The clipboard contains no picture and no file"]
     files = QMimeData()
     files.setUrls([QUrl.fromLocalFile(str(data))])
     clipboard.setMimeData(files)
@@ -58,7 +58,7 @@ def test_what_is_pasted_may_be_a_file_or_of_no_use(clipboard, opened, rest, data
     picture.save = lambda name: False  # as where the disk is full
     opened.inspector.open_pasted(picture)
     rest(opened)
-    assert said[-1].startswith("pasted picture.png: could not be kept in ")
+    assert said[-1].startswith("pasted picture.png: cannot be written to ")
     assert opened.inspector.source is before
 
 
@@ -69,11 +69,11 @@ def test_words_that_do_not_fit_at_the_foot_get_a_line_of_their_own(opened, rest,
     rest(opened)
     assert foot.below.isVisible()
     assert foot.below.text().endswith("layout) or IDX files")
-    foot.read.stop()
-    foot.read.timeout.emit()
+    foot.read_timer.stop()
+    foot.read_timer.timeout.emit()
     assert not foot.below.isVisible()
     assert foot.message.text().endswith("…")
-    opened.inspector.said.emit("short")
+    opened.inspector.status.emit("short")
     assert (foot.message.text(), foot.below.isVisible()) == ("short", False)
 
 

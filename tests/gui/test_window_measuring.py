@@ -50,19 +50,19 @@ def test_energy_follows_the_profile(opened, rest, data, tmp_path):
     opened.show_panel("energy")
     rest(opened)
     panel = opened.panels["energy"]
-    first = panel.found.estimate
+    first = panel.state.costs.estimate
     opened.inspector.set_profile("loihi")
     rest(opened)
-    assert panel.found.estimate.profile.name == "loihi"
-    assert panel.found.estimate.levels != first.levels
+    assert panel.state.costs.estimate.profile.name == "loihi"
+    assert panel.state.costs.estimate.levels != first.levels
     opened.inspector.set_profile("speck")
     rest(opened)
-    assert panel.found is None
+    assert panel.state.costs is None
     mine = tmp_path / "mine.toml"
     mine.write_text('name = "mine"\ntitle = "Mine"\n[figures.ac]\nvalue = 1\nunit = "pJ"\nsource = "a test, 2026"\n')
     panel.findChild(ProfilePicker).add(mine)
     rest(opened)
-    assert panel.found.estimate.profile.name == "mine"
+    assert panel.state.costs.estimate.profile.name == "mine"
 
 
 def test_float_is_held_against_spiking(opened, rest, data):
@@ -75,7 +75,7 @@ def test_float_is_held_against_spiking(opened, rest, data):
     panel.run()
     rest(opened)
     assert panel.state.layer().total == 60 * 256
-    assert panel.whole.isVisible()
+    assert panel.content.isVisible()
 
 
 def test_a_network_that_leaks_says_why_it_has_no_float_form(window, rest, leaky_path):
@@ -108,14 +108,14 @@ def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkey
     def cancel():
         shown.release()
         if len(panel.state.measured.points) >= 3 and opened.inspector.jobs.running("robustness"):
-            assert panel.whole.isVisible()
+            assert panel.content.isVisible()
             qtbot.mouseClick(panel.runner.stop, Qt.MouseButton.LeftButton)
 
     monkeypatch.setattr(models, "robustness", stepwise)
-    opened.inspector.beside.stressed.connect(cancel)
+    opened.inspector.results.robustness_changed.connect(cancel)
     qtbot.mouseClick(panel.runner.start, Qt.MouseButton.LeftButton)
     rest(opened)
-    opened.inspector.beside.stressed.disconnect(cancel)
+    opened.inspector.results.robustness_changed.disconnect(cancel)
     monkeypatch.undo()
     assert len(panel.state.measured.points) == 3
     assert not opened.inspector.jobs.running("robustness")

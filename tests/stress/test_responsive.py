@@ -69,7 +69,7 @@ def test_no_task_blocks_the_window(qapp, qtbot, large):
         worst = {}
         for name, start in tasks(window, data).items():
             for _ in range(ATTEMPTS):
-                window.inspector.beside.key = None
+                window.inspector.results.comparison_key = None
                 with Watchdog() as dog:
                     start()
                     until(lambda: not window.inspector.jobs.busy)

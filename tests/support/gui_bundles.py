@@ -7,7 +7,7 @@ from spikelet.bundle import Bundle, Manifest
 from spikelet.nodes import SumPool2d
 from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
-from spikelet_gui.models.jobs import Progress
+from spikelet_gui.models.jobs import PartialProgress
 
 LABELS = ("ant", "bee", "cat")
 
@@ -31,5 +31,5 @@ def plain_graph(seed=0, size=8, channels=3):
 
 
 def quiet():
-    """Progress that nobody looks at."""
-    return Progress(lambda done, total: None, lambda: None)
+    """Progress without listeners."""
+    return PartialProgress(lambda done, total: None, lambda: None)

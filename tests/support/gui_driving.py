@@ -48,7 +48,7 @@ def prepare_all(window):
     devices = window.panels["robustness"].devices
     devices.setCurrentIndex(devices.findData(1))
     for panel in [name for name in PANELS if name != "validate"]:
-        getattr(window.panels[panel], "prepare", lambda: None)()
+        window.panels[panel].prepare()
     window.panels["validate"].replay.run()
     settle(window)
 
@@ -61,7 +61,7 @@ def tasks(window, data):
         "sweep": lambda: window.inspector.run_sweep(data),
         "residuals": panels["residuals"].run,
         "robustness": panels["robustness"].run,
-        "survey": panels["compare"].survey,
+        "survey": panels["compare"].run_survey,
         "replay": panels["validate"].replay.run,
         "validate": panels["validate"].brian.run,
     }

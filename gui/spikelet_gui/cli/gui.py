@@ -1,7 +1,7 @@
-"""Look into a bundle: layers, spikes, potentials, accuracy, energy, and where they come from.
+"""Open the inspector: layers, spikes, potentials, accuracy and energy of a bundle.
 
-Without BUNDLE it opens what was open last, or the demo bundle. --screenshot draws one panel with real data into a
-PNG file and needs no screen.
+Without BUNDLE, the inspector opens the bundle of the last session or the demo bundle. --screenshot writes one panel as
+a PNG file and needs no screen.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--theme",
         choices=("dark", "light", "system"),
-        help="default: the theme of the last session, else the desktop's",
+        help="colours (default: those of the last session, else of the desktop)",
     )
     parser.add_argument("--fresh", action="store_true", help="do not restore the last session")
 
 
 def size(text: str) -> tuple[int, int]:
-    """An argparse type: 1280x800."""
-    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
-    if found is None or not all(int(group) in SIZES for group in found.groups()):
-        raise argparse.ArgumentTypeError(f"expected WxH, each {SIZES.start} to {SIZES.stop - 1}, found {text!r}")
-    return int(found[1]), int(found[2])
+    """Convert a size such as 1280x800; a type of argparse."""
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if match is None or not all(int(group) in SIZES for group in match.groups()):
+        raise argparse.ArgumentTypeError(f"expected WxH, each from {SIZES.start} to {SIZES.stop - 1}, found {text!r}")
+    return int(match[1]), int(match[2])
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_screen(environment: Mapping[str, str], platform: str) -> None:
-    """Qt ends the whole process where it finds no screen: say so before it does. Raises SpikeletError."""
+    """Raise SpikeletError if there is no screen; Qt would abort the process."""
     if not platform.startswith("linux") or "QT_QPA_PLATFORM" in environment:
         return
     if not environment.get("DISPLAY") and not environment.get("WAYLAND_DISPLAY"):
@@ -93,7 +93,7 @@ def check_screen(environment: Mapping[str, str], platform: str) -> None:
 
 
 def check_plugin(environment: Mapping[str, str], platform: str) -> None:
-    """Qt ends the whole process where its plugin for X11 does not load: say so before. Raises SpikeletError."""
+    """Raise SpikeletError if the X11 plugin of Qt cannot be loaded; Qt would abort the process."""
     x11 = environment.get("QT_QPA_PLATFORM", "xcb") == "xcb" and not environment.get("WAYLAND_DISPLAY")
     if not platform.startswith("linux") or not x11:
         return
@@ -108,10 +108,11 @@ def check_plugin(environment: Mapping[str, str], platform: str) -> None:
 
 
 def load() -> ModuleType:
-    """The window's code, with Qt.
+    """Import the window, and Qt with it.
 
     Raises:
-        MissingDependency: PySide6 or pyqtgraph is not installed. SpikeletError: a library of the system is missing.
+        MissingDependency: PySide6 or pyqtgraph is not installed.
+        SpikeletError: A system library is missing.
     """
     try:
         from spikelet_gui.views.shell import app
@@ -126,6 +127,6 @@ def load() -> ModuleType:
 
 
 def missing_library(text: str, packages: str = PACKAGES) -> str:
-    """One sentence for the loader's "libEGL.so.1: cannot open shared object file"."""
+    """Convert the loader's message "libEGL.so.1: cannot open shared object file" to one sentence with a remedy."""
     library = text.partition(":")[0]
     return f"Qt needs {library}, which is not installed; on Debian and derivatives: sudo apt-get install {packages}"

@@ -1,7 +1,7 @@
-"""Long tasks in threads of their own: with progress, partial results, and an end whenever one is wanted.
+"""Run long tasks in threads, with progress, partial results and cancellation.
 
-What a task returns, and what it says on its way, is handed to `dispatch`, which calls it in the thread of the
-window; a task that was cancelled or replaced is not heard any more.
+Results and progress are passed to `dispatch`, which calls the callbacks in the thread of the window. Callbacks of a
+task that was cancelled or replaced are not called.
 """
 
 from __future__ import annotations
@@ -10,66 +10,88 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Generic, TypeVar
 
 from spikelet.errors import Cancelled, SpikeletError, out_of_memory
 from spikelet_gui.models.signal import Signal
 
 OUT_OF_MEMORY = "out of memory; try fewer time-steps or fewer images"
-EVERY = 1 / 30  # seconds between two reports of progress
-Call = Callable[[], None]
+INTERVAL = 1 / 30  # seconds between two reports of progress
+Call = Callable[[], object]
+Result = TypeVar("Result")
 
 
 class Progress:
-    """What a task holds: it says how far it is, and learns here that it should stop.
+    """Reports the progress of a task, and cancels it.
 
-    report: called with done and total. partial: called when there is a result to `give`.
+    Args:
+        report: Called with the number of finished and of all parts.
+
+    Attributes:
+        cancelled: Set when the task shall stop.
     """
 
-    def __init__(self, report: Callable[[int, int], None], partial: Call) -> None:
+    def __init__(self, report: Callable[[int, int], object]) -> None:
         self.cancelled = threading.Event()
-        self._report, self._partial = report, partial
-        self._newest: deque[Any] = deque(maxlen=1)
+        self._report = report
         self._last = 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        """`done` of `total` are finished. Raises Cancelled when the task should stop."""
+        """Report that `done` of `total` parts are finished. Raises Cancelled if the task shall stop."""
         self.check()
         now = time.monotonic()
-        if now - self._last >= EVERY or done >= total:
+        if now - self._last >= INTERVAL or done >= total:
             self._last = now
             self._report(done, total)
 
-    def partial(self, value: Any) -> None:
-        """Show a result that is not the last one. Raises Cancelled when the task should stop."""
+    def check(self) -> None:
+        """Raise Cancelled if the task shall stop."""
+        if self.cancelled.is_set():
+            raise Cancelled("task")
+
+
+class PartialProgress(Progress, Generic[Result]):
+    """Progress of a task with partial results of the same type as its result.
+
+    Args:
+        report: See `Progress`.
+        ready: Called when there is a partial result to `deliver`.
+    """
+
+    def __init__(self, report: Callable[[int, int], object], ready: Call) -> None:
+        super().__init__(report)
+        self._ready = ready
+        self._newest: deque[Result] = deque(maxlen=1)
+
+    def partial(self, value: Result) -> None:
+        """Offer a partial result. Raises Cancelled if the task shall stop."""
         self.check()
         self._newest.append(value)
-        self._partial()
+        self._ready()
 
-    def give(self, call: Callable[[Any], None]) -> None:
-        """Hand over the newest result; where several have waited, the older ones are not shown any more."""
+    def deliver(self, callback: Callable[[Result], object]) -> None:
+        """Pass the newest partial result to `callback`; older ones are dropped."""
         if self._newest:
-            call(self._newest.pop())
-
-    def check(self) -> None:
-        """Raise Cancelled when the task should stop."""
-        if self.cancelled.is_set():
-            raise Cancelled("cancelled")
-
-
-Work = Callable[[Progress], Any]
+            callback(self._newest.pop())
 
 
 class Jobs:
-    """Tasks by key: at most one per key; a new task replaces the old one.
+    """Tasks by key, at most one per key: a new task replaces the previous one.
 
-    started, finished: emitted with the key. progressed: with the key, done and total. cancelled: with all keys.
-    patience: seconds that `close` waits for threads.
+    Args:
+        dispatch: Calls a function in the thread of the window.
+
+    Attributes:
+        started: Emitted with the key.
+        progressed: Emitted with the key and the number of finished and of all parts.
+        cancelled: Emitted with a list of keys.
+        finished: Emitted with the key when a task ends, is cancelled or is replaced.
+        patience: Seconds that `close` waits for threads.
     """
 
     patience = 20.0
 
-    def __init__(self, dispatch: Callable[[Call], None]) -> None:
+    def __init__(self, dispatch: Callable[[Call], object]) -> None:
         self.started, self.progressed, self.cancelled, self.finished = Signal(), Signal(), Signal(), Signal()
         self._dispatch = dispatch
         self._current: dict[str, Progress] = {}
@@ -79,28 +101,36 @@ class Jobs:
     def start(
         self,
         key: str,
-        work: Work,
-        done: Callable[[Any], None],
-        failed: Callable[[str], None],
-        partial: Callable[[Any], None] = lambda value: None,
+        work: Callable[[PartialProgress[Result]], Result],
+        done: Callable[[Result], object],
+        failed: Callable[[str], object],
+        partial: Callable[[Result], object] = lambda value: None,
     ) -> None:
-        """Run `work`; call `done` with its result or `failed` with an error message."""
+        """Run `work` in a thread.
+
+        Args:
+            key: Name of the task.
+            work: The task. It calls its argument to report progress.
+            done: Called with the result.
+            failed: Called with the message of an error.
+            partial: Called with partial results.
+        """
         if self._closed:
             return
         self._drop(key)
 
-        def current(call: Callable[..., None], *values: Any) -> None:
-            """Call it in the window's thread, if the task still counts there."""
-            self._dispatch(lambda: call(*values) if self._current.get(key) is progress else None)
+        def dispatch(callback: Call) -> None:
+            """Call it in the thread of the window, unless the task was cancelled or replaced before."""
+            self._dispatch(lambda: callback() if self._current.get(key) is progress else None)
 
-        progress = Progress(
-            lambda done, total: current(self.progressed.emit, key, done, total),
-            lambda: current(progress.give, partial),
+        progress: PartialProgress[Result] = PartialProgress(
+            lambda done, total: dispatch(lambda: self.progressed.emit(key, done, total)),
+            lambda: dispatch(lambda: progress.deliver(partial)),
         )
 
-        def end(call: Callable[[Any], None], value: Any) -> None:
+        def end(callback: Call) -> None:
             del self._current[key]
-            call(value)
+            callback()
             self.finished.emit(key)
 
         def body() -> None:
@@ -108,10 +138,11 @@ class Jobs:
                 result = work(progress)
             except Cancelled:
                 return
-            except Exception as error:  # whatever it is, a person has to hear of it
-                current(end, failed, _in_words(error))
+            except Exception as error:  # every error is shown
+                message = _message(error)
+                dispatch(lambda: end(lambda: failed(message)))
             else:
-                current(end, done, result)
+                dispatch(lambda: end(lambda: done(result)))
 
         self._current[key] = progress
         self._threads = [thread for thread in self._threads if thread.is_alive()]
@@ -119,27 +150,27 @@ class Jobs:
         self.started.emit(key)
         try:
             thread.start()
-        except RuntimeError:  # the system has no more threads to give, or no memory for another's stack
-            end(failed, OUT_OF_MEMORY)
+        except RuntimeError:  # no more threads, or no memory for the stack of one
+            end(lambda: failed(OUT_OF_MEMORY))
         else:
             self._threads.append(thread)
 
     def running(self, key: str) -> bool:
-        """Whether a task of that key is under way."""
+        """Whether a task of that key is running."""
         return key in self._current
 
     @property
     def busy(self) -> bool:
-        """Whether any task is under way."""
+        """Whether any task is running."""
         return bool(self._current)
 
     def cancel(self, *keys: str) -> None:
-        """Tell tasks to stop; they are not heard from now on."""
-        found = [key for key in keys if key in self._current]
-        for key in found:
+        """Cancel tasks; unknown keys are ignored."""
+        running = [key for key in keys if key in self._current]
+        for key in running:
             self._drop(key)
-        if found:
-            self.cancelled.emit(found)
+        if running:
+            self.cancelled.emit(running)
 
     def _drop(self, key: str) -> None:
         progress = self._current.pop(key, None)
@@ -148,11 +179,15 @@ class Jobs:
             self.finished.emit(key)
 
     def cancel_all(self) -> None:
-        """Tell every task to stop."""
+        """Cancel every task."""
         self.cancel(*self._current)
 
     def close(self) -> bool:
-        """Stop everything and wait for the threads; True if none is left. No task can be started after it."""
+        """Cancel every task and wait for the threads; no task can be started afterwards.
+
+        Returns:
+            Whether all threads have ended.
+        """
         self._closed = True
         self.cancel_all()
         until = time.monotonic() + self.patience
@@ -162,7 +197,7 @@ class Jobs:
         return not self._threads
 
 
-def _in_words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, SpikeletError):
         return str(error)
     return OUT_OF_MEMORY if out_of_memory(error) else f"{type(error).__name__}: {error}"

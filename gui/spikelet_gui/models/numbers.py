@@ -2,5 +2,5 @@
 
 
 def minus(text: str) -> str:
-    """The text of a number with a minus sign, and not a hyphen."""
+    """Replace hyphens in the text of a number by minus signs."""
     return text.replace("-", "−")

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-Listener = Callable[..., Any]
+Listener = Callable[..., object]
 
 
 class Signal:
-    """Call `connect` with a listener; `emit` calls all of them in the order in which they came."""
+    """A list of listeners that are called in the order in which they were connected."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
 
     def connect(self, listener: Listener) -> None:
-        """Tell `listener` from now on."""
+        """Add a listener."""
         self._listeners.append(listener)
 
     def disconnect(self, listener: Listener) -> None:
-        """Tell `listener` no more; it may be unknown."""
+        """Remove a listener; an unknown one is ignored."""
         if listener in self._listeners:
             self._listeners.remove(listener)
 
-    def emit(self, *values: Any) -> None:
+    def emit(self, *values: object) -> None:
         """Call every listener with `values`."""
         for listener in tuple(self._listeners):
             listener(*values)

@@ -1,1 +1,1 @@
-"""Qt widgets that show the models and pass user input to them."""
+"""Views of the inspector: they show the models with Qt and subscribe to their signals."""

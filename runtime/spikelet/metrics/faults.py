@@ -37,13 +37,13 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "weight-bits": Kind("Flipped bits of weights", "of all bits that hold weights", (1e-5, 1e-4, 1e-3, 1e-2)),
+    "weight-bits": Kind("Weight bit flips", "of all weight bits", (1e-5, 1e-4, 1e-3, 1e-2)),
     "stuck-off": Kind("Neurons that never fire", "of all neurons", (0.01, 0.05, 0.1, 0.2)),
-    "stuck-on": Kind("Neurons that fire at every time-step", "of all neurons", (0.001, 0.005, 0.02, 0.05)),
-    "dropped": Kind("Spikes that get lost", "of all spikes", (0.01, 0.05, 0.1, 0.2)),
-    "spurious": Kind("Spikes that nobody fired", "of silent neurons, at each time-step", (0.001, 0.005, 0.02, 0.05)),
-    "threshold": Kind("Thresholds that drift", "of theta: standard deviation over the neurons", (0.05, 0.1, 0.2, 0.4)),
-    "input-noise": Kind("Noise of the input", "of its range: standard deviation", (0.02, 0.05, 0.1, 0.2)),
+    "stuck-on": Kind("Neurons that always fire", "of all neurons", (0.001, 0.005, 0.02, 0.05)),
+    "dropped": Kind("Lost spikes", "of all spikes", (0.01, 0.05, 0.1, 0.2)),
+    "spurious": Kind("Spurious spikes", "of silent neurons, per time-step", (0.001, 0.005, 0.02, 0.05)),
+    "threshold": Kind("Threshold drift", "of theta (standard deviation over the neurons)", (0.05, 0.1, 0.2, 0.4)),
+    "input-noise": Kind("Input noise", "of the input range (standard deviation)", (0.02, 0.05, 0.1, 0.2)),
 }
 
 

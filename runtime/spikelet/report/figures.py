@@ -168,7 +168,7 @@ def baselines_figure(estimates: Sequence[Estimate], names: Sequence[str]) -> Fig
     for name, estimate in zip(names, estimates, strict=True):
         suffix = f" ({name})" if len(names) > 1 else ""
         levels_by_name += [(f"{baseline.name}{suffix}", baseline.levels) for baseline in estimate.baselines]
-    title = f"Estimated energy of one image on {first.profile.title}, beside networks that do not spike"
+    title = f"Estimated energy of one image on {first.profile.title}, compared with non-spiking baselines"
     rows = [(name, [_microjoules(levels[level]) for level in LEVELS]) for name, levels in levels_by_name]
     svg = ranges(title, rows, LEVEL_NAMES, "µJ, low to high (estimate)")
     return Figure(f"energy-{first.profile.name}", title, svg, *_energy_numbers(levels_by_name))

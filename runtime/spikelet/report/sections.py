@@ -90,9 +90,10 @@ def energy_section(
     body += _pictures(art, f"energy-{main[0].profile.name}")
     head, rows = baselines_table(main, names)
     body += table(head, rows)
+    rates = ", ".join(f"{measurement.operations.rate:.2%}" for measurement in measured)
     body += paragraph(
-        "Crossover: the spike rate at the synapses under which the spiking network needs less, for the low and the "
-        f"high figures. Now: {', '.join(f'{measurement.operations.rate:.2%}' for measurement in measured)}."
+        "Break-even: the spike rate at the synapses below which the spiking network needs less energy than the "
+        f"baseline, for low and for high figures. Measured: {rates}."
     )
     body += "".join(art[key] for key in art if key == "energy" or key in [f"energy-{i + 1}" for i in range(len(names))])
     head, rows = energy_table(estimates, names)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from spikelet.metrics.energy import LEVELS, Estimate
 from spikelet.metrics.measurement import Measurement
-from spikelet.report.wording import LEVEL_NAMES, count, crossover, microjoules
+from spikelet.report.wording import LEVEL_NAMES, break_even, count, microjoules
 
 Rows = list[list[str]]
 Table = tuple[list[str], Rows]
@@ -108,7 +108,7 @@ def energy_table(estimates: Sequence[Sequence[Estimate]], names: Sequence[str]) 
 
 
 def baselines_table(estimates: Sequence[Estimate], names: Sequence[str]) -> Table:
-    """Energy with one profile: the spiking network, the baselines and the crossovers."""
+    """Energy with one profile: the spiking network, the baselines and the break-even spike rates."""
 
     def rows(estimate: Estimate) -> Rows:
         lines = [["spiking", *(microjoules(estimate.levels[level]) for level in LEVELS)]]
@@ -116,7 +116,7 @@ def baselines_table(estimates: Sequence[Estimate], names: Sequence[str]) -> Tabl
             lines.append([baseline.name, *(microjoules(baseline.levels[level]) for level in LEVELS)])
         for baseline in estimate.baselines:
             lines.append(
-                [f"crossover with {baseline.name}", *(crossover(baseline.crossover[level]) for level in LEVELS)]
+                [f"break-even with {baseline.name}", *(break_even(baseline.crossover[level]) for level in LEVELS)]
             )
         return lines
 

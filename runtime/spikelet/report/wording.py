@@ -13,8 +13,8 @@ from spikelet.metrics.traffic import dense_traffic, spiking_traffic
 LEVEL_NAMES = ("synaptic operations", "+ neuron updates", "+ memory traffic")
 NO_LABELS = "The images have no labels, so there is no accuracy."
 ESTIMATE = (
-    "Energy here is an estimate, not a measurement: operations counted on these images, times published energies "
-    "of one operation."
+    "Energy is an estimate, not a measurement: operations counted on these images, times published energies per "
+    "operation."
 )
 
 
@@ -22,17 +22,17 @@ def assumptions(measured: Measurement) -> list[str]:
     """List the assumptions of the estimate."""
     again = measured.operations.total("static_macs")
     return [
-        "A spike costs one accumulate for each non-zero weight that it meets; a spike at a border meets fewer.",
-        "A spike that passes a sum pool is one event for each window it lies in; sums of spikes cost nothing else.",
-        f"What depends on the image alone ({again:,.0f} multiply-accumulates) is computed once an image, as the "
-        f"engines here do it; at every time-step it would be {again * measured.counted.steps:,.0f}.",
-        "Every neuron is updated at every time-step; its bias or constant current is part of that.",
-        "Networks that do not spike: every connection once, zero activations and weights included; each activation "
-        "priced as one neuron update. Bits of the third: as many as T + 1 spike counts need; between an int8 "
-        "multiplier (high) and one whose energy falls with the bits (low).",
+        "A spike causes one accumulate per non-zero weight that it reaches; at a border of the image it reaches fewer.",
+        "A spike that passes a sum pool counts as one event per window that contains it; the sum itself costs nothing.",
+        f"Layers that depend on the image only ({again:,.0f} multiply-accumulates) are computed once per image, as the "
+        f"engines do; computed at every time-step they would need {again * measured.counted.steps:,.0f}.",
+        "Every neuron is updated at every time-step; the update includes its bias or constant current.",
+        "Baselines that do not spike: one operation per connection, zero activations and weights included, and one "
+        "neuron update per activation. The third baseline has as many bits as T + 1 spike counts need; its energy lies "
+        "between that of an int8 multiplier (high) and that of a multiplier whose energy falls with the bits (low).",
         f"Memory: a buffer of {measured.buffer:,} bytes each for the weights, the sums and the inputs of a layer, "
-        "DRAM for what does not fit. Low: each word moves once an evaluation (a time-step, or an image). High: "
-        "every operation fetches its operands and stores its sum. Sums and spike addresses are words of 32 bits, "
+        "DRAM for the rest. Low: each word moves once per evaluation (a time-step, or an image). High: "
+        "every operation loads its operands and stores its sum. Sums and spike addresses are words of 32 bits, "
         "weights of 8 (of 32 in a float32 profile).",
         "Not counted: control, clock, leakage, transfers on and off the device.",
     ]
@@ -46,11 +46,11 @@ def microjoules(energy: Energy | None) -> str:
     return low if low == high else f"{low} – {high}"
 
 
-def crossover(rates: tuple[float, float] | None) -> str:
-    """Format the spike rate below which the spiking network needs less energy."""
+def break_even(rates: tuple[float, float] | None) -> str:
+    """Format the spike rate below which the spiking network needs less energy than a baseline."""
     if rates is None:
         return "no figure"
-    low, high = ["never" if rate <= 0 else "always" if rate >= 1 else f"{rate:.1%}" for rate in rates]
+    low, high = ["never cheaper" if rate <= 0 else "always cheaper" if rate >= 1 else f"{rate:.1%}" for rate in rates]
     return low if low == high else f"{low} (low), {high} (high)"
 
 
@@ -73,7 +73,10 @@ def left_out(estimates: Sequence[Estimate]) -> list[str]:
     for estimate in estimates:
         for text in estimate.left_out:
             profiles.setdefault(text, []).append(estimate.profile.name)
-    return [f"Left out, as no figure is published: {text}, on {', '.join(names)}." for text, names in profiles.items()]
+    return [
+        f"Not included, since no figure is published: {text}, on {', '.join(names)}."
+        for text, names in profiles.items()
+    ]
 
 
 def power(profile: Profile) -> str:
@@ -91,7 +94,7 @@ def energy_json(measured: Measurement, estimates: Sequence[Estimate], profiles: 
         "note": ESTIMATE,
         "assumptions": assumptions(measured),
         "unit": "µJ for one image",
-        "crossover": "spike rate at the synapses under which the spiking network needs less; 0: never, 1: always",
+        "crossover": "spike rate at the synapses below which the spiking network needs less; 0: never, 1: always",
         "profiles": [_estimate_json(measured, estimate) for estimate in estimates],
         "without_figures": [
             {"profile": p.name, "title": p.title, "unpublished": p.unpublished, "power": power(p)}

@@ -223,8 +223,8 @@ class TestCommand:
         line = "robustness small.snnb insects.npz --steps 3 --seeds 0 1 --faults dropped threshold"
         code, out, _ = call(f"{line} -o found.json --figures figures")
         assert code == 0
-        assert "Spikes that get lost" in out
-        assert "Thresholds that drift" in out
+        assert "Lost spikes" in out
+        assert "Threshold drift" in out
         assert len([row for row in out.splitlines() if "–" in row]) == 9
         facts = json.loads((tmp_path / "found.json").read_text())
         assert call(f"{line} --json")[1] == json.dumps(facts) + "\n"
@@ -235,7 +235,7 @@ class TestCommand:
         assert call(f"{report} --robustness found.json")[0] == 0
         page = (tmp_path / "x.html").read_text()
         assert "Device faults" in page
-        assert page.count("Spikes that get lost: accuracy by level") >= 1
+        assert page.count("Lost spikes: accuracy by level") >= 1
         assert read(tmp_path / "small.snnb").digest == facts["bundle_digest"]
 
     def test_levels_of_ones_own(self, call):
@@ -277,7 +277,7 @@ def test_tables_and_figures_tell_the_same(bundle, images):
     facts = check(json.loads(json.dumps(robustness(bundle, images, 5, [Fault("dropped", 0.1)], [0]).as_json())))
     head, rows = fault_table(facts)
     assert head == ["fault", "level", "T = 1", "T = 2", "T = 4", "T = 5", "95 % at T = 5"]
-    assert rows[1][:2] == ["Spikes that get lost", "0.1"]
+    assert rows[1][:2] == ["Lost spikes", "0.1"]
     (figure,) = fault_figures(facts)
     assert len(figure.rows) == 10
     assert f"{figure.rows[-1][3]:.1%}" == rows[1][5]

@@ -35,11 +35,11 @@ class TestEnergy:
     def test_text_holds_the_word_and_the_assumptions(self, call):
         code, out, _ = call("energy a.snnb insects.npz --steps 3")
         assert code == 0
-        assert "Energy here is an estimate, not a measurement" in out
+        assert "Energy is an estimate, not a measurement" in out
         assert "Assumptions" in out
         assert "float network" in out
-        assert "crossover with 2-bit activations" in out
-        assert "Left out, as no figure is published:" in out
+        assert "break-even with 2-bit activations" in out
+        assert "Not included, since no figure is published:" in out
         assert "loihi2: no energy per operation: NA in G. Tang et al." in out
 
     def test_one_profile_shows_its_sources(self, call):

@@ -93,7 +93,7 @@ class TestReport:
         code, out, _ = call("report a.snnb insects.npz -o j.html --steps 2 --no-latency")
         assert code == 0
         assert out.endswith("Report saved: j.html\n")
-        assert "crossover with int8" in out
+        assert "break-even with int8" in out
 
     def test_a_hostile_bundle_stays_text(self, call, folder):
         assert call("report evil.snnb insects.npz -o evil.html --steps 2 --no-latency --figures evil")[0] == 0

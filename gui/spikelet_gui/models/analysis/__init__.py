@@ -1,1 +1,1 @@
-"""What is computed from a bundle: traces, sweeps, costs, comparisons, checks."""
+"""Analyses of a bundle: traces, sweeps, costs, comparisons, checks."""

@@ -1,4 +1,4 @@
-"""The network as blocks: one for each spiking layer with the synapses that feed it, laid out in rows and columns."""
+"""The network as blocks, in rows and columns: a block is a spiking layer with the synapses that feed it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,15 @@ from spikelet_gui.models.numbers import minus
 
 @dataclass(frozen=True)
 class Block:
-    """name: of the spiking layer, or of the Input or Output. members: nodes in topological order, `name` last.
+    """A spiking layer, or the input or output, with the nodes that feed it.
 
-    row: the longest way from the input. column: among the blocks of a row. feeds: blocks that take what it sends.
+    Attributes:
+        name: Name of the spiking layer, or of the Input or Output node.
+        members: Names of the nodes in topological order; `name` is the last one.
+        row: Number of blocks on the longest path from the input.
+        column: Index among the blocks of the row.
+        feeds: Names of the blocks that receive the output.
+        spiking: Whether it is a spiking layer.
     """
 
     name: str
@@ -29,7 +35,7 @@ class Block:
 
 
 def blocks(graph: Graph) -> tuple[Block, ...]:
-    """Blocks in topological order. A node that several layers share belongs to the first of them."""
+    """Return the blocks in topological order. A node that feeds several layers belongs to the first of them."""
     ends = [name for name in graph.order if isinstance(graph.nodes[name], IF) or name == graph.input_name]
     ends.append(graph.output_name)
     owner: dict[str, str] = {}
@@ -47,63 +53,63 @@ def blocks(graph: Graph) -> tuple[Block, ...]:
         if a != b and b not in feeds[a]:
             feeds[a].append(b)
     row = dict.fromkeys(ends, 0)
-    for name in graph.order:  # blocks inherit the order of their nodes
+    for name in graph.order:  # the order of the nodes is an order of the blocks
         for source in graph.predecessors[name]:
             if owner[source] != owner[name]:
                 row[owner[name]] = max(row[owner[name]], row[owner[source]] + 1)
-    taken: dict[int, int] = {}
-    found = []
+    columns: dict[int, int] = {}
+    result = []
     for end in ends:
-        column = taken.get(row[end], 0)
-        taken[row[end]] = column + 1
+        column = columns.get(row[end], 0)
+        columns[row[end]] = column + 1
         members = tuple(name for name in graph.order if owner[name] == end)
         spiking = isinstance(graph.nodes[end], IF)
-        found.append(Block(end, members, row[end], column, tuple(feeds[end]), spiking))
-    return tuple(found)
+        result.append(Block(end, members, row[end], column, tuple(feeds[end]), spiking))
+    return tuple(result)
 
 
 Facts = list[tuple[str, str]]
 
 
 def title(graph: Graph, block: Block) -> str:
-    """The synapses of a block in short: conv 3×3, 64."""
+    """Describe the synapses of a block, e.g. pool 2×2 · conv 3×3."""
     text = [_short(graph.nodes[name]) for name in block.members if name != block.name]
-    return " · ".join(word for word in text if word)
+    return " · ".join(part for part in text if part)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """32×16×16."""
+    """Format a shape, e.g. 32×16×16."""
     return "×".join(map(str, shape))
 
 
 def block_facts(bundle: Bundle, block: Block) -> list[tuple[str, Facts]]:
-    """What stands in the side panel: (heading, facts) for each node of the block, the neurons first."""
+    """Return (heading, facts) for every node of a block, the neurons first."""
     graph = bundle.graph
-    found = [(name, _facts(graph, name)) for name in reversed(block.members)]
+    groups = [(name, _facts(graph, name)) for name in reversed(block.members)]
     layers = bundle.manifest.conversion.get("layers")
     entries = layers if isinstance(layers, list) else []
     entry = next((e for e in entries if isinstance(e, Mapping) and e.get("layer") == block.name), {})
     error, limit = entry.get("weight_error"), entry.get("exact_steps")
     if isinstance(error, float):
-        found[0][1].append(("weight rounding", f"{error:.2%} rms"))
+        groups[0][1].append(("weight rounding", f"{error:.2%} rms"))
     if isinstance(limit, int):
-        found[0][1].append(("exact for", f"{limit:,} time-steps"))
-    return found
+        groups[0][1].append(("exact for", f"{limit:,} time-steps"))
+    return groups
 
 
 def operation_facts(measured: Measurement, block: Block) -> Facts:
-    """Operations of the mean image in this block."""
+    """Return the operations of this block, averaged over the images."""
     rows = [row for row in measured.operations.rows if row.node in block.members]
     acs = sum(row.acs for row in rows)
     macs = sum(row.macs + row.static_macs for row in rows)
-    found = [("accumulates", short(acs))] if acs else []
+    facts = [("accumulates", short(acs))] if acs else []
     if macs:
-        found.append(("multiply-accumulates", short(macs)))
-    found.append(("dense connections", short(sum(row.dense for row in rows))))
+        facts.append(("multiply-accumulates", short(macs)))
+    facts.append(("dense connections", short(sum(row.dense for row in rows))))
     if block.spiking:
         updates = measured.operations.neurons[block.name] * measured.operations.steps
-        found.append(("neuron updates", short(updates)))
-    return found
+        facts.append(("neuron updates", short(updates)))
+    return facts
 
 
 def _facts(graph: Graph, name: str) -> Facts:

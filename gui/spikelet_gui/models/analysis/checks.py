@@ -1,6 +1,6 @@
-"""Proof by others: the bundle's own record replayed on every engine, and Brian2, an independent simulator.
+"""Replay the golden inputs on every engine, and validate the bundle with Brian2, an independent simulator.
 
-Brian2 runs in a process of its own: it wants to be the main thread of one, and it can be ended there at once.
+Brian2 runs in a separate process: it requires the main thread, and a process can be stopped at any time.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from spikelet import bundle as bundles
 from spikelet.bundle import Bundle
@@ -24,37 +25,50 @@ from spikelet_gui.models.jobs import Progress
 if TYPE_CHECKING:
     from spikelet_converters.brian2 import ValidationReport
 
-NEURONS = (64, 256, 1024)  # sampled of each layer
-IMAGES = 3
+NEURONS = (64, 256, 1024)  # choices of the number of neurons per layer
+IMAGES = 3  # default number of images
 
 
 @dataclass
 class Checks:
-    """What is known so far. verified: by engine. report: of Brian2."""
+    """Results of the checks.
+
+    Attributes:
+        verified: Replay of the golden inputs, by engine; empty before the first run.
+        report: Validation with Brian2, or None.
+    """
 
     verified: dict[str, Verification] = field(default_factory=dict)
     report: ValidationReport | None = None
 
 
 def replay(bundle: Bundle, engines: tuple[str, ...], progress: Progress) -> dict[str, Verification]:
-    """The bundle's golden inputs on each engine."""
-    found = {}
+    """Replay the golden inputs of a bundle on each engine."""
+    verified = {}
     for done, name in enumerate(engines):
         progress(done, len(engines))
-        found[name] = verify(bundle, name)
+        verified[name] = verify(bundle, name)
     progress(len(engines), len(engines))
-    return found
+    return verified
 
 
 def brian2_missing() -> str | None:
-    """Why there is no Brian2 here, in words; None if there is."""
+    """Return the message that Brian2 is not installed, or None if it is."""
     return None if find_spec("brian2") else str(MissingDependency("Brian2", "brian2"))
 
 
 def validation(
-    path: Path, images: np.ndarray[Any, Any], steps: int, neurons: int, engine: str
+    path: Path, images: npt.NDArray[np.generic], steps: int, neurons: int, engine: str
 ) -> Callable[[Progress], ValidationReport]:
-    """The work of a validation. neurons: sampled of each layer; 0 takes all."""
+    """Return a task that validates a bundle with Brian2.
+
+    Args:
+        path: File of the bundle.
+        images: (N, *input shape).
+        steps: T.
+        neurons: Number of neurons per layer to simulate; 0 simulates all.
+        engine: Engine that is compared with Brian2.
+    """
 
     def work(progress: Progress) -> ValidationReport:
         context = multiprocessing.get_context("spawn")
@@ -63,7 +77,7 @@ def validation(
         process.start()
         there.close()
         try:
-            return _followed(here, progress)
+            return _receive(here, progress)
         finally:
             process.kill()
             process.join()
@@ -72,28 +86,28 @@ def validation(
     return work
 
 
-def _followed(pipe: Connection, progress: Progress) -> ValidationReport:
-    """Hand on what the process says until it has its report."""
+def _receive(pipe: Connection, progress: Progress) -> ValidationReport:
+    """Report the progress of the process until it sends its report."""
     while True:
         progress.check()
         if not pipe.poll(0.1):
             continue
         try:
-            what, value = pipe.recv()
+            kind, value = pipe.recv()
         except EOFError:
-            raise SpikeletError("Brian2's process ended unexpectedly; it may have run out of memory") from None
-        if what == "report":
+            raise SpikeletError("the process of Brian2 ended unexpectedly; it may have run out of memory") from None
+        if kind == "report":
             report: ValidationReport = value
             return report
-        if what == "failed":
+        if kind == "failed":
             raise SpikeletError(value)
         progress(*value)
 
 
 def _validate(
-    pipe: Connection, path: Path, images: np.ndarray[Any, Any], steps: int, neurons: int, engine: str
+    pipe: Connection, path: Path, images: npt.NDArray[np.generic], steps: int, neurons: int, engine: str
 ) -> None:
-    """In the process."""
+    """Validate, and send progress and the report; runs in the separate process."""
     from spikelet_converters.brian2 import validate
 
     try:

@@ -1,6 +1,6 @@
-"""Energy for the panel: levels, layers, and the curve on which the crossover lies.
+"""Energy estimates of the energy panel: by level, by layer, and by spike rate.
 
-Every number comes from `metrics.energy`.
+All numbers are computed by `spikelet.metrics.energy`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,20 @@ from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
 from spikelet_gui.models.analysis.blocks import blocks
 
-POINTS = 41
+POINTS = 41  # spike rates of the curve
 UNITS = ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"), (1.0, "pJ"))
 
 
 @dataclass(frozen=True)
 class Costs:
-    """An image on one machine.
+    """Energy per image on one hardware profile.
 
-    layers: by block, its share of each level. rates, curve: by level, energy if every synapse saw that spike rate.
+    Attributes:
+        estimate: The estimate of the whole network, with its baselines.
+        rate: Spike rate at the synapses.
+        layers: Estimate of each block, by name.
+        rates: Spike rates of `curve`.
+        curve: By level, the energy at each of `rates`, if all synapses received spikes at that rate.
     """
 
     estimate: Estimate
@@ -34,36 +39,37 @@ class Costs:
 
     @property
     def level(self) -> str:
-        """The fullest level that the profile has figures for."""
+        """The most complete level for which the profile has figures."""
         return next(level for level in reversed(LEVELS) if self.estimate.levels[level] is not None)
 
-    def crossover(self, rival: Baseline, level: str) -> tuple[float, float] | None:
-        """Spike rate under which the spiking network needs less than `rival`: of the low and of the high figures."""
-        return rival.crossover[level]
+    def break_even(self, baseline: Baseline, level: str) -> tuple[float, float] | None:
+        """Return the spike rate below which the spiking network needs less energy: for low and for high figures."""
+        return baseline.crossover[level]
 
 
 def costs(measured: Measurement, profile: Profile) -> Costs:
-    """All that the energy panel shows for a profile that has figures."""
+    """Estimate the energy of a measured network with a profile that has figures."""
     graph, ops = measured.bundle.graph, measured.operations
-    made = estimate(graph, ops, profile, measured.buffer)
-    crossings = [each for rival in made.baselines for pair in rival.crossover.values() if pair for each in pair]
-    most = min(1.0, max([2 * ops.rate, *(1.2 * crossing for crossing in crossings if 0 < crossing < 1), 0.05]))
-    rates = tuple(float(each) for each in np.linspace(0, most, POINTS))
-    curve: dict[str, list[Energy]] = {level: [] for level in LEVELS if made.levels[level] is not None}
+    whole = estimate(graph, ops, profile, measured.buffer)
+    pairs = [pair for baseline in whole.baselines for pair in baseline.crossover.values() if pair]
+    break_evens = [rate for pair in pairs for rate in pair if 0 < rate < 1]
+    most = min(1.0, max([2 * ops.rate, *(1.2 * rate for rate in break_evens), 0.05]))
+    rates = tuple(float(rate) for rate in np.linspace(0, most, POINTS))
+    curve: dict[str, list[Energy]] = {level: [] for level in LEVELS if whole.levels[level] is not None}
     for rate in rates:
-        found = spiking_levels(graph, ops.at_rate(rate), profile, measured.buffer)
+        levels = spiking_levels(graph, ops.at_rate(rate), profile, measured.buffer)
         for level, energies in curve.items():
-            energy = found[level]
+            energy = levels[level]
             assert energy is not None
             energies.append(energy)
-    return Costs(made, ops.rate, by_block(graph, measured, profile), rates, curve)
+    return Costs(whole, ops.rate, by_block(graph, measured, profile), rates, curve)
 
 
 def energy_text(energy: Energy | None) -> str:
-    """Low to high, in the unit that fits: 2.00 – 6.29 µJ."""
+    """Format low to high in a suitable unit, e.g. 2.00 – 6.29 µJ."""
     if energy is None:
         return "no figure"
-    factor, unit = next(each for each in UNITS if energy.high >= each[0] or each[0] == 1)
+    factor, unit = next((factor, unit) for factor, unit in UNITS if energy.high >= factor or factor == 1)
     low, high = (
         f"{end / factor:,.3g}" if end < 1000 * factor else f"{end / factor:,.0f}" for end in (energy.low, energy.high)
     )
@@ -71,14 +77,14 @@ def energy_text(energy: Energy | None) -> str:
 
 
 def by_block(graph: Graph, measured: Measurement, profile: Profile) -> dict[str, Levels]:
-    """The estimate of each block by itself; they add up to that of the network."""
+    """Estimate each block separately; the sum is the estimate of the network."""
     ops = measured.operations
-    found = {}
+    estimates = {}
     for block in blocks(graph):
         rows = tuple(row for row in ops.rows if row.node in block.members)
         neurons = {name: count for name, count in ops.neurons.items() if name == block.name}
         spikes = {name: count for name, count in ops.spikes.items() if name == block.name}
         if rows or neurons:
             part = replace(ops, rows=rows, neurons=neurons, spikes=spikes)
-            found[block.name] = spiking_levels(graph, part, profile, measured.buffer)
-    return found
+            estimates[block.name] = spiking_levels(graph, part, profile, measured.buffer)
+    return estimates

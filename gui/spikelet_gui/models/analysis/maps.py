@@ -1,55 +1,63 @@
-"""Feature maps: all channels of a layer in one picture."""
+"""Feature maps: all channels of a layer in one image."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.nodes import Shape
 
-EMPTY = -1.0
-WHOLE = 0.8  # how much smaller than they could be tiles may be, so that no place is left empty
+EMPTY = -1.0  # value of pixels without a neuron
+FULL_ROWS = (
+    0.8  # size of tiles in full rows, relative to the largest possible size, down to which full rows are preferred
+)
 
 
 @dataclass(frozen=True)
 class Mosaic:
-    """Where the neurons of a layer lie in a picture: tiles of (H, W), `columns` a row, one pixel between them.
+    """Positions of the neurons of a layer in an image: tiles of (H, W), one per channel, separated by one pixel.
 
-    A layer without height and width is one tile, as square as it can be.
+    A layer without height and width is one tile that is as square as possible.
+
+    Attributes:
+        channels: Number of tiles.
+        height: Height of a tile.
+        width: Width of a tile.
+        columns: Tiles per row.
+        flat: Number of neurons of a layer without height and width; 0 for other layers.
     """
 
     channels: int
     height: int
     width: int
     columns: int
-    flat: int = 0  # neurons of a layer without height and width
+    flat: int = 0
 
     @property
     def rows(self) -> int:
-        """Of tiles."""
+        """Number of rows of tiles."""
         return -(-self.channels // self.columns)
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the picture."""
+        """(height, width) of the image."""
         return self.rows * (self.height + 1) - 1, self.columns * (self.width + 1) - 1
 
-    def picture(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """(height, width) of one value a neuron, (neurons,); EMPTY between the tiles."""
+    def picture(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+        """Arrange one value per neuron, (neurons,), as an image (height, width); EMPTY between the tiles."""
         tile = self.height * self.width
         if self.flat:
             values = np.concatenate([values.astype(np.float32), np.full(tile - self.flat, EMPTY, np.float32)])
         padded = np.full((self.rows * self.columns, self.height + 1, self.width + 1), EMPTY, np.float32)
         padded[: self.channels, :-1, :-1] = values.reshape(self.channels, self.height, self.width)
         grid = padded.reshape(self.rows, self.columns, self.height + 1, self.width + 1).transpose(0, 2, 1, 3)
-        whole = grid.reshape(self.rows * (self.height + 1), self.columns * (self.width + 1))
-        return np.ascontiguousarray(whole[:-1, :-1])
+        image = grid.reshape(self.rows * (self.height + 1), self.columns * (self.width + 1))
+        return np.ascontiguousarray(image[:-1, :-1])
 
     def neuron(self, y: int, x: int) -> int | None:
-        """The neuron at a pixel, or None between the tiles and outside."""
+        """Return the neuron at a pixel; None between the tiles and outside."""
         height, width = self.size
         if not (0 <= y < height and 0 <= x < width):
             return None
@@ -58,11 +66,11 @@ class Mosaic:
         channel = row * self.columns + column
         if y == self.height or x == self.width or channel >= self.channels:
             return None
-        found = (channel * self.height + y) * self.width + x
-        return found if not self.flat or found < self.flat else None
+        index = (channel * self.height + y) * self.width + x
+        return index if not self.flat or index < self.flat else None
 
-    def place(self, neuron: int) -> tuple[int, int]:
-        """(y, x) of a neuron."""
+    def position(self, neuron: int) -> tuple[int, int]:
+        """Return the pixel (y, x) of a neuron."""
         channel, rest = divmod(neuron, self.height * self.width)
         y, x = divmod(rest, self.width)
         row, column = divmod(channel, self.columns)
@@ -70,15 +78,15 @@ class Mosaic:
 
 
 def mosaic(shape: Shape, aspect: float = 1.0) -> Mosaic:
-    """The mosaic of a layer of this shape whose picture is about `aspect` times as wide as high."""
+    """Arrange a layer of this shape so that the tiles are large in an area `aspect` times as wide as high."""
     if len(shape) == 1:
         width = max(1, min(shape[0], round(np.sqrt(shape[0] * aspect))))
         return Mosaic(1, -(-shape[0] // width), width, 1, flat=shape[0])
     channels, height, width = shape
-    largest: dict[int, float] = {}  # by columns, how large a pixel may be drawn
+    scales: dict[int, float] = {}  # by number of columns, size of a pixel relative to the height of the area
     for columns in range(1, channels + 1):
-        made = Mosaic(channels, height, width, columns)
-        largest[columns] = min(aspect / made.size[1], 1 / made.size[0])
-    best = max(largest, key=largest.__getitem__)
-    whole = max((each for each in largest if channels % each == 0), key=largest.__getitem__)
-    return Mosaic(channels, height, width, whole if largest[whole] >= WHOLE * largest[best] else best)
+        size = Mosaic(channels, height, width, columns).size
+        scales[columns] = min(aspect / size[1], 1 / size[0])
+    best = max(scales, key=scales.__getitem__)
+    full = max((columns for columns in scales if channels % columns == 0), key=scales.__getitem__)
+    return Mosaic(channels, height, width, full if scales[full] >= FULL_ROWS * scales[best] else best)

@@ -1,7 +1,6 @@
-"""Rasters as images: many neurons in few rows, and no spike lost on the way.
+"""Rasters as images with fewer rows than neurons, in which every spike is visible.
 
-Where neighbours share a row of pixels, its brightness tells how many of them fired; a single spike among thousands
-still shows.
+The brightness of a row shows how many of its neurons fired; a single spike among thousands is still visible.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
-FAINT = 56
+FAINT = 56  # least brightness of a row in which a neuron fired
 
 
 def binned(spikes: Image, height: int) -> Image:
-    """(rows, T) of 0…255 for (T, neurons) of 0 and 1: neighbours share a row where there are more than `height`.
+    """Bin (T, neurons) of 0 and 1 into (rows, T) of 0…255, with at most `height` rows.
 
-    0: none fired; FAINT: hardly any; 255: all did.
+    0: no neuron of the row fired; FAINT: few; 255: all.
     """
     neurons = spikes.shape[1]
     rows = min(neurons, max(height, 1))
@@ -30,22 +29,22 @@ def binned(spikes: Image, height: int) -> Image:
 
 
 def kinds(values: Image, height: int) -> Image:
-    """(rows, T) for (T, neurons) of what `difference` tells: among neighbours that share a row a single one shows.
+    """Bin (T, neurons) from `difference` into (rows, T), with at most `height` rows, in the same encoding.
 
-    Where both networks fired alone there, the one that did more often.
+    A single difference in a row is visible; if both networks fired alone, the one that did so more often is shown.
     """
     rows = min(values.shape[1], max(height, 1))
     if rows == 0:
         return np.zeros((0, len(values)), np.uint8)
     starts = np.arange(rows) * values.shape[1] // rows
     first, second = (np.add.reduceat(values == kind, starts, axis=1, dtype=np.int64) for kind in (2, 3))
-    alike = np.add.reduceat(values == 1, starts, axis=1, dtype=np.int64) > 0
-    found = np.where(first + second, np.where(second > first, 3, 2), alike).astype(np.uint8)
-    return np.ascontiguousarray(found.T)
+    both = np.add.reduceat(values == 1, starts, axis=1, dtype=np.int64) > 0
+    binned_kinds = np.where(first + second, np.where(second > first, 3, 2), both).astype(np.uint8)
+    return np.ascontiguousarray(binned_kinds.T)
 
 
 def difference(first: Image, second: Image) -> Image:
-    """(T, neurons): 0 where both are silent, 1 where both fired, 2 where the first alone did, 3 the second alone."""
+    """Encode two rasters as (T, neurons): 0 no spike, 1 both fired, 2 only the first, 3 only the second."""
     both = (first & second).astype(np.uint8)
-    found: Image = both + 2 * (first & ~second & 1) + 3 * (second & ~first & 1)
-    return found
+    encoded: Image = both + 2 * (first & ~second & 1) + 3 * (second & ~first & 1)
+    return encoded

@@ -1,12 +1,13 @@
-"""The report of what was measured, as `spikelet report` writes it, without running the images again."""
+"""Write the report of a measurement, as `spikelet report` does, without running the images again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from spikelet.atomic import replacing
 from spikelet.engines import available
-from spikelet.metrics.hardware import MAIN_PROFILE, builtin
+from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
 from spikelet.metrics.robustness import Robustness
 from spikelet.report.document import Report, all_figures, html
@@ -14,9 +15,24 @@ from spikelet.verify import verify
 from spikelet_gui.models.jobs import Progress
 
 
-def write(path: Path, measured: Measurement, profile: str, robustness: Robustness | None, progress: Progress) -> None:
-    """One HTML page. profile: name of the one that is compared in full. robustness: of faulty devices, if known."""
-    known = builtin()
+def write(
+    path: Path,
+    measured: Measurement,
+    profiles: Sequence[Profile],
+    main: str,
+    robustness: Robustness | None,
+    progress: Progress,
+) -> None:
+    """Write the report as one HTML page.
+
+    Args:
+        path: File to write.
+        measured: The measurement.
+        profiles: Hardware profiles of the report.
+        main: Name of the profile that is compared with the baselines.
+        robustness: Accuracy under faults, or None.
+        progress: Cancels the task.
+    """
     verification = []
     for name in available(measured.bundle.graph):
         verification.append(verify(measured.bundle, name))
@@ -24,8 +40,8 @@ def write(path: Path, measured: Measurement, profile: str, robustness: Robustnes
     report = Report(
         measured=[measured],
         names=[measured.bundle.manifest.name],
-        profiles=list(known.values()),
-        main=profile if profile in known else MAIN_PROFILE,
+        profiles=profiles,
+        main=main,
         latency=[],
         verification=[verification],
         validation=None,

@@ -1,6 +1,6 @@
-"""Faulty devices: how much accuracy is left, fault by fault and level by level.
+"""Accuracy under faults, arranged in rows and text.
 
-Every number comes from `metrics.robustness`; this module arranges them in rows and text.
+All numbers are computed by `spikelet.metrics.robustness`.
 """
 
 from __future__ import annotations
@@ -12,19 +12,27 @@ from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.metrics.faults import KINDS
 from spikelet.metrics.robustness import Point, Robustness, all_faults, robustness
-from spikelet_gui.models.jobs import Progress
+from spikelet_gui.models.jobs import PartialProgress
 
 IMAGES = (50, 100, 200, 500)
-DEVICES = (1, 3, 5, 10)  # for each level; the first is usual: enough to see which faults hurt
-NOTABLE = 0.05  # a loss of accuracy worth a word
+DEVICES = (1, 3, 5, 10)  # per level; one, the default, shows which faults matter
+NOTABLE = 0.05  # loss of accuracy from which a fault is mentioned in the summary
 
 
 def faulty_devices(
     bundle: Bundle, data: ImageSet, steps: int, images: int, devices: int
-) -> Callable[[Progress], Robustness]:
-    """The work: every fault at each of its levels, on as many images and devices; shows what it has on its way."""
+) -> Callable[[PartialProgress[Robustness]], Robustness]:
+    """Return a task that measures every fault at each of its levels, with partial results.
 
-    def work(progress: Progress) -> Robustness:
+    Args:
+        bundle: The bundle.
+        data: Images; a subset is drawn with a fixed seed.
+        steps: T.
+        images: Number of images.
+        devices: Number of faulty devices per level.
+    """
+
+    def work(progress: PartialProgress[Robustness]) -> Robustness:
         part = data.subset(images)
         return robustness(bundle, part, steps, None, range(devices), progress, progress.partial)
 
@@ -33,7 +41,14 @@ def faulty_devices(
 
 @dataclass(frozen=True)
 class Row:
-    """A kind of fault. points: those that are known, by level."""
+    """A type of fault.
+
+    Attributes:
+        kind: Key of KINDS.
+        title: Title of the fault.
+        unit: Unit of the level.
+        points: Measured levels, in order.
+    """
 
     kind: str
     title: str
@@ -41,57 +56,57 @@ class Row:
     points: tuple[Point, ...]
 
 
-def rows(found: Robustness) -> list[Row]:
-    """Every kind of fault, known or not."""
+def rows(result: Robustness) -> list[Row]:
+    """Return a row for every type of fault, whether it is measured or not."""
     return [
-        Row(kind, about.title, about.unit, tuple(point for point in found.points if point.fault.kind == kind))
-        for kind, about in KINDS.items()
+        Row(name, kind.title, kind.unit, tuple(point for point in result.points if point.fault.kind == name))
+        for name, kind in KINDS.items()
     ]
 
 
-def complete(found: Robustness) -> bool:
-    """Whether every fault was tried."""
-    return len(found.points) == len(all_faults())
+def complete(result: Robustness) -> bool:
+    """Whether every fault is measured."""
+    return len(result.points) == len(all_faults())
 
 
-def lost(found: Robustness, point: Point, time: int) -> float:
-    """Share of the sound network's accuracy that a fault takes, after time-step `time`."""
-    sound = found.sound.accuracy[time - 1]
+def lost(result: Robustness, point: Point, time: int) -> float:
+    """Return the loss of accuracy after time-step `time`, relative to the fault-free network."""
+    sound = result.sound.accuracy[time - 1]
     return max(0.0, 1 - point.accuracy[time - 1] / sound) if sound else 0.0
 
 
 def level_text(level: float) -> str:
-    """0.001 is 0.1%."""
+    """Format a level as a percentage, e.g. 0.1%."""
     return f"{100 * level:.3g}%"
 
 
 def ends(point: Point, time: int) -> str:
-    """The interval."""
+    """Format the 95 % interval after time-step `time`."""
     return f"{point.low[time - 1]:.1%} – {point.high[time - 1]:.1%}"
 
 
-def verdict(found: Robustness, time: int) -> str:
+def verdict(result: Robustness, time: int) -> str:
     """Summarise the sweep in two sentences."""
-    sound = found.sound
-    text = f"Without a fault: {sound.accuracy[time - 1]:.1%} ({ends(sound, time)})."
+    sound = result.sound
+    text = f"Without faults: {sound.accuracy[time - 1]:.1%} ({ends(sound, time)})."
     notable = []
-    for row in rows(found):
+    for row in rows(result):
         first = next(
             (point for point in row.points if sound.accuracy[time - 1] - point.accuracy[time - 1] >= NOTABLE), None
         )
         if first is not None:
             notable.append(f"{row.title.lower()} from {level_text(first.fault.level)}")
     if notable:
-        return f"{text} {NOTABLE * 100:g} points or more are lost to {'; '.join(notable)}."
-    return f"{text} No fault that was tried takes {NOTABLE * 100:g} points." if found.points else text
+        return f"{text} Faults that cost {NOTABLE * 100:g} points or more: {'; '.join(notable)}."
+    return f"{text} No measured fault costs {NOTABLE * 100:g} points." if result.points else text
 
 
-def numbers(found: Robustness) -> tuple[list[str], list[list[object]]]:
-    """(head, rows): everything, a row for each fault, level and time-step."""
-    head = ["fault", "level", "time_step", found.measure, "low_95", "high_95"]
-    every = [("none", found.sound), *((point.fault.kind, point) for point in found.points)]
+def table(result: Robustness) -> tuple[list[str], list[list[object]]]:
+    """Return (head, rows) of all results, one row per fault, level and time-step."""
+    head = ["fault", "level", "time_step", result.measure, "low_95", "high_95"]
+    points = [("none", result.sound), *((point.fault.kind, point) for point in result.points)]
     return head, [
         [kind, point.fault.level, t + 1, point.accuracy[t], point.low[t], point.high[t]]
-        for kind, point in every
-        for t in range(found.steps)
+        for kind, point in points
+        for t in range(result.steps)
     ]

@@ -1,4 +1,4 @@
-"""Accuracy over a data set, part by part, so that it can be watched and stopped; and what early exit would change."""
+"""Accuracy over a data set, with partial results, and the effect of early exit."""
 
 from __future__ import annotations
 
@@ -20,18 +20,25 @@ from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement, summarise
 from spikelet.metrics.tally import Tally, merged, tally
 from spikelet_gui.models.analysis.source import SourceNetwork, levels, obstacle
-from spikelet_gui.models.jobs import Progress
+from spikelet_gui.models.jobs import PartialProgress
 
-PART = 100  # images between two looks at the running result
-CURVE = 400  # thresholds of the curve that is dragged along: between two of them hardly an image changes its answer
+PART = 100  # images per partial result
+CURVE = 400  # thresholds of the early-exit curve
+BATCH = 16  # images per evaluation of the source network
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is known so far, or at the end.
+    """Partial or complete result.
 
-    accuracy: by time-step with a 95 % interval, None without labels. source: (n,) answers of the float network as it
-    is computed here, or None. measured: everything, at the end. exits: the trade-off of early exit, at the end.
+    Attributes:
+        data: The data set.
+        done: Number of images that are finished.
+        counted: Spikes and predictions of these images.
+        accuracy: By time-step, with a 95 % interval; None without labels.
+        source: (n,) predictions of the source network, or None.
+        measured: The measurement; None in a partial result.
+        exits: Early exit by threshold; empty in a partial result.
     """
 
     data: ImageSet
@@ -44,77 +51,78 @@ class Sweep:
 
     @property
     def labels(self) -> npt.NDArray[np.int64] | None:
-        """Of the images that are done."""
+        """Labels of the finished images, or None."""
         return None if self.data.labels is None else self.data.labels[: self.done]
 
     @property
     def source_accuracy(self) -> float | None:
-        """Of the float network as it is computed here, on the images that are done."""
+        """Accuracy of the source network on the finished images, or None."""
         if self.source is None or self.labels is None:
             return None
         return float((self.source == self.labels).mean())
 
     def rates(self, layer: str) -> npt.NDArray[np.float64] | None:
-        """(neurons,) spikes a time-step of each neuron of a layer, once all images are done."""
+        """Return (neurons,) spikes per time-step of each neuron of a layer; None in a partial result."""
         if self.measured is None:
             return None
-        fired: npt.NDArray[np.float64] = self.counted.spikes[layer].reshape(-1) / (
-            self.counted.images * self.counted.steps
-        )
-        return fired
+        counted = self.counted
+        rates: npt.NDArray[np.float64] = counted.spikes[layer].reshape(-1) / (counted.images * counted.steps)
+        return rates
 
     def lost(self, time: int) -> npt.NDArray[np.int64]:
-        """Images that the float network gets right and the spiking one, after `time` steps, wrong."""
+        """Return indices of images that the source network classifies correctly, the spiking one at `time` does not."""
         if self.source is None or self.labels is None:
             return np.zeros(0, np.int64)
         return np.flatnonzero((self.source == self.labels) & (self.counted.predictions[time - 1] != self.labels))
 
     def leaving(self, threshold: float) -> Exit:
-        """Mean steps, accuracy and accumulates where images leave at a margin of `threshold`."""
+        """Return mean time-steps, accuracy and accumulates of early exit at a margin of `threshold`."""
         return at_threshold(self.counted, self.labels, threshold)
 
     def energy(self, threshold: float, profile: Profile) -> dict[str, Energy | None]:
-        """By level, pJ of the mean image that leaves at `threshold`; needs `measured`."""
+        """Return the energy per image in pJ, by level, of early exit at `threshold`; requires `measured`."""
         assert self.measured is not None
         ops = operations_at_exit(self.measured.operations, self.leaving(threshold))
         return spiking_levels(self.measured.bundle.graph, ops, profile, self.measured.buffer)
 
 
-def sweep(bundle: Bundle, data: ImageSet, steps: int, engine: str, progress: Progress, part: int = PART) -> Sweep:
-    """Run the images for `steps` time-steps; a Sweep of what is done goes to `progress.partial` after each part.
+def sweep(
+    bundle: Bundle, data: ImageSet, steps: int, engine: str, progress: PartialProgress[Sweep], part: int = PART
+) -> Sweep:
+    """Run all images for `steps` time-steps, with a partial result after every `part` images.
 
     Raises:
-        DataError: no images, or labels that the network has no class for.
+        DataError: There are no images, or labels exceed the classes of the network.
     """
     if not len(data):
-        raise DataError(f"{data.name}: holds no images")
+        raise DataError.at(data.name, "contains no images")
     graph, engine = bundle.graph, choose(engine, bundle.graph)
     accuracy.check_labels(data, graph.classes)
-    places = sites(graph)
+    fan_out = sites(graph)
     network = SourceNetwork(graph, levels(bundle)) if obstacle(graph) is None and data.labels is not None else None
     parts: list[Tally] = []
-    answers: list[npt.NDArray[np.int64]] = []
+    source: list[npt.NDArray[np.int64]] = []
     for start in range(0, len(data), part):
         images = data.images[start : start + part]
 
-        def said(done: int, total: int, start: int = start) -> None:
+        def report(done: int, total: int, start: int = start) -> None:
             progress(start + done, len(data))
 
-        parts.append(tally(graph, places, images, steps, engine, None, said))
+        parts.append(tally(graph, fan_out, images, steps, engine, None, report))
         if network is not None:
-            for at in range(0, len(images), 16):
+            for first in range(0, len(images), BATCH):
                 progress.check()
-                logits, _ = network.activations(images[at : at + 16].astype(np.float32))
-                answers.append(logits.argmax(1))
-        progress.partial(_so_far(data, parts, answers if network is not None else None))
-    last = _so_far(data, parts, answers if network is not None else None)
+                logits, _ = network.activations(images[first : first + BATCH].astype(np.float32))
+                source.append(logits.argmax(1))
+        progress.partial(_partial(data, parts, source if network is not None else None))
+    last = _partial(data, parts, source if network is not None else None)
     measured = summarise(bundle, data, last.counted, engine)
     exits = tuple(exit_curve(last.counted, data.labels, CURVE))
     return replace(last, measured=measured, exits=exits)
 
 
-def _so_far(data: ImageSet, parts: list[Tally], answers: list[npt.NDArray[np.int64]] | None) -> Sweep:
+def _partial(data: ImageSet, parts: list[Tally], batches: list[npt.NDArray[np.int64]] | None) -> Sweep:
     counted = merged(parts)
     labels = None if data.labels is None else data.labels[: counted.images]
-    source = None if answers is None else np.concatenate(answers)
+    source = None if batches is None else np.concatenate(batches)
     return Sweep(data, counted.images, counted, accuracy.accuracy(counted.predictions, labels), source)

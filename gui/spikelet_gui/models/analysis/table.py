@@ -1,11 +1,10 @@
-"""The neurons of a layer as a table: one array a column; a filter and an order choose which of them all plots show."""
+"""Table of the neurons of a layer, with filter and order."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +15,12 @@ from spikelet.nodes import Shape
 from spikelet_gui.models.analysis.trace import Trace
 from spikelet_gui.models.numbers import minus
 
-TOP = 64
-Column = npt.NDArray[Any]
+TOP = 64  # neurons of the presets "top" and "worst"
+Column = npt.NDArray[np.number]
 Rows = npt.NDArray[np.int64]
 
-# name: (title, what it is)
-SHOWN = ("neuron", "rate", "first", "error", "all")  # of these, in the table; the others can be asked for
-COLUMNS = {
+SHOWN = ("neuron", "rate", "first", "error", "all")  # columns of the view; queries can use all columns
+COLUMNS = {  # name: (title, description)
     "neuron": ("neuron", "position in the layer: channel, row, column"),
     "channel": ("ch", "channel"),
     "y": ("y", "row in the channel"),
@@ -34,6 +32,7 @@ COLUMNS = {
 }
 PRESETS = ("all neurons", "active", "silent", "dead", "saturated", f"top {TOP}", f"worst {TOP}")
 TERM = re.compile(r"(neuron|channel|ch|y|x|rate|first|error|all)\s*(<=|>=|!=|=|<|>)\s*(-?\d+(?:\.\d+)?)(%?)")
+EXAMPLE = "rate > 50%, channel = 3"
 COMPARE: dict[str, Callable[[Column, float], npt.NDArray[np.bool_]]] = {
     "<=": lambda a, b: a <= b,
     ">=": lambda a, b: a >= b,
@@ -46,7 +45,14 @@ COMPARE: dict[str, Callable[[Column, float], npt.NDArray[np.bool_]]] = {
 
 @dataclass(frozen=True)
 class View:
-    """preset: one of PRESETS. query: conditions, as "rate > 50%, channel = 3". order: a column."""
+    """Filter and order of the table.
+
+    Attributes:
+        preset: One of PRESETS.
+        query: Conditions, e.g. "rate > 50%, channel = 3".
+        order: Name of the column that defines the order.
+        descending: Whether the largest value is first.
+    """
 
     preset: str = PRESETS[0]
     query: str = ""
@@ -54,7 +60,7 @@ class View:
     descending: bool = False
 
     def sorted_by(self, order: str) -> View:
-        """By another column, largest first where that says more; by the same one, the other way round."""
+        """Return the view ordered by a column: rates and errors largest first; the current column in reverse order."""
         if order == self.order:
             return replace(self, descending=not self.descending)
         return replace(self, order=order, descending=order in ("rate", "error", "all"))
@@ -62,7 +68,12 @@ class View:
 
 @dataclass(frozen=True)
 class NeuronTable:
-    """columns: by name, (neurons,) each; those that are not known are left out."""
+    """Columns of a layer.
+
+    Attributes:
+        shape: Shape of the layer.
+        columns: By name, (neurons,); columns without data are missing.
+    """
 
     shape: Shape
     columns: dict[str, Column]
@@ -71,10 +82,10 @@ class NeuronTable:
         return len(self.columns["neuron"])
 
     def rows(self, view: View) -> Rows:
-        """The neurons that the view shows, in its order.
+        """Return the indices of the neurons that the view shows, in its order.
 
         Raises:
-            SpikeletError: a query that cannot be read, or that asks for what is not known; says how one is written.
+            SpikeletError: The query is invalid, or uses a column without data.
         """
         keep = self._preset(view.preset) & self._query(view.query)
         rows = np.flatnonzero(keep)
@@ -89,20 +100,20 @@ class NeuronTable:
         return rows
 
     def examples(self) -> tuple[int, ...]:
-        """Three neurons worth looking at: spread over those that fire, the busiest first."""
+        """Return three neurons: the one with the highest rate, and two at one and two thirds of those that fire."""
         rate = self.columns["rate"]
         order = np.argsort(-rate, kind="stable")
         active = max(int((rate > 0).sum()), 1)
-        return tuple(dict.fromkeys(int(order[place]) for place in (0, active // 3, 2 * active // 3)))
+        return tuple(dict.fromkeys(int(order[rank]) for rank in (0, active // 3, 2 * active // 3)))
 
     def label(self, neuron: int) -> str:
-        """A neuron by its place: (channel, y, x), or its index."""
+        """Format the position of a neuron: channel, y, x, or its index."""
         if len(self.shape) == 1:
             return str(neuron)
         return ",".join(str(int(i)) for i in np.unravel_index(neuron, self.shape))
 
     def cell(self, column: str, neuron: int) -> str:
-        """What the table shows."""
+        """Format a cell."""
         if column == "neuron":
             return self.label(neuron)
         value = self.columns[column][neuron]
@@ -115,44 +126,46 @@ class NeuronTable:
         return str(value)
 
     def widest(self, column: str) -> str:
-        """The cell of a column that needs the most room."""
+        """Return the longest text of a column."""
         values = self.columns[column]
         ends = {0, len(self) - 1, int(values.argmin()), int(values.argmax())}
         return max((self.cell(column, neuron) for neuron in ends), key=len)
 
     def _preset(self, preset: str) -> npt.NDArray[np.bool_]:
-        rate, everywhere = self.columns["rate"], self.columns.get("all")
+        rate, mean_rate = self.columns["rate"], self.columns.get("all")
         if preset == "active":
             return rate > 0
         if preset == "silent":
             return rate == 0
         if preset == "dead":
-            return self._known("all", everywhere) == 0
+            return self._required("all") == 0
         if preset == "saturated":
-            return (rate if everywhere is None else everywhere) >= SATURATED
+            return (rate if mean_rate is None else mean_rate) >= SATURATED
         if preset == PRESETS[6]:
-            self._known("error", self.columns.get("error"))
+            self._required("error")
         return np.ones(len(self), np.bool_)
 
     def _query(self, query: str) -> npt.NDArray[np.bool_]:
         keep = np.ones(len(self), np.bool_)
-        for part in filter(None, (each.strip() for each in query.lower().replace(" and ", ",").split(","))):
+        for part in filter(None, (term.strip() for term in query.lower().replace(" and ", ",").split(","))):
             term = TERM.fullmatch(part)
             if term is None:
-                raise SpikeletError(f"{part!r} is not understood; write for example: rate > 50%, channel = 3")
+                raise SpikeletError.at(
+                    repr(part), f"is not a condition; example: {EXAMPLE}", expected=EXAMPLE, found=part
+                )
             name, sign, number, percent = term.groups()
             name = "channel" if name == "ch" else name
-            values = self._known(name, self.columns.get(name))
+            values = self._required(name)
             keep &= COMPARE[sign](values, float(number) / (100 if percent else 1))
         return keep
 
-    def _known(self, name: str, values: Column | None) -> Column:
-        if values is not None:
-            return values
+    def _required(self, name: str) -> Column:
+        if name in self.columns:
+            return self.columns[name]
         if name == "all":
-            raise SpikeletError("rates over many images are not measured yet: run the Accuracy panel first")
+            raise SpikeletError("spike rates over many images are not measured yet: run the Accuracy panel first")
         if name == "error":
-            raise SpikeletError("this layer has no float activation to compare with")
+            raise SpikeletError("this layer has no float activation")
         raise SpikeletError(f"this layer has no {name}")
 
 
@@ -162,11 +175,17 @@ def neuron_table(
     first: Column,
     time: int,
     activation: Column | None = None,
-    everywhere: Column | None = None,
+    mean_rate: Column | None = None,
 ) -> NeuronTable:
-    """The table of a layer. counts, first: (neurons,) spikes up to `time`, and the time-step of the first.
+    """Build the table of a layer.
 
-    activation: (neurons,) of the float network, in spikes a time-step. everywhere: (neurons,) rate over many images.
+    Args:
+        shape: Shape of the layer.
+        counts: (neurons,) spike counts up to `time`.
+        first: (neurons,) time-step of the first spike; 0 for none.
+        time: Time-step of the counts.
+        activation: (neurons,) float activation in spikes per time-step, or None.
+        mean_rate: (neurons,) spike rate over many images, or None.
     """
     index = np.arange(len(counts))
     columns: dict[str, Column] = {"neuron": index}
@@ -176,25 +195,25 @@ def neuron_table(
     columns["first"] = np.where(first <= time, first, 0)
     if activation is not None:
         columns["error"] = counts - activation * time
-    if everywhere is not None:
-        columns["all"] = everywhere
+    if mean_rate is not None:
+        columns["all"] = mean_rate
     return NeuronTable(shape, columns)
 
 
-def table_of(trace: Trace, layer: str, everywhere: Column | None) -> NeuronTable:
-    """The table of a layer at T. everywhere: (neurons,) rate over many images, if known."""
+def table_of(trace: Trace, layer: str, mean_rate: Column | None) -> NeuronTable:
+    """Build the table of a layer at T. mean_rate: (neurons,) spike rate over many images, or None."""
     return neuron_table(
         trace.graph.shapes[layer],
         trace.counts(layer, trace.steps),
         trace.first_spikes(layer),
         trace.steps,
         trace.activations.get(layer),
-        everywhere,
+        mean_rate,
     )
 
 
 def _most(rows: Rows, values: Column) -> Rows:
-    """Of the rows, the TOP with the largest values, in the order of the rows."""
+    """Return the TOP rows with the largest values, in the order of `rows`."""
     if len(rows) <= TOP:
         return rows
     chosen = np.argsort(-values[rows], kind="stable")[:TOP]

@@ -1,4 +1,4 @@
-"""Spikes, potentials and logits of a network on one image, per time-step."""
+"""Spikes, potentials and logits of a network on one image, by time-step."""
 
 from __future__ import annotations
 
@@ -23,11 +23,17 @@ Potentials = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Trace:
-    """T time-steps of one image.
+    """T time-steps on one image.
 
-    sums: (T, K) output summed so far, of which answers are taken. spikes: by layer, (T, neurons) of 0 and 1.
-    potentials: by layer, (T, neurons) after the step's reset. activations: by layer, (neurons,) of the float network,
-    in spikes a time-step; empty where there is none (`source.obstacle`).
+    Attributes:
+        graph: The network.
+        engine: Name of the engine.
+        image: (*input shape).
+        sums: (T, K) cumulative sums of the output, from which predictions are taken.
+        spikes: By layer, (T, neurons) of 0 and 1.
+        potentials: By layer, (T, neurons) after the reset.
+        activations: By layer, (neurons,) float activations in spikes per time-step; empty if there are none, see
+            `source.obstacle`.
     """
 
     graph: Graph
@@ -46,62 +52,62 @@ class Trace:
 
     @cached_property
     def logits(self) -> npt.NDArray[np.float64]:
-        """(T, K) summed so far, in logits of the source network."""
+        """Cumulative sums in logits of the source network, (T, K)."""
         return self.sums * self.graph.output.scale
 
     @cached_property
     def evidence(self) -> npt.NDArray[np.float64]:
-        """(T, K) the mean logits of the time-steps so far: what early exit looks at."""
+        """Mean logits over the time-steps 1…t, (T, K), which early exit uses."""
         return self.logits / np.arange(1, self.steps + 1)[:, None]
 
     @cached_property
     def margins(self) -> npt.NDArray[np.float64]:
-        """(T,) how far the best class leads the second."""
+        """Difference of the two largest mean logits, (T,)."""
         return margin(self.evidence)
 
     @cached_property
     def probabilities(self) -> npt.NDArray[np.float64]:
-        """(T, K) softmax of the mean logits."""
+        """Softmax of the mean logits, (T, K)."""
         odds = np.exp(self.evidence - self.evidence.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)
 
-    def answer(self, time: int) -> int:
-        """The class after time-step `time`."""
+    def prediction(self, time: int) -> int:
+        """Return the predicted class after time-step `time`."""
         return int(self.sums[time - 1].argmax())
 
     def exit_step(self, threshold: float) -> int | None:
-        """The first time-step at which the margin reaches the threshold, or None."""
+        """Return the first time-step at which the margin reaches the threshold, or None."""
         done = np.flatnonzero(Margin(max(threshold, 0.0)).done(self.evidence))
         return int(done[0]) + 1 if len(done) else None
 
     def counts(self, layer: str, time: int) -> npt.NDArray[np.uint16]:
-        """(neurons,) spikes of each neuron up to and with time-step `time`."""
+        """Return (neurons,) spike counts in the time-steps 1…`time`."""
         if layer not in self._sums:
             self._sums[layer] = self.spikes[layer].cumsum(axis=0, dtype=np.uint16)
         return self._sums[layer][time - 1]
 
     def rate(self, layer: str, time: int) -> float:
-        """Spikes for each neuron and time-step, up to `time`."""
-        found = self.counts(layer, time)
-        return float(found.sum(dtype=np.int64)) / (found.size * time)
+        """Return the spikes per neuron and time-step in the time-steps 1…`time`."""
+        counts = self.counts(layer, time)
+        return float(counts.sum(dtype=np.int64)) / (counts.size * time)
 
     def first_spikes(self, layer: str) -> npt.NDArray[np.int64]:
-        """(neurons,) the time-step of the first spike, 0 for none."""
+        """Return (neurons,) the time-step of the first spike; 0 for none."""
         fired = self.spikes[layer]
         return np.where(fired.any(axis=0), fired.argmax(axis=0) + 1, 0)
 
     def thresholds(self, layer: str) -> Potentials:
-        """(neurons,) theta of each neuron."""
+        """Return (neurons,) theta of each neuron."""
         node = self.graph.neuron(layer)
         shape = self.graph.shapes[layer]
         return np.broadcast_to(neurons.per_channel(node.theta, len(shape)), shape).reshape(-1)
 
     def path(self, layer: str, neuron: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """(x, y) of a neuron's potential as a line, in units of its threshold.
+        """Return the potential of a neuron as a line (x, y), in units of its threshold.
 
-        The line begins at v_init, goes at each time-step to the potential before the reset and, where it fired,
-        falls to what the reset leaves. Reset to zero forgets by how much the threshold was passed: there the line
-        goes to the threshold itself.
+        The line begins at v_init. At each time-step it goes to the potential before the reset and, if the neuron
+        fires, to the potential after it. With reset to zero the potential before the reset is not recorded; the line
+        goes to the threshold instead.
         """
         node = self.graph.neuron(layer)
         theta = float(self.thresholds(layer)[neuron])
@@ -115,10 +121,10 @@ class Trace:
 
 
 def record(bundle: Bundle, engine: str, image: Pixels, steps: int, progress: Progress) -> Trace:
-    """Show an image, (*input shape), at every time-step, and keep everything.
+    """Run the network on an image, (*input shape), and record all spikes, potentials and logits.
 
     Raises:
-        SpikeletError: the image does not fit, or `steps` is beyond what is proven.
+        SpikeletError: The image does not fit, or `steps` exceeds the proven range.
     """
     graph = bundle.graph
     model = Model(bundle, engine)
@@ -134,9 +140,9 @@ def record(bundle: Bundle, engine: str, image: Pixels, steps: int, progress: Pro
         progress(step.time, steps)
     activations = {}
     if obstacle(graph) is None:
-        _, found = SourceNetwork(graph, levels(bundle)).activations(image[None])
-        activations = {name: value.reshape(-1) for name, value in found.items()}
+        _, by_layer = SourceNetwork(graph, levels(bundle)).activations(image[None])
+        activations = {name: value.reshape(-1) for name, value in by_layer.items()}
     trace = Trace(graph, model.engine, image, np.stack(sums), spikes, potentials, activations)
-    for name in graph.spiking:  # here, and not when the cursor moves for the first time
+    for name in graph.spiking:  # computed in the background, not when the cursor first moves
         trace.counts(name, 1)
     return trace

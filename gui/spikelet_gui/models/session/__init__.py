@@ -1,1 +1,1 @@
-"""What is open and chosen: document, input, settings, time cursor, selection."""
+"""State of a session: document, input, results, settings, time cursor and selection."""

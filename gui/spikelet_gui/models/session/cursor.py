@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from spikelet_gui.models.signal import Signal
 
-SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)  # time-steps a second
+SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)  # time-steps per second
 
 
 class Cursor:
-    """A time-step t in 1…T, and whether it runs.
+    """A time-step t in 1…T, and its playback.
 
-    moved: emitted when t changes. changed: when T, playing, loop or speed do.
+    Attributes:
+        moved: Emitted when t changes.
+        changed: Emitted when T, playing, loop or speed changes.
+        steps: T.
+        time: t.
+        playing: Whether t advances with the timer of the window.
+        loop: Whether playback restarts at t = 1 after T.
+        speed: Time-steps per second, one of SPEEDS.
     """
 
     def __init__(self, steps: int = 1) -> None:
@@ -22,7 +29,7 @@ class Cursor:
         self.speed = 2.0
 
     def set_steps(self, steps: int) -> None:
-        """T from now on; t stays where it is if it can, and at the end if it was there."""
+        """Set T. The cursor keeps t if possible; a cursor at the end stays at the end."""
         if steps == self.steps:
             return
         at_end = self.time == self.steps
@@ -32,19 +39,19 @@ class Cursor:
         self.moved.emit()
 
     def go(self, time: int) -> None:
-        """To time-step `time`, or the nearest there is."""
+        """Move to time-step `time`, limited to 1…T."""
         time = min(max(time, 1), self.steps)
         if time != self.time:
             self.time = time
             self.moved.emit()
 
     def step(self, by: int) -> None:
-        """One or more time-steps on or back; stops playing."""
+        """Pause, and move by a number of time-steps."""
         self.pause()
         self.go(self.time + by)
 
     def toggle(self) -> None:
-        """Play or pause; at the end, from the beginning."""
+        """Play or pause. At the end, play from the beginning."""
         if self.playing:
             self.pause()
             return
@@ -54,13 +61,13 @@ class Cursor:
         self.changed.emit()
 
     def pause(self) -> None:
-        """Stop playing."""
+        """Stop playback."""
         if self.playing:
             self.playing = False
             self.changed.emit()
 
     def tick(self) -> None:
-        """One time-step on, while playing: the window's timer calls this."""
+        """Advance by one time-step while playing. The timer of the window calls this."""
         if not self.playing:
             return
         if self.time < self.steps:
@@ -71,19 +78,19 @@ class Cursor:
             self.pause()
 
     def set_loop(self, loop: bool) -> None:
-        """Whether to begin again at the end."""
+        """Set whether playback restarts at the end."""
         if loop != self.loop:
             self.loop = loop
             self.changed.emit()
 
     def set_speed(self, speed: float) -> None:
-        """Time-steps a second, one of SPEEDS."""
-        speed = min(SPEEDS, key=lambda each: abs(each - speed))
+        """Set the speed, in time-steps per second, to the nearest of SPEEDS."""
+        speed = min(SPEEDS, key=lambda available: abs(available - speed))
         if speed != self.speed:
             self.speed = speed
             self.changed.emit()
 
     def faster(self, by: int) -> None:
-        """So many entries of SPEEDS faster, or slower."""
-        place = SPEEDS.index(self.speed) + by
-        self.set_speed(SPEEDS[min(max(place, 0), len(SPEEDS) - 1)])
+        """Move the speed by a number of entries of SPEEDS; negative is slower."""
+        index = SPEEDS.index(self.speed) + by
+        self.set_speed(SPEEDS[min(max(index, 0), len(SPEEDS) - 1)])

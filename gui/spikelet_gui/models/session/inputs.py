@@ -1,4 +1,4 @@
-"""Where images come from: those that ship, those in the bundle, a folder, a picture of one's own, a drawing."""
+"""Sources of images: shipped images, golden inputs, a folder or data set, a picture, a drawing."""
 
 from __future__ import annotations
 
@@ -22,10 +22,15 @@ Pixels = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Source:
-    """Images that can be shown one after another.
+    """A list of images.
 
-    images: (N, *input shape). labels: (N,) or None. note: how they were converted. data: the same as a data
-    set, where they are one and accuracy can be measured on them.
+    Attributes:
+        name: Name for the window.
+        images: (N, *input shape).
+        labels: (N,) class indices, or None.
+        note: Description of the preprocessing.
+        data: The same images as a data set on which accuracy can be measured, or None.
+        path: File or folder of the images, or None.
     """
 
     name: str
@@ -39,87 +44,97 @@ class Source:
         return len(self.images)
 
     def image(self, index: int) -> Pixels:
-        """(*input shape) of one."""
+        """Return one image, (*input shape)."""
         return self.images[index].astype(np.float32)
 
     def label(self, index: int) -> int | None:
-        """Its class, if known."""
+        """Return the class index of one image, or None."""
         return None if self.labels is None else int(self.labels[index])
 
 
 def start_source(bundle: Bundle) -> Source:
-    """What a bundle opens with: shipped images that fit it, or those that it carries as its proof."""
+    """Return the images that a bundle is opened with: shipped images that fit it, or its golden inputs."""
     data = shipped_images(bundle.graph.input.shape, bundle.manifest.labels)
     return golden_source(bundle) if data is None else from_data(data)
 
 
 def golden_source(bundle: Bundle) -> Source:
-    """The inputs of the bundle's own proof."""
+    """Return the golden inputs of a bundle."""
     return Source("golden inputs", bundle.golden.inputs, note="Golden inputs of the bundle.")
 
 
 def from_data(data: ImageSet, path: Path | None = None, note: str = "") -> Source:
-    """A data set."""
+    """Return a data set as a source."""
     return Source(data.name, data.images, data.labels, note, data, path)
 
 
 def open_source(path: Path, bundle: Bundle) -> Source:
-    """A picture, a folder of pictures or a data set, fitted to a network.
+    """Read a picture, a folder of pictures or a data set, and fit it to the input of the network.
 
     Raises:
-        DataError: no image, or none that fits; says what the network takes.
+        DataError: There is no image, or it does not fit.
     """
     shape = bundle.graph.input.shape
     if len(shape) != 3:
-        raise DataError(f"{path.name}: the network takes {shape[0]} numbers, not pictures")
+        raise DataError.at(
+            path.name, f"the network takes {shape[0]} numbers, not pictures", expected=f"{shape[0]} numbers"
+        )
     if path.is_file() and path.suffix.lower() in SUFFIXES:
         pixels, note = fit(path, shape)
         check_range(bundle.graph)
         return Source(path.name, pixels[None], note=note, path=path)
     data = read(path, "test", shape).with_classes(bundle.manifest.labels)
     if not len(data):
-        raise DataError(f"{path.name}: holds no images")
+        raise DataError.at(path.name, "contains no images")
     if data.shape != shape:
-        raise DataError(f"{path.name}: images of {data.shape}, the network takes {shape}")
+        raise DataError.at(
+            path.name,
+            f"images of {data.shape}, the network takes {shape}",
+            expected=str(shape),
+            found=str(data.shape),
+        )
     return from_data(data, path, f"{len(data):,} images, fitted to {_size(shape)}.")
 
 
 def check_range(graph: Graph) -> None:
-    """Pictures are 0…255. Raises DataError where the network takes less."""
+    """Raise DataError if the input range of the network does not include that of a picture, 0…255."""
     if graph.input.low > 0 or graph.input.high < 255:
         raise DataError(f"the network takes values {graph.input.low}…{graph.input.high}; a picture has 0…255")
 
 
 def fit(path: Path, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.uint8], str]:
-    """Return pixels (C, H, W) and a note on how they were converted."""
-    whole = read_image(path)
+    """Return pixels (C, H, W) and a description of the preprocessing."""
+    original = read_image(path)
     pixels = read_image(path, shape)
-    height, width = whole.shape[1:]
-    done = [f"{width}×{height} {'grey' if len(whole) == 1 else 'colour'}"]
+    height, width = original.shape[1:]
+    steps = [f"{width}×{height} {'grey' if len(original) == 1 else 'colour'}"]
     cut_width = min(width, round(height * shape[2] / shape[1]))
     cut_height = min(height, round(width * shape[1] / shape[2]))
     if (cut_width, cut_height) != (width, height):
-        done.append(f"middle {cut_width}×{cut_height}")
+        steps.append(f"centre {cut_width}×{cut_height}")
     if (cut_width, cut_height) != (shape[2], shape[1]):
-        done.append(f"resampled to {shape[2]}×{shape[1]}")
-    if len(whole) != shape[0]:
-        done.append("to grey" if shape[0] == 1 else "to colour")
-    return pixels, " → ".join(done)
+        steps.append(f"resampled to {shape[2]}×{shape[1]}")
+    if len(original) != shape[0]:
+        steps.append("to grey" if shape[0] == 1 else "to colour")
+    return pixels, " → ".join(steps)
 
 
 def drawing(pixels: npt.NDArray[np.uint8]) -> Source:
-    """What was drawn on the pad, (1, H, W)."""
+    """Return the pixels of a drawing pad, (1, H, W), as a source."""
     return Source("drawing", pixels[None], note="Drawn by hand.")
 
 
 def can_draw(graph: Graph) -> bool:
-    """Whether a network takes one channel of grey values, so that one can draw for it."""
+    """Whether the input is one channel of grey values, so that it can be drawn."""
     shape = graph.input.shape
     return len(shape) == 3 and shape[0] == 1 and graph.input.low <= 0 and graph.input.high >= 255
 
 
 def shown(image: Pixels, low: int, high: int) -> npt.NDArray[np.uint8]:
-    """(H, W, 3) uint8 to look at: grey where there are not three channels (their mean), vectors as a strip."""
+    """Convert an input to (H, W, 3) uint8 for display.
+
+    Channels other than three are averaged to grey; a vector becomes one row.
+    """
     scaled = np.clip((image - low) * (255.0 / (high - low)), 0, 255).astype(np.uint8)
     if scaled.ndim == 1:
         scaled = scaled[None, None]
@@ -133,7 +148,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def data_for(bundle: Bundle, source: Source | None) -> ImageSet | None:
-    """The images of a source, or those that ship for a bundle; None where neither is a data set."""
+    """Return the data set of a source, or the shipped images that fit a bundle, or None."""
     if source is not None and source.data is not None:
         return source.data
     return shipped_images(bundle.graph.input.shape, bundle.manifest.labels)
@@ -141,5 +156,5 @@ def data_for(bundle: Bundle, source: Source | None) -> ImageSet | None:
 
 @cache
 def shipped_images(shape: Shape, labels: tuple[str, ...] | None) -> ImageSet | None:
-    """The shipped images that fit a network, read from their file once."""
+    """Return the shipped images that fit a network, or None. The file is read once."""
     return shipped.images_for(shape, labels)

@@ -1,4 +1,4 @@
-"""A pad to draw on: soft strokes on a grid of grey values."""
+"""A drawing pad: soft strokes on a grid of grey values."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from spikelet.nodes import Shape
 
 
 class Pad:
-    """pixels: (1, H, W) uint8, 0 where nothing was drawn. radius: of the brush, in pixels.
+    """A grid of grey values with a pen.
 
-    pen: where it stands when it is moved by keys, (x, y) in pixels; it draws while it is down.
+    Attributes:
+        pixels: (1, H, W) uint8; 0 where nothing is drawn.
+        radius: Radius of the brush, in pixels.
+        pen: Position (x, y) of the pen that keys move, in pixels.
+        down: Whether the pen draws when it moves.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -21,19 +25,19 @@ class Pad:
         self.down = False
 
     def clear(self) -> None:
-        """Wipe it; the pen is lifted."""
+        """Clear the pad and lift the pen."""
         self.pixels = np.zeros_like(self.pixels)
         self.down = False
 
     def press(self) -> bool:
-        """Put the pen down, which leaves a dot, or lift it; whether it drew."""
+        """Lower the pen, which draws a dot, or lift it. Returns whether it drew."""
         self.down = not self.down
         if self.down:
             self.stroke(self.pen, self.pen)
         return self.down
 
     def move(self, dx: int, dy: int) -> bool:
-        """Move the pen by pixels, not over the edge; whether it drew."""
+        """Move the pen by pixels, limited to the pad. Returns whether it drew."""
         _, height, width = self.pixels.shape
         before, (x, y) = self.pen, self.pen
         self.pen = min(max(x + dx, 0.5), width - 0.5), min(max(y + dy, 0.5), height - 0.5)
@@ -42,7 +46,7 @@ class Pad:
         return self.down
 
     def stroke(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """A line between two points (x, y), in pixels; its edge is one pixel soft."""
+        """Draw a line between two points (x, y), in pixels, with an edge that is one pixel soft."""
         _, height, width = self.pixels.shape
         y, x = np.mgrid[0:height, 0:width] + 0.5
         (ax, ay), (bx, by) = start, end

@@ -1,4 +1,4 @@
-"""A picture from the clipboard, kept as a file so that it is read like any other."""
+"""Store a picture from the clipboard in a temporary file, so that it is read like any other file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from spikelet.errors import DataError
 
 
 class Saves(Protocol):
-    """A picture that can write itself: QImage."""
+    """A picture that can be written to a file, such as QImage."""
 
     def save(self, name: str) -> bool:
-        """Write to a file."""
+        """Write to a file; return whether it was written."""
         ...
 
 
@@ -22,15 +22,15 @@ _folder: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def keep(picture: Saves) -> Path:
-    """A file with the picture; it goes when the program ends.
+    """Write the picture to a temporary file, which is deleted when the program ends.
 
     Raises:
-        DataError: it could not be written.
+        DataError: The file cannot be written.
     """
     if not _folder:
         _folder.append(tempfile.TemporaryDirectory(prefix="spikelet-"))
         atexit.register(_folder[0].cleanup)
     path = Path(_folder[0].name) / "pasted picture.png"
     if not picture.save(str(path)):
-        raise DataError(f"{path.name}: could not be kept in {path.parent}; is the disk full?")
+        raise DataError.at(path.name, f"cannot be written to {path.parent}; is the disk full?")
     return path

@@ -1,4 +1,4 @@
-"""What is looked at: a layer, the neurons of it that all plots show, and the few that are picked."""
+"""Selection shared by all panels: a layer, its filtered neurons, and the neurons picked for potentials."""
 
 from __future__ import annotations
 
@@ -11,14 +11,26 @@ from spikelet_gui.models.analysis.blocks import Block
 from spikelet_gui.models.analysis.table import NeuronTable, Rows, View
 from spikelet_gui.models.signal import Signal
 
-PICKED = 8  # neurons whose potentials are drawn at most
+PICKED = 8  # neurons whose potentials are drawn, at most
 
 
 class Selection:
-    """A choice that all panels share. table_of: the neurons of a layer as they are known now, or None before that.
+    """The selection that all panels share.
 
-    block: any node that the graph shows. layer: the spiking one that plots show. rows: its neurons that the filter
-    leaves, in order. focused: another block. filtered: other rows. picking: other neurons are picked.
+    Attributes:
+        focused: Emitted when another block is selected.
+        filtered: Emitted when the filtered neurons change.
+        picking: Emitted when other neurons are picked.
+        blocks: Blocks of the network.
+        block: Selected block, any of `blocks`.
+        layer: Selected spiking layer, which the plots show.
+        view: Filter and order of the neurons.
+        rows: Indices of the neurons of the layer that the filter leaves, in order.
+        query_error: Error of the filter, or "".
+        picked: Indices of the picked neurons.
+
+    Args:
+        table_of: Returns the neurons of a layer, or None while there is no trace.
     """
 
     def __init__(self, table_of: Callable[[str], NeuronTable | None]) -> None:
@@ -33,30 +45,30 @@ class Selection:
         self.picked: tuple[int, ...] = ()
 
     def begin(self, blocks: tuple[Block, ...], spiking: tuple[str, ...], layer: str) -> None:
-        """Another network; silent. layer: to look at, if it is one of the spiking."""
+        """Set another network, without a signal. layer: the layer to select, if it is spiking."""
         self.blocks, self._spiking = blocks, spiking
         self.layer = layer if layer in spiking or not spiking else spiking[0]
         self.block = self.layer
         self.view, self.picked = View(), ()
 
     def table(self) -> NeuronTable | None:
-        """The neurons of the layer; None before the network has answered."""
+        """Return the neurons of the layer; None while there is no trace."""
         return self._table_of(self.layer)
 
-    def answered(self) -> None:
-        """The network has answered another image."""
+    def set_trace(self) -> None:
+        """Update for a new trace, without a signal."""
         self._filter()
         table = self.table()
         if not self.picked and table is not None:
             self.picked = table.examples()
 
     def refresh(self) -> None:
-        """More is known of the neurons."""
+        """Filter again after columns of the table were added."""
         self._filter()
         self.filtered.emit()
 
     def focus(self, name: str) -> None:
-        """Look at another block; where it is a spiking layer, all plots show it."""
+        """Select a block; a spiking layer is shown by all plots."""
         if not self.blocks or name == self.block:
             return
         self.block = name
@@ -70,33 +82,33 @@ class Selection:
         self.picking.emit()
 
     def focus_next(self, by: int) -> None:
-        """So many blocks on or back."""
+        """Move the selection by a number of blocks."""
         names = [block.name for block in self.blocks]
         if names:
-            place = names.index(self.block) + by
-            self.focus(names[min(max(place, 0), len(names) - 1)])
+            index = names.index(self.block) + by
+            self.focus(names[min(max(index, 0), len(names) - 1)])
 
     def set_view(self, view: View) -> None:
-        """Filter or order in another way."""
+        """Set the filter and the order."""
         self.view = view
         self.refresh()
 
     def pick(self, neurons: tuple[int, ...]) -> None:
-        """Draw the potentials of these, PICKED at most."""
+        """Pick neurons, at most PICKED."""
         neurons = tuple(dict.fromkeys(neurons))[:PICKED]
         if neurons != self.picked:
             self.picked = neurons
             self.picking.emit()
 
-    def pick_more(self, neuron: int) -> None:
-        """One more, or one less if it is picked already."""
-        rest = tuple(each for each in self.picked if each != neuron)
+    def toggle_picked(self, neuron: int) -> None:
+        """Pick one more neuron, or unpick it."""
+        rest = tuple(picked for picked in self.picked if picked != neuron)
         self.pick(rest if neuron in self.picked else (*rest[-(PICKED - 1) :], neuron))
 
     def row_of(self, neuron: int) -> int | None:
-        """Where a neuron stands among those that are shown."""
-        found = np.flatnonzero(self.rows == neuron)
-        return int(found[0]) if len(found) else None
+        """Return the position of a neuron in `rows`, or None."""
+        positions = np.flatnonzero(self.rows == neuron)
+        return int(positions[0]) if len(positions) else None
 
     def _filter(self) -> None:
         table = self.table()

@@ -7,18 +7,32 @@ import os
 import sys
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 from spikelet.atomic import replacing
 from spikelet.errors import SpikeletError
 
-RECENT = 10
+RECENT = 10  # bundles
 MAX_BYTES = 2**16
 
 
 @dataclass
 class Settings:
-    """bundle: the last one that was open. recent: the newest first. window: geometry as Qt gives it, base64."""
+    """Settings and the last session.
+
+    Attributes:
+        bundle: Path of the bundle that was opened last.
+        recent: Paths of recent bundles, the newest first.
+        theme: dark, light or system.
+        panel: Name of the panel.
+        layer: Selected spiking layer.
+        image: Index of the image.
+        steps: T.
+        speed: Time-steps per second of playback.
+        loop: Whether playback restarts at the end.
+        threshold: Margin of early exit, in logits.
+        profile: Name of the hardware profile.
+        window: Geometry of the window in Qt's format, base64.
+    """
 
     bundle: str = ""
     recent: list[str] = field(default_factory=list)
@@ -34,20 +48,20 @@ class Settings:
     window: str = ""
 
     def remember(self, path: Path) -> None:
-        """A bundle was opened."""
-        name = str(path.resolve())
-        self.bundle = name
-        self.recent = [name, *(each for each in self.recent if each != name)][:RECENT]
+        """Record that a bundle was opened."""
+        opened = str(path.resolve())
+        self.bundle = opened
+        self.recent = [opened, *(recent for recent in self.recent if recent != opened)][:RECENT]
 
     def forget(self, path: str) -> None:
-        """A file that is no longer there."""
-        self.recent = [each for each in self.recent if each != path]
+        """Remove a file that no longer exists."""
+        self.recent = [recent for recent in self.recent if recent != path]
         if self.bundle == path:
             self.bundle = ""
 
 
 def folder() -> Path:
-    """Where the user's settings lie, as the system has it."""
+    """Return the folder of the user's settings, by the conventions of the operating system."""
     if sys.platform == "win32":
         base = os.environ.get("APPDATA") or str(Path.home())
     elif sys.platform == "darwin":
@@ -58,28 +72,28 @@ def folder() -> Path:
 
 
 def load(path: Path) -> Settings:
-    """The settings in a file; what is missing, unknown or of a wrong type is as at the first start."""
+    """Read settings. Defaults replace entries that are missing or of a wrong type; unknown entries are ignored."""
     try:
         if path.stat().st_size > MAX_BYTES:
             return Settings()
-        found: Any = json.loads(path.read_text("utf-8"))
+        stored: object = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return Settings()
     settings = Settings()
-    if not isinstance(found, dict):
+    if not isinstance(stored, dict):
         return settings
-    for each in fields(Settings):
-        value, usual = found.get(each.name), getattr(settings, each.name)
-        if type(value) is type(usual):
-            setattr(settings, each.name, value)
-        elif type(usual) is float and type(value) is int:
-            setattr(settings, each.name, float(value))
-    settings.recent = [each for each in settings.recent if isinstance(each, str)][:RECENT]
+    for setting in fields(Settings):
+        value, default = stored.get(setting.name), getattr(settings, setting.name)
+        if type(value) is type(default):
+            setattr(settings, setting.name, value)
+        elif type(default) is float and type(value) is int:
+            setattr(settings, setting.name, float(value))
+    settings.recent = [recent for recent in settings.recent if isinstance(recent, str)][:RECENT]
     return settings
 
 
 def save(settings: Settings, path: Path) -> None:
-    """Write them; a folder that cannot be written is no reason to stop anyone."""
+    """Write settings. A file that cannot be written is ignored: the session goes on without it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:

@@ -1,1 +1,1 @@
-"""Charts, rasters and drawings."""
+"""Charts, rasters, and the drawing of the network."""

@@ -1,8 +1,8 @@
-"""Class evidence and margin over time, and the early exit."""
+"""Class evidence, margin and prediction over time, and early exit."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,107 +11,96 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from spikelet_gui.models.analysis.trace import Trace
+from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.plots import Plot, TimeLine
-from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets.cards import CardView
+from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import colour, font, mixed, theme
-from spikelet_gui.views.widgets.widgets import Card, Numbers, label
 
-SHOWN = 5  # classes with a colour of their own
-LINE = 13  # pixels that a bar with its name needs
+SHOWN = 5  # classes that have a colour and a name in the plot
+LINE = 13  # pixels of the smallest bar with its name
 
 
 def class_names(inspector: Inspector) -> list[str]:
-    """Of the network that is open."""
+    """Return the names of the classes of the open bundle, or their indices."""
     assert inspector.document is not None
     bundle = inspector.document.bundle
     return list(bundle.manifest.labels or (str(k) for k in range(bundle.graph.classes)))
 
 
-def leaders(trace: Trace) -> list[int]:
-    """Classes by their evidence at the end, the best first."""
+def ranking(trace: Trace) -> list[int]:
+    """Return the classes by their evidence at T, the largest first."""
     return [int(k) for k in np.argsort(-trace.evidence[-1], kind="stable")]
 
 
-def exit_words(trace: Trace, threshold: float) -> str:
-    """Where early exit would stop."""
+def exit_text(trace: Trace, threshold: float) -> str:
+    """Describe where early exit stops."""
     step = trace.exit_step(threshold)
     if step is None:
         return f"no early exit at a margin of {threshold:.2f}"
     return f"early exit at t = {step}, margin {threshold:.2f}"
 
 
-class EvidenceCard(View):
-    """Mean logit of every class, and the margin of the best, over time."""
+class EvidenceCard(CardView):
+    """Mean logit of every class over time."""
 
     def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
-        self.card = Card("Class evidence", "mean logit of the time-steps so far")
-        self.card.numbers = self._numbers
+        super().__init__(inspector, "Class evidence", "mean logit of the time-steps 1…t", self._data)
         self.plot = Plot("class evidence over time", "time-step", "logit")
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
-        self.card.body.addWidget(self.plot, 1)
-        self.fill(self.card)
-        self._curves: list[Any] = []
+        self.body.addWidget(self.plot, 1)
+        self._items: list[pg.GraphicsObject] = []
         self.follow(self._draw, inspector.traced)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
 
     def _draw(self) -> None:
         trace = self.inspector.trace
-        for curve in self._curves:
-            self.plot.removeItem(curve)
-        self._curves = []
+        for item in self._items:
+            self.plot.removeItem(item)
+        self._items = []
         if trace is None:
             return
         names, x = class_names(self.inspector), np.arange(1, trace.steps + 1)
-        order = leaders(trace)
-        for place, k in reversed(list(enumerate(order))):
+        for rank, k in reversed(list(enumerate(ranking(trace)))):
             y = trace.evidence[:, k]
-            if place < SHOWN:
-                curve = self.plot.line(x, y, place, 2.6 if place == 0 else 1.8, place, symbol="o", symbolSize=5)
-                curve.setSymbolBrush(theme().series[place])
-                curve.setSymbolPen(None)
-                hue = theme().series[place]
-                self._curves.append(self.plot.name(names[k], trace.steps + 0.1, float(y[-1]), hue, bold=place == 0))
+            if rank < SHOWN:
+                curve = self.plot.line(x, y, rank, 2.6 if rank == 0 else 1.8, rank, symbol="o", symbolSize=5)
+                hue = theme().series[rank]
+                self._items.append(self.plot.name(names[k], trace.steps + 0.1, float(y[-1]), hue, bold=rank == 0))
             else:
                 curve = self.plot.plot(x, y, pen=pg.mkPen(colour(theme().muted, 90), width=1))
-            self._curves.append(curve)
+            self._items.append(curve)
         self.plot.steps_axis(trace.steps)
         self.plot.setXRange(0.5, trace.steps + max(1.5, trace.steps * 0.3), padding=0)
         low, high = float(trace.evidence.min()), float(trace.evidence.max())
-        room = (high - low or 1.0) * 0.08
-        self.plot.setYRange(low - room, high + room, padding=0)
+        margin = (high - low or 1.0) * 0.08
+        self.plot.setYRange(low - margin, high + margin, padding=0)
         self.plot.spread()
         self.timeline.go(self.inspector.cursor.time)
 
-    def _numbers(self) -> Numbers | None:
+    def _data(self) -> DataTable | None:
         trace = self.inspector.trace
         if trace is None:
             return None
         rows = [[t + 1, *map(float, trace.evidence[t]), float(trace.margins[t])] for t in range(trace.steps)]
-        return Numbers("evidence", ["time_step", *class_names(self.inspector), "margin"], rows)
+        return DataTable("evidence", ["time_step", *class_names(self.inspector), "margin"], rows)
 
 
-class MarginCard(View):
-    """The lead of the best class, and the threshold at which an image leaves, to be dragged."""
+class MarginCard(CardView):
+    """Margin over time, with a threshold of early exit that can be dragged."""
 
     def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
-        self.card = Card("Margin")
-        self.card.note.setToolTip("Drag the line: an image stops where its margin reaches the threshold")
+        super().__init__(inspector, "Margin")
         self.plot = Plot("margin over time", "time-step", "margin")
+        self.plot.setToolTip("Drag the line: inference stops when the margin reaches the threshold")
         self.curve = self.plot.line([], [], 0, symbol="o", symbolSize=5)
-        self.curve.setSymbolBrush(theme().series[0])
-        self.curve.setSymbolPen(None)
         self.threshold = self.plot.marker(theme().over, inspector.set_threshold, vertical=False, text="exit")
-        self.threshold.label.setPosition(1)  # behind the last time-step, where no curve is
+        self.threshold.label.setPosition(1)  # after the last time-step, where there is no curve
         self.exit = pg.ScatterPlotItem(size=13, pen=pg.mkPen(theme().over, width=2.5), brush=None)
         self.plot.addItem(self.exit)
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
-        self.card.body.addWidget(self.plot, 1)
-        self.fill(self.card)
+        self.body.addWidget(self.plot, 1)
         self.follow(self._draw, inspector.traced)
         self.follow(self._mark, inspector.threshold_moved)
         self.follow(lambda: self.timeline.go(inspector.cursor.time), inspector.cursor.moved)
@@ -124,7 +113,7 @@ class MarginCard(View):
         self.curve.setData(np.arange(1, trace.steps + 1), finite)
         self.plot.steps_axis(trace.steps)
         self.plot.setXRange(0.5, trace.steps + max(0.8, trace.steps * 0.12), padding=0)
-        # the word at the threshold needs more room than a point
+        # the label of the threshold needs more space than a point
         top = max(1.15 * float(finite.max()), 1.35 * self.inspector.threshold, 0.1)
         self.plot.setYRange(0, top, padding=0)
         self.timeline.go(self.inspector.cursor.time)
@@ -137,72 +126,78 @@ class MarginCard(View):
             return
         step = trace.exit_step(threshold)
         self.exit.setData([] if step is None else [step], [] if step is None else [trace.margins[step - 1]])
-        self.card.say(exit_words(trace, threshold))
+        self.set_note(exit_text(trace, threshold))
 
 
-class AnswerBars(QWidget):
-    """Softmax of the mean logits at the cursor: a bar a class."""
+@dataclass(frozen=True)
+class ClassBar:
+    """One bar: name of the class, softmax share, colour, and whether it is the true class."""
+
+    name: str
+    share: float
+    colour: str
+    true: bool
+
+
+class PredictionBars(QWidget):
+    """Softmax of the mean logits at the time cursor, one bar per class."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("prediction at the cursor")
+        self.setAccessibleName("prediction at the time cursor")
         self.setMinimumSize(150, 110)
-        self._rows: list[tuple[str, float, str, bool]] = []
+        self._bars: list[ClassBar] = []
 
-    def show_rows(self, rows: list[tuple[str, float, str, bool]]) -> None:
-        """(name, share, colour, whether it is the true class)."""
-        self._rows = rows
-        self.setAccessibleDescription(", ".join(f"{name} {share:.0%}" for name, share, _, _ in rows[:3]))
+    def show_bars(self, bars: list[ClassBar]) -> None:
+        """Show bars in this order."""
+        self._bars = bars
+        self.setAccessibleDescription(", ".join(f"{bar.name} {bar.share:.0%}" for bar in bars[:3]))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        if not self._rows:
+        if not self._bars:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         lines = max(2, self.height() // LINE)
-        fits = len(self._rows) if len(self._rows) <= lines else lines - 1
-        height = min(30.0, self.height() / min(lines, len(self._rows)))
+        visible = len(self._bars) if len(self._bars) <= lines else lines - 1
+        height = min(30.0, self.height() / min(lines, len(self._bars)))
         left = min(96.0, self.width() * 0.42)
         width = self.width() - left - 44
-        for index, (name, share, value, true) in enumerate(self._rows[:fits]):
+        middle = Qt.AlignmentFlag.AlignVCenter
+        for index, bar in enumerate(self._bars[:visible]):
             y = index * height
             painter.setFont(font(9, bold=index == 0))
-            painter.setPen(QColor(theme().text if index == 0 or true else theme().muted))
-            text = painter.fontMetrics().elidedText(
-                ("✓ " if true else "") + name, Qt.TextElideMode.ElideRight, int(left) - 8
-            )
-            middle = Qt.AlignmentFlag.AlignVCenter
+            painter.setPen(QColor(theme().text if index == 0 or bar.true else theme().muted))
+            name = ("✓ " if bar.true else "") + bar.name
+            text = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(left) - 8)
             painter.drawText(QRectF(0, y, left - 8, height), Qt.AlignmentFlag.AlignRight | middle, text)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(theme().raised))
-            bar = QRectF(left, y + height / 2 - 5, width, 10)
-            painter.drawRoundedRect(bar, 5, 5)
-            painter.setBrush(QColor(value))
-            bar.setWidth(max(10.0 if share > 0.005 else 0.0, width * share))
-            painter.drawRoundedRect(bar, 5, 5)
+            area = QRectF(left, y + height / 2 - 5, width, 10)
+            painter.drawRoundedRect(area, 5, 5)
+            painter.setBrush(QColor(bar.colour))
+            area.setWidth(max(10.0 if bar.share > 0.005 else 0.0, width * bar.share))
+            painter.drawRoundedRect(area, 5, 5)
             painter.setPen(QColor(theme().muted))
-            painter.drawText(QRectF(left + width + 6, y, 40, height), middle, f"{share:.0%}")
-        if fits < len(self._rows):
-            below = QRectF(left, fits * height, width + 44, height)
-            painter.drawText(below, Qt.AlignmentFlag.AlignVCenter, f"and {len(self._rows) - fits:,} classes more")
+            painter.drawText(QRectF(left + width + 6, y, 40, height), middle, f"{bar.share:.0%}")
+        if visible < len(self._bars):
+            below = QRectF(left, visible * height, width + 44, height)
+            painter.drawText(below, middle, f"and {len(self._bars) - visible:,} more classes")
         painter.end()
 
 
-class AnswerCard(View):
+class PredictionCard(CardView):
     """Prediction at the time cursor."""
 
     def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
-        self.card = Card("Answer")
+        super().__init__(inspector, "Prediction")
         self.message = label("", "big")
         self.verdict = label("", "caption")
-        self.bars = AnswerBars()
+        self.bars = PredictionBars()
         for widget in (self.message, self.verdict):
-            self.card.body.addWidget(widget)
-        self.card.body.addWidget(self.bars, 1)
-        self.fill(self.card)
+            self.body.addWidget(widget)
+        self.body.addWidget(self.bars, 1)
         self.follow(self._draw, inspector.traced, inspector.cursor.moved)
 
     def _draw(self) -> None:
@@ -211,19 +206,18 @@ class AnswerCard(View):
             return
         time = min(inspector.cursor.time, trace.steps)
         names, shares = class_names(inspector), trace.probabilities[time - 1]
-        answer, truth = trace.answer(time), inspector.source.label(inspector.index)
-        self.message.setText(names[answer])
-        self.card.say(f"after {time} time-step{'s' if time > 1 else ''}")
+        prediction, truth = trace.prediction(time), inspector.source.label(inspector.index)
+        self.message.setText(names[prediction])
+        self.set_note(f"after {time} time-step{'s' if time > 1 else ''}")
         if truth is None:
-            self.verdict.setText(f"{shares[answer]:.0%} of the softmax")
+            self.verdict.setText(f"softmax {shares[prediction]:.0%}")
             self.verdict.setObjectName("caption")
         else:
-            right = truth == answer
-            self.verdict.setText("right" if right else f"wrong: it is {names[truth]}")
-            self.verdict.setObjectName("good" if right else "bad")
+            correct = truth == prediction
+            self.verdict.setText("correct" if correct else f"wrong (true: {names[truth]})")
+            self.verdict.setObjectName("good" if correct else "bad")
         self.verdict.style().polish(self.verdict)
-        order = leaders(trace)
-        soft = mixed(theme().card, theme().muted, 0.6)
-        colours = {k: theme().series[index] if index < SHOWN else soft for index, k in enumerate(order)}
-        ranked = np.argsort(-shares, kind="stable")
-        self.bars.show_rows([(names[k], float(shares[k]), colours[int(k)], k == truth) for k in ranked])
+        other = mixed(theme().card, theme().muted, 0.6)
+        colours = {k: theme().series[rank] if rank < SHOWN else other for rank, k in enumerate(ranking(trace))}
+        order = [int(k) for k in np.argsort(-shares, kind="stable")]
+        self.bars.show_bars([ClassBar(names[k], float(shares[k]), colours[k], k == truth) for k in order])

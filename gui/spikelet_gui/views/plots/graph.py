@@ -1,10 +1,9 @@
-"""The network as a picture: a block for each spiking layer, coloured by how much it fires."""
+"""Drawing of the network: one block per spiking layer, coloured by its spike rate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPen, QResizeEvent
@@ -12,6 +11,7 @@ from PySide6.QtWidgets import (
     QGraphicsItem,
     QGraphicsPathItem,
     QGraphicsScene,
+    QGraphicsSceneHoverEvent,
     QGraphicsSceneMouseEvent,
     QGraphicsView,
     QStyleOptionGraphicsItem,
@@ -21,14 +21,21 @@ from PySide6.QtWidgets import (
 from spikelet_gui.models.analysis.blocks import Block
 from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme
 
-WIDTH, HEIGHT, ACROSS, DOWN = 268.0, 42.0, 26.0, 13.0
-FULL = 0.3  # spike rate at which the ramp ends
-LEAST_SCALE = 0.62
+WIDTH, HEIGHT, COLUMN_GAP, ROW_GAP = 268.0, 42.0, 26.0, 13.0
+FULL = 0.3  # spike rate of the last colour of the ramp
+MIN_SCALE = 0.62
 
 
 @dataclass
 class Look:
-    """title: short form of the synapses. shape: output shape. rate: None until measured. flags: problems."""
+    """Text and colour of a block.
+
+    Attributes:
+        title: Description of the synapses.
+        shape: Output shape.
+        rate: Spike rate, or None before it is measured.
+        flags: Numbers of dead and saturated neurons, or "".
+    """
 
     title: str
     shape: str
@@ -37,13 +44,13 @@ class Look:
 
 
 class BlockItem(QGraphicsItem):
-    """One block."""
+    """Graphics item of one block."""
 
-    def __init__(self, block: Block, look: Look, chosen: Callable[[str], Any]) -> None:
+    def __init__(self, block: Block, look: Look, chosen: Callable[[str], object]) -> None:
         super().__init__()
         self.block, self.look, self._chosen = block, look, chosen
         self.focused = False
-        self.setPos(block.column * (WIDTH + ACROSS), block.row * (HEIGHT + DOWN))
+        self.setPos(block.column * (WIDTH + COLUMN_GAP), block.row * (HEIGHT + ROW_GAP))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAcceptHoverEvents(True)
         self._hover = False
@@ -51,11 +58,11 @@ class BlockItem(QGraphicsItem):
     def boundingRect(self) -> QRectF:  # noqa: N802
         return QRectF(-3, -3, WIDTH + 6, HEIGHT + 6)
 
-    def hoverEnterEvent(self, event: Any) -> None:  # noqa: N802
+    def hoverEnterEvent(self, event: QGraphicsSceneHoverEvent) -> None:  # noqa: N802
         self._hover = True
         self.update()
 
-    def hoverLeaveEvent(self, event: Any) -> None:  # noqa: N802
+    def hoverLeaveEvent(self, event: QGraphicsSceneHoverEvent) -> None:  # noqa: N802
         self._hover = False
         self.update()
 
@@ -77,10 +84,10 @@ class BlockItem(QGraphicsItem):
         painter.setFont(font(10, bold=True))
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
         middle = Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(QRectF(12, 3, 130, 20), left | middle, _cut(painter, self.block.name, 128))
+        painter.drawText(QRectF(12, 3, 130, 20), left | middle, _elided(painter, self.block.name, 128))
         painter.setFont(font(8.5))
         painter.setPen(soft)
-        painter.drawText(QRectF(12, 21, 170, 17), left | middle, _cut(painter, look.title, 168))
+        painter.drawText(QRectF(12, 21, 170, 17), left | middle, _elided(painter, look.title, 168))
         painter.drawText(QRectF(150, 21, WIDTH - 162, 17), right | middle, look.shape)
         if spiking:
             text = "…" if look.rate is None else f"{look.rate:.1%}"
@@ -99,13 +106,18 @@ class BlockItem(QGraphicsItem):
 
 
 class GraphView(QGraphicsView):
-    """All blocks and what feeds what. chosen: called with the name of a block that was clicked."""
+    """Drawing of all blocks and their connections.
 
-    def __init__(self, chosen: Callable[[str], Any], moved: Callable[[int], Any]) -> None:
+    Args:
+        chosen: Called with the name of a block that is clicked.
+        moved: Called with 1 or -1 to select the next or previous block.
+    """
+
+    def __init__(self, chosen: Callable[[str], object], moved: Callable[[int], object]) -> None:
         super().__init__()
         self.setAccessibleName("network: layers from input to output")
-        self.setAccessibleDescription("Up and Down go from layer to layer")
-        self.setAcceptDrops(False)  # files are for the window
+        self.setAccessibleDescription("Up and Down select the previous or next layer")
+        self.setAcceptDrops(False)  # the window handles dropped files
         self.setObjectName("plain")
         self.setFrameShape(QGraphicsView.Shape.NoFrame)
         self.setStyleSheet("background: transparent")
@@ -119,7 +131,7 @@ class GraphView(QGraphicsView):
         self.items_by_name: dict[str, BlockItem] = {}
 
     def show_blocks(self, blocks: tuple[Block, ...], looks: dict[str, Look]) -> None:
-        """Draw a network."""
+        """Draw the blocks of a network."""
         self._scene.clear()
         self.items_by_name = {}
         for block in blocks:
@@ -132,18 +144,18 @@ class GraphView(QGraphicsView):
         self._scene.setSceneRect(self._scene.itemsBoundingRect().adjusted(-6, -4, 6, 4))
         self._fit()
 
-    def change(self, looks: dict[str, Look]) -> None:
-        """New rates and flags."""
+    def update_looks(self, looks: dict[str, Look]) -> None:
+        """Set new spike rates and flags."""
         for name, look in looks.items():
             if name in self.items_by_name:
                 self.items_by_name[name].look = look
                 self.items_by_name[name].update()
 
     def focus_block(self, name: str) -> None:
-        """Frame one block."""
-        for each, item in self.items_by_name.items():
-            if item.focused != (each == name):
-                item.focused = each == name
+        """Mark one block and scroll it into view."""
+        for block_name, item in self.items_by_name.items():
+            if item.focused != (block_name == name):
+                item.focused = block_name == name
                 item.update()
         if name in self.items_by_name:
             self.ensureVisible(self.items_by_name[name], 0, 20)
@@ -163,7 +175,7 @@ class GraphView(QGraphicsView):
         if bounds.isEmpty():
             return
         scale = min(self.viewport().height() / bounds.height(), self.viewport().width() / bounds.width(), 2.2)
-        scale = max(scale, LEAST_SCALE)
+        scale = max(scale, MIN_SCALE)
         self.resetTransform()
         self.scale(scale, scale)
 
@@ -172,18 +184,18 @@ def _edge(source: BlockItem, target: BlockItem) -> QGraphicsPathItem:
     start = source.pos() + QPointF(WIDTH / 2, HEIGHT)
     end = target.pos() + QPointF(WIDTH / 2, 0)
     path = QPainterPath(start)
-    if target.block.row - source.block.row > 1:  # past the blocks between, at their left
+    if target.block.row - source.block.row > 1:  # passes the blocks in between on their left
         side = min(start.x(), end.x()) - WIDTH / 2 - 10 - 4 * (target.block.row - source.block.row)
         start, end = source.pos() + QPointF(0, HEIGHT * 0.7), target.pos() + QPointF(0, HEIGHT * 0.3)
         path = QPainterPath(start)
         path.cubicTo(QPointF(side, start.y()), QPointF(side, end.y()), end)
     else:
-        path.cubicTo(start + QPointF(0, DOWN / 2), end - QPointF(0, DOWN / 2), end)
+        path.cubicTo(start + QPointF(0, ROW_GAP / 2), end - QPointF(0, ROW_GAP / 2), end)
     item = QGraphicsPathItem(path)
     item.setPen(QPen(QColor(theme().muted), 1.4))
     item.setZValue(-1)
     return item
 
 
-def _cut(painter: QPainter, text: str, width: float) -> str:
+def _elided(painter: QPainter, text: str, width: float) -> str:
     return painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(width))

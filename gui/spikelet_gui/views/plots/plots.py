@@ -1,32 +1,34 @@
-"""Charts in the style of the inspector, with a shared time cursor."""
+"""Charts in the style of the inspector, and the time cursor in a chart."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
+from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
 
 from spikelet_gui.models.numbers import minus
 from spikelet_gui.views.widgets.theme import colour, font, ramp, theme
 
-HALF_LINE = 7  # pixels of small type
+HALF_LINE = 7  # half the height of small text, in pixels
+Values = Sequence[float] | npt.NDArray[np.number]
+
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 
 
 class NumberAxis(pg.AxisItem):
-    """Numbers with a minus sign, and not a hyphen."""
+    """An axis of numbers with proper minus signs."""
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
         return [minus(text) for text in super().tickStrings(values, scale, spacing)]
 
 
 class PercentAxis(pg.AxisItem):
-    """Shares as percentages. There is no share below zero: what stands there is drawn to the other side."""
+    """An axis of shares in percent. Negative values are shares that are drawn to the other side, without a sign."""
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
         digits = 0 if spacing >= 0.01 else 1
@@ -34,19 +36,25 @@ class PercentAxis(pg.AxisItem):
 
 
 class DecadeAxis(pg.AxisItem):
-    """An axis of decades: their beginnings are named, and 2 and 5 between them where there is room."""
+    """A logarithmic axis with labels at powers of ten and, if there is space, at 2 and 5 times these."""
 
     def logTickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
         low, high = self.range
-        room = self.height() / max(high - low, 1e-9)  # pixels of a decade
-        named = (1, 2, 5) if room > 90 else (1,)
-        return [f"{10**v:,.4g}" if round(10 ** (v - np.floor(v + 1e-9))) in named else "" for v in values]
+        decade = self.height() / max(high - low, 1e-9)  # pixels
+        labelled = (1, 2, 5) if decade > 90 else (1,)
+        return [f"{10**v:,.4g}" if round(10 ** (v - np.floor(v + 1e-9))) in labelled else "" for v in values]
 
 
 class Plot(pg.PlotWidget):
-    """A chart. x, y: what stands at its axes. zoom: whether the mouse may move and zoom it; a double click resets.
+    """A chart.
 
-    percent: axes ("left", "bottom") whose numbers are shares. decades: those that are logarithmic.
+    Args:
+        name: Name for screen readers.
+        x: Label of the horizontal axis.
+        y: Label of the vertical axis.
+        zoom: Whether the mouse moves and zooms the chart; a double click resets it.
+        percent: Axes ("left", "bottom") of shares in percent.
+        decades: Logarithmic axes.
     """
 
     def __init__(
@@ -62,7 +70,7 @@ class Plot(pg.PlotWidget):
         axes |= {side: PercentAxis(side) for side in percent} | {side: DecadeAxis(side) for side in decades}
         super().__init__(background=theme().card, axisItems=axes)
         self.setAccessibleName(name)
-        self.setAcceptDrops(False)  # or the chart would take a file that is meant for the window, and do nothing
+        self.setAcceptDrops(False)  # the window handles dropped files
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.setMenuEnabled(False)
@@ -70,7 +78,7 @@ class Plot(pg.PlotWidget):
         self.setLogMode("bottom" in decades, "left" in decades)
         self.hideButtons()
         self.setMinimumSize(120, 80)
-        self.plotItem.layout.setContentsMargins(0, HALF_LINE, 0, 0)  # for the number at the upper end of an axis
+        self.plotItem.layout.setContentsMargins(0, HALF_LINE, 0, 0)  # space for the label at the upper end of an axis
         small = font(8.5)
         for side in ("left", "bottom"):
             axis = self.getAxis(side)
@@ -82,33 +90,33 @@ class Plot(pg.PlotWidget):
         for side, text in (("bottom", x), ("left", y)):
             if text:
                 self.setLabel(side, text, **{"color": theme().muted, "font-size": "8.5pt"})
-        self.home: Callable[[], None] = lambda: self.plotItem.enableAutoRange()
+        self.home: Callable[[], object] = lambda: self.plotItem.enableAutoRange()
         self._zoom = zoom
-        self._names: list[tuple[Any, float]] = []
-        self._levels: list[Any] = []
+        self._names: list[tuple[pg.TextItem, float]] = []
+        self._levels: list[pg.InfLineLabel] = []
         self.plotItem.vb.sigResized.connect(self.spread)
-        self.plotItem.vb.sigResized.connect(self._turn)
-        self.plotItem.vb.sigYRangeChanged.connect(self._turn)
+        self.plotItem.vb.sigResized.connect(self._place_levels)
+        self.plotItem.vb.sigYRangeChanged.connect(self._place_levels)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(240, 80)  # small, since Qt takes it as the minimum next to wrapping text
+        return QSize(240, 80)  # small: Qt uses it as the minimum beside text that wraps
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        event.ignore()  # keys belong to the window
+        event.ignore()  # the window handles keys
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         if self._zoom:
             self.home()
         super().mouseDoubleClickEvent(event)
 
-    def wheelEvent(self, event: Any) -> None:  # noqa: N802
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
         if self._zoom:
             super().wheelEvent(event)
         else:
             event.ignore()
 
     def steps_axis(self, steps: int, margin: float = 0.5) -> None:
-        """The axis from time-step 1 to T."""
+        """Set the horizontal axis to the time-steps 1…T."""
         axis = self.getAxis("bottom")
         if steps <= 16:
             axis.setTicks([[(t, str(t)) for t in range(1, steps + 1)]])
@@ -116,24 +124,24 @@ class Plot(pg.PlotWidget):
             axis.setTicks(None)
         self.setXRange(1 - margin, steps + margin, padding=0)
 
-    def name(self, text: str, x: float, y: float, hue: str, bold: bool = False) -> Any:
-        """Words at the end of a curve; call `spread` when all are there."""
-        made = pg.TextItem(text, color=hue, anchor=(0, 0.5))
-        made.setFont(font(8.5, bold=bold))
-        made.setPos(x, y)
-        self.addItem(made, ignoreBounds=True)
-        self._names.append((made, y))
-        return made
+    def name(self, text: str, x: float, y: float, hue: str, bold: bool = False) -> pg.TextItem:
+        """Add a name at the end of a curve; call `spread` after the last one."""
+        item = pg.TextItem(text, color=hue, anchor=(0, 0.5))
+        item.setFont(font(8.5, bold=bold))
+        item.setPos(x, y)
+        self.addItem(item, ignoreBounds=True)
+        self._names.append((item, y))
+        return item
 
-    def reference(self, value: float, span: tuple[float, float], hue: str, text: str) -> list[Any]:
-        """A dashed line over a span of x, and its name behind its end, where no curve is."""
+    def reference(self, value: float, span: tuple[float, float], hue: str, text: str) -> list[pg.GraphicsObject]:
+        """Add a dashed line over a span of x, with its name after its end."""
         dashed = self.plot(span, [value, value], pen=pg.mkPen(hue, width=1.3, style=Qt.PenStyle.DashLine))
         y = float(np.log10(value)) if self.getAxis("left").logMode else value
         return [dashed, self.name(text, span[1] + 0.02 * (span[1] - span[0]), y, hue)]
 
-    def spread(self, *resized: Any) -> None:
-        """Move names apart that would stand on each other, and into the chart."""
-        self._names = sorted((name for name in self._names if name[0].scene() is not None), key=lambda each: each[1])
+    def spread(self, *resized: object) -> None:
+        """Move names apart that overlap, within the chart."""
+        self._names = sorted((name for name in self._names if name[0].scene() is not None), key=lambda name: name[1])
         low, high = self.plotItem.vb.viewRange()[1]
         line = 15 / max(self.plotItem.vb.height(), 30) * (high - low)
         heights = [min(y, high - line * (0.5 + rest)) for rest, (_, y) in enumerate(reversed(self._names))][::-1]
@@ -142,42 +150,54 @@ class Plot(pg.PlotWidget):
             text.setPos(text.pos().x(), max(y, least))
             least = max(y, least) + line
 
-    def line(self, x: Any, y: Any, series: int = 0, width: float = 2.0, dash: int = 0, **more: Any) -> Any:
-        """A curve in one of the theme's colours."""
-        pen = pg.mkPen(theme().series[series % len(theme().series)], width=width, style=DASHES[dash % len(DASHES)])
-        return self.plot(x, y, pen=pen, **more)
+    def line(
+        self,
+        x: Values,
+        y: Values,
+        series: int = 0,
+        width: float = 2.0,
+        dash: int = 0,
+        symbol: str | None = None,
+        symbolSize: int = 5,  # noqa: N803
+    ) -> pg.PlotDataItem:
+        """Add a curve in a colour of the theme, with symbols of the same colour."""
+        hue = theme().series[series % len(theme().series)]
+        pen = pg.mkPen(hue, width=width, style=DASHES[dash % len(DASHES)])
+        return self.plot(x, y, pen=pen, symbol=symbol, symbolSize=symbolSize, symbolBrush=hue, symbolPen=None)
 
     def level(
         self, value: float, value_colour: str, text: str = "", vertical: bool = False, at: float = 0.02
     ) -> pg.InfiniteLine:
         """Add a dashed line at a value of one axis, with a label."""
-        made = pg.InfiniteLine(
+        line = pg.InfiniteLine(
             value,
             90 if vertical else 0,
             pen=pg.mkPen(value_colour, width=1.3, style=Qt.PenStyle.DashLine),
             label=text or None,
             labelOpts={"position": at, "color": value_colour, "anchors": [(0, 1), (0, 1)]},
         )
-        self.addItem(made)
+        self.addItem(line)
         if text:
-            made.label.setFont(font(8.5))
+            line.label.setFont(font(8.5))
             if not vertical:
-                self._levels.append(made.label)
-                self._turn()
-        return made
+                self._levels.append(line.label)
+                self._place_levels()
+        return line
 
-    def _turn(self, *changed: Any) -> None:
-        """Place a level's label above its line, or below if it does not fit."""
+    def _place_levels(self, *changed: object) -> None:
+        """Put the label of a level above its line, or below if it does not fit."""
         self._levels = [level for level in self._levels if level.line.scene() is not None]
         low, high = self.plotItem.vb.viewRange()[1]
         for text in self._levels:
-            room = (high - text.line.value()) / (high - low) * self.plotItem.vb.height()
-            text.anchors = [(0, 1 if room > 2 * HALF_LINE + 4 else 0)] * 2
+            space = (high - text.line.value()) / (high - low) * self.plotItem.vb.height()
+            text.anchors = [(0, 1 if space > 2 * HALF_LINE + 4 else 0)] * 2
             text.updatePosition()
 
-    def marker(self, fill: str, moved: Callable[[float], Any], vertical: bool = True, text: str = "") -> Any:
-        """A line that can be dragged."""
-        made = pg.InfiniteLine(
+    def marker(
+        self, fill: str, moved: Callable[[float], object], vertical: bool = True, text: str = ""
+    ) -> pg.InfiniteLine:
+        """Add a line that can be dragged. moved: called with its value."""
+        line = pg.InfiniteLine(
             angle=90 if vertical else 0,
             movable=True,
             pen=pg.mkPen(fill, width=2),
@@ -186,16 +206,16 @@ class Plot(pg.PlotWidget):
             labelOpts={"position": 0.92, "color": fill, "movable": False, "anchors": [(1, 1), (1, 1)]},
         )
         if text:
-            made.label.setFont(font(8.5, bold=True))
-        made.sigDragged.connect(lambda line: moved(float(line.value())))
-        self.addItem(made)
-        return made
+            line.label.setFont(font(8.5, bold=True))
+        line.sigDragged.connect(lambda dragged: moved(float(dragged.value())))
+        self.addItem(line)
+        return line
 
 
 class TimeLine:
-    """The cursor in a chart; where the chart is clicked or the line is dragged, time goes there."""
+    """The time cursor in a chart. A click, or dragging the line, moves the cursor."""
 
-    def __init__(self, plot: Plot, moved: Callable[[int], Any]) -> None:
+    def __init__(self, plot: Plot, moved: Callable[[int], object]) -> None:
         self._plot, self._moved = plot, moved
         shade = colour(theme().text, 150)
         self.line = pg.InfiniteLine(
@@ -207,19 +227,24 @@ class TimeLine:
         plot.scene().sigMouseClicked.connect(self._clicked)
 
     def go(self, time: int) -> None:
-        """Stand at a time-step."""
+        """Move the line to a time-step."""
         self.line.setValue(time)
 
-    def _clicked(self, event: Any) -> None:
+    def _clicked(self, event: MouseClickEvent) -> None:
         box = self._plot.plotItem.vb
         if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(event.scenePos()):
             self._moved(round(box.mapSceneToView(event.scenePos()).x()))
 
 
 class Picture(Plot):
-    """Numbers as an image with square pixels: feature maps, the input. touched: called with (row, column)."""
+    """Values as an image with square pixels.
 
-    def __init__(self, name: str, touched: Callable[[int, int], Any] | None = None) -> None:
+    Args:
+        name: Name for screen readers.
+        touched: Called with (row, column) of a pixel that is clicked; None disables the mouse.
+    """
+
+    def __init__(self, name: str, touched: Callable[[int, int], object] | None = None) -> None:
         super().__init__(name, zoom=touched is not None)
         self.hideAxis("left")
         self.hideAxis("bottom")
@@ -237,16 +262,12 @@ class Picture(Plot):
         if touched is not None:
             self.scene().sigMouseClicked.connect(self._clicked)
 
-    def numbers(self, values: npt.NDArray[np.float32], most: float) -> None:
-        """(H, W) from 0 to `most` in the theme's ramp; below 0 is not drawn."""
+    def show_values(self, values: npt.NDArray[np.float32], most: float) -> None:
+        """Show values (H, W) from 0 to `most` in the colours of the ramp; values below 0 are transparent."""
         index = np.clip(values * (255.0 / most if most else 0.0), 0, 255).astype(np.uint8)
         coloured = ramp()[index]
         coloured[values < 0] = QColor(theme().card).getRgb()
         self._show(coloured)
-
-    def pixels(self, values: npt.NDArray[np.uint8]) -> None:
-        """(H, W, 3) as it is."""
-        self._show(values)
 
     def _show(self, values: npt.NDArray[np.uint8]) -> None:
         self.image.setImage(values, autoLevels=False, levels=None)
@@ -255,26 +276,26 @@ class Picture(Plot):
             self.fit()
 
     def fit(self) -> None:
-        """The whole picture."""
+        """Show the whole image."""
         if self._shape:
             self.plotItem.vb.setRange(QRectF(0, 0, self._shape[1], self._shape[0]), padding=0.01)
 
     home = fit
 
-    def mark(self, places: Sequence[tuple[int, int]], colours: Sequence[str]) -> None:
-        """Frames around pixels, (row, column)."""
+    def mark(self, pixels: Sequence[tuple[int, int]], colours: Sequence[str]) -> None:
+        """Draw frames around pixels (row, column)."""
         spots = [
-            {"pos": (x + 0.5, y + 0.5), "pen": pg.mkPen(c, width=2)} for (y, x), c in zip(places, colours, strict=True)
+            {"pos": (x + 0.5, y + 0.5), "pen": pg.mkPen(c, width=2)} for (y, x), c in zip(pixels, colours, strict=True)
         ]
         self.marks.setData(spots)
 
-    def resizeEvent(self, event: Any) -> None:  # noqa: N802
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
         if hasattr(self, "_shape"):
             self.fit()
 
-    def _clicked(self, event: Any) -> None:
-        at: QPointF = self.plotItem.vb.mapSceneToView(event.scenePos())
-        y, x = int(np.floor(at.y())), int(np.floor(at.x()))
+    def _clicked(self, event: MouseClickEvent) -> None:
+        point: QPointF = self.plotItem.vb.mapSceneToView(event.scenePos())
+        y, x = int(np.floor(point.y())), int(np.floor(point.x()))
         if self._touched is not None and self._shape and 0 <= y < self._shape[0] and 0 <= x < self._shape[1]:
             self._touched(y, x)

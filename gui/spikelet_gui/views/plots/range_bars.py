@@ -1,4 +1,4 @@
-"""Bars with a low and a high end."""
+"""Bars of ranges from low to high."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from spikelet_gui.models.analysis.costs import energy_text
 from spikelet_gui.views.widgets.theme import colour, font, theme
 
 Spans = list[tuple[str, Levels]]
-THICKEST = 44.0  # pixels of a bar with its gap
+MAX_THICKNESS = 44.0  # pixels of a bar with its gap
 
 
 class RangeBars(QWidget):
-    """Rows of bars from 0 to high, solid up to low: one for each level, on a scale that every row shares."""
+    """Rows of bars from 0 to high, solid up to low: one bar per level, with one scale per level."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -23,14 +23,20 @@ class RangeBars(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._rows: Spans = []
         self._levels: tuple[str, ...] = LEVELS
-        self._bold = ""
+        self._bold: int | None = None
 
-    def show_rows(self, rows: Spans, levels: tuple[str, ...] = LEVELS, bold: str = "") -> None:
-        """levels: which of them have a bar. bold: the row that the others are held against."""
+    def show_rows(self, rows: Spans, levels: tuple[str, ...] = LEVELS, bold: int | None = None) -> None:
+        """Show rows of (name, energy by level).
+
+        Args:
+            rows: The rows.
+            levels: Levels that have a bar.
+            bold: Index of a row whose name is bold, or None.
+        """
         self._rows, self._levels, self._bold = rows, levels, bold
         self.setMinimumHeight(len(rows) * (6 + 13 * len(levels)))
-        said = [f"{name} {energy_text(found[levels[-1]])}" for name, found in rows]
-        self.setAccessibleDescription("; ".join(said))
+        texts = [f"{name} {energy_text(energies[levels[-1]])}" for name, energies in rows]
+        self.setAccessibleDescription("; ".join(texts))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
@@ -39,20 +45,20 @@ class RangeBars(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         height = self.height() / len(self._rows)
-        thick = min((height - 8) / len(self._levels), THICKEST)
+        thick = min((height - 8) / len(self._levels), MAX_THICKNESS)
         left, right = 118.0, 118.0
         width = self.width() - left - right
         for index, (name, levels) in enumerate(self._rows):
             y = index * height
             first = y + (height - thick * len(self._levels)) / 2
-            painter.setFont(font(9, bold=name == self._bold))
+            painter.setFont(font(9, bold=index == self._bold))
             painter.setPen(QColor(theme().text))
-            cut = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(left) - 10)
+            text = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(left) - 10)
             painter.drawText(
-                QRectF(0, y, left - 10, height), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, cut
+                QRectF(0, y, left - 10, height), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text
             )
-            for place, level in enumerate(self._levels):
-                self._bar(painter, levels[level], level, QRectF(left, first + place * thick, width, thick))
+            for position, level in enumerate(self._levels):
+                self._bar(painter, levels[level], level, QRectF(left, first + position * thick, width, thick))
         painter.end()
 
     def _bar(self, painter: QPainter, energy: Energy | None, level: str, area: QRectF) -> None:

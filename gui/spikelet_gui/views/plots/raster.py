@@ -1,9 +1,8 @@
-"""A raster as one image of the size it is seen at: a row of pixels holds the spikes of all neurons that share it."""
+"""Raster of spikes, drawn as one image at the resolution of the screen: a row of pixels can show many neurons."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +17,16 @@ LEFT, BOTTOM, TOP, RIGHT = 58, 24, 4, 10
 
 
 class Raster(QWidget):
-    """moved: called with the time-step that was clicked or dragged to. touched: with the row that was clicked."""
+    """Raster of spikes with a time cursor.
+
+    Args:
+        name: Name for screen readers.
+        moved: Called with the time-step that is clicked or dragged to.
+        touched: Called with the row that is clicked.
+    """
 
     def __init__(
-        self, name: str, moved: Callable[[int], Any], touched: Callable[[int], Any] = lambda row: None
+        self, name: str, moved: Callable[[int], object], touched: Callable[[int], object] = lambda row: None
     ) -> None:
         super().__init__()
         self.setAccessibleName(name)
@@ -38,13 +43,13 @@ class Raster(QWidget):
         return QSize(480, 240)
 
     def show_spikes(self, spikes: Image, palette: list[str] | None = None) -> None:
-        """(T, rows) of 0 and 1, or of kinds, as many as the palette has colours."""
+        """Show (T, rows) of 0 and 1; with a palette, of indices of its colours, as from `difference`."""
         self._spikes, self._palette = spikes, palette
         self._picture = None
         self.update()
 
     def mark(self, rows: list[tuple[int, str]]) -> None:
-        """Small signs at the left of rows: (row, colour)."""
+        """Draw dots at the left of rows: (row, colour)."""
         self._marks = rows
         self.update()
 
@@ -56,7 +61,7 @@ class Raster(QWidget):
 
     @property
     def area(self) -> QRectF:
-        """Where the spikes are."""
+        """Area of the spikes, in pixels of the widget."""
         return QRectF(LEFT, TOP, max(1, self.width() - LEFT - RIGHT), max(1, self.height() - TOP - BOTTOM))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
@@ -102,7 +107,7 @@ class Raster(QWidget):
             painter.drawEllipse(QRectF(LEFT - 9, y - 3, 6, 6))
 
     def _drawn(self) -> QPixmap:
-        """Everything but the cursor."""
+        """Draw everything except the cursor."""
         ratio = self.devicePixelRatioF()
         picture = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
         picture.setDevicePixelRatio(ratio)
@@ -119,15 +124,15 @@ class Raster(QWidget):
 
     def _draw_axes(self, painter: QPainter) -> None:
         area, steps, neurons = self.area, len(self._spikes), self._spikes.shape[1]
-        if steps <= 64:  # a gap between time-steps shows them as such
+        if steps <= 64:  # separates the time-steps
             painter.setPen(QPen(QColor(theme().card), 1 if steps > 24 else 2))
             for t in range(1, steps):
                 x = area.left() + t * area.width() / steps
                 painter.drawLine(QRectF(x, area.top(), 0, 0).topLeft(), QRectF(x, area.bottom(), 0, 0).topLeft())
         painter.setPen(QColor(theme().muted))
-        every = max(1, -(-steps * 26 // max(int(area.width()), 1)))
-        every = next(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024) if n >= every)
-        for t in range(every if every > 1 else 1, steps + 1, every):
+        stride = max(1, -(-steps * 26 // max(int(area.width()), 1)))
+        stride = next(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024) if n >= stride)
+        for t in range(stride, steps + 1, stride):
             x = area.left() + (t - 0.5) * area.width() / steps
             painter.drawText(QRectF(x - 20, area.bottom() + 3, 40, 18), Qt.AlignmentFlag.AlignCenter, str(t))
         right = Qt.AlignmentFlag.AlignRight
@@ -137,14 +142,14 @@ class Raster(QWidget):
 
 
 def ramp_colours() -> list[str]:
-    """The theme's ramp, 256 colours."""
+    """Return the 256 colours of the ramp of the theme."""
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue, _ in ramp()]
 
 
 def as_image(rows: Image, palette: list[str]) -> QImage:
-    """(rows, T) values as an image in the colours of a palette."""
+    """Convert (rows, T) indices of a palette to an image."""
     data: npt.NDArray[np.uint8] = np.ascontiguousarray(rows)
     height, width = data.shape
     image = QImage(data.data, width, height, width, QImage.Format.Format_Indexed8)
-    image.setColorTable([QColor(each).rgb() for each in palette])
+    image.setColorTable([QColor(value).rgb() for value in palette])
     return image.copy()

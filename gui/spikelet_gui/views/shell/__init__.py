@@ -1,1 +1,1 @@
-"""The window around the panels: header, pages, transport, shortcuts, exports."""
+"""The window around the panels: header, footer, pages, shortcuts and export."""

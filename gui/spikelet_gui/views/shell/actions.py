@@ -1,4 +1,4 @@
-"""Actions of the window that its parts may call."""
+"""Actions of the window that its parts can call."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class Actions:
     """Commands of the window.
 
     Attributes:
-        open_bundle: ask for a bundle and open it.
-        open_picture: ask for a picture, a folder or a data set and show it.
-        paste: show the picture or the file on the clipboard.
-        draw: show an empty pad to draw an input on.
-        run: run what the current panel runs.
-        export: ask for a file and write the current panel to it.
-        toggle_theme: switch between dark and light.
-        show_keys: show the list of keys.
-        quit: close the window.
-        show_panel: show the panel of that name.
-        scroll: scroll the current panel by pages, up where negative.
+        open_bundle: Ask for a bundle and open it.
+        open_picture: Ask for a picture or a data set and open it.
+        paste: Open the picture or the file on the clipboard.
+        draw: Show an empty drawing pad.
+        run: Start the task of the current panel.
+        export: Ask for a file and write the current panel to it.
+        toggle_theme: Switch between dark and light.
+        show_keys: Show the list of keys.
+        quit: Close the window.
+        show_panel: Show the panel of that name.
+        scroll: Scroll the current panel by pages; negative is up.
     """
 
     open_bundle: Action

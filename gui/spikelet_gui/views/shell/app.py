@@ -1,4 +1,4 @@
-"""Start of the window: Qt, the hand-over between threads, and screenshots without a screen."""
+"""Start the application, dispatch calls between threads, and take screenshots without a screen."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.window import Window
 from spikelet_gui.views.widgets import theme
 
-SWITCH = 0.001  # seconds after which a thread lets others have Python: the window must not wait for workers
+SWITCH = 0.001  # seconds of the interpreter's thread switch interval: workers must not block the window
 PATIENCE = 600.0  # seconds for a screenshot
-TURNS = 3  # of the event loop without a task: what is drawn may ask for a new layout, and that for a new picture
+TURNS = 3  # iterations of the event loop without a task: drawing can request a layout, and a layout a drawing
 
 
 class Dispatcher(QObject):
-    """Runs calls of other threads in the thread of the window."""
+    """Runs functions of other threads in the thread of the window."""
 
     _called = Signal(object)
 
@@ -34,16 +34,16 @@ class Dispatcher(QObject):
         super().__init__()
         self._called.connect(self._run, Qt.ConnectionType.QueuedConnection)
 
-    def __call__(self, call: Callable[[], None]) -> None:
-        """To be called from any thread."""
+    def __call__(self, call: Callable[[], object]) -> None:
+        """Run `call` in the thread of the window; can be called from any thread."""
         self._called.emit(call)
 
-    def _run(self, call: Callable[[], None]) -> None:
+    def _run(self, call: Callable[[], object]) -> None:
         call()
 
 
 def application() -> QApplication:
-    """The one QApplication of this process."""
+    """Return the QApplication of this process, with its settings."""
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
     app.setApplicationName("spikelet")
@@ -51,98 +51,102 @@ def application() -> QApplication:
     return app
 
 
-def make_window(settings: Settings, remember: Callable[[], None] = lambda: None) -> Window:
-    """A window that is not shown yet."""
+def make_window(settings: Settings, remember: Callable[[], object] = lambda: None) -> Window:
+    """Build a window without showing it. remember: called when it is closed."""
     app = application()
     theme.apply(app, theme.resolve(settings.theme))
     return Window(Inspector(Dispatcher(), settings), remember)
 
 
 def start(paths: list[Path], fresh: bool, theme_name: str | None) -> int:
-    """Show the window until it is closed; returns the exit code."""
-    place = stored.folder() / "inspector.json"
-    settings = Settings() if fresh else stored.load(place)
+    """Show the window until it is closed. Returns the exit code."""
+    path = stored.folder() / "inspector.json"
+    settings = Settings() if fresh else stored.load(path)
     if theme_name is not None:
         settings.theme = theme_name
     if len(paths) > 1:
         settings.panel = "compare"
-    window = make_window(settings, lambda: stored.save(settings, place))
-    for each in (signal.SIGINT, signal.SIGTERM):  # the session is kept then, too
-        signal.signal(each, lambda *_: window.close())
-    awake = QTimer()  # lets Python see signals
-    awake.start(200)
-    awake.timeout.connect(lambda: None)
+    window = make_window(settings, lambda: stored.save(settings, path))
+    for number in (signal.SIGINT, signal.SIGTERM):  # closing the window saves the session
+        signal.signal(number, lambda *_: window.close())
+    wake_up = QTimer()  # Python handles signals only while it runs code
+    wake_up.start(200)
+    wake_up.timeout.connect(lambda: None)
     window.show()
     open_all(window, paths)
     return application().exec()
 
 
 def open_all(window: Window, paths: list[Path]) -> None:
-    """Open what the command line names: the first bundle; a second one to be compared with it."""
+    """Open the bundles of the command line; the second one is compared with the first."""
     inspector = window.inspector
     if not paths:
         inspector.open_first()
         return
 
-    def beside() -> None:
-        inspector.opened.disconnect(beside)
+    def open_second() -> None:
+        inspector.opened.disconnect(open_second)
         if inspector.document is not None:
-            inspector.beside.open(paths[1])
+            inspector.results.open_second(paths[1])
 
     if len(paths) > 1:
-        inspector.opened.connect(beside)
+        inspector.opened.connect(open_second)
     inspector.open(paths[0])
 
 
 def screenshot(
     paths: list[Path], output: Path, panel: str, size: tuple[int, int], theme_name: str, layer: str | None = None
 ) -> None:
-    """Draw a panel with real data into a PNG file, without a screen.
+    """Write a panel as a PNG file, without a screen.
+
+    Args:
+        paths: One bundle, or two to compare.
+        output: File to write.
+        panel: Name of the panel.
+        size: Width and height of the window in pixels.
+        theme_name: dark or light.
+        layer: Layer to select, or None.
 
     Raises:
-        SpikeletError: the bundle was refused, there are no fonts, or the picture cannot be written.
+        SpikeletError: A bundle is invalid, there are no fonts, or the file cannot be written.
     """
     settings = Settings(panel=panel, theme=theme_name, layer=layer or "")
     window = make_window(settings)
     try:
         if not QFontDatabase.families():
             raise SpikeletError("no fonts are installed; on Debian and derivatives: apt-get install fonts-dejavu-core")
-        said: list[str] = []
-        window.inspector.said.connect(said.append)
         window.resize(*size)
         window.show()
         open_all(window, paths)
         settle(window)
         if window.inspector.problem is not None:
-            raise SpikeletError(f"{window.inspector.problem.path}: {window.inspector.problem}")
-        if len(paths) > 1 and window.inspector.beside.other is None:
-            raise SpikeletError(f"{paths[1]}: {said[-1]}")
-        prepare = getattr(window.panels[panel], "prepare", None)
-        if prepare is not None:
-            prepare()
-            settle(window)
+            raise SpikeletError.at(str(window.inspector.problem.path), str(window.inspector.problem))
+        if window.inspector.results.second_error:
+            raise SpikeletError.at(str(paths[1]), window.inspector.results.second_error)
+        window.panels[panel].prepare()
+        settle(window)
         if not window.grab().save(str(output)):
-            raise SpikeletError(f"{output}: could not be written; expected a file name ending in .png")
+            raise SpikeletError.at(str(output), "cannot be written; expected a file name ending in .png")
     finally:
         discard(window)
 
 
 def discard(window: Window) -> None:
-    """Close a window and free it now: what is left for an event loop stays for ever where none runs."""
+    """Close a window and delete it at once, without an event loop."""
     window.close()
     window.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def settle(window: Window, seconds: float = PATIENCE) -> None:
-    """Wait until nothing runs in the background and everything is drawn."""
+    """Wait until no task runs and everything is drawn. Raises SpikeletError after `seconds`."""
     until = time.monotonic() + seconds
     quiet = 0
     while quiet < TURNS:
         if window.inspector.jobs.busy:
             quiet = 0
             if time.monotonic() > until:
-                raise SpikeletError("the panel did not finish in time")
+                raise SpikeletError(f"the panel did not finish within {seconds:.0f} seconds")
             QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
         else:
             quiet += 1

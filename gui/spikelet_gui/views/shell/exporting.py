@@ -14,134 +14,139 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 from spikelet.atomic import write_files
 from spikelet.errors import SpikeletError, UsageError
 from spikelet_gui.models.analysis import reporting
+from spikelet_gui.models.export import DataTable, csv_files, safe_name, without_duplicates
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.models.session.profiles import find_profile, profiles
 from spikelet_gui.views.widgets.base import View
-from spikelet_gui.views.widgets.widgets import Card, Numbers, tool
+from spikelet_gui.views.widgets.cards import Card
+from spikelet_gui.views.widgets.controls import tool
 
-FORMS = (("Save as PNG…", "png"), ("Save as SVG…", "svg"), ("Save data as CSV…", "csv"))
-KINDS = "PNG (*.png);;SVG (*.svg);;CSV (*.csv);;HTML report (*.html)"
+FORMATS = (("Save as PNG…", "png"), ("Save as SVG…", "svg"), ("Save data as CSV…", "csv"))
+FILTERS = "PNG (*.png);;SVG (*.svg);;CSV (*.csv);;HTML report (*.html)"
 
 
 class Exporter:
     """Writes panels and cards.
 
-    parent: of the dialogs. panel: gives the current panel.
+    Args:
+        parent: Parent of the dialogs.
+        inspector: The models.
+        panel: Returns the current panel.
     """
 
     def __init__(self, parent: QWidget, inspector: Inspector, panel: Callable[[], View]) -> None:
         self._parent, self._inspector, self._panel = parent, inspector, panel
 
     def menu(self, parent: QWidget) -> QMenu:
-        """What can be written of the panel that is shown."""
+        """Return the export menu of the window."""
         menu = QMenu(parent)
-        self._offer(menu, FORMS)
+        self._add_entries(menu, FORMATS)
         menu.addSeparator()
         menu.addAction("Save report as HTML…").triggered.connect(lambda: self.ask("html"))
         return menu
 
-    def adopt(self, panel: View) -> None:
-        """Give every card of a panel a menu of its own."""
+    def add_menus(self, panel: View) -> None:
+        """Add an export menu to every card of a panel."""
         for card in panel.findChildren(Card):
             more = tool("more", f"Export {card.name}")
             more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
             menu = QMenu(more)
-            self._offer(menu, FORMS if card.numbers is not None else FORMS[:2], card)
+            self._add_entries(menu, FORMATS if card.data is not None else FORMATS[:2], card)
             more.setMenu(menu)
             card.head.addWidget(more)
 
-    def _offer(self, menu: QMenu, forms: Sequence[tuple[str, str]], card: Card | None = None) -> None:
-        for text, suffix in forms:
+    def _add_entries(self, menu: QMenu, formats: Sequence[tuple[str, str]], card: Card | None = None) -> None:
+        for text, suffix in formats:
             menu.addAction(text).triggered.connect(lambda _, suffix=suffix: self.ask(suffix, card))
 
     def ask(self, suffix: str = "png", card: Card | None = None) -> None:
-        """Ask where to, and write. What there is nothing of is said at once."""
+        """Ask for a file, and write it; without data, show a message instead."""
         if self._inspector.document is None:
             return
         if suffix == "csv":
             try:
-                numbers_of(self._shown(card))
+                tables_of(self._shown(card))
             except SpikeletError as error:
-                self._inspector.said.emit(str(error))
+                self._inspector.status.emit(str(error))
                 return
-        stem = _plain(f"{self._inspector.document.name}-{card.name if card else self._inspector.settings.panel}")
-        kinds = KINDS if card is None else KINDS.rpartition(";;")[0]
-        chosen = next(kind for kind in kinds.split(";;") if f"*.{suffix})" in kind)
-        name, kind = QFileDialog.getSaveFileName(self._parent, "Export", f"{stem}.{suffix}", kinds, chosen)
+        subject = card.name if card else self._inspector.settings.panel
+        stem = safe_name(f"{self._inspector.document.name}-{subject}").lower()
+        filters = FILTERS if card is None else FILTERS.rpartition(";;")[0]
+        selected = next(entry for entry in filters.split(";;") if f"*.{suffix})" in entry)
+        name, selected = QFileDialog.getSaveFileName(self._parent, "Export", f"{stem}.{suffix}", filters, selected)
         if name:
             path = Path(name)
-            self.write(path if path.suffix else path.with_suffix(re.findall(r"\.\w+", kind)[0]), card)
+            self.write(path if path.suffix else path.with_suffix(re.findall(r"\.\w+", selected)[0]), card)
 
     def write(self, path: Path, card: Card | None = None) -> None:
-        """Write a card, or the panel that is shown, in the form that the name ends in."""
+        """Write a card, or the current panel, in the format of the suffix; errors are shown in the status line."""
         try:
-            if path.suffix == ".html":
-                self._report(path)
+            if path.suffix.lower() == ".html":
+                self._write_report(path)
                 return
             written = write(self._shown(card), path)
         except SpikeletError as error:
-            self._inspector.said.emit(str(error))
+            self._inspector.status.emit(str(error))
             return
-        self._inspector.said.emit(f"{', '.join(each.name for each in written)}: written")
+        self._inspector.status.emit(f"Saved: {', '.join(file.name for file in written)}")
 
     def _shown(self, card: Card | None) -> QWidget:
         return card if card is not None else self._panel()
 
-    def _report(self, path: Path) -> None:
+    def _write_report(self, path: Path) -> None:
         inspector = self._inspector
         sweep, document = inspector.sweep, inspector.document
         if document is None or sweep is None or sweep.measured is None:
-            raise UsageError("the report holds what was measured: run the images in the Accuracy panel first")
-        measured, faults = sweep.measured, inspector.beside.robustness
+            raise UsageError("the report requires a measurement: run the images in the Accuracy panel first")
+        measured, faults = sweep.measured, inspector.results.robustness
+        available, main = list(profiles().values()), find_profile(inspector.settings.profile).name
         inspector.jobs.start(
             "report",
-            lambda progress: reporting.write(path, measured, inspector.settings.profile, faults, progress),
-            lambda done: inspector.said.emit(f"Report saved: {path.name}"),
-            inspector.said.emit,
+            lambda progress: reporting.write(path, measured, available, main, faults, progress),
+            lambda _: inspector.status.emit(f"Report saved: {path.name}"),
+            inspector.status.emit,
         )
 
 
-def write(what: QWidget, path: Path) -> list[Path]:
-    """Write a widget as PNG or SVG, or the numbers of its cards as CSV (one file each, where there are several).
+def write(widget: QWidget, path: Path) -> list[Path]:
+    """Write a widget as PNG or SVG, or the data of its cards as CSV, with one file per table.
+
+    Returns:
+        The files.
 
     Raises:
-        SpikeletError: a name that ends in none of them, nothing to write, or a folder that cannot be written.
+        SpikeletError: The suffix is another one, there are no data, or a file cannot be written.
     """
-    if path.suffix == ".csv":
-        return _write_numbers(numbers_of(what), path)
-    if path.suffix == ".png":
-        if not what.grab().save(str(path)):
-            raise UsageError(f"{path}: could not be written")
-    elif path.suffix == ".svg":
-        made = QSvgGenerator()
-        made.setFileName(str(path))
-        made.setSize(QSize(what.width(), what.height()))
-        made.setViewBox(QRect(0, 0, what.width(), what.height()))
-        made.setTitle(path.stem)
-        painter = QPainter(made)
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        files = csv_files(tables_of(widget), path)
+        write_files(path.parent, {target.name: text for target, text in files.items()})
+        return list(files)
+    if suffix == ".png":
+        if not widget.grab().save(str(path)):
+            raise UsageError.at(str(path), "cannot be written")
+    elif suffix == ".svg":
+        drawing = QSvgGenerator()
+        drawing.setFileName(str(path))
+        drawing.setSize(QSize(widget.width(), widget.height()))
+        drawing.setViewBox(QRect(0, 0, widget.width(), widget.height()))
+        drawing.setTitle(path.stem)
+        painter = QPainter(drawing)
         if not painter.isActive():
-            raise UsageError(f"{path}: could not be written")
-        what.render(painter, QPoint())
+            raise UsageError.at(str(path), "cannot be written")
+        widget.render(painter, QPoint())
         painter.end()
     else:
-        raise UsageError(f"{path.name}: expected a file name ending in .png, .svg or .csv")
+        expected = "a file name ending in .png, .svg or .csv"
+        raise UsageError.at(path.name, f"expected {expected}", expected=expected, found=path.name)
     return [path]
 
 
-def numbers_of(what: QWidget) -> list[Numbers]:
-    """What the cards in a widget show, as tables, each once. Raises UsageError where nothing is known yet."""
-    cards = [what] if isinstance(what, Card) else [each for each in what.findChildren(Card) if each.isVisible()]
-    known = (card.numbers() for card in cards if card.numbers is not None)
-    found = {each.name: each for each in known if each is not None and each.rows}
-    if not found:
-        raise UsageError("no data to save yet: run the panel first (R)")
-    return list(found.values())
+def tables_of(widget: QWidget) -> list[DataTable]:
+    """Return the data of a card, or of the visible cards of a panel, each once.
 
-
-def _write_numbers(found: list[Numbers], path: Path) -> list[Path]:
-    paths = [path] if len(found) == 1 else [path.with_name(f"{path.stem}-{each.name}.csv") for each in found]
-    write_files(path.parent, {target.name: each.csv() for each, target in zip(found, paths, strict=True)})
-    return paths
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")
+    Raises:
+        UsageError: No card has data yet.
+    """
+    cards = [widget] if isinstance(widget, Card) else [card for card in widget.findChildren(Card) if card.isVisible()]
+    return without_duplicates([card.data() for card in cards if card.data is not None])

@@ -1,7 +1,8 @@
-"""Python's cycles are collected in the window's thread alone.
+"""Collect cyclic garbage in the thread of the window only.
 
-A collection starts in whichever thread allocates. In a worker it would free what Qt connected: holding one of Qt's
-locks it waits there for Python, while the window's thread holds Python and waits for that lock, both of them for ever.
+Python starts a collection in any thread that allocates. A collection in a worker can free objects that are connected to
+Qt signals: the worker then holds a lock of Qt and waits for the interpreter lock, while the thread of the window holds
+the interpreter lock and waits for the lock of Qt. This is a deadlock.
 """
 
 from __future__ import annotations
@@ -10,34 +11,34 @@ import gc
 
 from PySide6.QtCore import QObject, QTimer
 
-EVERY = 50  # milliseconds between two looks
+INTERVAL = 50  # milliseconds between two checks
 
 
 class Collector(QObject):
-    """Collects as Python would, when its thread has a turn; from `start` to `stop` nobody else does."""
+    """Collects by Python's thresholds, from a timer; between `start` and `stop` Python does not collect by itself."""
 
     _running = 0
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._look)
+        self._timer.timeout.connect(self._check)
 
     def start(self) -> None:
-        """From now on."""
+        """Disable automatic collection, and start the timer."""
         Collector._running += 1
         gc.disable()
-        self._timer.start(EVERY)
+        self._timer.start(INTERVAL)
 
     def stop(self) -> None:
-        """Python collects by itself again, once no window is left."""
+        """Stop the timer, and enable automatic collection if no other collector runs."""
         if self._timer.isActive():
             self._timer.stop()
             Collector._running -= 1
             if not Collector._running:
                 gc.enable()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         due = [full > most > 0 for full, most in zip(gc.get_count(), gc.get_threshold(), strict=True)]
         if due[0]:
             gc.collect(2 if due[1] and due[2] else 1 if due[1] else 0)

@@ -1,4 +1,4 @@
-"""Header bar: open bundle, integrity, signature and actions."""
+"""Header bar: name, integrity and signature of the bundle, and actions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.shell.actions import Actions
 from spikelet_gui.views.shell.exporting import Exporter
 from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets.controls import tool
 from spikelet_gui.views.widgets.icons import pixmap
+from spikelet_gui.views.widgets.text import Elided, label, menu_text, tooltip
 from spikelet_gui.views.widgets.theme import theme
-from spikelet_gui.views.widgets.widgets import Elided, label, tool
 
 SIGNED = {
     "trusted": "signed by a trusted key",
@@ -25,7 +26,7 @@ SIGNED = {
 
 
 class Header(View):
-    """Name and badge; open, recent files, export, theme, help."""
+    """Name and badge of the bundle; buttons for open, recent bundles, export, theme and keys."""
 
     def __init__(self, actions: Actions, exporter: Exporter, inspector: Inspector) -> None:
         super().__init__()
@@ -37,7 +38,7 @@ class Header(View):
         self.recent = tool("recent", "Recent bundles")
         self.recent.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.recent)
-        self.menu.aboutToShow.connect(self._fill)
+        self.menu.aboutToShow.connect(self._fill_recent)
         self.recent.setMenu(self.menu)
         self.export = tool("export", "Export this panel  (Ctrl+E)")
         self.export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -55,7 +56,7 @@ class Header(View):
             tool("open", "Open a bundle  (Ctrl+O)", actions.open_bundle),
             self.recent,
             self.export,
-            tool("theme", "Dark or light  (Ctrl+T)", actions.toggle_theme),
+            tool("theme", "Dark or light theme  (Ctrl+T)", actions.toggle_theme),
             tool("help", "Keys  (?)", actions.show_keys),
         ):
             line.addWidget(widget)
@@ -67,7 +68,7 @@ class Header(View):
         self.export.setEnabled(document is not None)
         if document is None:
             self.name.setText(problem.path.name if problem else "spikelet")
-            self.facts.say("" if problem else "no bundle is open")
+            self.facts.show_text("" if problem else "no bundle is open")
             self._badge("cross" if problem else "", "not a valid bundle" if problem else "", theme().bad, "")
             return
         bundle = document.bundle
@@ -75,35 +76,34 @@ class Header(View):
         neurons = sum(graph.neurons(name) for name in graph.spiking)
         exact = f"exact, {manifest.bits} bits, {manifest.exact_steps:,} steps" if graph.exact else "float32"
         self.name.setText(document.name)
-        self.facts.say(f"{len(graph.spiking)} spiking layers · {neurons:,} neurons · {exact}")
+        self.facts.show_text(f"{len(graph.spiking)} spiking layers · {neurons:,} neurons · {exact}")
         signed = document.signature
         bad = signed.state == "invalid"
         self._badge(
             "cross" if bad else "check",
             f"Integrity OK · {SIGNED[signed.state]} · {bundle.digest[:8]}",
             theme().bad if bad else theme().good,
-            f"{signed.detail}\nEvery member has the bytes that the manifest lists.\n"
-            f"sha256 {bundle.digest}\n{document.path}",
+            f"{signed.detail}\nThe bytes of every member match the manifest.\nsha256 {bundle.digest}\n{document.path}",
         )
 
     def _badge(self, glyph: str, text: str, colour: str, hint: str) -> None:
         self.badge.setText(text)
-        self.badge.setToolTip(hint)
+        self.badge.setToolTip(tooltip(hint))
         self.badge_icon.setVisible(bool(glyph))
         if glyph:
             ratio = self.devicePixelRatioF()
-            picture = pixmap(glyph, round(16 * ratio), colour)
-            picture.setDevicePixelRatio(ratio)
-            self.badge_icon.setPixmap(picture)
+            image = pixmap(glyph, round(16 * ratio), colour)
+            image.setDevicePixelRatio(ratio)
+            self.badge_icon.setPixmap(image)
 
-    def _fill(self) -> None:
+    def _fill_recent(self) -> None:
         self.menu.clear()
         for name in list(self.inspector.settings.recent):
             path = Path(name)
             if not path.is_file():
                 self.inspector.settings.forget(name)
                 continue
-            entry = self.menu.addAction(f"{path.name}   {path.parent}")
+            entry = self.menu.addAction(menu_text(f"{path.name}   {path.parent}"))
             entry.triggered.connect(lambda _, path=path: self.inspector.open(path))
         if self.menu.isEmpty():
             self.menu.addAction("no recent bundles").setEnabled(False)

@@ -8,13 +8,16 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.shell.actions import Actions
 from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets.cards import Card
+from spikelet_gui.views.widgets.controls import button
 from spikelet_gui.views.widgets.icons import pixmap
+from spikelet_gui.views.widgets.layouts import clear, row
+from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import theme
-from spikelet_gui.views.widgets.widgets import Card, button, clear, label, row
 
 
 class WelcomePage(View):
-    """No bundle is open."""
+    """Start page, shown while no bundle is open."""
 
     def __init__(self, actions: Actions) -> None:
         super().__init__()
@@ -37,7 +40,7 @@ class WelcomePage(View):
 
 
 class ProblemPage(View):
-    """A file that was refused: which member failed, and how."""
+    """Error page of an invalid file: the error, and the state of every member."""
 
     def __init__(self, actions: Actions, inspector: Inspector) -> None:
         super().__init__()
@@ -52,7 +55,7 @@ class ProblemPage(View):
         self.grid.setVerticalSpacing(7)
         self.grid.setColumnStretch(2, 1)
         advice = label(
-            "A bundle is checked before it is used. Download the file again, or write it again with spikelet convert.",
+            "Bundles are checked before use. Download the file again, or write it again with spikelet convert.",
             "caption",
             wrap=True,
         )
@@ -82,10 +85,10 @@ class ProblemPage(View):
         self.path.setText(str(problem.path))
         self.message.setText(str(problem))
         clear(self.grid)
-        looks = {"ok": ("check", theme().good), "failed": ("cross", theme().bad), "unknown": ("more", theme().muted)}
+        icons = {"ok": ("check", theme().good), "failed": ("cross", theme().bad), "unknown": ("more", theme().muted)}
         for line, check in enumerate(problem.checks):
             sign = QLabel()
-            sign.setPixmap(pixmap(looks[check.state][0], 16, looks[check.state][1]))
+            sign.setPixmap(pixmap(icons[check.state][0], 16, icons[check.state][1]))
             sign.setAccessibleName(check.state)
             self.grid.addWidget(sign, line, 0, Qt.AlignmentFlag.AlignTop)
             self.grid.addWidget(label(check.member, "title"), line, 1, Qt.AlignmentFlag.AlignTop)

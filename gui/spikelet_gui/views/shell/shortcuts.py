@@ -1,4 +1,4 @@
-"""Keys: those with Ctrl work everywhere; plain ones where no field or list has a use of its own for them."""
+"""Keys. Those with Ctrl work everywhere; others only if the focused control does not use them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QVBoxLayou
 
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.shell.actions import Action, Actions
-from spikelet_gui.views.widgets.widgets import label
+from spikelet_gui.views.widgets.text import label
 
 KEYS = [
     ("Time", [
@@ -27,22 +27,22 @@ KEYS = [
         ("D", "draw an input (networks with one input channel)"),
         ("Ctrl+I", "open a picture, a folder or a data set"),
         ("Ctrl+V", "paste a picture"),
-        ("R", "run the panel"),
-        ("Esc", "cancel what is running"),
+        ("R", "start the task of the panel"),
+        ("Esc", "cancel running tasks"),
     ]),
-    ("Drawing pad, while it has the focus", [
+    ("Drawing pad, with the focus", [
         ("Arrows", "move the pen"),
         ("Space", "pen down or up"),
-        ("Delete", "wipe"),
+        ("Delete", "clear"),
         ("Esc", "leave the pad"),
     ]),
     ("Window", [
         ("Ctrl+O", "open a bundle"),
         ("Ctrl+1 … Ctrl+8", "panels"),
         ("Ctrl+E", "export this panel"),
-        ("Ctrl+T", "dark or light"),
+        ("Ctrl+T", "dark or light theme"),
         ("Tab", "next control"),
-        ("Page Up, Page Down", "scroll a small window"),
+        ("Page Up, Page Down", "scroll the panel in a small window"),
         ("?", "this list"),
         ("Ctrl+Q", "quit"),
     ]),
@@ -50,7 +50,7 @@ KEYS = [
 
 
 def bindings(actions: Actions, panels: Iterable[str]) -> list[tuple[str, str, Action]]:
-    """Commands with Ctrl: (name, key, action)."""
+    """Return the commands with Ctrl: (name, key, action)."""
     return [
         *((name, f"Ctrl+{index + 1}", partial(actions.show_panel, name)) for index, name in enumerate(panels)),
         ("Open a bundle", "Ctrl+O", actions.open_bundle),
@@ -63,7 +63,7 @@ def bindings(actions: Actions, panels: Iterable[str]) -> list[tuple[str, str, Ac
 
 
 def pressed(actions: Actions, inspector: Inspector, event: QKeyEvent) -> bool:
-    """A plain key that nobody else took; True if it means something here."""
+    """Handle a key that no control used. Returns whether it has an action."""
     cursor = inspector.cursor
     if event.text() == "?":
         actions.show_keys()
@@ -73,7 +73,7 @@ def pressed(actions: Actions, inspector: Inspector, event: QKeyEvent) -> bool:
         or event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier & ~Qt.KeyboardModifier.KeypadModifier
     ):
         return False
-    does = {
+    action = {
         Qt.Key.Key_Space: cursor.toggle,
         Qt.Key.Key_Left: lambda: cursor.step(-1),
         Qt.Key.Key_Right: lambda: cursor.step(1),
@@ -92,14 +92,14 @@ def pressed(actions: Actions, inspector: Inspector, event: QKeyEvent) -> bool:
         Qt.Key.Key_PageDown: lambda: actions.scroll(1),
         Qt.Key.Key_Escape: inspector.jobs.cancel_all,
     }.get(Qt.Key(event.key()))
-    if does is None:
+    if action is None:
         return False
-    does()
+    action()
     return True
 
 
 def help_dialog(parent: QWidget) -> QDialog:
-    """All keys."""
+    """Return a dialog that lists all keys."""
     dialog = QDialog(parent)
     dialog.setWindowTitle("Keys")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -114,9 +114,9 @@ def help_dialog(parent: QWidget) -> QDialog:
         title.setContentsMargins(0, 10 if line else 0, 0, 2)
         grid.addWidget(title, line, 0, 1, 2)
         line += 1
-        for key, means in keys:
+        for key, effect in keys:
             grid.addWidget(label(key, "muted"), line, 0)
-            grid.addWidget(label(means), line, 1)
+            grid.addWidget(label(effect), line, 1)
             line += 1
     outer.addLayout(grid)
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

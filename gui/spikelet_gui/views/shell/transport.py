@@ -1,4 +1,4 @@
-"""Footer bar: time cursor and background tasks."""
+"""Footer bar: time cursor, engine, status line and background tasks."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSlider, QVBoxLayout
 from spikelet_gui.models.session.cursor import SPEEDS
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.widgets.base import View
-from spikelet_gui.views.widgets.fields import Choice, Number
+from spikelet_gui.views.widgets.controls import Choice, Number, tool
 from spikelet_gui.views.widgets.icons import icon
-from spikelet_gui.views.widgets.widgets import Elided, label, tool
+from spikelet_gui.views.widgets.text import Elided, label
 
-READ = 15_000  # milliseconds that a message which does not fit next to the controls is shown
+READ_TIME = 15_000  # milliseconds for which a message that does not fit beside the controls has its own line
 TITLES = {
     "open": "Opening",
     "image": "Reading",
     "run": "Running",
     "costs": "Estimating energy",
-    "other": "Opening",
+    "second": "Opening",
     "sweep": "Measuring accuracy",
     "residuals": "Comparing float and spiking",
     "robustness": "Running fault sweep",
@@ -31,7 +31,7 @@ TITLES = {
 
 
 class Transport(View):
-    """Play, step, loop and speed of the time cursor; T; the engine; progress with a way out."""
+    """Playback of the time cursor, T, the engine, the status line, and progress with a cancel button."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Transport(View):
         self.time = label("")
         self.time.setMinimumWidth(64)
         self.speed = Choice("speed", "Time-steps per second  ([ and ])")
-        self.speed.addItems([f"{each:g} / s" for each in SPEEDS])
+        self.speed.addItems([f"{speed:g} / s" for speed in SPEEDS])
         self.speed.activated.connect(lambda index: cursor.set_speed(SPEEDS[index]))
         self.steps = Number("time-steps T", "Number of time-steps T")
         self.steps.setPrefix("T = ")
@@ -62,13 +62,13 @@ class Transport(View):
         self.below = label("", "caption", wrap=True)
         self.below.hide()
         self.message = Elided()
-        self.read = QTimer(self, singleShot=True)
-        self.read.timeout.connect(self._show)
+        self.read_timer = QTimer(self, singleShot=True)
+        self.read_timer.timeout.connect(self._show)
         self.progress = QProgressBar()
         self.progress.setAccessibleName("progress")
         self.progress.setTextVisible(False)
         self.progress.setFixedWidth(110)
-        self.stop = tool("close", "Cancel what is running  (Esc)", inspector.jobs.cancel_all)
+        self.stop = tool("close", "Cancel running tasks  (Esc)", inspector.jobs.cancel_all)
         outer, line = QVBoxLayout(self), QHBoxLayout()
         outer.setContentsMargins(12, 7, 12, 7)
         outer.addLayout(line)
@@ -90,14 +90,14 @@ class Transport(View):
         line.addWidget(self.message, 4)
         line.addWidget(self.progress)
         line.addWidget(self.stop)
-        self._said = ""
+        self._text = ""
         self._running: dict[str, tuple[int, int]] = {}
         self.listen(cursor.moved, self._moved)
         self.listen(cursor.changed, self._changed)
         self.listen(inspector.opened, self._changed)
-        self.listen(inspector.said, self._say)
-        self.listen(inspector.jobs.started, lambda key: self._busy(key, 0, 0))
-        self.listen(inspector.jobs.progressed, self._busy)
+        self.listen(inspector.status, self._set_text)
+        self.listen(inspector.jobs.started, lambda key: self._progressed(key, 0, 0))
+        self.listen(inspector.jobs.progressed, self._progressed)
         self.listen(inspector.jobs.finished, self._ended)
         self.listen(inspector.jobs.cancelled, self._cancelled)
         self._changed()
@@ -136,13 +136,13 @@ class Transport(View):
         else:
             self.timer.stop()
 
-    def _say(self, text: str) -> None:
-        self._said = text
-        self.read.start(READ)
+    def _set_text(self, text: str) -> None:
+        self._text = text
+        self.read_timer.start(READ_TIME)
         self._show()
 
-    def _busy(self, key: str, done: int, total: int) -> None:
-        if key in ("run", "costs") and not total:  # mostly over before one could read it
+    def _progressed(self, key: str, done: int, total: int) -> None:
+        if key in ("run", "costs") and not total:  # usually too short to be shown
             return
         self._running[key] = done, total
         self._show()
@@ -153,17 +153,17 @@ class Transport(View):
 
     def _cancelled(self, keys: list[str]) -> None:
         titles = [TITLES[key] for key in keys]
-        self._say("Cancelled: " + ", ".join(title[0].lower() + title[1:] for title in titles))
+        self._set_text("Cancelled: " + ", ".join(title[0].lower() + title[1:] for title in titles))
 
     def _show(self) -> None:
-        """Show the task that started last, or else the last message."""
+        """Show the task that was started last, or the last message."""
         key, (done, total) = next(reversed(self._running.items()), ("", (0, 0)))
         self.progress.setVisible(bool(key))
         self.stop.setVisible(bool(key))
         self.progress.setRange(0, total)
         self.progress.setValue(done)
-        # a line of its own, where that is needed, for as long as it takes to read it
-        self.message.overflow = self.below if self.read.isActive() and not key else None
+        # a message that does not fit has its own line for a while
+        self.message.overflow = self.below if self.read_timer.isActive() and not key else None
         self.below.hide()
         count = f" {done:,} of {total:,}" if total else "…"
-        self.message.say(f"{TITLES[key]}{count}" if key else self._said)
+        self.message.show_text(f"{TITLES[key]}{count}" if key else self._text)

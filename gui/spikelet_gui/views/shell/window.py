@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.catalogue import PANELS, Panels
-from spikelet_gui.views.panels.overview.panel import Overview
+from spikelet_gui.views.panels.overview.panel import OverviewPanel
 from spikelet_gui.views.shell import shortcuts
 from spikelet_gui.views.shell.actions import Actions
 from spikelet_gui.views.shell.exporting import Exporter
@@ -40,15 +40,15 @@ from spikelet_gui.views.shell.header import Header
 from spikelet_gui.views.shell.pages import ProblemPage, WelcomePage
 from spikelet_gui.views.shell.transport import Transport
 from spikelet_gui.views.widgets import theme
-from spikelet_gui.views.widgets.base import View, release_all
+from spikelet_gui.views.widgets.base import Panel, release_all
 from spikelet_gui.views.widgets.icons import icon
 from spikelet_gui.views.widgets.scrolling import Page
 
 
 class Window(QMainWindow):
-    """Shows an Inspector; hands it what is typed, dropped and pasted."""
+    """The main window. It passes keys, dropped files and the clipboard to the models."""
 
-    def __init__(self, inspector: Inspector, remember: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, inspector: Inspector, remember: Callable[[], object] = lambda: None) -> None:
         super().__init__()
         self.inspector, self._remember = inspector, remember
         self.setWindowTitle("spikelet")
@@ -66,7 +66,7 @@ class Window(QMainWindow):
             self._bind(name, keys, action)
         inspector.opened.connect(self._opened)
 
-    # building
+    # construction
 
     def _build(self) -> None:
         inspector = self.inspector
@@ -77,7 +77,7 @@ class Window(QMainWindow):
         self.welcome, self.problem = WelcomePage(self.actions_), ProblemPage(self.actions_, inspector)
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.problem)
-        self.panels = Panels(self._panel)
+        self.panels = Panels(self._build_panel)
         self._pages: dict[str, Page] = {}
         right = QVBoxLayout()
         right.setContentsMargins(0, 0, 0, 0)
@@ -91,13 +91,13 @@ class Window(QMainWindow):
         outer.addWidget(self._rail())
         outer.addLayout(right, 1)
         self.setCentralWidget(root)
-        root.setFocus()  # and not the first button, which would look as if it were chosen
+        root.setFocus()  # the first button must not have the focus
         self._opened()
 
-    def _panel(self, name: str) -> View:
+    def _build_panel(self, name: str) -> Panel:
         panel = PANELS[name][1](self.inspector)
         panel.setObjectName(f"panel-{name}")
-        self.exporter.adopt(panel)
+        self.exporter.add_menus(panel)
         self._pages[name] = Page(panel)
         self.stack.addWidget(self._pages[name])
         return panel
@@ -112,25 +112,25 @@ class Window(QMainWindow):
         lines.setSpacing(2)
         self.nav = QButtonGroup(rail)
         for index, (name, (title, _)) in enumerate(PANELS.items()):
-            made = QToolButton()
-            made.setObjectName("nav")
-            made.setIcon(icon(name))
-            made.setIconSize(QSize(22, 22))
-            made.setText(title)
-            made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-            made.setCheckable(True)
-            made.setFixedSize(91, 62)
-            made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            made.setAccessibleName(title)
-            made.setToolTip(f"{title}  (Ctrl+{index + 1})")
-            made.clicked.connect(lambda _, name=name: self.show_panel(name))
-            self.nav.addButton(made, index)
-            lines.addWidget(made)
+            button = QToolButton()
+            button.setObjectName("nav")
+            button.setIcon(icon(name))
+            button.setIconSize(QSize(22, 22))
+            button.setText(title)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+            button.setCheckable(True)
+            button.setFixedSize(91, 62)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.setAccessibleName(title)
+            button.setToolTip(f"{title}  (Ctrl+{index + 1})")
+            button.clicked.connect(lambda _, name=name: self.show_panel(name))
+            self.nav.addButton(button, index)
+            lines.addWidget(button)
         lines.addStretch(1)
         return rail
 
     def set_theme(self, name: str) -> None:
-        """Another look: everything is built anew from the models."""
+        """Set the theme, and rebuild all views from the models."""
         self.inspector.settings.theme = name
         app = QApplication.instance()
         assert isinstance(app, QApplication)
@@ -143,14 +143,14 @@ class Window(QMainWindow):
         self._build()
 
     def toggle_theme(self) -> None:
-        """Dark to light and back."""
+        """Switch between dark and light."""
         self.set_theme("light" if theme.theme().name == "dark" else "dark")
 
-    # what is shown
+    # panels
 
     @property
     def panel(self) -> str:
-        """Name of the panel that is chosen."""
+        """Name of the current panel."""
         name = self.inspector.settings.panel
         return name if name in PANELS else "overview"
 
@@ -164,23 +164,25 @@ class Window(QMainWindow):
         self.nav.button(list(PANELS).index(self.panel)).setChecked(True)
         if inspector.problem is not None:
             self.stack.setCurrentWidget(self.problem)
-            self.setWindowTitle(f"{inspector.problem.path.name} – spikelet")
+            self._set_title(inspector.problem.path.name)
         elif inspector.document is None:
             self.stack.setCurrentWidget(self.welcome)
         else:
-            _ = self.panels[self.panel]  # builds its page where it is not there yet
+            _ = self.panels[self.panel]  # builds the page on first access
             self.stack.setCurrentWidget(self._pages[self.panel])
-            self.setWindowTitle(f"{inspector.document.name} – spikelet")
+            self._set_title(inspector.document.name)
+
+    def _set_title(self, name: str) -> None:
+        """Set the window title; Qt replaces a single [*] in it."""
+        self.setWindowTitle(f"{name.replace('[*]', '[*][*]')} – spikelet")
 
     def scroll_panel(self, pages: int) -> None:
-        """Scroll the panel that is shown, down, or up where negative."""
+        """Scroll the current panel down by a number of pages; negative is up."""
         self._pages[self.panel].turn(pages)
 
     def run_panel(self) -> None:
-        """Run what the current panel runs."""
-        run = getattr(self.panels[self.panel], "run", None)
-        if run is not None:
-            run()
+        """Start the task of the current panel."""
+        self.panels[self.panel].run()
 
     def _actions(self) -> Actions:
         return Actions(
@@ -203,15 +205,15 @@ class Window(QMainWindow):
         command.triggered.connect(lambda: action())
         self.addAction(command)
 
-    def _overview(self) -> Overview:
+    def _overview(self) -> OverviewPanel:
         panel = self.panels["overview"]
-        assert isinstance(panel, Overview)
+        assert isinstance(panel, OverviewPanel)
         return panel
 
     # opening
 
     def choose_bundle(self) -> None:
-        """Ask for a bundle."""
+        """Ask for a bundle, and open it."""
         document = self.inspector.document
         start = str(document.path.parent) if document else ""
         name, _ = QFileDialog.getOpenFileName(self, "Open a bundle", start, "Bundles (*.snnb);;All files (*)")
@@ -219,23 +221,23 @@ class Window(QMainWindow):
             self.inspector.open(Path(name))
 
     def draw(self) -> None:
-        """Show an empty pad on the Overview panel."""
+        """Show an empty drawing pad on the Overview panel."""
         self.show_panel("overview")
         self._overview().input.draw()
 
     def open_path(self, path: Path) -> None:
-        """A bundle, or a picture, a folder or a data set for the bundle that is open."""
+        """Open a bundle, or a picture, folder or data set as input of the open bundle."""
         if path.suffix.lower() == ".snnb":
             self.inspector.open(path)
         else:
             self.inspector.open_image(path)
 
     def paste(self) -> None:
-        """A picture or a file from the clipboard."""
-        if not self._take(QGuiApplication.clipboard().mimeData()):
-            self.inspector.said.emit("The clipboard holds no picture and no file")
+        """Open the picture or the file on the clipboard."""
+        if not self._open_mime(QGuiApplication.clipboard().mimeData()):
+            self.inspector.status.emit("The clipboard contains no picture and no file")
 
-    def _take(self, data: QMimeData) -> bool:
+    def _open_mime(self, data: QMimeData) -> bool:
         paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
         if paths:
             self.open_path(paths[0])
@@ -253,10 +255,10 @@ class Window(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        if self._take(event.mimeData()):
+        if self._open_mime(event.mimeData()):
             event.acceptProposedAction()
 
-    # keys and ends
+    # events
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         if not shortcuts.pressed(self.actions_, self.inspector, event):
@@ -271,6 +273,6 @@ class Window(QMainWindow):
         self.inspector.settings.window = bytes(self.saveGeometry().toBase64().data()).decode()
         self._remember()
         release_all(self)
-        if self.inspector.close():  # a thread that is left must not collect either
+        if self.inspector.close():  # otherwise a remaining thread could collect garbage
             self._collector.stop()
         super().closeEvent(event)

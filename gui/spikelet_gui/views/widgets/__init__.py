@@ -1,1 +1,1 @@
-"""Theme, icons and the parts that panels are made of."""
+"""Widgets that all panels share."""

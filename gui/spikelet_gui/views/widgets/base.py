@@ -1,65 +1,78 @@
-"""Base class of views: subscribes to models and draws only while visible."""
+"""Base classes of views, which subscribe to models and draw only while they are visible."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from spikelet_gui.models.signal import Signal
+from spikelet_gui.models.signal import Listener, Signal
 
 
 class View(QWidget):
-    """Use `follow` for what has to be drawn: while hidden it waits, and is done once when the view is shown."""
+    """A widget that subscribes to signals of models.
+
+    `follow` is for drawing: a hidden view is drawn once, when it is shown. `listen` is for everything else.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._heard: list[tuple[Signal, Callable[..., Any]]] = []
-        self._late: dict[Callable[[], None], None] = {}
+        self._connected: list[tuple[Signal, Listener]] = []
+        self._pending: dict[Callable[[], object], None] = {}
 
     def fill(self, widget: QWidget) -> None:
-        """Be nothing but this widget, to the edges."""
+        """Fill the view with one widget, without margins."""
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(widget)
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802
-        """What a scrolling page gives it at least: no more than it needs, though it would like more."""
+        """Return the minimum height, not the preferred one: a scrolling page uses it."""
         layout = self.layout()
         return -1 if layout is None else layout.totalMinimumHeightForWidth(width)
 
-    def listen(self, signal: Signal, slot: Callable[..., Any]) -> None:
-        """Call `slot` at each `signal`, seen or not."""
+    def listen(self, signal: Signal, slot: Listener) -> None:
+        """Call `slot` at every `signal`, visible or not."""
         signal.connect(slot)
-        self._heard.append((signal, slot))
+        self._connected.append((signal, slot))
 
-    def follow(self, draw: Callable[[], None], *signals: Signal) -> None:
-        """Call `draw` at each of the signals while seen, and once when the view is shown after one."""
+    def follow(self, draw: Callable[[], object], *signals: Signal) -> None:
+        """Call `draw` at each of the signals while visible, and once when the view is shown."""
 
-        def heard(*_: Any) -> None:
+        def changed(*_: object) -> None:
             if self.isVisible():
                 draw()
             else:
-                self._late[draw] = None
+                self._pending[draw] = None
 
         for signal in signals:
-            self.listen(signal, heard)
-        self._late[draw] = None
+            self.listen(signal, changed)
+        self._pending[draw] = None
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         super().showEvent(event)
-        late, self._late = self._late, {}
-        for draw in late:
+        pending, self._pending = self._pending, {}
+        for draw in pending:
             draw()
 
     def release(self) -> None:
-        """Hear nothing any more."""
-        for signal, slot in self._heard:
+        """Disconnect from all signals."""
+        for signal, slot in self._connected:
             signal.disconnect(slot)
-        self._heard.clear()
-        self._late.clear()
+        self._connected.clear()
+        self._pending.clear()
+
+
+class Panel(View):
+    """A page of the window."""
+
+    def run(self) -> None:
+        """Start the task of the panel, if it has one (key R)."""
+
+    def prepare(self) -> None:
+        """Start every task whose results a screenshot of the panel shows."""
+        self.run()
 
 
 def release_all(root: QWidget) -> None:

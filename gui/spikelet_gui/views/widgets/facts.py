@@ -1,4 +1,4 @@
-"""A table of facts: names on the left, values on the right, headings between."""
+"""A list of facts: names on the left, values on the right, with headings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from spikelet_gui.views.widgets.widgets import clear, label
+from spikelet_gui.views.widgets.layouts import clear
+from spikelet_gui.views.widgets.text import label
 
 
 class Facts(QWidget):
@@ -22,7 +23,7 @@ class Facts(QWidget):
         self._grid.setColumnStretch(1, 1)
 
     def show_facts(self, groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
-        """groups: (heading, facts)."""
+        """Show groups of facts. groups: (heading, [(name, value)])."""
         clear(self._grid)
         row = 0
         for heading, facts in groups:

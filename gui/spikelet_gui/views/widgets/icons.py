@@ -1,4 +1,4 @@
-"""Icons as paths on a grid of 24, drawn in the colour that is asked for."""
+"""Icons as paths on a grid of 24 × 24, drawn in any colour."""
 
 from __future__ import annotations
 
@@ -46,29 +46,29 @@ STROKES = {
 
 
 def icon(name: str, colour: str | None = None) -> QIcon:
-    """An icon in two sizes, in the theme's text colour unless another is wanted."""
-    made = QIcon()
+    """Return an icon, by default in the text colour of the theme."""
+    result = QIcon()
     for size in (20, 40, 60):
-        made.addPixmap(pixmap(name, size, colour))
-    return made
+        result.addPixmap(pixmap(name, size, colour))
+    return result
 
 
 def pixmap(name: str, size: int, colour: str | None = None) -> QPixmap:
-    """An icon as a picture of size × size."""
+    """Return an icon as a picture of size × size pixels."""
     return QPixmap.fromImage(_drawn(name, size, colour or theme().text))
 
 
 @cache
 def _drawn(name: str, size: int, colour: str) -> QImage:
-    """The icon, drawn once. An image, and not a pixmap: it may outlive the application."""
+    """Draw an icon, once. The cache holds images: a pixmap must not outlive the application."""
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="{STROKES[name]}" fill="none" '
         f'stroke="{colour}" stroke-width="{2.6 if name == "more" else 1.7}" stroke-linecap="round" '
         'stroke-linejoin="round"/></svg>'
     )
-    made = QImage(QSize(size, size), QImage.Format.Format_ARGB32_Premultiplied)
-    made.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(made)
+    image = QImage(QSize(size, size), QImage.Format.Format_ARGB32_Premultiplied)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
     QSvgRenderer(QByteArray(svg.encode())).render(painter)
     painter.end()
-    return made
+    return image

@@ -1,4 +1,4 @@
-"""An image of few pixels, to look at; or a pad in its place, to draw on with the mouse or with keys."""
+"""An image of few pixels, or a pad on which an image is drawn with the mouse or with keys."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from spikelet_gui.models.session.inputs import shown
 from spikelet_gui.models.session.pad import Pad
 from spikelet_gui.views.widgets.theme import theme
 
-PEN = "arrows move the pen, Space lowers or lifts it, Delete clears the pad, Esc leaves it"
-WAYS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
+HELP = "arrows move the pen, Space lowers or lifts it, Delete clears the pad, Esc leaves it"
+MOVES = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
 
 
 class PixelView(QWidget):
-    """Pixels are left square, and as large as fits. drawn: called after each stroke on the pad."""
+    """Shows pixels as squares, as large as possible.
+
+    Attributes:
+        pad: The pad, or None while an image is shown.
+        drawn: Called after every stroke on the pad.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -27,24 +32,24 @@ class PixelView(QWidget):
         self.setMinimumSize(96, 96)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._image: QImage | None = None
-        self.drawn: Callable[[], None] = lambda: None
-        self._last: tuple[float, float] | None = None
-        self.take(None)
+        self.drawn: Callable[[], object] = lambda: None
+        self._last_point: tuple[float, float] | None = None
+        self.set_pad(None)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(220, 220)
 
     def show_pixels(self, pixels: npt.NDArray[np.uint8]) -> None:
-        """(H, W, 3)."""
+        """Show pixels, (H, W, 3)."""
         height, width, _ = pixels.shape
         self._image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
         self.update()
 
-    def take(self, pad: Pad | None) -> None:
-        """A pad to draw on, or none: then it is an image, which no key reaches."""
+    def set_pad(self, pad: Pad | None) -> None:
+        """Show a pad that takes the keyboard, or with None an image that does not."""
         self.pad = pad
         self.setAccessibleName(self._name if pad is None else "drawing pad")
-        self.setAccessibleDescription("" if pad is None else PEN)
+        self.setAccessibleDescription("" if pad is None else HELP)
         self.setCursor(Qt.CursorShape.ArrowCursor if pad is None else Qt.CursorShape.CrossCursor)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus if pad is None else Qt.FocusPolicy.TabFocus)
         if pad is not None:
@@ -55,7 +60,7 @@ class PixelView(QWidget):
 
     @property
     def area(self) -> QRectF:
-        """Where the image is."""
+        """Area of the image, in pixels of the widget."""
         if self._image is None:
             return QRectF(self.rect())
         scale = min(self.width() / self._image.width(), self.height() / self._image.height())
@@ -75,7 +80,7 @@ class PixelView(QWidget):
         painter.end()
 
     def _draw_pen(self, painter: QPainter, pad: Pad, scale: float) -> None:
-        """A ring of the brush's size; filled while the pen is down."""
+        """Draw a circle of the size of the brush, filled while the pen is down."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(QColor(theme().over), 2))
         painter.setBrush(QColor(theme().over) if pad.down else Qt.BrushStyle.NoBrush)
@@ -91,11 +96,11 @@ class PixelView(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         pad, key = self.pad, Qt.Key(event.key())
-        bare = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        if pad is None or not bare:
+        unmodified = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if pad is None or not unmodified:
             event.ignore()
-        elif key in WAYS:
-            self._changed(pad, pad.move(*WAYS[key]))
+        elif key in MOVES:
+            self._changed(pad, pad.move(*MOVES[key]))
         elif key == Qt.Key.Key_Space:
             self._changed(pad, pad.press())
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
@@ -111,26 +116,26 @@ class PixelView(QWidget):
         if drawn:
             self.drawn()
 
-    # the mouse
+    # mouse
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        self._last = None
+        self._last_point = None
         self._draw(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         self._draw(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        if self.pad is not None and self._last is not None:
-            self._last = None
+        if self.pad is not None and self._last_point is not None:
+            self._last_point = None
             self.drawn()
 
     def _draw(self, event: QMouseEvent) -> None:
         if self.pad is None or self._image is None or not event.buttons() & Qt.MouseButton.LeftButton:
             return
         area = self.area
-        at: QPointF = event.position() - area.topLeft()
-        point = at.x() * self._image.width() / area.width(), at.y() * self._image.height() / area.height()
-        self.pad.stroke(self._last or point, point)
-        self._last = point
+        offset: QPointF = event.position() - area.topLeft()
+        point = offset.x() * self._image.width() / area.width(), offset.y() * self._image.height() / area.height()
+        self.pad.stroke(self._last_point or point, point)
+        self._last_point = point
         self._show_pad(self.pad)

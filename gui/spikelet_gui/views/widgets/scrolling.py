@@ -6,37 +6,37 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
 
-LEAST = 1188, 624  # pixels of a panel in which no word is cut: what a window of 1280 by 720 gives it
+MIN_PANEL = 1188, 624  # smallest size of a panel, in pixels: its size in a window of 1280 × 720
 
 
 def scrolled(inner: QWidget, name: str) -> QScrollArea:
-    """A widget that may be higher than its place."""
+    """Return a scroll area for a widget that can be higher than the space."""
     area = QScrollArea()
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setAccessibleName(name)
-    _hold(area, inner)
+    _set_content(area, inner)
     return area
 
 
 class Page(QScrollArea):
-    """A whole panel, which scrolls where the window has no room for it; what gets the keyboard comes in sight."""
+    """A panel that scrolls if the window is too small. A control that gets the focus is scrolled into view."""
 
     def __init__(self, panel: QWidget) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        panel.setMinimumSize(*LEAST)
-        _hold(self, panel)
+        panel.setMinimumSize(*MIN_PANEL)
+        _set_content(self, panel)
 
     def turn(self, pages: int) -> None:
-        """Down, or up where negative."""
+        """Scroll down by a number of pages; negative scrolls up."""
         bar = self.verticalScrollBar()
         bar.setValue(bar.value() + pages * bar.pageStep())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        event.ignore()  # arrows move time
+        event.ignore()  # arrow keys move the time cursor
 
 
-def _hold(area: QScrollArea, inner: QWidget) -> None:
+def _set_content(area: QScrollArea, inner: QWidget) -> None:
     area.setWidgetResizable(True)
     area.setWidget(inner)
     area.viewport().setAutoFillBackground(False)

@@ -1,9 +1,8 @@
-"""A table of results that can be read, and not changed."""
+"""A read-only table of results."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
@@ -11,11 +10,11 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-WIDEST = 170  # pixels of a column: an eye has to follow the row
+MAX_WIDTH = 170  # pixels of a column
 
 
 class Table(QTableWidget):
-    """Names at the left, numbers in columns at their right, headings over them."""
+    """A column of names and columns of numbers, with headings."""
 
     def __init__(self, name: str, row_height: int = 24) -> None:
         super().__init__()
@@ -31,19 +30,19 @@ class Table(QTableWidget):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
 
-    def show_rows(self, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Show these rows; the one that is selected stays so."""
+    def show_rows(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Show rows; the selected row stays selected."""
         self.setColumnCount(len(head))
         self.setRowCount(len(rows))
-        for place, text in enumerate(head):
+        for column, text in enumerate(head):
             title = QTableWidgetItem(text)
-            title.setTextAlignment(RIGHT if place else LEFT)
-            self.setHorizontalHeaderItem(place, title)
-        for at, cells in enumerate(rows):
-            for place, value in enumerate(cells):
+            title.setTextAlignment(RIGHT if column else LEFT)
+            self.setHorizontalHeaderItem(column, title)
+        for row, cells in enumerate(rows):
+            for column, value in enumerate(cells):
                 item = QTableWidgetItem(f"{value:,}" if isinstance(value, int) else str(value))
-                item.setTextAlignment(RIGHT if place else LEFT)
-                self.setItem(at, place, item)
+                item.setTextAlignment(RIGHT if column else LEFT)
+                self.setItem(row, column, item)
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
@@ -51,6 +50,6 @@ class Table(QTableWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """Columns share the room there is, up to a width that is still read as a row."""
-        for place in range(self.columnCount()):
-            self.setColumnWidth(place, min(WIDEST, self.viewport().width() // self.columnCount()))
+        """Divide the width among the columns, up to MAX_WIDTH each."""
+        for column in range(self.columnCount()):
+            self.setColumnWidth(column, min(MAX_WIDTH, self.viewport().width() // self.columnCount()))

@@ -1,6 +1,6 @@
-"""Colours, type and spacing, light and dark.
+"""Colours, fonts and spacing, light and dark.
 
-Safe for colour-blind eyes: order is told by lightness, kinds by hue and form.
+Colours are safe for colour-blind users: order is shown by lightness, categories by hue and shape.
 """
 
 from __future__ import annotations
@@ -16,12 +16,31 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalett
 from PySide6.QtWidgets import QApplication
 
 FAMILIES = ("Inter", "Segoe UI", ".AppleSystemUIFont", "Cantarell", "Noto Sans", "Ubuntu", "DejaVu Sans")
-GAP = 12
+GAP = 12  # pixels between cards
 
 
 @dataclass(frozen=True)
 class Theme:
-    """ramp: from nothing to most, growing in contrast. series: Okabe and Ito's hues, tuned to the background."""
+    """A set of colours.
+
+    Attributes:
+        name: dark or light.
+        window: Background of the window.
+        card: Background of cards.
+        raised: Background of controls.
+        line: Borders.
+        text: Text.
+        muted: Secondary text.
+        accent: Focus and primary controls.
+        on_accent: Text on `accent`.
+        good: Success.
+        bad: Failure.
+        warn: Warning.
+        over: Over-firing, and the second of two networks.
+        under: Under-firing, and the first of two networks.
+        ramp: Colours of values from 0 to the maximum, with increasing contrast.
+        series: Colours of curves: the hues of Okabe and Ito, adapted to the background.
+    """
 
     name: str
     window: str
@@ -79,16 +98,16 @@ LIGHT = Theme(
 )
 THEMES = {"dark": DARK, "light": LIGHT}
 _chosen = [DARK]
-_applied: list[Theme] = []  # the look that the application has now
+_applied: list[Theme] = []  # the theme of the application's style sheet
 
 
 def theme() -> Theme:
-    """The theme in use."""
+    """Return the current theme."""
     return _chosen[0]
 
 
 def resolve(name: str) -> Theme:
-    """A theme by name; "system" asks the desktop."""
+    """Return a theme by name; "system" is the theme of the desktop."""
     if name in THEMES:
         return THEMES[name]
     dark = QGuiApplication.styleHints().colorScheme() != Qt.ColorScheme.Light
@@ -96,7 +115,7 @@ def resolve(name: str) -> Theme:
 
 
 def apply(app: QApplication, chosen: Theme) -> None:
-    """Use a theme from now on; widgets that exist are to be built anew. Nothing is styled twice in the same theme."""
+    """Set the theme. Existing widgets must be rebuilt. The style sheet is set only if the theme changes."""
     _chosen[0] = chosen
     if _applied == [chosen]:
         return
@@ -116,60 +135,62 @@ def apply(app: QApplication, chosen: Theme) -> None:
         ((role.HighlightedText,), chosen.on_accent),
         ((role.Mid, role.Dark, role.Light, role.Shadow), chosen.line),
     ):
-        for each in roles:
-            palette.setColor(each, QColor(value))
-    for each in (role.WindowText, role.Text, role.ButtonText):
-        palette.setColor(QPalette.ColorGroup.Disabled, each, QColor(mixed(chosen.muted, chosen.card, 0.45)))
+        for item in roles:
+            palette.setColor(item, QColor(value))
+    for item in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, item, QColor(mixed(chosen.muted, chosen.card, 0.45)))
     app.setPalette(palette)
     app.setStyleSheet(_sheet(chosen))
     pg.setConfigOptions(background=None, foreground=chosen.muted, antialias=True, imageAxisOrder="row-major")
 
 
 def font(size: float = 10.0, bold: bool = False) -> QFont:
-    """The type of the window, or the nearest to it that is installed."""
-    made = QFont()
-    made.setFamilies(list(_families()) or [made.family()])
-    made.setPointSizeF(size)
-    made.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
-    made.setFeature(QFont.Tag("tnum"), 1)  # figures of one width do not dance while time runs
-    return made
+    """Return the font of the window, the first of FAMILIES that is installed."""
+    result = QFont()
+    result.setFamilies(list(_families()) or [result.family()])
+    result.setPointSizeF(size)
+    result.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
+    result.setFeature(QFont.Tag("tnum"), 1)  # digits of equal width: numbers that change do not move
+    return result
 
 
 @cache
 def _families() -> tuple[str, ...]:
-    known = set(QFontDatabase.families())
-    return tuple(name for name in FAMILIES if name in known)
+    installed = set(QFontDatabase.families())
+    return tuple(name for name in FAMILIES if name in installed)
 
 
 def colour(value: str, alpha: int = 255) -> QColor:
-    """A QColor, more or less see-through."""
-    made = QColor(value)
-    made.setAlpha(alpha)
-    return made
+    """Return a colour with an opacity, 0…255."""
+    result = QColor(value)
+    result.setAlpha(alpha)
+    return result
 
 
 def mixed(first: str, second: str, share: float) -> str:
-    """`share` of the second colour in the first."""
+    """Mix two colours; `share` is the share of the second."""
     a, b = QColor(first), QColor(second)
     parts = [round(x + (y - x) * share) for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)]  # type: ignore[index]
     return "#{:02x}{:02x}{:02x}".format(*parts)
 
 
 def ramp() -> npt.NDArray[np.uint8]:
-    """(256, 4) the colours of `Theme.ramp`, from nothing to most."""
-    stops = np.array([QColor(each).getRgb() for each in theme().ramp], np.float64)
-    at = np.linspace(0, len(stops) - 1, 256)
-    return np.stack([np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(4)], axis=1).astype(np.uint8)
+    """Interpolate `Theme.ramp`: (256, 4) RGBA from 0 to the maximum."""
+    stops = np.array([QColor(value).getRgb() for value in theme().ramp], np.float64)
+    positions = np.linspace(0, len(stops) - 1, 256)
+    return np.stack([np.interp(positions, np.arange(len(stops)), stops[:, i]) for i in range(4)], axis=1).astype(
+        np.uint8
+    )
 
 
 def heat(share: float) -> str:
-    """The colour of the ramp at `share`, 0…1."""
+    """Return the colour of the ramp at `share`, 0…1."""
     red, green, blue, _ = ramp()[round(min(max(share, 0.0), 1.0) * 255)]
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def readable_on(background: str) -> str:
-    """Black or white, whichever stands out."""
+    """Return black or white, whichever contrasts more with the background."""
     value = QColor(background)
     bright = 0.299 * value.red() + 0.587 * value.green() + 0.114 * value.blue() > 140
     return "#10151c" if bright else "#ffffff"
@@ -255,7 +276,7 @@ QTableView#quiet { border-color: transparent; }
 QTableView#quiet:focus { border-color: @accent; }
 QHeaderView { background: @card; }
 QHeaderView::section { background: @card; color: @muted; border: none; border-bottom: 1px solid @line;
-  padding: 4px 3px; }
+  padding: 4px 6px; }
 QTableCornerButton::section { background: @card; border: none; }
 QScrollArea, #plain { background: transparent; border: none; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 1px; }

@@ -1,1 +1,1 @@
-"""Accuracy: accuracy per time-step, early exit, images lost by spiking."""
+"""Accuracy panel: accuracy by time-step, early exit, images lost by spiking."""

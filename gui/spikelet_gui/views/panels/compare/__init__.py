@@ -1,1 +1,1 @@
-"""Compare: two bundles or two engines side by side."""
+"""Compare panel: two bundles, or one bundle on two engines, side by side."""

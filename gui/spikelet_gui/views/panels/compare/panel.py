@@ -1,4 +1,4 @@
-"""Two bundles, or one bundle on two engines, side by side."""
+"""Compare panel: choice of both sides, and the cards of the comparison."""
 
 from __future__ import annotations
 
@@ -9,27 +9,35 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from spikelet_gui.models.analysis.compare import Comparison, Side, Survey, compare, survey
 from spikelet_gui.models.session.document import Document
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.views.panels.compare.cards import AnswersCard, DifferenceCard, LayersCard, SideCard
-from spikelet_gui.views.widgets.base import View
-from spikelet_gui.views.widgets.fields import Choice
+from spikelet_gui.models.session.results import ComparisonKey
+from spikelet_gui.views.panels.compare.cards import (
+    ComparisonCard,
+    DifferenceCard,
+    LayersCard,
+    PredictionsCard,
+    SideCard,
+)
+from spikelet_gui.views.widgets.base import Panel
+from spikelet_gui.views.widgets.controls import Choice, Tabs, button, tool
+from spikelet_gui.views.widgets.layouts import Empty, column, row
+from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP
-from spikelet_gui.views.widgets.widgets import Empty, Tabs, button, column, label, row, tool
 
 CHOOSE = "Choose a second bundle, or another engine for the same one."
 
 
-class ComparePanel(View):
-    """Choice above; both rasters and their difference; layers and answers."""
+class ComparePanel(Panel):
+    """The choice of both sides above; rasters on the left, layers and predictions on the right."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
         self.inspector = inspector
-        self.names = Choice("engine of the first"), Choice("engine of the second")
-        for box in self.names:
+        self.engines = Choice("engine of the first"), Choice("engine of the second")
+        for box in self.engines:
             box.textActivated.connect(lambda _: self.run())
         self.second = Choice("second bundle")
         self.second.activated.connect(self._chosen)
-        self.all = button("Compare on all images", self.survey, "Run both on every image, in the background")
+        self.all = button("Compare on all images", self.run_survey, "Run both on every image in the background")
         self.message = label("", "caption", wrap=True)
         self.tabs: Tabs | None = None
         self._tabs = QHBoxLayout()
@@ -37,30 +45,30 @@ class ComparePanel(View):
         self.first_name = label("", "title")
         choice = row(
             self.first_name,
-            self.names[0],
+            self.engines[0],
             label("against", "muted"),
             self.second,
-            self.names[1],
+            self.engines[1],
             tool("open", "Open a bundle to compare with", self.choose),
             spacing=8,
         )
         choice.addStretch(1)
         choice.addWidget(self.all)
         self.rasters = SideCard(inspector, 0), SideCard(inspector, 1)
-        self.difference, self.layers, self.answers = (
+        self.difference, self.layers, self.predictions = (
             DifferenceCard(inspector),
             LayersCard(inspector),
-            AnswersCard(inspector),
+            PredictionsCard(inspector),
         )
-        self.whole, self.empty, self._why = QWidget(), Empty(""), ""
-        panes = QHBoxLayout(self.whole)
+        self.content, self.empty, self._error = QWidget(), Empty(""), ""
+        panes = QHBoxLayout(self.content)
         panes.setContentsMargins(0, 0, 0, 0)
         panes.setSpacing(GAP)
         left = column(spacing=GAP)
         left.addLayout(row(*self.rasters, stretch=(1, 1), spacing=GAP), 1)
         left.addWidget(self.difference, 1)
         panes.addLayout(left, 8)
-        panes.addLayout(column(self.layers, self.answers, stretch=(6, 5), spacing=GAP), 5)
+        panes.addLayout(column(self.layers, self.predictions, stretch=(6, 5), spacing=GAP), 5)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)
@@ -68,88 +76,92 @@ class ComparePanel(View):
         outer.addWidget(self.message)
         outer.addLayout(self._tabs)
         outer.addWidget(self.empty, 1)
-        outer.addWidget(self.whole, 1)
-        self.follow(self._reset, inspector.opened)
-        self.follow(self.run, inspector.opened, inspector.showing, inspector.beside.opened, inspector.cursor.changed)
-        self.follow(self._draw, inspector.beside.compared, inspector.selection.focused)
+        outer.addWidget(self.content, 1)
+        self.follow(self._show_names, inspector.opened)
+        self.follow(
+            self.run, inspector.opened, inspector.showing, inspector.results.second_changed, inspector.cursor.changed
+        )
+        self.follow(self._draw, inspector.results.comparison_changed, inspector.selection.focused)
         self.follow(self._move, inspector.cursor.moved)
 
-    # what is compared
+    # the comparison
 
     @property
     def comparison(self) -> Comparison | None:
         """Comparison on the current image."""
-        return self.inspector.beside.comparison
+        return self.inspector.results.comparison
 
     @property
-    def counted(self) -> Survey | None:
+    def survey(self) -> Survey | None:
         """Comparison over many images."""
-        return self.inspector.beside.survey
+        return self.inspector.results.survey
 
     def sides(self) -> tuple[Side, Side] | None:
-        """Both bundles and engines, as chosen."""
-        document, other = self.inspector.document, self.inspector.beside.other
-        if document is None or not self.names[0].count():
+        """Return both bundles and engines; None if no bundle is open."""
+        document, second = self.inspector.document, self.inspector.results.second
+        if document is None or not self.engines[0].count():
             return None
-        second = document if other is None else other
-        return Side(document.bundle, self.names[0].currentText()), Side(second.bundle, self.names[1].currentText())
+        second = document if second is None else second
+        return Side(document.bundle, self.engines[0].currentText()), Side(second.bundle, self.engines[1].currentText())
 
     def run(self) -> None:
-        """Show both the image."""
+        """Run both on the selected image, unless that comparison is shown already."""
         inspector, sides = self.inspector, self.sides()
         if sides is None or inspector.source is None:
             return
         image = inspector.source.image(inspector.index)
         steps = min(inspector.cursor.steps, *(document.most_steps for document in self._documents()))
-        key = (sides[0].bundle.digest, sides[0].engine, sides[1].bundle.digest, sides[1].engine, steps, image.tobytes())
-        if key == inspector.beside.key:
+        first, second = sides
+        digests, engines = (first.bundle.digest, second.bundle.digest), (first.engine, second.engine)
+        key = ComparisonKey(digests, engines, steps, image.tobytes())
+        if key == inspector.results.comparison_key:
             return
-        inspector.beside.key, self._why = key, ""
+        inspector.results.comparison_key, self._error = key, ""
         inspector.jobs.start(
             "compare",
             lambda progress: compare(sides, image, steps, progress),
-            inspector.beside.set_comparison,
+            inspector.results.set_comparison,
             self._failed,
         )
 
-    prepare = run
-
-    def survey(self) -> None:
-        """Show both all images."""
+    def run_survey(self) -> None:
+        """Run both on all images."""
         inspector, sides, data = self.inspector, self.sides(), self.inspector.data
         if sides is None:
             return
         if data is None:
-            inspector.said.emit("Requires a data set: open a folder or a data set in the Overview")
+            inspector.status.emit("Requires a data set: open a folder or a data set in the Overview")
             return
         steps = min(inspector.cursor.steps, *(document.most_steps for document in self._documents()))
         inspector.jobs.start(
-            "survey", lambda progress: survey(sides, data, steps, progress), inspector.beside.set_survey, self._failed
+            "survey", lambda progress: survey(sides, data, steps, progress), inspector.results.set_survey, self._failed
         )
 
     def choose(self) -> None:
         """Ask for the second bundle."""
         name, _ = QFileDialog.getOpenFileName(self, "Open a bundle to compare with", "", "Bundles (*.snnb)")
         if name:
-            self.inspector.beside.open(Path(name))
+            self.inspector.results.open_second(Path(name))
 
     def _documents(self) -> list[Document]:
-        return [each for each in (self.inspector.document, self.inspector.beside.other) if each is not None]
+        return [
+            document for document in (self.inspector.document, self.inspector.results.second) if document is not None
+        ]
 
     def _failed(self, text: str) -> None:
-        self._why = text[:1].upper() + text[1:] + ".\n\n"
-        self.inspector.beside.set_comparison(None)
+        self._error = text[:1].upper() + text[1:] + ".\n\n"
+        self.inspector.results.set_comparison(None)
 
-    # views
+    # display
 
     def _chosen(self, index: int) -> None:
         path = self.second.itemData(index)
         if path == "":
-            self.inspector.beside.close()
+            self.inspector.results.close_second()
         elif path is not None:
-            self.inspector.beside.open(Path(path))
+            self.inspector.results.open_second(Path(path))
 
-    def _reset(self) -> None:
+    def _show_names(self) -> None:
         document = self.inspector.document
         if document is None:
             return
@@ -157,17 +169,16 @@ class ComparePanel(View):
         self._fill()
 
     def _fill(self) -> None:
-        """The choices there are."""
-        document, other = self.inspector.document, self.inspector.beside.other
+        """Fill the lists of engines and bundles."""
+        document, other = self.inspector.document, self.inspector.results.second
         assert document is not None
-        second = other or document
-        for index, (box, each) in enumerate(zip(self.names, (document, second), strict=True)):
-            kept = box.currentText()
-            if [box.itemText(i) for i in range(box.count())] != list(each.engines):
+        for index, (box, side) in enumerate(zip(self.engines, (document, other or document), strict=True)):
+            previous = box.currentText()
+            if [box.itemText(i) for i in range(box.count())] != list(side.engines):
                 box.clear()
-                box.addItems(list(each.engines))
-                usual = self.inspector.engine if index == 0 or other is not None else "numpy"
-                box.setCurrentText(kept if kept in each.engines else usual)
+                box.addItems(list(side.engines))
+                default = self.inspector.engine if index == 0 or other is not None else "numpy"
+                box.setCurrentText(previous if previous in side.engines else default)
         self.second.clear()
         self.second.addItem("the same bundle", "")
         paths = [Path(name) for name in self.inspector.settings.recent if Path(name) != document.path.resolve()]
@@ -184,13 +195,13 @@ class ComparePanel(View):
             return
         self._fill()
         self._fill_tabs(comparison)
-        self.whole.setVisible(comparison is not None)
+        self.content.setVisible(comparison is not None)
         self.empty.setVisible(comparison is None)
         self.message.setText("" if comparison is None else verdict(comparison))
         running = inspector.jobs.running("compare")
-        self.empty.say("Running both on the image…" if running else f"{self._why}{CHOOSE}")
-        for each in (*self.rasters, self.difference, self.layers, self.answers):
-            each.draw()
+        self.empty.set_message("Running both on the image…" if running else f"{self._error}{CHOOSE}")
+        for card in self._cards():
+            card.draw()
 
     def _fill_tabs(self, comparison: Comparison | None) -> None:
         names = list(comparison.layers) if comparison is not None else []
@@ -205,14 +216,17 @@ class ComparePanel(View):
                 self.tabs.choose(names.index(self.inspector.selection.layer))
 
     def _move(self) -> None:
-        for each in (*self.rasters, self.difference, self.answers):
-            each.go(self.inspector.cursor.time)
+        for card in self._cards():
+            card.go(self.inspector.cursor.time)
+
+    def _cards(self) -> tuple[ComparisonCard, ...]:
+        return (*self.rasters, self.difference, self.layers, self.predictions)
 
 
 def verdict(comparison: Comparison) -> str:
     """Summarise a comparison in one or two sentences."""
     if not comparison.layers:
-        return "The networks have no layer with the same name and shape: only predictions are compared."
+        return "The networks have no layer with the same name and shape; only predictions are compared."
     differing = sum(comparison.differing(layer) for layer in comparison.layers)
     if not differing:
         return f"None of {comparison.spikes:,} spikes differ in {len(comparison.layers)} layers."
@@ -220,9 +234,11 @@ def verdict(comparison: Comparison) -> str:
     first = comparison.first
     if first is None:
         return text
-    place = first.place
-    where = f"layer {place.layer}, neuron {','.join(map(str, place.neuron))}, t = {place.time}"
-    potentials = " and ".join(f"{each:.4f} θ" for each in first.before)
+    divergence = first.divergence
+    neuron = ",".join(map(str, divergence.neuron))
+    potentials = " and ".join(f"{v:.4f} θ" for v in first.potentials)
+    tie = " (a threshold tie)" if first.tie else ""
     return (
-        f"{text} First: {where}; potentials before the reset {potentials}{' (a threshold tie)' if first.tie else ''}."
+        f"{text} First: layer {divergence.layer}, neuron {neuron}, t = {divergence.time}; potentials before the reset: "
+        f"{potentials}{tie}."
     )

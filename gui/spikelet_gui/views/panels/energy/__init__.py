@@ -1,1 +1,1 @@
-"""Energy: operations and estimated energy by hardware profile."""
+"""Energy panel: operations and estimated energy by hardware profile."""

@@ -1,1 +1,1 @@
-"""Layers: feature maps, rasters and neurons of one layer."""
+"""Layers panel: rasters, potentials, feature maps and neurons of one layer."""

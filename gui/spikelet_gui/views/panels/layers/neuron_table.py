@@ -1,9 +1,8 @@
-"""The neurons of a layer as a table that sorts, filters and chooses."""
+"""Table of the neurons of a layer, with filter, order and selection."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
@@ -18,19 +17,21 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableV
 
 from spikelet_gui.models.analysis.table import COLUMNS, PRESETS, SHOWN, NeuronTable, Rows
 from spikelet_gui.models.analysis.table import View as Choices
+from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.selection import PICKED
-from spikelet_gui.views.widgets.base import View
-from spikelet_gui.views.widgets.fields import Choice
+from spikelet_gui.views.widgets.cards import CardView
+from spikelet_gui.views.widgets.controls import Choice
+from spikelet_gui.views.widgets.layouts import row
+from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import theme
-from spikelet_gui.views.widgets.widgets import Card, Numbers, label, row
 
 Index = QModelIndex | QPersistentModelIndex
-UP, DOWN = " ▴", " ▾"  # behind the name of the column that gives the order
+UP, DOWN = " ▴", " ▾"  # after the title of the column that defines the order
 
 
 class TableModel(QAbstractTableModel):
-    """The rows that the filter leaves."""
+    """The neurons that the filter leaves."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class TableModel(QAbstractTableModel):
         self.order, self.descending = "", False
 
     def show_rows(self, table: NeuronTable | None, rows: Rows, picked: tuple[int, ...], view: Choices) -> None:
-        """Other rows, in the order of `view`."""
+        """Set the rows, in the order of `view`."""
         self.beginResetModel()
         self.table, self.rows, self.picked = table, rows, picked
         self.order, self.descending = view.order, view.descending
@@ -54,7 +55,7 @@ class TableModel(QAbstractTableModel):
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008
         return 0 if parent.isValid() else len(self.names)
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if self.table is None or self.rows is None or not index.isValid():
             return None
         neuron = int(self.rows[index.row()])
@@ -66,22 +67,24 @@ class TableModel(QAbstractTableModel):
             return QColor(theme().series[self.picked.index(neuron)])
         return None
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> object:
         if orientation == Qt.Orientation.Vertical or section >= len(self.names):
             return None
         name = self.names[section]
         title, hint = COLUMNS[name]
         sign = (DOWN if self.descending else UP) if name == self.order else ""
-        given = {
+        values: dict[int, object] = {
             Qt.ItemDataRole.DisplayRole: title + sign,
             Qt.ItemDataRole.ToolTipRole: hint,
             Qt.ItemDataRole.TextAlignmentRole: Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
         }
-        return given.get(Qt.ItemDataRole(role))
+        return values.get(Qt.ItemDataRole(role))
 
 
 class NeuronView(QTableView):
-    """Columns as wide as their widest cell needs, the rest shared; where they do not fit, they scroll."""
+    """Table view whose columns fit their widest cell and share the remaining width; it scrolls if they do not fit."""
 
     PADDING = 12
 
@@ -93,33 +96,31 @@ class NeuronView(QTableView):
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
 
     def fit(self) -> None:
-        """The rows have changed, or the room for them."""
+        """Set the widths of the columns."""
         table = self._model.table
         if table is None or not self._model.names:
             return
-        needed = []
+        widths = []
         for name in self._model.names:
             head = self.horizontalHeader().fontMetrics().horizontalAdvance(COLUMNS[name][0] + DOWN)
             cell = self.fontMetrics().horizontalAdvance(table.widest(name))
-            needed.append(max(head, cell) + self.PADDING)
-        spare = max(0, self.viewport().width() - sum(needed))
-        for index, width in enumerate(needed):
-            self.setColumnWidth(index, width + spare * (index + 1) // len(needed) - spare * index // len(needed))
+            widths.append(max(head, cell) + self.PADDING)
+        spare = max(0, self.viewport().width() - sum(widths))
+        count = len(widths)
+        for index, width in enumerate(widths):
+            self.setColumnWidth(index, width + spare * (index + 1) // count - spare * index // count)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
         self.fit()
 
 
-class NeuronCard(View):
-    """Filter above, table below; what is selected is drawn by all plots."""
+class NeuronCard(CardView):
+    """Filter and table. The plots show the neurons that the filter leaves, and potentials of the selected ones."""
 
     def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
-        self.card = Card("Neurons")
-        self.card.numbers = self._numbers
-        self.preset = Choice("which neurons")
+        super().__init__(inspector, "Neurons", data=self._data)
+        self.preset = Choice("filter of the neurons")
         self.preset.addItems(list(PRESETS))
         self.preset.textActivated.connect(
             lambda text: inspector.selection.set_view(replace(inspector.selection.view, preset=text))
@@ -128,8 +129,8 @@ class NeuronCard(View):
         self.query.setAccessibleName("conditions")
         self.query.setPlaceholderText("rate > 50%, channel = 3")
         self.query.setClearButtonEnabled(True)
-        for each in self.query.findChildren(QToolButton):
-            each.setAccessibleName("clear the conditions")
+        for clear_button in self.query.findChildren(QToolButton):
+            clear_button.setAccessibleName("clear the conditions")
         self.query.textChanged.connect(
             lambda text: inspector.selection.set_view(replace(inspector.selection.view, query=text))
         )
@@ -139,7 +140,7 @@ class NeuronCard(View):
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setShowGrid(False)
-        self.table.setTabKeyNavigation(False)  # Tab goes on to the next control
+        self.table.setTabKeyNavigation(False)  # Tab moves to the next control
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.table.verticalHeader().setDefaultSectionSize(23)
@@ -147,26 +148,25 @@ class NeuronCard(View):
         header.setSectionsClickable(True)
         header.sectionClicked.connect(self._sort)
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._selected())
-        self.card.body.addLayout(row(self.preset, self.query, stretch=(0, 1), spacing=6))
-        self.card.body.addWidget(self.error)
-        self.card.body.addWidget(self.table, 1)
-        self.fill(self.card)
-        self._silent = False
+        self.body.addLayout(row(self.preset, self.query, stretch=(0, 1), spacing=6))
+        self.body.addWidget(self.error)
+        self.body.addWidget(self.table, 1)
+        self._updating = False
         self.follow(self._draw, inspector.selection.filtered)
         self.follow(self._mark, inspector.selection.picking)
 
     def _draw(self) -> None:
         inspector, view = self.inspector, self.inspector.selection.view
         table = inspector.selection.table()
-        self._silent = True
+        self._updating = True
         self.model.show_rows(table, inspector.selection.rows, inspector.selection.picked, view)
         self.table.fit()
         if self.query.text() != view.query:
             self.query.setText(view.query)
         self.preset.setCurrentText(view.preset)
-        self._silent = False
+        self._updating = False
         total = 0 if table is None else len(table)
-        self.card.say(f"{len(inspector.selection.rows):,} of {total:,}; select up to {PICKED}")
+        self.set_note(f"{len(inspector.selection.rows):,} of {total:,}; select up to {PICKED}")
         self.error.setText(inspector.selection.query_error)
         self.error.setVisible(bool(inspector.selection.query_error))
         self._mark()
@@ -176,30 +176,30 @@ class NeuronCard(View):
         inspector = self.inspector
         self.model.picked = inspector.selection.picked
         selection = QItemSelection()
-        rows = [at for at in map(inspector.selection.row_of, inspector.selection.picked) if at is not None]
-        for at in rows:
-            selection.select(self.model.index(at, 0), self.model.index(at, len(self.model.names) - 1))
-        self._silent = True
+        rows = [row for row in map(inspector.selection.row_of, inspector.selection.picked) if row is not None]
+        for index in rows:
+            selection.select(self.model.index(index, 0), self.model.index(index, len(self.model.names) - 1))
+        self._updating = True
         self.table.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         if rows and not self.table.hasFocus():
             self.table.scrollTo(self.model.index(rows[0], 0))
-        self._silent = False
+        self._updating = False
         self.table.viewport().update()
 
     def _sort(self, section: int) -> None:
         self.inspector.selection.set_view(self.inspector.selection.view.sorted_by(self.model.names[section]))
 
     def _selected(self) -> None:
-        if self._silent or self.model.rows is None:
+        if self._updating or self.model.rows is None:
             return
         chosen = self.table.selectionModel().selectedRows()
         rows = self.model.rows
         self.inspector.selection.pick(tuple(int(rows[index.row()]) for index in chosen))
 
-    def _numbers(self) -> Numbers | None:
+    def _data(self) -> DataTable | None:
         table = self.model.table
         if table is None:
             return None
         names = [name for name in COLUMNS if name in table.columns]
         rows = [[table.columns[name][n].item() for name in names] for n in self.inspector.selection.rows]
-        return Numbers(f"neurons-{self.inspector.selection.layer}", names, rows)
+        return DataTable(f"neurons-{self.inspector.selection.layer}", names, rows)

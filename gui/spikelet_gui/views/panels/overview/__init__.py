@@ -1,1 +1,1 @@
-"""Overview: the input, the network as a graph, the evidence for each class."""
+"""Overview panel: the input, the network, the evidence for each class."""

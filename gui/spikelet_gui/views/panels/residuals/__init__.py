@@ -1,1 +1,1 @@
-"""Residuals: where the spiking network differs from its source."""
+"""Residuals panel: differences between activations and spike rates."""

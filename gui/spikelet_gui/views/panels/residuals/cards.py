@@ -1,4 +1,4 @@
-"""Charts of the residual between float and spiking: by layer, by pair, as a histogram, by time-steps."""
+"""Charts of the residuals: by layer, by activation and spike rate, as a histogram, and by T."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from spikelet_gui.models.analysis.residuals import LayerResidual, Residuals
+from spikelet_gui.models.analysis.residuals import HALF, LayerResidual, Residuals
+from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.numbers import minus
 from spikelet_gui.views.panels.residuals.state import ResidualState
 from spikelet_gui.views.plots.plots import Plot
-from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.theme import colour, font, theme
-from spikelet_gui.views.widgets.widgets import Card, Numbers
 
-BUBBLES = 400  # pairs up to which their share is told by their size
-POINTS = 3000
+BUBBLES = 400  # largest number of pairs that are drawn as dots of different size
+POINTS = 3000  # pairs that are drawn, at most
 
 
 class LayerBars(QWidget):
-    """For each layer the share of neurons that over-fire, to the right, and under-fire, to the left."""
+    """Bars of every layer: the share of neurons that over-fire on the right, that under-fire on the left."""
 
     def __init__(self, state: ResidualState) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class LayerBars(QWidget):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def show_layers(self) -> None:
-        """Others, or another one chosen."""
+        """Redraw after the layers or the selection changed."""
         self.setMinimumHeight(20 + 18 * len(self.state.layers()))
         self.update()
 
@@ -41,9 +41,9 @@ class LayerBars(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         layers = self.state.layers()
-        place = int((event.position().y() - 18) / self._height(len(layers)))
-        if 0 <= place < len(layers):
-            self.state.inspector.selection.focus(layers[place].layer)
+        row = int((event.position().y() - 18) / self._height(len(layers)))
+        if 0 <= row < len(layers):
+            self.state.inspector.selection.focus(layers[row].layer)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         layers = self.state.layers()
@@ -64,33 +64,33 @@ class LayerBars(QWidget):
         painter.drawText(QRectF(middle + 6, 0, half, 16), Qt.AlignmentFlag.AlignLeft, "over-firing")
         painter.setPen(QColor(theme().muted))
         painter.drawText(QRectF(self.width() - right, 0, right, 16), Qt.AlignmentFlag.AlignRight, "rms residual")
-        for index, each in enumerate(layers):
+        for index, residual in enumerate(layers):
             y = 18 + index * height
-            if each.layer == self.state.inspector.selection.layer:
+            if residual.layer == self.state.inspector.selection.layer:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(colour(theme().accent, 36))
                 painter.drawRoundedRect(QRectF(0, y + 1, self.width(), height - 2), 6, 6)
             vertical = Qt.AlignmentFlag.AlignVCenter
             painter.setPen(QColor(theme().text))
-            painter.setFont(font(9, bold=each.layer == self.state.inspector.selection.layer))
-            name = painter.fontMetrics().elidedText(each.layer, Qt.TextElideMode.ElideRight, int(left) - 8)
+            painter.setFont(font(9, bold=residual.layer == self.state.inspector.selection.layer))
+            name = painter.fontMetrics().elidedText(residual.layer, Qt.TextElideMode.ElideRight, int(left) - 8)
             painter.drawText(QRectF(8, y, left - 8, height), vertical, name)
             painter.setFont(font(8.5))
             painter.drawText(
                 QRectF(self.width() - right, y, right - 8, height),
                 vertical | Qt.AlignmentFlag.AlignRight,
-                f"{each.rms:.3f}",
+                f"{residual.rms:.3f}",
             )
-            self._pair(painter, each, middle, y, half * 0.72 / most, height)
+            self._pair(painter, residual, middle, y, half * 0.72 / most, height)
         painter.end()
 
     def _pair(
-        self, painter: QPainter, each: LayerResidual, middle: float, y: float, scale: float, height: float
+        self, painter: QPainter, residual: LayerResidual, middle: float, y: float, scale: float, height: float
     ) -> None:
         thick = min(36.0, height * 0.45, height - 4)
         top = y + (height - thick) / 2
         vertical = Qt.AlignmentFlag.AlignVCenter
-        for share, fill, side in ((each.under, theme().under, -1), (each.over, theme().over, 1)):
+        for share, fill, side in ((residual.under, theme().under, -1), (residual.over, theme().over, 1)):
             width = share * scale
             bar = QRectF(middle - width - 1 if side < 0 else middle + 1, top, width, thick)
             painter.setPen(Qt.PenStyle.NoPen)
@@ -104,14 +104,12 @@ class LayerBars(QWidget):
                 painter.drawText(QRectF(bar.right() + 4, y, 50, height), vertical, f"{share:.1%}")
 
 
-class ScatterCard(View):
-    """Activation of the float network against the rate of the spikes, in one layer."""
+class ScatterCard(CardView):
+    """Activation and spike rate of the neurons of one layer."""
 
     def __init__(self, state: ResidualState) -> None:
-        super().__init__()
+        super().__init__(state.inspector, "Activation and spike rate", data=self._data)
         self.state = state
-        self.card = Card("Activation and spike rate")
-        self.card.numbers = self._numbers
         self.plot = Plot(
             "activation and spike rate",
             "float activation (spikes per time-step)",
@@ -124,95 +122,90 @@ class ScatterCard(View):
         self.dots = pg.ScatterPlotItem(pen=None)
         self.plot.addItem(self.dots)
         self.plot.setXRange(-0.05, 1.05, padding=0)
-        self.plot.setYRange(-0.12, 1.08, padding=0)  # the largest dot needs room below zero, but no number there
+        self.plot.setYRange(-0.12, 1.08, padding=0)  # space for the largest dot below zero
         self.plot.getAxis("left").setTicks([[(share / 5, f"{share * 20}%") for share in range(6)]])
-        self.card.body.addWidget(self.plot, 1)
-        self.fill(self.card)
+        self.body.addWidget(self.plot, 1)
 
     def draw(self, layer: LayerResidual | None) -> None:
-        """Show a layer."""
+        """Show a layer, or nothing."""
         if layer is None:
             self.dots.setData([], [])
-            self.card.say("")
+            self.set_note("")
             return
         a, rate, share = layer.points()
         correlation = layer.correlation
         text = "" if correlation is None else f"; correlation {correlation:.3f}"
-        self.card.say(f"{layer.layer}, T = {layer.steps}: size is the share of neurons{text}")
+        self.set_note(f"{layer.layer}, T = {layer.steps}: size is the share of neurons{text}")
         residual = (rate - a) * layer.steps
         over, under = colour(theme().over, 200), colour(theme().under, 200)
-        fair = colour(theme().muted, 170)
-        brushes = [over if r > 0.5 + 1e-6 else under if r < -0.5 - 1e-6 else fair for r in residual]
+        exact = colour(theme().muted, 170)
+        brushes = [over if r > HALF else under if r < -HALF else exact for r in residual]
         if len(a) <= BUBBLES:
             size = np.clip(4 + 34 * np.sqrt(share / share.max()), 4, 38)
         else:
-            chosen = np.random.default_rng(0).permutation(len(a))[:POINTS]
-            a, rate, brushes = a[chosen], rate[chosen], [brushes[i] for i in chosen]
+            sample = np.random.default_rng(0).permutation(len(a))[:POINTS]
+            a, rate, brushes = a[sample], rate[sample], [brushes[i] for i in sample]
             size = np.full(len(a), 4.0)
         self.dots.setData(a, rate, size=size, brush=brushes)
 
-    def _numbers(self) -> Numbers | None:
+    def _data(self) -> DataTable | None:
         layer = self.state.layer()
         if layer is None:
             return None
         pairs = [[float(a), float(r), float(s)] for a, r, s in zip(*layer.points(), strict=True)]
-        return Numbers(f"scatter-{layer.layer}", ["activation", "spike_rate", "share"], pairs)
+        return DataTable(f"scatter-{layer.layer}", ["activation", "spike_rate", "share"], pairs)
 
 
-class HistogramCard(View):
-    """The residual, in spikes: under-firing at the left, over-firing at the right."""
+class HistogramCard(CardView):
+    """Histogram of the residual in spikes: under-firing on the left, over-firing on the right."""
 
     def __init__(self, state: ResidualState) -> None:
-        super().__init__()
+        super().__init__(state.inspector, "Residual", data=self._data)
         self.state = state
-        self.card = Card("Residual")
-        self.card.numbers = self._numbers
         self.plot = Plot("residual histogram", "spike count minus activation", "share", percent=("left",))
-        self.card.body.addWidget(self.plot, 1)
-        self.fill(self.card)
+        self.body.addWidget(self.plot, 1)
 
     def draw(self, layer: LayerResidual | None) -> None:
-        """Show a layer."""
+        """Show a layer, or nothing."""
         self.plot.clear()
         if layer is None:
-            self.card.say("")
+            self.set_note("")
             return
-        middles, shares = layer.histogram()
-        known = shares > 0
-        middles, shares = middles[known], shares[known]
-        fills = [theme().over if m > 0.5 else theme().under if m < -0.5 else theme().muted for m in middles]
-        self.plot.addItem(pg.BarGraphItem(x=middles, height=shares, width=0.42, brushes=fills, pen=None))
-        apart = shares[np.abs(middles) > 0.01]
-        top = float(apart.max()) if len(apart) else 1.0
+        centres, shares = layer.histogram()
+        occupied = shares > 0
+        centres, shares = centres[occupied], shares[occupied]
+        fills = [theme().over if c > 0.5 else theme().under if c < -0.5 else theme().muted for c in centres]
+        self.plot.addItem(pg.BarGraphItem(x=centres, height=shares, width=0.42, brushes=fills, pen=None))
+        different = shares[np.abs(centres) > 0.01]
+        top = float(different.max()) if len(different) else 1.0
         self.plot.setYRange(0, top * 1.15, padding=0)
-        most = max(1.5, float(np.abs(middles).max()) + 0.5)
+        most = max(1.5, float(np.abs(centres).max()) + 0.5)
         self.plot.setXRange(-most, most, padding=0)
-        none = float(shares[np.abs(middles) <= 0.01].sum())
+        equal = float(shares[np.abs(centres) <= 0.01].sum())
         mean = minus(f"{layer.bias:+.4f}")
-        self.card.say(f"{layer.layer}, T = {layer.steps}: {none:.0%} exact match (bar truncated); mean {mean} per step")
+        self.set_note(
+            f"{layer.layer}, T = {layer.steps}: {equal:.0%} exact match (bar truncated); mean {mean} per step"
+        )
 
-    def _numbers(self) -> Numbers | None:
+    def _data(self) -> DataTable | None:
         layer = self.state.layer()
         if layer is None:
             return None
         pairs = [[float(m), float(s)] for m, s in zip(*layer.histogram(), strict=True)]
-        return Numbers(f"residual-{layer.layer}", ["residual_in_spikes", "share"], pairs)
+        return DataTable(f"residual-{layer.layer}", ["residual_in_spikes", "share"], pairs)
 
 
-class ByStepsCard(View):
-    """Over- and under-firing of the chosen layer at each T."""
+class StepsCard(CardView):
+    """Over- and under-firing of the selected layer at each T."""
 
     def __init__(self, state: ResidualState) -> None:
-        super().__init__()
+        super().__init__(state.inspector, "By T", data=self._data)
         self.state = state
-        self.card = Card("By time-steps")
-        self.card.numbers = self._numbers
         self.plot = Plot("over- and under-firing by T", "T", "share", percent=("left",))
-        self.card.body.addWidget(self.plot, 1)
-        self.fill(self.card)
+        self.body.addWidget(self.plot, 1)
 
     def draw(self, residuals: Residuals | None, name: str) -> None:
-        """Show a layer."""
+        """Show a layer, or nothing."""
         self.plot.clear()
         if residuals is None:
             return
@@ -225,12 +218,12 @@ class ByStepsCard(View):
         most = max([0.01, *over, *(-u for u in under)]) * 1.15
         self.plot.setYRange(-most, most, padding=0)
         self.plot.setXRange(-0.6, len(x) - 0.4, padding=0)
-        self.card.say(f"{name}: over above, under below")
+        self.set_note(f"{name}: over-firing above, under-firing below")
 
-    def _numbers(self) -> Numbers | None:
+    def _data(self) -> DataTable | None:
         residuals, name = self.state.residuals, self.state.inspector.selection.layer
         if residuals is None:
             return None
-        every = [(t, residuals.layers[name][t]) for t in residuals.steps]
-        rows = [[t, e.over, e.under, e.rms, e.bias, e.correlation] for t, e in every]
-        return Numbers(f"residual-steps-{name}", ["T", "over", "under", "rms", "bias", "correlation"], rows)
+        layers = [residuals.layers[name][t] for t in residuals.steps]
+        rows = [[e.steps, e.over, e.under, e.rms, e.bias, e.correlation] for e in layers]
+        return DataTable(f"residual-steps-{name}", ["T", "over", "under", "rms", "bias", "correlation"], rows)

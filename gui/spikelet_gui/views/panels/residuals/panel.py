@@ -1,34 +1,35 @@
-"""Float against spiking: where is accuracy lost?"""
+"""Residuals panel: layers on the left, charts of the selected layer on the right."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet_gui.models.analysis.residuals import Residuals, residuals
 from spikelet_gui.models.analysis.source import described, obstacle
+from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.views.panels.residuals.cards import ByStepsCard, HistogramCard, LayerBars, ScatterCard
+from spikelet_gui.views.panels.residuals.cards import HistogramCard, LayerBars, ScatterCard, StepsCard
 from spikelet_gui.views.panels.residuals.state import ResidualState
-from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets.base import Panel
+from spikelet_gui.views.widgets.cards import Card
+from spikelet_gui.views.widgets.controls import Segments, button
+from spikelet_gui.views.widgets.layouts import Empty, column, row
 from spikelet_gui.views.widgets.scrolling import scrolled
+from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP
-from spikelet_gui.views.widgets.widgets import Card, Empty, Numbers, Segments, button, column, label, row
 
-IMAGES = 100
+IMAGES = 100  # at most
 
 
-class ResidualPanel(View):
-    """Layers at the left, the chosen one at the right."""
+class ResidualPanel(Panel):
+    """Layers on the left, the selected one on the right."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
         self.inspector = inspector
         self.state = ResidualState(inspector)
         self.bars = LayerBars(self.state)
-        self.card = Card("Where is accuracy lost?")
-        self.card.numbers = self._numbers
+        self.card = Card("Over- and under-firing", data=self._data)
         self.run_button = button("Compare", self.run, "Run both networks in the background  (R)", True)
         self.empty = Empty("", self.run_button)
         self.message = label("", "caption", wrap=True)
@@ -37,16 +38,16 @@ class ResidualPanel(View):
         self.scatter, self.histogram, self.steps = (
             ScatterCard(self.state),
             HistogramCard(self.state),
-            ByStepsCard(self.state),
+            StepsCard(self.state),
         )
         self.times: Segments | None = None
         self._times = QHBoxLayout()
         self._times.addWidget(label("T", "muted"))
         self._times.addStretch(1)
-        self.again = button("Run again", self.run, "With the current images  (R)")
+        self.again = button("Run again", self.run, "Run both networks on the current images  (R)")
         self._times.addWidget(self.again)
-        self.whole = QWidget()
-        lines = QVBoxLayout(self.whole)
+        self.content = QWidget()
+        lines = QVBoxLayout(self.content)
         lines.setContentsMargins(GAP, 4, GAP, GAP)
         lines.setSpacing(6)
         lines.addLayout(self._times)
@@ -58,14 +59,14 @@ class ResidualPanel(View):
         right.addLayout(lower, 4)
         panes.addLayout(right, 8)
         lines.addLayout(panes, 1)
-        outer = column(self.empty, self.whole, stretch=(1, 1), spacing=0)
+        outer = column(self.empty, self.content, stretch=(1, 1), spacing=0)
         outer.setContentsMargins(0, 0, 0, 0)
         self.setLayout(outer)
-        self.follow(self._reset, inspector.opened, inspector.showing)
-        self.follow(self._draw, inspector.selection.focused, inspector.beside.resolved)
+        self.follow(self._explain, inspector.opened, inspector.showing)
+        self.follow(self._draw, inspector.selection.focused, inspector.results.residuals_changed)
 
     def run(self) -> None:
-        """Run both networks on the images that are shown, or on those that ship."""
+        """Run both networks on the open data set, or on the shipped images."""
         document = self.inspector.document
         data = self.inspector.data
         if document is None or data is None or obstacle(document.bundle.graph) is not None:
@@ -77,35 +78,33 @@ class ResidualPanel(View):
         self.inspector.jobs.start(
             "residuals",
             lambda progress: residuals(bundle, data, most, engine, progress),
-            self._resolved,
-            self.inspector.said.emit,
+            self._finished,
+            self.inspector.status.emit,
         )
-        self.inspector.said.emit(f"Running both networks on {len(data)} images")
+        self.inspector.status.emit(f"Running both networks on {len(data)} images")
 
-    prepare = run
+    def _finished(self, residuals: Residuals) -> None:
+        self.inspector.results.set_residuals(residuals)
+        self.inspector.status.emit(f"Compared on {len(residuals.data)} images")
 
-    def _resolved(self, found: Residuals) -> None:
-        self.inspector.beside.set_residuals(found)
-        self.inspector.said.emit(f"Compared on {len(found.data)} images")
-
-    def _reset(self) -> None:
+    def _explain(self) -> None:
         document = self.inspector.document
         if document is None:
             return
-        why = obstacle(document.bundle.graph)
-        if why is None and self.inspector.data is None:
-            why = "Requires images: open a folder or a data set in the Overview."
-        lead = "Compares every spiking layer with its float activation on up to 100 images."
-        self.empty.say(why or f"{lead}\n\n{described(document.bundle)}")
-        self.run_button.setVisible(why is None)
+        reason = obstacle(document.bundle.graph)
+        if reason is None and self.inspector.data is None:
+            reason = "Requires images: open a folder or a data set in the Overview."
+        lead = f"Compares every spiking layer with its float activation on up to {IMAGES} images."
+        self.empty.set_message(reason or f"{lead}\n\n{described(document.bundle)}")
+        self.run_button.setVisible(reason is None)
         self._draw()
 
     def _draw(self) -> None:
-        found = self.inspector.beside.residuals
-        self.empty.setVisible(found is None)
-        self.whole.setVisible(found is not None)
-        if found is not self.state.residuals:
-            self.state.residuals = found
+        residuals = self.inspector.results.residuals
+        self.empty.setVisible(residuals is None)
+        self.content.setVisible(residuals is not None)
+        if residuals is not self.state.residuals:
+            self.state.residuals = residuals
             self._fill_times()
         self._show()
 
@@ -121,24 +120,22 @@ class ResidualPanel(View):
 
     def _show(self) -> None:
         self.state.index = self.times.chosen if self.times is not None else -1
-        found, document = self.state.residuals, self.inspector.document
+        residuals, document = self.state.residuals, self.inspector.document
         layer = self.state.layer()
         self.scatter.draw(layer)
         self.histogram.draw(layer)
-        self.steps.draw(found, self.inspector.selection.layer)
+        self.steps.draw(residuals, self.inspector.selection.layer)
         self.bars.show_layers()
-        if found is None or document is None:
+        if residuals is None or document is None:
             return
-        self.card.say(f"{len(found.data)} images of {found.data.name}, T = {self.state.steps}")
-        worst = max(self.state.layers(), key=lambda each: each.rms)
+        self.card.set_note(f"{len(residuals.data)} images of {residuals.data.name}, T = {self.state.steps}")
+        worst = max(self.state.layers(), key=lambda layer: layer.rms)
         self.message.setText(
-            f"Both predict the same class on {found.agreement(self.state.steps):.1%} of the images. The residual is "
-            f"largest in {worst.layer}. A neuron over- or under-fires if its spike count differs from its activation "
+            f"Equal predictions on {residuals.agreement(self.state.steps):.1%} of the images. The residual is largest "
+            f"in {worst.layer}. A neuron over- or under-fires if its spike count differs from its activation "
             f"by more than half a spike. {described(document.bundle)}"
         )
 
-    def _numbers(self) -> Numbers | None:
-        rows: list[list[Any]] = [
-            [e.layer, e.steps, e.over, e.under, e.rms, e.bias, e.correlation] for e in self.state.layers()
-        ]
-        return Numbers("residuals", ["layer", "T", "over", "under", "rms", "bias", "correlation"], rows)
+    def _data(self) -> DataTable | None:
+        rows = [[e.layer, e.steps, e.over, e.under, e.rms, e.bias, e.correlation] for e in self.state.layers()]
+        return DataTable("residuals", ["layer", "T", "over", "under", "rms", "bias", "correlation"], rows)

@@ -7,9 +7,12 @@ from spikelet_gui.models.session.inspector import Inspector
 
 
 class ResidualState:
-    """Residuals of all layers, and the number of time-steps that is chosen.
+    """Residuals of all layers, and the selected T.
 
-    residuals: None before the first run. index: of T among `residuals.steps`; -1 is the largest.
+    Attributes:
+        inspector: The models.
+        residuals: The residuals; None before the first run.
+        index: Index of T in `residuals.steps`; -1 is the largest.
     """
 
     def __init__(self, inspector: Inspector) -> None:
@@ -19,18 +22,18 @@ class ResidualState:
 
     @property
     def steps(self) -> int:
-        """T."""
+        """The selected T."""
         assert self.residuals is not None
         return self.residuals.steps[self.index]
 
     def layers(self) -> list[LayerResidual]:
-        """Every layer at T."""
+        """Return all layers at T."""
         if self.residuals is None:
             return []
         return [by_steps[self.steps] for by_steps in self.residuals.layers.values()]
 
     def layer(self) -> LayerResidual | None:
-        """The selected layer at T."""
+        """Return the selected layer at T; None before the first run."""
         if self.residuals is None:
             return None
         return self.residuals.layers[self.inspector.selection.layer][self.steps]

@@ -1,1 +1,1 @@
-"""Robustness: accuracy under faults and noise."""
+"""Robustness panel: accuracy under faults and noise."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyqtgraph as pg
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen
@@ -18,43 +16,40 @@ from PySide6.QtWidgets import (
 )
 
 from spikelet.metrics.robustness import Point
-from spikelet_gui.models.analysis.robustness import ends, level_text, lost, numbers, rows
+from spikelet_gui.models.analysis.robustness import ends, level_text, lost, rows, table
+from spikelet_gui.models.export import DataTable
 from spikelet_gui.views.panels.robustness.state import RobustnessState
 from spikelet_gui.views.plots.plots import Plot, TimeLine
-from spikelet_gui.views.widgets.base import View
+from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme
-from spikelet_gui.views.widgets.widgets import Card, Numbers
 
 Index = QModelIndex | QPersistentModelIndex
 
 
-class Part(View):
-    """A card of the panel; its numbers are all that is known."""
+class FaultCard(CardView):
+    """A card of the panel; its data are all results."""
 
     def __init__(self, state: RobustnessState, title: str) -> None:
-        super().__init__()
+        super().__init__(state.inspector, title, data=self._data)
         self.state = state
-        self.card = Card(title)
-        self.card.numbers = self._numbers
-        self.fill(self.card)
-        self._shown: tuple[Any, ...] = ()
+        self._shown: tuple[object, ...] = ()
 
     def draw(self) -> None:
-        """Show what is known."""
+        """Show the results."""
 
-    def show_if_new(self, *shown: Any) -> None:
-        """Draw, if what is to be shown is not what was drawn: faults come faster than charts are made."""
+    def draw_if_changed(self, *shown: object) -> None:
+        """Draw unless `shown` was drawn before: partial results arrive faster than charts can be drawn."""
         if shown != self._shown:
             self._shown = shown
             self.draw()
 
-    def _numbers(self) -> Numbers | None:
+    def _data(self) -> DataTable | None:
         measured = self.state.measured
-        return None if measured is None else Numbers("robustness", *numbers(measured))
+        return None if measured is None else DataTable("robustness", *table(measured))
 
 
 class FaultPainter(QStyledItemDelegate):
-    """Draws a cell: the name and unit of a fault; or level, accuracy and interval, in the colour of what is lost."""
+    """Draws a cell: title and unit of a fault; or level, accuracy and interval, coloured by the loss."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         area, lines = QRectF(option.rect).adjusted(2, 2, -2, -2), str(index.data() or "").split("\n")
@@ -77,22 +72,21 @@ class FaultPainter(QStyledItemDelegate):
 def _lines(
     painter: QPainter, area: QRectF, lines: list[str], looks: list[tuple[float, str]], side: Qt.AlignmentFlag
 ) -> None:
-    """Lines under each other, in the middle of an area; those of more than one line's length wrap."""
+    """Draw lines below each other, centred vertically in an area; long lines wrap."""
     flags = side | Qt.TextFlag.TextWordWrap
     fonts = [font(size, bold=size > 9) for size, _ in looks]
-    whole = QRectF(0, 0, area.width(), 1000)
-    heights = [
-        QFontMetricsF(each).boundingRect(whole, flags, text).height() for text, each in zip(lines, fonts, strict=False)
-    ]
+    bounds = QRectF(0, 0, area.width(), 1000)
+    pairs = list(zip(lines, fonts, strict=False))
+    heights = [QFontMetricsF(face).boundingRect(bounds, flags, text).height() for text, face in pairs]
     y = area.center().y() - sum(heights) / 2
-    for text, (_, ink), each, height in zip(lines, looks, fonts, heights, strict=False):
-        painter.setFont(each)
+    for (text, face), (_, ink), height in zip(pairs, looks, heights, strict=False):
+        painter.setFont(face)
         painter.setPen(QColor(ink))
         painter.drawText(QRectF(area.left(), y, area.width(), height), flags, text)
         y += height
 
 
-class MatrixCard(Part):
+class MatrixCard(FaultCard):
     """Table with a row per fault and a cell per level: accuracy and interval; the colour shows the loss."""
 
     def __init__(self, state: RobustnessState) -> None:
@@ -110,98 +104,97 @@ class MatrixCard(Part):
         self.table.setItemDelegate(FaultPainter(self.table))
         self.table.setTabKeyNavigation(False)
         self.table.currentCellChanged.connect(self._chosen)
-        self.card.body.addWidget(self.table, 1)
+        self.body.addWidget(self.table, 1)
 
     def draw(self) -> None:
-        """Show everything that is known."""
+        """Show all faults at the time cursor."""
         measured = self.state.measured
         if measured is None:
             return
-        every = rows(measured)
-        self.card.say(self.state.described())
+        faults = rows(measured)
+        self.set_note(self.state.described())
         self.table.blockSignals(True)
-        self.table.setRowCount(len(every))
-        self.table.setColumnCount(1 + max(1, *(len(each.points) for each in every)))
-        for at, each in enumerate(every):
-            title = QTableWidgetItem(f"{each.title}\n{each.unit}")
-            self.table.setItem(at, 0, title)
-            for place in range(1, self.table.columnCount()):
-                self.table.setItem(at, place, self._cell(each.points, place - 1))
-        self.table.setCurrentCell([each.kind for each in every].index(self.state.kind), 0)
+        self.table.setRowCount(len(faults))
+        self.table.setColumnCount(1 + max(1, *(len(fault.points) for fault in faults)))
+        for row, fault in enumerate(faults):
+            self.table.setItem(row, 0, QTableWidgetItem(f"{fault.title}\n{fault.unit}"))
+            for column in range(1, self.table.columnCount()):
+                self.table.setItem(row, column, self._cell(fault.points, column - 1))
+        self.table.setCurrentCell([fault.kind for fault in faults].index(self.state.kind), 0)
         self.table.blockSignals(False)
 
-    def _cell(self, points: tuple[Point, ...], place: int) -> QTableWidgetItem:
+    def _cell(self, points: tuple[Point, ...], index: int) -> QTableWidgetItem:
         measured, time = self.state.measured, self.state.time
-        if measured is None or place >= len(points):
+        if measured is None or index >= len(points):
             return QTableWidgetItem("")
-        point = points[place]
+        point = points[index]
         text = f"{point.accuracy[time - 1]:.1%}"
-        made = QTableWidgetItem(f"at {level_text(point.fault.level)}\n{text}\n{ends(point, time)}")
-        made.setBackground(QBrush(QColor(heat(lost(measured, point, time)))))
-        return made
+        cell = QTableWidgetItem(f"at {level_text(point.fault.level)}\n{text}\n{ends(point, time)}")
+        cell.setBackground(QBrush(QColor(heat(lost(measured, point, time)))))
+        return cell
 
-    def _chosen(self, at: int, *_: int) -> None:
+    def _chosen(self, row: int, *_: int) -> None:
         measured = self.state.measured
-        if measured is not None and at >= 0:
-            self.state.choose(rows(measured)[at].kind)
+        if measured is not None and row >= 0:
+            self.state.choose(rows(measured)[row].kind)
 
 
-class LevelCard(Part):
-    """The chosen fault: accuracy by level at the time cursor, with intervals and every device."""
+class LevelCard(FaultCard):
+    """Selected fault: accuracy by level at the time cursor, with intervals and devices."""
 
     def __init__(self, state: RobustnessState) -> None:
         super().__init__(state, "By level")
         self.plot = Plot("accuracy by level of the fault", "level", "accuracy", percent=("left",))
-        self.card.body.addWidget(self.plot, 1)
+        self.body.addWidget(self.plot, 1)
 
     def draw(self) -> None:
-        """Show the chosen fault."""
+        """Show the selected fault."""
         self.plot.clear()
         measured, row, time = self.state.measured, self.state.row, self.state.time
         if measured is None or row is None:
             return
-        self.card.say(f"{row.title.lower()}; bar: 95 %, dots: devices")
+        self.set_note(f"{row.title.lower()}; bars: 95 % interval, dots: devices")
         sound = measured.sound.accuracy[time - 1]
         x = list(range(len(row.points)))
         y = [point.accuracy[time - 1] for point in row.points]
         low, high = [point.low[time - 1] for point in row.points], [point.high[time - 1] for point in row.points]
-        for index, each in enumerate(row.points):
+        for index, point in enumerate(row.points):
             self.plot.plot([index, index], [low[index], high[index]], pen=pg.mkPen(theme().series[0], width=3))
-            devices = [device[time - 1] for device in each.by_seed]
+            devices = [device[time - 1] for device in point.by_seed]
             dots = pg.ScatterPlotItem(
                 [index + 0.12] * len(devices), devices, size=5, pen=None, brush=colour(theme().muted, 200)
             )
             self.plot.addItem(dots)
-        curve = self.plot.line(x, y, 0, 2.2, symbol="o", symbolSize=8)
-        curve.setSymbolBrush(theme().series[0])
-        curve.setSymbolPen(None)
+        self.plot.line(x, y, 0, 2.2, symbol="o", symbolSize=8)
         self.plot.reference(sound, (-0.4, len(x) - 0.75), theme().over, f"no fault {sound:.1%}")
         self.plot.setLabel("left", measured.measure, **{"color": theme().muted, "font-size": "8.5pt"})
         self.plot.setLabel("bottom", row.unit, **{"color": theme().muted, "font-size": "8.5pt"})
-        self.plot.getAxis("bottom").setTicks([[(i, level_text(each.fault.level)) for i, each in enumerate(row.points)]])
+        self.plot.getAxis("bottom").setTicks(
+            [[(i, level_text(point.fault.level)) for i, point in enumerate(row.points)]]
+        )
         self.plot.setXRange(-0.4, max(len(x), 1) * 1.36 - 0.6, padding=0)
         self.plot.setYRange(*_span([sound, *y, *low, *high]), padding=0)
 
 
-class StepCard(Part):
-    """The chosen fault: accuracy after each time-step, one curve per level with its interval."""
+class StepCard(FaultCard):
+    """Selected fault: accuracy after each time-step, one curve per level with its interval."""
 
     def __init__(self, state: RobustnessState) -> None:
         super().__init__(state, "By time-step")
         self.plot = Plot("accuracy by time-step, one curve per level", "time-step", "accuracy", percent=("left",))
         self.timeline = TimeLine(self.plot, state.inspector.cursor.go)
-        self.card.body.addWidget(self.plot, 1)
-        self._drawn: list[Any] = []
+        self.body.addWidget(self.plot, 1)
+        self._drawn: list[pg.GraphicsObject] = []
 
     def draw(self) -> None:
-        """Show the chosen fault."""
+        """Show the selected fault."""
         for item in self._drawn:
             self.plot.removeItem(item)
         self._drawn = []
         measured, row = self.state.measured, self.state.row
         if measured is None or row is None:
             return
-        self.card.say(f"{row.title.lower()}; band: 95 %")
+        self.set_note(f"{row.title.lower()}; bands: 95 % intervals")
         x = list(range(1, measured.steps + 1))
         curves = [("no fault", measured.sound), *((level_text(point.fault.level), point) for point in row.points)]
         for index, (name, point) in enumerate(curves):
@@ -214,13 +207,13 @@ class StepCard(Part):
             self._drawn += [*edges, band, line, text]
         self.plot.steps_axis(measured.steps)
         self.plot.setXRange(0.6, measured.steps + max(1.2, measured.steps * 0.2), padding=0)
-        values = [value for _, each in curves for value in (*each.low, *each.high)]
+        values = [value for _, point in curves for value in (*point.low, *point.high)]
         self.plot.setYRange(*_span(values), padding=0)
         self.plot.spread()
 
 
 def _span(values: list[float]) -> tuple[float, float]:
-    """Axis range of shares, with a margin."""
+    """Return the range of an axis of shares, with a margin."""
     low, high = min(values), max(values)
-    room = max(0.02, (high - low) * 0.12)
-    return max(0.0, low - room), min(1.02, high + room)
+    margin = max(0.02, (high - low) * 0.12)
+    return max(0.0, low - margin), min(1.02, high + margin)

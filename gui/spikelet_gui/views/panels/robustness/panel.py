@@ -1,4 +1,4 @@
-"""Faulty devices: accuracy under weight bit flips, stuck neurons, lost spikes and threshold drift."""
+"""Robustness panel: settings of the fault sweep, and its results."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from spikelet_gui.models.analysis.robustness import DEVICES, IMAGES, faulty_devi
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.robustness.cards import LevelCard, MatrixCard, StepCard
 from spikelet_gui.views.panels.robustness.state import RobustnessState
-from spikelet_gui.views.widgets.base import View
-from spikelet_gui.views.widgets.fields import Choice
+from spikelet_gui.views.widgets.base import Panel
+from spikelet_gui.views.widgets.controls import Choice
+from spikelet_gui.views.widgets.layouts import Empty, column, row
 from spikelet_gui.views.widgets.runner import Runner
+from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP
-from spikelet_gui.views.widgets.widgets import Empty, column, label, row
 
 LEAD = (
-    "Measures accuracy under every fault at four levels: flipped weight bits, neurons that never or always fire, lost "
-    "and spurious spikes, threshold drift, input noise. For each level several faulty devices are drawn; the interval "
-    "of their accuracy is shown."
+    "Measures accuracy under every fault at four levels: weight bit flips, neurons that never or always fire, lost "
+    "and spurious spikes, threshold drift, input noise. Faulty devices are drawn at random for each level; the results "
+    "have 95 % intervals over devices and images."
 )
 
 
-class RobustnessPanel(View):
-    """Every fault at the left, the chosen one by level and by time-step at the right."""
+class RobustnessPanel(Panel):
+    """All faults on the left, the selected one by level and by time-step on the right."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
@@ -32,7 +33,7 @@ class RobustnessPanel(View):
         for count in IMAGES:
             self.images.addItem(f"{count} images", count)
         self.devices = Choice(
-            "faulty devices", "Number of faulty devices drawn per level: more show how much devices differ"
+            "faulty devices", "Number of faulty devices per level; several devices show how much they differ"
         )
         for count in DEVICES:
             self.devices.addItem(f"{count} faulty device{'s' if count > 1 else ''} per level", count)
@@ -41,55 +42,55 @@ class RobustnessPanel(View):
         self.message = label("", "caption", wrap=True)
         self.empty = Empty("")
         self.matrix, self.levels, self.steps = MatrixCard(self.state), LevelCard(self.state), StepCard(self.state)
-        self.whole = QWidget()
+        self.content = QWidget()
         panes = row(self.matrix, stretch=(8,), spacing=GAP)
         panes.setContentsMargins(0, 0, 0, 0)
         panes.addLayout(column(self.levels, self.steps, stretch=(1, 1), spacing=GAP), 5)
-        self.whole.setLayout(panes)
+        self.content.setLayout(panes)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)
         outer.addLayout(row(self.message, self.images, self.devices, self.runner, stretch=(1, 0, 0, 0), spacing=8))
         outer.addWidget(self.empty, 1)
-        outer.addWidget(self.whole, 1)
-        self.follow(self._draw, inspector.beside.stressed, inspector.opened, inspector.showing, self.state.changed)
+        outer.addWidget(self.content, 1)
+        self.follow(
+            self._draw, inspector.results.robustness_changed, inspector.opened, inspector.showing, self.state.changed
+        )
         self.follow(self._move, inspector.cursor.moved)
 
     def run(self) -> None:
-        """Try every fault on the images that are shown, or on those that ship."""
+        """Measure every fault on the open data set, or on the shipped images."""
         inspector = self.inspector
         document, data = inspector.document, inspector.data
         if document is None:
             return
         if data is None:
-            inspector.said.emit("Requires a data set: open a folder or a data set in the Overview")
+            inspector.status.emit("Requires a data set: open a folder or a data set in the Overview")
             return
         images, devices = int(self.images.currentData()), int(self.devices.currentData())
         work = faulty_devices(document.bundle, data, inspector.cursor.steps, images, devices)
-        beside = inspector.beside
-        inspector.jobs.start("robustness", work, beside.set_robustness, inspector.said.emit, beside.set_robustness)
-
-    prepare = run
+        show = inspector.results.set_robustness
+        inspector.jobs.start("robustness", work, show, inspector.status.emit, show)
 
     def _draw(self) -> None:
         measured = self.state.measured
         self.empty.setVisible(measured is None)
-        self.whole.setVisible(measured is not None)
+        self.content.setVisible(measured is not None)
         if self.inspector.data is None:
-            self.empty.say("Requires images: open a folder or a data set in the Overview.")
+            self.empty.set_message("Requires images: open a folder or a data set in the Overview.")
         elif self.inspector.jobs.running("robustness"):
-            self.empty.say("Measuring the network without faults first, then each fault.")
+            self.empty.set_message("Measuring the network without faults, then every fault.")
         else:
-            self.empty.say(f"{LEAD}\n\nClick Run fault sweep to start.")
+            self.empty.set_message(f"{LEAD}\n\nClick Run fault sweep to start.")
         self.runner.start.setEnabled(self.inspector.data is not None)
         self._move()
 
     def _move(self) -> None:
-        """Redraw after the time cursor moved."""
+        """Show the results at the time cursor."""
         measured = self.state.measured
         self.message.setText("" if measured is None else verdict(measured, self.state.time))
         self.matrix.draw()
         if measured is not None:
-            self.steps.show_if_new(measured.sound, self.state.row)
-            self.levels.show_if_new(measured.sound, self.state.row, self.state.time)
+            self.steps.draw_if_changed(measured.sound, self.state.row)
+            self.levels.draw_if_changed(measured.sound, self.state.row, self.state.time)
         self.steps.timeline.go(self.state.time)

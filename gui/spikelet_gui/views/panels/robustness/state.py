@@ -1,4 +1,4 @@
-"""State shared by the robustness cards: measured faults and the selected fault."""
+"""State shared by the robustness cards: results and the selected fault."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from spikelet_gui.models.signal import Signal
 
 
 class RobustnessState:
-    """Measured faults and the chosen one.
+    """Results and the selected fault.
 
-    changed: emitted when another fault is chosen.
+    Attributes:
+        inspector: The models.
+        kind: Type of the selected fault, a key of KINDS.
+        changed: Emitted when another fault is selected.
     """
 
     def __init__(self, inspector: Inspector) -> None:
@@ -23,7 +26,7 @@ class RobustnessState:
     @property
     def measured(self) -> Robustness | None:
         """Accuracy under each fault; None before the first measurement."""
-        return self.inspector.beside.robustness
+        return self.inspector.results.robustness
 
     @property
     def time(self) -> int:
@@ -32,21 +35,21 @@ class RobustnessState:
 
     @property
     def row(self) -> Row | None:
-        """Accuracy by level of the chosen fault."""
+        """Accuracy by level of the selected fault."""
         measured = self.measured
         return None if measured is None else next(row for row in rows(measured) if row.kind == self.kind)
 
     def choose(self, kind: str) -> None:
-        """Choose a fault."""
+        """Select a fault."""
         if kind != self.kind:
             self.kind = kind
             self.changed.emit()
 
     def described(self) -> str:
-        """Data, number of images and devices, and how many faults are still to be measured."""
+        """Describe data, numbers of images and devices, time-step and progress."""
         measured = self.measured
         if measured is None:
             return ""
         devices = "1 device" if len(measured.seeds) == 1 else f"{len(measured.seeds)} devices"
-        progress = "" if complete(measured) else f"; so far {len(measured.points)} of {len(all_faults())}"
+        progress = "" if complete(measured) else f"; {len(measured.points)} of {len(all_faults())} so far"
         return f"{measured.images:,} images of {measured.data}; {devices} per level; t = {self.time}{progress}"

@@ -1,1 +1,1 @@
-"""Validate: replay of the golden inputs and comparison with Brian2."""
+"""Validate panel: replay of the golden inputs, and comparison with Brian2."""

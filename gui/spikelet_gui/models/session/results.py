@@ -1,0 +1,127 @@
+"""Results of the analyses of the open bundle, and the second bundle of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spikelet.metrics.robustness import Robustness
+from spikelet.verify import Verification
+from spikelet_gui.models.analysis.checks import Checks
+from spikelet_gui.models.analysis.compare import Comparison, Survey
+from spikelet_gui.models.analysis.residuals import Residuals
+from spikelet_gui.models.jobs import Jobs
+from spikelet_gui.models.session.document import Document, open_document
+from spikelet_gui.models.signal import Signal
+
+if TYPE_CHECKING:
+    from spikelet_converters.brian2 import ValidationReport
+
+
+@dataclass(frozen=True)
+class ComparisonKey:
+    """Identifies what a comparison was computed from.
+
+    Attributes:
+        digests: Digests of both bundles.
+        engines: Both engines.
+        steps: T.
+        image: Bytes of the image.
+    """
+
+    digests: tuple[str, str]
+    engines: tuple[str, str]
+    steps: int
+    image: bytes
+
+
+class Results:
+    """Results of the analyses of the open bundle.
+
+    Attributes:
+        second_changed: Emitted when the second bundle is opened or closed.
+        comparison_changed: Emitted when a comparison or a survey is set.
+        checks_changed: Emitted when a verification or a validation is set.
+        residuals_changed: Emitted when the residuals are set.
+        robustness_changed: Emitted when the accuracy under faults, partial or complete, is set.
+        second: The second bundle of a comparison; None compares the open bundle with itself.
+        comparison: Comparison on one image.
+        comparison_key: What the comparison was computed from, or None.
+        survey: Comparison on many images.
+        checks: Verification and validation.
+        residuals: Float and spiking network, layer by layer.
+        robustness: Accuracy under faults.
+    """
+
+    def __init__(self, jobs: Jobs, status: Signal) -> None:
+        self.second_changed, self.comparison_changed, self.checks_changed = Signal(), Signal(), Signal()
+        self.residuals_changed, self.robustness_changed = Signal(), Signal()
+        self._jobs, self._status = jobs, status
+        self.second: Document | None = None
+        self.second_error = ""
+        self.comparison: Comparison | None = None
+        self.comparison_key: ComparisonKey | None = None
+        self.survey: Survey | None = None
+        self.checks = Checks()
+        self.residuals: Residuals | None = None
+        self.robustness: Robustness | None = None
+
+    def reset(self) -> None:
+        """Discard the results of the previous bundle."""
+        self.comparison, self.survey, self.comparison_key, self.checks = None, None, None, Checks()
+        self.residuals, self.robustness = None, None
+        self.checks_changed.emit()
+
+    def open_second(self, path: Path) -> None:
+        """Open the second bundle in the background; an error is kept in `second_error`."""
+        self._status.emit(f"Opening {path.name}…")
+        self.second_error = ""
+        self._jobs.start("second", lambda _: open_document(path), self._opened, self._failed)
+
+    def _opened(self, document: Document) -> None:
+        self._status.emit(f"{document.name} is open for comparison")
+        self._set_second(document)
+
+    def _failed(self, message: str) -> None:
+        self.second_error = message
+        self._status.emit(message)
+
+    def close_second(self) -> None:
+        """Compare the open bundle with itself."""
+        self._set_second(None)
+
+    def _set_second(self, document: Document | None) -> None:
+        self.second, self.comparison, self.survey, self.comparison_key = document, None, None, None
+        self.comparison_changed.emit()
+        self.second_changed.emit()
+
+    def set_comparison(self, comparison: Comparison | None) -> None:
+        """Set the comparison on one image."""
+        self.comparison = comparison
+        self.comparison_changed.emit()
+
+    def set_survey(self, survey: Survey) -> None:
+        """Set the comparison on many images."""
+        self.survey = survey
+        self.comparison_changed.emit()
+
+    def set_residuals(self, residuals: Residuals) -> None:
+        """Set the residuals of all layers."""
+        self.residuals = residuals
+        self.residuals_changed.emit()
+
+    def set_robustness(self, robustness: Robustness | None) -> None:
+        """Set the accuracy under faults, partial or complete."""
+        self.robustness = robustness
+        self.robustness_changed.emit()
+
+    def set_verified(self, verified: dict[str, Verification]) -> None:
+        """Set the verification results, by engine."""
+        self.checks.verified = verified
+        self.checks_changed.emit()
+
+    def set_report(self, report: ValidationReport) -> None:
+        """Set the validation with Brian2."""
+        self.checks.report = report
+        self.checks_changed.emit()

@@ -1,0 +1,134 @@
+"""Charts of the energy estimate: by level, by spike rate and by layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+
+from spikelet.metrics.energy import LEVELS, Levels
+from spikelet.report import wording
+from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.panels.energy.state import EnergyState
+from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.plots.range_bars import RangeBars, Spans
+from spikelet_gui.views.widgets.cards import CardView
+from spikelet_gui.views.widgets.scrolling import scrolled
+from spikelet_gui.views.widgets.text import Legend, label
+from spikelet_gui.views.widgets.theme import theme
+
+
+class LevelsCard(CardView):
+    """Energy of the spiking network and of the baselines at three levels, each with its own scale."""
+
+    def __init__(self, inspector: Inspector, state: EnergyState) -> None:
+        note = "solid: low figures; pale: high figures; each level on its own scale"
+        super().__init__(inspector, "Energy per image", note, self._data)
+        self.state = state
+        self.bars = RangeBars("energy by level")
+        colours = theme().series[: len(wording.LEVEL_NAMES)]
+        self.legend = Legend(list(zip(colours, wording.LEVEL_NAMES, strict=True)), wrap=True)
+        self.body.addWidget(self.bars, 1)
+        self.body.addWidget(self.legend)
+
+    def draw(self) -> None:
+        """Show the estimate."""
+        self.bars.show_rows(self._rows(), bold=0)
+
+    def _rows(self) -> Spans:
+        """Return (name, energy by level) of the spiking network, then of the baselines."""
+        costs = self.state.costs
+        if costs is None:
+            return []
+        baselines = [(baseline.name, baseline.levels) for baseline in costs.estimate.baselines]
+        return [("spiking", costs.estimate.levels), *baselines]
+
+    def _data(self) -> DataTable | None:
+        rows = _microjoules(self._rows())
+        return DataTable("energy", ["network", "level", "low_uJ", "high_uJ"], rows) if rows else None
+
+
+class BreakEvenCard(CardView):
+    """Energy by spike rate, with the rates at which spiking and baseline need equal energy."""
+
+    def __init__(self, inspector: Inspector, state: EnergyState) -> None:
+        super().__init__(inspector, "Break-even", "low figures", self._data)
+        self.state = state
+        self.plot = Plot(
+            "energy by spike rate", "spike rate at the synapses", "µJ per image", percent=("bottom",), decades=("left",)
+        )
+        self.message = label("", "caption", wrap=True)
+        self.body.addWidget(self.plot, 1)
+        self.body.addWidget(self.message)
+
+    def draw(self) -> None:
+        """Show the estimate at the selected level, by its low figures."""
+        costs, level = self.state.costs, self.state.level
+        self.plot.clear()
+        if costs is None or level not in costs.curve:
+            self.message.setText("No figure is published for this level.")
+            return
+        y = [energy.low / 1e6 for energy in costs.curve[level]]
+        self.plot.line(costs.rates, y, 0, 2.6)
+        texts = []
+        ends = [min(y), max(y)]
+        for index, baseline in enumerate(costs.estimate.baselines):
+            energy, break_even = baseline.levels[level], costs.break_even(baseline, level)
+            if energy is None or break_even is None:
+                continue
+            hue, height = theme().series[index + 1], energy.low / 1e6
+            self.plot.reference(height, (0, costs.rates[-1]), hue, baseline.name)
+            ends.append(height)
+            if 0 < break_even[0] < costs.rates[-1]:
+                dot = pg.ScatterPlotItem([break_even[0]], [np.log10(height)], size=11, brush=hue, pen=None)
+                self.plot.addItem(dot)
+            texts.append(f"{baseline.name}: {wording.break_even(break_even)}")
+        current = self.plot.level(costs.rate, theme().text, f"now {costs.rate:.1%}", vertical=True)
+        current.label.setPosition(0.06)
+        self.plot.setXRange(0, costs.rates[-1] * 1.42, padding=0)
+        low, high = np.log10(max(min(ends), 1e-9)), np.log10(max(ends))
+        self.plot.setYRange(low, high, padding=0.08)
+        self.plot.spread()
+        lead = "Break-even spike rate: "
+        self.message.setText(lead + "; ".join(texts) if texts else "No baseline for this hardware profile.")
+
+    def _data(self) -> DataTable | None:
+        costs, level = self.state.costs, self.state.level
+        if costs is None or level not in costs.curve:
+            return None
+        pairs = zip(costs.rates, costs.curve[level], strict=True)
+        rows = [[rate, energy.low / 1e6, energy.high / 1e6] for rate, energy in pairs]
+        return DataTable("break-even", ["spike_rate", "low_uJ", "high_uJ"], rows)
+
+
+class LayersCard(CardView):
+    """Energy of every layer."""
+
+    def __init__(self, inspector: Inspector, state: EnergyState) -> None:
+        super().__init__(inspector, "Energy by layer", "including the synapses that feed it", self._data)
+        self.state = state
+        self.bars = RangeBars("energy by layer")
+        self.body.addWidget(scrolled(self.bars, "energy by layer"), 1)
+
+    def draw(self) -> None:
+        """Show the estimate at the selected level."""
+        self.bars.show_rows(self._rows(), (self.state.level,))
+
+    def _rows(self) -> Spans:
+        costs = self.state.costs
+        return [] if costs is None else list(costs.layers.items())
+
+    def _data(self) -> DataTable | None:
+        rows = _microjoules(self._rows())
+        return DataTable("energy-layers", ["layer", "level", "low_uJ", "high_uJ"], rows) if rows else None
+
+
+def _microjoules(spans: list[tuple[str, Levels]]) -> list[list[object]]:
+    """Return rows (name, level, low, high) in µJ, of the levels that have figures."""
+    rows: list[list[object]] = []
+    for name, levels in spans:
+        for level in LEVELS:
+            energy = levels[level]
+            if energy is not None:
+                rows.append([name, level, energy.low / 1e6, energy.high / 1e6])
+    return rows

@@ -1,0 +1,140 @@
+"""Controls: buttons, lists of options, tabs, and fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QHBoxLayout,
+    QPushButton,
+    QSpinBox,
+    QTabBar,
+    QToolButton,
+    QWidget,
+)
+
+from spikelet_gui.views.widgets.icons import icon
+from spikelet_gui.views.widgets.text import menu_text
+
+ARROWS = 18  # pixels of the arrows of a number field
+
+Action = Callable[[], object]
+
+
+def button(text: str, action: Action, hint: str = "", primary: bool = False) -> QPushButton:
+    """Return a button with text."""
+    widget = QPushButton(text)
+    widget.setObjectName("primary" if primary else "")
+    widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    widget.setAccessibleName(text)
+    widget.setToolTip(hint)
+    widget.clicked.connect(lambda: action())
+    return widget
+
+
+def tool(glyph: str, name: str, action: Action | None = None, flat: bool = True) -> QToolButton:
+    """Return a button with an icon; `name` is its tooltip and its name for screen readers."""
+    widget = QToolButton()
+    widget.setObjectName("flat" if flat else "")
+    widget.setIcon(icon(glyph))
+    widget.setIconSize(QSize(18, 18))
+    widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    widget.setToolTip(name)
+    widget.setAccessibleName(name.partition("  ")[0])
+    if action is not None:
+        widget.clicked.connect(lambda: action())
+    return widget
+
+
+class Segments(QWidget):
+    """A row of options of which one is selected."""
+
+    def __init__(self, name: str, options: Sequence[str], chosen: Callable[[int], object]) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        self._group = QButtonGroup(self)
+        for index, option in enumerate(options):
+            segment = QPushButton(option)
+            segment.setObjectName("segment")
+            segment.setCheckable(True)
+            segment.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            segment.setAccessibleName(f"{name}: {option}")
+            self._group.addButton(segment, index)
+            layout.addWidget(segment)
+        self._group.idClicked.connect(lambda index: chosen(index))
+        if options:
+            self.choose(0)
+
+    def choose(self, index: int) -> None:
+        """Select an option, without a signal."""
+        segment = self._group.button(index)
+        if segment is not None:
+            segment.setChecked(True)
+
+    @property
+    def chosen(self) -> int:
+        """Index of the selected option."""
+        return self._group.checkedId()
+
+
+class Tabs(QTabBar):
+    """A row of tabs, which scrolls if they do not fit."""
+
+    def __init__(self, name: str, titles: Sequence[str], chosen: Callable[[int], object]) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setDrawBase(False)
+        self.setExpanding(False)
+        self.setUsesScrollButtons(True)
+        self.setElideMode(Qt.TextElideMode.ElideNone)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        for title in titles:
+            self.addTab(menu_text(title))
+        self.currentChanged.connect(lambda index: chosen(index))
+
+    def choose(self, index: int) -> None:
+        """Select a tab, without a signal."""
+        self.blockSignals(True)
+        self.setCurrentIndex(index)
+        self.blockSignals(False)
+
+
+class Choice(QComboBox):
+    """A drop-down list."""
+
+    def __init__(self, name: str, hint: str = "") -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setToolTip(hint)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        super().paintEvent(event)
+        painter = QPainter(self)
+        icon("down").paint(painter, self.width() - 21, (self.height() - 14) // 2, 14, 14)
+        painter.end()
+
+
+class Number(QSpinBox):
+    """An integer field; a typed value takes effect when Enter is pressed or the field loses the focus."""
+
+    def __init__(self, name: str, hint: str = "") -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setToolTip(hint)
+        self.setKeyboardTracking(False)
+        self.lineEdit().setTextMargins(6, 0, 0, 0)  # the padding of a style sheet has no effect here
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        super().paintEvent(event)
+        painter = QPainter(self)
+        left, middle = self.width() - ARROWS, self.height() // 2
+        icon("up").paint(painter, left, middle - 11, 11, 11)
+        icon("down").paint(painter, left, middle, 11, 11)
+        painter.end()
