@@ -9,6 +9,9 @@ from pathlib import Path
 
 from spikelet.errors import UsageError
 from spikelet.report.figures import as_csv
+from spikelet.report.names import distinct
+
+MAX_NAME = 120  # characters
 
 
 @dataclass(frozen=True)
@@ -49,25 +52,13 @@ def csv_files(tables: Sequence[DataTable], path: Path) -> dict[Path, str]:
     """Return the files of some tables with their content: `path` for one table, else one file per table beside it."""
     if len(tables) == 1:
         return {path: tables[0].csv()}
-    stems = distinct([safe_name(f"{path.stem}-{table.name}") for table in tables])
+    stems = distinct([f"{path.stem}-{safe_name(table.name)}" for table in tables])
     return {path.with_name(f"{stem}.csv"): table.csv() for stem, table in zip(stems, tables, strict=True)}
 
 
-def distinct(names: Sequence[str]) -> list[str]:
-    """Number names that are equal, also in another case, so that all differ: a, A, b -> a, A-2, b."""
-    taken = {name.casefold() for name in names}
-    used: set[str] = set()
-    result = []
-    for name in names:
-        candidate, number = name, 1
-        while candidate.casefold() in used or (number > 1 and candidate.casefold() in taken):
-            number += 1
-            candidate = f"{name}-{number}"
-        used.add(candidate.casefold())
-        result.append(candidate)
-    return result
-
-
 def safe_name(text: str) -> str:
-    """Return a file name that is valid on every system: letters, digits, dots, - and _, not hidden, not empty."""
-    return re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-.") or "export"
+    """Return a part of a file name that is valid on every system.
+
+    It consists of letters, digits, dots, - and _, is not hidden, not empty, and has at most MAX_NAME characters.
+    """
+    return re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII)[:MAX_NAME].strip("-.") or "export"

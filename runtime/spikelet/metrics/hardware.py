@@ -33,7 +33,8 @@ from spikelet.toml import read_toml
 MAIN_PROFILE = "cmos45-int8"  # compared in full where no profile is named
 FIGURES = ("ac", "mac", "neuron_update", "fp32_mac", "int8_mac")
 KEYS = ("name", "title", "notes", "unpublished", "counts", "memory", "weight_bits", "figures", "dram", "sram", "power")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # it becomes a part of file names
+# part of file names, where a number alone would be the index of a bundle
+NAME = re.compile(r"(?!\d+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PICOJOULES = {"pJ": 1.0, "nJ": 1e3, "uJ": 1e6}
 PER_BIT = {"pJ/bit": 1.0, "pJ/32bit": 1 / 32, "pJ/64bit": 1 / 64, "nJ/64bit": 1e3 / 64}
 WATTS = {"uW": 1e-6, "mW": 1e-3, "W": 1.0}
@@ -154,7 +155,9 @@ def _profile(table: Table) -> Profile:
         raise UsageError(f'{table.path}: memory is "separate"; expected [dram] and [[sram]] with their figures')
     name = table.text("name")
     if not NAME.fullmatch(name):
-        raise UsageError(f"{table.path}: name: expected letters, digits, '.', '_' and '-', found {name!r}")
+        raise UsageError(
+            f"{table.path}: name: expected letters, digits, '.', '_' and '-', not digits alone, found {name!r}"
+        )
     return Profile(
         name=name,
         title=table.text("title"),

@@ -13,6 +13,7 @@ from spikelet.latency import Latency, batches
 from spikelet.metrics.energy import LEVELS, Energy, Estimate, Levels
 from spikelet.metrics.measurement import Measurement
 from spikelet.report.charts import Bar, Curve, bars, curves, percent, ranges, raster
+from spikelet.report.names import spiking_label
 from spikelet.report.wording import LEVEL_NAMES, short
 
 RASTER_NEURONS = 24  # of a layer
@@ -60,13 +61,15 @@ def accuracy_figure(measured: Sequence[Measurement], names: Sequence[str]) -> Fi
     """Accuracy after each time-step with its interval, and the float network; None without labels."""
     series: list[Curve] = []
     rows: list[tuple[object, ...]] = []
+    float_labels = ["float network", *(f"{name}: float network" for name in names)]
     for name, measurement in zip(names, measured, strict=True):
         if measurement.accuracy is None:
             continue
+        label = spiking_label(name, float_labels)
         points = [(e["time_steps"], e["accuracy"]) for e in measurement.accuracy]
         band = [(e["time_steps"], e["low"], e["high"]) for e in measurement.accuracy]
-        series.append(Curve(name, points, band))
-        rows += [(name, t, share, low, high) for (t, share), (_, low, high) in zip(points, band, strict=True)]
+        series.append(Curve(label, points, band))
+        rows += [(label, t, share, low, high) for (t, share), (_, low, high) in zip(points, band, strict=True)]
     floats = {name: measurement.float_network["accuracy"] for name, measurement in zip(names, measured, strict=True)}
     for name, level in floats.items():
         if level is not None:
@@ -164,10 +167,13 @@ def energy_figure(estimates: Sequence[Estimate]) -> Figure:
 def baselines_figure(estimates: Sequence[Estimate], names: Sequence[str]) -> Figure:
     """Energy with one profile: spiking networks and their baselines."""
     first = estimates[0]
-    levels_by_name = [(name, estimate.levels) for name, estimate in zip(names, estimates, strict=True)]
+    baselines = []
     for name, estimate in zip(names, estimates, strict=True):
         suffix = f" ({name})" if len(names) > 1 else ""
-        levels_by_name += [(f"{baseline.name}{suffix}", baseline.levels) for baseline in estimate.baselines]
+        baselines += [(f"{baseline.name}{suffix}", baseline.levels) for baseline in estimate.baselines]
+    labels = [spiking_label(name, [label for label, _ in baselines]) for name in names]
+    spiking = [(label, estimate.levels) for label, estimate in zip(labels, estimates, strict=True)]
+    levels_by_name = [*spiking, *baselines]
     title = f"Estimated energy of one image on {first.profile.title}, compared with non-spiking baselines"
     rows = [(name, [_microjoules(levels[level]) for level in LEVELS]) for name, levels in levels_by_name]
     svg = ranges(title, rows, LEVEL_NAMES, "µJ, low to high (estimate)")

@@ -11,6 +11,7 @@ from spikelet.metrics.energy import LEVELS, Estimate
 from spikelet.metrics.measurement import Measurement
 from spikelet.report.wording import LEVEL_NAMES, break_even, count, microjoules
 
+ALL_NODES = "all nodes"  # no node has a name with a space
 Rows = list[list[str]]
 Table = tuple[list[str], Rows]
 
@@ -82,7 +83,7 @@ def operations_table(measured: Sequence[Measurement], names: Sequence[str]) -> T
         macs, adds = ops.total("macs") + ops.total("static_macs"), ops.total("adds") + ops.total("static_adds")
         lines.append(
             [
-                "total",
+                ALL_NODES,
                 "",
                 count(ops.total("dense")),
                 f"{ops.rate:.1%}",

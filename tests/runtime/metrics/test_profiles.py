@@ -120,7 +120,11 @@ class TestProfileFiles:
                 "my.toml: figures: unknown key 'synop'; known: ac, mac, neuron_update, fp32_mac, int8_mac",
             ),
             ("figures.ac", "figures.mac", "my.toml: [figures.ac] is missing: the energy of one synaptic operation"),
-            ('"mine"', '"../mine"', "my.toml: name: expected letters, digits, '.', '_' and '-', found '../mine'"),
+            (
+                '"mine"',
+                '"../mine"',
+                "my.toml: name: expected letters, digits, '.', '_' and '-', not digits alone, found '../mine'",
+            ),
             (
                 'title = "Mine"',
                 'title = "Mine"\nmemory = "separate"',

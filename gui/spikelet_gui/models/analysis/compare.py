@@ -66,6 +66,14 @@ class Comparison:
     layers: tuple[str, ...]
     first: FirstDifference | None
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """Names of both sides; bundles of equal name are told apart by their digests."""
+        first, second = self.sides
+        if first.name == second.name and first.bundle.digest != second.bundle.digest:
+            return f"{first.name} ({first.bundle.digest[:8]})", f"{second.name} ({second.bundle.digest[:8]})"
+        return first.name, second.name
+
     def raster(self, layer: str) -> Image:
         """Return (T, neurons), encoded as by `raster.difference`."""
         return difference(self.traces[0].spikes[layer], self.traces[1].spikes[layer])

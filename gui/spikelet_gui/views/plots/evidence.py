@@ -84,7 +84,9 @@ class EvidenceCard(CardView):
         if trace is None:
             return None
         rows = [[t + 1, *map(float, trace.evidence[t]), float(trace.margins[t])] for t in range(trace.steps)]
-        return DataTable("evidence", ["time_step", *class_names(self.inspector), "margin"], rows)
+        first, last = "time_step", "margin"
+        classes = [f"class {name}" if name in (first, last) else name for name in class_names(self.inspector)]
+        return DataTable("evidence", [first, *classes, last], rows)
 
 
 class MarginCard(CardView):

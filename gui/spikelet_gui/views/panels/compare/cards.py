@@ -53,7 +53,7 @@ class SideCard(ComparisonCard):
         trace = comparison.traces[self.side]
         self.raster.show_spikes(trace.spikes[layer])
         self.raster.go(self.inspector.cursor.time)
-        self.set_note(f"{comparison.sides[self.side].name}: {int(trace.spikes[layer].sum()):,} spikes in {layer}")
+        self.set_note(f"{comparison.names[self.side]}: {int(trace.spikes[layer].sum()):,} spikes in {layer}")
 
     def go(self, time: int) -> None:
         self.raster.go(time)
@@ -173,7 +173,7 @@ class PredictionsCard(ComparisonCard):
             names = comparison.sides[side].bundle.manifest.labels
             prediction = trace.prediction(min(time, trace.steps))
             name = names[prediction] if names else str(prediction)
-            lines.append(coloured(theme().series[side], f"{comparison.sides[side].name}: ", name))
+            lines.append(coloured(theme().series[side], f"{comparison.names[side]}: ", name))
         survey = self.inspector.results.survey
         if survey is not None:
             agreement = survey.agreement[min(time, len(survey.agreement)) - 1]

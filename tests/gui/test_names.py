@@ -1,0 +1,202 @@
+"""Names are data: any layer, class, bundle, profile or file name is shown as it is and collides with no other name."""
+
+import csv
+import io
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QTextDocument
+from PySide6.QtWidgets import QLabel, QWidget
+
+from gui_bundles import bundle_of, plain_graph
+from gui_driving import opened_window, prepare_all
+from networks import Builder
+from spikelet.bundle import write
+from spikelet.errors import UsageError
+from spikelet.report.names import distinct
+from spikelet_gui.models.export import DataTable, csv_files, safe_name, without_duplicates
+from spikelet_gui.models.session import profiles
+from spikelet_gui.views.panels.catalogue import PANELS
+from spikelet_gui.views.shell.exporting import tables_of
+from spikelet_gui.views.widgets.controls import Tabs
+from spikelet_gui.views.widgets.text import Legend, tooltip
+
+LAYERS = ("x", "total", "spiking", "neuron", "rate", "margin", "a.b", "a_b", "A_b", "level", "steps.x", "CON")
+CLASSES = ("margin", "time_step", "<b>bold</b>", "a & b", "a & b", "../x")
+NAME = "<i>net</i> [*] &amp ../../net"
+FILE = "<b>photos</b> & more.npz"
+
+
+@pytest.fixture(scope="module")
+def odd(qapp, rest, tmp_path_factory):
+    """A window with a network, classes and data of odd names, in which every panel has results."""
+    folder = tmp_path_factory.mktemp("names")
+    net = Builder((3, 8, 8), np.random.default_rng(0))
+    for index, layer in enumerate(LAYERS):
+        net.conv(f"conv{index}", 4)
+        net.neuron(layer, scale=1500 if index == 0 else 30)
+    path = folder / "odd & small.snnb"
+    write(bundle_of(net.graph(len(CLASSES)), NAME, CLASSES), path)
+    rng = np.random.default_rng(1)
+    images, truth = rng.integers(0, 256, (8, 3, 8, 8), dtype=np.uint8), rng.integers(0, len(CLASSES), 8)
+    np.savez(folder / "photos.npz", images=images, labels=truth)
+    (folder / "photos.npz").rename(folder / FILE.replace("/", "_"))
+    with opened_window(path) as window:
+        window.open_path(folder / FILE.replace("/", "_"))
+        rest(window)
+        window.inspector.run_sweep(window.inspector.data)
+        window.inspector.results.comparison_key = None
+        prepare_all(window)
+        yield window
+
+
+def plain(text):
+    """What a person sees of the text of a rich label or a tooltip."""
+    document = QTextDocument()
+    document.setHtml(text) if "<" in text else document.setPlainText(text)
+    return document.toPlainText().replace("\xa0", " ")
+
+
+@pytest.mark.parametrize("panel", list(PANELS))
+@pytest.mark.parametrize("layer", ["total", "a.b", "margin"])
+def test_every_panel_exports_every_table_once_with_distinct_columns(odd, rest, tmp_path, panel, layer):
+    odd.show_panel(panel)
+    odd.inspector.selection.focus(layer)
+    rest(odd)
+    tables = tables_of(odd.panels[panel])
+    odd.exporter.write(tmp_path / "out" / "a.csv")
+    files = sorted((tmp_path / "out").iterdir())
+    assert len(files) == len(tables)
+    assert len({file.name.casefold() for file in files}) == len(tables)
+    for file in files:
+        head, *rows = csv.reader(io.StringIO(file.read_text("utf-8")))
+        assert len(set(head)) == len(head), file.name
+        assert rows
+        assert {len(row) for row in rows} == {len(head)}
+
+
+def test_columns_of_classes_leave_the_fixed_columns_alone(odd, rest):
+    odd.show_panel("overview")
+    rest(odd)
+    table = next(table for table in tables_of(odd.panels["overview"]) if table.name == "evidence")
+    head = table.csv().splitlines()[0].split(",")
+    assert (head[0], head[-1]) == ("time_step", "margin")
+    assert head[1:-1] == ["class margin", "class time_step", "<b>bold</b>", "a & b", "a & b-2", "../x"]
+
+
+def test_names_are_never_markup(odd, rest):
+    for panel in PANELS:
+        odd.show_panel(panel)
+        rest(odd)
+        for label in odd.findChildren(QLabel):
+            if label.textFormat().name == "RichText" and label.isVisible():
+                assert "<i>net" not in label.text()
+                assert "<b>bold" not in label.text()
+    odd.show_panel("compare")
+    rest(odd)
+    text = plain(odd.panels["compare"].predictions.message.text())
+    assert f"{NAME} on numpy: " in text
+    shown = {plain(widget.toolTip()) for widget in odd.findChildren(QWidget) if NAME in plain(widget.toolTip())}
+    assert any(hint.startswith(f"{NAME} on ") for hint in shown)
+    assert f"{NAME} – spikelet".replace("[*]", "[*][*]") == odd.windowTitle()
+    assert odd.header.name.text() == NAME
+
+
+def test_a_prediction_with_a_name_like_markup_is_shown_as_it_is(odd, rest):
+    odd.show_panel("compare")
+    comparison = odd.inspector.results.comparison
+    predicted = {CLASSES[trace.prediction(trace.steps)] for trace in comparison.traces}
+    odd.inspector.cursor.go(odd.inspector.cursor.steps)
+    rest(odd)
+    text = plain(odd.panels["compare"].predictions.message.text())
+    assert all(name in text for name in predicted)
+
+
+@pytest.mark.parametrize("text", ["<b>x</b>", "a & b", "a < b", "&amp;", "two\nlines <x>", "plain"])
+def test_tooltips_and_legends_show_any_text(qapp, text):
+    assert plain(tooltip(text)).replace("\u2028", "\n") == text
+    assert plain(Legend([("#ff0000", text)]).text()).replace("\n", " ") == f"■ {text}".replace("\n", " ")
+
+
+def test_tabs_and_menus_show_an_ampersand(qtbot, opened, tmp_path, path):
+    tabs = Tabs("layer", ["a&b"], lambda index: None)
+    qtbot.addWidget(tabs)
+    assert tabs.tabText(0) == "a&&b"  # Qt draws a&b
+    copy = tmp_path / "a&b.snnb"
+    copy.write_bytes(path.read_bytes())
+    opened.inspector.settings.remember(copy)
+    opened.header._fill_recent()
+    assert opened.header.menu.actions()[0].text().startswith("a&&b.snnb")
+
+
+@pytest.mark.parametrize("panel", ["overview", "compare", "residuals"])
+def test_drawings_with_any_names_are_well_formed(odd, rest, tmp_path, panel):
+    odd.show_panel(panel)
+    rest(odd)
+    out = tmp_path / "a & <b>.svg"
+    odd.exporter.write(out)
+    title = ElementTree.parse(out).getroot().find("{http://www.w3.org/2000/svg}title")
+    assert title.text == "a & <b>"
+
+
+def test_two_bundles_of_one_name_are_told_apart(opened, rest, tmp_path):
+    other, graph = tmp_path / "other.snnb", plain_graph()
+    changed = replace(graph.nodes["if1"], theta=graph.nodes["if1"].theta + 40)
+    write(bundle_of(replace(graph, nodes={**graph.nodes, "if1": changed}), "small"), other)
+    opened.show_panel("compare")
+    rest(opened)
+    assert opened.inspector.results.comparison.names == (f"small on {opened.inspector.engine}", "small on numpy")
+    opened.inspector.results.open_second(other)
+    rest(opened)
+    panel = opened.panels["compare"]
+    panel.engines[1].setCurrentText(panel.engines[0].currentText())
+    panel.run()
+    rest(opened)
+    first, second = opened.inspector.results.comparison.names
+    assert first != second
+    assert first in plain(panel.predictions.message.text())
+    assert second in plain(panel.predictions.message.text())
+
+
+def test_an_added_profile_cannot_replace_a_built_in_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(profiles, "_added", {})
+    text = 'name = "{}"\ntitle = "Mine"\n[figures.ac]\nvalue = 1\nunit = "pJ"\nsource = "a test, 2026"\n'
+    file = tmp_path / "mine.toml"
+    file.write_text(text.format("loihi"))
+    before = profiles.find_profile("loihi")
+    with pytest.raises(UsageError, match="the name 'loihi' belongs to a built-in profile"):
+        profiles.add_profile(file)
+    assert profiles.find_profile("loihi") is before
+    file.write_text(text.format("mine"))
+    assert profiles.add_profile(file) is profiles.find_profile("mine")
+    assert profiles.find_profile("unknown").name == "cmos45-int8"
+
+
+def test_tables_of_equal_names_are_all_written(tmp_path):
+    tables = [DataTable("a", ["n"], [[1]]), DataTable("A", ["n"], [[2]]), DataTable("a", ["n"], [[1]])]
+    unique = without_duplicates([*tables, None, DataTable("empty", ["n"], [])])
+    assert unique == tables[:2]
+    files = csv_files(unique, tmp_path / "out.csv")
+    assert {path.name: text for path, text in files.items()} == {"out-a.csv": "n\n1\n", "out-A-2.csv": "n\n2\n"}
+    assert list(csv_files(unique[:1], tmp_path / "out.csv")) == [tmp_path / "out.csv"]
+
+
+@pytest.mark.parametrize("names", [["a", "a", "a-2"], ["a", "A", "a"], ["x-2", "x", "x", "x-2"], [], ["", ""]])
+def test_distinct_names_differ_in_every_file_system(names):
+    result = distinct(names)
+    assert len({name.casefold() for name in result}) == len(names)
+    assert all(new.startswith(old) for old, new in zip(names, result, strict=True))
+
+
+@pytest.mark.parametrize(
+    "text", ["../../x", "/etc/passwd", "..", "", "a\\b", "C:x", ".hidden", "网络", "a\nb", "x" * 300]
+)
+def test_a_file_name_is_safe(text, tmp_path):
+    name = safe_name(text)
+    assert name
+    assert not name.startswith(".")
+    assert not set(name) & set('/\\:*?"<>|\n')
+    (tmp_path / f"{name}.csv").write_text("")
+    assert (tmp_path / f"{name}.csv").parent == tmp_path
