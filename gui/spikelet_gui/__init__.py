@@ -1,4 +1,4 @@
-"""The inspector: a window that shows what happens inside a converted network.
+"""The inspector: a window that shows the layers, spikes and measurements of a bundle.
 
-`models/` holds what is shown, without Qt; `views/` shows it and listens to it; `cli/` is the command `spikelet gui`.
+`models/` computes and stores the state, without Qt; `views/` shows it with Qt; `cli/` is the command `spikelet gui`.
 """

@@ -78,12 +78,12 @@ def rest():
 @pytest.fixture
 def window(qapp):
     """An empty window."""
-    with empty_window() as made:
-        yield made
+    with empty_window() as window:
+        yield window
 
 
 @pytest.fixture
 def opened(qapp, path):
     """A window with a bundle."""
-    with opened_window(path) as made:
-        yield made
+    with opened_window(path) as window:
+        yield window

@@ -60,11 +60,11 @@ def built(whole, rest):
 def controls(window):
     """All that can be used; not the parts that Qt makes of them."""
     viewports = [area.viewport() for area in window.findChildren(QAbstractScrollArea)]
-    for each in window.findChildren(QWidget):
-        inside = each in viewports or isinstance(each, QScrollBar | QHeaderView) or any(within(each))
-        usable = isinstance(each, CONTROLS) or each.focusPolicy() & Qt.FocusPolicy.TabFocus
-        if usable and not inside and not each.objectName().startswith("qt_"):
-            yield each
+    for widget in window.findChildren(QWidget):
+        inside = widget in viewports or isinstance(widget, QScrollBar | QHeaderView) or any(within(widget))
+        usable = isinstance(widget, CONTROLS) or widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        if usable and not inside and not widget.objectName().startswith("qt_"):
+            yield widget
 
 
 def within(widget):
@@ -103,33 +103,34 @@ def test_tab_goes_round_through_all_that_is_seen(built, rest, qtbot):
         for _ in range(3 * len(list(controls(built)))):
             qtbot.keyClick(built.focusWidget(), Qt.Key.Key_Tab)
             reached.add(built.focusWidget())
-        assert not {each.accessibleName() for each in expected - reached}, panel
+        assert not {control.accessibleName() for control in expected - reached}, panel
 
 
 def test_a_file_may_be_dropped_anywhere(built):
-    """What takes drops itself keeps them from the window; words may be dropped into fields."""
-    takers = [each for each in built.findChildren(QWidget) if each.acceptDrops() and not isinstance(each, QLineEdit)]
+    """A widget that accepts drops keeps them from the window; text can be dropped into fields."""
+    widgets = built.findChildren(QWidget)
+    takers = [widget for widget in widgets if widget.acceptDrops() and not isinstance(widget, QLineEdit)]
     assert built.acceptDrops()
     assert takers == []
 
 
 def test_charts_are_named(built):
-    assert all(each.accessibleName() for each in built.findChildren(Plot))
+    assert all(plot.accessibleName() for plot in built.findChildren(Plot))
 
 
 @pytest.mark.parametrize("look", [DARK, LIGHT], ids=["dark", "light"])
 @pytest.mark.parametrize("eyes", DEFICIENCIES)
 def test_colours_of_curves_differ_for_all_eyes(look, eyes):
-    seen = [lab(np.array(DEFICIENCIES[eyes]) @ linear(each)) for each in look.series[:5]]
+    seen = [lab(np.array(DEFICIENCIES[eyes]) @ linear(hue)) for hue in look.series[:5]]
     pairs = {(a, b): float(np.linalg.norm(seen[a] - seen[b])) for a in range(len(seen)) for b in range(a)}
-    over, under = (lab(np.array(DEFICIENCIES[eyes]) @ linear(each)) for each in (look.over, look.under))
+    over, under = (lab(np.array(DEFICIENCIES[eyes]) @ linear(hue)) for hue in (look.over, look.under))
     pairs["over", "under"] = float(np.linalg.norm(over - under))
     assert {pair: gap for pair, gap in pairs.items() if gap < APART} == {}
 
 
 def linear(name):
     """#rrggbb as linear RGB, 0 to 1."""
-    value = np.array([int(name[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+    value = np.array([int(name[start : start + 2], 16) for start in (1, 3, 5)]) / 255
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 
 

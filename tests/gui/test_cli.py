@@ -41,8 +41,8 @@ def test_a_broken_bundle_is_refused_in_one_sentence(qapp, tmp_path, capsys):
     broken = tmp_path / "broken.snnb"
     broken.write_text("hello")
     assert main(["gui", str(broken), "--screenshot", str(tmp_path / "out.png")]) == 1
-    words = f"spikelet gui: {broken}: not a bundle: the file does not begin as a ZIP archive\n"
-    assert capsys.readouterr().err == words
+    message = f"spikelet gui: {broken}: not a bundle: the file does not begin as a ZIP archive\n"
+    assert capsys.readouterr().err == message
 
 
 def test_a_second_bundle_is_compared_with_the_first(window, rest, path, leaky_path):
@@ -56,20 +56,20 @@ def test_a_second_bundle_that_is_broken_is_refused_in_one_sentence(qapp, path, t
     broken = tmp_path / "broken.snnb"
     broken.write_text("hello")
     assert main(["gui", str(path), str(broken), "--screenshot", str(tmp_path / "out.png"), "--panel", "compare"]) == 1
-    words = f"spikelet gui: {broken}: not a bundle: the file does not begin as a ZIP archive\n"
-    assert capsys.readouterr().err == words
+    message = f"spikelet gui: {broken}: not a bundle: the file does not begin as a ZIP archive\n"
+    assert capsys.readouterr().err == message
 
 
 @pytest.mark.parametrize(
-    ("call", "words"),
+    ("call", "message"),
     [
         (["--screenshot", "out.jpg"], "out.jpg: expected a file name ending in .png"),
         (["--screenshot", "no/such/out.png"], "no/such: no such folder"),
     ],
 )
-def test_a_call_that_cannot_be_meant(path, capsys, call, words):
+def test_a_call_that_cannot_be_meant(path, capsys, call, message):
     assert main(["gui", str(path), *call]) == 2
-    assert capsys.readouterr().err == f"spikelet gui: {words}\n"
+    assert capsys.readouterr().err == f"spikelet gui: {message}\n"
 
 
 @pytest.mark.parametrize("text", ["1280", "1280x", "10x10", "axb", "99999x10"])

@@ -65,23 +65,23 @@ def measured(filled, rest):
 
 
 def shown(panel, kind):
-    return [each for each in panel.findChildren(kind) if each.isVisible()]
+    return [widget for widget in panel.findChildren(kind) if widget.isVisible()]
 
 
-def cut_words(panel):
-    """Labels and buttons that have less room than their words need."""
-    for each in shown(panel, QLabel):
-        if isinstance(each, Elided):
-            if "…" in each.text() and "…" not in each.toolTip():
-                yield each.toolTip()
-        elif each.wordWrap():
-            if each.height() < each.heightForWidth(each.width()):
-                yield each.text()
-        elif each.width() < each.minimumSizeHint().width():
-            yield each.text()
-    for each in shown(panel, QAbstractButton):
-        if each.text() and each.width() < each.minimumSizeHint().width():
-            yield each.text()
+def cut_texts(panel):
+    """Texts of labels and buttons that have less space than they need."""
+    for label in shown(panel, QLabel):
+        if isinstance(label, Elided):
+            if "…" in label.text() and "…" not in label.toolTip():
+                yield label.toolTip()
+        elif label.wordWrap():
+            if label.height() < label.heightForWidth(label.width()):
+                yield label.text()
+        elif label.width() < label.minimumSizeHint().width():
+            yield label.text()
+    for button in shown(panel, QAbstractButton):
+        if button.text() and button.width() < button.minimumSizeHint().width():
+            yield button.text()
 
 
 def cut_cells(panel):
@@ -90,51 +90,50 @@ def cut_cells(panel):
         model, metrics = view.model(), view.fontMetrics()
         for row in range(0, model.rowCount(), 101):
             for column in range(model.columnCount()):
-                words = model.index(row, column).data()
-                if metrics.horizontalAdvance(words) + 2 * PADDING > view.columnWidth(column):
-                    yield words
+                text = model.index(row, column).data()
+                if metrics.horizontalAdvance(text) + 2 * PADDING > view.columnWidth(column):
+                    yield text
 
 
 def cut_names(panel):
-    """Words in charts that stand outside of them, or on each other."""
+    """Names in charts that lie outside of them, or overlap."""
     for plot in shown(panel, Plot):
         inside = plot.plotItem.vb.sceneBoundingRect().adjusted(-4, -4, 4, 4)
-        words = [item for item in plot.scene().items() if isinstance(item, pg.TextItem) and item.isVisible()]
-        places = [each.mapRectToScene(each.boundingRect()) for each in words if each.toPlainText()]
-        yield from (
-            each.toPlainText() for each, place in zip(words, places, strict=False) if not inside.contains(place)
-        )
-        named = [each for each, _ in plot._names if each.scene() is not None]
-        tops = sorted(each.mapRectToScene(each.boundingRect()).center().y() for each in named)
+        items = [item for item in plot.scene().items() if isinstance(item, pg.TextItem) and item.isVisible()]
+        texts = [item for item in items if item.toPlainText()]
+        areas = [text.mapRectToScene(text.boundingRect()) for text in texts]
+        yield from (text.toPlainText() for text, area in zip(texts, areas, strict=True) if not inside.contains(area))
+        named = [text for text, _ in plot._names if text.scene() is not None]
+        tops = sorted(text.mapRectToScene(text.boundingRect()).center().y() for text in named)
         yield from (f"{plot.accessibleName()}: on each other" for gap in np.diff(tops) if gap < 12)
 
 
 def cut_numbers(panel):
-    """Charts without half a line above their upper end, where a number may stand; lists with words that do not fit."""
+    """Charts without space for a number at the upper end of the axis; lists with captions that do not fit."""
     for plot in shown(panel, Plot):
         if plot.getAxis("left").isVisible() and plot.plotItem.vb.sceneBoundingRect().top() < 7:
             yield plot.accessibleName()
-    for words in shown(panel, QListWidget):
-        metrics = words.fontMetrics()
-        for item in (words.item(row) for row in range(words.count())):
+    for gallery in shown(panel, QListWidget):
+        metrics = gallery.fontMetrics()
+        for item in (gallery.item(row) for row in range(gallery.count())):
             needed = max(metrics.horizontalAdvance(line) for line in item.text().split("\n"))
             if item.sizeHint().width() < needed + 2 * PADDING:
                 yield item.text()
 
 
 def overlapping(panel):
-    """Cards that lie on each other, or beyond the panel."""
+    """Cards that overlap, or exceed the panel."""
     cards = [
-        (each.name, each.rect().translated(each.mapTo(panel, each.rect().topLeft()))) for each in shown(panel, Card)
+        (card.name, card.rect().translated(card.mapTo(panel, card.rect().topLeft()))) for card in shown(panel, Card)
     ]
-    for place, (name, area) in enumerate(cards):
+    for index, (name, area) in enumerate(cards):
         if not panel.rect().contains(area):
             yield name
-        yield from (f"{name} on {other}" for other, area2 in cards[:place] if area.intersects(area2))
+        yield from (f"{name} on {other}" for other, area2 in cards[:index] if area.intersects(area2))
     for card in shown(panel, Card):
-        parts = [each for each in shown(card, QWidget) if each.parentWidget() is card]
-        for place, part in enumerate(parts):
-            yield from (f"{card.name}: {part} on {each}" for each in parts[:place] if on(part, each))
+        parts = [widget for widget in shown(card, QWidget) if widget.parentWidget() is card]
+        for index, part in enumerate(parts):
+            yield from (f"{card.name}: {part} on {other}" for other in parts[:index] if on(part, other))
 
 
 def on(part, other):
@@ -143,7 +142,7 @@ def on(part, other):
 
 
 def test_nothing_is_cut(measured, rest):
-    found = {}
+    failures = {}
     for size in SIZES:
         measured.resize(*size)
         for name in PANELS:
@@ -152,13 +151,13 @@ def test_nothing_is_cut(measured, rest):
             measured.grab()  # a name in a chart is placed once the chart is drawn in its size
             rest(measured)
             if cut := wrong(measured.panels[name]):
-                found[name, size] = cut
-    assert not found
+                failures[name, size] = cut
+    assert not failures
 
 
 def wrong(panel):
     """All that is cut on a panel, or lies on something."""
-    return [*cut_words(panel), *cut_cells(panel), *cut_names(panel), *cut_numbers(panel), *overlapping(panel)]
+    return [*cut_texts(panel), *cut_cells(panel), *cut_names(panel), *cut_numbers(panel), *overlapping(panel)]
 
 
 @pytest.mark.parametrize("size", [(560, 120), (560, 90), (300, 300), (900, 400)])
@@ -178,10 +177,10 @@ def test_no_picture_and_none_of_its_words_is_cut(qtbot, count, size):
 
 
 def test_a_first_window_is_no_larger_than_the_screen(qapp):
-    made = make_window(Settings())
-    room = made.screen().availableSize().expandedTo(made.minimumSize())
-    assert made.size() == made.size().boundedTo(room)
-    discard(made)
+    window = make_window(Settings())
+    limit = window.screen().availableSize().expandedTo(window.minimumSize())
+    assert window.size() == window.size().boundedTo(limit)
+    discard(window)
 
 
 def test_the_tab_of_the_layer_is_in_sight(measured, rest, qtbot):
@@ -203,7 +202,7 @@ def test_a_small_window_scrolls_to_all_that_its_panels_hold(measured, rest, qtbo
     assert page.verticalScrollBar().maximum() > 0
     qtbot.keyClick(measured.focusWidget(), Qt.Key.Key_PageDown)
     assert page.viewport().rect().bottom() >= panel.geometry().bottom()
-    card = next(each for each in shown(panel, Card) if each.name == "Sources of the figures")
+    card = next(card for card in shown(panel, Card) if card.name == "Sources of the figures")
     button = shown(card, QAbstractButton)[-1]
     while measured.focusWidget() is not button:
         qtbot.keyClick(measured.focusWidget(), Qt.Key.Key_Tab)

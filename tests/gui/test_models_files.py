@@ -99,10 +99,10 @@ def test_settings_come_back(tmp_path):
         settings.remember(tmp_path / f"{name}.snnb")
     settings.remember(tmp_path / "f.snnb")
     stored.save(settings, tmp_path / "new" / "inspector.json")
-    found = stored.load(tmp_path / "new" / "inspector.json")
-    assert found == settings
-    assert len(found.recent) == stored.RECENT
-    assert found.recent[0].endswith("f.snnb")
+    loaded = stored.load(tmp_path / "new" / "inspector.json")
+    assert loaded == settings
+    assert len(loaded.recent) == stored.RECENT
+    assert loaded.recent[0].endswith("f.snnb")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"steps": "many", "recent": [3], "theme": null}', "\x00"])

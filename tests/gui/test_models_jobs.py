@@ -26,31 +26,31 @@ class Desk:
 
 
 def test_a_job_gives_its_result_and_says_how_far_it_is():
-    desk, said, found = Desk(), [], []
-    desk.jobs.progressed.connect(lambda *values: said.append(values))
-    desk.jobs.start("count", lambda progress: (progress(3, 3), 7)[1], found.append, found.append)
-    desk.until(lambda: found)
-    assert (found, said) == ([7], [("count", 3, 3)])
+    desk, reports, results = Desk(), [], []
+    desk.jobs.progressed.connect(lambda *values: reports.append(values))
+    desk.jobs.start("count", lambda progress: (progress(3, 3), 7)[1], results.append, results.append)
+    desk.until(lambda: results)
+    assert (results, reports) == ([7], [("count", 3, 3)])
     assert not desk.jobs.busy
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "message"),
     [
         (SpikeletError("too bright"), "too bright"),
         (ZeroDivisionError("by nought"), "ZeroDivisionError: by nought"),
         (MemoryError(), "out of memory; try fewer time-steps or fewer images"),
     ],
 )
-def test_a_job_that_fails_says_why(error, words):
-    desk, found, failed = Desk(), [], []
+def test_a_job_that_fails_says_why(error, message):
+    desk, results, failed = Desk(), [], []
 
     def work(progress):
         raise error
 
-    desk.jobs.start("fail", work, found.append, failed.append)
+    desk.jobs.start("fail", work, results.append, failed.append)
     desk.until(lambda: failed)
-    assert (found, failed) == ([], [words])
+    assert (results, failed) == ([], [message])
 
 
 def test_a_system_without_another_thread_is_no_crash(monkeypatch):
@@ -66,21 +66,21 @@ def test_a_system_without_another_thread_is_no_crash(monkeypatch):
 
 
 def test_of_results_that_wait_only_the_newest_is_shown():
-    desk, seen, found = Desk(), [], []
+    desk, seen, results = Desk(), [], []
 
     def work(progress):
         for value in range(3):
             progress.partial(value)
 
-    desk.jobs.start("sweep", work, found.append, found.append, seen.append)
+    desk.jobs.start("sweep", work, results.append, results.append, seen.append)
     desk.jobs._threads[0].join(SAFETY)
     assert not desk.jobs._threads[0].is_alive()
-    desk.until(lambda: found)
+    desk.until(lambda: results)
     assert seen == [2]
 
 
 def test_a_cancelled_job_ends_and_is_not_heard():
-    desk, found, ended = Desk(), [], threading.Event()
+    desk, results, ended = Desk(), [], threading.Event()
 
     def work(progress):
         try:
@@ -92,32 +92,32 @@ def test_a_cancelled_job_ends_and_is_not_heard():
 
     cancelled = []
     desk.jobs.cancelled.connect(cancelled.append)
-    desk.jobs.start("long", work, found.append, found.append)
+    desk.jobs.start("long", work, results.append, results.append)
     desk.jobs.cancel("long", "unknown")
     assert cancelled == [["long"]]
     assert ended.wait(SAFETY)
     assert desk.jobs.close()
     while not desk.calls.empty():
         desk.calls.get()()
-    assert found == []
+    assert results == []
 
 
 def test_a_new_job_takes_the_place_of_the_old():
-    desk, found, go = Desk(), [], threading.Event()
+    desk, results, go = Desk(), [], threading.Event()
 
     def slow(progress):
         go.wait(SAFETY)
         return "old"
 
-    desk.jobs.cancelled.connect(found.append)  # nobody asked for that
-    desk.jobs.start("run", slow, found.append, found.append)
-    desk.jobs.start("run", lambda progress: "new", found.append, found.append)
-    desk.until(lambda: found)
+    desk.jobs.cancelled.connect(results.append)  # nobody asked for that
+    desk.jobs.start("run", slow, results.append, results.append)
+    desk.jobs.start("run", lambda progress: "new", results.append, results.append)
+    desk.until(lambda: results)
     go.set()
     assert desk.jobs.close()
     while not desk.calls.empty():
         desk.calls.get()()
-    assert found == ["new"]
+    assert results == ["new"]
 
 
 def test_the_cursor_plays_to_the_end_and_begins_again():

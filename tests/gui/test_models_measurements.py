@@ -1,4 +1,4 @@
-"""Accuracy in parts, and faulty devices in rows and words."""
+"""Accuracy in parts, and accuracy under faults as rows and text."""
 
 from dataclasses import replace
 
@@ -20,16 +20,16 @@ def test_a_sweep_in_parts_is_the_measurement_of_all(bundle, images):
     progress = PartialProgress(
         lambda done, total: None, lambda: progress.deliver(lambda so_far: seen.append(so_far.done))
     )
-    found = sweep(bundle, images, 4, "numpy", progress, part=20)
+    result = sweep(bundle, images, 4, "numpy", progress, part=20)
     whole = measure(bundle, images, 4, "numpy")
     assert seen == [20, 40, 50]
-    assert found.measured.facts() == whole.facts()
-    assert found.accuracy == whole.accuracy
+    assert result.measured.facts() == whole.facts()
+    assert result.accuracy == whole.accuracy
     logits, _ = SourceNetwork(bundle.graph, 4).activations(images.images.astype(np.float32))
-    assert found.source_accuracy == pytest.approx((logits.argmax(1) == images.labels).mean())
-    lost = found.lost(4)
-    assert (found.source[lost] == images.labels[lost]).all()
-    assert (found.counted.predictions[3][lost] != images.labels[lost]).all()
+    assert result.source_accuracy == pytest.approx((logits.argmax(1) == images.labels).mean())
+    lost = result.lost(4)
+    assert (result.source[lost] == images.labels[lost]).all()
+    assert (result.counted.predictions[3][lost] != images.labels[lost]).all()
 
 
 def test_a_sweep_can_be_stopped(bundle, images):
@@ -41,22 +41,22 @@ def test_a_sweep_can_be_stopped(bundle, images):
 def test_faults_are_put_into_rows_and_words(bundle, images):
     seen = []
     progress = PartialProgress(lambda done, total: None, lambda: progress.deliver(seen.append))
-    found = faulty_devices(bundle, images, 4, 20, 2)(progress)
-    assert found == robustness(bundle, images.subset(20), 4, seeds=range(2))
-    assert [len(each.points) for each in seen] == list(range(29))
-    assert [complete(each) for each in seen] == [False] * 28 + [True]
-    every = rows(found)
-    assert [row.kind for row in every] == list(KINDS)
-    assert [point.fault.level for point in every[0].points] == list(KINDS["weight-bits"].levels)
+    result = faulty_devices(bundle, images, 4, 20, 2)(progress)
+    assert result == robustness(bundle, images.subset(20), 4, seeds=range(2))
+    assert [len(partial.points) for partial in seen] == list(range(29))
+    assert [complete(partial) for partial in seen] == [False] * 28 + [True]
+    faults = rows(result)
+    assert [row.kind for row in faults] == list(KINDS)
+    assert [point.fault.level for point in faults[0].points] == list(KINDS["weight-bits"].levels)
     assert all(not row.points for row in rows(seen[0]))
-    head, lines = table(found)
+    head, lines = table(result)
     assert head[3] == "accuracy"
     assert len(lines) == 29 * 4
     assert lines[-1] == [
         "input-noise",
         0.2,
         4,
-        *(end[-1] for end in (every[-1].points[-1].accuracy, every[-1].points[-1].low, every[-1].points[-1].high)),
+        *(end[-1] for end in (faults[-1].points[-1].accuracy, faults[-1].points[-1].low, faults[-1].points[-1].high)),
     ]
 
 
@@ -67,13 +67,13 @@ def point(kind, level, *accuracy):
 def test_the_verdict_names_what_costs_most():
     sound = point("dropped", 0.0, 0.5, 0.8)
     points = [point("stuck-on", 0.001, 0.5, 0.78), point("stuck-on", 0.02, 0.4, 0.6), point("dropped", 0.05, 0.5, 0.8)]
-    found = Robustness("b", "", "d", "", 9, 2, (0,), "accuracy", sound, points)
-    assert verdict(found, 2) == (
+    result = Robustness("b", "", "d", "", 9, 2, (0,), "accuracy", sound, points)
+    assert verdict(result, 2) == (
         "Without faults: 80.0% (80.0% – 80.0%). Faults that cost 5 points or more: neurons that always fire from 2%."
     )
-    assert lost(found, points[1], 2) == pytest.approx(0.25)
-    assert verdict(replace(found, points=points[2:]), 2).endswith("No measured fault costs 5 points.")
-    assert verdict(replace(found, points=[]), 1) == "Without faults: 50.0% (50.0% – 50.0%)."
+    assert lost(result, points[1], 2) == pytest.approx(0.25)
+    assert verdict(replace(result, points=points[2:]), 2).endswith("No measured fault costs 5 points.")
+    assert verdict(replace(result, points=[]), 1) == "Without faults: 50.0% (50.0% – 50.0%)."
 
 
 def test_faults_can_be_stopped(bundle, images):

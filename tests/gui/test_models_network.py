@@ -13,13 +13,13 @@ from spikelet_gui.models.analysis.source import SourceNetwork, obstacle
 
 def test_every_node_is_in_one_block_and_blocks_follow_each_other():
     graph = small_graph()
-    found = blocks(graph)
-    assert sorted(name for block in found for name in block.members) == sorted(graph.nodes)
-    assert [block.name for block in found] == ["input", "if1", "if2", "if3", "output"]
-    assert [block.row for block in found] == [0, 1, 2, 3, 4]
-    assert found[2].members[-1] == "if2"
-    assert {"conv2", "shortcut", "add", "pool1"} < set(found[2].members)
-    assert title(graph, found[2]) == "pool 2×2 · conv 3×3 · scale · add"
+    parts = blocks(graph)
+    assert sorted(name for block in parts for name in block.members) == sorted(graph.nodes)
+    assert [block.name for block in parts] == ["input", "if1", "if2", "if3", "output"]
+    assert [block.row for block in parts] == [0, 1, 2, 3, 4]
+    assert parts[2].members[-1] == "if2"
+    assert {"conv2", "shortcut", "add", "pool1"} < set(parts[2].members)
+    assert title(graph, parts[2]) == "pool 2×2 · conv 3×3 · scale · add"
 
 
 def test_facts_are_those_of_the_file(bundle):
@@ -48,8 +48,8 @@ def test_the_source_network_is_what_many_time_steps_come_to(bundle, images):
 
 
 def test_levels_round_the_activation(bundle, images):
-    _, found = SourceNetwork(bundle.graph, 4).activations(images.images[:4].astype(np.float32))
-    assert set(np.unique(found["if1"])) <= {0, 0.25, 0.5, 0.75, 1}
+    _, activations = SourceNetwork(bundle.graph, 4).activations(images.images[:4].astype(np.float32))
+    assert set(np.unique(activations["if1"])) <= {0, 0.25, 0.5, 0.75, 1}
 
 
 def test_a_leak_has_no_activation():
@@ -58,8 +58,8 @@ def test_a_leak_has_no_activation():
 
 
 def test_residuals_count_every_neuron_of_every_image(bundle, images):
-    found = residuals(bundle, images, 4, "numpy", quiet())
-    assert found.steps == (1, 2, 4)
+    result = residuals(bundle, images, 4, "numpy", quiet())
+    assert result.steps == (1, 2, 4)
     graph = bundle.graph
     _, activations = SourceNetwork(graph, 4).activations(images.images.astype(np.float32))
     engine = create(graph, "numpy", graph.spiking)
@@ -69,7 +69,7 @@ def test_residuals_count_every_neuron_of_every_image(bundle, images):
         engine.step(images.images.astype(np.float32) if t == 0 else None)
         counts = counts + engine.spikes("if1")
     a = activations["if1"]
-    layer = found.layers["if1"][4]
+    layer = result.layers["if1"][4]
     assert layer.total == a.size
     assert layer.over == pytest.approx((counts > 4 * a + 0.5).mean())
     assert layer.under == pytest.approx((counts < 4 * a - 0.5).mean())

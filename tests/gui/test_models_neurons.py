@@ -35,27 +35,27 @@ def test_a_view_filters_and_sorts(table, view, rows):
 
 def test_top_neurons_are_those_that_fire_most():
     counts = np.arange(100)
-    made = neuron_table((100,), counts, np.ones(100, int), 100)
-    assert made.rows(View(PRESETS[5])).tolist() == list(range(36, 100))
+    table = neuron_table((100,), counts, np.ones(100, int), 100)
+    assert table.rows(View(PRESETS[5])).tolist() == list(range(36, 100))
 
 
 @pytest.mark.parametrize(
-    ("query", "words"),
+    ("query", "message"),
     [
         ("rate >", "'rate >': is not a condition; example: rate > 50%, channel = 3"),
         ("colour = 3", "'colour = 3': is not a condition; example: rate > 50%, channel = 3"),
     ],
 )
-def test_a_query_that_is_not_understood_says_how_one_is_written(table, query, words):
+def test_a_query_that_is_not_understood_says_how_one_is_written(table, query, message):
     with pytest.raises(SpikeletError) as caught:
         table.rows(View(query=query))
-    assert str(caught.value) == words
+    assert str(caught.value) == message
 
 
 def test_a_column_that_is_not_known_is_asked_for_in_words():
-    made = neuron_table((3,), np.zeros(3), np.zeros(3, int), 4)
+    table = neuron_table((3,), np.zeros(3), np.zeros(3, int), 4)
     with pytest.raises(SpikeletError, match="not measured yet: run the Accuracy panel first"):
-        made.rows(View("dead"))
+        table.rows(View("dead"))
     with pytest.raises(SpikeletError, match="this layer has no channel"):
-        made.rows(View(query="channel = 1"))
-    assert made.label(2) == "2"
+        table.rows(View(query="channel = 1"))
+    assert table.label(2) == "2"

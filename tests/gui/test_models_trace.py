@@ -54,9 +54,9 @@ def test_a_raster_loses_no_spike():
 
 def test_a_difference_raster_shows_the_worst_of_a_row():
     first, second = np.array([[1, 1, 0, 0]], np.uint8), np.array([[1, 0, 1, 0]], np.uint8)
-    found = difference(first, second)
-    assert found.tolist() == [[1, 2, 3, 0]]
-    assert kinds(found, 2).tolist() == [[2], [3]]
+    encoded = difference(first, second)
+    assert encoded.tolist() == [[1, 2, 3, 0]]
+    assert kinds(encoded, 2).tolist() == [[2], [3]]
     assert kinds(np.array([[2, 1, 2, 3, 3, 0, 3, 2, 0, 0, 0, 1, 0, 0, 0, 0]], np.uint8), 4).tolist() == [
         [2],
         [3],
@@ -67,16 +67,16 @@ def test_a_difference_raster_shows_the_worst_of_a_row():
 
 @pytest.mark.parametrize("shape", [(5, 4, 3), (1, 28, 28), (128, 2, 2), (10,), (257,)])
 def test_a_mosaic_has_a_place_for_every_neuron(shape):
-    made = mosaic(shape, 1.5)
+    layout = mosaic(shape, 1.5)
     neurons = int(np.prod(shape))
-    picture = made.picture(np.arange(neurons))
-    assert picture.shape == made.size
+    picture = layout.picture(np.arange(neurons))
+    assert picture.shape == layout.size
     assert (picture != EMPTY).sum() == neurons
     for neuron in range(0, neurons, 7):
-        y, x = made.position(neuron)
+        y, x = layout.position(neuron)
         assert picture[y, x] == neuron
-        assert made.neuron(y, x) == neuron
-    assert made.neuron(-1, 0) is None
+        assert layout.neuron(y, x) == neuron
+    assert layout.neuron(-1, 0) is None
 
 
 @pytest.mark.parametrize(("channels", "columns"), [(32, 8), (64, 8), (128, 16), (37, 8)])

@@ -104,13 +104,13 @@ class Watch:
 
 @pytest.fixture(scope="module")
 def watch():
-    made = Watch()
+    watcher = Watch()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Engine, "step", made.operation(Engine.step))
-        patch.setattr(SourceNetwork, "activations", made.operation(SourceNetwork.activations))
-        patch.setattr(checks, "_receive", made.operation(checks._receive))
-        patch.setattr(Dispatcher, "_run", made.counted(Dispatcher._run))
-        yield made
+        patch.setattr(Engine, "step", watcher.operation(Engine.step))
+        patch.setattr(SourceNetwork, "activations", watcher.operation(SourceNetwork.activations))
+        patch.setattr(checks, "_receive", watcher.operation(checks._receive))
+        patch.setattr(Dispatcher, "_run", watcher.counted(Dispatcher._run))
+        yield watcher
 
 
 @pytest.fixture(scope="module")
@@ -217,11 +217,11 @@ tally = sweep.tally
 def begin():
     inspector.traced.disconnect(begin)
     inspector.run_sweep(data)
-def endless(graph, places, images, steps, engine, threads, said):
-    found = tally(graph, places, images, steps, engine, threads, said)
+def endless(graph, fan_out, images, steps, engine, threads, report):
+    counted = tally(graph, fan_out, images, steps, engine, threads, report)
     inspector.jobs._dispatch(window.close)
     while True:  # until it is cancelled
-        said(0, len(images))
+        report(0, len(images))
 sweep.tally = endless
 inspector.traced.connect(begin)
 code = application().exec()

@@ -72,8 +72,8 @@ def test_a_key_lists_all_keys(opened, qtbot):
     qtbot.keyClicks(opened, "?")
     dialog = opened.findChild(QDialog)
     until(dialog.isVisible)
-    words = [each.text() for each in dialog.findChildren(QLabel)]
-    assert all(key in words and means in words for _, keys in KEYS for key, means in keys)
+    texts = [label.text() for label in dialog.findChildren(QLabel)]
+    assert all(key in texts and effect in texts for _, keys in KEYS for key, effect in keys)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
 
@@ -161,7 +161,7 @@ def test_the_session_comes_back(qtbot, rest, path):
 
 
 def test_no_widget_is_left_behind(qapp, rest, path):
-    """Each would be styled anew whenever a window is made, until that takes seconds."""
+    """Every remaining widget would be styled again with each new window, which then takes longer and longer."""
 
     def widgets():
         gc.collect()

@@ -1,4 +1,4 @@
-"""What is on screen, as files: PNG, SVG, CSV and the report."""
+"""Export of panels and cards as PNG, SVG and CSV, and of the report."""
 
 import pytest
 from PySide6.QtWidgets import QFileDialog
@@ -34,13 +34,13 @@ def test_every_panel_is_exported(filled, rest, tmp_path, panel):
 @pytest.mark.parametrize("panel", ["validate", "residuals", "robustness"])
 def test_numbers_that_are_not_there_yet_are_said_to_be_missing(opened, rest, panel, monkeypatch):
     """No file dialog is shown for nothing."""
-    said = []
-    opened.inspector.status.connect(said.append)
+    messages = []
+    opened.inspector.status.connect(messages.append)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked where to"))
     opened.show_panel(panel)
     rest(opened)
     opened.exporter.ask("csv")
-    assert said == ["no data to save yet: run the panel first (R)"]
+    assert messages == ["no data to save yet: run the panel first (R)"]
 
 
 def test_the_proof_is_exported(opened, rest, tmp_path):
@@ -54,10 +54,10 @@ def test_the_proof_is_exported(opened, rest, tmp_path):
 
 
 def test_the_report_is_written(opened, rest, tmp_path, data):
-    said = []
-    opened.inspector.status.connect(said.append)
+    messages = []
+    opened.inspector.status.connect(messages.append)
     opened.exporter.write(tmp_path / "report.html")
-    assert said == ["the report requires a measurement: run the images in the Accuracy panel first"]
+    assert messages == ["the report requires a measurement: run the images in the Accuracy panel first"]
     drop(opened, data)
     rest(opened)
     opened.inspector.run_sweep(opened.inspector.source.data)

@@ -43,11 +43,11 @@ def test_a_picture_that_is_pasted_is_fitted_and_run(clipboard, opened, rest, qtb
 
 
 def test_what_is_pasted_may_be_a_file_or_of_no_use(clipboard, opened, rest, data):
-    said = []
-    opened.inspector.status.connect(said.append)
+    messages = []
+    opened.inspector.status.connect(messages.append)
     clipboard.setText("only words")
     opened.paste()
-    assert said == ["The clipboard contains no picture and no file"]
+    assert messages == ["The clipboard contains no picture and no file"]
     files = QMimeData()
     files.setUrls([QUrl.fromLocalFile(str(data))])
     clipboard.setMimeData(files)
@@ -58,7 +58,7 @@ def test_what_is_pasted_may_be_a_file_or_of_no_use(clipboard, opened, rest, data
     picture.save = lambda name: False  # as where the disk is full
     opened.inspector.open_pasted(picture)
     rest(opened)
-    assert said[-1].startswith("pasted picture.png: cannot be written to ")
+    assert messages[-1].startswith("pasted picture.png: cannot be written to ")
     assert opened.inspector.source is before
 
 
@@ -93,8 +93,8 @@ def test_one_can_draw_for_one_channel(window, rest, grey_path, qtbot):
 
 def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest, grey_path, qtbot):
     def key(*keys):
-        for each in keys:
-            qtbot.keyClick(window.focusWidget() or window, each)
+        for name in keys:
+            qtbot.keyClick(window.focusWidget() or window, name)
         rest(window)
 
     window.inspector.open(grey_path)

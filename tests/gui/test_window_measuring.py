@@ -99,8 +99,8 @@ def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkey
     def stepwise(bundle, part, steps, engine, seeds, progress, partial):
         """Go on when what is known so far was shown: the window sees every part of it."""
 
-        def handed(found):
-            partial(found)
+        def handed(result):
+            partial(result)
             assert shown.acquire(timeout=3600)
 
         return whole(bundle, part, steps, engine, seeds, progress, handed)

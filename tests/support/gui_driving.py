@@ -17,24 +17,24 @@ Jobs.patience = 3600.0  # closing ends when the threads do, however slow the mac
 @contextmanager
 def empty_window():
     """A window without a bundle; its threads are gone at the end."""
-    made = make_window(Settings(theme="dark", steps=4))
-    made.resize(1280, 800)
-    made.show()
+    window = make_window(Settings(theme="dark", steps=4))
+    window.resize(1280, 800)
+    window.show()
     try:
-        yield made
+        yield window
     finally:
-        discard(made)
-    assert not [thread for thread in made.inspector.jobs._threads if thread.is_alive()]
+        discard(window)
+    assert not [thread for thread in window.inspector.jobs._threads if thread.is_alive()]
     QCoreApplication.processEvents()
 
 
 @contextmanager
 def opened_window(path):
     """A window with a bundle."""
-    with empty_window() as made:
-        made.inspector.open(path)
-        settle(made)
-        yield made
+    with empty_window() as window:
+        window.inspector.open(path)
+        settle(window)
+        yield window
 
 
 def until(condition):

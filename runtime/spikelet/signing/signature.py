@@ -63,7 +63,7 @@ def check(path: Path, digest: bytes, keys: tuple[PublicKey, ...]) -> Status:
     """
     file = signature_file(path)
     if not file.exists():
-        return Status("unsigned", "", f"{path.name} has no signature ({file.name} is not there)")
+        return Status("unsigned", "", f"not signed (no {file.name})")
     try:
         announced, entries = _decode(file)
         if announced != digest:

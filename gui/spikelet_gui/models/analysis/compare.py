@@ -39,8 +39,8 @@ class FirstDifference:
 
     Attributes:
         divergence: Layer, neuron and time-step.
-        potentials: Potentials of both before the reset, in units of the threshold.
-        fired: Whether each of both fired.
+        potentials: Potentials of both networks before the reset, in units of the threshold.
+        fired: Whether the first and the second network fired.
         tie: Whether a potential equals the threshold, up to rounding in float32.
     """
 
@@ -79,12 +79,12 @@ class Comparison:
         return difference(self.traces[0].spikes[layer], self.traces[1].spikes[layer])
 
     def differing(self, layer: str) -> int:
-        """Count the spikes of a layer that only one of both fired."""
+        """Count the spikes of a layer that only one network fired."""
         return int(np.count_nonzero(self.traces[0].spikes[layer] != self.traces[1].spikes[layer]))
 
     @property
     def spikes(self) -> int:
-        """Number of neurons and time-steps at which at least one of both fired, over all layers."""
+        """Number of neurons and time-steps at which at least one network fired, over all layers."""
         return sum(int(np.count_nonzero(self.raster(layer))) for layer in self.layers)
 
 

@@ -50,19 +50,19 @@ class Costs:
 def costs(measured: Measurement, profile: Profile) -> Costs:
     """Estimate the energy of a measured network with a profile that has figures."""
     graph, ops = measured.bundle.graph, measured.operations
-    whole = estimate(graph, ops, profile, measured.buffer)
-    pairs = [pair for baseline in whole.baselines for pair in baseline.crossover.values() if pair]
+    network = estimate(graph, ops, profile, measured.buffer)
+    pairs = [pair for baseline in network.baselines for pair in baseline.crossover.values() if pair]
     break_evens = [rate for pair in pairs for rate in pair if 0 < rate < 1]
     most = min(1.0, max([2 * ops.rate, *(1.2 * rate for rate in break_evens), 0.05]))
     rates = tuple(float(rate) for rate in np.linspace(0, most, POINTS))
-    curve: dict[str, list[Energy]] = {level: [] for level in LEVELS if whole.levels[level] is not None}
+    curve: dict[str, list[Energy]] = {level: [] for level in LEVELS if network.levels[level] is not None}
     for rate in rates:
         levels = spiking_levels(graph, ops.at_rate(rate), profile, measured.buffer)
         for level, energies in curve.items():
             energy = levels[level]
             assert energy is not None
             energies.append(energy)
-    return Costs(whole, ops.rate, by_block(graph, measured, profile), rates, curve)
+    return Costs(network, ops.rate, by_block(graph, measured, profile), rates, curve)
 
 
 def energy_text(energy: Energy | None) -> str:

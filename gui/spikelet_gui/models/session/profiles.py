@@ -34,14 +34,14 @@ def add_profile(path: Path) -> Profile:
         UsageError: The file is not a valid profile, or it has the name of a built-in profile with other content.
     """
     profile = load_profile(path)
-    known = _builtin().get(profile.name)
-    if known is not None and known != profile:
+    existing = _builtin().get(profile.name)
+    if existing is not None and existing != profile:
         raise UsageError.at(
             path.name,
             f"the name {profile.name!r} belongs to a built-in profile; choose another name",
             found=profile.name,
             remedy="choose another name",
         )
-    if known is None:
+    if existing is None:
         _added[profile.name] = profile
     return profile

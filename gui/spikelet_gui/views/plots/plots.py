@@ -8,41 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
-from spikelet_gui.models.numbers import minus
-from spikelet_gui.views.widgets.theme import colour, font, ramp, theme
+from spikelet_gui.views.plots.axes import DecadeAxis, NumberAxis, PercentAxis
+from spikelet_gui.views.widgets.theme import colour, font, theme
 
 HALF_LINE = 7  # half the height of small text, in pixels
 Values = Sequence[float] | npt.NDArray[np.number]
 
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
-
-
-class NumberAxis(pg.AxisItem):
-    """An axis of numbers with proper minus signs."""
-
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
-        return [minus(text) for text in super().tickStrings(values, scale, spacing)]
-
-
-class PercentAxis(pg.AxisItem):
-    """An axis of shares in percent. Negative values are shares that are drawn to the other side, without a sign."""
-
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
-        digits = 0 if spacing >= 0.01 else 1
-        return [f"{abs(value):.{digits}%}" for value in values]
-
-
-class DecadeAxis(pg.AxisItem):
-    """A logarithmic axis with labels at powers of ten and, if there is space, at 2 and 5 times these."""
-
-    def logTickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
-        low, high = self.range
-        decade = self.height() / max(high - low, 1e-9)  # pixels
-        labelled = (1, 2, 5) if decade > 90 else (1,)
-        return [f"{10**v:,.4g}" if round(10 ** (v - np.floor(v + 1e-9))) in labelled else "" for v in values]
 
 
 class Plot(pg.PlotWidget):
@@ -234,68 +209,3 @@ class TimeLine:
         box = self._plot.plotItem.vb
         if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(event.scenePos()):
             self._moved(round(box.mapSceneToView(event.scenePos()).x()))
-
-
-class Picture(Plot):
-    """Values as an image with square pixels.
-
-    Args:
-        name: Name for screen readers.
-        touched: Called with (row, column) of a pixel that is clicked; None disables the mouse.
-    """
-
-    def __init__(self, name: str, touched: Callable[[int, int], object] | None = None) -> None:
-        super().__init__(name, zoom=touched is not None)
-        self.hideAxis("left")
-        self.hideAxis("bottom")
-        self.setAspectLocked(True)
-        self.plotItem.vb.invertY(True)
-        self.plotItem.vb.setDefaultPadding(0.01)
-        self.image = pg.ImageItem()
-        self.addItem(self.image)
-        self.marks = pg.ScatterPlotItem(
-            size=0.9, pxMode=False, symbol="s", brush=None, pen=pg.mkPen(theme().over, width=2)
-        )
-        self.addItem(self.marks)
-        self._shape: tuple[int, ...] = ()
-        self._touched = touched
-        if touched is not None:
-            self.scene().sigMouseClicked.connect(self._clicked)
-
-    def show_values(self, values: npt.NDArray[np.float32], most: float) -> None:
-        """Show values (H, W) from 0 to `most` in the colours of the ramp; values below 0 are transparent."""
-        index = np.clip(values * (255.0 / most if most else 0.0), 0, 255).astype(np.uint8)
-        coloured = ramp()[index]
-        coloured[values < 0] = QColor(theme().card).getRgb()
-        self._show(coloured)
-
-    def _show(self, values: npt.NDArray[np.uint8]) -> None:
-        self.image.setImage(values, autoLevels=False, levels=None)
-        if values.shape[:2] != self._shape:
-            self._shape = values.shape[:2]
-            self.fit()
-
-    def fit(self) -> None:
-        """Show the whole image."""
-        if self._shape:
-            self.plotItem.vb.setRange(QRectF(0, 0, self._shape[1], self._shape[0]), padding=0.01)
-
-    home = fit
-
-    def mark(self, pixels: Sequence[tuple[int, int]], colours: Sequence[str]) -> None:
-        """Draw frames around pixels (row, column)."""
-        spots = [
-            {"pos": (x + 0.5, y + 0.5), "pen": pg.mkPen(c, width=2)} for (y, x), c in zip(pixels, colours, strict=True)
-        ]
-        self.marks.setData(spots)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        super().resizeEvent(event)
-        if hasattr(self, "_shape"):
-            self.fit()
-
-    def _clicked(self, event: MouseClickEvent) -> None:
-        point: QPointF = self.plotItem.vb.mapSceneToView(event.scenePos())
-        y, x = int(np.floor(point.y())), int(np.floor(point.x()))
-        if self._touched is not None and self._shape and 0 <= y < self._shape[0] and 0 <= x < self._shape[1]:
-            self._touched(y, x)

@@ -35,7 +35,7 @@ class ComparisonCard(CardView):
 
 
 class SideCard(ComparisonCard):
-    """Raster of one of both."""
+    """Raster of the first or of the second network."""
 
     def __init__(self, inspector: Inspector, side: int) -> None:
         super().__init__(inspector, NAMES[side].capitalize())
@@ -60,7 +60,7 @@ class SideCard(ComparisonCard):
 
 
 class DifferenceCard(ComparisonCard):
-    """Raster of the spikes that only one of both fired."""
+    """Raster of the spikes that only one network fired."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Difference", data=self._data)

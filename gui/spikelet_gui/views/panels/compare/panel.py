@@ -170,24 +170,24 @@ class ComparePanel(Panel):
 
     def _fill(self) -> None:
         """Fill the lists of engines and bundles."""
-        document, other = self.inspector.document, self.inspector.results.second
+        document, second = self.inspector.document, self.inspector.results.second
         assert document is not None
-        for index, (box, side) in enumerate(zip(self.engines, (document, other or document), strict=True)):
+        for index, (box, side) in enumerate(zip(self.engines, (document, second or document), strict=True)):
             previous = box.currentText()
             if [box.itemText(i) for i in range(box.count())] != list(side.engines):
                 box.clear()
                 box.addItems(list(side.engines))
-                default = self.inspector.engine if index == 0 or other is not None else "numpy"
+                default = self.inspector.engine if index == 0 or second is not None else "numpy"
                 box.setCurrentText(previous if previous in side.engines else default)
         self.second.clear()
         self.second.addItem("the same bundle", "")
         paths = [Path(name) for name in self.inspector.settings.recent if Path(name) != document.path.resolve()]
-        if other is not None and other.path.resolve() not in paths:
-            paths.insert(0, other.path.resolve())
+        if second is not None and second.path.resolve() not in paths:
+            paths.insert(0, second.path.resolve())
         for path in paths:
             self.second.addItem(path.name, str(path))
-        if other is not None:
-            self.second.setCurrentIndex(self.second.findData(str(other.path.resolve())))
+        if second is not None:
+            self.second.setCurrentIndex(self.second.findData(str(second.path.resolve())))
 
     def _draw(self) -> None:
         comparison, inspector = self.comparison, self.inspector

@@ -9,7 +9,8 @@ from PySide6.QtGui import QResizeEvent
 from spikelet_gui.models.analysis.maps import Mosaic, mosaic
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.views.plots.plots import Picture, Plot, TimeLine
+from spikelet_gui.views.plots.picture import Picture
+from spikelet_gui.views.plots.plots import Plot, TimeLine
 from spikelet_gui.views.plots.raster import Raster
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Segments

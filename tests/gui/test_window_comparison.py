@@ -1,4 +1,4 @@
-"""What a bundle is held against: a second one, another engine, its own proof, Brian2."""
+"""Comparison of a bundle with a second one, with another engine, with its golden inputs and with Brian2."""
 
 import threading
 from dataclasses import replace
@@ -23,7 +23,7 @@ def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):
     assert sum(comparison.differing(layer) for layer in comparison.layers) == 0
     assert panel.message.text().startswith("None of ")
     opened.inspector.cursor.go(2)
-    assert [each.raster._time for each in (*panel.rasters, panel.difference)] == [2, 2, 2]
+    assert [card.raster._time for card in (*panel.rasters, panel.difference)] == [2, 2, 2]
 
 
 def test_two_bundles_are_compared_and_the_first_divergence_is_named(opened, rest, tmp_path, data):
@@ -71,7 +71,7 @@ def test_the_proof_is_replayed(opened, rest):
     rest(opened)
     verified = opened.inspector.results.checks.verified
     assert set(verified) == set(opened.inspector.document.engines)
-    assert all(each.ok for each in verified.values())
+    assert all(result.ok for result in verified.values())
 
 
 def needs_brian2():
@@ -106,4 +106,4 @@ def test_brian2_can_be_cancelled(opened, qtbot):
     assert not opened.inspector.jobs.running("validate")
     assert brian.runner.start.hasFocus()
     assert brian.empty.message.text().endswith("Click Validate.")
-    until(lambda: not any(each.name == "spikelet-validate" for each in threading.enumerate()))
+    until(lambda: not any(thread.name == "spikelet-validate" for thread in threading.enumerate()))

@@ -1,0 +1,80 @@
+"""Values as an image with square pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QColor, QResizeEvent
+
+from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.widgets.theme import ramp, theme
+
+
+class Picture(Plot):
+    """Values as an image with square pixels.
+
+    Args:
+        name: Name for screen readers.
+        touched: Called with (row, column) of a pixel that is clicked; None disables the mouse.
+    """
+
+    def __init__(self, name: str, touched: Callable[[int, int], object] | None = None) -> None:
+        super().__init__(name, zoom=touched is not None)
+        self.hideAxis("left")
+        self.hideAxis("bottom")
+        self.setAspectLocked(True)
+        self.plotItem.vb.invertY(True)
+        self.plotItem.vb.setDefaultPadding(0.01)
+        self.image = pg.ImageItem()
+        self.addItem(self.image)
+        self.marks = pg.ScatterPlotItem(
+            size=0.9, pxMode=False, symbol="s", brush=None, pen=pg.mkPen(theme().over, width=2)
+        )
+        self.addItem(self.marks)
+        self._shape: tuple[int, ...] = ()
+        self._touched = touched
+        if touched is not None:
+            self.scene().sigMouseClicked.connect(self._clicked)
+
+    def show_values(self, values: npt.NDArray[np.float32], most: float) -> None:
+        """Show values (H, W) from 0 to `most` in the colours of the ramp; values below 0 are transparent."""
+        index = np.clip(values * (255.0 / most if most else 0.0), 0, 255).astype(np.uint8)
+        coloured = ramp()[index]
+        coloured[values < 0] = QColor(theme().card).getRgb()
+        self._show(coloured)
+
+    def _show(self, values: npt.NDArray[np.uint8]) -> None:
+        self.image.setImage(values, autoLevels=False, levels=None)
+        if values.shape[:2] != self._shape:
+            self._shape = values.shape[:2]
+            self.fit()
+
+    def fit(self) -> None:
+        """Show the whole image."""
+        if self._shape:
+            self.plotItem.vb.setRange(QRectF(0, 0, self._shape[1], self._shape[0]), padding=0.01)
+
+    home = fit
+
+    def mark(self, pixels: Sequence[tuple[int, int]], colours: Sequence[str]) -> None:
+        """Draw frames around pixels (row, column)."""
+        spots = [
+            {"pos": (x + 0.5, y + 0.5), "pen": pg.mkPen(c, width=2)} for (y, x), c in zip(pixels, colours, strict=True)
+        ]
+        self.marks.setData(spots)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        if hasattr(self, "_shape"):
+            self.fit()
+
+    def _clicked(self, event: MouseClickEvent) -> None:
+        point: QPointF = self.plotItem.vb.mapSceneToView(event.scenePos())
+        y, x = int(np.floor(point.y())), int(np.floor(point.x()))
+        if self._touched is not None and self._shape and 0 <= y < self._shape[0] and 0 <= x < self._shape[1]:
+            self._touched(y, x)
