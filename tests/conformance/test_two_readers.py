@@ -24,6 +24,7 @@ from spikelet.errors import BundleError
 from two_readers import disagreement, judge, runnable
 
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "200"))
+GRAPHS = EXAMPLES // 2 if "SPIKELET_CONFORMANCE" in os.environ else EXAMPLES // 4
 RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 NO_SHRINKING = [phase for phase in Phase if phase is not Phase.shrink]
 COMPILED = [name for name in RUNNERS if name.startswith("native")]
@@ -55,7 +56,7 @@ def test_changed_bytes_and_documents(source):
 
 
 @pytest.mark.parametrize("exact", [True, False])
-@settings(RANDOM, max_examples=EXAMPLES // 4)
+@settings(RANDOM, max_examples=GRAPHS)
 @given(data=st.data())
 def test_random_networks_with_hostile_names(exact, data):
     verdicts = assert_agreement(written(data.draw(hostile_bundles(exact))), ENGINES)

@@ -113,7 +113,7 @@ def _unknown() -> Vector:
 
 
 @vector(
-    "another-writer", "lowering_version 0, no producer, labels, bits and step.onnx of a program that is not spikelet"
+    "another-writer", "lowering_version 0, a writer that is not spikelet: no producer, no labels, an empty card.md"
 )
 def _foreign() -> Vector:
     def edit(members: Members) -> Members:
