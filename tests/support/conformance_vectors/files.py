@@ -112,9 +112,7 @@ def _unknown() -> Vector:
     return Vector(small(), PIXELS, 4, edit=lambda members: _manifest(members, **keys))
 
 
-@vector(
-    "another-writer", "lowering_version 0, a writer that is not spikelet: no producer, no labels, an empty card.md"
-)
+@vector("another-writer", "lowering_version 0, a writer that is not spikelet: no producer, no labels, an empty card.md")
 def _foreign() -> Vector:
     def edit(members: Members) -> Members:
         manifest = json.loads(members["manifest.json"])

@@ -128,9 +128,7 @@ def _stateless(node: Node, fed: list[Values], shape: tuple[int, ...]) -> Values:
         case "Conv2d":
             return _convolution(node, x, shape)
         case "Linear":
-            weight = node.arrays["weight"].astype(x.dtype)
-            total = x @ weight.T
-            return total + node.arrays["bias"].astype(x.dtype)
+            return _product(x, node.arrays["weight"].astype(x.dtype)) + node.arrays["bias"].astype(x.dtype)
         case "SumPool2d":
             kernel, stride = node.attributes["kernel"], node.attributes["stride"]
             assert isinstance(kernel, tuple)
@@ -144,6 +142,16 @@ def _stateless(node: Node, fed: list[Values], shape: tuple[int, ...]) -> Values:
         case "Flatten":
             return x.reshape(len(x), math.prod(x.shape[1:]))
     return x
+
+
+def _product(x: Values, weight: Values) -> Values:
+    """Weight x: (N, F) and (O, F) to (N, O). float32 in the order of the features: the same on every machine."""
+    if x.dtype.kind == "i":
+        return x @ weight.T
+    total = np.zeros((len(x), len(weight)), x.dtype)
+    for f in range(x.shape[1]):
+        total += x[:, f, None] * weight[:, f]
+    return total
 
 
 def _convolution(node: Node, x: Values, shape: tuple[int, ...]) -> Values:
