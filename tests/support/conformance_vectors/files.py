@@ -11,6 +11,7 @@ from conformance_vectors.packing import header_of, with_header
 from conformance_vectors.sketch import Sketch, numbers
 from conformance_vectors.vector import Members, Vector, vector
 from spikelet.bundle.step import encode
+from spikelet.lowering.onnx.step import step_model
 
 
 def small() -> Sketch:
@@ -112,12 +113,16 @@ def _unknown() -> Vector:
     return Vector(small(), PIXELS, 4, edit=lambda members: _manifest(members, **keys))
 
 
-@vector("another-writer", "lowering_version 0, a writer that is not spikelet: no producer, no labels, an empty card.md")
+@vector(
+    "another-writer",
+    "lowering_version 0, as of a writer that is not spikelet: no producer and labels, weights inside step.onnx, an empty card.md",
+)
 def _foreign() -> Vector:
     def edit(members: Members) -> Members:
         manifest = json.loads(members["manifest.json"])
         del manifest["producer"], manifest["labels"]
-        return members | {"manifest.json": json.dumps(manifest | {"lowering_version": 0}).encode(), "card.md": b""}
+        text = json.dumps(manifest | {"lowering_version": 0}).encode()
+        return members | {"manifest.json": text, "step.onnx": step_model(graph_of(small())), "card.md": b""}
 
     return Vector(small(), PIXELS, 4, edit=edit)
 
