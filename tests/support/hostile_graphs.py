@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from hostile_networks import NAMES, needed_bits
+from hostile_drafts import needed_bits
+from hostile_networks import NAMES
 from networks import graphs
 from spikelet.bundle import Bundle, Manifest
 from spikelet.errors import GraphError
