@@ -18,7 +18,7 @@ import spikelet
 from bundle_changes import MEMBERS, make
 from networks import graphs, small_graph
 from spikelet import atomic
-from spikelet.bundle import archive, bundle, decode, read, safetensors, schema, step, write
+from spikelet.bundle import Golden, archive, bundle, decode, read, safetensors, schema, step, write
 from spikelet.errors import SpikeletError
 from spikelet.verify import verify
 from spikelet.verify_step import verify_step
@@ -186,6 +186,25 @@ class TestVerify:
         assert bad.first.layer in ("if2", "if3")
         if bad.first.layer == "if2":
             assert bad.first.neuron[0] == 2
+
+    def test_logits_of_a_float32_bundle_are_compared_up_to_its_first_differing_spike(self):
+        good = make(exact=False)
+        largest = np.abs(good.golden.logits).max()
+
+        def changed(time, amount, flipped=None):
+            logits = good.golden.logits.copy()
+            logits[time, 0, 0] += amount * largest
+            spikes = {name: value.copy() for name, value in good.golden.spikes.items()}
+            if flipped is not None:
+                spikes["if1"][flipped, 0, 0] ^= True
+            return verify(replace(good, golden=Golden(good.golden.inputs, logits, spikes)), "numpy")
+
+        assert changed(1, 0.9e-3).ok
+        assert (changed(1, 1.2e-3).ok, changed(1, 1.2e-3).differing_logits) == (False, 1)
+        assert not changed(1, np.nan).ok
+        assert changed(1, 10, flipped=1).ok, "one spike of the same time-step explains it"
+        assert changed(2, 10, flipped=1).ok
+        assert not changed(1, 10, flipped=2).ok
 
     @pytest.mark.parametrize("engine", ["numpy", "onnx"])
     def test_counts_are_of_what_was_compared(self, path, engine):
