@@ -60,9 +60,10 @@ def _accuracy(result: dict[str, Any]) -> list[str]:
 
 
 def _layers(layers: list[dict[str, Any]]) -> list[str]:
+    """The conversion report, of which any figure may be missing."""
     if not layers or "by_step" not in layers[0]:
         return []
-    steps = [entry["steps"] for entry in layers[0]["by_step"]]
+    steps = [entry.get("steps", "?") for entry in layers[0]["by_step"]]
     lines = [
         "## Float activation against spike rate, by layer",
         "",
@@ -73,15 +74,18 @@ def _layers(layers: list[dict[str, Any]]) -> list[str]:
     ]
     for layer in layers:
         cells = [
-            f"{e['spike_rate']:.3f}, {e['over_firing']:.1%} / {e['under_firing']:.1%}, {_number(e['correlation'])}"
-            for e in layer["by_step"]
+            f"{_figure(e, 'spike_rate', '.3f')}, {_figure(e, 'over_firing', '.1%')} / "
+            f"{_figure(e, 'under_firing', '.1%')}, {_figure(e, 'correlation', '.3f')}"
+            for e in layer.get("by_step", [])
         ]
-        lines.append(f"| {layer['layer']} | {layer['activation']:.3f} | " + " | ".join(cells) + " |")
+        cells = [layer.get("layer", "?"), _figure(layer, "activation", ".3f"), *cells]
+        lines.append("| " + " | ".join(cells) + " |")
     return [*lines, ""]
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _figure(entry: dict[str, Any], key: str, form: str) -> str:
+    value = entry.get(key)
+    return "-" if value is None else format(value, form)
 
 
 def _plain(value: Any) -> str:
