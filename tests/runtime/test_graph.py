@@ -127,7 +127,7 @@ def test_names_are_plain(name):
         (lambda: Input((2**20, 2**20, 2**20), np.zeros(1, i16)), "has more than 268435456 elements"),
         (lambda: Input((3, 2, 2), np.zeros(1, i16)), "Input.mean: expected 3 values, one a channel, found 1"),
         (lambda: Input((1,), np.zeros(1, i16), 5, 5), "expected whole numbers low < high"),
-        (lambda: Output(0.0), "Output.scale: expected a number above 0, found 0.0"),
+        (lambda: Output(0.0), r"Output.scale: expected a number in 2\^-64…2\^64, found 0.0"),
         (
             lambda: Scale(np.ones(2)),
             "Scale.scale: expected an array of int8 or int16 or int32 or float32, found float64",
