@@ -142,7 +142,7 @@ def compare(
 
 
 def _beyond_rounding(
-    logits: npt.NDArray[np.float32], expected: npt.NDArray[np.generic], differing: Mapping[str, npt.NDArray[np.bool_]]
+    logits: npt.NDArray[np.float32], expected: npt.NDArray[np.number], differing: Mapping[str, npt.NDArray[np.bool_]]
 ) -> npt.NDArray[np.bool_]:
     """Logits of a float32 bundle that differ by more than rounding explains, (T, N, K).
 
