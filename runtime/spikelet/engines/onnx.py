@@ -91,16 +91,17 @@ class OnnxEngine(Engine):
 
     @classmethod
     def memory(cls, graph: Graph, load: Workload) -> int:
-        steps, batch = 1, load.batch
+        # layouts: the model of products holds what is computed once with channels first and with channels last
+        steps, batch, layouts = 1, load.batch, 1
         if load.window is not None and _evaluates_window(load):
             steps = load.window
             if not load.record and fits(graph):
-                batch = min(batch, IMAGES)
+                batch, layouts = min(batch, IMAGES), 2
         values: dict[str, int] = {}
         transient: dict[str, int] = {}
         for name, node in graph.nodes.items():
             count = 4 * batch * graph.neurons(name)
-            times = 1 if name in graph.static else steps
+            times = layouts if name in graph.static else steps
             values[name] = times * count
             # inputs and outputs are copied where ONNX Runtime stores images in blocks; a convolution may be unfolded
             transient[name] = values[name] + sum(values[source] for source in graph.predecessors[name])
@@ -111,6 +112,7 @@ class OnnxEngine(Engine):
         recorded = sum(16 * load.batch * steps * graph.neurons(name) for name in load.record)
         # the arena of ONNX Runtime grows by powers of two
         held = 2 * cost.peak(graph, values, transient) + 3 * states + recorded
+        held += 8 * load.batch * graph.neurons(graph.input_name)
         return SESSION_BYTES + WEIGHT_BYTES * cost.weights(graph) + held + OVERHEAD * len(graph.nodes)
 
     def __init__(
