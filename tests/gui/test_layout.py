@@ -14,6 +14,7 @@ from spikelet.bundle import write
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.panels.layers.neuron_table import NeuronView
+from spikelet_gui.views.plots.graph import MARGIN, MIN_NAME, RATE, SPACE, WIDTH, top_line
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window
 from spikelet_gui.views.widgets.cards import Card
@@ -88,6 +89,11 @@ def cut_cells(panel):
     """Cells of the neuron table that have less room than they need."""
     for view in shown(panel, NeuronView):
         model, metrics = view.model(), view.fontMetrics()
+        assert not view.horizontalHeader().highlightSections()  # else the titles of selected columns are bold
+        for column in range(model.columnCount()):
+            title = model.headerData(column, Qt.Orientation.Horizontal)
+            if view.horizontalHeader().fontMetrics().horizontalAdvance(title) + 2 * PADDING > view.columnWidth(column):
+                yield title
         for row in range(0, model.rowCount(), 101):
             for column in range(model.columnCount()):
                 text = model.index(row, column).data()
@@ -158,6 +164,18 @@ def test_nothing_is_cut(measured, rest):
 def wrong(panel):
     """All that is cut on a panel, or lies on something."""
     return [*cut_texts(panel), *cut_cells(panel), *cut_names(panel), *cut_numbers(panel), *overlapping(panel)]
+
+
+@pytest.mark.parametrize("name", [20, 60, 130, 300])
+@pytest.mark.parametrize("flags", [0, 40, 120, 260])
+def test_name_and_flags_of_a_layer_do_not_overlap(name, flags):
+    name_width, flags_width = top_line(name, flags)
+    space = WIDTH - 2 * MARGIN - RATE
+    assert name_width + (SPACE + flags_width if flags else 0) <= space
+    assert min(name, MIN_NAME) <= name_width <= name
+    assert flags_width <= flags
+    if name + SPACE + flags <= space:
+        assert (name_width, flags_width) == (name, flags)
 
 
 @pytest.mark.parametrize("size", [(560, 120), (560, 90), (300, 300), (900, 400)])

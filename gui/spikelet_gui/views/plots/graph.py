@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QPainter, QPainterPath, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QGraphicsItem,
     QGraphicsPathItem,
@@ -19,11 +19,15 @@ from PySide6.QtWidgets import (
 )
 
 from spikelet_gui.models.analysis.blocks import Block
+from spikelet_gui.views.widgets.text import tooltip
 from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme
 
 WIDTH, HEIGHT, COLUMN_GAP, ROW_GAP = 268.0, 42.0, 26.0, 13.0
 FULL = 0.3  # spike rate of the last colour of the ramp
-MIN_SCALE = 0.62
+MARGIN, RATE = 12.0, 50.0  # pixels at the left and right of the text; of the spike rate
+SPACE, MIN_NAME = 8.0, 60.0  # pixels between texts; of the name beside long flags
+MIN_SCALE, MAX_SCALE = 0.62, 2.2
+READABLE = 0.85  # a drawing that is too high for the view scrolls at this scale, if the width allows it
 
 
 @dataclass
@@ -43,17 +47,42 @@ class Look:
     flags: str = ""
 
 
+def top_line(name: float, flags: float) -> tuple[float, float]:
+    """Divide the line left of the spike rate between the name of a block and its flags.
+
+    Args:
+        name: Width of the whole name, in pixels.
+        flags: Width of all flags; 0 for none.
+
+    Returns:
+        Widths of both. They do not overlap; if the space is too small, the flags leave MIN_NAME pixels to the name.
+    """
+    available = WIDTH - 2 * MARGIN - RATE
+    if not flags:
+        return min(name, available), 0.0
+    flags = min(flags, available - SPACE - min(name, MIN_NAME))
+    return min(name, available - SPACE - flags), flags
+
+
 class BlockItem(QGraphicsItem):
     """Graphics item of one block."""
 
     def __init__(self, block: Block, look: Look, chosen: Callable[[str], object]) -> None:
         super().__init__()
-        self.block, self.look, self._chosen = block, look, chosen
+        self.block, self._chosen = block, chosen
+        self.set_look(look)
         self.focused = False
         self.setPos(block.column * (WIDTH + COLUMN_GAP), block.row * (HEIGHT + ROW_GAP))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAcceptHoverEvents(True)
         self._hover = False
+
+    def set_look(self, look: Look) -> None:
+        """Set text and colour; the tooltip has the whole text."""
+        self.look = look
+        texts = (self.block.name, look.title, look.shape, look.flags)
+        self.setToolTip(tooltip("\n".join(text for text in texts if text)))
+        self.update()
 
     def boundingRect(self) -> QRectF:  # noqa: N802
         return QRectF(-3, -3, WIDTH + 6, HEIGHT + 6)
@@ -84,25 +113,28 @@ class BlockItem(QGraphicsItem):
         painter.setFont(font(10, bold=True))
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
         middle = Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(QRectF(12, 3, 130, 20), left | middle, _elided(painter, self.block.name, 128))
-        painter.setFont(font(8.5))
-        painter.setPen(soft)
-        painter.drawText(QRectF(12, 21, 170, 17), left | middle, _elided(painter, look.title, 168))
-        painter.drawText(QRectF(150, 21, WIDTH - 162, 17), right | middle, look.shape)
+        flags_width = QFontMetricsF(font(8, bold=True)).horizontalAdvance(look.flags) + 12 if look.flags else 0.0
+        full_name = painter.fontMetrics().horizontalAdvance(self.block.name) + 1
+        name_width, flags_width = top_line(full_name, flags_width)
+        text = _elided(painter, self.block.name, name_width)
+        painter.drawText(QRectF(MARGIN, 3, name_width + 1, 20), left | middle, text)
         if spiking:
             text = "…" if look.rate is None else f"{look.rate:.1%}"
-            painter.setFont(font(10, bold=True))
-            painter.setPen(QColor(ink))
-            painter.drawText(QRectF(150, 3, WIDTH - 162, 20), right | middle, text)
+            painter.drawText(QRectF(MARGIN, 3, WIDTH - 2 * MARGIN, 20), right | middle, text)
+        painter.setFont(font(8.5))
+        painter.setPen(soft)
+        line = QRectF(MARGIN, 21, WIDTH - 2 * MARGIN, 17)
+        title_width = line.width() - painter.fontMetrics().horizontalAdvance(look.shape) - SPACE
+        painter.drawText(line, left | middle, _elided(painter, look.title, title_width))
+        painter.drawText(line, right | middle, look.shape)
         if look.flags:
             painter.setFont(font(8, bold=True))
-            width = painter.fontMetrics().horizontalAdvance(look.flags) + 12
-            chip = QRectF(WIDTH - 62 - width, 6, width, 15)
+            chip = QRectF(WIDTH - MARGIN - RATE - flags_width, 6, flags_width, 15)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(theme().warn))
             painter.drawRoundedRect(chip, 7, 7)
             painter.setPen(QColor(readable_on(theme().warn)))
-            painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, look.flags)
+            painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, _elided(painter, look.flags, flags_width - 8))
 
 
 class GraphView(QGraphicsView):
@@ -148,8 +180,7 @@ class GraphView(QGraphicsView):
         """Set new spike rates and flags."""
         for name, look in looks.items():
             if name in self.items_by_name:
-                self.items_by_name[name].look = look
-                self.items_by_name[name].update()
+                self.items_by_name[name].set_look(look)
 
     def focus_block(self, name: str) -> None:
         """Mark one block and scroll it into view."""
@@ -174,8 +205,9 @@ class GraphView(QGraphicsView):
         bounds = self._scene.sceneRect()
         if bounds.isEmpty():
             return
-        scale = min(self.viewport().height() / bounds.height(), self.viewport().width() / bounds.width(), 2.2)
-        scale = max(scale, MIN_SCALE)
+        width_scale = self.viewport().width() / bounds.width()
+        scale = min(self.viewport().height() / bounds.height(), width_scale, MAX_SCALE)
+        scale = max(scale, min(width_scale, READABLE), MIN_SCALE)
         self.resetTransform()
         self.scale(scale, scale)
 

@@ -94,6 +94,7 @@ class NeuronView(QTableView):
         self.setModel(model)
         self._model = model
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.horizontalHeader().setHighlightSections(False)  # bold titles would not fit
 
     def fit(self) -> None:
         """Set the widths of the columns."""
