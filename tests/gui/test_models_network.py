@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 
 from gui_bundles import plain_graph, quiet
-from networks import small_graph
+from networks import Builder, small_graph
+from spikelet.bundle import Bundle, Manifest
 from spikelet.engines import create
+from spikelet.graph import Graph
+from spikelet.nodes import LI, Flatten, Output
+from spikelet.verify import record_golden
 from spikelet_gui.models.analysis.blocks import block_facts, blocks, title
 from spikelet_gui.models.analysis.residuals import residuals
 from spikelet_gui.models.analysis.source import SourceNetwork, obstacle
+from spikelet_gui.models.analysis.trace import record
 
 
 def test_every_node_is_in_one_block_and_blocks_follow_each_other():
@@ -55,6 +60,29 @@ def test_levels_round_the_activation(bundle, images):
 def test_a_leak_has_no_activation():
     assert "if3 is leaky" in obstacle(small_graph())
     assert obstacle(plain_graph()) is None
+
+
+def test_an_integrator_has_no_activation_and_does_not_stop_a_run():
+    graph = integrator_graph()
+    assert obstacle(graph) == "readout is a leaky integrator: no float activation corresponds to its potential."
+    manifest = Manifest("integrator", None, None, None)
+    images = np.full((1, 3, 4, 4), 200, np.uint8)
+    bundle = Bundle(graph, manifest, record_golden(graph, images, 2), "# integrator\n")
+    trace = record(bundle, "numpy", images[0].astype(np.float32), 3, quiet())
+    assert trace.activations == {}
+    assert trace.steps == 3
+
+
+def integrator_graph():
+    """A float32 network with a readout that integrates."""
+    net = Builder((3, 4, 4), np.random.default_rng(0), exact=False)
+    net.conv("conv1", 4)
+    net.neuron("if1")
+    net.add("flat", Flatten())
+    net.linear("fc", 3)
+    net.add("readout", LI(np.full(3, 0.5, np.float32)))
+    net.add("output", Output(1.0))
+    return Graph(net.nodes, tuple(net.edges))
 
 
 def test_residuals_count_every_neuron_of_every_image(bundle, images):

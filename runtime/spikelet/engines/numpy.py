@@ -19,7 +19,7 @@ from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.limits import Limits
-from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, Shape, SumPool2d
 
 OVERHEAD = 2**12  # bytes per node for objects and parameters per channel
 PATCH_BYTES = 2**23  # of unfolded input per matrix product: large enough for BLAS, small enough for a board
@@ -65,12 +65,7 @@ class NumpyEngine(Engine):
     ) -> None:
         super().__init__(graph, record, threads, limits)
         self._threads = threads or 1
-        # BLAS requires float32: convert small integers once
-        self._weights = {
-            name: np.ascontiguousarray(node.weight, np.float32)
-            for name, node in graph.nodes.items()
-            if isinstance(node, Conv2d | Linear)
-        }
+        self._weights = float_weights(graph)
         self._static: dict[str, Float] = {}
         self._v: dict[str, Float] = {}
         self._spikes: dict[str, Spikes] = {}
@@ -127,29 +122,63 @@ class NumpyEngine(Engine):
         return neurons.step(self.graph.neuron(name), v, current)
 
     def _evaluate(self, name: str, inputs: list[Float], pixels: Float | None) -> Float:
-        match self.graph.nodes[name]:
-            case Input() as node:
-                assert pixels is not None
-                return pixels.astype(np.float32, copy=False) - neurons.per_channel(node.mean, pixels.ndim - 1)
-            case Conv2d() as node:
-                return convolve(node, self._weights[name], inputs[0], self.graph.shapes[name], self._threads)
-            case Linear() as node:
-                return inputs[0] @ self._weights[name].T + node.bias.astype(np.float32)
-            case SumPool2d() as node:
-                return pool(inputs[0], node.kernel, node.stride)
-            case Scale() as node:
-                return inputs[0] * neurons.per_channel(node.scale, inputs[0].ndim - 1)
-            case Add():
-                total = inputs[0]
-                for current in inputs[1:]:
-                    total = total + current
-                return total
-            case Flatten():
-                return inputs[0].reshape(len(inputs[0]), -1)
-            case Output():
-                return inputs[0]
-            case node:
-                raise EngineError(f"engine numpy: unsupported node {node.kind}")
+        node = self.graph.nodes[name]
+        if isinstance(node, Input):
+            assert pixels is not None
+            inputs = [pixels]
+        return evaluate(node, inputs, self.graph.shapes[name], self._weights.get(name), self._threads)
+
+
+def float_weights(graph: Graph) -> dict[str, Float]:
+    """Convert the weights of a graph to float32, by node: BLAS requires it."""
+    return {
+        name: np.ascontiguousarray(node.weight, np.float32)
+        for name, node in graph.nodes.items()
+        if isinstance(node, Conv2d | Linear)
+    }
+
+
+def evaluate(node: Node, inputs: Sequence[Float], shape: Shape, weight: Float | None = None, threads: int = 1) -> Float:
+    """Evaluate a node that has no state.
+
+    Args:
+        node: the node.
+        inputs: (N, ...) float32 of every predecessor; of an Input, the pixels.
+        shape: output shape of the node, without N.
+        weight: weight of a Conv2d or Linear as float32, see `float_weights`.
+        threads: number of threads that share the samples of a convolution.
+
+    Returns:
+        (N, *shape) float32.
+
+    Raises:
+        EngineError: the node has a state, or its type is unknown.
+    """
+    x = inputs[0]
+    match node:
+        case Input():
+            return x.astype(np.float32, copy=False) - neurons.per_channel(node.mean, x.ndim - 1)
+        case Conv2d():
+            assert weight is not None
+            return convolve(node, weight, x, shape, threads)
+        case Linear():
+            assert weight is not None
+            return x @ weight.T + node.bias.astype(np.float32)
+        case SumPool2d():
+            return pool(x, node.kernel, node.stride)
+        case Scale():
+            return x * neurons.per_channel(node.scale, x.ndim - 1)
+        case Add():
+            total = x
+            for current in inputs[1:]:
+                total = total + current
+            return total
+        case Flatten():
+            return x.reshape(len(x), -1)
+        case Output():
+            return x
+        case _:
+            raise EngineError(f"engine numpy: unsupported node {node.kind}")
 
 
 def windows(x: Float, kernel: tuple[int, int], stride: tuple[int, int]) -> Float:

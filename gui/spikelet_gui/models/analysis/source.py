@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from spikelet import neurons
 from spikelet.bundle import Bundle
-from spikelet.engines.numpy import NumpyEngine
+from spikelet.engines.numpy import evaluate, float_weights
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF
 
@@ -34,6 +34,8 @@ def levels(bundle: Bundle) -> int | None:
 
 def obstacle(graph: Graph) -> str | None:
     """Return the reason why a network has no float activations, or None if it has them."""
+    for name in graph.integrators:
+        return f"{name} is a leaky integrator: no float activation corresponds to its potential."
     for name in graph.spiking:
         node = graph.neuron(name)
         if isinstance(node, LIF):
@@ -50,7 +52,7 @@ def described(bundle: Bundle) -> str:
     return f"Float activations are computed from the same {arithmetic} weights, using {form} instead of neurons."
 
 
-class SourceNetwork(NumpyEngine):
+class SourceNetwork:
     """Evaluates activations instead of spikes.
 
     Args:
@@ -59,8 +61,8 @@ class SourceNetwork(NumpyEngine):
     """
 
     def __init__(self, graph: Graph, count: int | None) -> None:
-        super().__init__(graph)
-        self.count = count
+        self.graph, self.count = graph, count
+        self._weights = float_weights(graph)
 
     def activations(self, pixels: Float) -> tuple[Float, Mapping[str, Float]]:
         """Return logits (N, K) and, by spiking layer, activations in 0…1 (N, *shape) of images (N, *input shape)."""
@@ -69,12 +71,12 @@ class SourceNetwork(NumpyEngine):
         waiting = {name: len(self.graph.successors[name]) for name in self.graph.order}
         for name in self.graph.order:
             sources = self.graph.predecessors[name]
-            inputs = [values[source] for source in sources]
+            inputs = [values[source] for source in sources] if sources else [pixels]
             node = self.graph.nodes[name]
             if isinstance(node, IF):
                 values[name] = activations[name] = activation(node, inputs[0], self.count)
             else:
-                values[name] = self._evaluate(name, inputs, pixels)
+                values[name] = evaluate(node, inputs, self.graph.shapes[name], self._weights.get(name))
             for source in sources:  # frees values that no other node needs
                 waiting[source] -= 1
                 if not waiting[source]:
