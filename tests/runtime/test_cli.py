@@ -206,7 +206,7 @@ class TestVerify:
         code, out, _ = call("verify small.snnb --engine numpy")
         assert code == 0
         assert "numpy  ok: 0 differing spikes" in out
-        assert "onnx" not in out
+        assert "\nonnx " not in out
 
     def test_a_proof_that_does_not_hold_ends_with_one(self, call, folder):
         good = read(folder / "small.snnb")

@@ -7,13 +7,15 @@ path, no custom operator, no loop, no function.
 
 from __future__ import annotations
 
-import struct
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 
+import numpy as np
+
 from spikelet.errors import BundleError
 from spikelet.lowering.onnx.model import Attribute, Constant, Dimension, Model, Operation, Port
-from spikelet.lowering.onnx.protobuf import ELEMENT_TYPES, External
+from spikelet.lowering.onnx.protobuf import ELEMENT_TYPES, OPSET, External
 
 OPERATORS = frozenset(
     {"Add", "AveragePool", "Cast", "Conv", "Flatten", "Floor", "Gemm"}
@@ -21,6 +23,10 @@ OPERATORS = frozenset(
 )
 ATTRIBUTES = frozenset(["axis", "group", "kernel_shape", "pads", "strides", "to", "transB"])
 MAX_FIELDS = 2**18
+MAX_AXES = 8
+IR_VERSIONS = (3, 8)  # least and greatest
+# of the tensors of a bundle, and what a comparison gives
+DTYPES = {ELEMENT_TYPES[name]: name for name in ("float32", "uint8", "int8", "int16", "int32", "bool")}
 
 Value = int | memoryview
 
@@ -51,17 +57,22 @@ class _Audit:
     def model(self, content: memoryview) -> Model:
         fields = self.fields(content, "model", (1, 2, 7, 8))
         for producer in fields[2]:
-            self.one_of(producer, {"spikelet"}, "producer")
+            self.one_of(producer, {"", "spikelet"}, "producer")
         opset = 0
         for imported in fields[8]:
             entry = self.fields(imported, "operator set", (1, 2))
             for domain in entry[1]:
                 self.one_of(domain, {""}, "operator domain")
             opset = self.number(entry[2], 0)
+        version = self.number(fields[1], 0)
         graph = self.fields(self.joined(fields[7], "graph"), "graph", (1, 2, 5, 11, 12))
+        if opset != OPSET or not IR_VERSIONS[0] <= version <= IR_VERSIONS[1]:
+            expected = f"{OPSET} and {IR_VERSIONS[0]} to {IR_VERSIONS[1]}"
+            found = f"operator set {opset} and IR version {version}"
+            raise BundleError.at(self.member, f"{found}; expected {expected}", expected=expected, found=found)
+        for name in graph[2]:
+            self.text(name)
         return Model(
-            self.number(fields[1], 0),
-            opset,
             tuple(self.constant(value) for value in graph[5]),
             tuple(self.operation(value) for value in graph[1]),
             tuple(self.port(value, "input") for value in graph[11]),
@@ -70,32 +81,40 @@ class _Audit:
 
     def operation(self, content: Value) -> Operation:
         fields = self.fields(content, "node", (1, 2, 3, 4, 5))
-        operator = [self.one_of(value, OPERATORS, "operator") for value in fields[4]]
+        for name in fields[3]:
+            self.text(name)
+        operators = [self.one_of(value, OPERATORS, "operator") for value in fields[4]]
         return Operation(
-            operator[-1] if operator else "",
+            self.last(operators, "a node without an operator"),
             tuple(self.text(value) for value in fields[1]),
             tuple(self.text(value) for value in fields[2]),
             dict(self.attribute(value) for value in fields[5]),
         )
 
     def attribute(self, content: Value) -> tuple[str, Attribute]:
-        fields = self.fields(content, "attribute", (1, 2, 3, 8, 20))
-        name = [self.one_of(value, ATTRIBUTES, "attribute") for value in fields[1]]
-        value: Attribute = tuple(self.numbers(fields[8]))
-        if fields[3]:
-            value = self.number(fields[3], 0)
-        elif fields[2] and isinstance(fields[2][-1], memoryview) and len(fields[2][-1]) == 4:
-            value = float(struct.unpack("<f", fields[2][-1])[0])
-        return name[-1] if name else "", value
+        fields = self.fields(content, "attribute", (1, 3, 8, 20))
+        names = [self.one_of(value, ATTRIBUTES, "attribute") for value in fields[1]]
+        self.number(fields[20], 0)
+        single, several = self.number(fields[3], 0), tuple(self.numbers(fields[8]))
+        return self.last(names, "an attribute without a name"), several or single
 
     def constant(self, content: Value) -> Constant:
         fields = self.fields(content, "tensor", (1, 2, 8, 9, 13, 14))
-        dtype = [self.dtype(value) for value in fields[2]]
-        stored: memoryview | External = self.joined(fields[9][-1:], "content of a tensor")
         if fields[13] or self.number(fields[14], 0):
-            stored = self.location(fields[13])
-        name = [self.text(value) for value in fields[8]]
-        return Constant(name[-1] if name else "", dtype[-1] if dtype else "", tuple(self.numbers(fields[1])), stored)
+            position = self.location(fields[13])
+            stored: memoryview | External = position
+            size = position.length
+        else:
+            content = self.joined(fields[9][-1:], "content of a tensor")
+            stored, size = content, len(content)
+        dtype = self.last([self.dtype(value) for value in fields[2]], "a tensor without an element type")
+        name = self.last([self.text(value) for value in fields[8]], "a tensor without a name")
+        shape = tuple(self.numbers(fields[1]))
+        if len(shape) > MAX_AXES or min(shape, default=0) < 0:
+            raise self.refuse(f"a tensor {name!r} of shape {shape}")
+        if math.prod(shape) * np.dtype(dtype).itemsize != size:
+            raise self.refuse(f"{size} bytes for a tensor {name!r}, {dtype} of shape {shape}")
+        return Constant(name, dtype, shape, stored)
 
     def location(self, contents: list[Value]) -> External:
         entries: dict[str, str] = {}
@@ -118,12 +137,11 @@ class _Audit:
         fields = self.fields(content, role, (1, 2))
         types = self.fields(self.joined(fields[2], "type"), "type", (1,))
         tensor = self.fields(self.joined(types[1], "tensor type"), "tensor type", (1, 2))
-        dtype = [self.dtype(value) for value in tensor[1]]
+        dtype = self.last([self.dtype(value) for value in tensor[1]], f"an {role} without an element type")
         shape = self.fields(self.joined(tensor[2], "shape"), "shape", (1,))
-        name = [self.text(value) for value in fields[1]]
-        return Port(
-            name[-1] if name else "", dtype[-1] if dtype else "", tuple(self.dimension(value) for value in shape[1])
-        )
+        if len(fields[1]) != 1:
+            raise self.refuse(f"an {role} with {len(fields[1])} names")
+        return Port(self.text(fields[1][0]), dtype, tuple(self.dimension(value) for value in shape[1]))
 
     def dimension(self, content: Value) -> Dimension:
         fields = self.fields(content, "dimension", (1, 2))
@@ -131,10 +149,17 @@ class _Audit:
         return names[-1] if names else self.number(fields[1], -1)
 
     def dtype(self, value: Value) -> str:
-        names = {number: name for name, number in ELEMENT_TYPES.items()}
-        if not isinstance(value, int) or value not in names:
-            raise self.refuse(f"an element type {value!r}")
-        return names[value]
+        if not isinstance(value, int) or value not in DTYPES:
+            raise self.refuse(
+                "an element type that is none" if isinstance(value, memoryview) else f"element type {value}"
+            )
+        return DTYPES[value]
+
+    def last(self, texts: list[str], problem: str) -> str:
+        """The last of the values of a field, which must be there."""
+        if not texts:
+            raise self.refuse(problem)
+        return texts[-1]
 
     def one_of(self, value: Value, allowed: set[str] | frozenset[str], subject: str) -> str:
         text = self.text(value)
@@ -152,6 +177,9 @@ class _Audit:
 
     def number(self, values: list[Value], default: int) -> int:
         """The last of the values of a field, signed."""
+        for value in values:
+            if not isinstance(value, int):
+                raise self.refuse("bytes in place of a number")
         return self.numbers(values)[-1] if values else default
 
     def numbers(self, values: list[Value]) -> list[int]:

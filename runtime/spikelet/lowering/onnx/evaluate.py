@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.lowering.onnx.audit import DTYPES
 from spikelet.lowering.onnx.model import Constant, Model, Operation
-from spikelet.lowering.onnx.protobuf import ELEMENT_TYPES, External
+from spikelet.lowering.onnx.protobuf import External
 from spikelet.lowering.onnx.shapes import sizes, whole
 from spikelet.nodes import Array
 
 Values = dict[str, npt.NDArray[np.generic]]
-_DTYPES = {number: name for name, number in ELEMENT_TYPES.items()}
 
 
 class Evaluator:
@@ -58,7 +58,7 @@ def _run(operation: Operation, values: Values) -> None:
 def _result(operation: Operation, operands: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[np.generic]:
     match operation.operator:
         case "Cast":
-            return operands[0].astype(_DTYPES[whole(operation, "to", 0)])
+            return operands[0].astype(DTYPES[whole(operation, "to", 0)])
         case "Flatten":
             axis = whole(operation, "axis", 1)
             rows = int(np.prod(operands[0].shape[:axis], dtype=np.int64))

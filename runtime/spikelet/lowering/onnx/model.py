@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spikelet.lowering.onnx.protobuf import External
 
-Attribute = int | float | tuple[int, ...]
+Attribute = int | tuple[int, ...]
 Dimension = int | str
 
 
@@ -59,16 +59,12 @@ class Model:
     """A model.
 
     Attributes:
-        ir_version: version of the encoding.
-        opset: version of the operators.
         constants: the initializers.
         operations: the nodes in their order.
         inputs: the inputs.
         outputs: the outputs.
     """
 
-    ir_version: int
-    opset: int
     constants: tuple[Constant, ...]
     operations: tuple[Operation, ...]
     inputs: tuple[Port, ...]

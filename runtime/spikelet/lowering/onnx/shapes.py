@@ -10,12 +10,9 @@ from typing import NoReturn
 import numpy as np
 
 from spikelet.errors import SpikeletError
-from spikelet.lowering.onnx.model import Constant, Model, Operation
-from spikelet.lowering.onnx.protobuf import ELEMENT_TYPES, IR_VERSION, OPSET, External
+from spikelet.lowering.onnx.audit import DTYPES
+from spikelet.lowering.onnx.model import Model, Operation
 from spikelet.nodes import Shape
-
-MAX_AXES = 8
-_DTYPES = {number: name for name, number in ELEMENT_TYPES.items()}
 
 
 class InvalidModel(SpikeletError):
@@ -60,20 +57,15 @@ def infer(model: Model, inputs: Mapping[str, ValueType], budget: Budget) -> dict
         budget: limits; it is used up.
 
     Raises:
-        InvalidModel: the operator set, a constant or an operation is not valid, a name is defined twice or not at all,
-            or a limit is exceeded.
+        InvalidModel: an operation is not valid, a name is defined twice or not at all, or a limit is exceeded.
     """
-    if model.opset != OPSET or not 1 <= model.ir_version <= IR_VERSION:
-        raise InvalidModel(
-            f"operator set {model.opset}, IR version {model.ir_version}; expected {OPSET}, and at most {IR_VERSION}"
-        )
     types: dict[str, ValueType] = {}
     for port in model.inputs:
         if port.name not in inputs:
             raise InvalidModel(f"an input {port.name!r}; expected {', '.join(inputs)}")
         _define(types, port.name, inputs[port.name])
     for constant in model.constants:
-        _define(types, constant.name, _constant(constant))
+        _define(types, constant.name, ValueType(constant.dtype, constant.shape))
         budget.spend("a constant", types[constant.name])
     for operation in model.operations:
         value, operations = _operation(operation, types)
@@ -89,16 +81,6 @@ def _define(types: dict[str, ValueType], name: str, value: ValueType) -> None:
     if not name or name in types:
         raise InvalidModel(f"the name {name!r} is defined twice" if name else "a value has no name")
     types[name] = value
-
-
-def _constant(constant: Constant) -> ValueType:
-    content, shape = constant.content, constant.shape
-    size = content.length if isinstance(content, External) else len(content)
-    if constant.dtype == "" or len(shape) > MAX_AXES or any(length < 0 for length in shape):
-        raise InvalidModel(f"constant {constant.name!r}: {constant.dtype or 'no element type'}, shape {shape}")
-    if math.prod(shape) * np.dtype(constant.dtype).itemsize != size:
-        raise InvalidModel(f"constant {constant.name!r}: {size} bytes for {constant.dtype} of shape {shape}")
-    return ValueType(constant.dtype, shape)
 
 
 def _operation(operation: Operation, types: Mapping[str, ValueType]) -> tuple[ValueType, int]:
@@ -123,7 +105,7 @@ def _operation(operation: Operation, types: Mapping[str, ValueType]) -> tuple[Va
 
 
 def _cast(operation: Operation, operands: Sequence[ValueType]) -> tuple[ValueType, int]:
-    dtype = _DTYPES.get(whole(operation, "to", 0))
+    dtype = DTYPES.get(whole(operation, "to", 0))
     if dtype is None:
         _refuse(operation, operands)
     return ValueType(dtype, operands[0].shape), 0
