@@ -281,9 +281,7 @@ def test_an_exception_of_onnx_runtime_is_a_problem_of_the_model(features):
 
 def test_no_space_to_unpack_the_model(features, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
-    with pytest.raises(
-        EngineError, match=r"step\.onnx: cannot be unpacked for ONNX Runtime \(No such file or directory\)"
-    ):
+    with pytest.raises(EngineError, match=r"step\.onnx: .*No such file or directory"):
         verify_step(decode(put_together(features)))
 
 
