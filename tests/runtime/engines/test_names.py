@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundle_changes import make
-from hostile_bundles import described
+from hostile_bundles import described, pack, put_together, take_apart
 from hostile_names import NAMES, renamed
 from networks import Builder, graphs, small_graph
 from runners import RUNNERS, assert_same
-from spikelet.bundle import decode, read, write
+from spikelet.bundle import decode, read, step, write
 from spikelet.errors import BundleError
 from spikelet.graph import NAME, Graph
 from spikelet.lowering.onnx import names
@@ -106,6 +106,22 @@ def test_a_file_of_version_1_whose_names_collide_is_refused():
     ):
         decode(described(graph.nodes, graph.edges, golden=tensors, lowering_version=1, exact_steps=2))
     check(graph, ["onnx", "onnx, window"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(graph=graphs(), order=orders)
+def test_files_of_version_1_are_read_unless_names_collide(graph, order):
+    bundle = make(renamed(graph, order))
+    members = take_apart(pack(bundle))
+    try:
+        members["step.onnx"] = bytes(step.encode(bundle.graph, members["weights.safetensors"], 1).content)
+    except NameCollision as error:
+        with pytest.raises(BundleError, match=f"calls two values {re.escape(repr(str(error)))}"):
+            decode(put_together(members, lowering_version=1))
+        return
+    loaded = decode(put_together(members, lowering_version=1))
+    assert verify_step(loaded).ok
+    assert b"v_next." in members["step.onnx"]
 
 
 def test_a_name_is_defined_once():
