@@ -20,6 +20,7 @@ from networks import graphs, small_graph
 from spikelet import shipped
 from spikelet.bundle import SUFFIX, write
 from spikelet.bundle import read as load
+from spikelet.cli import main
 from spikelet.engines import create
 from spikelet.errors import ConversionError, UsageError
 from spikelet.graph import Graph
@@ -101,6 +102,19 @@ def test_bits_below_those_of_an_exact_network_are_refused():
     assert convert_source(source, "a", bits=8).manifest.bits == 8
     with pytest.raises(UsageError, match="of integers with weights of 4 bits, which are kept: omit --bits"):
         convert_source(source, "a", bits=3)
+
+
+def test_the_commands_keep_an_exact_network(tmp_path, capsys):
+    """With leaks by shifts, which a float network that is rounded cannot have."""
+    bundle = bundle_of(small_graph())
+    write(bundle, tmp_path / "a.snnb")
+    source, target = str(tmp_path / "a.nir"), str(tmp_path / "b.snnb")
+    assert main(["export", "nir", str(tmp_path / "a.snnb"), source]) == 0
+    assert main(["convert", source, "-o", target, "--float32"]) == 2
+    assert "is a network of integers, which is exact; omit --float32" in capsys.readouterr().err
+    for options in ([], ["--bits", "8"]):
+        assert main(["convert", source, "-o", target, *options]) == 0
+        assert dict(load(tmp_path / "b.snnb").graph.nodes) == dict(bundle.graph.nodes)
 
 
 def test_an_annotation_of_version_1_is_read():
