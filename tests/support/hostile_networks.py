@@ -7,7 +7,6 @@ file is either good or breaks the rule that the change broke. step.onnx comes fr
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import Any
 
@@ -15,96 +14,23 @@ import numpy as np
 
 from conformance_vectors.breaking import BASES
 from hostile_drafts import LARGEST, Draft, affordable, needed_bits
+from hostile_fields import EXPONENTS, WHOLE, Mutator
 from second_reader import Refused, execute, packed
 from second_reader.proofs import proven_steps
 
-NAMES = [
-    "x",
-    "v",
-    "s",
-    "input",
-    "logits",
-    "output",
-    "bias",
-    "weight",
-    "v_next",
-    "_",
-    "__",
-    "a.b",
-    "A" * 64,
-    "x.f32",
-    "s.x",
-]
-NAMES += ["if", "for", "int", "None", "main", "step", "fc.weight", "fired", "const", "0", "zero", "a" * 65, "1a", "a:b"]
-NAMES += [
-    "",
-    "é",
-    "a b",
-    "spikes",
-    "spikes.x",
-    "mean",
-    "N",
-    "v.x",
-    "drop",
-    "kept",
-    "f32",
-    "float",
-    "while",
-    "__class__",
-]
-WHOLE = [0, 1, 2, 3, 7, 8, 24, 25, 127, 128, 255, 256, 2**15 - 1, 2**15, 2**16, 2**20, 2**24, 2**28, 2**28 + 1, 2**31]
-WHOLE += [-value for value in WHOLE] + [2**53, 2**63, 10**39, 10**40]
-EXPONENTS = [
-    -149,
-    -127,
-    -126,
-    -97,
-    -96,
-    -95,
-    -64,
-    -24,
-    0,
-    1,
-    23,
-    24,
-    64,
-    70,
-    80,
-    90,
-    94,
-    95,
-    96,
-    97,
-    100,
-    120,
-    126,
-    127,
-]
-TEXTS = [
-    "",
-    "a",
-    "é",
-    "🐈",
-    "x" * 256,
-    "x" * 257,
-    "\n",
-    "\t",
-    "\x7f",
-    "\x9b",
-    "\u2028",
-    "\u202e",
-    "\u200f",
-    "\u061c",
-    "\ufeff",
-    "\\",
-]
+NAMES = ["x", "v", "s", "input", "logits", "output", "bias", "weight", "v_next", "_", "__", "a.b", "A" * 64]
+NAMES += ["x.f32", "s.x"]
+NAMES += ["if", "for", "int", "None", "main", "step", "fc.weight", "fired", "const", "0", "zero", "a" * 65]
+NAMES += ["1a", "a:b"]
+NAMES += ["", "é", "a b", "spikes", "spikes.x", "mean", "N", "v.x", "drop", "kept", "f32", "float", "while"]
+NAMES += ["__class__"]
 
 
-class NetworkMutator:
+class NetworkMutator(Mutator):
     """Draws mutated bundles. Everything comes from one random source: the same seed gives the same files."""
 
     def __init__(self, seed: object) -> None:
-        self.random = random.Random(seed)  # type: ignore[arg-type]
+        super().__init__(seed)
         self.changes: list[Callable[[Draft], None]] = [
             self.rename, self.element, self.element, self.magnify, self.dtype, self.attribute, self.attribute, self.rewire,
             self.insert, self.insert, self.bypass, self.branch, self.resize, self.kind, self.shuffle, self.pixels,
@@ -132,9 +58,6 @@ class NetworkMutator:
                 return " ".join(done), draft.content()
             except (KeyError, ValueError, OverflowError):  # an element type that safetensors does not have
                 continue
-
-    def pick(self, values: Any) -> Any:
-        return self.random.choice(values)
 
     def settle(self, draft: Draft) -> None:
         """Compute what follows from the network."""
@@ -182,16 +105,6 @@ class NetworkMutator:
         where = slice(None) if self.random.random() < 0.2 else self.random.randrange(values.size)
         with np.errstate(over="ignore"):
             values.reshape(-1)[where] = self.number(values)
-
-    def number(self, values: np.ndarray) -> float:
-        if values.dtype.kind == "f":
-            extreme = self.pick([-1, 1]) * 2.0 ** self.pick(EXPONENTS) * self.pick([1, 1, 1 - 2**-24, 1 + 2**-23, 1.5])
-            return self.pick([extreme, extreme, extreme, 0.0, np.nan, np.inf, 0.1])
-        limits = np.iinfo(values.dtype)
-        near = self.pick(
-            [0, 1, 7, 8, 127, 128, 2**15 - 1, 2**15, 2**24 - 1, 2**24, limits.max, self.random.randint(0, 2**25)]
-        )
-        return max(limits.min, min(limits.max, self.pick([-1, 1]) * near + self.pick([-1, 0, 0, 1])))
 
     def magnify(self, draft: Draft) -> None:
         """Multiply an array, in a wider type."""
@@ -358,93 +271,10 @@ class NetworkMutator:
                     kind = self.pick([np.int32, draft.weights[mean].dtype])
                     draft.weights[mean] = np.full(draft.weights[mean].shape, fill, np.int64).astype(kind)
 
-    def proof(self, draft: Draft) -> None:
-        """One time-step or one bit more or fewer than is proven."""
-        key = self.pick(["exact_steps", "exact_steps", "bits"])
-        value = draft.manifest.get(key)
-        if isinstance(value, int):
-            draft.manifest[key] = value + self.pick([-1, 1, 1, 1, 1000])
-
-    def field(self, draft: Draft) -> None:
-        """A field of the manifest."""
-        key = self.pick([*draft.manifest, "results", "conversion", "name", "labels", "producer"])
-        value: Any = self.pick([*WHOLE, *TEXTS, None, True, 1.0, [], {}])
-        if key in ("results", "conversion"):
-            entry = {self.pick(["data", "images", "accuracy", "accuracy_before_quantisation", "bits", "layers", "steps", "digest", "by_step",
-                                "agreement_with_float", "notes"]): self.pick([0, 1, 0.5, [1], [0.5, 1], [], "d", None, [{}], [{"by_step": [{}]}],
-                                                                              [{"layer": "", "activation": None, "clipped": self.pick([2**64, 2.0**65, True, -(2**65), 10**39])}], -1, 2**53, 2**53 + 1])
-                     for _ in range(3)}  # fmt: skip
-            value = [entry] if key == "results" else entry
-        if key == "labels":
-            value = [self.pick(TEXTS) for _ in range(self.pick([1, 2, 2, 2, 3]))]
-        if key == "producer":
-            value = self.pick(
-                [None, {}, {"name": "", "version": ""}, {"name": self.pick(TEXTS), "version": self.pick(TEXTS), "x": 1}]
-            )
-        if key == "provenance":
-            value = {self.pick(TEXTS): self.pick([*TEXTS, [[]], -0.0, 1e-400])}
-        if key == "format_version":
-            value = self.pick(
-                [
-                    "1.0",
-                    "1.1",
-                    "1.999999",
-                    "1.1000000",
-                    "2.0",
-                    "0.9",
-                    "1.01",
-                    "01.1",
-                    "1.",
-                    "1.1.1",
-                    "1.١",
-                    " 1.1",
-                    "1.1\n",
-                ]
-            )
-        if key in ("graph", "members") and self.random.random() < 0.9:
-            return
-        draft.manifest[key] = value
-        if self.random.random() < 0.1:
-            del draft.manifest[key]
-
-    def stored(self, draft: Draft) -> None:
-        """Golden data: elements, padding bits, shapes, names."""
-        name = self.pick(list(draft.golden))
-        values = draft.golden[name]
-        what = self.random.randrange(8)
-        if what < 5 and values.size:
-            numbers = [0, 1, -1, 127, 255, 256, 2**15 - 1, -(2**15), self.number(values)]
-            if values.dtype.kind == "f":
-                numbers += [np.nan, np.inf, 2.0**96, 2.0**97, 255.5]
-            with np.errstate(all="ignore"):
-                values.reshape(-1)[self.random.randrange(values.size)] = np.array(self.pick(numbers)).astype(
-                    values.dtype
-                )
-        elif what == 5:
-            draft.golden[name] = self.pick(
-                [values[:-1], values[None], np.concatenate([values, values]), values[..., :1]]
-            )
-        elif what == 6:
-            draft.golden[self.pick(["spikes.x", "potentials", "input", "logits"])] = draft.golden.pop(name)
-        else:
-            draft.golden[name] = values.astype(self.pick(["uint8", "int16", "int32", "float32", "int8"]))
-
-    def order(self, draft: Draft) -> None:
-        """Tensors in another order, which has no meaning."""
-        for stored in (draft.weights, draft.golden):
-            names = list(stored)
-            self.random.shuffle(names)
-            for name in names:
-                stored[name] = stored.pop(name)
-
     def array(self, draft: Draft) -> np.ndarray:
         name = self.pick([name for name, values in draft.weights.items() if values.size])
         draft.weights[name] = draft.weights[name].copy()
         return draft.weights[name]
-
-    def whole(self, shape: tuple[int, ...], least: int, most: int) -> np.ndarray:
-        values = [self.random.randint(least, most) for _ in range(int(np.prod(shape)))]
-        return np.array(values, np.int64).reshape(shape)
 
     def fresh(self, draft: Draft, stem: str = "n") -> str:
         names = {node["name"] for node in draft.nodes}
