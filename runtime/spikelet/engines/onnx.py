@@ -99,7 +99,8 @@ class OnnxEngine(Engine):
                 batch, layouts = min(batch, IMAGES), 2
         values: dict[str, int] = {}
         transient: dict[str, int] = {}
-        for name, node in graph.nodes.items():
+        for name in graph.order:
+            node = graph.nodes[name]
             count = 4 * batch * graph.neurons(name)
             times = layouts if name in graph.static else steps
             values[name] = times * count

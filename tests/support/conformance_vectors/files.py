@@ -76,9 +76,16 @@ def _order() -> Vector:
     net.add("Add", "add", {}, ("left", "right"))
     net.neuron("second", [6, 6, 6])
     net.readout("fc", numbers("b", (2, 3), -7, 7))
-    net.nodes.reverse()
-    net.edges.reverse()
-    return Vector(net, numbers("p", (2, 3), 0, 255), 5)
+
+    def edit(members: Members) -> Members:
+        graph = json.loads(members["manifest.json"])["graph"]
+        assert graph["nodes"][0]["kind"] == "Input"
+        turned = {"nodes": graph["nodes"][::-1], "edges": graph["edges"][::-1]}
+        # the sum of an Add is taken in the order of its edges, which step.onnx of spikelet shows
+        step = step_model(graph_of(net))
+        return _manifest(members, graph=turned, lowering_version=0) | {"step.onnx": step}
+
+    return Vector(net, numbers("p", (2, 3), 0, 255), 5, edit=edit)
 
 
 @vector("labels", "Labels outside ASCII, two of them equal")
