@@ -102,10 +102,12 @@ def verify_step(bundle: Bundle) -> StepVerification:
     step = bundle.step
     NumpyEngine.check(bundle.graph, Limits(), Workload(len(bundle.golden.inputs)))
     try:
+        if not step.content:
+            raise InvalidModel("it is empty")
         model = step.decode()
-        check_model(model, bundle.graph, len(bundle.golden.inputs), step.version)
+        check_model(model, bundle.graph, len(bundle.golden.inputs))
         run, runtime = _runner(model, step)
-        logits, spikes = _replay(bundle, run, step.version)
+        logits, spikes = _replay(bundle, run, _separator(model))
     except (BundleError, InvalidModel) as error:
         return StepVerification(step.version, step.compared, "", str(error), None, False)
     except SpikeletError:
@@ -124,19 +126,18 @@ def _recorded_again(bundle: Bundle) -> Bundle:
     return replace(bundle, golden=Golden(golden.inputs, logits, spikes))
 
 
-def check_model(model: Model, graph: Graph, batch: int, version: int) -> None:
+def check_model(model: Model, graph: Graph, batch: int) -> None:
     """Check that a model has the inputs and outputs of a step model and can be run at acceptable cost.
 
     Args:
         model: an audited model.
         graph: the network that it should compute.
         batch: N.
-        version: its lowering version, which sets the names of its inputs and outputs.
 
     Raises:
         InvalidModel: it has not, or cannot.
     """
-    inputs, outputs = _ports(graph, version)
+    inputs, outputs = _ports(graph, _separator(model))
     for title, expected, ports in (("input", inputs, model.inputs), ("output", outputs, model.outputs)):
         names = [port.name for port in ports]
         if sorted(names) != sorted(expected):
@@ -164,18 +165,22 @@ def check_model(model: Model, graph: Graph, batch: int, version: int) -> None:
             raise InvalidModel(f"output {name!r}: {types[name].dtype} of shape {types[name].shape} for {batch} samples")
 
 
-def _ports(graph: Graph, version: int) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+def _ports(graph: Graph, separator: str) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
     """Names and shapes of the inputs and outputs, for one sample."""
     stateful = graph.spiking + graph.integrators
-    inputs = {INPUT: graph.input.shape} | {_port("v", name, version): graph.shapes[name] for name in stateful}
+    inputs = {INPUT: graph.input.shape} | {f"v{separator}{name}": graph.shapes[name] for name in stateful}
     outputs = {LOGITS: graph.shapes[graph.output_name]}
-    outputs |= {_port("s", name, version): graph.shapes[name] for name in graph.spiking}
-    outputs |= {_port("v_next", name, version): graph.shapes[name] for name in stateful}
+    outputs |= {f"s{separator}{name}": graph.shapes[name] for name in graph.spiking}
+    outputs |= {f"v_next{separator}{name}": graph.shapes[name] for name in stateful}
     return inputs, outputs
 
 
-def _port(role: str, layer: str, version: int) -> str:
-    return f"{role}{'.' if version == 1 else ':'}{layer}"
+def _separator(model: Model) -> str:
+    """What stands between role and layer in the names of inputs and outputs: a dot in lowering version 1, else a colon.
+
+    Another writer may use either.
+    """
+    return "." if any(port.name.startswith("v.") for port in model.inputs) else ":"
 
 
 def _budget(graph: Graph, batch: int) -> Budget:
@@ -227,7 +232,7 @@ def _refused(error: Exception) -> Exception:
 
 
 def _replay(
-    bundle: Bundle, run: Callable[[Values], Values], version: int
+    bundle: Bundle, run: Callable[[Values], Values], separator: str
 ) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.bool_]]]:
     """Return the logits of every time-step (T, N, K) and spikes by layer (T, N, neurons)."""
     graph, golden = bundle.graph, bundle.golden
@@ -240,14 +245,14 @@ def _replay(
     logits: list[npt.NDArray[np.float32]] = []
     spikes: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in graph.spiking}
     for _ in range(golden.steps):
-        outputs = run({INPUT: pixels} | {_port("v", name, version): value for name, value in states.items()})
+        outputs = run({INPUT: pixels} | {f"v{separator}{name}": value for name, value in states.items()})
         logits.append(outputs[LOGITS].astype(np.float32))
-        states = {name: outputs[_port("v_next", name, version)] for name in states}
+        states = {name: outputs[f"v_next{separator}{name}"] for name in states}
         for name in graph.spiking:
-            value = outputs[_port("s", name, version)].reshape(batch, -1)
+            value = outputs[f"s{separator}{name}"].reshape(batch, -1)
             if not np.isin(value, (0, 1)).all():
                 raise InvalidModel(
-                    f"output {_port('s', name, version)!r}: holds {value[~np.isin(value, (0, 1))][0]}, expected 0 or 1"
+                    f"output 's{separator}{name}': holds {value[~np.isin(value, (0, 1))][0]}, expected 0 or 1"
                 )
             spikes[name].append(value.astype(np.bool_))
     return np.stack(logits), {name: np.stack(value) for name, value in spikes.items()}

@@ -234,3 +234,8 @@ differing(
     "step.onnx of another writer (lowering_version 0) computes another network: one threshold differs",
     member("step.onnx", lambda content: _other_step()),
 )
+differing(
+    "differs-no-step-model",
+    "step.onnx of another writer (lowering_version 0) is empty, as of one that writes no ONNX",
+    member("step.onnx", lambda content: b""),
+)

@@ -66,7 +66,7 @@ def read(content: bytes | memoryview, step: bool = False) -> Contents:
     _check_card(members["card.md"])
     scale = network.nodes[network.output].attributes["scale"]
     assert isinstance(scale, float)
-    model = parse_model(members["step.onnx"], members["weights.safetensors"]) if step else None
+    model = parse_model(members["step.onnx"], members["weights.safetensors"]) if step and members["step.onnx"] else None
     version = manifest["lowering_version"]
     assert isinstance(version, int)
     return Contents(network, stored, steps, scale, model, version)

@@ -31,7 +31,7 @@ class Model:
 
 
 def parse_model(content: memoryview, weights: memoryview) -> Model:
-    """Read a model; refuse what the page does not list. weights: the member weights.safetensors."""
+    """Read a model that is not empty; refuse what the page does not list. weights: the member weights.safetensors."""
     model = Model()
     opset = None
     for number, value in fields(content):
@@ -180,9 +180,9 @@ def _outside(entry: Mapping[str, str], weights: memoryview) -> memoryview:
     return weights[offset : offset + length]
 
 
-def replay(model: Model, network: Network, inputs: npt.NDArray[np.generic], steps: int, old: bool = False) -> Run:
-    """Run the model for a constant input (N, *shape). old: names of lowering_version 1, with a dot."""
-    mark = "." if old else ":"
+def replay(model: Model, network: Network, inputs: npt.NDArray[np.generic], steps: int) -> Run:
+    """Run the model for a constant input (N, *shape)."""
+    mark = "." if any(name.startswith("v.") for name in model.inputs) else ":"
     stateful = [name for name, node in network.nodes.items() if node.kind in ("IF", "LIF", "LI")]
     border = {"logits", *(f"v_next{mark}{name}" for name in stateful), *(f"s{mark}{name}" for name in network.spiking)}
     require(set(model.inputs) == {"input", *(f"v{mark}{name}" for name in stateful)}, "step", "inputs")

@@ -34,8 +34,8 @@ from spikelet.nodes import (
     is_float,
 )
 
-LOWERING_VERSION = 2  # raised when the bytes of `step_model` change for an unchanged network
-_NAMING: dict[int, Callable[[str], str]] = {1: version_1, 2: str}  # versions that `step_model` writes, and their names
+LOWERING_VERSION = 3  # raised when the bytes of `step_model` change for an unchanged network; no release wrote 2
+_NAMING: dict[int, Callable[[str], str]] = {1: version_1, 3: str}  # versions that `step_model` writes, and their names
 
 
 def writes_version(version: int) -> bool:
@@ -49,7 +49,7 @@ def step_model(graph: Graph, external: Mapping[str, External] | None = None, ver
     Args:
         graph: the network.
         external: locations of constants that are stored in another file.
-        version: lowering version, 1 or 2. They differ in names only.
+        version: lowering version, 1 or 3. They differ in names only.
 
     Raises:
         NameCollision: version 1 gives two values one name.
