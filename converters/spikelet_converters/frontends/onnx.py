@@ -14,7 +14,14 @@ from spikelet.errors import ConversionError, MissingDependency
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import MOST_LEVELS, Builder
 from spikelet_converters.frontends.onnx_constants import evaluate
-from spikelet_converters.frontends.onnx_parts import channels, input_shape, padding, predictor
+from spikelet_converters.frontends.onnx_parts import (
+    channels,
+    check_attributes,
+    input_shape,
+    padded_automatically,
+    padding,
+    predictor,
+)
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
 from spikelet_converters.frontends.refusals import PRODUCT, UNKNOWN
 from spikelet_converters.frontends.source import Preprocessing, Source, finished
@@ -56,7 +63,7 @@ def read(
     preprocessing = preprocessing or Preprocessing()
     reader = _Reader(model.graph, input_shape(path, model.graph, shape), average_pools, preprocessing)
     builder = reader.run()
-    return finished("ONNX", builder, predictor(path), preprocessing)
+    return finished("ONNX", builder, predictor(path, model, reader.logits), preprocessing)
 
 
 class _Reader:
@@ -73,6 +80,7 @@ class _Reader:
         self.values: dict[str, Value] = {name: preprocessing.start(self.builder)}
         self.uses = Counter(name for node in graph.node for name in node.input)
         self.uses.update(tensor.name for tensor in graph.output)
+        self.logits = graph.output[0].name  # of the file, before a softmax at its end
 
     def run(self) -> Builder:
         for index, node in enumerate(self.graph.node):
@@ -88,6 +96,7 @@ class _Reader:
         from onnx import helper
 
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        check_attributes(where, node, attributes)
         live = [self.values[source] for source in node.input if source in self.values]
         if not live:
             self.constants[node.output[0]] = evaluate(node.op_type, where, attributes, self._given(node, where))
@@ -231,6 +240,11 @@ class _Reader:
         dilated = any(d != 1 for d in attributes.get("dilations", [1]))
         if any(attributes.get("pads", [0])) or attributes.get("ceil_mode", 0) or dilated or len(kernel) != 2:
             raise ConversionError(f"{where}: pads, ceil_mode and dilations have no node; pad the image instead")
+        if padded_automatically(attributes, kernel, stride, live[0].shape):
+            raise ConversionError(
+                f"{where}: auto_pad {attributes['auto_pad'].decode()} pads an image of {live[0].shape}; "
+                "a padded pool has no node: export it with padding 'valid'"
+            )
         return self.builder.pool(name, where, (kernel[0], kernel[1]), (stride[0], stride[1]), live[0])
 
     def _globalaveragepool(
@@ -272,8 +286,10 @@ class _Reader:
     def _softmax(self, node: Any, name: str, where: str, attributes: dict[str, Any], live: list[Value]) -> Value:
         if node.output[0] != self.graph.output[0].name:
             raise ConversionError(f"{where}: a softmax inside the network has no spiking form here")
+        if attributes.get("axis", 1) not in (1, -1):
+            raise ConversionError(f"{where}: is along axis {attributes['axis']}; expected 1, over the classes")
         self.builder.note(f"{where}: was left out: the largest logit is the answer with and without")
-        self.builder.replaced = True
+        self.logits = node.input[0]
         return live[0]
 
     _logsoftmax = _softmax

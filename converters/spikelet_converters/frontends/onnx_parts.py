@@ -14,6 +14,58 @@ from spikelet_converters.frontends.source import Predict
 
 Constant = npt.NDArray[Any]
 
+# Attributes that the reader interprets, by operator. Any other one could change the meaning, and is refused.
+UNDERSTOOD = {
+    "AveragePool": {"auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"},
+    "BatchNormalization": {"epsilon", "momentum"},
+    "Cast": {"to"},
+    "Clip": {"max", "min"},
+    "Concat": {"axis"},
+    "Constant": {"value", "value_float", "value_floats", "value_int", "value_ints"},
+    "ConstantOfShape": {"value"},
+    "Conv": {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"},
+    "DequantizeLinear": {"axis"},
+    "Dropout": {"ratio", "seed"},
+    "Flatten": {"axis"},
+    "Gather": {"axis"},
+    "Gemm": {"alpha", "beta", "transA", "transB"},
+    "LogSoftmax": {"axis"},
+    "MaxPool": {"auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"},
+    "QuantizeLinear": {"axis"},
+    "ReduceMean": {"axes", "keepdims"},
+    "ReduceProd": {"axes", "keepdims"},
+    "Slice": {"axes", "ends", "starts"},
+    "Softmax": {"axis"},
+    "Squeeze": {"axes"},
+    "Transpose": {"perm"},
+    "Unsqueeze": {"axes"},
+}
+HARMLESS = {  # values of other attributes that change nothing
+    "BatchNormalization": {"spatial": 1, "training_mode": 0},
+    "DequantizeLinear": {"block_size": 0, "output_dtype": 0},
+    "Dropout": {"is_test": 1},
+    "Gemm": {"broadcast": 1},
+    "QuantizeLinear": {"block_size": 0, "output_dtype": 0, "precision": 0, "saturate": 1},
+    "Reshape": {"allowzero": 0},
+    "Shape": {"start": 0},
+}
+
+
+def check_attributes(where: str, node: Any, attributes: dict[str, Any]) -> None:
+    """Refuse an operator of another domain, and an attribute that the reader does not interpret.
+
+    Raises:
+        ConversionError: The message names the attribute.
+    """
+    if node.domain not in ("", "ai.onnx"):
+        raise ConversionError(f"{where}: is an operator of {node.domain}; expected operators of ONNX itself")
+    for name, value in attributes.items():
+        harmless = HARMLESS.get(node.op_type, {})
+        if name not in UNDERSTOOD.get(node.op_type, set()) and (name not in harmless or harmless[name] != value):
+            raise ConversionError(
+                f"{where}: its attribute {name} = {value!r} is not supported; export the network without it"
+            )
+
 
 def input_shape(path: Path, graph: Any, shape: Shape | None) -> Shape:
     """The shape of one input, from the file or from the argument."""
@@ -45,6 +97,13 @@ def padding(where: str, attributes: dict[str, Any], kernel: Shape) -> tuple[int,
     return pads[0], pads[1]
 
 
+def padded_automatically(attributes: dict[str, Any], kernel: Shape, stride: Shape, shape: Shape) -> bool:
+    """Whether `auto_pad` pads an image (C, H, W) for these windows: if ceil(size / stride) windows reach beyond it."""
+    if not attributes.get("auto_pad", b"NOTSET").startswith(b"SAME"):
+        return False
+    return any((-(-n // s) - 1) * s + k > n for n, k, s in zip(shape[1:], kernel, stride, strict=True))
+
+
 def channels(where: str, constant: Constant) -> Constant:
     """A constant with one number, or one per channel, as () or (C,)."""
     if constant.size == 1:
@@ -55,15 +114,24 @@ def channels(where: str, constant: Constant) -> Constant:
     return np.asarray(constant.ravel(), np.float64)
 
 
-def predictor(path: Path) -> Predict | None:
-    """A function that evaluates the file with ONNX Runtime, or None if it is not installed."""
+def predictor(path: Path, model: Any, output: str) -> Predict | None:
+    """A function that evaluates a tensor of the file with ONNX Runtime, or None if that is not installed."""
     try:
         import onnxruntime
     except ImportError:
         return None
+    content: str | bytes = str(path)
+    if output != model.graph.output[0].name:
+        from onnx import ModelProto, helper
+
+        changed = ModelProto()
+        changed.CopyFrom(model)
+        del changed.graph.output[:]
+        changed.graph.output.append(helper.make_empty_tensor_value_info(output))
+        content = changed.SerializeToString()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     entry = session.get_inputs()[0]
     single = entry.shape[0] == 1  # exported for one image at a time
 
