@@ -1,5 +1,7 @@
 """Blocks of a network, and the float network that its spikes stand for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from spikelet.nodes import LI, Flatten, Output
 from spikelet.verify import record_golden
 from spikelet_gui.models.analysis.blocks import block_facts, blocks, title
 from spikelet_gui.models.analysis.residuals import residuals
-from spikelet_gui.models.analysis.source import SourceNetwork, obstacle
+from spikelet_gui.models.analysis.source import SourceNetwork, levels, obstacle
 from spikelet_gui.models.analysis.trace import record
 
 
@@ -106,3 +108,10 @@ def test_residuals_count_every_neuron_of_every_image(bundle, images):
     assert layer.correlation == pytest.approx(np.corrcoef(counts.ravel(), a.ravel())[0, 1])
     assert layer.points()[2].sum() == pytest.approx(1)
     assert layer.histogram()[1].sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("stated", "count"), [(4, 4), (4096, 4096), (4097, None), (10**30, None), (0, None), (4.0, None), ("4", None)]
+)
+def test_levels_that_a_bundle_states_are_bounded(bundle, stated, count):
+    assert levels(replace(bundle, manifest=replace(bundle.manifest, provenance={"levels": stated}))) == count

@@ -24,12 +24,13 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF
 
 Float = npt.NDArray[np.float32]
+MAX_LEVELS = 4096  # an untrusted number: histograms have as many bins
 
 
 def levels(bundle: Bundle) -> int | None:
     """Return the number of levels L of the source network's quantiser, if the bundle states it."""
     count = bundle.manifest.provenance.get("levels")
-    return count if type(count) is int and count > 0 else None
+    return count if type(count) is int and 0 < count <= MAX_LEVELS else None
 
 
 def obstacle(graph: Graph) -> str | None:
