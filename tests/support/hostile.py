@@ -37,6 +37,32 @@ TEXTS = [
 ]
 TEXTS += ["%s%n", "{0}", "</script>", "*/", '"', "\\", "\n", "NaN", "1.0", "ｍanifest.json", "0x10", "١", "x" * 10_001]
 
+STEP = {"steps": 1, "spike_rate": 0.1, "over_firing": 0, "under_firing": 0.0, "correlation": None, "rms_residual": 1.0}
+LAYER = {
+    "layer": "if1",
+    "neurons": 9,
+    "exact_steps": 5,
+    "weight_error": 0.1,
+    "activation": 0.5,
+    "by_step": [STEP, STEP],
+}
+RESULT = {"data": "d", "digest": "e", "images": 9, "steps": 2, "accuracy": [0.5, 1], "float_accuracy": 0.9}
+# Fields of the manifest (and of its nodes: scale, low, high) with values within, at and beyond their bounds.
+BORDERS: dict[str, list[Any]] = {
+    "bits": [1, 2, 3, 4, 16, 17, None],
+    "exact_steps": [0, 1, 2, 2**31 - 1, 2**31, None],
+    "lowering_version": [-1, 0, 1, 2**31 - 1, 2**31],
+    "format_version": ["1.0", "1.1", "1.999999", "1.1000000", "01.1"],
+    "name": ["", "n" * 256, "n" * 257, "\u2028", "\u200f", "\t"],
+    "labels": [None, ["a", "a", "a"], ["", "b", "c"], ["x" * 257, "b", "c"], ["\u061c", "b", "c"]],
+    "scale": [2.0**-64, 2.0**-65, 2.0**64, 2.0**65, 1e307, 1, -0.0],
+    "low": [-(2**15), -(2**15) - 1, 254, 255],
+    "high": [0, 1, 2**15 - 1, 2**15],
+    "producer": [{"name": "p", "version": "1"}],
+    "results": [[RESULT], [RESULT, {}]],
+    "conversion": [{"bits": 4, "advice": ["x"], "notes": [], "layers": [LAYER, LAYER]}],
+}
+
 
 class Mutator:
     """Draws mutated bundles. Everything comes from one random source: the same seed gives the same files."""
@@ -46,7 +72,7 @@ class Mutator:
         self.bases = actual or bases()
         self.kinds: list[Callable[[Members], bytes]] = [
             self.raw, self.container, self.renamed, self.manifest, self.manifest, self.manifest_text,
-            self.tensors, self.header, self.golden, self.onnx, self.card,
+            self.tensors, self.header, self.golden, self.onnx, self.card, self.fields,
         ]  # fmt: skip
 
     def one(self) -> tuple[str, bytes]:
@@ -112,6 +138,22 @@ class Mutator:
         cut = self.random.choice([0, 0, 1, 5, len(insert)])
         text = text[:position] + insert + text[position + cut :]
         return b"".join(archive.pack(members | {"manifest.json": text}))
+
+    def fields(self, members: Members) -> bytes:
+        """One to three fields that have bounds or types of their own, at their borders."""
+        changed = json.loads(members["manifest.json"])
+        for _ in range(self.random.randint(1, 3)):
+            key, values = self.random.choice(list(BORDERS.items()))
+            value = self.random.choice(values) if self.random.random() < 0.8 else self.value()
+            if key in ("scale", "low", "high"):
+                nodes = [node for node in changed["graph"]["nodes"] if key in node]
+                nodes[0][key] = value
+            elif key in ("results", "conversion", "producer"):
+                changed[key] = self.tree(json.loads(json.dumps(value)))
+            else:
+                changed[key] = value
+        del changed["members"]
+        return put_together(members, **changed)
 
     def tensors(self, members: Members) -> bytes:
         """Values, dtypes, shapes and names of the weights."""
@@ -186,7 +228,7 @@ class Mutator:
             elif value.size:
                 kind = value.dtype
                 odd = (
-                    [np.nan, np.inf, -np.inf, 3e38, 0.0]
+                    [np.nan, np.inf, -np.inf, 3e38, 0.0, 1e-45, *(2.0**e for e in (-97, -96, 64, 79, 95, 96, 97))]
                     if kind.kind == "f"
                     else [np.iinfo(kind).min, np.iinfo(kind).max, 0]
                 )
