@@ -15,7 +15,10 @@ from spikelet_converters.frontends.source import Predict
 Constant = npt.NDArray[Any]
 
 # Attributes that the reader interprets, by operator. Any other one could change the meaning, and is refused.
-UNDERSTOOD = {
+UNDERSTOOD: dict[str, set[str]] = {
+    **dict.fromkeys(
+        ["Add", "Div", "GlobalAveragePool", "Identity", "MatMul", "Mul", "Relu", "Reshape", "Shape", "Sub"], set()
+    ),
     "AveragePool": {"auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"},
     "BatchNormalization": {"epsilon", "momentum"},
     "Cast": {"to"},
@@ -59,9 +62,11 @@ def check_attributes(where: str, node: Any, attributes: dict[str, Any]) -> None:
     """
     if node.domain not in ("", "ai.onnx"):
         raise ConversionError(f"{where}: is an operator of {node.domain}; expected operators of ONNX itself")
+    if node.op_type not in UNDERSTOOD:
+        return  # refused as a whole, with advice
+    harmless = HARMLESS.get(node.op_type, {})
     for name, value in attributes.items():
-        harmless = HARMLESS.get(node.op_type, {})
-        if name not in UNDERSTOOD.get(node.op_type, set()) and (name not in harmless or harmless[name] != value):
+        if name not in UNDERSTOOD[node.op_type] and (name not in harmless or harmless[name] != value):
             raise ConversionError(
                 f"{where}: its attribute {name} = {value!r} is not supported; export the network without it"
             )
