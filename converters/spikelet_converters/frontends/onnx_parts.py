@@ -16,9 +16,8 @@ Constant = npt.NDArray[Any]
 
 # Attributes that the reader interprets, by operator. Any other one could change the meaning, and is refused.
 UNDERSTOOD: dict[str, set[str]] = {
-    **dict.fromkeys(
-        ["Add", "Div", "GlobalAveragePool", "Identity", "MatMul", "Mul", "Relu", "Reshape", "Shape", "Sub"], set()
-    ),
+    **{kind: set() for kind in ("Add", "Div", "GlobalAveragePool", "Identity", "MatMul", "Mul", "Relu")},
+    **{kind: set() for kind in ("Reshape", "Shape", "Sub")},
     "AveragePool": {"auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"},
     "BatchNormalization": {"epsilon", "momentum"},
     "Cast": {"to"},

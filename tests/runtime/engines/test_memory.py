@@ -33,7 +33,7 @@ def allocated(graph, batch, *, threads=None, record=(), counting=False, steps=3)
     return peak_bytes(simulate)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     graph=st.one_of(graphs(), graphs(exact=False)),
     batch=st.sampled_from([1, 2, 7, 32]),
