@@ -21,7 +21,6 @@ from spikelet.bundle import decode
 from spikelet.deploy.firmware import c_project
 from spikelet.engines import ENGINES
 from spikelet.errors import BundleError
-from spikelet.nodes import LI
 from spikelet.verify import verify
 from spikelet.verify_step import verify_step
 
@@ -44,6 +43,9 @@ def content(name):
 @cache
 def bundle(name):
     return decode(content(name))
+
+
+EXACT = [name for name in GOOD if bundle(name).graph.exact]  # those that C is generated for
 
 
 @cache
@@ -168,13 +170,13 @@ def test_step_onnx_gives_the_stored_answers(name):
     assert verify_step(bundle(name)).ok
 
 
-@pytest.mark.parametrize("engine", sorted(ENGINES))
-@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [(name, engine) for name in GOOD for engine in sorted(ENGINES) if engine != "native" or name in EXACT],
+)
 def test_an_engine_gives_the_stored_answers(name, engine, monkeypatch):
     monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")  # a compiler run for each network
     graph = bundle(name).graph
-    if engine == "native" and not graph.exact:
-        pytest.skip("generated for exact networks")
     for sequence in (False, True) if name in SEQUENCES else (False,):
         inputs, logits, _ = expected(name, sequence)
         run = RUNNERS[engine](graph, inputs.astype(np.float32), len(logits))
@@ -186,10 +188,9 @@ def test_an_engine_gives_the_stored_answers(name, engine, monkeypatch):
     assert verify(bundle(name), engine).ok
 
 
-@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("name", [name for name in GOOD if not bundle(name).graph.integrators])
 def test_brian2_gives_the_stored_answers(name):
-    if any(isinstance(node, LI) for node in bundle(name).graph.nodes.values()):
-        pytest.skip("Brian2 is driven with whole networks of IF and LIF here; validate checks LI by layer")
+    """Whole networks of IF and LIF; `spikelet validate` compares LI by layer."""
     for sequence in (False, True) if name in SEQUENCES else (False,):
         inputs, logits, _ = expected(name, sequence)
         run = RUNNERS[BRIAN2](bundle(name).graph, inputs.astype(np.float32), len(logits))
@@ -197,7 +198,7 @@ def test_brian2_gives_the_stored_answers(name):
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
-@pytest.mark.parametrize("name", [name for name in GOOD if bundle(name).graph.exact])
+@pytest.mark.parametrize("name", EXACT)
 def test_the_c_form_for_microcontrollers_gives_the_stored_answers(name, tmp_path):
     files, _ = c_project(bundle(name), mcu=True)
     for file, text in files.items():
