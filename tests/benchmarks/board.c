@@ -3,9 +3,9 @@
  * The emulator runs one instruction a nanosecond (-icount shift=0). COUNTER_UNIT is the number of instructions between two
  * values of the counter that is read. Prints a line for each image and T: T, class, instructions.
  */
-#include <stddef.h>
 #include <stdint.h>
 
+#include "memory.h"
 #include "model.h"
 
 extern const int image_count;
@@ -93,23 +93,6 @@ void run(void);
 __attribute__((section(".start"), used)) static void *const vectors[] = {&stack_top, (void *)run};
 
 #endif
-
-void *memset(void *to, int value, size_t size)
-{
-    unsigned char *bytes = to;
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (unsigned char)value;
-    return to;
-}
-
-void *memcpy(void *restrict to, const void *restrict from, size_t size)
-{
-    unsigned char *restrict bytes = to;
-    const unsigned char *restrict source = from;
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = source[i];
-    return to;
-}
 
 static void print(uint32_t value, char end)
 {

@@ -3,33 +3,15 @@
  * usage: instructions FILE COUNT; FILE holds COUNT images of MODEL_PIXELS pixels each. Prints the class after 1, 2 and 4
  * time-steps of each image.
  */
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "memory.h"
 #include "model.h"
 
 #ifndef KEEPS_IMAGE /* the host form keeps the current of the first layer, the mcu form needs the image at every step */
 #define KEEPS_IMAGE 1
 #endif
-
-/* The C library's functions differ from processor to processor; these do not. */
-void *memset(void *to, int value, size_t size)
-{
-    unsigned char *bytes = to;
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (unsigned char)value;
-    return to;
-}
-
-void *memcpy(void *restrict to, const void *restrict from, size_t size)
-{
-    unsigned char *restrict bytes = to;
-    const unsigned char *restrict source = from;
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = source[i];
-    return to;
-}
 
 static model_pixel image[MODEL_PIXELS];
 

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from spikelet.errors import ConversionError, MissingDependency
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import MOST_LEVELS, Builder
+from spikelet_converters.frontends.onnx_attributes import check_attributes
 from spikelet_converters.frontends.onnx_constants import evaluate
 from spikelet_converters.frontends.onnx_parts import (
     channels,
-    check_attributes,
     input_shape,
     padded_automatically,
     padding,

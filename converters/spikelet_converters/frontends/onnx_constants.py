@@ -42,15 +42,42 @@ def _constant(where: str, attributes: dict[str, Any]) -> Constant:
 
 
 def _unsqueeze(attributes: dict[str, Any], value: Constant, axes: Constant | None = None) -> Constant:
-    for axis in sorted(attributes["axes"] if axes is None else axes.tolist()):
+    for axis in sorted(_axes(attributes, axes) or ()):
         value = np.expand_dims(value, axis)
     return value
 
 
+def _axes(attributes: dict[str, Any], axes: Constant | None) -> tuple[int, ...] | None:
+    """The axes of an operator: an attribute before operator set 13, an input since."""
+    given = attributes.get("axes") if axes is None else axes.tolist()
+    return None if given is None else tuple(given)
+
+
+def _cast(attributes: dict[str, Any], value: Constant) -> Constant:
+    from onnx import helper
+
+    return value.astype(helper.tensor_dtype_to_np_dtype(attributes["to"]))
+
+
+def _product(attributes: dict[str, Any], value: Constant, axes: Constant | None = None) -> Constant:
+    keep = bool(attributes.get("keepdims", 1))
+    return np.asarray(np.prod(value, axis=_axes(attributes, axes), keepdims=keep, dtype=value.dtype))
+
+
+def _filled(attributes: dict[str, Any], shape: Constant) -> Constant:
+    from onnx import numpy_helper
+
+    value = numpy_helper.to_array(attributes["value"]) if "value" in attributes else np.zeros(1, np.float32)
+    return np.full(shape.tolist(), value.ravel()[0], value.dtype)
+
+
 def _slice(
-    attributes: dict[str, Any], value: Constant, starts: Constant, ends: Constant,
+    attributes: dict[str, Any], value: Constant, starts: Constant | None = None, ends: Constant | None = None,
     axes: Constant | None = None, steps: Constant | None = None,
 ) -> Constant:  # fmt: skip
+    if starts is None or ends is None:  # attributes before operator set 10
+        starts, ends = np.array(attributes["starts"]), np.array(attributes["ends"])
+        axes = np.array(attributes["axes"]) if "axes" in attributes else None
     slices = [slice(None)] * value.ndim
     for i, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
         slices[i if axes is None else int(axes[i])] = slice(start, end, 1 if steps is None else int(steps[i]))
@@ -77,11 +104,11 @@ def _quantise(attributes: dict[str, Any], value: Constant, scale: Constant, zero
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
     "Identity": lambda a, x: x,
-    "Cast": lambda a, x: x,
+    "Cast": _cast,
     "Gather": lambda a, x, index: np.take(x, index, axis=a.get("axis", 0)),
     "Concat": lambda a, *parts: np.concatenate([np.atleast_1d(p) for p in parts], axis=a["axis"]),
     "Unsqueeze": _unsqueeze,
-    "Squeeze": lambda a, x, axes=None: np.squeeze(x),
+    "Squeeze": lambda a, x, axes=None: np.squeeze(x, _axes(a, axes)),
     "Slice": _slice,
     "Reshape": lambda a, x, shape: x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(shape.tolist())]),
     "Transpose": lambda a, x: np.transpose(x, a.get("perm")),
@@ -91,8 +118,8 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "Div": lambda a, x, y: x // y if x.dtype.kind in "iu" else x / y,
     "Sqrt": lambda a, x: np.sqrt(x),
     "Neg": lambda a, x: -x,
-    "ReduceProd": lambda a, x, axes=None: np.prod(x),
-    "ConstantOfShape": lambda a, shape: np.zeros(shape.tolist(), np.float32),
+    "ReduceProd": _product,
+    "ConstantOfShape": _filled,
     "QuantizeLinear": _quantise,
     "DequantizeLinear": _dequantise,
 }

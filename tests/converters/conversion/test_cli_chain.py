@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from converters_support import colours
-from spikelet import cli
 from spikelet.data import ImageSet, arrays
 
 TRAIN = "train --data colours.npz --model vgg9 --batch 16 --learning-rate 0.05 --lambda-init 1 --seed 3 --out run"
@@ -17,18 +16,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("chain")
     arrays.write(folder / "colours.npz", colours(90))
     return folder
-
-
-@pytest.fixture
-def call(folder, capsys, monkeypatch):
-    monkeypatch.chdir(folder)
-
-    def run(line, code=0):
-        capsys.readouterr()
-        assert cli.main(line.split()) == code
-        return capsys.readouterr()
-
-    return run
 
 
 def test_the_whole_chain(call, folder):

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 from converters_support import onnx_file
 from spikelet.errors import ConversionError
 from spikelet.nodes import Conv2d
 from spikelet_converters.conversion.source import check_graph
 from spikelet_converters.frontends.onnx import read as read_onnx
+from spikelet_converters.frontends.onnx_constants import evaluate
 
 RNG = np.random.default_rng(3)
 WEIGHTS = {
@@ -103,3 +105,38 @@ class TestEnding:
         path = model(tmp_path / "a.onnx", ending=(ending, {"axis": 0}))
         with pytest.raises(ConversionError, match=rf"\({ending}\): is along axis 0; expected 1, over the classes"):
             read_onnx(path)
+
+
+CONSTANTS = {
+    "Cast": ([np.array([1.7, -2.2], np.float32)], {"to": TensorProto.INT64}),
+    "Squeeze": ([np.zeros((1, 2, 1), np.int64), np.array([0])], {}),
+    "ReduceProd": ([np.arange(1, 7).reshape(2, 3)], {"axes": [1], "keepdims": 0}),
+    "ReduceProd, axes kept": ([np.arange(1, 7).reshape(2, 3)], {"axes": [0]}),
+    "ConstantOfShape": ([np.array([2, 3])], {"value": numpy_helper.from_array(np.array([7], np.int64))}),
+    "ConstantOfShape of zeros": ([np.array([2])], {}),
+}
+
+
+@pytest.mark.parametrize("case", CONSTANTS)
+def test_a_constant_is_computed_with_the_attributes_of_its_operator(case):
+    inputs, attributes = CONSTANTS[case]
+    operator = case.split(maxsplit=1)[0].rstrip(",")
+    names = [f"i{index}" for index in range(len(inputs))]
+    node = helper.make_node(operator, names, ["y"], **attributes)
+    graph = helper.make_graph(
+        [node],
+        "g",
+        [
+            helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
+            for n, v in zip(names, inputs, strict=True)
+        ],
+        [helper.make_empty_tensor_value_info("y")],
+    )
+    expected = ReferenceEvaluator(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])).run(
+        None, dict(zip(names, inputs, strict=True))
+    )[0]
+    read = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    actual = evaluate(operator, "node", read, inputs)
+    assert actual.dtype == expected.dtype
+    assert actual.shape == expected.shape
+    assert np.array_equal(actual, expected)

@@ -27,18 +27,6 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def call(folder, capsys, monkeypatch):
-    monkeypatch.chdir(folder)
-
-    def run(line, code=0):
-        capsys.readouterr()
-        assert cli.main(line.split()) == code
-        return capsys.readouterr()
-
-    return run
-
-
 @pytest.fixture(scope="module", autouse=True)
 def threads():
     """Use as many threads as a worker of the cluster, so that sums have the same order."""

@@ -37,7 +37,7 @@ def test_costs_of_calls_are_told_from_own_costs():
     text = "\n".join(
         [
             "events: Ir",
-            "ob=/tmp/program",
+            "ob=program",
             "fl=model.c",
             "fn=measured_1",
             "10 5",

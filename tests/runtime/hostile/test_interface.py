@@ -200,7 +200,7 @@ def test_a_rule_that_returns_something_else(bundle, done):
 
 
 FOREIGN = [
-    MemoryError(), OSError(errno.ENOSPC, "No space left on device", "/tmp/x"), OSError(errno.ENOMEM, "Cannot allocate memory"),
+    MemoryError(), OSError(errno.ENOSPC, "No space left on device", "cache"), OSError(errno.ENOMEM, "Cannot allocate memory"),
     PermissionError(errno.EACCES, "Permission denied"), RuntimeError("boom"), ValueError("array is too big"), KeyError("x"),
     np.linalg.LinAlgError("singular"), RecursionError("deep"), subprocess.TimeoutExpired("cc", 3),
 ]  # fmt: skip
