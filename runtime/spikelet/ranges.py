@@ -21,6 +21,7 @@ import numpy.typing as npt
 from spikelet.errors import GraphError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+from spikelet.products import product
 
 EXACT_LIMIT = 2**24
 MAX_STEPS = 2**31 - 1
@@ -166,7 +167,7 @@ def _weighted(weight: Array, x: Range, bias: Array) -> Range:
             part = rows[:, :, tap : tap + tap_chunk]
             positive += np.maximum(part, 0).sum(2, dtype=np.float64)
             negative += np.minimum(part, 0).sum(2, dtype=np.float64)
-        low[:, start : start + chunk] = (positive @ x_low + negative @ x_high)[..., 0]
-        high[:, start : start + chunk] = (positive @ x_high + negative @ x_low)[..., 0]
+        low[:, start : start + chunk] = (product(positive, x_low) + product(negative, x_high))[..., 0]
+        high[:, start : start + chunk] = (product(positive, x_high) + product(negative, x_low))[..., 0]
     wide_bias = bias.astype(np.float64)
     return Range(low.ravel() + np.minimum(wide_bias, 0), high.ravel() + np.maximum(wide_bias, 0))

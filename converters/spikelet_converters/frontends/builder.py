@@ -19,6 +19,7 @@ import numpy.typing as npt
 from spikelet.errors import ConversionError, GraphError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, Shape, SumPool2d
+from spikelet.products import product
 from spikelet_converters.frontends.values import ONE, Dynamics, Factor, Value, f32, free_name, node_name
 
 MOST_LEVELS = 32  # of a quantiser that is converted to a neuron with as many spikes
@@ -130,7 +131,7 @@ class Builder:
                 f"{where}: expected an input of shape ({weight.shape[1]},), found {x.shape}; {remedy}"
             )
         bias = np.zeros(len(weight)) if bias is None else np.asarray(bias, np.float64)
-        return self.append(name, where, Linear(f32(weight * x.channels()), f32(bias + weight @ x.offsets())), x)
+        return self.append(name, where, Linear(f32(weight * x.channels()), f32(bias + product(weight, x.offsets()))), x)
 
     def affine(self, where: str, gain: npt.ArrayLike, shift: npt.ArrayLike, x: Value) -> Value:
         """Fold gain * x + shift, per channel, into the layer before: batch norm in evaluation mode."""

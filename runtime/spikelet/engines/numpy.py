@@ -20,6 +20,7 @@ from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.limits import Limits
 from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, Shape, SumPool2d
+from spikelet.products import product
 
 OVERHEAD = 2**12  # bytes per node for objects and parameters per channel
 PATCH_BYTES = 2**23  # of unfolded input per matrix product: large enough for BLAS, small enough for a board
@@ -163,7 +164,7 @@ def evaluate(node: Node, inputs: Sequence[Float], shape: Shape, weight: Float | 
             return convolve(node, weight, x, shape, threads)
         case Linear():
             assert weight is not None
-            return x @ weight.T + node.bias.astype(np.float32)
+            return product(x, weight.T) + node.bias.astype(np.float32)
         case SumPool2d():
             return pool(x, node.kernel, node.stride)
         case Scale():
@@ -251,5 +252,5 @@ def _convolve_part(node: Conv2d, weight: Float, x: Float, out: Float, chunk: int
     patches = windows(part, kernel, node.stride).transpose(0, 1, 4, 5, 2, 3)
     patches = patches.reshape(len(part), groups, taps, pixels)
     rows = weight.reshape(groups, channels // groups, taps)
-    sums = (rows @ patches).reshape(len(part), channels, pixels)
+    sums = product(rows, patches).reshape(len(part), channels, pixels)
     np.add(sums, node.bias.astype(np.float32)[:, None], out=out[start:stop])

@@ -22,6 +22,7 @@ from spikelet.inputs import as_sequence, resolve_steps
 from spikelet.limits import Limits
 from spikelet.metrics.accuracy import check_labels
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine
+from spikelet.products import product
 from spikelet.version import __version__
 
 BATCH = 32
@@ -189,7 +190,7 @@ def interval(right: Right, seed: int = 0) -> tuple[list[float], list[float]]:
     source = np.random.default_rng(seed)
     by_device = source.multinomial(devices, np.full(devices, 1 / devices), RESAMPLES)
     by_image = source.multinomial(images, np.full(images, 1 / images), RESAMPLES).astype(np.float32)
-    shares = (right.reshape(-1, images).astype(np.float32) @ by_image.T).reshape(devices, steps, RESAMPLES)
+    shares = product(right.reshape(-1, images).astype(np.float32), by_image.T).reshape(devices, steps, RESAMPLES)
     means = np.einsum("stb,bs->tb", shares, by_device) / (devices * images)
     low, high = np.percentile(means, (2.5, 97.5), axis=1)
     return low.tolist(), high.tolist()

@@ -1,4 +1,4 @@
-"""How many threads a matrix product takes: one, and afterwards what it was."""
+"""Matrix products: on one thread, restored afterwards; status flags of BLAS do not stop a program."""
 
 import threading
 
@@ -72,3 +72,27 @@ def test_threads_share_the_samples_of_a_batch(monkeypatch, threads):
         assert len(starts) == {None: 1, 2: 2, 3: 3, 8: 5}[count]
         parts.clear()
     assert np.array_equal(*logits)
+
+
+class Flagged(np.ndarray):
+    """Sets the processor's flag "invalid" while it is multiplied, as BLAS does for lanes that hold no data."""
+
+    def __array_ufunc__(self, ufunc, method, *operands, **options):
+        assert ufunc is np.matmul
+        np.float32(np.inf) - np.float32(np.inf)
+        return getattr(ufunc, method)(*(np.asarray(operand) for operand in operands), **options)
+
+
+def test_a_flag_that_blas_sets_does_not_stop_a_step(monkeypatch):
+    graph = small_graph()
+    pixels = np.random.default_rng(0).integers(0, 256, (1, *graph.input.shape)).astype(np.float32)
+    logits = []
+    for flagged in (False, True):
+        engine = create(graph, "numpy")
+        if flagged:
+            engine._weights = {name: weight.view(Flagged) for name, weight in engine._weights.items()}
+            with pytest.raises(RuntimeWarning, match="invalid value"):
+                next(iter(engine._weights.values()))[0] @ np.ones(3, np.float32)
+        engine.reset(1)
+        logits.append([engine.step(pixels), engine.step(None)])
+    np.testing.assert_array_equal(*logits)

@@ -12,6 +12,7 @@ from spikelet.lowering.onnx.model import Constant, Model, Operation
 from spikelet.lowering.onnx.protobuf import External
 from spikelet.lowering.onnx.shapes import sizes, whole
 from spikelet.nodes import Array
+from spikelet.products import product
 
 Values = dict[str, npt.NDArray[np.generic]]
 
@@ -77,8 +78,8 @@ def _result(operation: Operation, operands: Sequence[npt.NDArray[np.generic]]) -
             return mean
         case "Gemm":
             weight = numbers[1].T if whole(operation, "transB", 0) else numbers[1]
-            product: Array = numbers[0] @ weight
-            return product + numbers[2] if len(numbers) > 2 else product
+            sums: Array = product(numbers[0], weight)
+            return sums + numbers[2] if len(numbers) > 2 else sums
         case "Floor":
             return np.floor(numbers[0])
     value: Array = _BINARY[operation.operator](numbers[0], numbers[1])
