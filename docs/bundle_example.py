@@ -191,7 +191,11 @@ def limit_lines() -> list[str]:
 def operator_lines() -> list[str]:
     """Operators and attributes that a step model may contain."""
     lines = ["Operators: " + ", ".join(f"`{name}`" for name in sorted(audit.OPERATORS)) + ".", ""]
-    return [*lines, "Attributes: " + ", ".join(f"`{name}`" for name in sorted(audit.ATTRIBUTES)) + ".", ""]
+    lines += ["Attributes: " + ", ".join(f"`{name}`" for name in sorted(audit.ATTRIBUTES)) + ".", ""]
+    lines += ["| message | fields: number and name in `onnx.proto` |", "|---|---|"]
+    for message, fields in audit.FIELDS.items():
+        lines.append(f"| {message} | " + ", ".join(f"{number} `{name}`" for number, name in fields.items()) + " |")
+    return [*lines, ""]
 
 
 def page(text: str) -> str:

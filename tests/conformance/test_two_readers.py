@@ -6,7 +6,9 @@
 import ast
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,12 +17,18 @@ from hypothesis import strategies as st
 import second_reader
 from conformance_vectors.breaking import BASES, base, pack
 from hostile import Mutator
+from hostile_bundles import bases
 from hostile_bundles import pack as written
 from hostile_graphs import hostile_bundles
 from hostile_networks import NetworkMutator
+from hostile_protobuf import MODEL, ProtobufMutator, encode
+from hostile_protobuf import decode as fields_of
 from runners import RUNNERS
+from second_reader.step import parse_model
 from spikelet.bundle import decode
+from spikelet.bundle.step import StepModel
 from spikelet.errors import BundleError
+from spikelet.lowering.onnx.protobuf import External
 from two_readers import disagreement, judge, runnable
 
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "120"))
@@ -76,6 +84,50 @@ def test_random_networks_with_hostile_names_compiled(bundle):
 @given(bundle=hostile_bundles())
 def test_random_networks_with_hostile_names_in_brian2(bundle):
     assert_agreement(written(bundle), ["brian2"])
+
+
+def step_models(content, weights):
+    """The model of step.onnx as the first and as the second reader reads it; None where it is refused."""
+    first = second = None
+    with suppress(BundleError):
+        first = StepModel(content, bytes(weights)).decode()
+    with suppress(second_reader.Refused):
+        second = parse_model(memoryview(content), weights)
+    return first, second
+
+
+@settings(RANDOM, max_examples=2 * EXAMPLES)
+@given(index=st.integers(0, len(bases()) - 1), source=st.randoms(use_true_random=False))
+def test_changed_step_models(index, source):
+    members = bases()[index]
+    weights = memoryview(members["weights.safetensors"])
+    first, second = step_models(ProtobufMutator(source).changed(bytes(members["step.onnx"])), weights)
+    assert (first is None) == (second is None)
+    if first is None or second is None:
+        return
+    assert [operation.operator for operation in first.operations] == [node[0] for node in second.nodes]
+    for operation, (_, inputs, outputs, attributes) in zip(first.operations, second.nodes, strict=True):
+        assert (*operation.inputs, "", *operation.outputs) == (*inputs, "", *outputs)
+        assert {
+            name: value if isinstance(value, int) else list(value) for name, value in operation.attributes.items()
+        } == attributes
+    for constant, (name, tensor) in zip(first.constants, second.constants, strict=True):
+        stored = constant.content
+        if isinstance(stored, External):
+            stored = weights[stored.offset : stored.offset + stored.length]
+        assert (constant.name, constant.dtype, constant.shape) == (name, tensor.dtype.name, tensor.shape)
+        assert stored.tobytes() == tensor.tobytes()
+    assert [port.name for port in first.inputs] == second.inputs
+    assert [port.name for port in first.outputs] == second.outputs
+
+
+@pytest.mark.parametrize("index", range(len(bases())))
+def test_changed_step_models_reach_both_verdicts(index):
+    members = bases()[index]
+    model, weights = bytes(members["step.onnx"]), memoryview(members["weights.safetensors"])
+    assert encode(fields_of(model, MODEL)) == model
+    models = [step_models(ProtobufMutator(Random(seed)).changed(model), weights)[1] for seed in range(60)]
+    assert 10 < sum(second is None for second in models) < 50
 
 
 def test_the_second_reader_shares_no_code_with_the_first():

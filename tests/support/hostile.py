@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hostile_bundles import Members, bases, loosely_packed, put_together
+from hostile_protobuf import ProtobufMutator
 from spikelet.bundle import archive, safetensors
 from spikelet.lowering.onnx.protobuf import _integer, _message, _text
 
@@ -183,7 +184,10 @@ class Mutator:
     def onnx(self, members: Members) -> bytes:
         """The step model, as this version's or as another's, where the reader has nothing to compare with."""
         model = members["step.onnx"]
-        if self.random.random() < 0.5:
+        share = self.random.random()
+        if share < 0.5:
+            model = ProtobufMutator(self.random).changed(bytes(model)) if model else model
+        elif share < 0.7:
             model = self.bytes(model)
         else:
             position = self.random.randrange(len(model))
@@ -193,7 +197,7 @@ class Mutator:
                  _text(2, "x" * 500), _integer(1, 2**63), b"\xff" * 12]
             )  # fmt: skip
             model = model[:position] + extra + model[position:] if self.random.random() < 0.5 else model + extra
-        version = self.random.choice([1, 2, 3, 3, 3, 0, -1, 2**40])
+        version = self.random.choice([1, 3, 0, 0, 2, 4, 4, -1, 2**40])
         return put_together(members | {"step.onnx": model}, lowering_version=version)
 
     def card(self, members: Members) -> bytes:

@@ -13,7 +13,7 @@ from second_reader.golden import Golden, mismatches, packed
 from second_reader.network import Network, build
 from second_reader.reader import Contents, read
 from second_reader.refused import Refused
-from second_reader.step import replay
+from second_reader.replay import replay
 
 __all__ = [
     "Contents",

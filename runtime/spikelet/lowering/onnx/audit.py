@@ -22,6 +22,22 @@ OPERATORS = frozenset(
     | {"Greater", "GreaterOrEqual", "Identity", "Mul", "Sub", "Where"}
 )
 ATTRIBUTES = frozenset(["axis", "group", "kernel_shape", "pads", "strides", "to", "transB"])
+# By message, the fields that it may have: number and name in onnx.proto.
+FIELDS: Mapping[str, Mapping[int, str]] = {
+    "model": {1: "ir_version", 2: "producer_name", 7: "graph", 8: "opset_import"},
+    "operator set": {1: "domain", 2: "version"},
+    "graph": {1: "node", 2: "name", 5: "initializer", 11: "input", 12: "output"},
+    "node": {1: "input", 2: "output", 3: "name", 4: "op_type", 5: "attribute"},
+    "attribute": {1: "name", 3: "i", 8: "ints", 20: "type"},
+    "tensor": {1: "dims", 2: "data_type", 8: "name", 9: "raw_data", 13: "external_data", 14: "data_location"},
+    "entry": {1: "key", 2: "value"},
+    "input": {1: "name", 2: "type"},
+    "output": {1: "name", 2: "type"},
+    "type": {1: "tensor_type"},
+    "tensor type": {1: "elem_type", 2: "shape"},
+    "shape": {1: "dim"},
+    "dimension": {1: "dim_value", 2: "dim_param"},
+}
 MAX_FIELDS = 2**18
 MAX_AXES = 8
 IR_VERSIONS = (3, 8)  # least and greatest
@@ -46,7 +62,7 @@ def audit(member: str, content: memoryview, locations: Mapping[str, External]) -
 
 
 class _Audit:
-    """Decodes one model. Field numbers are those of onnx.proto; fields that are not listed are refused."""
+    """Decodes one model. Fields that are not listed are refused."""
 
     def __init__(self, member: str, locations: set[External]) -> None:
         self.member, self.locations, self.left = member, locations, MAX_FIELDS
@@ -55,23 +71,20 @@ class _Audit:
         return BundleError.at(self.member, f"{problem}; spikelet writes no such thing")
 
     def model(self, content: memoryview) -> Model:
-        fields = self.fields(content, "model", (1, 2, 7, 8))
-        for producer in fields[2]:
-            self.one_of(producer, {"", "spikelet"}, "producer")
+        fields = self.fields(content, "model")
+        self.one_of(fields[2], {"", "spikelet"}, "producer")
         opset = 0
         for imported in fields[8]:
-            entry = self.fields(imported, "operator set", (1, 2))
-            for domain in entry[1]:
-                self.one_of(domain, {""}, "operator domain")
+            entry = self.fields(imported, "operator set")
+            self.one_of(entry[1], {""}, "operator domain")
             opset = self.number(entry[2], 0)
         version = self.number(fields[1], 0)
-        graph = self.fields(self.joined(fields[7], "graph"), "graph", (1, 2, 5, 11, 12))
+        graph = self.fields(self.joined(fields[7], "graph"), "graph")
         if opset != OPSET or not IR_VERSIONS[0] <= version <= IR_VERSIONS[1]:
             expected = f"{OPSET} and {IR_VERSIONS[0]} to {IR_VERSIONS[1]}"
             found = f"operator set {opset} and IR version {version}"
             raise BundleError.at(self.member, f"{found}; expected {expected}", expected=expected, found=found)
-        for name in graph[2]:
-            self.text(name)
+        self.text(graph[2])
         return Model(
             tuple(self.constant(value) for value in graph[5]),
             tuple(self.operation(value) for value in graph[1]),
@@ -80,35 +93,33 @@ class _Audit:
         )
 
     def operation(self, content: Value) -> Operation:
-        fields = self.fields(content, "node", (1, 2, 3, 4, 5))
-        for name in fields[3]:
-            self.text(name)
-        operators = [self.one_of(value, OPERATORS, "operator") for value in fields[4]]
+        fields = self.fields(content, "node")
+        self.text(fields[3])
         return Operation(
-            self.last(operators, "a node without an operator"),
-            tuple(self.text(value) for value in fields[1]),
-            tuple(self.text(value) for value in fields[2]),
+            self.one_of(self.present(fields[4], "a node without an operator"), OPERATORS, "operator"),
+            tuple(self.text([value]) for value in fields[1]),
+            tuple(self.text([value]) for value in fields[2]),
             dict(self.attribute(value) for value in fields[5]),
         )
 
     def attribute(self, content: Value) -> tuple[str, Attribute]:
-        fields = self.fields(content, "attribute", (1, 3, 8, 20))
-        names = [self.one_of(value, ATTRIBUTES, "attribute") for value in fields[1]]
+        fields = self.fields(content, "attribute")
+        name = self.one_of(self.present(fields[1], "an attribute without a name"), ATTRIBUTES, "attribute")
         self.number(fields[20], 0)
         single, several = self.number(fields[3], 0), tuple(self.numbers(fields[8]))
-        return self.last(names, "an attribute without a name"), several or single
+        return name, several or single
 
     def constant(self, content: Value) -> Constant:
-        fields = self.fields(content, "tensor", (1, 2, 8, 9, 13, 14))
-        if fields[13] or self.number(fields[14], 0):
+        fields = self.fields(content, "tensor")
+        outside, content = self.number(fields[14], 0) != 0, self.joined(fields[9], "content of a tensor", last=True)
+        if fields[13] or outside:
             position = self.location(fields[13])
             stored: memoryview | External = position
             size = position.length
         else:
-            content = self.joined(fields[9][-1:], "content of a tensor")
             stored, size = content, len(content)
-        dtype = self.last([self.dtype(value) for value in fields[2]], "a tensor without an element type")
-        name = self.last([self.text(value) for value in fields[8]], "a tensor without a name")
+        dtype = self.dtype(self.present(fields[2], "a tensor without an element type"))
+        name = self.text(self.present(fields[8], "a tensor without a name"))
         shape = tuple(self.numbers(fields[1]))
         if len(shape) > MAX_AXES or min(shape, default=0) < 0:
             raise self.refuse(f"a tensor {name!r} of shape {shape}")
@@ -119,9 +130,8 @@ class _Audit:
     def location(self, contents: list[Value]) -> External:
         entries: dict[str, str] = {}
         for content in contents:
-            fields = self.fields(content, "entry", (1, 2))
-            key, value = ("".join(self.text(text) for text in fields[number][-1:]) for number in (1, 2))
-            entries[key] = value
+            fields = self.fields(content, "entry")
+            entries[self.text(fields[1])] = self.text(fields[2])
         numbers = [entries.get(key, "") for key in ("offset", "length")]
         plain = all(text.isdecimal() and len(text) < 12 for text in numbers)
         if len(contents) != 3 or len(entries) != 3 or not plain:
@@ -134,52 +144,55 @@ class _Audit:
         return position
 
     def port(self, content: Value, role: str) -> Port:
-        fields = self.fields(content, role, (1, 2))
-        types = self.fields(self.joined(fields[2], "type"), "type", (1,))
-        tensor = self.fields(self.joined(types[1], "tensor type"), "tensor type", (1, 2))
-        dtype = self.last([self.dtype(value) for value in tensor[1]], f"an {role} without an element type")
-        shape = self.fields(self.joined(tensor[2], "shape"), "shape", (1,))
+        fields = self.fields(content, role)
+        types = self.fields(self.joined(fields[2], "type"), "type")
+        tensor = self.fields(self.joined(types[1], "tensor type"), "tensor type")
+        dtype = self.dtype(self.present(tensor[1], f"an {role} without an element type"))
+        if dtype != "float32":
+            raise self.refuse(f"an {role} of {dtype}")
+        shape = self.fields(self.joined(tensor[2], "shape"), "shape")
         if len(fields[1]) != 1:
             raise self.refuse(f"an {role} with {len(fields[1])} names")
-        return Port(self.text(fields[1][0]), dtype, tuple(self.dimension(value) for value in shape[1]))
+        return Port(self.text(fields[1]), dtype, tuple(self.dimension(value) for value in shape[1]))
 
     def dimension(self, content: Value) -> Dimension:
-        fields = self.fields(content, "dimension", (1, 2))
-        names = [self.text(value) for value in fields[2]]
-        return names[-1] if names else self.number(fields[1], -1)
+        fields = self.fields(content, "dimension")
+        name, size = self.text(fields[2]), self.number(fields[1], -1)
+        return name if fields[2] else size
 
-    def dtype(self, value: Value) -> str:
-        if not isinstance(value, int) or value not in DTYPES:
-            raise self.refuse(
-                "an element type that is none" if isinstance(value, memoryview) else f"element type {value}"
-            )
-        return DTYPES[value]
+    def dtype(self, values: list[Value]) -> str:
+        number = self.number(values, 0)
+        if number not in DTYPES:
+            raise self.refuse(f"element type {number}")
+        return DTYPES[number]
 
-    def last(self, texts: list[str], problem: str) -> str:
-        """The last of the values of a field, which must be there."""
-        if not texts:
-            raise self.refuse(problem)
-        return texts[-1]
-
-    def one_of(self, value: Value, allowed: set[str] | frozenset[str], subject: str) -> str:
-        text = self.text(value)
+    def one_of(self, values: list[Value], allowed: set[str] | frozenset[str], subject: str) -> str:
+        text = self.text(values)
         if text not in allowed:
             raise self.refuse(f"{subject} {text!r}")
         return text
 
-    def text(self, value: Value) -> str:
-        if isinstance(value, int) or len(value) > 256:
-            raise self.refuse("a name that is none, or longer than 256 bytes")
-        try:
-            return bytes(value).decode("ascii")
-        except UnicodeDecodeError:
-            raise self.refuse("a name that is not ASCII") from None
+    def present(self, values: list[Value], problem: str) -> list[Value]:
+        if not values:
+            raise self.refuse(problem)
+        return values
+
+    def text(self, values: list[Value]) -> str:
+        """The last of the values of a field, or ""."""
+        texts = [""]
+        for value in values:
+            if isinstance(value, int) or len(value) > 256:
+                raise self.refuse("a name that is none, or longer than 256 bytes")
+            try:
+                texts.append(bytes(value).decode("ascii"))
+            except UnicodeDecodeError:
+                raise self.refuse("a name that is not ASCII") from None
+        return texts[-1]
 
     def number(self, values: list[Value], default: int) -> int:
         """The last of the values of a field, signed."""
-        for value in values:
-            if not isinstance(value, int):
-                raise self.refuse("bytes in place of a number")
+        if any(not isinstance(value, int) for value in values):
+            raise self.refuse("bytes in place of a number")
         return self.numbers(values)[-1] if values else default
 
     def numbers(self, values: list[Value]) -> list[int]:
@@ -196,15 +209,17 @@ class _Audit:
                 numbers.append(number)
         return [number - 2**64 if number >= 2**63 else number for number in numbers]
 
-    def joined(self, values: list[Value], subject: str) -> memoryview:
-        """A message that is not repeated: the parts of it, which protobuf merges."""
+    def joined(self, values: list[Value], subject: str, last: bool = False) -> memoryview:
+        """The parts of a message that is not repeated, which Protocol Buffers joins; of bytes, the last value."""
         parts = [value for value in values if isinstance(value, memoryview)]
         if len(parts) < len(values):
             raise self.refuse(f"a number in place of a {subject}")
+        if last:
+            parts = parts[-1:]
         return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
 
-    def fields(self, content: Value, subject: str, known: tuple[int, ...]) -> defaultdict[int, list[Value]]:
-        """The values of every field of a message, by number."""
+    def fields(self, content: Value, subject: str) -> defaultdict[int, list[Value]]:
+        """The values of every field of a message, by number. subject: a key of FIELDS."""
         if isinstance(content, int):
             raise self.refuse(f"a number in place of a {subject}")
         values: defaultdict[int, list[Value]] = defaultdict(list)
@@ -214,15 +229,13 @@ class _Audit:
             tag, position = self.varint(content, position)
             number, wire = tag >> 3, tag & 7
             value: Value
-            if wire == 0:
-                value, position = self.varint(content, position)
-            else:
-                length, position = (4, position) if wire == 5 else self.varint(content, position)
-                if wire not in (2, 5) or length > len(content) - position:
+            value, position = self.varint(content, position)
+            if wire != 0:
+                start, position = position, position + value
+                if wire != 2 or position > len(content):
                     raise BundleError.at(self.member, f"not an ONNX model (a {subject} is cut off or damaged)")
-                value = content[position : position + length]
-                position += length
-            if number not in known:
+                value = content[start:position]
+            if number not in FIELDS[subject]:
                 raise self.refuse(f"field {number} in a {subject}")
             values[number].append(value)
         return values
