@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
 
 from gui_bundles import bundle_of, plain_graph
 from gui_driving import drop, until
@@ -72,6 +73,10 @@ def test_the_proof_is_replayed(opened, rest):
     verified = opened.inspector.results.checks.verified
     assert set(verified) == set(opened.inspector.document.engines)
     assert all(result.ok for result in verified.values())
+    assert opened.inspector.results.checks.step_model.ok
+    messages = [label.text() for label in opened.panels["validate"].replay.findChildren(QLabel)]
+    assert any(message.startswith("computes the graph for the golden inputs") for message in messages)
+    assert opened.panels["validate"].replay._data().rows[-1][0] == "step.onnx"
 
 
 def needs_brian2():

@@ -37,6 +37,7 @@ OVERHEAD = 2**14  # bytes per node
 SESSION_BYTES = 2**24  # of ONNX Runtime itself, for the sessions of one network
 WEIGHT_BYTES = 24  # per weight: the model, its parsed form, float32 and its packed form
 LONGEST_WINDOW = 16  # longest window that is evaluated in one model
+MOST_PIXELS = 2**22  # a mean over so many pixels is rounded by less than half a spike
 IMAGES = 4  # images per 8-bit product, so that pixels stay in the cache
 BLOCKED = platform.machine() in ("x86_64", "AMD64")  # ONNX Runtime stores images in blocks of channels there
 
@@ -93,7 +94,7 @@ class OnnxEngine(Engine):
     def memory(cls, graph: Graph, load: Workload) -> int:
         # layouts: the model of products holds what is computed once with channels first and with channels last
         steps, batch, layouts = 1, load.batch, 1
-        if load.window is not None and _evaluates_window(load):
+        if load.window is not None and _evaluates_window(graph, load):
             steps = load.window
             if not load.record and fits(graph):
                 batch, layouts = min(batch, IMAGES), 2
@@ -215,7 +216,7 @@ class OnnxEngine(Engine):
 
     @property
     def _in_window(self) -> bool:
-        return _evaluates_window(self._load(self.batch, self.window))
+        return _evaluates_window(self.graph, self._load(self.batch, self.window))
 
     def _run_window(self, pixels: Float) -> None:
         """Run all time-steps of the window; arrays are (N, T, …)."""
@@ -251,9 +252,15 @@ class OnnxEngine(Engine):
         return arrays
 
 
-def _evaluates_window(load: Workload) -> bool:
-    """Return whether time-steps are evaluated layer by layer. Counting uses the spikes of one step at a time."""
-    return load.window is not None and 2 <= load.window <= LONGEST_WINDOW and not load.counting
+def _evaluates_window(graph: Graph, load: Workload) -> bool:
+    """Return whether time-steps are evaluated layer by layer.
+
+    Counting uses the spikes of one step at a time. The windows of a layer with more than MOST_PIXELS pixels would
+    miscount: they give the mean over the pixels in float32.
+    """
+    if load.window is None or not 2 <= load.window <= LONGEST_WINDOW or load.counting:
+        return False
+    return all(graph.neurons(name) <= MOST_PIXELS * graph.shapes[name][0] for name in graph.spiking)
 
 
 def open_session(model: bytes | Path, threads: int | None = None) -> Session:

@@ -29,6 +29,7 @@ from spikelet.report.sections import (
 from spikelet.report.tables import summary_table
 from spikelet.report.wording import ESTIMATE
 from spikelet.verify import Verification
+from spikelet.verify_step import StepVerification
 
 CARD_ENDS = "## Float activation"  # this part of the card is shown in the section on the conversion
 
@@ -44,6 +45,7 @@ class Report:
         main: name of the profile that is compared with the baselines.
         latency: results of `benchmark.measure` by bundle, or empty.
         verification: results by bundle and engine.
+        step_models: results of replaying step.onnx, by bundle.
         validation: result of `spikelet validate`.
         robustness: result of `spikelet robustness` for one of the bundles.
         estimates: energy estimates by bundle and profile.
@@ -55,6 +57,7 @@ class Report:
     main: str
     latency: Sequence[Latency] = ()
     verification: Sequence[Sequence[Verification]] = ()
+    step_models: Sequence[StepVerification] = ()
     validation: Mapping[str, object] | None = None
     robustness: FaultFacts | None = None
     estimates: list[list[Estimate]] = field(init=False)
@@ -119,7 +122,7 @@ def html(report: Report, drawn: Sequence[Figure]) -> str:
         neurobench_section(report.measured, report.names),
         *_latency(report, art),
         *([] if report.robustness is None else [fault_section(report.robustness, art)]),
-        verification_section(report.names, report.verification, report.validation),
+        verification_section(report.names, report.verification, report.step_models, report.validation),
         conversion_section(report.measured, report.names),
         *_cards(report),
         sources_section(report.profiles),

@@ -20,6 +20,7 @@ from spikelet.report.tables import (
     rate_table,
 )
 from spikelet.verify import Verification
+from spikelet.verify_step import StepVerification
 
 Art = dict[str, str]  # a figure's name to its HTML
 
@@ -114,7 +115,10 @@ def neurobench_section(measured: Sequence[Measurement], names: Sequence[str]) ->
 
 
 def verification_section(
-    names: Sequence[str], verification: Sequence[Sequence[Verification]], validation: Mapping[str, object] | None
+    names: Sequence[str],
+    verification: Sequence[Sequence[Verification]],
+    step_models: Sequence[StepVerification],
+    validation: Mapping[str, object] | None,
 ) -> Section:
     """Replay of the golden inputs on this machine, and validation with an independent simulator."""
     rows = [
@@ -131,6 +135,8 @@ def verification_section(
     ]
     head = ["network", "engine", "golden inputs", "spikes", "differing spikes", "differing logits"]
     body = table(head, rows) if rows else paragraph("Not replayed.")
+    for name, step in zip(names, step_models, strict=False):
+        body += paragraph(f"step.onnx of {name}: {'ok' if step.ok else 'DIFFERS'}: {step}.")
     if validation is None:
         body += paragraph("No result of an independent simulator was given (--validation FILE).")
     else:

@@ -9,6 +9,7 @@ import pytest
 from networks import Builder, small_graph
 from runners import RUNNERS, assert_same, on_engine
 from spikelet.engines import ENGINES, create
+from spikelet.engines import onnx as onnx_engine
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.products import fits
@@ -46,6 +47,24 @@ def test_same_spikes_potentials_and_logits(name, steps):
     graph = residual_graph()
     inputs = np.random.default_rng(steps).integers(0, 256, (1, 3, *graph.input.shape)).astype(np.float32)
     assert_same(graph, name, inputs, steps)
+
+
+def test_the_windows_of_onnx_end_where_they_would_miscount(monkeypatch):
+    graph = residual_graph()
+    pixels = max(graph.neurons(name) // graph.shapes[name][0] for name in graph.spiking)
+    inputs = np.random.default_rng(0).integers(0, 256, (1, 2, *graph.input.shape)).astype(np.float32)
+    for most, evaluated in ((pixels, True), (pixels - 1, False)):
+        monkeypatch.setattr(onnx_engine, "MOST_PIXELS", most)
+        engine = create(graph, "onnx")
+        engine.reset(2, 3)
+        assert engine._in_window == evaluated
+        assert_same(graph, "onnx, window", inputs, 3)
+
+
+def test_a_mean_over_most_pixels_gives_the_count():
+    for count in (*range(9), *range(onnx_engine.MOST_PIXELS - 8, onnx_engine.MOST_PIXELS + 1)):
+        mean = np.float32(count) / np.float32(onnx_engine.MOST_PIXELS - 1)
+        assert np.rint(mean * np.float32(onnx_engine.MOST_PIXELS - 1)) == count
 
 
 @pytest.mark.parametrize("name", sorted(ENGINES))

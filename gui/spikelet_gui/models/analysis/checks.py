@@ -20,6 +20,7 @@ from spikelet import bundle as bundles
 from spikelet.bundle import Bundle
 from spikelet.errors import MissingDependency, SpikeletError
 from spikelet.verify import Verification, verify
+from spikelet.verify_step import StepVerification, verify_step
 from spikelet_gui.models.jobs import Progress
 
 if TYPE_CHECKING:
@@ -35,21 +36,27 @@ class Checks:
 
     Attributes:
         verified: Replay of the golden inputs, by engine; empty before the first run.
+        step_model: Replay of the golden inputs through step.onnx, or None before the first run.
         report: Validation with Brian2, or None.
     """
 
     verified: dict[str, Verification] = field(default_factory=dict)
+    step_model: StepVerification | None = None
     report: ValidationReport | None = None
 
 
-def replay(bundle: Bundle, engines: tuple[str, ...], progress: Progress) -> dict[str, Verification]:
-    """Replay the golden inputs of a bundle on each engine."""
-    verified = {}
+def replay(
+    bundle: Bundle, engines: tuple[str, ...], progress: Progress
+) -> tuple[dict[str, Verification], StepVerification]:
+    """Replay the golden inputs of a bundle on each engine and through its step.onnx."""
+    verified, total = {}, len(engines) + 1
     for done, name in enumerate(engines):
-        progress(done, len(engines))
+        progress(done, total)
         verified[name] = verify(bundle, name)
-    progress(len(engines), len(engines))
-    return verified
+    progress(len(engines), total)
+    step_model = verify_step(bundle)
+    progress(total, total)
+    return verified, step_model
 
 
 def brian2_missing() -> str | None:

@@ -12,6 +12,7 @@ from spikelet.metrics.measurement import Measurement
 from spikelet.metrics.robustness import Robustness
 from spikelet.report.document import Report, all_figures, html
 from spikelet.verify import verify
+from spikelet.verify_step import verify_step
 from spikelet_gui.models.jobs import Progress
 
 
@@ -44,6 +45,7 @@ def write(
         main=main,
         latency=[],
         verification=[verification],
+        step_models=[verify_step(measured.bundle)],
         validation=None,
         robustness=None if robustness is None else robustness.as_json(),
     )

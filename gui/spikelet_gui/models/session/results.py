@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from spikelet.metrics.robustness import Robustness
 from spikelet.verify import Verification
+from spikelet.verify_step import StepVerification
 from spikelet_gui.models.analysis.checks import Checks
 from spikelet_gui.models.analysis.compare import Comparison, Survey
 from spikelet_gui.models.analysis.residuals import Residuals
@@ -116,9 +117,9 @@ class Results:
         self.robustness = robustness
         self.robustness_changed.emit()
 
-    def set_verified(self, verified: dict[str, Verification]) -> None:
-        """Set the verification results, by engine."""
-        self.checks.verified = verified
+    def set_verified(self, verified: tuple[dict[str, Verification], StepVerification]) -> None:
+        """Set the results of replaying the golden inputs: by engine, and through step.onnx."""
+        self.checks.verified, self.checks.step_model = verified
         self.checks_changed.emit()
 
     def set_report(self, report: ValidationReport) -> None:

@@ -27,6 +27,7 @@ from spikelet.report.fault_report import check
 from spikelet.report.figures import files
 from spikelet.report.tables import baselines_table
 from spikelet.verify import Verification, verify
+from spikelet.verify_step import verify_step
 
 HELP = "write a report as one HTML page"
 EXAMPLE = "spikelet report vgg9-cifar10.snnb cifar-10-batches-bin/ -o report.html --figures figures/"
@@ -104,6 +105,7 @@ def make_report(args: argparse.Namespace, paths: list[Path]) -> Report:
         main=MAIN_PROFILE,
         latency=[] if args.no_latency else [_latency(args, *pair) for pair in zip(paths, measured, strict=True)],
         verification=[_verification(measurement) for measurement in measured],
+        step_models=[verify_step(measurement.bundle) for measurement in measured],
         validation=validation,
         robustness=faults,
     )
@@ -126,6 +128,7 @@ def save_report(args: argparse.Namespace, report: Report) -> dict[str, object]:
         "bundles": bundles,
         "latency": list(report.latency),
         "verification": [[result.as_json() for result in results] for results in report.verification],
+        "step_models": [result.as_json() for result in report.step_models],
     }
 
 

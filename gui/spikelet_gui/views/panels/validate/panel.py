@@ -26,10 +26,10 @@ LEAD = (
 
 
 class ReplayCard(CardView):
-    """Replay of the golden inputs on every engine."""
+    """Replay of the golden inputs on every engine and through step.onnx."""
 
     def __init__(self, inspector: Inspector) -> None:
-        super().__init__(inspector, "Golden inputs", "replayed on every engine", self._data)
+        super().__init__(inspector, "Golden inputs", "replayed on every engine and through step.onnx", self._data)
         self.run_button = button("Replay", self.run, "Compare every spike with the spikes stored in the file")
         self.head.addWidget(self.run_button)
         self.lines = QVBoxLayout()
@@ -51,13 +51,10 @@ class ReplayCard(CardView):
 
     def _draw(self) -> None:
         clear(self.lines)
-        verified = self.inspector.results.checks.verified
-        if not verified:
+        checks = self.inspector.results.checks
+        if not checks.verified:
             self.lines.addWidget(label("Not replayed yet: click Replay.", "muted", wrap=True))
-        for name, result in verified.items():
-            sign = QLabel()
-            sign.setPixmap(pixmap("check" if result.ok else "cross", 22, theme().good if result.ok else theme().bad))
-            sign.setAccessibleName("ok" if result.ok else "differs")
+        for name, result in checks.verified.items():
             message = (
                 f"{result.differing_spikes:,} of {result.spikes:,} spikes differ, {result.differing_logits:,} logits; "
                 f"{result.samples} images, {result.steps} time-steps"
@@ -65,20 +62,31 @@ class ReplayCard(CardView):
             if result.first is not None:
                 first = result.first
                 message += f"; first: layer {first.layer}, neuron {first.neuron}, t = {first.time}"
-            text = column(label(name, "title"), label(message, "good" if result.ok else "bad", wrap=True), spacing=1)
-            line = QHBoxLayout()
-            line.setSpacing(10)
-            line.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
-            line.addLayout(text, 1)
-            holder = QWidget()
-            line.setContentsMargins(0, 0, 0, 0)
-            holder.setLayout(line)
-            self.lines.addWidget(holder)
+            self._add_line(name, result.ok, message)
+        if checks.step_model is not None:
+            self._add_line("step.onnx", checks.step_model.ok, str(checks.step_model))
+
+    def _add_line(self, title: str, ok: bool, message: str) -> None:
+        sign = QLabel()
+        sign.setPixmap(pixmap("check" if ok else "cross", 22, theme().good if ok else theme().bad))
+        sign.setAccessibleName("ok" if ok else "differs")
+        text = column(label(title, "title"), label(message, "good" if ok else "bad", wrap=True), spacing=1)
+        line = QHBoxLayout()
+        line.setSpacing(10)
+        line.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        line.addLayout(text, 1)
+        holder = QWidget()
+        line.setContentsMargins(0, 0, 0, 0)
+        holder.setLayout(line)
+        self.lines.addWidget(holder)
 
     def _data(self) -> DataTable | None:
+        checks = self.inspector.results.checks
+        replays = dict(checks.verified)
+        if checks.step_model is not None and checks.step_model.replay is not None:
+            replays["step.onnx"] = checks.step_model.replay
         rows = [
-            [name, e.samples, e.steps, e.spikes, e.differing_spikes, e.differing_logits]
-            for name, e in self.inspector.results.checks.verified.items()
+            [name, e.samples, e.steps, e.spikes, e.differing_spikes, e.differing_logits] for name, e in replays.items()
         ]
         head = ["engine", "images", "steps", "spikes", "differing_spikes", "differing_logits"]
         return DataTable("verify", head, rows) if rows else None
