@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spikelet import magnitudes
+from spikelet.bounds import magnitudes
+from spikelet.bounds.ranges import EXACT_LIMIT, MAX_STEPS, accumulators, exact_steps, ranges
 from spikelet.bundle import (
     Bundle,
     Manifest,
@@ -32,7 +33,6 @@ from spikelet.graph import MAX_CHANNELS, MAX_NODES, Graph
 from spikelet.graph import MAX_NAME as MAX_NODE_NAME
 from spikelet.lowering.onnx import audit
 from spikelet.nodes import IF, MAX_ELEMENTS, Input, Linear, Output, layers, neuron
-from spikelet.ranges import EXACT_LIMIT, MAX_STEPS, accumulators, exact_steps, ranges
 from spikelet.verify import record_golden
 
 DOCS = Path(__file__).resolve().parent

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikelet_converters.frontends import frameworks, nir, onnx, torch_export, torch_fx
+from spikelet_converters.frontends import frameworks, nir, onnx
+from spikelet_converters.frontends.torch import exported, fx
 
 HEAD = """# Supported layers
 
@@ -47,7 +48,7 @@ def support() -> str:
     lines = [HEAD]
     lines += ["## Torch modules (`model.py:NAME`)", ""]
     lines += table(("module or call", "imported as"), [(f"`{name}`", how) for name, how in TORCH.items()])
-    refused = sorted(item for item in torch_fx.ADVICE.items() if "calibrate" not in item[1] and "_dis" not in item[0])
+    refused = sorted(item for item in fx.ADVICE.items() if "calibrate" not in item[1] and "_dis" not in item[0])
     lines += table(("not supported", "reason and alternative"), [(f"`{name}`", why) for name, why in refused])
     operators = sorted({operator.name for operator in defs.get_all_schemas() if operator.domain == ""})
     lines += ["## ONNX (`model.onnx`)", ""]
@@ -57,8 +58,8 @@ def support() -> str:
         ("not supported", "reason and alternative"), [(f"`{name}`", why) for name, why in sorted(onnx.ADVICE.items())]
     )
     lines += ["## torch.export programs (`model.pt2`)", ""]
-    calls = [name[1:] for name in vars(torch_export._Reader) if name.startswith("_") and not name.startswith("__")]
-    known = sorted({*calls, *torch_export.IDENTITY} - {"argument", "of_input"})
+    calls = [name[1:] for name in vars(exported._Reader) if name.startswith("_") and not name.startswith("__")]
+    known = sorted({*calls, *exported.IDENTITY} - {"argument", "of_input"})
     lines += ["Supported ATen calls: " + ", ".join(f"`{name.strip('_')}`" for name in known) + ".", ""]
     lines += ["## Neurons of other frameworks", ""]
     rows = [

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import spikelet
-from counted import peak_bytes
+from counts.calls import peak_bytes
 from spikelet import shipped
+from spikelet.bounds.ranges import EXACT_LIMIT, accumulators
 from spikelet.bundle import read
 from spikelet.engines import create
-from spikelet.ranges import EXACT_LIMIT, accumulators
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets" / "spikelet_assets"
 BUNDLE = ASSETS / "vgg9-cifar10.snnb"

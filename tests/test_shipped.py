@@ -50,7 +50,7 @@ def test_it_reaches_what_its_card_says(path, bundle, images):
 def test_it_comes_from_the_shipped_checkpoint(path, bundle):
     pytest.importorskip("torch")
     from spikelet_converters.conversion.quantise import quantise
-    from spikelet_converters.frontends.torch_fx import trace
+    from spikelet_converters.frontends.torch.fx import trace
     from spikelet_converters.training.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(path.parents[1] / f"{path.stem}.pt")

@@ -7,10 +7,10 @@ Example:
     >>> result.predictions[-1]                          # doctest: +SKIP
 """
 
-from spikelet.early_exit import Confidence, Margin
+from spikelet.bounds.limits import Limits
 from spikelet.errors import SpikeletError
-from spikelet.limits import Limits
 from spikelet.session import Model, Result, Step, load
+from spikelet.session.early_exit import Confidence, Margin
 from spikelet.version import __version__
 
 __all__ = ["Confidence", "Limits", "Margin", "Model", "Result", "SpikeletError", "Step", "__version__", "load"]

@@ -17,7 +17,7 @@ def product(a: npt.NDArray[Number], b: npt.NDArray[Number]) -> npt.NDArray[Numbe
     lanes are discarded, but an invalid operation in one of them sets the status flag of the processor, and NumPy
     reports it as "invalid value encountered in matmul" (numpy issue 24067). The flag says nothing about the result:
     it is ignored here, and so does not stop a program in which warnings are errors. What could make the result itself
-    infinite is refused by the reader of a bundle, see `spikelet.magnitudes`.
+    infinite is refused by the reader of a bundle, see `spikelet.bounds.magnitudes`.
 
     Args:
         a: (..., M, K) float.

@@ -11,9 +11,9 @@ import numpy as np
 from networks import Builder
 from spikelet import bundle as bundles
 from spikelet import shipped
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.nodes import IF, Conv2d, Flatten, Linear, SumPool2d
-from spikelet.ranges import exact_steps
 from spikelet_converters.brian2 import validate
 
 VGG16 = (64, 64, "P", 128, 128, "P", 256, 256, 256, "P", 512, 512, 512, "P", 512, 512, 512, "P")

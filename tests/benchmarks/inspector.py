@@ -16,8 +16,8 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication
 
 from networks import Builder
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.plots.raster import Raster

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-import emulated_counts
-import instruction_counts
 import spikelet
-from emulated_counts import PROCESSORS
-from instruction_counts import TIMES
+from counts import emulated, instructions
+from counts.emulated import PROCESSORS
+from counts.instructions import TIMES
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "assets"
@@ -58,24 +57,24 @@ def count(bundle: Path, images: np.ndarray, work: Path) -> tuple[dict[str, dict[
     layers: dict[str, float] = {}
     for compiler in ("gcc", "clang"):
         for march in ("x86-64-v3", "x86-64-v2"):
-            if instruction_counts.missing(compiler):
-                print(f"left out: {march}, {compiler} ({instruction_counts.missing(compiler)} is missing)")
+            if instructions.missing(compiler):
+                print(f"left out: {march}, {compiler} ({instructions.missing(compiler)} is missing)")
                 continue
-            program = instruction_counts.build(host, march, compiler=compiler)
-            profile = instruction_counts.profile(program, images)
+            program = instructions.build(host, march, compiler=compiler)
+            profile = instructions.profile(program, images)
             check(march, profile.classes, expected)
             counts[f"{march}, {compiler}"] = {str(t): total for t, total in profile.totals.items()}
             if (compiler, march) == ("gcc", "x86-64-v3"):
                 longest = (max(TIMES),)
-                functions = instruction_counts.profile(program, images, longest).functions
-                program = instruction_counts.build(host, march, layers=True)
-                layers = instruction_counts.profile(program, images, longest).layers
+                functions = instructions.profile(program, images, longest).functions
+                program = instructions.build(host, march, layers=True)
+                layers = instructions.profile(program, images, longest).layers
     for name, processor in PROCESSORS.items():
-        if emulated_counts.missing(processor):
-            print(f"left out: {name} ({emulated_counts.missing(processor)} is missing)")
+        if emulated.missing(processor):
+            print(f"left out: {name} ({emulated.missing(processor)} is missing)")
             continue
         form = mcu if name in MCU else host
-        totals, classes = emulated_counts.count(processor, form, images, keeps_image=form is host)
+        totals, classes = emulated.count(processor, form, images, keeps_image=form is host)
         check(name, classes, expected)
         counts[name] = {str(t): total for t, total in totals.items()}
     return counts, functions, layers
@@ -128,8 +127,8 @@ def main() -> None:
     before = stored.get("before", {"name": "no release", "networks": {}})
     if args.release:
         before = {"name": args.release, "networks": {name: entry["counts"] for name, entry in networks.items()}}
-    usable = [name for name in ("gcc", "clang") if not instruction_counts.missing(name)]
-    compilers = {name: instruction_counts.compiler_version(name) for name in usable}
+    usable = [name for name in ("gcc", "clang") if not instructions.missing(name)]
+    compilers = {name: instructions.compiler_version(name) for name in usable}
     document = {"images": args.images, "compilers": compilers, "networks": networks, "before": before}
     DATA.write_text(json.dumps(document, indent=1) + "\n")
     PAGE.write_text(page(document))

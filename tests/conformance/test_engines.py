@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from networks import graphs, small_graph
 from runners import MISMATCHES, RUNNERS, assert_same, on_engine
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read
 from spikelet.engines import ENGINES, create
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.errors import EngineError
-from spikelet.ranges import exact_steps
 from spikelet_converters.brian2 import validate
 
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "120"))

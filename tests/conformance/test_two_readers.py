@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 import second_reader
 from conformance_vectors.breaking import BASES, base, pack
-from hostile import Mutator
-from hostile_bundles import bases
-from hostile_bundles import pack as written
-from hostile_graphs import hostile_bundles
-from hostile_networks import NetworkMutator
-from hostile_protobuf import MODEL, ProtobufMutator, encode
-from hostile_protobuf import decode as fields_of
+from hostile.bundles import bases
+from hostile.bundles import pack as written
+from hostile.graphs import hostile_bundles
+from hostile.mutations import Mutator
+from hostile.networks import NetworkMutator
+from hostile.protobuf import MODEL, ProtobufMutator, encode
+from hostile.protobuf import decode as fields_of
 from runners import RUNNERS
 from second_reader.step import parse_model
 from spikelet.bundle import decode

@@ -21,8 +21,7 @@ from spikelet.bundle import decode
 from spikelet.deploy.firmware import c_project
 from spikelet.engines import ENGINES
 from spikelet.errors import BundleError
-from spikelet.verify import verify
-from spikelet.verify_step import verify_step
+from spikelet.verify import verify, verify_step
 
 INDEX = json.loads((FOLDER / "index.json").read_bytes())["vectors"]
 BY_VERDICT = {

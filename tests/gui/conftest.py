@@ -10,8 +10,8 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 import numpy as np
 import pytest
 
-from gui_bundles import LABELS, bundle_of, plain_graph, quiet
-from gui_driving import empty_window, opened_window
+from gui_support.bundles import LABELS, bundle_of, plain_graph, quiet
+from gui_support.driving import empty_window, opened_window
 from networks import small_graph
 from spikelet.bundle import write
 from spikelet.data import ImageSet

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui_driving import drop, opened_window, until
+from gui_support.driving import drop, opened_window, until
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.widgets.theme import DARK, LIGHT

@@ -7,8 +7,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QAbstractButton, QLabel, QListWidget, QWidget
 
-from gui_bundles import bundle_of
-from gui_driving import opened_window, prepare_all
+from gui_support.bundles import bundle_of
+from gui_support.driving import opened_window, prepare_all
 from networks import Builder
 from spikelet.bundle import write
 from spikelet_gui.models.session.settings import Settings

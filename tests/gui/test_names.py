@@ -10,8 +10,8 @@ import pytest
 from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QLabel, QWidget
 
-from gui_bundles import bundle_of, plain_graph
-from gui_driving import opened_window, prepare_all
+from gui_support.bundles import bundle_of, plain_graph
+from gui_support.driving import opened_window, prepare_all
 from networks import Builder
 from spikelet.bundle import write
 from spikelet.errors import UsageError

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 from PySide6.QtCore import QCoreApplication, Qt
 
-from gui_driving import opened_window, tasks, until
+from gui_support.driving import opened_window, tasks, until
 from spikelet.data import arrays
 from spikelet.engines import Engine
 from spikelet_gui.models.analysis import checks

@@ -11,9 +11,9 @@ from PIL import Image
 
 from networks import small_graph
 from spikelet import cli
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.data import ImageSet, arrays
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 RNG = np.random.default_rng(0)

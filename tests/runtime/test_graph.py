@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from networks import Builder, graphs, small_graph
+from spikelet.bounds.ranges import EXACT_LIMIT, accumulators, exact_steps, ranges
 from spikelet.engines import create
 from spikelet.errors import GraphError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
-from spikelet.ranges import EXACT_LIMIT, accumulators, exact_steps, ranges
 
 i8, i16, i32, f32 = np.int8, np.int16, np.int32, np.float32
 

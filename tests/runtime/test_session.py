@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 import spikelet
 from networks import small_graph
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.early_exit import Confidence, Margin, margin
 from spikelet.errors import DataError, EngineError, SpikeletError, UsageError
 from spikelet.graph import Graph
 from spikelet.inputs import as_sequence
 from spikelet.nodes import Output
-from spikelet.ranges import exact_steps
+from spikelet.session.early_exit import Confidence, Margin, margin
 from spikelet.verify import record_golden
 
 RNG = np.random.default_rng(0)

@@ -27,8 +27,8 @@ import numpy as np
 import onnxruntime  # noqa: F401
 import torch
 
-from endings import ENDED, Moments, Operations
-from fault_limits import TRAIN, disks, memory
+from fault_injection.endings import ENDED, Moments, Operations
+from fault_injection.limits import TRAIN, disks, memory
 from spikelet import cli, signing
 from spikelet.bundle import read
 from spikelet.data import ImageSet, arrays

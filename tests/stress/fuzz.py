@@ -18,8 +18,8 @@ import time
 import traceback
 from pathlib import Path
 
-from hostile import Mutator
-from hostile_bundles import MEMORY
+from hostile.bundles import MEMORY
+from hostile.mutations import Mutator
 from spikelet.bundle import decode
 from spikelet.errors import BundleError
 

@@ -21,8 +21,8 @@ with atheris.instrument_imports(include=["spikelet"]):
     from spikelet.errors import BundleError
     from spikelet.lowering.onnx.audit import audit
 
-from hostile import Mutator
-from hostile_bundles import bases, put_together, take_apart
+from hostile.bundles import bases, put_together, take_apart
+from hostile.mutations import Mutator
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = ROOT / "build" / "fuzz"

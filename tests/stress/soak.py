@@ -21,9 +21,9 @@ import numpy as np
 
 import spikelet
 from networks import small_graph
+from spikelet.bounds.ranges import accumulators, exact_steps
 from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.engines import available
-from spikelet.ranges import accumulators, exact_steps
 from spikelet.verify import record_golden
 
 MB = 2**20

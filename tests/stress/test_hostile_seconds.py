@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 
-from hostile_bundles import pack_small
-from hostile_sizes import CASES
+from hostile.bundles import pack_small
+from hostile.sizes import CASES
 from spikelet.bundle import decode
 from spikelet.errors import BundleError
 

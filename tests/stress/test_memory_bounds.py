@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from networks import Builder, large_graph
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.nodes import SumPool2d
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "spikelet_assets"
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from spikelet.bundle import read
 from spikelet.engines import Workload, create, engine_class, run
-from spikelet.limits import Limits
+from spikelet.bounds.limits import Limits
 
 def peak():
     with open("/proc/self/status") as file:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from networks import large_graph
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.nodes import Conv2d, Linear
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "spikelet_assets"

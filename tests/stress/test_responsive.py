@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QTimer
 
-from gui_bundles import bundle_of, plain_graph
-from gui_driving import opened_window, tasks, until
+from gui_support.bundles import bundle_of, plain_graph
+from gui_support.driving import opened_window, tasks, until
 from spikelet.bundle import write
 from spikelet.data import ImageSet
 from spikelet_gui.models.session.inputs import from_data

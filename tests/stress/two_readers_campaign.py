@@ -1,6 +1,6 @@
 """Give mutated bundles to both readers: `python tests/stress/two_readers_campaign.py --count 200000`.
 
-Three of four files are networks changed by `hostile_networks`, one is changed by `hostile` (bytes, documents, headers).
+Three of four files are networks changed by `hostile.networks`, one is changed by `hostile.mutations` (bytes, documents, headers).
 A disagreement of the readers, a spike in which an engine and the second reader differ, an exception that is none of
 the readers', and a file that takes more than 1 s of processor time or 64 MB of address space above its size are kept
 in build/two-readers/ and fail the run. numpy runs every file that both read, onnx one in 4, native one in --native.
@@ -21,9 +21,9 @@ from pathlib import Path
 
 import second_reader
 from conformance_vectors.breaking import BASES, base
-from hostile import Mutator
-from hostile_bundles import MEMORY
-from hostile_networks import NetworkMutator
+from hostile.bundles import MEMORY
+from hostile.mutations import Mutator
+from hostile.networks import NetworkMutator
 from spikelet.bundle import decode
 from spikelet.errors import BundleError
 from two_readers import disagreement, judge, runnable

@@ -6,8 +6,8 @@ import json
 import numpy as np
 
 from networks import small_graph
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, archive, safetensors
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 MEMBERS = ("manifest.json", "weights.safetensors", "step.onnx", "golden.safetensors", "card.md")

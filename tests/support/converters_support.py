@@ -8,10 +8,10 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.data import ImageSet
 from spikelet.engines import create
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 from spikelet_converters.source_model.networks import NetworkSpec
 

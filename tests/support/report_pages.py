@@ -3,8 +3,8 @@
 from html.parser import HTMLParser
 
 from networks import small_graph
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 LABELS = ("ant", "bee", "cat")

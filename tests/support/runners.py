@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.engines import ENGINES, create
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 from spikelet_converters.brian2.network import simulate
 

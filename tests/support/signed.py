@@ -4,8 +4,8 @@ import numpy as np
 
 from networks import small_graph
 from spikelet import signing
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 

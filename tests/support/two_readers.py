@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import second_reader
-from hostile_drafts import affordable
+from hostile.drafts import affordable
 from runners import RUNNERS
 from second_reader import Contents, Run
 from spikelet.bundle import Bundle, decode

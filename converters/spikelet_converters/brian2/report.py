@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from spikelet.atomic import replacing, write_files
+from spikelet.files.atomic import replacing, write_files
 from spikelet.report import page
 from spikelet.report.figures import Figure
 from spikelet.report.page import Section

@@ -22,8 +22,8 @@ from spikelet import shipped
 from spikelet.bundle import SUFFIX, Bundle, write
 from spikelet.cli.common import Progress, above_zero, command_line, emit, existing, number, positive
 from spikelet.data import ImageSet
-from spikelet.decoded import Document
 from spikelet.errors import MissingDependency, UsageError
+from spikelet.files.decoded import Document
 from spikelet.nodes import Shape
 from spikelet.report.columns import table
 from spikelet.shipped import find_data

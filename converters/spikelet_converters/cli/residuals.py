@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikelet.atomic import replacing
 from spikelet.cli.common import Progress, emit, existing, positive
 from spikelet.errors import MissingDependency, UsageError
+from spikelet.files.atomic import replacing
 from spikelet.report.columns import table
 
 HELP = "show the residual error of every layer"

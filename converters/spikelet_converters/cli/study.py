@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.cli.common import command_line, emit, existing, positive
-from spikelet.decoded import Document
 from spikelet.errors import MissingDependency, UsageError
+from spikelet.files.decoded import Document
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _run(args: argparse.Namespace, study: Study, folder: Path) -> dict[str, str]
 
 def _finish(args: argparse.Namespace, study: Study, folder: Path) -> Document:
     """Write summary, CSV and plots of the finished runs."""
-    from spikelet.atomic import write_files
+    from spikelet.files.atomic import write_files
     from spikelet_converters.study.page import publish
     from spikelet_converters.study.plots import plots
     from spikelet_converters.study.protocol import read_ledger

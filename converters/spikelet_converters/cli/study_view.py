@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spikelet.decoded import ReadOnlyDocument
+from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.cli.live_display import LiveDisplay
 from spikelet_converters.study.config import Study
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spikelet.cli import common
-from spikelet.decoded import ReadOnlyDocument
+from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.cli.live_display import LiveDisplay
 from spikelet_converters.training.loop import TrainingProgress
 

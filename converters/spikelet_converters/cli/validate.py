@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import bundle as bundles
-from spikelet.atomic import replacing
 from spikelet.bundle import Bundle
 from spikelet.cli.common import Progress, emit, existing, number, positive
 from spikelet.engines import ENGINES
 from spikelet.errors import UsageError
+from spikelet.files.atomic import replacing
 from spikelet.session import DEFAULT_STEPS
 from spikelet.shipped import find_data
 from spikelet_converters.brian2 import report, wording

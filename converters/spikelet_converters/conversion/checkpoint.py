@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from spikelet.bounds.ranges import accumulators, exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.bundle.card import card
 from spikelet.data.images import ImageSet
 from spikelet.graph import Graph
-from spikelet.ranges import accumulators, exact_steps
 from spikelet.verify import golden_inputs, golden_steps, record_golden
 from spikelet_converters.conversion.quantise import Quantised, quantise
 from spikelet_converters.conversion.report import STEPS, Reference, checkpoint_reference, conversion_report
-from spikelet_converters.frontends.torch_fx import trace
+from spikelet_converters.frontends.torch.fx import trace
 from spikelet_converters.training.checkpoint import Checkpoint
 
 

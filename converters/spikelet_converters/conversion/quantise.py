@@ -8,7 +8,7 @@ of it:
 
 A neuron only compares its potential with its threshold, so dividing both by s_c does not change its spikes; only
 rounding does. Currents that meet in an Add share s_c, and all logits share one scale, so that they can be compared. The
-result is proven to stay within ±2^24 (`spikelet.ranges`).
+result is proven to stay within ±2^24 (`spikelet.bounds.ranges`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.ranges import exact_steps
 from spikelet.errors import ConversionError, GraphError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, SumPool2d
-from spikelet.ranges import exact_steps
 
 BITS = range(4, 13)
 NEGLIGIBLE = (

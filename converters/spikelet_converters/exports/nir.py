@@ -19,9 +19,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.atomic import replacing
 from spikelet.bundle import Bundle, schema
 from spikelet.errors import ConversionError, MissingDependency
+from spikelet.files.atomic import replacing
 from spikelet.graph import Graph
 from spikelet.nodes import (
     IF,

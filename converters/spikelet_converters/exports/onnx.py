@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spikelet.atomic import write_files
 from spikelet.bundle import Bundle
+from spikelet.files.atomic import write_files
 from spikelet.graph import Graph
 from spikelet.lowering.onnx import step as lowering
 from spikelet.lowering.onnx.names import INPUT, name_of

@@ -12,8 +12,8 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.atomic import replacing
 from spikelet.errors import UsageError
+from spikelet.files.atomic import replacing
 from spikelet_converters.exports.nir import package
 
 Spikes = Mapping[str, npt.NDArray[np.bool_]]  # by layer, (T, N, *shape)

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from spikelet.decoded import Document, ReadOnlyDocument
 from spikelet.errors import UsageError
-from spikelet.toml import read_toml
+from spikelet.files.decoded import Document, ReadOnlyDocument
+from spikelet.files.toml import read_toml
 from spikelet_converters.baselines import BASELINES, Baseline
 from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS

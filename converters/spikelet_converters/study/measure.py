@@ -15,17 +15,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.bundle.card import card
 from spikelet.data.images import ImageSet
 from spikelet.errors import SpikeletError
 from spikelet.graph import Graph
-from spikelet.ranges import exact_steps
 from spikelet.session import Model
 from spikelet.verify import golden_inputs, golden_steps, record_golden
 from spikelet_converters.baselines import Baseline, Folded, NeuronRule, Recalibration
 from spikelet_converters.conversion.quantise import quantise
-from spikelet_converters.frontends.torch_fx import trace
+from spikelet_converters.frontends.torch.fx import trace
 from spikelet_converters.source_model.evaluation import as_pixels
 from spikelet_converters.source_model.simulation import float_logits, noisy_logits
 from spikelet_converters.training.checkpoint import Checkpoint

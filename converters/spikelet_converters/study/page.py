@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from spikelet.atomic import write_files
-from spikelet.decoded import Document, ReadOnlyDocument
 from spikelet.errors import UsageError
+from spikelet.files.atomic import write_files
+from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet_converters.study.config import START, Run, Study
 from spikelet_converters.study.plots import plots
 from spikelet_converters.study.published import published_section

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from spikelet.atomic import replacing
 from spikelet.data import ImageSet, read
-from spikelet.decoded import Document
 from spikelet.errors import SpikeletError
+from spikelet.files.atomic import replacing
+from spikelet.files.decoded import Document
 from spikelet.version import __version__
 from spikelet_converters.study.config import START, Run, Study
 from spikelet_converters.study.measure import measure_source, measure_spiking

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from spikelet.decoded import Document, ReadOnlyDocument
 from spikelet.errors import MissingDependency, SpikeletError
+from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet_converters.study.config import Study
 from spikelet_converters.study.perform import perform
 

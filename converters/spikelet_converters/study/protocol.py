@@ -15,8 +15,8 @@ from pathlib import Path
 from torch import Tensor
 
 from spikelet.data import ImageSet, read
-from spikelet.decoded import Document
 from spikelet.errors import DataError, SpikeletError
+from spikelet.files.decoded import Document
 
 LEDGER = "test-ledger.jsonl"
 

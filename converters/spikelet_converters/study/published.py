@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikelet.decoded import ReadOnlyDocument
 from spikelet.errors import UsageError
-from spikelet.toml import read_toml
+from spikelet.files.decoded import ReadOnlyDocument
+from spikelet.files.toml import read_toml
 from spikelet_converters.study.summary import heading
 
 

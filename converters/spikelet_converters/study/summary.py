@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spikelet.decoded import ReadOnlyDocument
 from spikelet.errors import MissingDependency
+from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.study.config import START, Study
 
 Metrics = ReadOnlyDocument

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from spikelet.data.images import ImageSet
-from spikelet.decoded import Document
 from spikelet.errors import SpikeletError, UsageError
+from spikelet.files.decoded import Document
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 from spikelet_converters.training.recipe import Recipe

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from spikelet.atomic import replacing
-from spikelet.decoded import Document
 from spikelet.errors import ConversionError, out_of_memory
+from spikelet.files.atomic import replacing
+from spikelet.files.decoded import Document
 from spikelet_converters.source_model.networks import NetworkSpec
 
 FORMAT = 1

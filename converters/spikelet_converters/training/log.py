@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spikelet.atomic import replacing
-from spikelet.decoded import Document
+from spikelet.files.atomic import replacing
+from spikelet.files.decoded import Document
 from spikelet.report.charts import Curve, curves
 
 if TYPE_CHECKING:

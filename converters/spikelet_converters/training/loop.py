@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from spikelet.data.images import ImageSet
-from spikelet.decoded import Document
 from spikelet.errors import DataError, SpikeletError, UsageError
+from spikelet.files.decoded import Document
 from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels, as_tensor, evaluate
 from spikelet_converters.source_model.networks import NetworkSpec

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from spikelet.data.images import ImageSet
-from spikelet.decoded import Document, ReadOnlyDocument
 from spikelet.errors import UsageError
+from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 from spikelet_converters.training.loop import DEFAULT_EXECUTION, Execution, train

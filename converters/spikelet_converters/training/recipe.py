@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from spikelet.decoded import Document
 from spikelet.errors import UsageError
+from spikelet.files.decoded import Document
 from spikelet_converters.source_model.residuals.strategy import LIMIT, QUANTISED
 
 PRECISIONS = ("float32", "bfloat16")

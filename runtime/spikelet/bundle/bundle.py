@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from spikelet.atomic import replacing
 from spikelet.bundle import archive, golden, manifest, rules, safetensors, schema, step, strict_json
 from spikelet.bundle.fields import Fields
 from spikelet.bundle.golden import Golden
 from spikelet.bundle.manifest import Manifest
 from spikelet.bundle.step import STEP, StepModel, too_large
 from spikelet.errors import BundleError
+from spikelet.files.atomic import replacing
 from spikelet.graph import IR_VERSION, Graph
 from spikelet.lowering.onnx.step import LOWERING_VERSION
 from spikelet.signing import Policy, enforce

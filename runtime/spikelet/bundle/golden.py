@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.magnitudes import EXPONENT
 from spikelet.errors import BundleError
 from spikelet.graph import Graph
-from spikelet.magnitudes import EXPONENT
 from spikelet.nodes import Array
 
 MEMBER = "golden.safetensors"

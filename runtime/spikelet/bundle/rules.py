@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from spikelet.bounds.magnitudes import check_magnitudes
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle.golden import MEMBER, Golden
 from spikelet.bundle.manifest import Manifest
 from spikelet.bundle.schema import WEIGHTS
 from spikelet.errors import BundleError, GraphError
 from spikelet.graph import Graph
-from spikelet.magnitudes import check_magnitudes
 from spikelet.nodes import Conv2d, Linear, Scale
-from spikelet.ranges import exact_steps
 
 
 def check_arithmetic(graph: Graph, manifest: Manifest) -> None:

@@ -16,9 +16,9 @@ from importlib.metadata import entry_points
 from typing import cast
 
 from spikelet import signing
+from spikelet.bounds.limits import in_environment
 from spikelet.cli.common import Command, add_limits
 from spikelet.errors import SpikeletError, UsageError, out_of_memory
-from spikelet.limits import in_environment
 from spikelet.version import __version__
 
 # Commands of the runtime: name, module. Other packages add theirs as entry points.

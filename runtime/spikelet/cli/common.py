@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from spikelet import limits
+from spikelet.bounds import limits
 
 
 class Command(Protocol):

@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
+from spikelet.bounds.limits import Limits
 from spikelet.engines.base import Engine, Workload
 from spikelet.engines.loop import run
 from spikelet.errors import CostError, EngineError, SpikeletError, translated
 from spikelet.graph import Graph
-from spikelet.limits import Limits
 from spikelet.options import shown
 
 # By name, "module:class". Modules are imported on first use.

@@ -10,13 +10,13 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import cost
+from spikelet.bounds import cost
+from spikelet.bounds.limits import Limits
+from spikelet.bounds.ranges import exact_steps
 from spikelet.engines.count import Count, Spikes
 from spikelet.errors import EngineError, SpikeletError, translated
 from spikelet.graph import Graph
-from spikelet.limits import Limits
 from spikelet.options import names, shown, whole
-from spikelet.ranges import exact_steps
 
 Float = npt.NDArray[np.float32]
 

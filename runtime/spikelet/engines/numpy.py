@@ -13,12 +13,13 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import cost, neurons
+from spikelet import neurons
+from spikelet.bounds import cost
+from spikelet.bounds.limits import Limits
 from spikelet.engines import blas
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
-from spikelet.limits import Limits
 from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, Shape, SumPool2d
 from spikelet.products import product
 

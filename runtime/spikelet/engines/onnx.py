@@ -22,11 +22,12 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import cost, neurons
+from spikelet import neurons
+from spikelet.bounds import cost
+from spikelet.bounds.limits import Limits
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.errors import MissingDependency
 from spikelet.graph import Graph
-from spikelet.limits import Limits
 from spikelet.lowering.onnx import step as lowering
 from spikelet.lowering.onnx.names import INPUT, LOGITS, name_of
 from spikelet.lowering.onnx.products import fits, product_model

@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Literal
 
 from spikelet.errors import UsageError
+from spikelet.files.toml import read_toml
 from spikelet.metrics.toml_fields import Table
-from spikelet.toml import read_toml
 
 MAIN_PROFILE = "cmos45-int8"  # compared in full where no profile is named
 FIGURES = ("ac", "mac", "neuron_update", "fp32_mac", "int8_mac")

@@ -95,7 +95,7 @@ def measure(
     Raises:
         DataError: no images, images that do not fit the network, or a label that it has no class for.
         UsageError: `steps` exceeds the number of time-steps that are proven exact.
-        CostError: the measurement needs more memory or operations than the limits permit, see `spikelet.limits`.
+        CostError: the measurement needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
     """
     graph = bundle.graph
     if not len(data):

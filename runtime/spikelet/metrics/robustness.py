@@ -14,12 +14,12 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.engines import run
 from spikelet.errors import DataError, UsageError
 from spikelet.inputs import as_sequence, resolve_steps
-from spikelet.limits import Limits
 from spikelet.metrics.accuracy import check_labels
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine
 from spikelet.products import product

@@ -13,11 +13,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.early_exit import margin
 from spikelet.engines import create, run
 from spikelet.engines.base import Engine, Spikes
 from spikelet.graph import Graph
 from spikelet.metrics.fanout import Map, Site
+from spikelet.session.early_exit import margin
 
 BATCH = 32
 Number = TypeVar("Number", bound=np.generic)

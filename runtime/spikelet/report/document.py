@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from spikelet.latency import Latency, batches
+from spikelet.benchmark.latency import Latency, batches
 from spikelet.metrics.energy import Estimate
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
@@ -28,8 +28,7 @@ from spikelet.report.sections import (
 )
 from spikelet.report.tables import summary_table
 from spikelet.report.wording import ESTIMATE
-from spikelet.verify import Verification
-from spikelet.verify_step import StepVerification
+from spikelet.verify import StepVerification, Verification
 
 CARD_ENDS = "## Float activation"  # this part of the card is shown in the section on the conversion
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikelet.latency import Latency, batches
+from spikelet.benchmark.latency import Latency, batches
 from spikelet.metrics.energy import LEVELS, Energy, Estimate, Levels
 from spikelet.metrics.measurement import Measurement
 from spikelet.report.charts import Bar, Curve, bars, curves, percent, ranges, raster
@@ -181,7 +181,7 @@ def baselines_figure(estimates: Sequence[Estimate], names: Sequence[str]) -> Fig
 
 
 def latency_figure(latency: Latency) -> Figure:
-    """Milliseconds of a time-step on this machine. latency: from `spikelet.benchmark.measure`."""
+    """Milliseconds of a time-step on this machine. latency: from `spikelet.benchmark.measure.measure`."""
     title = f"Time of one time-step on this machine (engine {latency['engine']}; bar: median; line: to 95 %)"
     times = batches(latency).items()
     rows = [Bar(f"batch {size}", e["ms_per_step_p50"], e["ms_per_step_p50"], e["ms_per_step_p95"]) for size, e in times]

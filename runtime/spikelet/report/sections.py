@@ -19,8 +19,7 @@ from spikelet.report.tables import (
     operations_table,
     rate_table,
 )
-from spikelet.verify import Verification
-from spikelet.verify_step import StepVerification
+from spikelet.verify import StepVerification, Verification
 
 Art = dict[str, str]  # a figure's name to its HTML
 

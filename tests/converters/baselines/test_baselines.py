@@ -14,7 +14,7 @@ from spikelet_converters.baselines.snnc import activations
 from spikelet_converters.calibration.analog import integrate
 from spikelet_converters.calibration.layers import channel_means
 from spikelet_converters.conversion.quantise import quantise
-from spikelet_converters.frontends.torch_fx import trace
+from spikelet_converters.frontends.torch.fx import trace
 from spikelet_converters.source_model.networks import NetworkSpec
 
 

@@ -14,10 +14,10 @@ import pytest
 from networks import small_graph
 from runners import on_engine
 from spikelet import cli, engines
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.graph import Graph
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 from spikelet_converters.brian2 import validate
 

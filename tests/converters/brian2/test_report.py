@@ -9,9 +9,9 @@ import pytest
 
 from networks import small_graph
 from spikelet import cli
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.engines.numpy import NumpyEngine
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 from spikelet_converters.brian2 import validate
 from spikelet_converters.brian2.dynamics import sweep

@@ -9,9 +9,9 @@ import pytest
 
 from networks import Builder, small_graph
 from spikelet import shipped
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read
 from spikelet.errors import Cancelled, UsageError
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 from spikelet_converters.brian2 import validate
 

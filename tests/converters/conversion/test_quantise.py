@@ -9,12 +9,12 @@ from hypothesis import given, settings
 
 from converters_support import counts, trained_like
 from networks import graphs
+from spikelet.bounds.ranges import exact_steps
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale
-from spikelet.ranges import exact_steps
 from spikelet_converters.conversion.quantise import quantise
-from spikelet_converters.frontends.torch_fx import trace
+from spikelet_converters.frontends.torch.fx import trace
 
 
 @pytest.mark.parametrize("model", ["vgg9", "resnet20"])

@@ -4,7 +4,7 @@ import nir
 import numpy as np
 import pytest
 
-from hostile_names import NAMES
+from hostile.names import NAMES
 from spikelet.errors import UsageError
 from spikelet_converters.exports import recording
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import spikelet
 from bundle_changes import make
 from converters_support import bundle_of, spikes_of
-from hostile_names import NAMES, renamed
+from hostile.names import NAMES, renamed
 from networks import graphs, small_graph
 from spikelet import shipped
 from spikelet.bundle import SUFFIX, write
@@ -25,8 +25,7 @@ from spikelet.engines import create
 from spikelet.errors import ConversionError, UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LI, LIF, Input, Linear, Output
-from spikelet.verify import verify
-from spikelet.verify_step import verify_step
+from spikelet.verify import verify, verify_step
 from spikelet_converters.conversion.source import convert_source
 from spikelet_converters.exports.nir import export, to_nir
 from spikelet_converters.exports.onnx import export as export_onnx

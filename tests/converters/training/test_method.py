@@ -6,7 +6,7 @@ import torch
 
 from spikelet.nodes import IF
 from spikelet_converters.conversion.quantise import quantise
-from spikelet_converters.frontends.torch_fx import trace
+from spikelet_converters.frontends.torch.fx import trace
 from spikelet_converters.source_model.activation import (
     ClipFloor,
     Mode,

@@ -17,11 +17,10 @@ from hypothesis import given, settings
 import spikelet
 from bundle_changes import MEMBERS, make
 from networks import graphs, small_graph
-from spikelet import atomic
 from spikelet.bundle import Golden, archive, bundle, decode, read, safetensors, schema, step, write
 from spikelet.errors import SpikeletError
-from spikelet.verify import verify
-from spikelet.verify_step import verify_step
+from spikelet.files import atomic
+from spikelet.verify import verify, verify_step
 
 GOLDEN = {version: Path(__file__).with_name(f"golden-lowering-{version}.snnb") for version in (1, 3)}
 
@@ -142,7 +141,7 @@ class TestWriting:
     def test_a_kill_during_writing_leaves_the_old_file(self, path):
         before = path.read_bytes()
         script = (
-            "import os, signal, sys; from pathlib import Path; from spikelet import atomic\n"
+            "import os, signal, sys; from pathlib import Path; from spikelet.files import atomic\n"
             "with atomic.replacing(Path(sys.argv[1])) as file:\n"
             "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
         )

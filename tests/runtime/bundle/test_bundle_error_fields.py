@@ -3,7 +3,7 @@
 import pytest
 
 from bundle_changes import MEMBERS, repacked, with_manifest
-from hostile import Mutator
+from hostile.mutations import Mutator
 from spikelet.bundle import archive, decode, read
 from spikelet.errors import BundleError
 

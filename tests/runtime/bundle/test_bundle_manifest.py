@@ -6,8 +6,7 @@ from bundle_changes import repacked, with_manifest
 from networks import small_graph
 from spikelet.bundle import decode
 from spikelet.errors import BundleError
-from spikelet.verify import verify
-from spikelet.verify_step import verify_step
+from spikelet.verify import verify, verify_step
 
 
 class TestManifest:

@@ -6,8 +6,8 @@ from argparse import Namespace
 
 import pytest
 
-from hostile import NUMBERS
-from hostile_bundles import bases, put_together
+from hostile.bundles import bases, put_together
+from hostile.mutations import NUMBERS
 from spikelet.bundle import archive, decode
 from spikelet.bundle.card import card
 from spikelet.cli.analysis import inspect

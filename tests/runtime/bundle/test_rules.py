@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from bundle_changes import make
-from hostile_bundles import bases, pack, put_together, unchecked
+from hostile.bundles import bases, pack, put_together, unchecked
+from spikelet.bounds.magnitudes import EXPONENT, exponent
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Golden, decode, golden, manifest, write
 from spikelet.errors import BundleError, GraphError, SpikeletError
 from spikelet.graph import Graph
-from spikelet.magnitudes import EXPONENT, exponent
 from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden, verify
 
 F = np.float32

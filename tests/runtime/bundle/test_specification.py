@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import read
-from spikelet.ranges import exact_steps
 from spikelet.verify import verify
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from networks import graphs, small_graph, wide_graphs
 from spikelet import cli
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.deploy.firmware import c_project
 from spikelet.engines import create
 from spikelet.errors import EngineError
 from spikelet.lowering.c import HostProgram, McuProgram, names
 from spikelet.lowering.c.interface import library_source
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "200")) // 25

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from networks import Builder
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.deploy.firmware import c_project
 from spikelet.engines import create
@@ -17,7 +18,6 @@ from spikelet.graph import NAME, Graph
 from spikelet.lowering.c import HostProgram, McuProgram, names
 from spikelet.lowering.c.interface import library_source
 from spikelet.nodes import Add, Output, Scale
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 ANY = st.text(st.characters(), max_size=60) | st.text(st.sampled_from('*/\\?"\n\r\u2028%{}#=<'), max_size=30)

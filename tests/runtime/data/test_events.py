@@ -7,10 +7,10 @@ import pytest
 
 from networks import small_graph
 from spikelet import cli, load
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.data.events import frames, read
 from spikelet.errors import DataError
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 SHAPE = (3, 6, 6)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import spikelet
-from instruction_counts import TIMES, build, compiler_version, missing, profile, read_callgrind
+from counts.instructions import TIMES, build, compiler_version, missing, profile, read_callgrind
 from spikelet import cli
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundle_changes import make
-from hostile_bundles import described, pack, put_together, take_apart
-from hostile_names import NAMES, renamed
+from hostile.bundles import described, pack, put_together, take_apart
+from hostile.names import NAMES, renamed
 from networks import Builder, graphs, small_graph
 from runners import RUNNERS, assert_same
 from spikelet.bundle import decode, read, step, write
@@ -22,8 +22,7 @@ from spikelet.lowering.onnx import names
 from spikelet.lowering.onnx.protobuf import NameCollision, OnnxGraph
 from spikelet.lowering.onnx.step import step_model
 from spikelet.nodes import IF, Input, Linear, Output
-from spikelet.verify import record_golden
-from spikelet.verify_step import verify_step
+from spikelet.verify import record_golden, verify_step
 
 orders = st.permutations(NAMES)
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import spikelet
-from counted import peak_bytes
+from counts.calls import peak_bytes
 from networks import Builder, large_graph, small_graph
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.engines import available, choose, create, native
 from spikelet.engines.native import cache, library
@@ -19,7 +20,6 @@ from spikelet.graph import Graph
 from spikelet.lowering.c.host import HostProgram
 from spikelet.lowering.c.interface import library_source
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 RNG = np.random.default_rng(0)

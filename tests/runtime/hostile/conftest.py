@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostile_bundles import bases
+from hostile.bundles import bases
 
 
 @pytest.fixture(scope="module")

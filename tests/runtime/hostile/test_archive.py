@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hostile_bundles import OPERATIONS, cost, loosely_packed
+from hostile.bundles import OPERATIONS, cost, loosely_packed
 from spikelet.bundle import archive, bundle, decode, read
 from spikelet.errors import BundleError
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hostile import Mutator
+from hostile.mutations import Mutator
 from spikelet.bundle import decode
 from spikelet.errors import BundleError
 

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 import spikelet
 from networks import Builder, graphs, small_graph
+from spikelet.bounds.limits import Limits
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.data import ImageSet
 from spikelet.engines import ENGINES, create, numpy, onnx
 from spikelet.engines.native import library
 from spikelet.errors import DataError, EngineError, OutOfMemory, SpikeletError, UsageError, translated
-from spikelet.limits import Limits
 from spikelet.metrics.measurement import measure
 from spikelet.metrics.robustness import robustness
-from spikelet.ranges import exact_steps
 from spikelet.session import Model
 from spikelet.verify import record_golden, verify
 

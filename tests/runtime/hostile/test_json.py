@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from counted import peak_bytes
-from hostile_bundles import MEMORY, put_together
+from counts.calls import peak_bytes
+from hostile.bundles import MEMORY, put_together
 from spikelet.bundle import decode, strict_json
 from spikelet.errors import BundleError
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hostile_bundles import bases, put_together
+from hostile.bundles import bases, put_together
 from networks import Builder, small_graph
 from spikelet.bundle import decode, step
 from spikelet.errors import BundleError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hostile_bundles import put_together
+from hostile.bundles import put_together
 from spikelet import cli
 from spikelet.bundle import decode
 from spikelet.errors import BundleError

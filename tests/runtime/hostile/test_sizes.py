@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from counted import operations
-from hostile_bundles import MEMORY, OPERATIONS, cost
-from hostile_sizes import CASES, HALF, SPIKES
+from counts.calls import operations
+from hostile.bundles import MEMORY, OPERATIONS, cost
+from hostile.sizes import CASES, HALF, SPIKES
 from networks import Builder, small_graph
 from spikelet import graph as graphs
 from spikelet.bundle import decode

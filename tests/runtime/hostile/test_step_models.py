@@ -9,16 +9,16 @@ from random import Random
 import numpy as np
 import pytest
 
-from counted import peak_bytes
-from hostile import Mutator
-from hostile_bundles import bases, put_together
+from counts.calls import peak_bytes
+from hostile.bundles import bases, put_together
+from hostile.mutations import Mutator
 from networks import small_graph
 from spikelet.bundle import decode
 from spikelet.cli import main
 from spikelet.errors import BundleError, EngineError
 from spikelet.lowering.onnx.protobuf import OnnxGraph, _integer, _message, _text
 from spikelet.lowering.onnx.step import LOWERING_VERSION, step_model
-from spikelet.verify_step import verify_step
+from spikelet.verify import verify_step
 
 LATER = LOWERING_VERSION + 1
 MEMORY = 16 * 2**20

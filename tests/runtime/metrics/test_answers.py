@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from counted import peak_bytes
+from counts.calls import peak_bytes
 from networks import Builder, small_graph
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.data import ImageSet
-from spikelet.early_exit import Margin
 from spikelet.errors import DataError, UsageError
 from spikelet.metrics import measure, tally
 from spikelet.metrics.accuracy import accuracy, float_network, wilson
@@ -19,8 +19,8 @@ from spikelet.metrics.fanout import sites
 from spikelet.metrics.rates import layer_rates
 from spikelet.metrics.tally import Tally
 from spikelet.nodes import IF, Linear
-from spikelet.ranges import exact_steps
 from spikelet.session import Model
+from spikelet.session.early_exit import Margin
 from spikelet.verify import record_golden
 
 STEPS = 6

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from counts.references import QUIET, STEPS, connections, pixels_for, recorded
 from networks import Builder, graphs, small_graph
-from plain_counts import QUIET, STEPS, connections, pixels_for, recorded
 from spikelet.engines import create
 from spikelet.engines.count import weighted
 from spikelet.errors import EngineError

@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import given
 
+from counts.references import QUIET, STEPS, connections, pixels_for, recorded
 from networks import Builder, graphs
-from plain_counts import QUIET, STEPS, connections, pixels_for, recorded
 from spikelet.graph import Graph
 from spikelet.metrics.neurobench import connection_sparsity, dense, footprint, neurobench
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Linear, Output, Scale, SumPool2d

@@ -7,6 +7,7 @@ import pytest
 
 from networks import small_graph
 from spikelet import cli
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.data import ImageSet, arrays
 from spikelet.engines import create
@@ -14,7 +15,6 @@ from spikelet.errors import UsageError
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine, drifted, flip_bits
 from spikelet.metrics.robustness import all_faults, interval, robustness
 from spikelet.nodes import IF
-from spikelet.ranges import exact_steps
 from spikelet.report.fault_report import check, fault_figures, fault_table
 from spikelet.verify import record_golden
 

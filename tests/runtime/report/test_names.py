@@ -7,12 +7,12 @@ import pytest
 
 from networks import Builder
 from report_pages import Page
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.data import ImageSet
 from spikelet.errors import UsageError
 from spikelet.metrics.hardware import builtin, load_profile
 from spikelet.metrics.measurement import measure
-from spikelet.ranges import exact_steps
 from spikelet.report import figures
 from spikelet.report.document import Report, all_figures, html
 from spikelet.report.tables import operations_table

@@ -19,8 +19,7 @@ import numpy.typing as npt
 from spikelet import bundle as bundles
 from spikelet.bundle import Bundle
 from spikelet.errors import MissingDependency, SpikeletError
-from spikelet.verify import Verification, verify
-from spikelet.verify_step import StepVerification, verify_step
+from spikelet.verify import StepVerification, Verification, verify, verify_step
 from spikelet_gui.models.jobs import Progress
 
 if TYPE_CHECKING:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from spikelet.atomic import replacing
 from spikelet.engines import available
+from spikelet.files.atomic import replacing
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
 from spikelet.metrics.robustness import Robustness
 from spikelet.report.document import Report, all_figures, html
-from spikelet.verify import verify
-from spikelet.verify_step import verify_step
+from spikelet.verify import verify, verify_step
 from spikelet_gui.models.jobs import Progress
 
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from spikelet import neurons
 from spikelet.bundle import Bundle
-from spikelet.early_exit import Margin, margin
 from spikelet.graph import Graph
 from spikelet.session import Model
+from spikelet.session.early_exit import Margin, margin
 from spikelet_gui.models.analysis.source import SourceNetwork, levels, obstacle
 from spikelet_gui.models.jobs import Progress
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.metrics.robustness import Robustness
-from spikelet.verify import Verification
-from spikelet.verify_step import StepVerification
+from spikelet.verify import StepVerification, Verification
 from spikelet_gui.models.analysis.checks import Checks
 from spikelet_gui.models.analysis.compare import Comparison, Survey
 from spikelet_gui.models.analysis.residuals import Residuals

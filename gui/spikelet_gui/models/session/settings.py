@@ -8,8 +8,8 @@ import sys
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from spikelet.atomic import replacing
 from spikelet.errors import SpikeletError
+from spikelet.files.atomic import replacing
 
 RECENT = 10  # bundles
 MAX_BYTES = 2**16

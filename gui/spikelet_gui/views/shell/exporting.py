@@ -11,8 +11,8 @@ from PySide6.QtGui import QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
-from spikelet.atomic import write_files
 from spikelet.errors import SpikeletError, UsageError
+from spikelet.files.atomic import write_files
 from spikelet_gui.models.analysis import reporting
 from spikelet_gui.models.export import DataTable, csv_files, safe_name, without_duplicates
 from spikelet_gui.models.session.inspector import Inspector

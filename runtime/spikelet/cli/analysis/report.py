@@ -10,13 +10,13 @@ import argparse
 import json
 from pathlib import Path
 
-from spikelet.atomic import replacing, write_files
-from spikelet.benchmark import measure as benchmark
+from spikelet.benchmark.latency import Latency
+from spikelet.benchmark.measure import measure as benchmark
 from spikelet.cli.analysis.energy import chosen_profiles, configure_measuring, measure_bundle
 from spikelet.cli.common import emit, existing
 from spikelet.engines import available
 from spikelet.errors import UsageError
-from spikelet.latency import Latency
+from spikelet.files.atomic import replacing, write_files
 from spikelet.metrics.hardware import MAIN_PROFILE
 from spikelet.metrics.measurement import Measurement
 from spikelet.metrics.robustness import FaultFacts
@@ -26,8 +26,7 @@ from spikelet.report.document import Report, all_figures, html
 from spikelet.report.fault_report import check
 from spikelet.report.figures import files
 from spikelet.report.tables import baselines_table
-from spikelet.verify import Verification, verify
-from spikelet.verify_step import verify_step
+from spikelet.verify import Verification, verify, verify_step
 
 HELP = "write a report as one HTML page"
 EXAMPLE = "spikelet report vgg9-cifar10.snnb cifar-10-batches-bin/ -o report.html --figures figures/"

@@ -12,10 +12,10 @@ import json
 from pathlib import Path
 
 from spikelet import bundle as bundles
-from spikelet.atomic import replacing, write_files
 from spikelet.cli.common import Progress, emit, existing, number, positive
 from spikelet.engines import choose
 from spikelet.errors import UsageError
+from spikelet.files.atomic import replacing, write_files
 from spikelet.metrics.faults import KINDS, Fault
 from spikelet.metrics.robustness import SEEDS, all_faults, robustness
 from spikelet.report.columns import table

@@ -16,8 +16,7 @@ from spikelet import bundle as bundles
 from spikelet import signing
 from spikelet.cli.common import emit, existing
 from spikelet.engines import ENGINES, available
-from spikelet.verify import Verification, verify
-from spikelet.verify_step import StepVerification, verify_step
+from spikelet.verify import StepVerification, Verification, verify, verify_step
 
 HELP = "replay a bundle's golden inputs and compare every spike"
 EXAMPLE = "spikelet verify vgg9-cifar10.snnb --engine onnx"

@@ -10,10 +10,10 @@ import argparse
 from pathlib import Path
 
 from spikelet import bundle as bundles
-from spikelet.atomic import write_files
 from spikelet.cli.common import emit, existing
 from spikelet.deploy.firmware import c_project
 from spikelet.errors import UsageError
+from spikelet.files.atomic import write_files
 
 HELP = "export C source with a self-test"
 EXAMPLE = "spikelet export c vgg9-cifar10.snnb firmware/ --mcu"

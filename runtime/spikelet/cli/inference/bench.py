@@ -11,10 +11,10 @@ import subprocess
 import sys
 
 from spikelet import bundle as bundles
+from spikelet.benchmark.latency import Latency, batches
 from spikelet.cli.common import add_threads, emit, existing
 from spikelet.engines import ENGINES, available
 from spikelet.errors import EngineError
-from spikelet.latency import Latency, batches
 from spikelet.report.columns import table
 
 HELP = "measure the speed of every engine on a bundle"

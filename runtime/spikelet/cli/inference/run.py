@@ -12,12 +12,12 @@ from typing import TypedDict
 
 from spikelet.cli.common import Progress, add_threads, emit, existing, number, positive
 from spikelet.data import ImageSet
-from spikelet.early_exit import Confidence, ExitRule, Margin
 from spikelet.engines import ENGINES
 from spikelet.errors import DataError
 from spikelet.metrics.accuracy import float_network
 from spikelet.report.columns import table
 from spikelet.session import DEFAULT_STEPS, Model, Result, load
+from spikelet.session.early_exit import Confidence, ExitRule, Margin
 from spikelet.shipped import find_data
 
 HELP = "classify images"

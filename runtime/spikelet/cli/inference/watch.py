@@ -16,10 +16,10 @@ import numpy as np
 
 from spikelet.cli.common import above_zero, emit, existing, number, positive
 from spikelet.data.folder import is_image, read_image
-from spikelet.early_exit import Margin
 from spikelet.engines import ENGINES
 from spikelet.errors import DataError, UsageError
 from spikelet.session import Model, load
+from spikelet.session.early_exit import Margin
 
 HELP = "classify every image that appears in a folder"
 EXAMPLE = "spikelet watch vgg9-cifar10.snnb camera/ --steps 4"

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 from spikelet import signing
-from spikelet.atomic import replacing
 from spikelet.cli.common import emit
 from spikelet.errors import UsageError
+from spikelet.files.atomic import replacing
 
 HELP = "create a key pair for signing bundles"
 EXAMPLE = "spikelet keygen keys/release-2026 --password"

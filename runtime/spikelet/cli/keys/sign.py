@@ -10,9 +10,9 @@ from pathlib import Path
 
 from spikelet import bundle as bundles
 from spikelet import signing
-from spikelet.atomic import replacing
 from spikelet.cli.common import emit, existing
 from spikelet.cli.keys.keygen import password
+from spikelet.files.atomic import replacing
 
 HELP = "sign a bundle"
 EXAMPLE = "spikelet sign vgg9-cifar10.snnb --key keys/release-2026.key"

@@ -12,8 +12,8 @@ import stat
 import sys
 from pathlib import Path
 
-from spikelet.atomic import replacing
 from spikelet.errors import SpikeletError
+from spikelet.files.atomic import replacing
 
 DIGEST = 32  # bytes of a sha256
 

@@ -13,13 +13,13 @@ from weakref import WeakValueDictionary
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import cost
+from spikelet.bounds import cost
+from spikelet.bounds.limits import Limits
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.engines.count import Count
 from spikelet.engines.native.library import prepare, prepare_graph, ready
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
-from spikelet.limits import Limits
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.plan import Ints
 

@@ -9,9 +9,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from spikelet.atomic import replacing
 from spikelet.engines.native import cache, compiler
 from spikelet.errors import EngineError
+from spikelet.files.atomic import replacing
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.interface import library_source

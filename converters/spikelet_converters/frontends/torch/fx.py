@@ -1,0 +1,299 @@
+"""Import a torch network as a float32 graph by tracing it with torch.fx.
+
+Every traced call is added to a `Builder`. Spiking activations keep their thresholds. With `Builder.calibrate`, a ReLU
+module or function becomes a neuron whose threshold is calibrated later.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import fx, nn
+from torch.nn import functional as F
+
+from spikelet.errors import ConversionError
+from spikelet.graph import Graph
+from spikelet.nodes import Shape
+from spikelet_converters.frontends import frameworks
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.refusals import TORCH as ADVICE
+from spikelet_converters.frontends.refusals import UNKNOWN
+from spikelet_converters.frontends.torch import calls, quant_aware
+from spikelet_converters.frontends.values import Value, free_name, node_name
+from spikelet_converters.source_model.activation import SpikingActivation
+from spikelet_converters.source_model.networks.common import Normalise
+
+
+class _Tracer(fx.Tracer):
+    record_stack_traces = True  # so that an error can name the line of the user's code
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        if isinstance(m, SpikingActivation | Normalise) or frameworks.is_layer(m) or quant_aware.is_layer(m):
+            return True
+        return super().is_leaf_module(m, module_qualified_name)
+
+
+def trace(network: nn.Module, shape: Shape) -> Graph:
+    """The float32 graph of a source network, whose IF nodes have the names of their modules.
+
+    Args:
+        network: The source network.
+        shape: Shape of one input, (C, H, W), in pixels.
+
+    Raises:
+        ConversionError: A layer has no exact spiking form. The message names the layer, its location and an
+            alternative.
+    """
+    return read(network, Builder(shape)).graph()
+
+
+def read(network: nn.Module, builder: Builder, *, average_pools: bool = False, start: Value | None = None) -> Builder:
+    """Add a network to a builder.
+
+    Args:
+        network: The source network.
+        builder: The builder to add to.
+        average_pools: Replace max pools by average pools.
+        start: The normalised input, if the builder has it already.
+
+    Raises:
+        ConversionError: As `trace`.
+    """
+    network = network.eval()
+    inner = frameworks.children(network)
+    if inner is not None:
+        network = nn.Sequential(OrderedDict(inner))  # the container would keep states, which the engine keeps
+    try:
+        graph = _Tracer().trace(network)
+    except (fx.proxy.TraceError, TypeError, ValueError) as error:
+        raise ConversionError(
+            f"{type(network).__name__}.forward: cannot be traced ({error}); it may not branch on values"
+        ) from None
+    reader = _Reader(dict(network.named_modules()), builder, average_pools, start)
+    values: dict[fx.Node, Value] = {}
+    for step in graph.nodes:
+        if not reader.ignored(step):
+            values[step] = reader.read(step, [values[source] for source in step.all_input_nodes if source in values])
+    return builder
+
+
+class _Reader:
+    """Adds the traced calls to a builder, one after another."""
+
+    def __init__(self, modules: dict[str, nn.Module], builder: Builder, average_pools: bool, start: Value | None):
+        self.modules = modules
+        self.builder = builder
+        self.average_pools = average_pools
+        self.start = start
+
+    def ignored(self, step: fx.Node) -> bool:
+        """Whether a call handles states of a framework's neuron, which the engine keeps, or sizes."""
+        if step.op == "placeholder":
+            return step.prev.op != "root" and all(self._is_neuron(user) for user in step.users)
+        if calls.is_size(step):
+            return True
+        if step.op != "call_function" or step.target is not operator.getitem:
+            return False
+        source = step.args[0]
+        return bool(step.args[1] != 0) or (isinstance(source, fx.Node) and calls.is_size(source))
+
+    def _is_neuron(self, step: fx.Node) -> bool:
+        return step.op == "call_module" and frameworks.is_neuron(self.modules[str(step.target)])
+
+    def read(self, step: fx.Node, inputs: list[Value]) -> Value:
+        match step.op:
+            case "placeholder":
+                return self.start if self.start is not None and step.prev.op == "root" else self.builder.input()
+            case "call_module":
+                return self._module(str(step.target), self.modules[str(step.target)], step, inputs)
+            case "call_function" | "call_method":
+                value = self._function(step, inputs)
+                if value is not None:
+                    return value
+            case "output":
+                return self.builder.output(inputs[:1] if self._returns_state(step) else inputs)
+        name = getattr(step.target, "__name__", str(step.target))
+        raise _refusal(name, self._where(step))
+
+    def _returns_state(self, step: fx.Node) -> bool:
+        """Whether the network returns (spikes, states…) of one neuron, as in snnTorch and Norse."""
+        return len({source.args[0] for source in step.all_input_nodes if source.target is operator.getitem}) == 1
+
+    def _where(self, step: fx.Node) -> str:
+        name = getattr(step.target, "__name__", str(step.target))
+        return f"`{name}` at node {step.name} of the traced network{_source(step)}"
+
+    def _function(self, step: fx.Node, inputs: list[Value]) -> Value | None:
+        builder, target, where = self.builder, step.target, self._where(step)
+        if target in (operator.add, operator.iadd, torch.add, "add", "add_") and len(inputs) == 2:
+            return builder.add(step.name, where, inputs)
+        if target in (torch.flatten, "flatten") and step.args[1:] == (1,):
+            return builder.flatten(step.name, where, inputs[0])
+        if target in ("view", "reshape", torch.reshape) and calls.flattens(step, inputs[0].shape):
+            return builder.flatten(step.name, where, inputs[0])
+        if target is operator.getitem and self._is_neuron(step.args[0]):  # type: ignore[arg-type]
+            return inputs[0]  # the spikes; states are ignored
+        if target in (F.dropout, F.dropout2d, "contiguous"):
+            return inputs[0]
+        if builder.calibrate:
+            cap = calls.cap(step)
+            if cap is not False:
+                return builder.relu(free_name(step.name, builder.nodes), where, cap, inputs[0])
+        if target is F.avg_pool2d and not step.kwargs.keys() - {"kernel_size", "stride"} and len(step.args) <= 3:
+            kernel = _pair(step.kwargs.get("kernel_size", step.args[1:2][0] if len(step.args) > 1 else 1))
+            stride = step.kwargs.get("stride", step.args[2] if len(step.args) > 2 else None)
+            return builder.pool(step.name, where, kernel, kernel if stride is None else _pair(stride), inputs[0])
+        if target is F.adaptive_avg_pool2d and step.args[1] in (1, (1, 1)):
+            kernel = inputs[0].shape[1], inputs[0].shape[2]
+            return builder.pool(step.name, where, kernel, kernel, inputs[0])
+        return None
+
+    def _module(self, name: str, module: nn.Module, step: fx.Node, inputs: list[Value]) -> Value:
+        where = f"module {name}"
+        if isinstance(module, nn.Identity | nn.Dropout | nn.Dropout2d):
+            return inputs[0]  # dropout does nothing in evaluation mode
+        if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) == (1, -1):
+            return self.builder.flatten(name, where, inputs[0])
+        if isinstance(module, nn.ReLU | nn.ReLU6 | nn.Hardtanh) and self.builder.calibrate:
+            return self._rectifier(name, module, inputs[0])
+        if isinstance(module, nn.MaxPool2d) and self.average_pools:
+            return self._replaced_pool(name, module, inputs[0])
+        value = self._foreign(name, module, step, inputs[0])
+        if value is not None:
+            return value
+        handler = self._handlers().get(frameworks.torch_type(module))
+        if handler is None:
+            raise _refusal(type(module).__name__, f"module {name} ({type(module).__name__})")
+        shared = any(len(source.users) > 1 for source in step.all_input_nodes)
+        if shared and isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            raise ConversionError(
+                f"module {name}: the layer before this batch norm has other consumers, so batch norm cannot be folded"
+            )
+        return handler(name, module, inputs[0])
+
+    def _foreign(self, name: str, module: nn.Module, step: fx.Node, x: Value) -> Value | None:
+        """Add a layer of another framework or a quantisation-aware layer; returns None for a plain torch layer."""
+        inner = frameworks.children(module)
+        if inner is not None:
+            for key, child in inner:
+                x = self._module(f"{name}.{key}", child, step, [x])
+            return x
+        value = frameworks.read(self.builder, name, module, x) if frameworks.framework(module) else None
+        if value is None and quant_aware.is_layer(module):
+            value = quant_aware.read(self.builder, name, module, x)
+        return value
+
+    def _handlers(self) -> dict[type[nn.Module], Callable[[str, Any, Value], Value]]:
+        return {
+            Normalise: self._normalise,
+            nn.Conv2d: self._conv,
+            nn.Linear: self._linear,
+            nn.BatchNorm2d: self._batch_norm,
+            nn.BatchNorm1d: self._batch_norm,
+            nn.AvgPool2d: self._average_pool,
+            nn.AdaptiveAvgPool2d: self._global_pool,
+            SpikingActivation: self._neuron,
+        }
+
+    def _rectifier(self, name: str, module: nn.Module, x: Value) -> Value:
+        cap = None
+        if isinstance(module, nn.Hardtanh):  # includes ReLU6
+            if module.min_val != 0:
+                raise _refusal("LeakyReLU", f"module {name} ({type(module).__name__} from {module.min_val:g})")
+            cap = float(module.max_val)
+        # a rectifier has no state: if one module is called repeatedly, every call becomes a layer of neurons
+        return self.builder.relu(free_name(name, self.builder.nodes), f"module {name}", cap, x)
+
+    def _normalise(self, name: str, module: Normalise, x: Value) -> Value:
+        return self.builder.normalise(f"module {name}", module.mean.numpy(), module.std.numpy(), x)
+
+    def _conv(self, name: str, module: nn.Conv2d, x: Value) -> Value:
+        same = module.padding == "same" and set(module.stride) == {1} and all(k % 2 for k in module.kernel_size)
+        if (
+            module.dilation != (1, 1)
+            or module.padding_mode != "zeros"
+            or (isinstance(module.padding, str) and module.padding != "valid" and not same)
+        ):
+            raise ConversionError(
+                f"module {name} (Conv2d): dilation {module.dilation}, padding {module.padding!r} "
+                f"({module.padding_mode}); expected dilation 1 and a number of zeros as padding"
+            )
+        padding = tuple(k // 2 for k in module.kernel_size) if same else (0, 0)
+        if not isinstance(module.padding, str):
+            padding = _pair(module.padding)
+        weight, bias = quant_aware.weight_of(module), _array(module.bias)
+        stride = _pair(module.stride)
+        return self.builder.conv(
+            name, f"module {name}", weight, bias, stride, (padding[0], padding[1]), module.groups, x
+        )
+
+    def _linear(self, name: str, module: nn.Linear, x: Value) -> Value:
+        return self.builder.linear(name, f"module {name}", quant_aware.weight_of(module), _array(module.bias), x)
+
+    def _batch_norm(self, name: str, module: nn.BatchNorm2d, x: Value) -> Value:
+        if module.running_mean is None or module.running_var is None:
+            raise ConversionError(
+                f"module {name}: has no running mean and variance, so it cannot be folded into weights"
+            )
+        mean, var = (value.numpy().astype(np.float64) for value in (module.running_mean, module.running_var))
+        gain = 1 / np.sqrt(var + module.eps)
+        shift = -mean * gain
+        if module.affine:
+            gamma, beta = (value.detach().numpy().astype(np.float64) for value in (module.weight, module.bias))
+            gain, shift = gain * gamma, shift * gamma + beta
+        return self.builder.affine(f"module {name}", gain, shift, x)
+
+    def _average_pool(self, name: str, module: nn.AvgPool2d, x: Value) -> Value:
+        kernel, stride = _pair(module.kernel_size), _pair(module.stride)
+        if _pair(module.padding) != (0, 0) or module.ceil_mode or module.divisor_override is not None:
+            raise ConversionError(f"module {name} (AvgPool2d): padding, ceil_mode and divisor_override have no node")
+        return self.builder.pool(name, f"module {name}", kernel, stride, x)
+
+    def _global_pool(self, name: str, module: nn.AdaptiveAvgPool2d, x: Value) -> Value:
+        if module.output_size not in (1, (1, 1)):
+            raise ConversionError(f"module {name} (AdaptiveAvgPool2d): expected output size 1")
+        kernel = (x.shape[1], x.shape[2])
+        return self.builder.pool(name, f"module {name}", kernel, kernel, x)
+
+    def _replaced_pool(self, name: str, module: nn.MaxPool2d, x: Value) -> Value:
+        kernel, stride = _pair(module.kernel_size), _pair(module.stride)
+        if _pair(module.padding) != (0, 0) or module.ceil_mode or _pair(module.dilation) != (1, 1):
+            raise ConversionError(
+                f"module {name} (MaxPool2d): with padding, ceil_mode or dilation it has no average pool to replace it"
+            )
+        self.builder.replaced = True
+        self.builder.note(f"module {name}: max pooling was replaced by average pooling, as asked for")
+        return self.builder.pool(name, f"module {name}", kernel, stride, x)
+
+    def _neuron(self, name: str, module: SpikingActivation, x: Value) -> Value:
+        lam = float(module.lam.detach())
+        start = None if module.shift is None else lam * module.shift.detach().numpy()
+        return self.builder.quantiser(name, f"module {name}", lam, module.levels, x, start)
+
+
+def _refusal(kind: str, where: str) -> ConversionError:
+    return ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
+
+
+def _array(value: torch.Tensor | None) -> npt.NDArray[Any] | None:
+    return None if value is None else value.detach().numpy()
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (int(value[0]), int(value[1])) if isinstance(value, tuple | list) else (int(value), int(value))
+
+
+def _source(step: fx.Node) -> str:
+    """The line of the user's code that made a traced call: the innermost frame outside torch, if torch recorded it."""
+    frames = (step.stack_trace or "").split("File ")[1:]
+    user_frames = [" ".join(frame.split()) for frame in frames if torch.__path__[0] not in frame]
+    return f", {user_frames[-1]}" if user_frames else ""
+
+
+__all__ = ["ADVICE", "node_name", "read", "trace"]

@@ -1,0 +1,1 @@
+"""Measure load time, time per time-step and memory of an engine."""

@@ -1,0 +1,1 @@
+"""Files outside a bundle: written atomically, and decoded documents."""

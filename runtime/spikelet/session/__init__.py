@@ -1,0 +1,7 @@
+"""Run a bundle: a model, the rules of early exit, and the result of every time-step."""
+
+from spikelet.session.early_exit import Confidence, ExitRule, Margin, margin
+from spikelet.session.model import DEFAULT_STEPS, Model, load
+from spikelet.session.results import Result, Step
+
+__all__ = ["DEFAULT_STEPS", "Confidence", "ExitRule", "Margin", "Model", "Result", "Step", "load", "margin"]

@@ -1,0 +1,325 @@
+"""The public interface: load a bundle, run it on inputs, and read the result of every time-step."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import bundle as bundles
+from spikelet import options
+from spikelet.bounds.limits import Limits
+from spikelet.bundle import Bundle
+from spikelet.engines import Engine, choose, create, run
+from spikelet.engines.base import MAX_THREADS
+from spikelet.errors import BundleError, EngineError, SpikeletError, UsageError, translated
+from spikelet.graph import Graph
+from spikelet.inputs import (
+    DEFAULT_STEPS,
+    LAYOUTS,
+    MAX_STREAM,
+    Frame,
+    Layout,
+    Values,
+    as_sequence,
+    beyond_exact_steps,
+    resolve_steps,
+)
+from spikelet.session.early_exit import ExitRule
+from spikelet.session.results import Result, Step, joined
+
+OnLimit = Literal["refuse", "reset"]
+BATCH = 32  # samples per call of an engine
+
+__all__ = ["DEFAULT_STEPS", "Model", "Result", "Step", "load"]
+
+
+class Model:
+    """A converted network on one engine.
+
+    Args:
+        bundle: the bundle to run.
+        engine: "auto", "numpy", "onnx" or "native".
+        threads: number of threads, per operator (numpy, onnx) or per batch (native); None for the default.
+        limits: limits on memory and operations; None for those of the environment, see `Limits`.
+
+    Attributes:
+        bundle: the bundle.
+        engine: name of the engine.
+        threads: number of threads, or None for the default of the engine.
+        limits: limits on memory and operations.
+
+    Raises:
+        UsageError: an argument is of a wrong type.
+        EngineError: there is no engine of that name.
+        CostError: one sample in one time-step needs more than the limits permit.
+
+    Example:
+        >>> import numpy as np, spikelet
+        >>> from spikelet import shipped
+        >>> model = spikelet.load(shipped.demo(), engine="numpy")
+        >>> model.graph.input.shape, model.graph.classes
+        ((3, 32, 32), 10)
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: str = "auto",
+        threads: int | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        options.instance("bundle", bundle, Bundle)
+        if limits is not None:
+            options.instance("limits", limits, Limits)
+        self.bundle = bundle
+        self.limits = Limits() if limits is None else limits
+        self.threads = None if threads is None else options.whole("threads", threads, 1, MAX_THREADS)
+        self.engine = choose(engine, bundle.graph, self.limits)
+        self._idle: dict[tuple[str, ...], Engine] = {}
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the network."""
+        return self.bundle.graph
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Class names, or None if the bundle has none."""
+        return self.bundle.manifest.labels
+
+    def run(
+        self,
+        inputs: object,
+        steps: int | None = None,
+        *,
+        early_exit: ExitRule | None = None,
+        record: str | Sequence[str] = (),
+        layout: Layout = "auto",
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Result:
+        """Run a batch of any size.
+
+        Args:
+            inputs: one sample (*shape), a batch (N, *shape), both presented at every time-step, or a sequence
+                (T, N, *shape). See `spikelet.inputs.as_sequence`.
+            steps: number of time-steps T; by default 8, or the length of the sequence.
+            early_exit: rule that stops samples before T, such as `Margin(2.0)`.
+            record: layer or layers whose spikes and potentials are kept, T·N·neurons values of each.
+            layout: "NCHW" or "NHWC" where images could be read either way.
+            on_progress: called with (samples done, number of samples).
+
+        Raises:
+            DataError: the input does not match the network.
+            UsageError: an option is of a wrong type; `steps` is below 1, above the proven number of time-steps, or not
+                the length of the sequence.
+            EngineError: a layer in `record` is not a spiking layer.
+            CostError: the run needs more memory than the limit permits. Batches are made smaller before that.
+            OutOfMemory: the system has no memory left.
+
+        Example:
+            >>> import numpy as np, spikelet
+            >>> from spikelet import shipped
+            >>> model = spikelet.load(shipped.demo(), engine="numpy")
+            >>> result = model.run(np.zeros((3, 32, 32)), early_exit=spikelet.Margin(0.0))
+            >>> result.exit_steps
+            array([1])
+        """
+        options.function("on_progress", on_progress)
+        if early_exit is not None:
+            options.function("early_exit.done", getattr(early_exit, "done", None))
+        layers = options.names("record", record)
+        sequence = as_sequence(self.graph, inputs, layout)
+        steps = resolve_steps(steps, len(sequence), self.bundle.manifest.exact_steps)
+        samples = sequence.shape[1]
+        engine = self._idle.pop(layers, None) or self._engine(layers)
+        self.check(samples, steps, layers)
+        # a known number of time-steps of a constant input may be evaluated layer by layer
+        window = early_exit is None and len(sequence) == 1
+        size = engine.fitting(min(BATCH, samples), steps if window else None)
+        parts = []
+        for start in range(0, samples, size):
+            with _translating("run"):
+                parts.append(self._run(engine, sequence[:, start : start + size], steps, early_exit, window))
+            on_progress(min(start + size, samples), samples)
+        self._idle[layers] = engine
+        with _translating("run"):
+            return joined(parts)
+
+    def check(self, samples: int, steps: int, record: Sequence[str] = ()) -> None:
+        """Raise CostError if the results of a run need more memory than the limit permits.
+
+        Args:
+            samples: number of samples N.
+            steps: number of time-steps T.
+            record: recorded layers.
+        """
+        recorded = sum(5 * self.graph.neurons(name) for name in record if name in self.graph.spiking)
+        values = 8 * (self.graph.classes + len(self.graph.spiking)) + recorded
+        joined = 1 if samples <= BATCH else 2  # the results of the batches, and all of them together
+        what = f"results of {samples} samples in {steps} time-steps"
+        self.limits.check(what, joined * samples * steps * values)
+
+    def stream(
+        self,
+        inputs: object,
+        steps: int | None = None,
+        *,
+        on_limit: OnLimit = "refuse",
+        record: str | Sequence[str] = (),
+        layout: Layout = "auto",
+    ) -> Iterator[Step]:
+        """Run one sample and yield a `Step` after every time-step; leave the loop to stop early.
+
+        Args:
+            inputs: one sample, a sequence (T, 1, *shape), or an iterator that yields one sample per time-step.
+            steps: number of time-steps; by default 8, or the length of the sequence or iterator.
+            on_limit: what to do after `exact_steps` time-steps: "refuse" raises, "reset" starts again from the
+                initial potentials and logits of 0 (see `Step.age`).
+            record: layer or layers whose spikes and potentials are kept.
+            layout: "NCHW" or "NHWC" where images could be read either way.
+
+        Raises:
+            DataError: an input does not match the network.
+            UsageError: more than one sample, or more time-steps than are proven.
+        """
+        options.choice("on_limit", on_limit, ("refuse", "reset"))
+        layers = options.names("record", record)
+        frames = self._frames(inputs, steps, on_limit, layout)
+        # a separate engine, since other runs may take place while the stream is open
+        return self._stream(self._engine(layers), frames, on_limit)
+
+    def _stream(self, engine: Engine, frames: Iterator[Frame | None], on_limit: OnLimit) -> Iterator[Step]:
+        """Run the frames of one sample."""
+        layers = engine.record
+        engine.reset(1)
+        limit = self.bundle.manifest.exact_steps
+        total, age = np.zeros(self.graph.classes), 0
+        pixels: Frame | None = None
+        for t, frame in enumerate(frames):
+            pixels = pixels if frame is None else frame
+            if limit is not None and age == limit:
+                if on_limit == "refuse":
+                    raise beyond_exact_steps(age + 1, limit)
+                engine.reset(1)
+                total, age, frame = np.zeros(self.graph.classes), 0, pixels
+            total, age = total + engine.step(frame)[0], age + 1
+            yield Step(
+                time=t + 1,
+                age=age,
+                sums=total,
+                scale=self.graph.output.scale,
+                spike_counts={name: int(count[0]) for name, count in engine.spike_counts().items()},
+                spikes={name: engine.spikes(name)[0] for name in layers},
+                potentials={name: engine.potentials(name)[0] for name in layers},
+            )
+
+    def _frames(self, inputs: object, steps: int | None, on_limit: OnLimit, layout: Layout) -> Iterator[Frame | None]:
+        """Return the input of each time-step, (1, *shape), or None where it does not change."""
+        if isinstance(inputs, Iterator):
+            options.choice("layout", layout, LAYOUTS)
+            count = MAX_STREAM if steps is None else options.whole("steps", steps, 1, MAX_STREAM)
+            return (self._frame(frame, layout) for frame in itertools.islice(inputs, count))
+        sequence = self._one(as_sequence(self.graph, inputs, layout))
+        limit = self.bundle.manifest.exact_steps
+        endless = on_limit == "reset"
+        count = resolve_steps(steps, len(sequence), limit, endless=endless, most=MAX_STREAM)
+        return (sequence[t].astype(np.float32) if t < len(sequence) else None for t in range(count))
+
+    def _frame(self, frame: object, layout: Layout) -> Frame:
+        pixels: Frame = self._one(as_sequence(self.graph, frame, layout))[0].astype(np.float32)
+        return pixels
+
+    def _one(self, sequence: Values) -> Values:
+        if sequence.shape[1] != 1:
+            raise UsageError(f"stream: takes one sample, got {sequence.shape[1]}; use run for a batch")
+        return sequence
+
+    def _engine(self, record: tuple[str, ...]) -> Engine:
+        engine = create(self.graph, self.engine, record, self.threads, self.limits)
+        self.bundle.release()  # the engine holds its own copy of the weights
+        return engine
+
+    def _run(self, engine: Engine, sequence: Values, steps: int, rule: ExitRule | None, window: bool) -> Result:
+        graph, n, record = self.graph, sequence.shape[1], engine.record
+        shapes = {name: graph.shapes[name] for name in record}
+        sums = np.empty((steps, n, graph.classes))
+        counts = {name: np.zeros((steps, n), np.int64) for name in graph.spiking}
+        spikes = {name: np.zeros((steps, n, *shape), np.bool_) for name, shape in shapes.items()}
+        potentials = {name: np.zeros((steps, n, *shape), np.float32) for name, shape in shapes.items()}
+        exits = np.full(n, steps, np.int64)
+        total = np.zeros((n, graph.classes))
+        for t, output in run(engine, sequence, steps, window=window):
+            running = engine.rows
+            total[running] += output
+            sums[t] = total
+            for name, count in engine.spike_counts().items():
+                counts[name][t, running] = count
+            for name in record:
+                spikes[name][t, running] = engine.spikes(name)
+                potentials[name][t, running] = engine.potentials(name)
+            if rule is not None:
+                done = _leaving(rule, total[running] * graph.output.scale / (t + 1))
+                exits[running[done]] = t + 1
+                if done.all():
+                    sums[t + 1 :] = total
+                    break
+                if done.any():
+                    engine.keep(np.flatnonzero(~done))
+        neurons = {name: graph.neurons(name) for name in graph.spiking}
+        return Result(sums, graph.output.scale, exits, counts, spikes, potentials, neurons)
+
+
+def load(path: str | Path, engine: str = "auto", threads: int | None = None, limits: Limits | None = None) -> Model:
+    """Load a bundle.
+
+    Args:
+        path: the bundle file (.snnb).
+        engine: "auto", "numpy", "onnx" or "native".
+        threads: number of threads, per operator (numpy, onnx) or per batch (native); None for the default.
+        limits: limits on memory and operations; None for those of the environment.
+
+    Raises:
+        BundleError: the file violates the format.
+        SignatureError: the signature policy requires a trusted signature that the file does not have.
+        EngineError: there is no engine of that name.
+        UsageError: an argument is of a wrong type.
+        CostError: one image in one time-step needs more memory or operations than the limits permit.
+
+    Example:
+        >>> import spikelet
+        >>> from spikelet import shipped
+        >>> spikelet.load(shipped.demo(), engine="numpy").engine
+        'numpy'
+    """
+    if not isinstance(path, str | Path):
+        raise UsageError.at("path", f"expected the path of a bundle, found {options.shown(path)}")
+    with _translating(f"bundle {path!s}", BundleError):
+        bundle = bundles.read(Path(path))
+    return Model(bundle, engine, threads, limits)
+
+
+@contextmanager
+def _translating(where: str, kind: type[SpikeletError] = EngineError) -> Iterator[None]:
+    """Turn exceptions of other packages and of the system into errors of spikelet, with their cause."""
+    try:
+        yield
+    except SpikeletError:
+        raise
+    except Exception as error:
+        raise translated(error, where, kind) from error
+
+
+def _leaving(rule: ExitRule, logits: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return which samples stop; a rule that returns anything but (N,) bool is an error."""
+    done = rule.done(logits)
+    if not isinstance(done, np.ndarray) or done.dtype != np.bool_ or done.shape != (len(logits),):
+        found = f"{done.dtype} {done.shape}" if isinstance(done, np.ndarray) else options.shown(done)
+        expected = f"an array of bool {(len(logits),)}"
+        raise UsageError.at("early_exit.done", f"expected {expected}, found {found}", expected=expected, found=found)
+    return done

@@ -1,0 +1,258 @@
+"""Replay the golden inputs of a bundle through its step.onnx, with ONNX Runtime or, if it is not installed, NumPy.
+
+The model is foreign: types and shapes of all its values are inferred first, within a multiple of what the network
+itself takes, so that nothing is allocated or run by the model's numbers alone.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import neurons
+from spikelet.bounds.limits import Limits
+from spikelet.bundle import Bundle, Golden
+from spikelet.bundle.schema import WEIGHTS
+from spikelet.bundle.step import STEP, StepModel
+from spikelet.engines.base import Workload
+from spikelet.engines.numpy import NumpyEngine
+from spikelet.errors import BundleError, MissingDependency, SpikeletError, out_of_memory, translated
+from spikelet.graph import Graph
+from spikelet.lowering.onnx.evaluate import Evaluator
+from spikelet.lowering.onnx.model import Model
+from spikelet.lowering.onnx.names import INPUT, LOGITS
+from spikelet.lowering.onnx.shapes import Budget, InvalidModel, ValueType, infer
+from spikelet.nodes import Conv2d, Linear, SumPool2d
+from spikelet.options import instance
+from spikelet.verify.golden import Verification, compare, replay
+
+ELEMENTS = 32  # largest number of values of a step model, relative to the values and weights of the network
+PRODUCTS = 64  # largest number of its multiplications, relative to those of the network
+OPERATIONS = 16  # largest number of its operations for each node of the network, and 64 more
+
+Values = Mapping[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class StepVerification:
+    """Result of replaying the golden inputs through step.onnx.
+
+    Attributes:
+        lowering_version: lowering version of the file.
+        compared: whether step.onnx is byte for byte what this version of spikelet writes for the graph.
+        runtime: name and version of the package that ran the model; "" if the model could not be run.
+        problem: why the model cannot be run, or "".
+        replay: the comparison with the golden inputs, or None if the model could not be run.
+        computes_graph: whether it gives the spikes and logits that the graph gives for the golden inputs.
+    """
+
+    lowering_version: int
+    compared: bool
+    runtime: str
+    problem: str
+    replay: Verification | None
+    computes_graph: bool
+
+    @property
+    def ok(self) -> bool:
+        """Whether step.onnx gives the expected spikes and logits."""
+        return self.replay is not None and self.replay.ok
+
+    def as_json(self) -> dict[str, object]:
+        """Convert to a JSON object."""
+        return asdict(self) | {"ok": self.ok}
+
+    def __str__(self) -> str:
+        """One sentence."""
+        writer = f"lowering version {self.lowering_version}"
+        if not self.compared:
+            writer += ", which this version of spikelet does not write"
+        if self.ok:
+            return f"computes the graph for the golden inputs ({writer}; run by {self.runtime})"
+        reason = self.problem
+        if self.replay is not None:
+            reason = (
+                f"{self.replay.differing_spikes} differing spikes and {self.replay.differing_logits} differing logits, "
+                f"run by {self.runtime}"
+            )
+        if self.computes_graph:
+            return f"computes the graph, which does not give the recorded spikes and logits ({writer}): {reason}"
+        return f"does not compute the graph of the manifest ({writer}): {reason}"
+
+
+def verify_step(bundle: Bundle) -> StepVerification:
+    """Replay the golden inputs through step.onnx and compare every spike and every logit.
+
+    Args:
+        bundle: the bundle. One that was not read from a file is replayed through the model that `write` would store.
+
+    Raises:
+        CostError: the replay needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
+        EngineError: the disk has no space to unpack the model for ONNX Runtime.
+        OutOfMemory: the system has no memory left.
+    """
+    instance("bundle", bundle, Bundle)
+    step = bundle.step
+    NumpyEngine.check(bundle.graph, Limits(), Workload(len(bundle.golden.inputs)))
+    try:
+        if not step.content:
+            raise InvalidModel("it is empty")
+        model = step.decode()
+        check_model(model, bundle.graph, len(bundle.golden.inputs))
+        run, runtime = _runner(model, step)
+        logits, spikes = _replay(bundle, run, _separator(model))
+    except (BundleError, InvalidModel) as error:
+        return StepVerification(step.version, step.compared, "", str(error), None, False)
+    except SpikeletError:
+        raise
+    except Exception as error:
+        raise translated(error, STEP) from error
+    result = compare(bundle, STEP, logits, spikes)
+    computes_graph = result.ok or compare(_recorded_again(bundle), STEP, logits, spikes).ok
+    return StepVerification(step.version, step.compared, runtime, "", result, computes_graph)
+
+
+def _recorded_again(bundle: Bundle) -> Bundle:
+    """The bundle with the spikes and logits that its graph gives."""
+    golden = bundle.golden
+    logits, spikes = replay(bundle.graph, "numpy", golden.inputs, golden.steps)
+    return replace(bundle, golden=Golden(golden.inputs, logits, spikes))
+
+
+def check_model(model: Model, graph: Graph, batch: int) -> None:
+    """Check that a model has the inputs and outputs of a step model and can be run at acceptable cost.
+
+    Args:
+        model: an audited model.
+        graph: the network that it should compute.
+        batch: N.
+
+    Raises:
+        InvalidModel: it has not, or cannot.
+    """
+    inputs, outputs = _ports(graph, _separator(model))
+    for title, expected, ports in (("input", inputs, model.inputs), ("output", outputs, model.outputs)):
+        names = [port.name for port in ports]
+        if sorted(names) != sorted(expected):
+            missing, unknown = sorted(set(expected) - set(names)), sorted(set(names) - set(expected))
+            problems = [f"no {title} {name!r}" for name in missing] + [
+                f"an unknown {title} {name!r}" for name in unknown
+            ]
+            raise InvalidModel(f"it has {problems[0] if problems else f'an {title} twice'}")
+        for port in ports:
+            shape = expected[port.name]
+            sizes = port.shape[1:]
+            if port.dtype != "float32" or sizes != shape or not port.shape or not isinstance(port.shape[0], str):
+                raise InvalidModel(
+                    f"{title} {port.name!r}: {port.dtype} of shape {port.shape}; expected float32 of ('N', "
+                    f"{', '.join(map(str, shape))})"
+                )
+    most = OPERATIONS * len(graph.nodes) + 64
+    if len(model.operations) > most:
+        raise InvalidModel(f"it has {len(model.operations)} operations; expected at most {most} for this network")
+    types = infer(
+        model, {name: ValueType("float32", (batch, *shape)) for name, shape in inputs.items()}, _budget(graph, batch)
+    )
+    for name, shape in outputs.items():
+        if types[name] != ValueType("float32", (batch, *shape)):
+            raise InvalidModel(f"output {name!r}: {types[name].dtype} of shape {types[name].shape} for {batch} samples")
+
+
+def _ports(graph: Graph, separator: str) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Names and shapes of the inputs and outputs, for one sample."""
+    stateful = graph.spiking + graph.integrators
+    inputs = {INPUT: graph.input.shape} | {f"v{separator}{name}": graph.shapes[name] for name in stateful}
+    outputs = {LOGITS: graph.shapes[graph.output_name]}
+    outputs |= {f"s{separator}{name}": graph.shapes[name] for name in graph.spiking}
+    outputs |= {f"v_next{separator}{name}": graph.shapes[name] for name in stateful}
+    return inputs, outputs
+
+
+def _separator(model: Model) -> str:
+    """What stands between role and layer in the names of inputs and outputs: a dot in lowering version 1, else a colon.
+
+    Another writer may use either.
+    """
+    return "." if any(port.name.startswith("v.") for port in model.inputs) else ":"
+
+
+def _budget(graph: Graph, batch: int) -> Budget:
+    values = weights = products = 0
+    for name, node in graph.nodes.items():
+        size = graph.neurons(name)
+        values += size
+        weights += sum(getattr(node, field).size for field in node.tensors)
+        match node:
+            case Conv2d() | Linear():
+                products += size * math.prod(node.weight.shape[1:])
+            case SumPool2d():
+                products += size * math.prod(node.kernel)
+                weights += graph.shapes[name][0] * math.prod(node.kernel)
+    elements = min(ELEMENTS * (values * batch + weights), Limits().max_memory // 4)
+    return Budget(elements, elements + PRODUCTS * products * batch)
+
+
+def _runner(model: Model, step: StepModel) -> tuple[Callable[[Values], Values], str]:
+    try:
+        from spikelet.engines.onnx import open_session
+
+        with tempfile.TemporaryDirectory(prefix="spikelet-") as folder:
+            (Path(folder) / STEP).write_bytes(step.content)
+            (Path(folder) / WEIGHTS).write_bytes(step.weights)
+            session = open_session(Path(folder) / STEP)
+    except MissingDependency:
+        return Evaluator(model, {WEIGHTS: memoryview(step.weights)}).run, f"NumPy {np.__version__}"
+    except OSError as error:
+        raise translated(error, STEP) from error
+    except Exception as error:
+        raise _refused(error) from error
+    names = [port.name for port in model.outputs]
+
+    def run(inputs: Values) -> Values:
+        try:
+            return dict(zip(names, session.run(names, inputs), strict=True))
+        except Exception as error:
+            raise _refused(error) from error
+
+    return run, f"ONNX Runtime {metadata.version('onnxruntime')}"
+
+
+def _refused(error: Exception) -> Exception:
+    if out_of_memory(error):
+        return translated(error, STEP)
+    first_line = (str(error).splitlines() or [type(error).__name__])[0]
+    return InvalidModel(f"ONNX Runtime refuses it ({first_line[:200]})")
+
+
+def _replay(
+    bundle: Bundle, run: Callable[[Values], Values], separator: str
+) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.bool_]]]:
+    """Return the logits of every time-step (T, N, K) and spikes by layer (T, N, neurons)."""
+    graph, golden = bundle.graph, bundle.golden
+    batch, pixels = len(golden.inputs), golden.inputs.astype(np.float32)
+    states: dict[str, npt.NDArray[np.generic]] = {}
+    for name in graph.spiking:
+        states[name] = neurons.initial_potential(graph.neuron(name), batch, graph.shapes[name])
+    for name in graph.integrators:
+        states[name] = np.zeros((batch, *graph.shapes[name]), np.float32)
+    logits: list[npt.NDArray[np.float32]] = []
+    spikes: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in graph.spiking}
+    for _ in range(golden.steps):
+        outputs = run({INPUT: pixels} | {f"v{separator}{name}": value for name, value in states.items()})
+        logits.append(outputs[LOGITS].astype(np.float32))
+        states = {name: outputs[f"v_next{separator}{name}"] for name in states}
+        for name in graph.spiking:
+            value = outputs[f"s{separator}{name}"].reshape(batch, -1)
+            if not np.isin(value, (0, 1)).all():
+                raise InvalidModel(
+                    f"output 's{separator}{name}': holds {value[~np.isin(value, (0, 1))][0]}, expected 0 or 1"
+                )
+            spikes[name].append(value.astype(np.bool_))
+    return np.stack(logits), {name: np.stack(value) for name, value in spikes.items()}

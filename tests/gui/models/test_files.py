@@ -1,0 +1,113 @@
+"""Documents, inputs and settings, good and broken."""
+
+import numpy as np
+import pytest
+
+from bundle_changes import repacked, with_manifest
+from gui_support.bundles import plain_graph
+from spikelet.bundle import write
+from spikelet.errors import DataError
+from spikelet_gui.models.session import settings as stored
+from spikelet_gui.models.session.document import BrokenBundle, open_document
+from spikelet_gui.models.session.inputs import can_draw, fit, open_source, shown
+
+
+def test_a_changed_member_is_named(path, tmp_path):
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"# small")
+    raw[at] ^= 1
+    broken = tmp_path / "small.snnb"
+    broken.write_bytes(raw)
+    with pytest.raises(BrokenBundle) as caught:
+        open_document(broken)
+    states = {check.member: check.state for check in caught.value.checks}
+    assert "card.md" in str(caught.value)
+    assert states["card.md"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("damage", "member", "message"),
+    [
+        (lambda path: repacked(path, card__md=None), "card.md", "is missing"),
+        (lambda path: repacked(path, readme__txt=b"hello"), "readme.txt", "is no member of a bundle"),
+        (
+            lambda path: with_manifest(path, lambda m: m["graph"]["nodes"][1].update(kind="Odd")),
+            "manifest.json",
+            "unknown kind 'Odd'",
+        ),
+        (
+            lambda path: with_manifest(path, lambda m: m.update(labels=["a"])),
+            "manifest.json",
+            "expected 3, one a class, found 1",
+        ),
+        (lambda path: repacked(path, weights__safetensors=b"12345678"), "weights.safetensors", "bytes"),
+    ],
+    ids=["missing", "extra", "node", "labels", "weights"],
+)
+def test_the_member_that_breaks_a_rule_is_marked_whatever_the_text_is(path, tmp_path, damage, member, message):
+    broken = tmp_path / "broken.snnb"
+    broken.write_bytes(damage(path))
+    with pytest.raises(BrokenBundle) as caught:
+        open_document(broken)
+    failed = {check.member: check.message for check in caught.value.checks if check.state == "failed"}
+    assert set(failed) == {member}
+    assert message in failed[member]
+
+
+def test_a_file_that_is_no_bundle_is_refused_in_words(tmp_path):
+    file = tmp_path / "note.snnb"
+    file.write_text("hello")
+    with pytest.raises(BrokenBundle) as caught:
+        open_document(file)
+    assert str(caught.value) == "not a bundle: the file does not begin as a ZIP archive"
+    assert {check.state for check in caught.value.checks} == {"unknown"}
+
+
+def test_a_picture_is_fitted_and_it_is_said_how(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    file = tmp_path / "wide.png"
+    image.fromarray(np.zeros((50, 80, 3), np.uint8)).save(file)
+    pixels, note = fit(file, (1, 8, 8))
+    assert pixels.shape == (1, 8, 8)
+    assert note == "80×50 colour → centre 50×50 → resampled to 8×8 → to grey"
+
+
+def test_a_data_set_of_another_size_is_refused(tmp_path, bundle):
+    file = tmp_path / "odd.npz"
+    np.savez(file, images=np.zeros((2, 3, 9, 9), np.uint8))
+    with pytest.raises(DataError, match="images of"):
+        open_source(file, bundle)
+
+
+def test_any_input_can_be_looked_at():
+    assert shown(np.zeros((3, 4, 5), np.float32), 0, 255).shape == (4, 5, 3)
+    assert shown(np.zeros((7, 4, 5), np.float32), 0, 255).shape == (4, 5, 3)
+    assert shown(np.zeros(9, np.float32), 0, 255).shape == (1, 9, 3)
+    assert can_draw(plain_graph(channels=1))
+    assert not can_draw(plain_graph())
+
+
+def test_the_most_steps_are_those_that_are_proven(tmp_path, bundle):
+    file = tmp_path / "a.snnb"
+    write(bundle, file)
+    assert open_document(file).most_steps == min(1024, bundle.manifest.exact_steps)
+
+
+def test_settings_come_back(tmp_path):
+    settings = stored.Settings(theme="light", steps=16)
+    for name in "abcdefghijkl":
+        settings.remember(tmp_path / f"{name}.snnb")
+    settings.remember(tmp_path / "f.snnb")
+    stored.save(settings, tmp_path / "new" / "inspector.json")
+    loaded = stored.load(tmp_path / "new" / "inspector.json")
+    assert loaded == settings
+    assert len(loaded.recent) == stored.RECENT
+    assert loaded.recent[0].endswith("f.snnb")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"steps": "many", "recent": [3], "theme": null}', "\x00"])
+def test_damaged_settings_are_as_at_the_first_start(tmp_path, text):
+    file = tmp_path / "inspector.json"
+    file.write_text(text)
+    assert stored.load(file) == stored.Settings()
+    assert stored.load(tmp_path / "none") == stored.Settings()

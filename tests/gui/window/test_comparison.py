@@ -1,0 +1,114 @@
+"""Comparison of a bundle with a second one, with another engine, with its golden inputs and with Brian2."""
+
+import threading
+from dataclasses import replace
+from importlib.util import find_spec
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
+
+from gui_support.bundles import bundle_of, plain_graph
+from gui_support.driving import drop, until
+from spikelet.bundle import write
+from spikelet.graph import Graph
+from spikelet_gui.views.panels.validate.panel import BUSY
+
+
+def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):
+    opened.show_panel("compare")
+    rest(opened)
+    panel = opened.panels["compare"]
+    comparison = panel.comparison
+    assert [side.engine for side in comparison.sides] == [opened.inspector.engine, "numpy"]
+    assert sum(comparison.differing(layer) for layer in comparison.layers) == 0
+    assert panel.message.text().startswith("None of ")
+    opened.inspector.cursor.go(2)
+    assert [card.raster._time for card in (*panel.rasters, panel.difference)] == [2, 2, 2]
+
+
+def test_two_bundles_are_compared_and_the_first_divergence_is_named(opened, rest, tmp_path, data):
+    other = tmp_path / "other.snnb"
+    graph = plain_graph()
+    changed = dict(graph.nodes)
+    changed["if1"] = replace(graph.nodes["if1"], theta=graph.nodes["if1"].theta + 40)
+    write(bundle_of(Graph(changed, graph.edges), "other"), other)
+    opened.show_panel("compare")
+    rest(opened)
+    opened.inspector.results.open_second(other)
+    rest(opened)
+    panel = opened.panels["compare"]
+    assert panel.comparison.differing("if1") > 0
+    assert panel.comparison.first.divergence.layer == "if1"
+    assert "First: layer if1, neuron" in panel.message.text()
+    drop(opened, data)
+    rest(opened)
+    panel.run_survey()
+    rest(opened)
+    assert panel.survey.images == 60
+    assert panel.survey.differing["if1"] > 0
+
+
+def test_two_bundles_of_different_inputs_are_refused_in_words(opened, rest, grey_path):
+    opened.show_panel("compare")
+    rest(opened)
+    opened.inspector.results.open_second(grey_path)
+    rest(opened)
+    panel = opened.panels["compare"]
+    assert not panel.content.isVisible()
+    assert panel.empty.message.text() == (
+        "The networks take inputs of different shapes, (3, 8, 8) and (1, 8, 8), and cannot be compared on the same "
+        "image.\n\n"
+        "Choose a second bundle, or another engine for the same one."
+    )
+    opened.inspector.results.close_second()
+    rest(opened)
+    assert panel.content.isVisible()
+
+
+def test_the_proof_is_replayed(opened, rest):
+    opened.show_panel("validate")
+    opened.panels["validate"].replay.run()
+    rest(opened)
+    verified = opened.inspector.results.checks.verified
+    assert set(verified) == set(opened.inspector.document.engines)
+    assert all(result.ok for result in verified.values())
+    assert opened.inspector.results.checks.step_model.ok
+    messages = [label.text() for label in opened.panels["validate"].replay.findChildren(QLabel)]
+    assert any(message.startswith("computes the graph for the golden inputs") for message in messages)
+    assert opened.panels["validate"].replay._data().rows[-1][0] == "step.onnx"
+
+
+def needs_brian2():
+    """Found, not imported: with some versions of NumPy only spikelet's own import mends it."""
+    if find_spec("brian2") is None:
+        pytest.skip("Brian2 is not installed")
+
+
+def test_brian2_agrees(opened, rest):
+    needs_brian2()
+    opened.show_panel("validate")
+    opened.panels["validate"].brian.run()
+    rest(opened)
+    report = opened.inspector.results.checks.report
+    assert report.ok
+    assert report.total("spikes") > 0
+    assert opened.panels["validate"].brian.message.text().startswith("ok: ")
+
+
+def test_brian2_can_be_cancelled(opened, qtbot):
+    needs_brian2()
+    opened.show_panel("validate")
+    brian = opened.panels["validate"].brian
+    opened.activateWindow()
+    until(opened.isActiveWindow)
+    brian.runner.start.setFocus()
+    brian.run()
+    assert brian.runner.stop.hasFocus()
+    opened.inspector.results.checks_changed.emit()  # as where the proof has been replayed meanwhile
+    assert brian.empty.message.text() == BUSY
+    qtbot.mouseClick(brian.runner.stop, Qt.MouseButton.LeftButton)
+    assert not opened.inspector.jobs.running("validate")
+    assert brian.runner.start.hasFocus()
+    assert brian.empty.message.text().endswith("Click Validate.")
+    until(lambda: not any(thread.name == "spikelet-validate" for thread in threading.enumerate()))

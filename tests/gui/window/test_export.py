@@ -1,0 +1,74 @@
+"""Export of panels and cards as PNG, SVG and CSV, and of the report."""
+
+import pytest
+from PySide6.QtWidgets import QFileDialog
+
+from gui_support.driving import drop, opened_window, prepare_all
+from spikelet_gui.views.panels.catalogue import PANELS
+
+
+@pytest.fixture(scope="module")
+def filled(qapp, rest, path, data):
+    """A window in which every panel has what it shows, the proof replayed."""
+    with opened_window(path) as window:
+        drop(window, data)
+        rest(window)
+        window.inspector.run_sweep(window.inspector.source.data)
+        rest(window)
+        prepare_all(window)
+        yield window
+
+
+@pytest.mark.parametrize("panel", list(PANELS))
+def test_every_panel_is_exported(filled, rest, tmp_path, panel):
+    filled.show_panel(panel)
+    rest(filled)
+    assert filled.panels[panel].isVisible()
+    for suffix in ("png", "svg"):
+        filled.exporter.write(tmp_path / f"a.{suffix}")
+        assert (tmp_path / f"a.{suffix}").stat().st_size > 5000
+    filled.exporter.write(tmp_path / "a.csv")
+    assert list(tmp_path.glob("a*.csv"))
+
+
+@pytest.mark.parametrize("panel", ["validate", "residuals", "robustness"])
+def test_numbers_that_are_not_there_yet_are_said_to_be_missing(opened, rest, panel, monkeypatch):
+    """No file dialog is shown for nothing."""
+    messages = []
+    opened.inspector.status.connect(messages.append)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked where to"))
+    opened.show_panel(panel)
+    rest(opened)
+    opened.exporter.ask("csv")
+    assert messages == ["no data to save yet: run the panel first (R)"]
+
+
+def test_the_proof_is_exported(opened, rest, tmp_path):
+    opened.show_panel("validate")
+    opened.panels["validate"].replay.run()
+    rest(opened)
+    opened.exporter.write(tmp_path / "proof.csv")
+    lines = (tmp_path / "proof.csv").read_text().splitlines()
+    assert lines[0] == "engine,images,steps,spikes,differing_spikes,differing_logits"
+    assert [line.partition(",")[0] for line in lines[1:]] == list(opened.inspector.document.engines)
+
+
+def test_the_report_is_written(opened, rest, tmp_path, data):
+    messages = []
+    opened.inspector.status.connect(messages.append)
+    opened.exporter.write(tmp_path / "report.html")
+    assert messages == ["the report requires a measurement: run the images in the Accuracy panel first"]
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.source.data)
+    rest(opened)
+    opened.show_panel("robustness")
+    panel = opened.panels["robustness"]
+    panel.devices.setCurrentIndex(panel.devices.findData(1))
+    panel.run()
+    rest(opened)
+    opened.exporter.write(tmp_path / "report.html")
+    rest(opened)
+    page = (tmp_path / "report.html").read_text()
+    assert "<svg" in page
+    assert "Neurons that never fire" in page

@@ -1,0 +1,117 @@
+"""What the network is shown: pictures that are dropped, pasted or drawn."""
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QColor, QGuiApplication, QImage
+
+from gui_support.driving import drop
+from spikelet_gui.views.panels.overview.input_card import InputCard
+from spikelet_gui.views.widgets.pixels import PixelView
+
+
+def test_a_picture_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    file = tmp_path / "photo.png"
+    image.fromarray(np.full((40, 60, 3), 200, np.uint8)).save(file)
+    drop(opened, file)
+    rest(opened)
+    card = opened.panels["overview"].findChild(InputCard)
+    assert opened.inspector.source.name == "photo.png"
+    assert card.note.text() == "60×40 colour → centre 40×40 → resampled to 8×8"
+    assert (opened.inspector.trace.image == 200).all()
+
+
+@pytest.fixture
+def clipboard(qapp):
+    """Emptied afterwards: what Python put there would outlive the interpreter, and be freed without it."""
+    yield QGuiApplication.clipboard()
+    QGuiApplication.clipboard().clear()
+
+
+def test_a_picture_that_is_pasted_is_fitted_and_run(clipboard, opened, rest, qtbot):
+    pytest.importorskip("PIL")
+    picture = QImage(60, 40, QImage.Format.Format_RGB32)
+    picture.fill(QColor(200, 200, 200))
+    clipboard.setImage(picture)
+    qtbot.keyClick(opened, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    rest(opened)
+    card = opened.panels["overview"].findChild(InputCard)
+    assert opened.inspector.source.name == "pasted picture.png"
+    assert card.note.text() == "60×40 colour → centre 40×40 → resampled to 8×8"
+    assert (opened.inspector.trace.image == 200).all()
+
+
+def test_what_is_pasted_may_be_a_file_or_of_no_use(clipboard, opened, rest, data):
+    messages = []
+    opened.inspector.status.connect(messages.append)
+    clipboard.setText("only words")
+    opened.paste()
+    assert messages == ["The clipboard contains no picture and no file"]
+    files = QMimeData()
+    files.setUrls([QUrl.fromLocalFile(str(data))])
+    clipboard.setMimeData(files)
+    opened.paste()
+    rest(opened)
+    assert len(opened.inspector.source) == 60
+    before, picture = opened.inspector.source, QImage(4, 4, QImage.Format.Format_RGB32)
+    picture.save = lambda name: False  # as where the disk is full
+    opened.inspector.open_pasted(picture)
+    rest(opened)
+    assert messages[-1].startswith("pasted picture.png: cannot be written to ")
+    assert opened.inspector.source is before
+
+
+def test_words_that_do_not_fit_at_the_foot_get_a_line_of_their_own(opened, rest, tmp_path):
+    foot = opened.transport
+    (tmp_path / "notes.docx").write_text("words")
+    drop(opened, tmp_path / "notes.docx")
+    rest(opened)
+    assert foot.below.isVisible()
+    assert foot.below.text().endswith("layout) or IDX files")
+    foot.read_timer.stop()
+    foot.read_timer.timeout.emit()
+    assert not foot.below.isVisible()
+    assert foot.message.text().endswith("…")
+    opened.inspector.status.emit("short")
+    assert (foot.message.text(), foot.below.isVisible()) == ("short", False)
+
+
+def test_one_can_draw_for_one_channel(window, rest, grey_path, qtbot):
+    window.inspector.open(grey_path)
+    rest(window)
+    qtbot.keyClick(window, Qt.Key.Key_D)
+    view = window.panels["overview"].findChild(PixelView)
+    area = view.area
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=area.topLeft().toPoint() + QPoint(20, 40))
+    qtbot.mouseMove(view, area.topLeft().toPoint() + QPoint(120, 40))
+    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=area.topLeft().toPoint() + QPoint(120, 40))
+    rest(window)
+    assert window.inspector.source.name == "drawing"
+    assert window.inspector.trace.image.max() == 255
+
+
+def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest, grey_path, qtbot):
+    def key(*keys):
+        for name in keys:
+            qtbot.keyClick(window.focusWidget() or window, name)
+        rest(window)
+
+    window.inspector.open(grey_path)
+    rest(window)
+    cursor, view = window.inspector.cursor, window.panels["overview"].findChild(PixelView)
+    assert view.focusPolicy() == Qt.FocusPolicy.NoFocus
+    time = cursor.time
+    key(Qt.Key.Key_D, Qt.Key.Key_Left, Qt.Key.Key_Up)
+    assert view.hasFocus()
+    assert "Space" in view.accessibleDescription()
+    assert window.inspector.source.name != "drawing"
+    key(Qt.Key.Key_Space, Qt.Key.Key_Right, Qt.Key.Key_Right)
+    assert window.inspector.source.name == "drawing"
+    assert view.hasFocus()
+    assert (window.inspector.trace.image[0, 3, 3:6] == 255).all()
+    assert (cursor.time, cursor.playing) == (time, False)
+    key(Qt.Key.Key_Delete)
+    assert not window.inspector.trace.image.any()
+    key(Qt.Key.Key_Escape, Qt.Key.Key_Left)
+    assert cursor.time == time - 1

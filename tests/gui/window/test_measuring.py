@@ -1,0 +1,149 @@
+"""Panels that run many images: accuracy, early exit, energy, float against spiking, faults."""
+
+import threading
+
+from PySide6.QtCore import Qt
+
+from gui_support.driving import drop
+from spikelet.metrics.faults import KINDS
+from spikelet_gui.models.analysis import robustness as models
+from spikelet_gui.views.panels.accuracy.panel import CurveCard
+from spikelet_gui.views.plots.evidence import MarginCard
+from spikelet_gui.views.widgets.profiles import ProfilePicker
+
+
+def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
+    drop(opened, data)
+    rest(opened)
+    opened.show_panel("accuracy")
+    card = opened.panels["accuracy"].findChild(CurveCard)
+    qtbot.mouseClick(card.runner.start, Qt.MouseButton.LeftButton)
+    assert opened.inspector.jobs.running("sweep")
+    qtbot.mouseClick(card.runner.stop, Qt.MouseButton.LeftButton)
+    assert not opened.inspector.jobs.running("sweep")
+    assert not card.runner.stop.isVisible()
+    assert opened.transport.message.toolTip() == "Cancelled: measuring accuracy"
+    qtbot.keyClick(opened, Qt.Key.Key_R)
+    rest(opened)
+    assert opened.inspector.sweep.done == 60
+    assert "60 images" in card.card.note.toolTip()
+
+
+def test_a_threshold_that_is_dragged_moves_everything(opened, rest, data, qtbot):
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.source.data)
+    rest(opened)
+    margin = opened.panels["overview"].findChild(MarginCard)
+    margin.threshold.setValue(0.0)
+    margin.threshold.sigDragged.emit(margin.threshold)
+    assert opened.inspector.threshold == 0
+    assert "t = 1" in margin.card.note.toolTip()
+    assert opened.inspector.sweep.leaving(0).steps == 1
+
+
+def test_energy_follows_the_profile(opened, rest, data, tmp_path):
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.source.data)
+    rest(opened)
+    opened.show_panel("energy")
+    rest(opened)
+    panel = opened.panels["energy"]
+    first = panel.state.costs.estimate
+    opened.inspector.set_profile("loihi")
+    rest(opened)
+    assert panel.state.costs.estimate.profile.name == "loihi"
+    assert panel.state.costs.estimate.levels != first.levels
+    opened.inspector.set_profile("speck")
+    rest(opened)
+    assert panel.state.costs is None
+    mine = tmp_path / "mine.toml"
+    mine.write_text('name = "mine"\ntitle = "Mine"\n[figures.ac]\nvalue = 1\nunit = "pJ"\nsource = "a test, 2026"\n')
+    panel.findChild(ProfilePicker).add(mine)
+    rest(opened)
+    assert panel.state.costs.estimate.profile.name == "mine"
+
+
+def test_float_is_held_against_spiking(opened, rest, data):
+    opened.show_panel("residuals")
+    panel = opened.panels["residuals"]
+    assert "Requires images" in panel.empty.message.text()
+    drop(opened, data)
+    rest(opened)
+    assert "4-level quantised activation" in panel.empty.message.text()
+    panel.run()
+    rest(opened)
+    assert panel.state.layer().total == 60 * 256
+    assert panel.content.isVisible()
+
+
+def test_a_network_that_leaks_says_why_it_has_no_float_form(window, rest, leaky_path):
+    window.inspector.open(leaky_path)
+    rest(window)
+    window.show_panel("residuals")
+    assert "if3 is leaky" in window.panels["residuals"].empty.message.text()
+    assert not window.panels["residuals"].run_button.isVisible()
+
+
+def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkeypatch):
+    opened.show_panel("robustness")
+    panel = opened.panels["robustness"]
+    assert "Requires images" in panel.empty.message.text()
+    drop(opened, data)
+    rest(opened)
+    panel.devices.setCurrentIndex(panel.devices.findData(1))
+
+    shown, whole = threading.Semaphore(0), models.robustness
+
+    def stepwise(bundle, part, steps, engine, seeds, progress, partial):
+        """Go on when what is known so far was shown: the window sees every part of it."""
+
+        def handed(result):
+            partial(result)
+            while not shown.acquire(timeout=0.01):  # what is offered after the click is never shown
+                progress.check()
+
+        return whole(bundle, part, steps, engine, seeds, progress, handed)
+
+    def cancel():
+        shown.release()
+        if len(panel.state.measured.points) >= 3 and opened.inspector.jobs.running("robustness"):
+            assert panel.content.isVisible()
+            qtbot.mouseClick(panel.runner.stop, Qt.MouseButton.LeftButton)
+
+    monkeypatch.setattr(models, "robustness", stepwise)
+    opened.inspector.results.robustness_changed.connect(cancel)
+    qtbot.mouseClick(panel.runner.start, Qt.MouseButton.LeftButton)
+    rest(opened)
+    opened.inspector.results.robustness_changed.disconnect(cancel)
+    monkeypatch.undo()
+    assert len(panel.state.measured.points) == 3
+    assert not opened.inspector.jobs.running("robustness")
+    assert "so far" in panel.matrix.card.note.toolTip()
+    qtbot.keyClick(opened, Qt.Key.Key_R)
+    rest(opened)
+    assert "so far" not in panel.matrix.card.note.toolTip()
+    assert panel.state.measured.images == 50
+
+
+def test_a_fault_that_is_chosen_is_drawn_at_the_cursor(opened, rest, data, qtbot, tmp_path):
+    opened.show_panel("robustness")
+    panel = opened.panels["robustness"]
+    drop(opened, data)
+    rest(opened)
+    panel.devices.setCurrentIndex(panel.devices.findData(1))
+    panel.run()
+    rest(opened)
+    table = panel.matrix.table
+    qtbot.keyClick(table, Qt.Key.Key_Down)
+    qtbot.keyClick(table, Qt.Key.Key_Down)
+    kind = list(KINDS)[2]
+    assert panel.state.kind == kind
+    opened.inspector.cursor.go(1)
+    point = next(point for point in panel.state.measured.points if point.fault.kind == kind)
+    assert f"{point.accuracy[0]:.1%}\n{point.low[0]:.1%} – {point.high[0]:.1%}" in table.item(2, 1).text()
+    opened.exporter.write(tmp_path / "faults.csv")
+    lines = (tmp_path / "faults.csv").read_text().splitlines()
+    assert lines[0] == "fault,level,time_step,accuracy,low_95,high_95"
+    assert len(lines) == 1 + 29 * 4

@@ -1,0 +1,182 @@
+"""The window, driven as a person would: a bundle, its layers and neurons, time, and the session."""
+
+import gc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtWidgets import QApplication, QDialog, QLabel
+
+from gui_support.driving import click_block, drop, until
+from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.views.panels.catalogue import PANELS
+from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
+from spikelet_gui.views.plots.raster import Raster
+from spikelet_gui.views.shell.app import discard, make_window
+from spikelet_gui.views.shell.shortcuts import KEYS
+from spikelet_gui.views.widgets.theme import theme
+
+
+def test_it_opens_a_bundle_and_shows_what_it_does(opened):
+    assert opened.windowTitle() == "small – spikelet"
+    assert "2 spiking layers" in opened.header.facts.text()
+    assert opened.header.badge.text().startswith("Integrity OK")
+    assert opened.inspector.trace.steps == 4
+    assert opened.panels["overview"].isVisible()
+
+
+def test_a_click_on_a_layer_looks_into_it(opened, qtbot):
+    click_block(qtbot, opened, "if2")
+    assert opened.inspector.selection.layer == "if2"
+    qtbot.keyClick(opened, Qt.Key.Key_Up)
+    assert opened.inspector.selection.layer == "if1"
+    opened.show_panel("layers")
+    raster = opened.panels["layers"].findChild(Raster)
+    assert raster._spikes.shape == (4, 256)
+
+
+def test_neurons_that_are_selected_are_drawn(opened, qtbot):
+    opened.show_panel("layers")
+    card = opened.panels["layers"].findChild(NeuronCard)
+    card.query.setText("rate > 0")
+    shown = len(opened.inspector.selection.rows)
+    assert 0 < shown < 256
+    qtbot.mouseClick(card.table.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(10, 8))
+    first = card.table.rowAt(8)
+    assert opened.inspector.selection.picked == (int(opened.inspector.selection.rows[first]),)
+    card._sort(1)
+    rates = opened.inspector.selection.table().columns["rate"][opened.inspector.selection.rows]
+    assert (np.diff(rates) <= 0).all()
+    card.query.setText("rate >")
+    assert "is not a condition" in card.error.text()
+    assert len(opened.inspector.selection.rows) == 256
+
+
+def test_keys_move_time(opened, qtbot):
+    cursor = opened.inspector.cursor
+    qtbot.keyClick(opened, Qt.Key.Key_Home)
+    assert cursor.time == 1
+    qtbot.keyClick(opened, Qt.Key.Key_Right)
+    assert cursor.time == 2
+    qtbot.keyClick(opened, Qt.Key.Key_BracketRight)
+    qtbot.keyClick(opened, Qt.Key.Key_Space)
+    assert cursor.playing
+    assert opened.transport.timer.interval() == round(1000 / cursor.speed)
+    until(lambda: cursor.time != 2)
+    qtbot.keyClick(opened, Qt.Key.Key_Space)
+    assert not cursor.playing
+
+
+def test_a_key_lists_all_keys(opened, qtbot):
+    qtbot.keyClicks(opened, "?")
+    dialog = opened.findChild(QDialog)
+    until(dialog.isVisible)
+    texts = [label.text() for label in dialog.findChildren(QLabel)]
+    assert all(key in texts and effect in texts for _, keys in KEYS for key, effect in keys)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+
+
+def test_keys_change_panel_and_colours(opened, qtbot):
+    for index, name in enumerate(PANELS):
+        qtbot.keyClick(opened, Qt.Key(Qt.Key.Key_1 + index), Qt.KeyboardModifier.ControlModifier)
+        assert opened.panels[name].isVisible()
+    qtbot.keyClick(opened, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert theme().name == "light"
+    assert opened.panel == name
+
+
+def test_the_raster_moves_the_cursor_and_picks(opened, qtbot):
+    opened.show_panel("layers")
+    raster = opened.panels["layers"].findChild(Raster)
+    area, before = raster.area, opened.inspector.selection.picked
+    at = QPoint(int(area.left() + area.width() * 0.6), int(area.top() + area.height() * 0.5))
+    qtbot.mouseClick(raster, Qt.MouseButton.LeftButton, pos=at)
+    assert opened.inspector.cursor.time == 3
+    assert opened.inspector.selection.picked != before
+
+
+def test_a_broken_bundle_gets_a_page_that_names_the_member(opened, rest, tmp_path, path):
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(b"# small")] ^= 1
+    broken = tmp_path / "broken.snnb"
+    broken.write_bytes(raw)
+    drop(opened, broken)
+    rest(opened)
+    assert opened.stack.currentWidget() is opened.problem
+    assert "card.md" in opened.problem.message.text()
+    drop(opened, path)
+    rest(opened)
+    assert opened.panels["overview"].isVisible()
+
+
+def test_both_themes_build_every_panel(opened, rest):
+    for name in ("light", "dark"):
+        opened.set_theme(name)
+        for panel in PANELS:
+            opened.show_panel(panel)
+            rest(opened)
+            assert opened.panels[panel].isVisible()
+
+
+@pytest.mark.parametrize("panel", ["accuracy", "robustness"])
+def test_it_closes_in_the_middle_of_a_run(window, rest, path, data, capfd, panel):
+    window.inspector.open(path)
+    rest(window)
+    drop(window, data)
+    rest(window)
+    window.show_panel(panel)
+    window.panels[panel].run()
+    assert window.inspector.jobs.busy
+    window.close()
+    assert not window.inspector.jobs.busy
+    assert not [thread for thread in window.inspector.jobs._threads if thread.is_alive()]
+    assert capfd.readouterr().err == ""
+
+
+def test_the_session_comes_back(qtbot, rest, path):
+    settings = Settings(theme="light")
+    first = make_window(settings)
+    first.show()
+    first.inspector.open(path)
+    rest(first)
+    first.show_panel("layers")
+    first.inspector.selection.focus("if2")
+    first.inspector.set_steps(5)
+    first.inspector.show_index(2)
+    rest(first)
+    discard(first)
+    second = make_window(replace(settings))
+    second.show()
+    second.inspector.open_first()
+    rest(second)
+    assert second.inspector.document.path.samefile(path)
+    assert (second.panel, second.inspector.selection.layer, second.inspector.cursor.steps) == ("layers", "if2", 5)
+    assert second.inspector.index == 2
+    assert second.header.menu is not None
+    second.header._fill_recent()
+    assert path.name in second.header.menu.actions()[0].text()
+    discard(second)
+
+
+def test_no_widget_is_left_behind(qapp, rest, path):
+    """Every remaining widget would be styled again with each new window, which then takes longer and longer."""
+
+    def widgets():
+        gc.collect()
+        return len(QApplication.allWidgets())
+
+    before = widgets()
+    window = make_window(Settings(theme="dark"))
+    window.show()
+    window.inspector.open(path)
+    rest(window)
+    one = widgets()
+    for name in ("light", "dark"):
+        window.set_theme(name)
+        rest(window)
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert widgets() == one > before
+    discard(window)
+    assert widgets() == before

@@ -1,0 +1,130 @@
+"""Count the instructions that generated C takes for an image: callgrind on this machine, an emulator for boards.
+
+Counts depend on the compiler and its flags only, not on the processor or on its load. Functions of the C library are not
+counted, because it chooses them by the processor.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+DRIVER = Path(__file__).resolve().parents[2] / "benchmarks" / "instructions.c"
+TIMES = (1, 2, 4)
+LAYER = re.compile(r"run_(\w+)(?:\.\w+)*")  # GCC appends a suffix to clones
+LAYER_DEFINITION = re.compile(r"^static void run_", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Instructions of one image, the mean over images.
+
+    Attributes:
+        totals: by T, all instructions.
+        functions: by name, instructions in the function itself, for all measured T together.
+        layers: by name, instructions of a layer with the functions that it calls, for all measured T together.
+        classes: (N, 3) class after 1, 2 and 4 time-steps.
+    """
+
+    totals: dict[int, float]
+    functions: dict[str, float]
+    layers: dict[str, float]
+    classes: npt.NDArray[np.int64]
+
+
+def missing(compiler: str = "gcc") -> str | None:
+    """Name what callgrind counts need and this machine lacks, or return None."""
+    for program in ("valgrind", compiler):
+        if shutil.which(program) is None:
+            return program
+    return None
+
+
+def compiler_version(compiler: str = "gcc") -> str:
+    """Return name and version of a compiler, as "gcc 12.2.0"."""
+    option = "-dumpfullversion" if compiler.endswith("gcc") else "-dumpversion"
+    text = subprocess.run([compiler, option], capture_output=True, text=True, check=True).stdout.strip()
+    return f"{compiler} {text}"
+
+
+def build(exported: Path, march: str, *, layers: bool = False, compiler: str = "gcc", keeps_image: bool = True) -> Path:
+    """Compile an exported model with the driver and return the program.
+
+    Args:
+        exported: folder that `spikelet export c` wrote.
+        march: value of `-march`.
+        layers: keep the function of each layer, so that its instructions can be told apart; totals grow a little.
+        compiler: compiler.
+        keeps_image: whether the model keeps the image after the first time-step (host form).
+    """
+    program = exported / f"instructions-{compiler}-{march}{'-layers' if layers else ''}"
+    flags = ["-std=gnu11", "-O3", f"-march={march}", "-I", str(exported)]
+    model = exported / "model.c"
+    if layers:
+        text = LAYER_DEFINITION.sub("__attribute__((noinline)) static void run_", model.read_text())
+        model = exported / "model-layers.c"
+        model.write_text(text)
+    driver = program.with_suffix(".o")
+    options = [f"-DKEEPS_IMAGE={int(keeps_image)}", "-ffreestanding"]  # no loop becomes a call of memset again
+    options += ["-fno-tree-loop-distribute-patterns"] if compiler == "gcc" else []
+    for command in (
+        [compiler, *flags, *options, "-c", str(DRIVER), "-o", str(driver)],
+        [compiler, *flags, str(model), str(exported / "model_weights.c"), str(driver), "-o", str(program)],
+    ):
+        subprocess.run(command, check=True, capture_output=True)
+    return program
+
+
+def profile(program: Path, images: npt.NDArray[np.uint8], times: tuple[int, ...] = TIMES) -> Profile:
+    """Run images through a program under callgrind.
+
+    Args:
+        program: what `build` returned.
+        images: (N, C, H, W) uint8.
+        times: T that are measured, among `TIMES`.
+    """
+    pixels, out = program.with_suffix(".pixels"), program.with_suffix(".callgrind")
+    pixels.write_bytes(np.ascontiguousarray(images).tobytes())
+    options = ["--tool=callgrind", f"--callgrind-out-file={out}", "--compress-strings=no", "--compress-pos=no"]
+    options += ["--collect-atstart=no", *(f"--toggle-collect=measured_{t}" for t in times)]
+    command = ["valgrind", *options, str(program), str(pixels), str(len(images))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    own, called = read_callgrind(out.read_text())
+    count = len(images)
+    return Profile(
+        totals={t: (own[f"measured_{t}"] + called[f"measured_{t}"]) / count for t in times},
+        functions={name: cost / count for name, cost in own.items()},
+        layers={
+            match.group(1): (cost + called[name]) / count
+            for name, cost in own.items()
+            if (match := LAYER.fullmatch(name))
+        },
+        classes=np.array([line.split() for line in done.stdout.splitlines()], np.int64),
+    )
+
+
+def read_callgrind(text: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Sum the costs of an uncompressed callgrind file by function.
+
+    Returns:
+        By name, the instructions in the function itself, and those in the functions that it calls.
+    """
+    own: dict[str, int] = defaultdict(int)
+    called: dict[str, int] = defaultdict(int)
+    function, is_call = "", False
+    for line in text.splitlines():
+        if line.startswith("fn="):
+            function = line.removeprefix("fn=")
+        elif line.startswith("calls="):
+            is_call = True  # the next line is the cost of the call
+        elif line[:1].isdigit():
+            (called if is_call else own)[function] += int(line.split()[-1])
+            is_call = False
+    return own, called

@@ -1,0 +1,1 @@
+"""Bundles for tests of the inspector, and functions that drive its window."""

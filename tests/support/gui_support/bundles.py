@@ -1,0 +1,35 @@
+"""Small bundles, and what else the inspector's tests share."""
+
+import numpy as np
+
+from networks import Builder
+from spikelet.bounds.ranges import exact_steps
+from spikelet.bundle import Bundle, Manifest
+from spikelet.nodes import SumPool2d
+from spikelet.verify import record_golden
+from spikelet_gui.models.jobs import PartialProgress
+
+LABELS = ("ant", "bee", "cat")
+
+
+def bundle_of(graph, name="small", labels=LABELS):
+    rng = np.random.default_rng(0)
+    inputs = rng.integers(0, 256, (4, *graph.input.shape)).astype(np.uint8)
+    manifest = Manifest(name, labels, 8, exact_steps(graph), {"levels": 4})
+    return Bundle(graph, manifest, record_golden(graph, inputs, 4), f"# {name}\n")
+
+
+def plain_graph(seed=0, size=8, channels=3):
+    """Neurons without a leak, reset by subtraction: one that has a float activation."""
+    net = Builder((channels, size, size), np.random.default_rng(seed))
+    net.conv("conv1", 4)
+    net.neuron("if1", scale=1500)
+    net.add("pool1", SumPool2d((2, 2), (2, 2)))
+    net.conv("conv2", 5)
+    net.neuron("if2")
+    return net.graph(3)
+
+
+def quiet():
+    """Progress without listeners."""
+    return PartialProgress(lambda done, total: None, lambda: None)
