@@ -111,8 +111,8 @@ clean:
 
 BUILD = {
     "host": """\
-It requires GCC or Clang for their vector extensions. There are no intrinsics, so
-the code compiles for x86 and Arm.""",
+It requires GCC or Clang for their vector extensions. Vectors are as wide as the
+registers of the processor that `-march` or `-mcpu` names; the code compiles for any.""",
     "mcu": """\
 Any C99 compiler will do. For a Cortex-M, run
 `make CC=arm-none-eabi-gcc CFLAGS='-std=c99 -O2 -mcpu=cortex-m7 -mthumb' model.o model_weights.o`

@@ -8,57 +8,96 @@
 #include "spikes_at.h"
 #include "vectors.h"
 
-/* sum += the weight rows that the entries of the segments select.
+#define PAIRS_BYTES (LANES < VECTOR_BYTES ? LANES : VECTOR_BYTES)
+typedef int16_t JOIN(pairs_, LANES) __attribute__((vector_size(PAIRS_BYTES), may_alias));
+typedef uint16_t JOIN(unsigned_pairs_, LANES) __attribute__((vector_size(PAIRS_BYTES), may_alias));
+
+/* The upper bytes of pairs, pair >> 8. AVX2 multiplies operands in memory, but does not shift them. */
+static inline JOIN(pairs_, LANES) JOIN(high_bytes_, LANES)(const JOIN(pairs_, LANES) *pairs)
+{
+#if defined WITH_AVX2 && LANES > 16
+    typedef int16_t int16x16 __attribute__((vector_size(32)));
+    const int16x16 zero = {0};
+    return (JOIN(pairs_, LANES))__builtin_ia32_pmulhw256((int16x16)*pairs, zero + 256);
+#else
+    return *pairs >> 8;
+#endif
+}
+
+/* Add one row of weights to the sums of pairs and of their upper bytes: [LANES * 8 / VECTOR_BITS]. */
+static inline __attribute__((always_inline)) void JOIN(add_row_, LANES)(uintptr_t row,
+                                                                        JOIN(unsigned_pairs_, LANES) *pairs,
+                                                                        JOIN(pairs_, LANES) *high)
+{
+    const JOIN(pairs_, LANES) *weights = (const JOIN(pairs_, LANES) *)row;
+    for (int i = 0; i < LANES / (int)sizeof *pairs; i++) {
+        JOIN(unsigned_pairs_, LANES) total = pairs[i] + (JOIN(unsigned_pairs_, LANES))weights[i];
+        IN_ORDER(total);
+        pairs[i] = total;
+    }
+    READ_AGAIN(weights);
+    for (int i = 0; i < LANES / (int)sizeof *pairs; i++) {
+        JOIN(pairs_, LANES) total = high[i] + JOIN(high_bytes_, LANES)(weights + i);
+        IN_ORDER(total);
+        high[i] = total;
+    }
+}
+
+/* sum += the weight rows that the entries of the segments select, 256 entries at most. Returns the first segment of
+ * which entries are left; those that are added are removed from it.
  *
  * A pair of weights (h, l) is one int16, 256 h + l + 128. Adding whole pairs gives 256 sum(h) + sum(l + 128) modulo
  * 2^16; adding their upper bytes gives sum(h); the difference is sum(l + 128). Both fit for ROWS = 256 rows:
  * |sum(h)| <= 256 * 128 = 2^15, and 0 <= sum(l + 128) <= 256 * 255 < 2^16.
  *
- * weight: [row][LANES / 2] pairs. segment: [segments]. sum: [LANES].
+ * weight: [row][LANES / 2] pairs. segment: from here to `end`. sum: [LANES].
  * prefetch: 1 to prefetch each row PREFETCH_ROWS entries before it is added, into the second-level cache, which accepts
  * more outstanding lines than the first.
  */
-static void JOIN(add_rows_, LANES)(const int16_t *restrict weight, const struct segment *segment, int segments,
-                                   int prefetch, int32_t *restrict sum)
+static __attribute__((noinline)) struct segment *JOIN(add_rows_, LANES)(const int16_t *restrict weight,
+                                                                        struct segment *segment,
+                                                                        const struct segment *end, int prefetch,
+                                                                        int32_t *restrict sum)
 {
-    enum { PREFETCH_ROWS = 28, ROWS = 256 };
-    enum { BYTES = LANES < VECTOR_BYTES ? LANES : VECTOR_BYTES, VECTORS = LANES / BYTES, PAIRS = BYTES / 2 };
-    typedef int16_t signed_pairs __attribute__((vector_size(BYTES)));
-    typedef uint16_t unsigned_pairs __attribute__((vector_size(BYTES)));
+    enum { PREFETCH_ROWS = 28, ROWS = 256, VECTORS = LANES / PAIRS_BYTES };
     _Static_assert(PREFETCH_ROWS < (int)SLACK, "entries past the end of a list are read to prefetch their rows");
-    const struct segment *end = segment + segments;
-    int done = 0; /* entries of the segment */
-    while (segment < end) {
-        unsigned_pairs pairs[VECTORS] = {{0}}; /* overflow of an unsigned sum is defined */
-        signed_pairs high[VECTORS] = {{0}};
-        int n = 0;
-        while (segment < end && n < ROWS) {
-            const int left = segment->count - done, count = left < ROWS - n ? left : ROWS - n;
-            const spike_t *entries = segment->entries + done;
-            const uintptr_t base = (uintptr_t)weight + (uintptr_t)segment->shift * LANES; /* may precede the array */
-            for (int k = 0; k < count; k++) {
-                if (prefetch)
-                    for (int line = 0; line < LANES; line += 64)
-                        __builtin_prefetch((const void *)(base + (uintptr_t)entries[k + PREFETCH_ROWS] * LANES + line),
-                                           0, 2);
-                const signed_pairs *row = (const signed_pairs *)(base + (uintptr_t)entries[k] * LANES);
-                for (int i = 0; i < VECTORS; i++) {
-                    pairs[i] += (unsigned_pairs)row[i];
-                    high[i] += row[i] >> 8;
-                }
+    JOIN(unsigned_pairs_, LANES) pairs[VECTORS] = {{0}}; /* overflow of an unsigned sum is defined */
+    JOIN(pairs_, LANES) high[VECTORS] = {{0}};
+    int left = ROWS;
+    for (; segment < end; segment++) {
+        const spike_t *entry = segment->entries;
+        const int count = segment->count < left ? segment->count : left;
+        const spike_t *const last = entry + count;
+        const uintptr_t base = (uintptr_t)weight + (uintptr_t)segment->shift * LANES; /* may precede the array */
+        left -= count;
+        if (prefetch)
+            for (; entry < last; entry++) {
+                for (int line = 0; line < LANES; line += 64)
+                    __builtin_prefetch((const void *)(base + (uintptr_t)entry[PREFETCH_ROWS] * LANES + line), 0, 2);
+                JOIN(add_row_, LANES)(base + (uintptr_t)*entry * LANES, pairs, high);
             }
-            n += count;
-            done = count < left ? done + count : 0;
-            segment += count == left;
-        }
-        for (int i = 0; i < VECTORS; i++) {
-            const unsigned_pairs low = pairs[i] - ((unsigned_pairs)high[i] << 8);
-            for (int j = 0; j < PAIRS; j++) {
-                sum[i * PAIRS + j] += (int32_t)low[j] - 128 * n;
-                sum[LANES / 2 + i * PAIRS + j] += high[i][j];
-            }
+        for (; last - entry >= 4; entry += 4)
+            for (int k = 0; k < 4; k++)
+                JOIN(add_row_, LANES)(base + (uintptr_t)entry[k] * LANES, pairs, high);
+        for (; entry < last; entry++)
+            JOIN(add_row_, LANES)(base + (uintptr_t)*entry * LANES, pairs, high);
+        if (count < segment->count) {
+            segment->entries = entry;
+            segment->count -= count;
+            break;
         }
     }
+    JOIN(unsigned_pairs_, LANES) low_sums[VECTORS]; /* copies, so that the sums above stay in registers */
+    JOIN(pairs_, LANES) high_sums[VECTORS];
+    for (int i = 0; i < VECTORS; i++) {
+        high_sums[i] = high[i];
+        low_sums[i] = pairs[i] - ((JOIN(unsigned_pairs_, LANES))high[i] << 8);
+    }
+    for (int i = 0; i < LANES / 2; i++) {
+        sum[i] += ((const uint16_t *)low_sums)[i] - 128 * (ROWS - left);
+        sum[LANES / 2 + i] += ((const int16_t *)high_sums)[i];
+    }
+    return segment;
 }
 
 /* A convolution of spikes without groups, with weights of 8 bits. Its currents are added to `sum`, or the neurons that
@@ -112,8 +151,10 @@ static void JOIN(convolve_spikes_, LANES)(const struct geometry *g, const int16_
                                 memcpy(total, bias + first, LANES * sizeof *total);
                             unfetched = prefetch_lines(
                                 unfetched, (size_t)(part_end - unfetched) < share ? part_end : unfetched + share);
-                            const int count = find_segments(g, &in_at, p, row, column, segments);
-                            JOIN(add_rows_, LANES)(block, segments, count, prefetch_rows, total);
+                            const struct segment *const last =
+                                segments + find_segments(g, &in_at, p, row, column, segments);
+                            for (struct segment *left = segments; left < last;)
+                                left = JOIN(add_rows_, LANES)(block, left, last, prefetch_rows, total);
                         }
                     }
                 }
@@ -130,3 +171,5 @@ static void JOIN(convolve_spikes_, LANES)(const struct geometry *g, const int16_
         }
     }
 }
+
+#undef PAIRS_BYTES

@@ -3,8 +3,12 @@
 
 #include "../stand_in/host.h"
 
-/* GCC and Clang compile operations on these types to the vector instructions of the processor. */
-#if defined __AVX512BW__
+/* GCC and Clang compile operations on vectors to the instructions of the processor, but on vectors wider than its
+ * registers to scalar instructions. VECTOR_BYTES is the width of a register.
+ *
+ * A few operations have no portable form that becomes one instruction. They are chosen by the macros WITH_AVX512,
+ * WITH_AVX2, WITH_SSE2 and WITH_NEON. With -DPORTABLE none of these is defined; the results are the same. */
+#if defined __AVX512BW__ && defined __AVX512DQ__
 #define VECTOR_BYTES 64
 #elif defined __AVX2__
 #define VECTOR_BYTES 32
@@ -12,8 +16,40 @@
 #define VECTOR_BYTES 16
 #endif
 
-typedef int32_t int32x16 __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int8_t int8x16 __attribute__((vector_size(16)));
+#if defined PORTABLE || !defined __has_builtin
+#elif VECTOR_BYTES == 64
+#if __has_builtin(__builtin_ia32_cvtd2mask512)
+#define WITH_AVX512
+#endif
+#elif VECTOR_BYTES == 32
+#if __has_builtin(__builtin_ia32_movmskps256) && __has_builtin(__builtin_ia32_pmulhw256)
+#define WITH_AVX2
+#endif
+#elif defined __SSE2__
+#if __has_builtin(__builtin_ia32_packssdw128) && __has_builtin(__builtin_ia32_pmovmskb128)
+#define WITH_SSE2
+#endif
+#elif defined __aarch64__ && defined __ARM_NEON && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define WITH_NEON
+#endif
+
+enum { INT32S = VECTOR_BYTES / 4 }; /* int32 in a register */
+
+typedef int32_t int32_vector __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef spike_t spikex8 __attribute__((vector_size(8 * sizeof(spike_t)), aligned(sizeof(spike_t)), may_alias));
+
+/* IN_ORDER(x): the compiler does not reorder additions to x, so that each has an operand in memory, or is one
+ * instruction with a shift. READ_AGAIN(pointer): the compiler does not keep what was read there in registers: two
+ * operands in memory are fewer instructions than a load. */
+#if defined WITH_AVX512 || defined WITH_AVX2 || defined WITH_SSE2
+#define IN_ORDER(x) __asm__("" : "+x"(x))
+#define READ_AGAIN(pointer) __asm__("" : "+r"(pointer))
+#elif defined WITH_NEON
+#define IN_ORDER(x) __asm__("" : "+w"(x))
+#define READ_AGAIN(pointer) (void)0
+#else
+#define IN_ORDER(x) (void)0
+#define READ_AGAIN(pointer) (void)0
+#endif
 
 #endif /* VECTORS_H */

@@ -1,0 +1,116 @@
+"""Vectors of every width, and the operations of a processor and their portable forms, give the same spikes."""
+
+import shutil
+import subprocess
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from networks import Builder
+from spikelet.bundle import Bundle, Manifest
+from spikelet.deploy.firmware import c_project
+from spikelet.lowering.c.sources import Kernel, assemble
+from spikelet.nodes import SumPool2d
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+# flags of a processor, and the macros that the compiler then defines
+WIDTHS = {
+    "x86-64": (["-march=x86-64"], {"__SSE2__"}),
+    "x86-64-v2": (["-march=x86-64-v2"], {"__SSE4_2__", "__POPCNT__"}),
+    "x86-64-v3": (["-march=x86-64-v3"], {"__AVX2__"}),
+    "x86-64-v4": (["-march=x86-64-v4"], {"__AVX512BW__", "__AVX512DQ__"}),
+    "portable": (["-march=native", "-DPORTABLE"], set()),
+}
+CROSS, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
+STRICT = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]
+EVERY_PATTERN = """
+#include <stdio.h>
+int main(void)
+{
+    for (unsigned bits = 0; bits < 65536; bits++) {
+        int32_vector flags[16 / INT32S];
+        for (int i = 0; i < 16; i++)
+            flags[i / INT32S][i % INT32S] = -(int32_t)(bits >> i & 1);
+        if ((sign_bits(flags) & 65535) != bits || count_bits(bits & 255) != __builtin_popcount(bits & 255))
+            return printf("%u: %u, %d\\n", bits, sign_bits(flags), count_bits(bits & 255)), 1;
+    }
+    return 0;
+}
+"""
+
+
+def commands(target, compiler="gcc"):
+    """Return the compiler and the emulator for a target, or skip the test."""
+    if target == "aarch64":
+        for program in (CROSS, EMULATOR):
+            if shutil.which(program) is None:
+                pytest.skip(f"{program} is not installed")
+        return [CROSS, *STRICT, "-static"], [EMULATOR]
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    options, required = WIDTHS[target]
+    done = subprocess.run(
+        [compiler, "-march=native", "-dM", "-E", "-x", "c", "/dev/null"], capture_output=True, text=True, check=False
+    )
+    defined = {line.split()[1] for line in done.stdout.splitlines()}
+    if not required <= defined or (target != "portable" and "__x86_64__" not in defined):
+        pytest.skip(f"this processor lacks {', '.join(sorted(required - defined)) or 'x86-64'}")
+    return [compiler, *STRICT, *options], []
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The C of a network with neurons of each kind, layers of 16 to 200 channels, and a constant image."""
+    net = Builder((3, 8, 8), np.random.default_rng(5))
+    net.conv("conv1", 48)
+    net.neuron("if1", scale=20_000)
+    net.conv("conv2", 16)
+    net.neuron("if2", tie=">")
+    net.add("pool", SumPool2d((2, 2), (2, 2)))
+    net.conv("conv3", 64)
+    net.neuron("if3", reset="zero")
+    net.conv("conv4", 200)
+    net.neuron("if4", leaky=True, reset="zero", tie=">")
+    graph = net.graph()
+    pixels = np.random.default_rng(6).integers(0, 256, (2, *graph.input.shape)).astype(np.float32)
+    steps = min(4, exact_steps(graph))
+    golden = record_golden(graph, pixels, steps)
+    assert all(golden.spikes[name].any() for name in graph.spiking), "a layer without spikes tests nothing"
+    bundle = Bundle(graph, Manifest("widths", None, 8, exact_steps(graph)), golden, "# card\n")
+    folder = tmp_path_factory.mktemp("widths")
+    for name, text in c_project(bundle, mcu=False)[0].items():
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("target", "compiler"),
+    [*((target, compiler) for target in WIDTHS for compiler in ("gcc", "clang")), ("aarch64", "gcc")],
+)
+def test_every_width_has_the_same_spikes(project, target, compiler):
+    build, emulator = commands(target, compiler)
+    program = project / f"selftest-{target}-{compiler}"
+    sources = ["main.c", "model.c", "model_weights.c"]
+    subprocess.run([*build, *sources, "-o", program], cwd=project, check=True)
+    done = subprocess.run([*emulator, program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "pass: 2 images" in done.stdout
+
+
+@pytest.mark.parametrize("target", [*WIDTHS, "aarch64"])
+def test_the_bits_of_16_comparisons(target, tmp_path):
+    build, emulator = commands(target)
+    kernels = str(resources.files("spikelet.lowering.c").joinpath("kernels"))
+    (tmp_path / "bits.c").write_text('#include "host/count_bits.h"\n#include "host/sign_bits.h"\n' + EVERY_PATTERN)
+    program = tmp_path / "bits"
+    subprocess.run([*build, "-I", kernels, tmp_path / "bits.c", "-o", program], check=True)
+    done = subprocess.run([*emulator, program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_without_an_operation_of_the_processor_nothing_is_chosen():
+    """-DPORTABLE leaves every choice out, so that the test above compares two forms."""
+    text = assemble("host", [Kernel("fire_all")])
+    assert "#if defined PORTABLE || !defined __has_builtin\n#elif VECTOR_BYTES" in text
