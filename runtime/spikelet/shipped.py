@@ -8,6 +8,7 @@ from pathlib import Path
 
 from spikelet.data import arrays, read
 from spikelet.data.images import ImageSet
+from spikelet.data.options import DEFAULTS, DataOptions, Split
 from spikelet.errors import UsageError
 from spikelet.nodes import Shape
 
@@ -28,39 +29,50 @@ def demo() -> Path | None:
     return next((path for path in files() if path.name == DEMO), None)
 
 
-def images_for(shape: Shape, labels: tuple[str, ...] | None) -> ImageSet | None:
+def images_for(shape: Shape, labels: tuple[str, ...] | None, classes: int | None = None) -> ImageSet | None:
     """Return the shipped images that fit a network, or None.
 
     Args:
         shape: (C, H, W) of the network's input.
         labels: Names of the classes; None accepts any.
+        classes: Number of classes; None accepts any.
     """
     for path in files():
         if path.suffix == ".npz":
             images = arrays.read(path)
-            if images.images.shape[1:] == shape and (labels is None or images.classes in (None, labels)):
+            named = labels is None or images.classes in (None, labels)
+            if images.shape == shape and named and (classes is None or images.class_count == classes):
                 return images
     return None
 
 
 def find_data(
-    path: Path | None, shape: Shape, labels: tuple[str, ...] | None, count: int | None, split: str = "test"
+    path: Path | None,
+    shape: Shape,
+    labels: tuple[str, ...] | None,
+    count: int | None,
+    split: Split = "auto",
+    classes: int | None = None,
+    options: DataOptions = DEFAULTS,
 ) -> ImageSet:
     """Read images for a network from a path, or select the shipped images that fit.
 
     Args:
         path: Data path, or None for the shipped images.
-        shape: (C, H, W) of the network's input.
+        shape: (C, H, W) or (F,) of the network's input.
         labels: Names of the classes, or None.
         count: Largest number of images, drawn with a fixed seed; None for all.
-        split: "train" or "test", for data sets with both.
+        split: "train", "valid" or "test", for data sets with several; "auto" takes the test split, or the validation
+            split if there is no test split.
+        classes: Number of the network's classes, or None if it is not known.
+        options: Axes of arrays, and the value of white.
 
     Raises:
         UsageError: `path` is None and no shipped images fit.
-        DataError: The data cannot be read.
+        DataError: The data cannot be read, or its classes are not those of the network.
     """
-    images = images_for(shape, labels) if path is None else read(path, split, shape)
+    images = images_for(shape, labels, classes) if path is None else read(path, split, shape, options)
     if images is None:
         raise UsageError(f"no shipped images fit an input of {shape} with these classes; name a DATA path")
-    images = images.with_classes(labels)
+    images = images.with_classes(labels, classes)
     return images if count is None else images.subset(count)

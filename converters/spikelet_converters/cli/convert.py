@@ -21,8 +21,9 @@ from pathlib import Path
 from spikelet import shipped
 from spikelet.bundle import SUFFIX, Bundle, write
 from spikelet.cli.common import Progress, above_zero, command_line, emit, existing, number, positive
-from spikelet.data import ImageSet
-from spikelet.errors import MissingDependency, UsageError
+from spikelet.cli.data import add_data_options, data_options, labels_for
+from spikelet.data import ImageSet, Split
+from spikelet.errors import DataError, MissingDependency, UsageError
 from spikelet.files.decoded import Document
 from spikelet.nodes import Shape
 from spikelet.report.columns import table
@@ -43,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=existing, metavar="DATA", help="images to measure the conversion on")
     parser.add_argument("--count", type=positive, default=500, metavar="N", help="number of these images (default 500)")
     parser.add_argument("--data-name", metavar="NAME", help="name of the data in results")
+    add_data_options(parser)
     plain = parser.add_argument_group("plain networks")
     plain.add_argument(
         "--calibration", type=existing, metavar="DATA", help="calibration images, which set the thresholds"
@@ -118,14 +120,15 @@ def _checkpoint(args: argparse.Namespace) -> Bundle:
     from spikelet_converters.training.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(Path(args.source))
-    classes = checkpoint.provenance.get("classes")
-    labels = None if classes is None else tuple(classes)
+    names = checkpoint.provenance.get("classes")
+    classes = checkpoint.spec.classes
+    labels = labels_for(args, classes, None if names is None else tuple(names))
     return convert(
         checkpoint,
         args.output.stem,
         bits=args.bits or 8,
         float32=args.float32,
-        data=_data(args, checkpoint.spec.shape, labels),
+        data=_data(args, checkpoint.spec.shape, labels, classes, shipped_images=True),
         labels=labels,
         command=command_line(args),
         on_progress=Progress("measuring", quiet=args.json),
@@ -148,10 +151,11 @@ def _source(args: argparse.Namespace) -> Bundle:
     )
     if args.float32 and source.graph.exact:
         raise UsageError(f"{args.source}: is a network of integers, which is exact; omit --float32")
-    calibration, labels = None, source.labels
+    classes = source.graph.classes
+    calibration, labels = None, labels_for(args, classes, source.labels)
     if args.calibration is not None:
-        images = find_data(args.calibration, source.shape, None, args.calibration_count, split="train")
-        labels = images.classes if images.classes and len(images.classes) == source.graph.classes else None
+        images = _calibration_images(args, source.shape, labels, classes)
+        labels = labels if labels is not None else images.classes
         calibration = Calibration(images, args.method, args.percentile, args.per, args.steps, not args.no_correction)
     bits = None if args.float32 else args.bits or (None if source.spiking and not source.levels else 8)
     return convert_source(
@@ -159,21 +163,37 @@ def _source(args: argparse.Namespace) -> Bundle:
         args.output.stem,
         calibration=calibration,
         bits=bits,
-        data=_data(args, source.shape, labels, fits=source.graph.classes),
+        data=_data(args, source.shape, labels, classes, shipped_images=labels is not None),
         labels=labels,
         command=command_line(args),
         on_progress=Progress("measuring", quiet=args.json),
     )
 
 
+def _calibration_images(
+    args: argparse.Namespace, shape: Shape, labels: tuple[str, ...] | None, classes: int
+) -> ImageSet:
+    """Calibration images. They are used without labels if their classes are not those of the network."""
+    images = find_data(args.calibration, shape, None, args.calibration_count, "train", options=data_options(args))
+    try:
+        return images.with_classes(labels, classes)
+    except DataError as error:
+        if not args.json:
+            print(f"note: calibration images are used without labels: {error}")
+        return ImageSet(images.images, None, None, images.name)
+
+
 def _data(
-    args: argparse.Namespace, shape: Shape, labels: tuple[str, ...] | None, fits: int | None = None
+    args: argparse.Namespace, shape: Shape, labels: tuple[str, ...] | None, classes: int, *, shipped_images: bool
 ) -> list[ImageSet]:
     """Images to measure on: the included images, if they fit, and --data."""
-    data = [] if args.data is None else [find_data(args.data, shape, labels, args.count)]
+    data = []
+    if args.data is not None:
+        split: Split = args.split or "auto"
+        data = [find_data(args.data, shape, labels, args.count, split, classes, data_options(args))]
     if args.data_name:
         data = [images.renamed(args.data_name) for images in data]
-    own = shipped.images_for(shape, labels) if fits is None or labels is not None else None
+    own = shipped.images_for(shape, labels, classes) if shipped_images else None
     if own is not None:
         data.insert(0, own)
     return data
@@ -242,6 +262,13 @@ def _layers(layers: list[Document]) -> str:
 
 
 def _result(result: Document) -> str:
+    text = _answers(result)
+    if result.get("distinct_answers") == 1 and result["images"] > 1:
+        text += "; note: the float network has the same answer for all of them, so that agreement has no meaning"
+    return text
+
+
+def _answers(result: Document) -> str:
     if "accuracy" not in result:
         agreement = result.get("agreement_with_float")
         if agreement is None:

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from spikelet.cli.common import above_zero, emit, existing, positive
+from spikelet.cli.data import add_data_options, find_images
 from spikelet.errors import UsageError
 from spikelet.session import load
-from spikelet.shipped import find_data
 from spikelet_converters.exports import recording
 from spikelet_converters.exports.nir import DT
 
@@ -27,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dt", type=above_zero, default=DT, metavar="S", help="length of a time-step in seconds (default 1e-4)"
     )
+    add_data_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     unknown = [name for name in layers if name not in model.graph.spiking]
     if unknown:
         raise UsageError(f"--layers: unknown layer {unknown[0]}; expected some of {', '.join(model.graph.spiking)}")
-    images = find_data(args.data, model.graph.input.shape, model.labels, args.count)
+    images = find_images(args, args.data, model.graph, model.labels, args.count)
     result = model.run(images.images, args.steps, record=layers)
     recording.write(args.output, result.spikes, args.dt)
     spikes = {name: int(value.sum()) for name, value in result.spikes.items()}

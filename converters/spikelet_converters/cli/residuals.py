@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     checkpoint = load_checkpoint(args.checkpoint)
     before = checkpoint.provenance.get("recipe", {})
     recipe = Recipe(epochs=1, seed=before.get("seed", 0), validation=before.get("validation", 0.1))
-    _, held_out = split(read(args.data, "train"), recipe)
+    _, held_out = split(read(args.data, "train", checkpoint.spec.shape), recipe)
     images = held_out.take(slice(0, args.count))
     bar = Progress("measuring", quiet=args.json)
     histograms = residual_histograms(checkpoint.network(), images, args.steps, local=not args.whole, on_progress=bar)

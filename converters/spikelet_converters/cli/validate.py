@@ -17,11 +17,11 @@ import numpy.typing as npt
 from spikelet import bundle as bundles
 from spikelet.bundle import Bundle
 from spikelet.cli.common import Progress, emit, existing, number, positive
+from spikelet.cli.data import add_data_options, find_images
 from spikelet.engines import ENGINES
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing
 from spikelet.session import DEFAULT_STEPS
-from spikelet.shipped import find_data
 from spikelet_converters.brian2 import report, wording
 from spikelet_converters.brian2.comparison import EPS
 from spikelet_converters.brian2.dynamics import DynamicsReport, sweep
@@ -71,6 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write a report: .html, .md with its figures, or .json"
     )
+    add_data_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -126,10 +127,10 @@ def _images(args: argparse.Namespace, bundle: Bundle) -> npt.NDArray[np.generic]
         try:
             array = np.load(args.data, allow_pickle=False)
         except (OSError, ValueError, EOFError):
-            array = np.zeros(0)  # find_data raises the error
+            array = np.zeros(0)  # find_images raises the error
         if array.ndim == len(shape) + 2 or (len(shape) == 1 and array.ndim == 2):
             return array[..., : args.images, :] if array.ndim == 2 else array[:, : args.images]
-    return find_data(args.data, shape, bundle.manifest.labels, args.images).images
+    return find_images(args, args.data, bundle.graph, bundle.manifest.labels, args.images).images
 
 
 def _facts(validation: ValidationReport | None, dynamics: DynamicsReport | None) -> dict[str, object]:

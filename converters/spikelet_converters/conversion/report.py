@@ -26,7 +26,7 @@ from spikelet_converters.source_model.simulation import float_logits, layer_rate
 STEPS = (1, 2, 4, 8)
 BATCH = 25
 
-Counts = npt.NDArray[np.uint8]  # spike counts, (N, *shape)
+Counts = npt.NDArray[np.uint16]  # spike counts, (N, *shape)
 
 
 @dataclass
@@ -118,7 +118,7 @@ def conversion_report(
         "before": np.zeros(max(steps), np.int64),
         "after": np.zeros(max(steps), np.int64),
     }
-    agree = 0
+    agree, answers = 0, set[int]()
     size = min(engine.fitting(BATCH), before_quantising.fitting(BATCH))
     for start in range(0, len(data), size):
         part = data.take(slice(start, start + size))
@@ -128,6 +128,7 @@ def conversion_report(
         for name, layer in layers.items():
             layer.add(rates[name], counts[name])
         agree += int((after[-1] == predictions).sum())
+        answers.update(predictions.tolist())
         if part.labels is not None:
             right["float"] += (predictions == part.labels).sum()
             right["before"] += (before == part.labels).sum(1)
@@ -140,6 +141,7 @@ def conversion_report(
         "steps": max(steps),
         "engine": engine.name,
         "agreement_with_float": agree / len(data),
+        "distinct_answers": len(answers),
     }
     if data.labels is not None:
         result["float_accuracy"] = float(right["float"][0] / len(data))
@@ -152,7 +154,7 @@ def _simulate(
     engine: Engine, data: ImageSet, steps: tuple[int, ...]
 ) -> tuple[dict[str, dict[int, Counts]], npt.NDArray[np.int64]]:
     """Return spike counts by recorded layer at each T of `steps`, and predictions after every time-step, (T, N)."""
-    total = {name: np.zeros((len(data), *engine.graph.shapes[name]), np.uint8) for name in engine.record}
+    total = {name: np.zeros((len(data), *engine.graph.shapes[name]), np.uint16) for name in engine.record}
     kept: dict[str, dict[int, Counts]] = {name: {} for name in engine.record}
     logits = np.zeros((len(data), engine.graph.classes))
     predictions = []

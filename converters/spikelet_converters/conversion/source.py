@@ -18,6 +18,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear, Scale
 from spikelet_converters.calibration.analog import Analog, Caps, Neuron
 from spikelet_converters.calibration.correction import corrected
+from spikelet_converters.calibration.images import check_images, check_logits
 from spikelet_converters.calibration.loss import advice, losses
 from spikelet_converters.calibration.thresholds import Method, Per, Theta, activations, rescaled, thresholds
 from spikelet_converters.conversion.checkpoint import Description, Measurement, assemble
@@ -78,8 +79,8 @@ def convert_source(
         on_progress: called with the number of images done and the total.
 
     Raises:
-        ConversionError: rectifiers without calibration, images of another shape, an imported graph with other logits
-            than its source, or a network without exact form at these bits.
+        ConversionError: rectifiers without calibration, images of another shape or that cannot calibrate, an
+            imported graph with other logits than its source, or a network without exact form at these bits.
     """
     description = Description(
         name, source.labels if labels is None else labels, {"source": source.kind, "notes": list(source.notes)}, command
@@ -91,6 +92,8 @@ def convert_source(
     provenance = description.provenance
     if difference is not None:
         provenance["largest_logit_difference_to_source"] = difference
+    if source.relus and calibration is not None:
+        check_logits(source.graph, source.relus, calibration.images)
     graph, caps = source.graph, dict(source.relus)
     scaled: dict[str, Theta | None] = dict.fromkeys(caps)
     if source.relus and calibration is not None:
@@ -129,6 +132,8 @@ def _check_images(source: Source, calibration: Calibration | None, data: Sequenc
     for images in [*data, *([] if calibration is None else [calibration.images])]:
         if images.shape != source.shape:
             raise ConversionError(f"{images.name}: images are {images.shape}, the network takes {source.shape}")
+    if source.relus and calibration is not None:
+        check_images(calibration.images)
 
 
 def check_graph(source: Source, images: ImageSet | None) -> float | None:

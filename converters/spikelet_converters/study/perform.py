@@ -68,7 +68,7 @@ def perform(
     calibration = training.take(slice(0, CALIBRATION))
     weights = weights_digest(checkpoint.weights)
     sealed = SealedTest(study.data, folder, study.data_name, study.test_images)
-    test = sealed.open(name, weights, data.digest)
+    test = sealed.open(name, weights, data.digest).with_classes(data.classes)
     started = time.perf_counter()
     result = measure_spiking(
         checkpoint,

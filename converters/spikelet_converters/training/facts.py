@@ -5,10 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.data.images import ImageSet
+from spikelet.errors import DataError
 
 
 def image_facts(data: ImageSet) -> dict[str, object]:
-    """Return shape, classes, and whole-number mean and standard deviation per channel, as fields of a NetworkSpec."""
+    """Return shape, classes, and whole-number mean and standard deviation per channel, as fields of a NetworkSpec.
+
+    Raises:
+        DataError: the images have no channels, or a class has no images.
+    """
+    if len(data.shape) != 3:
+        raise DataError(f"{data.name}: expected images (C, H, W), found {data.shape}")
+    if data.labels is not None:
+        empty = np.setdiff1d(np.arange(data.class_count), data.labels)
+        if len(empty):
+            first = data.classes[empty[0]] if data.classes is not None else f"{empty[0]}"
+            raise DataError(f"{data.name}: the class {first} has no images; add images, or remove its folder")
     pixels = data.images[:: max(1, len(data) // 10_000)].astype(np.float32)
     return {
         "shape": data.shape,

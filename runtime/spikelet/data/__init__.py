@@ -5,37 +5,50 @@ from __future__ import annotations
 from pathlib import Path
 
 from spikelet.data import arrays, cifar, folder, idx
+from spikelet.data.image_file import SUFFIXES, is_image, read_image
 from spikelet.data.images import ImageSet
+from spikelet.data.options import DEFAULTS, LAYOUTS, SPLITS, DataOptions, Layout, Split
+from spikelet.data.pixels import check_contrast
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
 
 
-def read(path: Path, split: str = "test", shape: Shape | None = None) -> ImageSet:
+def read(path: Path, split: Split = "auto", shape: Shape | None = None, options: DataOptions = DEFAULTS) -> ImageSet:
     """Read the images of a file, a folder, or a data set in its published layout.
 
     Args:
         path: Image file, .npy, .npz, folder of images, or folder of CIFAR-10, CIFAR-100 or IDX files.
-        split: "train" or "test", for data sets with both.
-        shape: (C, H, W) to which image files are cropped and resampled; None keeps their size.
+        split: "train", "valid" or "test", for data with several; "auto" takes the test split, or the validation split
+            if there is no test split.
+        shape: (C, H, W) to which image files are cropped and resampled, and as which arrays are read; None keeps their
+            size.
+        options: Axes of arrays, and the value of white.
 
     Raises:
-        DataError: The path does not exist, its format is unknown, or the data is damaged.
+        DataError: The path does not exist, its format is unknown, its form has several meanings, or the data is
+            damaged.
     """
     if path.is_dir():
-        if cifar.find(path, split):
-            return cifar.read(path, split)
-        if idx.find(path, split):
-            return idx.read(path, split)
-        return folder.read(path, split, shape)
-    if path.suffix in (".npy", ".npz"):
-        return arrays.read(path)
-    if path.is_file() and folder.is_image(path):
-        return ImageSet(folder.read_image(path, shape)[None], None, None, path.name)
+        published = "test" if split == "auto" else split
+        if cifar.find(path, published):
+            return cifar.read(path, published)
+        if idx.find(path, published):
+            return idx.read(path, published)
+        other = next((name for name in SPLITS if cifar.find(path, name) or idx.find(path, name)), None)
+        if other is not None:
+            raise DataError(f"{path}: has the {other} files of a data set, not those of {published}")
+        return folder.read(path, split, shape, options)
+    if path.suffix.lower() in (".npy", ".npz"):
+        return arrays.read(path, split, shape, options)
+    if path.is_file() and is_image(path):
+        pixels = read_image(path, shape, options)[None]
+        check_contrast(path.name, pixels, options.white)
+        return ImageSet(pixels, None, None, path.name)
     what = "a file of no known kind" if path.exists() else "no such file or folder"
     raise DataError(
-        f"{path}: {what}; expected an image ({', '.join(folder.SUFFIXES)}), a folder of images, .npy, .npz, "
+        f"{path}: {what}; expected an image ({', '.join(SUFFIXES)}), a folder of images, .npy, .npz, "
         "CIFAR-10 or CIFAR-100 (binary or python layout) or IDX files"
     )
 
 
-__all__ = ["ImageSet", "read"]
+__all__ = ["LAYOUTS", "SPLITS", "DataOptions", "ImageSet", "Layout", "Split", "read"]

@@ -1,91 +1,155 @@
-"""Images in NumPy files: `.npy` (images only) and `.npz` (images, labels, names)."""
+"""Images in NumPy files: `.npy` (images only) and `.npz` (images, labels, names, also of several splits)."""
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.data.images import ImageSet
+from spikelet.data.labels import as_labels
+from spikelet.data.layouts import as_images
+from spikelet.data.options import DEFAULTS, LAYOUTS, DataOptions, Layout, Split
+from spikelet.data.pixels import as_bytes, check_contrast
 from spikelet.errors import DataError
+from spikelet.nodes import Shape
 
-IMAGE_KEYS = ("images", "image", "x", "data", "x_test")
-LABEL_KEYS = ("labels", "label", "y", "y_test")
+IMAGE_KEYS = ("images", "image", "imgs", "x", "data", "features", "arr_0")
+LABEL_KEYS = ("labels", "label", "y", "targets", "target", "arr_1")
+CLASS_KEYS = ("classes", "class_names", "label_names")
+SPLIT_WORDS: dict[Split, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "valid": ("valid", "val", "validation"),
+    "test": ("test", "testing"),
+}
+Values = npt.NDArray[np.generic]
+Arrays = Mapping[str, Values]
 
 
-def read(path: Path) -> ImageSet:
+def read(path: Path, split: Split = "auto", shape: Shape | None = None, options: DataOptions = DEFAULTS) -> ImageSet:
     """Read `.npy` or `.npz`. Pickled objects are never loaded.
 
+    Args:
+        path: The file.
+        split: Split of a file with several, such as x_train and x_test. "auto" takes the test split, or the validation
+            split if there is no test split.
+        shape: (C, H, W) or (F,) of the network's input; None if it is not known.
+        options: Axes, and the value of white.
+
     Raises:
-        DataError: The file is damaged, has no images, or has values that are not integer pixels 0…255.
+        DataError: The file is damaged, has no images, or images or labels in a form that is not known.
     """
     try:
         arrays = _load(path)
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
         raise DataError(f"{path}: not a whole NumPy file of plain numbers ({error})") from None
-    images = _first(arrays, IMAGE_KEYS)
-    if images is None:
-        raise DataError(f"{path}: expected an array {' or '.join(IMAGE_KEYS)}, found {', '.join(arrays) or 'none'}")
-    labels = _first(arrays, LABEL_KEYS)
-    return ImageSet(
-        as_pixels(path, images),
-        None if labels is None else _as_labels(path, labels),
-        tuple(str(name) for name in arrays["classes"]) if "classes" in arrays else None,
-        str(arrays["name"]) if "name" in arrays else path.name,
-    )
+    try:
+        return _image_set(path, arrays, split, shape, options)
+    except DataError as error:
+        raise error.locate(path) from None
 
 
 def write(path: Path, images: ImageSet) -> None:
     """Write a compressed `.npz` file for `read`."""
-    arrays: dict[str, Any] = {"images": images.images, "name": np.array(images.name)}
+    layout: Layout = "NCHW" if images.images.ndim == 4 else "NF"
+    arrays: dict[str, Values] = {
+        "images": images.images, "name": np.array(images.name), "layout": np.array(layout),
+    }  # fmt: skip
     if images.labels is not None:
         arrays["labels"] = images.labels.astype(np.int32)
     if images.classes is not None:
         arrays["classes"] = np.array(images.classes)
-    np.savez_compressed(path, **arrays)
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
 
 
-def as_pixels(path: Path, value: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Convert one image or a batch, channel first or last, of integer values to (N, C, H, W) uint8.
+def as_pixels(
+    value: Values, shape: Shape | None = None, options: DataOptions = DEFAULTS, labels: int | None = None
+) -> npt.NDArray[np.uint8]:
+    """Convert an array of images to (N, C, H, W) uint8, or to (N, F) for a network that takes (F,).
+
+    Args:
+        value: Array of numbers.
+        shape: (C, H, W) or (F,) of the network's input; None if it is not known.
+        options: Axes, and the value of white.
+        labels: Number of labels of the images, or None.
 
     Raises:
-        DataError: The shape does not fit, or a value is not an integer in 0…255.
+        DataError: The shape does not fit or has several meanings, or a value is out of range.
     """
-    if value.dtype.kind not in "uif":
-        raise DataError(f"{path}: expected numbers, found an array of {value.dtype}")
-    if value.ndim == 3:
-        value = value[None]
-    if value.ndim != 4 or value.size == 0:
-        raise DataError(f"{path}: expected images (N, C, H, W) or (N, H, W, C), found shape {value.shape}")
-    if value.shape[1] not in (1, 3, 4) and value.shape[3] in (1, 3, 4):
-        value = value.transpose(0, 3, 1, 2)
-    if value.dtype != np.uint8:
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise DataError(f"{path}: contains NaN or infinity")
-        if value.min() < 0 or value.max() > 255 or (value != np.floor(value)).any():
+    if value.dtype.kind not in "uifb":
+        raise DataError(f"expected numbers, found an array of {value.dtype}")
+    return np.ascontiguousarray(as_bytes(as_images(value, shape, options.layout, labels), options.white))
+
+
+def _image_set(path: Path, arrays: Arrays, split: Split, shape: Shape | None, options: DataOptions) -> ImageSet:
+    image_key, label_key, name = _keys(arrays, split)
+    class_key = next((key for key in arrays if _plain(key) in CLASS_KEYS), None)
+    classes = None if class_key is None else tuple(str(label) for label in np.atleast_1d(arrays[class_key]).tolist())
+    labels = None
+    if label_key is not None:
+        labels, classes = as_labels(arrays[label_key], classes)
+    if options.layout == "auto" and "layout" in arrays and str(arrays["layout"]) in LAYOUTS:
+        options = DataOptions(next(layout for layout in LAYOUTS if layout == str(arrays["layout"])), options.white)
+    pixels = as_pixels(arrays[image_key], shape, options, None if labels is None else len(labels))
+    title = str(arrays["name"]) if "name" in arrays else f"{path.name}{name}"
+    check_contrast(title, pixels, options.white)
+    return ImageSet(pixels, labels, classes, title)
+
+
+def _keys(arrays: Arrays, split: Split) -> tuple[str, str | None, str]:
+    """Return (name of the images, name of the labels or None, suffix of the title)."""
+    plain = {_plain(key): key for key in arrays}
+    if {"t", "x", "y", "p"} <= set(plain):
+        raise DataError("is a recording of an event camera (t, x, y, p): `spikelet events` runs it")
+    by_split = {name: _of(plain, _split_keys(IMAGE_KEYS, name)) for name in SPLIT_WORDS}
+    present = [name for name, keys in by_split.items() if keys]
+    images = _of(plain, IMAGE_KEYS)
+    if not present:
+        if not images:
             raise DataError(
-                f"{path}: expected whole pixel values 0…255, found {value.min():g}…{value.max():g} ({value.dtype}); "
-                "multiply images scaled to 0…1 by 255 and round them"
+                f"expected an array {', '.join(IMAGE_KEYS)}, or x_train and x_test, found {', '.join(arrays) or 'none'}"
             )
-    return np.ascontiguousarray(value, np.uint8)
+        return _one(images), _at_most_one(_of(plain, LABEL_KEYS)), ""
+    if images:
+        raise DataError(f"expected one array of images, or one for each split, found {', '.join(arrays)}")
+    chosen = next((name for name in ("test", "valid") if name in present), None) if split == "auto" else split
+    if chosen not in present:
+        wanted = "test or validation" if chosen is None else chosen
+        raise DataError(f"has no {wanted} images, but {', '.join(present)}: give --split {present[0]}")
+    return _one(by_split[chosen]), _at_most_one(_of(plain, _split_keys(LABEL_KEYS, chosen))), f" {chosen}"
 
 
-def _as_labels(path: Path, value: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    if value.dtype.kind not in "ui":
-        raise DataError(f"{path}: expected whole numbers as labels, found {value.dtype}")
-    return value.astype(np.int64).reshape(-1)
+def _split_keys(stems: tuple[str, ...], split: Split) -> tuple[str, ...]:
+    words = SPLIT_WORDS[split]
+    return tuple(key for stem in stems for word in words for key in (f"{stem}_{word}", f"{word}_{stem}"))
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _plain(key: str) -> str:
+    return key.casefold().replace("-", "_")
+
+
+def _of(plain: Mapping[str, str], keys: tuple[str, ...]) -> list[str]:
+    return [plain[key] for key in keys if key in plain]
+
+
+def _one(keys: list[str]) -> str:
+    if len(keys) > 1:
+        raise DataError(f"has several arrays of images, {', '.join(keys)}: save one of them as images")
+    return keys[0]
+
+
+def _at_most_one(keys: list[str]) -> str | None:
+    if len(keys) > 1:
+        raise DataError(f"has several arrays of labels, {', '.join(keys)}: save one of them as labels")
+    return keys[0] if keys else None
+
+
+def _load(path: Path) -> dict[str, Values]:
     with path.open("rb") as file:  # closed here if NumPy raises
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return {"images": loaded}
         return {key: loaded[key] for key in loaded.files}
-
-
-def _first(arrays: dict[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((arrays[key] for key in keys if key in arrays), None)

@@ -32,6 +32,8 @@ CLASS_FILES = {"cifar-10": "batches.meta.txt", "cifar-100": "fine_label_names.tx
 
 def find(folder: Path, split: str) -> tuple[str, str, Path] | None:
     """Return (layout, name, folder) if `folder` or a standard subfolder holds the split, else None."""
+    if split not in BINARY["cifar-10"]:
+        return None
     candidates = [folder, *(folder / sub for sub in sorted(SUBFOLDERS) if (folder / sub).is_dir())]
     for candidate in candidates:
         for layout, files in (("binary", BINARY), ("python", PYTHON)):
@@ -93,12 +95,12 @@ def _read_python(path: Path, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDAr
 def _class_names(folder: Path, name: str) -> tuple[str, ...] | None:
     text = folder / CLASS_FILES[name]
     if text.is_file():
-        return tuple(text.read_text().split())
+        return tuple(text.read_text("utf-8", "replace").split())
     meta, key = (
         (folder / "batches.meta", b"label_names") if name == "cifar-10" else (folder / "meta", b"fine_label_names")
     )
     if meta.is_file():
-        return tuple(label.decode() for label in _load_pickle(meta).get(key, ())) or None
+        return tuple(label.decode("utf-8", "replace") for label in _load_pickle(meta).get(key, ())) or None
     return None
 
 

@@ -1,100 +1,150 @@
-"""Read image files: a single file, a folder, or a folder with one subfolder per class."""
+"""Read a folder of images: flat, with one subfolder per class, and with one folder per split.
+
+Files and folders are read in natural order (2 before 10), hidden ones are left out (`spikelet.data.names`). A class is
+a folder; its images may lie in folders below it. A folder without images is a class without images.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spikelet.data.classes import listed
+from spikelet.data.image_file import SUFFIXES, is_image, read_image
 from spikelet.data.images import ImageSet
-from spikelet.errors import DataError, MissingDependency
+from spikelet.data.names import Key, natural_key, visible
+from spikelet.data.options import DEFAULTS, DataOptions, Split
+from spikelet.data.pixels import check_contrast
+from spikelet.errors import DataError
 from spikelet.nodes import Shape
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-SPLITS = {"train": ("train",), "test": ("test", "val")}
+SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "valid": ("valid", "val", "validation"),
+    "test": ("test", "testing"),
+}
+DEPTH = 8  # of folders below a class
+
+__all__ = ["SPLIT_FOLDERS", "SUFFIXES", "is_image", "read", "read_image"]
 
 
-def is_image(path: Path) -> bool:
-    """Whether a file name has the suffix of an image."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-
-
-def read_image(path: Path, shape: Shape | None = None) -> npt.NDArray[np.uint8]:
-    """Read one image as (C, H, W) uint8.
-
-    Args:
-        path: The image file.
-        shape: (C, H, W) of the result: 1 channel is greyscale, 3 are RGB. Images of other sizes are cropped to the
-            centre and resampled. None keeps size and colour.
-
-    Raises:
-        DataError: The file is not an image or is damaged.
-        MissingDependency: Pillow is not installed.
-    """
-    image = _open(path)
-    if shape is not None and shape[0] not in (1, 3):
-        raise DataError(f"{path}: an image file has 1 or 3 channels, the network takes {shape[0]}")
-    grey = shape[0] == 1 if shape is not None else image.mode in ("1", "L", "I;16", "I")
-    image = image.convert("L" if grey else "RGB")
-    if shape is not None and image.size != (shape[2], shape[1]):
-        from PIL import ImageOps
-
-        image = ImageOps.fit(image, (shape[2], shape[1]))
-    pixels = np.asarray(image, np.uint8)
-    return pixels[None] if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))
-
-
-def read(folder: Path, split: str = "test", shape: Shape | None = None) -> ImageSet:
-    """Read a folder of images in order of their names. Subfolders define classes.
+def read(folder: Path, split: Split = "auto", shape: Shape | None = None, options: DataOptions = DEFAULTS) -> ImageSet:
+    """Read a folder of images. Subfolders define classes.
 
     Args:
         folder: The folder.
-        split: "train" or "test"; selects a subfolder `train` or `test` (or `val`) if there is one.
-        shape: (C, H, W) of the images; None keeps their size, which must then be equal.
+        split: Which of the folders `train`, `valid` and `test` is read, if there are such folders. "auto" takes the
+            test split, or the validation split if there is no test split.
+        shape: (C, H, W) or (F,) of the images; None keeps their size, which must then be equal.
+        options: The value of white.
 
     Raises:
-        DataError: There are no images, an image is damaged, or the sizes differ and `shape` is None.
+        DataError: There are no images, the folders have several meanings, an image is damaged, or the sizes differ and
+            `shape` is None.
     """
-    for name in SPLITS[split]:
-        if (folder / name).is_dir():
-            folder = folder / name
-            break
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and any(map(is_image, path.iterdir())))
+    title = folder.resolve().name
+    root = _split_folder(folder, split)
+    if root != folder:
+        title = f"{title} {root.name}"
+    images_here = _images(root)
+    folders = _folders(root)
+    classes = {path: _images_below(path) for path in folders}
+    if not any(classes.values()):
+        classes = {}
+    if not images_here and not classes:
+        raise DataError(f"{root}: no images in it, nor in folders of classes; known: {', '.join(SUFFIXES)}")
+    if images_here and classes:
+        raise DataError(
+            f"{root}: has images ({images_here[0].name}) beside folders of images ({listed(_names(list(classes)))}); "
+            "name one of the folders, or move the images into a folder of their class"
+        )
     if classes:
-        paths = [(path, label) for label, subfolder in enumerate(classes) for path in _images(subfolder)]
+        _check_classes(root, classes)
+        paths = [(path, label) for label, files in enumerate(classes.values()) for path in files]
     else:
-        paths = [(path, 0) for path in _images(folder)]
-    if not paths:
-        raise DataError(f"{folder}: no images in it, nor in folders of classes; known: {', '.join(SUFFIXES)}")
-    images = [read_image(path, shape) for path, _ in paths]
+        paths = [(path, 0) for path in images_here]
+    images = [read_image(path, shape, options) for path, _ in paths]
     for (path, _), image in zip(paths, images, strict=True):
         if image.shape != images[0].shape:
             raise DataError(
                 f"{path}: is of shape {image.shape}, {paths[0][0].name} of {images[0].shape}; "
                 "images of one data set have one size"
             )
+    pixels = np.stack(images)
+    check_contrast(title, pixels, options.white)
     labels = np.array([label for _, label in paths], np.int64) if classes else None
-    names = tuple(subfolder.name for subfolder in classes) if classes else None
-    return ImageSet(np.stack(images), labels, names, folder.name)
+    return ImageSet(pixels, labels, tuple(_names(list(classes))) if classes else None, title)
+
+
+def _split_folder(folder: Path, split: Split) -> Path:
+    """Return the folder of the split, or `folder` itself if it has no such folders.
+
+    Folders named `train` and the like are splits if there are no others beside them, or if they hold folders of images;
+    else they are classes.
+    """
+    folders = _folders(folder)
+    splits: dict[Split, list[Path]] = {
+        name: [path for path in folders if path.name.casefold() in names] for name, names in SPLIT_FOLDERS.items()
+    }
+    present = [name for name, paths in splits.items() if paths]
+    if not present:
+        return folder
+    others = [path for path in folders if not any(path in paths for paths in splits.values()) and _images_below(path)]
+    if others:
+        inside = [path for paths in splits.values() for path in paths]
+        if not any(_images_below(below) for path in inside for below in _folders(path)):
+            return folder
+        raise DataError(
+            f"{folder}: has folders of splits ({listed(_names(inside))}) beside others ({listed(_names(others))}); "
+            "name one of them"
+        )
+    chosen = next((name for name in ("test", "valid") if name in present), None) if split == "auto" else split
+    if chosen not in present:
+        wanted = "test or validation" if chosen is None else chosen
+        raise DataError(
+            f"{folder}: has no folder of {wanted} images, but {', '.join(present)}: give --split {present[0]}, or name "
+            "the folder itself"
+        )
+    if len(splits[chosen]) > 1:
+        raise DataError(f"{folder}: has several {chosen} folders, {listed(_names(splits[chosen]))}; name one of them")
+    return splits[chosen][0]
+
+
+def _check_classes(root: Path, classes: dict[Path, list[Path]]) -> None:
+    """Raise DataError if the folders of classes are folders of something else."""
+    if len(classes) == 1:
+        path = next(iter(classes))
+        if not _images(path):
+            raise DataError(f"{root}: holds one folder, {path.name}, with folders of images in it; name {path}")
+    words = {word for words in SPLIT_FOLDERS.values() for word in words}
+    for path in classes:
+        inside = [below.name for below in _folders(path) if below.name.casefold() in words]
+        if inside:
+            raise DataError(
+                f"{path}: is a folder of a class with folders of splits in it ({listed(inside)}); arrange them as "
+                f"{inside[0]}/{path.name}"
+            )
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted((path for path in folder.iterdir() if path.is_dir() and visible(path)), key=_by_name)
 
 
 def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file() and is_image(path))
+    return sorted((path for path in folder.iterdir() if path.is_file() and is_image(path)), key=_by_name)
 
 
-def _open(path: Path) -> Any:
-    try:
-        from PIL import Image, ImageOps
-    except ImportError:
-        raise MissingDependency("Pillow", "images") from None
-    import warnings
+def _images_below(folder: Path, depth: int = DEPTH) -> list[Path]:
+    """Images of a folder, then those of its folders."""
+    if depth < 0:
+        raise DataError(f"{folder}: lies more than {DEPTH} folders below a class; is it a link to a folder above it?")
+    return _images(folder) + [path for inner in _folders(folder) for path in _images_below(inner, depth - 1)]
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
-                return ImageOps.exif_transpose(file)
-    except Exception as error:  # Pillow's plugins may raise any exception for a damaged file
-        raise DataError(f"{path}: not a whole image ({error})") from None
+
+def _names(paths: list[Path]) -> list[str]:
+    return [path.name for path in paths]
+
+
+def _by_name(path: Path) -> Key:
+    return natural_key(path.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,13 @@ MAX_BYTES = 2**30
 
 def find(folder: Path, split: str) -> Path | None:
     """Return the image file of a split, or None."""
-    for suffix in ("", ".gz"):
-        path = folder / f"{PREFIX[split]}-images-idx3-ubyte{suffix}"
-        if path.is_file():
-            return path
+    if split not in PREFIX:
+        return None
+    for joint in ("-", "."):
+        for suffix in ("", ".gz"):
+            path = folder / f"{PREFIX[split]}-images{joint}idx3-ubyte{suffix}"
+            if path.is_file():
+                return path
     return None
 
 
@@ -42,7 +46,7 @@ def read(folder: Path, split: str) -> ImageSet:
     if path is None:
         raise DataError(f"{folder}: expected {PREFIX[split]}-images-idx3-ubyte[.gz], found no such file")
     images = _array(path, 3)
-    labels = _array(path.with_name(path.name.replace("images-idx3", "labels-idx1")), 1)
+    labels = _array(path.with_name(re.sub(r"images([-.])idx3", r"labels\1idx1", path.name)), 1)
     if len(images) != len(labels):
         raise DataError(f"{path}: {len(images)} images, but {len(labels)} labels beside them")
     fashion = "fashion" in str(folder.resolve()).lower()

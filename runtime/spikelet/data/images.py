@@ -9,7 +9,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.data.classes import matched, numbered, ordered
 from spikelet.errors import DataError
+from spikelet.nodes import Shape
 
 SUBSET_SEED = 0
 
@@ -19,7 +21,7 @@ class ImageSet:
     """Images of equal shape, with labels.
 
     Attributes:
-        images: (N, C, H, W) uint8, pixel values 0…255.
+        images: (N, C, H, W) uint8, pixel values 0…255, or (N, F) for networks that take (F,).
         labels: (N,) int64 class indices, or None.
         classes: Names of the classes by index, or None.
         name: Name of the data in results.
@@ -34,9 +36,9 @@ class ImageSet:
     name: str
 
     def __post_init__(self) -> None:
-        if self.images.dtype != np.uint8 or self.images.ndim != 4:
+        if self.images.dtype != np.uint8 or self.images.ndim not in (2, 4):
             raise DataError(
-                f"{self.name}: images must be uint8 of shape (N, C, H, W), "
+                f"{self.name}: images must be uint8 of shape (N, C, H, W) or (N, F), "
                 f"found {self.images.dtype} {self.images.shape}"
             )
         if self.labels is not None:
@@ -47,15 +49,18 @@ class ImageSet:
                 )
             if self.labels.size and self.labels.min() < 0:
                 raise DataError(f"{self.name}: labels must be 0 or more, found {self.labels.min()}")
+            if self.classes is not None and self.labels.size and self.labels.max() >= len(self.classes):
+                raise DataError(
+                    f"{self.name}: has a label of {self.labels.max()}, but {len(self.classes)} names of classes"
+                )
 
     def __len__(self) -> int:
         return len(self.images)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image."""
-        _, channels, height, width = self.images.shape
-        return channels, height, width
+    def shape(self) -> Shape:
+        """(C, H, W) of one image, or (F,)."""
+        return self.images.shape[1:]
 
     @property
     def class_count(self) -> int:
@@ -89,22 +94,53 @@ class ImageSet:
             return self
         return self.take(np.random.default_rng(SUBSET_SEED).permutation(len(self))[:count])
 
-    def with_classes(self, classes: tuple[str, ...] | None) -> ImageSet:
-        """Return the same images with labels that index `classes`, matched by name if both have names.
+    def with_classes(self, classes: tuple[str, ...] | None, count: int | None = None) -> ImageSet:
+        """Return the same images with labels that are indices of a network's classes.
+
+        Class names are matched by the rules of `spikelet.data.classes`. Classes without images need no match.
+
+        Args:
+            classes: Names of the network's classes by index, or None if it has none.
+            count: Number of the network's classes, or None if it is not known.
 
         Raises:
-            DataError: A class of the images is not in `classes`.
+            DataError: A class of the images is not one of the network's, or the names do not decide it.
         """
-        if self.labels is None or classes is None or self.classes is None or self.classes == classes:
+        if self.labels is None or not self.labels.size:
             return self
-        unknown = [name for name in self.classes if name not in classes]
-        if unknown:
-            raise DataError(
-                f"{self.name}: unknown class {unknown[0]!r}; expected one of {', '.join(classes)}; "
-                "rename the class folders to match"
-            )
-        index = np.array([classes.index(name) for name in self.classes])
-        return ImageSet(self.images, index[self.labels], classes, self.name)
+        count = len(classes) if classes is not None else count
+        try:
+            if self.classes is None:
+                self._check_labels(count)
+                return self
+            if self.classes == classes or (classes is None and count is None):
+                return self
+            used = [self.classes[k] for k in np.unique(self.labels)]
+            index = np.zeros(len(self.classes), np.int64)
+            if classes is not None:
+                index[np.unique(self.labels)] = matched(used, classes)
+            elif count is not None:
+                names = used if numbered(self.classes) is None and numbered(used) is not None else list(self.classes)
+                index[[self.classes.index(name) for name in names]] = ordered(names, count, used)
+        except DataError as error:
+            raise error.locate(self.name) from None
+        names_by_index = classes if classes is not None else self._names_by_index(index, count)
+        return ImageSet(self.images, index[self.labels], names_by_index, self.name)
+
+    def _names_by_index(self, index: npt.NDArray[np.int64], count: int | None) -> tuple[str, ...]:
+        """Return the names of the classes by index; a class without a name has its index."""
+        assert self.classes is not None
+        names = [str(k) for k in range(count or 0)]
+        for k in np.unique(self.labels):  # type: ignore[arg-type]
+            names[index[k]] = self.classes[k]
+        return tuple(names)
+
+    def _check_labels(self, count: int | None) -> None:
+        assert self.labels is not None
+        if count is None or self.labels.max() < count:
+            return
+        one = "; they begin with 1, indices begin with 0: subtract 1" if self.labels.min() == 1 else ""
+        raise DataError(f"has a label of {self.labels.max()}, the network's classes are 0…{count - 1}{one}")
 
     @cached_property
     def digest(self) -> str:

@@ -11,6 +11,7 @@ from spikelet.data import ImageSet, cifar, idx, read
 from spikelet.errors import DataError
 
 RNG = np.random.default_rng(0)
+TEN = ("cat", "dog", "bird", "frog", "deer", "horse", "ship", "truck", "car", "plane")
 
 
 def image_set(n=6, shape=(3, 32, 32), classes=3):
@@ -47,13 +48,13 @@ class TestCifar:
         target = tmp_path / f"cifar-10-batches-{'py' if python else 'bin'}" if inside else tmp_path
         write_cifar10(target, data, python)
         if python:
-            (target / "batches.meta").write_bytes(pickle.dumps({b"label_names": [b"cat", b"dog"]}))
+            (target / "batches.meta").write_bytes(pickle.dumps({b"label_names": [name.encode() for name in TEN]}))
         else:
-            (target / "batches.meta.txt").write_text("cat\ndog\n\n")
+            (target / "batches.meta.txt").write_text("\n".join(TEN) + "\n\n")
         test, train = read(tmp_path, "test"), read(tmp_path, "train")
         assert np.array_equal(test.images, data.images)
         assert np.array_equal(test.labels, data.labels)
-        assert test.classes == ("cat", "dog")
+        assert test.classes == TEN
         assert len(train) == 5 * len(data)
         assert test.name == "cifar-10 test"
 

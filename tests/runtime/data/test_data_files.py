@@ -46,7 +46,12 @@ class TestFolder:
         write_folder(tmp_path / "train", image_set(6, (3, 4, 4)))
         write_folder(tmp_path / "val", image_set(3, (3, 4, 4)))
         assert len(read(tmp_path, "train")) == 6
-        assert len(read(tmp_path, "test")) == 3
+        assert len(read(tmp_path, "valid")) == 3
+        assert read(tmp_path).name == f"{tmp_path.name} val", (
+            "no test split: the validation split, and its name says so"
+        )
+        with pytest.raises(DataError, match="no folder of test images, but train, valid: give --split train"):
+            read(tmp_path, "test")
 
     def test_images_are_fitted_to_the_contract(self, tmp_path):
         pixels = np.zeros((10, 20, 3), np.uint8)
@@ -121,10 +126,10 @@ class TestArrays:
             np.save(tmp_path / f"{name}.npy", value)
             assert np.array_equal(read(tmp_path / f"{name}.npy").images, data.images)
         np.save(tmp_path / "one.npy", data.images[0])
-        assert len(read(tmp_path / "one.npy")) == 1
+        assert len(read(tmp_path / "one.npy", shape=(3, 8, 9))) == 1
 
     def test_keys_that_others_use(self, tmp_path):
-        data = image_set(shape=(1, 5, 4))
+        data = image_set(shape=(1, 7, 8))
         np.savez(tmp_path / "keras.npz", x_test=data.images, y_test=data.labels[:, None])
         loaded = read(tmp_path / "keras.npz")
         assert np.array_equal(loaded.labels, data.labels)
@@ -132,11 +137,11 @@ class TestArrays:
     @pytest.mark.parametrize(
         ("value", "message"),
         [
-            (np.full((1, 3, 4, 4), 0.5), r"expected whole pixel values 0…255, found 0.5…0.5 \(float64\)"),
-            (np.full((1, 3, 4, 4), 300), "expected whole pixel values 0…255, found 300…300"),
-            (np.full((1, 3, 4, 4), np.nan), "contains NaN or infinity"),
+            (np.full((1, 3, 8, 8), 0.5), r"expected whole pixel values 0…255, found 0.5…0.5 \(float64\)"),
+            (np.full((1, 3, 8, 8), 300), "expected whole pixel values 0…255, found 300…300"),
+            (np.full((1, 3, 8, 8), np.nan), "contains NaN or infinity"),
             (np.zeros((0, 3, 4, 4), np.uint8), r"found shape \(0, 3, 4, 4\)"),
-            (np.zeros((4, 4), np.uint8), r"found shape \(4, 4\)"),
+            (np.zeros((2, 3, 4, 5, 6), np.uint8), r"found shape \(2, 3, 4, 5, 6\); `spikelet events` runs a recording"),
             (np.full((1, 3, 4, 4), "x"), "expected numbers, found an array of <U1"),
             (np.array([{}], object), "not a whole NumPy file of plain numbers"),
         ],
@@ -156,13 +161,13 @@ class TestArrays:
 
     def test_no_images_or_labels_that_do_not_fit(self, tmp_path):
         np.savez(tmp_path / "a.npz", spikes=np.zeros(3))
-        with pytest.raises(DataError, match="expected an array images or .*, found spikes"):
+        with pytest.raises(DataError, match="expected an array images, .* or x_train and x_test, found spikes"):
             read(tmp_path / "a.npz")
-        pixels = np.zeros((2, 3, 4, 4), np.uint8)
+        pixels = np.zeros((2, 3, 8, 8), np.uint8)
         for labels, message in (
-            ([0], "expected one label for each of 2 images"),
+            ([0], "expected one label for each of 2 images, found 1"),
             ([0, -1], "labels must be 0 or more, found -1"),
-            ([0.0, 1.0], "expected whole numbers as labels, found float64"),
+            ([0.5, 1.0], "expected whole numbers as labels, found float64 with fractions"),
         ):
             np.savez(tmp_path / "a.npz", images=pixels, labels=labels)
             with pytest.raises(DataError, match=message):

@@ -54,7 +54,7 @@ class Source:
 
 def start_source(bundle: Bundle) -> Source:
     """Return the images that a bundle is opened with: shipped images that fit it, or its golden inputs."""
-    data = shipped_images(bundle.graph.input.shape, bundle.manifest.labels)
+    data = shipped_images(bundle.graph.input.shape, bundle.manifest.labels, bundle.graph.classes)
     return golden_source(bundle) if data is None else from_data(data)
 
 
@@ -83,7 +83,7 @@ def open_source(path: Path, bundle: Bundle) -> Source:
         pixels, note = fit(path, shape)
         check_range(bundle.graph)
         return Source(path.name, pixels[None], note=note, path=path)
-    data = read(path, "test", shape).with_classes(bundle.manifest.labels)
+    data = read(path, shape=shape).with_classes(bundle.manifest.labels, bundle.graph.classes)
     if not len(data):
         raise DataError.at(path.name, "contains no images")
     if data.shape != shape:
@@ -151,10 +151,10 @@ def data_for(bundle: Bundle, source: Source | None) -> ImageSet | None:
     """Return the data set of a source, or the shipped images that fit a bundle, or None."""
     if source is not None and source.data is not None:
         return source.data
-    return shipped_images(bundle.graph.input.shape, bundle.manifest.labels)
+    return shipped_images(bundle.graph.input.shape, bundle.manifest.labels, bundle.graph.classes)
 
 
 @cache
-def shipped_images(shape: Shape, labels: tuple[str, ...] | None) -> ImageSet | None:
+def shipped_images(shape: Shape, labels: tuple[str, ...] | None, classes: int) -> ImageSet | None:
     """Return the shipped images that fit a network, or None. The file is read once."""
-    return shipped.images_for(shape, labels)
+    return shipped.images_for(shape, labels, classes)

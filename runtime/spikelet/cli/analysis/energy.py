@@ -12,6 +12,7 @@ from pathlib import Path
 
 from spikelet import bundle as bundles
 from spikelet.cli.common import Progress, add_threads, emit, existing, positive
+from spikelet.cli.data import add_data_options, find_images
 from spikelet.engines import ENGINES, choose
 from spikelet.metrics.energy import Estimate
 from spikelet.metrics.hardware import MAIN_PROFILE, Profile, builtin, find_profile, names
@@ -21,7 +22,6 @@ from spikelet.report import wording
 from spikelet.report.columns import table
 from spikelet.report.tables import accuracy_table, baselines_table, energy_table, operations_table
 from spikelet.session import DEFAULT_STEPS
-from spikelet.shipped import find_data
 
 HELP = "count operations and estimate energy"
 EXAMPLE = "spikelet energy vgg9-cifar10.snnb cifar-10-batches-bin/ --steps 8 --profile cmos45-int8"
@@ -50,6 +50,7 @@ def configure_measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--buffer", type=positive, default=BUFFER, metavar="BYTES", help="on-chip memory per layer (default 1 MiB)"
     )
+    add_data_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,7 +72,7 @@ def measure_bundle(args: argparse.Namespace, path: Path) -> Measurement:
     """Read a bundle and run the data through it, with a bar."""
     bundle = bundles.read(path)
     choose(args.engine, bundle.graph)  # refused before images are brought to the shape that it takes
-    data = find_data(args.data, bundle.graph.input.shape, bundle.manifest.labels, args.count)
+    data = find_images(args, args.data, bundle.graph, bundle.manifest.labels, args.count)
     return measure(
         bundle,
         data,

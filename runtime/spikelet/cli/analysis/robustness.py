@@ -13,6 +13,7 @@ from pathlib import Path
 
 from spikelet import bundle as bundles
 from spikelet.cli.common import Progress, emit, existing, number, positive
+from spikelet.cli.data import add_data_options, find_images
 from spikelet.engines import choose
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing, write_files
@@ -22,7 +23,6 @@ from spikelet.report.columns import table
 from spikelet.report.fault_report import fault_figures, fault_table
 from spikelet.report.figures import files
 from spikelet.session import DEFAULT_STEPS
-from spikelet.shipped import find_data
 
 HELP = "measure accuracy on faulty devices"
 EXAMPLE = "spikelet robustness vgg9-cifar10.snnb cifar-10-batches-bin/ --count 200 --figures figures/"
@@ -59,6 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, metavar="FILE.json", help="write the result for `report --robustness`"
     )
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write a plot of each fault as SVG and CSV")
+    add_data_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"{path.parent}: no such folder")
     bundle = bundles.read(args.bundle)
     choose("numpy", bundle.graph)  # refused before images are brought to the shape that it takes
-    data = find_data(args.data, bundle.graph.input.shape, bundle.manifest.labels, args.count)
+    data = find_images(args, args.data, bundle.graph, bundle.manifest.labels, args.count)
     result = robustness(bundle, data, args.steps, faults, args.seeds, Progress("devices", quiet=args.json))
     facts = result.as_json()
     if args.output is not None:

@@ -1,7 +1,7 @@
 """Classify images with a bundle, one time-step after another.
 
 DATA is an image, a folder (class subfolders give labels), .npy or .npz, or a data set in its published
-layout (CIFAR-10, CIFAR-100, IDX), of which the test split is used. Default: the shipped images that fit the network.
+layout (CIFAR-10, CIFAR-100, IDX). Default: the shipped images that fit the network.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import time
 from typing import TypedDict
 
 from spikelet.cli.common import Progress, add_threads, emit, existing, number, positive
+from spikelet.cli.data import add_data_options, find_images
 from spikelet.data import ImageSet
 from spikelet.engines import ENGINES
-from spikelet.errors import DataError
 from spikelet.metrics.accuracy import float_network
 from spikelet.report.columns import table
 from spikelet.session import DEFAULT_STEPS, Model, Result, load
 from spikelet.session.early_exit import Confidence, ExitRule, Margin
-from spikelet.shipped import find_data
 
 HELP = "classify images"
 EXAMPLE = "spikelet run vgg9-cifar10.snnb photos/ --steps 8 --early-exit 2"
@@ -65,17 +64,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"
     )
     add_threads(parser)
+    add_data_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     model = load(args.bundle, args.engine, args.threads)
-    images = find_data(args.data, model.graph.input.shape, model.labels, args.count)
-    if images.labels is not None and images.labels.max() >= model.graph.classes:
-        raise DataError(
-            f"{images.name}: has a label of {images.labels.max()}, the network's classes are "
-            f"0…{model.graph.classes - 1}"
-        )
+    images = find_images(args, args.data, model.graph, model.labels, args.count)
     rule: ExitRule | None = None
     if args.early_exit is not None:
         rule = Margin(args.early_exit)

@@ -1,0 +1,92 @@
+"""Options of every command that reads images, and the images that they select."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from spikelet.cli.common import above_zero
+from spikelet.data import LAYOUTS, SPLITS, DataOptions, ImageSet, Split
+from spikelet.errors import UsageError
+from spikelet.graph import Graph
+from spikelet.shipped import find_data
+
+
+def add_data_options(parser: argparse.ArgumentParser, *, classes: bool = True) -> None:
+    """Add --split, --layout, --white and --classes.
+
+    Args:
+        parser: parser of the command.
+        classes: whether to add --classes.
+    """
+    group = parser.add_argument_group("images")
+    group.add_argument(
+        "--split", choices=SPLITS, help="split of data with several (default: test, or valid if there is no test)"
+    )
+    group.add_argument(
+        "--layout", choices=LAYOUTS, default="auto", help="axes of an array, where more than one reading fits"
+    )
+    group.add_argument(
+        "--white", type=above_zero, metavar="V", help="pixel value of white, such as 1 or 65535 (default: by bit depth)"
+    )
+    if classes:
+        group.add_argument(
+            "--classes",
+            type=class_names,
+            metavar="NAMES|FILE",
+            help="class names by index, separated by commas or one per line of a file, if the bundle has none",
+        )
+
+
+def class_names(text: str) -> tuple[str, ...]:
+    """Argument type: names separated by commas, or the lines of a text file."""
+    path = Path(text)
+    try:
+        is_file = path.is_file()
+        lines = path.read_text("utf-8-sig").splitlines() if is_file else text.split(",")
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text}: cannot be read as names ({error})") from None
+    names = tuple(line.strip() for line in lines if line.strip())
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"expected two or more different names, found {text!r}")
+    return names
+
+
+def data_options(args: argparse.Namespace) -> DataOptions:
+    """Return the options of the readers."""
+    return DataOptions(args.layout, args.white)
+
+
+def labels_for(args: argparse.Namespace, classes: int, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return the class names of the bundle, or those of --classes.
+
+    Args:
+        args: arguments of the command.
+        classes: number of classes of the network.
+        labels: class names of the bundle, or None.
+
+    Raises:
+        UsageError: The bundle has other names, or the network has another number of classes.
+    """
+    if args.classes is None:
+        return labels
+    if labels is not None and labels != args.classes:
+        raise UsageError(f"--classes: the network has the classes {', '.join(labels)}; omit --classes")
+    if len(args.classes) != classes:
+        raise UsageError(f"--classes: found {len(args.classes)} names, the network has {classes} classes")
+    names: tuple[str, ...] = args.classes
+    return names
+
+
+def find_images(
+    args: argparse.Namespace, path: Path | None, graph: Graph, labels: tuple[str, ...] | None, count: int | None
+) -> ImageSet:
+    """Return the images of a path, or the shipped images that fit, with labels that are indices of the classes.
+
+    Raises:
+        UsageError: --classes does not fit, or no shipped images fit.
+        DataError: The data cannot be read, or its classes are not those of the network.
+    """
+    names = labels_for(args, graph.classes, labels)
+    split: Split = args.split or "auto"
+    return find_data(path, graph.input.shape, names, count, split, graph.classes, data_options(args))

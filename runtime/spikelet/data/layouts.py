@@ -1,0 +1,115 @@
+"""Tell the axes of an array apart: images, rows, columns, channels, features.
+
+An array is read as a layout that fits the network, or, if no network is known, as one in which rows and columns are
+more than four and channels are at most four. If two such layouts read different images, the array is refused, and the
+option --layout decides.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.data.options import Layout
+from spikelet.errors import DataError
+from spikelet.nodes import Shape
+
+Values = npt.NDArray[np.generic]
+CHANNELS = range(1, 5)
+POLARITIES = 2
+EXPECTED = "images (N, C, H, W), (N, H, W, C), (N, H, W) or (H, W)"
+OPTION = "give its axes with --layout"
+
+
+def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", labels: int | None = None) -> Values:
+    """Return an array as images (N, C, H, W), or samples (N, F) of a network that takes (F,).
+
+    Args:
+        value: Array of numbers.
+        shape: (C, H, W) or (F,) of the network's input, or None if it is not known.
+        layout: Axes of the array; "auto" accepts the one that fits.
+        labels: Number of labels beside the array, or None.
+
+    Raises:
+        DataError: No layout fits, or more than one.
+    """
+    if value.size == 0:
+        raise DataError(f"expected {EXPECTED}, found shape {value.shape}")
+    forms = _forms(value)
+    if not forms:
+        hint = "; `spikelet events` runs a recording, one at a time" if value.ndim == 5 else ""
+        raise DataError(f"expected {EXPECTED}, found shape {value.shape}{hint}")
+    if layout != "auto":
+        if layout not in forms:
+            raise DataError(f"--layout {layout} has {len(layout)} axes, found shape {value.shape}")
+        return _flattened(forms[layout], shape)
+    fitting = {name: images for name, images in forms.items() if _fits(name, images, shape)}
+    if not fitting:
+        taken = "images" if shape is None else f"images of the network's {shape}"
+        hint = f"; {OPTION} ({', '.join(forms)})" if shape is None else ""
+        raise DataError(f"expected an array of {taken}, found shape {value.shape}{hint}")
+    if labels is not None:
+        fitting = _with_as_many(fitting, labels)
+    if len({_memory_form(images) for images in fitting.values()}) > 1:
+        raise DataError(f"shape {value.shape} can be read as {' or '.join(fitting)}; {OPTION}")
+    name, images = next(iter(fitting.items()))
+    polarities = shape is not None and len(shape) == 3 and shape[0] == POLARITIES
+    if polarities and len(images) > 1 and labels is None:
+        raise DataError(
+            f"shape {value.shape} can be {len(images)} images of two channels, or the frames of one recording of an "
+            f"event camera; --layout {name} reads images, and `spikelet events` a recording"
+        )
+    return _flattened(images, shape)
+
+
+def _forms(value: Values) -> dict[Layout, Values]:
+    """Return every reading of an array by its number of axes, as (N, C, H, W) or (N, F)."""
+    match value.ndim:
+        case 1:
+            return {"NF": value[None]}
+        case 2:
+            return {"HW": value[None, None], "NF": value}
+        case 3:
+            return {"NHW": value[:, None], "CHW": value[None], "HWC": value.transpose(2, 0, 1)[None]}
+        case 4:
+            return {"NCHW": value, "NHWC": value.transpose(0, 3, 1, 2)}
+    return {}
+
+
+def _fits(name: Layout, images: Values, shape: Shape | None) -> bool:
+    if shape is not None and len(shape) == 1:
+        features = images.shape[1] if images.ndim == 2 or images.shape[1] == 1 else 0
+        return bool(features and images[0].size == shape[0])
+    if images.ndim != 4:
+        return False
+    if shape is not None:
+        return images.shape[1:] == shape
+    _, channels, height, width = images.shape
+    least = CHANNELS.stop - 1
+    return channels in CHANNELS and (name == "HW" or (height > least and width > least))
+
+
+def _with_as_many(fitting: dict[Layout, Values], labels: int) -> dict[Layout, Values]:
+    """Return the readings with as many images as labels."""
+    same = {name: images for name, images in fitting.items() if len(images) == labels}
+    if not same:
+        counts = " or ".join(map(str, sorted({len(images) for images in fitting.values()})))
+        raise DataError(f"expected one label for each of {counts} images, found {labels} labels")
+    return same
+
+
+def _flattened(images: Values, shape: Shape | None) -> Values:
+    if shape is None or len(shape) != 1:
+        return images
+    if images.ndim == 4 and images.shape[1] > 1:
+        raise DataError(
+            f"images of {images.shape[1]} channels for a network of {shape[0]} inputs: the order of the channels is "
+            f"not known; save them as (N, {shape[0]})"
+        )
+    return images.reshape(len(images), -1)
+
+
+def _memory_form(images: Values) -> tuple[object, ...]:
+    """Return a value that is equal for two readings of the same images: sizes and strides of axes longer than 1."""
+    axes = tuple((size, stride) for size, stride in zip(images.shape, images.strides, strict=True) if size > 1)
+    return (len(images), images[0].size, axes)

@@ -1,0 +1,64 @@
+"""Convert values of any depth to pixels 0…255: a value v becomes round(255 v / white)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import DataError
+
+Values = npt.NDArray[np.generic]
+Pixels = npt.NDArray[np.uint8]
+CHUNK = 2**20  # values converted to float64 at a time
+OPTION = "give the value of white with --white"
+
+
+def as_bytes(values: Values, white: float | None) -> Pixels:
+    """Convert values to pixels 0…255.
+
+    Args:
+        values: Numbers of any real type.
+        white: The value that becomes 255, or None for whole values 0…255.
+
+    Raises:
+        DataError: The values are not real numbers, or not within 0…white.
+    """
+    if values.dtype.kind not in ("uifb" if white is not None else "uif"):
+        hint = f"; {OPTION} 1" if values.dtype.kind == "b" else ""
+        raise DataError(f"expected numbers, found an array of {values.dtype}{hint}")
+    if values.dtype == np.uint8 and white in (None, 255):
+        return values.view(np.uint8)
+    if values.dtype.kind == "b":
+        values = values.astype(np.uint8)
+    if values.dtype.kind == "f" and not np.isfinite(values.astype(np.float64)).all():
+        raise DataError("contains NaN or infinity")
+    least, most = values.min(), values.max()
+    if white is None:
+        if least < 0 or most > 255 or (values.dtype.kind == "f" and (values != np.floor(values)).any()):
+            raise DataError(
+                f"expected whole pixel values 0…255, found {least:g}…{most:g} ({values.dtype}); "
+                f"{OPTION}: 1 for images scaled to 0…1, 65535 for 16 bits"
+            )
+        return values.astype(np.uint8)
+    if least < 0 or most > white:
+        raise DataError(f"expected values 0…{white:g} (the value of white), found {least:g}…{most:g} ({values.dtype})")
+    pixels = np.empty(values.shape, np.uint8)
+    flat, source = pixels.reshape(-1), values.reshape(-1)
+    for start in range(0, flat.size, CHUNK):
+        part = source[start : start + CHUNK].astype(np.float64)
+        flat[start : start + CHUNK] = np.floor(part * (255 / white) + 0.5)
+    return pixels
+
+
+def check_contrast(name: str, pixels: Pixels, white: float | None) -> None:
+    """Raise DataError for pixels that are 0 and 1 only: images scaled to 0…1, which would be black.
+
+    Args:
+        name: Name of the data.
+        pixels: Pixels of a data set.
+        white: The option with which it was read.
+    """
+    if white is None and pixels.size and pixels.max() == 1:
+        raise DataError(
+            f"{name}: all values are 0 or 1, where white is 255; {OPTION}: 1 if 1 is white, 255 if the images are black"
+        )
