@@ -129,7 +129,10 @@ def _input_shape(network: NirNode) -> Shape:
     inputs = [node for node in _flat(network)[0].values() if type(node).__name__ == "Input"]
     if len(inputs) != 1:
         raise ConversionError(f"the network has {len(inputs)} inputs; a bundle has one")
-    shape = tuple(int(size) for size in np.ravel(inputs[0].input_type["input"]))
+    try:
+        shape = tuple(int(size) for size in np.ravel(inputs[0].input_type["input"]))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ConversionError(f"the Input node has no shape ({error})") from None
     while len(shape) in (2, 4) and shape[0] == 1:
         shape = shape[1:]  # some exporters add a batch axis of 1
     if len(shape) not in (1, 3):
@@ -143,6 +146,7 @@ def _flat(network: NirNode, prefix: str = "") -> tuple[dict[str, NirNode], list[
     edges: list[tuple[str, str]] = []
     entry: dict[str, str] = {}
     leave: dict[str, str] = {}
+    _check_edges(network, prefix)
     for name, node in network.nodes.items():
         full = f"{prefix}{name}"
         if type(node).__name__ != "NIRGraph":
@@ -152,10 +156,24 @@ def _flat(network: NirNode, prefix: str = "") -> tuple[dict[str, NirNode], list[
         inner, between = _flat(node, f"{full}.")
         kinds = {key: type(child).__name__ for key, child in inner.items()}
         ends = {kind: key for key, kind in kinds.items() if kind in ("Input", "Output")}
+        for kind in ("Input", "Output"):
+            if kind not in ends:
+                raise ConversionError(f"node {full} (NIRGraph): the nested graph has no {kind} node")
         nodes.update({key: _Pass() if key in ends.values() else child for key, child in inner.items()})
         edges += between
         entry[name], leave[name] = ends["Input"], ends["Output"]
     return nodes, edges + [(leave[a], entry[b]) for a, b in network.edges]
+
+
+def _check_edges(network: NirNode, prefix: str) -> None:
+    """Raise ConversionError if an edge begins or ends at a node that does not exist."""
+    for a, b in network.edges:
+        for name in (a, b):
+            if name not in network.nodes:
+                raise ConversionError(
+                    f"edge {prefix}{a} -> {prefix}{b}: there is no node {prefix}{name}; expected one of "
+                    f"{', '.join(list(network.nodes)[:8])}; the file is incomplete, write it again"
+                )
 
 
 class _Pass:
@@ -187,7 +205,10 @@ class _Reader:
             for name in ready:
                 inputs = [values[source] for source in sources[name]]
                 where = f"node {name} ({type(nodes[name]).__name__})"
-                values[name] = self._read(names[name], where, nodes[name], inputs, start)
+                try:
+                    values[name] = self._read(names[name], where, nodes[name], inputs, start)
+                except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+                    raise ConversionError(f"{where}: a parameter is missing or damaged ({error})") from None
                 waiting.remove(name)
 
     def _names(self, nodes: dict[str, NirNode]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import cast
 from spikelet import signing
 from spikelet.bounds.limits import in_environment
 from spikelet.cli.common import Command, add_limits
+from spikelet.cli.console import tolerate
 from spikelet.errors import SpikeletError, UsageError, out_of_memory
 from spikelet.version import __version__
 
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: arguments without the name of the program; by default those of the process.
     """
+    tolerate()
     try:
         argv = sys.argv[1:] if argv is None else argv
         args = build_parser().parse_args(argv)
