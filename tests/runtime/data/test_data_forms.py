@@ -3,6 +3,8 @@
 Every pixel of `PICTURES` is known by a formula, and every file is written with NumPy or Pillow alone.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -311,3 +313,21 @@ def test_transparent_pixels_keep_their_colours(tmp_path):
     pixels[..., :3] = COLOUR[1].transpose(1, 2, 0)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert np.array_equal(read(tmp_path / "a.png", shape=(3, H, W)).images[0], COLOUR[1])
+
+
+def test_the_tables_of_the_page_are_the_cases_of_these_tests():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "data.md").read_text("utf-8")
+    tables: dict[str, list[str]] = {}
+    head = None
+    for line in page.splitlines():
+        if not line.startswith("|"):
+            head = None
+            continue
+        first = line.split("|")[1].strip()
+        if head is None:
+            head = first
+        elif not first.startswith("---"):
+            tables.setdefault(head, []).append(first)
+    cases = {"images": ARRAYS, "refused": REFUSED_ARRAYS, "splits": KEYS, "labels": LABEL_FORMS, "file": DEPTHS}
+    for name, forms in cases.items():
+        assert tables[name] == list(forms)
