@@ -74,7 +74,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     plain.add_argument("--no-correction", action="store_true", help="do not correct biases and initial potentials")
     plain.add_argument("--max-pool", choices=("average",), help="replace max pools by average pools")
     source = parser.add_argument_group("input of the source network")
-    source.add_argument("--weights", type=existing, metavar="FILE.pt", help="a state dict, for model.py:NAME")
+    source.add_argument("--weights", type=existing, metavar="FILE.pt", help="weights of model.py:NAME")
+    source.add_argument("--weights-key", metavar="KEY", help="name of the weights in FILE.pt, where several fit")
     source.add_argument("--input", metavar="CxHxW", help="shape of one input, if the source does not contain it")
     source.add_argument(
         "--mean", type=number, nargs="+", default=[0.0], help="mean per channel, of pixels 0...1 (default 0)"
@@ -143,6 +144,7 @@ def _source(args: argparse.Namespace) -> Bundle:
         args.source,
         shape=_shape(args.input),
         weights=args.weights,
+        weights_key=args.weights_key,
         mean=tuple(args.mean),
         std=tuple(args.std),
         raw_pixels=args.raw_pixels,

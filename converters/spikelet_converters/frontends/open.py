@@ -8,7 +8,7 @@ from spikelet.errors import UsageError
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.source import Preprocessing, Source
 
-KINDS = {".onnx": "onnx", ".pt2": "exported", ".nir": "nir", ".pt": "checkpoint", ".pth": "checkpoint"}
+KINDS = {".onnx": "onnx", ".pt2": "exported", ".nir": "nir", **dict.fromkeys((".pt", ".pth", ".ckpt"), "checkpoint")}
 
 
 def kind_of(source: str) -> str:
@@ -34,6 +34,7 @@ def open_source(
     *,
     shape: Shape | None = None,
     weights: Path | None = None,
+    weights_key: str | None = None,
     mean: tuple[float, ...] = (0.0,),
     std: tuple[float, ...] = (1.0,),
     raw_pixels: bool = False,
@@ -45,7 +46,8 @@ def open_source(
     Args:
         source: Path of a file, or model.py:NAME for a torch module.
         shape: Shape of one input, where the source does not contain it.
-        weights: State dict of a module.
+        weights: File with the weights of a module.
+        weights_key: Name of the weights in the file, where it holds several sets that fit.
         mean: Per channel, of pixels scaled to 0…1, or of 0…255 with raw_pixels.
         std: Per channel, in the same units.
         raw_pixels: Whether the source takes pixels 0…255.
@@ -71,7 +73,7 @@ def open_source(
 
         if shape is None:
             raise UsageError(f"{source}: a module does not contain the shape of its input; give it with --input CxHxW")
-        network = torch.load_module(source, weights)
+        network = torch.load_module(source, weights, weights_key)
         return torch.from_module(network, shape, preprocessing, average_pools=average_pools)
     from spikelet_converters.frontends.nir import read as read_nir
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from spikelet.errors import ConversionError, out_of_memory
+from spikelet.errors import ConversionError
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
 from spikelet_converters.source_model.networks import NetworkSpec
+from spikelet_converters.weights import described, load, states
 
 FORMAT = 1
 
@@ -66,15 +67,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise ConversionError(f"{path}: no such checkpoint file")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises errors of many types for foreign files
-        if out_of_memory(error):
-            raise MemoryError from None
-        raise ConversionError(f"{path}: not a checkpoint that torch can read safely ({error})") from None
+    content = load(path)
     if not isinstance(content, dict) or "spikelet_checkpoint" not in content:
+        hint = ""
+        if states(content):
+            hint = (
+                f"; it holds {described(content)}, and not the layers: convert model.py:NAME --weights {path} "
+                "--input CxHxW, where NAME is the module or its class"
+            )
         raise ConversionError(
-            f"{path}: not a spikelet checkpoint; expected the file `best.pt` that `spikelet train` writes"
+            f"{path}: not a spikelet checkpoint, which is the file `best.pt` that `spikelet train` writes{hint}"
         )
     if content["spikelet_checkpoint"] != FORMAT:
         raise ConversionError(

@@ -16,6 +16,7 @@ from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.source import Predict, Preprocessing, Source, finished
 from spikelet_converters.frontends.torch import fx
+from spikelet_converters.weights import fit
 
 
 def from_module(
@@ -67,12 +68,13 @@ def from_program(program: torch.export.ExportedProgram, preprocessing: Preproces
     return exported.read(program, preprocessing)
 
 
-def load_module(reference: str, weights: Path | None) -> nn.Module:
+def load_module(reference: str, weights: Path | None, weights_key: str | None = None) -> nn.Module:
     """Load the module named by `FILE.py:NAME`, where NAME is a module, or a class or function that returns one.
 
     Args:
         reference: FILE.py:NAME.
-        weights: A state dict, read with weights_only.
+        weights: A file with its weights, see `spikelet_converters.weights`.
+        weights_key: Name of the weights in the file, where it holds several sets that fit.
 
     Raises:
         UsageError: The file or the name does not exist.
@@ -106,11 +108,7 @@ def load_module(reference: str, weights: Path | None) -> nn.Module:
             "returns one"
         )
     if weights is not None:
-        try:
-            state = torch.load(weights, map_location="cpu", weights_only=True)
-            network.load_state_dict(state.get("state_dict", state) if isinstance(state, dict) else state)
-        except Exception as error:
-            raise ConversionError(f"{weights}: not a state dict of {reference} ({error})") from None
+        fit(weights, network, reference, weights_key)
     return network.eval()
 
 

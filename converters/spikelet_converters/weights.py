@@ -1,0 +1,265 @@
+"""Read the weights of a torch file, whatever it wraps them in, without executing code.
+
+A file is a state dict; a dictionary that holds one, of a training loop or of Lightning; or a pickled module. Classes
+other than those of tensors are not imported: objects of other classes become `Placeholder`s, whose parameters and
+buffers are read. Prefixes of wrappers (`module.`, `_orig_mod.`, `model.`) are removed where the rest fits the network.
+"""
+
+from __future__ import annotations
+
+import collections
+import pickle
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spikelet.errors import ConversionError, out_of_memory
+
+State = dict[str, Tensor]
+DEPTH = 4  # of dictionaries within dictionaries
+SHOWN = 4  # names in a message
+WRAPPERS = re.compile(r"(^|\.)(module|_orig_mod)(?=\.)")
+SAVE = "torch.save(network.state_dict(), 'weights.pt')"
+
+
+class Placeholder:
+    """An object of a class that is not imported: its state is kept, and nothing of it is executed."""
+
+    state: object = None
+
+    def __init__(self, *args: object, **options: object) -> None: ...
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+    def __setitem__(self, key: object, value: object) -> None:
+        """Ignore the entries of a dictionary of another class."""
+
+    def add(self, value: object) -> None:
+        """Ignore the members of a set of another class."""
+
+    def append(self, value: object) -> None:
+        """Ignore the entries of a list of another class."""
+
+    def extend(self, values: object) -> None:
+        """Ignore the entries of a list of another class."""
+
+
+class _Unpickler(pickle.Unpickler):
+    """Unpickler of tensors and plain containers; other classes become placeholders."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _CLASSES:
+            return _CLASSES[module, name]
+        if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
+            return getattr(torch, name)
+        return type(name, (Placeholder,), {})
+
+
+def _rebuilt_parameter(data: Tensor, *_: object) -> Tensor:
+    return data
+
+
+_CLASSES: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("builtins", "set"): set,
+    ("__builtin__", "set"): set,
+    ("torch", "Size"): torch.Size,
+    ("torch", "device"): torch.device,
+    ("torch._utils", "_rebuild_tensor"): torch._utils._rebuild_tensor,
+    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
+    ("torch._utils", "_rebuild_parameter"): _rebuilt_parameter,
+    ("torch.nn.parameter", "Parameter"): _rebuilt_parameter,
+}
+
+
+def program(path: Path) -> str | None:
+    """Return the kind of a file that is a program, not weights: TorchScript or torch.export; None for other files."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return None
+    if any(name.endswith("/constants.pkl") for name in names):
+        return "TorchScript"
+    return (
+        "torch.export" if any(name.endswith(("exported_program.json", "models/model.json")) for name in names) else None
+    )
+
+
+def load(path: Path) -> object:
+    """Read a torch file without executing code.
+
+    Raises:
+        ConversionError: The file is a TorchScript program, is damaged, or is no torch file.
+    """
+    if not path.is_file():
+        raise ConversionError(f"{path}: no such file")
+    kind = program(path)
+    if kind == "torch.export":
+        raise ConversionError(f"{path}: is a torch.export program; give it a name that ends in .pt2, without --weights")
+    if kind == "TorchScript":
+        raise ConversionError(
+            f"{path}: is a TorchScript program; export the network with torch.onnx.export or torch.export.save, or "
+            f"save its weights with {SAVE}"
+        )
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises errors of many types for other files
+        if out_of_memory(error):
+            raise MemoryError from None
+        reason = error
+    if not zipfile.is_zipfile(path):
+        raise ConversionError(f"{path}: not a file that torch can read safely ({_first_line(reason)}); {SAVE}")
+    restricted = ModuleType("restricted_pickle")
+    restricted.Unpickler = _Unpickler  # type: ignore[attr-defined]
+    try:
+        # classes are looked up by _Unpickler, which imports none
+        return torch.load(path, map_location="cpu", weights_only=False, pickle_module=restricted)
+    except Exception as error:
+        if out_of_memory(error):
+            raise MemoryError from None
+        raise ConversionError(f"{path}: not a whole torch file ({_first_line(error)})") from None
+
+
+def states(content: object) -> dict[str, State]:
+    """Return the state dicts in the content of a file, by their path in it; "" is the content itself."""
+    return dict(_states(content, "", DEPTH))
+
+
+def _states(content: object, path: str, depth: int) -> Iterator[tuple[str, State]]:
+    if isinstance(content, nn.Module):
+        content = content.state_dict()
+    if isinstance(content, Placeholder):
+        state = _of_module(content)
+        if state:
+            yield path, state
+        return
+    if not isinstance(content, Mapping) or not depth:
+        return
+    named = {key: value for key, value in content.items() if isinstance(key, str)}
+    tensors = {key: value for key, value in named.items() if isinstance(value, Tensor)}
+    if tensors and len(tensors) == len(content):
+        yield path, tensors
+        return
+    for key, value in named.items():
+        yield from _states(value, f"{path}.{key}" if path else key, depth - 1)
+
+
+def _of_module(module: Placeholder, prefix: str = "") -> State:
+    """Return the parameters and buffers of a pickled module, under the names of its state dict."""
+    fields = module.state if isinstance(module.state, Mapping) else {}
+    passing = fields.get("_non_persistent_buffers_set", ())
+    state = {}
+    for kind in ("_parameters", "_buffers"):
+        tensors = fields.get(kind)
+        for name, value in tensors.items() if isinstance(tensors, Mapping) else ():
+            if isinstance(value, Tensor) and not (isinstance(passing, set | frozenset | list) and name in passing):
+                state[f"{prefix}{name}"] = value.detach()
+    children = fields.get("_modules")
+    for name, child in children.items() if isinstance(children, Mapping) else ():
+        if isinstance(child, Placeholder):
+            state.update(_of_module(child, f"{prefix}{name}."))
+    return state
+
+
+def fit(path: Path, network: nn.Module, name: str, key: str | None = None) -> None:
+    """Load the weights of a file into a network.
+
+    Args:
+        path: The torch file.
+        network: The network.
+        name: Name of the network in messages.
+        key: Path of the state dict in the file, such as "model_ema", where several fit.
+
+    Raises:
+        ConversionError: The file holds no weights that fit, or several that do.
+    """
+    content = load(path)
+    sets = states(content)
+    if key is not None:
+        if key not in sets:
+            raise ConversionError(f"{path}: holds no weights named {key}; expected one of {_listed(sets)}")
+        sets = {key: sets[key]}
+    if not sets:
+        raise ConversionError(f"{path}: holds no weights, but {described(content)}; save them with {SAVE}")
+    expected = network.state_dict()
+    fitting = {where: state for where, state in ((w, matched(s, expected)) for w, s in sets.items()) if state}
+    if not fitting:
+        raise ConversionError(f"{path}: not a state dict of {name}; {_difference(sets, expected)}")
+    first, *others = fitting.values()
+    if any(not _equal(first, other) for other in others):
+        raise ConversionError(
+            f"{path}: holds several sets of weights that fit {name}: {_listed(fitting)}; name one with --weights-key"
+        )
+    try:
+        network.load_state_dict(first)
+    except RuntimeError as error:
+        raise ConversionError(f"{path}: not a state dict of {name} ({_first_line(error)})") from None
+
+
+def matched(state: State, expected: Mapping[str, Tensor]) -> State | None:
+    """Return the entries of a state dict under the names of a network, or None if they do not fit.
+
+    Names are compared as they are; then without `module` and `_orig_mod`; then without a prefix that all names of the
+    network have in common.
+    """
+    needed = {name for name in expected if not name.endswith("num_batches_tracked")}
+    if not needed:
+        return state if state.keys() == expected.keys() else None
+    stripped = {WRAPPERS.sub(r"\1", name).replace("..", ".").lstrip("."): value for name, value in state.items()}
+    for candidate in (state, stripped):
+        if needed <= candidate.keys() <= expected.keys():
+            return candidate
+    for candidate in (state, stripped):
+        if len(candidate) != len(state):
+            continue  # two names became one
+        end = min(needed)
+        prefixes = [name.removesuffix(end) for name in candidate if name.endswith(f".{end}")]
+        fitting = [prefix for prefix in prefixes if all(prefix + name in candidate for name in needed)]
+        if len(fitting) == 1:
+            prefix = fitting[0]
+            return {name: candidate[prefix + name] for name in expected if prefix + name in candidate}
+    return None
+
+
+def described(content: object) -> str:
+    """Return what the content of a torch file is, for a message."""
+    sets = states(content)
+    if sets:
+        where, state = next(iter(sets.items()))
+        inside = f"{where}, " if where else ""
+        return f"{inside}the weights of a network ({len(state)} tensors: {_listed(state)})"
+    if isinstance(content, Placeholder):
+        return f"an object of class {type(content).__name__}"
+    if isinstance(content, Mapping):
+        return f"a dictionary of {_listed(content)}" if content else "an empty dictionary"
+    return f"an object of type {type(content).__name__}"
+
+
+def _difference(sets: Mapping[str, State], expected: Mapping[str, Tensor]) -> str:
+    """Return which names differ, of the set of weights that is nearest."""
+    state = max(sets.values(), key=lambda names: len(names.keys() & expected.keys()))
+    missing, extra = [n for n in expected if n not in state], [n for n in state if n not in expected]
+    parts = [f"missing {_listed(missing)}"] if missing else []
+    parts += [f"unexpected {_listed(extra)}"] if extra else []
+    return "; ".join(parts)
+
+
+def _equal(a: State, b: State) -> bool:
+    return a.keys() == b.keys() and all(a[name].shape == b[name].shape and torch.equal(a[name], b[name]) for name in a)
+
+
+def _listed(names: Mapping[Any, object] | list[str]) -> str:
+    shown = ", ".join(str(name) for name in list(names)[:SHOWN])
+    return shown if len(names) <= SHOWN else f"{shown}, … ({len(names)})"
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

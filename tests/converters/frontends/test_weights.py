@@ -1,0 +1,221 @@
+"""Files in which people keep weights: each loads into the network, or is refused with the way out; none executes code."""
+
+import argparse
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spikelet.errors import ConversionError
+from spikelet_converters import weights
+from spikelet_converters.frontends.torch import load_module
+from spikelet_converters.training.checkpoint import load_checkpoint
+
+MODEL = """
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU())
+        self.fc = nn.Linear(2, 3)
+    def forward(self, x):
+        return self.fc(self.features(x).mean((2, 3)))
+"""
+
+
+class Settings:
+    """An object of the user's training program."""
+
+    def __init__(self):
+        self.rate = 0.1
+
+
+def state(seed=1):
+    scope: dict = {}
+    exec(MODEL, scope)
+    torch.manual_seed(seed)
+    network = scope["Net"]()
+    with torch.no_grad():
+        network.features[1].running_mean.normal_()
+    return network.state_dict()
+
+
+def prefixed(prefix, values=None):
+    return {f"{prefix}{name}": value for name, value in (values or state()).items()}
+
+
+def inserted(where, word):
+    return {name.replace(where, f"{where}{word}.", 1): value for name, value in state().items()}
+
+
+FORMS = {
+    "state dict": state,
+    "ordered": lambda: OrderedDict(state()),
+    "DataParallel": lambda: prefixed("module."),
+    "torch.compile": lambda: prefixed("_orig_mod."),
+    "compiled and parallel": lambda: prefixed("module._orig_mod."),
+    "parallel part": lambda: inserted("features.", "module"),
+    "compiled part": lambda: inserted("features.", "_orig_mod"),
+    "model.": lambda: prefixed("model."),
+    "other name and a loss": lambda: {**prefixed("student."), "loss.weight": torch.ones(3)},
+    "state_dict": lambda: {"state_dict": state(), "epoch": 3},
+    "model_state_dict": lambda: {"model_state_dict": state(), "optimizer_state_dict": {"state": {0: {}}, "lr": 0.1}},
+    "model": lambda: {"model": state()},
+    "net": lambda: {"net": state(), "acc": 91.0, "epoch": 7},
+    "nested": lambda: {"trainer": {"net": {"weights": prefixed("module.")}}},
+    "NumPy extras": lambda: {"net": state(), "acc": np.float64(0.9), "history": np.arange(3)},
+    "Namespace extras": lambda: {"model": state(), "args": argparse.Namespace(lr=0.1), "path": Path("a")},
+    "objects of other classes": lambda: {"model": state(), "config": Settings()},
+    "Lightning": lambda: {
+        "state_dict": prefixed("model."), "pytorch-lightning_version": "2", "hyper_parameters": {"lr": np.float32(1)},
+        "callbacks": {"ModelCheckpoint": {"best_model_score": torch.tensor(0.9)}}, "optimizer_states": [{"state": {}}],
+    },
+    "equal twice": lambda: {"model": state(), "best": state()},
+    "float16": lambda: {name: value.half() if value.is_floating_point() else value for name, value in state().items()},
+    "without batch counts": lambda: {n: v for n, v in state().items() if "num_batches" not in n},
+    "parameters": lambda: {name: nn.Parameter(v, requires_grad=False) for name, v in state().items()},
+}  # fmt: skip
+
+
+@pytest.fixture
+def network(tmp_path):
+    (tmp_path / "model.py").write_text(MODEL, "utf-8")
+    return f"{tmp_path / 'model.py'}:Net"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_weights_are_loaded(network, tmp_path, form):
+    torch.save(FORMS[form](), tmp_path / "a.pt")
+    loaded = load_module(network, tmp_path / "a.pt").state_dict()
+    for name, value in state().items():
+        if "num_batches" not in name:
+            assert torch.allclose(loaded[name], value, atol=1e-3 if form == "float16" else 0), name
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_the_older_format_of_torch(network, tmp_path, legacy):
+    torch.save(FORMS["DataParallel"](), tmp_path / "a.pt", _use_new_zipfile_serialization=not legacy)
+    assert torch.equal(load_module(network, tmp_path / "a.pt").fc.weight, state()["fc.weight"])
+
+
+def test_a_pickled_module_gives_its_weights_and_executes_nothing(network, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "elsewhere.py").write_text(f"{MODEL}\nprint('imported')\n", "utf-8")
+    import elsewhere
+
+    module = elsewhere.Net()
+    module.load_state_dict(state())
+    module.register_buffer("scratch", torch.zeros(2), persistent=False)
+    torch.save(module, tmp_path / "a.pt")
+    monkeypatch.delitem(__import__("sys").modules, "elsewhere")
+    (tmp_path / "elsewhere.py").write_text("raise SystemExit('executed')", "utf-8")
+    assert torch.equal(load_module(network, tmp_path / "a.pt").fc.weight, state()["fc.weight"])
+    with pytest.raises(
+        ConversionError,
+        match=r"holds the weights of a network \(9 tensors: .*, and not the layers: convert model\.py:NAME",
+    ):
+        load_checkpoint(tmp_path / "a.pt")
+
+
+def test_a_file_that_calls_something_calls_nothing(network, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "called"),)
+
+    torch.save({"model": state(), "extra": Evil()}, tmp_path / "a.pt")
+    assert torch.equal(load_module(network, tmp_path / "a.pt").fc.weight, state()["fc.weight"])
+    assert not (tmp_path / "called").exists()
+    (tmp_path / "b.pt").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(ConversionError, match="not a file that torch can read safely"):
+        load_module(network, tmp_path / "b.pt")
+    assert not (tmp_path / "called").exists()
+
+
+def test_several_sets_of_weights_are_asked_for(network, tmp_path):
+    torch.save({"model": state(), "model_ema": state(2)}, tmp_path / "a.pt")
+    with pytest.raises(
+        ConversionError, match="several sets of weights that fit .*: model, model_ema; name one with --w"
+    ):
+        load_module(network, tmp_path / "a.pt")
+    loaded = load_module(network, tmp_path / "a.pt", "model_ema")
+    assert torch.equal(loaded.fc.weight, state(2)["fc.weight"])
+    with pytest.raises(ConversionError, match="holds no weights named ema; expected one of model, model_ema"):
+        load_module(network, tmp_path / "a.pt", "ema")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"epoch": 3, "lr": 0.1}, "holds no weights, but a dictionary of epoch, lr; save them with torch.save"),
+        ({}, "holds no weights, but an empty dictionary"),
+        (torch.zeros(3), "holds no weights, but an object of type Tensor"),
+        (
+            {"conv.weight": torch.zeros(3)},
+            r"not a state dict of .*; missing features.0.weight, .*; unexpected conv.weight",
+        ),
+        ({**state(), "fc.weight": torch.zeros(9, 9)}, r"not a state dict of .* \("),
+        ({k: v for k, v in state().items() if k != "fc.bias"}, "missing fc.bias"),
+    ],
+)
+def test_files_without_fitting_weights(network, tmp_path, content, message):
+    torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(ConversionError, match=message):
+        load_module(network, tmp_path / "a.pt")
+
+
+def test_a_state_dict_as_source_gets_the_way_to_convert_it(tmp_path):
+    torch.save(state(), tmp_path / "a.pt")
+    with pytest.raises(
+        ConversionError, match=r"the weights of a network \(9 tensors: .*\), .* --weights .*a.pt --input"
+    ):
+        load_checkpoint(tmp_path / "a.pt")
+    torch.save({"net": state()}, tmp_path / "a.pt")
+    with pytest.raises(ConversionError, match=r"it holds net, the weights of a network"):
+        load_checkpoint(tmp_path / "a.pt")
+    torch.save({"epoch": 3}, tmp_path / "a.pt")
+    with pytest.raises(ConversionError, match=r"which is the file `best.pt` that `spikelet train` writes$"):
+        load_checkpoint(tmp_path / "a.pt")
+
+
+def archive(path, names):
+    import zipfile
+
+    with zipfile.ZipFile(path, "w") as file:
+        for name in names:
+            file.writestr(name, b"")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a/data.pkl", "a/constants.pkl", "a/code/__torch__.py"], "is a TorchScript program; export the network with"),
+        (["a/models/model.json"], "is a torch.export program; give it a name that ends in .pt2"),
+        (["readme.txt"], "not a whole torch file"),
+    ],
+)
+def test_programs_are_refused_by_name(network, tmp_path, names, message):
+    archive(tmp_path / "a.pt", names)
+    with pytest.raises(ConversionError, match=message):
+        load_module(network, tmp_path / "a.pt")
+    with pytest.raises(ConversionError, match=message):
+        load_checkpoint(tmp_path / "a.pt")
+
+
+def test_files_that_are_cut_off(network, tmp_path):
+    torch.save({"model": state(), "config": Settings()}, tmp_path / "a.pt")
+    whole = (tmp_path / "a.pt").read_bytes()
+    for length in (0, 10, len(whole) // 2, len(whole) - 30):
+        (tmp_path / "a.pt").write_bytes(whole[:length])
+        with pytest.raises(ConversionError, match=r"a\.pt: not a"):
+            load_module(network, tmp_path / "a.pt")
+
+
+def test_prefixes_that_do_not_decide():
+    expected = {"fc.weight": torch.zeros(1)}
+    assert weights.matched({"a.fc.weight": torch.ones(1), "b.fc.weight": torch.ones(1)}, expected) is None
+    assert weights.matched({"a.fc.weight": torch.ones(1)}, expected) == {"fc.weight": torch.ones(1)}
