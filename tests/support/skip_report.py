@@ -16,6 +16,8 @@ REMEDIES = (
     (r"Brian2 is not installed", "Brian2 is not installed", "make clean, then make test"),
     (r"no onnxruntime_cxx_api\.h", "no C++ headers of ONNX Runtime", "install them where the compiler looks"),
     (r"no C\+\+ compiler", "no C++ compiler", "install g++"),
+    (r"chromium is not installed", "no chromium", "install chromium or Google Chrome"),
+    (r"(clang|wasm-ld) is not installed", r"no \1", "install clang and lld"),
     (r"openssl is not here", "no openssl", "install openssl"),
     (r"needs glibc", "needs glibc", "run on a system with glibc"),
     (r"needs Linux", "needs Linux", "run on Linux"),

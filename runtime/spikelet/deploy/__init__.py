@@ -1,1 +1,1 @@
-"""Folders that run a bundle on another machine: a board with Python, or firmware in C."""
+"""Folders that run a bundle on another machine, as Python or firmware in C, and web pages that run it."""

@@ -76,7 +76,7 @@ def tally(
     recorded = sum(graph.neurons(name) for name in graph.spiking) + 32 * len(images)
     runner.limits.check(f"counts of {len(images)} images in {steps} time-steps", steps * recorded)
     raster = _raster(runner, images[:1], steps)
-    runner.count_spikes(_costs(graph, sites))
+    runner.count_spikes(costs(graph, sites))
     n = len(images)
     by_step = {name: np.zeros(steps, np.int64) for name in graph.spiking}
     events, predictions = np.zeros((steps, n), np.int64), np.zeros((steps, n), np.int64)
@@ -128,10 +128,10 @@ def _raster(runner: Engine, image: npt.NDArray[np.uint8], steps: int) -> dict[st
     return spikes
 
 
-def _costs(graph: Graph, sites: tuple[Site, ...]) -> dict[str, Map]:
+def costs(graph: Graph, sites: tuple[Site, ...]) -> dict[str, Map]:
     """By layer, (*shape): accumulates that a spike of each neuron causes, over all nodes."""
-    costs = {name: np.zeros(graph.shapes[name], np.int64) for name in graph.spiking}
+    total = {name: np.zeros(graph.shapes[name], np.int64) for name in graph.spiking}
     for site in sites:
         for name, reach in site.reach.items():
-            costs[name] += reach
-    return costs
+            total[name] += reach
+    return total

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from networks import Builder
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.deploy.firmware import c_project
 from spikelet.lowering.c.sources import Kernel, assemble
 from spikelet.nodes import SumPool2d
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 # flags of a processor, and the macros that the compiler then defines

@@ -1,7 +1,8 @@
-"""Write a folder, or a .tar.gz, that runs a bundle on a board with one command.
+"""Write a folder, or a .tar.gz, that runs a bundle on a board with one command, or a web page that runs it.
 
-It contains the runtime, the bundle, the network compiled for the board (if a cross compiler is installed), a start
-script and a README. For cortex-m it contains C source with a self-test.
+The folder contains the runtime, the bundle, the network compiled for the board (if a cross compiler is installed), a
+start script and a README. For cortex-m it contains C source with a self-test. For web, the output is one HTML file that
+runs the network as WebAssembly in a browser, without a server; Clang and LLD are required.
 """
 
 from __future__ import annotations
@@ -13,20 +14,29 @@ import tempfile
 from pathlib import Path
 
 from spikelet import bundle as bundles
+from spikelet import shipped
 from spikelet.bundle import Bundle
 from spikelet.cli.common import emit, existing
 from spikelet.deploy.deployment import TARGETS, deploy
+from spikelet.deploy.web import web_page
 from spikelet.errors import SpikeletError, UsageError
+from spikelet.files.atomic import replacing
 
-HELP = "write a folder that runs a bundle on a board"
+HELP = "write a folder that runs a bundle on a board, or a web page"
 EXAMPLE = "spikelet deploy vgg9-cifar10.snnb --target raspberrypi -o board.tar.gz"
+WEB = "web"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("bundle", type=existing, metavar="BUNDLE")
-    parser.add_argument("--target", required=True, choices=list(TARGETS))
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="new folder, or NAME.tar.gz")
+    parser.add_argument("--target", required=True, choices=[*TARGETS, WEB])
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="new folder, NAME.tar.gz, or NAME.html for web"
+    )
+    parser.add_argument(
+        "--images", type=existing, metavar="DATA", help="web: samples in the page (default: shipped images that fit)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,7 +46,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{output}: already exists; choose another name or remove it")
     if not output.absolute().parent.is_dir():
         raise UsageError(f"{output.parent}: no such folder")
+    _check_options(args)
     bundle = bundles.read(args.bundle)
+    if args.target == WEB:
+        return _run_web(args, bundle)
     try:
         size, notes = _write(bundle, args.bundle, args.target, output)
     except OSError as error:
@@ -44,6 +57,39 @@ def run(args: argparse.Namespace) -> int:
         raise SpikeletError(f"{output}: could not be written ({reason})") from error
     facts = {"target": args.target, "output": str(output), "bytes": size, "notes": notes}
     emit(args, facts, "\n".join([f"{output}: for {TARGETS[args.target].about}, {size / 1e6:.1f} MB", *notes]))
+    return 0
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    if args.target != WEB and args.images is not None:
+        raise UsageError("--images: is an option of --target web")
+    if args.target == WEB and args.output.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{args.output}: a page's name ends in .html")
+
+
+def _run_web(args: argparse.Namespace, bundle: Bundle) -> int:
+    """Write a web page."""
+    shape, labels = bundle.graph.input.shape, bundle.manifest.labels
+    fitting = shipped.images_for(shape, labels)
+    samples = fitting if args.images is None else shipped.find_data(args.images, shape, labels, None)
+    page = web_page(bundle, samples)
+    content = page.html.encode()
+    with replacing(args.output) as file:
+        file.write(content)
+    facts = {
+        "target": WEB,
+        "output": str(args.output),
+        "bytes": len(content),
+        "module_bytes": page.module_bytes,
+        "parameter_bytes": page.parameter_bytes,
+        "pictures": page.pictures,
+    }
+    text = (
+        f"{args.output}: for a web browser, {len(content) / 1e6:.2f} MB: {page.module_bytes / 1e3:.0f} kB of code, "
+        f"{page.parameter_bytes / 1e3:.0f} kB of parameters, {page.pictures} inputs to try\n"
+        "open the file; it replays the golden inputs and needs no server"
+    )
+    emit(args, facts, text)
     return 0
 
 

@@ -1,10 +1,14 @@
-"""The source of the native engine's library."""
+"""The sources of the native engine's library and of the module of a web page."""
 
 from __future__ import annotations
 
 from spikelet.lowering.c.host import HostProgram
 from spikelet.lowering.c.host_plan import capacity
 from spikelet.lowering.c.sources import content
+
+PAGE = "web/page.c"
+# functions that PAGE defines; a page calls them
+PAGE_FUNCTIONS = ("page_state_bytes", "page_work_bytes", "page_reset", "page_step", "page_logits", "page_spikes")
 
 
 def library_source(program: HostProgram) -> str:
@@ -25,3 +29,8 @@ def library_source(program: HostProgram) -> str:
         content("host/library.c"),
     ]
     return "\n".join(parts)
+
+
+def page_source(program: HostProgram) -> str:
+    """Return the C source of the module of a web page: that of the library, and the functions that the page calls."""
+    return library_source(program) + "\n" + content(PAGE)

@@ -1,0 +1,5 @@
+"""A web page that runs a bundle: the generated C as WebAssembly, and everything else in one HTML file."""
+
+from spikelet.deploy.web.page import WebPage, web_page
+
+__all__ = ["WebPage", "web_page"]

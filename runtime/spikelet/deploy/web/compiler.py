@@ -1,0 +1,66 @@
+"""Compile generated C to a WebAssembly module with Clang and the linker of LLVM."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+from spikelet.errors import SpikeletError
+from spikelet.lowering.c.interface import PAGE_FUNCTIONS
+
+TOOLS = ("clang", "wasm-ld")
+REMEDY = "install Clang and LLD (on Debian or Ubuntu: sudo apt-get install clang lld)"
+COMPILE = ("--target=wasm32", "-std=gnu11", "-O3", "-msimd128", "-mbulk-memory", "-ffreestanding", "-nostdlibinc")
+# the stack comes first in memory, so that an overflow stops the module instead of changing data
+LINK = ("-nostdlib", "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--stack-first", "-Wl,-z,stack-size=262144")
+EXPORTS = tuple(f"-Wl,--export={name}" for name in (*PAGE_FUNCTIONS, "__heap_base"))
+SECONDS = 600  # time limit of a compilation
+MESSAGE_LINES = 12  # lines of the compiler's message in an error
+
+
+def require_tools() -> None:
+    """Check that the tools are installed.
+
+    Raises:
+        SpikeletError: One is missing.
+    """
+    for name in TOOLS:
+        if shutil.which(name) is None:
+            raise SpikeletError(
+                f"target web: expected the program {name!r}, found none; {REMEDY}",
+                where="target web",
+                expected=name,
+                remedy=REMEDY,
+            )
+
+
+def compile_module(source: str) -> bytes:
+    """Compile one C file and return the module.
+
+    Args:
+        source: C without a library, which defines `PAGE_FUNCTIONS`.
+
+    Raises:
+        SpikeletError: A tool is missing or fails; its message is included.
+    """
+    require_tools()
+    include = Path(str(resources.files(__package__).joinpath("include")))
+    with tempfile.TemporaryDirectory(prefix="spikelet-") as folder:
+        text, module = Path(folder, "model.c"), Path(folder, "model.wasm")
+        text.write_text(source, "utf-8")
+        command = ["clang", *COMPILE, f"-I{include}", *LINK, *EXPORTS, "-o", str(module), str(text)]
+        try:
+            completed = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise SpikeletError(f"target web: clang did not run ({error})") from None
+        if completed.returncode or not module.is_file():
+            lines = completed.stderr.strip().splitlines()[:MESSAGE_LINES]
+            message = "\n  ".join(lines or [f"exit code {completed.returncode}, no message and no module"])
+            raise SpikeletError(f"target web: the compiler failed: {shlex.join(command)}\n  {message}\n{REMEDY}")
+        return module.read_bytes()

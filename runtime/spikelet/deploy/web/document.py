@@ -1,0 +1,75 @@
+"""Put the HTML of a page together: template, style, script and data, without a reference to another file.
+
+The script is written as modules in the folder `files`. Here it becomes one text: every module once, after those that it
+imports, without the lines that import and the word `export`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from html import escape
+from importlib import resources
+
+FOLDER = "files"
+MAIN = "main.js"
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z]+\.js)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
+FIELD = re.compile(r"@([A-Z]+)@")
+
+
+def document(title: str, facts: Mapping[str, object], module: bytes, data: bytes) -> str:
+    """Return the HTML.
+
+    The policy in its head allows this script and this style, compiled WebAssembly, and no connection.
+
+    Args:
+        title: Title of the page.
+        facts: JSON object for the script.
+        module: WebAssembly module.
+        data: Tensors for the script; compressed here.
+    """
+    style, code = _read("page.css"), script()
+    policy = (
+        f"default-src 'none'; script-src '{_digest(code)}' 'wasm-unsafe-eval'; style-src '{_digest(style)}'; "
+        "connect-src 'none'; base-uri 'none'; form-action 'none'"
+    )
+    fields = {
+        "POLICY": policy,
+        "TITLE": escape(title),
+        "STYLE": style,
+        "FACTS": json.dumps(facts, allow_nan=False).replace("<", "\\u003c"),
+        "MODULE": base64.b64encode(module).decode(),
+        "DATA": base64.b64encode(zlib.compress(data, 9)).decode(),
+        "SCRIPT": code,
+    }
+    return FIELD.sub(lambda match: fields[match[1]], _read("page.html"))
+
+
+def script() -> str:
+    """Return the text of all modules, each after those that it imports."""
+    texts: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        if name in texts:
+            return
+        text = _read(name)
+        for imported in IMPORT.findall(text):
+            add(imported)
+        texts[name] = EXPORT.sub("", IMPORT.sub("", text)).strip() + "\n"
+
+    add(MAIN)
+    return "\n".join(texts.values())
+
+
+def _digest(text: str) -> str:
+    """Return the source expression of an inline script or style in a Content-Security-Policy."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath(FOLDER, name).read_text("utf-8")

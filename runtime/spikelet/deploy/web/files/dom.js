@@ -1,0 +1,66 @@
+/* Elements, numbers and colours. */
+
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+/** Create an element with properties and children; null children are left out. */
+export function element(tag, properties = {}, ...children) {
+  const { dataset, ...rest } = properties;
+  const node = Object.assign(document.createElement(tag), rest);
+  Object.assign(node.dataset, dataset);
+  node.append(...children.filter((child) => child !== null));
+  return node;
+}
+
+const WHOLE = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+
+/** 12345 as "12,345". */
+export function whole(value) {
+  return WHOLE.format(value);
+}
+
+/** Three digits: 1234567 as "1.23 M". */
+export function short(value) {
+  for (const [factor, sign] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]])
+    if (Math.abs(value) >= factor) return (value / factor).toPrecision(3) + sign;
+  return String(Number(value.toPrecision(3)));
+}
+
+export function percent(share) {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+export function plural(count, noun) {
+  return `${whole(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** A colour of the style, as [red, green, blue]. */
+export function colour(name) {
+  const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  return [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16));
+}
+
+/** Draw shades between two colours. values: [height * width] of 0…1, or -1 for transparent. */
+export function drawShades(canvas, width, height, values) {
+  const off = colour("--off"), on = colour("--on");
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] < 0) continue;
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = off[c] + (on[c] - off[c]) * values[i];
+    image.data[4 * i + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+}
+
+/** Draw pixels 0…255 of one or three channels. pixels: [channels][height][width]. */
+export function drawPixels(canvas, pixels, [channels, height, width]) {
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d"), image = context.createImageData(width, height), size = width * height;
+  for (let i = 0; i < size; i++) {
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = pixels[channels === 3 ? c * size + i : i];
+    image.data[4 * i + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+}

@@ -1,0 +1,38 @@
+"""Pages of bundles in a headless browser."""
+
+import shutil
+
+import pytest
+
+import browser as browsers
+from spikelet.deploy.web import web_page
+from spikelet.deploy.web.compiler import TOOLS
+
+
+@pytest.fixture(scope="session")
+def tools():
+    for name in TOOLS:
+        if shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser(tools):
+    if browsers.find() is None:
+        pytest.skip("chromium is not installed")
+    with browsers.Browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def write(tools, tmp_path_factory):
+    """Write the page of a bundle, once for every file name."""
+    folder, paths = tmp_path_factory.mktemp("pages"), {}
+
+    def write(bundle, name, samples=None):
+        if name not in paths:
+            paths[name] = folder / f"{name}.html"
+            paths[name].write_text(web_page(bundle, samples).html, "utf-8")
+        return paths[name]
+
+    return write

@@ -1,0 +1,203 @@
+"""A page replays the golden inputs of its bundle, and runs what the user gives as the engines do."""
+
+import base64
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from networks import small_graph
+from spikelet import Model, bundle, shipped
+from spikelet.bounds.ranges import exact_steps
+from spikelet.bundle import Bundle, Manifest
+from spikelet.data.folder import read_image
+from spikelet.session.early_exit import Margin
+from spikelet.verify import record_golden
+from web_runs import check_run
+
+VECTORS = Path(__file__).parents[3] / "docs" / "vectors" / "accepted"
+DATA = "(await spikelet, {...document.documentElement.dataset})"
+TEXT = "document.getElementById({!r}).textContent"
+DROP = """(async () => {{
+    await spikelet;
+    const bytes = Uint8Array.from(atob({data!r}), (c) => c.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], {name!r}, {{ type: "image/png" }}));
+    document.dispatchEvent(new DragEvent("drop", {{ dataTransfer: transfer, cancelable: true }}));
+    while (!{done}) await new Promise((resolve) => setTimeout(resolve, 5));
+    return true;
+}})()"""
+
+
+@pytest.fixture(scope="module")
+def grey():
+    (path,) = (path for path in shipped.files() if path.name == "vgg5-fashion-mnist.snnb")
+    return bundle.read(path)
+
+
+@pytest.fixture(scope="module")
+def coloured():
+    graph = small_graph(size=8)
+    inputs = np.random.default_rng(3).integers(0, 256, (3, 3, 8, 8)).astype(np.float32)
+    manifest = Manifest("small", ("ant", "bee", "cat"), 8, exact_steps(graph))
+    return Bundle(graph, manifest, record_golden(graph, inputs, 5), "# small\n")
+
+
+@pytest.fixture(params=["grey", "coloured"])
+def either(request):
+    return request.getfixturevalue(request.param)
+
+
+def drop(browser, path):
+    """Drop a file on the page and wait until it is the input, or an error is shown."""
+    done = f"((await spikelet).page.input.name === {path.name!r} || document.getElementById('input-state').textContent)"
+    data = base64.b64encode(path.read_bytes()).decode()
+    assert browser.evaluate(DROP.format(data=data, name=path.name, done=done))
+
+
+def test_the_golden_inputs_are_replayed_on_load(browser, write, either):
+    browser.open(write(either, either.manifest.name))
+    shown = browser.evaluate(DATA)
+    golden = either.golden
+    spikes = sum(int(spikes.sum()) for spikes in golden.spikes.values())
+    assert shown["golden"] == "pass"
+    assert (shown["goldenInputs"], shown["goldenDiffering"]) == (str(golden.inputs.shape[0]), "0")
+    assert (shown["goldenSpikes"], shown["goldenLogits"]) == (str(spikes), str(golden.logits.size))
+    assert f"0 differing spikes of {spikes:,}" in browser.evaluate(TEXT.format("golden"))
+    check_run(browser, either.graph)
+    assert browser.problems() == []
+
+
+@pytest.mark.parametrize("wrong", ["spike", "logit"])
+def test_a_difference_from_the_golden_record_is_shown(browser, write, coloured, wrong):
+    golden = coloured.golden
+    spikes = {name: golden.spikes[name].copy() for name in coloured.graph.spiking}
+    logits = golden.logits.copy()
+    if wrong == "spike":
+        spikes["if2"][3, 1, 5] ^= True
+    else:
+        logits[3, 1, 2] += 1
+    browser.open(write(replace(coloured, golden=replace(golden, logits=logits, spikes=spikes)), f"wrong-{wrong}"))
+    shown = browser.evaluate(DATA)
+    assert (shown["golden"], shown["goldenDiffering"]) == ("fail", "1")
+    where = {"spike": "layer if2, neuron 5", "logit": "logit of cat"}[wrong]
+    assert f"First difference: input 2, time-step 4, {where}." in browser.evaluate(TEXT.format("golden"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["another-writer", "bits-16", "conv-groups", "if-zero", "lif-shifts", "negative-pixels", "one-class",
+     "pixels-16-bits", "residual-downsampling"],
+)  # fmt: skip
+def test_networks_of_every_kind(browser, write, name):
+    """Vectors, and pixels and channels that no picture has: the page says so and runs the golden inputs."""
+    vector = bundle.read(VECTORS / f"{name}.snnb")
+    browser.open(write(vector, name))
+    assert browser.evaluate(DATA)["golden"] == "pass"
+    check_run(browser, vector.graph)
+    node = vector.graph.input
+    pictures = len(node.shape) == 3 and node.shape[0] in (1, 3) and node.low <= 0 and node.high >= 255
+    assert browser.evaluate("document.getElementById('other').hidden") == pictures
+    assert browser.evaluate("document.getElementById('pictures').hidden") != pictures
+    assert browser.problems() == []
+
+
+def rows_first(path, shape):
+    """Pillow's picture in the shape of a network, with the rows resampled before the columns. Its order varies."""
+    channels, height, width = shape
+    image = Image.open(path).convert("L" if channels == 1 else "RGB")
+    ratio, kept = width / height, image.size
+    if kept[0] / kept[1] != ratio:
+        kept = (kept[1] * ratio, kept[1]) if kept[0] / kept[1] > ratio else (kept[0], kept[0] / ratio)
+    left, top = (image.width - kept[0]) / 2, (image.height - kept[1]) / 2
+    image = image.resize((width, image.height), Image.Resampling.BICUBIC, (left, 0, left + kept[0], image.height))
+    image = image.resize((width, height), Image.Resampling.BICUBIC, (0, top, width, top + kept[1]))
+    pixels = np.asarray(image)
+    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+
+
+@pytest.mark.parametrize("size", ["own", (40, 31), (9, 64), (5, 3)], ids=str)
+def test_a_dropped_picture_is_seen_as_on_the_command_line(browser, write, either, tmp_path, size):
+    shape = either.graph.input.shape
+    width, height = shape[:0:-1] if size == "own" else size
+    pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / f"{width}x{height}.png")
+    browser.open(write(either, either.manifest.name))
+    path = tmp_path / f"{width}x{height}.png"
+    drop(browser, path)
+    actual = np.array(check_run(browser, either.graph)["pixels"]).reshape(shape)
+    assert (actual == rows_first(path, shape)).all()
+    most = 0 if size == "own" else 12  # where Pillow resamples the columns first, it rounds other values
+    assert np.abs(actual - read_image(path, shape)).max() <= most
+
+
+def test_a_file_that_is_no_picture_is_refused(browser, write, coloured, tmp_path):
+    (tmp_path / "notes.png").write_text("no picture")
+    browser.open(write(coloured, "small"))
+    drop(browser, tmp_path / "notes.png")
+    assert browser.evaluate(TEXT.format("input-state")).startswith("notes.png: not a picture that this browser reads")
+    assert browser.evaluate("(await spikelet).page.input.name") == "golden input 1"
+
+
+def test_a_drawing_by_mouse_is_run(browser, write, grey):
+    browser.open(write(grey, grey.manifest.name))
+    browser.evaluate("(await spikelet, document.getElementById('draw').click())")
+    box = browser.evaluate(
+        "(document.getElementById('pad').scrollIntoView(), document.getElementById('pad').getBoundingClientRect().toJSON())"
+    )
+    left, middle = box["left"] + box["width"] / 4, box["top"] + box["height"] / 2
+    for kind, x in (("mousePressed", left), ("mouseMoved", left + box["width"] / 2), ("mouseReleased", left)):
+        browser.call("Input.dispatchMouseEvent", type=kind, x=x, y=middle, button="left", buttons=1, clickCount=1)
+    actual = check_run(browser, grey.graph)
+    drawn = np.array(actual["pixels"]).reshape(28, 28)
+    assert actual["name"] == "drawing"
+    assert (drawn[13:15, 8:20] > 200).all()
+    assert not drawn[:11].any()
+    assert not drawn[17:].any()
+
+
+def test_a_drawing_by_keyboard_is_run(browser, write, grey):
+    browser.open(write(grey, grey.manifest.name))
+    browser.evaluate("(await spikelet, document.getElementById('draw').click())")
+    browser.evaluate("document.getElementById('pad').focus()")
+    for key in ["ArrowLeft"] * 3 + [" "] + ["ArrowDown"] * 6:
+        browser.call("Input.dispatchKeyEvent", type="keyDown", key=key)
+    assert browser.evaluate(TEXT.format("pad-state")) == "Pen down at column 12, row 21"
+    drawn = np.array(check_run(browser, grey.graph)["pixels"]).reshape(28, 28)
+    assert (drawn[14:20, 10:12] > 200).all()
+    assert not drawn[:, 14:].any()
+
+
+def test_the_camera_is_run_and_stops(browser, write, coloured):
+    browser.open(write(coloured, "small"))
+    frame = """(async () => {
+        const {page} = await spikelet, camera = document.getElementById("camera");
+        camera.click();
+        while (page.input.name !== "camera") await new Promise((resolve) => setTimeout(resolve, 5));
+        camera.click();
+        return [camera.textContent, document.getElementById("video").hidden];
+    })()"""
+    assert browser.evaluate(frame) == ["Camera", True]
+    assert len(set(check_run(browser, coloured.graph)["pixels"])) > 3
+
+
+def test_early_exit_stops_where_a_model_stops(browser, write, grey):
+    images = shipped.images_for((1, 28, 28), grey.manifest.labels)
+    browser.open(write(grey, "samples", images))
+    result = Model(grey, "numpy").run(_samples(browser), 8, early_exit=Margin(1.5))
+    expected = result.exit_steps.tolist()
+    assert len(set(expected)) > 1
+    choose = """(async ({page}) => {
+        document.getElementById("exit").checked = true;
+        document.getElementById("margin").value = 1.5;
+        return page.offered.map(({pixels, name, truth}) => (page.take(pixels, name, truth), page.run.steps));
+    })(await spikelet)"""
+    assert browser.evaluate(choose) == expected
+
+
+def _samples(browser):
+    offered = browser.evaluate("(await spikelet).page.offered.map((input) => Array.from(input.pixels))")
+    assert len(offered) == 10
+    return np.array(offered, np.uint8).reshape(-1, 1, 28, 28)

@@ -1,0 +1,126 @@
+"""Headless Chromium, driven by the DevTools protocol over a pipe, with the standard library alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--remote-debugging-pipe",
+    "--use-fake-device-for-media-stream",  # a generated camera picture, and no question whether the page may see it
+    "--use-fake-ui-for-media-stream",
+    "--window-size=1200,900",
+)
+SECONDS = 60  # until a browser that no longer answers is ended
+
+
+def find() -> str | None:
+    """Return the program, or None."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class BrowserError(Exception):
+    """The browser, or a script in the page, failed."""
+
+
+class Browser:
+    """A running browser with one page at a time. Use as a context manager."""
+
+    def __enter__(self):
+        self._profile = tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True)
+        theirs_in, ours_out = os.pipe()
+        ours_in, theirs_out = os.pipe()
+        command = [find(), *FLAGS, f"--user-data-dir={self._profile.name}", "about:blank"]
+        # the protocol is on descriptors 3 and 4; `exec` replaces the shell by the browser
+        shell = f'exec 8<&{theirs_in} 9>&{theirs_out}; exec 3<&8 4>&9; exec "$@"'
+        self._process = subprocess.Popen(
+            ["bash", "-c", shell, "bash", *command],
+            pass_fds=(theirs_in, theirs_out),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(theirs_in), os.close(theirs_out)
+        self._out, self._in = os.fdopen(ours_out, "wb"), os.fdopen(ours_in, "rb")
+        self._number, self._session, self.events = 0, None, []
+        (target,) = [item for item in self.call("Target.getTargets")["targetInfos"] if item["type"] == "page"]
+        attached = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.wait()
+        self._out.close(), self._in.close()
+        self._profile.cleanup()
+
+    def call(self, method, **parameters):
+        """Send a command and return its result; events that arrive before it are kept in `events`."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        self._out.write(json.dumps(message).encode() + b"\0")
+        self._out.flush()
+        while True:
+            answer = self._receive()
+            if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise BrowserError(f"{method}: {answer['error']['message']}")
+                return answer["result"]
+            self.events.append(answer)
+
+    def _receive(self):
+        timer = threading.Timer(SECONDS, self._process.kill)
+        timer.start()
+        try:
+            data = bytearray()
+            while (byte := self._in.read(1)) != b"\0":
+                if not byte:
+                    raise BrowserError(f"the browser ended, exit code {self._process.wait()}")
+                data += byte
+        finally:
+            timer.cancel()
+        return json.loads(data)
+
+    def open(self, path: Path):
+        """Open a file and wait until its script has loaded the network."""
+        self.events.clear()
+        self.call("Page.navigate", url=path.resolve().as_uri())
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+            self.events.append(self._receive())
+
+    def evaluate(self, code: str):
+        """Return the value of an expression, which may use `await`, as JSON data."""
+        wrapped = f"(async () => ({code}))()"
+        result = self.call("Runtime.evaluate", expression=wrapped, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in result:
+            details = result["exceptionDetails"]
+            raise BrowserError(details.get("exception", {}).get("description") or details["text"])
+        return result["result"].get("value")
+
+    def problems(self):
+        """Return errors of the console, uncaught exceptions and requests since the page was opened."""
+        texts = []
+        for event in self.events:
+            match event.get("method"):
+                case "Runtime.exceptionThrown":
+                    texts.append(event["params"]["exceptionDetails"]["exception"].get("description", "exception"))
+                case "Log.entryAdded" if event["params"]["entry"]["level"] in ("error", "warning"):
+                    texts.append(event["params"]["entry"]["text"])
+                case "Network.requestWillBeSent" if event["params"].get("type") != "Document":
+                    texts.append(f"request: {event['params']['request']['url'][:100]}")
+        return texts

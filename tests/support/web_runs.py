@@ -1,0 +1,33 @@
+"""Runs of a page beside those of engine numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spikelet.engines import create, run
+from spikelet.metrics.fanout import sites
+from spikelet.metrics.tally import costs
+
+RUN = """(({page, network}) => ({
+    pixels: Array.from(page.input.pixels), name: page.input.name, steps: page.run.steps, stopped: page.run.stopped,
+    logits: page.run.logits.map((logits) => Array.from(logits)), operations: page.run.operations,
+    spikes: page.run.spikes.map((layer) => layer.map((spikes) => spikes.join(""))),
+}))(await spikelet)"""
+
+
+def check_run(browser, graph):
+    """Compare the page's run with engine numpy on the same pixels: every logit, spike and operation. Returns it."""
+    actual = browser.evaluate(RUN)
+    pixels = np.array(actual["pixels"], np.float32).reshape(1, *graph.input.shape)
+    engine = create(graph, "numpy", record=graph.spiking)
+    by_neuron = costs(graph, sites(graph))
+    for t, logits in run(engine, pixels[None], actual["steps"]):
+        assert logits[0].tolist() == actual["logits"][t], f"logits of time-step {t + 1}"
+        operations = 0
+        for index, name in enumerate(graph.spiking):
+            spikes = engine.spikes(name)[0]
+            text = "".join(map(str, spikes.reshape(-1).astype(int)))
+            assert text == actual["spikes"][index][t], f"spikes of {name} in time-step {t + 1}"
+            operations += int((spikes * by_neuron[name]).sum())
+        assert operations == actual["operations"][t]
+    return actual
