@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikelet_converters.frontends import frameworks, nir, onnx
+from spikelet_converters.frontends import frameworks, nir, refusals
+from spikelet_converters.frontends.onnx.attributes import READ
+from spikelet_converters.frontends.onnx.constants import EVALUATED
+from spikelet_converters.frontends.onnx.reader import HANDLERS
 from spikelet_converters.frontends.torch import exported, fx
 
 HEAD = """# Supported layers
@@ -43,19 +46,22 @@ def handlers(reader: type, names: dict[str, str]) -> list[str]:
 
 def support() -> str:
     """The page."""
-    from onnx import defs
-
     lines = [HEAD]
     lines += ["## Torch modules (`model.py:NAME`)", ""]
     lines += table(("module or call", "imported as"), [(f"`{name}`", how) for name, how in TORCH.items()])
     refused = sorted(item for item in fx.ADVICE.items() if "calibrate" not in item[1] and "_dis" not in item[0])
     lines += table(("not supported", "reason and alternative"), [(f"`{name}`", why) for name, why in refused])
-    operators = sorted({operator.name for operator in defs.get_all_schemas() if operator.domain == ""})
     lines += ["## ONNX (`model.onnx`)", ""]
-    read = handlers(onnx._Reader, {name: f"_{name.lower()}" for name in operators})
-    lines += ["Supported: " + ", ".join(f"`{name}`" for name in read) + ".", ""]
     lines += table(
-        ("not supported", "reason and alternative"), [(f"`{name}`", why) for name, why in sorted(onnx.ADVICE.items())]
+        ("operator", "attributes that are interpreted"),
+        [
+            (f"`{name}`", ", ".join(f"`{attribute}`" for attribute in READ[name]))
+            for name in sorted({*HANDLERS, "Shape"})
+        ],
+    )
+    lines += ["Operators on constants: " + ", ".join(f"`{name}`" for name in sorted(EVALUATED)) + ".", ""]
+    lines += table(
+        ("not supported", "reason and alternative"), [(f"`{name}`", why) for name, why in sorted(refusals.ONNX.items())]
     )
     lines += ["## torch.export programs (`model.pt2`)", ""]
     calls = [name[1:] for name in vars(exported._Reader) if name.startswith("_") and not name.startswith("__")]

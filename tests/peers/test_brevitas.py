@@ -95,7 +95,7 @@ def test_eight_bits_and_a_quantised_input():
     images = ImageSet(pixels(), None, None, "noise")
     source = from_module(network(8, quantised_input=True), SHAPE)
     assert not source.levels
-    assert source.rounds
+    assert source.roundings
     assert source.notes[0] == "module 0 (QuantIdentity): quantises no rectified activation, and was left out"
     with pytest.raises(ConversionError, match="name images of the training data with --calibration"):
         convert_source(source, "brevitas")

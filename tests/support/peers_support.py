@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from spikelet.engines import create
+from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends import Preprocessing
 from spikelet_converters.frontends.torch import from_module
 
@@ -48,6 +49,7 @@ def compare(network, x, run, layer_count, low=0, high=9):
     """
     source = from_module(network, tuple(x.shape[2:]), RAW, low=low, high=high)
     assert not source.relus
+    assert check_graph(source, None) is not None, "compared with the framework before every conversion, too"
     with torch.no_grad():
         return compare_graph(source.graph, x, run(x), layer_count)
 

@@ -77,6 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--weights", type=existing, metavar="FILE.pt", help="weights of model.py:NAME")
     source.add_argument("--weights-key", metavar="KEY", help="name of the weights in FILE.pt, where several fit")
     source.add_argument("--input", metavar="CxHxW", help="shape of one input, if the source does not contain it")
+    source.add_argument("--output-name", metavar="NAME", help="output to convert, for an ONNX file with several")
     source.add_argument(
         "--mean", type=number, nargs="+", default=[0.0], help="mean per channel, of pixels 0...1 (default 0)"
     )
@@ -149,6 +150,7 @@ def _source(args: argparse.Namespace) -> Bundle:
         std=tuple(args.std),
         raw_pixels=args.raw_pixels,
         average_pools=args.max_pool is not None,
+        output=args.output_name,
         dt=args.dt,
     )
     if args.float32 and source.graph.exact:

@@ -6,6 +6,9 @@ of it:
     w = round(W_c / s_c),  b = round(b_c / s_c),  theta = round(theta_c / s_c),  v_init = theta // 2
     s_c = max(max |W_c|, theta_c / 2^11) / (2^(bits-1) - 1)
 
+Weights without bias that are whole multiples of one number, whose currents reach neither neurons nor logits directly,
+keep these small integers: the windows of a padded average pool, for instance.
+
 A neuron only compares its potential with its threshold, so dividing both by s_c does not change its spikes; only
 rounding does. Currents that meet in an Add share s_c, and all logits share one scale, so that they can be compared. The
 result is proven to stay within ±2^24 (`spikelet.bounds.ranges`).
@@ -58,16 +61,15 @@ def quantise(graph: Graph, bits: int = 8) -> Quantised:
     """
     if bits not in BITS:
         raise ConversionError(f"bits: expected {BITS.start}…{BITS.stop - 1}, got {bits}")
-    weights = {name: _weights(graph, name) for name in graph.order if isinstance(graph.nodes[name], _SYNAPSES)}
-    scales: dict[str, Factor] = {}
+    choice = _Scales(graph, bits)
     nodes: dict[str, Node] = {}
     errors: dict[str, float] = {}
+    scales = choice.scales
     for name in graph.order:
         inputs = [scales[source] for source in graph.predecessors[name]]
-        if name in weights:
-            if name not in scales:
-                _choose_scales(graph, name, weights, scales, bits)
-            nodes[name], errors[name] = _synapse(graph.nodes[name], weights[name], inputs[0], scales[name], bits)
+        if name in choice.weights:
+            scale = choice.unit(name)
+            nodes[name], errors[name] = _synapse(graph.nodes[name], choice.weights[name], inputs[0], scale, bits)
         else:
             nodes[name], scales[name] = _without_weights(graph, name, inputs)
     exact = Graph(nodes, graph.edges)
@@ -88,14 +90,73 @@ def _weights(graph: Graph, name: str) -> Factor:
     return np.asarray(value, np.float64)
 
 
-def _choose_scales(graph: Graph, name: str, weights: dict[str, Factor], scales: dict[str, Factor], bits: int) -> None:
-    """Set s_c for a layer and for all layers whose currents meet its current in an Add."""
-    group, uniform, theta = _group(graph, name)
-    largest = np.zeros(len(weights[name]))
-    for member in group:
-        unit = _unit(graph, graph.predecessors[member][0], scales)
-        weight = np.abs(_absorb(weights[member], unit, graph.nodes[member]))
-        largest = np.maximum(largest, weight.reshape(len(largest), -1).max(1))
+class _Scales:
+    """Scales of the nodes of a graph, chosen layer by layer.
+
+    Attributes:
+        weights: weights of the layers, (C_out, …).
+        scales: per node, the value of one unit of each channel, (C,).
+    """
+
+    def __init__(self, graph: Graph, bits: int) -> None:
+        self.graph = graph
+        self.most = 2 ** (bits - 1) - 1
+        self.weights = {name: _weights(graph, name) for name in graph.order if isinstance(graph.nodes[name], _SYNAPSES)}
+        self.scales: dict[str, Factor] = {}
+
+    def unit(self, name: str, waiting: tuple[str, ...] = ()) -> Factor:
+        """Return the value of one unit of each output channel of a node, (C,); 1 for spikes and pixels.
+
+        Args:
+            name: the node.
+            waiting: layers whose scales follow from this one.
+
+        Raises:
+            ConversionError: the scale of a layer follows from itself.
+        """
+        if name in self.scales:
+            return self.scales[name]
+        if name in waiting:
+            raise ConversionError(
+                f"{name}: its current reaches the same Add directly and through other weights; put neurons between them"
+            )
+        node = self.graph.nodes[name]
+        if name in self.weights:
+            self._choose(name, waiting)
+            return self.scales[name]
+        if isinstance(node, IF):
+            return np.ones(len(node.theta))
+        source = self.graph.predecessors[name][0]
+        unit = self.unit(source, waiting)
+        return np.repeat(unit, int(np.prod(self.graph.shapes[source][1:]))) if isinstance(node, Flatten) else unit
+
+    def _choose(self, name: str, waiting: tuple[str, ...]) -> None:
+        """Set s_c for a layer and for all layers whose currents meet its current in an Add."""
+        group, uniform, theta = _group(self.graph, name)
+        waiting = (*waiting, *group)
+        absolute = []
+        for member in group:
+            unit = self.unit(self.graph.predecessors[member][0], waiting)
+            weight = np.abs(_absorb(self.weights[member], unit, self.graph.nodes[member]))
+            absolute.append(weight.reshape(len(weight), -1))
+        scale = None
+        if theta is None and not uniform and not any(_has_bias(self.graph.nodes[member]) for member in group):
+            scale = _common_divisor(np.concatenate(absolute, axis=1), self.most)
+        if scale is None:
+            scale = _largest(absolute, uniform, theta) / self.most
+        for member in group:
+            self.scales[member] = scale
+
+
+def _largest(weights: list[Factor], uniform: bool, theta: Factor | None) -> Factor:
+    """Return the number that the largest weights of each channel stand for, (C,).
+
+    Args:
+        weights: absolute weights of layers whose currents meet, (C, …).
+        uniform: whether all channels share one scale.
+        theta: threshold of the neurons that the currents feed.
+    """
+    largest = np.max([weight.max(1) for weight in weights], axis=0)
     if uniform:
         largest[:] = largest.max()
     # A channel with zero weights still has a bias and a threshold; its scale must resolve both.
@@ -104,9 +165,26 @@ def _choose_scales(graph: Graph, name: str, weights: dict[str, Factor], scales: 
     if theta is not None and not uniform:
         # With the scale of vanishing weights, the threshold would leave the exact range.
         largest = np.maximum(largest, theta / NEGLIGIBLE)
-    scale = largest / (2 ** (bits - 1) - 1)
-    for member in group:
-        scales[member] = scale
+    return largest
+
+
+def _has_bias(node: Node) -> bool:
+    return isinstance(node, Conv2d | Linear) and bool(node.bias.any())
+
+
+def _common_divisor(weights: Factor, most: int) -> Factor | None:
+    """Return the number (C,) of which the weights (C, …) are 0…most times, or None if a channel has none.
+
+    The weights are float32, so a multiple is one up to their rounding.
+    """
+    largest = weights.max(1)
+    if not (largest > 0).all():
+        return None
+    for count in range(1, most + 1):
+        multiples = weights * (count / largest)[:, None]
+        if np.abs(multiples - np.rint(multiples)).max() <= 1e-5:
+            return largest / count
+    return None
 
 
 def _group(graph: Graph, name: str) -> tuple[list[str], bool, Factor | None]:
@@ -144,23 +222,6 @@ def _reaches_logits(graph: Graph, name: str) -> bool:
         isinstance(graph.nodes[target], Output)
         or (isinstance(graph.nodes[target], Add | Flatten | SumPool2d) and _reaches_logits(graph, target))
         for target in graph.successors[name]
-    )
-
-
-def _unit(graph: Graph, name: str, scales: dict[str, Factor]) -> Factor:
-    """Return the value of one unit of each output channel of a node, (C,); 1 for spikes and pixels."""
-    if name in scales:
-        return scales[name]
-    match graph.nodes[name]:
-        case IF() as node:
-            return np.ones(len(node.theta))
-        case SumPool2d():
-            return _unit(graph, graph.predecessors[name][0], scales)
-        case Flatten():
-            source = graph.predecessors[name][0]
-            return np.repeat(_unit(graph, source, scales), int(np.prod(graph.shapes[source][1:])))
-    raise ConversionError(
-        f"{name}: its current reaches the same Add directly and through other weights; put neurons between them"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +21,13 @@ from spikelet_converters.calibration.correction import corrected
 from spikelet_converters.calibration.images import check_images, check_logits
 from spikelet_converters.calibration.loss import advice, losses
 from spikelet_converters.calibration.thresholds import Method, Per, Theta, activations, rescaled, thresholds
+from spikelet_converters.conversion.check import check_graph, logits_of, source_neuron
 from spikelet_converters.conversion.checkpoint import Description, Measurement, assemble
 from spikelet_converters.conversion.report import STEPS, Reference
 from spikelet_converters.frontends import Source
 
-CHECKED = 8  # inputs on which the imported graph is compared with the source
 CORRECTED = 64  # images used for corrections; their spikes of all time-steps are kept in memory
 LOSS_IMAGES = 50
-TOLERANCE = 1e-3  # relative to the largest logit
-ROUNDED = 0.2  # the same if one of the two rounds
 
 Progressing = Callable[[int, int], None]
 
@@ -136,52 +134,6 @@ def _check_images(source: Source, calibration: Calibration | None, data: Sequenc
         check_images(calibration.images)
 
 
-def check_graph(source: Source, images: ImageSet | None) -> float | None:
-    """Return the largest difference between the logits of the source and of its imported graph.
-
-    The result is None if the source cannot be evaluated, was changed on import, or spikes already.
-
-    Raises:
-        ConversionError: the logits differ by more than rounding.
-    """
-    if source.predict is None or not source.same or not (source.relus or source.levels):
-        return None
-    if images is None:
-        pixels = np.random.default_rng(0).integers(0, 256, (CHECKED, *source.shape)).astype(np.float32)
-    else:
-        pixels = images.images[:CHECKED].astype(np.float32)
-    expected = source.predict(source.preprocessing.apply(pixels))
-    analog = Analog(source.graph)
-    actual = analog(torch.from_numpy(pixels), source_neuron(analog, source.relus, source.levels)).numpy()
-    if expected.shape != actual.shape:
-        raise ConversionError(
-            f"the logits of the source have shape {expected.shape}, those of its imported graph {actual.shape}"
-        )
-    difference = float(np.abs(expected - actual).max())
-    # Omitted quantisers round, and a quantiser at a tie may round to either side.
-    tolerance = ROUNDED if source.levels or source.rounds else TOLERANCE
-    if difference > tolerance * max(1.0, float(np.abs(expected).max())):
-        raise ConversionError(
-            f"the imported graph computes other logits than the network (difference {difference:.3g}): the network has "
-            "an operation that the import missed; please report it with the network"
-        )
-    return difference
-
-
-def source_neuron(analog: Analog, caps: Caps, levels: Mapping[str, int]) -> Neuron:
-    """Return the activations of the source, rectifiers or quantisers, in units of a spike."""
-    rectify = analog.rectifier(caps)
-
-    def neuron(layer: str, current: torch.Tensor) -> torch.Tensor:
-        rate = rectify(layer, current)
-        if layer not in levels:
-            return rate
-        count = levels[layer]
-        return (rate * count + 0.5).floor_().clamp_(0, count) / count
-
-    return neuron
-
-
 def _calibrated(
     source: Source, calibration: Calibration, on_progress: Progressing
 ) -> tuple[Graph, dict[str, Theta | None], dict[str, Any]]:
@@ -244,12 +196,13 @@ def _explain(bundle: Bundle, graph: Graph, caps: Caps, calibration: Calibration,
 
 def accuracy_before_replacement(source: Source, images: ImageSet) -> float | None:
     """Return the accuracy of the source before its pools were replaced, or None without replacement or labels."""
-    if source.same or source.predict is None or images.labels is None:
+    predict = logits_of(source)
+    if not source.maxima or predict is None or images.labels is None:
         return None
     right = 0
     for start in range(0, len(images), 50):
         part = images.take(slice(start, start + 50))
-        predictions = source.predict(source.preprocessing.apply(part.images.astype(np.float32))).argmax(1)
+        predictions = predict(source.preprocessing.apply(part.images.astype(np.float32))).argmax(1)
         right += int((predictions == part.labels).sum())
     return right / len(images)
 

@@ -1,101 +1,43 @@
 """Build a float32 graph while a source network is imported, for every source format.
 
-Every intermediate value is represented as
-
-    value = factor * (output of a graph node) + offset,   factor, offset: one number, or one per channel
-
-so that 1/std of the input, the 1/k² of an average pool and the size of a spike need no nodes of their own: they are
-folded into the next weights. Batch norm is folded into the layer before it. A layer without an exact spiking form
-raises an error that names it and its location; no layer is skipped.
+A layer without an exact spiking form raises an error that names it and its location; no layer is skipped.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.errors import ConversionError, GraphError
-from spikelet.graph import Graph
-from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, Shape, SumPool2d
+from spikelet.errors import ConversionError
+from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Flatten, Linear, Node, Scale, SumPool2d
 from spikelet.products import product
-from spikelet_converters.frontends.values import ONE, Dynamics, Factor, Value, f32, free_name, node_name
+from spikelet_converters.frontends.construction import Construction, check_finite
+from spikelet_converters.frontends.layout import flat_order
+from spikelet_converters.frontends.values import (
+    NOTHING,
+    ONE,
+    Dynamics,
+    Factor,
+    Rounding,
+    Value,
+    f32,
+    free_name,
+)
+from spikelet_converters.frontends.windows import Averages, branches_of, symmetric
 
+MOST_BRANCHES = 9  # of a pool with other windows at the border
+WIDEST = 2048  # features of a diagonal linear layer
 MOST_LEVELS = 32  # of a quantiser that is converted to a neuron with as many spikes
 
 
-@dataclass
-class Builder:
-    """A graph under construction.
+class Builder(Construction):
+    """A graph under construction, to which layers are added.
 
     The methods that add a layer take its `name` and `where`, which names it in error messages, and return its output.
     They raise ConversionError if the layer does not fit its input or has no spiking form.
-
-    Attributes:
-        shape: Shape of one input, (C, H, W) or (F,).
-        calibrate: Whether a ReLU becomes a neuron whose threshold is calibrated later. Its node has theta = 1 and
-            its cap is in `relus`.
-        nodes: The nodes, by name.
-        edges: The edges, as (source, target).
-        relus: Caps of the rectifiers by layer, None for a rectifier without a cap.
-        notes: Notes for the user about differences between the source and the imported graph.
-        levels: Number of quantiser levels, by layer.
-        replaced: Whether a layer was replaced, so that the source and the imported graph compute different values.
-        rounds: Whether the source has quantisers that the imported graph does not have.
-        sealed: Nodes whose output only one layer may use.
-        reserved: Names of layers of the source, which added nodes do not take.
     """
-
-    shape: Shape
-    calibrate: bool = False
-    nodes: dict[str, Node] = field(default_factory=dict)
-    edges: list[tuple[str, str]] = field(default_factory=list)
-    relus: dict[str, float | None] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    levels: dict[str, int] = field(default_factory=dict)
-    replaced: bool = False
-    rounds: bool = False
-    sealed: set[str] = field(default_factory=set)
-    reserved: set[str] = field(default_factory=set)
-
-    def graph(self) -> Graph:
-        """The finished graph.
-
-        Raises:
-            ConversionError: The nodes and edges are not a valid graph.
-        """
-        try:
-            return Graph(self.nodes, tuple(self.edges))
-        except GraphError as error:
-            raise ConversionError(f"the network does not form a valid graph: {error}") from None
-
-    def free_name(self, name: str) -> str:
-        """`name`, or one like it, for a node that the source does not have."""
-        return free_name(name, self.nodes.keys() | self.reserved)
-
-    def input(self, low: int = 0, high: int = 255) -> Value:
-        """Add the network's input, with values from low to high."""
-        if self.nodes:
-            raise ConversionError("the network takes more than one input; a bundle has one")
-        self.nodes["input"] = Input(self.shape, np.zeros(self.shape[0], np.float32), low, high)
-        return Value("input", ONE, self.shape)
-
-    def normalise(self, where: str, mean: npt.ArrayLike, std: npt.ArrayLike, x: Value) -> Value:
-        """Normalise the input to (x - mean) / std; mean, std: () or (C,), in the units of x."""
-        if x.node != "input":
-            raise ConversionError(f"{where}: only the input can be normalised, before any other layer")
-        for values in (mean, std):
-            if (count := np.size(values)) != self.shape[0] and np.ndim(values):
-                raise ConversionError(f"{where}: expected {self.shape[0]} numbers, one per channel; found {count}")
-        center = (np.ravel(mean) - x.offsets()) / x.channels()  # in pixels
-        factor = x.channels() / np.ravel(std)
-        before = self.nodes["input"]
-        assert isinstance(before, Input)
-        total = before.mean.astype(np.float64) + center
-        whole = np.rint(total)  # zero padding has the value of the mean, which must be exact in integers
-        self.nodes["input"] = Input(self.shape, f32(whole), before.low, before.high)
-        return Value("input", factor, x.shape, (whole - total) * factor)
 
     def conv(
         self,
@@ -109,66 +51,50 @@ class Builder:
         x: Value,
     ) -> Value:
         """Add a convolution; weight: (C_out, C_in / groups, kh, kw)."""
+        check_finite(where, weight, bias)
         weight = np.asarray(weight, np.float64)
         channels = weight.shape[1] * groups
         if x.shape[0] != channels or len(x.shape) != 3:
             raise ConversionError(f"{where}: expected {channels} input channels, found {x.shape[0]} (shape {x.shape})")
+        if x.axes is not None:
+            raise ConversionError(f"{where}: takes channels last; export the network channel first (NCHW)")
+        if padding != (0, 0) and x.node != "input" and x.offset.any():
+            x = self.materialised(f"{name}.shift", where, x)
         per_group = len(weight) // groups
         shift = np.repeat(x.offsets().reshape(groups, -1), per_group, axis=0)
         offset = (weight.sum((2, 3)) * shift).sum(1)
         if padding != (0, 0) and offset.any():
             self.note(f"{where}: the mean of the input is no whole pixel; at the border it was rounded to one")
         weight = weight * np.repeat(x.channels().reshape(groups, -1), per_group, axis=0)[:, :, None, None]
-        bias = np.zeros(len(weight)) if bias is None else np.asarray(bias, np.float64)
+        bias = _bias(where, bias, len(weight))
         return self.append(name, where, Conv2d(f32(weight), f32(bias + offset), stride, padding, groups), x)
 
     def linear(self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, x: Value) -> Value:
         """Add a linear layer; weight: (F_out, F_in)."""
+        check_finite(where, weight, bias)
         weight = np.asarray(weight, np.float64)
         if x.shape != (weight.shape[1],):
             remedy = "flatten it first" if len(x.shape) > 1 else "check the network's input shape (--input)"
             raise ConversionError(
                 f"{where}: expected an input of shape ({weight.shape[1]},), found {x.shape}; {remedy}"
             )
-        bias = np.zeros(len(weight)) if bias is None else np.asarray(bias, np.float64)
+        bias = _bias(where, bias, len(weight))
+        if x.order is not None:
+            ordered = np.empty_like(weight)
+            ordered[:, x.order] = weight
+            weight = ordered
         return self.append(name, where, Linear(f32(weight * x.channels()), f32(bias + product(weight, x.offsets()))), x)
 
-    def affine(self, where: str, gain: npt.ArrayLike, shift: npt.ArrayLike, x: Value) -> Value:
-        """Fold gain * x + shift, per channel, into the layer before: batch norm in evaluation mode."""
-        before = self.nodes[x.node]
-        if not isinstance(before, Conv2d | Linear) or (x.factor != 1).any():
-            raise ConversionError(
-                f"{where}: expected a convolution or linear layer directly before batch norm, "
-                f"found {before.kind} {x.node}"
-            )
-        gain = np.broadcast_to(np.ravel(gain), (x.shape[0],)).astype(np.float64)
-        weight = before.weight * gain.reshape(-1, *(1,) * (before.weight.ndim - 1))
-        bias = before.bias * gain + np.ravel(shift)
-        if isinstance(before, Conv2d):
-            self.nodes[x.node] = Conv2d(f32(weight), f32(bias), before.stride, before.padding, before.groups)
-        else:
-            self.nodes[x.node] = Linear(f32(weight), f32(bias))
-        return x
-
-    def shifted(self, where: str, shift: npt.ArrayLike, x: Value) -> Value:
-        """Fold x + shift, per channel, into the bias of the layer before, which no other layer may use.
-
-        Args:
-            where: The layer and the reason for the shift, the first half of an error message.
-            shift: () or (C,).
-            x: The output of a convolution or linear layer.
-        """
-        before = self.nodes[x.node]
-        if not isinstance(before, Conv2d | Linear) or any(a == x.node for a, _ in self.edges):
-            raise ConversionError(f"{where}; expected a layer with weights before it, used by no other layer")
-        self.nodes[x.node] = replace(before, bias=f32(before.bias + np.ravel(shift) / x.channels()))
-        self.sealed.add(x.node)
-        return x
-
-    def unrounded(self, where: str, quantised: str) -> None:
-        """Note that a quantiser was left out."""
-        self.rounds = True
-        self.note(f"{where}: quantises {quantised}, and was left out")
+    def pool_of_maxima(
+        self, name: str, where: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value
+    ) -> Value:
+        """Add an average pool that stands for a max pool without padding."""
+        if (x.factor <= 0).any():
+            raise ConversionError(f"{where}: its input is scaled by {x.factor.min():g}; expected a factor above 0")
+        pooled = self.pool(name, where, kernel, stride, x)
+        self.maxima.add(pooled.node)
+        self.note(f"{where}: max pooling was replaced by average pooling, as asked for")
+        return pooled
 
     def pool(self, name: str, where: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value) -> Value:
         """Add an average pool without padding."""
@@ -180,10 +106,63 @@ class Builder:
         pooled = self.append(name, where, SumPool2d(kernel, stride), x)
         return Value(pooled.node, x.factor, pooled.shape)
 
-    def relu(self, name: str, where: str, cap: float | None, x: Value) -> Value:
-        """Add a rectifier, clipped at `cap` if given, as a neuron whose threshold is calibrated later."""
+    def average_pool(
+        self,
+        name: str,
+        where: str,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        rows: Averages,
+        columns: Averages,
+        x: Value,
+    ) -> Value:
+        """Add an average pool, with zeros around the image or windows that reach beyond it."""
+        plain = not any((rows.before, rows.after, columns.before, columns.after))
+        if plain and rows.uniform and columns.uniform:
+            return self.pool(name, where, kernel, stride, x)
+        if x.offset.any():
+            x = self.materialised(f"{name}.affine", where, x)
+        branches = branches_of(rows, columns, kernel, stride, (x.shape[1], x.shape[2]))
+        if len(branches) > MOST_BRANCHES:
+            raise ConversionError(
+                f"{where}: has windows of {len(branches)} different positions at the border; expected at most "
+                f"{MOST_BRANCHES}: pad the image instead, or count the zeros (count_include_pad = 1)"
+            )
+        channels = x.shape[0]
+        values = []
+        for index, branch in enumerate(branches):
+            value = x
+            for part, (weight, pads, steps) in enumerate(branch):
+                filters, padding = symmetric(np.repeat(weight[None, None], channels, axis=0), pads)
+                layer = name if len(branches) == 1 else free_name(f"{name}.border{index}.{part}", self.nodes)
+                value = self.conv(layer, where, filters, None, steps, padding, channels, value)
+            values.append(value)
+        return values[0] if len(values) == 1 else self.add(name, where, values)
+
+    def is_nonnegative(self, x: Value) -> bool:
+        """Whether a value cannot be negative: rectified, and since then pooled or flattened at most."""
+        if (x.factor < 0).any() or (x.offset < 0).any():
+            return False
+        name = x.node
+        while isinstance(self.nodes[name], SumPool2d | Flatten):
+            name = next(source for source, target in self.edges if target == name)
+        return isinstance(self.nodes[name], IF | LIF)
+
+    def relu(self, name: str, where: str, cap: float | None, x: Value, *, alone: bool = False) -> Value:
+        """Add a rectifier, clipped at `cap` if given, as a neuron whose threshold is calibrated later.
+
+        A value that cannot be negative is rectified already; if `alone`, no other layer uses it, and its cap may
+        change.
+        """
         if cap is not None and cap <= 0:
             raise ConversionError(f"{where}: clips at {cap:g}; expected an upper bound above 0")
+        if self.is_nonnegative(x):
+            if cap is None:
+                return x
+            if x.node in self.relus and alone and x.factor.size == 1 and not x.offset.any():
+                before, own = self.relus[x.node], cap / float(x.factor.ravel()[0])
+                self.relus[x.node] = own if before is None else min(before, own)
+                return x
         spikes = self.neuron(name, where, Dynamics(1.0, 0.5), x)
         self.relus[spikes.node] = cap
         return spikes
@@ -196,8 +175,9 @@ class Builder:
         With `calibrate`, a quantiser of more than MOST_LEVELS levels becomes a clipped ReLU instead.
         """
         if self.calibrate and levels > MOST_LEVELS:
-            self.rounds = True
-            return self.relu(name, where, theta, x)
+            spikes = self.relu(name, where, theta, x)
+            self.record_rounding(Rounding(np.asarray(theta / levels), NOTHING, 0, levels), spikes)
+            return spikes
         dynamics = Dynamics(theta, theta / 2 if v_init is None else v_init, spike=theta)
         spikes = self.neuron(name, where, dynamics, x)
         self.levels[spikes.node] = levels
@@ -216,7 +196,9 @@ class Builder:
 
     def neuron(self, name: str, where: str, dynamics: Dynamics, x: Value) -> Value:
         """Add a layer of spiking neurons."""
-        self._no_offset(where, x)
+        if x.node != "input" and (x.offset.any() or (x.factor <= 0).any()):
+            x = self.materialised(f"{name}.affine", where, x)
+        self.refuse_offset(where, x)
         # the current is factor * node output, so potentials are divided by the factor
         unit = x.channels() * np.asarray(dynamics.gain, np.float64)
         if (unit <= 0).any():
@@ -243,7 +225,9 @@ class Builder:
                 f32(theta), f32(v_init), dynamics.reset, dynamics.tie, f32(channels("the decay", dynamics.decay))
             )
         spikes = self.append(name, where, node, x)
-        return Value(spikes.node, np.asarray(dynamics.spike, np.float64), spikes.shape)
+        return replace(
+            x, node=spikes.node, factor=np.asarray(dynamics.spike, np.float64), offset=NOTHING, shape=spikes.shape
+        )
 
     def integrator(self, name: str, where: str, decay: npt.ArrayLike, x: Value, gain: npt.ArrayLike = 1.0) -> Value:
         """Add a leaky integrator v <- decay v + gain x whose output is its potential; decay, gain: () or (C,)."""
@@ -260,70 +244,41 @@ class Builder:
         """Flatten (C, H, W) to (C·H·W,), channel first."""
         if len(x.shape) == 1:
             return x
+        order = flat_order(x)
         flat = self.append(name, where, Flatten(), x, keep_offset=True)
         pixels = x.shape[1] * x.shape[2]
         factor, offset = (np.repeat(value, pixels) if value.ndim else value for value in (x.factor, x.offset))
-        return Value(flat.node, factor, flat.shape, offset)
+        return Value(flat.node, factor, flat.shape, offset, None, order)
 
     def add(self, name: str, where: str, inputs: list[Value]) -> Value:
         """Add the sum of values of one shape."""
         sources = []
         for index, x in enumerate(inputs):
-            self._no_offset(where, x)
+            if x.node != "input" and x.offset.any():
+                x = self.materialised(f"{name}.affine{index}", where, x)
+            self.refuse_offset(where, x)
+            same = x.order is inputs[0].order or np.array_equal(x.order, inputs[0].order)  # type: ignore[arg-type]
+            if x.axes != inputs[0].axes or not same:
+                raise ConversionError(f"{where}: adds values whose axes are in another order")
             if x.shape != inputs[0].shape:
                 raise ConversionError(f"{where}: adds shapes {inputs[0].shape} and {x.shape}; expected equal shapes")
             if not isinstance(self.nodes[x.node], Conv2d | Linear | Add | Scale) or (x.factor != 1).any():
-                x = self.append(self.free_name(f"{name}.scale{index}"), where, Scale(f32(x.channels())), x)
+                scaled = self.append(self.free_name(f"{name}.scale{index}"), where, Scale(f32(x.channels())), x)
+                x = replace(x, node=scaled.node, factor=ONE)
             sources.append(x)
         if len({x.node for x in sources}) < len(sources):
             raise ConversionError(f"{where}: adds a value to itself; double the weight instead")
         total = self.append(name, where, Add(), sources[0])
         for x in sources[1:]:
-            self._connect(where, x, total.node)
-        return total
+            self.connect(where, x, total.node)
+        return replace(inputs[0], node=total.node, factor=ONE, offset=NOTHING)
 
-    def output(self, inputs: list[Value]) -> Value:
-        """Add the network's output, the logits."""
-        if len(inputs) != 1:
-            raise ConversionError(f"the network returns {len(inputs)} values; expected the logits alone")
-        x = inputs[0]
-        if (x.factor != 1).any() or not isinstance(self.nodes[x.node], Conv2d | Linear | Add | Scale | LI):
-            self._no_offset("the output", x)
-            x = self.append(self.free_name("logits"), "the output", Scale(f32(x.channels())), x)
-        return self.append("output", "the output", Output(), x)
 
-    def append(self, name: str, where: str, node: Node, x: Value, *, keep_offset: bool = False) -> Value:
-        """Add a node with the input x; returns its output."""
-        if not keep_offset and not isinstance(node, Conv2d | Linear):
-            self._no_offset(where, x)
-        name = node_name(name)
-        if name in ("input", "output") and not isinstance(node, Output):
-            name = self.free_name(f"{name}_")  # names reserved for the graph's input and output
-        if name in self.nodes:
-            raise ConversionError(f"{where}: is used twice; a spiking neuron has a state and is used once")
-        self._connect(where, x, name)
-        self.nodes[name] = node
-        try:
-            return Value(name, ONE, node.output_shape((x.shape,)))
-        except GraphError as error:
-            raise ConversionError(f"{where}: {error}") from None
-
-    def note(self, text: str) -> None:
-        """Add a note for the user, once."""
-        if text not in self.notes:
-            self.notes.append(text)
-
-    def _connect(self, where: str, x: Value, name: str) -> None:
-        if x.node in self.sealed and any(a == x.node for a, _ in self.edges):
-            raise ConversionError(
-                f"{where}: uses {x.node}, whose bias includes a constant of another layer; "
-                "give this layer weights of its own"
-            )
-        self.edges.append((x.node, name))
-
-    def _no_offset(self, where: str, x: Value) -> None:
-        if np.abs(x.offset).max() > 1e-6 * max(1, np.abs(x.factor).max()):
-            raise ConversionError(
-                f"{where}: the mean of the input is no whole pixel here, and no weights come between to take it in; "
-                "normalise with whole means"
-            )
+def _bias(where: str, bias: npt.ArrayLike | None, outputs: int) -> npt.NDArray[np.float64]:
+    """A bias, one number for each output; zeros if there is none."""
+    if bias is None:
+        return np.zeros(outputs)
+    array = np.asarray(bias, np.float64).ravel()
+    if array.size != outputs:
+        raise ConversionError(f"{where}: has a bias of {array.size} numbers; expected {outputs}, one per output")
+    return array

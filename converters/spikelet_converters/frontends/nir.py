@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from spikelet.graph import NAME
 from spikelet.nodes import Shape
 from spikelet_converters.exports.nir import DT, METADATA, package, to_nir
 from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.nir_simulation import simulator
 from spikelet_converters.frontends.refusals import NIR as ADVICE
 from spikelet_converters.frontends.source import Preprocessing, Source, finished
 from spikelet_converters.frontends.values import Dynamics, Factor, Value, free_name
@@ -80,8 +82,10 @@ def from_nir(
         builder.note(note)
     # inputs are currents and spikes, not normalised by default
     preprocessing = preprocessing or Preprocessing(scale=1.0)
-    _Reader(builder, DT if dt is None else dt).run(*_flat(network), preprocessing.start(builder, low, high))
-    return finished("NIR", builder, None, preprocessing)
+    nodes, edges = _flat(network)
+    step = DT if dt is None else dt
+    _Reader(builder, step).run(nodes, edges, preprocessing.start(builder, low, high))
+    return finished("NIR", builder, None, preprocessing, simulate=simulator(nodes, edges, step))
 
 
 def _annotated(network: NirNode, text: str) -> Source | None:
@@ -259,7 +263,7 @@ class _Reader:
 
     def _scale(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         factor = self._channels(where, "scale", node.scale, x)
-        return Value(x.node, x.factor * factor, x.shape, x.offset * factor)
+        return replace(x, factor=x.factor * factor, offset=x.offset * factor)
 
     def _sumpool2d(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         if any(_pair(node.padding)):

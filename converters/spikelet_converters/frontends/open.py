@@ -39,6 +39,7 @@ def open_source(
     std: tuple[float, ...] = (1.0,),
     raw_pixels: bool = False,
     average_pools: bool = False,
+    output: str | None = None,
     dt: float | None = None,
 ) -> Source:
     """Import a source network.
@@ -52,18 +53,21 @@ def open_source(
         std: Per channel, in the same units.
         raw_pixels: Whether the source takes pixels 0…255.
         average_pools: Replace max pools by average pools.
+        output: Name of the output to convert, for an ONNX file with several.
         dt: Length of a time-step in seconds, for NIR.
 
     Raises:
-        UsageError: A module without a shape, or an unknown file type.
+        UsageError: A module without a shape, an unknown file type, or an output of another name.
         ConversionError: The network cannot be imported.
     """
     preprocessing = Preprocessing(mean, std, 1.0 if raw_pixels else 255.0)
     path, kind = Path(source), kind_of(source)
+    if output is not None and kind != "onnx":
+        raise UsageError(f"{source}: --output-name names an output of an ONNX file; omit it")
     if kind == "onnx":
         from spikelet_converters.frontends import onnx
 
-        return onnx.read(path, preprocessing, shape=shape, average_pools=average_pools)
+        return onnx.read(path, preprocessing, shape=shape, average_pools=average_pools, output=output)
     if kind == "exported":
         from spikelet_converters.frontends import torch
 

@@ -56,6 +56,8 @@ PRODUCT = "a product of activations has no spiking form here; fold constant fact
 ONNX = {
     "MaxPool": "a maximum of rates is not a rate of spikes: train with average pooling, or let it be replaced with "
     "--max-pool average",
+    "GlobalMaxPool": "a maximum of rates is not a rate of spikes: train with global average pooling",
+    "Max": "a maximum of activations has no spiking form here; a maximum with 0 is a rectifier",
     "LeakyRelu": _NEGATIVE,
     "PRelu": _NEGATIVE,
     "Elu": _NEGATIVE,
@@ -78,8 +80,6 @@ ONNX = {
     "ConvTranspose": "a transposed convolution has no node in IR version 1; use a convolution",
     "Resize": "resizing has no node in IR version 1; resize the images before conversion",
     "Upsample": "resizing has no node in IR version 1; resize the images before conversion",
-    "Pad": "it has no node in IR version 1; use the padding of the next convolution",
-    "Transpose": "permuted axes have no node in IR version 1; export the network channel first (NCHW)",
     "Sub": "a difference of activations has no node in IR version 1; fold the minus into the weights",
     "If": "a network that branches on values has no fixed graph; export one branch",
     "QLinearConv": "integer operators are not supported; export the network before quantisation, or with "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +11,13 @@ import numpy.typing as npt
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.values import Value
+from spikelet_converters.frontends.values import NOTHING, Ending, Factor, Rounding, Value
 
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+"""From normalised inputs (N, *shape) to the outputs of the source, (N, K)."""
+
+Simulate = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+"""From normalised inputs (T, N, *shape), one per time-step, to the outputs of a spiking source, (T, N, K)."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Preprocessing:
         mean, std = (np.asarray(v if len(v) > 1 else v[0], np.float64) for v in (self.mean, self.std))
         return builder.normalise("mean and std of the input", mean * self.scale, std * self.scale, x)
 
-    def apply(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    def apply(self, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Normalise (N, C, …) pixels."""
         mean, std = (np.asarray(v, np.float32).reshape(1, -1, *(1,) * (pixels.ndim - 2)) for v in (self.mean, self.std))
         scaled: npt.NDArray[np.float32] = ((pixels / np.float32(self.scale) - mean) / std).astype(np.float32)
@@ -54,11 +57,15 @@ class Source:
             until they are calibrated.
         relus: Caps of the rectifiers by layer, None for a rectifier without a cap.
         levels: Number of quantiser levels, by layer.
-        predict: The source itself, from normalised inputs (N, *shape) to logits (N, K), to check the imported graph.
+        predict: The source itself, from normalised inputs (N, *shape) to its outputs. `ending` says what they are.
+        logits: The same up to the logits, where the source gives them separately.
+        simulate: A spiking source, from normalised inputs (T, N, *shape) to its outputs (T, N, K).
         preprocessing: Normalisation of the input.
-        same: Whether the imported graph computes what the source does. False if pools were replaced.
+        ending: Function of the logits that `predict` returns.
+        maxima: Pools of the imported graph that stand for max pools of the source.
+        roundings: Quantisers of the source that the imported graph does not have, by node.
+        border: Value of a zero of the source at the output of the input node, () or (C,).
         notes: Notes for the user about differences between the source and the imported graph.
-        rounds: Whether the source has quantisers that the imported graph does not have.
         labels: Class names, if the source contains them.
         bits: Bits of the weights of an exact graph, if the source contains them.
     """
@@ -68,10 +75,14 @@ class Source:
     relus: Mapping[str, float | None] = field(default_factory=dict)
     levels: Mapping[str, int] = field(default_factory=dict)
     predict: Predict | None = None
+    logits: Predict | None = None
+    simulate: Simulate | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    same: bool = True
+    ending: Ending = "logits"
+    maxima: frozenset[str] = frozenset()
+    roundings: Mapping[str, tuple[Rounding, ...]] = field(default_factory=dict)
+    border: Factor = field(default_factory=lambda: NOTHING)
     notes: tuple[str, ...] = ()
-    rounds: bool = False
     labels: tuple[str, ...] | None = None
     bits: int | None = None
 
@@ -86,7 +97,15 @@ class Source:
         return self.graph.input.shape
 
 
-def finished(kind: str, builder: Builder, predict: Predict | None, preprocessing: Preprocessing) -> Source:
+def finished(
+    kind: str,
+    builder: Builder,
+    predict: Predict | None,
+    preprocessing: Preprocessing,
+    *,
+    logits: Predict | None = None,
+    simulate: Simulate | None = None,
+) -> Source:
     """The source whose graph a builder holds."""
     return Source(
         kind,
@@ -94,8 +113,12 @@ def finished(kind: str, builder: Builder, predict: Predict | None, preprocessing
         dict(builder.relus),
         dict(builder.levels),
         predict,
+        logits,
+        simulate,
         preprocessing,
-        not builder.replaced,
+        builder.ending,
+        frozenset(builder.maxima),
+        {node: tuple(roundings) for node, roundings in builder.roundings.items()},
+        builder.border,
         tuple(builder.notes),
-        builder.rounds,
     )

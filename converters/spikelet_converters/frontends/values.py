@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from spikelet.nodes import Shape
 from spikelet.nodes.neuron import Reset, Tie
 
 Factor = npt.NDArray[np.float64]
+Ending = Literal["logits", "softmax", "log_softmax", "sigmoid", "argmax"]
+"""The function of the logits that a source network returns; a bundle returns the logits."""
+
 ONE, NOTHING = np.ones(()), np.zeros(())
 
 
@@ -26,12 +30,16 @@ class Value:
         factor: () or (C,).
         shape: Shape of the value for one sample.
         offset: () or (C,).
+        axes: Axis of `shape` at each axis of the source's value, or None if they are the same.
+        order: Feature of the node at each feature of the source's flat value, or None if they are the same.
     """
 
     node: str
     factor: Factor
     shape: Shape
     offset: Factor = field(default_factory=lambda: NOTHING)
+    axes: tuple[int, ...] | None = None
+    order: npt.NDArray[np.intp] | None = None
 
     def channels(self) -> Factor:
         """The factor per channel, (C,)."""
@@ -40,6 +48,27 @@ class Value:
     def offsets(self) -> Factor:
         """The offset per channel, (C,)."""
         return np.broadcast_to(self.offset, (self.shape[0],)).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """A quantiser of the source that the imported graph leaves out: scale (clip(round(x / scale) + zero) - zero).
+
+    Attributes:
+        scale: Step, () or (C,).
+        zero: Zero point, () or (C,).
+        low: Least integer.
+        high: Largest integer.
+        factor: The quantised value is factor * (output of the node) + offset; () or (C,).
+        offset: () or (C,).
+    """
+
+    scale: Factor
+    zero: Factor
+    low: int
+    high: int
+    factor: Factor = field(default_factory=lambda: ONE)
+    offset: Factor = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,10 @@ from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale
 from spikelet_converters.conversion.quantise import quantise
+from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.torch.fx import trace
+from spikelet_converters.frontends.values import Dynamics
+from spikelet_converters.frontends.windows import averages
 
 
 @pytest.mark.parametrize("model", ["vgg9", "resnet20"])
@@ -169,3 +172,71 @@ def test_an_exact_leak_is_asked_for():
     names = list(nodes)
     with pytest.raises(ConversionError, match="neuron lif: an exact LIF leaks by a shift; convert with --float32"):
         quantise(Graph(nodes, tuple(pairwise(names))))
+
+
+def padded_pool(weight=1.0):
+    """Average pools with zeros around the image, which divide by the pixels inside it, and a convolution after each."""
+    rng = np.random.default_rng(4)
+    builder = Builder((2, 7, 7))
+    x = builder.neuron("spikes", "spikes", Dynamics(40.0, 20.0, spike=weight), builder.input())
+    for index in range(2):
+        rows, columns = (averages(size, 3, 2, 1, 1, ceil=False, count_padding=False) for size in x.shape[1:])
+        x = builder.average_pool(f"pool{index}", "pool", (3, 3), (2, 2), rows, columns, x)
+        x = builder.conv(f"conv{index}", "conv", rng.normal(size=(2, 2, 1, 1)), None, (1, 1), (0, 0), 1, x)
+        x = builder.neuron(f"if{index}", "neurons", Dynamics(1.0, 0.5), x)
+    x = builder.flatten("flat", "flatten", x)
+    builder.output([builder.linear("fc", "linear", rng.normal(size=(3, x.shape[0])), None, x)])
+    return builder.graph()
+
+
+@pytest.mark.parametrize("spike", [1.0, 0.3])
+@pytest.mark.parametrize("bits", [4, 8])
+def test_windows_of_padded_pools_are_small_integers(spike, bits):
+    graph = padded_pool(spike)
+    quantised = quantise(graph, bits)
+    windows = [name for name in graph.order if name.startswith("pool") and isinstance(graph.nodes[name], Conv2d)]
+    assert len(windows) > 8
+    for name in windows:
+        weight, scale = quantised.graph.nodes[name].weight, quantised.scales[name]
+        source = quantised.scales[quantised.graph.predecessors[name][0]]
+        assert np.abs(weight).max() <= 4
+        assert np.allclose(weight * scale[:, None, None, None], graph.nodes[name].weight * source[:, None, None, None])
+        assert quantised.weight_error[name] < 1e-6
+    assert quantised.graph.exact
+    assert exact_steps(quantised.graph) > 64
+
+
+def test_small_integers_are_kept_only_where_nothing_else_needs_the_resolution():
+    """Neurons and logits right behind the weights, and biases, need more than the weights do."""
+    one = np.full((2, 1, 1, 1), 0.25, np.float32)
+
+    def network(bias, *after):
+        nodes = {
+            "input": Input((2, 4, 4), np.zeros(2, np.float32)),
+            "if": IF(np.full(2, 9, np.float32), np.zeros(2, np.float32)),
+            "conv": Conv2d(one, np.full(2, bias, np.float32), groups=2),
+        }
+        names = ["input", "if", "conv"]
+        for name, node in after:
+            nodes[name] = node
+            names.append(name)
+        nodes |= {"flat": Flatten(), "fc": Linear(np.ones((2, 32), np.float32), np.zeros(2, np.float32))}
+        nodes["output"] = Output(1.0)
+        return Graph(nodes, tuple(pairwise([*names, "flat", "fc", "output"])))
+
+    neuron = ("if2", IF(np.full(2, 0.3, np.float32), np.zeros(2, np.float32)))
+    weights = [
+        quantise(graph).graph.nodes["conv"].weight.max() for graph in (network(0), network(0.1), network(0, neuron))
+    ]
+    assert weights == [1, 127, 127]
+
+
+def test_a_current_that_meets_itself_behind_other_weights_is_refused():
+    rng = np.random.default_rng(0)
+    builder = Builder((4,))
+    x = builder.neuron("if", "neurons", Dynamics(1.0, 0.5), builder.input())
+    a = builder.linear("a", "linear", rng.normal(size=(4, 4)), None, x)
+    b = builder.linear("b", "linear", rng.normal(size=(4, 4)), None, a)
+    builder.output([builder.add("sum", "sum", [a, b])])
+    with pytest.raises(ConversionError, match="a: its current reaches the same Add directly and through other weights"):
+        quantise(builder.graph())

@@ -113,7 +113,7 @@ def test_eight_bits_are_calibrated(network):
     pixels = np.random.default_rng(0).integers(0, 256, (40, *SHAPE)).astype(np.uint8)
     images = ImageSet(pixels, None, None, "noise")
     source = from_module(network, SHAPE)
-    assert source.rounds
+    assert source.roundings
     assert source.notes == ("module 0 (FakeQuantize): quantises no activation, and was left out",)
     bundle = convert_source(source, "qat", calibration=Calibration(images, steps=32), data=[images])
     assert 1e-5 < bundle.manifest.provenance["largest_logit_difference_to_source"] < 0.1

@@ -31,7 +31,8 @@ def test_every_operator_of_onnx_is_read_as_onnx_runtime_runs_it(tmp_path):
     pixels = np.random.default_rng(1).integers(0, 256, (6, *SHAPE)).astype(np.float32)
     analog = Analog(source.graph)
     logits = analog(torch.from_numpy(pixels), analog.rectifier(source.relus))
-    assert np.allclose(logits, source.predict(pixels), atol=1e-5), "logits, not probabilities"
+    assert np.allclose(logits, source.logits(pixels), atol=1e-5), "logits, not probabilities"
+    assert np.allclose(torch.softmax(logits, 1), source.predict(pixels), atol=1e-5)
     assert list(source.relus.values()) == [None, 6.0, None]
     assert source.notes == ("node #16 (Softmax): was left out: the largest logit is the answer with and without",)
 

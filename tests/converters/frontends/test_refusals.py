@@ -23,23 +23,29 @@ def node(kind, inputs=("c",), **attributes):
     return helper.make_node(kind, list(inputs), ["y"], name=f"the_{kind}", **attributes)
 
 
+def after(kind):
+    return helper.make_node(kind, ["y"], ["z"])
+
+
 ONNX_CASES = [
     ("MaxPool", conv(node("MaxPool", kernel_shape=[2, 2])), "average pooling, or let it be replaced with --max-pool"),
     ("LeakyRelu", conv(node("LeakyRelu", alpha=0.1)), "fine-tune with Relu in its place"),
     ("PRelu", conv(node("PRelu", ["c", "k"])), "fine-tune with Relu"),
     ("Elu", conv(node("Elu")), "fine-tune with Relu"),
-    ("Sigmoid", conv(node("Sigmoid")), "fine-tune with Relu"),
+    ("Sigmoid", conv(node("Sigmoid"), after("Relu")), "fine-tune with Relu"),
+    ("Softmax", conv(node("Softmax"), after("Relu")), "expected the classes, axis 1 of (N, K)"),
     ("Tanh", conv(node("Tanh")), "fine-tune with Relu"),
     ("Concat", conv(node("Concat", ["c", "c"], axis=1)), "add the layers instead"),
     ("Mul", conv(node("Mul", ["c", "c"])), "fold constant factors into the weights"),
     ("Sub", conv(node("Sub", ["c", "c"])), "fold the minus into the weights"),
     ("ConvTranspose", conv(node("ConvTranspose", ["c", "v4"])), "use a convolution"),
-    ("Transpose", conv(node("Transpose", perm=[0, 2, 3, 1])), "export the network channel first"),
+    ("Transpose", conv(node("Transpose", perm=[1, 0, 2, 3])), "expected the batch to stay first"),
     ("InstanceNormalization", conv(node("InstanceNormalization", ["c", "g", "g"])), "use BatchNormalization"),
     ("Resize", conv(node("Resize", ["c", "", "s"])), "resize the images before conversion"),
-    ("Pad", conv(node("Pad", ["c", "p"])), "use the padding of the next convolution"),
+    ("Pad", conv(node("Pad", ["c", "p"], mode="edge")), "expected zeros, which a convolution adds"),
     ("Clip", conv(node("Clip", ["c", "k"])), "expected from 0, as a rectifier does"),
-    ("AveragePool", conv(node("AveragePool", kernel_shape=[2, 2], pads=[1, 1, 1, 1])), "pad the image instead"),
+    ("AveragePool", conv(node("AveragePool", kernel_shape=[5, 5], pads=[2] * 4)), "or count the zeros"),
+    ("GlobalMaxPool", conv(node("GlobalMaxPool")), "train with global average pooling"),
     ("Add", conv(node("Add", ["c", "c"])), "double the weight instead"),
     ("ReduceMean", conv(node("ReduceMean", axes=[1])), "expected height and width (2, 3)"),
     ("Flatten", conv(node("Flatten", axis=2)), "expected 1"),
@@ -54,7 +60,9 @@ def test_an_onnx_operator(tmp_path, kind, nodes, way_out):
         "s": np.array([1, 1, 2, 2], np.float32), "p": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
     }  # fmt: skip
     used = {name for item in nodes for name in item.input}
-    path = onnx_file(tmp_path / "a.onnx", nodes, {k: v for k, v in weights.items() if k in used})
+    path = onnx_file(
+        tmp_path / "a.onnx", nodes, {k: v for k, v in weights.items() if k in used}, output=nodes[-1].output[0]
+    )
     with pytest.raises(ConversionError) as caught:
         read_onnx(path)
     assert f"node the_{kind} ({kind}): " in str(caught.value)
@@ -65,8 +73,9 @@ def test_an_onnx_operator(tmp_path, kind, nodes, way_out):
     ("attributes", "message"),
     [
         ({"dilations": [2, 2]}, r"node #0 \(Conv\): dilation \[2, 2\] has no node; train with dilation 1"),
-        ({"pads": [1, 1, 0, 0]}, r"node #0 \(Conv\): pads \[1, 1, 0, 0\] differ on both sides"),
-        ({"auto_pad": "SAME_UPPER", "strides": [2, 2]}, "pads by auto_pad SAME_UPPER unevenly; export it with"),
+        ({"kernel_shape": [2, 3]}, r"node #0 \(Conv\): kernel_shape differs from the shape of its weights"),
+        ({"auto_pad": "SAME"}, r"node #0 \(Conv\): auto_pad SAME is not supported; export it with explicit pads"),
+        ({"pads": [1, 1, -1, 0]}, r"node #0 \(Conv\): pads \[1, 1, -1, 0\] cut pixels off"),
     ],
 )
 def test_an_onnx_convolution(tmp_path, attributes, message):
@@ -79,7 +88,7 @@ def test_an_onnx_file_of_open_shape(tmp_path):
     path = onnx_file(tmp_path / "a.onnx", conv(), {"w": W["w"]}, shape=(3, "H", "W"), output="c")
     with pytest.raises(ConversionError, match="has no fixed shape; give one with --input CxHxW"):
         read_onnx(path)
-    with pytest.raises(ConversionError, match="expected 3 input channels, found 4"):
+    with pytest.raises(ConversionError, match="is open.*, found --input 4x8x8"):
         read_onnx(path, shape=(4, 8, 8))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spikelet.nodes.neuron import Reset
@@ -26,7 +28,8 @@ def integrate_and_fire(builder: Builder, name: str, where: str, module: Module, 
 
 def voltage_scaler(builder: Builder, name: str, where: str, module: Module, x: Value) -> Value:
     """A constant factor, folded into the next weights or threshold."""
-    return Value(x.node, x.factor * float(module.scale), x.shape)
+    scale = float(module.scale)
+    return replace(x, factor=x.factor * scale, offset=x.offset * scale)
 
 
 NEURONS: dict[str, Importer] = {

@@ -65,22 +65,34 @@ def read(network: nn.Module, builder: Builder, *, average_pools: bool = False, s
     Raises:
         ConversionError: As `trace`.
     """
-    network = network.eval()
-    inner = frameworks.children(network)
-    if inner is not None:
-        network = nn.Sequential(OrderedDict(inner))  # the container would keep states, which the engine keeps
-    try:
-        graph = _Tracer().trace(network)
-    except (fx.proxy.TraceError, TypeError, ValueError) as error:
-        raise ConversionError(
-            f"{type(network).__name__}.forward: cannot be traced ({error}); it may not branch on values"
-        ) from None
+    network, graph = traced(network)
     reader = _Reader(dict(network.named_modules()), builder, average_pools, start)
     values: dict[fx.Node, Value] = {}
     for step in graph.nodes:
         if not reader.ignored(step):
             values[step] = reader.read(step, [values[source] for source in step.all_input_nodes if source in values])
     return builder
+
+
+def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph]:
+    """Trace a network in evaluation mode; layers of frameworks and quantisation-aware layers are leaves.
+
+    Returns:
+        The network, as a plain container if it is a framework's container, and its calls.
+
+    Raises:
+        ConversionError: The network cannot be traced.
+    """
+    network = network.eval()
+    inner = frameworks.children(network)
+    if inner is not None:
+        network = nn.Sequential(OrderedDict(inner))  # the container would keep states, which the engine keeps
+    try:
+        return network, _Tracer().trace(network)
+    except (fx.proxy.TraceError, TypeError, ValueError) as error:
+        raise ConversionError(
+            f"{type(network).__name__}.forward: cannot be traced ({error}); it may not branch on values"
+        ) from None
 
 
 class _Reader:
@@ -267,9 +279,7 @@ class _Reader:
             raise ConversionError(
                 f"module {name} (MaxPool2d): with padding, ceil_mode or dilation it has no average pool to replace it"
             )
-        self.builder.replaced = True
-        self.builder.note(f"module {name}: max pooling was replaced by average pooling, as asked for")
-        return self.builder.pool(name, f"module {name}", kernel, stride, x)
+        return self.builder.pool_of_maxima(name, f"module {name}", kernel, stride, x)
 
     def _neuron(self, name: str, module: SpikingActivation, x: Value) -> Value:
         lam = float(module.lam.detach())
@@ -296,4 +306,4 @@ def _source(step: fx.Node) -> str:
     return f", {user_frames[-1]}" if user_frames else ""
 
 
-__all__ = ["ADVICE", "node_name", "read", "trace"]
+__all__ = ["ADVICE", "node_name", "read", "trace", "traced"]

@@ -16,6 +16,7 @@ from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.source import Predict, Preprocessing, Source, finished
 from spikelet_converters.frontends.torch import fx
+from spikelet_converters.frontends.torch.simulation import simulator
 from spikelet_converters.weights import fit
 
 
@@ -44,7 +45,9 @@ def from_module(
     preprocessing = preprocessing or Preprocessing()
     builder = Builder(shape, calibrate=True)
     fx.read(network, builder, average_pools=average_pools, start=preprocessing.start(builder, low, high))
-    return finished("torch module", builder, _predict(network), preprocessing)
+    if builder.relus or builder.levels:
+        return finished("torch module", builder, _predict(network), preprocessing)
+    return finished("torch module", builder, None, preprocessing, simulate=simulator(*fx.traced(network)))
 
 
 def from_exported(path: Path, preprocessing: Preprocessing | None = None) -> Source:

@@ -21,7 +21,7 @@ from torch.ao.quantization import DeQuantStub, FakeQuantizeBase, ObserverBase, Q
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.values import Value
+from spikelet_converters.frontends.values import Rounding, Value
 
 _Array = npt.NDArray[Any]
 _BREVITAS_ACTIVATIONS = ("QuantReLU", "QuantHardTanh", "QuantIdentity")
@@ -101,7 +101,8 @@ def activation(builder: Builder, name: str, where: str, module: Any, x: Value) -
                 "offset; expected both equal, as for an activation after ReLU"
             )
         return _quantised(builder, name, where, float(scale[0]), high - low, x)
-    builder.unrounded(where, "no activation")
+    rounding = Rounding(np.asarray(scale[0], np.float64), np.asarray(zero[0], np.float64), low, high)
+    builder.unrounded(where, "no activation", rounding, x)
     return x
 
 
@@ -149,7 +150,12 @@ def _brevitas(builder: Builder, name: str, where: str, module: Any, x: Value) ->
         raise ConversionError(f"{where}: quantises activations per channel; expected one scale per tensor")
     if quantiser.is_signed or zero != 0:
         if x.node == "input" or type(module).__name__ == "QuantIdentity":
-            builder.unrounded(where, "no rectified activation")
+            narrow = bool(quantiser.is_narrow_range)
+            low, high = (-(2 ** (int(bits) - 1)) + narrow, 2 ** (int(bits) - 1) - 1)
+            if not quantiser.is_signed:
+                low, high = 0, 2 ** int(bits) - (2 if narrow else 1)
+            rounding = Rounding(np.asarray(scale), np.asarray(zero), low, high)
+            builder.unrounded(where, "no rectified activation", rounding, x)
             return x
         reason = "is signed" if quantiser.is_signed else f"has a zero point of {zero:g}"
         raise ConversionError(f"{where}: {reason}; expected an unsigned quantiser with zero point 0, as in QuantReLU")

@@ -1,0 +1,139 @@
+"""Decide whether a source and its imported graph compute the same outputs.
+
+Float rounding is all that may differ, unless a quantiser or a neuron is at a tie, where rounding decides between two
+levels or between a spike and none. An input is at a tie if the imported graph itself has other outputs when all of its
+thresholds are moved a little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.values import Ending
+
+TOLERANCE = 1e-3  # relative to the largest logit of an input
+FAINT = 1e-2  # least magnitude of an input's logits, relative to the largest of all inputs
+TIED = 0.2  # root mean square difference relative to that of the logits, if every input is at a tie
+UNDERFLOW = -60.0  # log of the smallest probability that is compared
+
+Outputs = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Differences between a source and its imported graph.
+
+    Attributes:
+        largest: The largest difference of two logits.
+        magnitude: The largest logit.
+    """
+
+    largest: float
+    magnitude: float
+
+
+def agree(
+    name: str, outputs: Outputs, logits: Outputs, moved: Sequence[Outputs] | None = None, ending: Ending = "logits"
+) -> Difference:
+    """Return the differences, or refuse the imported graph.
+
+    Args:
+        name: What the inputs are, for messages.
+        outputs: Of the source, (N, K), or (T, N, K) with sums over time.
+        logits: Of the imported graph, of the same shape.
+        moved: Of the imported graph with moved thresholds, if it has quantisers or spikes.
+        ending: Function of the logits that the source returns.
+
+    Raises:
+        ConversionError: The outputs differ.
+    """
+    if outputs.shape != logits.shape:
+        raise ConversionError(
+            f"the imported graph computes other outputs than the network: of shape {logits.shape}; expected "
+            f"{outputs.shape}, as the network has"
+        )
+    if not np.isfinite(outputs).all():
+        raise ConversionError(f"the source returns NaN or infinity for {name}; check its weights")
+    expected, actual = comparable(ending, outputs, logits)
+    others = (0, 2) if expected.ndim == 3 else (1,)
+    largest = max(float(np.abs(expected).max()), 1e-6)
+    magnitude = np.maximum(np.abs(expected).max(others, keepdims=True), FAINT * largest)
+    resolution = np.exp(np.abs(expected)) * 1e-4 if ending == "sigmoid" else 0.0  # of float32 probabilities near 1
+
+    def distance(other: Outputs) -> npt.NDArray[np.float64]:
+        difference: npt.NDArray[np.float64] = np.abs(other.astype(np.float64) - actual)
+        return difference
+
+    def close(differences: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        result: npt.NDArray[np.bool_] = (differences / (1 + resolution) <= TOLERANCE * magnitude).all(others)
+        return result
+
+    differences = distance(expected)
+    same = close(differences)
+    result = Difference(float(differences.max()), largest)
+    tied = np.zeros(len(same), bool)
+    for other in moved or ():
+        tied |= ~close(distance(comparable(ending, outputs, other)[1]))
+    if (same | tied).all():
+        spread = np.square(expected, dtype=np.float64).mean()
+        if not tied.all() or np.square(differences).mean() <= TIED**2 * spread:
+            return result
+    raise ConversionError(
+        f"the imported graph computes other outputs than the network on {name} (largest difference "
+        f"{result.largest:.3g}, largest output {largest:.3g}): the network has an operation that the import "
+        "missed; please report it with the network"
+    )
+
+
+def agree_on_answers(
+    name: str, answers: npt.NDArray[np.generic], logits: Outputs, moved: Sequence[Outputs] | None = None
+) -> None:
+    """Refuse an imported graph that gives other answers, except where two logits are nearly equal.
+
+    Args:
+        name: What the inputs are, for messages.
+        answers: Of the source, (N,) or (N, 1).
+        logits: Of the imported graph, (N, K).
+        moved: Of the imported graph with moved thresholds, if it has quantisers.
+
+    Raises:
+        ConversionError: The answers differ.
+    """
+    if answers.size != len(answers):
+        raise ConversionError(f"the source returns answers of shape {answers.shape}; expected one for each image")
+    predicted = logits.argmax(1)
+    top = np.sort(logits, axis=1)[:, -2:] if logits.shape[1] > 1 else np.stack([logits[:, 0] - 1, logits[:, 0]], 1)
+    clear = top[:, 1] - top[:, 0] > TOLERANCE * max(float(np.abs(logits).max()), 1e-6)
+    for other in moved or ():
+        clear &= other.argmax(1) == predicted
+    if (answers.reshape(-1)[clear] != predicted[clear]).any():
+        raise ConversionError(
+            f"the imported graph gives other answers than the network on {name}: the network has an operation that the "
+            "import missed; please report it with the network"
+        )
+
+
+def comparable(ending: Ending, outputs: Outputs, logits: Outputs) -> tuple[Outputs, Outputs]:
+    """Return the outputs of the source and of the imported graph on a scale on which they are comparable."""
+    if ending == "logits":
+        return outputs, logits
+    actual = torch.from_numpy(logits).double()
+    expected = torch.from_numpy(outputs).double()
+    if ending == "sigmoid":  # differences of logits, limited to those at which float32 probabilities are not 0 or 1
+        limit = 15.0
+        probable = torch.special.logit(expected.clamp(1e-12, 1 - 1e-12))
+        return _float32(probable.clamp(-limit, limit)), _float32(actual.clamp(-limit, limit))
+    log = expected.clamp_min(0).log() if ending == "softmax" else expected
+    return _float32(log.clamp_min(UNDERFLOW)), _float32(actual.log_softmax(1).clamp_min(UNDERFLOW))
+
+
+def _float32(values: Tensor) -> Outputs:
+    array: Outputs = values.float().numpy()
+    return array

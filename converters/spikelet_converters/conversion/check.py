@@ -1,0 +1,202 @@
+"""Compare an imported graph with its source, on images and on random inputs, before anything else is done with it.
+
+The comparison cannot be switched off. It evaluates the imported graph as the source computes it: max pools that
+average pools stand for are evaluated as maxima, quantisers that were left out round, and the border of a padded image
+has the mean of the source. What remains is float rounding, so the tolerance is small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from spikelet.data.images import ImageSet
+from spikelet.engines import create
+from spikelet.errors import ConversionError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, LIF, Conv2d, SumPool2d
+from spikelet_converters.calibration.analog import Analog, Caps, Neuron
+from spikelet_converters.conversion.agreement import Difference, Outputs, agree, agree_on_answers, comparable
+from spikelet_converters.frontends import Source
+from spikelet_converters.frontends.source import Predict
+from spikelet_converters.frontends.values import Factor, Rounding
+
+IMAGES = 8  # images, and as many random inputs
+STEPS = 8  # time-steps of a spiking source
+UNROUNDED = 0.2  # on images, for a source whose quantisers were left out, relative to the largest logit
+NOISE = "random inputs"
+MOVED = 3e-5  # relative shift of all thresholds that shows which inputs are at a tie
+
+
+def check_graph(source: Source, images: ImageSet | None) -> float | None:
+    """Compare an imported graph with its source.
+
+    Args:
+        source: The source and its imported graph.
+        images: Images to compare on, beside random inputs; None for random inputs alone.
+
+    Returns:
+        The largest difference of two logits, or None for a source that contains no more than the imported graph.
+
+    Raises:
+        ConversionError: The source and the imported graph compute different outputs.
+    """
+    if source.predict is None and source.logits is None and source.simulate is None:
+        return None
+    differences = []
+    for name, inputs in _inputs(source, images).items():
+        differences.append(_compare(source, name, inputs))
+        if source.roundings and name != NOISE:
+            differences.append(_compare_without_rounding(source, name, inputs))
+    return max(difference.largest for difference in differences)
+
+
+def source_neuron(analog: Analog, caps: Caps, levels: Mapping[str, int]) -> Neuron:
+    """Return the activations of the source, rectifiers or quantisers, in units of a spike."""
+    rectify = analog.rectifier(caps)
+
+    def neuron(layer: str, current: Tensor) -> Tensor:
+        rate = rectify(layer, current)
+        if layer not in levels:
+            return rate
+        count = levels[layer]
+        return (rate * count + 0.5).floor_().clamp_(0, count) / count
+
+    return neuron
+
+
+class Imported(Analog):
+    """The imported graph, evaluated as its source computes it."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source.graph)
+        self.source = source
+        self.neuron = source_neuron(self, source.relus, source.levels)
+
+    def logits(self, pixels: npt.NDArray[np.float32]) -> Outputs:
+        """Return the logits (N, K) for pixels (N, *shape)."""
+        logits: Outputs = self(torch.from_numpy(pixels), self._activation).numpy()
+        return logits
+
+    def _activation(self, layer: str, current: Tensor) -> Tensor:
+        return self._rounded(layer, self.neuron(layer, current))
+
+    def evaluate(self, name: str, inputs: list[Tensor], pixels: Tensor) -> Tensor:
+        """Evaluate a node that is not a neuron."""
+        node = self.graph.nodes[name]
+        if isinstance(node, SumPool2d) and name in self.source.maxima:
+            maximum = F.max_pool2d(inputs[0], node.kernel, node.stride)
+            return self._rounded(name, maximum * (node.kernel[0] * node.kernel[1]))
+        if isinstance(node, Conv2d) and self.graph.predecessors[name][0] == self.graph.input_name:
+            height, width = node.padding
+            border = _along(self.source.border, 4).expand(1, inputs[0].shape[1], 1, 1)
+            padded = F.pad(inputs[0] - border, (width, width, height, height)) + border
+            weight, bias = self.tensors[name, "weight"], self.tensors[name, "bias"]
+            return self._rounded(name, F.conv2d(padded, weight, bias, node.stride, 0, 1, node.groups))
+        return self._rounded(name, super().evaluate(name, inputs, pixels))
+
+    def _rounded(self, name: str, value: Tensor) -> Tensor:
+        for rounding in self.source.roundings.get(name, ()):
+            value = _quantised(rounding, value)
+        return value
+
+
+def _along(values: Factor, ndim: int) -> Tensor:
+    return torch.from_numpy(np.asarray(values, np.float32)).reshape(-1, *(1,) * (ndim - 2))
+
+
+def _quantised(rounding: Rounding, value: Tensor) -> Tensor:
+    parameters = (rounding.factor, rounding.offset, rounding.scale, rounding.zero)
+    factor, offset, scale, zero = (_along(parameter, value.ndim) for parameter in parameters)
+    whole = (((value * factor + offset) / scale).round() + zero).clamp(rounding.low, rounding.high)
+    return ((whole - zero) * scale - offset) / factor
+
+
+def _inputs(source: Source, images: ImageSet | None) -> dict[str, npt.NDArray[np.float32]]:
+    """Pixels (N, *shape) to compare on."""
+    node = source.graph.input
+    rng = np.random.default_rng(0)
+    noise = rng.integers(node.low, node.high + 1, (IMAGES, *source.shape)).astype(np.float32)
+    # half of them are dark, so that not every neuron is saturated
+    strength = np.repeat([1.0, 0.5, 0.1, 0.02], IMAGES // 4).reshape(-1, *(1,) * len(source.shape))
+    inputs = {NOISE: node.low + np.rint((noise - node.low) * strength).astype(np.float32)}
+    if images is not None and len(images):
+        index = np.unique(np.linspace(0, len(images) - 1, IMAGES).astype(np.intp))
+        inputs[f"images of {images.name}"] = images.images[index].astype(np.float32)
+    return inputs
+
+
+def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Difference:
+    """Compare on some inputs, or refuse the imported graph."""
+    normalised = source.preprocessing.apply(pixels)
+    tied = None
+    if source.simulate is not None:
+        # sums over time, since a spike that comes one time-step later changes the output of a time-step
+        expected = source.simulate(np.repeat(normalised[None], STEPS, axis=0)).cumsum(0)
+        actual, *moved = (_simulated(changed, pixels).cumsum(0) for changed in (source, *_moved(source)))
+        return agree(name, expected, actual, moved)
+    actual = Imported(source).logits(pixels)
+    if source.levels or source.roundings:
+        tied = [Imported(changed).logits(pixels) for changed in _moved(source)]
+    results = []
+    if source.logits is not None:
+        results.append(agree(name, source.logits(normalised), actual, tied))
+    if source.predict is not None:
+        outputs = source.predict(normalised)
+        if source.ending == "argmax":
+            agree_on_answers(name, outputs, actual, tied)
+        else:
+            results.append(agree(name, outputs, actual, tied, source.ending))
+    return max(results, key=lambda result: result.largest)
+
+
+def _moved(source: Source) -> list[Source]:
+    """The imported graph with all of its thresholds a little higher, and a little lower."""
+    return [_with_thresholds(source, 1 + MOVED), _with_thresholds(source, 1 - MOVED)]
+
+
+def _with_thresholds(source: Source, factor: float) -> Source:
+    nodes = {
+        name: replace(node, theta=(node.theta * factor).astype(np.float32)) if isinstance(node, IF | LIF) else node
+        for name, node in source.graph.nodes.items()
+    }
+    roundings = {
+        name: tuple(replace(rounding, scale=rounding.scale * factor) for rounding in by_name)
+        for name, by_name in source.roundings.items()
+    }
+    return replace(source, graph=Graph(nodes, source.graph.edges), roundings=roundings)
+
+
+def _compare_without_rounding(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Difference:
+    """Compare the imported graph as it is, since quantisers that were left out also clip."""
+    actual = Imported(replace(source, roundings={})).logits(pixels)
+    if source.logits is not None:
+        expected = source.logits(source.preprocessing.apply(pixels))
+    else:
+        assert source.predict is not None
+        expected, actual = comparable(source.ending, source.predict(source.preprocessing.apply(pixels)), actual)
+    largest, magnitude = float(np.abs(expected - actual).max()), float(np.abs(expected).max())
+    if largest > UNROUNDED * magnitude:
+        raise ConversionError(
+            f"the quantisers that were left out change the outputs of the network on {name} by {largest:.3g} "
+            f"(largest output {magnitude:.3g}); calibrate the quantisers of the source on more images, or export it "
+            "before quantisation"
+        )
+    return Difference(largest, magnitude)
+
+
+def _simulated(source: Source, pixels: npt.NDArray[np.float32]) -> Outputs:
+    engine = create(source.graph, "numpy")
+    engine.reset(len(pixels))
+    return np.stack([np.array(engine.step(pixels if t == 0 else None)) for t in range(STEPS)])
+
+
+def logits_of(source: Source) -> Predict | None:
+    """The function of a source whose largest output is its answer, or None."""
+    return source.logits or (None if source.ending == "argmax" else source.predict)

@@ -1,0 +1,252 @@
+"""The graph under construction during an import, and the values between its layers.
+
+Every intermediate value is represented as
+
+    value = factor * (output of a graph node) + offset,   factor, offset: one number, or one per channel
+
+so that 1/std of the input, the 1/k² of an average pool and the size of a spike need no nodes of their own: they are
+folded into the next weights. Batch norm is folded into the layer before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError, GraphError
+from spikelet.graph import Graph
+from spikelet.nodes import LI, Add, Conv2d, Input, Linear, Node, Output, Scale, Shape
+from spikelet_converters.frontends.values import (
+    NOTHING,
+    ONE,
+    Ending,
+    Factor,
+    Rounding,
+    Value,
+    f32,
+    free_name,
+    node_name,
+)
+
+MOST_BRANCHES = 9  # of a pool with other windows at the border
+WIDEST = 2048  # features of a diagonal linear layer
+MOST_LEVELS = 32  # of a quantiser that is converted to a neuron with as many spikes
+
+
+@dataclass
+class Construction:
+    """A graph under construction.
+
+    Attributes:
+        shape: Shape of one input, (C, H, W) or (F,).
+        calibrate: Whether a ReLU becomes a neuron whose threshold is calibrated later. Its node has theta = 1 and
+            its cap is in `relus`.
+        nodes: The nodes, by name.
+        edges: The edges, as (source, target).
+        relus: Caps of the rectifiers by layer, None for a rectifier without a cap.
+        notes: Notes for the user about differences between the source and the imported graph.
+        levels: Number of quantiser levels, by layer.
+        maxima: Pools that stand for max pools of the source.
+        roundings: Quantisers of the source that the imported graph does not have, by node, in their order.
+        border: Value of a zero of the source at the output of the input node, () or (C,). It is 0 if the mean of the
+            input is a whole number.
+        ending: Function of the logits that the source returns.
+        sealed: Nodes whose output only one layer may use.
+        reserved: Names of layers of the source, which added nodes do not take.
+    """
+
+    shape: Shape
+    calibrate: bool = False
+    nodes: dict[str, Node] = field(default_factory=dict)
+    edges: list[tuple[str, str]] = field(default_factory=list)
+    relus: dict[str, float | None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    levels: dict[str, int] = field(default_factory=dict)
+    maxima: set[str] = field(default_factory=set)
+    roundings: dict[str, list[Rounding]] = field(default_factory=dict)
+    border: Factor = field(default_factory=lambda: NOTHING)
+    ending: Ending = "logits"
+    sealed: set[str] = field(default_factory=set)
+    reserved: set[str] = field(default_factory=set)
+
+    def graph(self) -> Graph:
+        """The finished graph.
+
+        Raises:
+            ConversionError: The nodes and edges are not a valid graph.
+        """
+        try:
+            return Graph(self.nodes, tuple(self.edges))
+        except GraphError as error:
+            raise ConversionError(f"the network does not form a valid graph: {error}") from None
+
+    def free_name(self, name: str) -> str:
+        """`name`, or one like it, for a node that the source does not have."""
+        return free_name(name, self.nodes.keys() | self.reserved)
+
+    def input(self, low: int = 0, high: int = 255) -> Value:
+        """Add the network's input, with values from low to high."""
+        if self.nodes:
+            raise ConversionError("the network takes more than one input; a bundle has one")
+        self.nodes["input"] = Input(self.shape, np.zeros(self.shape[0], np.float32), low, high)
+        return Value("input", ONE, self.shape)
+
+    def reshaped_input(self, where: str, shape: Shape, x: Value) -> Value:
+        """Give the network's input another shape (C, H, W), if it was (F,) and no layer uses it yet."""
+        node = self.nodes["input"]
+        assert isinstance(node, Input)
+        if np.ptp(node.mean) or np.ptp(x.factor) or np.ptp(x.offset):
+            raise ConversionError(f"{where}: reshapes an input that is normalised per feature; normalise it after")
+        self.shape = shape
+        self.nodes["input"] = Input(shape, np.full(shape[0], node.mean[0], np.float32), node.low, node.high)
+        self.border = np.asarray(self.border.flat[0])
+        return Value("input", np.asarray(x.factor.flat[0]), shape, np.asarray(x.offset.flat[0]))
+
+    def normalise(self, where: str, mean: npt.ArrayLike, std: npt.ArrayLike, x: Value) -> Value:
+        """Normalise the input to (x - mean) / std; mean, std: () or (C,), in the units of x."""
+        if x.node != "input":
+            raise ConversionError(f"{where}: only the input can be normalised, before any other layer")
+        for values in (mean, std):
+            if (count := np.size(values)) != self.shape[0] and np.ndim(values):
+                raise ConversionError(f"{where}: expected {self.shape[0]} numbers, one per channel; found {count}")
+        center = (np.ravel(mean) - x.offsets()) / x.channels()  # in pixels
+        factor = x.channels() / np.ravel(std)
+        before = self.nodes["input"]
+        assert isinstance(before, Input)
+        total = before.mean.astype(np.float64) + center
+        whole = np.rint(total)  # zero padding has the value of the mean, which must be exact in integers
+        self.nodes["input"] = Input(self.shape, f32(whole), before.low, before.high)
+        self.border = np.asarray(total - whole)
+        return replace(x, factor=factor, offset=(whole - total) * factor)
+
+    def affine(self, where: str, gain: npt.ArrayLike, shift: npt.ArrayLike, x: Value, *, alone: bool = True) -> Value:
+        """Add gain * x + shift, per channel, as batch norm computes it in evaluation mode.
+
+        It is folded into the normalisation of the input, into the layer with weights before it, or else into the
+        layers after it.
+
+        Args:
+            where: The layer in error messages.
+            gain: () or (C,).
+            shift: () or (C,).
+            x: Input of the layer.
+            alone: Whether this layer is the only one that uses x.
+        """
+        check_finite(where, gain, shift)
+        gain = np.broadcast_to(np.ravel(gain), (x.shape[0],)).astype(np.float64)
+        shift = np.broadcast_to(np.ravel(shift), (x.shape[0],)).astype(np.float64)
+        if x.node == "input" and not any(a == "input" for a, _ in self.edges) and (gain != 0).all():
+            return self.normalise(where, -shift / gain, 1 / gain, x)
+        before = self.nodes[x.node]
+        if not isinstance(before, Conv2d | Linear) or (x.factor != 1).any() or x.offset.any() or not alone:
+            factor, offset = x.channels() * gain, x.offsets() * gain + shift
+            return replace(x, factor=_one_number(factor), offset=_one_number(offset))
+        weight = before.weight * gain.reshape(-1, *(1,) * (before.weight.ndim - 1))
+        self.nodes[x.node] = replace(before, weight=f32(weight), bias=f32(before.bias * gain + shift))
+        return x
+
+    def materialised(self, name: str, where: str, x: Value) -> Value:
+        """Add a layer whose output is the value itself, where no weights come between to take in factor and offset."""
+        name = free_name(name, self.nodes)
+        channels = x.shape[0]
+        if len(x.shape) == 3:
+            layer: Node = Conv2d(
+                f32(x.channels().reshape(channels, 1, 1, 1)), f32(x.offsets()), (1, 1), (0, 0), channels
+            )
+        elif channels <= WIDEST:
+            layer = Linear(f32(np.diag(x.channels())), f32(x.offsets()))
+        else:
+            raise ConversionError(
+                f"{where}: adds a constant per feature to {channels} features, and no weights come between to take it "
+                "in; give the network a linear layer between"
+            )
+        return replace(x, node=self.append(name, where, layer, x).node, factor=ONE, offset=NOTHING)
+
+    def shifted(self, where: str, shift: npt.ArrayLike, x: Value) -> Value:
+        """Fold x + shift, per channel, into the bias of the layer before, which no other layer may use.
+
+        Args:
+            where: The layer and the reason for the shift, the first half of an error message.
+            shift: () or (C,).
+            x: The output of a convolution or linear layer.
+        """
+        before = self.nodes[x.node]
+        if not isinstance(before, Conv2d | Linear) or any(a == x.node for a, _ in self.edges):
+            raise ConversionError(f"{where}; expected a layer with weights before it, used by no other layer")
+        self.nodes[x.node] = replace(before, bias=f32(before.bias + np.ravel(shift) / x.channels()))
+        self.sealed.add(x.node)
+        return x
+
+    def unrounded(self, where: str, quantised: str, rounding: Rounding, x: Value) -> None:
+        """Record and note that a quantiser of x was left out."""
+        self.record_rounding(rounding, x)
+        self.note(f"{where}: quantises {quantised}, and was left out")
+
+    def record_rounding(self, rounding: Rounding, x: Value) -> None:
+        """Record a quantiser of the source that the graph does not have."""
+        self.roundings.setdefault(x.node, []).append(replace(rounding, factor=x.factor, offset=x.offset))
+
+    def output(self, inputs: list[Value]) -> Value:
+        """Add the network's output, the logits."""
+        if len(inputs) != 1:
+            raise ConversionError(f"the network returns {len(inputs)} values; expected the logits alone")
+        x = inputs[0]
+        if x.order is not None or x.axes is not None:
+            raise ConversionError("the output: its axes were permuted; export the network channel first (NCHW)")
+        if x.offset.any() and x.node != "input":
+            x = self.materialised("logits", "the output", x)
+        if (x.factor != 1).any() or not isinstance(self.nodes[x.node], Conv2d | Linear | Add | Scale | LI):
+            self.refuse_offset("the output", x)
+            x = self.append(self.free_name("logits"), "the output", Scale(f32(x.channels())), x)
+        return self.append("output", "the output", Output(), x)
+
+    def append(self, name: str, where: str, node: Node, x: Value, *, keep_offset: bool = False) -> Value:
+        """Add a node with the input x; returns its output."""
+        if not keep_offset and not isinstance(node, Conv2d | Linear):
+            self.refuse_offset(where, x)
+        name = node_name(name)
+        if name in ("input", "output") and not isinstance(node, Output):
+            name = self.free_name(f"{name}_")  # names reserved for the graph's input and output
+        if name in self.nodes:
+            raise ConversionError(f"{where}: is used twice; a spiking neuron has a state and is used once")
+        self.connect(where, x, name)
+        self.nodes[name] = node
+        try:
+            return Value(name, ONE, node.output_shape((x.shape,)))
+        except GraphError as error:
+            raise ConversionError(f"{where}: {error}") from None
+
+    def note(self, text: str) -> None:
+        """Add a note for the user, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def connect(self, where: str, x: Value, name: str) -> None:
+        """Add an edge from a value to a node."""
+        if x.node in self.sealed and any(a == x.node for a, _ in self.edges):
+            raise ConversionError(
+                f"{where}: uses {x.node}, whose bias includes a constant of another layer; "
+                "give this layer weights of its own"
+            )
+        self.edges.append((x.node, name))
+
+    def refuse_offset(self, where: str, x: Value) -> None:
+        """Refuse a value with an offset, where no weights take it in."""
+        if np.abs(x.offset).max() > 1e-6 * max(1, np.abs(x.factor).max()):
+            raise ConversionError(
+                f"{where}: the mean of the input is no whole pixel here, and no weights come between to take it in; "
+                "normalise with whole means"
+            )
+
+
+def check_finite(where: str, *parameters: npt.ArrayLike | None) -> None:
+    """Refuse parameters of a layer with NaN or infinity."""
+    if not all(np.isfinite(np.asarray(value, np.float64)).all() for value in parameters if value is not None):
+        raise ConversionError(f"{where}: its weights contain NaN or infinity; train the network again")
+
+
+def _one_number(values: Factor) -> Factor:
+    """Values per channel as (), if they are equal."""
+    return np.asarray(values[0]) if np.ptp(values) == 0 else values

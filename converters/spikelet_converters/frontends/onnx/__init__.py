@@ -1,0 +1,61 @@
+"""Import ONNX files with the operators of plain and quantisation-aware convolutional networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spikelet.errors import ConversionError
+from spikelet.nodes import Shape
+from spikelet_converters.frontends.onnx.model import entry_of, load, predictor
+from spikelet_converters.frontends.onnx.reader import HANDLERS, Reader
+from spikelet_converters.frontends.source import Preprocessing, Source, finished
+
+
+def read(
+    path: Path,
+    preprocessing: Preprocessing | None = None,
+    *,
+    shape: Shape | None = None,
+    average_pools: bool = False,
+    output: str | None = None,
+) -> Source:
+    """Import an ONNX file.
+
+    Args:
+        path: The file.
+        preprocessing: Normalisation of the input, by default pixel / 255, or none if the file takes integers.
+        shape: Shape of one input, if the file does not fix it, or (C, H, W) of images for a file that takes (N, F).
+        average_pools: Replace max pools by average pools.
+        output: Name of the output, if the file has several.
+
+    Raises:
+        ConversionError: The file is not valid ONNX, an operator has no spiking form, or an attribute is not supported.
+            The message names the node and an alternative.
+        UsageError: The file has no output of this name.
+        MissingDependency: The package `onnx` or ONNX Runtime is not installed.
+    """
+    model = load(path, output)
+    preprocessing = _of_integers(path, entry_of(path, model).type.tensor_type.elem_type, preprocessing)
+    reader = Reader(path, model, shape, average_pools, preprocessing)
+    state = reader.run()
+    predict = predictor(path, model, reader.arrange)
+    logits = None if state.logits is None else predictor(path, model, reader.arrange, state.logits)
+    return finished("ONNX", state.builder, predict, preprocessing, logits=logits)
+
+
+def _of_integers(path: Path, kind: int, preprocessing: Preprocessing | None) -> Preprocessing:
+    """The normalisation of a file that takes integers: pixels as they are."""
+    from onnx import TensorProto
+
+    if kind == TensorProto.FLOAT:
+        return preprocessing or Preprocessing()
+    if kind not in (TensorProto.UINT8, TensorProto.INT32, TensorProto.INT64, TensorProto.UINT16, TensorProto.INT16):
+        raise ConversionError(
+            f"{path}: takes values of type {TensorProto.DataType.Name(kind)}; expected float or integers of pixels"
+        )
+    if preprocessing is not None and (any(preprocessing.mean) or set(preprocessing.std) != {1.0}):
+        raise ConversionError(f"{path}: takes whole pixels 0…255, which --mean and --std change; leave them out")
+    return Preprocessing(scale=1.0)
+
+
+__all__ = ["HANDLERS", "read"]

@@ -1,0 +1,143 @@
+"""The attributes that the import of ONNX files understands, by operator. Every other attribute is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+
+if TYPE_CHECKING:
+    import onnx
+
+Attribute = int | float | str | Sequence[int] | Sequence[float] | npt.NDArray[np.generic]
+Attributes = Mapping[str, Attribute]
+
+_WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
+READ: dict[str, tuple[str, ...]] = {
+    "Add": (),
+    "ArgMax": ("axis", "keepdims", "select_last_index"),
+    "AveragePool": (*_WINDOW, "ceil_mode", "count_include_pad"),
+    "BatchNormalization": ("epsilon",),
+    "Cast": ("to",),
+    "Clip": ("min", "max"),
+    "Conv": (*_WINDOW, "group"),
+    "DequantizeLinear": ("axis",),
+    "Div": (),
+    "Dropout": (),
+    "Flatten": ("axis",),
+    "Gemm": ("alpha", "beta", "transA", "transB"),
+    "GlobalAveragePool": (),
+    "Identity": (),
+    "LogSoftmax": ("axis",),
+    "MatMul": (),
+    "Max": (),
+    "MaxPool": (*_WINDOW, "ceil_mode"),
+    "Mul": (),
+    "Pad": ("mode", "pads", "value"),
+    "QuantizeLinear": ("axis",),
+    "ReduceMean": ("axes", "keepdims", "noop_with_empty_axes"),
+    "Relu": (),
+    "Reshape": ("allowzero",),
+    "Shape": ("start", "end"),
+    "Sigmoid": (),
+    "Softmax": ("axis",),
+    "Squeeze": ("axes",),
+    "Sub": (),
+    "Sum": (),
+    "Transpose": ("perm",),
+    "Unsqueeze": ("axes",),
+}
+"""Attributes that the import of an operator evaluates."""
+
+WITHOUT_EFFECT: dict[str, dict[str, tuple[Attribute, ...] | None]] = {
+    "BatchNormalization": {"momentum": None, "training_mode": (0,), "spatial": (1,), "is_test": (1,)},
+    "Cast": {"saturate": None, "round_mode": None},
+    "DequantizeLinear": {"block_size": (0,), "output_dtype": (0, 1)},
+    "Dropout": {"ratio": None, "seed": None, "is_test": (1,)},
+    "MaxPool": {"storage_order": None},
+    "QuantizeLinear": {"block_size": (0,), "output_dtype": (0,), "precision": (0,), "saturate": None},
+}
+"""Attributes that change nothing at the listed values, or at any value (None)."""
+
+
+def check_domain(node: onnx.NodeProto, where: str) -> None:
+    """Refuse an operator of another domain.
+
+    Raises:
+        ConversionError: The operator is not one of ONNX itself.
+    """
+    if node.domain not in ("", "ai.onnx"):
+        raise ConversionError(
+            f"{where}: is an operator of {node.domain}, which only its own runtime defines; export the network with "
+            "operators of ONNX (for quantised networks in the QDQ format)"
+        )
+
+
+def attributes_of(node: onnx.NodeProto, where: str) -> dict[str, Attribute]:
+    """Return the attributes of a node, of which each is understood.
+
+    Args:
+        node: The node.
+        where: The node in error messages.
+
+    Raises:
+        ConversionError: The operator has an attribute or a value of an attribute that the import does not understand.
+    """
+    kind, attributes = _attributes(node)
+    for name, value in attributes.items():
+        if name in READ.get(kind, ()):
+            continue
+        harmless = WITHOUT_EFFECT.get(kind, {})
+        allowed = harmless.get(name, ())
+        if name not in harmless:
+            raise ConversionError(f"{where}: its attribute {name} = {value!r} is not supported")
+        if allowed is not None and value not in allowed:
+            expected = " or ".join(str(choice) for choice in allowed)
+            raise ConversionError(f"{where}: its attribute {name} = {value!r} is not supported; expected {expected}")
+    return attributes
+
+
+def _attributes(node: onnx.NodeProto) -> tuple[str, dict[str, Attribute]]:
+    """Return the operator of a node and its attributes, with texts as str and tensors as arrays."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    attributes: dict[str, Attribute] = {}
+    for attribute in node.attribute:
+        value = helper.get_attribute_value(attribute)
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        elif isinstance(value, onnx.TensorProto):
+            value = numpy_helper.to_array(value)
+        attributes[attribute.name] = value
+    return node.op_type, attributes
+
+
+def integer(attributes: Attributes, name: str, default: int) -> int:
+    """Return an integer attribute."""
+    value = attributes.get(name, default)
+    assert isinstance(value, int)
+    return value
+
+
+def real(attributes: Attributes, name: str, default: float) -> float:
+    """Return a float attribute."""
+    value = attributes.get(name, default)
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def integers(attributes: Attributes, name: str, default: Sequence[int]) -> list[int]:
+    """Return an attribute of several integers."""
+    value = attributes.get(name, default)
+    assert not isinstance(value, int | float | str)
+    return [int(item) for item in value]
+
+
+def text(attributes: Attributes, name: str, default: str) -> str:
+    """Return an attribute that is a text."""
+    return str(attributes.get(name, default))

@@ -1,0 +1,107 @@
+"""Evaluate ONNX operators with constant inputs, which exporters use for shapes and folded weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+
+Constant = npt.NDArray[np.generic]
+
+LARGEST = 2**28  # elements of a constant
+EVALUATED = frozenset(
+    [
+        "Abs",
+        "Add",
+        "Cast",
+        "Ceil",
+        "Clip",
+        "Concat",
+        "Constant",
+        "ConstantOfShape",
+        "DequantizeLinear",
+        "Div",
+        "Equal",
+        "Exp",
+        "Expand",
+        "Floor",
+        "Gather",
+        "Greater",
+        "Identity",
+        "Less",
+        "Log",
+        "MatMul",
+        "Max",
+        "Min",
+        "Mul",
+        "Neg",
+        "Not",
+        "Pow",
+        "QuantizeLinear",
+        "Range",
+        "Reciprocal",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceMin",
+        "ReduceProd",
+        "ReduceSum",
+        "Relu",
+        "Reshape",
+        "Shape",
+        "Sign",
+        "Size",
+        "Slice",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Sum",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+        "Where",
+    ]
+)
+
+
+def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int) -> list[Constant]:
+    """Evaluate one operator with the reference implementation of ONNX, which knows every attribute of it.
+
+    Args:
+        node: An onnx.NodeProto.
+        where: The node in error messages.
+        inputs: Its inputs; None for one that is left out.
+        opset: Version of the operators.
+
+    Returns:
+        The outputs of the node.
+
+    Raises:
+        ConversionError: The operator is not evaluated here, or cannot be evaluated on these inputs.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+    from onnx.reference import ReferenceEvaluator
+
+    assert isinstance(node, onnx.NodeProto)
+    if node.op_type not in EVALUATED or node.domain not in ("", "ai.onnx"):
+        raise ConversionError(
+            f"{where}: computes a constant with an unsupported operator; simplify the file first "
+            "(constant folding, for instance with onnxsim)"
+        )
+    if node.op_type == "ConstantOfShape" and inputs[0] is not None and np.prod(inputs[0].astype(float)) > LARGEST:
+        raise ConversionError(f"{where}: makes a constant of shape {inputs[0].tolist()}, which is too large")
+    names = [name for name in dict.fromkeys(node.input) if name]
+    by_name = {name: value for name, value in zip(node.input, inputs, strict=True) if name and value is not None}
+    weights = [numpy_helper.from_array(np.asarray(by_name[name]), name) for name in names]
+    outputs = [helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in node.output if name]
+    graph = helper.make_graph([node], "constant", [], outputs, weights)
+    if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+        opset = max(opset, 19)  # versions before differ in the types that they take, and have no reference
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    try:
+        with np.errstate(all="ignore"):
+            values = ReferenceEvaluator(model).run(None, {})
+    except Exception as error:  # the reference implementation raises many types of errors
+        raise ConversionError(f"{where}: cannot be evaluated ({type(error).__name__}: {error})") from None
+    return [np.asarray(value) for value in values]

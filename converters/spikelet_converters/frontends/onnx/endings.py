@@ -1,0 +1,60 @@
+"""Functions of the logits at the end of a network: a bundle returns the logits."""
+
+from __future__ import annotations
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.layout import axes_of
+from spikelet_converters.frontends.onnx.attributes import integer
+from spikelet_converters.frontends.onnx.step import Handler, Step
+from spikelet_converters.frontends.refusals import ONNX as ADVICE
+from spikelet_converters.frontends.values import Ending, Value
+
+_SAME_ANSWER = "was left out: the largest logit is the answer with and without"
+
+
+INSIDE = {
+    "ArgMax": "an ArgMax inside the network has no spiking form here",
+    "LogSoftmax": "a softmax inside the network has no spiking form here",
+    "Sigmoid": ADVICE["Sigmoid"],
+    "Softmax": "a softmax inside the network has no spiking form here",
+}
+"""Reasons for a refusal, if one of these operators is not at the end of the network."""
+
+
+def _ending(step: Step, ending: Ending, note: str) -> Value:
+    x = step.value()
+    if step.state.logits is None:
+        step.state.logits = step.input(0)
+    step.builder.ending = ending
+    step.builder.note(f"{step.where}: {note}")
+    return x
+
+
+def _along_classes(step: Step, axis: int) -> None:
+    x = step.value()
+    if len(axes_of(x)) != 1 or axis not in (1, -1):
+        raise ConversionError(f"{step.where}: is along axis {axis}; expected the classes, axis 1 of (N, K)")
+
+
+def _softmax(step: Step) -> Value:
+    default = 1 if step.state.opset < 13 else -1
+    _along_classes(step, integer(step.attributes, "axis", default))
+    ending: Ending = "softmax" if step.node.op_type == "Softmax" else "log_softmax"
+    return _ending(step, ending, _SAME_ANSWER)
+
+
+def _sigmoid(step: Step) -> Value:
+    return _ending(step, "sigmoid", f"{_SAME_ANSWER}; a probability is above 1/2 if its logit is above 0")
+
+
+def _argmax(step: Step) -> Value:
+    _along_classes(step, integer(step.attributes, "axis", 0))
+    return _ending(step, "argmax", "was left out: the bundle returns the logits, and the largest is the answer")
+
+
+HANDLERS: dict[str, Handler] = {
+    "ArgMax": _argmax,
+    "LogSoftmax": _softmax,
+    "Sigmoid": _sigmoid,
+    "Softmax": _softmax,
+}

@@ -1,0 +1,205 @@
+"""Operators with weights, sums, products with constants, and rectifiers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.layout import axes_of, in_order, per_channel
+from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
+from spikelet_converters.frontends.onnx.constants import Constant
+from spikelet_converters.frontends.onnx.step import Handler, Step
+from spikelet_converters.frontends.refusals import ONNX as ADVICE
+from spikelet_converters.frontends.refusals import PRODUCT
+from spikelet_converters.frontends.values import Factor, Value
+from spikelet_converters.frontends.windows import NONE, Pads, added, pads_for_same, symmetric
+
+
+def window(step: Step, kernel: tuple[int, int], size: tuple[int, int]) -> tuple[tuple[int, int], Pads]:
+    """Stride and zeros of a window over an image of `size`.
+
+    Raises:
+        ConversionError: The window is dilated, or pads in an unknown way.
+    """
+    attributes, where = step.attributes, step.where
+    dilations = integers(attributes, "dilations", [1, 1])
+    if any(dilation != 1 for dilation in dilations):
+        raise ConversionError(f"{where}: dilation {dilations} has no node; train with dilation 1")
+    stride = integers(attributes, "strides", [1, 1])
+    pads = integers(attributes, "pads", [0, 0, 0, 0])
+    if len(stride) != 2 or len(pads) != 4:
+        raise ConversionError(f"{where}: a window of {len(stride)} axes has no node; use two")
+    mode = text(attributes, "auto_pad", "NOTSET")
+    pair = stride[0], stride[1]
+    if mode in ("SAME_UPPER", "SAME_LOWER"):
+        return pair, pads_for_same(size, kernel, pair, mode == "SAME_UPPER")
+    if mode == "VALID":
+        return pair, NONE
+    if mode != "NOTSET":
+        raise ConversionError(f"{where}: auto_pad {mode} is not supported; export it with explicit pads")
+    if min(pads) < 0:
+        raise ConversionError(f"{where}: pads {pads} cut pixels off; expected 0 or more")
+    return pair, (pads[0], pads[1], pads[2], pads[3])
+
+
+def _conv(step: Step) -> Value:
+    weight = np.asarray(step.constant(1), np.float64)
+    x = in_order(step.where, step.value(padded=False))
+    if weight.ndim != 4:
+        raise ConversionError(f"{step.where}: a convolution of {weight.ndim - 2} axes has no node; use two")
+    if len(x.shape) != 3:
+        raise ConversionError(f"{step.where}: expected an input (N, C, H, W), found (N, {x.shape[0]})")
+    kernel = weight.shape[2], weight.shape[3]
+    if integers(step.attributes, "kernel_shape", list(kernel)) != list(kernel):
+        raise ConversionError(f"{step.where}: kernel_shape differs from the shape of its weights {weight.shape}")
+    outer = step.state.pads.get(step.input(0), NONE)
+    size = x.shape[1] + outer[0] + outer[2], x.shape[2] + outer[1] + outer[3]
+    stride, pads = window(step, kernel, size)
+    weight, padding = symmetric(weight, added(outer, pads))
+    groups = integer(step.attributes, "group", 1)
+    return step.builder.conv(step.name, step.where, weight, step.optional(2), stride, padding, groups, x)
+
+
+def _gemm(step: Step) -> Value:
+    if integer(step.attributes, "transA", 0):
+        raise ConversionError(f"{step.where}: transposes its input; expected transA = 0")
+    if not step.depends(0):
+        raise ConversionError(f"{step.where}: {PRODUCT}")
+    weight = np.asarray(step.constant(1), np.float64) * real(step.attributes, "alpha", 1.0)
+    weight = weight if integer(step.attributes, "transB", 0) else weight.T
+    bias = step.optional(2)
+    beta = real(step.attributes, "beta", 1.0)
+    added_bias = None if bias is None else _row(step, bias) * beta
+    if added_bias is not None and added_bias.size == 1:
+        added_bias = np.broadcast_to(added_bias, (len(weight),))
+    return step.builder.linear(step.name, step.where, weight, added_bias, step.value())
+
+
+def _row(step: Step, bias: Constant) -> Factor:
+    if bias.ndim > 1 and bias.shape[0] != 1:
+        raise ConversionError(f"{step.where}: has a bias of shape {bias.shape}; expected one number per output")
+    return np.asarray(bias, np.float64).ravel()
+
+
+def _matmul(step: Step) -> Value:
+    if step.live != [0]:
+        raise ConversionError(f"{step.where}: {PRODUCT}")
+    weight = np.asarray(step.constant(1), np.float64)
+    if weight.ndim != 2:
+        raise ConversionError(f"{step.where}: expected weights (F_in, F_out), found shape {weight.shape}")
+    return step.builder.linear(step.name, step.where, weight.T, None, step.value())
+
+
+def _add(step: Step) -> Value:
+    """Sum of values and constants."""
+    live = step.live
+    constants = [per_channel(step.where, step.constant(i), step.value(live[0], padded=False))
+                 for i in range(len(step.node.input)) if i not in live]  # fmt: skip
+    values = [step.value(index) for index in live]
+    total = step.builder.add(step.name, step.where, values) if len(values) > 1 else values[0]
+    if not constants:
+        return total
+    alone = len(values) > 1 or step.alone(live[0])
+    return step.builder.affine(step.where, 1.0, sum(constants, np.zeros(())), total, alone=alone)
+
+
+def _sub(step: Step) -> Value:
+    if step.live == [0]:
+        x = step.value()
+        shift = -per_channel(step.where, step.constant(1), x)
+        return step.builder.affine(step.where, 1.0, shift, x, alone=step.alone())
+    if step.live == [1]:
+        x = step.value(1)
+        shift = per_channel(step.where, step.constant(0), x)
+        return step.builder.affine(step.where, -1.0, shift, x, alone=step.alone(1))
+    raise ConversionError(f"{step.where}: {ADVICE['Sub']}")
+
+
+def _mul(step: Step) -> Value:
+    if len(step.live) != 1:
+        raise ConversionError(f"{step.where}: {PRODUCT}")
+    (index,) = step.live
+    x = step.value(index)
+    gain = per_channel(step.where, step.constant(1 - index), x)
+    return step.builder.affine(step.where, gain, 0.0, x, alone=step.alone(index))
+
+
+def _div(step: Step) -> Value:
+    if step.live != [0]:
+        raise ConversionError(f"{step.where}: {PRODUCT}")
+    x = step.value()
+    divisor = per_channel(step.where, step.constant(1), x)
+    if (divisor == 0).any():
+        raise ConversionError(f"{step.where}: divides by zero")
+    return step.builder.affine(step.where, 1 / divisor, 0.0, x, alone=step.alone())
+
+
+def _batch_normalisation(step: Step) -> Value:
+    x = step.value()
+    if axes_of(x)[0] != 0 and len(x.shape) == 3:
+        raise ConversionError(f"{step.where}: normalises an axis that is not the channels")
+    gamma, beta, mean, var = (np.asarray(step.constant(i), np.float64).ravel() for i in range(1, 5))
+    with np.errstate(all="ignore"):  # a value that is not finite is refused below
+        gain = gamma / np.sqrt(var + real(step.attributes, "epsilon", 1e-5))
+        shift = beta - mean * gain
+    if x.order is not None:
+        gain, shift = (per_channel(step.where, values, x) for values in (gain, shift))
+    return step.builder.affine(step.where, gain, shift, x, alone=step.alone())
+
+
+def _relu(step: Step) -> Value:
+    return _rectified(step, step.value(), None)
+
+
+def _clip(step: Step) -> Value:
+    low, high = (_bound(step, index, name) for index, name in ((1, "min"), (2, "max")))
+    x = step.value()
+    rectified = step.builder.is_nonnegative(x)
+    if low is not None and low != 0 and not (rectified and low < 0):
+        raise ConversionError(f"{step.where}: clips from {low:g}; expected from 0, as a rectifier does")
+    if low is None and not rectified:
+        raise ConversionError(f"{step.where}: clips at {high} from above only; expected from 0, as a rectifier does")
+    return _rectified(step, x, None if high is None or np.isinf(high) else high)
+
+
+def _maximum(step: Step) -> Value:
+    """Max(x, 0)."""
+    if len(step.live) != 1 or len(step.node.input) != 2:
+        raise ConversionError(f"{step.where}: {ADVICE['Max']}")
+    (index,) = step.live
+    x = step.value(index)
+    bound = per_channel(step.where, step.constant(1 - index), x)
+    if bound.any():
+        raise ConversionError(f"{step.where}: has a lower bound of {bound.max():g}; expected 0, as a rectifier has")
+    return _rectified(step, x, None)
+
+
+def _rectified(step: Step, x: Value, cap: float | None) -> Value:
+    return step.builder.relu(step.name, step.where, cap, x, alone=step.alone(step.live[0]))
+
+
+def _bound(step: Step, index: int, name: str) -> float | None:
+    constant = step.optional(index)
+    if constant is None:
+        return real(step.attributes, name, 0.0) if name in step.attributes else None
+    if constant.size != 1:
+        raise ConversionError(f"{step.where}: has {constant.size} bounds; expected one number")
+    return float(np.asarray(constant, np.float64).ravel()[0])
+
+
+HANDLERS: dict[str, Handler] = {
+    "Add": _add,
+    "BatchNormalization": _batch_normalisation,
+    "Clip": _clip,
+    "Conv": _conv,
+    "Div": _div,
+    "Gemm": _gemm,
+    "MatMul": _matmul,
+    "Max": _maximum,
+    "Mul": _mul,
+    "Relu": _relu,
+    "Sub": _sub,
+    "Sum": _add,
+}
+
+__all__ = ["HANDLERS", "window"]

@@ -1,0 +1,236 @@
+"""Load an ONNX file in a canonical form, and evaluate it with ONNX Runtime.
+
+The canonical form has float32 values only, nodes in an order in which every input is computed before its use, one
+output, and no node that the output does not depend on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError, MissingDependency, UsageError
+
+if TYPE_CHECKING:
+    import onnx
+
+Outputs = npt.NDArray[np.float32]
+Arrange = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+
+
+def load(path: Path, output: str | None = None) -> onnx.ModelProto:
+    """Read an ONNX file in its canonical form.
+
+    Args:
+        path: The file.
+        output: Name of the output to keep, for a network with several.
+
+    Raises:
+        ConversionError: The file is not valid ONNX, its nodes form a cycle, or it has several outputs and none is
+            named.
+        UsageError: The file has no output of this name.
+        MissingDependency: The package `onnx` is not installed.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise MissingDependency("onnx", "convert") from None
+    try:
+        model = onnx.load(str(path))
+        _sort(path, model)
+        onnx.checker.check_model(model)
+    except ConversionError:
+        raise
+    except Exception as error:  # protobuf and the checker raise many types of errors
+        first = str(error).splitlines()
+        raise ConversionError(f"{path}: not a valid ONNX model ({first[0] if first else error})") from None
+    if model.functions:
+        raise ConversionError(
+            f"{path}: defines functions ({model.functions[0].name}); export the network without functions, or inline "
+            "them with onnx.inliner"
+        )
+    _widen(model)
+    _select(path, model, output)
+    return model
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """Version of ONNX's own operators."""
+    return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
+
+
+def entry_of(path: Path, model: onnx.ModelProto) -> onnx.ValueInfoProto:
+    """The network's input.
+
+    Raises:
+        ConversionError: The network takes several inputs or none.
+    """
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [tensor for tensor in model.graph.input if tensor.name not in constants]
+    if len(inputs) != 1:
+        names = ", ".join(tensor.name for tensor in inputs) or "none"
+        raise ConversionError(f"{path}: expected one input, found {names}; a bundle has one")
+    return inputs[0]
+
+
+def sizes_of(entry: onnx.ValueInfoProto) -> tuple[int, ...]:
+    """Sizes of a tensor, 0 where the file leaves one open."""
+    return tuple(int(size.dim_value) for size in entry.type.tensor_type.shape.dim)
+
+
+def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str | None = None) -> Callable[
+    [npt.NDArray[np.float32]], Outputs
+]:  # fmt: skip
+    """A function that evaluates a model with ONNX Runtime, in float32 and without its optimisations.
+
+    Args:
+        path: The file, which may have external data beside it.
+        model: The model.
+        arrange: From inputs (N, *shape of the bundle) to inputs of the model.
+        output: Name of a tensor to return instead of the model's output.
+
+    Raises:
+        ConversionError: ONNX Runtime refuses the model.
+        MissingDependency: ONNX Runtime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingDependency("onnxruntime", "ort") from None
+    import onnx
+
+    if output is not None:
+        copied = onnx.ModelProto()
+        copied.CopyFrom(model)
+        copied.graph.ClearField("output")
+        copied.graph.output.append(onnx.helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None))
+        model = copied
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises many types of errors
+        raise ConversionError(f"{path}: ONNX Runtime cannot load it ({error})") from None
+    entry = session.get_inputs()[0]
+    size = entry.shape[0]  # a number if the file was exported for a fixed batch
+    integers = entry.type != "tensor(float)"
+
+    def predict(inputs: npt.NDArray[np.float32]) -> Outputs:
+        arranged = arrange(inputs)
+        if integers:
+            arranged = np.rint(arranged).astype(_INTEGERS[entry.type])
+        batch = size if isinstance(size, int) and size > 0 else len(arranged)
+        parts = []
+        for start in range(0, len(arranged), batch):
+            part = arranged[start : start + batch]
+            padded = np.concatenate([part, np.repeat(part[-1:], batch - len(part), axis=0)])
+            try:
+                (value,) = session.run(None, {entry.name: padded})
+            except Exception as error:  # ONNX Runtime raises many types of errors
+                raise ConversionError(f"{path}: ONNX Runtime cannot evaluate it ({error})") from None
+            parts.append(np.asarray(value)[: len(part)])
+        return np.concatenate(parts)
+
+    return predict
+
+
+_INTEGERS: dict[str, type[np.generic]] = {
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(uint16)": np.uint16,
+    "tensor(int16)": np.int16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(double)": np.float64,
+}
+
+
+def _sort(path: Path, model: onnx.ModelProto) -> None:
+    """Put the nodes into an order in which every input is computed before its use."""
+    graph = model.graph
+    available = {tensor.name for tensor in [*graph.input, *graph.initializer]} | {""}
+    waiting, ordered = list(graph.node), []
+    while waiting:
+        ready = [node for node in waiting if all(name in available for name in _needed(node))]
+        if not ready:
+            produced = {name for node in waiting for name in node.output}
+            missing = sorted({name for node in waiting for name in _needed(node)} - available - produced)
+            reason = f"nothing computes {missing[0]}" if missing else f"{waiting[0].output[0]} depends on itself"
+            raise ConversionError(f"{path}: not a valid ONNX model ({reason})")
+        first = ready[0]
+        while first is not None:
+            waiting.remove(first)
+            ordered.append(first)
+            available.update(first.output)
+            first = next((node for node in waiting[:1] if all(name in available for name in _needed(node))), None)
+    graph.ClearField("node")
+    graph.node.extend(ordered)
+
+
+def _needed(node: onnx.NodeProto) -> list[str]:
+    import onnx
+
+    names = list(node.input)
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            own = {tensor.name for tensor in [*attribute.g.input, *attribute.g.initializer]}
+            own |= {name for inner in attribute.g.node for name in inner.output}
+            names += [name for inner in attribute.g.node for name in _needed(inner) if name not in own]
+    return names
+
+
+_NARROW = ("FLOAT16", "BFLOAT16", "DOUBLE")
+
+
+def _widen(model: onnx.ModelProto) -> None:
+    """Replace other floating-point types by float32, with the same weights."""
+    import onnx
+    from onnx import TensorProto, numpy_helper
+
+    narrow = {getattr(TensorProto, name) for name in _NARROW}
+
+    def float32(tensor: onnx.TensorProto) -> None:
+        if tensor.data_type in narrow:
+            array = numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+
+    for tensor in model.graph.initializer:
+        float32(tensor)
+    for entry in [*model.graph.input, *model.graph.output]:
+        if entry.type.tensor_type.elem_type in narrow:
+            entry.type.tensor_type.elem_type = TensorProto.FLOAT
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                float32(attribute.t)
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i in narrow:
+                attribute.i = TensorProto.FLOAT
+    model.graph.ClearField("value_info")
+
+
+def _select(path: Path, model: onnx.ModelProto, name: str | None) -> None:
+    """Keep one output, and the nodes that it depends on."""
+    graph = model.graph
+    names = [entry.name for entry in graph.output]
+    if name is not None and name not in names:
+        raise UsageError(f"{path}: has no output {name!r}; expected one of {', '.join(names)}")
+    if name is None and len(names) != 1:
+        raise ConversionError(
+            f"{path}: has {len(names)} outputs ({', '.join(names)}); name the one to convert with --output-name"
+        )
+    kept = next(entry for entry in graph.output if entry.name == (name or names[0]))
+    needed, nodes = {kept.name}, []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            nodes.append(node)
+            needed.update(_needed(node))
+    nodes.reverse()
+    graph.ClearField("node")
+    graph.node.extend(nodes)
+    graph.ClearField("output")
+    graph.output.append(kept)

@@ -1,0 +1,67 @@
+"""QuantizeLinear and DequantizeLinear around activations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.layout import per_channel
+from spikelet_converters.frontends.onnx.attributes import integer
+from spikelet_converters.frontends.onnx.constants import Constant
+from spikelet_converters.frontends.onnx.step import Handler, Step
+from spikelet_converters.frontends.values import Rounding, Value
+
+_INTEGERS = ("uint8", "int8", "uint16", "int16")
+
+
+def _quantise(step: Step) -> Value:
+    x = step.value()
+    scale, zero = step.constant(1), step.optional(2)
+    step.state.quantisers[step.node.output[0]] = (scale, zero)
+    kind = "uint8" if zero is None else zero.dtype.name
+    if kind not in _INTEGERS:
+        raise ConversionError(f"{step.where}: quantises to {kind}; expected integers of 8 or 16 bits")
+    limits = np.iinfo(kind)
+    if scale.size != 1:
+        parameters = [_along_axis(step, value, x) for value in (scale, np.zeros(1) if zero is None else zero)]
+        rounding = Rounding(parameters[0], parameters[1], limits.min, limits.max)
+        step.builder.unrounded(step.where, "activations per channel", rounding, x)
+        return x
+    size = float(np.asarray(scale, np.float64).ravel()[0])
+    origin = 0 if zero is None else int(np.asarray(zero).ravel()[0])
+    rounding = Rounding(np.asarray(size), np.asarray(float(origin)), limits.min, limits.max)
+    builder = step.builder
+    levels = int(limits.max) - origin
+    if x.node == "input":
+        builder.unrounded(step.where, "the input", rounding, x)
+    elif x.node in builder.relus and not x.offset.any() and (x.factor == 1).all() and step.alone() and levels > 0:
+        return builder.quantise_relu(step.where, size * levels, levels, x)
+    elif builder.is_nonnegative(x) or origin != limits.min:
+        builder.unrounded(step.where, "no rectified activation", rounding, x)
+    else:
+        return builder.quantiser(step.name, step.where, size * levels, levels, x)
+    return x
+
+
+def _along_axis(step: Step, values: Constant, x: Value) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    rank = len(x.shape) + 1
+    shape = [1] * rank
+    shape[integer(step.attributes, "axis", 1) % rank] = values.size
+    return per_channel(step.where, np.asarray(values).reshape(shape), x)
+
+
+def _dequantise(step: Step) -> Value:
+    name = step.input(0)
+    if name not in step.state.quantisers:
+        raise ConversionError(f"{step.where}: its input is not the output of QuantizeLinear; expected the QDQ format")
+    scale, zero = step.state.quantisers[name]
+    own_scale, own_zero = step.constant(1), step.optional(2)
+    origin, own_origin = (np.zeros(()) if value is None else value for value in (zero, own_zero))
+    if not (np.array_equal(scale.ravel(), own_scale.ravel()) and np.array_equal(origin.ravel(), own_origin.ravel())):
+        raise ConversionError(
+            f"{step.where}: has another scale or zero point than the QuantizeLinear before it; expected the same"
+        )
+    return step.value()
+
+
+HANDLERS: dict[str, Handler] = {"DequantizeLinear": _dequantise, "QuantizeLinear": _quantise}

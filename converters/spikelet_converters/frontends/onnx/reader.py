@@ -1,0 +1,187 @@
+"""Read the operators of an ONNX model one after another into a builder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+from spikelet.nodes import Shape
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.onnx import endings, layers, pools, quantisers, shapes
+from spikelet_converters.frontends.onnx.attributes import attributes_of, check_domain
+from spikelet_converters.frontends.onnx.constants import evaluate
+from spikelet_converters.frontends.onnx.model import entry_of, opset_of, sizes_of
+from spikelet_converters.frontends.onnx.step import Handler, Import, Step
+from spikelet_converters.frontends.refusals import ONNX as ADVICE
+from spikelet_converters.frontends.refusals import UNKNOWN
+from spikelet_converters.frontends.source import Preprocessing
+from spikelet_converters.frontends.values import free_name
+
+if TYPE_CHECKING:
+    import onnx
+
+HANDLERS: dict[str, Handler] = {
+    **layers.HANDLERS,
+    **pools.HANDLERS,
+    **shapes.HANDLERS,
+    **quantisers.HANDLERS,
+    **endings.HANDLERS,
+}
+"""The import of each supported operator."""
+
+_AFTER_THE_END = ("Cast", "Identity")
+_ELEMENTWISE = ("Cast", "Add", "Sub", "Mul", "Div", "Identity", "QuantizeLinear", "DequantizeLinear")
+
+
+class Reader:
+    """An import of one model.
+
+    Attributes:
+        state: State of the import.
+        axes: Axis of the images, (C, H, W), at each axis of the model's input.
+        sizes: Shape of one input of the model.
+    """
+
+    def __init__(
+        self, path: Path, model: onnx.ModelProto, shape: Shape | None, average_pools: bool, preprocessing: Preprocessing
+    ) -> None:
+        from onnx import numpy_helper
+
+        entry = entry_of(path, model)
+        declared = sizes_of(entry)
+        self.graph = model.graph
+        self.sizes = _input_sizes(path, entry.name, declared, shape)
+        self.axes = _image_axes(self.sizes, _transposed(model.graph, entry.name))
+        image = _image_shape(self.sizes, self.axes)
+        if shape is not None and shape not in (image, self.sizes) and len(self.sizes) == 1:
+            image = shape if int(np.prod(shape)) == self.sizes[0] else image
+        if shape is not None and shape not in (image, self.sizes):
+            raise ConversionError(
+                f"{path}: expected the file's input shape {_text(image)}, found --input {_text(shape)}"
+            )
+        builder = Builder(image, calibrate=True)
+        batch = declared[0] if declared and declared[0] > 0 else None
+        self.state = Import(builder, opset_of(model), model.graph.output[0].name, batch, average_pools)
+        self.state.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        self.state.uses = Counter(name for node in model.graph.node for name in node.input)
+        self.state.uses.update(tensor.name for tensor in model.graph.output)
+        x = preprocessing.start(builder)
+        if len(self.sizes) == 1 and len(image) == 3:
+            x = builder.flatten("flat", "the input", x)
+        elif self.axes != (0, 1, 2) and len(image) == 3:
+            x.axes = self.axes
+        self.state.values[entry.name] = x
+
+    def run(self) -> Import:
+        """Read all operators.
+
+        Raises:
+            ConversionError: An operator has no spiking form, or an attribute is not understood. The message names the
+                node.
+        """
+        ended: dict[str, str] = {}
+        for index, node in enumerate(self.graph.node):
+            where = f"node {node.name or f'#{index}'} ({node.op_type})"
+            reason = next((ended[name] for name in node.input if name in ended), None)
+            if reason is not None and node.op_type not in (*_AFTER_THE_END, "ArgMax"):
+                raise ConversionError(reason)
+            self._read(node, index, where)
+            if node.op_type in endings.HANDLERS and node.output[0] in self.state.values:
+                ended[node.output[0]] = f"{where}: {endings.INSIDE[node.op_type]}"
+            elif reason is not None:
+                ended[node.output[0]] = reason
+        if self.state.output not in self.state.values:
+            raise ConversionError(f"the output {self.state.output} does not depend on the input")
+        self.state.builder.output([self.state.values[self.state.output]])
+        return self.state
+
+    def _read(self, node: onnx.NodeProto, index: int, where: str) -> None:
+        state = self.state
+        check_domain(node, where)
+        if not any(source in state.values for source in node.input):
+            inputs = [state.constants.get(source) for source in node.input]
+            outputs = evaluate(node, where, inputs, state.opset)
+            state.constants.update(zip(node.output, outputs, strict=False))
+            return
+        if node.op_type not in HANDLERS and node.op_type != "Shape":
+            raise ConversionError(f"{where}: {ADVICE.get(node.op_type, UNKNOWN)}")
+        name = node.name.rpartition("/")[0].strip("/").replace("/", ".") if "/" in node.name else node.name
+        layer = free_name(name or f"{node.op_type.lower()}{index}", state.builder.nodes)
+        step = Step(state, node, layer, where, attributes_of(node, where))
+        unread = [output for output in node.output[1:] if output and state.uses[output]]
+        if unread:
+            raise ConversionError(f"{where}: its output {unread[0]} is used; expected the first output only")
+        if node.op_type == "Shape":
+            state.constants[node.output[0]] = shapes.shape_of(step)
+            return
+        state.values[node.output[0]] = HANDLERS[node.op_type](step)
+
+    def arrange(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Inputs (N, *shape of the graph) as inputs of the model."""
+        if inputs.ndim == 4 and self.axes is not None and len(self.axes) > 1:
+            missing = [axis for axis in range(3) if axis not in self.axes]
+            inputs = inputs.transpose(0, *(axis + 1 for axis in (*self.axes, *missing)))
+        arranged: npt.NDArray[np.float32] = np.ascontiguousarray(inputs.reshape(len(inputs), *self.sizes))
+        return arranged
+
+
+def _input_sizes(path: Path, name: str, declared: tuple[int, ...], shape: Shape | None) -> Shape:
+    sizes = declared[1:]
+    if sizes and 0 not in sizes:
+        if len(sizes) > 3:
+            raise ConversionError(f"{path}: its input {name} has shape (N, {', '.join(map(str, sizes))}); expected "
+                                  "images (N, C, H, W) or vectors (N, F)")  # fmt: skip
+        return sizes
+    if shape is None:
+        raise ConversionError(f"{path}: its input {name} has no fixed shape; give one with --input CxHxW")
+    if sizes and len(sizes) == len(shape):
+        last = len(sizes) == 3 and sizes[2] == shape[0] != sizes[0] != 0 and 0 in sizes[:2]
+        given = (shape[1], shape[2], shape[0]) if last else shape
+        if any(a not in (0, b) for a, b in zip(sizes, given, strict=True)):
+            raise ConversionError(
+                f"{path}: expected an input of shape {_text(sizes)} (0 is open), found --input {_text(shape)}"
+            )
+        return given
+    return shape
+
+
+def _transposed(graph: onnx.GraphProto, name: str) -> bool:
+    """Whether the input is transposed from (N, H, W, C) to (N, C, H, W) before any other layer."""
+    names = {name}
+    for node in graph.node:
+        if names.isdisjoint(node.input):
+            continue
+        if node.op_type in _ELEMENTWISE:
+            names.update(node.output)
+        elif node.op_type == "Transpose":
+            perm = next((list(attribute.ints) for attribute in node.attribute if attribute.name == "perm"), [])
+            return perm == [0, 3, 1, 2]
+        else:
+            return False
+    return False
+
+
+def _image_axes(sizes: Shape, transposed: bool) -> tuple[int, ...]:
+    """Axis of (C, H, W) at each axis of the model's input: channels last if it is transposed, or has 1, 3 or 4 last."""
+    if len(sizes) == 3:
+        last = transposed or (sizes[2] in (1, 3, 4) and sizes[0] not in (1, 2, 3, 4))
+        return (1, 2, 0) if last else (0, 1, 2)
+    return (1, 2) if len(sizes) == 2 else (0,)
+
+
+def _image_shape(sizes: Shape, axes: tuple[int, ...]) -> Shape:
+    if len(sizes) == 1:
+        return sizes
+    shape = [1, 1, 1]
+    for size, axis in zip(sizes, axes, strict=True):
+        shape[axis] = size
+    return tuple(shape)
+
+
+def _text(shape: Shape) -> str:
+    return "x".join(map(str, shape))

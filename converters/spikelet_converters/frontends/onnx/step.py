@@ -1,0 +1,135 @@
+"""One operator during the import of an ONNX file, with its inputs, and the state of the import."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.onnx.attributes import Attributes
+from spikelet_converters.frontends.onnx.constants import Constant
+from spikelet_converters.frontends.values import Value, free_name
+from spikelet_converters.frontends.windows import NONE, Pads, symmetric
+
+if TYPE_CHECKING:
+    import onnx
+
+BATCH = 2_147_483_629
+"""Stands for the size of the batch in shapes that the network computes."""
+
+
+@dataclass
+class Import:
+    """State of an import.
+
+    Attributes:
+        builder: The graph under construction.
+        opset: Version of the operators.
+        output: Name of the network's output.
+        batch: Fixed size of the batch, or None.
+        average_pools: Whether max pools are replaced by average pools.
+        constants: Tensors that do not depend on the input, by name.
+        values: Tensors that do, by name.
+        pads: Zeros around values that the next convolution adds, by name.
+        quantisers: (scale, zero point) of quantised values, by name.
+        uses: Number of uses of each tensor.
+        logits: Name of the tensor of the logits, if a function of them follows.
+    """
+
+    builder: Builder
+    opset: int
+    output: str
+    batch: int | None
+    average_pools: bool
+    constants: dict[str, Constant] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
+    pads: dict[str, Pads] = field(default_factory=dict)
+    quantisers: dict[str, tuple[Constant, Constant | None]] = field(default_factory=dict)
+    uses: Counter[str] = field(default_factory=Counter)
+    logits: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operator.
+
+    Attributes:
+        state: State of the import.
+        node: The onnx.NodeProto.
+        name: Name of a layer that is added for it.
+        where: The operator in error messages.
+        attributes: Its attributes, each of which is understood.
+    """
+
+    state: Import
+    node: onnx.NodeProto
+    name: str
+    where: str
+    attributes: Attributes
+
+    @property
+    def builder(self) -> Builder:
+        """The graph under construction."""
+        return self.state.builder
+
+    def input(self, index: int) -> str:
+        """Name of an input, "" if it is left out."""
+        return str(self.node.input[index]) if len(self.node.input) > index else ""
+
+    def depends(self, index: int) -> bool:
+        """Whether an input depends on the network's input."""
+        return self.input(index) in self.state.values
+
+    @property
+    def live(self) -> list[int]:
+        """Indices of the inputs that depend on the network's input."""
+        return [index for index in range(len(self.node.input)) if self.depends(index)]
+
+    def value(self, index: int = 0, *, padded: bool = True) -> Value:
+        """An input that depends on the network's input.
+
+        Args:
+            index: Index of the input.
+            padded: Add a layer for zeros around the value, if there are any; otherwise they are the caller's, by
+                `Import.pads`.
+
+        Raises:
+            ConversionError: The input is a constant.
+        """
+        name = self.input(index)
+        if name not in self.state.values:
+            raise ConversionError(f"{self.where}: expected its input {index} to be a value of the network")
+        x = self.state.values[name]
+        pads = self.state.pads.get(name, NONE)
+        if not padded or pads == NONE:
+            return x
+        weight, padding = symmetric(np.ones((x.shape[0], 1, 1, 1)), pads)
+        layer = free_name(f"{self.name}.pad", self.builder.nodes)
+        return self.builder.conv(layer, self.where, weight, None, (1, 1), padding, x.shape[0], x)
+
+    def constant(self, index: int) -> Constant:
+        """A constant input.
+
+        Raises:
+            ConversionError: The input is not constant, or left out.
+        """
+        name = self.input(index)
+        if name not in self.state.constants:
+            raise ConversionError(f"{self.where}: expected its input {index} to be constant weights")
+        return self.state.constants[name]
+
+    def optional(self, index: int) -> Constant | None:
+        """A constant input, or None if it is left out."""
+        return self.constant(index) if self.input(index) else None
+
+    def alone(self, index: int = 0) -> bool:
+        """Whether this operator is the only one that uses an input."""
+        return self.state.uses[self.input(index)] == 1
+
+
+Handler = Callable[[Step], Value]

@@ -1,0 +1,160 @@
+"""Windows of convolutions and pools: padding rules of source formats as zeros on four sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet_converters.frontends.values import Factor
+
+Pads = tuple[int, int, int, int]
+"""Zeros at (top, left, bottom, right)."""
+
+NONE: Pads = (0, 0, 0, 0)
+
+
+def pads_for_same(size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], upper: bool) -> Pads:
+    """Zeros so that a window at every stride has an output: ceil(size / stride). The odd one is last if `upper`."""
+    before, after = [], []
+    for extent, width, step in zip(size, kernel, stride, strict=True):
+        total = max((-(-extent // step) - 1) * step + width - extent, 0)
+        less, more = total // 2, total - total // 2
+        before.append(less if upper else more)
+        after.append(more if upper else less)
+    return before[0], before[1], after[0], after[1]
+
+
+def added(a: Pads, b: Pads) -> Pads:
+    """The sum of two paddings."""
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
+
+
+def symmetric(weight: npt.NDArray[np.float64], pads: Pads) -> tuple[npt.NDArray[np.float64], tuple[int, int]]:
+    """An equal convolution with the same number of zeros on both sides.
+
+    A kernel with zeros at the side of the smaller padding covers the additional zeros of the image.
+
+    Args:
+        weight: (C_out, C_in / groups, kh, kw).
+        pads: Zeros of the convolution.
+
+    Returns:
+        (weight, padding).
+    """
+    top, left, bottom, right = pads
+    padding = max(top, bottom), max(left, right)
+    rows, columns = (padding[0] - top, padding[0] - bottom), (padding[1] - left, padding[1] - right)
+    return np.pad(weight, ((0, 0), (0, 0), rows, columns)), padding
+
+
+@dataclass(frozen=True)
+class Averages:
+    """Windows of an average pool along one axis.
+
+    Attributes:
+        before: Zeros before the first pixel.
+        after: Zeros after the last pixel, so that every window is inside.
+        weights: 1 / divisor of each window, (windows,).
+    """
+
+    before: int
+    after: int
+    weights: Factor
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all windows have the same divisor."""
+        return bool(np.ptp(self.weights) == 0)
+
+
+def averages(
+    extent: int, kernel: int, stride: int, before: int, after: int, *, ceil: bool, count_padding: bool
+) -> Averages:
+    """Windows of an average pool along an axis of `extent` pixels.
+
+    With `ceil`, a last window may reach beyond the padding; pixels beyond it never count. A window that begins
+    beyond the pixels and the padding before them is left out.
+    """
+    room = extent + before + after - kernel
+    count = (-(-room // stride) if ceil else room // stride) + 1
+    if ceil and (count - 1) * stride >= extent + before:
+        count -= 1
+    starts = np.arange(count) * stride - before
+    ends = starts + kernel
+    if count_padding:
+        divisors = np.minimum(ends, extent + after) - starts
+    else:
+        divisors = np.minimum(ends, extent) - np.maximum(starts, 0)
+    reached = int(ends[-1]) if count > 0 else extent
+    return Averages(before, max(reached - extent, 0), 1 / np.maximum(divisors, 1).astype(np.float64))
+
+
+Filter = tuple[npt.NDArray[np.float64], Pads, tuple[int, int]]
+"""A convolution of every channel on its own: weight (kh, kw), zeros, stride."""
+
+
+def branches_of(
+    rows: Averages, columns: Averages, kernel: tuple[int, int], stride: tuple[int, int], size: tuple[int, int]
+) -> list[tuple[Filter, ...]]:
+    """An average pool whose windows have different divisors, as a sum of chains of convolutions.
+
+    The first chain has the divisor of most windows everywhere. Each window at the border adds a chain of two: one
+    whose kernel is as large as the image sums its pixels, and one puts the sum, times the difference of the divisors'
+    inverses, to its position.
+    """
+    axes = [
+        _along(axis, width, step, extent)
+        for axis, width, step, extent in zip((rows, columns), kernel, stride, size, strict=True)
+    ]
+    branches: list[tuple[Filter, ...]] = []
+    for row in axes[0]:
+        for column in axes[1]:
+            gather: Filter = (
+                np.outer(row.gather, column.gather),
+                (row.pads[0], column.pads[0], row.pads[1], column.pads[1]),
+                (row.stride, column.stride),
+            )
+            if row.place is None and column.place is None:
+                branches.append(((gather[0] * row.weight * column.weight, gather[1], gather[2]),))
+                continue
+            place = np.outer(*(np.ones(1) if part.place is None else part.place for part in (row, column)))
+            edges = tuple(0 if part.place is None else len(part.place) - 1 for part in (row, column))
+            pads = (edges[0], edges[1], edges[0], edges[1])
+            branches.append((gather, (place * row.weight * column.weight, pads, (1, 1))))
+    return branches
+
+
+@dataclass(frozen=True)
+class _Along:
+    """One axis of a chain.
+
+    Attributes:
+        gather: Weights of the first convolution, 0 or 1.
+        pads: Its zeros before and after.
+        stride: Its stride.
+        weight: Factor of its sums.
+        place: Weights of the second convolution, or None for a chain of all windows.
+    """
+
+    gather: Factor
+    pads: tuple[int, int]
+    stride: int
+    weight: float
+    place: Factor | None = None
+
+
+def _along(axis: Averages, kernel: int, stride: int, extent: int) -> list[_Along]:
+    values, counts = np.unique(axis.weights, return_counts=True)
+    usual = float(values[counts.argmax()])
+    parts = [_Along(np.ones(kernel), (axis.before, axis.after), stride, usual)]
+    count = len(axis.weights)
+    for index in np.flatnonzero(axis.weights != usual):
+        pixels = np.zeros(extent)
+        start = int(index) * stride - axis.before
+        pixels[max(start, 0) : max(start + kernel, 0)] = 1
+        place = np.zeros(count)
+        place[count - 1 - index] = 1
+        parts.append(_Along(pixels, (0, 0), 1, float(axis.weights[index]) - usual, place))
+    return parts
