@@ -6,18 +6,30 @@ import numpy as np
 
 from spikelet.bundle import Bundle
 from spikelet.lowering.c import HostProgram, McuProgram
+from spikelet.lowering.c.prefix import DEFAULT
+from spikelet.lowering.c.program import Layout
 from spikelet.lowering.c.project import Recording, project, sizes
 
 IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is small
 
 
-def c_project(bundle: Bundle, mcu: bool = False) -> tuple[dict[str, str], dict[str, int]]:
+def c_project(
+    bundle: Bundle, mcu: bool = False, layout: Layout = "chw", prefix: str = DEFAULT
+) -> tuple[dict[str, str], dict[str, int]]:
     """Return the files of the folder, name to text, and its sizes in bytes: `flash` (constants) and `ram`.
+
+    Args:
+        bundle: The network, with its golden inputs.
+        mcu: Whether to write the form for microcontrollers.
+        layout: Order of the values of an image: channel first ("chw") or last ("hwc"), as cameras write them.
+        prefix: What public names and file names begin with.
 
     Raises:
         EngineError: The network is float32.
+        UsageError: The prefix cannot begin names, or a name is in use.
     """
-    program = McuProgram(bundle.graph) if mcu else HostProgram(bundle.graph, window=1)
+    graph = bundle.graph
+    program = McuProgram(graph, layout) if mcu else HostProgram(graph, window=1, layout=layout)
     golden = bundle.golden
     recording = Recording(
         golden.inputs[:IMAGES],
@@ -26,5 +38,5 @@ def c_project(bundle: Bundle, mcu: bool = False) -> tuple[dict[str, str], dict[s
     )
     manifest = bundle.manifest
     steps = manifest.exact_steps or 1
-    files = project(program, manifest.name, bundle.digest, manifest.labels or (), steps, recording)
+    files = project(program, manifest.name, bundle.digest, manifest.labels or (), steps, recording, prefix)
     return files, sizes(program)

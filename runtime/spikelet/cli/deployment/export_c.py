@@ -13,39 +13,4 @@ from spikelet import bundle as bundles
 from spikelet.cli.common import emit, existing
 from spikelet.deploy.firmware import c_project
 from spikelet.errors import UsageError
-from spikelet.files.atomic import write_files
-
-HELP = "export C source with a self-test"
-EXAMPLE = "spikelet export c vgg9-cifar10.snnb firmware/ --mcu"
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the format."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="output folder, created if it does not exist")
-    parser.add_argument("--mcu", action="store_true", help="for a microcontroller: plain C99, smallest memory")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Run the command."""
-    if args.folder.exists() and not args.folder.is_dir():
-        raise UsageError(f"{args.folder}: is a file; name a folder")
-    files, size = c_project(bundles.read(args.bundle), mcu=args.mcu)
-    write_files(args.folder, files)
-    facts = {
-        "bundle": str(args.bundle),
-        "folder": str(args.folder),
-        "form": "mcu" if args.mcu else "host",
-        "files": sorted(files),
-        "flash_bytes": size["flash"],
-        "ram_bytes": size["ram"],
-    }
-    emit(
-        args,
-        facts,
-        f"{args.folder}: {', '.join(sorted(files))}\n"
-        f"{facts['form']} form: {size['flash'] / 1024:,.1f} KB of constants (flash), {size['ram'] / 1024:,.1f} KB of "
-        f"memory (RAM), without code and stack\n"
-        f"self-test: make -C {args.folder} test",
-    )
-    return 0
+from spikelet.lowering.c.prefix import DEFAULT

@@ -13,7 +13,7 @@ from spikelet.graph import Graph
 from spikelet.lowering.c.host_plan import SLACK, HostPlan, capacity, lanes
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Value, weight_of
-from spikelet.lowering.c.program import Program
+from spikelet.lowering.c.program import Layout, Program
 from spikelet.lowering.c.sources import Kernel
 from spikelet.lowering.c.text import block, function, initialised
 from spikelet.nodes import LIF, Conv2d, Output
@@ -34,6 +34,7 @@ class HostProgram(Program):
         graph: The network.
         window: Largest number of time-steps evaluated layer by layer, each with its own `struct work`; None for WINDOW,
             or as many as fit WINDOW_BYTES.
+        layout: Order of the values of an image.
 
     Raises:
         EngineError: The network is float32.
@@ -41,14 +42,15 @@ class HostProgram(Program):
 
     plan: HostPlan
     form: ClassVar[str] = "host"
+    keeps_image: ClassVar[bool] = True
     packing: ClassVar[Packing] = "pairs"
     signature: ClassVar[str] = (
         "const struct parameters *p, struct state *s, struct work *w, const model_pixel *image, int steps"
     )
     arguments: ClassVar[str] = "p, s, w, image, steps"
 
-    def __init__(self, graph: Graph, window: int | None = None) -> None:
-        super().__init__(graph, HostPlan(graph))
+    def __init__(self, graph: Graph, window: int | None = None, layout: Layout = "chw") -> None:
+        super().__init__(graph, HostPlan(graph), layout)
         work_bytes = sum(field.bytes for field in self.work)
         self.window = window or max(1, min(WINDOW, WINDOW_BYTES // work_bytes))
 
@@ -62,7 +64,11 @@ class HostProgram(Program):
         """Arrays of `struct work`, one struct per thread and time-step of a window."""
         return self.plan.work
 
-    def _declarations(self) -> list[str]:
+    def ctype(self, field: Field) -> str:
+        """Return the C type of the elements of a field, without the types that the program defines."""
+        return self.plan.spike_type if field.ctype == "spike_t" else field.ctype
+
+    def _declarations(self, structs: bool) -> list[str]:
         sizes = {
             "SLACK": SLACK,
             "MAX_HEIGHT": self.plan.max_height,
@@ -71,7 +77,7 @@ class HostProgram(Program):
         }
         constants = ", ".join(f"{name} = {size}" for name, size in sizes.items())
         entry = f"typedef {self.plan.spike_type} spike_t; /* an entry of a list of spikes: x * channels + channel */\n"
-        return [entry, f"enum {{ {constants} }};\n", *super()._declarations()]
+        return [entry, f"enum {{ {constants} }};\n", *super()._declarations(structs)]
 
     def _node(self, name: str) -> list[str]:
         lines = super()._node(name)
@@ -81,7 +87,11 @@ class HostProgram(Program):
     def _load(self, name: str) -> list[str]:
         value, mean = self.plan.values[name], f"p->{self.plan.identifiers[name]}_mean"
         call = self._call(
-            Kernel("load_image"), value.pixels, value.channels, "image", mean, self._sum(name), value.stride
+            Kernel("load_image"),
+            *(value.pixels, value.channels, "image", *self.strides),
+            mean,
+            self._sum(name),
+            value.stride,
         )
         return [call]
 
@@ -214,7 +224,7 @@ class HostProgram(Program):
         always = [call for name, call in calls.items() if name not in self.graph.static]
         head = (
             "/* Run `steps` time-steps, WINDOW at most, layer by layer.\n"
-            " * w: [steps]. image: [channel][y][x], or NULL to keep the last one. */\n"
+            " * w: [steps]. image: [values], or NULL to keep the last one. */\n"
         )
         constant = block(["/* values that only change with the image */", *once], "if (image)")
         return function(f"{head}static void step({self.signature})", [*constant, *always])

@@ -6,7 +6,6 @@ and the image stays in the memory of the caller: every time-step reads it again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
@@ -14,7 +13,7 @@ from typing import ClassVar
 from spikelet.graph import Graph
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Plan, Value
-from spikelet.lowering.c.program import Program
+from spikelet.lowering.c.program import Layout, Program
 from spikelet.lowering.c.sources import Kernel
 from spikelet.lowering.c.text import function, initialised
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
@@ -49,18 +48,23 @@ class McuPlan(Plan):
 class McuProgram(Program):
     """The microcontroller form of an exact network: text, parameters and memory.
 
+    Args:
+        graph: The network.
+        layout: Order of the values of an image.
+
     Raises:
         EngineError: The network is float32.
     """
 
     plan: McuPlan
     form: ClassVar[str] = "mcu"
+    keeps_image: ClassVar[bool] = False
     packing: ClassVar[Packing] = "words"
     signature: ClassVar[str] = "const struct parameters *p, struct state *s, const model_pixel *image"
     arguments: ClassVar[str] = "p, s, image"
 
-    def __init__(self, graph: Graph) -> None:
-        super().__init__(graph, McuPlan(graph))
+    def __init__(self, graph: Graph, layout: Layout = "chw") -> None:
+        super().__init__(graph, McuPlan(graph), layout)
 
     @cached_property
     def state(self) -> list[Field]:
@@ -79,6 +83,14 @@ class McuProgram(Program):
             count = value.pixels * -(-value.channels // 8)
             fields.append(Field(f"{id_}_spikes", "uint8_t", count, f"spikes of {name}, as bits", itemsize=1))
         return fields
+
+    def _declarations(self, structs: bool) -> list[str]:
+        pixel, channel = self.strides
+        about = "/* distances in the image between neighbouring pixels and between channels */\n"
+        return [
+            f"{about}enum {{ PIXEL_STRIDE = {pixel}, CHANNEL_STRIDE = {channel} }};\n",
+            *super()._declarations(structs),
+        ]
 
     def _load(self, name: str) -> list[str]:
         return []  # the image is read where it lies
@@ -141,14 +153,14 @@ class McuProgram(Program):
     def _pooled(self, name: str, kernel: tuple[int, int], stride: tuple[int, int]) -> str:
         """Return the definition of `in`, which sums a stored value, or the image, over the windows of a pool."""
         id_, value = self.plan.identifiers[name], self.plan.values[name]
-        values: Mapping[str, str]
+        values = dict.fromkeys(("spikes", "dense", "image", "mean"), "NULL")
         match self.graph.nodes[name]:
             case IF():
-                values = {"spikes": f"s->{id_}_spikes"}
+                values["spikes"] = f"s->{id_}_spikes"
             case Input():
-                values = {"image": "image", "mean": f"p->{id_}_mean"}
+                values |= {"image": "image", "mean": f"p->{id_}_mean"}
             case _:
-                values = {"dense": self._sum(name)}
+                values["dense"] = self._sum(name)
         sizes = {"height": value.height, "width": value.width, "channels": value.channels}
         pool = {"pool_height": kernel[0], "pool_width": kernel[1], "pool_y": stride[0], "pool_x": stride[1]}
         return initialised("const struct input in", {**values, **sizes, **pool})
@@ -169,4 +181,4 @@ class McuProgram(Program):
             if isinstance(node, LIF)
         ]
         lines += [f"run_{self.plan.identifiers[name]}({self.arguments});" for name in names]
-        return function(f"/* Run one time-step. image: [channel][y][x]. */\nstatic void step({self.signature})", lines)
+        return function(f"/* Run one time-step. image: [values]. */\nstatic void step({self.signature})", lines)

@@ -7,6 +7,7 @@ only Linear nodes read it; their weights are reordered instead.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -191,6 +192,20 @@ class Plan(ABC):
     def spiking(self) -> list[tuple[IF, str, Value]]:
         """Return node, C identifier and value of every IF and LIF node, in topological order."""
         return [(self.graph.neuron(name), self.identifiers[name], self.values[name]) for name in self.graph.spiking]
+
+
+def struct_bytes(fields: Iterable[Field], before: int = 0) -> int:
+    """Return the size of a C struct of arrays, with the gaps that a compiler leaves.
+
+    Args:
+        fields: The arrays, in order.
+        before: Bytes of fields of 32 bits in front of them.
+    """
+    size, alignment = before, 4 if before else 1
+    for field in fields:
+        size = -(-size // field.itemsize) * field.itemsize + field.bytes
+        alignment = max(alignment, field.itemsize)
+    return -(-size // alignment) * alignment
 
 
 def weight_of(node: Node) -> Array | None:

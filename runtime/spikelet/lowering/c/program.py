@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from spikelet.graph import Graph
 from spikelet.lowering.c.names import comment
@@ -17,6 +17,8 @@ from spikelet.lowering.c.plan import Field, Plan
 from spikelet.lowering.c.sources import Kernel, assemble
 from spikelet.lowering.c.text import INCLUDES, KERNELS, NODES, block, function, initialised, struct
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
+
+Layout = Literal["chw", "hwc"]
 
 
 class Program(ABC):
@@ -27,10 +29,12 @@ class Program(ABC):
     Attributes:
         graph: The network.
         plan: Its memory layout.
+        layout: Order of the values of an image: channel first ("chw") or last ("hwc").
         form: Name of the form, and folder of its kernels.
         packing: Layout of 8-bit weights.
         signature: Parameters of the functions of a node.
         arguments: The arguments that go with them.
+        keeps_image: Whether a time-step without an image reads the last one.
         window: Largest number of time-steps that are evaluated layer by layer.
     """
 
@@ -38,11 +42,13 @@ class Program(ABC):
     packing: ClassVar[Packing]
     signature: ClassVar[str]
     arguments: ClassVar[str]
+    keeps_image: ClassVar[bool]
     window: int = 1
 
-    def __init__(self, graph: Graph, plan: Plan) -> None:
+    def __init__(self, graph: Graph, plan: Plan, layout: Layout) -> None:
         self.graph = graph
         self.plan = plan
+        self.layout = layout
         self._cleared: set[str] = set()  # sums that an earlier statement of this time-step has set to zero
         self._kernels: list[Kernel] = []
 
@@ -66,23 +72,37 @@ class Program(ABC):
         """C type of an input pixel."""
         return "uint8_t" if self.graph.input.low >= 0 and self.graph.input.high <= 255 else "int16_t"
 
+    @property
+    def strides(self) -> tuple[int, int]:
+        """Distances in an image between neighbouring pixels and between channels."""
+        value = self.plan.values[self.graph.input_name]
+        return (value.channels, 1) if self.layout == "hwc" else (1, value.pixels)
+
+    def ctype(self, field: Field) -> str:
+        """Return the C type of the elements of a field, without the types that the program defines."""
+        return field.ctype
+
     def parameter_struct(self) -> str:
         """Return the struct of the constant arrays."""
         return parameter_struct(self.parameters)
 
-    def source(self) -> str:
-        """Return C without an interface: structs, kernels, static `reset` and `step`; requires `model_pixel`."""
+    def source(self, structs: bool = True) -> str:
+        """Return C without an interface: structs, kernels, static `reset` and `step`; requires `model_pixel`.
+
+        Args:
+            structs: Whether to declare `struct state` and `struct work`; an exported header declares them.
+        """
         self._cleared.clear()
         self._kernels.clear()
         bodies = {name: lines for name in self.graph.order if (lines := self._node(name))}
         functions = [self._function(name, lines) for name, lines in bodies.items()]
         text = [NODES, *functions, self._reset(), self._step(list(bodies))]
         kernels = assemble(self.form, self._kernels)
-        return "\n".join([INCLUDES, *self._declarations(), KERNELS, kernels, *text])
+        return "\n".join([INCLUDES, *self._declarations(structs), KERNELS, kernels, *text])
 
-    def _declarations(self) -> list[str]:
-        """Return everything that the kernels need declared."""
-        structs = {
+    def _declarations(self, structs: bool) -> list[str]:
+        """Return everything that the kernels need declared, with the structs of the memory if `structs`."""
+        memory = {
             "/* what one sample keeps from time-step to time-step */\nstruct state": self.state,
             "/* what one time-step uses */\nstruct work": self.work,
         }
@@ -90,8 +110,8 @@ class Program(ABC):
             self.parameter_struct(),
             *(
                 struct(head, [(f"{field.ctype} {field.name}[{field.count}]", field.meaning) for field in fields])
-                for head, fields in structs.items()
-                if fields
+                for head, fields in memory.items()
+                if fields and structs
             ),
         ]
 

@@ -12,9 +12,14 @@ import numpy.typing as npt
 
 from spikelet.lowering.c import templates
 from spikelet.lowering.c.names import comment, string
-from spikelet.lowering.c.plan import Ints
+from spikelet.lowering.c.plan import Ints, struct_bytes
+from spikelet.lowering.c.prefix import DEFAULT, bound, check_prefix, renamed
 from spikelet.lowering.c.program import Program
 from spikelet.lowering.c.sources import content
+from spikelet.lowering.c.text import members, struct
+
+PREFIX = "PREFIX"  # key of the prefix among the values of a template
+MOST_STEPS = 2**31 - 1  # an int32_t counts them
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,13 @@ class Recording:
 
 
 def project(
-    program: Program, name: str, digest: str, labels: Sequence[str], steps: int, recording: Recording
+    program: Program,
+    name: str,
+    digest: str,
+    labels: Sequence[str],
+    steps: int,
+    recording: Recording,
+    prefix: str = DEFAULT,
 ) -> dict[str, str]:
     """Return the files of the folder, name to text.
 
@@ -44,13 +55,30 @@ def project(
         labels: Class names; empty if unknown.
         steps: Number of time-steps that are proven exact.
         recording: Inputs and outputs for the self-test.
+        prefix: What public names and the names of files begin with.
+
+    Raises:
+        UsageError: The prefix cannot begin a name, or a name is already in use.
     """
-    names = {"TITLE": comment(name), "DIGEST": comment(digest or "unknown"), "FORM": program.form}
-    names["STEPS"] = str(steps)
+    source = program.source(structs=False)
+    check_prefix(prefix, source)
+    shape = program.graph.input.shape
+    names = {
+        PREFIX: prefix,
+        "TITLE": comment(name),
+        "DIGEST": comment(digest or "unknown"),
+        "FORM": program.form,
+        "STEPS": str(min(steps, MOST_STEPS)),
+        "SHAPE": " x ".join(map(str, shape)),
+        "ORDER": templates.ORDER[program.layout] if len(shape) == 3 else "[value]",
+        "LOW": str(program.graph.input.low),
+        "HIGH": str(program.graph.input.high),
+        "IMAGE": templates.IMAGE[program.form],
+    }
     return {
-        "model.h": _header(program, names, labels),
-        "model.c": _model(program, names, labels),
-        "model_weights.c": _weights(program, names),
+        f"{prefix}.h": _header(program, names, labels),
+        f"{prefix}.c": _model(program, source, names, labels),
+        f"{prefix}_weights.c": _weights(program, names),
         "main.c": _main(program, names, recording),
         "Makefile": _fill(templates.MAKEFILE, names | {"FLAGS": templates.FLAGS[program.form]}),
         "README.md": _readme(program, names, labels),
@@ -58,41 +86,57 @@ def project(
 
 
 def sizes(program: Program) -> dict[str, int]:
-    """Return the bytes of constant arrays (`flash`) and of all memory (`ram`), without code and stack."""
+    """Return the bytes of constants (`flash`) and of the memory of an instance (`ram`), without code and stack."""
     flash = sum(parameter.values.nbytes for parameter in program.parameters)
-    state, work = (sum(field.bytes for field in fields) for fields in (program.state, program.work))
-    return {"flash": flash, "ram": state + program.window * work}
+    total = 4 * (2 + program.graph.classes)  # what _structs adds
+    return {"flash": flash, "ram": struct_bytes(program.state, total + program.window * struct_bytes(program.work))}
 
 
 def _header(program: Program, names: dict[str, str], labels: Sequence[str]) -> str:
-    graph, size = program.graph, sizes(program)
+    graph = program.graph
+    work, state = _structs(program)
     return _fill(
         templates.HEADER,
         names
         | {
             "PIXEL": program.pixel_type,
-            "SHAPE": " x ".join(map(str, graph.input.shape)),
-            "LOW": str(graph.input.low),
-            "HIGH": str(graph.input.high),
             "PIXELS": str(graph.neurons(graph.input_name)),
             "CLASSES": str(graph.classes),
             "LAYERS": str(len(graph.spiking)),
-            "FLASH": str(size["flash"]),
-            "RAM": str(size["ram"]),
-            "IMAGE": templates.IMAGE[program.form],
-            "LABELS": "\nextern const char *const model_labels[MODEL_CLASSES];\n" if labels else "",
+            "KEEPS": str(int(program.keeps_image)),
+            "FLASH": str(sizes(program)["flash"]),
+            "SCALE": repr(graph.output.scale),
+            "WORK": renamed(work, names[PREFIX]),
+            "STATE": renamed(state, names[PREFIX]),
+            "LABELS": renamed("\nextern const char *const model_labels[MODEL_CLASSES];\n", names[PREFIX])
+            if labels
+            else "",
         },
     )
 
 
-def _model(program: Program, names: dict[str, str], labels: Sequence[str]) -> str:
+def _structs(program: Program) -> tuple[str, str]:
+    """Return the declaration of the workspace, empty without one, and the fields of an instance."""
+    fields = [(f"{program.ctype(field)} {field.name}[{field.count}]", field.meaning) for field in program.state]
+    own = [("uint32_t ready", "whether it was reset"), ("int32_t steps", "since the reset")]
+    own.append((f"int32_t total[{program.graph.classes}]", "logits, summed since the reset"))
+    work = ""
+    if program.work:
+        arrays = [(f"{program.ctype(field)} {field.name}[{field.count}]", field.meaning) for field in program.work]
+        work = struct("/* what one time-step uses */\nstruct work", arrays) + "\n"
+        own.append(("struct work work", "what one time-step uses"))
+    return work, members([*own, *fields])
+
+
+def _model(program: Program, source: str, names: dict[str, str], labels: Sequence[str]) -> str:
+    prefix = names[PREFIX]
     parts = [
-        _fill(templates.MODEL_HEAD, names) + program.source(),
+        _fill(templates.MODEL_HEAD, names) + bound(source, prefix),
         "/* ---- interface ---- */\n",
-        _strings("model_layers[MODEL_LAYERS]", program.graph.spiking),
-        *([_strings("model_labels[MODEL_CLASSES]", labels)] if labels else []),
-        content(f"{program.form}/one_sample.h"),
-        content("shared/model.c"),
+        _strings(renamed("model_layers[MODEL_LAYERS]", prefix), program.graph.spiking),
+        *([_strings(renamed("model_labels[MODEL_CLASSES]", prefix), labels)] if labels else []),
+        renamed(content(f"{program.form}/one_sample.h"), prefix),
+        renamed(content("shared/model.c"), prefix),
     ]
     return "\n".join(parts)
 
@@ -112,7 +156,8 @@ def _weights(program: Program, names: dict[str, str]) -> str:
             f"ALIGNED = {{\n{numbers(values)}\n}};\n"
         )
     fields = "".join(f"    {parameter.name},\n" for parameter in program.parameters)
-    parts.append(f"const struct parameters model_parameters = {{\n{fields}}};\n")
+    variable = renamed("const struct parameters model_parameters", names[PREFIX])
+    parts.append(f"extern {variable}; /* external in C++ too */\n{variable} = {{\n{fields}}};\n")
     return "\n".join(parts)
 
 
@@ -120,18 +165,21 @@ def _main(program: Program, names: dict[str, str], recording: Recording) -> str:
     steps, images, _ = recording.logits.shape
     logits = recording.logits.transpose(1, 0, 2).reshape(-1)
     fired = np.stack([recording.fired[name] for name in program.graph.spiking]).transpose(2, 1, 0).reshape(-1)
+    inputs = recording.inputs
+    if program.layout == "hwc" and inputs.ndim == 4:
+        inputs = np.moveaxis(inputs, 1, -1)
     head = _fill(
         templates.MAIN_HEAD,
         names
         | {
             "IMAGES": str(images),
             "REPLAYED": str(steps),
-            "INPUTS": numbers(recording.inputs.reshape(-1)),
+            "INPUTS": numbers(inputs.reshape(-1)),
             "LOGITS": numbers(logits),
             "FIRED": numbers(fired),
         },
     )
-    return head + content("shared/selftest.c")
+    return head + renamed(content("shared/selftest.c"), names[PREFIX])
 
 
 def _readme(program: Program, names: dict[str, str], labels: Sequence[str]) -> str:
@@ -151,8 +199,7 @@ def _readme(program: Program, names: dict[str, str], labels: Sequence[str]) -> s
             "FLASH": f"{size['flash'] / 1024:,.0f}",
             "RAM": f"{size['ram'] / 1024:,.0f}",
             "LAYERS": rows,
-            "BUILD": templates.BUILD[program.form],
-            "IMAGE": templates.IMAGE[program.form],
+            "BUILD": renamed(templates.BUILD[program.form], names[PREFIX]),
         },
     )
 
@@ -166,5 +213,5 @@ def numbers(values: Ints) -> str:
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
-    """Return a template with every @NAME@ replaced, in one pass, so that names in a value are not replaced."""
-    return re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], template)
+    """Return a template with its prefix and every @NAME@ replaced, in one pass, so that names in values stay."""
+    return re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], renamed(template, values[PREFIX]))

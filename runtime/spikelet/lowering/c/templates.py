@@ -1,6 +1,10 @@
 """Templates of the files of an exported folder, with @NAME@ placeholders."""
 
-HEADER = """\
+SPDX = "/* SPDX-License-Identifier: Apache-2.0 */\n"  # of the code; weights have the licence of their owner
+
+HEADER = (
+    SPDX
+    + """\
 /* @TITLE@: a spiking network as C, written by `spikelet export c` (@FORM@ form).
  *
  *     model_reset();
@@ -8,29 +12,57 @@ HEADER = """\
  *         model_step(image);
  *     int answer = model_answer();
  *
- * Bundle sha256 @DIGEST@. No malloc, no floating point; requires stdint.h, stddef.h and string.h only.
+ * Bundle sha256 @DIGEST@.
+ * No malloc, no floating point; requires stdint.h, stddef.h and string.h only.
+ *
+ * A `model_state` is one instance. Functions whose names begin with `model_state_` take an instance of the caller;
+ * instances are independent, so that threads may run one each. The functions without `_state` use one static instance,
+ * which -DMODEL_NO_STATIC leaves out.
  */
 #ifndef MODEL_H
 #define MODEL_H
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef @PIXEL@ model_pixel;
 
 enum {
-    MODEL_PIXELS = @PIXELS@,     /* values of an image, @SHAPE@, channel first; each from @LOW@ to @HIGH@ */
+    MODEL_PIXELS = @PIXELS@,     /* values of an image, @SHAPE@: @ORDER@; each from @LOW@ to @HIGH@ */
     MODEL_CLASSES = @CLASSES@,
     MODEL_LAYERS = @LAYERS@,       /* spiking layers */
     MODEL_MAX_STEPS = @STEPS@,   /* time-steps after a reset for which all values are proven exact */
-    MODEL_FLASH_BYTES = @FLASH@, /* constants, without code */
-    MODEL_RAM_BYTES = @RAM@      /* all memory, without the stack */
+    MODEL_KEEPS_IMAGE = @KEEPS@,  /* 1: model_step(NULL) keeps the last image */
+    MODEL_FLASH_BYTES = @FLASH@  /* constants, without code */
 };
 
-/* Return to the initial potentials and clear the logits; the next step is time-step 1. */
+/* What model_step returns. Except for MODEL_OK, nothing has changed. */
+enum {
+    MODEL_OK = 0,
+    MODEL_NOT_RESET = 1,  /* model_reset has not been called */
+    MODEL_NOT_PROVEN = 2, /* MODEL_MAX_STEPS time-steps have been run since the reset */
+    MODEL_NO_IMAGE = 3    /* image is NULL, and there is no last image to keep */
+};
+
+@WORK@/* One instance, memory of the caller. The fields are private. */
+struct model_state {
+@STATE@};
+typedef struct model_state model_state;
+
+enum { MODEL_RAM_BYTES = (int)sizeof(struct model_state) }; /* memory of an instance, without the stack */
+
+/* Return to the initial potentials and clear the logits; the next step is time-step 1. Call it first. */
 void model_reset(void);
 
-/* Run one time-step. image: [MODEL_PIXELS], @IMAGE@ */
-void model_step(const model_pixel *image);
+/* Run one time-step and return MODEL_OK or a reason.
+ * image: [MODEL_PIXELS], @IMAGE@ */
+int model_step(const model_pixel *image);
+
+/* The number of time-steps since the reset. */
+int32_t model_steps(void);
 
 /* The logits, summed since the reset: [MODEL_CLASSES]. */
 const int32_t *model_logits(void);
@@ -38,23 +70,57 @@ const int32_t *model_logits(void);
 /* The class with the largest logit so far; the first one of equal logits. */
 int model_answer(void);
 
+/* The largest logit minus the second; INT32_MAX for a single class. Early exit, with a threshold in logits of the
+ * network before conversion:
+ *
+ *     if (model_margin() >= model_steps() * MODEL_MARGIN(2.0))
+ *         break;
+ *
+ * MODEL_MARGIN(threshold) is the threshold for one time-step, rounded up to an integer; the compiler computes it if the
+ * threshold is a constant.
+ */
+int32_t model_margin(void);
+#define MODEL_LOGIT_SCALE @SCALE@ /* logit of the network before conversion, per unit and time-step */
+#define MODEL_MARGIN(threshold) \\
+    ((int32_t)((threshold) / MODEL_LOGIT_SCALE) + \\
+     ((double)(int32_t)((threshold) / MODEL_LOGIT_SCALE) < (threshold) / MODEL_LOGIT_SCALE))
+
 /* The number of spikes of each layer in the last time-step: [MODEL_LAYERS]; and the names of the layers. */
 const uint32_t *model_spikes(void);
 extern const char *const model_layers[MODEL_LAYERS];
 @LABELS@
+/* The same for an instance of the caller. */
+void model_state_reset(model_state *state);
+int model_state_step(model_state *state, const model_pixel *image);
+int32_t model_state_steps(const model_state *state);
+const int32_t *model_state_logits(const model_state *state);
+int model_state_answer(const model_state *state);
+int32_t model_state_margin(const model_state *state);
+const uint32_t *model_state_spikes(const model_state *state);
+
+#ifdef __cplusplus
+}
+#endif
+
 #endif
 """
+)
+
+ORDER = {"chw": "[channel][y][x]", "hwc": "[y][x][channel]"}
 
 IMAGE = {
-    "host": "or NULL to keep the last image, which saves the computation of the first layer.",
+    "host": "or NULL to keep the last image since the reset, which saves the computation of the first layer.",
     "mcu": "required at every time-step; must stay valid during the call.",
 }
 
-MODEL_HEAD = """\
+MODEL_HEAD = (
+    SPDX
+    + """\
 /* @TITLE@: the network (@FORM@ form). Written by `spikelet export c`; bundle sha256 @DIGEST@. */
 #include "model.h"
 
 """
+)
 
 WEIGHTS_HEAD = """\
 /* @TITLE@: parameters. Written by `spikelet export c`; bundle sha256 @DIGEST@. */
@@ -67,14 +133,16 @@ WEIGHTS_HEAD = """\
 #endif
 """
 
-MAIN_HEAD = """\
+MAIN_HEAD = (
+    SPDX
+    + """\
 /* @TITLE@: self-test. Replays the recorded inputs of the bundle. Written by `spikelet export c`. */
 #include "model.h"
 
 enum { IMAGES = @IMAGES@, STEPS = @REPLAYED@ };
 
-/* [image][channel][y][x] */
-static const model_pixel inputs[IMAGES * MODEL_PIXELS] = {
+/* [image]@ORDER@ */
+static const model_pixel inputs[] = {
 @INPUTS@
 };
 
@@ -89,6 +157,7 @@ static const uint32_t fired[IMAGES * STEPS * MODEL_LAYERS] = {
 };
 
 """
+)
 
 FLAGS = {"host": "-std=gnu11 -O3 -march=native", "mcu": "-std=c99 -O2"}
 
@@ -128,15 +197,20 @@ A spiking network as C, written by `spikelet export c` from the bundle with sha2
 
 | file | content |
 |---|---|
-| `model.h` | the interface: reset, step, logits, answer |
+| `model.h` | the interface: reset, step, logits, answer, margin for early exit; one instance or several |
 | `model.c` | the network |
 | `model_weights.c` | its constants, @FLASH@ KB |
 | `main.c` | a self-test: replays recorded inputs and compares every logit |
 
 `make test` builds and runs the self-test. @BUILD@
 
-The network takes @FLASH@ KB of constants and @RAM@ KB of memory, all of it static. The image of
+The network takes @FLASH@ KB of constants and @RAM@ KB of memory for each instance. The values of an image lie in the
+order @ORDER@ (@SHAPE@, each from @LOW@ to @HIGH@; `spikelet export c --layout` chooses the order). The image of
 `model_step` is @IMAGE@
+
+Two networks in one program need different names: `spikelet export c --prefix NAME`. The functions whose names begin
+with `model_state_` take memory of the caller, several instances in several threads if you like; the others use one
+static instance, which `-DMODEL_NO_STATIC` leaves out. `model.h` is a header for C and C++.
 
 | spiking layer | shape | neurons |
 |---|---|---|

@@ -20,10 +20,14 @@ KERNELS = """\
 NODES = "/* ---- the network, node by node ---- */\n"
 
 
-def struct(head: str, members: Iterable[tuple[str, str]]) -> str:
+def struct(head: str, fields: Iterable[tuple[str, str]]) -> str:
     """Return a C struct of (declaration, comment) fields."""
-    lines = [f"{INDENT}{declaration}; /* {comment(meaning)} */\n" for declaration, meaning in members]
-    return f"{head} {{\n{''.join(lines)}}};\n"
+    return f"{head} {{\n{members(fields)}}};\n"
+
+
+def members(fields: Iterable[tuple[str, str]]) -> str:
+    """Return the lines of (declaration, comment) fields of a C struct."""
+    return "".join(f"{INDENT}{declaration}; /* {comment(meaning)} */\n" for declaration, meaning in fields)
 
 
 def initialised(declaration: str, fields: Mapping[str, int | str]) -> str:

@@ -21,9 +21,9 @@ static void JOIN(convolve_, WEIGHT)(const struct geometry *g, const JOIN(WEIGHT,
                         continue;
                     for (int c = 0; c < g->channels; c++) {
                         const int32_t value = value_at(in, row, column, c);
-                        const size_t weight_row = (size_t)(ky * g->kernel_width + kx) * g->channels + c;
-                        const JOIN(WEIGHT, _t) *w = weight + weight_row * outputs;
-                        int32_t *group_sum = sum + (size_t)(c / inputs) * outputs;
+                        const size_t weight_row = (size_t)((ky * g->kernel_width + kx) * g->channels + c);
+                        const JOIN(WEIGHT, _t) *w = weight + weight_row * (size_t)outputs;
+                        int32_t *group_sum = sum + c / inputs * outputs;
                         if (value)
                             for (int i = 0; i < outputs; i++)
                                 group_sum[i] += value * w[i];

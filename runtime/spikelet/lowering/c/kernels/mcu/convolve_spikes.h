@@ -54,7 +54,7 @@ static void convolve_spikes(const struct geometry *g, const uint32_t *weight, co
                 for (int pool = 0; pool < in->pool_height * in->pool_width; pool++) {
                     const int py = row * in->pool_y + pool / in->pool_width;
                     const int px = column * in->pool_x + pool % in->pool_width;
-                    const uint8_t *bits = in->spikes + ((size_t)py * in->width + px) * bytes;
+                    const uint8_t *bits = in->spikes + (size_t)(py * in->width + px) * (size_t)bytes;
                     for (int byte = 0; byte < bytes; byte++) {
                         const int first = tap * g->channels + 8 * byte;
                         if (count > MAX_ROWS - 8) {

@@ -4,5 +4,5 @@
 static void initialise(int pixels, int channels, const int32_t *v_init, int32_t *v)
 {
     for (int p = 0; p < pixels; p++)
-        memcpy(v + (size_t)p * channels, v_init, (size_t)channels * sizeof *v);
+        memcpy(v + (size_t)p * (size_t)channels, v_init, (size_t)channels * sizeof *v);
 }

@@ -7,7 +7,7 @@
 struct input {
     const uint8_t *spikes;    /* [height][width][(channels + 7) / 8]: bits, lowest first; else NULL */
     const int32_t *dense;     /* [height][width][channels]; else NULL */
-    const model_pixel *image; /* [channels][height][width], from which `mean` is subtracted; else NULL */
+    const model_pixel *image; /* from which `mean` is subtracted; else NULL */
     const int32_t *mean;      /* [channels] */
     int height, width, channels;
     int pool_height, pool_width, pool_y, pool_x; /* kernel and stride of the pool; 1 without a pool */
@@ -19,13 +19,14 @@ static int32_t value_at(const struct input *in, int y, int x, int c)
     int32_t sum = 0;
     for (int py = 0; py < in->pool_height; py++)
         for (int px = 0; px < in->pool_width; px++) {
-            const size_t pixel = (size_t)(y * in->pool_y + py) * in->width + x * in->pool_x + px;
+            const size_t row = (size_t)(y * in->pool_y + py), column = (size_t)(x * in->pool_x + px);
+            const size_t pixel = row * (size_t)in->width + column;
             if (in->spikes)
-                sum += in->spikes[pixel * ((in->channels + 7) / 8) + c / 8] >> c % 8 & 1;
+                sum += in->spikes[pixel * (size_t)((in->channels + 7) / 8) + (size_t)(c / 8)] >> c % 8 & 1;
             else if (in->dense)
-                sum += in->dense[pixel * in->channels + c];
+                sum += in->dense[pixel * (size_t)in->channels + (size_t)c];
             else
-                sum += in->image[(size_t)c * in->height * in->width + pixel] - in->mean[c];
+                sum += in->image[pixel * PIXEL_STRIDE + (size_t)c * CHANNEL_STRIDE] - in->mean[c];
         }
     return sum;
 }

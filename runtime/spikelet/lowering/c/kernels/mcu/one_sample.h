@@ -5,12 +5,10 @@
 
 extern const struct parameters model_parameters;
 
-static struct state the_state;
-
-/* One time-step of the one sample of an exported program. image: [channel][y][x]. */
-static void step_sample(const model_pixel *image)
+/* One time-step of a sample of an exported program. image: [MODEL_PIXELS]. */
+static void step_sample(struct state *s, const model_pixel *image)
 {
-    step(&model_parameters, &the_state, image);
+    step(&model_parameters, s, image);
 }
 
 #endif /* ONE_SAMPLE_H */

@@ -1,3 +1,4 @@
+#include <stddef.h>
 #include <stdio.h>
 
 #include "../stand_in/golden.h"
@@ -12,7 +13,11 @@ int main(void)
         int32_t total[MODEL_CLASSES] = {0};
         model_reset();
         for (int t = 0; t < STEPS; t++, logit += MODEL_CLASSES, spikes += MODEL_LAYERS) {
-            model_step(inputs + (long)n * MODEL_PIXELS);
+            const int status = model_step(inputs + (size_t)n * MODEL_PIXELS);
+            if (status != MODEL_OK) {
+                printf("FAIL: image %d, time-step %d, model_step returned %d\n", n, t + 1, status);
+                return 1;
+            }
             for (int i = 0; i < MODEL_LAYERS; i++)
                 if (model_spikes()[i] != spikes[i]) {
                     printf("FAIL: image %d, time-step %d, layer %s fired %lu times, expected %lu\n", n, t + 1,

@@ -8,6 +8,6 @@
 #include "../host/one_sample.h"
 #endif
 
-enum { MODEL_CLASSES = 10 };
+#include "constants.h"
 
 #endif /* STAND_IN_EXPORTED_H */

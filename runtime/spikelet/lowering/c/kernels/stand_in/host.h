@@ -34,14 +34,17 @@ struct parameters { /* constants of the network */
     const int32_t *if1_theta;
 };
 
-struct state { /* values of one sample that persist between time-steps */
-    int32_t logits[10 * WINDOW];
-    uint32_t fired[LAYERS * WINDOW];
-};
-
 struct work { /* values of one time-step */
     spike_t if1_start[12], if1_list[64];
     int32_t current[64];
+};
+
+struct state { /* values of one sample that persist between time-steps */
+    uint32_t ready;
+    int32_t steps, total[10];
+    int32_t logits[10 * WINDOW];
+    uint32_t fired[LAYERS * WINDOW];
+    struct work work; /* in exported programs */
 };
 
 #endif /* STAND_IN_HOST_H */

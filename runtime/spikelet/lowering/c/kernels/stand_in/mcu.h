@@ -19,11 +19,16 @@
 
 typedef PIXEL model_pixel;
 
+/* distances in the image between neighbouring pixels and between channels */
+enum { PIXEL_STRIDE = 1, CHANNEL_STRIDE = 1024 };
+
 struct parameters { /* constants of the network */
     const int32_t *if1_theta;
 };
 
 struct state { /* all memory of the network */
+    uint32_t ready;
+    int32_t steps, total[10];
     int32_t logits[10];
     uint32_t fired[1];
 };

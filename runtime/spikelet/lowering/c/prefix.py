@@ -1,0 +1,66 @@
+"""Names of an exported interface: `model_step` and `MODEL_CLASSES`, or with another prefix than `model`."""
+
+from __future__ import annotations
+
+import re
+
+from spikelet.errors import UsageError
+
+DEFAULT = "model"
+MAX_LENGTH = 40  # C99 compilers need only distinguish 63 characters; the longest suffix has 13
+# files of these names would hide headers of the C library, or the self-test
+RESERVED = frozenset({
+    "assert", "complex", "ctype", "errno", "fenv", "float", "inttypes", "iso646", "limits", "locale", "main",
+    "math", "setjmp", "signal", "stdalign", "stdarg", "stdatomic", "stdbool", "stddef", "stdint", "stdio",
+    "stdlib", "stdnoreturn", "string", "tgmath", "threads", "time", "uchar", "wchar", "wctype",
+})  # fmt: skip
+FUNCTIONS = ("reset", "step", "steps", "logits", "spikes", "answer", "margin")
+PUBLIC = (
+    *FUNCTIONS,
+    *(f"state_{name}" for name in FUNCTIONS),
+    "layers",
+    "labels",
+    "parameters",
+    "pixel",
+    "state",
+    "work",
+)
+STATIC = re.compile(r"^static [^(=\[;]*?\b(\w+)\s*[(=\[;]", re.MULTILINE)
+
+
+def check_prefix(prefix: str, source: str) -> None:
+    """Raise UsageError if a prefix cannot begin the public names of a program.
+
+    Args:
+        prefix: What the names begin with.
+        source: C of the program, whose own functions and tables must have other names.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", prefix) or len(prefix) > MAX_LENGTH:
+        raise UsageError(
+            f"prefix: {prefix[:MAX_LENGTH]!r} cannot begin names of C and C++; use at most {MAX_LENGTH} lower-case "
+            "letters, digits and single underscores, a letter first"
+        )
+    if prefix in RESERVED:
+        raise UsageError(f"prefix: {prefix}.h or {prefix}.c is a file that programs already have; use another prefix")
+    own = set(STATIC.findall(source))
+    if taken := [name for suffix in PUBLIC if (name := f"{prefix}_{suffix}") in own]:
+        raise UsageError(f"prefix: {taken[0]} is already the name of a function of the network; use another prefix")
+
+
+def renamed(text: str, prefix: str) -> str:
+    """Return a template, or C of an interface, with the public names and file names of a prefix."""
+
+    def rename(match: re.Match[str]) -> str:
+        return prefix.upper() if match[0].isupper() else prefix
+
+    text = re.sub(r"\bstruct (?=(?:state|work)\b)", r"struct model_", text)
+    return re.sub(r"\b(?:model|MODEL)(?=_|\.[cho]\b)", rename, text)
+
+
+def bound(source: str, prefix: str) -> str:
+    """Return C of a network that uses the public types of a prefix.
+
+    Only whole names are replaced: names of nodes never occur without a prefix or suffix of the generator.
+    """
+    source = re.sub(r"\bstruct (?=(?:state|work)\b)", f"struct {prefix}_", source)
+    return re.sub(r"\bmodel_pixel\b", f"{prefix}_pixel", source)
