@@ -11,6 +11,7 @@ from spikelet import options
 from spikelet.errors import DataError, UsageError, translated
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
+from spikelet.pictures import are_pictures, is_picture, pixels
 
 Layout = Literal["auto", "NCHW", "NHWC"]
 LAYOUTS = ("auto", "NCHW", "NHWC")
@@ -27,16 +28,21 @@ def as_sequence(graph: Graph, value: object, layout: Layout = "auto") -> Values:
 
     Args:
         graph: the network.
-        value: one sample (*shape), a batch (N, *shape) or a sequence (T, N, *shape) of a real dtype. Exact networks
-            require integer values within the range of their input.
+        value: one sample (*shape), a batch (N, *shape) or a sequence (T, N, *shape) of a real dtype; for a network of
+            one channel also (H, W) and (N, H, W). Or an image of Pillow or a list of them. Exact networks require
+            integer values within the range of their input.
         layout: "NCHW" or "NHWC"; "auto" prefers channel first where both are possible.
 
     Raises:
         DataError: wrong shape, no samples, NaN, values out of range, or fractional values for an exact network.
     """
     options.choice("layout", layout, LAYOUTS)
-    array = _array("input", value)
     shape = graph.input.shape
+    if is_picture(value):
+        value, layout = pixels(value, shape), "NCHW"
+    elif are_pictures(value):
+        value, layout = np.stack([pixels(picture, shape) for picture in value]), "NCHW"
+    array = _array("input", value)
     if array.dtype.kind not in "uif":
         raise DataError(f"input: expected numbers, found an array of {array.dtype}")
     array = _channel_first(array, shape, layout)
@@ -110,7 +116,10 @@ def _channel_first(array: Values, shape: Shape, layout: Layout) -> Values:
             return array
         if axes == 3 and sample_shape == (*shape[1:], shape[0]) and layout != "NCHW":
             return np.moveaxis(array, -1, -3)
+    if axes == 3 and shape[0] == 1 and array.shape[-2:] == shape[1:] and array.ndim in (2, 3):
+        return np.expand_dims(array, -3)  # greyscale images without an axis of channels
     last = f" or, channel last, {(*shape[1:], shape[0])}" if axes == 3 else ""
+    last += f" or, without channels, {shape[1:]}" if axes == 3 and shape[0] == 1 else ""
     raise DataError(
         f"input: expected one sample of shape {shape}{last}, a batch (N, …) or a sequence (T, N, …) of them, "
         f"found {array.shape}"

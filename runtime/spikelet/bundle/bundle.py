@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from spikelet import display
 from spikelet.bundle import archive, golden, manifest, rules, safetensors, schema, step, strict_json
 from spikelet.bundle.fields import Fields
 from spikelet.bundle.golden import Golden
@@ -30,7 +31,7 @@ MAX_CARD = 2**20
 MAX_MESSAGE = 500  # characters of an error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bundle:
     """A network with its metadata and golden inputs.
 
@@ -58,6 +59,27 @@ class Bundle:
         if self.stored_step is not None:
             return self.stored_step
         return step.encode(self.graph, safetensors.encode(schema.encode(self.graph)[1]))
+
+    def facts(self) -> dict[str, str]:
+        """Return what a summary shows, by its name."""
+        manifest, graph = self.manifest, self.graph
+        exact = f"exact within {manifest.exact_steps} time-steps, {manifest.bits} bits"
+        return {
+            "input": display.size(graph.input.shape),
+            "classes": str(graph.classes),
+            "spiking layers": str(len(graph.spiking)),
+            "neurons": f"{sum(map(graph.neurons, graph.spiking)):,}",
+            "arithmetic": exact if graph.exact else "float32",
+        }
+
+    def __repr__(self) -> str:
+        """Name and sizes of the network, in a line."""
+        return display.line("Bundle", self.manifest.name, self.facts())
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        facts = self.facts() | {"labels": display.several(self.manifest.labels or ()) or "none"}
+        return display.html(f"Bundle {self.manifest.name}", facts | {"sha256": self.digest or "not stored in a file"})
 
     def release(self) -> None:
         """Release the resident pages of a mapped file. They are read again on access."""

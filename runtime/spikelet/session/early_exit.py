@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.options import real
+from spikelet.errors import UsageError
+from spikelet.options import real, shown
 
 Logits = npt.NDArray[np.float64]
 
@@ -71,6 +72,23 @@ class Confidence:
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         confident: npt.NDArray[np.bool_] = odds.max(axis=1) / odds.sum(axis=1) >= self.threshold
         return confident
+
+
+def as_rule(value: object) -> ExitRule | None:
+    """Return the rule of an option: a number is a margin, None is no rule.
+
+    Raises:
+        UsageError: The value is neither a number nor a rule.
+    """
+    if value is None or (not isinstance(value, type) and callable(getattr(value, "done", None))):
+        rule: ExitRule | None = value  # type: ignore[assignment]
+        return rule
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        return Margin(float(real("early_exit", value, 0)))
+    expected = "a margin such as 2.0, Margin(2.0), Confidence(0.9) or a rule with a function `done`"
+    raise UsageError.at(
+        "early_exit", f"expected {expected}, found {shown(value)}", expected=expected, found=shown(value)
+    )
 
 
 def margin(logits: Logits) -> npt.NDArray[np.float64]:

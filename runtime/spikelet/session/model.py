@@ -15,6 +15,7 @@ from spikelet import bundle as bundles
 from spikelet import options
 from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle
+from spikelet.display import html, line
 from spikelet.engines import Engine, choose, create, run
 from spikelet.engines.base import MAX_THREADS
 from spikelet.errors import BundleError, EngineError, SpikeletError, UsageError, translated
@@ -30,7 +31,7 @@ from spikelet.inputs import (
     beyond_exact_steps,
     resolve_steps,
 )
-from spikelet.session.early_exit import ExitRule
+from spikelet.session.early_exit import ExitRule, as_rule
 from spikelet.session.results import Result, Step, joined
 
 OnLimit = Literal["refuse", "reset"]
@@ -83,6 +84,14 @@ class Model:
         self.engine = choose(engine, bundle.graph, self.limits)
         self._idle: dict[tuple[str, ...], Engine] = {}
 
+    def __repr__(self) -> str:
+        """Name, engine and sizes of the network, in a line."""
+        return line("Model", self.bundle.manifest.name, {"engine": self.engine, **self.bundle.facts()})
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        return html(f"Model {self.bundle.manifest.name}", {"engine": self.engine, **self.bundle.facts()})
+
     @property
     def graph(self) -> Graph:
         """The graph of the network."""
@@ -98,21 +107,22 @@ class Model:
         inputs: object,
         steps: int | None = None,
         *,
-        early_exit: ExitRule | None = None,
+        early_exit: ExitRule | float | None = None,
         record: str | Sequence[str] = (),
         layout: Layout = "auto",
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Result:
         """Run a batch of any size.
 
         Args:
             inputs: one sample (*shape), a batch (N, *shape), both presented at every time-step, or a sequence
-                (T, N, *shape). See `spikelet.inputs.as_sequence`.
+                (T, N, *shape); for one channel also (H, W) or (N, H, W); or an image of Pillow or a list of them. See
+                `spikelet.inputs.as_sequence`.
             steps: number of time-steps T; by default 8, or the length of the sequence.
-            early_exit: rule that stops samples before T, such as `Margin(2.0)`.
+            early_exit: rule that stops samples before T, such as `Confidence(0.9)`; a number is a `Margin`.
             record: layer or layers whose spikes and potentials are kept, T·N·neurons values of each.
             layout: "NCHW" or "NHWC" where images could be read either way.
-            on_progress: called with (samples done, number of samples).
+            on_progress: called with (samples done, number of samples); None for nothing.
 
         Raises:
             DataError: the input does not match the network.
@@ -130,9 +140,9 @@ class Model:
             >>> result.exit_steps
             array([1])
         """
-        options.function("on_progress", on_progress)
-        if early_exit is not None:
-            options.function("early_exit.done", getattr(early_exit, "done", None))
+        if on_progress is not None:
+            options.function("on_progress", on_progress)
+        rule = as_rule(early_exit)
         layers = options.names("record", record)
         sequence = as_sequence(self.graph, inputs, layout)
         steps = resolve_steps(steps, len(sequence), self.bundle.manifest.exact_steps)
@@ -140,13 +150,14 @@ class Model:
         engine = self._idle.pop(layers, None) or self._engine(layers)
         self.check(samples, steps, layers)
         # a known number of time-steps of a constant input may be evaluated layer by layer
-        window = early_exit is None and len(sequence) == 1
+        window = rule is None and len(sequence) == 1
         size = engine.fitting(min(BATCH, samples), steps if window else None)
         parts = []
         for start in range(0, samples, size):
             with _translating("run"):
-                parts.append(self._run(engine, sequence[:, start : start + size], steps, early_exit, window))
-            on_progress(min(start + size, samples), samples)
+                parts.append(self._run(engine, sequence[:, start : start + size], steps, rule, window))
+            if on_progress is not None:
+                on_progress(min(start + size, samples), samples)
         self._idle[layers] = engine
         with _translating("run"):
             return joined(parts)
@@ -272,7 +283,7 @@ class Model:
                 if done.any():
                     engine.keep(np.flatnonzero(~done))
         neurons = {name: graph.neurons(name) for name in graph.spiking}
-        return Result(sums, graph.output.scale, exits, counts, spikes, potentials, neurons)
+        return Result(sums, graph.output.scale, exits, counts, spikes, potentials, neurons, graph)
 
 
 def load(path: str | Path, engine: str = "auto", threads: int | None = None, limits: Limits | None = None) -> Model:

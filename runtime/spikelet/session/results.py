@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import display
+from spikelet.graph import Graph
 from spikelet.inputs import as_labels
+
+if TYPE_CHECKING:
+    from spikelet.plots import Plots
 
 Number = TypeVar("Number", bound=np.generic)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """Output of a run of N samples for T time-steps, with K classes.
 
@@ -28,6 +33,7 @@ class Result:
         spikes: by recorded layer, (T, N, *shape) bool.
         potentials: by recorded layer, (T, N, *shape) float32, after the reset of the time-step.
         neurons: by layer, number of neurons.
+        graph: the network, or None; for `plot.energy`.
 
     Example:
         >>> import numpy as np, spikelet
@@ -45,6 +51,32 @@ class Result:
     spikes: Mapping[str, npt.NDArray[np.bool_]]
     potentials: Mapping[str, npt.NDArray[np.float32]]
     neurons: Mapping[str, int]
+    graph: Graph | None = None
+
+    def __repr__(self) -> str:
+        """Sizes and mean spike rate, in a line."""
+        return display.line("Result", "", self._facts())
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        rates = {f"spike rate of {name}": f"{rate:.1%}" for name, rate in self.spike_rates.items()}
+        return display.html("Result", self._facts() | rates)
+
+    def _facts(self) -> dict[str, str]:
+        steps, samples, classes = self.sums.shape
+        neurons = sum(self.neurons.values())
+        fired = sum(rate * self.neurons[name] for name, rate in self.spike_rates.items())
+        facts = {"samples": str(samples), "time-steps": str(steps), "classes": str(classes)}
+        facts["mean exit step"] = f"{self.exit_steps.mean():.2f}" if samples else "none"
+        facts["mean spike rate"] = f"{fired / neurons:.1%}" if neurons else "none"
+        return facts | {"recorded": display.several(tuple(self.spikes)) or "nothing"}
+
+    @property
+    def plot(self) -> Plots:
+        """Plots on matplotlib: `plot.accuracy(labels)`, `.raster(layer)`, `.potentials(neurons)`, `.energy()`."""
+        from spikelet.plots import Plots
+
+        return Plots(self)
 
     @cached_property
     def logits(self) -> npt.NDArray[np.float64]:
@@ -133,4 +165,5 @@ def joined(parts: list[Result]) -> Result:
         join([part.spikes for part in parts]),
         join([part.potentials for part in parts]),
         parts[0].neurons,
+        parts[0].graph,
     )

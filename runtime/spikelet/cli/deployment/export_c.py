@@ -5,12 +5,3 @@ C99 with the smallest memory. Both come with a Makefile and a self-test that rep
 """
 
 from __future__ import annotations
-
-import argparse
-from pathlib import Path
-
-from spikelet import bundle as bundles
-from spikelet.cli.common import emit, existing
-from spikelet.deploy.firmware import c_project
-from spikelet.errors import UsageError
-from spikelet.lowering.c.prefix import DEFAULT
