@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-import numpy as np
+from numbers import Integral, Real  # NumPy's numbers are among them
 
 from spikelet.errors import UsageError
 
@@ -14,7 +13,7 @@ SHOWN = 60  # characters of a text in a message
 
 def whole(name: str, value: object, least: int = 1, most: int | None = None) -> int:
     """Return a whole number of `least` or more, and at most `most`. Raises UsageError for any other value."""
-    number = int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else None
+    number = int(value) if not isinstance(value, bool) and isinstance(value, Integral) else None
     if number is None or number < least or (most is not None and number > most):
         expected = f"a whole number of {least} or more" if most is None else f"a whole number of {least}…{most}"
         raise _error(name, expected, value)
@@ -24,7 +23,7 @@ def whole(name: str, value: object, least: int = 1, most: int | None = None) -> 
 def real(name: str, value: object, least: float = -math.inf, most: float = math.inf) -> float:
     """Return a number within `least`…`most`, not NaN. Raises UsageError for any other value."""
     number = math.nan
-    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+    if not isinstance(value, bool) and isinstance(value, Real):
         try:
             number = float(value)
         except OverflowError:

@@ -24,6 +24,16 @@ def files() -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in (".snnb", ".npz"))
 
 
+def bundles() -> list[Path]:
+    """Return the shipped bundles; empty if the package is not installed."""
+    return [path for path in files() if path.suffix == ".snnb"]
+
+
+def named(text: str) -> Path | None:
+    """Return the shipped bundle of a name, with or without its suffix; None if there is none."""
+    return next((path for path in bundles() if text in (path.stem, path.name)), None)
+
+
 def demo() -> Path | None:
     """Return the path of the default bundle, or None if the package is not installed."""
     return next((path for path in files() if path.name == DEMO), None)

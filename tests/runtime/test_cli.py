@@ -98,7 +98,7 @@ class TestRun:
         Image.fromarray(images.images[0].transpose(1, 2, 0)).save(folder / "one.png")
         code, out, _ = call("run small.snnb one.png")
         assert code == 0
-        assert any(f"image 0: {label}" in out for label in LABELS)
+        assert any(line.split()[:2] == ["one.png", label] for line in out.splitlines() for label in LABELS)
         assert "accuracy" not in out
         found = json.loads(call("run small.snnb one.png --json")[1])
         assert found["accuracy"] is None
@@ -127,7 +127,7 @@ class TestWrongCalls:
         ("line", "message"),
         [
             ("", "the following arguments are required: COMMAND"),
-            ("fly", "invalid choice: 'fly'"),
+            ("fly", "unknown command 'fly'"),
             ("run", "the following arguments are required: BUNDLE"),
             ("run none.snnb", "none.snnb: no such file or folder"),
             ("run small.snnb none.npz", "none.npz: no such file or folder"),
@@ -160,7 +160,12 @@ class TestWrongCalls:
         assert code == 2
         assert message in err
         assert "Traceback" not in err
+        assert err.count("\n") == 1, "one line, not the usage"
         assert out == ""
+        code, out, err = call(f"{line} --json" if line else "--json")
+        assert code == 2
+        if line:
+            assert message in json.loads(out)["error"]
 
     @pytest.mark.parametrize(
         ("line", "message"),

@@ -10,13 +10,13 @@ from PIL import Image
 import spikelet
 from networks import Builder, small_graph
 from spikelet import Confidence, Margin, Model
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.errors import DataError, MissingDependency, UsageError
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.operations import operations
 from spikelet.metrics.tally import tally
 from spikelet.plots import counted
-from spikelet.bounds.ranges import exact_steps
 from spikelet.verify import record_golden
 
 RNG = np.random.default_rng(0)

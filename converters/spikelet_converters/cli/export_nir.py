@@ -11,16 +11,16 @@ import argparse
 from pathlib import Path
 
 from spikelet import bundle as bundles
-from spikelet.cli.common import above_zero, emit, existing
+from spikelet.cli.common import above_zero, bundle_file, emit
 from spikelet_converters.exports import nir
 
 HELP = "NIR, annotated for a lossless import"
-EXAMPLE = "spikelet export nir vgg9-cifar10.snnb vgg9.nir"
+EXAMPLE = "spikelet export nir vgg9-cifar10 vgg9.nir"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the format's arguments."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("output", type=Path, metavar="OUT.nir")
     parser.add_argument("--form", choices=nir.FORMS, default="annotated", help="form of the file (default annotated)")
     parser.add_argument(

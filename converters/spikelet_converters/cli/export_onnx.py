@@ -9,17 +9,17 @@ import argparse
 from pathlib import Path
 
 from spikelet import bundle as bundles
-from spikelet.cli.common import emit, existing
+from spikelet.cli.common import bundle_file, emit
 from spikelet.errors import UsageError
 from spikelet_converters.exports import onnx
 
 HELP = "ONNX: one time-step, states in and out"
-EXAMPLE = "spikelet export onnx vgg9-cifar10.snnb vgg9-onnx/"
+EXAMPLE = "spikelet export onnx vgg9-cifar10 vgg9-onnx/"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the format's arguments."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("folder", type=Path, metavar="DIR", help="output folder, created if it does not exist")
 
 

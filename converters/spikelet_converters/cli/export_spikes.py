@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikelet.cli.common import above_zero, emit, existing, positive
+from spikelet.cli.common import above_zero, bundle_file, emit, existing, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.errors import UsageError
 from spikelet.session import load
@@ -13,12 +13,12 @@ from spikelet_converters.exports import recording
 from spikelet_converters.exports.nir import DT
 
 HELP = "recorded spikes as CSV, NumPy or NIRData"
-EXAMPLE = "spikelet export spikes vgg9-cifar10.snnb spikes.csv --count 2 --steps 4 --layers if1 if2"
+EXAMPLE = "spikelet export spikes vgg9-cifar10 spikes.csv --count 2 --steps 4 --layers if1 if2"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the format's arguments."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("output", type=Path, metavar="OUT.{csv,npz,nir}")
     parser.add_argument("--data", type=existing, metavar="DATA", help="images (default: the included images that fit)")
     parser.add_argument("--layers", nargs="+", metavar="LAYER", help="layers to record (default all)")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from spikelet import bundle as bundles
 from spikelet.bundle import Bundle
-from spikelet.cli.common import Progress, emit, existing, number, positive
+from spikelet.cli.common import Progress, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.engines import ENGINES
 from spikelet.errors import UsageError
@@ -29,13 +29,13 @@ from spikelet_converters.brian2.sampling import NEURONS
 from spikelet_converters.brian2.validation import ValidationReport, validate
 
 HELP = "compare a bundle with Brian2, spike for spike"
-EXAMPLE = "spikelet validate vgg9-cifar10.snnb --images 20 --steps 8 -o validation.html"
+EXAMPLE = "spikelet validate vgg9-cifar10 --images 20 --steps 8 -o validation.html"
 IMAGES = 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE", nargs="?")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE", nargs="?")
     parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
     parser.add_argument(
         "--images",

@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-from spikelet.cli.common import existing
+from spikelet.cli.common import bundle_file
 from spikelet.errors import MissingDependency, SpikeletError, UsageError, out_of_memory
 
 HELP = "inspect a bundle in a window"
-EXAMPLE = "spikelet gui vgg9-cifar10.snnb --screenshot layers.png --panel layers --theme light"
+EXAMPLE = "spikelet gui vgg9-cifar10 --screenshot layers.png --panel layers --theme light"
 PANELS = ("overview", "layers", "accuracy", "energy", "residuals", "robustness", "compare", "validate")
 PACKAGES = "libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1"
 SCREEN = (
@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
         "bundles",
-        type=existing,
+        type=bundle_file,
         nargs="*",
         metavar="BUNDLE",
         help="bundle to open; a second one is compared with the first",

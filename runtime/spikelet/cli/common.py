@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from spikelet.bounds import limits
+from spikelet.cli.parser import suggestion
 
 
 class Command(Protocol):
@@ -41,6 +42,23 @@ def existing(text: str) -> Path:
     if not path.exists():
         raise argparse.ArgumentTypeError(f"{text}: no such file or folder")
     return path
+
+
+def bundle_file(text: str) -> Path:
+    """Argument type: an existing path, or the name of a shipped bundle."""
+    from spikelet import shipped
+
+    path = Path(text)
+    if path.is_file():
+        return path
+    if (bundle := shipped.named(text)) is not None:
+        return bundle
+    if path.exists():
+        return path
+    names = [bundle.stem for bundle in shipped.bundles()]
+    meant = suggestion(text.removesuffix(".snnb"), names)
+    hint = meant or f"; bundles that are shipped: {', '.join(names)}" if names else ""
+    raise argparse.ArgumentTypeError(f"{text}: no such file or folder{hint}")
 
 
 def positive(text: str) -> int:

@@ -30,6 +30,11 @@ PACKAGES = {  # distribution: (extra, purpose)
     "onnxruntime": ("ort", "engine onnx"),
     "pillow": ("images", "image files"),
     "torch": ("convert", "training and conversion"),
+    "onnx": ("convert", "ONNX import"),
+    "nir": ("nir", "NIR import and export"),
+    "PySide6-Essentials": ("gui", "the inspector"),
+    "pyqtgraph": ("gui", "the inspector"),
+    "matplotlib": ("plot", "plots in notebooks"),
     "cryptography": ("sign", "signatures"),
     "brian2": ("brian2", "validation"),
 }
@@ -71,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         warnings.simplefilter("ignore")  # reported in the table of engines
         auto = choose("auto", _one_neuron())
     engines = {name: _try(name) for name in ENGINES}
-    assets = [path.name for path in shipped.files()]
+    assets = [str(path) for path in shipped.files()]
     facts: Facts = {
         "spikelet": __version__,
         "python": platform.python_version(),
@@ -161,6 +166,6 @@ def _text(facts: Facts) -> str:
             "",
             f"signatures: {facts['signature_policy']}",
             *(f"{name}: {found['state']}; {found['detail']}" for name, found in facts["signatures"].items()),
-            f"shipped: {', '.join(facts['assets']) or 'nothing'}",
+            *([f"shipped: {path}" for path in facts["assets"]] or ["shipped: nothing"]),
         ]
     )

@@ -43,7 +43,7 @@ def read(path: Path, split: Split = "auto", shape: Shape | None = None, options:
     if path.is_file() and is_image(path):
         pixels = read_image(path, shape, options)[None]
         check_contrast(path.name, pixels, options.white)
-        return ImageSet(pixels, None, None, path.name)
+        return ImageSet(pixels, None, None, path.name, (path.name,))
     what = "a file of no known kind" if path.exists() else "no such file or folder"
     raise DataError(
         f"{path}: {what}; expected an image ({', '.join(SUFFIXES)}), a folder of images, .npy, .npz, "

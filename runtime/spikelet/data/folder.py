@@ -74,7 +74,9 @@ def read(folder: Path, split: Split = "auto", shape: Shape | None = None, option
     pixels = np.stack(images)
     check_contrast(title, pixels, options.white)
     labels = np.array([label for _, label in paths], np.int64) if classes else None
-    return ImageSet(pixels, labels, tuple(_names(list(classes))) if classes else None, title)
+    names = tuple(_names(list(classes))) if classes else None
+    files = tuple(path.relative_to(folder).as_posix() for path, _ in paths)
+    return ImageSet(pixels, labels, names, title, files)
 
 
 def _split_folder(folder: Path, split: Split) -> Path:

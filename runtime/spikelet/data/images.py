@@ -25,6 +25,7 @@ class ImageSet:
         labels: (N,) int64 class indices, or None.
         classes: Names of the classes by index, or None.
         name: Name of the data in results.
+        files: Name of the file of each image, or () if the images are not files of their own.
 
     Raises:
         DataError: The images or labels have a wrong shape or dtype, or a label is negative.
@@ -34,6 +35,7 @@ class ImageSet:
     labels: npt.NDArray[np.int64] | None
     classes: tuple[str, ...] | None
     name: str
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim not in (2, 4):
@@ -86,7 +88,8 @@ class ImageSet:
     def take(self, index: npt.NDArray[np.intp] | slice) -> ImageSet:
         """Return the images selected by `index`, in its order."""
         labels = None if self.labels is None else self.labels[index]
-        return replace(self, images=self.images[index], labels=labels)
+        files = tuple(np.array(self.files, np.object_)[index]) if self.files else ()
+        return replace(self, images=self.images[index], labels=labels, files=files)
 
     def subset(self, count: int) -> ImageSet:
         """Draw at most `count` random images with a fixed seed, since data sets are often sorted by class."""
@@ -125,7 +128,7 @@ class ImageSet:
         except DataError as error:
             raise error.locate(self.name) from None
         names_by_index = classes if classes is not None else self._names_by_index(index, count)
-        return ImageSet(self.images, index[self.labels], names_by_index, self.name)
+        return replace(self, labels=index[self.labels], classes=names_by_index)
 
     def _names_by_index(self, index: npt.NDArray[np.int64], count: int | None) -> tuple[str, ...]:
         """Return the names of the classes by index; a class without a name has its index."""

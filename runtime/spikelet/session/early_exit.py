@@ -69,8 +69,7 @@ class Confidence:
 
     def done(self, logits: Logits) -> npt.NDArray[np.bool_]:
         """Return (N,) bool: True where the confidence is at least the threshold. logits: (N, K)."""
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        confident: npt.NDArray[np.bool_] = odds.max(axis=1) / odds.sum(axis=1) >= self.threshold
+        confident: npt.NDArray[np.bool_] = softmax(logits).max(axis=1) >= self.threshold
         return confident
 
 
@@ -89,6 +88,13 @@ def as_rule(value: object) -> ExitRule | None:
     raise UsageError.at(
         "early_exit", f"expected {expected}, found {shown(value)}", expected=expected, found=shown(value)
     )
+
+
+def softmax(logits: Logits) -> npt.NDArray[np.float64]:
+    """Return the softmax probabilities (N, K) of logits (N, K)."""
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: npt.NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def margin(logits: Logits) -> npt.NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -14,6 +15,7 @@ from networks import small_graph
 from spikelet import cli
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
+from spikelet.cli.inference import watch
 from spikelet.verify import record_golden
 
 RNG = np.random.default_rng(0)
@@ -90,21 +92,77 @@ def test_watch_answers_what_is_there(here, capsys):
     (here / "camera" / "notes.txt").write_text("no image either")
     assert cli.main(["watch", "small.snnb", "camera", "--once", "--json"]) == 0
     out, err = capsys.readouterr()
-    found = json.loads(out)
-    assert [answer["file"] for answer in found["answers"]] == ["0.png", "1.png", "2.png"]
-    assert all(answer["label"] in ("ant", "bee", "cat") for answer in found["answers"])
-    assert found["latency_ms"]["p99"] >= found["latency_ms"]["p50"] > 0
+    *answers, summary = map(json.loads, out.splitlines())
+    assert [answer["file"] for answer in answers] == ["0.png", "1.png", "2.png", "broken.png"]
+    assert all(answer["label"] in ("ant", "bee", "cat") for answer in answers[:3])
+    assert "not a whole image" in answers[3]["error"]
+    assert summary["images"] == 3
+    assert summary["latency_ms"]["p99"] >= summary["latency_ms"]["p50"] > 0
     assert "broken.png: not a whole image" in err
 
 
-def test_watch_leaves_a_file_that_still_grows(here):
-    from spikelet.cli.inference import watch
-
-    path = here / "a.png"
+def test_watch_leaves_a_file_that_still_grows(tmp_path):
+    path = tmp_path / "a.png"
     seen = {}
     path.write_bytes(b"1")
-    assert watch._ready(here, seen, wait=True) == []
+    assert watch._ready(tmp_path, seen, wait=True) == []
     path.write_bytes(b"12")
-    assert watch._ready(here, seen, wait=True) == []
-    assert watch._ready(here, seen, wait=True) == [path]
-    assert watch._ready(here, seen, wait=True) == []
+    assert watch._ready(tmp_path, seen, wait=True) == []
+    assert watch._ready(tmp_path, seen, wait=True) == [path]
+    assert watch._ready(tmp_path, seen, wait=True) == []
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_watch_answers_a_name_anew_when_its_content_changes(tmp_path, wait):
+    """Cameras write rings of names: a new file by renaming, or other bytes of the same length in place."""
+    path = tmp_path / "a.png"
+    seen = {}
+
+    def ready():
+        first = watch._ready(tmp_path, seen, wait)
+        return watch._ready(tmp_path, seen, wait) if wait else first
+
+    path.write_bytes(b"one")
+    assert ready() == [path]
+    assert ready() == []
+    path.write_bytes(b"two")
+    os.utime(path, ns=(1, 1))  # whatever the resolution of the clock
+    assert ready() == [path]
+    assert ready() == []
+    (tmp_path / "b.tmp").write_bytes(b"six")
+    os.utime(tmp_path / "b.tmp", ns=(1, 1))
+    (tmp_path / "b.tmp").rename(path)
+    assert ready() == [path]
+    path.unlink()
+    assert ready() == []
+    assert seen == {}, "files that are gone take no memory"
+    path.write_bytes(b"two")
+    assert ready() == [path]
+
+
+def test_watch_keeps_no_answers():
+    """The memory of a summary does not depend on the number of images."""
+    summary = watch.Summary()
+    for index in range(3 * watch.RECENT):
+        summary.add(float(index))
+    assert (summary.images, len(summary.times), summary.largest) == (30_000, watch.RECENT, 29_999)
+    assert summary.latency()["p50"] == pytest.approx(24_999.5)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_watch_prints_every_answer_at_once_and_ends_cleanly(here, stop):
+    (here / "camera").mkdir()
+    command = [sys.executable, "-m", "spikelet", "watch", "small.snnb", "camera", "--json", "--every", "0.01"]
+    with subprocess.Popen([*command, "--engine", "numpy"], cwd=here, stdout=subprocess.PIPE, text=True) as process:
+        lines = []
+        for index in range(2):  # the same name twice; the second is written only after the first was answered
+            image = Image.fromarray(RNG.integers(0, 256, (6, 6, 3)).astype(np.uint8))
+            image.save(here / "new.png")
+            os.utime(here / "new.png", ns=(index, index))
+            (here / "new.png").rename(here / "camera" / "frame.png")
+            lines.append(json.loads(process.stdout.readline()))
+        process.send_signal(stop)
+        summary = json.loads(process.stdout.read())
+    assert process.returncode == 0
+    assert [line["file"] for line in lines] == ["frame.png", "frame.png"]
+    assert summary["images"] == 2

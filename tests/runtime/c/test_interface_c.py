@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from networks import graphs, small_graph
 from spikelet import Margin, Model, cli
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.deploy.firmware import c_project
 from spikelet.errors import UsageError
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.prefix import PUBLIC, renamed
-from spikelet.bounds.ranges import exact_steps
 from spikelet.verify import record_golden
 
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "200")) // 50

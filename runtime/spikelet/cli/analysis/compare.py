@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from spikelet.cli.analysis.report import check_output, configure_report, make_report, save_report
-from spikelet.cli.common import emit, existing
+from spikelet.cli.common import bundle_file, emit
 from spikelet.errors import DataError, UsageError
 from spikelet.report import wording
 from spikelet.report.columns import table
@@ -14,13 +14,13 @@ from spikelet.report.document import Report
 from spikelet.report.tables import summary_table
 
 HELP = "compare bundles"
-EXAMPLE = "spikelet compare a.snnb b.snnb cifar-10-batches-bin/ -o compare.html"
+EXAMPLE = "spikelet compare vgg9-cifar10 mine.snnb -o compare.html"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "paths", type=existing, nargs="+", metavar="BUNDLE", help="two or more bundles, optionally followed by DATA"
+        "paths", type=bundle_file, nargs="+", metavar="BUNDLE", help="two or more bundles, optionally followed by DATA"
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.html", help="write an HTML page as well")
     configure_report(parser)

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from spikelet import bundle as bundles
-from spikelet.cli.common import Progress, add_threads, emit, existing, positive
+from spikelet.cli.common import Progress, add_threads, bundle_file, emit, existing, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.engines import ENGINES, choose
 from spikelet.metrics.energy import Estimate
@@ -24,12 +24,12 @@ from spikelet.report.tables import accuracy_table, baselines_table, energy_table
 from spikelet.session import DEFAULT_STEPS
 
 HELP = "count operations and estimate energy"
-EXAMPLE = "spikelet energy vgg9-cifar10.snnb cifar-10-batches-bin/ --steps 8 --profile cmos45-int8"
+EXAMPLE = "spikelet energy vgg9-cifar10 --steps 8 --profile cmos45-int8"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
     configure_measuring(parser)
 

@@ -7,18 +7,18 @@ from typing import TypedDict
 
 from spikelet import bundle as bundles
 from spikelet.bundle import Bundle
-from spikelet.cli.common import emit, existing
+from spikelet.cli.common import bundle_file, emit
 from spikelet.graph import Graph
 from spikelet.nodes import IF
 from spikelet.report.columns import table
 
 HELP = "show the content of a bundle"
-EXAMPLE = "spikelet inspect vgg9-cifar10.snnb"
+EXAMPLE = "spikelet inspect vgg9-cifar10"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from spikelet.benchmark.latency import Latency
 from spikelet.benchmark.measure import measure as benchmark
 from spikelet.cli.analysis.energy import chosen_profiles, configure_measuring, measure_bundle
-from spikelet.cli.common import emit, existing
+from spikelet.cli.common import bundle_file, emit, existing
 from spikelet.engines import available
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing, write_files
@@ -29,12 +29,12 @@ from spikelet.report.tables import baselines_table
 from spikelet.verify import Verification, verify, verify_step
 
 HELP = "write a report as one HTML page"
-EXAMPLE = "spikelet report vgg9-cifar10.snnb cifar-10-batches-bin/ -o report.html --figures figures/"
+EXAMPLE = "spikelet report vgg9-cifar10 -o report.html --figures figures/"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html")
     configure_report(parser)

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from spikelet import bundle as bundles
-from spikelet.cli.common import Progress, emit, existing, number, positive
+from spikelet.cli.common import Progress, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.engines import choose
 from spikelet.errors import UsageError
@@ -25,13 +25,13 @@ from spikelet.report.figures import files
 from spikelet.session import DEFAULT_STEPS
 
 HELP = "measure accuracy on faulty devices"
-EXAMPLE = "spikelet robustness vgg9-cifar10.snnb cifar-10-batches-bin/ --count 200 --figures figures/"
+EXAMPLE = "spikelet robustness vgg9-cifar10 --count 200 --figures figures/"
 COUNT = 100
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
     parser.add_argument("--steps", type=positive, default=DEFAULT_STEPS, help="time-steps T (default %(default)s)")
     parser.add_argument(

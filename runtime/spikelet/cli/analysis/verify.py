@@ -14,17 +14,17 @@ from dataclasses import asdict
 
 from spikelet import bundle as bundles
 from spikelet import signing
-from spikelet.cli.common import emit, existing
+from spikelet.cli.common import bundle_file, emit, existing
 from spikelet.engines import ENGINES, available
 from spikelet.verify import StepVerification, Verification, verify, verify_step
 
 HELP = "replay a bundle's golden inputs and compare every spike"
-EXAMPLE = "spikelet verify vgg9-cifar10.snnb --engine onnx"
+EXAMPLE = "spikelet verify vgg9-cifar10 --engine onnx"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("--engine", choices=["auto", *ENGINES], help="engine to use (default: all that are available)")
     parser.add_argument("--key", type=existing, metavar="NAME.pub", help="public key that the file must be signed with")
 

@@ -11,17 +11,17 @@ import time
 from pathlib import Path
 
 from spikelet import bundle as bundles
-from spikelet.cli.common import emit, existing
+from spikelet.cli.common import bundle_file, emit
 from spikelet.engines import native
 from spikelet.errors import UsageError
 
 HELP = "compile a bundle for the native engine"
-EXAMPLE = "spikelet compile vgg9-cifar10.snnb --target aarch64-linux-gnu -o board/"
+EXAMPLE = "spikelet compile vgg9-cifar10 --target aarch64-linux-gnu -o board/"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("--target", metavar="TRIPLET", help="cross compile with TRIPLET-gcc, such as aarch64-linux-gnu")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for the cross compiled library")
 

@@ -16,20 +16,20 @@ from pathlib import Path
 from spikelet import bundle as bundles
 from spikelet import shipped
 from spikelet.bundle import Bundle
-from spikelet.cli.common import emit, existing
+from spikelet.cli.common import bundle_file, emit, existing
 from spikelet.deploy.deployment import TARGETS, deploy
 from spikelet.deploy.web import web_page
 from spikelet.errors import SpikeletError, UsageError
 from spikelet.files.atomic import replacing
 
 HELP = "write a folder that runs a bundle on a board, or a web page"
-EXAMPLE = "spikelet deploy vgg9-cifar10.snnb --target raspberrypi -o board.tar.gz"
+EXAMPLE = "spikelet deploy vgg9-cifar10 --target raspberrypi -o board.tar.gz"
 WEB = "web"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("--target", required=True, choices=[*TARGETS, WEB])
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="new folder, NAME.tar.gz, or NAME.html for web"

@@ -13,7 +13,7 @@ from typing import cast
 from spikelet.cli.common import Command
 
 HELP = "export a bundle to another format"
-EXAMPLE = "spikelet export c vgg9-cifar10.snnb firmware/ --mcu"
+EXAMPLE = "spikelet export c vgg9-cifar10 firmware/ --mcu"
 
 OWN = {"c": "spikelet.cli.deployment.export_c"}
 ENTRY_POINTS = "spikelet.exports"

@@ -12,18 +12,18 @@ import sys
 
 from spikelet import bundle as bundles
 from spikelet.benchmark.latency import Latency, batches
-from spikelet.cli.common import add_threads, emit, existing
+from spikelet.cli.common import add_threads, bundle_file, emit
 from spikelet.engines import ENGINES, available
 from spikelet.errors import EngineError
 from spikelet.report.columns import table
 
 HELP = "measure the speed of every engine on a bundle"
-EXAMPLE = "spikelet bench vgg9-cifar10.snnb --threads 1"
+EXAMPLE = "spikelet bench vgg9-cifar10 --threads 1"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("--engine", choices=list(ENGINES), help="engine to use (default: all that are available)")
     add_threads(parser)
 

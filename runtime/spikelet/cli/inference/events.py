@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from spikelet.cli.common import emit, existing, positive
+from spikelet.cli.common import bundle_file, emit, existing, positive
 from spikelet.data import events
 from spikelet.engines import ENGINES
 from spikelet.report.columns import table
@@ -20,7 +20,7 @@ EXAMPLE = "spikelet events gestures.snnb recording.csv --steps 20"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("events", type=existing, metavar="EVENTS")
     parser.add_argument(
         "--steps", type=positive, default=8, help="number of time-steps to bin the recording into (default %(default)s)"

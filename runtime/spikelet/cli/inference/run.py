@@ -10,17 +10,32 @@ import argparse
 import time
 from typing import TypedDict
 
-from spikelet.cli.common import Progress, add_threads, emit, existing, number, positive
+import numpy as np
+
+from spikelet.cli.common import Progress, add_threads, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.data import ImageSet
 from spikelet.engines import ENGINES
 from spikelet.metrics.accuracy import float_network
 from spikelet.report.columns import table
 from spikelet.session import DEFAULT_STEPS, Model, Result, load
-from spikelet.session.early_exit import Confidence, ExitRule, Margin
+from spikelet.session.early_exit import Confidence, ExitRule, Margin, softmax
 
 HELP = "classify images"
-EXAMPLE = "spikelet run vgg9-cifar10.snnb photos/ --steps 8 --early-exit 2"
+EXAMPLE = "spikelet run vgg9-cifar10 --steps 8 --early-exit 2"
+
+
+SHOWN = 50  # images in the text
+
+
+class Answer(TypedDict):
+    """The prediction for one image, with the softmax probabilities of the mean logits."""
+
+    file: str
+    answer: str
+    confidence: float
+    runner_up: str | None
+    runner_up_confidence: float | None
 
 
 class Facts(TypedDict):
@@ -36,6 +51,7 @@ class Facts(TypedDict):
     accuracy: list[float] | None
     float_accuracy: float | None
     predictions: list[int]
+    answers: list[Answer] | None
     mean_exit_step: float
     spike_rate: dict[str, float]
     ms_per_image: float
@@ -43,7 +59,7 @@ class Facts(TypedDict):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
     parser.add_argument("--steps", type=positive, default=DEFAULT_STEPS, help="time-steps T (default %(default)s)")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
@@ -96,10 +112,37 @@ def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> Facts:
         "accuracy": None if images.labels is None else result.accuracy(images.labels),
         "float_accuracy": float_network(model.bundle.manifest, images)["accuracy"],
         "predictions": result.predictions[-1].tolist(),
+        "answers": _answers(model, images, result) if images.labels is None or len(images) == 1 else None,
         "mean_exit_step": float(result.exit_steps.mean()),
         "spike_rate": result.spike_rates,
         "ms_per_image": ms,
     }
+
+
+def _answers(model: Model, images: ImageSet, result: Result) -> list[Answer]:
+    """Return the answers in the order of the images; confidences are those of `early_exit.Confidence`."""
+    names = model.labels or tuple(map(str, range(model.graph.classes)))
+    probabilities = softmax(result.logits[-1] / result.exit_steps[:, None])
+    answers: list[Answer] = []
+    for index, best in enumerate(result.predictions[-1].tolist()):
+        others = np.delete(np.arange(len(names)), best)
+        second = int(others[probabilities[index, others].argmax()]) if len(others) else None
+        answers.append(
+            {
+                "file": images.files[index] if images.files else f"image {index}",
+                "answer": names[best],
+                "confidence": float(probabilities[index, best]),
+                "runner_up": None if second is None else names[second],
+                "runner_up_confidence": None if second is None else float(probabilities[index, second]),
+            }
+        )
+    return answers
+
+
+def _row(answer: Answer) -> list[str]:
+    second = answer["runner_up_confidence"]
+    shown = "" if second is None else f"{second:.0%}"
+    return [answer["file"], answer["answer"], f"{answer['confidence']:.0%}", answer["runner_up"] or "", shown]
 
 
 def _text(model: Model, images: ImageSet, result: Result, facts: Facts) -> str:
@@ -109,10 +152,10 @@ def _text(model: Model, images: ImageSet, result: Result, facts: Facts) -> str:
         if facts["float_accuracy"] is not None:
             rows.append(["float network", f"{facts['float_accuracy']:.1%}"])
         lines += [table(["time-steps", "accuracy"], rows), ""]
-    if images.labels is None or len(images) == 1:
-        names = model.labels or [str(k) for k in range(model.graph.classes)]
-        lines += [f"image {i}: {names[k]}" for i, k in enumerate(facts["predictions"][:20])]
-        lines += [f"… and {len(images) - 20} more (--json has them all)"] if len(images) > 20 else []
+    if facts["answers"] is not None:
+        rows = [_row(answer) for answer in facts["answers"][:SHOWN]]
+        lines.append(table(["image", "answer", "confidence", "runner-up", "confidence"], rows))
+        lines += [f"… and {len(images) - SHOWN} more (--json has them all)"] if len(images) > SHOWN else []
         lines.append("")
     rows = [[name, f"{result.neurons[name]:,}", f"{rate:.1%}"] for name, rate in facts["spike_rate"].items()]
     lines += [table(["layer", "neurons", "spike rate"], rows), ""]

@@ -1,36 +1,72 @@
 """Classify every image that appears in a folder, as written by a camera or another program.
 
-Each prediction is printed with its latency, from reading the file to the class; percentiles are printed at the end
-(Ctrl-C, or --once). A file that is still being written is read once it stops growing.
+Each prediction is printed at once with its latency, from reading the file to the class; with --json, as one line of
+JSON. Percentiles are printed at the end (Ctrl-C, SIGTERM, or --once). A file that is still being written is read once
+it stops changing; a file that is written again under the same name is classified again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import signal
 import sys
 import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
 
-from spikelet.cli.common import above_zero, emit, existing, number, positive
+from spikelet.cli.common import above_zero, bundle_file, existing, number, positive
 from spikelet.data.folder import is_image, read_image
 from spikelet.engines import ENGINES
 from spikelet.errors import DataError, UsageError
 from spikelet.session import Model, load
-from spikelet.session.early_exit import Margin
+from spikelet.session.early_exit import ExitRule, Margin
 
 HELP = "classify every image that appears in a folder"
-EXAMPLE = "spikelet watch vgg9-cifar10.snnb camera/ --steps 4"
+EXAMPLE = "spikelet watch vgg9-cifar10 camera/ --steps 4"
+RECENT = 10_000  # images of which the percentiles of the latency are computed
 
 # "class" is a key, so the functional form is needed
 Answer = TypedDict("Answer", {"file": str, "class": int, "label": str, "steps": int, "ms": float})
+Version = tuple[int, int, int]  # inode, size and time of the last change of a file
+
+
+@dataclass
+class Summary:
+    """What is kept of the answers: numbers of a fixed size, however many there are.
+
+    Attributes:
+        images: number of images classified.
+        times: latency of the most recent ones, in ms.
+        largest: largest latency, in ms.
+    """
+
+    images: int = 0
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+    largest: float = 0.0
+
+    def add(self, ms: float) -> None:
+        """Count an image with its latency."""
+        self.images += 1
+        self.times.append(ms)
+        self.largest = max(self.largest, ms)
+
+    def latency(self) -> dict[str, float] | None:
+        """Return percentiles in ms, None without images."""
+        if not self.times:
+            return None
+        return {f"p{q}": float(np.percentile(self.times, q)) for q in (50, 95, 99)} | {"largest": self.largest}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("folder", type=existing, metavar="DIR")
     parser.add_argument("--steps", type=positive, default=4, help="time-steps T (default %(default)s)")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
@@ -46,7 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=above_zero,
         default=0.2,
         metavar="SECONDS",
-        help="interval between checks of the folder (default 0.2)",
+        help="interval between checks of the folder, below that of the writes to a file (default 0.2)",
     )
 
 
@@ -54,66 +90,89 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     if not args.folder.is_dir():
         raise UsageError(f"{args.folder}: is a file; watch takes a folder (spikelet run takes one image)")
-    model = load(args.bundle, args.engine)
-    model.run(np.full(model.graph.input.shape, model.graph.input.low), args.steps)  # compile before the first image
-    seen: dict[Path, int] = {}
-    answers: list[Answer] = []
-    try:
-        while True:
-            for path in _ready(args.folder, seen, wait=not args.once):
-                answer = _answer(model, path, args)
-                if answer is not None:
-                    answers.append(answer)
-            if args.once:
-                break
-            time.sleep(max(args.every, 0.01))
-    except KeyboardInterrupt:
-        pass  # ends the loop
-    latency = _percentiles(answers)
-    facts = {"engine": model.engine, "answers": answers, "latency_ms": latency}
-    emit(args, facts, _text(model.engine, len(answers), latency))
+    summary = Summary()
+    rule = None if args.early_exit is None else Margin(args.early_exit)
+    with terminable():
+        model = load(args.bundle, args.engine)
+        start = np.full(model.graph.input.shape, model.graph.input.low)
+        model.run(start, args.steps, early_exit=rule)  # compile before the first image
+        with suppress(KeyboardInterrupt):  # it ends the loop
+            _watch(args, model, rule, summary)
+    latency = summary.latency()
+    if args.json:
+        print(json.dumps({"engine": model.engine, "images": summary.images, "latency_ms": latency}), flush=True)
+    else:
+        print(_text(model.engine, summary.images, latency), flush=True)
     return 0
 
 
-def _ready(folder: Path, seen: dict[Path, int], wait: bool) -> list[Path]:
-    """Images not yet classified; with `wait`, only those whose size has not changed since the last check."""
-    ready = []
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Raise KeyboardInterrupt at SIGTERM too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _watch(args: argparse.Namespace, model: Model, rule: ExitRule | None, summary: Summary) -> None:
+    """Classify images until an exception ends the loop, or once."""
+    seen: dict[Path, tuple[Version, bool]] = {}
+    while True:
+        for path in _ready(args.folder, seen, wait=not args.once):
+            _classify(args, model, rule, path, summary)
+        if args.once:
+            return
+        time.sleep(max(args.every, 0.01))
+
+
+def _ready(folder: Path, seen: dict[Path, tuple[Version, bool]], wait: bool) -> list[Path]:
+    """Return the images whose present content was not returned before; with `wait`, only those that stopped changing.
+
+    Args:
+        folder: the folder.
+        seen: by file, its last version and whether it was returned; updated. Files that are gone are removed.
+        wait: whether a version must be the same at two checks.
+    """
+    ready: list[Path] = []
+    present: dict[Path, tuple[Version, bool]] = {}
     for path in sorted(folder.iterdir()):
-        if not is_image(path) or seen.get(path) == -1:
+        if not is_image(path):
             continue
         try:
-            size = path.stat().st_size
+            status = path.stat()
         except OSError:  # gone again
             continue
-        if not wait or seen.get(path) == size:
+        version = (status.st_ino, status.st_size, status.st_mtime_ns)
+        last, returned = seen.get(path, (None, False))
+        due = version != last if not wait else version == last and not returned
+        if due:
             ready.append(path)
-            size = -1
-        seen[path] = size
+        present[path] = (version, due or (version == last and returned))
+    seen.clear()
+    seen.update(present)
     return ready
 
 
-def _answer(model: Model, path: Path, args: argparse.Namespace) -> Answer | None:
+def _classify(args: argparse.Namespace, model: Model, rule: ExitRule | None, path: Path, summary: Summary) -> None:
+    """Read an image, print its answer and count it."""
     started = time.perf_counter()
     try:
         image = read_image(path, model.graph.input.shape)
     except DataError as error:
+        if args.json:
+            print(json.dumps({"file": path.name, "error": str(error)}), flush=True)
         print(f"spikelet watch: {error}", file=sys.stderr)
-        return None
-    rule = None if args.early_exit is None else Margin(args.early_exit)
+        return
     result = model.run(image, args.steps, early_exit=rule)
     ms = (time.perf_counter() - started) * 1000
-    index = int(result.predictions[-1, 0])
+    index, steps = int(result.predictions[-1, 0]), int(result.exit_steps[0])
     label = model.labels[index] if model.labels else str(index)
-    if not args.json:
-        print(f"{path.name}: {label} ({result.exit_steps[0]} time-steps, {ms:.1f} ms)", flush=True)
-    return {"file": path.name, "class": index, "label": label, "steps": int(result.exit_steps[0]), "ms": ms}
-
-
-def _percentiles(answers: list[Answer]) -> dict[str, float] | None:
-    if not answers:
-        return None
-    times = [answer["ms"] for answer in answers]
-    return {f"p{q}": float(np.percentile(times, q)) for q in (50, 95, 99)} | {"largest": max(times)}
+    answer: Answer = {"file": path.name, "class": index, "label": label, "steps": steps, "ms": ms}
+    summary.add(ms)
+    shown = json.dumps(answer) if args.json else f"{path.name}: {label} ({steps} time-steps, {ms:.1f} ms)"
+    print(shown, flush=True)
 
 
 def _text(engine: str, images: int, latency: dict[str, float] | None) -> str:

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from spikelet import bundle as bundles
 from spikelet import signing
-from spikelet.cli.common import emit, existing
+from spikelet.cli.common import bundle_file, emit, existing
 from spikelet.cli.keys.keygen import password
 from spikelet.files.atomic import replacing
 
 HELP = "sign a bundle"
-EXAMPLE = "spikelet sign vgg9-cifar10.snnb --key keys/release-2026.key"
+EXAMPLE = "spikelet sign vgg9-cifar10 --key keys/release-2026.key"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("bundle", type=existing, metavar="BUNDLE")
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("--key", type=existing, required=True, metavar="NAME.key", help="private key to sign with")
 
 

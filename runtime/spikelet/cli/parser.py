@@ -1,0 +1,80 @@
+"""A parser whose errors are one line with a remedy: what is wrong, what was probably meant, and where the rest is."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import NoReturn
+
+LIKE = 0.6  # share of equal letters of a text that may have been meant
+
+
+class WrongCall(Exception):
+    """A command line that cannot be parsed.
+
+    Attributes:
+        program: The command, such as "spikelet run".
+        reason: What is wrong.
+    """
+
+    def __init__(self, program: str, reason: str) -> None:
+        super().__init__(reason)
+        self.program = program
+        self.reason = reason
+
+    @property
+    def line(self) -> str:
+        """The message: command, reason and where the options are explained."""
+        return f"{self.program}: {self.reason} ({self.program} --help)"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises `WrongCall` instead of printing the usage and ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise WrongCall, with the value that was probably meant."""
+        raise WrongCall(self.prog, message)
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Raise an error for a value that is not among the choices, with the nearest choice."""
+        choices = [str(choice) for choice in action.choices or ()]
+        if action.choices is None or value in action.choices:
+            return
+        meant = suggestion(str(value), choices) or f"; choose from {', '.join(choices)}"
+        raise argparse.ArgumentError(action, f"invalid choice: {value!r}{meant}")
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Parse a command line.
+
+        Raises:
+            WrongCall: There is an option or argument that the command does not have.
+        """
+        known = options(self)
+        for text in itertools.takewhile(lambda text: text != "--", argv):
+            option = text.partition("=")[0]
+            if option.startswith("--") and not any(name.startswith(option) for name in known):
+                raise WrongCall(self.prog, f"unknown option {option}{suggestion(option, known)}")
+        args, unknown = self.parse_known_args(argv)
+        if unknown:
+            kind = "unknown option" if unknown[0].startswith("-") else "unexpected argument"
+            raise WrongCall(self.prog, f"{kind} {unknown[0]}")
+        return args
+
+
+def suggestion(text: str, known: Iterable[str]) -> str:
+    """Return "; did you mean …?" with the nearest of some texts, or nothing. Dashes in front are not compared."""
+    stripped = {name.lstrip("-"): name for name in known}
+    nearest = get_close_matches(text.lstrip("-"), list(stripped), 1, LIKE)
+    return f"; did you mean {stripped[nearest[0]]}?" if nearest else ""
+
+
+def options(parser: argparse.ArgumentParser) -> list[str]:
+    """Return the options of a parser and of its subcommands."""
+    names: list[str] = []
+    for action in parser._actions:
+        names += action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            names += [name for sub in action.choices.values() for name in options(sub)]
+    return names
