@@ -25,6 +25,12 @@ HELP = "train a source network"
 EXAMPLE = "spikelet train --data cifar/ --model vgg9 --recipe spikelet --epochs 24 --seed 1 --out runs/a"
 
 RESIDUALS = ("none", "gaussian", "local", "channel", "empirical", "exact")
+AUGMENTATIONS: dict[str, dict[str, object]] = {
+    "none": {"augment": False},
+    "shift": {"augment": True, "flip": False},
+    "flip": {"augment": True, "shift": 0},
+    "shift-flip": {"augment": True},
+}
 MODELS = ("vgg9", "vgg16", "resnet20", "resnet18", "vgg5")
 
 
@@ -66,7 +72,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--train-potential", action="store_const", const=True, help="train the initial potential, one per channel"
     )
     parser.add_argument("--freeze-norm", action="store_const", const=True, help="keep the statistics of batch norm")
-    parser.add_argument("--policy", choices=["none", "autoaugment"], help="augmentation after crop and flip")
+    parser.add_argument(
+        "--augment",
+        choices=AUGMENTATIONS,
+        help="shift images by up to 4 pixels, mirror them, or both (default); mirrored digits and letters are wrong",
+    )
+    parser.add_argument("--policy", choices=["none", "autoaugment"], help="augmentation after --augment")
     parser.add_argument("--cutout", type=int, metavar="PIXELS", help="size of the cutout square")
     parser.add_argument(
         "--distil",
@@ -110,20 +121,32 @@ def run(args: argparse.Namespace) -> int:
         data = data.renamed(args.data_name)
     device = choose_device(args.device)
     workers = connect(device)
-    with freed_memory_kept(), TrainingView(quiet=args.json or not workers.first) as view:
-        best = run_phases(
-            phases(args, data),
-            data,
-            args.out,
-            start=None if args.start is None else load_checkpoint(args.start),
-            resume=args.resume,
-            execution=Execution(command_line(args), device, workers, view.batch, view.epoch),
-        )
+    try:
+        with freed_memory_kept(), TrainingView(quiet=args.json or not workers.first) as view:
+            best = run_phases(
+                phases(args, data),
+                data,
+                args.out,
+                start=None if args.start is None else load_checkpoint(args.start),
+                resume=args.resume,
+                execution=Execution(command_line(args), device, workers, view.batch, view.epoch),
+                on_phase=view.phase,
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_interrupted(args)) from None
     if workers.first:
         validation = best.provenance["validation"]
         facts = {"checkpoint": str(args.out / "best.pt"), "data": data.name, "validation": validation}
         emit(args, facts, f"best epoch {validation['epoch']}: {facts['checkpoint']}")
     return 0
+
+
+def _interrupted(args: argparse.Namespace) -> str:
+    """Return the message of an interrupted run: how it goes on."""
+    if not any((folder / "last.pt").exists() for folder in (args.out, args.out / "start")):
+        return "interrupted before the end of the first epoch; nothing was stored"
+    again = command_line(args)
+    return f"interrupted; continue with: {again if args.resume else f'{again} --resume'}"
 
 
 def phases(args: argparse.Namespace, data: ImageSet) -> list[Phase]:
@@ -135,6 +158,8 @@ def phases(args: argparse.Namespace, data: ImageSet) -> list[Phase]:
 
     preset = PRESETS[args.recipe]
     options_set = {key: value for key, value in vars(args).items() if value is not None and value is not False}
+    if args.augment is not None:
+        options_set |= {"augment": True, **AUGMENTATIONS[args.augment]}
     options = with_tuples({**preset.spec, **preset.recipe, **options_set})
     finish = dict(preset.finish or {}) if args.residual is None else {}
     if args.finish is not None:

@@ -12,6 +12,8 @@ from spikelet_converters.training.loop import TrainingProgress
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn, TaskID
 
+    from spikelet_converters.training.phases import Phase
+
 
 class TrainingView(LiveDisplay):
     """A progress bar with loss and remaining time, if rich is installed, and one line per epoch.
@@ -36,6 +38,12 @@ class TrainingView(LiveDisplay):
             TextColumn("left"),
             TimeRemainingColumn(),
         ]
+
+    def phase(self, number: int, count: int, phase: Phase) -> None:
+        """Name a phase; a run of one phase has no name."""
+        if count > 1:
+            self.simple.label = f"phase {number}/{count}"
+            self.line(f"phase {number} of {count}: {phase.recipe.epochs} epochs, residual {phase.spec.residual}")
 
     def batch(self, now: TrainingProgress) -> None:
         """Update the bar after a batch."""

@@ -8,13 +8,16 @@ import torch
 from torch import Tensor
 
 
-def crop_and_flip(images: Tensor, generator: torch.Generator, pad: int = 4) -> Tensor:
+def crop_and_flip(images: Tensor, generator: torch.Generator, pad: int = 4, mirror: bool = True) -> Tensor:
     """Zero-pad the images, cut random windows of the original size and mirror half of them.
+
+    The draws of the windows do not depend on whether images are mirrored.
 
     Args:
         images: (N, C, H, W), any dtype.
         generator: source of the random draws, on the CPU.
-        pad: width of the padding, in pixels.
+        pad: width of the padding, in pixels; 0 shifts no image.
+        mirror: mirror half of the images.
 
     Returns:
         Images of the same shape and dtype.
@@ -23,7 +26,7 @@ def crop_and_flip(images: Tensor, generator: torch.Generator, pad: int = 4) -> T
     padded = torch.nn.functional.pad(images, (pad, pad, pad, pad))
     top = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator)
     left = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator)
-    flip = torch.rand((n, 1), generator=generator) < 0.5
+    flip = (torch.rand((n, 1), generator=generator) < 0.5) & mirror
     rows = top + torch.arange(height)
     columns = torch.arange(width).expand(n, -1)
     columns = left + torch.where(flip, width - 1 - columns, columns)

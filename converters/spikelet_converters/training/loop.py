@@ -248,7 +248,7 @@ def _loss(recipe: Recipe, start: Checkpoint | None, device: str) -> Callable[[Te
 def augment(images: Tensor, spec: NetworkSpec, recipe: Recipe, generator: torch.Generator) -> Tensor:
     """Apply the augmentation of a recipe to a batch, (N, C, H, W) uint8."""
     if recipe.augment:
-        images = crop_and_flip(images, generator)
+        images = crop_and_flip(images, generator, recipe.shift, recipe.flip)
     if recipe.policy == "autoaugment":
         images = autoaugment(images, generator)
     if recipe.cutout:

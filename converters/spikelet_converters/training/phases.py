@@ -6,6 +6,7 @@ run with two phases, the subfolder `start` holds the first. Each phase can be re
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def run_phases(
     start: Checkpoint | None = None,
     resume: bool = False,
     execution: Execution = DEFAULT_EXECUTION,
+    on_phase: Callable[[int, int, Phase], None] | None = None,
 ) -> Checkpoint:
     """Train the phases one after another.
 
@@ -64,12 +66,15 @@ def run_phases(
         start: checkpoint whose weights the first phase starts from.
         resume: continue an interrupted run.
         execution: settings of `train`.
+        on_phase: called before each phase with its number from 1, the number of phases, and the phase.
 
     Returns:
         The best checkpoint of the last phase.
     """
     folders = [out / "start", out] if len(phases) == 2 else [out]
-    for phase, folder in zip(phases, folders, strict=True):
+    for number, (phase, folder) in enumerate(zip(phases, folders, strict=True), start=1):
+        if on_phase is not None:
+            on_phase(number, len(phases), phase)
         begun = (folder / "last.pt").exists()
         if len(phases) == 2 and folder == out and not begun:
             start = load_checkpoint(out / "start" / "best.pt")

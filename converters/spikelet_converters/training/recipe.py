@@ -25,7 +25,9 @@ class Recipe:
         learning_rate, momentum, nesterov, weight_decay: settings of stochastic gradient descent.
         steps: T at which sigma is measured, and at which the spiking network is validated if `time_steps` is empty.
         validation: share of the training images in the validation split.
-        augment: crop and flip the images.
+        augment: shift and mirror the images.
+        shift: largest shift in each direction, in pixels.
+        flip: mirror half of the images; wrong for digits and text.
         time_steps: values from which T is drawn for each batch if the residual strategy simulates: numbers, "limit"
             (spike rate for T → ∞) or "quantised" (the quantiser). A repeated value is drawn more often. () means
             (steps,).
@@ -57,6 +59,8 @@ class Recipe:
     time_steps: tuple[int | str, ...] = ()
     validation_steps: tuple[int, ...] = ()
     freeze_norm: bool = False
+    shift: int = 4
+    flip: bool = True
     policy: str = "none"
     cutout: int = 0
     measure_augmented: bool = False
@@ -79,6 +83,11 @@ class Recipe:
         for name, choices in (("precision", PRECISIONS), ("policy", POLICIES)):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{name}: expected {' or '.join(choices)}, got {getattr(self, name)!r}")
+        if type(self.shift) is not int or self.shift < 0:
+            raise UsageError(f"shift: expected a whole number of 0 or more, got {self.shift!r}")
+        for name in ("augment", "flip"):
+            if type(getattr(self, name)) is not bool:
+                raise UsageError(f"{name}: expected true or false, got {getattr(self, name)!r}")
         self._check_steps()
 
     def _check_steps(self) -> None:

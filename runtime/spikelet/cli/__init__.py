@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of the output has ended
         return 1
-    except KeyboardInterrupt:
-        return _failed(args, "interrupted", 130)
+    except KeyboardInterrupt as stop:
+        return _failed(args, str(stop) or "interrupted", 130)
     except Exception as error:
         if out_of_memory(error):
             return _failed(args, OUT_OF_MEMORY, 1)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from dataclasses import asdict
 
 import pytest
@@ -70,6 +71,20 @@ class TestNames:
         other = phases("--recipe qcfs --finish gaussian", data)[1]
         assert (other.spec.residual, other.spec.train_potential, other.recipe.time_steps) == ("gaussian", False, ())
 
+    @pytest.mark.parametrize(
+        ("line", "augment", "shift", "flip"),
+        [
+            ("", True, 4, True),
+            ("--augment shift-flip", True, 4, True),
+            ("--augment shift", True, 4, False),
+            ("--augment flip", True, 0, True),
+            ("--augment none", False, 4, True),
+        ],
+    )
+    def test_augmentation_can_be_chosen_for_both_phases(self, data, line, augment, shift, flip):
+        for phase in phases(line, data):
+            assert (phase.recipe.augment, phase.recipe.shift, phase.recipe.flip) == (augment, shift, flip)
+
     def test_every_named_recipe_can_be_built(self, data):
         for name in PRESETS:
             assert phases(f"--recipe {name}", data)
@@ -127,6 +142,9 @@ class TestSchedule:
             ({"lambda_hold": 2}, "lambda_hold: expected a share of 0 to 1, got 2"),
             ({"precision": "float16"}, "precision: expected float32 or bfloat16, got 'float16'"),
             ({"policy": "randaugment"}, "policy: expected none or autoaugment"),
+            ({"shift": -1}, "shift: expected a whole number of 0 or more, got -1"),
+            ({"flip": "no"}, "flip: expected true or false, got 'no'"),
+            ({"augment": "shift"}, "augment: expected true or false, got 'shift'"),
             ({"time_steps": (1, "never")}, 'time_steps: expected numbers of 1 or more, "limit" or "quantised"'),
             ({"validation_steps": (0,)}, "validation_steps: expected whole numbers of 1 or more, got 0"),
             ({"validation_steps": ("limit",)}, "validation_steps: expected whole numbers of 1 or more, got 'limit'"),
@@ -163,7 +181,14 @@ def test_two_phases_in_one_call_stopped_and_resumed(data, tmp_path, monkeypatch,
         return real(spec, recipe, *rest, **options)
 
     monkeypatch.setattr(module, "train", stops)
+    capsys.readouterr()
     assert cli.main([*line.split(), "stopped"]) == 130
+    printed = capsys.readouterr()
+    assert re.findall("phase .*", printed.out) == [
+        "phase 1 of 2: 2 epochs, residual none",
+        "phase 2 of 2: 2 epochs, residual exact",
+    ]
+    assert printed.err == f"spikelet train: interrupted; continue with: spikelet {line}stopped --resume\n"
     assert cli.main([*line.split(), "stopped", "--resume"]) == 0
     again = load_checkpoint(tmp_path / "stopped" / "last.pt")
     assert all(torch.equal(value, again.weights[key]) for key, value in whole.weights.items())
@@ -228,3 +253,17 @@ def test_the_log_is_drawn():
     assert "Residual error by layer" in chart(rows)
     bare = [{key: value for key, value in row.items() if not key.startswith("sigma")} for row in rows]
     assert "Validation accuracy" in chart(bare)
+
+
+def test_an_interruption_before_the_first_checkpoint_offers_no_resume(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arrays.write(tmp_path / "colours.npz", data)
+
+    def stops(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spikelet_converters.training.phases.train", stops)
+    line = "train --data colours.npz --model vgg5 --out run --json"
+    assert cli.main(line.split()) == 130
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"error": "interrupted before the end of the first epoch; nothing was stored"}

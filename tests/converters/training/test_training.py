@@ -14,7 +14,7 @@ from spikelet_converters.source_model.evaluation import evaluate
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.augment import crop_and_flip
 from spikelet_converters.training.checkpoint import load_checkpoint
-from spikelet_converters.training.loop import Execution, Recipe, split, train
+from spikelet_converters.training.loop import Execution, Recipe, augment, split, train
 
 SPEC = NetworkSpec("vgg9", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), 4, "gaussian", 1.0)
 RECIPE = Recipe(epochs=8, seed=5, batch=16, learning_rate=0.05)
@@ -155,6 +155,28 @@ class TestAugment:
                 assert plain or mirrored
                 flips += mirrored and not plain
         assert 20 < flips < 60
+
+    @pytest.mark.parametrize(("shift", "flip"), [(2, False), (0, True), (0, False)])
+    def test_shifts_and_mirrors_can_be_left_out(self, shift, flip):
+        images = torch.arange(8 * 5 * 6).reshape(8, 1, 5, 6).to(torch.uint8) + 1
+        recipe = replace(RECIPE, shift=shift, flip=flip)
+        first, second = (augment(images, SPEC, recipe, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+        padded = torch.nn.functional.pad(images, (shift,) * 4)
+        moved = mirrored = 0
+        for n in range(8):
+            windows = [padded[n, :, y : y + 5, x : x + 6] for y in range(2 * shift + 1) for x in range(2 * shift + 1)]
+            for image in (first[n], second[n]):
+                plain = any(torch.equal(image, window) for window in windows)
+                assert plain or (flip and any(torch.equal(image, window.flip(-1)) for window in windows))
+                mirrored += not plain
+                moved += not torch.equal(image, images[n]) and plain
+        assert (moved > 4) == (shift > 0)
+        assert (mirrored > 4) == flip
+
+    def test_no_augmentation_leaves_images_as_they_are(self):
+        images = torch.arange(4 * 5 * 6).reshape(4, 1, 5, 6).to(torch.uint8)
+        recipe = replace(RECIPE, augment=False)
+        assert torch.equal(augment(images, SPEC, recipe, torch.Generator().manual_seed(0)), images)
 
     def test_is_repeatable(self):
         images = torch.randint(0, 256, (8, 3, 8, 8), dtype=torch.uint8)
