@@ -18,6 +18,7 @@ from spikelet.lowering.c.project import sizes
 MB = 2**20
 PYTHON_MB = 35  # resident memory of Python with NumPy and this package, measured on x86-64
 MODEL = "model.snnb"
+FLOAT32 = "a float32 network is not compiled"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-    echo "Python 3.11 or later is required; choose one with PYTHON=python3.12 ./start.sh" >&2
+    echo "Python 3.11 or later is required, $python is older: see README.md; then PYTHON=… ./start.sh" >&2
     exit 1
 }
 "$python" -c 'import numpy' 2>/dev/null || {
@@ -80,8 +81,16 @@ README = """\
 | the bundle, sha256 `{digest}` | `model.snnb` |
 | compiled network | {library} |
 
-**Requirements**: Python 3.11 or later and NumPy (`sudo apt-get install python3-numpy`); Pillow for image files
-(`python3-pil`).{compiler}
+**Requirements**: Python 3.11 or later and NumPy 1.24 or later (`sudo apt-get install python3-numpy`); Pillow for image
+files (`python3-pil`).{compiler}
+
+A system with an older Python, such as Ubuntu 22.04 on a Jetson, takes another one beside it and stays as it is:
+
+```sh
+python3 -m pip install --user uv
+python3 -m uv venv --python 3.12 env && python3 -m uv pip install --python env numpy pillow
+PYTHON=env/bin/python ./start.sh
+```
 
 **Memory**, estimated: {total:.0f} MB. Python with NumPy takes about {python} MB of it, the weights {weights:.1f} MB and
 the state of one image {state:.1f} MB. The bundle stays on disk.
@@ -112,10 +121,13 @@ def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[s
     (folder / "start.sh").write_text(START, "utf-8")
     (folder / "start.sh").chmod(0o755)
     library, messages = None, []
-    try:
-        library = native.cross_compile(bundle.graph, target.triplet, folder / "cache")
-    except EngineError as error:
-        messages.append(f"not compiled here; the board compiles the network at the first start ({error})")
+    if not bundle.graph.exact:
+        messages.append(f"{FLOAT32}: engines onnx and numpy run it; convert without --float32 for engine native")
+    else:
+        try:
+            library = native.cross_compile(bundle.graph, target.triplet, folder / "cache")
+        except EngineError as error:
+            messages.append(f"not compiled here; the board compiles the network at the first start ({error})")
     text = _readme(bundle, target, library is not None)
     (folder / "README.md").write_text(text, "utf-8")
     return [*messages, "on the board: ./start.sh"]
@@ -132,14 +144,20 @@ def _readme(bundle: Bundle, target: Target, compiled: bool) -> str:
     if bundle.graph.exact:
         size = sizes(HostProgram(bundle.graph))
         weights, state = size["flash"] / MB, size["ram"] / MB
-    here = "`cache/`, for any processor of this architecture"
-    there = "compiled at the first start; requires `gcc` on the board"
+    if not bundle.graph.exact:
+        library = f"none: {FLOAT32}, it runs on engine onnx (`pip install onnxruntime`) or numpy"
+        compiler = ""
+    elif compiled:
+        library, compiler = "`cache/`, for any processor of this architecture", ""
+    else:
+        library = "compiled at the first start; requires `gcc` on the board"
+        compiler = " With a C compiler (`gcc`), engine native is used, which is the fastest."
     return README.format(
         name=comment(bundle.manifest.name),
         about=target.about,
         digest=bundle.digest[:16],
-        library=here if compiled else there,
-        compiler="" if compiled else " With a C compiler (`gcc`), engine native is used, which is the fastest.",
+        library=library,
+        compiler=compiler,
         python=PYTHON_MB,
         weights=weights,
         state=state,

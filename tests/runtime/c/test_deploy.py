@@ -65,6 +65,44 @@ def test_without_a_cross_compiler_the_board_compiles(here, monkeypatch, capsys):
     assert "requires `gcc` on the board" in (here / "board" / "README.md").read_text()
 
 
+@pytest.mark.parametrize("compiler", [True, False])
+def test_a_float32_network_promises_no_compilation(here, monkeypatch, capsys, compiler):
+    graph = small_graph(exact=False)
+    golden = record_golden(graph, RNG.integers(0, 256, (2, 3, 6, 6)).astype(np.float32), 4)
+    write(Bundle(graph, Manifest("soft", None, None, None), golden, "# soft\n"), here / "soft.snnb")
+    if not compiler:
+        monkeypatch.setenv("PATH", "/nowhere")
+    assert cli.main(["deploy", "soft.snnb", "--target", "x86", "-o", "board"]) == 0
+    printed, readme = capsys.readouterr().out, (here / "board" / "README.md").read_text()
+    assert "a float32 network is not compiled: engines onnx and numpy run it" in printed
+    assert "| none: a float32 network is not compiled" in readme
+    for text in (printed, readme):
+        assert "compiles" not in text
+        assert "at the first start" not in text
+        assert "gcc" not in text
+    monkeypatch.undo()
+    done = start(here / "board", "verify", "--engine", "numpy")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("target", ["jetson", "raspberrypi", "generic-arm64", "x86"])
+def test_the_readme_of_a_board_has_a_way_to_a_newer_python(here, monkeypatch, target):
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert cli.main(["deploy", "small.snnb", "--target", target, "-o", "board"]) == 0
+    readme = (here / "board" / "README.md").read_text()
+    assert "uv venv --python 3.12 env" in readme
+    assert "NumPy 1.24 or later" in readme
+    old = here / "old"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    environment = {"PATH": os.defpath, "PYTHON": str(old)}
+    done = subprocess.run(
+        ["sh", "board/start.sh"], cwd=here, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"Python 3.11 or later is required, {old} is older: see README.md" in done.stderr
+
+
 def test_a_microcontroller_gets_c(here):
     assert cli.main(["deploy", "small.snnb", "--target", "cortex-m", "-o", "board"]) == 0
     done = subprocess.run(["make", "-C", "board", "test"], capture_output=True, text=True, check=True)
