@@ -39,6 +39,7 @@ class Inspector:
         threshold_moved: Emitted when the margin of early exit changes.
         profile_changed: Emitted when another hardware profile is chosen.
         status: Emitted with a message for the status line.
+        failed: Emitted with the message of an error for the status line.
         document: The open bundle, or None.
         problem: The file that was refused, or None.
         source: The images.
@@ -51,10 +52,11 @@ class Inspector:
 
     def __init__(self, dispatch: Callable[[Callable[[], object]], object], settings: Settings) -> None:
         self.opened, self.showing, self.traced, self.swept = Signal(), Signal(), Signal(), Signal()
-        self.threshold_moved, self.profile_changed, self.status = Signal(), Signal(), Signal()
+        self.threshold_moved, self.profile_changed = Signal(), Signal()
+        self.status, self.failed = Signal(), Signal()
         self.settings = settings
         self.jobs = Jobs(dispatch)
-        self.results = Results(self.jobs, self.status)
+        self.results = Results(self.jobs, self.status, self.failed)
         self.cursor = Cursor()
         self.cursor.loop, self.cursor.speed = settings.loop, settings.speed
         self.document: Document | None = None
@@ -118,7 +120,7 @@ class Inspector:
         self.document, self.problem, self.source = None, problem, None
         self.selection.begin((), (), "")
         self.opened.emit()
-        self.status.emit(f"{problem.path.name} cannot be opened")
+        self.failed.emit(f"{problem.path.name} cannot be opened")
 
     # images
 
@@ -145,10 +147,10 @@ class Inspector:
 
     def _open_image(self, name: str, path_of: Callable[[], Path]) -> None:
         if self.document is None:
-            return self.status.emit("Open a bundle before you drop a picture")
+            return self.failed.emit("Open a bundle before you drop a picture")
         bundle = self.document.bundle
         self.status.emit(f"Reading {name}…")
-        self.jobs.start("image", lambda _: open_source(path_of(), bundle), self._image_opened, self.status.emit)
+        self.jobs.start("image", lambda _: open_source(path_of(), bundle), self._image_opened, self.failed.emit)
 
     def _image_opened(self, source: Source) -> None:
         self.status.emit(f"{source.name}: {source.note}" if source.note else source.name)
@@ -166,7 +168,7 @@ class Inspector:
         bundle, engine, steps = self.document.bundle, self.engine, self.cursor.steps
         image = self.source.image(self.index)
         self.jobs.start(
-            "run", lambda progress: record(bundle, engine, image, steps, progress), self._traced, self.status.emit
+            "run", lambda progress: record(bundle, engine, image, steps, progress), self._traced, self.failed.emit
         )
 
     def _traced(self, trace: Trace) -> None:
@@ -215,7 +217,7 @@ class Inspector:
         def work(progress: PartialProgress[Sweep]) -> Sweep:
             return sweep(bundle, data, steps, engine, progress)
 
-        self.jobs.start("sweep", work, self._swept, self.status.emit, self._partly_swept)
+        self.jobs.start("sweep", work, self._swept, self.failed.emit, self._partly_swept)
 
     def _partly_swept(self, partial: Sweep) -> None:
         self.sweep = partial

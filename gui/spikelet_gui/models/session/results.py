@@ -54,10 +54,10 @@ class Results:
         robustness: Accuracy under faults.
     """
 
-    def __init__(self, jobs: Jobs, status: Signal) -> None:
+    def __init__(self, jobs: Jobs, status: Signal, failed: Signal) -> None:
         self.second_changed, self.comparison_changed, self.checks_changed = Signal(), Signal(), Signal()
         self.residuals_changed, self.robustness_changed = Signal(), Signal()
-        self._jobs, self._status = jobs, status
+        self._jobs, self._status, self._report_failure = jobs, status, failed
         self.second: Document | None = None
         self.second_error = ""
         self.comparison: Comparison | None = None
@@ -85,7 +85,7 @@ class Results:
 
     def _failed(self, message: str) -> None:
         self.second_error = message
-        self._status.emit(message)
+        self._report_failure.emit(message)
 
     def close_second(self) -> None:
         """Compare the open bundle with itself."""

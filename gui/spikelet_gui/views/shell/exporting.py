@@ -67,7 +67,7 @@ class Exporter:
             try:
                 tables_of(self._shown(card))
             except SpikeletError as error:
-                self._inspector.status.emit(str(error))
+                self._inspector.failed.emit(str(error))
                 return
         subject = card.name if card else self._inspector.settings.panel
         stem = safe_name(f"{self._inspector.document.name}-{subject}").lower()
@@ -86,7 +86,7 @@ class Exporter:
                 return
             written = write(self._shown(card), path)
         except SpikeletError as error:
-            self._inspector.status.emit(str(error))
+            self._inspector.failed.emit(str(error))
             return
         self._inspector.status.emit(f"Saved: {', '.join(file.name for file in written)}")
 
@@ -104,7 +104,7 @@ class Exporter:
             "report",
             lambda progress: reporting.write(path, measured, available, main, faults, progress),
             lambda _: inspector.status.emit(f"Report saved: {path.name}"),
-            inspector.status.emit,
+            inspector.failed.emit,
         )
 
 

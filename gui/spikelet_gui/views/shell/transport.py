@@ -10,9 +10,9 @@ from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.widgets.base import View
 from spikelet_gui.views.widgets.controls import Choice, Number, tool
 from spikelet_gui.views.widgets.icons import icon
-from spikelet_gui.views.widgets.text import Elided, label
+from spikelet_gui.views.widgets.text import Elided, label, set_style
 
-READ_TIME = 15_000  # milliseconds for which a message that does not fit beside the controls has its own line
+READ_TIME = 15_000  # milliseconds for which a message is shown, or has its own line if it does not fit
 TITLES = {
     "open": "Opening",
     "image": "Reading",
@@ -63,7 +63,7 @@ class Transport(View):
         self.below.hide()
         self.message = Elided()
         self.read_timer = QTimer(self, singleShot=True)
-        self.read_timer.timeout.connect(self._show)
+        self.read_timer.timeout.connect(self._read)
         self.progress = QProgressBar()
         self.progress.setAccessibleName("progress")
         self.progress.setTextVisible(False)
@@ -90,12 +90,13 @@ class Transport(View):
         line.addWidget(self.message, 4)
         line.addWidget(self.progress)
         line.addWidget(self.stop)
-        self._text = ""
+        self._text, self._bad = "", False
         self._running: dict[str, tuple[int, int]] = {}
         self.listen(cursor.moved, self._moved)
         self.listen(cursor.changed, self._changed)
         self.listen(inspector.opened, self._changed)
         self.listen(inspector.status, self._set_text)
+        self.listen(inspector.failed, lambda text: self._set_text(text, bad=True))
         self.listen(inspector.jobs.started, lambda key: self._progressed(key, 0, 0))
         self.listen(inspector.jobs.progressed, self._progressed)
         self.listen(inspector.jobs.finished, self._ended)
@@ -136,9 +137,15 @@ class Transport(View):
         else:
             self.timer.stop()
 
-    def _set_text(self, text: str) -> None:
-        self._text = text
+    def _set_text(self, text: str, bad: bool = False) -> None:
+        self._text, self._bad = text, bad
         self.read_timer.start(READ_TIME)
+        self._show()
+
+    def _read(self) -> None:
+        """Clear a message after a while; an error stays, elided, until the next message."""
+        if not self._bad:
+            self._text = ""
         self._show()
 
     def _progressed(self, key: str, done: int, total: int) -> None:
@@ -166,4 +173,6 @@ class Transport(View):
         self.message.overflow = self.below if self.read_timer.isActive() and not key else None
         self.below.hide()
         count = f" {done:,} of {total:,}" if total else "…"
+        for widget in (self.message, self.below):
+            set_style(widget, "error" if self._bad and not key else "caption")
         self.message.show_text(f"{TITLES[key]}{count}" if key else self._text)

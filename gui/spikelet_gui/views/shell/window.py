@@ -35,6 +35,7 @@ from spikelet_gui.views.panels.overview.panel import OverviewPanel
 from spikelet_gui.views.shell import shortcuts
 from spikelet_gui.views.shell.actions import Actions
 from spikelet_gui.views.shell.exporting import Exporter
+from spikelet_gui.views.shell.focus import FocusReturn
 from spikelet_gui.views.shell.garbage import Collector
 from spikelet_gui.views.shell.header import Header
 from spikelet_gui.views.shell.pages import ProblemPage, WelcomePage
@@ -61,6 +62,7 @@ class Window(QMainWindow):
         self.actions_ = self._actions()
         self._collector = Collector(self)
         self._collector.start()
+        self._focus = FocusReturn(self, lambda event: shortcuts.pressed(self.actions_, inspector, event))
         self._build()
         for name, keys, action in shortcuts.bindings(self.actions_, PANELS):
             self._bind(name, keys, action)
@@ -235,7 +237,7 @@ class Window(QMainWindow):
     def paste(self) -> None:
         """Open the picture or the file on the clipboard."""
         if not self._open_mime(QGuiApplication.clipboard().mimeData()):
-            self.inspector.status.emit("The clipboard contains no picture and no file")
+            self.inspector.failed.emit("The clipboard contains no picture and no file")
 
     def _open_mime(self, data: QMimeData) -> bool:
         paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

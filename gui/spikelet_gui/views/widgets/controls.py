@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QValidator
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -114,6 +114,13 @@ class Choice(QComboBox):
         self.setAccessibleName(name)
         self.setToolTip(hint)
 
+    def hidePopup(self) -> None:  # noqa: N802
+        """Close the list and give the focus back to the window, whose keys then work again."""
+        super().hidePopup()
+        root = self.window().findChild(QWidget, "root")
+        if root is not None:
+            root.setFocus()
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         super().paintEvent(event)
         painter = QPainter(self)
@@ -130,6 +137,23 @@ class Number(QSpinBox):
         self.setToolTip(hint)
         self.setKeyboardTracking(False)
         self.lineEdit().setTextMargins(6, 0, 0, 0)  # the padding of a style sheet has no effect here
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        """Let larger numbers than the limit be typed; `fixup` replaces them by the limit."""
+        digits = self._digits(text)
+        if digits.isdecimal() and int(digits) > self.maximum():
+            return QValidator.State.Intermediate, text, position
+        return super().validate(text, position)
+
+    def fixup(self, text: str) -> str:
+        """Return the limit for a larger number."""
+        digits = self._digits(text)
+        if digits.isdecimal():
+            return f"{self.prefix()}{min(max(int(digits), self.minimum()), self.maximum())}{self.suffix()}"
+        return super().fixup(text)
+
+    def _digits(self, text: str) -> str:
+        return text.removeprefix(self.prefix()).removesuffix(self.suffix()).strip()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         super().paintEvent(event)

@@ -46,7 +46,7 @@ class ProfilePicker(View):
         try:
             profile = add_profile(path)
         except SpikeletError as error:
-            self.inspector.status.emit(str(error))
+            self.inspector.failed.emit(str(error))
             return
         self.inspector.set_profile(profile.name)
         self._fill()

@@ -52,6 +52,14 @@ class Legend(QLabel):
         self.setText("&nbsp; ".join(coloured(colour, name) for colour, name in entries) + (" …" if more else ""))
 
 
+def set_style(widget: QLabel, name: str) -> None:
+    """Give a label the style of a name, such as "caption" or "bad"."""
+    if widget.objectName() != name:
+        widget.setObjectName(name)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
 class Elided(QLabel):
     """A line of plain text, elided with … if it does not fit; the tooltip has the full text.
 

@@ -223,6 +223,7 @@ QToolTip { background: @raised; color: @text; border: 1px solid @line; padding: 
 #muted, #caption { color: @muted; }
 #caption { font-size: 9pt; }
 #bad { color: @bad; }
+#error { color: @bad; font-size: 9pt; }
 #good { color: @good; }
 #warn { color: @warn; }
 QPushButton, QToolButton { background: @raised; border: 1px solid @line; border-radius: 7px; padding: 5px 11px; }

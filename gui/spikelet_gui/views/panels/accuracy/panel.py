@@ -55,7 +55,7 @@ class CurveCard(CardView):
         if self.inspector.document is None:
             return
         if data is None:
-            self.inspector.status.emit("No shipped images fit this network: choose a data set")
+            self.inspector.failed.emit("No shipped images fit this network: choose a data set")
         else:
             self.inspector.run_sweep(data)
 
@@ -72,7 +72,7 @@ class CurveCard(CardView):
                 self.inspector.run_sweep(source.data)
 
         self.inspector.jobs.start(
-            "image", lambda _: open_source(Path(name), bundle), opened, self.inspector.status.emit
+            "image", lambda _: open_source(Path(name), bundle), opened, self.inspector.failed.emit
         )
 
     def _draw(self) -> None:

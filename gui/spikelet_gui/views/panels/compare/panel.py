@@ -130,7 +130,7 @@ class ComparePanel(Panel):
         if sides is None:
             return
         if data is None:
-            inspector.status.emit("Requires a data set: open a folder or a data set in the Overview")
+            inspector.failed.emit("Requires a data set: open a folder or a data set in the Overview")
             return
         steps = min(inspector.cursor.steps, *(document.most_steps for document in self._documents()))
         inspector.jobs.start(

@@ -110,7 +110,7 @@ class EnergyPanel(Panel):
             self.state.costs = result
             self._draw()
 
-        self.inspector.jobs.start("costs", lambda _: costs(measured, profile), priced, self.inspector.status.emit)
+        self.inspector.jobs.start("costs", lambda _: costs(measured, profile), priced, self.inspector.failed.emit)
 
     def _show(self) -> None:
         for card in (self.levels, self.break_even, self.layers):

@@ -79,7 +79,7 @@ class ResidualPanel(Panel):
             "residuals",
             lambda progress: residuals(bundle, data, most, engine, progress),
             self._finished,
-            self.inspector.status.emit,
+            self.inspector.failed.emit,
         )
         self.inspector.status.emit(f"Running both networks on {len(data)} images")
 

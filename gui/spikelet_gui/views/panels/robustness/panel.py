@@ -65,12 +65,12 @@ class RobustnessPanel(Panel):
         if document is None:
             return
         if data is None:
-            inspector.status.emit("Requires a data set: open a folder or a data set in the Overview")
+            inspector.failed.emit("Requires a data set: open a folder or a data set in the Overview")
             return
         images, devices = int(self.images.currentData()), int(self.devices.currentData())
         work = faulty_devices(document.bundle, data, inspector.cursor.steps, images, devices)
         show = inspector.results.set_robustness
-        inspector.jobs.start("robustness", work, show, inspector.status.emit, show)
+        inspector.jobs.start("robustness", work, show, inspector.failed.emit, show)
 
     def _draw(self) -> None:
         measured = self.state.measured

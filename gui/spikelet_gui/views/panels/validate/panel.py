@@ -46,7 +46,7 @@ class ReplayCard(CardView):
                 "verify",
                 lambda progress: replay(document.bundle, document.engines, progress),
                 self.inspector.results.set_verified,
-                self.inspector.status.emit,
+                self.inspector.failed.emit,
             )
 
     def _draw(self) -> None:
@@ -135,7 +135,7 @@ class BrianCard(CardView):
 
     def _failed(self, message: str) -> None:
         self._error = message
-        self.inspector.status.emit(message)
+        self.inspector.failed.emit(message)
         self._draw()
 
     def _busy(self) -> None:

@@ -1,0 +1,93 @@
+"""Return the keyboard focus to the window, so that its keys work again after a field or a list was used.
+
+Escape and Enter leave a field, a click beside it too. Letters in lists and drop-down lists, which would search in them,
+and letters in number fields, which do not take them, are keys of the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QMainWindow,
+    QPlainTextEdit,
+    QWidget,
+)
+
+FIELDS = (QLineEdit, QAbstractSpinBox, QComboBox, QPlainTextEdit, QAbstractItemView)
+LEAVE = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+class FocusReturn(QObject):
+    """Watches keys and clicks of one window.
+
+    Args:
+        window: The window.
+        pressed: Handles a key of the window; returns whether it has an action.
+    """
+
+    def __init__(self, window: QMainWindow, pressed: Callable[[QKeyEvent], bool]) -> None:
+        super().__init__(window)
+        self._window, self._pressed = window, pressed
+        app = QApplication.instance()
+        assert app is not None
+        app.installEventFilter(self)
+
+    def leave(self) -> None:
+        """Give the focus to the window itself."""
+        root = self._window.centralWidget()
+        if root is not None:
+            root.setFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        kind = event.type()
+        if kind not in (QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress) or not isinstance(watched, QWidget):
+            return False
+        if watched.window() is not self._window or QApplication.activePopupWidget() is not None:
+            return False
+        if kind == QEvent.Type.MouseButtonPress:
+            if _field(self._window.focusWidget()) is not None and not _takes_focus(watched):
+                self.leave()
+            return False
+        field = _field(watched)
+        if field is None or not isinstance(event, QKeyEvent) or watched is not self._window.focusWidget():
+            return False
+        return self._key(field, event)
+
+    def _key(self, field: QWidget, event: QKeyEvent) -> bool:
+        """Handle a key in a field. Returns whether the field must not see it."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.leave()
+            return True
+        if event.key() in LEAVE and not isinstance(field, QPlainTextEdit | QAbstractItemView):
+            QTimer.singleShot(0, self, self.leave)  # after the field has taken its value
+            return False
+        letter = event.text().isprintable() and event.text().strip() and not event.text().isdigit()
+        searches = isinstance(field, QComboBox | QAbstractItemView | QAbstractSpinBox)
+        return bool(letter and searches and self._pressed(event))
+
+
+def _field(widget: QWidget | None) -> QWidget | None:
+    """Return the field that a widget is or belongs to, None for another widget."""
+    if widget is None:
+        return None
+    parent = widget.parentWidget()
+    if isinstance(widget, QLineEdit) and isinstance(parent, QAbstractSpinBox | QComboBox):
+        return parent
+    return widget if isinstance(widget, FIELDS) else None
+
+
+def _takes_focus(widget: QWidget | None) -> bool:
+    """Whether a click on a widget gives the focus to it or to a widget that it is in."""
+    while widget is not None and not widget.isWindow():
+        if widget.focusPolicy() & Qt.FocusPolicy.ClickFocus and widget.isEnabled():
+            return True
+        widget = widget.parentWidget()
+    return False

@@ -1,0 +1,119 @@
+"""Keys work after a field or a list was used, fields take what is meant, and the status line is read and cleared."""
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QPoint, Qt
+from PySide6.QtWidgets import QApplication
+
+from gui_support.driving import drop, until
+from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
+from spikelet_gui.views.widgets.theme import theme
+
+
+@pytest.fixture
+def card(opened):
+    opened.show_panel("layers")
+    opened.activateWindow()
+    return opened.panels["layers"].findChild(NeuronCard)
+
+
+def focus(window):
+    return window.focusWidget()
+
+
+def key(qtbot, window, name):
+    """A key goes to the widget that has the focus."""
+    qtbot.keyClick(focus(window) or window, name)
+    QCoreApplication.processEvents()
+
+
+def root(window):
+    return window.centralWidget()
+
+
+@pytest.mark.parametrize("leave", [Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter])
+def test_a_text_field_is_left_by_a_key_and_shortcuts_never_type(opened, card, qtbot, leave):
+    qtbot.mouseClick(card.query, Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(card.query, "rate > 0")
+    assert focus(opened) is card.query
+    key(qtbot, opened, Qt.Key.Key_Space)
+    assert card.query.text() == "rate > 0 "
+    key(qtbot, opened, leave)
+    assert focus(opened) is root(opened)
+    key(qtbot, opened, Qt.Key.Key_Space)
+    assert opened.inspector.cursor.playing
+    assert card.query.text() == "rate > 0 "
+    key(qtbot, opened, Qt.Key.Key_Space)
+
+
+def test_escape_in_a_field_cancels_no_task(opened, card, qtbot):
+    cancelled = []
+    opened.inspector.jobs.cancelled.connect(cancelled.append)
+    qtbot.mouseClick(card.query, Qt.MouseButton.LeftButton)
+    key(qtbot, opened, Qt.Key.Key_Escape)
+    assert cancelled == []
+    assert focus(opened) is root(opened)
+
+
+def test_a_click_beside_a_field_leaves_it(opened, card, qtbot):
+    qtbot.mouseClick(card.query, Qt.MouseButton.LeftButton)
+    assert focus(opened) is card.query
+    qtbot.mouseClick(opened.header, Qt.MouseButton.LeftButton, pos=QPoint(4, 4))
+    assert focus(opened) is root(opened)
+    qtbot.mouseClick(card.query, Qt.MouseButton.LeftButton)
+    assert focus(opened) is card.query, "a click into a field stays there"
+
+
+@pytest.mark.parametrize("name", ["engine", "speed", "table", "steps"])
+def test_letters_in_lists_and_numbers_are_keys_of_the_window(opened, card, qtbot, name):
+    widget = card.table if name == "table" else getattr(opened.transport, name)
+    widget.setFocus()
+    assert focus(opened) is not root(opened)
+    engine, index, speed = opened.inspector.engine, opened.inspector.index, opened.inspector.cursor.speed
+    assert len(opened.inspector.source) > 1
+    key(qtbot, opened, Qt.Key.Key_N)
+    assert opened.inspector.index == index + 1
+    key(qtbot, opened, Qt.Key.Key_P)
+    assert opened.inspector.index == index
+    assert (opened.inspector.engine, opened.inspector.cursor.speed) == (engine, speed)
+
+
+def test_a_list_that_closes_gives_the_focus_back(opened, qtbot):
+    engine = opened.transport.engine
+    engine.setFocus()
+    engine.showPopup()
+    until(engine.view().isVisible)
+    engine.hidePopup()
+    assert QApplication.activePopupWidget() is None
+    assert focus(opened) is root(opened)
+
+
+@pytest.mark.parametrize(("typed", "shown"), [("60", 43), ("999999", 43), ("7", 7), ("0", 1)])
+def test_t_over_the_limit_is_the_limit(opened, qtbot, typed, shown):
+    steps = opened.transport.steps
+    steps.setRange(1, 43)
+    steps.setFocus()
+    steps.selectAll()
+    qtbot.keyClicks(steps, typed)
+    qtbot.keyClick(steps, Qt.Key.Key_Return)
+    QCoreApplication.processEvents()
+    assert steps.value() == shown
+    assert focus(opened) is root(opened)
+
+
+def test_the_status_line_is_cleared_and_errors_stay_in_their_colour(opened, rest, tmp_path):
+    foot = opened.transport
+    opened.inspector.status.emit("saved")
+    assert (foot.message.text(), foot.message.objectName()) == ("saved", "caption")
+    foot.read_timer.stop()
+    foot.read_timer.timeout.emit()
+    assert foot.message.text() == ""
+    (tmp_path / "bad.docx").write_text("words")
+    drop(opened, tmp_path / "bad.docx")
+    rest(opened)
+    assert foot.message.objectName() == foot.below.objectName() == "error"
+    assert foot.below.palette().windowText().color().name() == theme().bad
+    foot.read_timer.stop()
+    foot.read_timer.timeout.emit()
+    assert foot.message.text() != ""
+    opened.inspector.status.emit("saved")
+    assert (foot.message.text(), foot.message.objectName()) == ("saved", "caption")
