@@ -1,4 +1,4 @@
-"""A network as a directed acyclic graph of nodes (IR version 1).
+"""A network as a directed acyclic graph of nodes (IR versions 1 and 2; copies of neurons came with version 2).
 
 Every node is evaluated once per time-step, in topological order, without delay between layers.
 """
@@ -18,7 +18,7 @@ import numpy as np
 from spikelet.errors import GraphError
 from spikelet.nodes import IF, LI, Add, Conv2d, Input, Linear, Node, Output, Shape, check_size, is_float
 
-IR_VERSION = 1
+IR_VERSION = 2  # the newest
 MAX_NODES = 4_096
 MAX_CHANNELS = 2**20  # over all nodes: bounds the memory for per-channel values
 MAX_NAME = 64
@@ -89,7 +89,7 @@ class Graph:
                     ready.append(target)
         if len(order) < len(self.nodes):
             stuck = sorted(name for name, count in waiting.items() if count > 0)
-            raise GraphError(f"graph: {', '.join(stuck[:5])} form or follow a cycle; IR version 1 has no recurrence")
+            raise GraphError(f"graph: {', '.join(stuck[:5])} form or follow a cycle; the IR has no recurrence")
         return tuple(order)
 
     @cached_property
@@ -100,10 +100,10 @@ class Graph:
             inputs = tuple(shapes[source] for source in self.predecessors[name])
             try:
                 shapes[name] = self.nodes[name].output_shape(inputs)
-                check_size(self.nodes[name].kind, shapes[name])
+                check_size(self.nodes[name].kind, self._population(name, shapes[name]))
             except GraphError as error:
                 raise GraphError(f"node {name}: {error}") from None
-        channels = sum(shape[0] for shape in shapes.values())
+        channels = sum(self._population(name, shape)[0] for name, shape in shapes.items())
         if channels > MAX_CHANNELS:
             raise GraphError(f"graph: expected at most {MAX_CHANNELS} channels over all nodes, found {channels}")
         return shapes
@@ -158,6 +158,11 @@ class Graph:
         """Names of the LI nodes in topological order. They have a potential but do not spike."""
         return tuple(name for name in self.order if isinstance(self.nodes[name], LI))
 
+    @property
+    def ir_version(self) -> int:
+        """The least version of the IR that has everything in this network."""
+        return IR_VERSION if self.copied else 1
+
     @cached_property
     def static(self) -> frozenset[str]:
         """Names of the nodes without a stateful node upstream: constant over time under constant input."""
@@ -167,7 +172,23 @@ class Graph:
                 static.add(name)
         return frozenset(static)
 
+    @property
+    def copied(self) -> bool:
+        """Whether a layer has more than one copy of each neuron."""
+        return any(self.neuron(name).copies > 1 for name in self.spiking)
+
+    def population(self, name: str) -> Shape:
+        """Return the shape of the neurons of a spiking layer, (C·copies, …); of another node, its output shape.
+
+        Spikes and potentials of a layer have this shape.
+        """
+        return self._population(name, self.shapes[name])
+
     def neurons(self, name: str) -> int:
+        """Return the number of neurons of a spiking layer, copies included; of another node, its output elements."""
+        return int(np.prod(self.population(name), dtype=np.int64))
+
+    def size(self, name: str) -> int:
         """Return the number of output elements of a node for one sample."""
         return int(np.prod(self.shapes[name], dtype=np.int64))
 
@@ -204,6 +225,10 @@ class Graph:
         """
         node = self.nodes.get(name)
         return node if isinstance(node, Conv2d) else self.node(name, Linear, "a Conv2d or Linear node")
+
+    def _population(self, name: str, shape: Shape) -> Shape:
+        node = self.nodes[name]
+        return node.population(shape) if isinstance(node, IF) else shape
 
     def _check_edges(self) -> None:
         for source, target in self.edges:

@@ -7,10 +7,15 @@
           or v[t] - theta/beta s[t] (LIF, reset "subtract-late": theta comes off after the next leak)
     LI:   v[t] = beta v[t-1] + i[t], and no spikes
 
+The k copies of a neuron receive the same current. Potentials and spikes are those of all copies, (N, C·k, …), copy i of
+channel c at c·k + i.
+
 All arrays are float32. In an exact network they hold integers below 2^24, so nothing rounds.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -26,21 +31,53 @@ def step(node: IF, v: Float, current: Float, theta: Float | None = None) -> tupl
 
     Args:
         node: Parameters of the layer.
-        v: (N, C, …) potential after the last reset. It may be modified.
+        v: (N, C·copies, …) potential after the last reset. It may be modified.
         current: (N, C, …) input current of this time-step.
-        theta: (1, C, …) thresholds per neuron; None uses those of the node, per channel.
+        theta: (1, C·copies, …) thresholds per neuron; None uses those of the node, per channel.
 
     Returns:
-        The potential after the reset, (N, C, …) float32, and the spikes, (N, C, …) bool.
+        The potential after the reset, (N, C·copies, …) float32, and the spikes, (N, C·copies, …) bool.
     """
-    theta = per_channel(node.theta, v.ndim - 1) if theta is None else theta
+    theta = per_channel(node.by_copy(node.theta), v.ndim - 1) if theta is None else theta
+    if node.copies > 1:
+        current = np.repeat(current, node.copies, axis=1)
     v = (decayed(node, v) if isinstance(node, LIF) else v) + current
     fired = v >= theta if node.tie == ">=" else v > theta
     if node.reset == "zero":
         v[fired] = 0
     else:
-        v -= per_channel(node.drop, v.ndim - 1) * fired
+        v -= per_channel(node.by_copy(node.drop), v.ndim - 1) * fired
     return v, fired
+
+
+def sent(node: IF, spikes: Spikes) -> Float:
+    """Return the output of a layer: the number of copies that fired.
+
+    Args:
+        node: Parameters of the layer.
+        spikes: (N, C·copies, …) bool.
+
+    Returns:
+        (N, C, …) float32, 0…copies.
+    """
+    if node.copies == 1:
+        return spikes.astype(np.float32)
+    n, channels, *rest = spikes.shape
+    counts: Float = spikes.reshape(n, channels // node.copies, node.copies, *rest).sum(2, dtype=np.float32)
+    return counts
+
+
+def of_copy(node: IF, values: Float, index: int) -> Float:
+    """Return a view of the spikes or potentials of one copy, (N, C, …), from those of all, (N, C·copies, …)."""
+    return values[:, index :: node.copies]
+
+
+def of_copies(parts: Sequence[Float]) -> Float:
+    """Join the spikes or potentials of all copies, (N, C, …) each, to (N, C·copies, …)."""
+    if len(parts) == 1:
+        return parts[0]
+    n, channels, *rest = parts[0].shape
+    return np.stack(parts, axis=2).reshape(n, channels * len(parts), *rest)
 
 
 def integrate(node: LI, v: Float, current: Float) -> Float:
@@ -49,8 +86,8 @@ def integrate(node: LI, v: Float, current: Float) -> Float:
 
 
 def decayed(node: LIF, v: Float) -> Float:
-    """Apply the leak of one time-step to a potential, (N, C, …)."""
-    decay = per_channel(node.decay, v.ndim - 1)
+    """Apply the leak of one time-step to a potential, (N, C·copies, …)."""
+    decay = per_channel(node.by_copy(node.decay), v.ndim - 1)
     if is_float(node.decay):
         return v * decay
     # division by a power of two is exact; floor rounds towards minus infinity, like an arithmetic shift
@@ -58,8 +95,8 @@ def decayed(node: LIF, v: Float) -> Float:
 
 
 def initial_potential(node: IF, batch: int, shape: Shape) -> Float:
-    """Return v[0] = v_init for a batch of samples, (N, *shape) float32."""
-    v = np.empty((batch, *shape), np.float32)
+    """Return v[0] = v_init for a batch of samples, (N, C·copies, …) float32, from the output shape (C, …)."""
+    v = np.empty((batch, *node.population(shape)), np.float32)
     v[:] = per_channel(node.v_init, len(shape))
     return v
 

@@ -24,6 +24,7 @@ EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "120"))
 # Brian2 writes code for each network: in the short form a quarter, as for those that are compiled
 BRIAN2_EXAMPLES = EXAMPLES if "SPIKELET_CONFORMANCE" in os.environ else EXAMPLES // 4
 EXACT_ONLY = ["native"]
+COPIES = (1, 1, 1, 2, 3, 16)  # of the neurons of a layer
 COMPILED = [name for name in RUNNERS if name.startswith("native")]
 INTERPRETED = sorted(set(RUNNERS) - {"numpy", "brian2", *COMPILED})
 NO_SHRINKING = [phase for phase in Phase if phase is not Phase.shrink]  # hundreds of compiler runs
@@ -34,7 +35,7 @@ RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[H
 @st.composite
 def cases(draw, exact=True):
     """(network, input (T or 1, N, *shape), time-steps)."""
-    graph = draw(graphs(exact))
+    graph = draw(graphs(exact, copies=COPIES))
     steps = min(5, exact_steps(graph)) if exact else 5
     length = steps if draw(st.booleans()) else 1
     rng = np.random.default_rng(draw(st.integers(0, 99)))

@@ -55,7 +55,7 @@ def expected(name, sequence):
         return contents.golden.inputs[None], contents.golden.logits, contents.golden.spikes
     stored = tensors(memoryview((FOLDER / GOOD[name]["sequence"]["file"]).read_bytes()), "sequence")
     network = contents.network
-    spikes = {layer: unpacked(stored[f"spikes.{layer}"], network.size(layer)) for layer in network.spiking}
+    spikes = {layer: unpacked(stored[f"spikes.{layer}"], network.neurons(layer)) for layer in network.spiking}
     return stored["input"], stored["logits"], spikes
 
 
@@ -94,19 +94,21 @@ def test_the_index_names_every_file_with_its_digest():
 
 
 def test_the_vectors_hold_what_a_network_can_hold():
-    """Every kind, reset, tie, leak, arithmetic and element type; spikes and neurons that stay silent."""
-    kinds, attributes, dtypes = set(), set(), set()
+    """Every kind, reset, tie, leak, arithmetic and element type, copies; spikes and neurons that stay silent."""
+    kinds, attributes, dtypes, copies = set(), set(), set(), set()
     for name in GOOD:
         network = second_reader.read(content(name)).network
         for node in network.nodes.values():
             kinds.add((node.kind, network.exact))
             attributes |= {(node.kind, node.attributes[key]) for key in ("reset", "tie") if key in node.attributes}
             dtypes |= {array.dtype.name for array in node.arrays.values()}
+            copies.add((node.kind, second_reader.nodes.copies(node)))
     shared = set(second_reader.nodes.KINDS) - {"LI"}
     assert kinds == {(kind, exact) for kind in shared for exact in (True, False)} | {("LI", False)}
     neurons = {(kind, value) for kind in ("IF", "LIF") for value in ("subtract", "zero", ">=", ">")}
     assert attributes == neurons | {("LIF", "subtract-late")}
     assert dtypes == {"int8", "int16", "int32", "float32"}
+    assert copies >= {("IF", number) for number in (1, 2, 3, 4, 5, 255)} | {("LIF", 1), ("LIF", 2), ("LIF", 3)}
     rates = {name: [value.mean() for value in expected(name, False)[2].values()] for name in GOOD}
     assert {name for name, values in rates.items() if not all(0 < rate < 1 for rate in values)} == {
         "no-spikes",

@@ -95,7 +95,7 @@ def test_edges_are_checked():
         Graph(graph.nodes | {"lost": Scale(np.ones(4, i8))}, (*graph.edges, ("if1", "lost")))
     back = (("conv1", "sum"), ("if3x", "sum"), ("sum", "if1"))
     looped = tuple(edge for edge in graph.edges if edge != ("conv1", "if1")) + back + (("if1", "if3x"),)
-    with pytest.raises(GraphError, match="form or follow a cycle; IR version 1 has no recurrence"):
+    with pytest.raises(GraphError, match="form or follow a cycle; the IR has no recurrence"):
         Graph(graph.nodes | {"sum": Add(), "if3x": Scale(np.ones(4, i8))}, looped)
 
 

@@ -45,15 +45,15 @@ class Builder:
         weight = self.integers(-7, 7, (features, self.shape[0]), np.int8)
         return self.add(name, Linear(weight, self.integers(-9, 9, features)))
 
-    def neuron(self, name, leaky=False, reset="subtract", tie=">=", scale=20):
+    def neuron(self, name, leaky=False, reset="subtract", tie=">=", scale=20, copies=1):
         channels = self.shape[0]
         theta = self.integers(1, scale, channels)
-        v_init = self.integers(-scale, scale, channels)
+        v_init = self.integers(-scale, scale, channels * copies)
         if not leaky:
-            return self.add(name, IF(theta, v_init, reset, tie))
+            return self.add(name, IF(theta, v_init, reset, tie, copies=copies))
         shift = self.rng.integers(1, 6, channels).astype(np.int32)
         decay = shift if self.exact else (1 - np.exp2(-shift)).astype(np.float32)
-        return self.add(name, LIF(theta, v_init, reset, tie, decay))
+        return self.add(name, LIF(theta, v_init, reset, tie, decay, copies=copies))
 
     def graph(self, classes=3):
         if len(self.shape) == 3:
@@ -64,8 +64,10 @@ class Builder:
 
 
 @st.composite
-def graphs(draw, exact=True):
+def graphs(draw, exact=True, copies=(1,)):
     """Random networks: branches, residual Adds, strides, groups, padding, pools, IF and LIF of all kinds.
+
+    copies: numbers of copies that a layer may have.
 
     Parameters of float32 networks are multiples of 0.1, so that potentials miss their thresholds by a rounding.
     """
@@ -79,7 +81,7 @@ def graphs(draw, exact=True):
         neurons += 1
         scale = draw(st.sampled_from([2, 20, 200]))
         reset, tie = draw(st.sampled_from(["subtract", "zero"])), draw(st.sampled_from([">=", ">"]))
-        net.neuron(f"if{neurons}", draw(st.booleans()), reset, tie, scale)
+        net.neuron(f"if{neurons}", draw(st.booleans()), reset, tie, scale, draw(st.sampled_from(copies)))
 
     for index in range(draw(st.integers(0, 3))):
         kind = draw(st.sampled_from(["conv", "pool", "residual", "scale"]))

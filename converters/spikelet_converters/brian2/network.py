@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.copies import expand
 from spikelet.errors import Cancelled
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Array
@@ -63,7 +64,11 @@ class Drive:
 
 
 def simulate(graph: Graph, pixels: Array, steps: int) -> dict[str, Trace]:
-    """Simulate a whole network; returns traces by layer and for the output. pixels: (T or 1, N, *input shape)."""
+    """Simulate a whole network; returns traces by layer and for the output. pixels: (T or 1, N, *input shape).
+
+    Copies of neurons are simulated as channels, in the order of `spikelet.copies.expand`.
+    """
+    graph = expand(graph)
     populations = [populate(graph, name) for name in (*graph.spiking, graph.output_name)]
     return Network(graph, populations, Drive(pixels, {}), steps).run()
 

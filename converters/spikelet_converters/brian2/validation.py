@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from spikelet.bundle import Bundle
+from spikelet.copies import expand
 from spikelet.engines import Engine, create
 from spikelet.errors import Cancelled, UsageError
 from spikelet.graph import Graph
@@ -153,7 +154,7 @@ def validate(
         )
     sequence = as_sequence(graph, images)
     steps = resolve_steps(steps, len(sequence), bundle.manifest.exact_steps)
-    chosen = plan(graph, neurons, seed)
+    chosen = plan(expand(graph), neurons, seed)  # Brian2 gets plain neurons, the engine the copies
     version = simulator.load().__version__
     used = _target(target, chosen.synapses * steps * sequence.shape[1])
     runner = engine(graph, graph.spiking) if callable(engine) else create(graph, engine, graph.spiking)

@@ -7,6 +7,8 @@ v_init, ties that fire, or integers. There are two forms:
                 spikelet's import is lossless. Other readers reset to zero instead
     expressed   the same neurons in NIR's own nodes: a threshold lowered below the tie and by v_init; reset by
                 subtraction as an integrator, a Threshold, and its spikes fed back as -theta a time-step later
+
+Copies of neurons are written as channels in both, see `spikelet.copies`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.bundle import Bundle, schema
+from spikelet.copies import expand
 from spikelet.errors import ConversionError, MissingDependency
 from spikelet.files.atomic import replacing
 from spikelet.graph import Graph
@@ -75,6 +78,8 @@ def export(bundle: Bundle, path: Path, form: Form = "annotated", dt: float = DT)
 def warnings(graph: Graph, form: Form) -> list[str]:
     """Differences in a reader that ignores spikelet's metadata."""
     differences = []
+    if graph.copied:
+        differences.append("copies of neurons are written as channels, which any reader runs; the weights are repeated")
     if form == "annotated":
         neurons = [node for node in graph.nodes.values() if isinstance(node, IF)]
         if any(node.reset != "zero" for node in neurons):
@@ -119,7 +124,7 @@ def to_nir(
     Raises:
         ConversionError: NIR has no nodes for the network in this form, or two NIR nodes have one name.
     """
-    nir = package()
+    nir, graph = package(), expand(graph)
     nodes: dict[str, Any] = {}
     edges: list[tuple[str, str]] = []
     ends: dict[str, str] = {}  # by node of the graph, the NIR node with its output

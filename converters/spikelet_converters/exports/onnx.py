@@ -1,6 +1,6 @@
 """Export a bundle as plain ONNX files, which need only an ONNX runtime.
 
-step.onnx     one time-step, weights inside: input, v:LAYER -> logits, s:LAYER, v_next:LAYER
+step.onnx     one time-step, weights inside: input, v:LAYER -> logits, s:LAYER, v_next:LAYER; v:LAYER:I of copy I
 start.onnx    the initial states: input -> v:LAYER
 golden.npz    inputs, and the expected logits of every time-step
 README.md     the loop that runs them, in Python and in C++
@@ -48,11 +48,14 @@ def start_model(graph: Graph) -> bytes:
     for name in graph.spiking + graph.integrators:
         node, shape = graph.nodes[name], graph.shapes[name]
         start = node.v_init if isinstance(node, IF) else np.zeros(shape[0])
-        value = np.asarray(start, np.float32).reshape(1, -1, *(1,) * (len(shape) - 1))
         sample = onnx.constant(name_of("shape", name), np.array(shape, np.int64))
         whole = onnx.node("Concat", [batch, sample], name_of("whole", name), axis=0)
-        onnx.node("Expand", [onnx.constant(name_of("v_init", name), value), whole], name_of("v", name))
-        onnx.output(name_of("v", name), ("N", *shape))
+        indices = lowering.copies(graph, name)
+        for copy, index in enumerate(indices):
+            value = np.asarray(start[copy :: len(indices)], np.float32).reshape(1, -1, *(1,) * (len(shape) - 1))
+            initial = onnx.constant(name_of("v_init", name, *index), value)
+            onnx.node("Expand", [initial, whole], name_of("v", name, *index))
+            onnx.output(name_of("v", name, *index), ("N", *shape))
     return onnx.encode()
 
 

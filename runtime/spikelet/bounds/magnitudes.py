@@ -87,8 +87,8 @@ def _exponent(graph: Graph, name: str, inputs: list[int]) -> int:
             return max(inputs) + _log2(len(inputs))
         case LI():
             return inputs[0] + LEAK
-        case IF():
-            return 0
+        case IF() as node:
+            return _log2(node.copies)
         case Flatten() | Output():
             return inputs[0]
         case node:

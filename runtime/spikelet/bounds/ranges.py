@@ -100,7 +100,8 @@ def accumulators(graph: Graph) -> list[Accumulator]:
     bounds, limits = [], ranges(graph)
     for name in graph.spiking:
         node = graph.neuron(name)
-        start = np.abs(node.v_init.astype(np.float64)) + node.theta.astype(np.float64)
+        potential = np.abs(node.v_init.astype(np.float64)).reshape(-1, node.copies).max(1)
+        start = potential + node.theta.astype(np.float64)
         bounds.append(Accumulator(name, start, limits[graph.predecessors[name][0]].magnitude))
     logits = limits[graph.output_name].magnitude
     bounds.append(Accumulator(graph.output_name, np.zeros_like(logits), logits))
@@ -146,7 +147,7 @@ def _range(graph: Graph, name: str, inputs: list[Range]) -> Range:
             _, height, width = graph.shapes[graph.predecessors[name][0]]
             return Range(np.repeat(inputs[0].low, height * width), np.repeat(inputs[0].high, height * width))
         case IF() as node:
-            return Range(np.zeros(len(node.theta)), np.ones(len(node.theta)))
+            return Range(np.zeros(len(node.theta)), np.full(len(node.theta), float(node.copies)))
         case Output():
             return inputs[0]
         case node:

@@ -125,8 +125,8 @@ def _encoded(bundle: Bundle) -> dict[str, bytes]:
         CARD: bundle.card.encode("utf-8", "surrogatepass"),  # the check names the character
     }
     text = {
-        "format_version": ".".join(map(str, manifest.FORMAT)),
-        "ir_version": IR_VERSION,
+        "format_version": ".".join(map(str, manifest.FORMATS[bundle.graph.ir_version])),
+        "ir_version": bundle.graph.ir_version,
         "lowering_version": LOWERING_VERSION,
         "producer": {"name": "spikelet", "version": __version__},
         **manifest.encode(bundle.manifest),
@@ -208,13 +208,13 @@ def _decoded(buffer: bytes | memoryview) -> Bundle:
         raise _refused(MANIFEST, "is missing", separator=" ")
     with _errors_of(MANIFEST):
         source = Fields(MANIFEST, strict_json.decode(MANIFEST, members[MANIFEST]))
-        manifest.check_versions(source, IR_VERSION)
+        ir_version = manifest.check_versions(source, IR_VERSION)
         _check_members(source, members)
         document = source.object("graph")
     with _errors_of(WEIGHTS):
         tensors = safetensors.decode(WEIGHTS, members[WEIGHTS])
     with _errors_of(MANIFEST):
-        graph = schema.decode(document, tensors)
+        graph = schema.decode(document, tensors, ir_version)
         described = manifest.decode(source, graph.exact, graph.classes)
     # checked first: golden inputs, logits and spikes have full size, so that all later sizes are bounded by the file
     with _errors_of(GOLDEN):

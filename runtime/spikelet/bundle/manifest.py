@@ -10,7 +10,8 @@ from spikelet.bundle import records
 from spikelet.bundle.fields import Fields
 from spikelet.errors import BundleError
 
-FORMAT = (1, 1)  # major, minor: readers require the same major version and accept any minor version
+FORMAT = (1, 2)  # major, minor: readers require the same major version and accept any minor version
+FORMATS = {1: (1, 1), 2: FORMAT}  # by version of the IR: what a file without copies states has not changed
 VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 ARITHMETIC = ("exact", "float32")
 MAX_NAME = 256  # characters of the model's name and of a label
@@ -92,8 +93,8 @@ def decode(source: Fields, exact: bool, classes: int) -> Manifest:
     )
 
 
-def check_versions(source: Fields, ir_version: int) -> None:
-    """Raise BundleError for an unsupported format version or IR version."""
+def check_versions(source: Fields, newest: int) -> int:
+    """Return the version of the IR, 1 to `newest`. Raise BundleError for an unsupported format or IR version."""
     text = source.text("format_version")
     if not VERSION.fullmatch(text) or int(text.partition(".")[0]) != FORMAT[0]:
         remedy = "A newer spikelet may read the file"
@@ -104,11 +105,13 @@ def check_versions(source: Fields, ir_version: int) -> None:
             found=text,
             remedy=remedy,
         )
-    if source.whole("ir_version") != ir_version:
-        found = str(source.whole("ir_version"))
+    ir_version = source.whole("ir_version")
+    if not 1 <= ir_version <= newest:
+        known = f"1 to {newest}"
         raise BundleError.at(
             f"{source.path}.ir_version",
-            f"{found}; this version of spikelet knows {ir_version}",
-            expected=str(ir_version),
-            found=found,
+            f"{ir_version}; this version of spikelet knows {known}",
+            expected=known,
+            found=str(ir_version),
         )
+    return ir_version

@@ -14,10 +14,11 @@ import numpy as np
 
 from spikelet.bundle.fields import Fields
 from spikelet.errors import BundleError, GraphError
-from spikelet.graph import Graph
+from spikelet.graph import IR_VERSION, Graph
 from spikelet.nodes import KINDS, Array, Node
 
 WEIGHTS = "weights.safetensors"
+OPTIONAL = {"copies": 1}  # attributes of IR version 2, which a file without them does not mention: with their default
 
 
 def encode(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -31,14 +32,19 @@ def encode(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
             value = getattr(node, field.name)
             if isinstance(value, np.ndarray):
                 tensors[f"{name}.{field.name}"] = value
-            else:
+            elif value != OPTIONAL.get(field.name):
                 entry[field.name] = list(value) if isinstance(value, tuple) else value
         nodes.append(entry)
     return {"nodes": nodes, "edges": [list(edge) for edge in graph.edges]}, tensors
 
 
-def decode(source: Fields, tensors: Mapping[str, Array]) -> Graph:
+def decode(source: Fields, tensors: Mapping[str, Array], ir_version: int = IR_VERSION) -> Graph:
     """Read the graph written by `encode`.
+
+    Args:
+        source: The JSON object.
+        tensors: Content of weights.safetensors.
+        ir_version: Version of the IR that the file states: 1 has no copies.
 
     Raises:
         BundleError: A node or attribute is unknown, a tensor is missing or superfluous, or the network is invalid.
@@ -54,7 +60,7 @@ def decode(source: Fields, tensors: Mapping[str, Array]) -> Graph:
             raise BundleError.at(f"node {name!r}", reason, expected=f"one of {kinds}", found=kind)
         if name in nodes:
             raise BundleError.at(f"node {name!r}", "the name is not unique")
-        nodes[name] = _node(name, KINDS[kind], entry, tensors, used)
+        nodes[name] = _node(name, KINDS[kind], entry, tensors, used, ir_version)
     extra = sorted(set(tensors) - used)
     if extra:
         raise BundleError.at(WEIGHTS, f"tensor {extra[0]} belongs to no node").within(WEIGHTS)
@@ -64,11 +70,17 @@ def decode(source: Fields, tensors: Mapping[str, Array]) -> Graph:
         raise BundleError(str(error)) from None
 
 
-def _node(name: str, kind: type[Node], entry: Fields, tensors: Mapping[str, Array], used: set[str]) -> Node:
+def _node(
+    name: str, kind: type[Node], entry: Fields, tensors: Mapping[str, Array], used: set[str], ir_version: int
+) -> Node:
     values: dict[str, Any] = {}
     attributes = [field.name for field in fields(kind) if field.name not in kind.tensors]
+    if ir_version == 1:
+        attributes = [attribute for attribute in attributes if attribute not in OPTIONAL]
     entry.only("name", "kind", *attributes)
     for attribute in attributes:
+        if attribute in OPTIONAL and attribute not in entry:
+            continue
         values[attribute] = _ATTRIBUTES[attribute](entry, attribute)
     for field in kind.tensors:
         key = f"{name}.{field}"
@@ -91,6 +103,7 @@ _ATTRIBUTES: dict[str, Any] = {
     "padding": Fields.wholes,
     "kernel": Fields.wholes,
     "groups": Fields.whole,
+    "copies": Fields.whole,
     "reset": Fields.text,
     "tie": Fields.text,
     "scale": Fields.number,

@@ -60,6 +60,8 @@ def check(graph: Graph, model: StepModel) -> None:
     content, version = model.content, model.version
     if len(content) > MAX_STEP:
         raise too_large(STEP, len(content), MAX_STEP)
+    if version == 1 and graph.copied:
+        raise BundleError.at(STEP, "lowering version 1 has no copies of neurons; expected another lowering_version")
     if not model.compared:
         if content:  # another writer may leave it out
             model.decode()

@@ -49,7 +49,7 @@ class NumpyEngine(Engine):
             if isinstance(node, IF):
                 # potential, spikes as bool and as float32; the next potential, and what the leak and the reset need
                 held += 9 * count + (16 * neurons_of(name) if load.counting else 0)
-                most = max(most, 20 * count)
+                most = max(most, (20 if node.copies == 1 else 24) * count)
             elif not isinstance(node, Flatten | Output):
                 held += 4 * count
             if isinstance(node, Conv2d):
@@ -111,7 +111,7 @@ class NumpyEngine(Engine):
             node = self.graph.nodes[name]
             if isinstance(node, IF):
                 self._v[name], self._spikes[name] = self._fire(name, self._v[name], inputs[0])
-                values[name] = self._spikes[name].astype(np.float32)
+                values[name] = neurons.sent(node, self._spikes[name])
             elif isinstance(node, LI):
                 values[name] = self._v[name] = neurons.integrate(node, self._v[name], inputs[0])
             else:

@@ -151,9 +151,11 @@ class OnnxEngine(Engine):
         self._arrays[LOGITS] = np.empty((batch, self.graph.classes), np.float32)
         for name in self.graph.spiking:
             node, shape = self.graph.neuron(name), self.graph.shapes[name]
-            v = neurons.initial_potential(node, batch, shape)
-            self._arrays[name_of("v", name)] = v + neurons.per_channel(lowering.state_shift(node), v.ndim - 1)
-            self._arrays[name_of("s", name)] = np.empty((batch, *shape), np.float32)
+            start = neurons.initial_potential(node, batch, shape)
+            shift = neurons.per_channel(lowering.state_shift(node), start.ndim - 1)
+            for copy, index in enumerate(lowering.copies(self.graph, name)):
+                self._arrays[name_of("v", name, *index)] = neurons.of_copy(node, start, copy) + shift
+                self._arrays[name_of("s", name, *index)] = np.empty((batch, *shape), np.float32)
         for name in self.graph.integrators:
             self._arrays[name_of("v", name)] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
 
@@ -166,7 +168,10 @@ class OnnxEngine(Engine):
             counts = {name: self._arrays[name_of("n", name)] for name in self.graph.spiking}
             return {name: count[:, self.time - 1].astype(np.int64) for name, count in counts.items()}
         return {
-            name: np.count_nonzero(self._arrays[name_of("s", name)].reshape(self.batch, -1), axis=1)
+            name: sum(
+                np.count_nonzero(self._arrays[name_of("s", name, *index)].reshape(self.batch, -1), axis=1)
+                for index in lowering.copies(self.graph, name)
+            )
             for name in self.graph.spiking
         }
 
@@ -174,12 +179,15 @@ class OnnxEngine(Engine):
         return self._now("s", layer).astype(np.bool_)
 
     def _potentials_of(self, layer: str) -> Float:
-        v = self._now("v_next" if self._in_window else "v", layer)
-        return v - neurons.per_channel(lowering.state_shift(self.graph.neuron(layer)), v.ndim - 1)
+        v, node = self._now("v_next" if self._in_window else "v", layer), self.graph.neuron(layer)
+        return v - neurons.per_channel(node.by_copy(lowering.state_shift(node)), v.ndim - 1)
 
     def _now(self, role: Literal["s", "v", "v_next"], layer: str) -> Float:
-        """The spikes or potentials of a layer in the last step."""
-        return self._arrays[name_of(role, layer, self.time - 1) if self._in_window else name_of(role, layer)]
+        """The spikes or potentials of a layer in the last step, (N, C·copies, …)."""
+        if self._in_window:
+            return self._arrays[name_of(role, layer, self.time - 1)]
+        indices = lowering.copies(self.graph, layer)
+        return neurons.of_copies([self._arrays[name_of(role, layer, *index)] for index in indices])
 
     def _step(self, pixels: Float | None) -> Float:
         if self._in_window:
@@ -256,10 +264,10 @@ class OnnxEngine(Engine):
 def _evaluates_window(graph: Graph, load: Workload) -> bool:
     """Return whether time-steps are evaluated layer by layer.
 
-    Counting uses the spikes of one step at a time. The windows of a layer with more than MOST_PIXELS pixels would
+    Counting uses the spikes of one step at a time, and windows have no copies of neurons. The windows of a layer with more than MOST_PIXELS pixels would
     miscount: they give the mean over the pixels in float32.
     """
-    if load.window is None or not 2 <= load.window <= LONGEST_WINDOW or load.counting:
+    if load.window is None or not 2 <= load.window <= LONGEST_WINDOW or load.counting or graph.copied:
         return False
     return all(graph.neurons(name) <= MOST_PIXELS * graph.shapes[name][0] for name in graph.spiking)
 

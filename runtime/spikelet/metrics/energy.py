@@ -78,7 +78,8 @@ def estimate(graph: Graph, ops: Operations, profile: Profile, buffer: int = BUFF
     """Estimate the energy with a profile that has figures. buffer: bytes of on-chip memory, see `traffic`."""
     levels = spiking_levels(graph, ops, profile, buffer)
     baselines = []
-    for name, figure, weight_bits, activation_bits in _baseline_types(profile, ops.steps):
+    levels_sent = ops.steps * max(graph.neuron(name).copies for name in graph.spiking)
+    for name, figure, weight_bits, activation_bits in _baseline_types(profile, levels_sent):
         dense = _dense_levels(graph, ops, profile, figure, weight_bits, activation_bits, buffer)
         baselines.append(Baseline(name, dense, _crossovers(graph, ops, profile, dense, buffer)))
     left_out = []
@@ -108,7 +109,7 @@ def spiking_levels(graph: Graph, ops: Operations, profile: Profile, buffer: int 
 
 
 def activation_bits(steps: float) -> int:
-    """Number of bits that represent T + 1 spike counts: ceil(log2(T + 1))."""
+    """Number of bits that represent T + 1 spike counts, ceil(log2(T + 1)); with k copies T stands for k T."""
     return max(1, math.ceil(math.log2(steps + 1)))
 
 
@@ -134,7 +135,7 @@ def _dense_levels(
     return _levels(
         profile,
         _priced(ops.dense_macs, figure),
-        sum(ops.neurons.values()),
+        sum(graph.size(name) for name in ops.neurons),
         lambda: dense_traffic(graph, ops, weight_bits, bits, buffer),
         buffer,
     )

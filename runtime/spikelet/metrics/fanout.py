@@ -8,6 +8,9 @@ cause no operation. Both are separable, so the map of a layer is one product:
 with A[i, h] = 1 if some output row takes input row h through tap i, and B likewise for columns. A spike that
 passes a sum pool, a flattening or a sum of spikes becomes one event per window or sum that contains it, so the map
 of the subsequent node is propagated back through these nodes by their transpose.
+
+The copies of a neuron share the current of their channel, which is summed once, and each of them sends spikes of its
+own: maps have an entry per copy.
 """
 
 from __future__ import annotations
@@ -38,10 +41,11 @@ class Site:
         kind: type of its input; that of the spikes if a sum takes spikes and currents.
         operation: "ac", one addition per event (spikes, counts); "mac" (analog, current); or "add", a sum of analog
             values or currents.
-        reach: by spiking layer, (*shape): operations that one spike of each neuron causes here; only for "ac".
+        reach: by spiking layer, (C·copies, …): operations that one spike of each neuron causes here; only for "ac".
         dense: operations of one evaluation if every input were non-zero, zero weights included.
         nonzero: the same without zero weights.
         weights: number of weights of the node.
+        copies: number of neurons from which a connection receives spikes.
     """
 
     node: str
@@ -51,6 +55,7 @@ class Site:
     dense: int
     nonzero: int
     weights: int = 0
+    copies: int = 1
 
     @property
     def static(self) -> bool:
@@ -69,7 +74,7 @@ def sites(graph: Graph) -> tuple[Site, ...]:
     A spike that reaches a neuron, the output or a sum of currents without a weight in between is one addition
     there. A constant current that is added at every time-step is part of the neuron update, like a bias.
     """
-    kind = kinds(graph)
+    kind, copies = kinds(graph), _copies(graph)
     nodes: list[Site] = []
     for name in graph.order:
         node, sources = graph.nodes[name], graph.predecessors[name]
@@ -80,17 +85,30 @@ def sites(graph: Graph) -> tuple[Site, ...]:
             back = carried_back(graph, source, nonzero) if events else {}
             operation: Literal["ac", "mac"] = "ac" if events else "mac"
             weights = (node.scale if isinstance(node, Scale) else node.weight).size
-            nodes.append(Site(name, kind[source], operation, back, dense, int(nonzero.sum()), weights))
+            total = int(nonzero.sum())
+            nodes.append(Site(name, kind[source], operation, back, dense, total, weights, copies[source]))
         elif isinstance(node, SumPool2d) and not events:
             count = graph.neurons(name) * node.kernel[0] * node.kernel[1]
             nodes.append(Site(name, kind[sources[0]], "add", {}, count, count))
         elif events and (isinstance(node, IF | Output) or (isinstance(node, Add) and kind[name] == "current")):
-            total: dict[str, Map] = {}
+            back = {}
             for source in events:
-                _merge(total, carried_back(graph, source, np.ones(graph.shapes[source], np.int64)))
-            count = len(events) * graph.neurons(events[0])
-            nodes.append(Site(name, kind[events[0]], "ac", total, count, count))
+                _merge(back, carried_back(graph, source, np.ones(graph.shapes[source], np.int64)))
+            count, most = len(events) * graph.size(events[0]), max(copies[source] for source in events)
+            nodes.append(Site(name, kind[events[0]], "ac", back, count, count, copies=most))
     return tuple(nodes)
+
+
+def _copies(graph: Graph) -> dict[str, int]:
+    """By node, the number of neurons whose spikes add up to a unit of its value; 1 for currents."""
+    copies: dict[str, int] = {}
+    for name in graph.order:
+        node = graph.nodes[name]
+        if isinstance(node, SumPool2d | Flatten | Add):
+            copies[name] = max(copies[source] for source in graph.predecessors[name])
+        else:
+            copies[name] = node.copies if isinstance(node, IF) else 1
+    return copies
 
 
 def kinds(graph: Graph) -> dict[str, Kind]:
@@ -145,7 +163,7 @@ def carried_back(graph: Graph, name: str, cost: Map) -> dict[str, Map]:
         cost: operations per unit of each of its values, (*shape of the node).
 
     Returns:
-        By spiking layer, (*shape): the cost of one spike of each neuron.
+        By spiking layer, (C·copies, …): the cost of one spike of each neuron.
     """
     waiting: dict[str, Map] = {name: cost}
     costs: dict[str, Map] = {}
@@ -154,7 +172,7 @@ def carried_back(graph: Graph, name: str, cost: Map) -> dict[str, Map]:
             continue
         node, cost = graph.nodes[current], waiting.pop(current)
         if isinstance(node, IF):
-            costs[current] = cost
+            costs[current] = np.repeat(cost, node.copies, axis=0)
             continue
         for source in graph.predecessors[current]:
             _merge(waiting, {source: _transposed(node, cost, graph.shapes[source])})

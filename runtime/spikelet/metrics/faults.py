@@ -95,7 +95,7 @@ class FaultyEngine(NumpyEngine):
                 weight = graph.nodes[name].weight  # type: ignore[attr-defined]  # those with weights
                 self._weights[name] = flip_bits(weight, bits, fault.level, self._source(name)).astype(np.float32)
         for name in graph.spiking:
-            shape, source = graph.shapes[name], self._source(name)
+            shape, source = graph.population(name), self._source(name)
             if fault.kind in ("stuck-on", "stuck-off"):
                 self._stuck[name] = source.random(shape) < fault.level
             elif fault.kind == "threshold":
@@ -156,7 +156,7 @@ def flip_bits(weight: Array, bits: int, share: float, source: np.random.Generato
 
 def drifted(node: IF, shape: tuple[int, ...], spread: float, source: np.random.Generator) -> Float:
     """Draw a threshold for every neuron, (1, *shape): theta (1 + spread z), z normal; rounded if theta is integer."""
-    theta = neurons.per_channel(node.theta, len(shape)) * (1 + spread * source.standard_normal(shape))
+    theta = neurons.per_channel(node.by_copy(node.theta), len(shape)) * (1 + spread * source.standard_normal(shape))
     least = float(np.finfo(np.float32).tiny)
     if not is_float(node.theta):
         theta, least = np.rint(theta), 1.0

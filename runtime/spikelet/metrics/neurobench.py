@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.copies import expand
 from spikelet.engines import create, run
 from spikelet.engines.base import Float
 from spikelet.engines.numpy import NumpyEngine
@@ -59,8 +60,10 @@ class _Nodes(NumpyEngine):
 def neurobench(graph: Graph, images: npt.NDArray[np.uint8], steps: int, engine: str = "auto") -> NeuroBench:
     """Compute the metrics of a batch of images, (N, *shape), constant over `steps` time-steps.
 
-    Fewer images are used where the memory limit does not permit all of them.
+    Fewer images are used where the memory limit does not permit all of them. Copies of neurons are counted as the
+    channels of `spikelet.copies.expand`, which is how frameworks of plain neurons run them.
     """
+    graph = expand(graph)
     nodes, runner = _Nodes(graph), create(graph, engine, graph.spiking)
     images = images[: runner.fitting(len(images))]
     pixels = images.astype(np.float32)

@@ -27,7 +27,7 @@ class Row:
         static_macs, static_adds: operations that depend on the image only, counted once.
         dense: operations of one evaluation of every connection.
         possible: accumulates if every neuron fired at every time-step.
-        dense_events: connections with spike inputs times T, for hardware that evaluates every connection.
+        dense_events: connections with spike inputs times T and copies, for hardware that evaluates every connection.
         weights: number of weights of the node.
     """
 
@@ -143,6 +143,6 @@ def _row(site: Site, counted: Tally) -> Row:
         static_adds=count if operation == "add" and site.static else 0,
         dense=site.dense,
         possible=site.possible * steps,
-        dense_events=site.dense * steps if operation == "ac" else 0,
+        dense_events=site.dense * site.copies * steps if operation == "ac" else 0,
         weights=site.weights,
     )

@@ -121,7 +121,7 @@ def merged(parts: Sequence[Tally]) -> Tally:
 
 def _raster(runner: Engine, image: npt.NDArray[np.uint8], steps: int) -> dict[str, Spikes]:
     """Record the spikes of one image, (1, *shape); by layer, (T, *shape)."""
-    spikes = {name: np.zeros((steps, *runner.graph.shapes[name]), np.bool_) for name in runner.record}
+    spikes = {name: np.zeros((steps, *runner.graph.population(name)), np.bool_) for name in runner.record}
     for t, _ in run(runner, image[None], steps):
         for name, layer in spikes.items():
             layer[t] = runner.spikes(name)[0]
@@ -130,7 +130,7 @@ def _raster(runner: Engine, image: npt.NDArray[np.uint8], steps: int) -> dict[st
 
 def costs(graph: Graph, sites: tuple[Site, ...]) -> dict[str, Map]:
     """By layer, (*shape): accumulates that a spike of each neuron causes, over all nodes."""
-    total = {name: np.zeros(graph.shapes[name], np.int64) for name in graph.spiking}
+    total = {name: np.zeros(graph.population(name), np.int64) for name in graph.spiking}
     for site in sites:
         for name, reach in site.reach.items():
             total[name] += reach

@@ -78,8 +78,9 @@ def dense_traffic(
         moved.append(_moved(row.node, "activations", least, row.dense, activation_bits, size, buffer))
         for traffic in SUMS:
             moved.append(_moved(row.node, traffic, 0, row.dense, SUM_BITS, sums, buffer))
-    for name, neurons in ops.neurons.items():
-        moved.append(_moved(name, "activations", neurons, neurons, activation_bits, neurons, buffer))
+    for name in ops.neurons:
+        values = graph.size(name)
+        moved.append(_moved(name, "activations", values, values, activation_bits, values, buffer))
     return moved
 
 
@@ -106,4 +107,4 @@ def _memory(bits: int, buffer: int) -> Literal["buffer", "dram"]:
 
 
 def _inputs(graph: Graph, node: str) -> int:
-    return graph.neurons(graph.predecessors[node][0])
+    return graph.size(graph.predecessors[node][0])

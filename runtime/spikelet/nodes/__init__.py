@@ -1,4 +1,4 @@
-"""The nodes of IR version 1, as pure data.
+"""The nodes of the IR, as pure data.
 
 Names follow NIR for nodes that NIR defines. Arrays are validated when a node is created; `spikelet.graph` validates
 the connections between nodes.
@@ -9,7 +9,7 @@ axis of a node's shape.
 
 from spikelet.nodes.base import MAX_ELEMENTS, Array, Node, Shape, check_size, is_float
 from spikelet.nodes.layers import Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
-from spikelet.nodes.neuron import IF, LI, LIF, Reset, Tie
+from spikelet.nodes.neuron import IF, LI, LIF, MAX_COPIES, Reset, Tie
 
 KINDS: dict[str, type[Node]] = {
     kind.__name__: kind for kind in (Input, Conv2d, Linear, SumPool2d, Scale, Add, Flatten, IF, LIF, LI, Output)
@@ -20,6 +20,7 @@ __all__ = [
     "KINDS",
     "LI",
     "LIF",
+    "MAX_COPIES",
     "MAX_ELEMENTS",
     "Add",
     "Array",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
+
+import numpy as np
 
 from spikelet.errors import GraphError
 from spikelet.nodes.base import Array, Node, Shape, check_per_channel, is_float
@@ -11,6 +13,7 @@ from spikelet.nodes.base import Array, Node, Shape, check_per_channel, is_float
 Reset = Literal["subtract", "zero", "subtract-late"]
 Tie = Literal[">=", ">"]
 SHIFTS = (1, 24)  # least and greatest decay of an exact LIF
+MAX_COPIES = 255  # so that a count of spikes fits into a byte
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,11 +23,21 @@ class IF(Node):
     v[t] = v[t-1] + i[t];  s[t] = 1 if v[t] >= theta (tie ">=") or v[t] > theta (tie ">"), else 0;
     then v[t] -= theta s[t] (reset "subtract"), or v[t] = 0 where s[t] = 1 (reset "zero").
 
+    With k copies, each channel stands for k neurons with the same current and threshold, and initial potentials of
+    their own. Its output is the number of copies that fire, 0…k. `spikelet.copies.expand` writes them out as channels.
+
     Attributes:
         theta: (C,) threshold, above 0, in the units of the current.
-        v_init: (C,) initial potential, in the units of the current.
+        v_init: (C·copies,) initial potential, in the units of the current; that of copy i of channel c is at
+            c·copies + i.
         reset: "subtract" or "zero"; for a LIF also "subtract-late".
         tie: Whether a potential equal to the threshold causes a spike (">=") or not (">").
+        copies: Number of neurons per channel and pixel, 1…255.
+
+    Example:
+        >>> import numpy as np
+        >>> IF(np.array([8], np.int32), np.array([2, 6], np.int32), copies=2).by_copy(np.array([8]))
+        array([8, 8])
     """
 
     tensors: ClassVar[tuple[str, ...]] = ("theta", "v_init")
@@ -33,11 +46,20 @@ class IF(Node):
     v_init: Array
     reset: Reset = "subtract"
     tie: Tie = ">="
+    copies: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
         self._array("theta", 1)
         self._array("v_init", 1)
-        self._same_length("theta", "v_init")
+        if type(self.copies) is not int or not 1 <= self.copies <= MAX_COPIES:
+            raise GraphError(f"{self.kind}.copies: expected a whole number of 1…{MAX_COPIES}, found {self.copies!r}")
+        if self.copies == 1:
+            self._same_length("theta", "v_init")
+        elif len(self.v_init) != self.copies * len(self.theta):
+            raise GraphError(
+                f"{self.kind}.v_init: expected {self.copies * len(self.theta)} values, one for each of the "
+                f"{self.copies} copies of the {len(self.theta)} channels, found {len(self.v_init)}"
+            )
         if not self.theta.min() > 0:
             raise GraphError(f"{self.kind}.theta: expected thresholds above 0, found {self.theta.min()}")
         if self.reset not in self.resets:
@@ -52,6 +74,14 @@ class IF(Node):
     def drop(self) -> Array:
         """Amount subtracted from the potential by a spike if the reset subtracts, (C,)."""
         return self.theta
+
+    def population(self, shape: Shape) -> Shape:
+        """Return the shape of the layer's neurons, (C·copies, …), from its output shape (C, …)."""
+        return shape[0] * self.copies, *shape[1:]
+
+    def by_copy(self, values: Array) -> Array:
+        """Repeat a value per channel, (C,), for every copy, (C·copies,)."""
+        return values if self.copies == 1 else np.repeat(values, self.copies)
 
 
 @dataclass(frozen=True, eq=False)

@@ -258,7 +258,7 @@ class Model:
 
     def _run(self, engine: Engine, sequence: Values, steps: int, rule: ExitRule | None, window: bool) -> Result:
         graph, n, record = self.graph, sequence.shape[1], engine.record
-        shapes = {name: graph.shapes[name] for name in record}
+        shapes = {name: graph.population(name) for name in record}
         sums = np.empty((steps, n, graph.classes))
         counts = {name: np.zeros((steps, n), np.int64) for name in graph.spiking}
         spikes = {name: np.zeros((steps, n, *shape), np.bool_) for name, shape in shapes.items()}

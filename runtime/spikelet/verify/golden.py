@@ -167,7 +167,7 @@ def first_divergence(graph: Graph, differing: dict[str, npt.NDArray[np.bool_]]) 
         positions = np.argwhere(differing[name])
         if len(positions):
             time, sample, neuron = (int(i) for i in positions[0])
-            index = tuple(int(i) for i in np.unravel_index(neuron, graph.shapes[name]))
+            index = tuple(int(i) for i in np.unravel_index(neuron, graph.population(name)))
             candidates.append((time, depth, Divergence(sample, time + 1, name, index)))
     return min(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
 

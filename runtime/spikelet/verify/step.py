@@ -29,6 +29,7 @@ from spikelet.lowering.onnx.evaluate import Evaluator
 from spikelet.lowering.onnx.model import Model
 from spikelet.lowering.onnx.names import INPUT, LOGITS
 from spikelet.lowering.onnx.shapes import Budget, InvalidModel, ValueType, infer
+from spikelet.lowering.onnx.step import copies
 from spikelet.nodes import Conv2d, Linear, SumPool2d
 from spikelet.options import instance
 from spikelet.verify.golden import Verification, compare, replay
@@ -154,7 +155,7 @@ def check_model(model: Model, graph: Graph, batch: int) -> None:
                     f"{title} {port.name!r}: {port.dtype} of shape {port.shape}; expected float32 of ('N', "
                     f"{', '.join(map(str, shape))})"
                 )
-    most = OPERATIONS * len(graph.nodes) + 64
+    most = OPERATIONS * sum(len(copies(graph, name)) for name in graph.nodes) + 64
     if len(model.operations) > most:
         raise InvalidModel(f"it has {len(model.operations)} operations; expected at most {most} for this network")
     types = infer(
@@ -168,11 +169,18 @@ def check_model(model: Model, graph: Graph, batch: int) -> None:
 def _ports(graph: Graph, separator: str) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
     """Names and shapes of the inputs and outputs, for one sample."""
     stateful = graph.spiking + graph.integrators
-    inputs = {INPUT: graph.input.shape} | {f"v{separator}{name}": graph.shapes[name] for name in stateful}
-    outputs = {LOGITS: graph.shapes[graph.output_name]}
-    outputs |= {f"s{separator}{name}": graph.shapes[name] for name in graph.spiking}
-    outputs |= {f"v_next{separator}{name}": graph.shapes[name] for name in stateful}
+    inputs, outputs = {INPUT: graph.input.shape}, {LOGITS: graph.shapes[graph.output_name]}
+    for name in stateful:
+        for end in _ends(graph, name, separator):
+            inputs[f"v{end}"] = outputs[f"v_next{end}"] = graph.shapes[name]
+            if name in graph.spiking:
+                outputs[f"s{end}"] = graph.shapes[name]
     return inputs, outputs
+
+
+def _ends(graph: Graph, name: str, separator: str) -> list[str]:
+    """What follows the role in the names of a layer's inputs and outputs: the layer, and the copy if it has several."""
+    return ["".join(f"{separator}{part}" for part in (name, *index)) for index in copies(graph, name)]
 
 
 def _separator(model: Model) -> str:
@@ -186,7 +194,7 @@ def _separator(model: Model) -> str:
 def _budget(graph: Graph, batch: int) -> Budget:
     values = weights = products = 0
     for name, node in graph.nodes.items():
-        size = graph.neurons(name)
+        size = graph.neurons(name)  # copies included
         values += size
         weights += sum(getattr(node, field).size for field in node.tensors)
         match node:
@@ -239,20 +247,24 @@ def _replay(
     batch, pixels = len(golden.inputs), golden.inputs.astype(np.float32)
     states: dict[str, npt.NDArray[np.generic]] = {}
     for name in graph.spiking:
-        states[name] = neurons.initial_potential(graph.neuron(name), batch, graph.shapes[name])
+        node = graph.neuron(name)
+        start = neurons.initial_potential(node, batch, graph.shapes[name])
+        for copy, end in enumerate(_ends(graph, name, separator)):
+            states[end] = np.ascontiguousarray(neurons.of_copy(node, start, copy))
     for name in graph.integrators:
-        states[name] = np.zeros((batch, *graph.shapes[name]), np.float32)
+        states[f"{separator}{name}"] = np.zeros((batch, *graph.shapes[name]), np.float32)
     logits: list[npt.NDArray[np.float32]] = []
     spikes: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in graph.spiking}
     for _ in range(golden.steps):
-        outputs = run({INPUT: pixels} | {f"v{separator}{name}": value for name, value in states.items()})
+        outputs = run({INPUT: pixels} | {f"v{end}": value for end, value in states.items()})
         logits.append(outputs[LOGITS].astype(np.float32))
-        states = {name: outputs[f"v_next{separator}{name}"] for name in states}
+        states = {end: outputs[f"v_next{end}"] for end in states}
         for name in graph.spiking:
-            value = outputs[f"s{separator}{name}"].reshape(batch, -1)
-            if not np.isin(value, (0, 1)).all():
-                raise InvalidModel(
-                    f"output 's{separator}{name}': holds {value[~np.isin(value, (0, 1))][0]}, expected 0 or 1"
-                )
-            spikes[name].append(value.astype(np.bool_))
+            by_copy = []
+            for end in _ends(graph, name, separator):
+                value = outputs[f"s{end}"]
+                if not np.isin(value, (0, 1)).all():
+                    raise InvalidModel(f"output 's{end}': holds {value[~np.isin(value, (0, 1))][0]}, expected 0 or 1")
+                by_copy.append(value.astype(np.float32))
+            spikes[name].append(neurons.of_copies(by_copy).reshape(batch, -1).astype(np.bool_))
     return np.stack(logits), {name: np.stack(value) for name, value in spikes.items()}

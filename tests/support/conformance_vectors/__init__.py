@@ -3,7 +3,7 @@
 python -m conformance_vectors.generate    (make vectors) writes docs/vectors/ and docs/vectors.md
 """
 
-from conformance_vectors import files, neurons, reals, refused_files, refused_networks, synapses
+from conformance_vectors import copies, files, neurons, reals, refused_files, refused_networks, synapses
 from conformance_vectors.vector import ACCEPTED, DIFFERING, REFUSED, Refusal, Vector
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "REFUSED",
     "Refusal",
     "Vector",
+    "copies",
     "files",
     "neurons",
     "reals",

@@ -43,7 +43,13 @@ def _real() -> Vector:
     return Vector(net.readout("out", [[1, 2], [4, -1]]), np.array([[1, 2]]), 3)
 
 
-BASES = {"small": lambda: Vector(small(), PIXELS, 4), "picture": _picture, "real": _real}
+def _copied() -> Vector:
+    net = Sketch((2,))
+    net.neuron("first", [10, 20], [1, 4, 8, 3, 9, 15], copies=3)
+    return Vector(net.readout("fc", [[1, 2], [3, -1]]), np.array([[9, 17]]), 3)
+
+
+BASES = {"small": lambda: Vector(small(), PIXELS, 4), "picture": _picture, "real": _real, "copied": _copied}
 
 
 @cache

@@ -59,7 +59,7 @@ def generated() -> dict[str, bytes]:
         entry = {"name": name, "verdict": "refused", "tests": refusal.rule, "section": refusal.section}
         index.append(entry | _file(f"refused/{name}.snnb", refusal.content(), files))
     rows = ",\n".join(f"  {json.dumps(entry, ensure_ascii=False)}" for entry in index)
-    files["vectors/index.json"] = f'{{\n "format_version": "1.1",\n "vectors": [\n{rows}\n ]\n}}\n'.encode()
+    files["vectors/index.json"] = f'{{\n "format_version": "1.2",\n "vectors": [\n{rows}\n ]\n}}\n'.encode()
     files["vectors.md"] = page(index).encode()
     return files
 

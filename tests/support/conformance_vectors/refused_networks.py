@@ -224,6 +224,12 @@ for name, rule, content in (
     ("reset-late-if", "Reset subtract-late is for LIF", attribute("if1", "small", reset="subtract-late")),
     ("reset-late-exact", "Reset subtract-late is for float32", attribute("leaky", reset="subtract-late")),
     ("tie", "tie is one of the table", attribute("if1", "small", tie=">==")),
+    ("copies-0", "copies is 1 or more", attribute("first", "copied", copies=0)),
+    ("copies-256", "copies is at most 255", attribute("first", "copied", copies=256)),
+    ("copies-fraction", "copies is a whole number", attribute("first", "copied", copies=3.0)),
+    ("copies-true", "true is no number", attribute("first", "copied", copies=True)),
+    ("copies-of-version-1", "Copies came with ir_version 2", manifest(lambda m: m.update(ir_version=1), "copied")),
+    ("copies-of-a-scale", "IF and LIF have copies, no other kind", attribute("left", copies=1)),
     ("no-neurons", "There is at least one IF or LIF", network(Sketch((2,)).readout("fc", [[1, 2], [3, 4]]))),
 ):  # fmt: skip
     refusal(f"graph-{name}", "graph", rule, content)
@@ -240,6 +246,10 @@ for name, rule, content in (
     ("theta-length", "theta has a value for each channel",
      weights(lambda t: t.update({key: t[key][:1] for key in ("if1.theta", "if1.v_init")}))),
     ("v-init-length", "v_init has a value for each channel", weights(lambda t: t.update({"if1.v_init": t["if1.v_init"][:1]}))),
+    ("v-init-copies", "v_init has a value for each copy of each channel",
+     weights(lambda t: t.update({"first.v_init": t["first.v_init"][::3]}), "copied")),
+    ("theta-copies", "theta has a value for each channel, not for each copy",
+     weights(lambda t: t.update({"first.theta": np.repeat(t["first.theta"], 3)}), "copied")),
     ("mean-length", "mean has a value for each channel", weights(lambda t: t.update({"input.mean": t["input.mean"][:1]}))),
     ("channels", "A weight of Conv2d has C / groups channels",
      weights(lambda t: t.update({"conv.weight": np.repeat(t["conv.weight"], 2, 1)}), "picture")),

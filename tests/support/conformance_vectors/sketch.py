@@ -103,14 +103,16 @@ class Sketch:
         tie: str = ">=",
         decay: object = None,
         after: Sequence[str] | None = None,
+        copies: int = 1,
     ) -> str:
         """Append an IF, or a LIF where there is a decay."""
         arrays = {"theta": self.array(theta, np.int32)}
-        start = np.zeros(len(arrays["theta"]), np.int64) if v_init is None else v_init
+        start = np.zeros(copies * len(arrays["theta"]), np.int64) if v_init is None else v_init
         arrays["v_init"] = self.array(start, np.int32)
         if decay is not None:
             arrays["decay"] = self.array(decay, np.int32)
-        return self.add("IF" if decay is None else "LIF", name, arrays, after, reset=reset, tie=tie)
+        several = {} if copies == 1 else {"copies": copies}
+        return self.add("IF" if decay is None else "LIF", name, arrays, after, reset=reset, tie=tie, **several)
 
     def readout(self, name: str, weight: object, bias: object = None, scale: float = 1.0) -> Sketch:
         """Append a Linear and the Output."""

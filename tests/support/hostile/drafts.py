@@ -67,5 +67,5 @@ def affordable(network: Network, most: int = 300_000) -> bool:
             kernel = node.attributes["kernel"]
             taps = kernel[0] * kernel[1]  # type: ignore[index]
         padding = node.attributes.get("padding", (0, 0))
-        cost += network.size(name) * taps + (10**9 if max(padding) > 100 else 0)  # type: ignore[call-overload]
+        cost += network.neurons(name) * taps + (10**9 if max(padding) > 100 else 0)  # type: ignore[call-overload]
     return cost <= most

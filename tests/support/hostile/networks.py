@@ -62,7 +62,7 @@ class NetworkMutator(Mutator):
     def settle(self, draft: Draft) -> None:
         """Compute what follows from the network."""
         network = draft.network()
-        if network is None or sum(network.size(name) for name in network.nodes) > LARGEST:
+        if network is None or sum(network.neurons(name) for name in network.nodes) > LARGEST:
             return
         shape, classes = network.shapes[network.input], network.shapes[network.output][0]
         attributes = network.nodes[network.input].attributes

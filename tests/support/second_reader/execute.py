@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from second_reader.network import Network
-from second_reader.nodes import Node
+from second_reader.nodes import Node, copies
 
 Values = npt.NDArray[Any]
 
@@ -45,7 +45,7 @@ def execute(network: Network, inputs: Values, steps: int, wide: bool = False) ->
     samples = inputs.shape[1]
     # (N, …) of every stateful node
     states = {
-        name: _start(node, (samples, *network.shapes[name]), kind)
+        name: _start(node, (samples, *network.population(name)), kind)
         for name, node in network.nodes.items()
         if node.kind in ("IF", "LIF", "LI")
     }
@@ -58,8 +58,9 @@ def execute(network: Network, inputs: Values, steps: int, wide: bool = False) ->
                 mean = _channels(node.arrays["mean"].astype(kind), len(network.shapes[name]))
                 values[name] = inputs[t if len(inputs) > 1 else 0].astype(kind) - mean
             elif name in states:
-                values[name], states[name], distance = _neuron(node, states[name], fed[0])
-                _note(record, f"s {name}", values[name] != 0)
+                fired, states[name], distance = _neuron(node, states[name], fed[0])
+                values[name] = _sent(node, fired)
+                _note(record, f"s {name}", fired != 0)
                 _note(record, f"v {name}", states[name])
                 _note(record, f"d {name}", distance)
             else:
@@ -100,8 +101,12 @@ def _start(node: Node, shape: tuple[int, ...], kind: np.dtype[np.generic]) -> Va
 
 
 def _neuron(node: Node, v: Values, current: Values) -> tuple[Values, Values, Values]:
-    """(value that is sent on, potential after the reset, distance from the threshold)."""
-    array = {field: _channels(a.astype(v.dtype), v.ndim - 1) for field, a in node.arrays.items()}
+    """(spikes of all copies, potential after the reset, distance from the threshold)."""
+    current = np.repeat(current, copies(node), axis=1)
+    array = {
+        field: _channels((a if field == "v_init" else np.repeat(a, copies(node))).astype(v.dtype), v.ndim - 1)
+        for field, a in node.arrays.items()
+    }
     if "decay" in array:
         v = v - (v >> array["decay"]) if v.dtype.kind == "i" else v * array["decay"]
     v = v + current
@@ -118,8 +123,13 @@ def _neuron(node: Node, v: Values, current: Values) -> tuple[Values, Values, Val
             v = v - theta * fired
         case _:
             drop = node.arrays["theta"] / node.arrays["decay"]  # in float32, as the page says
-            v = v - _channels(drop.astype(v.dtype), v.ndim - 1) * fired
+            v = v - _channels(np.repeat(drop, copies(node)).astype(v.dtype), v.ndim - 1) * fired
     return fired.astype(v.dtype), v, distance
+
+
+def _sent(node: Node, fired: Values) -> Values:
+    """What a layer sends on: how many of the copies of a neuron fired, (N, C, …). An LI has one copy, and its value."""
+    return np.add.reduceat(fired, np.arange(0, fired.shape[1], copies(node)), axis=1, dtype=fired.dtype)
 
 
 def _stateless(node: Node, fed: list[Values], shape: tuple[int, ...]) -> Values:

@@ -43,7 +43,7 @@ def golden(network: Network, stored: dict[str, Tensor], steps: int | None) -> Go
         require(bool(np.abs(logits).max() <= 2.0**96), "golden", "logits: magnitude")
     spikes = {}
     for layer in network.spiking:
-        neurons, octets = network.size(layer), stored[f"spikes.{layer}"]
+        neurons, octets = network.neurons(layer), stored[f"spikes.{layer}"]
         require(octets.dtype == np.uint8, "golden", f"spikes.{layer}: dtype")
         require(octets.shape == (time, count, (neurons + 7) // 8), "golden", f"spikes.{layer}: shape")
         unused = -neurons % 8

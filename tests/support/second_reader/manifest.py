@@ -79,7 +79,7 @@ def check_versions(manifest: Object) -> None:
     """Refuse a file of another major version or another meaning of nodes."""
     version = _text(manifest, "format_version")
     require(re.fullmatch(r"1\.(0|[1-9][0-9]{0,5})", version) is not None, "manifest", f"format_version {version!r}")
-    _must(manifest, "ir_version", whole(1, 1))
+    _must(manifest, "ir_version", whole(1, 2))
     _must(manifest, "lowering_version", whole(0, 2**31 - 1))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from second_reader.nodes import LARGEST, NEURONS, Node, Shape, check_ranges, parse_node
+from second_reader.nodes import LARGEST, NEURONS, Node, Shape, check_ranges, copies, parse_node
 from second_reader.refused import require
 from second_reader.tensors import Tensor
 
@@ -44,20 +44,29 @@ class Network:
         """Names of the IF and LIF nodes."""
         return [name for name, node in self.nodes.items() if node.kind in NEURONS]
 
-    def size(self, name: str) -> int:
-        """Number of elements of a node's value for one sample."""
-        return math.prod(self.shapes[name])
+    def population(self, name: str) -> Shape:
+        """Shape of the neurons of a layer, its copies included; of another node, of its value."""
+        return population(self.nodes[name], self.shapes[name])
+
+    def neurons(self, name: str) -> int:
+        """Number of neurons of a layer; of another node, of elements of its value for one sample."""
+        return math.prod(self.population(name))
 
 
-def build(document: object, tensors: Mapping[str, Tensor]) -> Network:
-    """Build the network of `graph` in the manifest and the tensors of weights.safetensors."""
+def population(node: Node, shape: Shape) -> Shape:
+    """(C, …) as (C·copies, …)."""
+    return shape[0] * copies(node), *shape[1:]
+
+
+def build(document: object, tensors: Mapping[str, Tensor], version: int = 2) -> Network:
+    """Build the network of `graph` in the manifest and the tensors of weights.safetensors. version: `ir_version`."""
     require(isinstance(document, dict) and set(document) == {"nodes", "edges"}, "graph", "keys of graph")
     assert isinstance(document, dict)
     listed, edges = document["nodes"], document["edges"]
     require(isinstance(listed, list) and 1 <= len(listed) <= 4096, "graph", "nodes")
     nodes: dict[str, Node] = {}
     for entry in listed:
-        name, node = parse_node(entry, tensors)
+        name, node = parse_node(entry, tensors, version)
         require(name not in nodes, "names", f"two nodes {name}")
         nodes[name] = node
     owned = {f"{name}.{field}" for name, node in nodes.items() for field in node.arrays}
@@ -68,8 +77,9 @@ def build(document: object, tensors: Mapping[str, Tensor]) -> Network:
     shapes: dict[str, Shape] = {}
     for name, node in nodes.items():
         shapes[name] = output_shape(name, node, [shapes[source] for source in sources[name]])
-        require(math.prod(shapes[name]) <= LARGEST, "graph", f"{name}: elements")
-    require(sum(shape[0] for shape in shapes.values()) <= 2**20, "graph", "channels of all nodes")
+        require(math.prod(population(node, shapes[name])) <= LARGEST, "graph", f"{name}: elements")
+    channels = sum(population(node, shapes[name])[0] for name, node in nodes.items())
+    require(channels <= 2**20, "graph", "channels of all nodes")
     return Network(nodes, sources, shapes, exact)
 
 
@@ -140,7 +150,9 @@ def _arithmetic(nodes: Mapping[str, Node]) -> bool:
 def output_shape(name: str, node: Node, inputs: list[Shape]) -> Shape:
     """Output shape of a node."""
     arrays, attributes = node.arrays, node.attributes
-    lengths = {len(array) for array in arrays.values()}
+    lengths = {len(array) for field, array in arrays.items() if field != "v_init"}
+    if "v_init" in arrays:
+        require(len(arrays["v_init"]) == len(arrays["theta"]) * copies(node), "weights", f"{name}.v_init")
     if node.kind == "Input":
         shape = attributes["shape"]
         assert isinstance(shape, tuple)

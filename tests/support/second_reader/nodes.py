@@ -26,6 +26,7 @@ KINDS: dict[str, tuple[tuple[str, ...], dict[str, int]]] = {
     "Output": (("scale",), {}),
 }
 NEURONS = ("IF", "LIF")
+MOST_COPIES = 255
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Node:
     arrays: dict[str, Tensor]
 
 
-def parse_node(entry: object, tensors: Mapping[str, Tensor]) -> tuple[str, Node]:
-    """Return a node and its name."""
+def parse_node(entry: object, tensors: Mapping[str, Tensor], version: int = 2) -> tuple[str, Node]:
+    """Return a node and its name. version: `ir_version`, which has copies from 2 on."""
     if not isinstance(entry, dict):
         raise Refused("graph", "a node is no object")
     name, kind = entry.get("name"), entry.get("kind")
@@ -48,6 +49,9 @@ def parse_node(entry: object, tensors: Mapping[str, Tensor]) -> tuple[str, Node]
     if not isinstance(kind, str) or kind not in KINDS:
         raise Refused("graph", f"{name}: kind {kind!r}")
     attributes, fields = KINDS[kind]
+    if kind in NEURONS and version >= 2:
+        entry = {"copies": 1} | entry
+        attributes = (*attributes, "copies")
     require(set(entry) == {"name", "kind", *attributes}, "graph", f"{name}: keys")
     arrays = {}
     for field, axes in fields.items():
@@ -91,6 +95,8 @@ def _fits(kind: str, key: str, value: object) -> bool:
             return _wholes(value, (2,), 0)
         case "groups":
             return _whole(value, 1)
+        case "copies":
+            return _whole(value, 1, MOST_COPIES)
         case "low" | "high":
             return _whole(value, -(2**15), 2**15 - 1)
         case "reset":
@@ -113,6 +119,13 @@ def _scale(value: float) -> bool:
 
 def _whole(value: object, least: int, most: int = LARGEST) -> bool:
     return type(value) is int and least <= value <= most
+
+
+def copies(node: Node) -> int:
+    """Number of neurons per channel and pixel of an IF or LIF; 1 for every other node."""
+    number = node.attributes.get("copies", 1)
+    assert isinstance(number, int)
+    return number
 
 
 def check_ranges(name: str, node: Node, exact: bool) -> None:

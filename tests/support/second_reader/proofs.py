@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from second_reader.network import Network
-from second_reader.nodes import NEURONS, Node, Shape
+from second_reader.nodes import NEURONS, Node, Shape, copies
 from second_reader.refused import require
 
 LIMIT = 2**24
@@ -38,7 +38,7 @@ def proven_steps(network: Network, bits: int) -> int:
             added = _largest(ranges[network.sources[name][0]])
             spare = np.full(len(added), LIMIT, np.int64)
             if node.kind in NEURONS:
-                spare -= np.abs(_whole(node, "v_init")) + _whole(node, "theta")
+                spare -= np.abs(_whole(node, "v_init")).reshape(-1, copies(node)).max(1) + _whole(node, "theta")
             endless = (added == 0) & (spare >= 0)
             by_channel = np.where(endless, MOST_STEPS, spare // np.maximum(added, 1))
             steps = min(steps, int(by_channel.min()))
@@ -71,7 +71,7 @@ def _range(node: Node, inputs: list[Range], shapes: list[Shape]) -> Range:
             return np.repeat(inputs[0][0], repeats), np.repeat(inputs[0][1], repeats)
         case "IF" | "LIF":
             channels = len(node.arrays["theta"])
-            return np.zeros(channels, np.int64), np.ones(channels, np.int64)
+            return np.zeros(channels, np.int64), np.full(channels, copies(node), np.int64)
     return inputs[0]
 
 
@@ -148,7 +148,7 @@ def _exponent(node: Node, inputs: list[int]) -> int:
         case "LI":
             return inputs[0] + 30
         case "IF" | "LIF":
-            return 0
+            return _ceil_log2(copies(node))
     return inputs[0]
 
 

@@ -51,7 +51,10 @@ def read(content: bytes | memoryview, step: bool = False) -> Contents:
     check_versions(manifest)
     check_members(manifest, members)
     require(len(members["step.onnx"]) <= 2**22, "step", f"{len(members['step.onnx'])} bytes")
-    network = build(manifest.get("graph"), tensors(members["weights.safetensors"], "weights.safetensors"))
+    ir_version = manifest["ir_version"]
+    assert isinstance(ir_version, int)
+    arrays = tensors(members["weights.safetensors"], "weights.safetensors")
+    network = build(manifest.get("graph"), arrays, ir_version)
     check_description(manifest, network)
     steps = None
     if network.exact:

@@ -38,6 +38,7 @@ class Compiled:
     def __init__(self, graph: Graph) -> None:
         program = HostProgram(graph)
         self.graph, self.window = graph, program.window
+        self.layers = program.graph.spiking  # in the order of the library
         self.library = prepare(program).library
         self.pixel_type: type[np.integer] = np.uint8 if program.pixel_type == "uint8_t" else np.int16
         self.state_bytes = -(-self.library.spikelet_state_bytes() // ALIGNMENT) * ALIGNMENT
@@ -107,7 +108,7 @@ class NativeEngine(Engine):
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
         super().count_spikes(costs)
-        self._costs = np.concatenate([_channel_last(costs[name]) for name in self.graph.spiking]).astype(np.uint32)
+        self._costs = np.concatenate([_channel_last(costs[name]) for name in self._compiled.layers]).astype(np.uint32)
         self._counts = np.zeros((self._threads, len(self._costs)), np.uint32)
 
     def counted(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -119,7 +120,7 @@ class NativeEngine(Engine):
         if self._count is None:
             return
         total, start = self._counts.sum(0, dtype=np.int64), 0
-        for name in self.graph.spiking:
+        for name in self._compiled.layers:
             spikes = self._count.spikes[name]
             by_channel = total[start : start + spikes.size].reshape(-1, len(spikes))
             spikes += by_channel.T.reshape(spikes.shape)
@@ -140,7 +141,7 @@ class NativeEngine(Engine):
         if len(self._states) != batch:
             self._hold(_memory(batch * size).reshape(batch, size))
         self._compiled.library.spikelet_reset(self._compiled.parameters, self._address, size, batch)
-        self._spikes = {name: np.empty((batch, *self.graph.shapes[name]), np.uint8) for name in self.record}
+        self._spikes = {name: np.empty((batch, *self.graph.population(name)), np.uint8) for name in self.record}
         self._events = np.zeros((batch, 0), np.int64)
         self._fold()
 
@@ -161,7 +162,7 @@ class NativeEngine(Engine):
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
         counts = self._fired[:, self._index].astype(np.int64)
-        return {name: counts[:, index] for index, name in enumerate(self.graph.spiking)}
+        return {name: counts[:, index] for index, name in enumerate(self._compiled.layers)}
 
     def _spikes_of(self, layer: str) -> Spikes:
         return self._spikes[layer].astype(np.bool_)
@@ -172,7 +173,7 @@ class NativeEngine(Engine):
         v = self._field(f"{plan.identifiers[layer]}_v", np.int32, value.pixels * stride)
         v = v.reshape(self.batch, value.pixels, stride)
         channel_first = v[:, :, : value.channels].transpose(0, 2, 1)
-        return np.ascontiguousarray(channel_first, np.float32).reshape(self.batch, *self.graph.shapes[layer])
+        return np.ascontiguousarray(channel_first, np.float32).reshape(self.batch, *self.graph.population(layer))
 
     def _step(self, pixels: Float | None) -> Float:
         # recorded values are read from the workspace after every step, so that steps run one by one
@@ -214,7 +215,7 @@ class NativeEngine(Engine):
             step(compiled.parameters, state, size, samples, work, image, steps, costs, counts, events)
             for name in self.record:
                 address = self._spikes[name][start].ctypes.data
-                compiled.library.spikelet_spikes(work, self.graph.spiking.index(name), address)
+                compiled.library.spikelet_spikes(work, self._compiled.layers.index(name), address)
 
     def _images(self, pixels: Float) -> Ints:
         """Return the pixels as integers of the type that the library reads, (N, *shape).

@@ -9,6 +9,7 @@ import math
 from functools import cached_property
 from typing import ClassVar
 
+from spikelet.copies import expand
 from spikelet.graph import Graph
 from spikelet.lowering.c.host_plan import SLACK, HostPlan, capacity, lanes
 from spikelet.lowering.c.parameters import Packing
@@ -50,6 +51,7 @@ class HostProgram(Program):
     arguments: ClassVar[str] = "p, s, w, image, steps"
 
     def __init__(self, graph: Graph, window: int | None = None, layout: Layout = "chw") -> None:
+        graph = expand(graph)
         super().__init__(graph, HostPlan(graph), layout)
         work_bytes = sum(field.bytes for field in self.work)
         self.window = window or max(1, min(WINDOW, WINDOW_BYTES // work_bytes))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
+from spikelet.copies import expand
 from spikelet.graph import Graph
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Plan, Value
@@ -64,6 +65,7 @@ class McuProgram(Program):
     arguments: ClassVar[str] = "p, s, image"
 
     def __init__(self, graph: Graph, layout: Layout = "chw") -> None:
+        graph = expand(graph)
         super().__init__(graph, McuPlan(graph), layout)
 
     @cached_property

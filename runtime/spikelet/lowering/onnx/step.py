@@ -5,7 +5,8 @@ Opset 13, plain operators, no Loop, nothing unrolled; every state is an input an
     step:   input, v:LAYER…  ->  logits, s:LAYER…, v_next:LAYER…
 
 `input` contains pixels (N, …) before the mean is subtracted, `v:LAYER` potentials (N, …), initially v_init, and
-`s:LAYER` spikes 0/1. All values are float32, in which the integers of an exact network are exact.
+`s:LAYER` spikes 0/1. A layer with copies has `v:LAYER:I`, `s:LAYER:I` and `v_next:LAYER:I` for each copy I, from 0. All
+values are float32, in which the integers of an exact network are exact.
 """
 
 from __future__ import annotations
@@ -101,6 +102,12 @@ def rate_model(graph: Graph) -> bytes:
     return onnx.encode()
 
 
+def copies(graph: Graph, name: str) -> list[tuple[int, ...]]:
+    """Return the indices in the names of a layer's spikes and potentials: one per copy, or an empty one."""
+    node = graph.nodes[name]
+    return [(index,) for index in range(node.copies)] if isinstance(node, IF) and node.copies > 1 else [()]
+
+
 def state_shift(node: IF) -> Array:
     """What `dynamic_model` adds to the potentials of a layer, (C,).
 
@@ -122,14 +129,16 @@ def frontier(graph: Graph) -> tuple[str, ...]:
 
 def _states(onnx: OnnxGraph, graph: Graph) -> None:
     for name in graph.spiking + graph.integrators:
-        onnx.input(name_of("v", name), ("N", *graph.shapes[name]))
+        for index in copies(graph, name):
+            onnx.input(name_of("v", name, *index), ("N", *graph.shapes[name]))
 
 
 def _outputs(onnx: OnnxGraph, graph: Graph) -> None:
     onnx.output(LOGITS, ("N", graph.classes))
     for name in graph.spiking:
-        onnx.output(name_of("s", name), ("N", *graph.shapes[name]))
-        onnx.output(name_of("v_next", name), ("N", *graph.shapes[name]))
+        for index in copies(graph, name):
+            onnx.output(name_of("s", name, *index), ("N", *graph.shapes[name]))
+            onnx.output(name_of("v_next", name, *index), ("N", *graph.shapes[name]))
     for name in graph.integrators:
         onnx.output(name_of("v_next", name), ("N", *graph.shapes[name]))
 
@@ -154,13 +163,23 @@ def _lower(onnx: OnnxGraph, graph: Graph, names: Sequence[str], *, rate: bool = 
                 onnx.node("Add", [kept, *inputs], out)
                 onnx.node("Identity", [out], name_of("v_next", name))
             case IF():
-                neuron(onnx, name, node, inputs[0], name_of("v", name), len(graph.shapes[name]), shift=shift)
+                _neurons(onnx, graph, name, inputs[0], shift)
             case SumPool2d() if shift:
                 sum_pool(onnx, graph, name, inputs, out)
             case SumPool2d() if rate:
                 onnx.node("AveragePool", inputs, out, kernel_shape=node.kernel, strides=node.stride)
             case _:
                 synapse(onnx, graph, name, inputs, out)
+
+
+def _neurons(onnx: OnnxGraph, graph: Graph, name: str, current: str, shift: bool) -> None:
+    """Append one time-step of a layer and, if it has copies, the sum of their spikes."""
+    spikes = []
+    for index in copies(graph, name):
+        v, ndim = name_of("v", name, *index), len(graph.shapes[name])
+        spikes.append(neuron(onnx, name, graph.neuron(name), current, v, ndim, *index, shift=shift)[0])
+    if len(spikes) > 1:
+        add(onnx, name, spikes, _value(graph, name))
 
 
 def synapse(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: str, *at: int) -> None:
@@ -217,7 +236,7 @@ def sum_pool(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: s
 def neuron(
     onnx: OnnxGraph, name: str, node: IF, current: str, v: str, ndim: int, *at: int, shift: bool
 ) -> tuple[str, str]:
-    """Append one time-step of a layer of spiking neurons.
+    """Append one time-step of a layer of spiking neurons, or of one copy of each.
 
     Args:
         onnx: the model.
@@ -226,7 +245,7 @@ def neuron(
         current: name of its input.
         v: name of its potentials before the time-step.
         ndim: number of axes of one sample.
-        at: time-step, if the model has several.
+        at: time-step or copy, if the model has several.
         shift: whether potentials include `state_shift`.
 
     Returns:
@@ -279,7 +298,7 @@ def _is_power(node: SumPool2d) -> bool:
 
 
 def _value(graph: Graph, name: str) -> str:
-    if name in graph.spiking:
+    if name in graph.spiking and graph.neuron(name).copies == 1:
         return name_of("s", name)
     return LOGITS if name == graph.output_name else name_of("x", name)
 

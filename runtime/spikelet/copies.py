@@ -1,0 +1,213 @@
+"""Write the copies of neurons out as channels.
+
+A layer `IF(copies=k)` stands for k plain neurons per channel and pixel: the same current, threshold and reset, and
+initial potentials of their own. `expand` gives the network in which each copy is a channel, copy i of channel c at
+c·k + i, as Brian2, NIR and chips need it. Layers keep their names, and the neurons of a layer their order and spikes.
+
+Three rules make the network, none of which changes a sum:
+
+    a layer that reads copies has its weights repeated for each of them; pools, scales and flattenings pass copies on
+    a convolution or linear layer that feeds only a layer with copies has its outputs repeated
+    elsewhere (sums, residual branches) a 1x1 convolution by 1 adds the copies of a channel, or repeats a current
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import GraphError
+from spikelet.graph import MAX_NAME, Edge, Graph
+from spikelet.bounds.limits import Limits
+from spikelet.nodes import IF, LIF, MAX_ELEMENTS, Add, Conv2d, Flatten, Linear, Node, Scale, Shape, SumPool2d
+
+
+def expand(graph: Graph) -> Graph:
+    """Return the network with each copy of a neuron as a channel of its own.
+
+    Args:
+        graph: the network. One without copies is returned as it is.
+
+    Raises:
+        GraphError: the expanded network exceeds a limit on sizes.
+        CostError: it needs more memory than the limits of the environment permit, see `spikelet.bounds.limits`.
+
+    Example:
+        >>> import numpy as np
+        >>> from spikelet.nodes import Input, Output
+        >>> one = np.ones(1, np.int32)
+        >>> neurons = IF(4 * one, np.array([1, 3], np.int32), copies=2)
+        >>> nodes = {"x": Input((1,), one), "fc": Linear(one[:, None], one), "if": neurons}
+        >>> nodes |= {"last": Linear(one[:, None], one), "y": Output()}
+        >>> graph = expand(Graph(nodes, (("x", "fc"), ("fc", "if"), ("if", "last"), ("last", "y"))))
+        >>> graph.shapes["if"], graph.synapse("fc").weight.tolist(), graph.synapse("last").weight.tolist()
+        ((2,), [[1], [1]], [[1, 1]])
+    """
+    if not graph.copied:
+        return graph
+    key = id(graph)
+    stored = _cache.get(key)
+    if stored is None or stored[0]() is not graph:
+        Limits().check("the network with copies written out", 4 * expanded_weights(graph))
+        reference = weakref.ref(graph, lambda _: _cache.pop(key, None))
+        stored = _cache[key] = reference, _Expansion(graph).graph()
+    return stored[1]
+
+
+_cache: dict[int, tuple[weakref.ref[Graph], Graph]] = {}  # by id of the network with copies
+
+
+def expanded_weights(graph: Graph) -> int:
+    """Return an upper bound of the number of weights of the expanded network, without writing it out."""
+    copies: dict[str, int] = {}  # by node, of which its value can consist
+    total = 0
+    for name in graph.order:
+        node, shape = graph.nodes[name], graph.shapes[name]
+        read = max([1, *(copies[source] for source in graph.predecessors[name])])
+        copies[name] = node.copies if isinstance(node, IF) else 1
+        if isinstance(node, Conv2d | Linear):
+            total += int(node.weight.size) * read * max(_copies(graph, target) for target in graph.successors[name])
+        elif isinstance(node, SumPool2d | Flatten | Scale | Add):
+            copies[name] = read
+        if not isinstance(node, SumPool2d | Flatten | Scale):
+            # repeats and sums of copies are convolutions of an image, and matrices of a vector
+            written = max(copies[name], read)
+            total += 0 if written == 1 else 2 * written * shape[0] * (shape[0] if len(shape) == 1 else 1)
+    return total
+
+
+def _copies(graph: Graph, name: str) -> int:
+    node = graph.nodes[name]
+    return node.copies if isinstance(node, IF) else 1
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A value of the expanded network.
+
+    Attributes:
+        name: name of its node.
+        shape: its shape without copies, (C, H, W) or (F,).
+        copies: number of channels for each channel without copies.
+        pixels: pixels of the image of which it is the flattening, or 1: copies of a channel lie that far apart.
+    """
+
+    name: str
+    shape: Shape
+    copies: int = 1
+    pixels: int = 1
+
+    @property
+    def origins(self) -> npt.NDArray[np.intp]:
+        """Channel without copies of each channel, (C·copies,)."""
+        channels = np.arange(self.shape[0]).reshape(-1, self.pixels)
+        return np.repeat(channels, self.copies, axis=0).reshape(-1)
+
+
+class _Expansion:
+    """The expanded network under construction."""
+
+    def __init__(self, source: Graph) -> None:
+        self.source = source
+        self.nodes: dict[str, Node] = {}
+        self.edges: list[Edge] = []
+        self.sums: dict[str, _Value] = {}
+
+    def graph(self) -> Graph:
+        """Return the expanded network."""
+        values: dict[str, _Value] = {}
+        for name in self.source.order:
+            inputs = [values[source] for source in self.source.predecessors[name]]
+            values[name] = self._lower(name, self.source.nodes[name], inputs)
+        return Graph(self.nodes, tuple(self.edges))
+
+    def _lower(self, name: str, node: Node, inputs: list[_Value]) -> _Value:
+        shape = self.source.shapes[name]
+        match node:
+            case Conv2d() | Linear():
+                return self._synapse(name, node, inputs[0])
+            case IF():
+                return self._neurons(name, node, inputs[0])
+            case SumPool2d():
+                return self._append(_Value(name, shape, inputs[0].copies), node, inputs)
+            case Flatten():
+                _, height, width = inputs[0].shape
+                return self._append(_Value(name, shape, inputs[0].copies, height * width), node, inputs)
+            case Scale():
+                node = Scale(node.scale[inputs[0].origins])
+                return self._append(replace(inputs[0], name=name), node, inputs)
+            case Add() if len({(value.copies, value.copies == 1 or value.pixels) for value in inputs}) == 1:
+                return self._append(replace(inputs[0], name=name), node, inputs)
+        return self._append(_Value(name, shape), node, [self._summed(value) for value in inputs])
+
+    def _synapse(self, name: str, node: Conv2d | Linear, value: _Value) -> _Value:
+        weight, bias, copies = node.weight, node.bias, self._repeats(name)
+        if value.copies > 1:
+            weight = weight[:, value.origins] if isinstance(node, Linear) else np.repeat(weight, value.copies, axis=1)
+        if copies > 1:
+            weight, bias = np.repeat(weight, copies, axis=0), np.repeat(bias, copies)
+        node = replace(node, weight=np.ascontiguousarray(weight), bias=bias)
+        return self._append(_Value(name, self.source.shapes[name], copies), node, [value])
+
+    def _repeats(self, name: str) -> int:
+        """How often a layer's outputs are repeated: the copies of the only layer that reads it."""
+        targets = self.source.successors[name]
+        return _copies(self.source, targets[0]) if len(targets) == 1 else 1
+
+    def _neurons(self, name: str, node: IF, current: _Value) -> _Value:
+        source = self.source.predecessors[name][0]
+        if not isinstance(self.source.nodes[source], Conv2d | Linear) or self._repeats(source) == 1:
+            current = self._summed(current)
+            if node.copies > 1:
+                by_copy = replace(current, copies=node.copies, pixels=1)
+                current = self._appended_ones(f"{name}.current", by_copy, current)
+        theta = node.by_copy(node.theta)
+        if isinstance(node, LIF):
+            plain: IF = replace(node, theta=theta, copies=1, decay=node.by_copy(node.decay))
+        else:
+            plain = replace(node, theta=theta, copies=1)
+        return self._append(_Value(name, self.source.shapes[name], node.copies), plain, [current])
+
+    def _summed(self, value: _Value) -> _Value:
+        """The sum over the copies of each channel."""
+        if value.copies == 1:
+            return value
+        if value.name not in self.sums:
+            total = replace(value, copies=1)
+            self.sums[value.name] = self._appended_ones(f"{value.name}.sum", total, value)
+        return self.sums[value.name]
+
+    def _appended_ones(self, name: str, out: _Value, value: _Value) -> _Value:
+        """Append a layer with weights of 1, from a channel to its copies or from copies to their channel."""
+        rows, columns = out.shape[0] * out.copies, value.shape[0] * value.copies
+        exact = self.source.exact
+        bias = np.zeros(rows, np.int32 if exact else np.float32)
+        if len(value.shape) == 3:
+            weight = np.ones((rows, value.copies, 1, 1), np.int8 if exact else np.float32)
+            node: Node = Conv2d(weight, bias, groups=value.shape[0])
+        elif rows * columns > MAX_ELEMENTS:
+            raise GraphError(
+                f"node {value.name}: copies of {value.shape[0]} values cannot be written out, since that takes "
+                f"{rows * columns} weights; use fewer copies"
+            )
+        else:
+            same = out.origins[:, None] == value.origins
+            node = Linear(same.astype(np.int8 if exact else np.float32), bias)
+        return self._append(replace(out, name=self._free(name)), node, [value])
+
+    def _free(self, name: str) -> str:
+        """A name that no node has."""
+        taken = self.source.nodes.keys() | self.nodes.keys()
+        candidate, number = name[-MAX_NAME:].lstrip("0123456789."), 1
+        while candidate in taken or not candidate:
+            number += 1
+            candidate = f"copies{number}"
+        return candidate
+
+    def _append(self, value: _Value, node: Node, inputs: list[_Value]) -> _Value:
+        self.nodes[value.name] = node
+        self.edges += [(source.name, value.name) for source in inputs]
+        return value
