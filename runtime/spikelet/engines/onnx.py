@@ -264,8 +264,8 @@ class OnnxEngine(Engine):
 def _evaluates_window(graph: Graph, load: Workload) -> bool:
     """Return whether time-steps are evaluated layer by layer.
 
-    Counting uses the spikes of one step at a time, and windows have no copies of neurons. The windows of a layer with more than MOST_PIXELS pixels would
-    miscount: they give the mean over the pixels in float32.
+    Counting uses the spikes of one step at a time, and windows have no copies of neurons. The windows of a layer with
+    more than MOST_PIXELS pixels would miscount: they give the mean over the pixels in float32.
     """
     if load.window is None or not 2 <= load.window <= LONGEST_WINDOW or load.counting or graph.copied:
         return False
