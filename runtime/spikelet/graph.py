@@ -96,14 +96,16 @@ class Graph:
     def shapes(self) -> Mapping[str, Shape]:
         """Output shape of every node, for one sample."""
         shapes: dict[str, Shape] = {}
+        channels = 0
         for name in self.order:
-            inputs = tuple(shapes[source] for source in self.predecessors[name])
+            node, inputs = self.nodes[name], tuple(shapes[source] for source in self.predecessors[name])
             try:
-                shapes[name] = self.nodes[name].output_shape(inputs)
-                check_size(self.nodes[name].kind, self._population(name, shapes[name]))
+                shape = shapes[name] = node.output_shape(inputs)
+                held = node.population(shape) if isinstance(node, IF) else shape
+                check_size(node.kind, held)
             except GraphError as error:
                 raise GraphError(f"node {name}: {error}") from None
-        channels = sum(self._population(name, shape)[0] for name, shape in shapes.items())
+            channels += held[0]
         if channels > MAX_CHANNELS:
             raise GraphError(f"graph: expected at most {MAX_CHANNELS} channels over all nodes, found {channels}")
         return shapes
@@ -182,7 +184,8 @@ class Graph:
 
         Spikes and potentials of a layer have this shape.
         """
-        return self._population(name, self.shapes[name])
+        node, shape = self.nodes[name], self.shapes[name]
+        return node.population(shape) if isinstance(node, IF) else shape
 
     def neurons(self, name: str) -> int:
         """Return the number of neurons of a spiking layer, copies included; of another node, its output elements."""
@@ -225,10 +228,6 @@ class Graph:
         """
         node = self.nodes.get(name)
         return node if isinstance(node, Conv2d) else self.node(name, Linear, "a Conv2d or Linear node")
-
-    def _population(self, name: str, shape: Shape) -> Shape:
-        node = self.nodes[name]
-        return node.population(shape) if isinstance(node, IF) else shape
 
     def _check_edges(self) -> None:
         for source, target in self.edges:

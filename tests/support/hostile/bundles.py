@@ -129,14 +129,15 @@ def described(nodes, edges, weights=None, golden=None, base=None, **changed):
             value = getattr(node, field)
             if isinstance(value, np.ndarray):
                 tensors[f"{name}.{field}"] = value
-            else:
+            elif field != "copies" or value != 1:
                 entry[field] = list(value) if isinstance(value, tuple) else value
         entries.append(entry)
     content = dict(base or bases()[0])
     content["weights.safetensors"] = safetensors.encode(tensors)
     if golden is not None:
         content["golden.safetensors"] = safetensors.encode(golden)
-    changed = {"labels": None, "graph": {"nodes": entries, "edges": [list(edge) for edge in edges]}} | changed
+    version = 2 if any("copies" in entry for entry in entries) else 1
+    changed = {"labels": None, "ir_version": version, "graph": {"nodes": entries, "edges": [list(edge) for edge in edges]}} | changed
     return put_together(content, **changed)
 
 
