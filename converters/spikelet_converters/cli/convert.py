@@ -8,6 +8,7 @@ SOURCE is one of these:
   model.py:NAME    a torch module, or a class or function that returns one; --weights is its state dict: plain,
                    quantisation-aware, or one time-step of a network of snnTorch, SpikingJelly, sinabs or Norse
   model.nir        a spiking network in the Neuromorphic Intermediate Representation
+  model.snnb       a bundle, which gets --copies of its neurons
 
 The source takes pixels 0...255 as (pixel / 255 - mean) / std. The conversion is measured on the included images, if
 they fit, and on --data.
@@ -16,16 +17,18 @@ they fit, and on --data.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from spikelet import shipped
-from spikelet.bundle import SUFFIX, Bundle, write
+from spikelet.bundle import SUFFIX, Bundle, read, write
 from spikelet.cli.common import Progress, above_zero, command_line, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, data_options, labels_for
 from spikelet.data import ImageSet, Split
 from spikelet.errors import DataError, MissingDependency, UsageError
 from spikelet.files.decoded import Document
-from spikelet.nodes import Shape
+from spikelet.graph import Graph
+from spikelet.nodes import MAX_COPIES, Shape
 from spikelet.report.columns import table
 from spikelet.shipped import find_data
 
@@ -45,6 +48,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=positive, default=500, metavar="N", help="number of these images (default 500)")
     parser.add_argument("--data-name", metavar="NAME", help="name of the data in results")
     add_data_options(parser)
+    copies = parser.add_argument_group("copies of neurons, which replace time-steps")
+    copies.add_argument(
+        "--copies",
+        type=_copies,
+        metavar="K",
+        help="copies of every neuron; or of layers: LAYER=K,LAYER=K, and K for all others",
+    )
+    copies.add_argument(
+        "--copies-start",
+        choices=("half", "trained"),
+        default="half",
+        help="initial potentials: around half of the threshold, or around trained ones (default half)",
+    )
     plain = parser.add_argument_group("plain networks")
     plain.add_argument(
         "--calibration", type=existing, metavar="DATA", help="calibration images, which set the thresholds"
@@ -109,12 +125,58 @@ def run(args: argparse.Namespace) -> int:
     try:
         from spikelet_converters.frontends.open import kind_of
 
-        bundle = _checkpoint(args) if kind_of(args.source) == "checkpoint" else _source(args)
+        if Path(args.source).suffix == SUFFIX:
+            bundle = _bundle(args)
+        else:
+            bundle = _checkpoint(args) if kind_of(args.source) == "checkpoint" else _source(args)
+            bundle = bundle if args.copies is None else _copied(args, bundle)
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "convert") from None
     digest = write(bundle, args.output)
     emit(args, _facts(args.output, bundle, digest), _text(args.output, bundle))
     return 0
+
+
+def _bundle(args: argparse.Namespace) -> Bundle:
+    """Return the bundle with copies."""
+    if args.copies is None:
+        raise UsageError(f"{args.source}: is a bundle already; --copies K gives it copies of its neurons")
+    fixed = {"bits": "--bits", "float32": "--float32", "calibration": "--calibration", "weights": "--weights"}
+    for argument, option in fixed.items():
+        if getattr(args, argument) not in (None, False):
+            raise UsageError(f"{args.source}: a bundle is converted already and keeps its weights; omit {option}")
+    return _copied(args, read(Path(args.source)))
+
+
+def _copied(args: argparse.Namespace, bundle: Bundle) -> Bundle:
+    from spikelet_converters.conversion.copied_bundle import convert_copies
+
+    graph = bundle.graph
+    return convert_copies(
+        bundle,
+        args.copies if isinstance(args.copies, int) else args.copies(graph),
+        start=args.copies_start,
+        name=args.output.stem,
+        data=_data(args, graph.input.shape, bundle.manifest.labels, fits=graph.classes),
+        command=command_line(args),
+        on_progress=Progress("measuring", quiet=args.json),
+    )
+
+
+def _copies(text: str) -> int | Callable[[Graph], dict[str, int]]:
+    """Parse --copies: a number, or a function that returns numbers by layer."""
+    rest, by_layer = 1, {}
+    for part in text.split(","):
+        layer, equals, number = part.rpartition("=")
+        if not number.isdecimal() or not 1 <= int(number) <= MAX_COPIES or (equals and not layer):
+            raise argparse.ArgumentTypeError(f"expected 1…{MAX_COPIES}, or LAYER=K,LAYER=K, got {text!r}")
+        if layer:
+            by_layer[layer] = int(number)
+        else:
+            rest = int(number)
+    if not by_layer:
+        return rest
+    return lambda graph: dict.fromkeys(graph.spiking, rest) | by_layer
 
 
 def _checkpoint(args: argparse.Namespace) -> Bundle:
@@ -283,7 +345,13 @@ def _answers(result: Document) -> str:
         )
     last = result["accuracy"][-1]
     if "float_accuracy" not in result:
-        return f"{result['data']}, {result['images']} images: spiking at T={result['steps']} {last:.1%}"
+        first = f" at T=1 {result['accuracy'][0]:.1%}," if len(result["accuracy"]) > 1 else ""
+        return f"{result['data']}, {result['images']} images: spiking{first} at T={result['steps']} {last:.1%}"
+    if "accuracy_before_quantisation" not in result:
+        return (
+            f"{result['data']}, {result['images']} images: float network {result['float_accuracy']:.1%}, spiking at "
+            f"T=1 {result['accuracy'][0]:.1%}, at T={result['steps']} {last:.1%}"
+        )
     before = result["accuracy_before_quantisation"][-1]
     replaced = result.get("accuracy_before_replacement")
     before_pools = "" if replaced is None else f" ({replaced:.1%} before its max pools were replaced)"

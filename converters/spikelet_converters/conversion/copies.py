@@ -14,8 +14,8 @@ since theta and x are integers: floor((floor(a) + n) / m) = floor((a + n) / m). 
 currents of theta and more make both fire at every opportunity. With v0 = theta / 2 and T = 1 the layer is the quantiser
 clip(floor(k x / theta + 1/2), 0, k), so that the network is the one with k levels that was trained.
 
-A spike now stands for 1/k of one. The weights stay as they are; instead, what is compared with or added to a current of
-k times the size is multiplied by k: biases, thresholds and initial potentials. The scale of the logits is divided by it.
+A spike now stands for 1/k of one. The weights stay as they are; instead, what is compared with or added to a current
+of k times the size is multiplied by k: biases, thresholds, initial potentials. The scale of the logits is divided by k.
 
     node                        factor of its value
     Input                       1
@@ -47,13 +47,14 @@ INT32 = 2**31 - 1
 Values = npt.NDArray[np.float64]
 
 
-def with_copies(graph: Graph, copies: int | Mapping[str, int], start: Start = "trained") -> Graph:
+def with_copies(graph: Graph, copies: int | Mapping[str, int], start: Start = "half") -> Graph:
     """Return the network with copies of its neurons.
 
     Args:
         graph: the network, exact or float32, of IF neurons with reset by subtraction.
         copies: number of copies of every neuron, 1…255; or by layer, where layers that are not named keep one.
-        start: "trained" staggers the initial potentials of the network, "half" those of theta / 2.
+        start: "half" takes v0 = theta / 2, the rounding of the quantisers that were trained; "trained" takes the
+            initial potentials of the network, which make up for errors of small T.
 
     Raises:
         ConversionError: a layer is unknown, leaks, resets to zero or has copies already; a number is out of range; or

@@ -12,10 +12,8 @@ import torch
 
 from spikelet.bundle import Bundle, manifest
 from spikelet.data.images import ImageSet
-from spikelet.engines import create, run
 from spikelet.errors import ConversionError, UsageError
 from spikelet.graph import Graph
-from spikelet.nodes import Conv2d, Linear, Scale
 from spikelet_converters.calibration.analog import Analog, Caps, Neuron
 from spikelet_converters.calibration.correction import corrected
 from spikelet_converters.calibration.images import check_images, check_logits
@@ -23,6 +21,7 @@ from spikelet_converters.calibration.loss import advice, losses
 from spikelet_converters.calibration.thresholds import Method, Per, Theta, activations, rescaled, thresholds
 from spikelet_converters.conversion.check import check_graph, logits_of, source_neuron
 from spikelet_converters.conversion.checkpoint import Description, Measurement, assemble
+from spikelet_converters.conversion.measured import least_bits, measured
 from spikelet_converters.conversion.report import STEPS, Reference
 from spikelet_converters.frontends import Source
 
@@ -219,7 +218,7 @@ def _spiking(source: Source, bits: int | None, data: Sequence[ImageSet], descrip
         description.provenance["note"] = "weights were rounded: spikes differ from the source's where that moves them"
     bundle = assemble(source.graph, bits, description, golden=data)
     for images in data:
-        bundle.manifest.results.append({**_measured(bundle.graph, images), "command": description.command})
+        bundle.manifest.results.append({**measured(bundle.graph, images, max(STEPS)), "command": description.command})
     return bundle
 
 
@@ -230,30 +229,3 @@ def _exact_bits(source: Source, bits: int | None) -> int:
         raise UsageError(f"this network is of integers with weights of {least} bits, which are kept: omit --bits")
     known = bits if bits is not None else source.bits
     return least if known is None or not least <= known <= manifest.BITS[1] else known
-
-
-def least_bits(graph: Graph) -> int:
-    """Return the least number of bits, 2 or more, that holds every weight of an exact graph."""
-    weights = [node.weight for node in graph.nodes.values() if isinstance(node, Conv2d | Linear)]
-    weights += [node.scale for node in graph.nodes.values() if isinstance(node, Scale)]
-    extremes = [int(value) for weight in weights for value in (weight.min(), weight.max())]
-    return max(manifest.BITS[0], *(1 + (value if value >= 0 else ~value).bit_length() for value in extremes))
-
-
-def _measured(graph: Graph, images: ImageSet, steps: int = max(STEPS)) -> dict[str, Any]:
-    engine = create(graph)
-    right = np.zeros(steps)
-    size = engine.fitting(25)
-    for start in range(0, len(images), size):
-        part = images.take(slice(start, start + size))
-        total = np.zeros((len(part), graph.classes))
-        for t, logits in run(engine, part.images[None], steps):
-            total += logits
-            if part.labels is not None:
-                right[t] += (total.argmax(1) == part.labels).sum()
-    result: dict[str, Any] = {
-        "data": images.name, "digest": images.digest, "images": len(images), "steps": steps, "engine": engine.name,
-    }  # fmt: skip
-    if images.labels is not None:
-        result["accuracy"] = (right / len(images)).tolist()
-    return result

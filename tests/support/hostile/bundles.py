@@ -137,7 +137,11 @@ def described(nodes, edges, weights=None, golden=None, base=None, **changed):
     if golden is not None:
         content["golden.safetensors"] = safetensors.encode(golden)
     version = 2 if any("copies" in entry for entry in entries) else 1
-    changed = {"labels": None, "ir_version": version, "graph": {"nodes": entries, "edges": [list(edge) for edge in edges]}} | changed
+    changed = {
+        "labels": None,
+        "ir_version": version,
+        "graph": {"nodes": entries, "edges": [list(edge) for edge in edges]},
+    } | changed
     return put_together(content, **changed)
 
 

@@ -1,0 +1,135 @@
+"""A bundle with copies of neurons, from a bundle without: the same network, which answers in fewer time-steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from spikelet.bundle import Bundle
+from spikelet.bundle.card import card
+from spikelet.data.images import ImageSet
+from spikelet.graph import Graph
+from spikelet.ranges import accumulators, exact_steps
+from spikelet.verify import golden_steps, record_golden
+from spikelet_converters.conversion.copies import Start, with_copies
+from spikelet_converters.conversion.measured import least_bits, measured
+
+STEPS = 4  # time-steps of the measurement; fewer are needed than without copies
+
+
+def convert_copies(
+    bundle: Bundle,
+    copies: int | Mapping[str, int],
+    *,
+    start: Start = "half",
+    name: str | None = None,
+    data: Sequence[ImageSet] = (),
+    command: str = "",
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Bundle:
+    """Convert a bundle to one with copies of its neurons, which need 1/k of the time-steps.
+
+    Args:
+        bundle: the bundle, of IF neurons with reset by subtraction and without copies.
+        copies: number of copies k of every neuron, or by layer; see `copies.with_copies`.
+        start: initial potentials: "half" staggers them around theta / 2, "trained" around those of the bundle. If the
+            bundle has others than theta / 2, the accuracy of both is measured.
+        name: name of the network in the manifest; None for that of the bundle.
+        data: image sets to measure on. Results of the bundle are dropped, apart from the float network's.
+        command: command line, for the manifest.
+        on_progress: called with the number of images done and the total.
+
+    Raises:
+        ConversionError: the network cannot have copies; the message names the layer and the reason.
+
+    Example:
+        >>> import spikelet.bundle
+        >>> from spikelet import shipped
+        >>> bundle = convert_copies(spikelet.bundle.read(shipped.demo()), 4)
+        >>> bundle.graph.neuron("if1").copies, bundle.graph.ir_version
+        (4, 2)
+    """
+    graph = with_copies(bundle.graph, copies, start)
+    steps = min(STEPS, exact_steps(graph)) if graph.exact else STEPS
+    results = [_result(bundle, graph, images, steps, command, on_progress) for images in data]
+    notes = [note for note in [_initial(bundle.graph, copies, start, data)] if note]
+    described = bundle.manifest
+    bits = described.bits if described.bits is None else max(described.bits, least_bits(graph))
+    manifest = replace(
+        described,
+        name=described.name if name is None else name,
+        bits=bits,
+        exact_steps=exact_steps(graph) if graph.exact else None,
+        provenance={
+            **described.provenance,
+            "copies": copies if isinstance(copies, int) else dict(copies),
+            "initial_potentials_of_copies": start,
+            "bundle_without_copies": bundle.digest,
+            "convert_command": command,
+        },
+        results=results,
+        conversion={"bits": bits, "layers": _layers(bundle, graph), "notes": notes},
+    )
+    most = max(graph.neuron(name).copies for name in graph.spiking)
+    # as many spikes as without copies, so that the file does not grow with their number
+    golden = record_golden(graph, bundle.golden.inputs, max(1, golden_steps(graph) // most))
+    return Bundle(graph, manifest, golden, card(graph, manifest))
+
+
+def trained_potentials(graph: Graph) -> int:
+    """Return the number of channels, over all layers, whose initial potential is not half of their threshold."""
+    count = 0
+    for name in graph.spiking:
+        node = graph.neuron(name)
+        count += int(np.count_nonzero(node.v_init != (node.theta // 2 if graph.exact else node.theta / 2)))
+    return count
+
+
+def _initial(graph: Graph, copies: int | Mapping[str, int], start: Start, data: Sequence[ImageSet]) -> str:
+    """Return a note on trained initial potentials and, on the first labelled images, on what they change; or ""."""
+    trained = trained_potentials(graph)
+    if not trained:
+        return ""
+    channels = sum(len(graph.neuron(name).theta) for name in graph.spiking)
+    used = "those were used" if start == "trained" else "theta / 2 was used"
+    note = f"{trained} of {channels} channels have a trained initial potential; {used}, staggered over the copies"
+    labelled = next((images for images in data if images.labels is not None), None)
+    if labelled is None:
+        return note
+    at_one = {
+        kind: measured(with_copies(graph, copies, kind), labelled, 1)["accuracy"][0] for kind in ("half", "trained")
+    }
+    return (
+        f"{note} (T = 1 on {labelled.name}, {len(labelled)} images: {at_one['trained']:.2%} with the trained ones, "
+        f"{at_one['half']:.2%} with theta / 2)"
+    )
+
+
+def _result(
+    bundle: Bundle, graph: Graph, images: ImageSet, steps: int, command: str, on_progress: Callable[[int, int], None]
+) -> dict[str, Any]:
+    """Measure a set of images; what was measured of the float network on the same images still holds."""
+    result = {**measured(graph, images, steps, on_progress), "command": command}
+    for before in bundle.manifest.results:
+        same = before.get("digest") == images.digest and before.get("images") == len(images)
+        if same and "float_accuracy" in before:
+            result["float_accuracy"] = before["float_accuracy"]
+    return result
+
+
+def _layers(bundle: Bundle, graph: Graph) -> list[dict[str, Any]]:
+    """Return one entry per layer: neurons, exact time-steps, and the rounding error of the weights before it."""
+    errors = {layer["layer"]: layer for layer in bundle.manifest.conversion.get("layers", []) if "layer" in layer}
+    limits = {bound.node: bound.steps() for bound in accumulators(graph)} if graph.exact else {}
+    entries = []
+    for name in graph.spiking:
+        entry: dict[str, Any] = {"layer": name, "neurons": graph.neurons(name)}
+        if name in limits:
+            entry["exact_steps"] = limits[name]
+        if "weight_error" in errors.get(name, {}):
+            entry["weight_error"] = errors[name]["weight_error"]
+        entries.append(entry)
+    return entries

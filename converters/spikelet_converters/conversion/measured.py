@@ -1,0 +1,54 @@
+"""Figures of a spiking network: accuracy by time-step, and bits of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from spikelet.bundle import manifest
+from spikelet.data.images import ImageSet
+from spikelet.engines import create, run
+from spikelet.graph import Graph
+from spikelet.nodes import Conv2d, Linear, Scale
+
+BATCH = 25
+
+
+def measured(
+    graph: Graph, images: ImageSet, steps: int, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> dict[str, Any]:
+    """Run images, each a constant input, and return an entry of a manifest's `results`.
+
+    Args:
+        graph: the network.
+        images: images; without labels the entry has no accuracy.
+        steps: number of time-steps T.
+        on_progress: called with the number of images done and the total.
+    """
+    engine = create(graph)
+    right = np.zeros(steps)
+    size = engine.fitting(BATCH)
+    for start in range(0, len(images), size):
+        part = images.take(slice(start, start + size))
+        total = np.zeros((len(part), graph.classes))
+        for t, logits in run(engine, part.images[None], steps, window=True):
+            total += logits
+            if part.labels is not None:
+                right[t] += (total.argmax(1) == part.labels).sum()
+        on_progress(start + len(part), len(images))
+    result: dict[str, Any] = {
+        "data": images.name, "digest": images.digest, "images": len(images), "steps": steps, "engine": engine.name,
+    }  # fmt: skip
+    if images.labels is not None:
+        result["accuracy"] = (right / len(images)).tolist()
+    return result
+
+
+def least_bits(graph: Graph) -> int:
+    """Return the least number of bits, 2 or more, that holds every weight of an exact graph."""
+    weights = [node.weight for node in graph.nodes.values() if isinstance(node, Conv2d | Linear)]
+    weights += [node.scale for node in graph.nodes.values() if isinstance(node, Scale)]
+    extremes = [int(value) for weight in weights for value in (weight.min(), weight.max())]
+    return max(manifest.BITS[0], *(1 + (value if value >= 0 else ~value).bit_length() for value in extremes))
