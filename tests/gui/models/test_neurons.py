@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spikelet.errors import SpikeletError
+from spikelet_gui.models.analysis.maps import EMPTY, mosaic
 from spikelet_gui.models.analysis.table import PRESETS, View, neuron_table
 
 
@@ -59,3 +60,32 @@ def test_a_column_that_is_not_known_is_asked_for_in_words():
     with pytest.raises(SpikeletError, match="this layer has no channel"):
         table.rows(View(query="channel = 1"))
     assert table.label(2) == "2"
+
+
+def test_neurons_of_a_layer_with_copies():
+    """Two channels of 1x2 pixels with three copies: neuron (channel, copy, y, x)."""
+    counts = np.arange(12)
+    table = neuron_table((2, 1, 2), counts, np.ones(12, int), 12, copies=3)
+    assert table.rows(View(query="copy = 2")).tolist() == [4, 5, 10, 11]
+    assert table.rows(View(query="ch = 1, x = 0, copy < 2")).tolist() == [6, 8]
+    assert [table.label(neuron) for neuron in (0, 5, 6, 11)] == ["0,0,0#0", "0,0,1#2", "1,0,0#0", "1,0,1#2"]
+    flat = neuron_table((4,), counts, np.ones(12, int), 12, copies=3)
+    assert [flat.label(neuron) for neuron in (0, 5, 11)] == ["0#0", "1#2", "3#2"]
+    with pytest.raises(SpikeletError, match="this layer has no copy"):
+        neuron_table((4,), counts[:4], np.ones(4, int), 4).rows(View(query="copy = 1"))
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 3), (1, 4, 4), (12,), (7,)])
+@pytest.mark.parametrize("copies", [1, 3])
+def test_a_map_shows_the_sum_of_copies_and_finds_their_neurons(shape, copies):
+    picture = mosaic(shape, 1.3, copies)
+    channels, pixels = shape[0], int(np.prod(shape[1:]))
+    spikes = np.random.default_rng(0).integers(0, 2, channels * copies * pixels).astype(np.uint8)
+    image = picture.picture(spikes)
+    by_channel = spikes.reshape(channels, copies, pixels)
+    for neuron in range(len(spikes)):
+        channel, copy, pixel = (int(i) for i in np.unravel_index(neuron, by_channel.shape))
+        y, x = picture.position(neuron)
+        assert image[y, x] == by_channel[channel, :, pixel].sum()
+        assert picture.neuron(y, x) == neuron - copy * pixels
+    assert (image != EMPTY).sum() == channels * pixels

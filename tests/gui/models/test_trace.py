@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from gui_bundles import bundle_of, copied_graph, quiet
 from spikelet.engines import create
 from spikelet_gui.models.analysis.maps import EMPTY, mosaic
 from spikelet_gui.models.analysis.raster import FAINT, binned, difference, kinds
+from spikelet_gui.models.analysis.source import obstacle
+from spikelet_gui.models.analysis.trace import record
 from spikelet_gui.models.session.pad import Pad
 
 
@@ -113,3 +116,22 @@ def test_a_pen_that_is_moved_by_keys_draws_while_it_is_down_and_stays_on_the_pad
     pad.press()
     pad.clear()
     assert not pad.down
+
+
+def test_potentials_of_copies_begin_where_each_of_them_starts():
+    bundle = bundle_of(copied_graph(3))
+    graph = bundle.graph
+    image = np.random.default_rng(1).integers(0, 256, graph.input.shape).astype(np.float32)
+    trace = record(bundle, "numpy", image, 4, quiet())
+    assert trace.activations == {}
+    assert "if1 has 3 copies of each neuron" in obstacle(graph)
+    node, pixels = graph.neuron("if1"), graph.size("if1") // len(graph.neuron("if1").theta)
+    assert trace.spikes["if1"].shape == (4, graph.neurons("if1"))
+    for neuron in range(0, graph.neurons("if1"), 37):
+        number = neuron // pixels  # channel and copy
+        theta = node.theta[number // 3]
+        assert trace.thresholds("if1")[neuron] == theta
+        _, y = trace.path("if1", neuron)
+        assert y[0] == pytest.approx(node.v_init[number] / theta)
+        before, after = y[1::2], y[2::2]
+        assert np.allclose(before - after, trace.spikes["if1"][:, neuron])

@@ -7,6 +7,7 @@ from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.nodes import SumPool2d
 from spikelet.verify import record_golden
+from spikelet_converters.conversion.copies import with_copies
 from spikelet_gui.models.jobs import PartialProgress
 
 LABELS = ("ant", "bee", "cat")
@@ -28,6 +29,11 @@ def plain_graph(seed=0, size=8, channels=3):
     net.conv("conv2", 5)
     net.neuron("if2")
     return net.graph(3)
+
+
+def copied_graph(copies):
+    """The same with copies of the neurons."""
+    return with_copies(plain_graph(), copies)
 
 
 def quiet():

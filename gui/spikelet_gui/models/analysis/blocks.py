@@ -118,6 +118,7 @@ def _facts(graph: Graph, name: str) -> Facts:
     if isinstance(node, IF):
         facts += [
             ("neurons", f"{graph.neurons(name):,}"),
+            *([("copies", f"{node.copies} of each channel")] if node.copies > 1 else []),
             ("threshold θ", _span(node.theta)),
             ("initial potential", _span(node.v_init)),
             ("fires when", f"v {'≥' if node.tie == '>=' else '>'} θ"),

@@ -108,7 +108,7 @@ class Survey:
 def common_layers(first: Bundle, second: Bundle) -> tuple[str, ...]:
     """Return the spiking layers that both have by the same name and shape."""
     a, b = first.graph, second.graph
-    return tuple(name for name in a.spiking if name in b.spiking and a.shapes[name] == b.shapes[name])
+    return tuple(name for name in a.spiking if name in b.spiking and a.population(name) == b.population(name))
 
 
 def compare(sides: tuple[Side, Side], image: Pixels, steps: int, progress: Progress) -> Comparison:
@@ -154,7 +154,7 @@ def _first(a: Trace, b: Trace, layers: tuple[str, ...]) -> FirstDifference | Non
     if divergence is None:
         return None
     layer, time = divergence.layer, divergence.time
-    neuron = int(np.ravel_multi_index(divergence.neuron, a.graph.shapes[layer]))
+    neuron = int(np.ravel_multi_index(divergence.neuron, a.graph.population(layer)))
     v = [float(trace.path(layer, neuron)[1][2 * time - 1]) for trace in (a, b)]
     fired = [bool(trace.spikes[layer][time - 1, neuron]) for trace in (a, b)]
     tie = any(abs(potential - 1) < TIE for potential in v)

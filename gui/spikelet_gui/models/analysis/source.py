@@ -41,6 +41,10 @@ def obstacle(graph: Graph) -> str | None:
         node = graph.neuron(name)
         if isinstance(node, LIF):
             return f"{name} is leaky: no float activation corresponds to its spikes."
+        if node.copies > 1:
+            return (
+                f"{name} has {node.copies} copies of each neuron: a float activation is that of all of them together."
+            )
         if node.reset != "subtract":
             return f"{name} resets to zero: its rate is not proportional to its input."
     return None

@@ -23,6 +23,7 @@ SHOWN = ("neuron", "rate", "first", "error", "all")  # columns of the view; quer
 COLUMNS = {  # name: (title, description)
     "neuron": ("neuron", "position in the layer: channel, row, column"),
     "channel": ("ch", "channel"),
+    "copy": ("copy", "copy of the neuron, from 0"),
     "y": ("y", "row in the channel"),
     "x": ("x", "column in the channel"),
     "rate": ("rate", "spikes per time-step on this image"),
@@ -31,7 +32,7 @@ COLUMNS = {  # name: (title, description)
     "all": ("all", "spikes per time-step over the measured images"),
 }
 PRESETS = ("all neurons", "active", "silent", "dead", "saturated", f"top {TOP}", f"worst {TOP}")
-TERM = re.compile(r"(neuron|channel|ch|y|x|rate|first|error|all)\s*(<=|>=|!=|=|<|>)\s*(-?\d+(?:\.\d+)?)(%?)")
+TERM = re.compile(r"(neuron|channel|ch|copy|y|x|rate|first|error|all)\s*(<=|>=|!=|=|<|>)\s*(-?\d+(?:\.\d+)?)(%?)")
 EXAMPLE = "rate > 50%, channel = 3"
 COMPARE: dict[str, Callable[[Column, float], npt.NDArray[np.bool_]]] = {
     "<=": lambda a, b: a <= b,
@@ -71,12 +72,14 @@ class NeuronTable:
     """Columns of a layer.
 
     Attributes:
-        shape: Shape of the layer.
+        shape: Shape of the layer without copies of neurons.
         columns: By name, (neurons,); columns without data are missing.
+        copies: Copies of each neuron.
     """
 
     shape: Shape
     columns: dict[str, Column]
+    copies: int = 1
 
     def __len__(self) -> int:
         return len(self.columns["neuron"])
@@ -107,10 +110,10 @@ class NeuronTable:
         return tuple(dict.fromkeys(int(order[rank]) for rank in (0, active // 3, 2 * active // 3)))
 
     def label(self, neuron: int) -> str:
-        """Format the position of a neuron: channel, y, x, or its index."""
-        if len(self.shape) == 1:
-            return str(neuron)
-        return ",".join(str(int(i)) for i in np.unravel_index(neuron, self.shape))
+        """Format the position of a neuron: channel, y, x, or its index; and its copy, as #0, if there are several."""
+        channel, copy, *pixel = (int(i) for i in np.unravel_index(neuron, _by_copy(self.shape, self.copies)))
+        place = ",".join(map(str, (channel, *pixel)))
+        return place if self.copies == 1 else f"{place}#{copy}"
 
     def cell(self, column: str, neuron: int) -> str:
         """Format a cell."""
@@ -176,28 +179,38 @@ def neuron_table(
     time: int,
     activation: Column | None = None,
     mean_rate: Column | None = None,
+    copies: int = 1,
 ) -> NeuronTable:
     """Build the table of a layer.
 
     Args:
-        shape: Shape of the layer.
+        shape: Shape of the layer without copies of neurons.
         counts: (neurons,) spike counts up to `time`.
         first: (neurons,) time-step of the first spike; 0 for none.
         time: Time-step of the counts.
         activation: (neurons,) float activation in spikes per time-step, or None.
         mean_rate: (neurons,) spike rate over many images, or None.
+        copies: Copies of each neuron.
     """
     index = np.arange(len(counts))
     columns: dict[str, Column] = {"neuron": index}
+    channel, copy, *pixel = np.unravel_index(index, _by_copy(shape, copies))
+    if copies > 1:
+        columns["copy"] = copy
     if len(shape) == 3:
-        columns["channel"], columns["y"], columns["x"] = np.unravel_index(index, shape)
+        columns["channel"], columns["y"], columns["x"] = channel, *pixel
     columns["rate"] = counts / time
     columns["first"] = np.where(first <= time, first, 0)
     if activation is not None:
         columns["error"] = counts - activation * time
     if mean_rate is not None:
         columns["all"] = mean_rate
-    return NeuronTable(shape, columns)
+    return NeuronTable(shape, columns, copies)
+
+
+def _by_copy(shape: Shape, copies: int) -> Shape:
+    """(C, …) as (C, copies, …), in the order of the neurons."""
+    return shape[0], copies, *shape[1:]
 
 
 def table_of(trace: Trace, layer: str, mean_rate: Column | None) -> NeuronTable:
@@ -209,6 +222,7 @@ def table_of(trace: Trace, layer: str, mean_rate: Column | None) -> NeuronTable:
         trace.steps,
         trace.activations.get(layer),
         mean_rate,
+        trace.graph.neuron(layer).copies,
     )
 
 

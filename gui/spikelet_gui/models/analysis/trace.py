@@ -99,8 +99,8 @@ class Trace:
     def thresholds(self, layer: str) -> Potentials:
         """Return (neurons,) theta of each neuron."""
         node = self.graph.neuron(layer)
-        shape = self.graph.shapes[layer]
-        return np.broadcast_to(neurons.per_channel(node.theta, len(shape)), shape).reshape(-1)
+        shape = self.graph.population(layer)
+        return np.broadcast_to(neurons.per_channel(node.by_copy(node.theta), len(shape)), shape).reshape(-1)
 
     def path(self, layer: str, neuron: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return the potential of a neuron as a line (x, y), in units of its threshold.

@@ -54,6 +54,7 @@ class _Described(_Parameters, total=False):
     """A node in JSON; the keys below are those of neurons."""
 
     neurons: int
+    copies: int
     reset: str
     tie: str
     theta: list[float]
@@ -64,7 +65,8 @@ def _describe(graph: Graph, name: str) -> _Described:
     size = sum(getattr(node, field).size for field in node.tensors)
     entry: _Described = {"name": name, "kind": node.kind, "shape": graph.shapes[name], "parameters": size}
     if isinstance(node, IF):
-        entry["neurons"], entry["reset"], entry["tie"] = graph.neurons(name), node.reset, node.tie
+        entry["neurons"], entry["copies"] = graph.neurons(name), node.copies
+        entry["reset"], entry["tie"] = node.reset, node.tie
         entry["theta"] = [float(node.theta.min()), float(node.theta.max())]
     return entry
 
@@ -73,7 +75,8 @@ def _text(bundle: Bundle, nodes: list[_Described]) -> str:
     rows = []
     for node in nodes:
         theta = "-".join(f"{v:g}" for v in sorted(set(node["theta"]))) if "theta" in node else ""
-        rows.append([node["name"], node["kind"], "x".join(map(str, node["shape"])), f"{node['parameters']:,}", theta])
+        kind = f"{node['kind']} ×{node['copies']}" if node.get("copies", 1) > 1 else node["kind"]
+        rows.append([node["name"], kind, "x".join(map(str, node["shape"])), f"{node['parameters']:,}", theta])
     head = ["node", "kind", "output shape", "parameters", "theta"]
     lines = [bundle.card.partition("## Float activation")[0].rstrip(), "", table(head, rows), ""]
     lines.append(f"sha256 {bundle.digest}")

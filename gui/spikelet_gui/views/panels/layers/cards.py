@@ -150,19 +150,24 @@ class MapCard(CardView):
             return
         shape, time = trace.graph.shapes[inspector.selection.layer], min(inspector.cursor.time, trace.steps)
         aspect = max(0.4, self.picture.width() / max(self.picture.height(), 1))
-        self._mosaic = mosaic(shape, aspect)
+        copies = trace.graph.neuron(inspector.selection.layer).copies
+        self._mosaic = mosaic(shape, aspect, copies)
         if self.mode.chosen == 0:
-            values, most = trace.counts(inspector.selection.layer, time), float(time)
-            most = max(1.0, min(most, float(values.max())))
-            self.set_note(f"0–{most:.0f} spikes up to t = {time}")
+            values = trace.counts(inspector.selection.layer, time)
         else:
-            values, most = trace.spikes[inspector.selection.layer][time - 1], 1.0
-            self.set_note(f"spikes at t = {time}")
+            values = trace.spikes[inspector.selection.layer][time - 1]
         if len(inspector.selection.rows) < len(values):
             hidden = np.ones(len(values), np.bool_)
             hidden[inspector.selection.rows] = False
             values = np.where(hidden, 0, values)
-        self.picture.show_values(self._mosaic.picture(values), most)
+        picture = self._mosaic.picture(values)
+        if self.mode.chosen == 0:
+            most = max(1.0, min(float(time * copies), float(picture.max())))
+            self.set_note(f"0–{most:.0f} spikes up to t = {time}")
+        else:
+            most = float(copies)
+            self.set_note(f"spikes at t = {time}" if copies == 1 else f"0–{copies} spikes at t = {time}")
+        self.picture.show_values(picture, most)
         self._mark()
 
     def _mark(self) -> None:
