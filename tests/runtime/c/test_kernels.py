@@ -82,17 +82,18 @@ def test_nothing_of_the_stand_ins_is_generated(program):
     assert source.count("typedef PIXEL") == 0
 
 
-def test_rows_of_more_pixels_than_16_bits_count(tmp_path):
-    """Entries of 32 bits: no warning, and the spikes of engine numpy."""
-    net = Builder((1, 2, 70_000), np.random.default_rng(0))
+@pytest.mark.parametrize(("width", "entry", "scale"), [(70_000, "uint32_t", 1), (4_100, "uint16_t", 1)])
+def test_rows_of_many_pixels(width, entry, scale, tmp_path):
+    """Entries of 32 bits, or of 16 bits that cannot be scaled: no warning, and the spikes of engine numpy."""
+    net = Builder((1, 2, width), np.random.default_rng(0))
     net.neuron("if1", scale=200)
     net.conv("conv", 2, (1, 1), (1, 1), (0, 0))
     net.neuron("if2")
-    net.conv("grouped", 2, (2, 2), (2, 35_000), (0, 0), groups=2)
+    net.conv("grouped", 2, (2, 2), (2, width // 2), (0, 0), groups=2)
     net.neuron("if3")
     graph = net.graph()
     program = HostProgram(graph)
-    assert program.plan.spike_type == "uint32_t"
+    assert (program.plan.spike_type, program.plan.scale) == (entry, scale)
     (tmp_path / "model.c").write_text(library_source(program))
     command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-c", "model.c"]
     subprocess.run(command, cwd=tmp_path, check=True)

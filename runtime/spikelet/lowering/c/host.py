@@ -72,13 +72,14 @@ class HostProgram(Program):
 
     def _declarations(self, structs: bool) -> list[str]:
         sizes = {
+            "SCALE": self.plan.scale,
             "SLACK": SLACK,
             "MAX_HEIGHT": self.plan.max_height,
             "LAYERS": len(self.graph.spiking),
             "WINDOW": self.window,
         }
         constants = ", ".join(f"{name} = {size}" for name, size in sizes.items())
-        entry = f"typedef {self.plan.spike_type} spike_t; /* an entry of a list of spikes: x * channels + channel */\n"
+        entry = f"typedef {self.plan.spike_type} spike_t; /* an entry of a list: (x * channels + channel) * SCALE */\n"
         return [entry, f"enum {{ {constants} }};\n", *super()._declarations(structs)]
 
     def _node(self, name: str) -> list[str]:

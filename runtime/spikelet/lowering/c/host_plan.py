@@ -12,6 +12,7 @@ from functools import cached_property
 from spikelet.lowering.c.plan import Field, Plan, Value
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 
+SCALE = 16  # of the entries of lists: the fewest lanes of a row, so that a row has a whole number of bytes per unit
 SLACK = 32  # entries past the end of a list that may be read or, 16 of them, be written
 MAX_REPEATS = 16  # of a neuron in one list; larger pools are summed densely
 TILE_BYTES = 2**14  # currents of the output pixels that are summed together before their neurons are updated
@@ -102,6 +103,15 @@ class HostPlan(Plan):
     def spike_type(self) -> str:
         """C type of an entry of a list of spikes, wide enough for a row of pixels."""
         return "uint16_t" if max(map(capacity, self.values.values())) < 2**16 else "uint32_t"
+
+    @cached_property
+    def scale(self) -> int:
+        """Factor of the entries of lists: a row of weights is then addressed by fewer instructions on x86.
+
+        It is 1 if entries of 16 bits would not hold the products.
+        """
+        pixels = max((value.width * value.channels for value in self.values.values()), default=0)
+        return SCALE if SCALE * pixels < 2**16 else 1
 
     @cached_property
     def max_height(self) -> int:

@@ -19,6 +19,8 @@ from spikelet.lowering.c.sources import Kernel
 from spikelet.lowering.c.text import function, initialised
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 
+MAX_BAND = 2**13  # 16-bit values of the image that are copied for one row of outputs
+
 
 class McuPlan(Plan):
     """Memory layout in which nothing is stored that the reading node can compute."""
@@ -41,6 +43,21 @@ class McuPlan(Plan):
             case Output():
                 return inputs[0]
         return dense
+
+    def multiplies_pairs(self, name: str) -> bool:
+        """Return whether a Conv2d reads the image, and its weights and inputs fit 16 bits."""
+        node, image = self.graph.nodes[name], self.graph.input
+        if not isinstance(node, Conv2d) or node.groups > 1 or self.graph.predecessors[name] != (self.graph.input_name,):
+            return False
+        low, high = image.low - int(image.mean.max()), image.high - int(image.mean.min())
+        return self.weight_bits(name) <= 16 and low >= -(2**15) and high < 2**15 and self.band(name) <= MAX_BAND
+
+    def band(self, name: str) -> int:
+        """Return the number of inputs that one row of outputs of a Conv2d reads, with padding, and one more."""
+        height, width, channels, _ = self.taps(name).shape
+        node = self.graph.nodes[name]
+        stride = node.stride[1] if isinstance(node, Conv2d) else 1
+        return int(((self.values[name].width - 1) * stride + width) * channels * height + 1)
 
     def _adds_into(self, name: str, target: str) -> bool:
         return isinstance(self.graph.nodes[target], Add | IF)  # currents are added to the potentials
@@ -80,6 +97,9 @@ class McuProgram(Program):
                 fields.append(Field(f"{id_}_x", "int32_t", value.pixels * value.channels, name))
         fields.append(Field("logits", "int32_t", self.graph.classes, "of the last time-step"))
         fields.append(Field("fired", "uint32_t", len(self.graph.spiking), "spikes of each layer in the last time-step"))
+        bands = [self.plan.band(name) for name in self.graph.order if self.plan.multiplies_pairs(name)]
+        if bands:
+            fields.append(Field("band", "int16_t", max(bands), "of the image, for one row of outputs", itemsize=2))
         for name in self.graph.spiking:
             id_, value = self.plan.identifiers[name], self.plan.values[name]
             count = value.pixels * -(-value.channels // 8)
@@ -102,7 +122,10 @@ class McuProgram(Program):
         kernel = Kernel("convolve", "WEIGHT", f"int{self.plan.weight_bits(name)}")
         if self.plan.packs(name):
             kernel = Kernel("convolve_spikes")
-        call = self._call(kernel, "&g", f"p->{id_}_weight", f"p->{id_}_bias", "&in", self._sum(name))
+        elif self.plan.multiplies_pairs(name):
+            kernel = Kernel("convolve_image")
+        memory = ["s->band"] if self.plan.multiplies_pairs(name) else []
+        call = self._call(kernel, "&g", f"p->{id_}_weight", f"p->{id_}_bias", "&in", *memory, self._sum(name))
         return self._summed(name, [self._geometry(name), self._input(self.graph.predecessors[name][0]), call])
 
     def _fire(self, name: str) -> list[str]:

@@ -114,6 +114,22 @@ def pack_words(taps: Ints) -> npt.NDArray[np.uint32]:
     return words
 
 
+def pack_inputs(taps: Ints) -> npt.NDArray[np.uint32]:
+    """Pack 16-bit weights of two inputs, ordered as [kernel x][channel][kernel y], in words, the first one lowest.
+
+    Args:
+        taps: Weights, (kh, kw, C_in, C_out).
+
+    Returns:
+        Words, (C_out / 4 rounded up, inputs / 2 rounded up, 4).
+    """
+    outputs = taps.shape[-1]
+    rows = taps.transpose(3, 1, 2, 0).reshape(outputs, -1)
+    rows = np.pad(rows, ((0, -outputs % 4), (0, rows.shape[1] % 2))).astype("<i2")
+    words = rows.view("<u4").reshape(-1, 4, rows.shape[1] // 2)
+    return np.ascontiguousarray(words.transpose(0, 2, 1)).astype(np.uint32)
+
+
 def _weights(plan: Plan, name: str, field: str, packing: Packing) -> Parameter:
     taps, node = plan.taps(name), plan.graph.nodes[name]
     if plan.packs(name) and packing == "words":
@@ -122,6 +138,9 @@ def _weights(plan: Plan, name: str, field: str, packing: Packing) -> Parameter:
     if plan.packs(name):
         meaning = "weights in pairs, 256 h + l + 128: [block of outputs][tap][input][pair]"
         return Parameter(field, "int16_t", meaning, lambda: pack(taps).reshape(-1))
+    if plan.multiplies_pairs(name):
+        meaning = "weights of 16 bits in pairs of inputs: [four outputs][pair][output]"
+        return Parameter(field, "uint32_t", meaning, lambda: pack_inputs(taps).reshape(-1))
     dtype = f"int{plan.weight_bits(name)}"
     make = partial(_grouped, taps, node.groups if isinstance(node, Conv2d) else 1, dtype)
     return Parameter(field, f"{dtype}_t", "weights: [tap][input][output of its group]", make)

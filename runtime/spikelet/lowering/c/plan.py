@@ -152,6 +152,10 @@ class Plan(ABC):
         low, high = int(taps.min()), int(taps.max())
         return next(bits for bits in (8, 16, 32) if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1))
 
+    def multiplies_pairs(self, name: str) -> bool:
+        """Return whether a Conv2d multiplies two inputs at once: its weights are stored as pairs of 16 bits."""
+        return False
+
     def spread(self, name: str) -> int:
         """Return the number of neighbouring output pixels that are summed together, as if they were channels."""
         return 1

@@ -11,7 +11,7 @@ static void add_spikes(int height, const int32_t *scale, const struct spikes *in
         const spike_t *list = in->list + (size_t)y * in->capacity;
         for (int x = 0; x < in->width; x++, sum += stride)
             for (int k = (int)start[x]; k < (int)start[x + 1]; k++) {
-                const int c = list[k] - x * in->channels;
+                const int c = list[k] / SCALE - x * in->channels;
                 sum[c] += scale ? scale[c] : 1;
             }
     }

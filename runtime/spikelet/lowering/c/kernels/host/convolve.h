@@ -1,6 +1,6 @@
 #include "../shared/join.h"
 #include "../stand_in/host.h"
-#include "clip.h"
+#include "../shared/clip.h"
 #include "geometry.h"
 #include "spikes.h"
 
@@ -43,7 +43,8 @@ static void JOIN(convolve_, WEIGHT)(const struct geometry *g, const JOIN(WEIGHT,
                         const spike_t *start = in->start + pixel + top + ky; /* a row has width + 1 starts */
                         const spike_t *list = in->list + (size_t)(top + ky) * in->capacity;
                         for (int k = (int)start[0]; k < (int)start[1]; k++)
-                            JOIN(add_row_, WEIGHT)(g, weight, tap, list[k] - (left + kx) * g->channels, 1, sum);
+                            JOIN(add_row_, WEIGHT)(g, weight, tap, list[k] / SCALE - (left + kx) * g->channels, 1,
+                                                   sum);
                     } else
                         for (int c = 0; c < g->channels; c++)
                             JOIN(add_row_, WEIGHT)(g, weight, tap, c, dense[pixel * stride + c], sum);

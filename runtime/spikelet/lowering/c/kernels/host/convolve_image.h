@@ -1,4 +1,4 @@
-#include "clip.h"
+#include "../shared/clip.h"
 #include "geometry.h"
 #include "vectors.h"
 

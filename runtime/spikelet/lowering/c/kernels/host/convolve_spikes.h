@@ -59,7 +59,8 @@ static __attribute__((noinline)) struct segment *JOIN(add_rows_, LANES)(const in
                                                                         const struct segment *end, int prefetch,
                                                                         int32_t *restrict sum)
 {
-    enum { PREFETCH_ROWS = 28, ROWS = 256, VECTORS = LANES / PAIRS_BYTES };
+    enum { PREFETCH_ROWS = 28, ROWS = 256, VECTORS = LANES / PAIRS_BYTES, UNIT = LANES / SCALE };
+    _Static_assert(LANES % SCALE == 0, "a row has a whole number of bytes for each unit of an entry");
     _Static_assert(PREFETCH_ROWS < (int)SLACK, "entries past the end of a list are read to prefetch their rows");
     JOIN(unsigned_pairs_, LANES) pairs[VECTORS] = {{0}}; /* overflow of an unsigned sum is defined */
     JOIN(pairs_, LANES) high[VECTORS] = {{0}};
@@ -73,14 +74,14 @@ static __attribute__((noinline)) struct segment *JOIN(add_rows_, LANES)(const in
         if (prefetch)
             for (; entry < last; entry++) {
                 for (int line = 0; line < LANES; line += 64)
-                    __builtin_prefetch((const void *)(base + (uintptr_t)entry[PREFETCH_ROWS] * LANES + line), 0, 2);
-                JOIN(add_row_, LANES)(base + (uintptr_t)*entry * LANES, pairs, high);
+                    __builtin_prefetch((const void *)(base + (uintptr_t)entry[PREFETCH_ROWS] * UNIT + line), 0, 2);
+                JOIN(add_row_, LANES)(base + (uintptr_t)*entry * UNIT, pairs, high);
             }
         for (; last - entry >= 4; entry += 4)
             for (int k = 0; k < 4; k++)
-                JOIN(add_row_, LANES)(base + (uintptr_t)entry[k] * LANES, pairs, high);
+                JOIN(add_row_, LANES)(base + (uintptr_t)entry[k] * UNIT, pairs, high);
         for (; entry < last; entry++)
-            JOIN(add_row_, LANES)(base + (uintptr_t)*entry * LANES, pairs, high);
+            JOIN(add_row_, LANES)(base + (uintptr_t)*entry * UNIT, pairs, high);
         if (count < segment->count) {
             segment->entries = entry;
             segment->count -= count;
@@ -145,16 +146,18 @@ static void JOIN(convolve_spikes_, LANES)(const struct geometry *g, const int16_
                     const char *const part_end = part < weight_end && prefetch_parts ? part + part_bytes : part;
                     for (int t = 0; t < steps; t++) {
                         const struct spikes in_at = spikes_at(*in, t);
+                        int y = start / g->out_width, x = start % g->out_width;
                         for (int p = start; p < end; p++) {
                             int32_t *total = current + t * next_step + (p - start) * stride + first;
                             if (!row && !column)
                                 memcpy(total, bias + first, LANES * sizeof *total);
                             unfetched = prefetch_lines(
                                 unfetched, (size_t)(part_end - unfetched) < share ? part_end : unfetched + share);
-                            const struct segment *const last =
-                                segments + find_segments(g, &in_at, p, row, column, segments);
+                            const struct segment *const last = find_segments(g, &in_at, y, x, row, column, segments);
                             for (struct segment *left = segments; left < last;)
                                 left = JOIN(add_rows_, LANES)(block, left, last, prefetch_rows, total);
+                            if (++x == g->out_width)
+                                x = 0, y++;
                         }
                     }
                 }

@@ -29,7 +29,7 @@ static inline __attribute__((always_inline)) void fire_kind(const struct neurons
     start[0] = (spike_t)spikes_before;
     for (int end = x + count; x < end; x++, v += stride, current += stride) {
         spikex8 base = {0};
-        base += (spike_t)(x * n->channels);
+        base += (spike_t)(x * n->channels * SCALE);
         for (int first = 0; first < stride; first += 16) {
             int32_vector idle[VECTORS]; /* 0 where a neuron fires, else -1 */
             for (int i = 0; i < VECTORS; i++) {
@@ -43,7 +43,7 @@ static inline __attribute__((always_inline)) void fire_kind(const struct neurons
                 *(int32_vector *)(v + neuron) = potential - (~idle[i] & (zero ? potential : threshold));
             }
             unsigned patterns = ~sign_bits(idle);
-            for (int half = 0; half < 2; half++, patterns >>= 8, base += 8) {
+            for (int half = 0; half < 2; half++, patterns >>= 8, base += 8 * SCALE) {
                 const unsigned pattern = patterns & 255;
                 *(spikex8 *)list_end = *(const spikex8 *)positions[pattern] + base;
                 list_end += count_bits(pattern);

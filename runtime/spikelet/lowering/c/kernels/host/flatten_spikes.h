@@ -12,6 +12,6 @@ static void flatten_spikes(int height, const struct spikes *in, int32_t *out)
         const spike_t *list = in->list + (size_t)y * in->capacity;
         for (int x = 0; x < in->width; x++)
             for (int k = (int)start[x]; k < (int)start[x + 1]; k++)
-                out[(list[k] - x * in->channels) * pixels + (size_t)y * in->width + x]++;
+                out[(list[k] / SCALE - x * in->channels) * pixels + (size_t)y * in->width + x]++;
     }
 }

@@ -36,8 +36,8 @@ static void count_spikes(const struct work *w, int steps, const uint32_t *costs,
                 const spike_t *list = (const spike_t *)((const char *)(w + t) + layers[i].list) + y * layers[i].capacity;
                 uint64_t cost = 0;
                 for (int k = (int)start[0]; k < (int)start[width]; k++) {
-                    counts[list[k]]++;
-                    cost += costs[list[k]];
+                    counts[list[k] / SCALE]++;
+                    cost += costs[list[k] / SCALE];
                 }
                 operations[t] += cost;
             }
@@ -69,5 +69,5 @@ void spikelet_spikes(const struct work *w, int layer, uint8_t *out)
     for (int y = 0; y < height; y++, start += width + 1, list += layers[layer].capacity)
         for (int x = 0; x < width; x++)
             for (int k = (int)start[x]; k < (int)start[x + 1]; k++)
-                out[((size_t)(list[k] - x * channels) * height + y) * width + x] = 1;
+                out[((size_t)(list[k] / SCALE - x * channels) * height + y) * width + x] = 1;
 }

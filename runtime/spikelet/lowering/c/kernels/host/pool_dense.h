@@ -18,7 +18,7 @@ static void pool_dense(const struct geometry *g, const struct spikes *in, const 
                     if (in) {
                         const spike_t *start = in->start + pixel + row; /* a row has width + 1 starts */
                         for (int k = (int)start[0]; k < (int)start[1]; k++)
-                            sum[in->list[(size_t)row * in->capacity + k] - column * g->channels]++;
+                            sum[in->list[(size_t)row * in->capacity + k] / SCALE - column * g->channels]++;
                     } else
                         for (int c = 0; c < g->channels; c++)
                             sum[c] += dense[pixel * stride + c];

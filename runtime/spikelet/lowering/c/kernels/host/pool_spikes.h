@@ -19,7 +19,7 @@ static void pool_spikes(const struct geometry *g, const struct spikes *in, const
                     const spike_t *start = in->start + (size_t)row * (in->width + 1) + column;
                     const spike_t *restrict list = in->list + (size_t)row * in->capacity + start[0];
                     const int count = start[1] - start[0];
-                    const spike_t shift = (spike_t)((x - column) * g->channels);
+                    const spike_t shift = (spike_t)((x - column) * g->channels * SCALE);
                     for (int k = 0; k < count; k += 16)
                         for (int j = 0; j < 16; j++)
                             out_list[n + k + j] = (spike_t)(list[k + j] + shift);

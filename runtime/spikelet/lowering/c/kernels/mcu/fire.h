@@ -1,5 +1,16 @@
 #include "../stand_in/mcu.h"
 
+/* Compare a potential with its threshold. Returns `bit` if the neuron fires, and counts it, else 0. */
+static inline unsigned fire_one(int32_t *v, int32_t theta, int strict, int zero, unsigned bit, uint32_t *fired)
+{
+    const int32_t rest = *v - theta;
+    if (rest < strict)
+        return 0;
+    *v = zero ? 0 : rest;
+    ++*fired;
+    return bit;
+}
+
 /* Compare the potentials of a layer, which include this time-step's current, with the thresholds. Returns the number of
  * spikes.
  *
@@ -10,14 +21,25 @@
 static uint32_t fire(int pixels, int channels, const int32_t *theta, int strict, int zero, int32_t *v, uint8_t *spikes)
 {
     uint32_t fired = 0;
-    for (int p = 0; p < pixels; p++, spikes += (channels + 7) / 8) {
-        memset(spikes, 0, (size_t)((channels + 7) / 8));
-        for (int c = 0; c < channels; c++, v++)
-            if (*v >= theta[c] + strict) {
-                *v = zero ? 0 : *v - theta[c];
-                spikes[c / 8] |= (uint8_t)(1u << c % 8);
-                fired++;
-            }
+    for (int p = 0; p < pixels; p++) {
+        int c = 0;
+        for (; channels - c >= 8; c += 8, v += 8) { /* unrolled */
+            unsigned bits = fire_one(v, theta[c], strict, zero, 1, &fired);
+            bits |= fire_one(v + 1, theta[c + 1], strict, zero, 2, &fired);
+            bits |= fire_one(v + 2, theta[c + 2], strict, zero, 4, &fired);
+            bits |= fire_one(v + 3, theta[c + 3], strict, zero, 8, &fired);
+            bits |= fire_one(v + 4, theta[c + 4], strict, zero, 16, &fired);
+            bits |= fire_one(v + 5, theta[c + 5], strict, zero, 32, &fired);
+            bits |= fire_one(v + 6, theta[c + 6], strict, zero, 64, &fired);
+            bits |= fire_one(v + 7, theta[c + 7], strict, zero, 128, &fired);
+            *spikes++ = (uint8_t)bits;
+        }
+        if (c < channels) {
+            unsigned bits = 0;
+            for (int i = 0; c < channels; c++, i++, v++)
+                bits |= fire_one(v, theta[c], strict, zero, 1u << i, &fired);
+            *spikes++ = (uint8_t)bits;
+        }
     }
     return fired;
 }
