@@ -8,7 +8,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from emulated_counts import PROCESSORS, count, missing
+from counts.emulated import PROCESSORS, count, missing
 
 KERNELS = str(resources.files("spikelet.lowering.c").joinpath("kernels"))
 MODEL_H = """
