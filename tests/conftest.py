@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 import skip_report
+from garbage import freeze_what_is_alive
 
 MOST_WORKERS = 8  # each loads torch, Qt and Brian2
 
@@ -21,6 +22,19 @@ settings.load_profile("default" if "SPIKELET_CONFORMANCE" in os.environ else "se
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
     os.environ["SPIKELET_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+def pytest_collection_finish():
+    freeze_what_is_alive()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """What the tests of a file loaded stays as well."""
+    result = yield
+    if nextitem is None or nextitem.path != item.path:
+        freeze_what_is_alive()
+    return result
 
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody calls it

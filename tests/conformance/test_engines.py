@@ -3,7 +3,6 @@
 `runners.RUNNERS` lists them all, so a new one is tested by being added there.
 """
 
-import gc
 import os
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from garbage import freeze_what_is_alive
 from networks import graphs, small_graph
 from runners import MISMATCHES, RUNNERS, assert_same, on_engine
 from spikelet.bounds.ranges import exact_steps
@@ -18,7 +18,7 @@ from spikelet.bundle import Bundle, Manifest, read
 from spikelet.engines import ENGINES, create
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.errors import EngineError
-from spikelet_converters.brian2 import validate
+from spikelet_converters.brian2 import simulator, validate
 
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "120"))
 # Brian2 writes code for each network: in the short form a quarter, as for those that are compiled
@@ -44,11 +44,10 @@ def cases(draw, exact=True):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def frozen():
-    """Brian2 collects garbage before each run: without what was there before, that is quick."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
+def brian2():
+    """Brian2, with all that it loads, before the first network."""
+    simulator.load()
+    freeze_what_is_alive()
 
 
 @pytest.mark.parametrize("name", INTERPRETED)

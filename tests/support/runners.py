@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from garbage import freeze_what_is_alive
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.engines import ENGINES, create
 from spikelet.verify import record_golden
+from spikelet_converters.brian2 import simulator
 from spikelet_converters.brian2.network import simulate
 
 MISMATCHES = Path(__file__).resolve().parents[2] / "build" / "mismatch"
@@ -72,10 +73,10 @@ _simulated = itertools.count()
 
 def on_brian2(graph, inputs, steps):
     """Simulate the whole network."""
-    if next(_simulated) % 50 == 49:
+    if next(_simulated) % 50 == 0:
         # Brian2 collects garbage before each run, among all that hypothesis remembers of thousands of networks
-        gc.collect()
-        gc.freeze()
+        simulator.load()
+        freeze_what_is_alive()
     traces = simulate(graph, inputs, steps)
     return Run(
         traces[graph.output_name].potentials,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from posixpath import dirname, join, normpath
 
@@ -58,6 +59,7 @@ def assemble(form: str, kernels: Iterable[Kernel]) -> str:
     return "\n".join(texts.values())
 
 
+@cache
 def content(file: str) -> str:
     """Return the text of a file without its include guard and the lines that include files of this folder.
 
@@ -79,5 +81,6 @@ def dependencies(file: str) -> list[str]:
     return list(dict.fromkeys(paths))
 
 
+@cache
 def _read(file: str) -> str:
     return resources.files(__package__).joinpath(FOLDER, *file.split("/")).read_text("utf-8")
