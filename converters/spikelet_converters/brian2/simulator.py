@@ -1,8 +1,12 @@
-"""Import Brian2 on first use, without its warnings, and with NumPy 2.4 or later.
+"""Import Brian2 on first use, without its warnings and its cache of statements, and with NumPy 2.4 or later.
 
 NumPy 2.4 removed `ndarray.ptp`. Brian2 2.9 (the last version for Python 3.11) uses it once, in its quantities with
 units, and fails to import. While that module is imported, the name is replaced by the equivalent function `numpy.ptp`.
 No code that takes part in a simulation changes. Other versions of Brian2 and NumPy are imported unchanged.
+
+Brian2 remembers the statements that it generates, by the state of all variables of the network. Computing these keys
+takes a third of the time of a small simulation, and the cache holds every network that was simulated. The statements
+are generated anew instead.
 """
 
 from __future__ import annotations
@@ -78,8 +82,20 @@ def load() -> Any:
     finally:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
+    _forget_statements()
     logging.getLogger("brian2").setLevel(logging.WARNING)  # otherwise it logs all generated code to a file
     return brian2
+
+
+def _forget_statements() -> None:
+    """Call the function that generates statements without its cache, where Brian2 has one."""
+    from brian2.codegen import translation
+    from brian2.codegen.generators import base
+
+    for module in (translation, base):
+        function = getattr(module, "make_statements", None)
+        if function is not None:
+            module.make_statements = getattr(function, "__wrapped__", function)
 
 
 def installed() -> str | None:

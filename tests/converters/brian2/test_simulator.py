@@ -8,9 +8,11 @@ import sys
 import numpy as np
 import pytest
 
+from networks import small_graph
 from spikelet import cli
 from spikelet.errors import MissingDependency, SpikeletError
 from spikelet_converters.brian2 import simulator
+from spikelet_converters.brian2.network import simulate
 
 
 def test_quantities_keep_their_ptp():
@@ -32,6 +34,18 @@ def test_loading_in_a_thread_leaves_the_process_as_it_was():
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_nothing_of_a_network_is_remembered():
+    """Each entry of Brian2's cache of statements would hold the variables of a network that is gone."""
+    simulator.load()
+    from brian2.codegen import translation
+    from brian2.codegen.generators import base
+
+    graph = small_graph()
+    simulate(graph, np.zeros((1, 1, *graph.input.shape), np.float32), 2)
+    assert base.make_statements is translation.make_statements
+    assert base.make_statements._cache == {}
 
 
 def test_a_brian2_that_is_missing_is_asked_for(monkeypatch):
