@@ -36,6 +36,7 @@ from spikelet.errors import SpikeletError
 from spikelet_converters.training import loop as training  # noqa: F401  # loaded before the first fork
 from spikelet_converters.training.checkpoint import load_checkpoint
 
+IMAGES = 32  # two batches an epoch
 LOADED_LATE = ("torch._dynamo", "torch.export._trace", "torch._functorch.aot_autograd")  # by an optimiser, by tracing
 SHARE = {"convert": 0.3, "train": 0.25, "report": 0.15, "export": 0.1, "compile": 0.1, "sign": 0.05, "robustness": 0.05}
 
@@ -51,9 +52,9 @@ class Campaign:
         os.environ["SPIKELET_CACHE"] = str(self.folder / "cache")
         torch.set_num_threads(1)
         rng = np.random.default_rng(0)
-        labels = rng.integers(0, 3, 64)
-        images = rng.integers(0, 100, (64, 3, 8, 8))
-        images[np.arange(64), labels] += 120
+        labels = rng.integers(0, 3, IMAGES)
+        images = rng.integers(0, 100, (IMAGES, 3, 8, 8))
+        images[np.arange(IMAGES), labels] += 120
         arrays.write(self.folder / "x.npz", ImageSet(images.astype(np.uint8), labels, tuple("abc"), "x"))
         cli.build_parser()  # what is loaded here need not be loaded, or found, by every child
         signing.new_key()
