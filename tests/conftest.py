@@ -7,21 +7,36 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import skip_report
 from garbage import freeze_what_is_alive
 
+# Tests of the native engine compile as users do (see the fixture); the others need its answers, not its speed.
+CFLAGS = os.environ.get("SPIKELET_CFLAGS")
+os.environ.setdefault("SPIKELET_CFLAGS", "-O1")
 MOST_WORKERS = 8  # each loads torch, Qt and Brian2
 
+# No limit of time: machines differ in speed and load.
+settings.register_profile("campaign", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The same examples in every run; the long campaigns (make conformance) draw new ones.
-settings.register_profile("seeded", derandomize=True, deadline=None)  # machines differ in speed
-settings.load_profile("default" if "SPIKELET_CONFORMANCE" in os.environ else "seeded")
+settings.register_profile("seeded", settings.get_profile("campaign"), derandomize=True)
+settings.load_profile("campaign" if "SPIKELET_CONFORMANCE" in os.environ else "seeded")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    os.environ["SPIKELET_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    """One cache for all workers of a run: a network is compiled once."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a folder of its own, below that of the run
+        folder = folder.parent
+    os.environ["SPIKELET_CACHE"] = str(folder / "cache")
+
+
+@pytest.fixture
+def flags_of_users(monkeypatch):
+    """Compile with the flags of the native engine."""
+    monkeypatch.setenv("SPIKELET_CFLAGS", CFLAGS or "")
 
 
 def pytest_collection_finish():

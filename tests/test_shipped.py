@@ -9,6 +9,7 @@ from spikelet import shipped
 from spikelet.bundle import read
 from spikelet.verify import verify
 
+pytestmark = pytest.mark.usefixtures("flags_of_users")
 ASSETS = Path(__file__).resolve().parents[1] / "assets" / "spikelet_assets"
 BUNDLES = sorted(ASSETS.glob("*.snnb"))
 

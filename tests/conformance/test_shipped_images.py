@@ -15,6 +15,7 @@ from spikelet import shipped
 from spikelet.bundle import read
 from spikelet.engines import create
 
+pytestmark = pytest.mark.usefixtures("flags_of_users")
 BUNDLE = Path(__file__).resolve().parents[2] / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
 STEPS, BATCH = 16, 25
 OF_A_CLASS = 50 if "SPIKELET_CONFORMANCE" in os.environ else 6

@@ -76,7 +76,7 @@ def test_random_networks_with_hostile_names(exact, data):
 @given(bundle=hostile_bundles())
 def test_random_networks_with_hostile_names_compiled(bundle):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPIKELET_CFLAGS", os.environ.get("SPIKELET_CFLAGS", "-O0"))
+        patch.setenv("SPIKELET_CFLAGS", "-O0")
         assert_agreement(written(bundle), COMPILED)
 
 

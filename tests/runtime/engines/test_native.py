@@ -22,6 +22,7 @@ from spikelet.lowering.c.interface import library_source
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale
 from spikelet.verify import record_golden
 
+pytestmark = pytest.mark.usefixtures("flags_of_users")
 RNG = np.random.default_rng(0)
 
 
@@ -29,6 +30,7 @@ RNG = np.random.default_rng(0)
 def fresh(tmp_path, monkeypatch):
     """An empty cache, and a process that has loaded nothing."""
     monkeypatch.setenv("SPIKELET_CACHE", str(tmp_path))
+    monkeypatch.setenv("SPIKELET_CFLAGS", "-O0")  # it is not the code that is tested
     monkeypatch.setattr(library, "_loaded", {})
     return tmp_path / "native"
 

@@ -15,6 +15,7 @@ from spikelet.graph import Graph
 from spikelet.lowering.onnx.products import fits
 from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
+pytestmark = pytest.mark.usefixtures("flags_of_users")
 WINDOWED = [name for name in RUNNERS if name.endswith("window")]
 
 
