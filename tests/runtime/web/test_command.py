@@ -1,0 +1,75 @@
+"""`spikelet deploy --target web`, and its errors."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from networks import small_graph
+from spikelet import cli
+from spikelet.bundle import Bundle, Manifest, write
+from spikelet.deploy.web import compiler
+from spikelet.errors import SpikeletError
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, exact in (("small", True), ("float", False)):
+        graph = small_graph(exact=exact)
+        golden = record_golden(graph, np.random.default_rng(0).integers(0, 256, (2, 3, 6, 6)).astype(np.float32), 4)
+        manifest = Manifest(name, ("ant", "bee", "cat"), 8 if exact else None, exact_steps(graph) if exact else None)
+        write(Bundle(graph, manifest, golden, "# small\n"), tmp_path / f"{name}.snnb")
+    return tmp_path
+
+
+def test_the_command_writes_a_page_that_runs_from_a_file(browser, here, capsys):
+    np.savez("samples.npz", images=np.arange(5 * 108, dtype=np.uint8).reshape(5, 3, 6, 6), labels=[0, 0, 0, 1, 2])
+    line = "deploy small.snnb --target web --images samples.npz -o small.html --json"
+    assert cli.main(line.split()) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["bytes"], facts["pictures"]) == ((here / "small.html").stat().st_size, 7)
+    browser.open(here / "small.html")
+    assert browser.evaluate("(await spikelet, document.documentElement.dataset.golden)") == "pass"
+    offered = browser.evaluate("(await spikelet).page.offered.map(({name, truth}) => [name, truth])")
+    names = ["golden input 1", "golden input 2"] + [f"sample: {name}" for name in ("ant", "bee", "cat", "ant", "ant")]
+    assert offered == [[name, truth] for name, truth in zip(names, [None, None, 0, 1, 2, 0, 0], strict=True)]
+
+
+def test_pages_of_one_bundle_are_equal(tools, here):
+    for name in ("a", "b"):
+        assert cli.main(["deploy", "small.snnb", "--target", "web", "-o", f"{name}.html"]) == 0
+    assert (here / "a.html").read_bytes() == (here / "b.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("deploy small.snnb --target web -o page", 2, "page: a page's name ends in .html"),
+        ("deploy small.snnb --target x86 --images small.snnb -o board", 2, "--images: is an option of --target web"),
+        ("deploy float.snnb --target web -o page.html", 1, "C code is generated for exact networks"),
+        ("deploy small.snnb --target web -o small.snnb/page.html", 2, "small.snnb: no such folder"),
+    ],
+)
+def test_wrong_calls(here, capsys, line, code, message):
+    assert cli.main(line.split()) == code
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", compiler.TOOLS)
+def test_a_missing_tool_is_named_with_its_remedy(here, monkeypatch, capsys, missing):
+    present = [name for name in compiler.TOOLS if name != missing]
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in present else None)
+    assert cli.main(["deploy", "small.snnb", "--target", "web", "-o", "page.html"]) == 1
+    error = capsys.readouterr().err
+    assert f"expected the program {missing!r}, found none" in error
+    assert "sudo apt-get install clang lld" in error
+    assert not (here / "page.html").exists()
+
+
+def test_the_message_of_the_compiler_is_passed_on(tools):
+    with pytest.raises(SpikeletError, match=r"(?s)the compiler failed: clang .*error: .*nonsense"):
+        compiler.compile_module("nonsense here;")

@@ -1,0 +1,129 @@
+"""The file itself: nothing in it is loaded from elsewhere, text of a bundle stays text, every control has a name."""
+
+import re
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from networks import small_graph
+from spikelet.bundle import Bundle, Manifest
+from spikelet.deploy.web.document import FOLDER, script
+from spikelet.ranges import exact_steps
+from spikelet.verify import record_golden
+
+FILES = Path(str(resources.files("spikelet.deploy.web").joinpath(FOLDER)))
+NASTY = "</script><script>globalThis.evil=1</script><!-- @SCRIPT@ \u2028 \"'&<b>"
+NAMESPACE = "http://www.w3.org/2000/svg"  # a name, not an address
+LONGEST_MODULE = 250
+
+
+@pytest.fixture(scope="module")
+def small():
+    graph = small_graph()
+    inputs = np.random.default_rng(0).integers(0, 256, (2, 3, 6, 6)).astype(np.float32)
+    manifest = Manifest("small", ("ant", "bee", "cat"), 8, exact_steps(graph))
+    return Bundle(graph, manifest, record_golden(graph, inputs, 4), "# small\n")
+
+
+@pytest.mark.parametrize("path", sorted(FILES.glob("*.js")), ids=lambda path: path.name)
+def test_the_script_holds_every_module_once(path):
+    text = path.read_text("utf-8")
+    assert text.count("\n") <= LONGEST_MODULE
+    assert text.startswith("/* ")
+    for name in re.findall(r"^(?:export )?(?:async )?(?:function|class|const) (\w+)", text, re.MULTILINE):
+        assert len(re.findall(rf"^(?:async )?(?:function|class|const) {name}\b", script(), re.MULTILINE)) == 1, name
+
+
+def test_the_script_has_no_line_of_a_module_system_or_of_html():
+    assert not re.search(r"^(import|export)\b|</|<!--", script(), re.MULTILINE)
+
+
+def test_nothing_is_loaded_from_elsewhere(write, small):
+    html = write(small, "small").read_text("utf-8")
+    assert re.findall(r"\w+://[^\s\"'`<]+", html.replace(NAMESPACE, "")) == []
+    assert not re.search(r"<(link|iframe|img|object|embed|base|form)\b|\ssrc=|@import|url\(", html)
+
+
+def test_the_policy_stops_connections_and_other_scripts(browser, write, small):
+    browser.open(write(small, "small"))
+    attempts = """(async () => {
+        await spikelet;
+        const refused = [];
+        document.addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
+        for (const connect of [() => fetch("http://127.0.0.1:9/"), () => new WebSocket("ws://127.0.0.1:9/")])
+            try { await connect(); } catch { /* refused */ }
+        document.body.append(Object.assign(document.createElement("script"), { textContent: "globalThis.evil = 1" }));
+        const image = Object.assign(new Image(), { src: "http://127.0.0.1:9/a.png" });
+        await new Promise((resolve) => (image.onerror = resolve));
+        await new Promise((resolve) => setTimeout(resolve));
+        return [refused.sort(), "evil" in globalThis];
+    })()"""
+    refused, evil = browser.evaluate(attempts)
+    assert not evil
+    assert sorted(set(refused)) == ["connect-src", "img-src", "script-src-elem"]
+    assert refused.count("connect-src") == 2
+
+
+def test_text_of_a_bundle_stays_text(browser, write, small):
+    nasty = replace(small, manifest=replace(small.manifest, name=NASTY, labels=(NASTY, "bee", "@FACTS@")))
+    browser.open(write(nasty, "nasty"))
+    heading, shown = browser.evaluate(
+        "(await spikelet, [document.querySelector('h1').textContent, document.getElementById('evidence').innerText])"
+    )
+    assert heading == NASTY
+    assert NASTY.replace("\u2028", "") in shown.replace("\u2028", "").replace("\n", "")
+    assert "@FACTS@" in shown
+    assert not browser.evaluate("'evil' in globalThis")
+    assert browser.evaluate("document.documentElement.dataset.golden") == "pass"
+
+
+def test_every_control_and_picture_has_a_name(browser, write, small):
+    browser.open(write(small, "small"))
+    browser.evaluate("(await spikelet, document.getElementById('draw').click())")
+    nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+    roles = {"button", "slider", "spinbutton", "checkbox", "radio", "image", "application", "ColorWell", "region"}
+    named = [(node["role"]["value"], node["name"]["value"]) for node in nodes if node["role"]["value"] in roles]
+    assert {role for role, _ in named} >= roles - {"region"}
+    assert [role for role, name in named if not name] == []
+    rasters = [name for role, name in named if role == "image" and name.startswith("Raster of ")]
+    assert len(rasters) == len(small.graph.spiking)
+
+
+def test_the_time_cursor_is_moved_by_keyboard(browser, write, small):
+    browser.open(write(small, "small"))
+    browser.evaluate("(await spikelet, document.getElementById('time').focus())")
+    for key, code in (("ArrowLeft", 37), ("Home", 36)):
+        browser.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code)
+    assert browser.evaluate("document.getElementById('time-text').textContent") == "Time-step 1 of 8"
+    state = browser.evaluate(
+        "(({page, network, countsOf}) => [page.time, countsOf(network, page.run, 1).spikes,"
+        " page.run.fired.map((fired) => fired[0])])(await spikelet)"
+    )
+    assert state[0] == 0
+    assert state[1] == sum(state[2]) > 0
+    assert browser.evaluate("document.getElementById('counts').rows[0].cells[1].textContent") == f"{state[1]:,}"
+
+
+@pytest.mark.parametrize("width", [320, 1400])
+def test_the_page_fits_narrow_and_wide_windows(browser, write, small, width):
+    browser.open(write(small, "small"))
+    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
+    wide = browser.evaluate("(await spikelet, [document.documentElement.scrollWidth, innerWidth])")
+    browser.call("Emulation.clearDeviceMetricsOverride")
+    assert wide[0] <= wide[1] == width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_follow_the_system(browser, write, small, scheme):
+    browser.open(write(small, "small"))
+    browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    text, page = browser.evaluate(
+        "(await spikelet, [getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor])"
+    )
+    browser.call("Emulation.setEmulatedMedia", features=[])
+    bright = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (text, page)]
+    assert (bright[0] < bright[1]) == (scheme == "light")
+    assert abs(bright[0] - bright[1]) > 450
