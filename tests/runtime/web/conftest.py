@@ -1,12 +1,13 @@
 """Pages of bundles in a headless browser."""
 
+import functools
 import shutil
 
 import pytest
 
 import browser as browsers
-from spikelet.deploy.web import web_page
-from spikelet.deploy.web.compiler import TOOLS
+from spikelet.deploy.web import page, web_page
+from spikelet.deploy.web.compiler import TOOLS, compile_module
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +15,14 @@ def tools():
     for name in TOOLS:
         if shutil.which(name) is None:
             pytest.skip(f"{name} is not installed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once():
+    """Networks of one shape have the same source: compile it once for all pages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "compile_module", functools.cache(compile_module))
+        yield
 
 
 @pytest.fixture(scope="module")

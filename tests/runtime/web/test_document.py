@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from networks import small_graph
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.deploy.web.document import FOLDER, script
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden
 
 FILES = Path(str(resources.files("spikelet.deploy.web").joinpath(FOLDER)))
