@@ -47,6 +47,7 @@ class Report:
         step_models: results of replaying step.onnx, by bundle.
         validation: result of `spikelet validate`.
         robustness: result of `spikelet robustness` for one of the bundles.
+        web: address of the page of `spikelet deploy --target web`, or None.
         estimates: energy estimates by bundle and profile.
     """
 
@@ -59,6 +60,7 @@ class Report:
     step_models: Sequence[StepVerification] = ()
     validation: Mapping[str, object] | None = None
     robustness: FaultFacts | None = None
+    web: str | None = None
     estimates: list[list[Estimate]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -109,6 +111,8 @@ def html(report: Report, drawn: Sequence[Figure]) -> str:
         for name, measurement in zip(report.names, report.measured, strict=True)
     ]
     lead = page.paragraph(facts, "facts") + page.paragraph(" · ".join(bundles), "facts")
+    if report.web is not None:
+        lead += f"<p>{page.link(report.web, 'Run this network in the browser')}</p>"
     lead += page.paragraph(ESTIMATE, "note")
     art = {figure.name: page.figure(figure.title, figure.svg) for figure in drawn}
     sections = [

@@ -79,6 +79,11 @@ def paragraph(text: str, kind: str = "") -> str:
     return f'<p class="{escape(kind)}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
+def link(address: str, text: str) -> str:
+    """A link. address: of a file, relative to the page, or a URL."""
+    return f'<a href="{escape(address)}">{escape(text)}</a>'
+
+
 def bullets(items: Sequence[str]) -> str:
     """A list of texts; nothing for none."""
     return "" if not items else "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"

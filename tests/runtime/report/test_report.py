@@ -117,6 +117,15 @@ class TestReport:
         assert "Brian2" in text
         assert "differing if1 0" in text
 
+    def test_it_links_to_the_page_that_runs_the_bundle(self, call, folder):
+        (folder / "run&it#.html").write_text("<!doctype html>")
+        (folder / "deep").mkdir()
+        line = "report a.snnb insects.npz --steps 1 --engine numpy --no-latency --web run&it#.html -o deep/linked.html"
+        assert call(line)[0] == 0
+        tags = Page((folder / "deep" / "linked.html").read_text("utf-8")).tags
+        links = [attrs["href"] for tag, attrs in tags if tag == "a" and not attrs["href"].startswith("#")]
+        assert links == ["../run%26it%23.html"]
+
     def test_nothing_is_written_when_it_fails(self, call, folder):
         assert call("report a.snnb far.npz -o failed.html")[0] == 1
         assert not (folder / "failed.html").exists()

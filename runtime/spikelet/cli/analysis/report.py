@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 from spikelet.benchmark.latency import Latency
 from spikelet.benchmark.measure import measure as benchmark
@@ -37,6 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html")
+    parser.add_argument(
+        "--web", type=existing, metavar="PAGE.html", help="link to this page of `spikelet deploy --target web`"
+    )
     configure_report(parser)
 
 
@@ -57,7 +62,7 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     check_output(args)
-    report = make_report(args, [args.bundle])
+    report = make_report(args, [args.bundle], web=args.web)
     facts = save_report(args, report)
     emit(args, facts, _text(args, report))
     return 0
@@ -87,8 +92,8 @@ def check_output(args: argparse.Namespace) -> None:
         raise UsageError(f"{args.figures}: is a file; expected a folder for the figures")
 
 
-def make_report(args: argparse.Namespace, paths: list[Path]) -> Report:
-    """Measure the bundles and collect everything that the page shows."""
+def make_report(args: argparse.Namespace, paths: list[Path], web: Path | None = None) -> Report:
+    """Measure the bundles and collect everything that the page shows. web: the page that the report links to."""
     profiles = chosen_profiles(args)
     validation = None if args.validation is None else _object(args.validation)
     faults = None if args.robustness is None else _robustness(args.robustness)
@@ -107,6 +112,7 @@ def make_report(args: argparse.Namespace, paths: list[Path]) -> Report:
         step_models=[verify_step(measurement.bundle) for measurement in measured],
         validation=validation,
         robustness=faults,
+        web=None if web is None else _link(web, args.output.parent),
     )
 
 
@@ -129,6 +135,14 @@ def save_report(args: argparse.Namespace, report: Report) -> dict[str, object]:
         "verification": [[result.as_json() for result in results] for results in report.verification],
         "step_models": [result.as_json() for result in report.step_models],
     }
+
+
+def _link(path: Path, folder: Path) -> str:
+    """The address of a file for a page in a folder."""
+    try:
+        return quote(Path(os.path.relpath(path, folder)).as_posix())
+    except ValueError:  # on another drive of Windows
+        return path.resolve().as_uri()
 
 
 def _names(measured: list[Measurement]) -> list[str]:
