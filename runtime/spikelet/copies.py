@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.limits import Limits
 from spikelet.errors import GraphError
 from spikelet.graph import MAX_NAME, Edge, Graph
-from spikelet.bounds.limits import Limits
 from spikelet.nodes import IF, LIF, MAX_ELEMENTS, Add, Conv2d, Flatten, Linear, Node, Scale, Shape, SumPool2d
 
 

@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from networks import Builder, graphs, small_graph
+from spikelet.bounds.magnitudes import check_magnitudes
+from spikelet.bounds.ranges import exact_steps
 from spikelet.copies import expand, expanded_weights
 from spikelet.engines import create, run
 from spikelet.errors import CostError, GraphError
 from spikelet.graph import Graph
-from spikelet.bounds.magnitudes import check_magnitudes
 from spikelet.metrics.fanout import sites
 from spikelet.nodes import IF, LIF, MAX_COPIES, Conv2d, Flatten, Input, Linear, Output
-from spikelet.bounds.ranges import exact_steps
 
 i32 = np.int32
 RANDOM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

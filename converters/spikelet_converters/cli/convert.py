@@ -151,13 +151,13 @@ def _bundle(args: argparse.Namespace) -> Bundle:
 def _copied(args: argparse.Namespace, bundle: Bundle) -> Bundle:
     from spikelet_converters.conversion.copied_bundle import convert_copies
 
-    graph = bundle.graph
+    graph, labels = bundle.graph, bundle.manifest.labels
     return convert_copies(
         bundle,
         args.copies if isinstance(args.copies, int) else args.copies(graph),
         start=args.copies_start,
         name=args.output.stem,
-        data=_data(args, graph.input.shape, bundle.manifest.labels, fits=graph.classes),
+        data=_data(args, graph.input.shape, labels, graph.classes, shipped_images=labels is not None),
         command=command_line(args),
         on_progress=Progress("measuring", quiet=args.json),
     )

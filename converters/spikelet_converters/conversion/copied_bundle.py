@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from spikelet.bounds.ranges import accumulators, exact_steps
 from spikelet.bundle import Bundle
 from spikelet.bundle.card import card
 from spikelet.data.images import ImageSet
 from spikelet.graph import Graph
-from spikelet.ranges import accumulators, exact_steps
 from spikelet.verify import golden_steps, record_golden
 from spikelet_converters.conversion.copies import Start, with_copies
 from spikelet_converters.conversion.measured import least_bits, measured

@@ -36,10 +36,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.ranges import exact_steps
 from spikelet.errors import ConversionError, GraphError
 from spikelet.graph import MAX_NAME, Edge, Graph
 from spikelet.nodes import IF, MAX_COPIES, Add, Array, Conv2d, Linear, Node, Output, Scale
-from spikelet.ranges import exact_steps
 
 Start = Literal["trained", "half"]
 STARTS: tuple[Start, ...] = ("trained", "half")

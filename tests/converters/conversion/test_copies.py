@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from networks import Builder, graphs
 from spikelet import neurons
+from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.data import ImageSet
 from spikelet.engines import ENGINES, create, run
@@ -17,7 +18,6 @@ from spikelet.engines.numpy import evaluate, float_weights
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale
-from spikelet.ranges import exact_steps
 from spikelet.verify import record_golden, verify
 from spikelet_converters.conversion.copied_bundle import convert_copies, trained_potentials
 from spikelet_converters.conversion.copies import with_copies

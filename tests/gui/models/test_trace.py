@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gui_bundles import bundle_of, copied_graph, quiet
+from gui_support.bundles import bundle_of, copied_graph, quiet
 from spikelet.engines import create
 from spikelet_gui.models.analysis.maps import EMPTY, mosaic
 from spikelet_gui.models.analysis.raster import FAINT, binned, difference, kinds
