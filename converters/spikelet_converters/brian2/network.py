@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,9 @@ from spikelet_converters.brian2.synapses import Index, Population, Synapses, Val
 
 SLOTS = ("groups", "synapses", "thresholds", "probes", "resets")
 REPORT_SECONDS = 0.25
+
+Group: TypeAlias = Any
+"""A group or monitor of Brian2, which has no types."""
 
 Bools = npt.NDArray[np.bool_]
 Progress = Callable[[float], bool]
@@ -93,7 +96,7 @@ class Network:
         # idle objects still need the slot of their type
         self._net.schedule = ["start", "groups", *own, "thresholds", "synapses", "resets", "end"]
         self._groups: dict[str, object] = {}
-        self._monitors: dict[str, tuple[Any, ...]] = {}
+        self._monitors: dict[str, tuple[Group, ...]] = {}
         with simulator.quiet():
             for population in populations:
                 self._add_population(population)
@@ -106,7 +109,7 @@ class Network:
         """
         stopped = False
 
-        def report(elapsed: Any, completed: float, start: Any, duration: Any) -> None:
+        def report(elapsed: object, completed: float, start: object, duration: object) -> None:
             nonlocal stopped
             if not on_progress(completed):
                 stopped = True
@@ -150,7 +153,7 @@ class Network:
                 self._connect(source, group, synapses, slot)
         self._watch(name, group, neuron, slot)
 
-    def _watch(self, name: str, group: Any, neuron: Neuron, slot: Mapping[str, str]) -> None:
+    def _watch(self, name: str, group: Group, neuron: Neuron, slot: Mapping[str, str]) -> None:
         b2 = self._b2
         after = b2.StateMonitor(group, "v", record=True, when="end", clock=self._clock)
         self._monitors[name] = (after,)
@@ -159,7 +162,7 @@ class Network:
             self._monitors[name] = (after, before, b2.SpikeMonitor(group))
         self._net.add(*self._monitors[name])
 
-    def _connect(self, source: str, group: Any, synapses: Synapses, slot: Mapping[str, str]) -> None:
+    def _connect(self, source: str, group: Group, synapses: Synapses, slot: Mapping[str, str]) -> None:
         b2, pre = self._b2, synapses.pre
         if source == self._graph.input_name:
             used, pre = np.unique(pre, return_inverse=True)
@@ -182,7 +185,7 @@ class Network:
         connection.w = synapses.weight
         self._net.add(connection)
 
-    def _pixels(self, used: Index) -> Any:
+    def _pixels(self, used: Index) -> Group:
         """A group whose x is the input minus its mean, at these elements."""
         graph, steps, b2 = self._graph, self._steps, self._b2
         shape = (-1, *(1,) * (len(graph.input.shape) - 1))
@@ -195,7 +198,7 @@ class Network:
         self._net.add(group, group.run_regularly("x = pixels(t, i)", dt=hold * b2.second, when="start"))
         return group
 
-    def _playback(self, layer: str, used: Index, slot: str) -> Any:
+    def _playback(self, layer: str, used: Index, slot: str) -> Group:
         """A group that fires the recorded spikes of these neurons."""
         b2 = self._b2
         spikes = self._drive.spikes[layer][:, :, used].swapaxes(0, 1).reshape(-1, len(used))

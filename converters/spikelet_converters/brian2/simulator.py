@@ -19,10 +19,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from types import CodeType, ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -43,7 +43,9 @@ class _Loader(importlib.machinery.SourceFileLoader):
 class _Finder(MetaPathFinder):
     """Finds that one module; Python's finders find the others."""
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if fullname != GAP_MODULE:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
@@ -57,7 +59,7 @@ def has_gap() -> bool:
     return not hasattr(np.ndarray, "ptp")
 
 
-def load() -> Any:
+def load() -> ModuleType:
     """Import Brian2.
 
     Raises:
@@ -84,7 +86,8 @@ def load() -> Any:
             sys.meta_path.remove(finder)
     _forget_statements()
     logging.getLogger("brian2").setLevel(logging.WARNING)  # otherwise it logs all generated code to a file
-    return brian2
+    module: ModuleType = brian2
+    return module
 
 
 def _forget_statements() -> None:

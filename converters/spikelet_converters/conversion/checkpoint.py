@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from spikelet.bounds.ranges import accumulators, exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.bundle.card import card
 from spikelet.data.images import ImageSet
+from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet.verify import golden_inputs, golden_steps, record_golden
 from spikelet_converters.conversion.quantise import Quantised, quantise
@@ -31,7 +31,7 @@ class Description:
 
     name: str
     labels: tuple[str, ...] | None
-    provenance: dict[str, Any]
+    provenance: Document
     command: str
 
 
@@ -118,7 +118,7 @@ def assemble(
     golden = data if golden is None else golden
     quantised = None if bits is None or source.exact else quantise(source, bits)
     graph = source if quantised is None else quantised.graph
-    conversion: dict[str, Any] = {"bits": bits, "layers": _layers(graph, quantised)}
+    conversion: Document = {"bits": bits, "layers": _layers(graph, quantised)}
     results = []
     for index, images in enumerate(data):
         assert measurement is not None
@@ -143,9 +143,9 @@ def assemble(
     return Bundle(graph, manifest, recording, card(graph, manifest))
 
 
-def _layers(graph: Graph, quantised: Quantised | None) -> list[dict[str, Any]]:
+def _layers(graph: Graph, quantised: Quantised | None) -> list[Document]:
     """Return one entry per spiking layer: neurons, exact time-steps, and rounding error of the weights before it."""
-    entries: list[dict[str, Any]] = [{"layer": name, "neurons": graph.neurons(name)} for name in graph.spiking]
+    entries: list[Document] = [{"layer": name, "neurons": graph.neurons(name)} for name in graph.spiking]
     if not graph.exact:
         return entries
     limits = {accumulator.node: accumulator.steps() for accumulator in accumulators(graph)}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from torch import nn
 
 from spikelet.data.images import ImageSet
 from spikelet.engines import Engine, create, run
+from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet_converters.frontends.torch.fx import node_name
 from spikelet_converters.source_model.activation import Mode, spiking_layers
@@ -50,7 +50,7 @@ class _LayerSums:
             sums = [n.sum(dtype=np.float64) / t, np.dot(n, n) / t**2, np.dot(a, n) / t, over, under]
             self.sums[t] = self.sums.get(t, np.zeros(5)) + sums
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Document:
         n = self.count
         by_step = []
         for t in self.steps:
@@ -95,7 +95,7 @@ def conversion_report(
     data: ImageSet,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     steps: tuple[int, ...] = STEPS,
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+) -> tuple[list[Document], Document]:
     """Measure a conversion on a set of images.
 
     Args:
@@ -134,7 +134,7 @@ def conversion_report(
             right["before"] += (before == part.labels).sum(1)
             right["after"] += (after == part.labels).sum(1)
         on_progress(min(start + size, len(data)), len(data))
-    result: dict[str, Any] = {
+    result: Document = {
         "data": data.name,
         "digest": data.digest,
         "images": len(data),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ import torch
 from spikelet.bundle import Bundle, manifest
 from spikelet.data.images import ImageSet
 from spikelet.errors import ConversionError, UsageError
+from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet_converters.calibration.analog import Analog, Caps, Neuron
 from spikelet_converters.calibration.correction import corrected
@@ -135,7 +135,7 @@ def _check_images(source: Source, calibration: Calibration | None, data: Sequenc
 
 def _calibrated(
     source: Source, calibration: Calibration, on_progress: Progressing
-) -> tuple[Graph, dict[str, Theta | None], dict[str, Any]]:
+) -> tuple[Graph, dict[str, Theta | None], Document]:
     pixels = torch.from_numpy(calibration.images.images).float()
     thetas = thresholds(
         activations(source.graph, source.relus, pixels),

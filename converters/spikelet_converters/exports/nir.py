@@ -16,7 +16,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from types import ModuleType
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,8 @@ VERSION = 2  # of the annotation
 SEPARATORS = {1: ".", 2: ":"}
 DT = 1e-4
 Values = npt.NDArray[np.float32]
+NirNode: TypeAlias = Any
+"""A node or graph of the package `nir`, which has no types."""
 
 
 def export(bundle: Bundle, path: Path, form: Form = "annotated", dt: float = DT) -> list[str]:
@@ -111,7 +114,7 @@ def to_nir(
     dt: float = DT,
     facts: Mapping[str, object] | None = None,
     version: int = VERSION,
-) -> Any:
+) -> NirNode:
     """Convert a network to a nir.NIRGraph.
 
     Args:
@@ -125,7 +128,7 @@ def to_nir(
         ConversionError: NIR has no nodes for the network in this form, or two NIR nodes have one name.
     """
     nir, graph = package(), expand(graph)
-    nodes: dict[str, Any] = {}
+    nodes: dict[str, NirNode] = {}
     edges: list[tuple[str, str]] = []
     ends: dict[str, str] = {}  # by node of the graph, the NIR node with its output
 
@@ -147,7 +150,7 @@ def to_nir(
     return nir.NIRGraph(nodes=nodes, edges=edges, metadata=metadata, type_check=False)
 
 
-def package() -> Any:
+def package() -> ModuleType:
     """Import the package `nir`.
 
     Raises:
@@ -157,13 +160,14 @@ def package() -> Any:
         import nir
     except ImportError:
         raise MissingDependency("nir", "nir") from None
-    return nir
+    module: ModuleType = nir
+    return module
 
 
-_Part = tuple[dict[str, Any], str, str, list[tuple[str, str]]]  # nodes, the first, the last, edges between
+_Part = tuple[dict[str, NirNode], str, str, list[tuple[str, str]]]  # nodes, the first, the last, edges between
 
 
-def _node(nir: Any, graph: Graph, name: str, form: Form, dt: float, separator: str) -> _Part:
+def _node(nir: ModuleType, graph: Graph, name: str, form: Form, dt: float, separator: str) -> _Part:
     shape = graph.shapes[name]
     before = graph.shapes[graph.predecessors[name][0]] if graph.predecessors[name] else ()
     match graph.nodes[name]:
@@ -195,7 +199,7 @@ def _node(nir: Any, graph: Graph, name: str, form: Form, dt: float, separator: s
     return {name: built}, name, name, []
 
 
-def _input(nir: Any, name: str, node: Input, centered: str) -> _Part:
+def _input(nir: ModuleType, name: str, node: Input, centered: str) -> _Part:
     """The input, and a layer called `centered` that subtracts the mean."""
     built = {name: nir.Input(input_type={"input": np.array(node.shape)})}
     if not node.mean.any():
@@ -212,20 +216,22 @@ def _input(nir: Any, name: str, node: Input, centered: str) -> _Part:
     return built, name, centered, [(name, centered)]
 
 
-def _output(nir: Any, name: str, node: Output, shape: tuple[int, ...], scaled: str) -> _Part:
+def _output(nir: ModuleType, name: str, node: Output, shape: tuple[int, ...], scaled: str) -> _Part:
     """The output, and a layer called `scaled` that multiplies by the scale."""
     scale = nir.Scale(scale=np.full(shape, node.scale, np.float32))
     out = nir.Output(output_type={"output": np.array(shape)})
     return {scaled: scale, name: out}, scaled, name, [(scaled, name)]
 
 
-def _neuron(nir: Any, name: str, node: IF, shape: tuple[int, ...], form: Form, dt: float, separator: str) -> _Part:
+def _neuron(
+    nir: ModuleType, name: str, node: IF, shape: tuple[int, ...], form: Form, dt: float, separator: str
+) -> _Part:
     if form == "annotated":
         return _annotated(nir, name, node, shape, dt)
     return _expressed(nir, name, node, shape, dt, separator)
 
 
-def _annotated(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float) -> _Part:
+def _annotated(nir: ModuleType, name: str, node: IF, shape: tuple[int, ...], dt: float) -> _Part:
     theta = _spread(node.theta, shape)
     if isinstance(node, LIF):
         tau, r = _leak(_keep(node, shape), dt)
@@ -235,7 +241,7 @@ def _annotated(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float)
     return {name: built}, name, name, []
 
 
-def _expressed(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float, separator: str) -> _Part:
+def _expressed(nir: ModuleType, name: str, node: IF, shape: tuple[int, ...], dt: float, separator: str) -> _Part:
     """A neuron in terms of v - v_init, which starts at zero, with a strict threshold just below the tie."""
     leaks = isinstance(node, LIF)
     if isinstance(node, LIF) and not is_float(node.decay):
@@ -269,7 +275,7 @@ def _expressed(nir: Any, name: str, node: IF, shape: tuple[int, ...], dt: float,
     return built, state, spikes, [(state, spikes), (spikes, back), (back, state)]
 
 
-def _integrator(nir: Any, name: str, keep: Values, dt: float, form: Form) -> Any:
+def _integrator(nir: ModuleType, name: str, keep: Values, dt: float, form: Form) -> NirNode:
     if (keep == 1).all():
         return nir.I(r=np.ones_like(keep))
     if (keep == 1).any() and form == "expressed":

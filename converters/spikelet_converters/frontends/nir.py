@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +21,12 @@ from spikelet.bundle.fields import Fields
 from spikelet.errors import BundleError, ConversionError
 from spikelet.graph import NAME
 from spikelet.nodes import Shape
-from spikelet_converters.exports.nir import DT, METADATA, package, to_nir
+from spikelet_converters.exports.nir import DT, METADATA, NirNode, package, to_nir
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.nir_simulation import simulator
 from spikelet_converters.frontends.refusals import NIR as ADVICE
 from spikelet_converters.frontends.source import Preprocessing, Source, finished
 from spikelet_converters.frontends.values import Dynamics, Factor, Value, free_name
-
-NirNode = Any
 
 
 def read(
@@ -320,7 +317,7 @@ class _Reader:
         keep, gain = self._leak(where, node.tau_syn, node.w_in, x)
         return self.builder.integrator(self.builder.free_name(f"{name}.syn"), where, keep, x, gain)
 
-    def _leak(self, where: str, tau: Any, r: Any, x: Value) -> tuple[Factor, Factor]:
+    def _leak(self, where: str, tau: npt.ArrayLike, r: npt.ArrayLike, x: Value) -> tuple[Factor, Factor]:
         share = self.dt / self._channels(where, "tau", tau, x)
         if not ((share > 0) & (share < 1)).all():
             raise ConversionError(
@@ -329,7 +326,7 @@ class _Reader:
             )
         return 1 - share, share * self._channels(where, "r", r, x)
 
-    def _channels(self, where: str, parameter: str, value: Any, x: Value) -> Factor:
+    def _channels(self, where: str, parameter: str, value: npt.ArrayLike, x: Value) -> Factor:
         """A parameter with one value per neuron as one value per channel, (C,)."""
         array: npt.NDArray[np.float64] = np.asarray(value, np.float64)
         channels = x.shape[0]
@@ -345,11 +342,11 @@ class _Reader:
         return rows[:, 0].copy()
 
 
-def _pair(value: Any) -> tuple[int, int]:
+def _pair(value: npt.ArrayLike) -> tuple[int, int]:
     array = np.ravel(value)
     return int(array[0]), int(array[-1])
 
 
-def _some(values: Any) -> str:
+def _some(values: npt.ArrayLike) -> str:
     array = np.unique(values)
     return f"{array[0]:g}" if array.size == 1 else f"{array[0]:g}…{array[-1]:g}"

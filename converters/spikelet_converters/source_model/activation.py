@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,20 @@ class Simulation:
 NOT_SIMULATED = Simulation()
 
 
+class _Context(Protocol):
+    """What the forward pass of `ClipFloor` keeps for its backward pass."""
+
+    levels: int
+    slope: float
+    steps: int
+    needs_input_grad: tuple[bool, ...]
+
+    @property
+    def saved_tensors(self) -> tuple[Tensor, ...]: ...
+
+    def save_for_backward(self, *tensors: Tensor) -> None: ...
+
+
 class ClipFloor(torch.autograd.Function):
     """a(z) = slope clip(z, 0, lambda) + (1 - slope) q(z), with the straight-through gradient of the floor.
 
@@ -63,14 +77,20 @@ class ClipFloor(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, z: Tensor, lam: Tensor, levels: int, slope: float = 0.0, shift: Tensor | None = None, steps: int = 0
+        ctx: _Context,
+        z: Tensor,
+        lam: Tensor,
+        levels: int,
+        slope: float = 0.0,
+        shift: Tensor | None = None,
+        steps: int = 0,
     ) -> Tensor:
         ctx.save_for_backward(z, lam, *(() if shift is None else (shift,)))
         ctx.levels, ctx.slope, ctx.steps = levels, slope, steps or levels
         return _activation(z, lam, levels, slope, shift)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Context, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = grads
         z, lam, *rest = ctx.saved_tensors
         shift = rest[0] if rest else None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spikelet.bundle.manifest import Manifest
+from spikelet.files.decoded import Document
 from spikelet.graph import Graph
-from spikelet.nodes import is_float
+from spikelet.nodes import Array, is_float
 
 
 def card(graph: Graph, manifest: Manifest) -> str:
@@ -43,11 +42,11 @@ def _arithmetic(manifest: Manifest) -> str:
     )
 
 
-def _accuracy(result: dict[str, Any]) -> list[str]:
+def _accuracy(result: Document) -> list[str]:
     if "accuracy" not in result:
         return []
-    after = result["accuracy"]
-    before = result.get("accuracy_before_quantisation", after)
+    after: list[float] = result["accuracy"]
+    before: list[float] = result.get("accuracy_before_quantisation", after)
     lines = [
         f"## Accuracy on {result['data']} ({result['images']} images)",
         "",
@@ -59,7 +58,7 @@ def _accuracy(result: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def _layers(layers: list[dict[str, Any]]) -> list[str]:
+def _layers(layers: list[Document]) -> list[str]:
     """The conversion report, of which any figure may be missing."""
     if not layers or "by_step" not in layers[0]:
         return []
@@ -83,18 +82,18 @@ def _layers(layers: list[dict[str, Any]]) -> list[str]:
     return [*lines, ""]
 
 
-def _figure(entry: dict[str, Any], key: str, form: str) -> str:
+def _figure(entry: Document, key: str, form: str) -> str:
     value = entry.get(key)
     return "-" if value is None else format(value, form)
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items() if not isinstance(item, dict))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _weights(graph: Graph) -> list[Any]:
+def _weights(graph: Graph) -> list[Array]:
     return [
         getattr(node, field)
         for node in graph.nodes.values()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias, TypeVar
 
 from spikelet.errors import BundleError
+
+T = TypeVar("T")
+Json: TypeAlias = object
+"""A decoded value of any type; inside `Fields`, `object` is a method."""
 
 
 class Fields:
@@ -22,7 +26,7 @@ class Fields:
         if not isinstance(value, dict):
             raise _mismatch(path, "an object", value)
         self.path = path
-        self._value = value
+        self._value: dict[str, Json] = value
 
     def __contains__(self, key: str) -> bool:
         return key in self._value
@@ -42,7 +46,7 @@ class Fields:
 
     def text(self, key: str, longest: int | None = None) -> str:
         """Return a string; with `longest`, one of 1 to `longest` characters."""
-        value: str = self._typed(key, str)
+        value = self._typed(key, str)
         _check_length(f"{self.path}.{key}", value, longest)
         return value
 
@@ -69,10 +73,9 @@ class Fields:
         """Return a nested object."""
         return Fields(f"{self.path}.{key}", self._get(key))
 
-    def items(self, key: str) -> list[Any]:
+    def items(self, key: str) -> list[Json]:
         """Return a list of any values."""
-        value: list[Any] = self._typed(key, list)
-        return value
+        return list(self._typed(key, list))
 
     def objects(self, key: str) -> list[Fields]:
         """Return a list of objects."""
@@ -80,32 +83,34 @@ class Fields:
 
     def wholes(self, key: str) -> tuple[int, ...]:
         """Return a list of integers as a tuple."""
-        items = self.items(key)
-        for item in items:
+        numbers: list[int] = []
+        for item in self.items(key):
             if type(item) is not int:
                 raise _mismatch(f"{self.path}.{key}", "whole numbers", item)
-        return tuple(items)
+            numbers.append(item)
+        return tuple(numbers)
 
     def texts(self, key: str, longest: int | None = None) -> tuple[str, ...]:
         """Return a list of strings as a tuple; with `longest`, of 1 to `longest` characters each."""
-        items = self.items(key)
-        for i, item in enumerate(items):
+        texts: list[str] = []
+        for i, item in enumerate(self.items(key)):
             if not isinstance(item, str):
                 raise _mismatch(f"{self.path}.{key}[{i}]", "a string", item)
             _check_length(f"{self.path}.{key}[{i}]", item, longest)
-        return tuple(items)
+            texts.append(item)
+        return tuple(texts)
 
-    def raw(self) -> dict[str, Any]:
+    def raw(self) -> dict[str, Json]:
         """Return a copy of the underlying dict."""
         return dict(self._value)
 
-    def _typed(self, key: str, kind: type) -> Any:
+    def _typed(self, key: str, kind: type[T]) -> T:
         value = self._get(key)
         if not isinstance(value, kind):
             raise _mismatch(f"{self.path}.{key}", _NAMES[kind], value)
         return value
 
-    def _get(self, key: str) -> Any:
+    def _get(self, key: str) -> Json:
         if key not in self._value:
             raise BundleError.at(self.path, f"{key} is missing", expected=key)
         return self._value[key]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -108,7 +107,7 @@ def _check_range(name: str, value: Array, least: float, most: float) -> None:
         raise BundleError.at(MEMBER, f"{name}: expected {expected}, found {found}", expected=expected, found=found)
 
 
-def _check(name: str, value: npt.NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:
+def _check(name: str, value: Array, shape: tuple[int, ...], dtype: str) -> None:
     if value.shape != shape or value.dtype != dtype:
         expected, found = f"{dtype} of shape {shape}", f"{value.dtype} {value.shape}"
         raise BundleError.at(MEMBER, f"{name}: expected {expected}, found {found}", expected=expected, found=found)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
 from spikelet.bundle import records
 from spikelet.bundle.fields import Fields
 from spikelet.errors import BundleError
+from spikelet.files.decoded import Document
 
 FORMAT = (1, 2)  # major, minor: readers require the same major version and accept any minor version
 FORMATS = {1: (1, 1), 2: FORMAT}  # by version of the IR: what a file without copies states has not changed
@@ -37,12 +37,12 @@ class Manifest:
     labels: tuple[str, ...] | None = None
     bits: int | None = None
     exact_steps: int | None = None
-    provenance: dict[str, Any] = field(default_factory=dict)
-    results: list[dict[str, Any]] = field(default_factory=list)
-    conversion: dict[str, Any] = field(default_factory=dict)
+    provenance: Document = field(default_factory=dict)
+    results: list[Document] = field(default_factory=list)
+    conversion: Document = field(default_factory=dict)
 
 
-def encode(manifest: Manifest) -> dict[str, Any]:
+def encode(manifest: Manifest) -> Document:
     """Convert to JSON, without graph, versions and members, which the writer adds."""
     return {
         "name": manifest.name,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ CODES = {np.dtype(code): name for name, code in DTYPES.items()}
 
 def encode(tensors: Mapping[str, Array]) -> bytes:
     """Encode tensors in the given order. The header is padded so that the data is aligned to 64 bytes."""
-    header: dict[str, Any] = {}
+    header: dict[str, object] = {}
     parts = []
     offset = 0
     for name, value in tensors.items():
@@ -89,7 +88,7 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, Array]:
     return tensors
 
 
-def _entry(member: str, name: str, entry: object) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
+def _entry(member: str, name: str, entry: object) -> tuple[np.dtype[np.generic], tuple[int, ...], int, int]:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise BundleError.at(member, f"tensor {name}: expected dtype, shape and data_offsets")
     code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]

@@ -6,7 +6,7 @@ The JSON is {"nodes": [{"name", "kind", attributes…}], "edges": [[from, to]…
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -21,13 +21,13 @@ WEIGHTS = "weights.safetensors"
 OPTIONAL = {"copies": 1}  # attributes of IR version 2, which a file without them does not mention: with their default
 
 
-def encode(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
+def encode(graph: Graph) -> tuple[dict[str, object], dict[str, Array]]:
     """Convert a graph to (JSON, tensors)."""
     nodes = []
     tensors: dict[str, Array] = {}
     for name in graph.order:
         node = graph.nodes[name]
-        entry: dict[str, Any] = {"name": name, "kind": node.kind}
+        entry: dict[str, object] = {"name": name, "kind": node.kind}
         for field in fields(node):
             value = getattr(node, field.name)
             if isinstance(value, np.ndarray):
@@ -95,7 +95,7 @@ def _node(
 
 
 # Reader of every attribute that is not a tensor. The nodes validate the values.
-_ATTRIBUTES: dict[str, Any] = {
+_ATTRIBUTES: dict[str, Callable[[Fields, str], object]] = {
     "shape": Fields.wholes,
     "low": Fields.whole,
     "high": Fields.whole,

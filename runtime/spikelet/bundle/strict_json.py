@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import NoReturn
 
 from spikelet.errors import BundleError
 
@@ -21,7 +21,7 @@ MAX_DIGITS = 40
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def decode(member: str, content: bytes | memoryview) -> dict[str, Any]:
+def decode(member: str, content: bytes | memoryview) -> dict[str, object]:
     """Decode a JSON object.
 
     Args:
@@ -120,7 +120,7 @@ def _contains(value: object, text: str) -> bool:
     return any(_contains(item, text) for item in value) if isinstance(value, list) else value == text
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     unique = dict(pairs)
     if len(unique) != len(pairs):
         duplicate = Counter(key for key, _ in pairs).most_common(1)[0][0]
@@ -131,7 +131,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return unique
 
 
-def _no_constant(text: str) -> Any:
+def _no_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a JSON number")
 
 

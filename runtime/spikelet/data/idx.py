@@ -6,7 +6,6 @@ import gzip
 import re
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +53,7 @@ def read(folder: Path, split: str) -> ImageSet:
     return ImageSet(images[:, None], labels.astype(np.int64), FASHION if fashion else None, name)
 
 
-def _array(path: Path, axes: int) -> npt.NDArray[Any]:
+def _array(path: Path, axes: int) -> npt.NDArray[np.uint8]:
     try:
         if path.suffix == ".gz":
             with gzip.open(path) as file:

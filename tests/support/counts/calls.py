@@ -11,19 +11,19 @@ import gc
 import sys
 import tracemalloc
 from collections.abc import Callable
-from typing import Any
+from types import FrameType
 
 
-def operations(function: Callable[[], Any]) -> int:
+def operations(function: Callable[[], object]) -> int:
     """Lines of Python executed and C functions called, in this thread."""
     count = 0
 
-    def on_line(frame: Any, event: str, argument: Any) -> Any:
+    def on_line(frame: FrameType, event: str, argument: object) -> object:
         nonlocal count
         count += event == "line"
         return on_line
 
-    def on_call(frame: Any, event: str, argument: Any) -> None:
+    def on_call(frame: FrameType, event: str, argument: object) -> None:
         nonlocal count
         count += event == "c_call"
 
@@ -38,11 +38,11 @@ def operations(function: Callable[[], Any]) -> int:
     return count
 
 
-def calls(function: Callable[[], Any]) -> int:
+def calls(function: Callable[[], object]) -> int:
     """Functions called, of Python and of C, in this thread: less exact than `operations`, and several times as fast."""
     count = 0
 
-    def on_call(frame: Any, event: str, argument: Any) -> None:
+    def on_call(frame: FrameType, event: str, argument: object) -> None:
         nonlocal count
         count += event in ("call", "c_call")
 
@@ -55,7 +55,7 @@ def calls(function: Callable[[], Any]) -> int:
     return count
 
 
-def peak_bytes(function: Callable[[], Any]) -> int:
+def peak_bytes(function: Callable[[], object]) -> int:
     """The most bytes that Python and NumPy held at once, above what they held before."""
     gc.collect()
     tracemalloc.start()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.source import Preprocessing, Source, finished
 from spikelet_converters.frontends.torch.fx import ADVICE
 from spikelet_converters.frontends.values import Value, free_name
+
+Weights: TypeAlias = npt.NDArray[np.float32]
+Sizes: TypeAlias = int | Sequence[int]
 
 IDENTITY = ("dropout", "dropout_", "contiguous", "clone", "alias", "detach", "_to_copy", "lift_fresh_copy")
 
@@ -66,7 +69,7 @@ class _Reader:
 
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
-        self.constants: dict[str, npt.NDArray[Any]] = {}
+        self.constants: dict[str, Weights] = {}
         self.values: dict[str, Value] = {}
 
     def read(self, step: fx.Node) -> None:
@@ -94,12 +97,13 @@ class _Reader:
         arguments = [self._argument(argument) for argument in step.args]
         self.values[step.name] = handler(name, where, live, *arguments[1:], step=step)
 
-    def _argument(self, value: Any) -> Any:
+    def _argument(self, value: object) -> object:
         return self.constants.get(value.name, value) if isinstance(value, fx.Node) else value
 
     def _conv2d(
-        self, name: str, where: str, live: list[Value], weight: Any, bias: Any = None, stride: Any = (1, 1),
-        padding: Any = (0, 0), dilation: Any = (1, 1), groups: int = 1, **_: Any,
+        self, name: str, where: str, live: list[Value], weight: Weights, bias: Weights | None = None,
+        stride: Sizes = (1, 1), padding: Sizes | str = (0, 0), dilation: Sequence[int] = (1, 1), groups: int = 1,
+        **_: object,
     ) -> Value:  # fmt: skip
         kernel = weight.shape[2:]
         if padding == "same" and _pair(stride) == (1, 1) and all(size % 2 for size in kernel):
@@ -108,12 +112,14 @@ class _Reader:
             raise ConversionError(f"{where}: dilation {list(dilation)}, padding {padding!r}; expected dilation 1")
         return self.builder.conv(name, where, weight, bias, _pair(stride), _pair(padding), groups, live[0])
 
-    def _linear(self, name: str, where: str, live: list[Value], weight: Any, bias: Any = None, **_: Any) -> Value:
+    def _linear(
+        self, name: str, where: str, live: list[Value], weight: Weights, bias: Weights | None = None, **_: object
+    ) -> Value:
         return self.builder.linear(name, where, weight, bias, live[0])
 
     def _batch_norm(
-        self, name: str, where: str, live: list[Value], gamma: Any, beta: Any, mean: Any, var: Any,
-        training: bool, momentum: float, eps: float, *_: Any, step: fx.Node,
+        self, name: str, where: str, live: list[Value], gamma: Weights | None, beta: Weights,
+        mean: Weights, var: Weights, training: bool, momentum: float, eps: float, *_: object, step: fx.Node,
     ) -> Value:  # fmt: skip
         if training:
             raise ConversionError(f"{where}: normalises by the batch; export the network in evaluation mode")
@@ -127,66 +133,70 @@ class _Reader:
             gain, shift = gain * gamma, shift * gamma + beta
         return self.builder.affine(where, gain, shift, live[0])
 
-    def _relu(self, name: str, where: str, live: list[Value], **_: Any) -> Value:
+    def _relu(self, name: str, where: str, live: list[Value], **_: object) -> Value:
         return self.builder.relu(name, where, None, live[0])
 
-    def _clamp(self, name: str, where: str, live: list[Value], low: Any = None, high: Any = None, **_: Any) -> Value:
+    def _clamp(
+        self, name: str, where: str, live: list[Value], low: float | None = None, high: float | None = None, **_: object
+    ) -> Value:
         if low != 0:
             raise ConversionError(f"{where}: clips from {low}; expected from 0, as a rectifier does")
         return self.builder.relu(name, where, None if high is None else float(high), live[0])
 
     _hardtanh = _clamp
 
-    def _relu6(self, name: str, where: str, live: list[Value], **_: Any) -> Value:
+    def _relu6(self, name: str, where: str, live: list[Value], **_: object) -> Value:
         return self.builder.relu(name, where, 6.0, live[0])
 
     def _avg_pool2d(
-        self, name: str, where: str, live: list[Value], kernel: Any, stride: Any = (), padding: Any = (0, 0),
-        ceil: bool = False, *_args: Any, **_: Any,
+        self, name: str, where: str, live: list[Value], kernel: Sizes, stride: Sizes = (), padding: Sizes = (0, 0),
+        ceil: bool = False, *_args: object, **_: object,
     ) -> Value:  # fmt: skip
         if any(_pair(padding)) or ceil:
             raise ConversionError(f"{where}: padding and ceil_mode have no node; pad the image instead")
         return self.builder.pool(name, where, _pair(kernel), _pair(stride or kernel), live[0])
 
-    def _adaptive_avg_pool2d(self, name: str, where: str, live: list[Value], size: Any, **_: Any) -> Value:
+    def _adaptive_avg_pool2d(self, name: str, where: str, live: list[Value], size: Sizes, **_: object) -> Value:
         if _pair(size) != (1, 1):
             raise ConversionError(f"{where}: expected output size 1")
         kernel = live[0].shape[1], live[0].shape[2]
         return self.builder.pool(name, where, kernel, kernel, live[0])
 
-    def _mean(self, name: str, where: str, live: list[Value], axes: Any, keep: bool = False, **_: Any) -> Value:
+    def _mean(
+        self, name: str, where: str, live: list[Value], axes: Sequence[int], keep: bool = False, **_: object
+    ) -> Value:
         if sorted(a % 4 for a in axes) != [2, 3] or len(live[0].shape) != 3:
             raise ConversionError(f"{where}: a mean over axes {list(axes)} has no node; expected height and width")
         pooled = self._adaptive_avg_pool2d(name, where, live, 1)
         return pooled if keep else self.builder.flatten(f"{name}.flat", where, pooled)
 
-    def _flatten(self, name: str, where: str, live: list[Value], start: int = 0, end: int = -1, **_: Any) -> Value:
+    def _flatten(self, name: str, where: str, live: list[Value], start: int = 0, end: int = -1, **_: object) -> Value:
         if start != 1 or end not in (-1, len(live[0].shape)):
             raise ConversionError(f"{where}: flattens axes {start} to {end}; expected all but the batch")
         return self.builder.flatten(name, where, live[0])
 
-    def _view(self, name: str, where: str, live: list[Value], sizes: Any, **_: Any) -> Value:
+    def _view(self, name: str, where: str, live: list[Value], sizes: Sequence[int], **_: object) -> Value:
         if len(sizes) != 2 or sizes[1] not in (-1, int(np.prod(live[0].shape))):
             raise ConversionError(f"{where}: reshapes to {list(sizes)}; expected (N, -1), which flattens")
         return self.builder.flatten(name, where, live[0])
 
     _reshape = _view
 
-    def _add(self, name: str, where: str, live: list[Value], other: Any, **_: Any) -> Value:
+    def _add(self, name: str, where: str, live: list[Value], other: object, **_: object) -> Value:
         if len(live) != 2:
             raise ConversionError(f"{where}: adds a constant; give the layer before it a bias")
         return self.builder.add(name, where, live)
 
-    def _sub(self, name: str, where: str, live: list[Value], other: Any, **_: Any) -> Value:
+    def _sub(self, name: str, where: str, live: list[Value], other: object, **_: object) -> Value:
         return self.builder.normalise(where, self._of_input(where, "sub", live, other), 1.0, live[0])
 
-    def _div(self, name: str, where: str, live: list[Value], other: Any, **_: Any) -> Value:
+    def _div(self, name: str, where: str, live: list[Value], other: object, **_: object) -> Value:
         return self.builder.normalise(where, 0.0, self._of_input(where, "mul", live, other), live[0])
 
-    def _mul(self, name: str, where: str, live: list[Value], other: Any, **_: Any) -> Value:
+    def _mul(self, name: str, where: str, live: list[Value], other: object, **_: object) -> Value:
         return self.builder.normalise(where, 0.0, 1 / self._of_input(where, "mul", live, other), live[0])
 
-    def _of_input(self, where: str, kind: str, live: list[Value], other: Any) -> npt.NDArray[Any]:
+    def _of_input(self, where: str, kind: str, live: list[Value], other: object) -> npt.NDArray[np.float64]:
         """A constant of the input's normalisation, () or (C,)."""
         array = np.asarray(other, np.float64) if isinstance(other, int | float | np.ndarray) else None
         if len(live) != 1 or live[0].node != "input" or array is None:
@@ -206,7 +216,7 @@ def _name(step: fx.Node) -> str:
     return path[-1].removeprefix("L['self'].") if path else step.name
 
 
-def _pair(value: Any) -> tuple[int, int]:
+def _pair(value: Sizes) -> tuple[int, int]:
     if isinstance(value, int):
         return value, value
     return int(value[0]), int(value[-1])

@@ -201,7 +201,7 @@ class _Reader:
             value = quant_aware.read(self.builder, name, module, x)
         return value
 
-    def _handlers(self) -> dict[type[nn.Module], Callable[[str, Any, Value], Value]]:
+    def _handlers(self) -> dict[type[nn.Module], Callable[..., Value]]:
         return {
             Normalise: self._normalise,
             nn.Conv2d: self._conv,
@@ -291,7 +291,7 @@ def _refusal(kind: str, where: str) -> ConversionError:
     return ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
 
 
-def _array(value: torch.Tensor | None) -> npt.NDArray[Any] | None:
+def _array(value: torch.Tensor | None) -> npt.NDArray[np.float32] | None:
     return None if value is None else value.detach().numpy()
 
 

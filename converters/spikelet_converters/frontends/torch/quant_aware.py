@@ -9,7 +9,7 @@ name, so Brevitas need not be installed. Quantised weights are used as the layer
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,10 @@ from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.values import Rounding, Value
 
-_Array = npt.NDArray[Any]
+_Weights: TypeAlias = npt.NDArray[np.float32]
+_Module: TypeAlias = Any
+"""A module with attributes that torch does not type, or of Brevitas, which need not be installed."""
+
 _BREVITAS_ACTIVATIONS = ("QuantReLU", "QuantHardTanh", "QuantIdentity")
 _CONV_BN = (fused.ConvBn2d, fused.ConvBnReLU2d)
 _RECTIFIED = (fused.ConvReLU2d, fused.LinearReLU, fused.ConvBnReLU2d)
@@ -40,7 +43,7 @@ def is_brevitas(module: nn.Module) -> bool:
     return type(module).__module__.startswith("brevitas.nn")
 
 
-def weight_of(module: nn.Module) -> npt.NDArray[Any]:
+def weight_of(module: nn.Module) -> _Weights:
     """The weights that a layer computes with: quantised, if it quantises them."""
     weight = module.weight
     assert isinstance(weight, torch.Tensor)
@@ -66,7 +69,7 @@ def read(builder: Builder, name: str, module: nn.Module, x: Value) -> Value | No
     if isinstance(module, ObserverBase):
         return x  # no computation
     if isinstance(module, _CONV_BN):
-        bn: Any = module.bn
+        bn: _Module = module.bn
         with torch.no_grad():
             gain = bn.weight / torch.sqrt(bn.running_var + bn.eps)
             weight = module.weight_fake_quant(module.weight * gain.reshape(-1, 1, 1, 1))
@@ -87,7 +90,7 @@ def read(builder: Builder, name: str, module: nn.Module, x: Value) -> Value | No
     return None
 
 
-def activation(builder: Builder, name: str, where: str, module: Any, x: Value) -> Value:
+def activation(builder: Builder, name: str, where: str, module: _Module, x: Value) -> Value:
     """Add a torch.ao fake-quantiser as neurons; at the input or on a current it is left out, with a note."""
     scale, zero = module.scale.numpy(), module.zero_point.numpy()
     low, high = int(module.quant_min), int(module.quant_max)
@@ -129,9 +132,9 @@ def _conv(
     builder: Builder,
     name: str,
     where: str,
-    module: Any,
-    weight: npt.NDArray[Any],
-    bias: npt.NDArray[Any] | None,
+    module: _Module,
+    weight: _Weights,
+    bias: _Weights | None,
     x: Value,
 ) -> Value:
     if module.dilation != (1, 1) or module.padding_mode != "zeros" or isinstance(module.padding, str):
@@ -139,7 +142,7 @@ def _conv(
     return builder.conv(name, where, weight, bias, module.stride, module.padding, module.groups, x)
 
 
-def _brevitas(builder: Builder, name: str, where: str, module: Any, x: Value) -> Value:
+def _brevitas(builder: Builder, name: str, where: str, module: _Module, x: Value) -> Value:
     quantiser = module.act_quant
     if not quantiser.is_quant_enabled:
         if type(module).__name__ == "QuantReLU":
@@ -163,6 +166,6 @@ def _brevitas(builder: Builder, name: str, where: str, module: Any, x: Value) ->
     return _quantised(builder, name, where, scale, levels, x)
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     array = np.asarray(value.detach().numpy() if isinstance(value, torch.Tensor) else value, np.float64)
     return float(array.ravel()[0]) if array.size == 1 else None

@@ -15,8 +15,6 @@ Batch norm should be frozen (running statistics), so that both passes compute th
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -30,11 +28,11 @@ class _Replace(torch.autograd.Function):
     """Return the spike rate in the forward pass; pass the gradient on to the activation."""
 
     @staticmethod
-    def forward(ctx: Any, activation: Tensor, rate: Tensor) -> Tensor:
+    def forward(ctx: object, activation: Tensor, rate: Tensor) -> Tensor:
         return rate.view_as(rate)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: object, *grads: Tensor) -> tuple[Tensor, None]:
         return grads[0], None
 
 
