@@ -8,7 +8,6 @@ import zlib
 from dataclasses import fields
 from functools import cache
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from networks import Builder, small_graph
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, archive, decode, golden, manifest, safetensors, schema, step, write
 from spikelet.errors import BundleError
+from spikelet.graph import Graph
 from spikelet.nodes import SumPool2d
 from spikelet.verify import record_golden
 
@@ -35,7 +35,7 @@ def bases() -> list[Members]:
     ]
 
 
-def _make(graph: Any) -> Bundle:
+def _make(graph: Graph) -> Bundle:
     node = graph.input
     pixels = np.random.default_rng(0).integers(node.low, node.high + 1, (1, *node.shape)).astype(np.uint8)
     steps = exact_steps(graph) if graph.exact else None
@@ -45,14 +45,14 @@ def _make(graph: Any) -> Bundle:
     return Bundle(graph, manifest, record_golden(graph, pixels, 2), "# small\n")
 
 
-def _features() -> Any:
+def _features() -> Graph:
     net = Builder((5,), np.random.default_rng(1))
     net.linear("fc1", 4)
     net.neuron("if1", tie=">", reset="zero")
     return net.graph()
 
 
-def _groups() -> Any:
+def _groups() -> Graph:
     net = Builder((2, 5, 5), np.random.default_rng(2))
     net.conv("conv1", 4, groups=2)
     net.neuron("lif", leaky=True)
@@ -74,7 +74,7 @@ def take_apart(content: bytes) -> Members:
     return {name: bytes(data) for name, data in archive.unpack(content).items()}
 
 
-def put_together(members: Members, **changed: Any) -> bytes:
+def put_together(members: Members, **changed: object) -> bytes:
     """The bundle's bytes, with the manifest's digests made to fit. changed: entries of the manifest."""
     manifest = json.loads(members["manifest.json"])
     manifest |= changed

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ EXPONENTS += [126, 127]
 TEXTS = ["", "a", "é", "🐈", "x" * 256, "x" * 257, "\n", "\t", "\x7f", "\x9b", "\u2028", "\u202e", "\u200f"]
 TEXTS += ["\u061c", "\ufeff", "\\"]
 
+Item = TypeVar("Item")
+
 
 class Mutator:
     """Draws values and changes drafts. Everything comes from one random source."""
@@ -23,7 +26,7 @@ class Mutator:
     def __init__(self, seed: object) -> None:
         self.random = random.Random(seed)  # type: ignore[arg-type]
 
-    def pick(self, values: Any) -> Any:
+    def pick(self, values: Sequence[Item]) -> Item:
         return self.random.choice(values)
 
     def number(self, values: np.ndarray) -> float:
@@ -50,7 +53,7 @@ class Mutator:
     def field(self, draft: Draft) -> None:
         """A field of the manifest."""
         key = self.pick([*draft.manifest, "results", "conversion", "name", "labels", "producer"])
-        value: Any = self.pick([*WHOLE, *TEXTS, None, True, 1.0, [], {}])
+        value: object = self.pick([*WHOLE, *TEXTS, None, True, 1.0, [], {}])
         if key in ("results", "conversion"):
             entry = {self.pick(["data", "images", "accuracy", "accuracy_before_quantisation", "bits", "layers", "steps", "digest", "by_step",
                                 "agreement_with_float", "notes"]): self.pick([0, 1, 0.5, [1], [0.5, 1], [], "d", None, [{}], [{"by_step": [{}]}],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from hostile.bundles import Members, bases, loosely_packed, put_together
 from hostile.protobuf import ProtobufMutator
 from spikelet.bundle import archive, safetensors
 from spikelet.lowering.onnx.protobuf import _integer, _message, _text
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 MEMBERS = ("manifest.json", "weights.safetensors", "step.onnx", "golden.safetensors", "card.md")
 
@@ -49,7 +51,7 @@ LAYER = {
 }
 RESULT = {"data": "d", "digest": "e", "images": 9, "steps": 2, "accuracy": [0.5, 1], "float_accuracy": 0.9}
 # Fields of the manifest (and of its nodes: scale, low, high) with values within, at and beyond their bounds.
-BORDERS: dict[str, list[Any]] = {
+BORDERS: dict[str, list[Json]] = {
     "bits": [1, 2, 3, 4, 16, 17, None],
     "exact_steps": [0, 1, 2, 2**31 - 1, 2**31, None],
     "lowering_version": [-1, 0, 1, 2**31 - 1, 2**31],
@@ -207,7 +209,7 @@ class Mutator:
         )
         return put_together(members | {"card.md": text})
 
-    def maybe(self) -> dict[str, Any]:
+    def maybe(self) -> dict[str, Json]:
         return self.random.choice([{}, {}, {"lowering_version": 3}, {"lowering_version": 3, "exact_steps": 1}])
 
     def changed_tensors(self, content: bytes) -> bytes:
@@ -241,7 +243,7 @@ class Mutator:
                 break
         return safetensors.encode(tensors)
 
-    def tree(self, value: Any) -> Any:
+    def tree(self, value: Json) -> Json:
         """A JSON value with one place changed, deeper or here."""
         if isinstance(value, dict | list) and value and self.random.random() < 0.85:
             key = self.random.choice(list(value) if isinstance(value, dict) else range(len(value)))
@@ -257,7 +259,7 @@ class Mutator:
             return value
         return self.value()
 
-    def value(self) -> Any:
+    def value(self) -> Json:
         """Any JSON value, as odd as can be."""
         what = self.random.randrange(8)
         if what < 3:
@@ -267,7 +269,7 @@ class Mutator:
         if what == 5:
             return self.random.choice([None, True, False, [], {}, [[]], [None] * 5])
         if what == 6:
-            deep: Any = 1
+            deep: Json = 1
             for _ in range(self.random.choice([3, 40, 200])):
                 deep = [deep] if self.random.random() < 0.5 else {"a": deep}
             return deep

@@ -8,7 +8,6 @@ file is either good or breaks the rule that the change broke. step.onnx comes fr
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -188,7 +187,7 @@ class NetworkMutator(Mutator):
         draft.edges += [[edge[0], name], [name, edge[1]]]
 
     def append(self, draft: Draft, name: str, kind: str, shape: tuple[int, ...], exact: bool) -> None:
-        node: dict[str, Any] = {"name": name, "kind": kind}
+        node: dict[str, object] = {"name": name, "kind": kind}
         arrays: dict[str, np.ndarray] = {}
         channels = shape[0]
         match kind:
