@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikelet_converters.frontends import frameworks, nir, refusals
+from spikelet_converters.frontends import frameworks, refusals
+from spikelet_converters.frontends.nir.reader import Reader
 from spikelet_converters.frontends.onnx.attributes import READ
 from spikelet_converters.frontends.onnx.constants import EVALUATED
 from spikelet_converters.frontends.onnx.reader import HANDLERS
@@ -78,13 +79,13 @@ def support() -> str:
     lines += ["## NIR (`model.nir`)", ""]
     kinds = ("Affine", "Linear", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d", "Scale", "Flatten", "IF", "LIF")
     kinds += ("CubaLIF", "I", "LI", "CubaLI", "Delay", "Threshold")
-    read = handlers(nir._Reader, {name: f"_{name.lower()}" for name in kinds})
+    read = handlers(Reader, {name: f"_{name.lower()}" for name in kinds})
     lines += [
         "Supported: " + ", ".join(f"`{name}`" for name in ["Input", "Output", "NIRGraph (nested)", *read]) + ".",
         "",
     ]
     refused = [
-        *sorted(nir.ADVICE.items()),
+        *sorted(refusals.NIR.items()),
         ("a cycle", "recurrence has no node in IR version 1; the error names its nodes"),
     ]
     lines += table(("not supported", "reason and alternative"), [(f"`{name}`", why) for name, why in refused])

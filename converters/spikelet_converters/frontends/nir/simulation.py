@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from graphlib import TopologicalSorter
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from spikelet_converters.exports.nir import NirNode
 from spikelet_converters.frontends.source import Simulate
 
-NirNode = Any
 State = dict[str, Tensor]
 
 

@@ -1,4 +1,4 @@
-"""Import NIR files: NIR's neurons integrated by Euler's method, or the exact network from spikelet's annotation.
+"""Read NIR's nodes; neurons are integrated by Euler's method.
 
 IF        v += r i                                    fires at v > v_threshold, then v = v_reset
 LIF       v += dt/tau (v_leak - v + r i)              the same
@@ -8,180 +8,22 @@ LI, CubaLI, I                                         the same without spikes; t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.bundle import schema
-from spikelet.bundle.fields import Fields
-from spikelet.errors import BundleError, ConversionError
+from spikelet.errors import ConversionError
 from spikelet.graph import NAME
-from spikelet.nodes import Shape
-from spikelet_converters.exports.nir import DT, METADATA, NirNode, package, to_nir
+from spikelet_converters.exports.nir import NirNode
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.nir_simulation import simulator
+from spikelet_converters.frontends.nir.nesting import Pass
 from spikelet_converters.frontends.refusals import NIR as ADVICE
-from spikelet_converters.frontends.source import Preprocessing, Source, finished
 from spikelet_converters.frontends.values import Dynamics, Factor, Value, free_name
 
 
-def read(
-    path: Path,
-    *,
-    dt: float | None = None,
-    preprocessing: Preprocessing | None = None,
-    low: int = 0,
-    high: int = 255,
-) -> Source:
-    """Import a `.nir` file.
-
-    Args:
-        path: The file.
-        dt: Length of a time-step in seconds, by default 1e-4 or the value of the file's annotation.
-        preprocessing: Normalisation of the input, by default none.
-        low: Smallest value of the input.
-        high: Largest value of the input.
-
-    Raises:
-        ConversionError: The file is not a NIR file, a node is not supported, or the network is recurrent. The message
-            names the node.
-    """
-    nir = package()
-    try:
-        network = nir.read(path, type_check=False)
-    except Exception as error:  # h5py and nir raise many types of errors
-        raise ConversionError(f"{path}: not a NIR file that can be read ({error})") from None
-    return from_nir(network, dt=dt, preprocessing=preprocessing, low=low, high=high)
-
-
-def from_nir(
-    network: NirNode,
-    *,
-    dt: float | None = None,
-    preprocessing: Preprocessing | None = None,
-    low: int = 0,
-    high: int = 255,
-) -> Source:
-    """Import a nir.NIRGraph; see `read`."""
-    text = network.metadata.get(METADATA)
-    note = ""
-    if text is not None:
-        ours = _annotated(network, text.decode(errors="replace") if isinstance(text, bytes) else str(text))
-        if ours is not None:
-            return ours
-        note = "the file was changed after spikelet wrote it: its annotation was left aside, and NIR's own meaning read"
-    builder = Builder(_input_shape(network))
-    if note:
-        builder.note(note)
-    # inputs are currents and spikes, not normalised by default
-    preprocessing = preprocessing or Preprocessing(scale=1.0)
-    nodes, edges = _flat(network)
-    step = DT if dt is None else dt
-    _Reader(builder, step).run(nodes, edges, preprocessing.start(builder, low, high))
-    return finished("NIR", builder, None, preprocessing, simulate=simulator(nodes, edges, step))
-
-
-def _annotated(network: NirNode, text: str) -> Source | None:
-    """The network in the annotation, or None if the file was changed after it was written."""
-    try:
-        annotation = json.loads(text)
-        tensors = {key: np.asarray(value, annotation["dtypes"][key]) for key, value in annotation["values"].items()}
-        for key, dtype in annotation["dtypes"].items():
-            if key not in tensors:
-                name, _, field = key.rpartition(".")
-                tensors[key] = np.asarray(getattr(network.nodes[name], field)).astype(dtype)
-        graph = schema.decode(Fields("annotation", annotation["graph"]), tensors)
-        exported = to_nir(graph, annotation["form"], annotation["dt"], version=annotation["version"])
-        bits = annotation.get("bits")
-        labels = None if annotation.get("labels") is None else tuple(map(str, annotation["labels"]))
-    except _DAMAGE as error:
-        raise ConversionError(f"the annotation of this NIR file is damaged ({error})") from None
-    if not _same(network, exported):
-        return None
-    return Source(
-        "NIR, annotated by spikelet",
-        graph,
-        labels=labels if labels is not None and len(labels) == graph.classes else None,
-        bits=bits if isinstance(bits, int) else None,
-    )
-
-
-_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, BundleError)
-
-
-def _same(a: NirNode, b: NirNode) -> bool:
-    if set(a.nodes) != set(b.nodes) or sorted(map(tuple, a.edges)) != sorted(map(tuple, b.edges)):
-        return False
-    for name, node in b.nodes.items():
-        other = a.nodes[name]
-        if type(node) is not type(other):
-            return False
-        for field, value in vars(node).items():
-            if isinstance(value, np.ndarray) and not np.array_equal(value, np.asarray(getattr(other, field))):
-                return False
-    return True
-
-
-def _input_shape(network: NirNode) -> Shape:
-    inputs = [node for node in _flat(network)[0].values() if type(node).__name__ == "Input"]
-    if len(inputs) != 1:
-        raise ConversionError(f"the network has {len(inputs)} inputs; a bundle has one")
-    try:
-        shape = tuple(int(size) for size in np.ravel(inputs[0].input_type["input"]))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ConversionError(f"the Input node has no shape ({error})") from None
-    while len(shape) in (2, 4) and shape[0] == 1:
-        shape = shape[1:]  # some exporters add a batch axis of 1
-    if len(shape) not in (1, 3):
-        raise ConversionError(f"the network takes inputs of shape {shape}; expected (C, H, W) or (F,)")
-    return shape
-
-
-def _flat(network: NirNode, prefix: str = "") -> tuple[dict[str, NirNode], list[tuple[str, str]]]:
-    """Nodes and edges with nested graphs expanded; their Input and Output nodes pass their input on."""
-    nodes: dict[str, NirNode] = {}
-    edges: list[tuple[str, str]] = []
-    entry: dict[str, str] = {}
-    leave: dict[str, str] = {}
-    _check_edges(network, prefix)
-    for name, node in network.nodes.items():
-        full = f"{prefix}{name}"
-        if type(node).__name__ != "NIRGraph":
-            nodes[full] = node
-            entry[name] = leave[name] = full
-            continue
-        inner, between = _flat(node, f"{full}.")
-        kinds = {key: type(child).__name__ for key, child in inner.items()}
-        ends = {kind: key for key, kind in kinds.items() if kind in ("Input", "Output")}
-        for kind in ("Input", "Output"):
-            if kind not in ends:
-                raise ConversionError(f"node {full} (NIRGraph): the nested graph has no {kind} node")
-        nodes.update({key: _Pass() if key in ends.values() else child for key, child in inner.items()})
-        edges += between
-        entry[name], leave[name] = ends["Input"], ends["Output"]
-    return nodes, edges + [(leave[a], entry[b]) for a, b in network.edges]
-
-
-def _check_edges(network: NirNode, prefix: str) -> None:
-    """Raise ConversionError if an edge begins or ends at a node that does not exist."""
-    for a, b in network.edges:
-        for name in (a, b):
-            if name not in network.nodes:
-                raise ConversionError(
-                    f"edge {prefix}{a} -> {prefix}{b}: there is no node {prefix}{name}; expected one of "
-                    f"{', '.join(list(network.nodes)[:8])}; the file is incomplete, write it again"
-                )
-
-
-class _Pass:
-    """The input or output of a nested graph."""
-
-
-class _Reader:
+class Reader:
     """Adds nodes to a builder in topological order."""
 
     def __init__(self, builder: Builder, dt: float) -> None:
@@ -231,8 +73,10 @@ class _Reader:
         x = inputs[0]
         if len(inputs) > 1:
             x = self.builder.add(self.builder.free_name(f"{name}.sum"), where, inputs)
-        if kind in ("_Pass", "Output"):
-            return x if kind == "_Pass" else self.builder.output([x])
+        if isinstance(node, Pass):
+            return x
+        if kind == "Output":
+            return self.builder.output([x])
         handler: Callable[..., Value] | None = getattr(self, f"_{kind.lower()}", None)
         if handler is None:
             raise ConversionError(f"{where}: {ADVICE.get(kind, 'has no node in IR version 1')}")

@@ -1,0 +1,70 @@
+"""Open NIR files, and choose between their annotation and NIR's own nodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spikelet.errors import ConversionError
+from spikelet_converters.exports.nir import DT, METADATA, NirNode, package
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.nir.annotation import annotated
+from spikelet_converters.frontends.nir.nesting import flat, input_shape
+from spikelet_converters.frontends.nir.reader import Reader
+from spikelet_converters.frontends.nir.simulation import simulator
+from spikelet_converters.frontends.source import Preprocessing, Source, finished
+
+
+def read(
+    path: Path,
+    *,
+    dt: float | None = None,
+    preprocessing: Preprocessing | None = None,
+    low: int = 0,
+    high: int = 255,
+) -> Source:
+    """Import a `.nir` file.
+
+    Args:
+        path: The file.
+        dt: Length of a time-step in seconds, by default 1e-4 or the value of the file's annotation.
+        preprocessing: Normalisation of the input, by default none.
+        low: Smallest value of the input.
+        high: Largest value of the input.
+
+    Raises:
+        ConversionError: The file is not a NIR file, a node is not supported, or the network is recurrent. The message
+            names the node.
+    """
+    nir = package()
+    try:
+        network = nir.read(path, type_check=False)
+    except Exception as error:  # h5py and nir raise many types of errors
+        raise ConversionError(f"{path}: not a NIR file that can be read ({error})") from None
+    return from_nir(network, dt=dt, preprocessing=preprocessing, low=low, high=high)
+
+
+def from_nir(
+    network: NirNode,
+    *,
+    dt: float | None = None,
+    preprocessing: Preprocessing | None = None,
+    low: int = 0,
+    high: int = 255,
+) -> Source:
+    """Import a nir.NIRGraph; see `read`."""
+    text = network.metadata.get(METADATA)
+    note = ""
+    if text is not None:
+        ours = annotated(network, text.decode(errors="replace") if isinstance(text, bytes) else str(text))
+        if ours is not None:
+            return ours
+        note = "the file was changed after spikelet wrote it: its annotation was left aside, and NIR's own meaning read"
+    builder = Builder(input_shape(network))
+    if note:
+        builder.note(note)
+    # inputs are currents and spikes, not normalised by default
+    preprocessing = preprocessing or Preprocessing(scale=1.0)
+    nodes, edges = flat(network)
+    step = DT if dt is None else dt
+    Reader(builder, step).run(nodes, edges, preprocessing.start(builder, low, high))
+    return finished("NIR", builder, None, preprocessing, simulate=simulator(nodes, edges, step))
