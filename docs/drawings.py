@@ -42,7 +42,7 @@ CHECKPOINT = [
     ("Trace, fold", "frontends", "float graph"),
     ("Calibrate", "calibration", "thresholds"),
     ("Quantise", "conversion, ranges", "integer graph"),
-    ("Measure", "conversion.report", "golden inputs"),
+    ("Measure", "conversion.layer_report", "golden inputs"),
     ("Write", "spikelet.bundle", ""),
 ]
 

@@ -34,13 +34,13 @@ PUBLIC = [
 
 def run_line(line):
     """Run one line of a `sh` block."""
-    words = shlex.split(line, comments=True)
-    if words[0] == "spikelet":
-        assert cli.main(words[1:]) == 0, line
-    elif words[0] == "make":
+    arguments = shlex.split(line, comments=True)
+    if arguments[0] == "spikelet":
+        assert cli.main(arguments[1:]) == 0, line
+    elif arguments[0] == "make":
         if shutil.which("make") is None or shutil.which("cc") is None:
             pytest.skip("needs make and a C compiler")
-        subprocess.run(words, check=True, capture_output=True)
+        subprocess.run(arguments, check=True, capture_output=True)
     else:
         raise AssertionError(f"a tutorial may run spikelet and make only; mark other lines as console: {line}")
 

@@ -27,10 +27,10 @@ def test_commands_that_are_disturbed_leave_nothing_broken():
     report = json.loads(done.stdout)
     assert report["wrong"] == []
     assert done.returncode == 0
-    found = report["found"]
-    assert {"convert", "report", "sign", "train"} <= set(found)
-    assert found["train"]["runs compared bit for bit"] >= 1
+    outcomes = report["outcomes"]
+    assert {"convert", "report", "sign", "train"} <= set(outcomes)
+    assert outcomes["train"]["runs compared bit for bit"] >= 1
     for trouble in ("no room in a file", "permission denied"):
-        for verb, said in found[trouble].items():
-            assert said.startswith(f"spikelet {verb.split()[0]}: "), said
-            assert len(said.splitlines()) == 1
+        for verb, message in outcomes[trouble].items():
+            assert message.startswith(f"spikelet {verb.split()[0]}: "), message
+            assert len(message.splitlines()) == 1

@@ -81,9 +81,9 @@ def commands(page):
 @pytest.mark.parametrize("page", ["docs/networks.md", "README.md"])
 def test_every_command_of_the_page_works(page, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    found = commands(page)
-    assert len(found) >= (3 if page == "README.md" else 8)
-    for line in found:
+    lines = commands(page)
+    assert len(lines) >= (3 if page == "README.md" else 8)
+    for line in lines:
         if "spiking.py" in line:
             pytest.importorskip("snntorch")
         assert cli.main(shlex.split(line, comments=True)[1:]) == 0, line + capsys.readouterr().err

@@ -31,17 +31,17 @@ def images(bundle):
 
 @pytest.mark.parametrize("engine", ["numpy", "onnx", "native"])
 def test_it_proves_itself(bundle, engine):
-    found = verify(bundle, engine)
-    assert found.ok
-    assert found.spikes > 10_000
+    verification = verify(bundle, engine)
+    assert verification.ok
+    assert verification.spikes > 10_000
 
 
 def test_it_reaches_what_its_card_says(path, bundle, images):
     result = next(result for result in bundle.manifest.results if result["digest"] == images.digest)
-    found = spikelet.load(path).run(images.images, steps=8).accuracy(images.labels)
-    assert found == pytest.approx(result["accuracy"])
+    accuracy = spikelet.load(path).run(images.images, steps=8).accuracy(images.labels)
+    assert accuracy == pytest.approx(result["accuracy"])
     assert result["float_accuracy"] > 0.8  # resnet20 has 0.27 million weights
-    assert found[-1] > result["float_accuracy"] - 0.03
+    assert accuracy[-1] > result["float_accuracy"] - 0.03
     whole = next(
         result for result in bundle.manifest.results if result["images"] == 10_000
     )  # of 500, three may be chance

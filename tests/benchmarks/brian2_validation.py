@@ -52,17 +52,17 @@ def network(plan, hidden, size=32, seed=0):
 
 
 def report(name, bundle, images, **options):
-    found = validate(bundle, images, steps=8, **options)
-    layers = [layer for layer in found.layers if layer.sample.theta is not None]
-    rate = found.total("spikes") / sum(layer.neurons * found.images * 8 for layer in layers)
-    potential = max(layer.max_potential_difference for layer in found.layers)
+    validation = validate(bundle, images, steps=8, **options)
+    layers = [layer for layer in validation.layers if layer.sample.theta is not None]
+    rate = validation.total("spikes") / sum(layer.neurons * validation.images * 8 for layer in layers)
+    potential = max(layer.max_potential_difference for layer in validation.layers)
     print(
-        f"{name:<28} {found.mode:<8} {found.images:>3} images, {sum(layer.neurons for layer in found.layers):>7,} neurons, "
-        f"{found.total('spikes'):>8,} spikes ({rate:.0%}), {found.total('differing_spikes')} differing, "
-        f"{potential:g} potential difference: {found.seconds:.1f} s",
+        f"{name:<28} {validation.mode:<8} {validation.images:>3} images, {sum(layer.neurons for layer in validation.layers):>7,} neurons, "
+        f"{validation.total('spikes'):>8,} spikes ({rate:.0%}), {validation.total('differing_spikes')} differing, "
+        f"{potential:g} potential difference: {validation.seconds:.1f} s",
         flush=True,
     )
-    assert found.ok
+    assert validation.ok
 
 
 def main():

@@ -25,18 +25,18 @@ def main():
     args = parser.parse_args()
     model = load(args.bundle, args.engine)
     images = find_data(args.data, model.graph.input.shape, model.labels, args.images).images
-    places = sites(model.graph)
+    all_sites = sites(model.graph)
     ways = {
         "plain run": lambda part: model.run(part, STEPS),
-        "counting": lambda part: tally(model.graph, places, part, STEPS, model.engine),
+        "counting": lambda part: tally(model.graph, all_sites, part, STEPS, model.engine),
     }
     best = dict.fromkeys(ways, float("inf"))
     for way in ways.values():
         way(images[:32])  # once to warm up
     for _ in range(args.rounds):
-        for name, each in ways.items():
+        for name, count in ways.items():
             started = time.perf_counter()
-            each(images)
+            count(images)
             best[name] = min(best[name], time.perf_counter() - started)
     for name, seconds in best.items():
         print(f"{name}: {seconds * 1000 / len(images):.2f} ms per image, T = {STEPS}, engine {model.engine}")

@@ -52,7 +52,7 @@ def measure(graph, batch, threads, rounds):
                 times[name].append(((time.perf_counter() - wall) * 1000, (time.process_time() - own) * 1000))
     counts = windowed.spike_counts()
     fired = sum(int(count.sum()) for count in counts.values())
-    medians = {name: tuple(map(statistics.median, zip(*found, strict=True))) for name, found in times.items()}
+    medians = {name: tuple(map(statistics.median, zip(*samples, strict=True))) for name, samples in times.items()}
     return medians, fired / (batch * sum(graph.neurons(name) for name in counts))
 
 
@@ -74,9 +74,9 @@ def main() -> None:
         medians, rate = measure(graph, batch, args.threads, rounds)
         for name, (wall, own) in medians.items():
             ratio, own_ratio = wall / medians["float"][0], own / medians["float"][1]
-            found = {"batch": batch, "rounds": rounds, "what": name, "ms": wall, "ratio": ratio}
+            result = {"batch": batch, "rounds": rounds, "what": name, "ms": wall, "ratio": ratio}
             if args.json:
-                print(json.dumps(found | {"processor_ms": own, "processor_ratio": own_ratio, "spike_rate": rate}))
+                print(json.dumps(result | {"processor_ms": own, "processor_ratio": own_ratio, "spike_rate": rate}))
             else:
                 print(
                     f"batch {batch}, {name}: {wall:.2f} ms, ratio {ratio:.2f}; of processor time {own:.2f} ms, "

@@ -22,24 +22,24 @@ class Mean(nn.Module):
 
 def modules(graph, neuron):
     """A chain of modules; `neuron()` makes each spiking layer."""
-    found, order = [], graph.order
+    layers, order = [], graph.order
     for index, name in enumerate(order):
         match graph.nodes[name]:
             case Input() as node:
-                found.append(Mean(node.mean))
+                layers.append(Mean(node.mean))
             case Conv2d() | Linear() as node:
                 after = graph.nodes[order[index + 1]]
                 theta = after.theta if isinstance(after, IF) else np.ones(len(node.bias))
-                found.append(synapse(node, theta.astype(np.float64)))
+                layers.append(synapse(node, theta.astype(np.float64)))
             case SumPool2d() as node:
-                found += [nn.AvgPool2d(node.kernel, node.stride), Times(node.kernel[0] * node.kernel[1])]
+                layers += [nn.AvgPool2d(node.kernel, node.stride), Times(node.kernel[0] * node.kernel[1])]
             case Flatten():
-                found.append(nn.Flatten())
+                layers.append(nn.Flatten())
             case IF():
-                found.append(neuron())
+                layers.append(neuron())
             case Output():
                 pass
-    return found
+    return layers
 
 
 class Times(nn.Module):
@@ -54,13 +54,13 @@ class Times(nn.Module):
 def synapse(node, theta):
     if isinstance(node, Conv2d):
         shape = node.weight.shape
-        found = nn.Conv2d(shape[1], shape[0], shape[2:], node.stride, node.padding)
+        layer = nn.Conv2d(shape[1], shape[0], shape[2:], node.stride, node.padding)
     else:
-        found = nn.Linear(node.weight.shape[1], len(node.weight))
+        layer = nn.Linear(node.weight.shape[1], len(node.weight))
     scale = theta.reshape(-1, *(1,) * (node.weight.ndim - 1))
-    found.weight.data = torch.tensor(node.weight / scale, dtype=torch.float32)
-    found.bias.data = torch.tensor(node.bias / theta, dtype=torch.float32)
-    return found
+    layer.weight.data = torch.tensor(node.weight / scale, dtype=torch.float32)
+    layer.bias.data = torch.tensor(node.bias / theta, dtype=torch.float32)
+    return layer
 
 
 def spikingjelly_single(graph):
@@ -117,14 +117,14 @@ def sinabs(graph):
     from sinabs import layers, reset_states
     from sinabs.activation import SingleSpike
 
-    made = {}
+    networks = {}
 
     def run(x, steps):
-        if steps not in made:
+        if steps not in networks:
             make = lambda: layers.IAFSqueeze(num_timesteps=steps, spike_fn=SingleSpike, min_v_mem=None)  # noqa: E731
-            made[steps] = nn.Sequential(*modules(graph, make)).eval()
-        reset_states(made[steps])
-        out = made[steps](x.repeat_interleave(steps, 0))
+            networks[steps] = nn.Sequential(*modules(graph, make)).eval()
+        reset_states(networks[steps])
+        out = networks[steps](x.repeat_interleave(steps, 0))
         return out.reshape(len(x), steps, -1).sum(1)
 
     return run

@@ -120,10 +120,10 @@ def theirs(network: nn.Module, calibration, test, recipe: str) -> dict[int, floa
     labels = torch.from_numpy(calibration.labels)
     loader = [(pixels[i : i + BATCH], labels[i : i + BATCH]) for i in range(0, len(pixels), BATCH)]
     if recipe == BALANCING:
-        made = ann2snn.LocalThresholdBalancingRecipe(dataloader=loader)
+        chosen = ann2snn.LocalThresholdBalancingRecipe(dataloader=loader)
     else:
-        made = ann2snn.RateCodingRecipe(dataloader=loader, mode=recipe)
-    converted = ann2snn.FXConverter(recipe=made).convert(network).eval()
+        chosen = ann2snn.RateCodingRecipe(dataloader=loader, mode=recipe)
+    converted = ann2snn.FXConverter(recipe=chosen).convert(network).eval()
     right = dict.fromkeys(STEPS, 0)
     with torch.no_grad():
         for start in range(0, len(test), BATCH):
@@ -189,12 +189,12 @@ def main() -> None:
         (BALANCING, many, f"{BALANCING}, {len(many):,} images"),
     ):
         try:
-            found = theirs(network, shown, test, recipe)
+            accuracies = theirs(network, shown, test, recipe)
         except Exception as error:  # a peer that fails is told, not skipped in silence
             rows.append([f"SpikingJelly, {what}", *["-"] * len(STEPS)])
             print(f"SpikingJelly, {what}: {type(error).__name__}: {error}", flush=True)
             continue
-        rows.append([f"SpikingJelly, {what}", *(f"{found[t]:.1%}" for t in STEPS)])
+        rows.append([f"SpikingJelly, {what}", *(f"{accuracies[t]:.1%}" for t in STEPS)])
     print(table(columns, rows))
     if args.page is not None:
         lines = [*heading(columns), *(f"| {' | '.join(row)} |" for row in rows)]

@@ -20,15 +20,15 @@ def table(text: str) -> str:
     networks: dict[str, dict[str, tuple[str, str]]] = {}
     for line in text.splitlines():
         if line.startswith("### "):
-            found = networks.setdefault(line[4:], {})
+            times = networks.setdefault(line[4:], {})
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if cells[:3] == LINE:
-            found[cells[3]] = cells[4], cells[6]
-    networks = {name: found for name, found in networks.items() if found}
+            times[cells[3]] = cells[4], cells[6]
+    networks = {name: times for name, times in networks.items() if times}
     *_, last = networks.values()
     rows = ["| batch 1, one thread, T = 4 | " + " | ".join(networks) + " |", "|---" * (len(networks) + 1) + "|"]
     for name in sorted(last, key=lambda name: float(last[name][0])):
-        cells = [_cell(name, *found[name]) if name in found else "" for found in networks.values()]
+        cells = [_cell(name, *times[name]) if name in times else "" for times in networks.values()]
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"
 

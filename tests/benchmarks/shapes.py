@@ -61,8 +61,8 @@ def network(plan, rate: float, seed: int = 0) -> Graph:
 def fire(current, theta):
     """Spikes of integrate-and-fire neurons, (T, …), and their rate."""
     v, spikes = np.full(current.shape[1:], theta // 2, np.float32), np.empty_like(current)
-    for t, each in enumerate(current):
-        v = v + each
+    for t, step_current in enumerate(current):
+        v = v + step_current
         spikes[t] = v >= theta
         v -= theta * spikes[t]
     return spikes, float(spikes.mean())

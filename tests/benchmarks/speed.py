@@ -40,10 +40,10 @@ RATES = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.50)
 def contenders(graph, pixels, threads, with_peers):
     """name: function of T, and what keeps others from taking part."""
     rate = open_session(rate_model(graph), threads)
-    found = {FLOAT: lambda steps: rate.run(None, {"input": pixels})}
+    runs = {FLOAT: lambda steps: rate.run(None, {"input": pixels})}
     for name in ("native", "onnx"):
-        found[f"spikelet, {name}"] = ours(create(graph, name, (), threads), pixels)
-        found[f"spikelet, {name}, step by step"] = ours(create(graph, name, (), threads), pixels, stream=True)
+        runs[f"spikelet, {name}"] = ours(create(graph, name, (), threads), pixels)
+        runs[f"spikelet, {name}, step by step"] = ours(create(graph, name, (), threads), pixels, stream=True)
     failed = {}
     if with_peers:
         try:
@@ -51,14 +51,14 @@ def contenders(graph, pixels, threads, with_peers):
 
             import peers
         except ImportError as error:
-            return found, {"all peers": str(error)}
+            return runs, {"all peers": str(error)}
         torch.set_num_threads(threads)
         tensor = torch.tensor(pixels)
         with torch.inference_mode():
             works, failed = peers.load(graph, tensor)
         for name, run in works.items():
-            found[name] = lambda steps, run=run: inferred(torch, run, tensor, steps)
-    return found, failed
+            runs[name] = lambda steps, run=run: inferred(torch, run, tensor, steps)
+    return runs, failed
 
 
 def ours(engine, pixels, stream=False):
@@ -77,18 +77,18 @@ def inferred(torch, run, tensor, steps):
         run(tensor, steps)
 
 
-def medians(found, steps, seconds=SECONDS):
+def medians(runs, steps, seconds=SECONDS):
     """Milliseconds of each contender: by the clock, and of processor time, which other programs disturb less."""
-    times = {name: [] for name in found}
+    times = {name: [] for name in runs}
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or len(times[FLOAT]) < 3:
-        for name, run in found.items():
+        for name, run in runs.items():
             warm(run, steps)
             wall, own = time.perf_counter(), time.process_time()
             run(steps)
             times[name].append(((time.perf_counter() - wall) * 1000, (time.process_time() - own) * 1000))
-    found = {name: tuple(map(statistics.median, zip(*values, strict=True))) for name, values in times.items()}
-    return found, len(times[FLOAT])
+    by_name = {name: tuple(map(statistics.median, zip(*values, strict=True))) for name, values in times.items()}
+    return by_name, len(times[FLOAT])
 
 
 def warm(run, steps):
@@ -112,9 +112,9 @@ def rates(graph, pixels, steps):
 
 
 def mean_rate(graph, pixels, steps):
-    found = rates(graph, pixels, steps)
-    neurons = {name: graph.neurons(name) for name in found}
-    return sum(found[name] * neurons[name] for name in found) / sum(neurons.values())
+    layer_rates = rates(graph, pixels, steps)
+    neurons = {name: graph.neurons(name) for name in layer_rates}
+    return sum(layer_rates[name] * neurons[name] for name in layer_rates) / sum(neurons.values())
 
 
 def compare(what, graph, images, lines, with_peers, seconds):
@@ -126,9 +126,9 @@ def compare(what, graph, images, lines, with_peers, seconds):
     print("|---|---|---|---|---|---|---|---|", flush=True)
     failures = {}
     for batch, threads, steps in lines:
-        found, failed = contenders(graph, images[:batch], threads, with_peers)
+        runs, failed = contenders(graph, images[:batch], threads, with_peers)
         failures |= failed
-        times, rounds = medians(found, steps, seconds)
+        times, rounds = medians(runs, steps, seconds)
         for name, (wall, own) in sorted(times.items(), key=lambda item: item[1][1]):
             ratios = f"{wall / times[FLOAT][0]:.2f} | {own / times[FLOAT][1]:.2f}"
             print(f"| {batch} | {threads} | {steps} | {name} | {wall:.2f} | {own:.2f} | {ratios} |", flush=True)
@@ -156,7 +156,7 @@ def sweep(plan, what, pixels, every):
             warm(ours(engine, pixels, stream=True), STEPS)
             for _ in range(3):
                 times[rate].append(step_cost(engine, pixels))
-    costs = {rate: statistics.median(found) for rate, found in times.items()}
+    costs = {rate: statistics.median(samples) for rate, samples in times.items()}
     for rate, cost in costs.items():
         print(f"| {mean_rate(graphs[rate], pixels, STEPS):.1%} | {cost:.3f} | {cost / costs[0.20]:.2f} |", flush=True)
 

@@ -42,7 +42,7 @@ def main():
             teacher(pixels)
         if turn:
             seconds[TEACHER].append(time.process_time() - started)
-    ratio = {case: np.median(found) / np.median(seconds["none", 4]) for case, found in seconds.items()}
+    ratio = {case: np.median(samples) / np.median(seconds["none", 4]) for case, samples in seconds.items()}
     print(f"vgg9, batch {args.batch}, {args.threads} thread(s), median of {args.rounds}; QCFS = 1")
     for (residual, steps), value in ratio.items():
         print(f"{residual:<10} {'T = ' + str(steps) if residual == 'exact' else '':<10} {value:.2f}")
@@ -56,12 +56,12 @@ def main():
 def network(residual, pixels):
     """A vgg9 whose batch norm is frozen, as in the last epochs of a run."""
     shape, spec = (3, 32, 32), {"mean": (125,) * 3, "std": (63.0,) * 3}
-    made = NetworkSpec("vgg9", shape, 10, levels=4, residual=residual, lambda_init=2.0, **spec).build()
-    made.to(memory_format=torch.channels_last)
+    model = NetworkSpec("vgg9", shape, 10, levels=4, residual=residual, lambda_init=2.0, **spec).build()
+    model.to(memory_format=torch.channels_last)
     with torch.no_grad():
-        made(pixels)
-    RESIDUALS[residual].refresh(made.eval(), [pixels], 4)
-    return made.train().apply(lambda module: module.eval() if isinstance(module, torch.nn.BatchNorm2d) else module)
+        model(pixels)
+    RESIDUALS[residual].refresh(model.eval(), [pixels], 4)
+    return model.train().apply(lambda module: module.eval() if isinstance(module, torch.nn.BatchNorm2d) else module)
 
 
 if __name__ == "__main__":

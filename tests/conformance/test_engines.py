@@ -79,9 +79,9 @@ def test_a_mismatch_shrinks_to_a_small_network_that_can_be_opened():
         """Lets no neuron fire in the first channel of the first layer."""
 
         def spikes(self, layer):
-            found = super().spikes(layer).copy()
-            found[:, 0] &= layer != self.graph.spiking[0]
-            return found
+            values = super().spikes(layer).copy()
+            values[:, 0] &= layer != self.graph.spiking[0]
+            return values
 
         def spike_counts(self):
             return {name: self.spikes(name).reshape(self.batch, -1).sum(1) for name in self.graph.spiking}

@@ -72,9 +72,9 @@ def test_fast_engines_agree_on_every_image(graph, images):
             where = f"{which}, time-step {t + 1}"
             mine, theirs = (engine.step(pixels if t == 0 else None) for engine in engines)
             assert np.array_equal(mine, theirs), where
-            found = [engine.spike_counts() for engine in engines]
+            counts = [engine.spike_counts() for engine in engines]
             for name in graph.spiking:
-                assert np.array_equal(found[0][name], found[1][name]), f"{where}, layer {name}"
-            spikes += [int(found[0][name].sum()) for name in graph.spiking]
+                assert np.array_equal(counts[0][name], counts[1][name]), f"{where}, layer {name}"
+            spikes += [int(counts[0][name].sum()) for name in graph.spiking]
     assert (spikes > 0).all()
     assert spikes.sum() > 10_000_000

@@ -63,9 +63,9 @@ def arm64_python() -> list[str]:
         for folder in ("lists/partial", "cache/archives/partial", "debs"):
             (apt / folder).mkdir(parents=True, exist_ok=True)
         (apt / "status").touch()
-        places = {"State::lists": apt / "lists", "Cache": apt / "cache", "State::status": apt / "status"}
+        folders = {"State::lists": apt / "lists", "Cache": apt / "cache", "State::status": apt / "status"}
         options = ["-o", "APT::Architecture=arm64", "-o", "APT::Architectures::=arm64", "-o", "APT::Sandbox::User=root"]
-        for name, path in places.items():
+        for name, path in folders.items():
             options += ["-o", f"Dir::{name}={path}"]
         run(["apt-get", *options, "update", "-qq"])
         run(["apt-get", *options, "download", "-qq", *PACKAGES], cwd=apt / "debs")

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: exit codes, one JSON object, errors in words."""
+"""The command line as a user meets it: exit codes, one JSON object, errors as text."""
 
 import errno
 import json
@@ -57,18 +57,18 @@ class TestRun:
     def test_json_is_one_object_and_nothing_else(self, call, images):
         code, out, err = call("run small.snnb insects.npz --steps 5 --engine numpy --json")
         assert (code, err) == (0, "")
-        found = json.loads(out)
-        assert found["images"] == 20
-        assert found["steps"] == 5
-        assert found["engine"] == "numpy"
-        assert len(found["accuracy"]) == 5
-        assert len(found["predictions"]) == 20
-        assert found["accuracy"][-1] == np.mean(np.array(found["predictions"]) == images.labels)
-        assert found["mean_exit_step"] == 5
-        assert set(found["spike_rate"]) == {"if1", "if2", "if3"}
-        assert found["ms_per_image"] > 0
-        assert found["float_accuracy"] == 0.75
-        assert found["data_digest"] == images.digest
+        report = json.loads(out)
+        assert report["images"] == 20
+        assert report["steps"] == 5
+        assert report["engine"] == "numpy"
+        assert len(report["accuracy"]) == 5
+        assert len(report["predictions"]) == 20
+        assert report["accuracy"][-1] == np.mean(np.array(report["predictions"]) == images.labels)
+        assert report["mean_exit_step"] == 5
+        assert set(report["spike_rate"]) == {"if1", "if2", "if3"}
+        assert report["ms_per_image"] > 0
+        assert report["float_accuracy"] == 0.75
+        assert report["data_digest"] == images.digest
 
     def test_text_shows_accuracy_beside_the_float_network(self, call):
         code, out, _ = call("run small.snnb insects.npz --steps 3")
@@ -84,10 +84,10 @@ class TestRun:
         assert all(answer == answers[0] for answer in answers)
 
     def test_early_exit(self, call):
-        found = json.loads(call("run small.snnb insects.npz --early-exit 0 --json")[1])
-        assert found["mean_exit_step"] == 1
-        found = json.loads(call("run small.snnb insects.npz --early-exit-confidence 0.6 --json")[1])
-        assert 1 <= found["mean_exit_step"] <= 8
+        report = json.loads(call("run small.snnb insects.npz --early-exit 0 --json")[1])
+        assert report["mean_exit_step"] == 1
+        report = json.loads(call("run small.snnb insects.npz --early-exit-confidence 0.6 --json")[1])
+        assert 1 <= report["mean_exit_step"] <= 8
 
     def test_a_part_is_drawn_and_always_the_same(self, call):
         first, second = (json.loads(call("run small.snnb insects.npz --count 7 --json")[1]) for _ in range(2))
@@ -100,15 +100,15 @@ class TestRun:
         assert code == 0
         assert any(line.split()[:2] == ["one.png", label] for line in out.splitlines() for label in LABELS)
         assert "accuracy" not in out
-        found = json.loads(call("run small.snnb one.png --json")[1])
-        assert found["accuracy"] is None
-        assert found["predictions"][0] == json.loads(call("run small.snnb insects.npz --json")[1])["predictions"][0]
+        report = json.loads(call("run small.snnb one.png --json")[1])
+        assert report["accuracy"] is None
+        assert report["predictions"][0] == json.loads(call("run small.snnb insects.npz --json")[1])["predictions"][0]
 
     def test_class_folders_are_matched_by_name(self, call, folder, images):
         for index, (image, label) in enumerate(zip(images.images, images.labels, strict=True)):
-            place = folder / "folders" / LABELS[label]
-            place.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image.transpose(1, 2, 0)).save(place / f"{index:02}.png")
+            subfolder = folder / "folders" / LABELS[label]
+            subfolder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image.transpose(1, 2, 0)).save(subfolder / f"{index:02}.png")
         (folder / "folders" / "ant").rename(folder / "folders" / "x-ant")
         code, _, err = call("run small.snnb folders")
         assert code == 1
@@ -202,10 +202,10 @@ class TestWrongCalls:
 class TestVerify:
     def test_all_engines_pass(self, call):
         code, out, _ = call("verify small.snnb --json")
-        found = json.loads(out)
-        assert (code, found["ok"]) == (0, True)
-        assert [engine["engine"] for engine in found["engines"]] == ["numpy", "onnx", "native"]
-        assert all(engine["differing_spikes"] == 0 for engine in found["engines"])
+        report = json.loads(out)
+        assert (code, report["ok"]) == (0, True)
+        assert [engine["engine"] for engine in report["engines"]] == ["numpy", "onnx", "native"]
+        assert all(engine["differing_spikes"] == 0 for engine in report["engines"])
 
     def test_one_engine(self, call):
         code, out, _ = call("verify small.snnb --engine numpy")
@@ -229,10 +229,10 @@ class TestVerify:
 
 def test_inspect(call):
     code, out, _ = call("inspect small.snnb --json")
-    found = json.loads(out)
+    report = json.loads(out)
     assert code == 0
-    assert found["labels"] == list(LABELS)
-    assert [node["kind"] for node in found["nodes"]][:3] == ["Input", "Conv2d", "IF"]
+    assert report["labels"] == list(LABELS)
+    assert [node["kind"] for node in report["nodes"]][:3] == ["Input", "Conv2d", "IF"]
     code, out, _ = call("inspect small.snnb")
     assert code == 0
     assert "conv1" in out
@@ -241,20 +241,20 @@ def test_inspect(call):
 
 def test_doctor(call):
     code, out, _ = call("doctor --json")
-    found = json.loads(out)
+    report = json.loads(out)
     assert code == 0
-    assert found["engines"] == {"numpy": "works", "onnx": "works", "native": "works"}
-    assert found["auto"] == "native"
+    assert report["engines"] == {"numpy": "works", "onnx": "works", "native": "works"}
+    assert report["auto"] == "native"
     assert call("doctor")[0] == 0
 
 
 def test_bench(call, monkeypatch):
     code, out, _ = call("bench small.snnb --engine numpy --json")
-    found = json.loads(out)["engines"][0]
+    latency = json.loads(out)["engines"][0]
     assert code == 0
-    assert found["load_ms"] > 0
-    assert found["batch_32"]["ms_per_step_p95"] >= found["batch_32"]["ms_per_step_p50"] > 0
-    assert found["peak_memory_mb"] > 10
+    assert latency["load_ms"] > 0
+    assert latency["batch_32"]["ms_per_step_p95"] >= latency["batch_32"]["ms_per_step_p50"] > 0
+    assert latency["peak_memory_mb"] > 10
 
 
 @pytest.mark.parametrize("verb", ["train", "convert", "inspect", "verify", "run", "bench", "doctor"])
@@ -281,9 +281,9 @@ def test_out_of_memory_is_said_whatever_ran_out(call, monkeypatch, error):
         raise error
 
     monkeypatch.setattr("spikelet.cli.analysis.inspect.bundles.read", fail)
-    code, out, said = call("inspect small.snnb")
+    code, out, err = call("inspect small.snnb")
     assert (code, out) == (1, "")
-    assert said.startswith("spikelet inspect: out of memory; ")
+    assert err.startswith("spikelet inspect: out of memory; ")
 
 
 def test_any_error_is_one_of_memory_where_memory_is_short(call, monkeypatch):

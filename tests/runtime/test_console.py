@@ -7,8 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from hostile_bundles import bases, put_together
 
+from hostile.bundles import bases, put_together
 from spikelet import cli, shipped
 from spikelet.cli import COMMANDS, console
 

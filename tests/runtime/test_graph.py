@@ -1,4 +1,4 @@
-"""What a graph refuses, with the words it uses; shapes; the proof of exactness."""
+"""What a graph refuses and the text of its errors; shapes; the proof of exactness."""
 
 from itertools import pairwise
 

@@ -46,7 +46,7 @@ class Campaign:
 
     def __init__(self, folder, seed):
         self.folder, self.random = Path(folder), random.Random(seed)
-        self.found, self.wrong = {}, []
+        self.outcomes, self.wrong = {}, []
         self.ending = Moments(self.random)
         os.chdir(folder)
         os.environ["SPIKELET_CACHE"] = str(self.folder / "cache")
@@ -94,8 +94,8 @@ class Campaign:
         return self.ending.run(self, line) in ENDED
 
     def note(self, command, what):
-        self.found.setdefault(command, {}).setdefault(what, 0)
-        self.found[command][what] += 1
+        self.outcomes.setdefault(command, {}).setdefault(what, 0)
+        self.outcomes[command][what] += 1
 
     def replaced(self, command, line, target, count, same=True):
         """A command that writes one file over another. same: it writes the same bytes whenever it runs."""
@@ -117,7 +117,7 @@ class Campaign:
         if self.run(line) != 0:
             self.wrong.append(f"{command}: fails after it was killed: {Path('log').read_text()}")
         left = list(target.parent.glob(f".{target.name}.*.part"))
-        self.found[command]["temporary files left"] = len(left)
+        self.outcomes[command]["temporary files left"] = len(left)
         for path in left:
             path.unlink()
 
@@ -159,7 +159,7 @@ class Campaign:
                         load_checkpoint(out / name)  # whole, or this raises
                 self.note("train", "killed" if code else "went through")
             self.compare(out)
-        self.found["train"]["runs compared bit for bit"] = runs
+        self.outcomes["train"]["runs compared bit for bit"] = runs
         # killed between the last checkpoint and its log
         (timed / "log.csv").unlink()
         self.run(f"{TRAIN} {timed} --resume")
@@ -203,23 +203,23 @@ def _log(out):
 def campaign(work, ending, kills):
     """Every command, ended again and again, in one of the two ways."""
     work.ending = ending
-    each = {command: max(1, round(share * kills)) for command, share in SHARE.items()}
-    verbs = cli.build_parser()._subparsers._group_actions[0].choices
-    work.replaced("convert", "convert whole/best.pt -o out.snnb --data x.npz", Path("out.snnb"), each["convert"])
+    runs = {command: max(1, round(share * kills)) for command, share in SHARE.items()}
+    commands = cli.build_parser()._subparsers._group_actions[0].choices
+    work.replaced("convert", "convert whole/best.pt -o out.snnb --data x.npz", Path("out.snnb"), runs["convert"])
     read(Path("out.snnb"))
     line = "report good.snnb x.npz --steps 2 --engine numpy --no-latency --profile cmos45-int8 -o out.html"
-    work.replaced("report", line, Path("out.html"), each["report"], same=False)
-    work.replaced("sign", "sign good.snnb --key key.key", Path("good.snnb.sig"), each["sign"])
+    work.replaced("report", line, Path("out.html"), runs["report"], same=False)
+    work.replaced("sign", "sign good.snnb --key key.key", Path("good.snnb.sig"), runs["sign"])
     line = "robustness good.snnb x.npz --count 8 --steps 2 --seeds 0 --faults dropped -o out.json"
-    work.replaced("robustness", line, Path("out.json"), each["robustness"])
-    if "export" in verbs:
-        work.export(each["export"])
-    if "compile" in verbs:
+    work.replaced("robustness", line, Path("out.json"), runs["robustness"])
+    if "export" in commands:
+        work.export(runs["export"])
+    if "compile" in commands:
         try:
-            work.compile(each["compile"])
+            work.compile(runs["compile"])
         except (SpikeletError, AssertionError) as error:  # no compiler here
-            work.found["compile"] = {"left out": str(error)[:200]}
-    work.train(each["train"])
+            work.outcomes["compile"] = {"left out": str(error)[:200]}
+    work.train(runs["train"])
 
 
 def main():
@@ -242,7 +242,7 @@ def main():
             if count:
                 campaign(work, ending(work.random), count)
         os.chdir("/")
-    facts = {"found": work.found, "wrong": work.wrong, "seconds": round(time.monotonic() - started)}
+    facts = {"outcomes": work.outcomes, "wrong": work.wrong, "seconds": round(time.monotonic() - started)}
     print(json.dumps(facts, indent=1))
     return 1 if work.wrong else 0
 

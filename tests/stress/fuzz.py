@@ -8,8 +8,6 @@ BundleError, takes more than 1 s of processor time, or breaks a limit, is kept i
 import argparse
 import collections
 import json
-import multiprocessing
-import multiprocessing.connection
 import os
 import resource
 import sys
@@ -18,6 +16,7 @@ import time
 import traceback
 from pathlib import Path
 
+import campaign
 from hostile.bundles import MEMORY
 from hostile.mutations import Mutator
 from spikelet.bundle import decode
@@ -53,7 +52,7 @@ def judge(content, most_seconds=None):
 def _address_space(line):
     """Bytes that the system says: VmSize as it is, VmPeak as it was at most."""
     with open("/proc/self/status") as file:
-        return next(int(each.split()[1]) * 1024 for each in file if each.startswith(f"{line}:"))
+        return next(int(row.split()[1]) * 1024 for row in file if row.startswith(f"{line}:"))
 
 
 def _work(seed, count, pipe, most_seconds=None):
@@ -68,61 +67,20 @@ def _work(seed, count, pipe, most_seconds=None):
     # a file is in memory twice here, as what it was made from and as what is read
     limit = now + MEMORY + 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    found, slowest = collections.Counter(), 0.0
+    verdicts, slowest = collections.Counter(), 0.0
     for index in range(count):
         kind, content = mutator.one()
         started = time.process_time()
         verdict = judge(content, most_seconds)
         slowest = max(slowest, time.process_time() - started)
         if verdict in ("read", "refused"):
-            found[f"{kind} {verdict}"] += 1
+            verdicts[f"{kind} {verdict}"] += 1
         else:
             pipe.send(("bad", f"{kind}, seed {seed}, file {index}: {verdict}", content))
         if (index + 1) % PORTION == 0 or index + 1 == count:
-            pipe.send(("done", dict(found), slowest, _address_space("VmPeak") - now))
-            found.clear()
+            pipe.send(("done", dict(verdicts), (slowest, _address_space("VmPeak") - now)))
+            verdicts.clear()
     pipe.close()
-
-
-def run(count, seed=0, processes=1, show=False, most_seconds=None):
-    """(verdicts by kind, complaints, processor seconds of the slowest file, bytes of address space above the start)."""
-    share = [count // processes + (i < count % processes) for i in range(processes)]
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices are tiny, and threads cost address space
-    context = multiprocessing.get_context("spawn")
-    pipes, workers = [], []
-    for index, part in enumerate(share):
-        ours, theirs = context.Pipe(duplex=False)
-        workers.append(context.Process(target=_work, args=(f"{seed}-{index}", part, theirs, most_seconds), daemon=True))
-        workers[-1].start()
-        theirs.close()
-        pipes.append(ours)
-    found, complaints, slowest, largest = collections.Counter(), [], 0.0, 0
-    started = time.monotonic()
-    while pipes:
-        for pipe in multiprocessing.connection.wait(pipes):
-            try:
-                message = pipe.recv()
-            except EOFError:
-                pipes.remove(pipe)
-                continue
-            if message[0] == "bad":
-                KEEP.mkdir(parents=True, exist_ok=True)
-                name = KEEP / f"bad-{len(complaints)}.snnb"
-                name.write_bytes(message[2])
-                complaints.append(f"{name}: {message[1]}")
-                print(complaints[-1], file=sys.stderr)
-                continue
-            found.update(message[1])
-            slowest, largest = max(slowest, message[2]), max(largest, message[3])
-            done = sum(found.values()) + len(complaints)
-            if show:
-                seconds = time.monotonic() - started
-                print(f"{done:>9,} files, {len(complaints)} complaints, {done / seconds:.0f} a second", flush=True)
-    for worker in workers:
-        worker.join()
-        if worker.exitcode != 0:
-            complaints.append(f"a process ended with {worker.exitcode}")
-    return found, complaints, slowest, largest
 
 
 def main():
@@ -133,16 +91,18 @@ def main():
     parser.add_argument("--seconds", type=float, metavar="S", help="complain of a file that takes more processor time")
     args = parser.parse_args()
     started = time.monotonic()
-    found, complaints, slowest, largest = run(args.count, args.seed, args.processes, True, args.seconds)
+    outcome = campaign.run(_work, args.count, args.processes, KEEP, args.seed, args.seconds)
+    verdicts, complaints = outcome.verdicts, outcome.complaints
+    slowest, largest = outcome.largest or (0.0, 0.0)  # none, if every process ended before its first portion
     facts = {
-        "files": sum(found.values()) + len(complaints),
-        "refused": sum(n for kind, n in found.items() if kind.endswith("refused")),
-        "read": sum(n for kind, n in found.items() if kind.endswith("read")),
+        "files": sum(verdicts.values()) + len(complaints),
+        "refused": sum(n for kind, n in verdicts.items() if kind.endswith("refused")),
+        "read": sum(n for kind, n in verdicts.items() if kind.endswith("read")),
         "complaints": len(complaints),
         "slowest_s": round(slowest, 3),  # of processor time: a busy machine changes nothing
         "memory_mb": round(largest / 2**20, 1),  # of address space above the start, the file itself among it
         "seconds": round(time.monotonic() - started),
-        "kinds": dict(sorted(found.items())),
+        "kinds": dict(sorted(verdicts.items())),
     }
     print(json.dumps(facts, indent=1))
     return 1 if complaints or facts["files"] < args.count else 0

@@ -1,7 +1,7 @@
 """Let coverage guide the mutations (atheris, libFuzzer): `python tests/stress/fuzz_coverage.py --seconds 600`.
 
 The target reads bytes as a bundle; where they are no archive, as each member by itself. The mutator knows the format
-(`hostile.Mutator`) half of the time and leaves the other half to libFuzzer. Seeds are tests/corpus; what is found
+(`hostile.mutations.Mutator`) half of the time and leaves the other half to libFuzzer. Seeds are tests/corpus; what is found
 grows in build/fuzz/corpus, and a file that raises anything but a BundleError is kept in build/fuzz.
 """
 

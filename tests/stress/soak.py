@@ -94,24 +94,24 @@ def answers(path, engine, seed, rounds):
     """What a session says, as bytes: runs, and a stream beside them."""
     model = spikelet.load(path, engine)
     images = np.random.default_rng(seed).integers(0, 256, (20, *model.graph.input.shape)).astype(np.uint8)
-    found = []
+    results = []
     for _ in range(rounds):
-        found.append(model.run(images, steps=6).logits.tobytes())
-        found.append(b"".join(step.logits.tobytes() for step in model.stream(images[0], steps=6)))
-    return found
+        results.append(model.run(images, steps=6).logits.tobytes())
+        results.append(b"".join(step.logits.tobytes() for step in model.stream(images[0], steps=6)))
+    return results
 
 
 def together(pool, path, engine, rounds):
     """Sessions in threads and in processes of a pool at once; how many answers differ from those of one alone."""
     alone = {seed: answers(path, engine, seed, 1) * rounds for seed in range(THREADS)}
     shared = spikelet.load(path, engine)
-    found, differing = {}, 0
+    results, differing = {}, 0
 
     def work(seed):
-        found[seed] = answers(path, engine, seed, rounds)
+        results[seed] = answers(path, engine, seed, rounds)
         images = np.random.default_rng(seed).integers(0, 256, (20, *shared.graph.input.shape)).astype(np.uint8)
         mine = [shared.run(images, steps=6).logits.tobytes() for _ in range(rounds)]  # one model in all threads
-        found[seed, "shared"] = mine
+        results[seed, "shared"] = mine
 
     others = pool.starmap_async(answers, [(path, engine, seed, rounds) for seed in range(PROCESSES)], chunksize=1)
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(THREADS)]
@@ -119,11 +119,11 @@ def together(pool, path, engine, rounds):
         thread.start()
     for thread in threads:
         thread.join()
-    for seed, each in enumerate(others.get()):
-        differing += each != alone[seed]
+    for seed, other in enumerate(others.get()):
+        differing += other != alone[seed]
     for seed in range(THREADS):
-        differing += found.get(seed) != alone[seed]
-        differing += found.get((seed, "shared")) != alone[seed][::2]
+        differing += results.get(seed) != alone[seed]
+        differing += results.get((seed, "shared")) != alone[seed][::2]
     sessions = 2 * THREADS + PROCESSES
     return {"engine": engine, "sessions": sessions, "differing": differing, "ok": differing == 0}
 
@@ -150,7 +150,7 @@ def main():
         with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
             sessions = [together(pool, path, engine, args.rounds) for engine in engines]
     facts = {"streams": streams, "sessions": sessions}
-    facts["ok"] = all(each["ok"] for each in streams + sessions)
+    facts["ok"] = all(report["ok"] for report in streams + sessions)
     print(json.dumps(facts, indent=1))
     return 0 if facts["ok"] else 1
 

@@ -44,7 +44,7 @@ print(peak() - before, engine_class(name).memory(graph, load))
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 
 
-def made(kind):
+def graph_of(kind):
     net = Builder((4, 96, 96), np.random.default_rng(0))
     if kind == "padded":
         net.conv("conv", 8, (1, 1), padding=(150, 150))
@@ -69,7 +69,7 @@ def made(kind):
 def bundles(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bounds")
     paths = {"demo": ASSETS / "vgg9-cifar10.snnb", "resnet20": ASSETS / "resnet20-cifar10.snnb"}
-    graphs = {kind: made(kind) for kind in ("padded", "unfolded", "groups", "deep", "linear")}
+    graphs = {kind: graph_of(kind) for kind in ("padded", "unfolded", "groups", "deep", "linear")}
     for kind, graph in (graphs | {"large": large_graph()}).items():
         paths[kind] = folder / f"{kind}.snnb"
         golden = record_golden(graph, np.zeros((1, *graph.input.shape), np.uint8), 1)

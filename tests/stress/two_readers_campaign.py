@@ -9,8 +9,6 @@ in build/two-readers/ and fail the run. numpy runs every file that both read, on
 import argparse
 import collections
 import json
-import multiprocessing
-import multiprocessing.connection
 import os
 import resource
 import sys
@@ -19,6 +17,7 @@ import traceback
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import campaign
 import second_reader
 from conformance_vectors.breaking import BASES, base
 from hostile.bundles import MEMORY
@@ -91,64 +90,22 @@ def look_at(content, index, native, limited):
         return "exception", f"{type(error).__name__}: {error}"[:500] + "\n" + where, (0.0, 0.0)
 
 
-def work(seed, count, native, pipe):
+def work(seed, count, pipe, native):
     """Judge `count` files."""
     limited = Limited()
     sources = [NetworkMutator(f"{seed} networks"), Mutator(f"{seed} bytes", [base(name) for name in BASES])]
-    found, slowest = collections.Counter(), [0.0, 0.0]
+    verdicts, slowest = collections.Counter(), [0.0, 0.0]
     for index in range(count):
         kind, content = sources[index % 4 == 3].one()
         verdict, complaint, seconds = look_at(content, index, native, limited)
-        found[verdict] += 1
+        verdicts[verdict] += 1
         slowest = [max(pair) for pair in zip(slowest, seconds, strict=True)]
         if complaint:
             pipe.send(("bad", f"seed {seed}, file {index}, {kind}: {complaint}", content))
         if (index + 1) % PORTION == 0 or index + 1 == count:
-            pipe.send(("done", found, slowest))
-            found = collections.Counter()
+            pipe.send(("done", verdicts, tuple(slowest)))
+            verdicts = collections.Counter()
     pipe.close()
-
-
-def run(count, seed, processes, native):
-    """(verdicts, complaints, seconds of the slowest file in both readers, by the clock)."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("SPIKELET_CFLAGS", "-O0")
-    context = multiprocessing.get_context("spawn")
-    pipes, workers = [], []
-    for part in range(processes):
-        ours, theirs = context.Pipe(duplex=False)
-        share = count // processes + (part < count % processes)
-        workers.append(context.Process(target=work, args=(f"{seed}-{part}", share, native, theirs), daemon=True))
-        workers[-1].start()
-        theirs.close()
-        pipes.append(ours)
-    found, complaints, slowest = collections.Counter(), [], [0.0, 0.0]
-    started = reported = time.monotonic()
-    while pipes:
-        for pipe in multiprocessing.connection.wait(pipes):
-            try:
-                message = pipe.recv()
-            except EOFError:
-                pipes.remove(pipe)
-                continue
-            if message[0] == "bad":
-                KEEP.mkdir(parents=True, exist_ok=True)
-                path = KEEP / f"seed-{seed}-{len(complaints)}.snnb"
-                path.write_bytes(message[2])
-                complaints.append(f"{path}: {message[1]}")
-                print(complaints[-1], file=sys.stderr, flush=True)
-                continue
-            found.update(message[1])
-            slowest = [max(pair) for pair in zip(slowest, message[2], strict=True)]
-            if time.monotonic() > reported + 20:
-                reported = time.monotonic()
-                rate = sum(found.values()) / (reported - started)
-                print(f"{sum(found.values()):>9,} files, {len(complaints)} complaints, {rate:.0f} a second", flush=True)
-    for worker in workers:
-        worker.join()
-        if worker.exitcode != 0:
-            complaints.append(f"a process ended with {worker.exitcode}")
-    return found, complaints, slowest
 
 
 def main():
@@ -159,10 +116,13 @@ def main():
     parser.add_argument("--native", type=int, default=1000, metavar="N", help="compile one network in N")
     args = parser.parse_args()
     started = time.monotonic()
-    found, complaints, slowest = run(args.count, args.seed, args.processes, args.native)
+    os.environ.setdefault("SPIKELET_CFLAGS", "-O0")
+    outcome = campaign.run(work, args.count, args.processes, KEEP, args.seed, args.native)
+    verdicts, complaints = outcome.verdicts, outcome.complaints
+    slowest = outcome.largest or (0.0, 0.0)  # none, if every process ended before its first portion
     facts = {
-        "files": sum(found.values()),
-        "verdicts": dict(found),
+        "files": sum(verdicts.values()),
+        "verdicts": dict(verdicts),
         "complaints": len(complaints),
         "slowest_s": {"spikelet": round(slowest[0], 3), "second_reader": round(slowest[1], 3)},
         "seconds": round(time.monotonic() - started),

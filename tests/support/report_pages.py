@@ -32,7 +32,7 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.words, self.open = [], [], []
+        self.tags, self.texts, self.open = [], [], []
         self.feed(text)
         self.close()
         assert self.open == []
@@ -49,4 +49,4 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.words.append(data)
+        self.texts.append(data)

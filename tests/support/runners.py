@@ -94,16 +94,16 @@ RUNNERS["brian2"] = on_brian2
 def assert_same(graph, name, inputs, steps, runner=None):
     """Hold a runner to the reference. A network on which they part is written as a bundle that can be opened."""
     expected = on_engine("numpy", graph, inputs, steps)
-    found = (runner or RUNNERS[name])(graph, inputs, steps)
+    actual = (runner or RUNNERS[name])(graph, inputs, steps)
     for t in range(steps):
         for layer in graph.spiking:
             for what in ("spikes", "potentials"):
-                mine, theirs = (getattr(run, what)[layer][t] for run in (expected, found))
+                mine, theirs = (getattr(run, what)[layer][t] for run in (expected, actual))
                 if not np.array_equal(mine, theirs):
                     image, neuron = np.argwhere(mine != theirs)[0]
-                    place = f"{what} of layer {layer}, neuron {neuron}, time-step {t + 1}, image {image}"
-                    raise AssertionError(f"{name} and numpy differ in {place}: {save(graph, name, inputs, steps)}")
-        if not np.array_equal(expected.logits[t], found.logits[t]):
+                    position = f"{what} of layer {layer}, neuron {neuron}, time-step {t + 1}, image {image}"
+                    raise AssertionError(f"{name} and numpy differ in {position}: {save(graph, name, inputs, steps)}")
+        if not np.array_equal(expected.logits[t], actual.logits[t]):
             raise AssertionError(f"{name} and numpy differ in the logits: {save(graph, name, inputs, steps)}")
 
 

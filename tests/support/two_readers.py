@@ -33,7 +33,7 @@ class Verdicts:
 
     first: Bundle | None
     second: Contents | None
-    said: tuple[str, str]
+    messages: tuple[str, str]
     seconds: tuple[float, float]
 
     @property
@@ -45,9 +45,9 @@ class Verdicts:
         """
         if (self.first is None) == (self.second is None):
             return None
-        if self.second is not None and self.said[0].startswith("step.onnx") and compared(self.second):
+        if self.second is not None and self.messages[0].startswith("step.onnx") and compared(self.second):
             return None
-        return f"spikelet: {self.said[0] or 'reads it'}; second reader: {self.said[1] or 'reads it'}"
+        return f"spikelet: {self.messages[0] or 'reads it'}; second reader: {self.messages[1] or 'reads it'}"
 
 
 def compared(contents: Contents) -> bool:
@@ -60,13 +60,13 @@ def judge(content: bytes, limits: AbstractContextManager[object] | None = None) 
 
     limits: Entered while spikelet reads.
     """
-    first, second, said = None, None, ["", ""]
+    first, second, messages = None, None, ["", ""]
     started = time.perf_counter()
     try:
         with limits or nullcontext():
             first = decode(content)
     except BundleError as error:
-        said[0] = str(error)
+        messages[0] = str(error)
     between = time.perf_counter()
     try:
         second = second_reader.read(content)
@@ -74,9 +74,9 @@ def judge(content: bytes, limits: AbstractContextManager[object] | None = None) 
             second = second_reader.read(content, step=True)
     except second_reader.Refused as refused:
         second = None
-        said[1] = str(refused)
+        messages[1] = str(refused)
     ended = time.perf_counter()
-    return Verdicts(first, second, (said[0], said[1]), (between - started, ended - between))
+    return Verdicts(first, second, (messages[0], messages[1]), (between - started, ended - between))
 
 
 def runnable(verdicts: Verdicts) -> bool:
@@ -104,16 +104,16 @@ def disagreement(verdicts: Verdicts, engines: list[str], seed: int = 0) -> str |
         for engine in engines:
             if ENGINES.get(engine) is not None and engine == "native" and not network.exact:
                 continue
-            found = RUNNERS[engine](graph, inputs.astype(np.float32), steps)
+            run = RUNNERS[engine](graph, inputs.astype(np.float32), steps)
             shown = "constant" if inputs is constant else "sequence"
             for layer in network.spiking:
-                if not np.array_equal(found.spikes[layer], expected.spikes[layer]):
+                if not np.array_equal(run.spikes[layer], expected.spikes[layer]):
                     return f"{engine}, {shown}: spikes of {layer}"
             sums = np.cumsum(expected.logits.astype(np.float64), axis=0)
             largest = np.abs(expected.logits).max()
-            if network.exact and not np.array_equal(found.logits, sums):
+            if network.exact and not np.array_equal(run.logits, sums):
                 return f"{engine}, {shown}: logits"
-            if not network.exact and np.abs(found.logits - sums).max() > 1e-3 * largest * steps:
+            if not network.exact and np.abs(run.logits - sums).max() > 1e-3 * largest * steps:
                 return f"{engine}, {shown}: logits"
     return None
 

@@ -22,7 +22,7 @@ from spikelet.engines import ENGINES
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing
 from spikelet.session import DEFAULT_STEPS
-from spikelet_converters.brian2 import report, wording
+from spikelet_converters.brian2 import page, wording
 from spikelet_converters.brian2.comparison import EPS
 from spikelet_converters.brian2.dynamics import DynamicsReport, sweep
 from spikelet_converters.brian2.sampling import NEURONS
@@ -99,7 +99,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"--seed: expected 0 or more, got {args.seed}")
     if args.output is None:
         return
-    if args.output.suffix.lower() not in (*report.SUFFIXES, ".json"):
+    if args.output.suffix.lower() not in (*page.SUFFIXES, ".json"):
         raise UsageError(f"{args.output}: a report's name ends in .html, .md or .json")
     if not args.output.parent.is_dir():
         raise UsageError(f"{args.output.parent}: no such folder")
@@ -146,7 +146,7 @@ def _save(
     path: Path, validation: ValidationReport | None, dynamics: DynamicsReport | None, facts: dict[str, object]
 ) -> None:
     if path.suffix.lower() != ".json":
-        report.save(path, validation, dynamics)
+        page.save(path, validation, dynamics)
         return
     with replacing(path) as file:
         file.write(json.dumps(facts, indent=1, allow_nan=False).encode())

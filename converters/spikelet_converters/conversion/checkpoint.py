@@ -12,8 +12,8 @@ from spikelet.data.images import ImageSet
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet.verify import golden_inputs, golden_steps, record_golden
+from spikelet_converters.conversion.layer_report import STEPS, Reference, checkpoint_reference, conversion_report
 from spikelet_converters.conversion.quantise import Quantised, quantise
-from spikelet_converters.conversion.report import STEPS, Reference, checkpoint_reference, conversion_report
 from spikelet_converters.frontends.torch.fx import trace
 from spikelet_converters.training.checkpoint import Checkpoint
 

@@ -21,8 +21,8 @@ from spikelet_converters.calibration.loss import advice, losses
 from spikelet_converters.calibration.thresholds import Method, Per, Theta, activations, rescaled, thresholds
 from spikelet_converters.conversion.check import check_graph, logits_of, source_neuron
 from spikelet_converters.conversion.checkpoint import Description, Measurement, assemble
+from spikelet_converters.conversion.layer_report import STEPS, Reference
 from spikelet_converters.conversion.measured import least_bits, measured
-from spikelet_converters.conversion.report import STEPS, Reference
 from spikelet_converters.frontends import Source
 
 CORRECTED = 64  # images used for corrections; their spikes of all time-steps are kept in memory

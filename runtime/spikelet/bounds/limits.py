@@ -125,9 +125,9 @@ def _upwards(count: int) -> str:
 @contextmanager
 def in_environment(max_memory: int | None, max_operations: int | None) -> Iterator[None]:
     """Set the limits inside the block, in this process and its child processes; None leaves a limit as it is."""
-    given = {MAX_MEMORY: max_memory, MAX_OPERATIONS: max_operations}
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+    settings = {MAX_MEMORY: max_memory, MAX_OPERATIONS: max_operations}
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update({name: str(value) for name, value in settings.items() if value is not None})
     try:
         yield
     finally:

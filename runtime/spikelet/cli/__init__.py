@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 from spikelet.cli import registry
-from spikelet.cli.common import Command, add_limits
+from spikelet.cli.common import Command, add_limits, configure_command
 from spikelet.cli.console import tolerate
 from spikelet.cli.parser import Parser, WrongCall, suggestion
 from spikelet.errors import SpikeletError, UsageError, out_of_memory
@@ -116,10 +116,7 @@ def _overview() -> Parser:
 
 def _configure(parser: argparse.ArgumentParser, command: Command) -> None:
     """Add the texts and arguments of a command, and the arguments that every command has."""
-    parser.description, parser.epilog = command.__doc__, f"example: {command.EXAMPLE}"
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    command.configure(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    configure_command(parser, command)
     parser.add_argument(
         "--require-signature",
         action="store_true",

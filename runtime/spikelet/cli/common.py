@@ -36,6 +36,14 @@ class Command(Protocol):
         """Run the command; returns the exit code."""
 
 
+def configure_command(parser: argparse.ArgumentParser, command: Command) -> None:
+    """Add the texts and arguments of a command, and `--json`."""
+    parser.description, parser.epilog = command.__doc__, f"example: {command.EXAMPLE}"
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.configure(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
 def existing(text: str) -> Path:
     """Argument type: an existing path."""
     path = Path(text)

@@ -150,8 +150,8 @@ def _try(engine: str) -> str:
 def _text(facts: Facts) -> str:
     rows = []
     for name, (extra, purpose) in PACKAGES.items():
-        found = facts["packages"][name]
-        rows.append([name, found or "missing", purpose, "" if found else f'pip install "spikelet[{extra}]"'])
+        installed = facts["packages"][name]
+        rows.append([name, installed or "missing", purpose, "" if installed else f'pip install "spikelet[{extra}]"'])
     return "\n".join(
         [
             f"spikelet {facts['spikelet']}, Python {facts['python']}, NumPy {facts['numpy']}, {facts['machine']}",
@@ -165,7 +165,7 @@ def _text(facts: Facts) -> str:
             *(f"{name}: {state}" for name, state in facts["checks"].items()),
             "",
             f"signatures: {facts['signature_policy']}",
-            *(f"{name}: {found['state']}; {found['detail']}" for name, found in facts["signatures"].items()),
+            *(f"{name}: {check['state']}; {check['detail']}" for name, check in facts["signatures"].items()),
             *([f"shipped: {path}" for path in facts["assets"]] or ["shipped: nothing"]),
         ]
     )

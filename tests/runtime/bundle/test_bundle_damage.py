@@ -17,8 +17,8 @@ class TestDamage:
     def test_every_flipped_byte_is_noticed(self, path):
         content = bytearray(path.read_bytes())
         rng = np.random.default_rng(0)
-        places = set(rng.integers(0, len(content), 400).tolist()) | set(range(64)) | {len(content) - 1}
-        for position in places:
+        positions = set(rng.integers(0, len(content), 400).tolist()) | set(range(64)) | {len(content) - 1}
+        for position in positions:
             content[position] ^= 1 << int(rng.integers(8))
             changed = bytes(content)
             content[:] = path.read_bytes()

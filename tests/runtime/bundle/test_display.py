@@ -86,13 +86,13 @@ def paths(value, path=()):
 def changed(path, value=None, delete=False):
     """The description with another value at a path."""
     document = copy.deepcopy(DESCRIPTION)
-    place = document
+    node = document
     for key in path[:-1]:
-        place = place[key]
+        node = node[key]
     if delete:
-        del place[path[-1]]
+        del node[path[-1]]
     else:
-        place[path[-1]] = value
+        node[path[-1]] = value
     return document
 
 

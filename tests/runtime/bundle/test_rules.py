@@ -62,7 +62,7 @@ def holds(bundle, **changed):
 
 
 def refused(bundle, message, **changed):
-    """Reader and writer refuse with the same words."""
+    """Reader and writer refuse with the same text."""
     with pytest.raises(BundleError, match=message) as reading:
         decode(unchecked(bundle, **changed))
     if not changed:

@@ -54,8 +54,8 @@ def test_a_folder_runs_by_itself(here):
     # nothing comes from where it was made
     code = "import sys, spikelet; print(spikelet.__file__)"
     app = {"PYTHONPATH": str(folder / "app"), "PATH": os.environ["PATH"]}
-    found = subprocess.run([sys.executable, "-c", code], env=app, capture_output=True, text=True, check=True, cwd="/")
-    assert found.stdout.strip() == str(folder / "app" / "spikelet" / "__init__.py")
+    done = subprocess.run([sys.executable, "-c", code], env=app, capture_output=True, text=True, check=True, cwd="/")
+    assert done.stdout.strip() == str(folder / "app" / "spikelet" / "__init__.py")
 
 
 def test_without_a_cross_compiler_the_board_compiles(here, monkeypatch, capsys):

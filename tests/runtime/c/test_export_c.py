@@ -176,9 +176,9 @@ def test_a_string_stays_one_literal_and_a_comment_one_line(text):
 
 
 def test_identifiers_differ_and_are_plain():
-    found = names.identifiers(["a.b", "a_b", "A_B", "_", "__x", "int", "a.b.", "0"])
-    assert len({each.lower() for each in found.values()}) == len(found)
-    assert all(each.isidentifier() and not each.startswith("_") for each in found.values())
+    identifiers = names.identifiers(["a.b", "a_b", "A_B", "_", "__x", "int", "a.b.", "0"])
+    assert len({identifier.lower() for identifier in identifiers.values()}) == len(identifiers)
+    assert all(identifier.isidentifier() and not identifier.startswith("_") for identifier in identifiers.values())
 
 
 def test_refuses_float32():
@@ -190,12 +190,12 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(bundle(small_graph(), ("ant", "bee", "cat")), tmp_path / "small.snnb")
     assert cli.main(["export", "c", "small.snnb", "out", "--mcu", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["files"] == ["Makefile", "README.md", "main.c", "model.c", "model.h", "model_weights.c"]
-    assert found["form"] == "mcu"
-    assert 500 < found["ram_bytes"] < 5000
+    report = json.loads(capsys.readouterr().out)
+    assert report["files"] == ["Makefile", "README.md", "main.c", "model.c", "model.h", "model_weights.c"]
+    assert report["form"] == "mcu"
+    assert 500 < report["ram_bytes"] < 5000
     done = subprocess.run(["make", "-C", "out", "test"], capture_output=True, text=True, check=True)
-    assert f"{found['flash_bytes']} bytes of constants, {found['ram_bytes']} bytes of memory" in done.stdout
+    assert f"{report['flash_bytes']} bytes of constants, {report['ram_bytes']} bytes of memory" in done.stdout
     assert "pass: 2 images, 4 time-steps" in done.stdout
     (tmp_path / "file").write_text("")
     assert cli.main(["export", "c", "small.snnb", "file"]) == 2

@@ -18,7 +18,7 @@ def test_blas_keeps_to_one_thread_in_a_step(monkeypatch, threads):
     seen = []
     engine = create(small_graph(), "numpy", threads=threads)
     evaluate = engine._evaluate
-    monkeypatch.setattr(engine, "_evaluate", lambda *given: seen.append(blas.count()) or evaluate(*given))
+    monkeypatch.setattr(engine, "_evaluate", lambda *arguments: seen.append(blas.count()) or evaluate(*arguments))
     engine.reset(1)
     engine.step(np.zeros((1, *engine.graph.input.shape), np.float32))
     assert set(seen) == {1}

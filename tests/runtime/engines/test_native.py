@@ -176,7 +176,7 @@ def test_extreme_weights_do_not_overflow(channels, outputs, sign):
             engine = create(graph, name, record)
             engine.reset(1)
             logits = [engine.step(images if t == 0 else None) for t in range(steps)]
-            runs.append([*logits, *(engine.potentials(each) for each in record)])
+            runs.append([*logits, *(engine.potentials(layer) for layer in record)])
         assert all(np.array_equal(a, b) for a, b in zip(*runs, strict=True))
 
 

@@ -102,10 +102,10 @@ def test_networks_with_integrators():
     names = list(nodes)
     graph = Graph(nodes, tuple(pairwise(names)))
     inputs = np.random.default_rng(0).integers(0, 256, (1, 2, 4, 3, 3)).astype(f32)
-    expected, found = (RUNNERS[name](graph, inputs, 6) for name in ("numpy", "onnx, window"))
-    assert np.array_equal(expected.spikes["b"], found.spikes["b"])
+    expected, window = (RUNNERS[name](graph, inputs, 6) for name in ("numpy", "onnx, window"))
+    assert np.array_equal(expected.spikes["b"], window.spikes["b"])
     assert 0 < expected.spikes["b"].mean() < 1
-    assert np.allclose(expected.logits, found.logits)
+    assert np.allclose(expected.logits, window.logits)
 
 
 @pytest.mark.parametrize("name", sorted(ENGINES))

@@ -65,11 +65,11 @@ class TestFuzz:
         if not sys.platform.startswith("linux"):
             pytest.skip("needs Linux")
         script = (
-            "import fuzz\nfound = []\nclass Pipe:\n    def send(self, message): found.append(message)\n    def close(self): pass\n"
+            "import fuzz\nmessages = []\nclass Pipe:\n    def send(self, message): messages.append(message)\n    def close(self): pass\n"
             "good = fuzz.judge\ndef decode(content):\n    " + plant + "\n"
             "start = fuzz._watch\nimport sys\nhook = sys.addaudithook\n"
-            "def plant(given):\n    hook(given)\n    fuzz.decode = decode\n"
-            "sys.addaudithook = plant\nfuzz._work('0', 1, Pipe(), 0.1)\nprint(found[0][1])\n"
+            "def plant(event):\n    hook(event)\n    fuzz.decode = decode\n"
+            "sys.addaudithook = plant\nfuzz._work('0', 1, Pipe(), 0.1)\nprint(messages[0][1])\n"
         )
         done = subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": PYTHONPATH}

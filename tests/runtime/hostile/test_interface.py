@@ -207,12 +207,12 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("place", ["_reset", "_step", "__init__"])
-def test_exceptions_inside_an_engine_are_wrapped_with_their_cause(bundle, monkeypatch, place, error):
+@pytest.mark.parametrize("method", ["_reset", "_step", "__init__"])
+def test_exceptions_inside_an_engine_are_wrapped_with_their_cause(bundle, monkeypatch, method, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(numpy.NumpyEngine, place, fail)
+    monkeypatch.setattr(numpy.NumpyEngine, method, fail)
     with pytest.raises(SpikeletError) as caught:
         Model(bundle, "numpy").run(np.zeros(SHAPE), STEPS)
     assert caught.value.__cause__ is error

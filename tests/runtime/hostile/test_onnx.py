@@ -76,10 +76,10 @@ class TestOnnx:
         operators, attributes = set(), set()
         original = OnnxGraph.node
 
-        def spy(self, op, inputs, output, **given):
+        def spy(self, op, inputs, output, **options):
             operators.add(op)
-            attributes.update(given)
-            return original(self, op, inputs, output, **given)
+            attributes.update(options)
+            return original(self, op, inputs, output, **options)
 
         monkeypatch.setattr(OnnxGraph, "node", spy)
         for exact in (True, False):

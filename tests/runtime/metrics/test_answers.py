@@ -57,10 +57,10 @@ class TestAccuracy:
 
     def test_by_time_step(self):
         predictions = np.array([[0, 1, 1, 1], [0, 0, 0, 1]])
-        found = accuracy(predictions, np.array([0, 0, 0, 1]))
-        assert [each["accuracy"] for each in found] == [0.5, 1.0]
-        assert [each["time_steps"] for each in found] == [1, 2]
-        assert (found[0]["low"], found[0]["high"]) == wilson(2, 4)
+        points = accuracy(predictions, np.array([0, 0, 0, 1]))
+        assert [point["accuracy"] for point in points] == [0.5, 1.0]
+        assert [point["time_steps"] for point in points] == [1, 2]
+        assert (points[0]["low"], points[0]["high"]) == wilson(2, 4)
 
     def test_without_labels(self):
         assert accuracy(np.zeros((2, 3), np.int64), None) is None
@@ -68,8 +68,8 @@ class TestAccuracy:
     def test_the_float_network_is_known_by_the_data_s_digest(self):
         data = image_set()
         known = {"digest": data.digest, "float_accuracy": 0.75, "agreement_with_float": 0.5, "steps": 8}
-        found = float_network(Manifest("x", results=[{"digest": "other", "float_accuracy": 0.1}, known]), data)
-        assert found == {"accuracy": 0.75, "agreement": 0.5, "agreement_steps": 8}
+        source = float_network(Manifest("x", results=[{"digest": "other", "float_accuracy": 0.1}, known]), data)
+        assert source == {"accuracy": 0.75, "agreement": 0.5, "agreement_steps": 8}
         nothing = {"accuracy": None, "agreement": None, "agreement_steps": None}
         assert float_network(Manifest("x", results=[known | {"digest": "other"}]), data) == nothing
         odd = {"digest": data.digest, "float_accuracy": "<b>", "agreement_with_float": True, "steps": None}
@@ -85,13 +85,13 @@ class TestEarlyExit:
     def test_each_point_is_a_run_with_that_rule(self, counted, threshold):
         data, model = image_set(), Model(bundle_of(small_graph()), "numpy")
         result = model.run(data.images, STEPS, early_exit=Margin(threshold))
-        found = at_threshold(counted, data.labels, threshold)
-        assert found.steps == result.exit_steps.mean()
-        assert found.accuracy == (result.predictions[-1] == data.labels).mean()
+        point = at_threshold(counted, data.labels, threshold)
+        assert point.steps == result.exit_steps.mean()
+        assert point.accuracy == (result.predictions[-1] == data.labels).mean()
         share = [(result.exit_steps == t + 1).mean() for t in range(STEPS)]
-        assert found.share_by_step == pytest.approx(share)
+        assert point.share_by_step == pytest.approx(share)
         events = [counted.events[:stop, n].sum() for n, stop in enumerate(result.exit_steps)]
-        assert found.events == pytest.approx(np.mean(events))
+        assert point.events == pytest.approx(np.mean(events))
 
     def test_the_curve_goes_from_all_at_once_to_none(self, counted):
         curve = exit_curve(counted, image_set().labels)
@@ -99,7 +99,7 @@ class TestEarlyExit:
         assert curve[0].steps == 1
         assert curve[-1].steps == STEPS
         assert len(curve) > 10
-        steps = [each.steps for each in curve]
+        steps = [point.steps for point in curve]
         assert steps == sorted(steps)
         assert curve[-1].accuracy == (counted.predictions[-1] == image_set().labels).mean()
 
@@ -108,7 +108,7 @@ class TestEarlyExit:
         assert thresholds(np.ones((1, 3))) == [0.0]
 
     def test_without_labels(self, counted):
-        assert {each.accuracy for each in exit_curve(counted, None)} == {None}
+        assert {point.accuracy for point in exit_curve(counted, None)} == {None}
 
 
 class TestRates:
@@ -117,16 +117,16 @@ class TestRates:
         by_step = {"if1": np.array([30, 19])}
         zeros = np.zeros((2, 10))
         counted = Tally(10, 2, spikes, by_step, zeros, zeros, zeros, {})
-        (found,) = layer_rates(counted)
-        assert (found.neurons, found.dead, found.saturated) == (4, 1, 2)
-        assert found.rate == 49 / 80
-        assert found.by_step == (30 / 40, 19 / 40)
-        assert (found.low, found.median, found.high) == tuple(np.quantile([0, 0.5, 0.95, 1], [0.05, 0.5, 0.95]))
+        (layer,) = layer_rates(counted)
+        assert (layer.neurons, layer.dead, layer.saturated) == (4, 1, 2)
+        assert layer.rate == 49 / 80
+        assert layer.by_step == (30 / 40, 19 / 40)
+        assert (layer.low, layer.median, layer.high) == tuple(np.quantile([0, 0.5, 0.95, 1], [0.05, 0.5, 0.95]))
 
     def test_they_are_those_of_a_run(self, counted):
         result = Model(bundle_of(small_graph()), "numpy").run(image_set().images, STEPS)
-        found = {layer_rate.layer: layer_rate.rate for layer_rate in layer_rates(counted)}
-        assert found == pytest.approx(result.spike_rates)
+        rates = {layer_rate.layer: layer_rate.rate for layer_rate in layer_rates(counted)}
+        assert rates == pytest.approx(result.spike_rates)
 
 
 class TestMeasure:
@@ -141,9 +141,9 @@ class TestMeasure:
         json.dumps(facts, allow_nan=False)
 
     def test_no_labels_no_accuracy(self):
-        found = measure(bundle_of(small_graph()), image_set(labels=None), 2, "numpy")
-        assert found.accuracy is None
-        assert {each.accuracy for each in found.exits} == {None}
+        measurement = measure(bundle_of(small_graph()), image_set(labels=None), 2, "numpy")
+        assert measurement.accuracy is None
+        assert {point.accuracy for point in measurement.exits} == {None}
 
     def test_labels_out_of_range(self):
         with pytest.raises(DataError) as caught:
@@ -174,17 +174,17 @@ class TestMeasure:
         flat = images.images.reshape(4, 3)
         counted = tally(graph, sites(graph), flat, 3, "numpy")
         assert counted.events.sum() == 0
-        (found,) = layer_rates(counted)
-        assert (found.rate, found.dead) == (0.0, 2)
+        (layer,) = layer_rates(counted)
+        assert (layer.rate, layer.dead) == (0.0, 2)
 
     def test_memory_does_not_grow_with_the_data(self):
         graph = small_graph(size=16)
-        places = sites(graph)
+        all_sites = sites(graph)
         neurons = sum(graph.neurons(name) for name in graph.spiking)
 
         def peak(count):
             images = np.random.default_rng(0).integers(0, 256, (count, 3, 16, 16)).astype(np.uint8)
-            return peak_bytes(lambda: tally(graph, places, images, STEPS, "numpy"))
+            return peak_bytes(lambda: tally(graph, all_sites, images, STEPS, "numpy"))
 
         few, many = peak(64), peak(640)
         a_few_numbers = 576 * STEPS * 3 * 8  # answer, margin, events of each image and step

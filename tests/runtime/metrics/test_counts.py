@@ -42,34 +42,34 @@ def events(graph, name, spikes):
 
 def by_hand(graph, spikes):
     """{node: accumulates} of one image at one time-step."""
-    found = {}
+    counts = {}
     for name, node in graph.nodes.items():
         sources = [events(graph, source, spikes) for source in graph.predecessors[name]]
         if isinstance(node, Conv2d | Linear | Scale) and sources[0] is not None:
             x = sources[0]
-            found[name] = sum(int(x[index]) for index, w in connections(node, x.shape) if w != 0)
+            counts[name] = sum(int(x[index]) for index, w in connections(node, x.shape) if w != 0)
         direct = isinstance(node, IF | Output) or (isinstance(node, Add) and any(source is None for source in sources))
         if direct and any(source is not None for source in sources):
-            found[name] = sum(int(source.sum()) for source in sources if source is not None)
-    return found
+            counts[name] = sum(int(source.sum()) for source in sources if source is not None)
+    return counts
 
 
 def assert_counted_by_hand(graph, images):
-    places = sites(graph)
+    all_sites = sites(graph)
     spikes = recorded(graph, images)
-    counted = tally(graph, places, images, STEPS, "numpy")
+    counted = tally(graph, all_sites, images, STEPS, "numpy")
     expected = {}
     for n in range(len(images)):
         for t in range(STEPS):
-            once = by_hand(graph, {name: each[t, n] for name, each in spikes.items()})
+            once = by_hand(graph, {name: values[t, n] for name, values in spikes.items()})
             assert counted.events[t, n] == sum(once.values())
             for name, count in once.items():
                 expected[name] = expected.get(name, 0) + count
-    assert {p.node: accumulates(p, counted) for p in places if p.operation == "ac"} == expected
-    for name, each in spikes.items():
-        np.testing.assert_array_equal(counted.spikes[name], each.sum((0, 1)))
-        np.testing.assert_array_equal(counted.raster[name], each[:, 0])
-        np.testing.assert_array_equal(counted.by_step[name], each.reshape(STEPS, -1).sum(1))
+    assert {p.node: accumulates(p, counted) for p in all_sites if p.operation == "ac"} == expected
+    for name, values in spikes.items():
+        np.testing.assert_array_equal(counted.spikes[name], values.sum((0, 1)))
+        np.testing.assert_array_equal(counted.raster[name], values[:, 0])
+        np.testing.assert_array_equal(counted.by_step[name], values.reshape(STEPS, -1).sum(1))
 
 
 class TestAccumulates:
@@ -81,12 +81,12 @@ class TestAccumulates:
     @given(graph=graphs())
     @QUIET
     def test_dense_and_nonzero_connections(self, graph):
-        for place in sites(graph):
-            node = graph.nodes[place.node]
+        for site in sites(graph):
+            node = graph.nodes[site.node]
             if isinstance(node, Conv2d | Linear | Scale):
-                every = list(connections(node, graph.shapes[graph.predecessors[place.node][0]]))
-                assert place.dense == len(every)
-                assert place.nonzero == sum(w != 0 for _, w in every)
+                every = list(connections(node, graph.shapes[graph.predecessors[site.node][0]]))
+                assert site.dense == len(every)
+                assert site.nonzero == sum(w != 0 for _, w in every)
 
     def test_a_spike_at_a_border_reaches_fewer_outputs(self):
         net = Builder((1, 4, 4), np.random.default_rng(0))
@@ -133,10 +133,10 @@ class TestUnusualGraphs:
 
     def test_currents_between_weights_are_multiplied(self):
         graph = merged("chain")
-        found = {place.node: (place.kind, place.operation) for place in sites(graph)}
-        assert found["conv"] == ("counts", "ac")
-        assert found["pool"] == ("current", "add")
-        assert found["conv2"] == ("current", "mac")
+        operations_by_node = {site.node: (site.kind, site.operation) for site in sites(graph)}
+        assert operations_by_node["conv"] == ("counts", "ac")
+        assert operations_by_node["pool"] == ("current", "add")
+        assert operations_by_node["conv2"] == ("current", "mac")
         images = pixels_for(graph)
         ops = operations(graph, sites(graph), tally(graph, sites(graph), images, STEPS, "numpy"))
         rows = {row.node: row for row in ops.rows}
@@ -150,9 +150,9 @@ class TestUnusualGraphs:
         first = next(row for row in ops.rows if row.node == "conv1")
         nonzero = sum(w != 0 for _, w in connections(graph.nodes["conv1"], (3, 6, 6)))
         assert (first.kind, first.static_macs, first.macs, first.acs) == ("analog", nonzero, 0, 0)
-        found = ops.as_json()["per_image"]
-        assert found["macs_if_static_part_is_computed_once"] == nonzero
-        assert found["macs_if_computed_at_every_step"] == STEPS * nonzero
+        per_image = ops.as_json()["per_image"]
+        assert per_image["macs_if_static_part_is_computed_once"] == nonzero
+        assert per_image["macs_if_computed_at_every_step"] == STEPS * nonzero
 
     def test_a_long_chain_of_doubled_sums_is_walked_once(self):
         net = Builder((1,), np.random.default_rng(0))
@@ -171,18 +171,18 @@ class TestUnusualGraphs:
         net.add("output", Output(1.0))
         graph = Graph(net.nodes, tuple(net.edges))
         assert kinds(graph)["add39"] == "counts"
-        (place,) = (p for p in sites(graph) if p.node == "logits")
+        (site,) = (p for p in sites(graph) if p.node == "logits")
         nonzero = np.count_nonzero(graph.nodes["logits"].weight)
-        assert {k: int(v[0]) for k, v in place.reach.items()} == {"if1": 40 * nonzero, "if1b": nonzero}
+        assert {k: int(v[0]) for k, v in site.reach.items()} == {"if1": 40 * nonzero, "if1b": nonzero}
 
 
 class TestStream:
     def test_engines_and_batches_give_the_same_counts(self):
         graph, engines = small_graph(), [("onnx", 1), ("native", 1), ("native", 2)]
-        images, places = pixels_for(graph, 70), sites(graph)
+        images, all_sites = pixels_for(graph, 70), sites(graph)
         steps = WINDOW + 3  # native runs some together, and then the rest
-        numpy = tally(graph, places, images, steps, "numpy")
-        others = [tally(graph, places, images, steps, engine, threads) for engine, threads in engines]
+        numpy = tally(graph, all_sites, images, steps, "numpy")
+        others = [tally(graph, all_sites, images, steps, engine, threads) for engine, threads in engines]
         for other in others:
             np.testing.assert_array_equal(numpy.events, other.events)
             np.testing.assert_array_equal(numpy.predictions, other.predictions)
@@ -190,14 +190,16 @@ class TestStream:
                 np.testing.assert_array_equal(numpy.spikes[name], other.spikes[name])
                 np.testing.assert_array_equal(numpy.by_step[name], other.by_step[name])
                 np.testing.assert_array_equal(numpy.raster[name], other.raster[name])
-        halves = [tally(graph, places, part, steps, "numpy") for part in (images[:37], images[37:])]
+        halves = [tally(graph, all_sites, part, steps, "numpy") for part in (images[:37], images[37:])]
         np.testing.assert_array_equal(numpy.events, np.concatenate([half.events for half in halves], 1))
         for name in graph.spiking:
             np.testing.assert_array_equal(numpy.spikes[name], sum(half.spikes[name] for half in halves))
 
     def test_progress_reaches_the_end(self):
         graph, seen = small_graph(), []
-        tally(graph, sites(graph), pixels_for(graph, 40), 2, "numpy", on_progress=lambda *each: seen.append(each))
+        tally(
+            graph, sites(graph), pixels_for(graph, 40), 2, "numpy", on_progress=lambda *progress: seen.append(progress)
+        )
         assert seen == [(32, 40), (40, 40)]
 
     def test_more_steps_than_are_exact(self):
@@ -222,7 +224,7 @@ class TestStream:
         runner.step(images)
         runner.keep(np.array([0, 2]))
         runner.step()
-        kept = [sum(int(each[1, n].sum()) for each in expected.values()) for n in (0, 2)]
+        kept = [sum(int(values[1, n].sum()) for values in expected.values()) for n in (0, 2)]
         assert runner.events().tolist() == kept
         for name, fired in runner.counted().items():
             np.testing.assert_array_equal(fired, expected[name][0].sum(0) + expected[name][1, [0, 2]].sum(0))
@@ -233,7 +235,7 @@ class TestStream:
         fired = rng.random((5, 9, 30)) < 0.7
         cost = rng.integers(0, highest + 1, (9, 30))
         cost[0, 0] = highest
-        expected = [int(cost[each].sum()) for each in fired]
+        expected = [int(cost[neurons].sum()) for neurons in fired]
         assert weighted(fired, cost).tolist() == expected
 
     def test_no_cost(self):

@@ -20,8 +20,8 @@ STEPS = 4
 
 def counted(graph, steps=STEPS, count=5):
     images = np.random.default_rng(0).integers(0, 256, (count, *graph.input.shape)).astype(np.uint8)
-    places = sites(graph)
-    return operations(graph, places, tally(graph, places, images, steps, "numpy"))
+    all_sites = sites(graph)
+    return operations(graph, all_sites, tally(graph, all_sites, images, steps, "numpy"))
 
 
 @pytest.fixture(scope="module")
@@ -56,39 +56,39 @@ class TestLevels:
         assert levels["memory"] == levels["neurons"]  # the figures include it
 
     def test_what_has_no_figure_is_none_and_said(self, graph, ops):
-        found = estimate(graph, ops, profile("unstated", ac=(1,)))
-        assert found.levels == {
+        energy = estimate(graph, ops, profile("unstated", ac=(1,)))
+        assert energy.levels == {
             "operations": Energy(ops.total("acs"), ops.total("acs")),
             "neurons": None,
             "memory": None,
         }
-        assert found.left_out == (f"{ops.total('static_macs'):,.0f} multiply-accumulates of analog values",)
-        assert found.baselines == ()
-        assert found.static_again is None
+        assert energy.left_out == (f"{ops.total('static_macs'):,.0f} multiply-accumulates of analog values",)
+        assert energy.baselines == ()
+        assert energy.static_again is None
 
     def test_machines_that_do_not_follow_spikes_pay_for_every_connection(self, graph, ops):
-        found = estimate(graph, ops, profile(counts="connections", ac=(3,), neuron_update=(0,)))
-        dynamic = sum(place.dense for place in sites(graph) if place.operation == "ac")
+        energy = estimate(graph, ops, profile(counts="connections", ac=(3,), neuron_update=(0,)))
+        dynamic = sum(site.dense for site in sites(graph) if site.operation == "ac")
         expected = 3 * (dynamic * STEPS + ops.total("static_macs"))
-        assert found.levels["operations"].low == expected
-        silent = estimate(graph, ops.at_rate(0.0), found.profile)
-        assert silent.levels == found.levels
+        assert energy.levels["operations"].low == expected
+        silent = estimate(graph, ops.at_rate(0.0), energy.profile)
+        assert silent.levels == energy.levels
 
     def test_the_first_layer_at_every_step(self, graph, ops):
-        found = estimate(graph, ops, profile(**PRICED))
+        energy = estimate(graph, ops, profile(**PRICED))
         again = ops.total("static_macs") * (STEPS - 1)
-        assert found.static_again == Energy(10 * again, 20 * again)
+        assert energy.static_again == Energy(10 * again, 20 * again)
 
     def test_baselines_by_hand(self, graph, ops):
-        found = {rival.name: rival for rival in estimate(graph, ops, profile(**PRICED)).baselines}
-        dense = sum(place.dense for place in sites(graph) if place.weights)
+        baselines = {baseline.name: baseline for baseline in estimate(graph, ops, profile(**PRICED)).baselines}
+        dense = sum(site.dense for site in sites(graph) if site.weights)
         assert dense == ops.dense_macs
-        assert list(found) == ["float32", "int8", "3-bit activations"]
-        assert found["float32"].levels["operations"] == Energy(50 * dense, 50 * dense)
-        assert found["int8"].levels["operations"] == Energy(8 * dense, 16 * dense)
-        assert found["3-bit activations"].levels["operations"] == Energy(8 * dense * 3 / 8, 16 * dense)
+        assert list(baselines) == ["float32", "int8", "3-bit activations"]
+        assert baselines["float32"].levels["operations"] == Energy(50 * dense, 50 * dense)
+        assert baselines["int8"].levels["operations"] == Energy(8 * dense, 16 * dense)
+        assert baselines["3-bit activations"].levels["operations"] == Energy(8 * dense * 3 / 8, 16 * dense)
         neurons = sum(ops.neurons.values())
-        assert found["float32"].levels["neurons"] == Energy(50 * dense + 100 * neurons, 50 * dense + 200 * neurons)
+        assert baselines["float32"].levels["neurons"] == Energy(50 * dense + 100 * neurons, 50 * dense + 200 * neurons)
 
     @pytest.mark.parametrize(("steps", "bits"), [(1, 1), (2, 2), (3, 2), (4, 3), (7, 3), (8, 4), (15, 4), (16, 5)])
     def test_as_many_bits_as_t_can_tell_apart(self, steps, bits):
@@ -133,10 +133,10 @@ def tiny():
     net.add("if1", IF(np.full(3, 5, np.int32), np.zeros(3, np.int32)))
     net.add("logits", Linear(np.array([[1, 1, 1], [1, 0, 1]], np.int8), np.zeros(2, np.int32)))
     net.add("output", Output(1.0))
-    made = Graph(net.nodes, tuple(net.edges))
-    images = (made.input.mean + np.array([1, 0])).astype(np.uint8)[None]
-    places = sites(made)
-    return made, operations(made, places, tally(made, places, images, 3, "numpy"))
+    graph = Graph(net.nodes, tuple(net.edges))
+    images = (graph.input.mean + np.array([1, 0])).astype(np.uint8)[None]
+    all_sites = sites(graph)
+    return graph, operations(graph, all_sites, tally(graph, all_sites, images, 3, "numpy"))
 
 
 class TestTraffic:
@@ -195,7 +195,7 @@ class TestTraffic:
             sram=((8, figure(1, 2)), (64, figure(10, 20))),
         )
         moved = spiking_traffic(graph, ops, 8)
-        least, most = sum(each.least for each in moved), sum(each.most for each in moved)
+        least, most = sum(transfer.least for transfer in moved), sum(transfer.most for transfer in moved)
         assert spiking_levels(graph, ops, separate, 64)["memory"] == Energy(10 * least, 20 * most)
         assert spiking_levels(graph, ops, separate, BUFFER)["memory"] == Energy(10 * least, 20 * most)
         assert spiking_levels(graph, ops, separate, 9)["memory"].low > 10 * least  # 12 bytes do not fit
@@ -211,6 +211,8 @@ class TestTraffic:
 
     def test_json_adds_up(self, graph, ops):
         moved = spiking_traffic(graph, ops, 8, 100)
-        found = as_json(moved)
-        assert sum(each["bytes_most"] for each in found) == pytest.approx(sum(each.most for each in moved) / 8)
-        assert {each["place"] for each in found} == {"buffer", "dram"}
+        entries = as_json(moved)
+        assert sum(entry["bytes_most"] for entry in entries) == pytest.approx(
+            sum(transfer.most for transfer in moved) / 8
+        )
+        assert {entry["place"] for entry in entries} == {"buffer", "dram"}

@@ -116,13 +116,13 @@ def judged(graph, images):
             model(pixels)
     data = (pixels, None)
     with torch.no_grad():
-        found = SynapticOperations()(model, None, data)
-    found["activation_sparsity"] = ActivationSparsity()(model, None, data)
-    found["membrane_updates"] = MembraneUpdates()(model, None, data)
-    found["connection_sparsity"] = ConnectionSparsity()(model)
-    found["footprint"] = Footprint()(model)
+        results = SynapticOperations()(model, None, data)
+    results["activation_sparsity"] = ActivationSparsity()(model, None, data)
+    results["membrane_updates"] = MembraneUpdates()(model, None, data)
+    results["connection_sparsity"] = ConnectionSparsity()(model)
+    results["footprint"] = Footprint()(model)
     model.cleanup_hooks()
-    return found
+    return results
 
 
 def images_for(graph, count=3):
@@ -150,7 +150,7 @@ def test_all_metrics_equal_neurobenchs(graph):
 def test_footprint_differs_by_what_torch_cannot_hold():
     # torch's layers take float32 weights: the same parameters, four bytes each instead of one for int8
     graph = small_graph()
-    words = sum(
+    extra = sum(
         getattr(node, field).size * (3 if getattr(node, field).dtype == np.int8 else 0)
         for node in graph.nodes.values()
         for field in node.tensors
@@ -158,15 +158,15 @@ def test_footprint_differs_by_what_torch_cannot_hold():
     mean = graph.input.mean.nbytes  # our Input node holds it, the torch network subtracts a constant
     assert (
         judged(graph, images_for(graph))["footprint"]
-        == neurobench(graph, images_for(graph), STEPS, "numpy").footprint - mean + words
+        == neurobench(graph, images_for(graph), STEPS, "numpy").footprint - mean + extra
     )
 
 
 def test_where_spikes_are_summed_our_accumulates_are_neurobenchs_macs():
     """The one difference: after a pool, NeuroBench counts values as MACs; we count each spike as an accumulate."""
     graph, images = small_graph(), images_for(small_graph())
-    places = sites(graph)
-    ops = operations(graph, places, tally(graph, places, images, STEPS, "numpy"))
+    all_sites = sites(graph)
+    ops = operations(graph, all_sites, tally(graph, all_sites, images, STEPS, "numpy"))
     theirs = judged(graph, images)
     n = len(images)
     direct = sum(row.acs for row in ops.rows if row.kind == "spikes")

@@ -14,7 +14,7 @@ def plain_neurobench(graph, images, steps):
     """NeuroBench's definitions in plain loops; values of every node by a second engine that records all layers."""
     spikes = recorded(graph, images, steps)
     x0 = images.astype(np.float64) - graph.input.mean.reshape(-1, *(1,) * (images.ndim - 2))
-    found = {"mac": 0, "ac": 0}
+    totals = {"mac": 0, "ac": 0}
     for t in range(steps):
         values = {graph.input_name: x0}
         for name in graph.order:
@@ -27,7 +27,7 @@ def plain_neurobench(graph, images, steps):
                 kind = "ac" if set(np.unique(inputs[0])) <= {-1, 0, 1} else "mac"
                 for index, w in connections(node, shape):
                     if w != 0:
-                        found[kind] += int(np.count_nonzero(inputs[0][(slice(None), *index)]))
+                        totals[kind] += int(np.count_nonzero(inputs[0][(slice(None), *index)]))
                 values[name] = np.full((len(images), *graph.shapes[name]), 0.5)  # current, asked for by none below
             elif isinstance(node, Flatten):
                 values[name] = inputs[0].reshape(len(images), -1)
@@ -36,7 +36,7 @@ def plain_neurobench(graph, images, steps):
                     [
                         np.array(
                             [
-                                each[
+                                image[
                                     c,
                                     y * node.stride[0] : y * node.stride[0] + node.kernel[0],
                                     x * node.stride[1] : x * node.stride[1] + node.kernel[1],
@@ -44,12 +44,12 @@ def plain_neurobench(graph, images, steps):
                                 for c, y, x in np.ndindex(graph.shapes[name])
                             ]
                         ).reshape(graph.shapes[name])
-                        for each in inputs[0]
+                        for image in inputs[0]
                     ]
                 )
             elif isinstance(node, Add):
                 values[name] = sum(inputs)
-    return {kind: count / len(images) for kind, count in found.items()}
+    return {kind: count / len(images) for kind, count in totals.items()}
 
 
 class TestNeuroBenchByHand:
@@ -57,12 +57,12 @@ class TestNeuroBenchByHand:
     @QUIET
     def test_random_networks(self, graph):
         images = pixels_for(graph)
-        found = neurobench(graph, images, STEPS, "numpy")
+        metrics = neurobench(graph, images, STEPS, "numpy")
         expected = plain_neurobench(graph, images, STEPS)
-        assert (found.effective_macs, found.effective_acs) == (expected["mac"], expected["ac"])
+        assert (metrics.effective_macs, metrics.effective_acs) == (expected["mac"], expected["ac"])
         spikes = recorded(graph, images)
         silent = sum(int((spike == 0).sum()) for spike in spikes.values())
-        assert found.activation_sparsity == silent / sum(spike.size for spike in spikes.values())
+        assert metrics.activation_sparsity == silent / sum(spike.size for spike in spikes.values())
 
     def test_membrane_updates(self):
         net = Builder((1,), np.random.default_rng(0))
@@ -72,10 +72,10 @@ class TestNeuroBenchByHand:
         mean = int(graph.input.mean[0])
         # neuron 0 gains 5 a step and fires at once: its potential is 0 after every step; neuron 1 gets nothing.
         # The first step counts all membranes, the others none
-        found = neurobench(graph, np.array([[mean + 5]], np.uint8), 4, "numpy")
-        assert found.membrane_updates == 2
-        found = neurobench(graph, np.array([[mean + 2]], np.uint8), 4, "numpy")
-        assert found.membrane_updates == 2 + 3
+        metrics = neurobench(graph, np.array([[mean + 5]], np.uint8), 4, "numpy")
+        assert metrics.membrane_updates == 2
+        metrics = neurobench(graph, np.array([[mean + 2]], np.uint8), 4, "numpy")
+        assert metrics.membrane_updates == 2 + 3
 
     def test_footprint_and_sparsity(self):
         weight = np.array([[0, 2, 0], [1, 0, 0]], np.int8)

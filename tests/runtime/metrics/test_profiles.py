@@ -13,15 +13,15 @@ from spikelet.metrics.hardware import PublishedValue, find_profile, names
 class TestBuiltin:
     def test_file_and_name_are_one(self):
         assert list(builtin()) == names()
-        assert all(name == each.name for name, each in builtin().items())
+        assert all(name == profile.name for name, profile in builtin().items())
 
     @pytest.mark.parametrize("name", names())
     def test_every_number_has_a_source_and_an_order(self, name):
-        found = builtin()[name]
-        assert found.priced or found.unpublished
-        for what, each in found.sources():
-            assert len(each.source) > 10, what
-            assert 0 < each.low <= each.high, what
+        profile = builtin()[name]
+        assert profile.priced or profile.unpublished
+        for what, value in profile.sources():
+            assert len(value.source) > 10, what
+            assert 0 < value.low <= value.high, what
 
     def test_every_number_of_the_files_is_read(self):
         folder = resources.files("spikelet.metrics") / "profiles"
@@ -49,18 +49,18 @@ class TestBuiltin:
         ],
     )
     def test_figures_in_picojoules(self, name, what, low, high):
-        found = builtin()[name].figures[what]
-        assert (found.low, found.high) == pytest.approx((low, high))
+        figure = builtin()[name].figures[what]
+        assert (figure.low, figure.high) == pytest.approx((low, high))
 
     def test_memory_in_picojoules_per_bit(self):
-        found = builtin()["cmos45-int8"]
-        assert (found.dram.low, found.dram.high) == pytest.approx((1300 / 64, 2600 / 64))
-        assert [size for size, _ in found.sram] == [2**13, 2**15, 2**20]
-        assert (found.buffer(2**13).low, found.buffer(2**15).low, found.buffer(2**20).low) == pytest.approx(
+        profile = builtin()["cmos45-int8"]
+        assert (profile.dram.low, profile.dram.high) == pytest.approx((1300 / 64, 2600 / 64))
+        assert [size for size, _ in profile.sram] == [2**13, 2**15, 2**20]
+        assert (profile.buffer(2**13).low, profile.buffer(2**15).low, profile.buffer(2**20).low) == pytest.approx(
             (10 / 64, 20 / 64, 100 / 64)
         )
-        assert found.buffer(2**13 + 1) == found.buffer(2**15)
-        assert found.buffer(2**30) == found.buffer(2**20)
+        assert profile.buffer(2**13 + 1) == profile.buffer(2**15)
+        assert profile.buffer(2**30) == profile.buffer(2**20)
 
     @pytest.mark.parametrize("name", ["loihi2", "akida", "speck", "xylo"])
     def test_chips_without_a_figure_have_none(self, name):
@@ -85,9 +85,9 @@ class TestProfileFiles:
 
     def test_a_good_one(self, path):
         path.write_text(GOOD)
-        found = find_profile(str(path))
-        assert (found.name, found.counts, found.memory) == ("mine", "events", "unstated")
-        assert found.figures == {"ac": PublishedValue(2000, 2000, "me, here, today")}
+        profile = find_profile(str(path))
+        assert (profile.name, profile.counts, profile.memory) == ("mine", "events", "unstated")
+        assert profile.figures == {"ac": PublishedValue(2000, 2000, "me, here, today")}
 
     @pytest.mark.parametrize(
         ("old", "new", "message"),

@@ -38,12 +38,12 @@ def bundle():
 def spikes(engine, steps=4, pixels=PIXELS):
     """By layer, (T, N, *shape)."""
     engine.reset(len(pixels))
-    found = {name: [] for name in engine.graph.spiking}
+    recorded_spikes = {name: [] for name in engine.graph.spiking}
     for t in range(steps):
         engine.step(pixels.astype(np.float32) if t == 0 else None)
-        for name in found:
-            found[name].append(engine._spikes[name].copy())
-    return {name: np.stack(value) for name, value in found.items()}
+        for name in recorded_spikes:
+            recorded_spikes[name].append(engine._spikes[name].copy())
+    return {name: np.stack(value) for name, value in recorded_spikes.items()}
 
 
 def recorded(graph):
@@ -55,8 +55,8 @@ class TestFaults:
     @pytest.mark.parametrize("kind", KINDS)
     def test_level_zero_is_the_sound_network(self, kind):
         graph = small_graph()
-        found, expected = spikes(FaultyEngine(graph, Fault(kind, 0.0), 3)), recorded(graph)
-        assert all(np.array_equal(found[name], expected[name]) for name in graph.spiking)
+        faulty, expected = spikes(FaultyEngine(graph, Fault(kind, 0.0), 3)), recorded(graph)
+        assert all(np.array_equal(faulty[name], expected[name]) for name in graph.spiking)
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_the_same_seed_is_the_same_device(self, kind):
@@ -96,20 +96,20 @@ class TestFaults:
         graph = small_graph()
         first = graph.spiking[0]
         engine, sound = FaultyEngine(graph, Fault("dropped", 0.9), 0), create(graph, "numpy", [first])
-        for each in (engine, sound):
-            each.reset(len(PIXELS))
+        for runner in (engine, sound):
+            runner.reset(len(PIXELS))
             for t in range(3):
-                each.step(PIXELS.astype(np.float32) if t == 0 else None)
+                runner.step(PIXELS.astype(np.float32) if t == 0 else None)
         assert np.array_equal(engine._v[first], sound._v[first])
 
     @pytest.mark.parametrize("bits", [4, 8, 12])
     def test_bits_flip_within_the_width(self, bits):
         top = 2 ** (bits - 1)
         weight = RNG.integers(-top + 1, top, (64, 32, 3, 3)).astype(np.int16)
-        found = flip_bits(weight, bits, 0.05, np.random.default_rng(0))
-        assert (found >= -top).all()
-        assert (found < top).all()
-        changed = (found.astype(int) ^ weight) & (2**bits - 1)
+        flipped = flip_bits(weight, bits, 0.05, np.random.default_rng(0))
+        assert (flipped >= -top).all()
+        assert (flipped < top).all()
+        changed = (flipped.astype(int) ^ weight) & (2**bits - 1)
         share = sum((changed >> bit & 1).sum() for bit in range(bits)) / (weight.size * bits)
         assert share == pytest.approx(0.05, rel=0.05)
         every = flip_bits(weight, bits, 1.0, np.random.default_rng(0))
@@ -117,9 +117,9 @@ class TestFaults:
 
     def test_bits_of_floats(self):
         weight = RNG.standard_normal((200, 200)).astype(np.float32)
-        found = flip_bits(weight, 8, 0.02, np.random.default_rng(0))
-        assert np.isfinite(found).all()
-        assert 0.3 < (found != weight).mean() < 0.6, "1 - 0.98^32 = 0.48"
+        flipped = flip_bits(weight, 8, 0.02, np.random.default_rng(0))
+        assert np.isfinite(flipped).all()
+        assert 0.3 < (flipped != weight).mean() < 0.6, "1 - 0.98^32 = 0.48"
 
     def test_thresholds_are_each_neurons_own(self):
         node = IF(np.array([1000, 3000], np.int32), np.zeros(2, np.int32))
@@ -151,40 +151,40 @@ class TestRobustness:
     def test_the_sound_row_is_what_run_says(self, bundle, images):
         from spikelet.session import Model
 
-        found = robustness(bundle, images, 4, [Fault("stuck-off", 1.0)], [0])
-        assert found.sound.accuracy == pytest.approx(Model(bundle, "numpy").run(PIXELS, 4).accuracy(images.labels))
-        assert found.measure == "accuracy"
+        report = robustness(bundle, images, 4, [Fault("stuck-off", 1.0)], [0])
+        assert report.sound.accuracy == pytest.approx(Model(bundle, "numpy").run(PIXELS, 4).accuracy(images.labels))
+        assert report.measure == "accuracy"
         # no spike at all: every image is answered alike
-        assert found.points[0].accuracy[-1] in [pytest.approx((images.labels == k).mean()) for k in range(3)]
+        assert report.points[0].accuracy[-1] in [pytest.approx((images.labels == k).mean()) for k in range(3)]
 
     def test_seeds_and_progress(self, bundle, images):
         seen, parts = [], []
         faults = [Fault("dropped", 0.5), Fault("threshold", 0.4)]
-        found = robustness(
+        report = robustness(
             bundle, images, 3, faults, (4, 5, 6), lambda done, total: seen.append((done, total)), parts.append
         )
         assert list(dict.fromkeys(seen)) == [(i, 7) for i in range(8)]
         assert len(seen) == 7 * 3 + 1, "each time-step of each run can be the last"
-        assert [part.points for part in parts] == [found.points[:k] for k in range(3)]
-        assert parts[-1] == found
-        for point in found.points:
+        assert [part.points for part in parts] == [report.points[:k] for k in range(3)]
+        assert parts[-1] == report
+        for point in report.points:
             assert np.mean(point.by_seed, axis=0).tolist() == pytest.approx(point.accuracy)
             assert all(
                 low <= share <= high for low, share, high in zip(point.low, point.accuracy, point.high, strict=True)
             )
         again = robustness(bundle, images, 3, faults, (4, 5, 6))
-        assert again == found
+        assert again == report
 
     def test_without_labels_it_is_agreement(self, bundle):
-        found = robustness(bundle, ImageSet(PIXELS, None, None, "x"), 2, [Fault("dropped", 0.1)], [0])
-        assert found.measure == "agreement"
-        assert found.sound.accuracy[-1] == 1
+        report = robustness(bundle, ImageSet(PIXELS, None, None, "x"), 2, [Fault("dropped", 0.1)], [0])
+        assert report.measure == "agreement"
+        assert report.sound.accuracy[-1] == 1
 
     def test_a_float_network(self, images):
         graph = small_graph(exact=False)
         bundle = Bundle(graph, Manifest("f"), record_golden(graph, PIXELS[:1], 2), "# f\n")
-        found = robustness(bundle, images, 2, [Fault("weight-bits", 0.05), Fault("threshold", 0.2)], [0])
-        assert all(0 <= share <= 1 for point in found.points for share in point.accuracy)
+        report = robustness(bundle, images, 2, [Fault("weight-bits", 0.05), Fault("threshold", 0.2)], [0])
+        assert all(0 <= share <= 1 for point in report.points for share in point.accuracy)
 
     def test_the_interval_covers(self):
         """Of 200 experiments with a known mean, the interval holds it in about 95 %."""

@@ -11,15 +11,15 @@ class TestCompare:
     def test_side_by_side_in_the_terminal(self, call):
         code, out, _ = call("compare a.snnb b.snnb insects.npz --steps 3")
         assert code == 0
-        found = [json.loads(call(f"energy {name}.snnb insects.npz --steps 3 --json")[1]) for name in "ab"]
+        reports = [json.loads(call(f"energy {name}.snnb insects.npz --steps 3 --json")[1]) for name in "ab"]
         line = next(line for line in out.splitlines() if line.startswith("accuracy at T = 3"))
-        assert re.findall(r"(\S+) \(", line) == [f"{each['accuracy'][-1]['accuracy']:.2%}" for each in found]
+        assert re.findall(r"(\S+) \(", line) == [f"{report['accuracy'][-1]['accuracy']:.2%}" for report in reports]
         assert "not in the bundle" in next(line for line in out.splitlines() if line.startswith("float network"))
         assert "estimate, not a measurement" in out
 
     def test_on_one_page(self, call, folder):
         call("compare a.snnb b.snnb same.snnb insects.npz --steps 2 --no-latency -o c.html --figures c")
-        text = " ".join(Page((folder / "c.html").read_text("utf-8")).words)
+        text = " ".join(Page((folder / "c.html").read_text("utf-8")).texts)
         assert "Model card of one" in text
         assert "Side by side" in text
         names = {path.stem for path in (folder / "c").glob("*.svg")}
@@ -35,5 +35,5 @@ class TestCompare:
         assert " #2" in out
 
     def test_json(self, call):
-        found = json.loads(call("compare a.snnb b.snnb insects.npz --steps 2 --json")[1])
-        assert [bundle["bundle"] for bundle in found["bundles"]] == ["one", "two"]
+        report = json.loads(call("compare a.snnb b.snnb insects.npz --steps 2 --json")[1])
+        assert [bundle["bundle"] for bundle in report["bundles"]] == ["one", "two"]

@@ -12,25 +12,25 @@ class TestEnergy:
     def test_json_says_on_what_and_is_one_object(self, call, images):
         code, out, err = call("energy a.snnb insects.npz --steps 3 --engine numpy --json")
         assert (code, err) == (0, "")
-        found = json.loads(out)
-        assert (found["images"], found["steps"], found["engine"]) == (40, 3, "numpy")
-        assert (found["data"], found["data_digest"]) == ("insects", images.digest)
-        right = round(found["accuracy"][-1]["accuracy"] * 40)
-        assert [found["accuracy"][-1]["low"], found["accuracy"][-1]["high"]] == list(wilson(right, 40))
-        assert found["float_network"] == {"accuracy": 0.75, "agreement": 0.9, "agreement_steps": 8}
-        assert "estimate" in found["energy"]["note"]
-        assert found["energy"]["assumptions"]
-        priced = [profile["profile"] for profile in found["energy"]["profiles"]]
-        bare = [without_figure["profile"] for without_figure in found["energy"]["without_figures"]]
+        report = json.loads(out)
+        assert (report["images"], report["steps"], report["engine"]) == (40, 3, "numpy")
+        assert (report["data"], report["data_digest"]) == ("insects", images.digest)
+        right = round(report["accuracy"][-1]["accuracy"] * 40)
+        assert [report["accuracy"][-1]["low"], report["accuracy"][-1]["high"]] == list(wilson(right, 40))
+        assert report["float_network"] == {"accuracy": 0.75, "agreement": 0.9, "agreement_steps": 8}
+        assert "estimate" in report["energy"]["note"]
+        assert report["energy"]["assumptions"]
+        priced = [profile["profile"] for profile in report["energy"]["profiles"]]
+        bare = [without_figure["profile"] for without_figure in report["energy"]["without_figures"]]
         assert sorted(priced + bare) == names()
         assert bare == ["akida", "loihi2", "speck", "xylo"]
-        assert found["neurobench"]["images"] == 32
+        assert report["neurobench"]["images"] == 32
 
     def test_counts_are_those_of_the_spikes_of_run(self, call):
-        found = json.loads(call("energy a.snnb insects.npz --steps 5 --json")[1])
+        report = json.loads(call("energy a.snnb insects.npz --steps 5 --json")[1])
         ran = json.loads(call("run a.snnb insects.npz --steps 5 --json")[1])
-        assert [each["accuracy"] for each in found["accuracy"]] == ran["accuracy"]
-        assert {layer["layer"]: layer["rate"] for layer in found["layers"]} == pytest.approx(ran["spike_rate"])
+        assert [point["accuracy"] for point in report["accuracy"]] == ran["accuracy"]
+        assert {layer["layer"]: layer["rate"] for layer in report["layers"]} == pytest.approx(ran["spike_rate"])
 
     def test_text_holds_the_word_and_the_assumptions(self, call):
         code, out, _ = call("energy a.snnb insects.npz --steps 3")
@@ -57,9 +57,9 @@ class TestEnergy:
         (folder / "my.toml").write_text(
             'name = "mine"\ntitle = "Mine"\n[figures.ac]\nvalue = 1\nunit = "uJ"\nsource = "me, here, today"\n'
         )
-        found = json.loads(call("energy a.snnb insects.npz --steps 3 --profile my.toml --json")[1])
-        (mine,) = found["energy"]["profiles"]
-        acs = found["operations"]["per_image"]["acs"]
+        report = json.loads(call("energy a.snnb insects.npz --steps 3 --profile my.toml --json")[1])
+        (mine,) = report["energy"]["profiles"]
+        acs = report["operations"]["per_image"]["acs"]
         assert mine["spiking"]["operations"] == pytest.approx({"low": acs, "high": acs})
         assert mine["spiking"]["neurons"] is None
 
@@ -106,8 +106,8 @@ class TestEnergy:
         (folder / "bad.toml").write_text(bad)
         (folder / "uncited.toml").write_text(bad.replace('source = "me, here"\n', "").replace("-1", "1"))
         (folder / "list.json").write_text("[1]")
-        found, out, err = call(line)
-        assert found == code
+        exit_code, out, err = call(line)
+        assert exit_code == code
         assert message in err
         assert out == ""
         assert "Traceback" not in err

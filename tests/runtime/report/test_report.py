@@ -26,7 +26,7 @@ class TestReport:
         assert {attrs["href"][1:] for tag, attrs in tags if tag == "a"} == anchors
 
     def test_all_that_was_promised_is_there(self, page):
-        text = " ".join(Page(page).words)
+        text = " ".join(Page(page).texts)
         for title in (
             *(
                 "Accuracy",
@@ -47,10 +47,10 @@ class TestReport:
         assert "doi:10.1109/ISSCC.2014.6757323" in text
 
     def test_numbers_are_those_of_energy(self, page, call, folder):
-        found = json.loads(call("energy a.snnb insects.npz --steps 4 --json")[1])
-        text = " ".join(Page(page).words)
-        assert f"{found['accuracy'][-1]['accuracy']:.2%}" in text
-        assert f"{found['operations']['per_image']['acs']:,.0f} accumulates" in text
+        report = json.loads(call("energy a.snnb insects.npz --steps 4 --json")[1])
+        text = " ".join(Page(page).texts)
+        assert f"{report['accuracy'][-1]['accuracy']:.2%}" in text
+        assert f"{report['operations']['per_image']['acs']:,.0f} accumulates" in text
 
     def test_figures_are_whole_and_stand_alone(self, page, folder):
         figures = sorted((folder / "figures").glob("*.svg"))
@@ -71,10 +71,10 @@ class TestReport:
             assert {len(row) for row in rows} == {len(rows[0])}
 
     def test_csv_holds_the_numbers(self, page, call, folder):
-        found = json.loads(call("energy a.snnb insects.npz --steps 4 --json")[1])
+        report = json.loads(call("energy a.snnb insects.npz --steps 4 --json")[1])
         with (folder / "figures" / "accuracy.csv").open() as file:
             rows = list(csv.DictReader(file))
-        assert [float(row["accuracy"]) for row in rows[:4]] == [each["accuracy"] for each in found["accuracy"]]
+        assert [float(row["accuracy"]) for row in rows[:4]] == [point["accuracy"] for point in report["accuracy"]]
         assert (rows[4]["network"], rows[4]["accuracy"]) == ("one: float network", "0.75")
         with (folder / "figures" / "raster.csv").open() as file:
             spikes = list(csv.DictReader(file))
@@ -83,11 +83,11 @@ class TestReport:
         assert all(fired[int(s["time_step"]) - 1, int(s["neuron"])] for s in spikes if s["layer"] == "if1")
 
     def test_json_names_the_files(self, call):
-        found = json.loads(call("report a.snnb insects.npz -o j.html --steps 2 --no-latency --json")[1])
-        assert found["report"] == "j.html"
-        assert found["latency"] == []
-        assert [each["ok"] for each in found["verification"][0]] == [True] * 3  # numpy, onnx, native
-        assert found["bundles"][0]["steps"] == 2
+        report = json.loads(call("report a.snnb insects.npz -o j.html --steps 2 --no-latency --json")[1])
+        assert report["report"] == "j.html"
+        assert report["latency"] == []
+        assert [verification["ok"] for verification in report["verification"][0]] == [True] * 3  # numpy, onnx, native
+        assert report["bundles"][0]["steps"] == 2
 
     def test_text_ends_with_the_path(self, call):
         code, out, _ = call("report a.snnb insects.npz -o j.html --steps 2 --no-latency")
@@ -99,20 +99,20 @@ class TestReport:
         assert call("report evil.snnb insects.npz -o evil.html --steps 2 --no-latency --figures evil")[0] == 0
         page = Page((folder / "evil.html").read_text("utf-8"))
         assert "script" not in {tag for tag, _ in page.tags}
-        assert EVIL in "".join(page.words)
+        assert EVIL in "".join(page.texts)
         for path in (folder / "evil").glob("*.svg"):
             ET.fromstring(path.read_text("utf-8"))
 
     def test_without_labels(self, call, folder):
         assert call("report a.snnb bare.npz -o bare.html --steps 2 --no-latency")[0] == 0
         page = Page((folder / "bare.html").read_text("utf-8"))
-        assert "The images have no labels, so there is no accuracy." in " ".join(page.words)
+        assert "The images have no labels, so there is no accuracy." in " ".join(page.texts)
 
     def test_the_verdict_of_a_simulator_is_shown(self, call, folder):
         verdict = {"ok": True, "simulator": "Brian2", "layers": [{"layer": "if1", "differing": 0}]}
         (folder / "brian.json").write_text(json.dumps(verdict))
         assert call("report a.snnb insects.npz -o v.html --steps 2 --no-latency --validation brian.json")[0] == 0
-        text = " ".join(Page((folder / "v.html").read_text("utf-8")).words)
+        text = " ".join(Page((folder / "v.html").read_text("utf-8")).texts)
         assert "Independent simulator" in text
         assert "Brian2" in text
         assert "differing if1 0" in text

@@ -36,8 +36,8 @@ class TestCharts:
             ranges("t", [(name, [(1.0, 2.0)])], ("one",), "x"),
             raster("t", [(name, np.ones((2, 3), np.bool_))]),
         ):
-            words = [element.text for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
-            (cut,) = (each for each in words if each.startswith("nn"))
+            texts = [element.text for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+            (cut,) = (text for text in texts if text.startswith("nn"))
             assert len(cut) in (32, 76)
             assert cut.endswith("…")
 

@@ -80,8 +80,8 @@ class TestStatus:
         lines = file.read_text().split("\n")
         import base64
 
-        word, public, _ = lines[2].split()
-        lines[2] = f"{word} {public} {base64.b64encode(key.sign(digest)).decode()}"
+        algorithm, public, _ = lines[2].split()
+        lines[2] = f"{algorithm} {public} {base64.b64encode(key.sign(digest)).decode()}"
         file.write_text("\n".join(lines))
         assert signing.status(path, [signing.public_key(key)]).state == "invalid"
 

@@ -108,7 +108,7 @@ def stored(member: str, change: Callable[[Tensors], object], name: str = "small"
         arrays = {key: value.copy() for key, value in tensors(memoryview(members[member]), member).items()}
         change(arrays)
         members[member] = safetensors(arrays)
-        return pack(fitted(members, lambda found: found.update(tree)))
+        return pack(fitted(members, lambda manifest: manifest.update(tree)))
 
     return content
 
@@ -142,7 +142,7 @@ def member(name: str, change: Callable[[bytes], bytes], own: bool = False, **tre
     def content() -> bytes:
         members = dict(base(own=own))
         members[name] = change(members[name])
-        return pack(fitted(members, lambda found: found.update(tree)))
+        return pack(fitted(members, lambda manifest: manifest.update(tree)))
 
     return content
 
@@ -190,6 +190,8 @@ def network(sketch: Sketch, classes: int = 2, **tree: object) -> Content:
                 count = len(sketch.tensors[f"{node['name']}.theta"])
                 arrays[f"spikes.{node['name']}"] = np.zeros((1, 1, (count + 7) // 8), np.uint8)
         members[GOLDEN] = safetensors(arrays)
-        return pack(fitted(members, lambda found: found.update({"graph": sketch.document, "exact_steps": 1} | tree)))
+        return pack(
+            fitted(members, lambda manifest: manifest.update({"graph": sketch.document, "exact_steps": 1} | tree))
+        )
 
     return content

@@ -9,7 +9,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from conformance_vectors.making import Made, make
+from conformance_vectors.making import Written, make
 from conformance_vectors.vector import ACCEPTED, DIFFERING, REFUSED
 from second_reader import Run, answers, read
 
@@ -64,13 +64,18 @@ def generated() -> dict[str, bytes]:
     return files
 
 
-def _accepted(name: str, tests: str, made: Made, files: dict[str, bytes]) -> dict[str, object]:
-    network = read(made.bundle).network
-    entry = {"name": name, "verdict": "accepted", "tests": tests, **_file(f"accepted/{name}.snnb", made.bundle, files)}
-    entry |= {"exact": network.exact or "rounding" not in name, **_answers(made.golden)}
-    if made.sequence is not None and made.frames is not None:
-        file = _file(f"accepted/{name}.sequence.safetensors", made.sequence, files)
-        entry["sequence"] = file | _answers(made.frames)
+def _accepted(name: str, tests: str, vector: Written, files: dict[str, bytes]) -> dict[str, object]:
+    network = read(vector.bundle).network
+    entry = {
+        "name": name,
+        "verdict": "accepted",
+        "tests": tests,
+        **_file(f"accepted/{name}.snnb", vector.bundle, files),
+    }
+    entry |= {"exact": network.exact or "rounding" not in name, **_answers(vector.golden)}
+    if vector.sequence is not None and vector.frames is not None:
+        file = _file(f"accepted/{name}.sequence.safetensors", vector.sequence, files)
+        entry["sequence"] = file | _answers(vector.frames)
     return entry
 
 

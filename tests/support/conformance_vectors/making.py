@@ -23,7 +23,7 @@ PRODUCER = {"name": "conformance vectors of spikelet", "version": "1"}
 
 
 @dataclass(frozen=True)
-class Made:
+class Written:
     """A vector's files: the bundle, the sequence beside it or None; and what was computed."""
 
     bundle: bytes
@@ -76,11 +76,11 @@ def bundle_of(name: str, case: Vector) -> bytes:
 
 
 @cache
-def make(name: str) -> Made:
+def make(name: str) -> Written:
     """Make an accepted vector."""
     case = ACCEPTED[name][1]()
     frames = None if case.frames is None else run(case.sketch, case.frames, len(case.frames))
     sequence = None
     if case.frames is not None and frames is not None:
         sequence = safetensors(recorded(case.sketch, case.frames, frames))
-    return Made(bundle_of(name, case), sequence, run(case.sketch, case.inputs[None], case.steps), frames)
+    return Written(bundle_of(name, case), sequence, run(case.sketch, case.inputs[None], case.steps), frames)

@@ -26,22 +26,22 @@ EXPORTS = ("export c", "export onnx", "export nir", "export spikes", "deploy", "
 WRITERS = ("convert", "report", "sign", "robustness", "train", *EXPORTS)
 
 
-def troubled(work, name, folder, trouble, words, verbs=WRITERS, may_end_well=False):
+def troubled(work, name, folder, trouble, expected, commands=WRITERS, may_end_well=False):
     """Every command that writes, where it cannot: one sentence, exit code 1, what was there stays, nothing more."""
-    for verb in verbs:
-        line = COMMANDS[verb].format(folder)
+    for command in commands:
+        line = COMMANDS[command].format(folder)
         before = _tree(folder)
         code = work.run(line, trouble=trouble)
         if code == 0 and may_end_well:
-            work.found.setdefault(name, {})[verb] = "went through"
+            work.outcomes.setdefault(name, {})[command] = "went through"
             continue
-        said = Path("log").read_text()
+        output = Path("log").read_text()
         # above it may stand what the command said while all was well
-        last = said.strip().splitlines()[-1] if said.strip() else ""
-        fine = code == 1 and last.startswith(f"spikelet {verb.split()[0]}: ") and "Traceback" not in said
-        if not fine or not any(word in last for word in words) or _tree(folder) != before:
-            work.wrong.append(f"{name}: {line}: exit code {code}, {said!r}, left {_tree(folder)}, before {before}")
-        work.found.setdefault(name, {})[verb] = last
+        last = output.strip().splitlines()[-1] if output.strip() else ""
+        fine = code == 1 and last.startswith(f"spikelet {command.split()[0]}: ") and "Traceback" not in output
+        if not fine or not any(text in last for text in expected) or _tree(folder) != before:
+            work.wrong.append(f"{name}: {line}: exit code {code}, {output!r}, left {_tree(folder)}, before {before}")
+        work.outcomes.setdefault(name, {})[command] = last
 
 
 def _tree(folder):
@@ -54,8 +54,8 @@ def _mortal():
     libc, head = ctypes.CDLL(None), struct.pack("II", 0x20080522, 0)
     data = ctypes.create_string_buffer(24)
     libc.capget(head, data)
-    words = [word & ~0b110 if index < 2 else word for index, word in enumerate(struct.unpack("6I", data.raw))]
-    libc.capset(head, struct.pack("6I", *words))
+    masks = [mask & ~0b110 if index < 2 else mask for index, mask in enumerate(struct.unpack("6I", data.raw))]
+    libc.capset(head, struct.pack("6I", *masks))
 
 
 def _folder(path):
@@ -93,8 +93,8 @@ def disks(work):
             (small / "good.snnb").write_bytes(Path("good.snnb").read_bytes()[:1000])
             (small / "run").mkdir()
             (small / "filler").write_bytes(bytes(2**20 - 8 * 4096))
-            verbs = ("convert", "report", "train", *EXPORTS)
-            troubled(work, "disk full", small, lambda: None, ["No space left on device"], verbs)
+            commands = ("convert", "report", "train", *EXPORTS)
+            troubled(work, "disk full", small, lambda: None, ["No space left on device"], commands)
             subprocess.run(["mount", "-o", "remount,ro", small], check=True)
             troubled(
                 work,
@@ -121,6 +121,6 @@ def memory(work):
         troubled(
             work, f"{room} MB of memory", folder, no_memory, ["out of memory"], ("convert", "train"), may_end_well=True
         )
-    said = [each for name, found in work.found.items() if "memory" in name for each in found.values()]
-    if not any("out of memory" in each for each in said):
-        work.wrong.append(f"out of memory: no command ran out of it: {said}")
+    messages = [message for name, reports in work.outcomes.items() if "memory" in name for message in reports.values()]
+    if not any("out of memory" in message for message in messages):
+        work.wrong.append(f"out of memory: no command ran out of it: {messages}")

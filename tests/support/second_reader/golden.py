@@ -73,14 +73,14 @@ def mismatches(stored: Golden, run: Run, exact: bool) -> list[str]:
     if exact:
         logits = int((run.logits != stored.logits).sum())
         return [f"{wrong} spikes and {logits} logits differ"] if wrong or logits else []
-    found = []
+    messages = []
     if 1000 * wrong > sum(value.size for value in differing.values()):
-        found.append(f"{wrong} spikes differ")
+        messages.append(f"{wrong} spikes differ")
     largest = np.abs(stored.logits).max()
     for sample in range(len(stored.inputs)):
         times = [np.flatnonzero(value[:, sample].any(-1)) for value in differing.values()]
         until = min([int(time[0]) for time in times if len(time)], default=len(stored.logits))
         error = np.abs(run.logits[:until, sample].astype(np.float64) - stored.logits[:until, sample])
         if until and error.max() > 1e-3 * largest:
-            found.append(f"logits of sample {sample} differ by {error.max()}")
-    return found
+            messages.append(f"logits of sample {sample} differ by {error.max()}")
+    return messages

@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import cast
 
-from spikelet.cli.common import Command
+from spikelet.cli.common import Command, configure_command
 
 HELP = "export a bundle to another format"
 EXAMPLE = "spikelet export c vgg9-cifar10 firmware/ --mcu"
@@ -23,16 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of every format."""
     formats = parser.add_subparsers(metavar="FORMAT", required=True)
     for name, module in _formats().items():
-        sub = formats.add_parser(
-            name,
-            help=module.HELP,
-            description=module.__doc__,
-            epilog=f"example: {module.EXAMPLE}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.configure(sub)
-        sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-        sub.set_defaults(export=module)
+        parser_of_format = formats.add_parser(name, help=module.HELP)
+        configure_command(parser_of_format, module)
+        parser_of_format.set_defaults(export=module)
 
 
 def run(args: argparse.Namespace) -> int:

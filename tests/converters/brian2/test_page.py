@@ -15,7 +15,7 @@ from spikelet.engines.numpy import NumpyEngine
 from spikelet.verify import record_golden
 from spikelet_converters.brian2 import validate
 from spikelet_converters.brian2.dynamics import sweep
-from spikelet_converters.brian2.report import html, save
+from spikelet_converters.brian2.page import html, save
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 3, 6, 6)).astype(np.uint8)
 GRAPH = small_graph()
