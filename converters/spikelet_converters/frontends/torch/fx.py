@@ -24,7 +24,7 @@ from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
-from spikelet_converters.frontends.torch import calls, quant_aware
+from spikelet_converters.frontends.torch import calls, quant_aware, time_loop
 from spikelet_converters.frontends.values import Value, free_name, node_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.common import Normalise
@@ -65,8 +65,10 @@ def read(network: nn.Module, builder: Builder, *, average_pools: bool = False, s
     Raises:
         ConversionError: As `trace`.
     """
-    network, graph = traced(network)
+    network, graph, steps = traced(network)
     reader = _Reader(dict(network.named_modules()), builder, average_pools, start)
+    if steps > 1:
+        builder.note(f"the loop over {steps} time-steps in forward was reduced to one time-step")
     values: dict[fx.Node, Value] = {}
     for step in graph.nodes:
         if not reader.ignored(step):
@@ -74,25 +76,29 @@ def read(network: nn.Module, builder: Builder, *, average_pools: bool = False, s
     return builder
 
 
-def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph]:
+def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, int]:
     """Trace a network in evaluation mode; layers of frameworks and quantisation-aware layers are leaves.
 
     Returns:
-        The network, as a plain container if it is a framework's container, and its calls.
+        The network, as a plain container if it is a framework's container, its calls, and the number of time-steps of
+        the loop in its `forward`, of which the calls are one time-step.
 
     Raises:
-        ConversionError: The network cannot be traced.
+        ConversionError: The network cannot be traced, or has a loop that is not one over time-steps.
     """
     network = network.eval()
     inner = frameworks.children(network)
     if inner is not None:
         network = nn.Sequential(OrderedDict(inner))  # the container would keep states, which the engine keeps
     try:
-        return network, _Tracer().trace(network)
-    except (fx.proxy.TraceError, TypeError, ValueError) as error:
-        raise ConversionError(
-            f"{type(network).__name__}.forward: cannot be traced ({error}); it may not branch on values"
-        ) from None
+        graph = _Tracer().trace(network)
+    except Exception as error:  # of the user's own code, which is called with proxies
+        spiking = any(frameworks.is_neuron(module) for module in network.modules())
+        advice = time_loop.ADVICE if spiking else "it may not branch on values"
+        raise ConversionError(f"{type(network).__name__}.forward: cannot be traced ({error}); {advice}") from None
+    neurons = {name for name, module in network.named_modules() if frameworks.is_neuron(module)}
+    steps = time_loop.one_step(graph, lambda step: step.op == "call_module" and step.target in neurons)
+    return network, graph, steps
 
 
 class _Reader:
@@ -107,7 +113,9 @@ class _Reader:
     def ignored(self, step: fx.Node) -> bool:
         """Whether a call handles states of a framework's neuron, which the engine keeps, or sizes."""
         if step.op == "placeholder":
-            return step.prev.op != "root" and all(self._is_neuron(user) for user in step.users)
+            return step.prev.op != "root" and all(self.is_neuron(user) for user in step.users)
+        if step.op == "get_attr":
+            return all(self.is_neuron(user) and step not in user.args[:1] for user in step.users)  # initial states
         if calls.is_size(step):
             return True
         if step.op != "call_function" or step.target is not operator.getitem:
@@ -115,7 +123,8 @@ class _Reader:
         source = step.args[0]
         return bool(step.args[1] != 0) or (isinstance(source, fx.Node) and calls.is_size(source))
 
-    def _is_neuron(self, step: fx.Node) -> bool:
+    def is_neuron(self, step: fx.Node) -> bool:
+        """Whether a call is one of a framework's neuron."""
         return step.op == "call_module" and frameworks.is_neuron(self.modules[str(step.target)])
 
     def read(self, step: fx.Node, inputs: list[Value]) -> Value:
@@ -149,7 +158,7 @@ class _Reader:
             return builder.flatten(step.name, where, inputs[0])
         if target in ("view", "reshape", torch.reshape) and calls.flattens(step, inputs[0].shape):
             return builder.flatten(step.name, where, inputs[0])
-        if target is operator.getitem and self._is_neuron(step.args[0]):  # type: ignore[arg-type]
+        if target is operator.getitem and self.is_neuron(step.args[0]):  # type: ignore[arg-type]
             return inputs[0]  # the spikes; states are ignored
         if target in (F.dropout, F.dropout2d, "contiguous"):
             return inputs[0]

@@ -47,7 +47,7 @@ def from_module(
     fx.read(network, builder, average_pools=average_pools, start=preprocessing.start(builder, low, high))
     if builder.relus or builder.levels:
         return finished("torch module", builder, _predict(network), preprocessing)
-    return finished("torch module", builder, None, preprocessing, simulate=simulator(*fx.traced(network)))
+    return finished("torch module", builder, None, preprocessing, simulate=simulator(*fx.traced(network)[:2]))
 
 
 def from_exported(path: Path, preprocessing: Preprocessing | None = None) -> Source:

@@ -1,0 +1,213 @@
+"""Reduce a network with the loop over time in its `forward` to one time-step.
+
+A traced loop calls every neuron T times. Its calls are merged into the first one if all of them have the same input, up
+to the frame x[t] of a sequence, and the state of the call before. Spikes that are stacked, summed or averaged over the
+T calls are then the spikes of one time-step: logits are summed over time by the engine.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import fx
+
+from spikelet.errors import ConversionError
+
+ADVICE = (
+    "give a module that computes one time-step: forward(x) without the loop over time, in which neurons keep their "
+    "states"
+)
+_ADD = (operator.add, operator.iadd, torch.add, "add", "add_")
+_DIVIDE = (operator.truediv, operator.itruediv, torch.div, "div")
+_REDUCE = (torch.sum, torch.mean, "sum", "mean")
+
+
+class _Loop:
+    """The calls of a traced graph, merged.
+
+    Attributes:
+        steps: number of calls of every neuron, T.
+        totals: nodes that collect a value over calls, with (the value, number of calls).
+    """
+
+    def __init__(self, graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> None:
+        self.graph = graph
+        self.is_neuron = is_neuron
+        self.first: dict[str, fx.Node] = {}
+        self.calls: dict[str, int] = {}
+        self.seen: dict[object, fx.Node] = {}
+        self.frames: set[int] = set()
+        self.totals: dict[fx.Node, tuple[fx.Node, int]] = {}
+
+    @property
+    def steps(self) -> int:
+        return max(self.calls.values())
+
+    def merge(self) -> None:
+        """Merge the calls of every neuron, and all other calls that are equal then."""
+        for node in list(self.graph.nodes):
+            if self.is_neuron(node):
+                self._neuron(node)
+            elif node.op not in ("placeholder", "output") and not self._frame(node) and not self._total(node):
+                key = _signature(node)
+                if key is not None and self.seen.setdefault(key, node) is not node:
+                    self._replace(node, self.seen[key])
+
+    def _neuron(self, node: fx.Node) -> None:
+        name = str(node.target)
+        first = self.first.setdefault(name, node)
+        self.calls[name] = self.calls.get(name, 0) + 1
+        if first is node:
+            return
+        if node.args[:1] != first.args[:1]:
+            raise ConversionError(
+                f"module {name}: is called with another input at time-step {self.calls[name]} than at the first; "
+                f"{ADVICE}"
+            )
+        if not all(_is_state(argument, first) for argument in node.args[1:]):
+            raise ConversionError(f"module {name}: its state is not that of the call before; {ADVICE}")
+        self._replace(node, first)
+
+    def _frame(self, node: fx.Node) -> bool:
+        """Replace the frame x[t] of the input by the input."""
+        source = node.args[0] if node.args else None
+        frame = node.target is operator.getitem and isinstance(source, fx.Node) and source.op == "placeholder"
+        if not frame or not isinstance(node.args[1], int) or not isinstance(source, fx.Node):
+            return False
+        if source.prev.op != "root":
+            return False  # the state of a neuron
+        self.frames.add(node.args[1])
+        self._replace(node, source)
+        return True
+
+    def _total(self, node: fx.Node) -> bool:
+        """Record a node that stacks, adds or averages one value over the calls."""
+        value = self._collected(node)
+        if value is None:
+            return False
+        self.totals[node] = value
+        return True
+
+    def _collected(self, node: fx.Node) -> tuple[fx.Node, int] | None:
+        first = node.args[0] if node.args else None
+        if node.target in (torch.stack, torch.sum, sum) and isinstance(first, list | tuple):
+            same = bool(first) and all(part is first[0] and isinstance(part, fx.Node) for part in first)
+            return (first[0], len(first)) if same and _axis(node, 0) == 0 else None
+        if node.target in _ADD and len(node.args) == 2:
+            for a, b in (node.args, node.args[::-1]):
+                if isinstance(b, fx.Node) and not isinstance(a, fx.Node) and a == 0:
+                    return b, 1
+                if isinstance(a, fx.Node) and isinstance(b, fx.Node) and self.totals.get(a, (None, 0))[0] is b:
+                    return b, self.totals[a][1] + 1
+            return None
+        if not isinstance(first, fx.Node) or first not in self.totals:
+            return None
+        divided = node.target in _DIVIDE and not isinstance(node.args[1], fx.Node)
+        return self.totals[first] if divided or (node.target in _REDUCE and _axis(node, None) == 0) else None
+
+    def finish(self) -> None:
+        """Return the spikes of one time-step instead of those of all calls, and remove what is not used."""
+        different = sorted({name for name, count in self.calls.items() if count != self.steps})
+        if different:
+            raise ConversionError(
+                f"module {different[0]}: is called {self.calls[different[0]]} times, others {self.steps} times; "
+                f"{ADVICE}"
+            )
+        if self.frames and self.frames != set(range(self.steps)):
+            raise ConversionError(f"the loop reads {len(self.frames)} frames in {self.steps} time-steps; {ADVICE}")
+        output = next(node for node in self.graph.nodes if node.op == "output")
+        output.args = (self._one_step(output.args[0]),)
+        for node in reversed(list(self.graph.nodes)):
+            if not node.users and node.op not in ("placeholder", "output"):
+                self.graph.erase_node(node)
+
+    def _one_step(self, value: Any) -> Any:
+        if isinstance(value, tuple | list):
+            return tuple(self._one_step(part) for part in value)
+        if not isinstance(value, fx.Node) or value not in self.totals:
+            return value
+        single, count = self.totals[value]
+        if count != self.steps:
+            raise ConversionError(f"the output collects {count} of {self.steps} time-steps; {ADVICE}")
+        return single
+
+    def _replace(self, node: fx.Node, other: fx.Node) -> None:
+        node.replace_all_uses_with(other)
+        self.graph.erase_node(node)
+
+
+class _Repetition:
+    """The axis of time of a network that repeats its input, as SpikingJelly's in multi-step mode.
+
+    `x.unsqueeze(0).repeat(T, 1, …)` adds it, and `mean(0)` or `sum(0)` of the output removes it. Between them, every
+    layer works on each time-step.
+    """
+
+    def __init__(self) -> None:
+        self.axis = False
+        self.steps = 0
+
+    def passes(self, node: fx.Node) -> bool:
+        """Whether a call adds or removes the axis of time, so that one time-step passes unchanged."""
+        if node.target in (torch.unsqueeze, "unsqueeze") and _axis(node, None) == 0:
+            self.axis = True
+            return True
+        if self.axis and not self.steps and node.target in ("repeat", "expand"):
+            sizes = node.args[1:] if len(node.args) > 2 else node.args[1]
+            if isinstance(sizes, tuple | list) and isinstance(sizes[0], int) and set(sizes[1:]) <= {1, -1}:
+                self.steps = sizes[0]
+                return True
+        return bool(self.steps and node.target in _REDUCE and _axis(node, None) == 0)
+
+
+def one_step(graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> int:
+    """Reduce the loop over time of a traced graph to one time-step, in place.
+
+    Args:
+        graph: the traced graph.
+        is_neuron: whether a node calls a neuron, which has a state.
+
+    Returns:
+        The number of time-steps of the loop, or of the repeated input; 1 if there is neither.
+
+    Raises:
+        ConversionError: the calls differ, so that the loop is not one over time.
+    """
+    repetition = _Repetition()
+    for node in list(graph.nodes):
+        if repetition.passes(node):
+            node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+    calls = [str(node.target) for node in graph.nodes if is_neuron(node)]
+    if len(calls) == len(set(calls)):
+        return max(1, repetition.steps)
+    loop = _Loop(graph, is_neuron)
+    loop.merge()
+    loop.finish()
+    return loop.steps
+
+
+def _is_state(argument: object, neuron: fx.Node) -> bool:
+    """Whether an argument is a state that a neuron returned."""
+    return isinstance(argument, fx.Node) and argument.target is operator.getitem and argument.args[0] is neuron
+
+
+def _axis(node: fx.Node, default: int | None) -> object:
+    return node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else default)
+
+
+def _signature(node: fx.Node) -> object | None:
+    """Return a value that is equal for equal calls, or None if they cannot be compared."""
+    key = (node.op, node.target, _frozen(node.args), _frozen(node.kwargs.items()))
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def _frozen(values: Iterable[object]) -> tuple[object, ...]:
+    return tuple(_frozen(value) if isinstance(value, list | tuple) else value for value in values)

@@ -1,0 +1,250 @@
+"""Networks with the loop over time in `forward`: one time-step of them is imported, with the spikes of the whole loop."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spikelet.engines import create
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends import Preprocessing
+from spikelet_converters.frontends.torch import from_module
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import snntorch as snn
+
+STEPS, F = 12, 6
+
+
+class Net(nn.Module):
+    """Two layers of neurons; subclasses have the loops of tutorials."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.fc1, self.lif1 = nn.Linear(F, 16), snn.Leaky(beta=0.75)
+        self.fc2, self.lif2 = nn.Linear(16, 4), snn.Leaky(beta=0.5)
+        with torch.no_grad():
+            for layer in (self.fc1, self.fc2):
+                layer.weight.copy_((layer.weight * 64).round() / 16)  # sums of these are exact in float32
+                layer.bias.copy_((layer.bias * 64).round() / 16)
+
+    def states(self):
+        return self.lif1.init_leaky(), self.lif2.init_leaky()
+
+    def step(self, x, mem1, mem2):
+        spk1, mem1 = self.lif1(self.fc1(x), mem1)
+        spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
+        return spk2, mem1, mem2
+
+
+class Stacked(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        spikes, potentials = [], []
+        for _ in range(STEPS):
+            spk2, mem1, mem2 = self.step(x, mem1, mem2)
+            spikes.append(spk2)
+            potentials.append(mem2)
+        return torch.stack(spikes, dim=0), torch.stack(potentials, dim=0)
+
+
+class StackedSum(Net):
+    def forward(self, x):
+        return Stacked.forward(self, x)[0].sum(0)
+
+
+class Averaged(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        total = 0
+        for _ in range(STEPS):
+            spk2, mem1, mem2 = self.step(x, mem1, mem2)
+            total = total + spk2
+        return total / STEPS
+
+
+class AddedInPlace(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        total = 0.0
+        for _ in range(STEPS):
+            spk2, mem1, mem2 = self.step(x, mem1, mem2)
+            total += spk2
+        return total
+
+
+class CurrentOutside(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        current, spikes = self.fc1(x), []
+        for _ in range(STEPS):
+            spk1, mem1 = self.lif1(current, mem1)
+            spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
+            spikes.append(spk2)
+        return torch.stack(spikes).mean(0)
+
+
+class Sequence(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        spikes = []
+        for t in range(STEPS):
+            spk2, mem1, mem2 = self.step(x[t], mem1, mem2)
+            spikes.append(spk2)
+        return torch.stack(spikes)
+
+
+class HalfOfTheFrames(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        spikes = []
+        for t in range(STEPS):
+            spk2, mem1, mem2 = self.step(x[2 * t], mem1, mem2)
+            spikes.append(spk2)
+        return torch.stack(spikes)
+
+
+class LastStepOnly(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        for _ in range(STEPS):
+            spk2, mem1, mem2 = self.step(x, mem1, mem2)
+        return torch.stack([spk2, spk2])
+
+
+class FeedBack(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        spikes, x1 = [], self.fc1(x)
+        for _ in range(STEPS):
+            spk1, mem1 = self.lif1(x1, mem1)
+            x1 = x1 + spk1
+            spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
+            spikes.append(spk2)
+        return torch.stack(spikes)
+
+
+class Restarted(Net):
+    def forward(self, x):
+        spikes = []
+        for _ in range(STEPS):
+            spk2, _, _ = self.step(x, *self.states())
+            spikes.append(spk2)
+        return torch.stack(spikes)
+
+
+class Unequal(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        spk1, mem1 = self.lif1(self.fc1(x), mem1)
+        spk1, mem1 = self.lif1(self.fc1(x), mem1)
+        return self.lif2(self.fc2(spk1), mem2)
+
+
+class SizeOfTheInput(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        spikes = []
+        for t in range(x.size(0)):
+            spk2, mem1, mem2 = self.step(x[t], mem1, mem2)
+            spikes.append(spk2)
+        return torch.stack(spikes)
+
+
+@pytest.fixture
+def frames():
+    return np.random.default_rng(0).integers(0, 4, (STEPS, 30, F)).astype(np.float32)
+
+
+def total_spikes(output):
+    """Spikes of the output layer over all time-steps, of whatever a network returns."""
+    output = output[0] if isinstance(output, tuple) else output
+    return output.sum(0) if output.ndim == 3 else output
+
+
+@pytest.mark.parametrize("kind", [Stacked, StackedSum, Averaged, AddedInPlace, CurrentOutside, Sequence])
+def test_the_spikes_are_those_of_the_loop(kind, frames):
+    network = kind().eval()
+    source = from_module(network, (F,), Preprocessing(scale=1.0))
+    assert source.notes == (f"the loop over {STEPS} time-steps in forward was reduced to one time-step",)
+    inputs = frames if kind is Sequence else np.repeat(frames[:1], STEPS, 0)
+    engine = create(source.graph, "numpy")
+    engine.reset(inputs.shape[1])
+    spikes = sum(engine.step(frame) for frame in inputs)
+    with torch.no_grad():
+        expected = total_spikes(network(torch.from_numpy(inputs if kind is Sequence else inputs[0]))).numpy()
+    expected = expected * STEPS if kind in (Averaged, CurrentOutside) else expected
+    assert np.allclose(spikes, expected, atol=1e-4)
+    assert 0 < expected.mean() < STEPS
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (HalfOfTheFrames, "the loop reads 12 frames in 12 time-steps; give a module that computes one time-step"),
+        (LastStepOnly, "the output collects 2 of 12 time-steps"),
+        (FeedBack, "module lif1: is called with another input at time-step 2 than at the first"),
+        (Restarted, "module lif1: its state is not that of the call before"),
+        (Unequal, "module lif2: is called 1 times, others 2 times"),
+        (SizeOfTheInput, "SizeOfTheInput.forward: cannot be traced .* without the loop over time"),
+    ],
+)
+def test_other_loops_get_the_way_to_one_time_step(kind, message):
+    with pytest.raises(ConversionError, match=message):
+        from_module(kind().eval(), (F,), Preprocessing(scale=1.0))
+
+
+class IFNode(nn.Module):
+    """SpikingJelly's neuron in multi-step mode: v >= 1 fires and subtracts 1."""
+
+    v_threshold, v_reset, step_mode = 1.0, None, "m"
+
+    def forward(self, x):
+        v, spikes = torch.zeros_like(x[0]), []
+        for current in x:
+            v = v + current
+            spikes.append((v >= 1).float())
+            v = v - spikes[-1]
+        return torch.stack(spikes)
+
+
+IFNode.__module__ = "spikingjelly.activation_based.neuron"
+
+
+class Repeated(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Linear(F, 16), IFNode(), nn.Linear(16, 4))
+
+    def forward(self, x):
+        return self.net(x.unsqueeze(0).repeat(STEPS, 1, 1)).mean(0)
+
+
+def test_a_network_that_repeats_its_input(frames):
+    network = Repeated().eval()
+    with torch.no_grad():
+        for layer in (network.net[0], network.net[2]):
+            layer.weight.copy_((layer.weight * 64).round() / 64)
+            layer.bias.copy_((layer.bias * 64).round() / 64)
+    source = from_module(network, (F,), Preprocessing(scale=1.0))
+    engine = create(source.graph, "numpy")
+    engine.reset(30)
+    logits = sum(engine.step(frames[0]) for _ in range(STEPS))
+    with torch.no_grad():
+        expected = network(torch.from_numpy(frames[0])).numpy() * STEPS
+    assert np.allclose(logits, expected, atol=1e-3)
+    assert np.ptp(expected) > 1
+
+
+def test_a_failing_forward_is_no_traceback():
+    class Broken(nn.Module):
+        def forward(self, x):
+            return {}["weights"]
+
+    with pytest.raises(ConversionError, match="Broken.forward: cannot be traced .*weights"):
+        from_module(Broken(), (F,))
