@@ -32,7 +32,7 @@ class FloatFigures(TypedDict):
     agreement_steps: float | None
 
 
-def wilson(right: int, n: int, z: float = Z) -> tuple[float, float]:
+def wilson(right: float, n: float, z: float = Z) -> tuple[float, float]:
     """Compute Wilson's score interval of the proportion right / n (E. B. Wilson, 1927).
 
     (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n),   p = right / n

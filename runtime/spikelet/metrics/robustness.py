@@ -1,7 +1,7 @@
 """Measure the accuracy on faulty devices, for every fault, level and seed.
 
-One faulty device classifies all images for every fault, level and seed. The interval of an accuracy is a percentile
-bootstrap over both, devices and images (B. Efron, 1979): resampled 1,000 times, 95 % of the means lie inside.
+One faulty device classifies all images for every fault, level and seed. The interval of an accuracy is Wilson's, as
+that of every accuracy in spikelet, for as many independent answers as devices and images amount to, see `interval`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from spikelet.data import ImageSet
 from spikelet.engines import run
 from spikelet.errors import DataError, UsageError
 from spikelet.inputs import as_sequence, resolve_steps
-from spikelet.metrics.accuracy import check_labels
+from spikelet.metrics.accuracy import check_labels, wilson
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine
-from spikelet.products import product
 from spikelet.version import __version__
 
 BATCH = 32
-RESAMPLES = 1_000
 SEEDS = 3
+INTERVAL = "Wilson, 95 %, over devices and images"
 Right = npt.NDArray[np.bool_]
 
 
@@ -109,7 +108,7 @@ class Robustness:
             "steps": self.steps,
             "seeds": list(self.seeds),
             "measure": self.measure,
-            "interval": f"bootstrap over devices and images, 95 %, {RESAMPLES} resamples",
+            "interval": INTERVAL,
             "version": __version__,
             "sound": {**_as_json(self.sound), "fault": None},
             "faults": [{**_as_json(point), "unit": KINDS[point.fault.kind].unit} for point in self.points],
@@ -149,8 +148,7 @@ def robustness(
     if not seeds:
         raise UsageError("seeds: expected one or more")
     total = 1 + len(tried) * len(seeds)
-    # predictions, and the accuracies of the resampled means
-    held = len(seeds) * steps * (9 * len(data) + 24 * RESAMPLES)
+    held = len(seeds) * steps * 9 * len(data)  # predictions, and whether they are right
     Limits().check(f"predictions of {len(data)} images on {len(seeds)} devices in {steps} time-steps", held)
     sound = Fault("dropped", 0.0)
     predictions = _predictions(bundle, sound, 0, data, steps, partial(on_progress, 0, total))
@@ -184,16 +182,28 @@ def all_faults(kinds: Sequence[str] = tuple(KINDS)) -> list[Fault]:
     return [Fault(kind, level) for kind in kinds for level in KINDS[kind].levels]
 
 
-def interval(right: Right, seed: int = 0) -> tuple[list[float], list[float]]:
-    """Compute (low, high) of the mean at each time-step by a bootstrap over devices and images. right: (S, T, N)."""
-    devices, steps, images = right.shape
-    source = np.random.default_rng(seed)
-    by_device = source.multinomial(devices, np.full(devices, 1 / devices), RESAMPLES)
-    by_image = source.multinomial(images, np.full(images, 1 / images), RESAMPLES).astype(np.float32)
-    shares = product(right.reshape(-1, images).astype(np.float32), by_image.T).reshape(devices, steps, RESAMPLES)
-    means = np.einsum("stb,bs->tb", shares, by_device) / (devices * images)
-    low, high = np.percentile(means, (2.5, 97.5), axis=1)
-    return low.tolist(), high.tolist()
+def interval(right: Right) -> tuple[list[float], list[float]]:
+    """Compute Wilson's interval of the accuracy at each time-step, (low, high).
+
+    Several devices classify the same images, so their answers are not independent. The interval is that of as many
+    independent answers as have the variance of the mean: that between images and that between devices, added. For one
+    device these are its images, and the interval is that of `accuracy.wilson`.
+
+    Args:
+        right: (S, T, N), whether device, time-step and image are right.
+    """
+    devices, _, images = right.shape
+    means = right.mean(axis=(0, 2))
+    variance = right.mean(axis=0).var(axis=1) / images
+    if devices > 1:
+        variance = variance + right.mean(axis=2).var(axis=0, ddof=1) / devices
+    bounds = []
+    for mean, spread in zip(means.tolist(), variance.tolist(), strict=True):
+        answers = mean * (1 - mean) / spread if spread > 0 else float(images)
+        answers = min(answers, float(devices * images))
+        bounds.append(wilson(mean * answers, answers))
+    low, high = zip(*bounds, strict=True)
+    return list(low), list(high)
 
 
 def _predictions(

@@ -69,10 +69,15 @@ def test_the_verdict_names_what_costs_most():
     points = [point("stuck-on", 0.001, 0.5, 0.78), point("stuck-on", 0.02, 0.4, 0.6), point("dropped", 0.05, 0.5, 0.8)]
     result = Robustness("b", "", "d", "", 9, 2, (0,), "accuracy", sound, points)
     assert verdict(result, 2) == (
-        "Without faults: 80.0% (80.0% – 80.0%). Faults that cost 5 points or more: neurons that always fire from 2%."
+        "Without faults: 80.0% (80.0% – 80.0%). Faults that cost 5 points or more: neurons that always fire from 2%. "
+        "Smaller losses are within the intervals of 9 images."
     )
     assert lost(result, points[1], 2) == pytest.approx(0.25)
-    assert verdict(replace(result, points=points[2:]), 2).endswith("No measured fault costs 5 points.")
+    assert verdict(replace(result, points=points[2:]), 2).endswith(
+        "No measured fault certainly costs 5 points. Smaller losses are within the intervals of 9 images."
+    )
+    wide = replace(points[1], high=[0.9, 0.81])
+    assert "No measured fault certainly costs" in verdict(replace(result, points=[wide]), 2)
     assert verdict(replace(result, points=[]), 1) == "Without faults: 50.0% (50.0% – 50.0%)."
 
 

@@ -101,8 +101,11 @@ def test_residuals_count_every_neuron_of_every_image(bundle, images):
     a = activations["if1"]
     layer = result.layers["if1"][4]
     assert layer.total == a.size
-    assert layer.over == pytest.approx((counts > 4 * a + 0.5).mean())
-    assert layer.under == pytest.approx((counts < 4 * a - 0.5).mean())
+    error = counts / 4 - a
+    assert layer.over == pytest.approx(np.maximum(error, 0).mean())
+    assert layer.under == pytest.approx(np.maximum(-error, 0).mean())
+    assert layer.over - layer.under == pytest.approx(layer.bias)
+    assert np.abs(layer.histogram()[0]).max() <= 1, "errors of the rate, whatever T is"
     assert layer.rms == pytest.approx(np.sqrt(((counts / 4 - a) ** 2).mean()))
     assert layer.bias == pytest.approx((counts / 4 - a).mean())
     assert layer.correlation == pytest.approx(np.corrcoef(counts.ravel(), a.ravel())[0, 1])

@@ -45,6 +45,7 @@ def test_a_picture_that_is_pasted_is_fitted_and_run(clipboard, opened, rest, qtb
 def test_what_is_pasted_may_be_a_file_or_of_no_use(clipboard, opened, rest, data):
     messages = []
     opened.inspector.status.connect(messages.append)
+    opened.inspector.failed.connect(messages.append)
     clipboard.setText("only words")
     opened.paste()
     assert messages == ["The clipboard contains no picture and no file"]

@@ -12,10 +12,12 @@ from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.data import ImageSet, arrays
 from spikelet.engines import create
 from spikelet.errors import UsageError
+from spikelet.metrics.accuracy import accuracy, wilson
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine, drifted, flip_bits
 from spikelet.metrics.robustness import all_faults, interval, robustness
 from spikelet.nodes import IF
 from spikelet.report.fault_report import check, fault_figures, fault_table
+from spikelet.session import Model
 from spikelet.verify import record_golden
 
 RNG = np.random.default_rng(0)
@@ -149,8 +151,6 @@ class TestFaults:
 
 class TestRobustness:
     def test_the_sound_row_is_what_run_says(self, bundle, images):
-        from spikelet.session import Model
-
         report = robustness(bundle, images, 4, [Fault("stuck-off", 1.0)], [0])
         assert report.sound.accuracy == pytest.approx(Model(bundle, "numpy").run(PIXELS, 4).accuracy(images.labels))
         assert report.measure == "accuracy"
@@ -194,6 +194,28 @@ class TestRobustness:
             (low,), (high,) = interval(right)
             hits += low <= 0.7 <= high
         assert 180 <= hits <= 200
+
+    def test_the_interval_of_one_device_is_that_of_every_accuracy(self, bundle, images):
+        """The report, the inspector's Accuracy and its Robustness show one interval for the same images."""
+        found = robustness(bundle, images, 4, [Fault("dropped", 0.3)], [0])
+        points = accuracy(Model(bundle, "numpy").run(PIXELS, 4).predictions, images.labels)
+        assert found.sound.low == pytest.approx([point["low"] for point in points])
+        assert found.sound.high == pytest.approx([point["high"] for point in points])
+        for share, low, high in zip(found.points[0].accuracy, found.points[0].low, found.points[0].high, strict=True):
+            assert (low, high) == pytest.approx(wilson(20 * share, 20))
+
+    def test_the_interval_is_wider_where_devices_differ(self):
+        alike = np.zeros((4, 1, 100), bool)
+        alike[:, :, :50] = True  # every device errs on the same images
+        differ = np.zeros((4, 1, 100), bool)
+        differ[:2] = True  # two devices are always right, two never
+        independent = np.random.default_rng(0).random((4, 1, 100)) < 0.5
+        widths = [high[0] - low[0] for low, high in map(interval, (independent, alike, differ))]
+        assert widths == sorted(widths)
+        assert widths[1] == pytest.approx(np.subtract(*wilson(50, 100)[::-1]))
+        assert widths[2] > 0.5
+        (low,), (high,) = interval(np.ones((3, 1, 20), bool))
+        assert (low, high) == pytest.approx(wilson(20, 20))
 
     def test_what_cannot_be_measured(self, bundle, images):
         with pytest.raises(UsageError, match="is proven exact for"):

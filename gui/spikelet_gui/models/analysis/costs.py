@@ -5,6 +5,7 @@ All numbers are computed by `spikelet.metrics.energy`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,15 +66,26 @@ def costs(measured: Measurement, profile: Profile) -> Costs:
     return Costs(network, ops.rate, by_block(graph, measured, profile), rates, curve)
 
 
-def energy_text(energy: Energy | None) -> str:
-    """Format low to high in a suitable unit, e.g. 2.00 – 6.29 µJ."""
+def unit_of(energies: Iterable[Energy | None]) -> tuple[float, str]:
+    """Return (pJ per unit, unit) in which the largest of some energies is 1 or more, for a column of them."""
+    most = max((energy.high for energy in energies if energy is not None), default=0.0)
+    return next((factor, unit) for factor, unit in UNITS if most >= factor or factor == 1)
+
+
+def energy_text(energy: Energy | None, unit: tuple[float, str] | None = None) -> str:
+    """Format low to high, e.g. 2.00 – 6.29 µJ.
+
+    Args:
+        energy: The energy; None has no figure.
+        unit: pJ per unit, and the unit; None for the one that suits this energy.
+    """
     if energy is None:
         return "no figure"
-    factor, unit = next((factor, unit) for factor, unit in UNITS if energy.high >= factor or factor == 1)
+    factor, name = unit_of([energy]) if unit is None else unit
     low, high = (
         f"{end / factor:,.3g}" if end < 1000 * factor else f"{end / factor:,.0f}" for end in (energy.low, energy.high)
     )
-    return f"{low} {unit}" if low == high else f"{low} – {high} {unit}"
+    return f"{low} {name}" if low == high else f"{low} – {high} {name}"
 
 
 def by_block(graph: Graph, measured: Measurement, profile: Profile) -> dict[str, Levels]:

@@ -1,8 +1,8 @@
 """Residual error between activation and spike rate, layer by layer.
 
 For every neuron and image, the activation a of the source network, in spikes per time-step, is compared with the spike
-rate n/T. A neuron over-fires at T if n > T a + 1/2, and under-fires if n < T a - 1/2: half a spike is the rounding
-error of an ideal neuron.
+rate n/T. All errors are errors of the rate, n/T - a, so that those at different T can be compared: half a spike, the
+rounding error of an ideal neuron, is 1/(2T).
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class LayerResidual:
 
     @property
     def over(self) -> float:
-        """Share of neurons that over-fire."""
-        return float(self.joint[self.residual > HALF].sum()) / self.total
+        """Mean excess of the spike rate over the activation, max(n/T - a, 0)."""
+        return float((self.joint * np.maximum(self.residual, 0)).sum() / self.total / self.steps)
 
     @property
     def under(self) -> float:
-        """Share of neurons that under-fire."""
-        return float(self.joint[self.residual < -HALF].sum()) / self.total
+        """Mean deficit of the spike rate, max(a - n/T, 0)."""
+        return float((self.joint * np.maximum(-self.residual, 0)).sum() / self.total / self.steps)
 
     @property
     def rms(self) -> float:
@@ -93,11 +93,11 @@ class LayerResidual:
         )
 
     def histogram(self, width: float = 0.5) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Return (centres, shares) of the residual in spikes, in bins of `width`."""
+        """Return (centres, shares) of the residual n/T - a, in bins of `width` spikes."""
         residual = np.rint(self.residual / width).astype(np.intp)
         least, most = int(residual.min()), int(residual.max())
         shares = np.bincount((residual - least).ravel(), self.joint.ravel(), most - least + 1) / self.total
-        return np.arange(least, most + 1, dtype=np.float64) * width, shares
+        return np.arange(least, most + 1, dtype=np.float64) * width / self.steps, shares
 
 
 @dataclass(frozen=True)

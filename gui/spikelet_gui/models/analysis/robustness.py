@@ -75,6 +75,12 @@ def lost(result: Robustness, point: Point, time: int) -> float:
     return max(0.0, 1 - point.accuracy[time - 1] / sound) if sound else 0.0
 
 
+def notable_loss(result: Robustness, point: Point, time: int) -> bool:
+    """Whether a fault costs NOTABLE or more, and its interval does not reach the accuracy without faults."""
+    sound = result.sound.accuracy[time - 1]
+    return sound - point.accuracy[time - 1] >= NOTABLE and point.high[time - 1] < sound
+
+
 def level_text(level: float) -> str:
     """Format a level as a percentage, e.g. 0.1%."""
     return f"{100 * level:.3g}%"
@@ -91,14 +97,13 @@ def verdict(result: Robustness, time: int) -> str:
     text = f"Without faults: {sound.accuracy[time - 1]:.1%} ({ends(sound, time)})."
     notable = []
     for row in rows(result):
-        first = next(
-            (point for point in row.points if sound.accuracy[time - 1] - point.accuracy[time - 1] >= NOTABLE), None
-        )
+        first = next((point for point in row.points if notable_loss(result, point, time)), None)
         if first is not None:
             notable.append(f"{row.title.lower()} from {level_text(first.fault.level)}")
+    rest = f"Smaller losses are within the intervals of {result.images:,} images."
     if notable:
-        return f"{text} Faults that cost {NOTABLE * 100:g} points or more: {'; '.join(notable)}."
-    return f"{text} No measured fault costs {NOTABLE * 100:g} points." if result.points else text
+        return f"{text} Faults that cost {NOTABLE * 100:g} points or more: {'; '.join(notable)}. {rest}"
+    return f"{text} No measured fault certainly costs {NOTABLE * 100:g} points. {rest}" if result.points else text
 
 
 def table(result: Robustness) -> tuple[list[str], list[list[object]]]:

@@ -12,6 +12,7 @@ from spikelet.errors import SpikeletError
 from spikelet.files.atomic import replacing
 
 RECENT = 10  # bundles
+RATES = ("image", "all")  # spike rates of the drawing of the network: of this image, or over all images
 MAX_BYTES = 2**16
 
 
@@ -31,6 +32,7 @@ class Settings:
         loop: Whether playback restarts at the end.
         threshold: Margin of early exit, in logits.
         profile: Name of the hardware profile.
+        rates: Spike rates that the drawing of the network shows, one of RATES.
         window: Geometry of the window in Qt's format, base64.
     """
 
@@ -45,6 +47,7 @@ class Settings:
     loop: bool = True
     threshold: float = 2.0
     profile: str = ""
+    rates: str = RATES[1]
     window: str = ""
 
     def remember(self, path: Path) -> None:

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from spikelet.metrics.energy import LEVELS, Energy, Levels
-from spikelet_gui.models.analysis.costs import energy_text
+from spikelet_gui.models.analysis.costs import energy_text, unit_of
 from spikelet_gui.views.widgets.theme import colour, font, theme
 
 Spans = list[tuple[str, Levels]]
@@ -35,7 +35,8 @@ class RangeBars(QWidget):
         """
         self._rows, self._levels, self._bold = rows, levels, bold
         self.setMinimumHeight(len(rows) * (6 + 13 * len(levels)))
-        texts = [f"{name} {energy_text(energies[levels[-1]])}" for name, energies in rows]
+        unit = unit_of(energies[levels[-1]] for _, energies in rows)
+        texts = [f"{name} {energy_text(energies[levels[-1]], unit)}" for name, energies in rows]
         self.setAccessibleDescription("; ".join(texts))
         self.update()
 
@@ -76,5 +77,5 @@ class RangeBars(QWidget):
         painter.setPen(QColor(theme().muted))
         painter.setFont(font(8.5))
         middle = Qt.AlignmentFlag.AlignVCenter
-        text = energy_text(energy)
+        text = energy_text(energy, unit_of(ends))
         painter.drawText(QRectF(area.right() + 8, area.top() - 2, 112, area.height() + 4), middle, text)

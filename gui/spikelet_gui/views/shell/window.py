@@ -39,6 +39,7 @@ from spikelet_gui.views.shell.focus import FocusReturn
 from spikelet_gui.views.shell.garbage import Collector
 from spikelet_gui.views.shell.header import Header
 from spikelet_gui.views.shell.pages import ProblemPage, WelcomePage
+from spikelet_gui.views.shell.stale import StaleLine
 from spikelet_gui.views.shell.transport import Transport
 from spikelet_gui.views.widgets import theme
 from spikelet_gui.views.widgets.base import Panel, release_all
@@ -84,7 +85,9 @@ class Window(QMainWindow):
         right = QVBoxLayout()
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(0)
+        self.stale = StaleLine(inspector, lambda: self.panels[self.panel] if inspector.document is not None else None)
         right.addWidget(self.header)
+        right.addWidget(self.stale)
         right.addWidget(self.stack, 1)
         right.addWidget(self.transport)
         outer = QHBoxLayout(root)
@@ -173,6 +176,7 @@ class Window(QMainWindow):
             _ = self.panels[self.panel]  # builds the page on first access
             self.stack.setCurrentWidget(self._pages[self.panel])
             self._set_title(inspector.document.name)
+        self.stale.show_state()
 
     def _set_title(self, name: str) -> None:
         """Set the window title; Qt replaces a single [*] in it."""

@@ -70,6 +70,14 @@ class Panel(View):
     def run(self) -> None:
         """Start the task of the panel, if it has one (key R)."""
 
+    def out_of_date(self) -> str:
+        """Return how the settings differ from those with which the results were measured; "" if they do not."""
+        return ""
+
+    def run_again(self) -> None:
+        """Measure the results that are out of date again."""
+        self.run()
+
     def prepare(self) -> None:
         """Start every task whose results a screenshot of the panel shows."""
         self.run()

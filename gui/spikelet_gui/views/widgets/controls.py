@@ -78,6 +78,12 @@ class Segments(QWidget):
         if segment is not None:
             segment.setChecked(True)
 
+    def allow(self, index: int, allowed: bool) -> None:
+        """Enable or disable an option."""
+        segment = self._group.button(index)
+        if segment is not None:
+            segment.setEnabled(allowed)
+
     @property
     def chosen(self) -> int:
         """Index of the selected option."""

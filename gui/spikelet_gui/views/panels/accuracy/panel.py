@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout
 from spikelet.report import wording
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
 from spikelet_gui.models.session.inputs import Source, open_source
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.accuracy.exits import ExitCard
@@ -153,6 +154,14 @@ class AccuracyPanel(Panel):
         outer.addLayout(left, 5)
         outer.addWidget(ExitCard(inspector), 4)
 
+        self.inspector = inspector
+
     def run(self) -> None:
         """Measure on all images."""
         self.curve.run_all()
+
+    def out_of_date(self) -> str:
+        return outdated_sweep(self.inspector)
+
+    def run_again(self) -> None:
+        sweep_again(self.inspector)

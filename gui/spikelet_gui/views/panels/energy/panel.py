@@ -9,6 +9,7 @@ from spikelet.metrics.hardware import Profile, PublishedValue
 from spikelet.metrics.measurement import Measurement
 from spikelet.report import wording
 from spikelet_gui.models.analysis.costs import Costs, costs
+from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.panels.energy.cards import BreakEvenCard, LayersCard, LevelsCard
@@ -63,6 +64,12 @@ class EnergyPanel(Panel):
         panes.addWidget(self.sources, 4)
         outer.addLayout(panes, 1)
         self.follow(self._draw, inspector.swept, inspector.opened, inspector.profile_changed)
+
+    def out_of_date(self) -> str:
+        return outdated_sweep(self.inspector)
+
+    def run_again(self) -> None:
+        sweep_again(self.inspector)
 
     def _choose(self, index: int) -> None:
         self.state.level = LEVELS[index]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
+from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.layers.cards import MapCard, PotentialCard, RasterCard, RatesCard
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
@@ -52,3 +53,9 @@ class LayersPanel(Panel):
         document = self.inspector.document
         if self.tabs is not None and document is not None:
             self.tabs.choose(document.bundle.graph.spiking.index(self.inspector.selection.layer))
+
+    def out_of_date(self) -> str:
+        return outdated_sweep(self.inspector)
+
+    def run_again(self) -> None:
+        sweep_again(self.inspector)

@@ -21,7 +21,7 @@ POINTS = 3000  # pairs that are drawn, at most
 
 
 class LayerBars(QWidget):
-    """Bars of every layer: the share of neurons that over-fire on the right, that under-fire on the left."""
+    """Bars of every layer: the mean excess of the spike rate on the right, its mean deficit on the left."""
 
     def __init__(self, state: ResidualState) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ class HistogramCard(CardView):
     def __init__(self, state: ResidualState) -> None:
         super().__init__(state.inspector, "Residual", data=self._data)
         self.state = state
-        self.plot = Plot("residual histogram", "spike count minus activation", "share", percent=("left",))
+        self.plot = Plot("residual histogram", "spike rate minus activation", "share", percent=("left",))
         self.body.addWidget(self.plot, 1)
 
     def draw(self, layer: LayerResidual | None) -> None:
@@ -174,17 +174,19 @@ class HistogramCard(CardView):
         centres, shares = layer.histogram()
         occupied = shares > 0
         centres, shares = centres[occupied], shares[occupied]
-        fills = [theme().over if c > 0.5 else theme().under if c < -0.5 else theme().muted for c in centres]
-        self.plot.addItem(pg.BarGraphItem(x=centres, height=shares, width=0.42, brushes=fills, pen=None))
-        different = shares[np.abs(centres) > 0.01]
+        half = HALF / layer.steps
+        fills = [theme().over if c > half else theme().under if c < -half else theme().muted for c in centres]
+        width = 0.42 / layer.steps
+        self.plot.addItem(pg.BarGraphItem(x=centres, height=shares, width=width, brushes=fills, pen=None))
+        equals = np.abs(centres) <= 0.01 / layer.steps
+        different = shares[~equals]
         top = float(different.max()) if len(different) else 1.0
         self.plot.setYRange(0, top * 1.15, padding=0)
-        most = max(1.5, float(np.abs(centres).max()) + 0.5)
-        self.plot.setXRange(-most, most, padding=0)
-        equal = float(shares[np.abs(centres) <= 0.01].sum())
+        self.plot.setXRange(-1.05, 1.05, padding=0)  # the same for every T
+        equal = float(shares[equals].sum())
         mean = minus(f"{layer.bias:+.4f}")
         self.set_note(
-            f"{layer.layer}, T = {layer.steps}: {equal:.0%} exact match (bar truncated); mean {mean} per step"
+            f"{layer.layer}, T = {layer.steps}: {equal:.0%} exact (bar truncated); mean {mean}; grey: half a spike"
         )
 
     def _data(self) -> DataTable | None:
@@ -192,7 +194,7 @@ class HistogramCard(CardView):
         if layer is None:
             return None
         pairs = [[float(m), float(s)] for m, s in zip(*layer.histogram(), strict=True)]
-        return DataTable(f"residual-{layer.layer}", ["residual_in_spikes", "share"], pairs)
+        return DataTable(f"residual-{layer.layer}", ["residual_of_rate", "share"], pairs)
 
 
 class StepsCard(CardView):
@@ -201,7 +203,7 @@ class StepsCard(CardView):
     def __init__(self, state: ResidualState) -> None:
         super().__init__(state.inspector, "By T", data=self._data)
         self.state = state
-        self.plot = Plot("over- and under-firing by T", "T", "share", percent=("left",))
+        self.plot = Plot("over- and under-firing by T", "T", "mean error of the rate", percent=("left",))
         self.body.addWidget(self.plot, 1)
 
     def draw(self, residuals: Residuals | None, name: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from spikelet_gui.models.analysis.residuals import Residuals, residuals
+from spikelet_gui.models.analysis.residuals import STEPS, Residuals, residuals
 from spikelet_gui.models.analysis.source import described, obstacle
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.residuals.cards import HistogramCard, LayerBars, ScatterCard, StepsCard
 from spikelet_gui.views.panels.residuals.state import ResidualState
@@ -83,6 +84,15 @@ class ResidualPanel(Panel):
         )
         self.inspector.status.emit(f"Running both networks on {len(data)} images")
 
+    def out_of_date(self) -> str:
+        residuals, document = self.inspector.results.residuals, self.inspector.document
+        if residuals is None or document is None:
+            return ""
+        steps = self.inspector.cursor.steps
+        most = max(t for t in STEPS if t <= min(max(8, steps), document.most_steps))
+        shown = residuals.steps[-1]
+        return outdated(steps if shown == most else shown, residuals.data.name, self.inspector)
+
     def _finished(self, residuals: Residuals) -> None:
         self.inspector.results.set_residuals(residuals)
         self.inspector.status.emit(f"Compared on {len(residuals.data)} images")
@@ -132,8 +142,8 @@ class ResidualPanel(Panel):
         worst = max(self.state.layers(), key=lambda layer: layer.rms)
         self.message.setText(
             f"Equal predictions on {residuals.agreement(self.state.steps):.1%} of the images. The residual is largest "
-            f"in {worst.layer}. A neuron over- or under-fires if its spike count differs from its activation "
-            f"by more than half a spike. {described(document.bundle)}"
+            f"in {worst.layer}. Bars: mean excess and deficit of the spike rate against the activation, in percent of "
+            f"the largest rate; they can be compared between different T. {described(document.bundle)}"
         )
 
     def _data(self) -> DataTable | None:

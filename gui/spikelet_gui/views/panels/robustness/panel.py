@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from spikelet_gui.models.analysis.robustness import DEVICES, IMAGES, faulty_devices, verdict
+from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.robustness.cards import LevelCard, MatrixCard, StepCard
 from spikelet_gui.views.panels.robustness.state import RobustnessState
@@ -71,6 +72,10 @@ class RobustnessPanel(Panel):
         work = faulty_devices(document.bundle, data, inspector.cursor.steps, images, devices)
         show = inspector.results.set_robustness
         inspector.jobs.start("robustness", work, show, inspector.failed.emit, show)
+
+    def out_of_date(self) -> str:
+        measured = self.inspector.results.robustness
+        return "" if measured is None else outdated(measured.steps, measured.data, self.inspector)
 
     def _draw(self) -> None:
         measured = self.state.measured

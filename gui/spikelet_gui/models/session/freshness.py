@@ -1,0 +1,37 @@
+"""Whether results were measured with other settings than those of the window."""
+
+from __future__ import annotations
+
+from spikelet_gui.models.session.inspector import Inspector
+
+
+def outdated(steps: int, data: str, inspector: Inspector) -> str:
+    """Return what has changed since a measurement; "" if nothing has.
+
+    Args:
+        steps: T of the measurement.
+        data: Name of its images.
+        inspector: The present settings.
+    """
+    before, now = [], []
+    if steps != inspector.cursor.steps:
+        before.append(f"at T = {steps}")
+        now.append(f"T = {inspector.cursor.steps}")
+    images = inspector.data
+    if images is not None and images.name != data:
+        before.append(f"on {data}")
+        now.append(images.name)
+    return f"Out of date: measured {' '.join(before)}; now {', '.join(now)}." if before else ""
+
+
+def outdated_sweep(inspector: Inspector) -> str:
+    """Return what has changed since accuracy, spike rates and operations were measured; "" if nothing has."""
+    sweep = inspector.sweep
+    return "" if sweep is None else outdated(sweep.counted.steps, sweep.data.name, inspector)
+
+
+def sweep_again(inspector: Inspector) -> None:
+    """Measure as many images again with the present settings."""
+    data, sweep = inspector.data, inspector.sweep
+    if data is not None and sweep is not None:
+        inspector.run_sweep(data.take(slice(0, len(sweep.data))))

@@ -1,0 +1,74 @@
+"""Results that were measured with another T or on other images say so, and are measured again by a click."""
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+
+from gui_support.driving import drop
+
+
+@pytest.fixture
+def measured(opened, rest, data):
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.source.data.take(slice(0, 20)))
+    rest(opened)
+    return opened
+
+
+@pytest.mark.parametrize("panel", ["overview", "layers", "accuracy", "energy"])
+def test_another_t_makes_accuracy_rates_and_energy_out_of_date(measured, rest, qtbot, panel):
+    measured.show_panel(panel)
+    line = measured.stale
+    assert not line.isVisible()
+    measured.inspector.set_steps(6)
+    rest(measured)
+    assert line.isVisible()
+    assert line.text.text() == "Out of date: measured at T = 4; now T = 6."
+    qtbot.mouseClick(line.again, Qt.MouseButton.LeftButton)
+    rest(measured)
+    assert not line.isVisible()
+    assert (measured.inspector.sweep.counted.steps, measured.inspector.sweep.done) == (6, 20)
+    measured.inspector.set_steps(5)
+    measured.inspector.set_steps(6)
+    rest(measured)
+    assert not line.isVisible(), "the same settings again"
+
+
+def test_other_images_make_results_out_of_date(measured, rest, tmp_path):
+    rng = np.random.default_rng(2)
+    images, labels = rng.integers(0, 256, (9, 3, 8, 8), dtype=np.uint8), rng.integers(0, 3, 9)
+    np.savez(tmp_path / "other.npz", images=images, labels=labels)
+    before = measured.inspector.sweep.data.name
+    drop(measured, tmp_path / "other.npz")
+    rest(measured)
+    measured.show_panel("accuracy")
+    now = measured.inspector.data.name
+    assert before != now
+    assert measured.stale.text.text() == f"Out of date: measured on {before}; now {now}."
+    measured.inspector.set_steps(3)
+    rest(measured)
+    assert measured.stale.text.text() == f"Out of date: measured at T = 4 on {before}; now T = 3, {now}."
+
+
+def test_residuals_and_faults_have_their_own_state(measured, rest, qtbot):
+    measured.inspector.set_steps(6)
+    rest(measured)
+    for name in ("residuals", "robustness"):
+        measured.show_panel(name)
+        assert not measured.stale.isVisible(), "not measured yet"
+    panel = measured.panels["robustness"]
+    panel.devices.setCurrentIndex(panel.devices.findData(1))
+    panel.run()
+    measured.panels["residuals"].run()
+    rest(measured)
+    assert not measured.stale.isVisible()
+    measured.inspector.set_steps(4)
+    rest(measured)
+    measured.show_panel("residuals")
+    assert not measured.stale.isVisible(), "T = 4 is among those that were compared"
+    measured.show_panel("robustness")
+    assert measured.stale.text.text() == "Out of date: measured at T = 6; now T = 4."
+    measured.set_theme("light")
+    rest(measured)
+    assert measured.stale.isVisible()

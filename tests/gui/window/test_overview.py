@@ -1,0 +1,56 @@
+"""The drawing of the network shows this image or all images, and energies of a column have one unit."""
+
+import pytest
+from PySide6.QtCore import Qt
+
+from gui_support.driving import drop
+from spikelet.metrics.energy import Energy
+from spikelet_gui.models.analysis.costs import energy_text, unit_of
+from spikelet_gui.views.panels.overview.panel import NetworkCard
+
+
+@pytest.fixture
+def card(opened):
+    return opened.panels["overview"].findChild(NetworkCard)
+
+
+def segment(card, index):
+    return card.basis._group.button(index)
+
+
+def test_rates_of_this_image_or_of_all_images(opened, rest, data, card, qtbot):
+    inspector = opened.inspector
+    assert card.basis.chosen == 0, "nothing is measured over many images yet"
+    assert not segment(card, 1).isEnabled()
+    assert card.looks()["if1"].rate == inspector.trace.rate("if1", 4)
+    drop(opened, data)
+    rest(opened)
+    inspector.run_sweep(inspector.source.data)
+    rest(opened)
+    measured = {rate.layer: rate for rate in inspector.sweep.measured.rates}
+    assert card.basis.chosen == 1
+    assert card.looks()["if1"].rate == measured["if1"].rate
+    assert card.card.note.toolTip() == "over 60 images, T = 4; colours: 0 to 30%"
+    qtbot.mouseClick(segment(card, 0), Qt.MouseButton.LeftButton)
+    assert card.looks()["if1"].rate == inspector.trace.rate("if1", 4) != measured["if1"].rate
+    silent = (inspector.trace.spikes["if1"].sum(axis=0) == 0).sum()
+    assert card.looks()["if1"].flags == f"{silent:,} silent"
+    inspector.show_index(3)
+    inspector.set_steps(2)
+    rest(opened)
+    assert card.looks()["if1"].rate == inspector.trace.rate("if1", 2)
+    assert card.card.note.toolTip() == "on this image, T = 2; colours: 0 to 30%"
+    opened.set_theme("light")
+    assert opened.panels["overview"].findChild(NetworkCard).looks()["if1"].rate == inspector.trace.rate("if1", 2)
+    assert inspector.settings.rates == "image"
+
+
+def test_energies_of_a_column_have_one_unit():
+    small, large = Energy(120.0, 900.0), Energy(2e6, 5e6)
+    assert energy_text(small) == "120 – 900 pJ"
+    assert energy_text(large) == "2 – 5 µJ"
+    unit = unit_of([small, None, large])
+    assert unit == (1e6, "µJ")
+    assert energy_text(small, unit) == "0.00012 – 0.0009 µJ"
+    assert energy_text(None, unit) == "no figure"
+    assert unit_of([None]) == (1.0, "pJ")
