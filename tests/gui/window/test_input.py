@@ -1,12 +1,15 @@
 """What the network is shown: pictures that are dropped, pasted or drawn."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QColor, QGuiApplication, QImage
 
 from gui_support.driving import drop
 from spikelet_gui.views.panels.overview.input_card import InputCard
+from spikelet_gui.views.widgets.data_dialog import DataDialog
 from spikelet_gui.views.widgets.pixels import PixelView
 
 
@@ -116,3 +119,42 @@ def test_one_can_draw_with_keys_and_time_has_them_again_afterwards(window, rest,
     assert not window.inspector.trace.image.any()
     key(Qt.Key.Key_Escape, Qt.Key.Key_Left)
     assert cursor.time == time - 1
+
+
+@pytest.mark.parametrize("panel", ["overview", "accuracy"])
+def test_one_dialog_takes_pictures_data_sets_and_folders(opened, rest, tmp_path, data, panel):
+    image = pytest.importorskip("PIL.Image")
+    (tmp_path / "photos").mkdir()
+    for value in (10, 200):
+        image.fromarray(np.full((8, 8, 3), value, np.uint8)).save(tmp_path / "photos" / f"{value}.png")
+    opened.show_panel(panel)
+    ask = {
+        "overview": lambda: opened.panels["overview"].input.choose(),
+        "accuracy": lambda: opened.panels["accuracy"].curve._choose(),
+    }[panel]
+
+    def dialog():
+        ask()
+        (dialog,) = opened.findChildren(DataDialog)
+        assert dialog.isVisible()
+        return dialog
+
+    chosen = dialog()
+    chosen.setDirectory(str(tmp_path / "photos"))
+    chosen.folder.click()
+    rest(opened)
+    assert opened.inspector.source.name == "photos"
+    assert len(opened.inspector.source) == 2
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    chosen = dialog()
+    chosen.fileSelected.emit(str(data))
+    chosen.reject()
+    rest(opened)
+    assert len(opened.inspector.source) == 60
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    chosen = dialog()
+    for name in ("a.png", "a.jpg", "a.npz", "a.npy"):
+        assert f"*{Path(name).suffix}" in chosen.nameFilters()[0]
+    chosen.reject()
+    rest(opened)
+    assert len(opened.inspector.source) == 60

@@ -187,8 +187,8 @@ def test_watch_keeps_no_answers():
     assert summary.latency()["p50"] == pytest.approx(24_999.5)
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_watch_prints_every_answer_at_once_and_ends_cleanly(here, stop):
+def test_watch_prints_every_answer_at_once_and_ends_cleanly(here):
+    """At SIGTERM; SIGINT may be ignored where the tests run in the background."""
     (here / "camera").mkdir()
     command = [sys.executable, "-m", "spikelet", "watch", "small.snnb", "camera", "--json", "--every", "0.01"]
     with subprocess.Popen([*command, "--engine", "numpy"], cwd=here, stdout=subprocess.PIPE, text=True) as process:
@@ -199,7 +199,7 @@ def test_watch_prints_every_answer_at_once_and_ends_cleanly(here, stop):
             os.utime(here / "new.png", ns=(index, index))
             (here / "new.png").rename(here / "camera" / "frame.png")
             lines.append(json.loads(process.stdout.readline()))
-        process.send_signal(stop)
+        process.send_signal(signal.SIGTERM)
         summary = json.loads(process.stdout.read())
     assert process.returncode == 0
     assert [line["file"] for line in lines] == ["frame.png", "frame.png"]

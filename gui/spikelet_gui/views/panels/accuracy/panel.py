@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyqtgraph as pg
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from spikelet.report import wording
 from spikelet_gui.models.analysis.sweep import Sweep
@@ -19,6 +19,7 @@ from spikelet_gui.views.plots.plots import Plot, TimeLine
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import button
+from spikelet_gui.views.widgets.data_dialog import DataDialog
 from spikelet_gui.views.widgets.layouts import Empty
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
@@ -32,7 +33,7 @@ class CurveCard(CardView):
         super().__init__(inspector, "Accuracy after each time-step", data=self._data)
         hint = "Measure on the whole data set in the background  (R)"
         self.runner = Runner(inspector.jobs, "sweep", "Run all images", self.run_all, hint, self._draw)
-        self.choose = button("Other data…", self._choose, "A folder of class folders, CIFAR, IDX or .npz")
+        self.choose = button("Other data…", self._choose, "Pictures, a folder of class folders, CIFAR, IDX or .npz")
         self.plot = Plot("accuracy by time-step", "time-steps", "accuracy", percent=("left",))
         clear_pen = pg.mkPen((0, 0, 0, 0))
         self.low = self.plot.plot([], [], pen=clear_pen)
@@ -61,9 +62,12 @@ class CurveCard(CardView):
             self.inspector.run_sweep(data)
 
     def _choose(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Open a data set")
+        DataDialog(self, self._open).open()
+
+    def _open(self, path: Path) -> None:
+        """Open images and measure on them."""
         document = self.inspector.document
-        if not name or document is None:
+        if document is None:
             return
         bundle = document.bundle
 
@@ -72,9 +76,7 @@ class CurveCard(CardView):
             if source.data is not None:
                 self.inspector.run_sweep(source.data)
 
-        self.inspector.jobs.start(
-            "image", lambda _: open_source(Path(name), bundle), opened, self.inspector.failed.emit
-        )
+        self.inspector.jobs.start("image", lambda _: open_source(path, bundle), opened, self.inspector.failed.emit)
 
     def _draw(self) -> None:
         sweep = self.inspector.sweep

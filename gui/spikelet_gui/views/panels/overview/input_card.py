@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from PySide6.QtWidgets import QFileDialog
-
-from spikelet.data.folder import SUFFIXES
 from spikelet_gui.models.session.inputs import can_draw, drawing, golden_source, shown, start_source
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.pad import Pad
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Number, tool
+from spikelet_gui.views.widgets.data_dialog import DataDialog
 from spikelet_gui.views.widgets.layouts import row
 from spikelet_gui.views.widgets.pixels import HELP, PixelView
 from spikelet_gui.views.widgets.text import label
@@ -71,12 +67,7 @@ class InputCard(CardView):
 
     def choose(self) -> None:
         """Ask for a picture or a data set, and open it."""
-        kinds = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        name, _ = QFileDialog.getOpenFileName(
-            self, "Open a picture or a data set", "", f"Pictures ({kinds});;Data sets (*.npz *.npy);;All files (*)"
-        )
-        if name:
-            self.inspector.open_image(Path(name))
+        DataDialog(self, self.inspector.open_image).open()
 
     def back(self) -> None:
         """Show the initial images, or, if these are shown, the golden inputs."""
