@@ -1,7 +1,8 @@
 """Keys work after a field or a list was used, fields take what is meant, and the status line is read and cleared."""
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from gui_support.driving import drop, until
@@ -117,3 +118,15 @@ def test_the_status_line_is_cleared_and_errors_stay_in_their_colour(opened, rest
     assert foot.message.text() != ""
     opened.inspector.status.emit("saved")
     assert (foot.message.text(), foot.message.objectName()) == ("saved", "caption")
+
+
+@pytest.mark.parametrize("name", ["steps", "engine", "speed"])
+def test_the_wheel_over_a_control_changes_nothing(opened, name):
+    widget = getattr(opened.transport, name)
+    before = opened.inspector.cursor.steps, opened.inspector.engine, opened.inspector.cursor.speed
+    at = QPointF(widget.rect().center())
+    no = Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False
+    event = QWheelEvent(at, widget.mapToGlobal(at), QPoint(), QPoint(0, -120), Qt.MouseButton.NoButton, *no)
+    QCoreApplication.sendEvent(widget, event)
+    assert (opened.inspector.cursor.steps, opened.inspector.engine, opened.inspector.cursor.speed) == before
+    assert not event.isAccepted()

@@ -51,6 +51,7 @@ def test_energies_of_a_column_have_one_unit():
     assert energy_text(large) == "2 – 5 µJ"
     unit = unit_of([small, None, large])
     assert unit == (1e6, "µJ")
-    assert energy_text(small, unit) == "0.00012 – 0.0009 µJ"
+    assert energy_text(small, unit) == "below 0.001 µJ"
+    assert energy_text(Energy(2e3, 24_600.0), unit) == "0.002 – 0.025 µJ"
     assert energy_text(None, unit) == "no figure"
     assert unit_of([None]) == (1.0, "pJ")

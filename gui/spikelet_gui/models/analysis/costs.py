@@ -17,6 +17,7 @@ from spikelet.metrics.measurement import Measurement
 from spikelet_gui.models.analysis.blocks import blocks
 
 POINTS = 41  # spike rates of the curve
+LEAST = 0.001  # of a unit; smaller energies in a column of larger ones are not told apart
 UNITS = ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"), (1.0, "pJ"))
 
 
@@ -82,10 +83,17 @@ def energy_text(energy: Energy | None, unit: tuple[float, str] | None = None) ->
     if energy is None:
         return "no figure"
     factor, name = unit_of([energy]) if unit is None else unit
-    low, high = (
-        f"{end / factor:,.3g}" if end < 1000 * factor else f"{end / factor:,.0f}" for end in (energy.low, energy.high)
-    )
+    if energy.high < LEAST * factor:
+        return f"below {LEAST} {name}"
+    low, high = (_digits(end / factor) for end in (energy.low, energy.high))
     return f"{low} {name}" if low == high else f"{low} – {high} {name}"
+
+
+def _digits(value: float) -> str:
+    """Format three significant digits, two of small values, and all digits before the point."""
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value >= 0.1 else f"{value:.2g}"
 
 
 def by_block(graph: Graph, measured: Measurement, profile: Profile) -> dict[str, Levels]:

@@ -23,6 +23,11 @@ from spikelet_gui.views.widgets.text import tooltip
 from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme
 
 WIDTH, HEIGHT, COLUMN_GAP, ROW_GAP = 268.0, 42.0, 26.0, 13.0
+MEANINGS = {
+    "dead": "dead: neurons that fired for no image",
+    "saturated": "saturated: neurons that fired at every time-step of every image",
+    "silent": "silent: neurons that did not fire for this image",
+}
 FULL = 0.3  # spike rate of the last colour of the ramp
 MARGIN, RATE = 12.0, 50.0  # pixels at the left and right of the text; of the spike rate
 SPACE, MIN_NAME = 8.0, 60.0  # pixels between texts; of the name beside long flags
@@ -80,7 +85,8 @@ class BlockItem(QGraphicsItem):
     def set_look(self, look: Look) -> None:
         """Set text and colour; the tooltip has the whole text."""
         self.look = look
-        texts = (self.block.name, look.title, look.shape, look.flags)
+        meaning = "; ".join(text for word, text in MEANINGS.items() if word in look.flags)
+        texts = (self.block.name, look.title, look.shape, look.flags, meaning)
         self.setToolTip(tooltip("\n".join(text for text in texts if text)))
         self.update()
 

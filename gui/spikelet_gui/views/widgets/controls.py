@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QValidator
+from PySide6.QtGui import QPainter, QPaintEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -120,6 +120,10 @@ class Choice(QComboBox):
         self.setAccessibleName(name)
         self.setToolTip(hint)
 
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Leave the wheel to the page: a pointer that passes by changes no value."""
+        event.ignore()
+
     def hidePopup(self) -> None:  # noqa: N802
         """Close the list and give the focus back to the window, whose keys then work again."""
         super().hidePopup()
@@ -143,6 +147,10 @@ class Number(QSpinBox):
         self.setToolTip(hint)
         self.setKeyboardTracking(False)
         self.lineEdit().setTextMargins(6, 0, 0, 0)  # the padding of a style sheet has no effect here
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Leave the wheel to the page: a pointer that passes by changes no value."""
+        event.ignore()
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         """Let larger numbers than the limit be typed; `fixup` replaces them by the limit."""

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QGridLayout, QWidget
 
 from spikelet.data.folder import SUFFIXES
+from spikelet_gui.views.widgets.controls import button
 
 FILES = " ".join(f"*{suffix}" for suffix in (*SUFFIXES, ".npz", ".npy"))
 
@@ -29,11 +30,11 @@ class DataDialog(QFileDialog):
         self.setFileMode(QFileDialog.FileMode.ExistingFile)
         self.setNameFilters([f"Pictures and data sets ({FILES})", "All files (*)"])
         self.fileSelected.connect(lambda name: opened(Path(name)))
-        buttons = self.findChild(QDialogButtonBox)
-        assert buttons is not None
-        self.folder = buttons.addButton("Open this folder", QDialogButtonBox.ButtonRole.ActionRole)
-        self.folder.setToolTip("A folder of pictures or of class folders, CIFAR-10, CIFAR-100 or IDX files")
-        self.folder.clicked.connect(self._open_folder)
+        hint = "A folder of pictures or of class folders, CIFAR-10, CIFAR-100 or IDX files"
+        self.folder = button("Open this folder", self._open_folder, hint)
+        lines = self.layout()
+        assert isinstance(lines, QGridLayout)
+        lines.addWidget(self.folder, lines.rowCount(), 1, 1, 2)
 
     def _open_folder(self) -> None:
         selected = [Path(name) for name in self.selectedFiles()]
