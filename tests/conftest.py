@@ -1,5 +1,6 @@
 """Settings of every test run: a cache of compiled networks of its own, one thread for each matrix product."""
 
+import gc
 import os
 
 # read when NumPy and torch load; the matrices are so small that one thread is the fastest
@@ -39,8 +40,15 @@ def flags_of_users(monkeypatch):
     monkeypatch.setenv("SPIKELET_CFLAGS", CFLAGS or "")
 
 
-def pytest_collection_finish():
-    freeze_what_is_alive()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Nothing that a collection of tests loads is garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        freeze_what_is_alive()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,7 @@ anything does not hold.
 
 import argparse
 import csv
+import gc
 import importlib
 import io
 import json
@@ -58,6 +59,7 @@ class Campaign:
         arrays.write(self.folder / "x.npz", ImageSet(images.astype(np.uint8), labels, tuple("abc"), "x"))
         cli.build_parser()  # what is loaded here need not be loaded, or found, by every child
         signing.new_key()
+        gc.freeze()  # nor looked through for garbage, which would copy its memory
         assert self.run(f"{TRAIN} whole") == 0
         assert self.run("convert whole/best.pt -o good.snnb --data x.npz") == 0
         assert self.run("keygen key") == 0
@@ -236,6 +238,7 @@ def main():
             memory(work)
         for name in LOADED_LATE:  # what is loaded changes where memory ends
             importlib.import_module(name)
+        gc.freeze()
         if args.limits:
             disks(work)
         for ending, count in ((Moments, args.kills), (Operations, args.operations)):
