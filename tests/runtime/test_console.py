@@ -10,7 +10,8 @@ import pytest
 
 from hostile.bundles import bases, put_together
 from spikelet import cli, shipped
-from spikelet.cli import COMMANDS, console
+from spikelet.cli import console
+from spikelet.cli.registry import COMMANDS
 
 ENCODINGS = ("ascii", "cp437", "cp932", "gbk", "latin-1", "cp1252")
 
