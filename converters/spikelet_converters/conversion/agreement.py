@@ -1,8 +1,8 @@
 """Decide whether a source and its imported graph compute the same outputs.
 
 Float rounding is all that may differ, unless a quantiser or a neuron is at a tie, where rounding decides between two
-levels or between a spike and none. An input is at a tie if the imported graph itself has other outputs when all of its
-thresholds are moved a little.
+levels or between a spike and none. What ties change is measured with the imported graph itself, whose thresholds are
+moved a little: the source may differ by about as much.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from spikelet_converters.frontends.values import Ending
 
 TOLERANCE = 1e-3  # relative to the largest logit of an input
 FAINT = 1e-2  # least magnitude of an input's logits, relative to the largest of all inputs
-TIED = 0.2  # root mean square difference relative to that of the logits, if every input is at a tie
+NOISE = 2.0  # largest ratio of the differences to those that ties cause
+TIED = 0.2  # largest root mean square difference relative to that of the logits, whatever ties cause
 UNDERFLOW = -60.0  # log of the smallest probability that is compared
 
 Outputs = npt.NDArray[np.float32]
@@ -67,24 +68,19 @@ def agree(
     magnitude = np.maximum(np.abs(expected).max(others, keepdims=True), FAINT * largest)
     resolution = np.exp(np.abs(expected)) * 1e-4 if ending == "sigmoid" else 0.0  # of float32 probabilities near 1
 
-    def distance(other: Outputs) -> npt.NDArray[np.float64]:
-        difference: npt.NDArray[np.float64] = np.abs(other.astype(np.float64) - actual)
-        return difference
-
-    def close(differences: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        result: npt.NDArray[np.bool_] = (differences / (1 + resolution) <= TOLERANCE * magnitude).all(others)
+    differences = np.abs(expected.astype(np.float64) - actual)
+    result = Difference(float(differences.max()), largest)
+    if (differences / (1 + resolution) <= TOLERANCE * magnitude).all():
         return result
 
-    differences = distance(expected)
-    same = close(differences)
-    result = Difference(float(differences.max()), largest)
-    tied = np.zeros(len(same), bool)
-    for other in moved or ():
-        tied |= ~close(distance(comparable(ending, outputs, other)[1]))
-    if (same | tied).all():
-        spread = np.square(expected, dtype=np.float64).mean()
-        if not tied.all() or np.square(differences).mean() <= TIED**2 * spread:
-            return result
+    def spread(differences: npt.NDArray[np.float64]) -> float:
+        """Root mean square of differences, relative to the largest logit of an input."""
+        return float(np.sqrt(np.square(differences / magnitude).mean()))
+
+    ties = max((spread(comparable(ending, outputs, other)[1].astype(np.float64) - actual) for other in moved or ()),
+               default=0.0)  # fmt: skip
+    if spread(differences) <= min(NOISE * ties, TIED):
+        return result
     raise ConversionError(
         f"the imported graph computes other outputs than the network on {name} (largest difference "
         f"{result.largest:.3g}, largest output {largest:.3g}): the network has an operation that the import "

@@ -31,7 +31,8 @@ IMAGES = 8  # images, and as many random inputs
 STEPS = 8  # time-steps of a spiking source
 UNROUNDED = 0.2  # on images, for a source whose quantisers were left out, relative to the largest logit
 NOISE = "random inputs"
-MOVED = 3e-5  # relative shift of all thresholds that shows which inputs are at a tie
+MOVED = 3e-5  # relative shift of thresholds, up and down at random, that shows what ties change
+MOVES = 4
 
 
 def check_graph(source: Source, images: ImageSet | None) -> float | None:
@@ -72,11 +73,17 @@ def source_neuron(analog: Analog, caps: Caps, levels: Mapping[str, int]) -> Neur
 
 
 class Imported(Analog):
-    """The imported graph, evaluated as its source computes it."""
+    """The imported graph, evaluated as its source computes it.
 
-    def __init__(self, source: Source) -> None:
+    Args:
+        source: The source and its imported graph.
+        moved: Seed of relative changes by MOVED before every quantiser that the graph does not have.
+    """
+
+    def __init__(self, source: Source, moved: int | None = None) -> None:
         super().__init__(source.graph)
         self.source = source
+        self.generator = None if moved is None else torch.Generator().manual_seed(moved)
         self.neuron = source_neuron(self, source.relus, source.levels)
 
     def logits(self, pixels: npt.NDArray[np.float32]) -> Outputs:
@@ -103,6 +110,8 @@ class Imported(Analog):
 
     def _rounded(self, name: str, value: Tensor) -> Tensor:
         for rounding in self.source.roundings.get(name, ()):
+            if self.generator is not None:
+                value = value * (1 + MOVED * (2 * torch.rand(value.shape, generator=self.generator) - 1))
             value = _quantised(rounding, value)
         return value
 
@@ -139,11 +148,12 @@ def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Diff
     if source.simulate is not None:
         # sums over time, since a spike that comes one time-step later changes the output of a time-step
         expected = source.simulate(np.repeat(normalised[None], STEPS, axis=0)).cumsum(0)
-        actual, *moved = (_simulated(changed, pixels).cumsum(0) for changed in (source, *_moved(source)))
+        actual = _simulated(source, pixels).cumsum(0)
+        moved = [_simulated(_thresholds_moved(source, seed), pixels).cumsum(0) for seed in range(MOVES)]
         return agree(name, expected, actual, moved)
     actual = Imported(source).logits(pixels)
     if source.levels or source.roundings:
-        tied = [Imported(changed).logits(pixels) for changed in _moved(source)]
+        tied = [Imported(_thresholds_moved(source, seed), moved=seed).logits(pixels) for seed in range(MOVES)]
     results = []
     if source.logits is not None:
         results.append(agree(name, source.logits(normalised), actual, tied))
@@ -156,21 +166,19 @@ def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Diff
     return max(results, key=lambda result: result.largest)
 
 
-def _moved(source: Source) -> list[Source]:
-    """The imported graph with all of its thresholds a little higher, and a little lower."""
-    return [_with_thresholds(source, 1 + MOVED), _with_thresholds(source, 1 - MOVED)]
+def _thresholds_moved(source: Source, seed: int) -> Source:
+    """The source with every threshold of the imported graph moved a little, up or down."""
+    rng = np.random.default_rng(seed)
 
+    def moved(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        array = np.asarray(values, np.float64)
+        return (array * rng.uniform(1 - MOVED, 1 + MOVED, array.shape)).astype(np.float32)
 
-def _with_thresholds(source: Source, factor: float) -> Source:
     nodes = {
-        name: replace(node, theta=(node.theta * factor).astype(np.float32)) if isinstance(node, IF | LIF) else node
+        name: replace(node, theta=moved(node.theta)) if isinstance(node, IF | LIF) else node
         for name, node in source.graph.nodes.items()
     }
-    roundings = {
-        name: tuple(replace(rounding, scale=rounding.scale * factor) for rounding in by_name)
-        for name, by_name in source.roundings.items()
-    }
-    return replace(source, graph=Graph(nodes, source.graph.edges), roundings=roundings)
+    return replace(source, graph=Graph(nodes, source.graph.edges))
 
 
 def _compare_without_rounding(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Difference:

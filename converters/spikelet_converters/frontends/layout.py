@@ -35,7 +35,8 @@ def in_order(where: str, x: Value) -> Value:
     """
     if x.axes is None and x.order is None:
         return x
-    if x.order is None and len(x.shape) == 3 and sizes(x) == x.shape:
+    large = [axis for axis in axes_of(x) if x.shape[axis] != 1]
+    if x.order is None and large == sorted(large) and sizes(x) == x.shape:
         return replace(x, axes=None)
     raise ConversionError(
         f"{where}: takes a value whose axes were permuted; expected (N, C, H, W): export the network channel first"

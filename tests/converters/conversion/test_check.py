@@ -154,8 +154,7 @@ def test_a_misread_onnx_file(ending, fault, tmp_path):
         nodes[index].ClearField("attribute")
         nodes[index].attribute.extend([*kept, helper.make_attribute(name, value)])
         changed = read(saved(tmp_path / "b.onnx", nodes))
-    assert_found(source, changed, images(SHAPE))
-    assert_found(source, changed)
+    assert_found(source, changed, images(SHAPE) if ending == "ArgMax" else None)
 
 
 @pytest.mark.parametrize("fault", ["b", "w1x1", "kernel", "stride"])

@@ -96,11 +96,11 @@ def _unsqueeze(step: Step) -> Value:
     axes = integers(step.attributes, "axes", [] if given is None else [int(axis) for axis in given.ravel()])
     shape = list(sizes(x))
     rank = len(shape) + 1 + len(axes)
-    target: list[int] = []
-    rest = iter(shape)
-    for index in range(1, rank):
-        target.append(1 if index in {axis % rank for axis in axes} else next(rest))
-    changed = None if 0 in {axis % rank for axis in axes} else reshaped(x, tuple(target))
+    new = {axis % rank for axis in axes}
+    target = list(shape)
+    for index in sorted(new):
+        target.insert(index - 1, 1)
+    changed = None if 0 in new or len(new) < len(axes) else reshaped(x, tuple(target))
     if changed is None:
         raise ConversionError(f"{step.where}: adds axes {axes} to (N, {', '.join(map(str, shape))}), which has no node")
     return changed

@@ -1,0 +1,157 @@
+"""ONNX files that are refused: the message names the node, what was expected and what was found."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from onnx_forms import NORM, RAW, RELU, SHAPE, body, conv, model, n, tail
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.onnx import read
+
+OWN = {
+    "w1d": np.ones((4, 3, 3), np.float32), "w3d": np.ones((1, 4, 5), np.float32), "two": np.float32(2),
+    "rows": np.ones((2, 5), np.float32), "short": np.ones(3, np.float32), "mask": np.array([2, 2]),
+    "wide": np.array([-1, 4, 7, 7, 1, 1]), "moved": np.array([4, -1]), "odd": np.array([-1, 2, 2, 49]),
+    "axis0": np.array([0]), "axis1": np.array([1]), "huge": np.array([2**20, 2**20]),
+    "channel": np.array([0, 1, 0, 0, 0, 0, 0, 0]), "cut": np.array([0, 0, -1, 0, 0, 0, 0, 0]),
+    "three": np.array([0, 0, 1]), "s": np.float32(0.1), "s2": np.float32(0.2), "z": np.uint8(0),
+    "zi": np.int32(0), "k1": np.array([1], np.int64), "plane": np.ones((1, 1, 7, 7), np.float32) * np.arange(7),
+}  # fmt: skip
+CASES = {
+    "dilation": (body(RELU, dilations=[2, 1]), r"#0 \(Conv\): dilation \[2, 1\] has no node"),
+    "one axis": ([conv(("x", "w1d"), "y")], r"#0 \(Conv\): a convolution of 1 axes has no node; use two"),
+    "a convolution of (N, F)": (
+        [*body(RELU)[:2], *tail()[:2], conv(("f", "w1x1"), "y")],
+        r"#4 \(Conv\): expected an input \(N, C, H, W\), found \(N, 4\)",
+    ),
+    "weights that are computed": ([conv(), n("Conv", ["x", "c"], ["y"])], "input 1 to be constant weights"),
+    "transA": ([*body(RELU)[:-1], n("Gemm", ["f", "f4t"], ["y"], transA=1)], "transposes its input; expected transA = 0"),
+    "a bias per row": ([*body(RELU)[:-1], n("Gemm", ["f", "f4t", "rows"], ["y"])], r"has a bias of shape \(2, 5\)"),
+    "a short bias": ([*body(RELU)[:-1], n("Gemm", ["f", "f4t", "short"], ["y"])], "a bias of 3 numbers; expected 5"),
+    "other features": ([*body(RELU)[:-1], n("Gemm", ["f", "f10"], ["y"], transB=1)], r"expected an input of shape \(36,\)"),
+    "a product of values": (body(n("Mul", ["c", "c"], ["r"])), "a product of activations has no spiking form"),
+    "a matrix product of values": ([conv(), n("MatMul", ["c", "c"], ["y"])], "a product of activations"),
+    "weights of three axes": ([n("MatMul", ["x", "w3d"], ["y"])], r"expected weights \(F_in, F_out\)"),
+    "a division by a value": (body(n("Div", ["two", "c"], ["r"])), "a product of activations"),
+    "a difference of values": ([conv(), conv(output="d"), n("Sub", ["c", "d"], ["y"])], "fold the minus into the weights"),
+    "a sum with itself": (body(n("Sum", ["c", "c"], ["r"])), "adds a value to itself; double the weight instead"),
+    "a sum of shapes": ([conv(), conv(("x", "w", "b"), "d", pads=[1] * 4), n("Add", ["c", "d"], ["y"])],
+                        r"adds shapes \(4, 7, 7\) and \(4, 9, 9\)"),
+    "a constant per pixel": (body(n("Add", ["c", "plane"], ["r"])), "expected one number, or one per channel"),
+    "a maximum of values": ([conv(), conv(output="d"), n("Max", ["c", "d"], ["y"])], "a maximum of activations has no"),
+    "a minimum": (body(n("Min", ["c", "two"], ["r"])), "see docs/support.md for the supported layers"),
+    "a power": (body(n("Pow", ["c", "two"], ["r"])), "see docs/support.md"),
+    "a lower bound above": (body(n("Clip", ["c", "half", "six"], ["r"])), "clips from 0.5; expected from 0"),
+    "an upper bound below": (body(n("Clip", ["c", "zero", "low"], ["r"])), "clips at -2; expected an upper bound above 0"),
+    "axes swapped": ([*body(RELU)[:2], n("Transpose", ["r"], ["t"], perm=[0, 1, 3, 2]), conv(("t", "w1x1"), "y")],
+                     "takes a value whose axes were permuted"),
+    "batch norm of pixels": (
+        [*body(RELU)[:2], n("Transpose", ["r"], ["t"], perm=[0, 2, 3, 1]), n("BatchNormalization", ["t", *NORM], ["y"])],
+        "normalises an axis that is not the channels",
+    ),
+    "an output channels last": ([*body(RELU)[:2], n("Transpose", ["r"], ["y"], perm=[0, 2, 3, 1])],
+                                "the output: its axes were permuted"),
+    "a reshape of pixels": ([*body(RELU)[:2], n("Reshape", ["r", "odd"], ["y"])], r"to \[-1, 2, 2, 49\]; expected"),
+    "a reshape of the batch": ([*body(RELU)[:2], n("Reshape", ["r", "moved"], ["y"])], r"to \[4, -1\]; expected \(N, -1\)"),
+    "more axes": ([*body(RELU)[:2], n("Reshape", ["r", "wide"], ["y"])], "expected"),
+    "an axis that is not 1": ([*body(RELU)[:2], n("Squeeze", ["r", "a2"], ["y"])], r"removes axes \[2\] of .*expected size 1"),
+    "an axis before the batch": ([*body(RELU)[:2], n("Unsqueeze", ["r", "axis0"], ["y"])], "adds axes"),
+    "zeros in channels": ([n("Pad", ["x", "channel"], ["p"]), conv(("p", "w"), "y")], "pads axis 1; expected height and width"),
+    "pixels cut off": ([n("Pad", ["x", "cut"], ["p"]), conv(("p", "w"), "y")], r"cut pixels off; expected 0 or more"),
+    "zeros of three axes": ([n("Pad", ["x", "three"], ["p"]), conv(("p", "w"), "y")], "has 3 pads for 4 axes"),
+    "a mean of channels": ([*body(RELU)[:2], n("ReduceMean", ["r"], ["y"], axes=[1])], "a mean over axes"),
+    "a pool of one axis": ([*body(RELU)[:2], n("AveragePool", ["r"], ["y"], kernel_shape=[2])], "of 1 axes has no node"),
+    "a dilated pool": ([*body(RELU)[:2], n("MaxPool", ["r"], ["y"], kernel_shape=[2, 2], dilations=[2, 2])],
+                       "maximum of rates|dilation"),
+    "a softmax of pixels": ([*body(RELU)[:2], n("Softmax", ["r"], ["y"], axis=1)], "expected the classes"),
+    "a softmax of the batch": ([*body(RELU)[:-1], n("Softmax", ["f"], ["y"], axis=0)], "is along axis 0; expected the classes"),
+    "an argmax of the batch": ([*body(RELU)[:-1], n("ArgMax", ["f"], ["y"], axis=0)], "is along axis 0; expected the classes"),
+    "top k": ([*body(RELU)[:-1], n("TopK", ["f", "k1"], ["y", "i"])], "see docs/support.md"),
+    "other integers": (body(n("QuantizeLinear", ["c", "s", "zi"], ["q"]), n("DequantizeLinear", ["q", "s", "zi"], ["r"])),
+                       "quantises to int32; expected integers of 8 or 16 bits"),
+    "another scale behind": (
+        body(n("Relu", ["c"], ["e"]), n("QuantizeLinear", ["e", "s", "z"], ["q"]), n("DequantizeLinear", ["q", "s2", "z"], ["r"])),
+        "has another scale or zero point than the QuantizeLinear before it",
+    ),
+    "integers of the input": ([n("DequantizeLinear", ["x", "s"], ["y"])], "expected the QDQ format|not a valid ONNX"),
+    "a constant that is too large": ([n("ConstantOfShape", ["huge"], ["h"]), n("Add", ["x", "h"], ["y"])],
+                                     r"#0 \(ConstantOfShape\): makes a constant of shape \[1048576, 1048576\]"),
+    "a random constant": ([n("RandomNormal", [], ["h"], shape=[1]), n("Add", ["x", "h"], ["y"])],
+                          r"#0 \(RandomNormal\): computes a constant with an unsupported operator"),
+    "a constant that cannot be computed": ([n("Reshape", ["two", "mask"], ["h"]), n("Add", ["x", "h"], ["y"])],
+                                           r"#0 \(Reshape\): cannot be evaluated"),
+    "an output of constants": ([n("Identity", ["two"], ["y"]), *body(RELU)[:2]], "does not depend on the input"),
+    "a second output that is used": (body(n("Dropout", ["c"], ["d", "m"]), n("Where", ["m", "d", "d"], ["r"])),
+                                     "its output m is used; expected the first output only"),
+    "a cycle": ([n("Add", ["x", "b2"], ["a"]), n("Relu", ["a"], ["b2"]), n("Relu", ["b2"], ["y"])], "depends on itself"),
+    "an input that nothing computes": ([n("Add", ["x", "nowhere"], ["y"])], "nothing computes nowhere"),
+    "another domain": (body(n("QLinearAdd", ["c"], ["r"], domain="com.microsoft")), "is an operator of com.microsoft"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_file_is_refused_by_name(case, tmp_path):
+    nodes, message = CASES[case]
+    with pytest.raises(ConversionError, match=message) as caught:
+        read(model(tmp_path / "a.onnx", nodes, own=OWN), RAW)
+    text = str(caught.value)
+    assert "node #" in text or "a.onnx" in text or text.startswith("the output"), "what it is about"
+
+
+def test_a_network_of_two_inputs(tmp_path):
+    path = model(tmp_path / "a.onnx", body(RELU))
+    whole = onnx.load(path)
+    whole.graph.input.append(helper.make_tensor_value_info("second", TensorProto.FLOAT, [1]))
+    onnx.save(whole, path)
+    with pytest.raises(ConversionError, match="expected one input, found x, second; a bundle has one"):
+        read(path, RAW)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [((3, 2, 9, 9), r"has shape \(N, 3, 2, 9, 9\); expected images"), (("C", 9, 9), "has no fixed shape; give one")],
+)
+def test_inputs_of_other_shapes(shape, message, tmp_path):
+    with pytest.raises(ConversionError, match=message):
+        read(model(tmp_path / "a.onnx", body(RELU), shape=shape), RAW)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.BOOL, TensorProto.STRING, TensorProto.COMPLEX64])
+def test_inputs_of_other_types(kind, tmp_path):
+    nodes = [
+        n("Identity", ["x"], ["i"]),
+        n("Cast", ["i"], ["t"], to=TensorProto.FLOAT),
+        conv(("t", "w")),
+        RELU,
+        *tail(),
+    ]
+    with pytest.raises(ConversionError, match="takes values of type|not a valid ONNX model"):
+        read(model(tmp_path / "a.onnx", nodes, kind=kind), RAW)
+
+
+def test_functions_of_the_file(tmp_path):
+    path = model(tmp_path / "a.onnx", body(RELU))
+    whole = onnx.load(path)
+    whole.functions.append(
+        helper.make_function("own", "twice", ["a"], ["b"], [n("Add", ["a", "a"], ["b"])], [helper.make_opsetid("", 17)])
+    )
+    onnx.save(whole, path)
+    with pytest.raises(ConversionError, match=r"defines functions \(twice\); export the network without functions"):
+        read(path, RAW)
+
+
+def test_damaged_files(tmp_path):
+    (tmp_path / "a.onnx").write_bytes(b"no model at all")
+    with pytest.raises(ConversionError, match=r"a\.onnx: not a valid ONNX model"):
+        read(tmp_path / "a.onnx", RAW)
+    whole = model(tmp_path / "b.onnx", body(RELU)).read_bytes()
+    (tmp_path / "b.onnx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ConversionError, match=r"b\.onnx: not a valid ONNX model"):
+        read(tmp_path / "b.onnx", RAW)
+
+
+def test_another_shape_than_the_file_has(tmp_path):
+    path = model(tmp_path / "a.onnx", body(RELU), shape=SHAPE)
+    with pytest.raises(ConversionError, match="expected the file's input shape 3x9x9, found --input 1x9x9"):
+        read(path, RAW, shape=(1, 9, 9))
