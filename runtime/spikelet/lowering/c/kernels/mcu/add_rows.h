@@ -56,7 +56,7 @@ static void add_rows(const uint32_t *weight, int outputs, const uint32_t *rows, 
             sum[i] += bias[i];
         return;
     }
-    static const int32_t zeros[16];
+    static const int32_t zeros[16] = {0};
     const int32_t offset = 128 * count;
     const uint32_t *const end = rows + count;
     const int bias_step = bias ? 16 : 0;
