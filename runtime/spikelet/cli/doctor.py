@@ -15,6 +15,7 @@ import numpy as np
 from spikelet import shipped, signing
 from spikelet.bundle import SUFFIX
 from spikelet.cli.common import emit
+from spikelet.deploy.web import tools
 from spikelet.engines import ENGINES, choose, create, native
 from spikelet.engines.loop import run as run_engine
 from spikelet.errors import SpikeletError
@@ -59,6 +60,7 @@ class Facts(TypedDict):
     engines: dict[str, str]
     auto: str
     native: _Native
+    web: str
     checks: dict[str, str]
     assets: list[str]
     signatures: dict[str, dict[str, object]]
@@ -86,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
         "engines": engines,
         "auto": auto,
         "native": {"compiler": _compiler(), "cache": native.cache_state()},
+        "web": tools(),
         "checks": {entry.name: entry.load()() for entry in entry_points(group=CHECKS)},
         "assets": assets,
         "signatures": {path.name: asdict(signing.status(path)) for path in shipped.files() if path.suffix == SUFFIX},
@@ -162,6 +165,7 @@ def _text(facts: Facts) -> str:
             f"auto selects {facts['auto']}",
             f"native: compiler {facts['native']['compiler'] or 'missing (sudo apt-get install gcc)'}, "
             f"libraries in {facts['native']['cache']}",
+            f"web pages: {facts['web']}",
             *(f"{name}: {state}" for name, state in facts["checks"].items()),
             "",
             f"signatures: {facts['signature_policy']}",

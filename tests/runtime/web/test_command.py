@@ -73,6 +73,13 @@ def test_a_missing_tool_is_named_with_its_remedy(here, monkeypatch, capsys, miss
     assert not (here / "page.html").exists()
 
 
+@pytest.mark.parametrize("missing", [(), ("wasm-ld",), compiler.TOOLS])
+def test_the_state_of_the_tools_is_stated(monkeypatch, missing):
+    monkeypatch.setattr(shutil, "which", lambda name: None if name in missing else name)
+    expected = {(): "clang and wasm-ld found", ("wasm-ld",): "wasm-ld missing; install Clang and LLD"}
+    assert compiler.tools().startswith(expected.get(missing, "clang and wasm-ld missing; install"))
+
+
 def test_the_message_of_the_compiler_is_passed_on(tools):
     with pytest.raises(SpikeletError, match=r"(?s)the compiler failed: clang .*error: .*nonsense"):
         compiler.compile_module("nonsense here;")

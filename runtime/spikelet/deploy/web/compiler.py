@@ -22,20 +22,32 @@ SECONDS = 600  # time limit of a compilation
 MESSAGE_LINES = 12  # lines of the compiler's message in an error
 
 
+def missing_tools() -> list[str]:
+    """Return the names of the tools that are not installed."""
+    return [name for name in TOOLS if shutil.which(name) is None]
+
+
+def tools() -> str:
+    """Return whether pages can be written on this machine, as text."""
+    missing = missing_tools()
+    return f"{' and '.join(missing)} missing; {REMEDY}" if missing else f"{' and '.join(TOOLS)} found"
+
+
 def require_tools() -> None:
     """Check that the tools are installed.
 
     Raises:
         SpikeletError: One is missing.
     """
-    for name in TOOLS:
-        if shutil.which(name) is None:
-            raise SpikeletError(
-                f"target web: expected the program {name!r}, found none; {REMEDY}",
-                where="target web",
-                expected=name,
-                remedy=REMEDY,
-            )
+    missing = missing_tools()
+    if missing:
+        name = missing[0]
+        raise SpikeletError(
+            f"target web: expected the program {name!r}, found none; {REMEDY}",
+            where="target web",
+            expected=name,
+            remedy=REMEDY,
+        )
 
 
 def compile_module(source: str) -> bytes:

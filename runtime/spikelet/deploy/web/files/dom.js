@@ -23,8 +23,12 @@ export function whole(value) {
 /** Three digits: 1234567 as "1.23 M". */
 export function short(value) {
   for (const [factor, sign] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]])
-    if (Math.abs(value) >= factor) return (value / factor).toPrecision(3) + sign;
-  return String(Number(value.toPrecision(3)));
+    if (Math.abs(value) >= factor) return minus((value / factor).toPrecision(3) + sign);
+  return minus(String(Number(value.toPrecision(3))));
+}
+
+function minus(text) {
+  return text.replaceAll("-", "−");
 }
 
 export function percent(share) {

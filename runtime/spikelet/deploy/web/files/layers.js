@@ -36,12 +36,15 @@ export class Layers {
     for (const [index, layer] of this.network.layers.entries()) {
       const { canvas } = this.rows[index], height = Math.min(layer.neurons, RASTER_ROWS);
       const values = new Float32Array(height * run.steps);
-      const members = new Float32Array(height);
-      for (let i = 0; i < layer.neurons; i++) members[Math.floor((i * height) / layer.neurons)] += 1;
-      for (const [t, spikes] of run.spikes[index].entries())
-        for (let i = 0; i < layer.neurons; i++)
-          if (spikes[i]) values[Math.floor((i * height) / layer.neurons) * run.steps + t] += 1;
-      for (let i = 0; i < values.length; i++) values[i] = Math.sqrt(values[i] / members[Math.floor(i / run.steps)]);
+      for (let row = 0; row < height; row++) {
+        const first = Math.floor((row * layer.neurons) / height), end = Math.floor(((row + 1) * layer.neurons) / height);
+        for (let t = 0; t < run.steps; t++) {
+          const spikes = run.spikes[index][t];
+          let fired = 0;
+          for (let i = first; i < end; i++) fired += spikes[i];
+          values[row * run.steps + t] = Math.sqrt(fired / (end - first)); // the root makes low rates visible
+        }
+      }
       drawShades(canvas, run.steps, height, values);
       canvas.setAttribute("aria-label", `Raster of ${layer.name}: spikes by time-step ${run.fired[index].join(", ")}`);
     }

@@ -55,6 +55,7 @@ export class Network {
     this.pixelType = facts.pixel === "uint8_t" ? Uint8Array : Int16Array;
     const memory = (this.memory = new Memory(code));
     const pointers = facts.parameters.map((name) => memory.place(tensors.get(`parameter.${name}`).data));
+    for (const name of facts.parameters) tensors.delete(`parameter.${name}`); // they are in the memory of the module
     this.parameters = memory.place(Uint32Array.from(pointers));
     this.costs = memory.place(tensors.get("costs").data);
     this.state = memory.reserve(code.page_state_bytes());
@@ -108,7 +109,9 @@ export class Network {
       this.code.page_spikes(this.work, index, this.spikes);
       const spikes = this.memory.view(Uint8Array, this.spikes, layer.neurons).slice();
       run.spikes[index].push(spikes);
-      run.fired[index].push(spikes.reduce((sum, spike) => sum + spike, 0));
+      let fired = 0;
+      for (const spike of spikes) fired += spike;
+      run.fired[index].push(fired);
     }
   }
 
