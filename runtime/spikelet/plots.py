@@ -177,8 +177,8 @@ class Plots:
         for index, (name, levels) in enumerate(bars.items()):
             known = {position: energy for position, level in enumerate(LEVELS) if (energy := levels[level]) is not None}
             heights, errors = _whiskers(list(known.values()))
-            places = [position + (index - (len(bars) - 1) / 2) * width for position in known]
-            ax.bar(places, heights, width, yerr=errors, capsize=3, label=name)
+            positions = [position + (index - (len(bars) - 1) / 2) * width for position in known]
+            ax.bar(positions, heights, width, yerr=errors, capsize=3, label=name)
         ax.set(ylabel="energy per sample (µJ, estimate)", title=f"{hardware.name}, T = {len(result.sums)}")
         ax.set_xticks(range(len(LEVELS)), ["synaptic operations", "+ neurons", "+ memory"])
         ax.legend()

@@ -23,7 +23,7 @@ def printed(monkeypatch, encoding, argv):
         patch.setattr(sys, "stdout", streams[0])
         patch.setattr(sys, "stderr", streams[1])
         try:
-            code = cli.main([str(word) for word in argv])
+            code = cli.main([str(argument) for argument in argv])
         except SystemExit as end:  # --help
             code = end.code
     texts = []

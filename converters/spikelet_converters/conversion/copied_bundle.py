@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from spikelet.bounds.ranges import accumulators, exact_steps
 from spikelet.bundle import Bundle
 from spikelet.bundle.card import card
 from spikelet.data.images import ImageSet
+from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet.verify import golden_steps, record_golden
 from spikelet_converters.conversion.copies import Start, with_copies
@@ -110,7 +110,7 @@ def _initial(graph: Graph, copies: int | Mapping[str, int], start: Start, data: 
 
 def _result(
     bundle: Bundle, graph: Graph, images: ImageSet, steps: int, command: str, on_progress: Callable[[int, int], None]
-) -> dict[str, Any]:
+) -> Document:
     """Measure a set of images; what was measured of the float network on the same images still holds."""
     result = {**measured(graph, images, steps, on_progress), "command": command}
     for before in bundle.manifest.results:
@@ -120,13 +120,13 @@ def _result(
     return result
 
 
-def _layers(bundle: Bundle, graph: Graph) -> list[dict[str, Any]]:
+def _layers(bundle: Bundle, graph: Graph) -> list[Document]:
     """Return one entry per layer: neurons, exact time-steps, and the rounding error of the weights before it."""
     errors = {layer["layer"]: layer for layer in bundle.manifest.conversion.get("layers", []) if "layer" in layer}
     limits = {bound.node: bound.steps() for bound in accumulators(graph)} if graph.exact else {}
     entries = []
     for name in graph.spiking:
-        entry: dict[str, Any] = {"layer": name, "neurons": graph.neurons(name)}
+        entry: Document = {"layer": name, "neurons": graph.neurons(name)}
         if name in limits:
             entry["exact_steps"] = limits[name]
         if "weight_error" in errors.get(name, {}):

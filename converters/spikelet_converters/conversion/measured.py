@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from spikelet.bundle import manifest
 from spikelet.data.images import ImageSet
 from spikelet.engines import create, run
+from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear, Scale
 
@@ -18,7 +18,7 @@ BATCH = 25
 
 def measured(
     graph: Graph, images: ImageSet, steps: int, on_progress: Callable[[int, int], None] = lambda done, total: None
-) -> dict[str, Any]:
+) -> Document:
     """Run images, each a constant input, and return an entry of a manifest's `results`.
 
     Args:
@@ -38,7 +38,7 @@ def measured(
             if part.labels is not None:
                 right[t] += (total.argmax(1) == part.labels).sum()
         on_progress(start + len(part), len(images))
-    result: dict[str, Any] = {
+    result: Document = {
         "data": images.name, "digest": images.digest, "images": len(images), "steps": steps, "engine": engine.name,
     }  # fmt: skip
     if images.labels is not None:

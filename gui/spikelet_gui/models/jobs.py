@@ -92,7 +92,8 @@ class Jobs:
     patience = 20.0
 
     def __init__(self, dispatch: Callable[[Call], object]) -> None:
-        self.started, self.progressed, self.cancelled, self.finished = Signal(), Signal(), Signal(), Signal()
+        self.started, self.finished = Signal[[str]](), Signal[[str]]()
+        self.progressed, self.cancelled = Signal[[str, int, int]](), Signal[[list[str]]]()
         self._dispatch = dispatch
         self._current: dict[str, Progress] = {}
         self._threads: list[threading.Thread] = []

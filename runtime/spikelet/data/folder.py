@@ -119,9 +119,9 @@ def _check_classes(root: Path, classes: dict[Path, list[Path]]) -> None:
         path = next(iter(classes))
         if not _images(path):
             raise DataError(f"{root}: holds one folder, {path.name}, with folders of images in it; name {path}")
-    words = {word for words in SPLIT_FOLDERS.values() for word in words}
+    split_names = {name for names in SPLIT_FOLDERS.values() for name in names}
     for path in classes:
-        inside = [below.name for below in _folders(path) if below.name.casefold() in words]
+        inside = [below.name for below in _folders(path) if below.name.casefold() in split_names]
         if inside:
             raise DataError(
                 f"{path}: is a folder of a class with folders of splits in it ({listed(inside)}); arrange them as "

@@ -110,12 +110,12 @@ def test_options_of_the_readers_reach_every_command(folder, capsys):
     for command in (["run"], ["energy"], ["robustness", "--faults", "weight-bits", "--seeds", "0"]):
         capsys.readouterr()
         command = [command[0], "a.snnb", "DATA", *command[1:], "--steps", "4", "--json"]
-        scaled = ["scaled.npy" if word == "DATA" else word for word in command]
+        scaled = ["scaled.npy" if argument == "DATA" else argument for argument in command]
         assert cli.main(scaled) == 1
         assert "--white: 1 for images scaled to 0…1" in capsys.readouterr().err
         assert cli.main([*scaled, "--white", "1", "--layout", "NHWC"]) == 0
         scaled_facts = json.loads(capsys.readouterr().out)
-        assert cli.main(["pixels.npz" if word == "DATA" else word for word in command]) == 0
+        assert cli.main(["pixels.npz" if argument == "DATA" else argument for argument in command]) == 0
         facts = json.loads(capsys.readouterr().out)
         key = "data_digest" if "data_digest" in facts else "digest"
         assert scaled_facts[key] == facts[key]

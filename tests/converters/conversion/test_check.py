@@ -41,7 +41,7 @@ def images(shape, count=12):
     return ImageSet(x.astype(np.uint8), None, None, "images")
 
 
-def found(source, data=None):
+def is_refused(source, data=None):
     """Whether the comparison refuses the imported graph."""
     try:
         check_graph(source, data)
@@ -52,7 +52,7 @@ def found(source, data=None):
 
 def assert_found(source, changed, data=None):
     assert check_graph(source, data) is not None
-    assert found(misread(source, changed), data)
+    assert is_refused(misread(source, changed), data)
 
 
 # ONNX: every attribute of every form that is left out, one after another
@@ -81,7 +81,7 @@ def test_an_attribute_that_the_import_ignores(form, tmp_path):
             continue
         if np.allclose(logits(other, pixels(SHAPE)), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max()):
             continue
-        assert found(misread(source, other)), name
+        assert is_refused(misread(source, other)), name
 
 
 # ONNX: parameters that are misread, behind every ending
@@ -262,15 +262,15 @@ def test_a_misread_torch_network(fault, exported):
 
 @pytest.mark.parametrize("fault", ["scale", "levels", "weights", "bias"])
 def test_a_misread_quantisation_aware_network(fault):
-    def made(scale=0.5, levels=7):
+    def quantised_module(scale=0.5, levels=7):
         torch.manual_seed(4)
         quantiser = FakeQuantize(observer=MinMaxObserver, quant_min=0, quant_max=levels, dtype=torch.quint8)
         quantiser.scale.fill_(scale)
         quantiser.disable_observer()
         return nn.Sequential(nn.Flatten(), nn.Linear(48, 16), nn.ReLU(), quantiser, nn.Linear(16, 4)).eval()
 
-    source = made()
-    changed = made(scale=0.55) if fault == "scale" else made(levels=5) if fault == "levels" else made()
+    source = quantised_module()
+    changed = quantised_module(**{"scale": {"scale": 0.55}, "levels": {"levels": 5}}.get(fault, {}))
     if fault == "weights":
         change(changed[4], weight=lambda w: nn.Parameter(w * 1.1))
     if fault == "bias":

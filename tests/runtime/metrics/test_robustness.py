@@ -197,11 +197,13 @@ class TestRobustness:
 
     def test_the_interval_of_one_device_is_that_of_every_accuracy(self, bundle, images):
         """The report, the inspector's Accuracy and its Robustness show one interval for the same images."""
-        found = robustness(bundle, images, 4, [Fault("dropped", 0.3)], [0])
+        report = robustness(bundle, images, 4, [Fault("dropped", 0.3)], [0])
         points = accuracy(Model(bundle, "numpy").run(PIXELS, 4).predictions, images.labels)
-        assert found.sound.low == pytest.approx([point["low"] for point in points])
-        assert found.sound.high == pytest.approx([point["high"] for point in points])
-        for share, low, high in zip(found.points[0].accuracy, found.points[0].low, found.points[0].high, strict=True):
+        assert report.sound.low == pytest.approx([point["low"] for point in points])
+        assert report.sound.high == pytest.approx([point["high"] for point in points])
+        for share, low, high in zip(
+            report.points[0].accuracy, report.points[0].low, report.points[0].high, strict=True
+        ):
             assert (low, high) == pytest.approx(wilson(20 * share, 20))
 
     def test_the_interval_is_wider_where_devices_differ(self):

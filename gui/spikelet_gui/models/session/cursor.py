@@ -21,7 +21,7 @@ class Cursor:
     """
 
     def __init__(self, steps: int = 1) -> None:
-        self.moved, self.changed = Signal(), Signal()
+        self.moved, self.changed = Signal[[]](), Signal[[]]()
         self.steps = steps
         self.time = 1
         self.playing = False

@@ -51,9 +51,9 @@ class Inspector:
     """
 
     def __init__(self, dispatch: Callable[[Callable[[], object]], object], settings: Settings) -> None:
-        self.opened, self.showing, self.traced, self.swept = Signal(), Signal(), Signal(), Signal()
-        self.threshold_moved, self.profile_changed = Signal(), Signal()
-        self.status, self.failed = Signal(), Signal()
+        self.opened, self.showing, self.traced, self.swept = Signal[[]](), Signal[[]](), Signal[[]](), Signal[[]]()
+        self.threshold_moved, self.profile_changed = Signal[[]](), Signal[[]]()
+        self.status, self.failed = Signal[[str]](), Signal[[str]]()
         self.settings = settings
         self.jobs = Jobs(dispatch)
         self.results = Results(self.jobs, self.status, self.failed)

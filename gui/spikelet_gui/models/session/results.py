@@ -54,9 +54,9 @@ class Results:
         robustness: Accuracy under faults.
     """
 
-    def __init__(self, jobs: Jobs, status: Signal, failed: Signal) -> None:
-        self.second_changed, self.comparison_changed, self.checks_changed = Signal(), Signal(), Signal()
-        self.residuals_changed, self.robustness_changed = Signal(), Signal()
+    def __init__(self, jobs: Jobs, status: Signal[[str]], failed: Signal[[str]]) -> None:
+        self.second_changed, self.comparison_changed, self.checks_changed = Signal[[]](), Signal[[]](), Signal[[]]()
+        self.residuals_changed, self.robustness_changed = Signal[[]](), Signal[[]]()
         self._jobs, self._status, self._report_failure = jobs, status, failed
         self.second: Document | None = None
         self.second_error = ""

@@ -34,7 +34,7 @@ class Selection:
     """
 
     def __init__(self, table_of: Callable[[str], NeuronTable | None]) -> None:
-        self.focused, self.filtered, self.picking = Signal(), Signal(), Signal()
+        self.focused, self.filtered, self.picking = Signal[[]](), Signal[[]](), Signal[[]]()
         self._table_of = table_of
         self.blocks: tuple[Block, ...] = ()
         self._spiking: tuple[str, ...] = ()

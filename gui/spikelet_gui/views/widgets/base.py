@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from spikelet_gui.models.signal import Listener, Signal
+from spikelet_gui.models.signal import AnySignal, Signal, Values
 
 
 class View(QWidget):
@@ -18,7 +18,7 @@ class View(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._connected: list[tuple[Signal, Listener]] = []
+        self._connections: list[Callable[[], None]] = []
         self._pending: dict[Callable[[], object], None] = {}
 
     def fill(self, widget: QWidget) -> None:
@@ -32,12 +32,12 @@ class View(QWidget):
         layout = self.layout()
         return -1 if layout is None else layout.totalMinimumHeightForWidth(width)
 
-    def listen(self, signal: Signal, slot: Listener) -> None:
+    def listen(self, signal: Signal[Values], slot: Callable[Values, object]) -> None:
         """Call `slot` at every `signal`, visible or not."""
         signal.connect(slot)
-        self._connected.append((signal, slot))
+        self._connections.append(lambda: signal.disconnect(slot))
 
-    def follow(self, draw: Callable[[], object], *signals: Signal) -> None:
+    def follow(self, draw: Callable[[], object], *signals: AnySignal) -> None:
         """Call `draw` at each of the signals while visible, and once when the view is shown."""
 
         def changed(*_: object) -> None:
@@ -58,9 +58,9 @@ class View(QWidget):
 
     def release(self) -> None:
         """Disconnect from all signals."""
-        for signal, slot in self._connected:
-            signal.disconnect(slot)
-        self._connected.clear()
+        for disconnect in self._connections:
+            disconnect()
+        self._connections.clear()
         self._pending.clear()
 
 

@@ -21,7 +21,7 @@ class RobustnessState:
     def __init__(self, inspector: Inspector) -> None:
         self.inspector = inspector
         self.kind = next(iter(KINDS))
-        self.changed = Signal()
+        self.changed = Signal[[]]()
 
     @property
     def measured(self) -> Robustness | None:
