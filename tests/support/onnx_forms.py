@@ -132,6 +132,9 @@ FORMS = {
     "Clip below zero after Relu": body(n("Relu", ["c"], ["q"]), n("Clip", ["q", "low", "six"], ["r"])),
     "Relu twice": body(n("Relu", ["c"], ["q"]), n("Relu", ["q"], ["r"])),
     "Relu after a pool of rectified values": [*pooled(kernel_shape=[2, 2])[:3], n("Relu", ["r"], ["e"]), *tail("e")],
+    "Relu after a padded pool of rectified values": [
+        *pooled(kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)[:3], n("Relu", ["r"], ["e"]), *tail("e")
+    ],
     "BatchNormalization first": [n("BatchNormalization", ["x", "g3", "b3", "m3", "v3"], ["p"], epsilon=1e-3),
                                  conv(("p", "w", "b")), RELU, *tail()],
     "BatchNormalization after Relu": [*body(RELU)[:2], n("BatchNormalization", ["r", *NORM], ["e"]),

@@ -143,10 +143,15 @@ class Builder(Construction):
         """Whether a value cannot be negative: rectified, and since then pooled or flattened at most."""
         if (x.factor < 0).any() or (x.offset < 0).any():
             return False
-        name = x.node
-        while isinstance(self.nodes[name], SumPool2d | Flatten):
-            name = next(source for source, target in self.edges if target == name)
-        return isinstance(self.nodes[name], IF | LIF)
+        waiting = [x.node]
+        while waiting:
+            name = waiting.pop()
+            node = self.nodes[name]
+            if isinstance(node, SumPool2d | Flatten | Add) or (isinstance(node, Conv2d) and _sums_pixels(node)):
+                waiting += [source for source, target in self.edges if target == name]
+            elif not isinstance(node, IF | LIF):
+                return False
+        return True
 
     def relu(self, name: str, where: str, cap: float | None, x: Value, *, alone: bool = False) -> Value:
         """Add a rectifier, clipped at `cap` if given, as a neuron whose threshold is calibrated later.
@@ -272,6 +277,11 @@ class Builder(Construction):
         for x in sources[1:]:
             self.connect(where, x, total.node)
         return replace(inputs[0], node=total.node, factor=ONE, offset=NOTHING)
+
+
+def _sums_pixels(node: Conv2d) -> bool:
+    """Whether a convolution adds pixels of each channel, as the windows of a padded average pool."""
+    return node.weight.shape[1] == 1 and bool((node.weight >= 0).all()) and not node.bias.any()
 
 
 def _bias(where: str, bias: npt.ArrayLike | None, outputs: int) -> npt.NDArray[np.float64]:

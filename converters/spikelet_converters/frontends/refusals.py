@@ -56,7 +56,8 @@ PRODUCT = "a product of activations has no spiking form here; fold constant fact
 ONNX = {
     "MaxPool": "a maximum of rates is not a rate of spikes: train with average pooling, or let it be replaced with "
     "--max-pool average",
-    "GlobalMaxPool": "a maximum of rates is not a rate of spikes: train with global average pooling",
+    "GlobalMaxPool": "a maximum of rates is not a rate of spikes: train with global average pooling, or let it be "
+    "replaced with --max-pool average",
     "Max": "a maximum of activations has no spiking form here; a maximum with 0 is a rectifier",
     "LeakyRelu": _NEGATIVE,
     "PRelu": _NEGATIVE,

@@ -33,7 +33,8 @@ def test_the_imported_graph_computes_what_onnx_runtime_does(form, tmp_path):
 
 @pytest.mark.parametrize(
     ("form", "layers"), [("Relu twice", 1), ("Clip without min after Relu", 1), ("Clip below zero after Relu", 1),
-                         ("Relu after a pool of rectified values", 1), ("Transpose back and forth", 1)]
+                         ("Relu after a pool of rectified values", 1),
+                         ("Relu after a padded pool of rectified values", 1), ("Transpose back and forth", 1)]
 )  # fmt: skip
 def test_rectifying_what_is_rectified_adds_no_neurons(form, layers, tmp_path):
     assert len(read(model(tmp_path / "a.onnx", FORMS[form]), RAW).graph.spiking) == layers
@@ -267,6 +268,10 @@ def test_a_pool_of_maxima_is_compared_as_maxima(tmp_path):
     assert len(source.maxima) == 1
     assert check_graph(source, None) < 1e-3
     assert not np.allclose(logits(source, pixels(SHAPE)), source.predict(pixels(SHAPE)), rtol=1e-3)
+    everywhere = [*nodes[:2], n("GlobalMaxPool", ["r"], ["m"]), *nodes[3:]]
+    source = read(model(tmp_path / "a.onnx", everywhere), RAW, average_pools=True)
+    assert len(source.maxima) == 1
+    assert check_graph(source, None) < 1e-3
     padded = [*nodes[:2], n("MaxPool", ["r"], ["m"], kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4), *nodes[3:]]
     with pytest.raises(ConversionError, match="takes maxima at the border of the image"):
         read(model(tmp_path / "a.onnx", padded), RAW, average_pools=True)

@@ -31,6 +31,7 @@ READ: dict[str, tuple[str, ...]] = {
     "Flatten": ("axis",),
     "Gemm": ("alpha", "beta", "transA", "transB"),
     "GlobalAveragePool": (),
+    "GlobalMaxPool": (),
     "Identity": (),
     "LogSoftmax": ("axis",),
     "MatMul": (),

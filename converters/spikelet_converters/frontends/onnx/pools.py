@@ -29,6 +29,16 @@ def _max_pool(step: Step) -> Value:
     return step.builder.pool_of_maxima(step.name, step.where, kernel, stride, x)
 
 
+def _global_max_pool(step: Step) -> Value:
+    if not step.state.average_pools:
+        raise ConversionError(f"{step.where}: {ADVICE['GlobalMaxPool']}")
+    x = in_order(step.where, step.value())
+    if len(x.shape) != 3:
+        raise ConversionError(f"{step.where}: expected an input (N, C, H, W), found (N, {x.shape[0]})")
+    kernel = x.shape[1], x.shape[2]
+    return step.builder.pool_of_maxima(step.name, step.where, kernel, kernel, x)
+
+
 def _windows(step: Step) -> tuple[tuple[int, int], tuple[int, int], Averages, Averages, Value]:
     x = in_order(step.where, step.value())
     shape = integers(step.attributes, "kernel_shape", [])
@@ -70,6 +80,7 @@ def _mean(step: Step, x: Value, *, keep: bool) -> Value:
 HANDLERS: dict[str, Handler] = {
     "AveragePool": _average_pool,
     "GlobalAveragePool": _global_average_pool,
+    "GlobalMaxPool": _global_max_pool,
     "MaxPool": _max_pool,
     "ReduceMean": _reduce_mean,
 }
