@@ -8,7 +8,7 @@ SOURCE is one of these:
   model.py:NAME    a torch module, or a class or function that returns one; --weights is its state dict: plain,
                    quantisation-aware, or one time-step of a network of snnTorch, SpikingJelly, sinabs or Norse
   model.nir        a spiking network in the Neuromorphic Intermediate Representation
-  model.snnb       a bundle, which gets --copies of its neurons
+  model.snnb       a bundle, or the name of a shipped one, which gets --copies of its neurons
 
 The source takes pixels 0...255 as (pixel / 255 - mean) / std. The conversion is measured on the included images, if
 they fit, and on --data.
@@ -125,8 +125,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         from spikelet_converters.frontends.open import kind_of
 
-        if Path(args.source).suffix == SUFFIX:
-            bundle = _bundle(args)
+        stored = _stored(args.source)
+        if stored is not None:
+            bundle = _bundle(args, stored)
         else:
             bundle = _checkpoint(args) if kind_of(args.source) == "checkpoint" else _source(args)
             bundle = bundle if args.copies is None else _copied(args, bundle)
@@ -137,7 +138,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _bundle(args: argparse.Namespace) -> Bundle:
+def _stored(source: str) -> Path | None:
+    """Return the path of a source that is a bundle, or the name of a shipped one; None for other sources."""
+    path = Path(source)
+    named = None if path.exists() else shipped.named(source)
+    return named if named is not None else path if path.suffix == SUFFIX else None
+
+
+def _bundle(args: argparse.Namespace, path: Path) -> Bundle:
     """Return the bundle with copies."""
     if args.copies is None:
         raise UsageError(f"{args.source}: is a bundle already; --copies K gives it copies of its neurons")
@@ -145,7 +153,7 @@ def _bundle(args: argparse.Namespace) -> Bundle:
     for argument, option in fixed.items():
         if getattr(args, argument) not in (None, False):
             raise UsageError(f"{args.source}: a bundle is converted already and keeps its weights; omit {option}")
-    return _copied(args, read(Path(args.source)))
+    return _copied(args, read(path))
 
 
 def _copied(args: argparse.Namespace, bundle: Bundle) -> Bundle:

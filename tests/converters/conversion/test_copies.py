@@ -361,10 +361,12 @@ class TestCommand:
         assert message in call(f"convert {line} -o out.snnb", code=code).err
 
     @pytest.mark.parametrize("number", ["0", "256", "two", "if1=", "=2", "2,"])
-    def test_what_is_no_number_of_copies(self, call, capsys, number):
-        with pytest.raises(SystemExit):
-            call(f"convert small.snnb --copies {number} -o out.snnb")
-        assert f"expected 1…255, or LAYER=K,LAYER=K, got '{number}'" in capsys.readouterr().err
+    def test_what_is_no_number_of_copies(self, call, number):
+        error = call(f"convert small.snnb --copies {number} -o out.snnb", code=2).err
+        assert f"expected 1…255, or LAYER=K,LAYER=K, got '{number}'" in error
+
+    def test_a_shipped_bundle_by_its_name(self, call):
+        assert "vgg5-fashion-mnist: is a bundle already" in call("convert vgg5-fashion-mnist -o out.snnb", code=2).err
 
     def test_copies_of_copies(self, call, folder):
         call("convert small.snnb --copies 2 -o copied.snnb")
