@@ -50,7 +50,8 @@ def payload(bundle: Bundle, program: HostProgram, samples: ImageSet | None) -> P
     arrays: dict[str, Array] = {
         f"parameter.{parameter.name}": _signed(parameter.values) for parameter in program.parameters
     }
-    arrays["costs"] = np.concatenate([_channel_last(value) for value in costs(graph, network_sites).values()])
+    by_layer = costs(graph, network_sites)
+    arrays["costs"] = np.concatenate([_channel_last(by_layer[name]) for name in program.graph.spiking])
     arrays |= {"golden.input": golden.inputs, "golden.logits": golden.logits}
     arrays |= {f"golden.spikes.{name}": np.packbits(value, axis=-1) for name, value in golden.spikes.items()}
     if chosen is not None:
@@ -90,8 +91,10 @@ def _about(bundle: Bundle, program: HostProgram) -> dict[str, object]:
         "takesPictures": takes_pictures(graph),
         "pixel": program.pixel_type,
         "window": program.window,
+        # the program's graph has the copies of a neuron as channels
         "layers": [
-            {"name": name, "kind": graph.nodes[name].kind, "shape": list(graph.shapes[name])} for name in graph.spiking
+            {"name": name, "kind": graph.nodes[name].kind, "shape": list(program.graph.shapes[name])}
+            for name in program.graph.spiking
         ],
         "parameters": [parameter.name for parameter in program.parameters],
     }
