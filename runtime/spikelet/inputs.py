@@ -75,23 +75,29 @@ def _array(name: str, value: object) -> Values:
 
 
 def resolve_steps(
-    steps: int | None, length: int, limit: int | None, endless: bool = False, most: int = MAX_STEPS
+    steps: int | None,
+    length: int,
+    limit: int | None,
+    endless: bool = False,
+    most: int = MAX_STEPS,
+    default: int = DEFAULT_STEPS,
 ) -> int:
     """Validate the number of time-steps and apply the default.
 
     Args:
-        steps: Number of time-steps, or None for the default: 8, or the length of the sequence.
+        steps: Number of time-steps, or None for the default, or the length of the sequence.
         length: Time-steps of the input sequence; 1 for constant input.
         limit: Time-steps within which the network is proven exact (`exact_steps`), or None.
         endless: Whether `steps` may exceed `limit`.
         most: Largest number of time-steps of any network.
+        default: Time-steps of a constant input, see `Bundle.default_steps`.
 
     Raises:
         UsageError: `steps` is not a whole number, below 1, above `most`, not the length of the sequence, or beyond
             `limit`.
     """
     if steps is None:
-        steps = DEFAULT_STEPS if length == 1 else length
+        steps = default if length == 1 else length
     steps = options.whole("steps", steps)
     if 1 < length != steps:
         raise UsageError(f"steps: the sequence has {length} time-steps, {steps} were requested")
@@ -104,7 +110,7 @@ def beyond_exact_steps(steps: int, limit: int) -> UsageError:
     """Return the error for more time-steps than are proven exact."""
     return UsageError(
         f"steps: {steps} requested, but this bundle is proven exact for {limit} "
-        "time-steps (exact_steps); use fewer steps, or convert with fewer --bits"
+        f"time-steps (exact_steps); use fewer steps, or convert with --steps {steps}"
     )
 
 

@@ -153,7 +153,9 @@ def validate(
             "this bundle's golden inputs on every engine"
         )
     sequence = as_sequence(graph, images)
-    steps = resolve_steps(steps, len(sequence), bundle.manifest.exact_steps)
+    # potentials are compared as float32, so that T is within exact_steps
+    default = min(bundle.default_steps, bundle.manifest.exact_steps or bundle.default_steps)
+    steps = resolve_steps(steps, len(sequence), bundle.manifest.exact_steps, default=default)
     chosen = plan(expand(graph), neurons, seed)  # Brian2 gets plain neurons, the engine the copies
     version = simulator.load().__version__
     used = _target(target, chosen.synapses * steps * sequence.shape[1])

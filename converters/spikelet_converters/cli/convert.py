@@ -28,11 +28,13 @@ from spikelet.data import ImageSet, Split
 from spikelet.errors import DataError, MissingDependency, UsageError
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
+from spikelet.inputs import DEFAULT_STEPS
 from spikelet.nodes import MAX_COPIES, Shape
 from spikelet.report.columns import table
 from spikelet.shipped import find_data
 
 HELP = "convert a network to a bundle"
+STEPS = 16  # of plain networks
 EXAMPLE = "spikelet convert model.onnx --calibration photos/ --steps 16 -o model.snnb"
 
 
@@ -85,7 +87,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="one threshold per channel or layer (default channel)",
     )
     plain.add_argument(
-        "--steps", type=positive, default=16, metavar="T", help="intended number of time-steps (default 16)"
+        "--steps",
+        type=positive,
+        metavar="T",
+        help=f"number of time-steps T for which thresholds and scales are chosen (default {STEPS})",
     )
     plain.add_argument("--no-correction", action="store_true", help="do not correct biases and initial potentials")
     plain.add_argument("--max-pool", choices=("average",), help="replace max pools by average pools")
@@ -200,6 +205,7 @@ def _checkpoint(args: argparse.Namespace) -> Bundle:
         args.output.stem,
         bits=args.bits or 8,
         float32=args.float32,
+        time_steps=args.steps or DEFAULT_STEPS,
         data=_data(args, checkpoint.spec.shape, labels, classes, shipped_images=True),
         labels=labels,
         command=command_line(args),
@@ -230,13 +236,15 @@ def _source(args: argparse.Namespace) -> Bundle:
     if args.calibration is not None:
         images = _calibration_images(args, source.shape, labels, classes)
         labels = labels if labels is not None else images.classes
-        calibration = Calibration(images, args.method, args.percentile, args.per, args.steps, not args.no_correction)
+        steps = args.steps or STEPS
+        calibration = Calibration(images, args.method, args.percentile, args.per, steps, not args.no_correction)
     bits = None if args.float32 else args.bits or (None if source.spiking and not source.levels else 8)
     return convert_source(
         source,
         args.output.stem,
         calibration=calibration,
         bits=bits,
+        time_steps=args.steps,
         data=_data(args, source.shape, labels, classes, shipped_images=labels is not None),
         labels=labels,
         command=command_line(args),

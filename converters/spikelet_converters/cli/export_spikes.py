@@ -22,7 +22,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", type=Path, metavar="OUT.{csv,npz,nir}")
     parser.add_argument("--data", type=existing, metavar="DATA", help="images (default: the included images that fit)")
     parser.add_argument("--layers", nargs="+", metavar="LAYER", help="layers to record (default all)")
-    parser.add_argument("--steps", type=positive, default=8, metavar="T", help="number of time-steps (default 8)")
+    parser.add_argument(
+        "--steps",
+        type=positive,
+        metavar="T",
+        help="number of time-steps (default: that of the bundle)",
+    )
     parser.add_argument("--count", type=positive, default=10, metavar="N", help="number of images (default 10)")
     parser.add_argument(
         "--dt", type=above_zero, default=DT, metavar="S", help="length of a time-step in seconds (default 1e-4)"
@@ -43,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     result = model.run(images.images, args.steps, record=layers)
     recording.write(args.output, result.spikes, args.dt)
     spikes = {name: int(value.sum()) for name, value in result.spikes.items()}
-    facts = {"output": str(args.output), "images": len(images), "steps": args.steps, "spikes": spikes}
+    facts = {"output": str(args.output), "images": len(images), "steps": len(result.logits), "spikes": spikes}
     text = f"wrote {args.output}: {sum(spikes.values()):,} spikes of {len(layers)} layers, {len(images)} images"
     emit(args, facts, text)
     return 0

@@ -21,7 +21,6 @@ from spikelet.cli.data import add_data_options, find_images
 from spikelet.engines import ENGINES
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing
-from spikelet.session import DEFAULT_STEPS
 from spikelet_converters.brian2 import page, wording
 from spikelet_converters.brian2.comparison import EPS
 from spikelet_converters.brian2.dynamics import DynamicsReport, sweep
@@ -44,7 +43,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of images, drawn with a fixed seed (default %(default)s)",
     )
-    parser.add_argument("--steps", type=positive, metavar="T", help=f"number of time-steps (default {DEFAULT_STEPS})")
+    parser.add_argument(
+        "--steps",
+        type=positive,
+        metavar="T",
+        help="number of time-steps (default: that of the bundle)",
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--neurons",

@@ -12,8 +12,10 @@ from spikelet.data.images import ImageSet
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
 from spikelet.verify import golden_inputs, golden_steps, record_golden
+from spikelet_converters.conversion.fitting import fitted
+from spikelet_converters.conversion.folding import folded
 from spikelet_converters.conversion.layer_report import STEPS, Reference, checkpoint_reference, conversion_report
-from spikelet_converters.conversion.quantise import Quantised, quantise
+from spikelet_converters.conversion.quantise import Quantised
 from spikelet_converters.frontends.torch.fx import trace
 from spikelet_converters.training.checkpoint import Checkpoint
 
@@ -58,6 +60,7 @@ def convert(
     *,
     bits: int = 8,
     float32: bool = False,
+    time_steps: int = max(STEPS),
     data: Sequence[ImageSet] = (),
     labels: tuple[str, ...] | None = None,
     command: str = "",
@@ -70,6 +73,7 @@ def convert(
         name: name of the network in the manifest.
         bits: bits of the weights, 4…12.
         float32: keep float32 weights. Engines then agree up to ties.
+        time_steps: number of time-steps T for which the bundle is exact.
         data: image sets to measure on. Without data the bundle has no accuracies and spike rates.
         labels: class names.
         command: command line, for the manifest.
@@ -91,6 +95,7 @@ def convert(
         None if float32 else bits,
         Description(name, labels, provenance, command),
         Measurement(checkpoint_reference(network), data, on_progress=on_progress),
+        time_steps=time_steps,
     )
 
 
@@ -100,6 +105,7 @@ def assemble(
     description: Description,
     measurement: Measurement | None = None,
     golden: Sequence[ImageSet] | None = None,
+    time_steps: int | None = None,
 ) -> Bundle:
     """Quantise a float32 graph, measure it against its source network and return the bundle.
 
@@ -110,15 +116,24 @@ def assemble(
         measurement: source network and data to measure on.
         golden: image sets, of which the first one gives the golden inputs; without any, they are random. By default
             the data to measure on.
+        time_steps: number of time-steps T for which the network is exact, and the default of commands that run it; None
+            for any.
 
     Raises:
-        ConversionError: the network has no exact form at these bits.
+        ConversionError: the network has no exact form at these bits, or for T time-steps.
     """
     data = () if measurement is None else measurement.data
     golden = data if golden is None else golden
-    quantised = None if bits is None or source.exact else quantise(source, bits)
+    quantised = None
+    if bits is not None and not source.exact:
+        source = folded(source)
+        quantised = fitted(source, bits, time_steps or 1)
     graph = source if quantised is None else quantised.graph
     conversion: Document = {"bits": bits, "layers": _layers(graph, quantised)}
+    if time_steps is not None:
+        conversion["steps"] = time_steps
+    if quantised is not None:
+        conversion["notes"] = _notes(quantised, bits or 0, time_steps or 1)
     results = []
     for index, images in enumerate(data):
         assert measurement is not None
@@ -141,6 +156,22 @@ def assemble(
     inputs = golden_inputs(graph, golden[0].images if golden else None)
     recording = record_golden(graph, inputs, golden_steps(graph))
     return Bundle(graph, manifest, recording, card(graph, manifest))
+
+
+def _notes(quantised: Quantised, bits: int, steps: int) -> list[str]:
+    """Return what was done so that the network is exact for a number of time-steps."""
+    notes = [
+        f"{name}: weights of {fewer} bits instead of {bits} in some channels, so that {steps} time-steps are exact"
+        for name, fewer in quantised.bits.items()
+        if fewer < bits
+    ]
+    limit = exact_steps(quantised.graph)
+    if steps > limit:
+        notes.append(
+            f"{steps} time-steps are exact on the engines native and numpy and in exported C, whose accumulators are "
+            f"wider than float32; the engine onnx runs {limit}"
+        )
+    return notes
 
 
 def _layers(graph: Graph, quantised: Quantised | None) -> list[Document]:

@@ -109,7 +109,7 @@ def conversion_report(
     Returns:
         (layers, result): one entry per layer, and the accuracies.
     """
-    engine = create(converted, "auto", converted.spiking)
+    engine = create(converted, "auto", converted.spiking, steps=max(steps))
     before_quantising = engine if source is converted else create(source)
     steps = tuple(t for t in steps if engine.step_limit is None or t <= engine.step_limit)
     layers = {name: _LayerSums(steps) for name in converted.spiking}

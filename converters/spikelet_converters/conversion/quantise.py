@@ -16,12 +16,13 @@ result is proven to stay within ±2^24 (`spikelet.bounds.ranges`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.bounds.ranges import exact_steps
+from spikelet.bounds.ranges import EXACT_LIMIT, exact_steps
 from spikelet.errors import ConversionError, GraphError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, SumPool2d
@@ -41,19 +42,24 @@ class Quantised:
         graph: the exact graph.
         scales: per node, the value of one unit of each channel in the float network, (C,).
         weight_error: per layer, root mean square rounding error relative to the root mean square of the weights.
+        bits: bits of the weights of layers that have fewer than asked for.
+        limit: magnitude within which the accumulators are proven, see `spikelet_converters.conversion.fitting`.
     """
 
     graph: Graph
     scales: dict[str, Factor]
     weight_error: dict[str, float]
+    bits: dict[str, int] = field(default_factory=dict)
+    limit: int = EXACT_LIMIT
 
 
-def quantise(graph: Graph, bits: int = 8) -> Quantised:
+def quantise(graph: Graph, bits: int = 8, coarser: Mapping[str, Factor] | None = None) -> Quantised:
     """Quantise a float32 graph.
 
     Args:
         graph: float32 graph.
         bits: bits of the weights, 4…12.
+        coarser: factors of 1 or more on the scales of layers, (C,) or (1,). Ranges are not checked then.
 
     Raises:
         ConversionError: bits out of range, a LIF neuron, or a layer whose sums leave the exact range within one
@@ -61,7 +67,7 @@ def quantise(graph: Graph, bits: int = 8) -> Quantised:
     """
     if bits not in BITS:
         raise ConversionError(f"bits: expected {BITS.start}…{BITS.stop - 1}, got {bits}")
-    choice = _Scales(graph, bits)
+    choice = _Scales(graph, bits, coarser or {})
     nodes: dict[str, Node] = {}
     errors: dict[str, float] = {}
     scales = choice.scales
@@ -73,6 +79,8 @@ def quantise(graph: Graph, bits: int = 8) -> Quantised:
         else:
             nodes[name], scales[name] = _without_weights(graph, name, inputs)
     exact = Graph(nodes, graph.edges)
+    if coarser is not None:
+        return Quantised(exact, scales, errors)
     try:
         exact_steps(exact)
     except GraphError as error:
@@ -80,7 +88,7 @@ def quantise(graph: Graph, bits: int = 8) -> Quantised:
     return Quantised(exact, scales, errors)
 
 
-_SYNAPSES = (Conv2d, Linear, Scale)
+SYNAPSES = (Conv2d, Linear, Scale)
 
 
 def _weights(graph: Graph, name: str) -> Factor:
@@ -96,12 +104,14 @@ class _Scales:
     Attributes:
         weights: weights of the layers, (C_out, …).
         scales: per node, the value of one unit of each channel, (C,).
+        coarser: factors on the scales of layers, (C,) or (1,).
     """
 
-    def __init__(self, graph: Graph, bits: int) -> None:
+    def __init__(self, graph: Graph, bits: int, coarser: Mapping[str, Factor]) -> None:
         self.graph = graph
+        self.coarser = coarser
         self.most = 2 ** (bits - 1) - 1
-        self.weights = {name: _weights(graph, name) for name in graph.order if isinstance(graph.nodes[name], _SYNAPSES)}
+        self.weights = {name: _weights(graph, name) for name in graph.order if isinstance(graph.nodes[name], SYNAPSES)}
         self.scales: dict[str, Factor] = {}
 
     def unit(self, name: str, waiting: tuple[str, ...] = ()) -> Factor:
@@ -144,6 +154,10 @@ class _Scales:
             scale = _common_divisor(np.concatenate(absolute, axis=1), self.most)
         if scale is None:
             scale = _largest(absolute, uniform, theta) / self.most
+        coarser = [self.coarser[member] for member in group if member in self.coarser]
+        if coarser:
+            factor = np.max([np.broadcast_to(factor, len(scale)) for factor in coarser], axis=0)
+            scale = scale * (factor.max() if uniform else factor)
         for member in group:
             self.scales[member] = scale
 

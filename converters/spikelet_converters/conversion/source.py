@@ -58,6 +58,7 @@ def convert_source(
     *,
     calibration: Calibration | None = None,
     bits: int | None = 8,
+    time_steps: int | None = None,
     data: Sequence[ImageSet] = (),
     labels: tuple[str, ...] | None = None,
     command: str = "",
@@ -70,6 +71,7 @@ def convert_source(
         name: name of the network in the manifest.
         calibration: settings of the calibration, required for plain rectifiers.
         bits: bits of the weights, or None to keep float32. An exact network is kept as it is.
+        time_steps: number of time-steps T for which the bundle is exact; by default that of the calibration.
         data: image sets to measure on, with or without labels. Without data the calibration images are used.
         labels: class names.
         command: command line, for the manifest.
@@ -89,8 +91,6 @@ def convert_source(
     provenance = description.provenance
     if difference is not None:
         provenance["largest_logit_difference_to_source"] = difference
-    if source.relus and calibration is not None:
-        check_logits(source.graph, source.relus, calibration.images)
     graph, caps = source.graph, dict(source.relus)
     scaled: dict[str, Theta | None] = dict.fromkeys(caps)
     if source.relus and calibration is not None:
@@ -100,15 +100,14 @@ def convert_source(
         return _spiking(source, bits, data, description)
     analog = Analog(graph)
     neuron = source_neuron(analog, scaled, source.levels)
-    steps = STEPS
-    if calibration is not None:
-        powers = [2**k for k in range(8) if 2**k < calibration.steps]
-        steps = (*powers, calibration.steps)[-len(STEPS) :]
+    if time_steps is None and calibration is not None:
+        time_steps = calibration.steps
     bundle = assemble(
         graph,
         bits,
         description,
-        Measurement(_reference(analog, neuron), data, steps, on_progress),
+        Measurement(_reference(analog, neuron), data, _reported_steps(time_steps), on_progress),
+        time_steps=time_steps,
     )
     for images, result in zip(data, bundle.manifest.results, strict=True):
         accuracy = accuracy_before_replacement(source, images)
@@ -117,6 +116,13 @@ def convert_source(
     if calibration is not None and source.relus:
         _explain(bundle, graph, scaled, calibration, source)
     return bundle
+
+
+def _reported_steps(time_steps: int | None) -> tuple[int, ...]:
+    """Return the numbers of time-steps in the report, which end with T."""
+    if time_steps is None:
+        return STEPS
+    return (*(2**k for k in range(16) if 2**k < time_steps), time_steps)[-len(STEPS) :]
 
 
 def _check_images(source: Source, calibration: Calibration | None, data: Sequence[ImageSet]) -> None:
@@ -136,6 +142,7 @@ def _check_images(source: Source, calibration: Calibration | None, data: Sequenc
 def _calibrated(
     source: Source, calibration: Calibration, on_progress: Progressing
 ) -> tuple[Graph, dict[str, Theta | None], Document]:
+    check_logits(source.graph, source.relus, calibration.images)
     pixels = torch.from_numpy(calibration.images.images).float()
     thetas = thresholds(
         activations(source.graph, source.relus, pixels),
@@ -190,7 +197,7 @@ def _explain(bundle: Bundle, graph: Graph, caps: Caps, calibration: Calibration,
             lost = result["float_accuracy"] - result["accuracy_before_quantisation"][-1]
             rounding = result["accuracy_before_quantisation"][-1] - result["accuracy"][-1]
     bundle.manifest.conversion["advice"] = advice(by_layer, calibration.steps, lost, rounding)
-    bundle.manifest.conversion["notes"] = list(source.notes)
+    bundle.manifest.conversion["notes"] = [*source.notes, *bundle.manifest.conversion.get("notes", [])]
 
 
 def accuracy_before_replacement(source: Source, images: ImageSet) -> float | None:

@@ -8,7 +8,9 @@ all negative terms and the sum of all positive terms:
     high_c = sum over inputs of max(w low, w high, 0) + max(b_c, 0)
 
 A potential lies within v_init + t [low, high]; an engine may store its distance from the threshold instead.
-`exact_steps` is the largest T for which no value in the network leaves ±2^24.
+`exact_steps` is the largest T for which no value in the network leaves ±2^24. Engines whose accumulators over time are
+wider than float32, while the sums of one time-step stay within ±2^24, carry the same spikes further:
+`exact_steps(graph, limit)`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 from spikelet.products import product
 
-EXACT_LIMIT = 2**24
+EXACT_LIMIT = 2**24  # of float32
+INT32_LIMIT = 2**31 - 1
+FLOAT64_LIMIT = 2**53
 MAX_STEPS = 2**31 - 1
 CHUNK = 2**17  # weights converted to float64 at a time
 
@@ -66,16 +70,20 @@ class Accumulator:
     per_step: Bound
 
     def steps(self, limit: int = EXACT_LIMIT) -> int:
-        """Return the largest T for which start + T per_step is within `limit`."""
-        headroom = limit - self.start
-        if (headroom < 0).any():
+        """Return the largest T for which start + T per_step is within `limit`; 0 if start is beyond float32."""
+        if (self.start > EXACT_LIMIT).any():
             return 0
+        headroom = limit - self.start
         steps = np.where(self.per_step > 0, headroom // np.maximum(self.per_step, 1), MAX_STEPS)
         return int(min(steps.min(), MAX_STEPS))
 
 
-def ranges(graph: Graph) -> dict[str, Range]:
+def ranges(graph: Graph, limit: float = EXACT_LIMIT) -> dict[str, Range]:
     """Compute the range of every node, by name.
+
+    Args:
+        graph: The network.
+        limit: Largest magnitude that a sum may have in one time-step.
 
     Raises:
         GraphError: The network is not exact, or a single time-step can leave the exact range.
@@ -86,7 +94,7 @@ def ranges(graph: Graph) -> dict[str, Range]:
     for name in graph.order:
         by_node[name] = _range(graph, name, [by_node[source] for source in graph.predecessors[name]])
         magnitude = by_node[name].magnitude
-        if (magnitude > EXACT_LIMIT).any():
+        if (magnitude > limit).any():
             channel = int(magnitude.argmax())
             raise GraphError(
                 f"node {name}: the sum of channel {channel} can reach {magnitude[channel]:.0f} in one time-step, "
@@ -95,9 +103,17 @@ def ranges(graph: Graph) -> dict[str, Range]:
     return by_node
 
 
-def accumulators(graph: Graph) -> list[Accumulator]:
-    """Return the accumulators over time: the potentials of every spiking layer, and the summed logits."""
-    bounds, limits = [], ranges(graph)
+def accumulators(graph: Graph, limit: float = EXACT_LIMIT) -> list[Accumulator]:
+    """Return the accumulators over time: the potentials of every spiking layer, and the summed logits.
+
+    Args:
+        graph: The network.
+        limit: Largest magnitude that a sum may have in one time-step.
+
+    Raises:
+        GraphError: As `ranges`.
+    """
+    bounds, limits = [], ranges(graph, limit)
     for name in graph.spiking:
         node = graph.neuron(name)
         potential = np.abs(node.v_init.astype(np.float64)).reshape(-1, node.copies).max(1)
@@ -108,13 +124,18 @@ def accumulators(graph: Graph) -> list[Accumulator]:
     return bounds
 
 
-def exact_steps(graph: Graph) -> int:
-    """Return the largest T for which no accumulator can leave ±2^24, for any input.
+def exact_steps(graph: Graph, limit: int = EXACT_LIMIT) -> int:
+    """Return the largest T for which no accumulator can leave ±limit, for any input.
+
+    Args:
+        graph: The network.
+        limit: Largest magnitude of an accumulator over time: 2^24 for float32, 2^31 - 1 for int32, 2^53 for float64.
+            The sums of one time-step are within ±2^24 for all of them.
 
     Raises:
         GraphError: Not even one time-step is exact. The message names the node.
     """
-    by_node = {accumulator.node: accumulator.steps() for accumulator in accumulators(graph)}
+    by_node = {accumulator.node: accumulator.steps(limit) for accumulator in accumulators(graph)}
     node, steps = min(by_node.items(), key=lambda item: item[1])
     if steps < 1:
         raise GraphError(

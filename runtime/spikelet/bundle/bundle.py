@@ -19,6 +19,7 @@ from spikelet.bundle.step import STEP, StepModel, too_large
 from spikelet.errors import BundleError
 from spikelet.files.atomic import replacing
 from spikelet.graph import IR_VERSION, Graph
+from spikelet.inputs import DEFAULT_STEPS, MAX_STEPS
 from spikelet.lowering.onnx.step import LOWERING_VERSION
 from spikelet.signing import Policy, enforce
 from spikelet.version import __version__
@@ -29,6 +30,7 @@ MEMBERS = (MANIFEST, WEIGHTS, STEP, GOLDEN, CARD)
 MAX_FILE = 2**31
 MAX_CARD = 2**20
 MAX_MESSAGE = 500  # characters of an error
+LARGEST_DEFAULT = 1024  # time-steps that run without being asked for
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,6 +61,27 @@ class Bundle:
         if self.stored_step is not None:
             return self.stored_step
         return step.encode(self.graph, safetensors.encode(schema.encode(self.graph)[1]))
+
+    @property
+    def step_limit(self) -> int | None:
+        """Largest T of a run: `exact_steps`, or the T that the bundle was made for; None for float32.
+
+        Beyond `exact_steps`, an engine proves that its own accumulators are wide enough, see `Engine.widen`.
+        """
+        exact, made_for = self.manifest.exact_steps, self._made_for
+        return exact if exact is None or made_for is None else max(exact, made_for)
+
+    @property
+    def default_steps(self) -> int:
+        """Number of time-steps of a run without --steps: the T that the bundle was made for, or 8; at most 1024."""
+        steps = DEFAULT_STEPS if self._made_for is None else min(self._made_for, LARGEST_DEFAULT)
+        return steps if self.step_limit is None else min(steps, self.step_limit)
+
+    @property
+    def _made_for(self) -> int | None:
+        """`--steps` of the conversion, if the manifest states it."""
+        steps = self.manifest.conversion.get("steps")
+        return steps if isinstance(steps, int) and not isinstance(steps, bool) and 1 <= steps <= MAX_STEPS else None
 
     def facts(self) -> dict[str, str]:
         """Return what a summary shows, by its name."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from spikelet.bounds.limits import Limits
+from spikelet.bounds.ranges import exact_steps
 from spikelet.engines.base import Engine, Workload
 from spikelet.engines.loop import run
 from spikelet.errors import CostError, EngineError, SpikeletError, translated
@@ -39,13 +40,15 @@ def available(graph: Graph) -> tuple[str, ...]:
     return tuple(name for name in ENGINES if engine_class(name).available(graph))
 
 
-def choose(name: str, graph: Graph, limits: Limits | None = None) -> str:
+def choose(name: str, graph: Graph, limits: Limits | None = None, steps: int | None = None) -> str:
     """Return the name of the engine to use: `name`, or for "auto" the available one of the highest priority.
 
     Args:
         name: "auto", "numpy", "onnx" or "native".
         graph: the network.
         limits: limits on memory and operations; None for those of the environment.
+        steps: number of time-steps T for which "auto" selects an engine that is exact, see `Engine.widen`; None for
+            those of float32.
 
     Raises:
         EngineError: `name` is unknown.
@@ -57,6 +60,8 @@ def choose(name: str, graph: Graph, limits: Limits | None = None) -> str:
         return name
     refusal: CostError | None = None
     for engine in sorted(available(graph), key=_priority, reverse=True):
+        if steps is not None and graph.exact and exact_steps(graph, engine_class(engine).accumulators) < steps:
+            continue
         try:
             engine_class(engine).check(graph, limits, Workload())
         except CostError as error:
@@ -73,6 +78,7 @@ def create(
     record: Sequence[str] = (),
     threads: int | None = None,
     limits: Limits | None = None,
+    steps: int | None = None,
 ) -> Engine:
     """Create an engine for a graph.
 
@@ -82,15 +88,19 @@ def create(
         record: names of spiking layers whose spikes and potentials are kept at each step.
         threads: number of threads, per operator (onnx) or per batch (numpy, native); None for the default.
         limits: limits on memory and operations; None for those of the environment.
+        steps: number of time-steps T that the engine must permit, see `Engine.widen`; None for those of float32.
 
     Raises:
-        EngineError: `name` is unknown, or the engine cannot run this network.
+        EngineError: `name` is unknown, or the engine cannot run this network, or not for T time-steps.
         CostError: one sample in one time-step needs more than the limits permit.
         MissingDependency: the package of the engine is not installed.
     """
-    name = choose(name, graph, limits)
+    name = choose(name, graph, limits, steps)
     try:
-        return engine_class(name)(graph, record, threads, limits)
+        engine = engine_class(name)(graph, record, threads, limits)
+        if steps is not None:
+            engine.widen(steps)
+        return engine
     except SpikeletError:
         raise
     except Exception as error:

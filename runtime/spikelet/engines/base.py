@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from spikelet.bounds import cost
 from spikelet.bounds.limits import Limits
-from spikelet.bounds.ranges import exact_steps
+from spikelet.bounds.ranges import EXACT_LIMIT, exact_steps
 from spikelet.engines.count import Count, Spikes
 from spikelet.errors import EngineError, SpikeletError, translated
 from spikelet.graph import Graph
@@ -35,6 +35,7 @@ class Workload:
         record: recorded layers.
         threads: number of threads; None for the default of the engine.
         counting: whether spikes are counted, see `Engine.count_spikes`.
+        wide: whether accumulators over time are wider than float32, see `Engine.widen`.
     """
 
     batch: int = 1
@@ -42,6 +43,7 @@ class Workload:
     record: tuple[str, ...] = ()
     threads: int | None = None
     counting: bool = False
+    wide: bool = False
 
 
 class Engine(ABC):
@@ -60,6 +62,7 @@ class Engine(ABC):
     Attributes:
         name: name of the engine in `engines.ENGINES`.
         priority: "auto" selects the available engine of the highest priority.
+        accumulators: magnitude within which potentials and summed logits are exact.
         step_limit: number of time-steps that are proven exact; None: no limit.
         time: time-steps since the last reset.
         batch: number of samples N.
@@ -72,6 +75,7 @@ class Engine(ABC):
 
     name: ClassVar[str]
     priority: ClassVar[int] = 0
+    accumulators: ClassVar[int] = EXACT_LIMIT
     step_limit: int | None
 
     @classmethod
@@ -126,8 +130,29 @@ class Engine(ABC):
         self.threads = None if threads is None else whole("threads", threads, 1, MAX_THREADS)
         self.limits = Limits() if limits is None else limits
         self.window: int | None = None
+        self.wide = False
         self._count: Count | None = None
         self._checked: set[Workload] = set()
+        self._check(1, None)
+
+    def widen(self, steps: int) -> None:
+        """Permit more time-steps than are exact in float32, with the accumulators that this engine has.
+
+        Args:
+            steps: number of time-steps T of the next runs.
+
+        Raises:
+            EngineError: T is beyond the number for which they are proven exact.
+        """
+        if self.step_limit is None or steps <= self.step_limit:
+            return
+        proven = exact_steps(self.graph, self.accumulators)
+        if steps > proven:
+            raise EngineError(
+                f"engine {self.name}: {steps} time-steps, but its accumulators are exact for {proven} with this "
+                "network; use --engine numpy or native, or convert with fewer --steps or --bits"
+            )
+        self.step_limit, self.wide = proven, True
         self._check(1, None)
 
     def fits(self, batch: int, window: int | None = None) -> bool:
@@ -249,12 +274,15 @@ class Engine(ABC):
         return self._spikes_of(layer)
 
     def potentials(self, layer: str) -> Float:
-        """Potentials of a recorded layer after the last step's reset, (N, *shape) float32."""
+        """Potentials of a recorded layer after the last step's reset, (N, *shape) float32.
+
+        Beyond the time-steps that are exact in float32 (`widen`), large potentials are rounded here; spikes are not.
+        """
         self._check_recorded(layer)
         return self._potentials_of(layer)
 
     def _load(self, batch: int, window: int | None) -> Workload:
-        return Workload(batch, window, self.record, self.threads, self._count is not None)
+        return Workload(batch, window, self.record, self.threads, self._count is not None, self.wide)
 
     def _check(self, batch: int, window: int | None) -> None:
         load = self._load(batch, window)

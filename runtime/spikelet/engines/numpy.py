@@ -1,7 +1,8 @@
 """The reference engine, short enough to be checked by reading. It requires NumPy only.
 
 All arithmetic is float32. In an exact network every value is an integer below 2^24, so the result depends neither on
-the order of summation nor on the number of threads.
+the order of summation nor on the number of threads. Potentials are float64 where a run has more time-steps than that
+(`Engine.widen`); the sums of one time-step stay below 2^24.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from spikelet import neurons
 from spikelet.bounds import cost
 from spikelet.bounds.limits import Limits
+from spikelet.bounds.ranges import FLOAT64_LIMIT
 from spikelet.engines import blas
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.errors import EngineError
@@ -38,6 +40,7 @@ class NumpyEngine(Engine):
     """
 
     name: ClassVar[str] = "numpy"
+    accumulators: ClassVar[int] = FLOAT64_LIMIT
 
     @classmethod
     def memory(cls, graph: Graph, load: Workload) -> int:
@@ -48,8 +51,8 @@ class NumpyEngine(Engine):
             count = n * neurons_of(name)
             if isinstance(node, IF):
                 # potential, spikes as bool and as float32; the next potential, and what the leak and the reset need
-                held += 9 * count + (16 * neurons_of(name) if load.counting else 0)
-                most = max(most, (20 if node.copies == 1 else 24) * count)
+                held += (13 if load.wide else 9) * count + (16 * neurons_of(name) if load.counting else 0)
+                most = max(most, (2 if load.wide else 1) * (20 if node.copies == 1 else 24) * count)
             elif not isinstance(node, Flatten | Output):
                 held += 4 * count
             if isinstance(node, Conv2d):
@@ -76,7 +79,8 @@ class NumpyEngine(Engine):
         self._static.clear()
         self._spikes.clear()
         for name in self.graph.spiking:
-            self._v[name] = neurons.initial_potential(self.graph.neuron(name), batch, self.graph.shapes[name])
+            v = neurons.initial_potential(self.graph.neuron(name), batch, self.graph.shapes[name])
+            self._v[name] = v.astype(np.float64) if self.wide else v
         for name in self.graph.integrators:
             self._v[name] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
 
@@ -94,7 +98,7 @@ class NumpyEngine(Engine):
         return self._spikes[layer]
 
     def _potentials_of(self, layer: str) -> Float:
-        return self._v[layer].copy()
+        return self._v[layer].astype(np.float32)
 
     def _step(self, pixels: Float | None) -> Float:
         with blas.limited(1):

@@ -64,7 +64,7 @@ def neurobench(graph: Graph, images: npt.NDArray[np.uint8], steps: int, engine: 
     channels of `spikelet.copies.expand`, which is how frameworks of plain neurons run them.
     """
     graph = expand(graph)
-    nodes, runner = _Nodes(graph), create(graph, engine, graph.spiking)
+    nodes, runner = _Nodes(graph), create(graph, engine, graph.spiking, steps=steps)
     images = images[: runner.fitting(len(images))]
     pixels = images.astype(np.float32)
     maps = {

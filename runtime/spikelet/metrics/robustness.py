@@ -118,7 +118,7 @@ class Robustness:
 def robustness(
     bundle: Bundle,
     data: ImageSet,
-    steps: int,
+    steps: int | None,
     faults: Sequence[Fault] | None = None,
     seeds: Sequence[int] = tuple(range(SEEDS)),
     on_progress: Callable[[int, int], None] = lambda done, total: None,
@@ -129,7 +129,7 @@ def robustness(
     Args:
         bundle: the bundle.
         data: the images.
-        steps: T.
+        steps: T; None for that of the bundle.
         faults: faults and levels; None: every kind at its default levels.
         seeds: seeds of the faulty devices, one device per seed.
         on_progress: called at every time-step with (devices done, number of devices); an exception ends the run.
@@ -144,7 +144,7 @@ def robustness(
         raise DataError(f"{data.name}: holds no images")
     check_labels(data, bundle.graph.classes)
     as_sequence(bundle.graph, data.images)
-    steps = resolve_steps(steps, 1, bundle.manifest.exact_steps)
+    steps = resolve_steps(steps, 1, bundle.step_limit, default=bundle.default_steps)
     if not seeds:
         raise UsageError("seeds: expected one or more")
     total = 1 + len(tried) * len(seeds)

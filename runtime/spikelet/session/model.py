@@ -81,6 +81,7 @@ class Model:
         self.bundle = bundle
         self.limits = Limits() if limits is None else limits
         self.threads = None if threads is None else options.whole("threads", threads, 1, MAX_THREADS)
+        self._auto = engine == "auto"
         self.engine = choose(engine, bundle.graph, self.limits)
         self._idle: dict[tuple[str, ...], Engine] = {}
 
@@ -118,7 +119,8 @@ class Model:
             inputs: one sample (*shape), a batch (N, *shape), both presented at every time-step, or a sequence
                 (T, N, *shape); for one channel also (H, W) or (N, H, W); or an image of Pillow or a list of them. See
                 `spikelet.inputs.as_sequence`.
-            steps: number of time-steps T; by default 8, or the length of the sequence.
+            steps: number of time-steps T; by default that of the bundle (`Bundle.default_steps`), or the length of the
+                sequence.
             early_exit: rule that stops samples before T, such as `Confidence(0.9)`; a number is a `Margin`.
             record: layer or layers whose spikes and potentials are kept, T·N·neurons values of each.
             layout: "NCHW" or "NHWC" where images could be read either way.
@@ -145,9 +147,12 @@ class Model:
         rule = as_rule(early_exit)
         layers = options.names("record", record)
         sequence = as_sequence(self.graph, inputs, layout)
-        steps = resolve_steps(steps, len(sequence), self.bundle.manifest.exact_steps)
+        bundle = self.bundle
+        steps = resolve_steps(steps, len(sequence), bundle.step_limit, default=bundle.default_steps)
         samples = sequence.shape[1]
+        self._widen(steps)
         engine = self._idle.pop(layers, None) or self._engine(layers)
+        engine.widen(steps)
         self.check(samples, steps, layers)
         # a known number of time-steps of a constant input may be evaluated layer by layer
         window = rule is None and len(sequence) == 1
@@ -189,7 +194,7 @@ class Model:
 
         Args:
             inputs: one sample, a sequence (T, 1, *shape), or an iterator that yields one sample per time-step.
-            steps: number of time-steps; by default 8, or the length of the sequence or iterator.
+            steps: number of time-steps; by default that of the bundle, or the length of the sequence or iterator.
             on_limit: what to do after `exact_steps` time-steps: "refuse" raises, "reset" starts again from the
                 initial potentials and logits of 0 (see `Step.age`).
             record: layer or layers whose spikes and potentials are kept.
@@ -239,7 +244,8 @@ class Model:
         sequence = self._one(as_sequence(self.graph, inputs, layout))
         limit = self.bundle.manifest.exact_steps
         endless = on_limit == "reset"
-        count = resolve_steps(steps, len(sequence), limit, endless=endless, most=MAX_STREAM)
+        default = min(self.bundle.default_steps, limit or MAX_STREAM)
+        count = resolve_steps(steps, len(sequence), limit, endless=endless, most=MAX_STREAM, default=default)
         return (sequence[t].astype(np.float32) if t < len(sequence) else None for t in range(count))
 
     def _frame(self, frame: object, layout: Layout) -> Frame:
@@ -250,6 +256,16 @@ class Model:
         if sequence.shape[1] != 1:
             raise UsageError(f"stream: takes one sample, got {sequence.shape[1]}; use run for a batch")
         return sequence
+
+    def _widen(self, steps: int) -> None:
+        """Select another engine if "auto" selected one that is not exact for `steps` time-steps."""
+        exact = self.bundle.manifest.exact_steps
+        if not self._auto or exact is None or steps <= exact:
+            return
+        engine = choose("auto", self.graph, self.limits, steps)
+        if engine != self.engine:
+            self.engine = engine
+            self._idle.clear()
 
     def _engine(self, record: tuple[str, ...]) -> Engine:
         engine = create(self.graph, self.engine, record, self.threads, self.limits)

@@ -161,7 +161,7 @@ class TestMeasure:
         net.neuron("if1")
         bundle = bundle_of(net.graph())
         limit = bundle.manifest.exact_steps
-        message = f"steps: {limit + 1} requested, but this bundle is proven exact for {limit} time-steps (exact_steps); use fewer steps, or convert with fewer --bits"
+        message = f"steps: {limit + 1} requested, but this bundle is proven exact for {limit} time-steps (exact_steps); use fewer steps, or convert with --steps {limit + 1}"
         with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
             measure(bundle, image_set(), limit + 1)
 

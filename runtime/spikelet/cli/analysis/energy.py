@@ -21,7 +21,6 @@ from spikelet.metrics.traffic import BUFFER
 from spikelet.report import wording
 from spikelet.report.columns import table
 from spikelet.report.tables import accuracy_table, baselines_table, energy_table, operations_table
-from spikelet.session import DEFAULT_STEPS
 
 HELP = "count operations and estimate energy"
 EXAMPLE = "spikelet energy vgg9-cifar10 --steps 8 --profile cmos45-int8"
@@ -36,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def configure_measuring(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of every command that measures."""
-    parser.add_argument("--steps", type=positive, default=DEFAULT_STEPS, help="time-steps T (default %(default)s)")
+    parser.add_argument("--steps", type=positive, help="time-steps T (default: that of the bundle)")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
     parser.add_argument(
         "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"

@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
+from spikelet import bundle as bundles
 from spikelet.benchmark.latency import Latency
 from spikelet.benchmark.measure import measure as benchmark
 from spikelet.cli.analysis.energy import chosen_profiles, configure_measuring, measure_bundle
@@ -97,6 +98,8 @@ def make_report(args: argparse.Namespace, paths: list[Path], web: Path | None = 
     profiles = chosen_profiles(args)
     validation = None if args.validation is None else _object(args.validation)
     faults = None if args.robustness is None else _robustness(args.robustness)
+    if args.steps is None and len(paths) > 1:
+        args.steps = min(bundles.read(path).default_steps for path in paths)  # compared at one T
     measured = [measure_bundle(args, path) for path in paths]
     if validation is None and len(paths) == 1:
         validation = _beside(paths[0], measured[0].bundle.digest)

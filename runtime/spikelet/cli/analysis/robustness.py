@@ -22,7 +22,6 @@ from spikelet.metrics.robustness import SEEDS, all_faults, robustness
 from spikelet.report.columns import table
 from spikelet.report.fault_report import fault_figures, fault_table
 from spikelet.report.figures import files
-from spikelet.session import DEFAULT_STEPS
 
 HELP = "measure accuracy on faulty devices"
 EXAMPLE = "spikelet robustness vgg9-cifar10 --count 200 --figures figures/"
@@ -33,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
-    parser.add_argument("--steps", type=positive, default=DEFAULT_STEPS, help="time-steps T (default %(default)s)")
+    parser.add_argument("--steps", type=positive, help="time-steps T (default: that of the bundle)")
     parser.add_argument(
         "--count",
         type=positive,

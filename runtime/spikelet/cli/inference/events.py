@@ -23,7 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("events", type=existing, metavar="EVENTS")
     parser.add_argument(
-        "--steps", type=positive, default=8, help="number of time-steps to bin the recording into (default %(default)s)"
+        "--steps",
+        type=positive,
+        help="number of time-steps to bin the recording into (default: those that the bundle was made for, or 8)",
     )
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
 
@@ -31,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     model = load(args.bundle, args.engine)
+    args.steps = args.steps or model.bundle.default_steps
     pixels = model.graph.neurons(model.graph.input_name)
     model.limits.check(f"frames of {args.steps} time-steps", 4 * args.steps * pixels)
     sequence = events.read(args.events, model.graph.input.shape, args.steps)

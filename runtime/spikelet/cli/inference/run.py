@@ -18,7 +18,7 @@ from spikelet.data import ImageSet
 from spikelet.engines import ENGINES
 from spikelet.metrics.accuracy import float_network
 from spikelet.report.columns import table
-from spikelet.session import DEFAULT_STEPS, Model, Result, load
+from spikelet.session import Model, Result, load
 from spikelet.session.early_exit import Confidence, ExitRule, Margin, softmax
 
 HELP = "classify images"
@@ -61,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
-    parser.add_argument("--steps", type=positive, default=DEFAULT_STEPS, help="time-steps T (default %(default)s)")
+    parser.add_argument("--steps", type=positive, help="time-steps T (default: that of the bundle)")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
     exits = parser.add_mutually_exclusive_group()
     exits.add_argument(

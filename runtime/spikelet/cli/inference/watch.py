@@ -30,6 +30,7 @@ from spikelet.session.early_exit import ExitRule, Margin
 
 HELP = "classify every image that appears in a folder"
 EXAMPLE = "spikelet watch vgg9-cifar10 camera/ --steps 4"
+STEPS = 4
 RECENT = 10_000  # images of which the percentiles of the latency are computed
 
 # "class" is a key, so the functional form is needed
@@ -68,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("folder", type=existing, metavar="DIR")
-    parser.add_argument("--steps", type=positive, default=4, help="time-steps T (default %(default)s)")
+    parser.add_argument("--steps", type=positive, help=f"time-steps T (default {STEPS}, or that of the bundle)")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
     parser.add_argument(
         "--early-exit",
@@ -94,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
     rule = None if args.early_exit is None else Margin(args.early_exit)
     with terminable():
         model = load(args.bundle, args.engine)
+        args.steps = args.steps or min(STEPS, model.bundle.default_steps)
         start = np.full(model.graph.input.shape, model.graph.input.low)
         model.run(start, args.steps, early_exit=rule)  # compile before the first image
         with suppress(KeyboardInterrupt):  # it ends the loop

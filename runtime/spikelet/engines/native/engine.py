@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from spikelet.bounds import cost
 from spikelet.bounds.limits import Limits
+from spikelet.bounds.ranges import INT32_LIMIT
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.engines.count import Count
 from spikelet.engines.native.library import prepare, prepare_graph, ready
@@ -63,6 +64,7 @@ class NativeEngine(Engine):
     """
 
     name: ClassVar[str] = "native"
+    accumulators: ClassVar[int] = INT32_LIMIT
     priority: ClassVar[int] = 2
 
     @classmethod

@@ -1,0 +1,57 @@
+"""Fold chains of linear layers that have no neurons between them into one layer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from spikelet.graph import Graph
+from spikelet.nodes import Conv2d, Linear, Node, Scale
+from spikelet.products import product
+
+
+def folded(graph: Graph) -> Graph:
+    """Return a float32 graph without chains of linear layers.
+
+    The sum of a linear layer after a linear layer would be the product of two layers of integers, which leaves the
+    exact range soon. Folded are a Linear after a Linear, and a Scale after a Linear or Conv2d, if nothing else
+    reads the first.
+
+    Args:
+        graph: float32 graph.
+    """
+    pair = next((pair for pair in graph.edges if _folds(graph, *pair)), None)
+    while pair is not None:
+        graph = _joined(graph, *pair)
+        pair = next((pair for pair in graph.edges if _folds(graph, *pair)), None)
+    return graph
+
+
+def _folds(graph: Graph, first: str, second: str) -> bool:
+    a, b = graph.nodes[first], graph.nodes[second]
+    alone = len(graph.successors[first]) == 1 and len(graph.predecessors[second]) == 1
+    fits = (isinstance(a, Linear) and isinstance(b, Linear | Scale)) or (isinstance(a, Conv2d) and isinstance(b, Scale))
+    return alone and fits
+
+
+def _joined(graph: Graph, first: str, second: str) -> Graph:
+    """Return the graph with `first` and `second` as one layer, which has the name of `second`."""
+    layer: Node = _product(graph.nodes[first], graph.nodes[second])
+    nodes = {name: layer if name == second else node for name, node in graph.nodes.items() if name != first}
+    (source,) = graph.predecessors[first]
+    edges = tuple((source, second) if edge == (first, second) else edge for edge in graph.edges if edge[1] != first)
+    return Graph(nodes, edges)
+
+
+def _product(a: Node, b: Node) -> Node:
+    assert isinstance(a, Linear | Conv2d)
+    weight, bias = np.asarray(a.weight, np.float64), np.asarray(a.bias, np.float64)
+    if isinstance(b, Scale):
+        scale = np.asarray(b.scale, np.float64)
+        weight, bias = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1)), bias * scale
+    else:
+        assert isinstance(b, Linear)
+        outer = np.asarray(b.weight, np.float64)
+        weight, bias = product(outer, weight), product(outer, bias[:, None])[:, 0] + b.bias
+    return replace(a, weight=weight.astype(np.float32), bias=bias.astype(np.float32))
