@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from spikelet import cli, shipped
 from spikelet.cli import registry
 from spikelet.cli.parser import options, suggestion
 
+ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)
 FILES = ("gestures.snnb", "mine.snnb", "recording.csv", "model.onnx", "docs/studies/vgg9-cifar10.toml")
 FOLDERS = ("camera", "photos", "cifar", "keys", "runs/a")
@@ -207,3 +209,11 @@ def test_doctor_lists_what_every_part_needs(call):
     text = call("doctor")[1]
     for path in shipped.bundles():
         assert f"shipped: {path}" in text
+
+
+def test_the_package_is_imported_from_the_folder_above_a_clone(tmp_path):
+    """A folder `spikelet` without a module is a namespace package, which a regular package must come before."""
+    (tmp_path / "spikelet").symlink_to(ROOT)
+    command = [sys.executable, "-c", "import spikelet; print(spikelet.load.__module__)"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "spikelet.session.model\n"

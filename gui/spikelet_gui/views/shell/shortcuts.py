@@ -28,7 +28,8 @@ KEYS = [
         ("Ctrl+I", "open a picture, a folder or a data set"),
         ("Ctrl+V", "paste a picture"),
         ("R", "start the task of the panel"),
-        ("Esc", "cancel running tasks"),
+        ("Esc", "leave a field, or cancel running tasks"),
+        ("Enter", "leave a field and take its value"),
     ]),
     ("Drawing pad, with the focus", [
         ("Arrows", "move the pen"),
