@@ -49,6 +49,28 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_named(opened, rest
     assert panel.survey.differing["if1"] > 0
 
 
+def test_two_architectures_show_predictions_and_no_empty_cards(opened, rest, tmp_path):
+    """Without a common layer there are no rasters and no differences to draw."""
+    graph = plain_graph()
+    names = {name: f"other.{name}" for name in graph.spiking}
+    nodes = {names.get(name, name): node for name, node in graph.nodes.items()}
+    edges = tuple((names.get(first, first), names.get(second, second)) for first, second in graph.edges)
+    write(bundle_of(Graph(nodes, edges), "other"), tmp_path / "other.snnb")
+    opened.show_panel("compare")
+    rest(opened)
+    panel = opened.panels["compare"]
+    cards = (*panel.rasters, panel.difference, panel.layers)
+    assert all(card.isVisible() for card in cards)
+    opened.inspector.results.open_second(tmp_path / "other.snnb")
+    rest(opened)
+    assert not panel.comparison.layers
+    assert not any(card.isVisible() for card in cards)
+    assert panel.predictions.isVisible()
+    opened.inspector.results.close_second()
+    rest(opened)
+    assert all(card.isVisible() for card in cards)
+
+
 def test_two_bundles_of_different_inputs_are_refused_in_words(opened, rest, grey_path):
     opened.show_panel("compare")
     rest(opened)

@@ -54,7 +54,7 @@ class RangeBars(QWidget):
             first = y + (height - thick * len(self._levels)) / 2
             painter.setFont(font(9, bold=index == self._bold))
             painter.setPen(QColor(theme().text))
-            text = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(left) - 10)
+            text = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, int(left) - 10)
             painter.drawText(
                 QRectF(0, y, left - 10, height), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text
             )

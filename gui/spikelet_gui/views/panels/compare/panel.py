@@ -200,6 +200,9 @@ class ComparePanel(Panel):
         self.message.setText("" if comparison is None else verdict(comparison))
         running = inspector.jobs.running("compare")
         self.empty.set_message("Running both on the image…" if running else f"{self._error}{CHOOSE}")
+        shared = comparison is not None and bool(comparison.layers)
+        for spikes in (*self.rasters, self.difference, self.layers):
+            spikes.setVisible(shared)  # without a common layer there is nothing to show but the predictions
         for card in self._cards():
             card.draw()
 

@@ -73,7 +73,7 @@ class LayerBars(QWidget):
             vertical = Qt.AlignmentFlag.AlignVCenter
             painter.setPen(QColor(theme().text))
             painter.setFont(font(9, bold=residual.layer == self.state.inspector.selection.layer))
-            name = painter.fontMetrics().elidedText(residual.layer, Qt.TextElideMode.ElideRight, int(left) - 8)
+            name = painter.fontMetrics().elidedText(residual.layer, Qt.TextElideMode.ElideMiddle, int(left) - 8)
             painter.drawText(QRectF(8, y, left - 8, height), vertical, name)
             painter.setFont(font(8.5))
             painter.drawText(
