@@ -88,6 +88,22 @@ def test_the_mcu_form_converts_no_sign_and_no_width(compiler, standard, graph, l
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@settings(max_examples=max(2, EXAMPLES), deadline=None, phases=[Phase.generate])
+@given(graph=graphs(), layout=st.sampled_from(["chw", "hwc"]))
+def test_the_host_form_compiles_without_a_warning(compiler, graph, layout, tmp_path_factory):
+    """GNU C: the sizes, which are int, become addresses without a cast; the file states that and is silent about it."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    folder = tmp_path_factory.mktemp("c")
+    export(folder, graph, "host", layout=layout)
+    strict = [warning for warning in WARNINGS if warning != "-pedantic"]
+    for source in ("main.c", "model.c", "model_weights.c"):
+        command = [compiler, "-std=gnu11", *strict, "-fsyntax-only", source]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("compiler", "standard"), [("gcc", "-std=c99"), ("g++", "-std=c++11"), ("clang++", "-std=c++11")]
 )

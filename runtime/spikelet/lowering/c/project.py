@@ -74,6 +74,7 @@ def project(
         "LOW": str(program.graph.input.low),
         "HIGH": str(program.graph.input.high),
         "IMAGE": templates.IMAGE[program.form],
+        "WARNINGS": templates.WARNINGS[program.form],
     }
     return {
         f"{prefix}.h": _header(program, names, labels),

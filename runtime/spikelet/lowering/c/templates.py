@@ -113,11 +113,19 @@ IMAGE = {
     "mcu": "required at every time-step; must stay valid during the call.",
 }
 
+WARNINGS = {
+    "host": """\
+/* Sizes and indices are int, never negative, and become size_t in addresses. */
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+""",
+    "mcu": "",
+}
+
 MODEL_HEAD = (
     SPDX
     + """\
 /* @TITLE@: the network (@FORM@ form). Written by `spikelet export c`; bundle sha256 @DIGEST@. */
-#include "model.h"
+@WARNINGS@#include "model.h"
 
 """
 )
