@@ -192,7 +192,8 @@ class McuProgram(Program):
 
     def _initialised(self) -> list[str]:
         return [
-            "memset(s, 0, sizeof *s);",
+            "memset(s->logits, 0, sizeof s->logits);",
+            "memset(s->fired, 0, sizeof s->fired);",
             *(
                 self._call(Kernel("initialise"), value.pixels, value.channels, f"p->{id_}_initial", f"s->{id_}_v")
                 for _, id_, value in self.plan.spiking()

@@ -9,18 +9,20 @@
  */
 static void load_band(const struct geometry *g, const struct input *in, int top, int columns, int16_t *band)
 {
+    const int height = g->kernel_height, below = g->width * PIXEL_STRIDE;
     int y0, y1;
-    clip(top, g->kernel_height, g->height, &y0, &y1);
+    clip(top, height, g->height, &y0, &y1);
+    memset(band, 0, (size_t)(columns * g->channels * height) * sizeof *band);
     for (int i = 0; i < columns; i++) {
-        const int column = i - g->padding_x, inside = column >= 0 && column < g->width;
-        for (int c = 0; c < g->channels; c++) {
-            const model_pixel *pixels = in->image + c * CHANNEL_STRIDE;
-            const int32_t mean = in->mean[c];
-            for (int ky = 0; ky < g->kernel_height; ky++) {
-                const int pixel = (top + ky) * g->width + column;
-                *band++ = (int16_t)(inside && ky >= y0 && ky < y1 ? pixels[pixel * PIXEL_STRIDE] - mean : 0);
+        const int column = i - g->padding_x;
+        for (int c = 0; c < g->channels; c++, band += height)
+            if (column >= 0 && column < g->width && y0 < y1) {
+                const model_pixel *pixel = in->image + c * CHANNEL_STRIDE;
+                const int32_t mean = in->mean[c];
+                pixel += ((top + y0) * g->width + column) * PIXEL_STRIDE;
+                for (int ky = y0; ky < y1; ky++, pixel += below)
+                    band[ky] = (int16_t)(*pixel - mean);
             }
-        }
     }
 }
 
@@ -36,13 +38,15 @@ static NOT_INLINE void multiply(const int16_t *x, int pairs, const uint32_t *wei
         struct four_sums total = {0, 0, 0, 0};
         for (const int16_t *pair = x; pair < end; pair += 2)
             weight = add_four_products(&total, pair, weight);
-        sum[0] += bias[0] + total.sum0;
-        if (outputs > 1)
-            sum[1] += bias[1] + total.sum1;
-        if (outputs > 2)
-            sum[2] += bias[2] + total.sum2;
-        if (outputs <= 3)
+        if (outputs < 4) {
+            const int32_t totals[3] = {total.sum0, total.sum1, total.sum2};
+            for (int i = 0; i < outputs; i++)
+                sum[i] += bias[i] + totals[i];
             break;
+        }
+        sum[0] += bias[0] + total.sum0;
+        sum[1] += bias[1] + total.sum1;
+        sum[2] += bias[2] + total.sum2;
         sum[3] += bias[3] + total.sum3;
     }
 }

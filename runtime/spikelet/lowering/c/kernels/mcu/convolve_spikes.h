@@ -17,12 +17,14 @@ static void convolve_spikes(const struct geometry *g, const uint32_t *weight, co
     const uint32_t words = ((uint32_t)g->out_channels + 3) / 4, tap_words = (uint32_t)g->channels * words;
     struct row_list list;
     list.weight = weight, list.outputs = g->out_channels, list.count = 0;
-    for (int y = 0; y < g->out_height; y++)
+    for (int y = 0; y < g->out_height; y++) {
+        const int top = y * g->stride_y - g->padding_y;
+        int y0, y1;
+        clip(top, g->kernel_height, g->height, &y0, &y1);
         for (int x = 0; x < g->out_width; x++, sum += g->out_channels) {
-            const int top = y * g->stride_y - g->padding_y, left = x * g->stride_x - g->padding_x;
-            int y0, y1, x0, x1;
+            const int left = x * g->stride_x - g->padding_x;
+            int x0, x1;
             list.bias = bias, list.sum = sum;
-            clip(top, g->kernel_height, g->height, &y0, &y1);
             clip(left, g->kernel_width, g->width, &x0, &x1);
             const int pixels = x1 - x0;
             for (int ky = y0; ky < y1; ky++)
@@ -41,4 +43,5 @@ static void convolve_spikes(const struct geometry *g, const uint32_t *weight, co
                 }
             add_list(&list);
         }
+    }
 }

@@ -1,7 +1,7 @@
-#include "../stand_in/mcu.h"
+#include "packed.h"
 
 /* Compare a potential with its threshold. Returns `bit` if the neuron fires, and counts it, else 0. */
-static inline unsigned fire_one(int32_t *v, int32_t theta, int strict, int zero, unsigned bit, uint32_t *fired)
+static ALWAYS_INLINE unsigned fire_one(int32_t *v, int32_t theta, int strict, int zero, unsigned bit, uint32_t *fired)
 {
     const int32_t rest = *v - theta;
     if (rest < strict)
@@ -11,14 +11,9 @@ static inline unsigned fire_one(int32_t *v, int32_t theta, int strict, int zero,
     return bit;
 }
 
-/* Compare the potentials of a layer, which include this time-step's current, with the thresholds. Returns the number of
- * spikes.
- *
- * theta: [channels]. strict: 1 to fire above theta only, 0 to fire also at theta.
- * zero: 1 to reset to zero, 0 to subtract theta. v: [pixels][channels].
- * spikes: [pixels][(channels + 7) / 8], bits, lowest first, written.
- */
-static uint32_t fire(int pixels, int channels, const int32_t *theta, int strict, int zero, int32_t *v, uint8_t *spikes)
+/* As fire. Where `strict` and `zero` are constants of the call, the loop does not depend on them. */
+static ALWAYS_INLINE uint32_t fire_kind(int pixels, int channels, const int32_t *theta, int strict, int zero,
+                                        int32_t *v, uint8_t *spikes)
 {
     uint32_t fired = 0;
     for (int p = 0; p < pixels; p++) {
@@ -42,4 +37,18 @@ static uint32_t fire(int pixels, int channels, const int32_t *theta, int strict,
         }
     }
     return fired;
+}
+
+/* Compare the potentials of a layer, which include this time-step's current, with the thresholds. Returns the number of
+ * spikes.
+ *
+ * theta: [channels]. strict: 1 to fire above theta only, 0 to fire also at theta.
+ * zero: 1 to reset to zero, 0 to subtract theta. v: [pixels][channels].
+ * spikes: [pixels][(channels + 7) / 8], bits, lowest first, written.
+ */
+static uint32_t fire(int pixels, int channels, const int32_t *theta, int strict, int zero, int32_t *v, uint8_t *spikes)
+{
+    if (!strict && !zero)
+        return fire_kind(pixels, channels, theta, 0, 0, v, spikes);
+    return fire_kind(pixels, channels, theta, strict, zero, v, spikes);
 }

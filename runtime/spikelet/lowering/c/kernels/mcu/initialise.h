@@ -4,5 +4,6 @@
 static void initialise(int pixels, int channels, const int32_t *v_init, int32_t *v)
 {
     for (int p = 0; p < pixels; p++)
-        memcpy(v + (size_t)p * (size_t)channels, v_init, (size_t)channels * sizeof *v);
+        for (int c = 0; c < channels; c++)
+            *v++ = v_init[c];
 }

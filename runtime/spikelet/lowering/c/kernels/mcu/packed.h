@@ -11,8 +11,10 @@
 
 #if defined __GNUC__
 #define NOT_INLINE __attribute__((noinline))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #else
 #define NOT_INLINE
+#define ALWAYS_INLINE inline
 #endif
 
 /* Add bytes 0 and 2 of a word to the lower and upper 16 bits of a sum. */
