@@ -20,6 +20,7 @@ from web_runs import check_run
 VECTORS = Path(__file__).parents[3] / "docs" / "vectors" / "accepted"
 DATA = "(await spikelet, {...document.documentElement.dataset})"
 TEXT = "document.getElementById({!r}).textContent"
+NEXT_FRAME = "(await new Promise(requestAnimationFrame))"  # drawings are run once for each frame
 DROP = """(async () => {{
     await spikelet;
     const bytes = Uint8Array.from(atob({data!r}), (c) => c.charCodeAt(0));
@@ -150,6 +151,7 @@ def test_a_drawing_by_mouse_is_run(browser, write, grey):
     left, middle = box["left"] + box["width"] / 4, box["top"] + box["height"] / 2
     for kind, x in (("mousePressed", left), ("mouseMoved", left + box["width"] / 2), ("mouseReleased", left)):
         browser.call("Input.dispatchMouseEvent", type=kind, x=x, y=middle, button="left", buttons=1, clickCount=1)
+    browser.evaluate(NEXT_FRAME)
     actual = check_run(browser, grey.graph)
     drawn = np.array(actual["pixels"]).reshape(28, 28)
     assert actual["name"] == "drawing"
@@ -164,6 +166,7 @@ def test_a_drawing_by_keyboard_is_run(browser, write, grey):
     browser.evaluate("document.getElementById('pad').focus()")
     for key in ["ArrowLeft"] * 3 + [" "] + ["ArrowDown"] * 6:
         browser.call("Input.dispatchKeyEvent", type="keyDown", key=key)
+    browser.evaluate(NEXT_FRAME)
     assert browser.evaluate(TEXT.format("pad-state")) == "Pen down at column 12, row 21"
     drawn = np.array(check_run(browser, grey.graph)["pixels"]).reshape(28, 28)
     assert (drawn[14:20, 10:12] > 200).all()

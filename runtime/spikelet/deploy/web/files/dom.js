@@ -35,8 +35,8 @@ export function percent(share) {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-export function plural(count, noun) {
-  return `${whole(count)} ${noun}${count === 1 ? "" : "s"}`;
+export function plural(count, noun, nouns = `${noun}s`) {
+  return `${whole(count)} ${count === 1 ? noun : nouns}`;
 }
 
 /** A colour of the style, as [red, green, blue]. */

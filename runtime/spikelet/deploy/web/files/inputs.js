@@ -45,16 +45,29 @@ function describeOther(facts) {
     `${facts.low}…${facts.high}, not a picture of one or three channels with pixels 0…255. Choose a golden input.`;
 }
 
+/** Return a function that calls `action` in the next frame, once for all its calls until then. */
+function oncePerFrame(action) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      action();
+    });
+  };
+}
+
 function connectPictures(facts, onInput) {
   const { shape } = facts;
-  const say = (text) => (byId("input-state").textContent = text);
+  const showState = (text) => (byId("input-state").textContent = text);
   const take = async (file) => {
     try {
       const pixels = await pixelsOfFile(file, shape);
-      say("");
+      showState("");
       onInput(pixels, file.name, null);
     } catch (error) {
-      say(error.message);
+      showState(error.message);
     }
   };
   const takeFirst = (files) => files?.length && take(files[0]);
@@ -67,14 +80,14 @@ function connectPictures(facts, onInput) {
     takeFirst(event.dataTransfer?.files);
   });
   document.addEventListener("paste", (event) => takeFirst(event.clipboardData?.files));
-  const pad = new Pad(shape, () => onInput(pixelsOfCanvas(pad.canvas, shape), "drawing", null));
+  const pad = new Pad(shape, oncePerFrame(() => onInput(pixelsOfCanvas(pad.canvas, shape), "drawing", null)));
   byId("clear").addEventListener("click", () => pad.clear());
   byId("draw").addEventListener("click", () => {
     byId("drawing").hidden = !byId("drawing").hidden;
     byId("draw").setAttribute("aria-expanded", !byId("drawing").hidden);
   });
   const camera = new Camera(shape, (pixels) => onInput(pixels, "camera", null), (text) => {
-    say(text);
+    showState(text);
     byId("camera").textContent = camera.stream ? "Stop camera" : "Camera";
   });
   byId("camera").addEventListener("click", () => camera.toggle());

@@ -69,10 +69,10 @@ export class Layers {
     drawShades(canvas, grid.width, grid.height, grid.values);
     canvas.style.width = `min(100%, ${MOST_ZOOM * grid.width}px)`;
     const fired = whole(run.fired[chosen][t]);
-    const what = rates ? `spike rates up to time-step ${t + 1}` : `spikes of time-step ${t + 1}`;
-    byId("maps-title").textContent = `${layer.name}: ${what}`;
+    const title = rates ? `spike rates up to time-step ${t + 1}` : `spikes of time-step ${t + 1}`;
+    byId("maps-title").textContent = `${layer.name}: ${title}`;
     canvas.setAttribute("aria-label",
-      `Feature maps of ${layer.name}, ${what}: ${fired} of ${whole(layer.neurons)} neurons fire`);
+      `Feature maps of ${layer.name}, ${title}: ${fired} of ${whole(layer.neurons)} neurons fire`);
   }
 }
 
@@ -86,14 +86,14 @@ function meanSpikes(spikes) {
 /** Arrange the channels of a layer side by side, with a gap of one pixel. A neuron of a vector is a square. */
 function arrange(values, shape) {
   const [channels, rows, columns] = shape.length === 3 ? shape : [shape[0], 1, 1];
-  const zoom = rows * columns === 1 ? SQUARE : 1, tall = zoom * rows + 1, wide = zoom * columns + 1;
-  const across = Math.min(channels, Math.ceil(Math.sqrt((1.6 * channels * tall) / wide)));
-  const width = across * wide - 1, height = Math.ceil(channels / across) * tall - 1;
+  const zoom = rows * columns === 1 ? SQUARE : 1, cellHeight = zoom * rows + 1, cellWidth = zoom * columns + 1;
+  const across = Math.min(channels, Math.ceil(Math.sqrt((1.6 * channels * cellHeight) / cellWidth)));
+  const width = across * cellWidth - 1, height = Math.ceil(channels / across) * cellHeight - 1;
   const grid = new Float32Array(width * height).fill(GAP);
   for (let c = 0; c < channels; c++) {
-    const first = Math.floor(c / across) * tall * width + (c % across) * wide;
-    for (let y = 0; y < tall - 1; y++)
-      for (let x = 0; x < wide - 1; x++) {
+    const first = Math.floor(c / across) * cellHeight * width + (c % across) * cellWidth;
+    for (let y = 0; y < cellHeight - 1; y++)
+      for (let x = 0; x < cellWidth - 1; x++) {
         const neuron = (c * rows + Math.floor(y / zoom)) * columns + Math.floor(x / zoom);
         grid[first + y * width + x] = values[neuron];
       }

@@ -108,7 +108,7 @@ function listed(pixels) {
 function describe(network) {
   const { facts } = network, bytes = document.documentElement.outerHTML.length;
   byId("facts").textContent =
-    `Input ${facts.shape.join(" × ")}, ${plural(facts.labels.length, "class").replace("classs", "classes")}, ` +
+    `Input ${facts.shape.join(" × ")}, ${plural(facts.labels.length, "class", "classes")}, ` +
     `${plural(facts.layers.length, "spiking layer")}, ${plural(network.neurons, "neuron")}, ${facts.bits}-bit weights, ` +
     `exact for ${plural(facts.exactSteps, "time-step")}. Bundle sha256 ${facts.digest.slice(0, 16)}…`;
   byId("sizes").textContent =

@@ -8,7 +8,7 @@ export function elements(shape) {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** The memory of a module beyond its own data: arrays are placed one after another. */
+/** The memory of a module beyond its own data: arrays follow one another. */
 class Memory {
   constructor(exports) {
     this.memory = exports.memory;
@@ -25,7 +25,7 @@ class Memory {
   }
 
   /** Copy an array into memory and return its address. */
-  place(array) {
+  store(array) {
     const address = this.reserve(array.byteLength);
     this.view(Uint8Array, address, array.byteLength).set(
       new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
@@ -54,10 +54,10 @@ export class Network {
     this.neurons = this.layers.reduce((total, layer) => total + layer.neurons, 0);
     this.pixelType = facts.pixel === "uint8_t" ? Uint8Array : Int16Array;
     const memory = (this.memory = new Memory(code));
-    const pointers = facts.parameters.map((name) => memory.place(tensors.get(`parameter.${name}`).data));
+    const pointers = facts.parameters.map((name) => memory.store(tensors.get(`parameter.${name}`).data));
     for (const name of facts.parameters) tensors.delete(`parameter.${name}`); // they are in the memory of the module
-    this.parameters = memory.place(Uint32Array.from(pointers));
-    this.costs = memory.place(tensors.get("costs").data);
+    this.parameters = memory.store(Uint32Array.from(pointers));
+    this.costs = memory.store(tensors.get("costs").data);
     this.state = memory.reserve(code.page_state_bytes());
     this.work = memory.reserve(code.page_work_bytes() * facts.window);
     this.image = memory.reserve(this.pixels * this.pixelType.BYTES_PER_ELEMENT);
@@ -115,7 +115,7 @@ export class Network {
     }
   }
 
-  /** Return the mean milliseconds of one image without recording, over `budget` milliseconds and at least 3 runs.
+  /** Return the mean milliseconds of one image without recording, over `budget` milliseconds and at least one run.
    *
    * As long a time is spent before it, in which browsers compile the module again for speed.
    */
@@ -127,7 +127,7 @@ export class Network {
   _repeat(pixels, steps, budget) {
     const started = performance.now();
     let runs = 0, duration = 0;
-    for (; runs < 3 || duration < budget; runs++) {
+    for (; runs < 1 || duration < budget; runs++) {
       this._reset(pixels);
       for (let t = 0; t < steps; t += this.facts.window) {
         const count = Math.min(this.facts.window, steps - t);

@@ -5,7 +5,7 @@ import { byId } from "./dom.js";
 const SIDE = 280; // pixels of the longer side
 
 export class Pad {
-  /** shape: of the network's input. onDraw: called after every stroke and during it. */
+  /** shape: of the network's input. onDraw: called after every change. */
   constructor(shape, onDraw) {
     const [, height, width] = shape, scale = SIDE / Math.max(height, width);
     this.canvas = byId("pad");

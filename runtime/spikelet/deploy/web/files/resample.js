@@ -15,12 +15,12 @@ function bicubic(x) {
  * size: inputs. begin, length: the part of them that is resampled. count: outputs.
  */
 function weights(size, begin, length, count) {
-  const scale = length / count, wide = Math.max(scale, 1), support = 2 * wide;
+  const scale = length / count, filterScale = Math.max(scale, 1), support = 2 * filterScale;
   return Array.from({ length: count }, (_, index) => {
     const center = begin + (index + 0.5) * scale;
     const first = Math.max(0, Math.trunc(center - support + 0.5));
     const end = Math.min(size, Math.trunc(center + support + 0.5));
-    const values = Array.from({ length: end - first }, (_, i) => bicubic((i + first - center + 0.5) / wide));
+    const values = Array.from({ length: end - first }, (_, i) => bicubic((i + first - center + 0.5) / filterScale));
     const total = values.reduce((sum, value) => sum + value, 0);
     return { first, values: values.map((value) => roundAway((value / total) * 2 ** BITS)) };
   });
@@ -56,10 +56,11 @@ export function resample(plane, width, height, box, outWidth, outHeight) {
 
 /** Return the largest part around the centre that has the aspect ratio of the output. */
 export function centre(width, height, outWidth, outHeight) {
-  const ratio = outWidth / outHeight, wide = width / height >= ratio;
-  const kept = width / height === ratio ? { width, height }
-    : wide ? { width: ratio * height, height } : { width, height: width / ratio };
-  return { left: (width - kept.width) * 0.5, top: (height - kept.height) * 0.5, ...kept };
+  const ratio = outWidth / outHeight;
+  let part = { width, height };
+  if (width / height > ratio) part = { width: ratio * height, height };
+  else if (width / height < ratio) part = { width, height: width / ratio };
+  return { left: (width - part.width) * 0.5, top: (height - part.height) * 0.5, ...part };
 }
 
 /** Return the pixels of a network's input, [channels][height][width], from RGBA pixels.
