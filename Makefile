@@ -66,6 +66,7 @@ docs: ## build the documentation site into build/site; every warning is an error
 screenshots: ## write the screenshots of the documentation
 	@.ci/setup dev
 	$(PYTHON) docs/screenshots.py
+	$(PYTHON) docs/web_screenshot.py
 
 edge-test: ## run one bundle on emulated boards and compare every spike: aarch64 (IMAGES=…), Cortex-M4, Cortex-M7, riscv64, s390x
 	@.ci/setup edge

@@ -1,0 +1,46 @@
+"""Write the screenshot of a web page of the documentation from the shipped bundle: make screenshots."""
+
+import base64
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from spikelet import bundle, shipped
+from spikelet.deploy.web import web_page
+
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent / "tests" / "support"))
+from browser import Browser  # noqa: E402
+
+BUNDLE = DOCS.parent / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
+WIDTH, SCALE, COLOURS = 1150, 0.8, 160
+SAMPLE, STEP, LAYER = 8, 4, 2  # a frog, the fifth time-step, if3
+
+
+def main() -> None:
+    """Write docs/web.png: from the title to the end of the layers."""
+    network = bundle.read(BUNDLE)
+    images = shipped.images_for(network.graph.input.shape, network.manifest.labels)
+    with tempfile.TemporaryDirectory() as folder, Browser() as browser:
+        path = Path(folder, "page.html")
+        path.write_text(web_page(network, images).html, "utf-8")
+        browser.call("Emulation.setDeviceMetricsOverride", width=WIDTH, height=900, deviceScaleFactor=1, mobile=False)
+        browser.open(path)
+        browser.evaluate(
+            f"(({{page}}) => {{ document.querySelectorAll('.sample')[{SAMPLE}].click(); page.choose({LAYER});"
+            f" page.moveTo({STEP}); document.getElementById('duration').textContent = ''; }})(await spikelet)"
+        )
+        end = browser.evaluate("document.getElementById('layers').getBoundingClientRect().bottom + scrollY")
+        clip = {"x": 0, "y": 0, "width": WIDTH - 15, "height": end + 20, "scale": SCALE}
+        shot = browser.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
+    picture = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
+    path = DOCS / "web.png"
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path.name}: {path.stat().st_size // 1000} kB")
+
+
+if __name__ == "__main__":
+    main()
