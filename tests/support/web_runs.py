@@ -10,6 +10,7 @@ from spikelet.metrics.tally import costs
 
 RUN = """(({page, network}) => ({
     pixels: Array.from(page.input.pixels), name: page.input.name, steps: page.run.steps, stopped: page.run.stopped,
+    prediction: Number(document.documentElement.dataset.prediction), answer: document.getElementById("answer").textContent,
     logits: page.run.logits.map((logits) => Array.from(logits)), operations: page.run.operations,
     spikes: page.run.spikes.map((layer) => layer.map((spikes) => spikes.join(""))),
 }))(await spikelet)"""
@@ -20,9 +21,10 @@ def check_run(browser, graph):
     actual = browser.evaluate(RUN)
     pixels = np.array(actual["pixels"], np.float32).reshape(1, *graph.input.shape)
     engine = create(graph, "numpy", record=graph.spiking)
-    by_neuron = costs(graph, sites(graph))
+    by_neuron, total = costs(graph, sites(graph)), np.zeros(graph.classes)
     for t, logits in run(engine, pixels[None], actual["steps"]):
         assert logits[0].tolist() == actual["logits"][t], f"logits of time-step {t + 1}"
+        total += logits[0]
         operations = 0
         for index, name in enumerate(graph.spiking):
             spikes = engine.spikes(name)[0]
@@ -30,4 +32,5 @@ def check_run(browser, graph):
             assert text == actual["spikes"][index][t], f"spikes of {name} in time-step {t + 1}"
             operations += int((spikes * by_neuron[name]).sum())
         assert operations == actual["operations"][t]
+    assert actual["prediction"] == total.argmax()
     return actual

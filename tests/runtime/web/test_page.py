@@ -67,7 +67,8 @@ def test_the_golden_inputs_are_replayed_on_load(browser, write, either):
     assert (shown["goldenInputs"], shown["goldenDiffering"]) == (str(golden.inputs.shape[0]), "0")
     assert (shown["goldenSpikes"], shown["goldenLogits"]) == (str(spikes), str(golden.logits.size))
     assert f"0 differing spikes of {spikes:,}" in browser.evaluate(TEXT.format("golden"))
-    check_run(browser, either.graph)
+    actual = check_run(browser, either.graph)
+    assert actual["answer"] == either.manifest.labels[actual["prediction"]]
     assert browser.problems() == []
 
 
@@ -89,7 +90,7 @@ def test_a_difference_from_the_golden_record_is_shown(browser, write, coloured, 
 
 @pytest.mark.parametrize(
     "name",
-    ["another-writer", "bits-16", "conv-groups", "if-zero", "lif-shifts", "negative-pixels", "one-class",
+    ["another-writer", "bits-16", "conv-groups", "equal-logits-in-the-end", "if-zero", "lif-shifts", "negative-pixels", "one-class",
      "pixels-16-bits", "residual-downsampling"],
 )  # fmt: skip
 def test_networks_of_every_kind(browser, write, name):

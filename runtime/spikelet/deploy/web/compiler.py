@@ -74,5 +74,8 @@ def compile_module(source: str) -> bytes:
         if completed.returncode or not module.is_file():
             lines = completed.stderr.strip().splitlines()[:MESSAGE_LINES]
             message = "\n  ".join(lines or [f"exit code {completed.returncode}, no message and no module"])
-            raise SpikeletError(f"target web: the compiler failed: {shlex.join(command)}\n  {message}\n{REMEDY}")
+            raise SpikeletError(
+                f"target web: the compiler failed: {shlex.join(command)}\n  {message}\n"
+                f"If this Clang does not compile for wasm32, {REMEDY}"
+            )
         return module.read_bytes()

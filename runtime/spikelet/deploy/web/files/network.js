@@ -141,11 +141,11 @@ export class Network {
 
 /** Return the difference of the two largest mean logits after `steps` time-steps; infinite for one class. */
 export function marginOf(sums, steps, scale) {
-  const [best, second] = [...sums].map((sum) => (sum * scale) / steps).sort((a, b) => b - a);
+  const [best, second] = Float64Array.from(sums, (sum) => (sum * scale) / steps).sort().reverse();
   return second === undefined ? Infinity : best - second;
 }
 
 /** Return the class with the largest sum, the first of equal ones. */
 export function prediction(sums) {
-  return sums.indexOf(Math.max(...sums));
+  return sums.reduce((best, sum, k) => (sum > sums[best] ? k : best), 0);
 }
