@@ -35,7 +35,7 @@ def test_every_panel_is_exported(filled, rest, tmp_path, panel):
 def test_numbers_that_are_not_there_yet_are_said_to_be_missing(opened, rest, panel, monkeypatch):
     """No file dialog is shown for nothing."""
     messages = []
-    opened.inspector.status.connect(messages.append)
+    opened.inspector.failed.connect(messages.append)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked where to"))
     opened.show_panel(panel)
     rest(opened)
