@@ -167,6 +167,17 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
+def pass_out_of_memory(error: Exception, where: str) -> None:
+    """Raise OutOfMemory if an exception of another package means that memory ran out.
+
+    Args:
+        error: The exception.
+        where: The file or operation at which it was raised.
+    """
+    if out_of_memory(error):
+        raise translated(error, where) from error
+
+
 def out_of_memory(error: Exception) -> bool:
     """Whether an error means that memory ran out; torch, ONNX Runtime and the loader raise types of their own."""
     texts = (

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.data.images import ImageSet
-from spikelet.errors import DataError
+from spikelet.errors import DataError, pass_out_of_memory
 
 PIXELS = 3 * 32 * 32
 BINARY = {
@@ -126,6 +126,7 @@ def _load_pickle(path: Path) -> dict[bytes, Any]:
     try:
         value = _ArrayUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
     except Exception as error:  # a damaged pickle may raise any exception
+        pass_out_of_memory(error, str(path))
         raise DataError(f"{path}: not a CIFAR python batch ({error})") from None
     if not isinstance(value, dict):
         raise DataError(f"{path}: expected a dictionary, found {type(value).__name__}")

@@ -16,7 +16,7 @@ import numpy as np
 
 from spikelet.data.options import DEFAULTS, DataOptions
 from spikelet.data.pixels import Pixels, as_bytes
-from spikelet.errors import DataError, MissingDependency
+from spikelet.errors import DataError, MissingDependency, pass_out_of_memory
 from spikelet.nodes import Shape
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -90,6 +90,7 @@ def _open(path: Path) -> tuple[Any, float | None, bool]:
                 inverted = file.mode in DEEP and getattr(file, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
                 image = ImageOps.exif_transpose(file)
     except Exception as error:  # Pillow's plugins may raise any exception for a damaged file
+        pass_out_of_memory(error, str(path))
         raise DataError(f"{path}: not a whole image ({error})") from None
     if pages > 1:
         raise DataError(f"{path}: has {pages} images; save each of them as a file of its own")

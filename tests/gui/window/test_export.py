@@ -50,12 +50,13 @@ def test_the_proof_is_exported(opened, rest, tmp_path):
     opened.exporter.write(tmp_path / "proof.csv")
     lines = (tmp_path / "proof.csv").read_text().splitlines()
     assert lines[0] == "engine,images,steps,spikes,differing_spikes,differing_logits"
-    assert [line.partition(",")[0] for line in lines[1:]] == list(opened.inspector.document.engines)
+    engines = [line.partition(",")[0] for line in lines[1:]]
+    assert engines == [*opened.inspector.document.engines, "step.onnx"]
 
 
 def test_the_report_is_written(opened, rest, tmp_path, data):
     messages = []
-    opened.inspector.status.connect(messages.append)
+    opened.inspector.failed.connect(messages.append)
     opened.exporter.write(tmp_path / "report.html")
     assert messages == ["the report requires a measurement: run the images in the Accuracy panel first"]
     drop(opened, data)

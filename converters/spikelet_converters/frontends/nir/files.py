@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikelet.errors import ConversionError
+from spikelet.errors import ConversionError, pass_out_of_memory
 from spikelet_converters.exports.nir import DT, METADATA, NirNode, package
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.nir.annotation import annotated
@@ -39,6 +39,7 @@ def read(
     try:
         network = nir.read(path, type_check=False)
     except Exception as error:  # h5py and nir raise many types of errors
+        pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: not a NIR file that can be read ({error})") from None
     return from_nir(network, dt=dt, preprocessing=preprocessing, low=low, high=high)
 

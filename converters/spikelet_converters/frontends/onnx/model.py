@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.errors import ConversionError, MissingDependency, UsageError
+from spikelet.errors import ConversionError, MissingDependency, UsageError, pass_out_of_memory
 
 if TYPE_CHECKING:
     import onnx
@@ -46,6 +46,7 @@ def load(path: Path, output: str | None = None) -> onnx.ModelProto:
     except ConversionError:
         raise
     except Exception as error:  # protobuf and the checker raise many types of errors
+        pass_out_of_memory(error, str(path))
         first = str(error).splitlines()
         raise ConversionError(f"{path}: not a valid ONNX model ({first[0] if first else error})") from None
     if model.functions:
@@ -115,6 +116,7 @@ def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str 
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises many types of errors
+        pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: ONNX Runtime cannot load it ({error})") from None
     entry = session.get_inputs()[0]
     size = entry.shape[0]  # a number if the file was exported for a fixed batch
@@ -132,6 +134,7 @@ def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str 
             try:
                 (value,) = session.run(None, {entry.name: padded})
             except Exception as error:  # ONNX Runtime raises many types of errors
+                pass_out_of_memory(error, str(path))
                 raise ConversionError(f"{path}: ONNX Runtime cannot evaluate it ({error})") from None
             parts.append(np.asarray(value)[: len(part)])
         return np.concatenate(parts)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from spikelet.errors import ConversionError, UsageError
+from spikelet.errors import ConversionError, UsageError, pass_out_of_memory
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.source import Predict, Preprocessing, Source, finished
@@ -59,6 +59,7 @@ def from_exported(path: Path, preprocessing: Preprocessing | None = None) -> Sou
     try:
         program = torch.export.load(path)
     except Exception as error:  # torch raises many types of errors for an invalid file
+        pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: not a torch.export program ({error})") from None
     return from_program(program, preprocessing)
 
@@ -102,6 +103,7 @@ def load_module(reference: str, weights: Path | None, weights_key: str | None = 
     except UsageError:
         raise
     except Exception as error:  # the user's own code
+        pass_out_of_memory(error, reference)
         raise ConversionError(f"{reference}: {type(error).__name__}: {error}") from None
     finally:
         sys.path.remove(str(path.parent))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, fx, nn
 
-from spikelet.errors import ConversionError
+from spikelet.errors import ConversionError, pass_out_of_memory
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.source import Simulate
 
@@ -38,6 +38,7 @@ def simulator(network: nn.Module, graph: fx.Graph) -> Simulate:
         except ConversionError:
             raise
         except Exception as error:  # the framework's or the user's own code
+            pass_out_of_memory(error, type(root).__name__)
             reason = str(error).partition("\n")[0]
             raise ConversionError(
                 f"{type(root).__name__}: one time-step of the network cannot be evaluated on inputs of shape "
