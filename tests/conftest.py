@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 import skip_report
 from garbage import freeze_what_is_alive
@@ -22,6 +23,10 @@ MOST_WORKERS = 8  # each loads torch, Qt and Brian2
 settings.register_profile("campaign", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The same examples in every run; the long campaigns (make conformance) draw new ones.
 settings.register_profile("seeded", settings.get_profile("campaign"), derandomize=True)
+# Hypothesis also draws numbers and texts that it finds in the modules of the project that are loaded: which these are
+# depends on the tests that ran before in the same process, and each change of a file would change the examples.
+if "SPIKELET_CONFORMANCE" not in os.environ and hasattr(providers, "is_local_module_file"):
+    providers.is_local_module_file = lambda path: False
 settings.load_profile("campaign" if "SPIKELET_CONFORMANCE" in os.environ else "seeded")
 
 

@@ -1,0 +1,35 @@
+"""Random tests show the same examples in every run, whatever ran before in the process."""
+
+import os
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def examples():
+    """Numbers that a test would be given."""
+    numbers = []
+
+    @settings(max_examples=300, database=None)
+    @given(number=st.integers(0, 10**9))
+    def collect(number):
+        numbers.append(number)
+
+    collect()
+    return numbers
+
+
+@pytest.mark.skipif("SPIKELET_CONFORMANCE" in os.environ, reason="a campaign draws new examples")
+def test_examples_do_not_depend_on_the_modules_that_are_loaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = examples()
+    path = tmp_path / "loaded_later.py"  # neither of Python nor installed: Hypothesis takes it for one of the project
+    path.write_text("".join(f"NUMBER{index} = {734_561_000 + index}\n" for index in range(500)))
+    spec = spec_from_file_location("loaded_later", path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setitem(sys.modules, "loaded_later", module)
+    assert examples() == before
