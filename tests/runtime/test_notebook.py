@@ -92,9 +92,9 @@ def test_images_of_pillow_are_read_in_the_colours_of_the_network(grey, model, mo
     assert np.array_equal(grey.run(images, 3).sums[:, -1], grey.run(values, 3).sums[:, 0])
     colours = Image.fromarray(IMAGES[0].transpose(1, 2, 0)).convert(mode)
     pixels = np.asarray(colours.convert("RGB")).transpose(2, 0, 1)
-    given = [colours] * 2 if batch else colours
+    colour_images = [colours] * 2 if batch else colours
     for layout in ("auto", "NHWC"):
-        assert np.array_equal(model.run(given, 3, layout=layout).sums[:, -1], model.run(pixels, 3).sums[:, 0])
+        assert np.array_equal(model.run(colour_images, 3, layout=layout).sums[:, -1], model.run(pixels, 3).sums[:, 0])
 
 
 def test_an_image_of_another_size_is_refused_with_its_remedy(grey, model):

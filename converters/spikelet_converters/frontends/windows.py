@@ -116,13 +116,13 @@ def branches_of(
                 (row.pads[0], column.pads[0], row.pads[1], column.pads[1]),
                 (row.stride, column.stride),
             )
-            if row.place is None and column.place is None:
+            if row.placement is None and column.placement is None:
                 branches.append(((gather[0] * row.weight * column.weight, gather[1], gather[2]),))
                 continue
-            place = np.outer(*(np.ones(1) if part.place is None else part.place for part in (row, column)))
-            edges = tuple(0 if part.place is None else len(part.place) - 1 for part in (row, column))
+            placement = np.outer(*(np.ones(1) if part.placement is None else part.placement for part in (row, column)))
+            edges = tuple(0 if part.placement is None else len(part.placement) - 1 for part in (row, column))
             pads = (edges[0], edges[1], edges[0], edges[1])
-            branches.append((gather, (place * row.weight * column.weight, pads, (1, 1))))
+            branches.append((gather, (placement * row.weight * column.weight, pads, (1, 1))))
     return branches
 
 
@@ -135,14 +135,14 @@ class _Along:
         pads: Its zeros before and after.
         stride: Its stride.
         weight: Factor of its sums.
-        place: Weights of the second convolution, or None for a chain of all windows.
+        placement: Weights of the second convolution, or None for a chain of all windows.
     """
 
     gather: Factor
     pads: tuple[int, int]
     stride: int
     weight: float
-    place: Factor | None = None
+    placement: Factor | None = None
 
 
 def _along(axis: Averages, kernel: int, stride: int, extent: int) -> list[_Along]:
@@ -154,7 +154,7 @@ def _along(axis: Averages, kernel: int, stride: int, extent: int) -> list[_Along
         pixels = np.zeros(extent)
         start = int(index) * stride - axis.before
         pixels[max(start, 0) : max(start + kernel, 0)] = 1
-        place = np.zeros(count)
-        place[count - 1 - index] = 1
-        parts.append(_Along(pixels, (0, 0), 1, float(axis.weights[index]) - usual, place))
+        placement = np.zeros(count)
+        placement[count - 1 - index] = 1
+        parts.append(_Along(pixels, (0, 0), 1, float(axis.weights[index]) - usual, placement))
     return parts

@@ -89,8 +89,8 @@ class TestInputs:
 
     own = {"last": np.random.default_rng(5).standard_normal((3, 5)).astype(np.float32)}  # noqa: RUF012
 
-    def compare(self, path, source, images, given, **options):
-        expected = session(path, given, **options)
+    def compare(self, path, source, images, inputs, **options):
+        expected = session(path, inputs, **options)
         assert np.allclose(logits(source, images), expected, rtol=1e-4, atol=1e-3 * np.abs(expected).max())
         assert check_graph(source, None) is not None
 

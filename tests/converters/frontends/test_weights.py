@@ -49,8 +49,8 @@ def prefixed(prefix, values=None):
     return {f"{prefix}{name}": value for name, value in (values or state()).items()}
 
 
-def inserted(where, word):
-    return {name.replace(where, f"{where}{word}.", 1): value for name, value in state().items()}
+def inserted(where, part):
+    return {name.replace(where, f"{where}{part}.", 1): value for name, value in state().items()}
 
 
 FORMS = {

@@ -59,8 +59,8 @@ def _global_average_pool(step: Step) -> Value:
 
 def _reduce_mean(step: Step) -> Value:
     x = step.value()
-    given = step.optional(1)
-    axes = integers(step.attributes, "axes", [] if given is None else [int(axis) for axis in given.ravel()])
+    values = step.optional(1)
+    axes = integers(step.attributes, "axes", [] if values is None else [int(axis) for axis in values.ravel()])
     rank = len(axes_of(x)) + 1
     averaged = sorted(axis % rank for axis in axes)
     pixels = sorted(index + 1 for index, axis in enumerate(axes_of(x)) if axis != 0)

@@ -141,12 +141,12 @@ def _input_sizes(path: Path, name: str, declared: tuple[int, ...], shape: Shape 
         raise ConversionError(f"{path}: its input {name} has no fixed shape; give one with --input CxHxW")
     if sizes and len(sizes) == len(shape):
         last = len(sizes) == 3 and sizes[2] == shape[0] != sizes[0] != 0 and 0 in sizes[:2]
-        given = (shape[1], shape[2], shape[0]) if last else shape
-        if any(a not in (0, b) for a, b in zip(sizes, given, strict=True)):
+        input_shape = (shape[1], shape[2], shape[0]) if last else shape
+        if any(a not in (0, b) for a, b in zip(sizes, input_shape, strict=True)):
             raise ConversionError(
                 f"{path}: expected an input of shape {_text(sizes)} (0 is open), found --input {_text(shape)}"
             )
-        return given
+        return input_shape
     return shape
 
 

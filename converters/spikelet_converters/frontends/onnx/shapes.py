@@ -35,15 +35,15 @@ def _flatten(step: Step) -> Value:
 
 def _reshape(step: Step) -> Value:
     x = step.value()
-    given = [int(size) for size in step.constant(1).ravel()]
-    target = _target(step, given, x)
+    new_sizes = [int(size) for size in step.constant(1).ravel()]
+    target = _target(step, new_sizes, x)
     if target is not None and len(target) == 1:
         return step.builder.flatten(step.name, step.where, x)
     if target is not None and x.node == "input" and not step.builder.edges and len(target) == 3:
         return step.builder.reshaped_input(step.where, target, x)
     changed = None if target is None else reshaped(x, target)
     if changed is None:
-        shown = [("N" if size == BATCH else str(size)) for size in given]
+        shown = [("N" if size == BATCH else str(size)) for size in new_sizes]
         raise ConversionError(
             f"{step.where}: reshapes (N, {', '.join(map(str, sizes(x)))}) to [{', '.join(shown)}]; expected (N, -1), "
             "which flattens, or axes of size 1 that are added or removed"
@@ -51,18 +51,18 @@ def _reshape(step: Step) -> Value:
     return changed
 
 
-def _target(step: Step, given: list[int], x: Value) -> Shape | None:
+def _target(step: Step, new_sizes: list[int], x: Value) -> Shape | None:
     """Shape of one sample after a Reshape, or None if the batch does not stay first."""
     before = [step.state.batch or BATCH, *sizes(x)]
     if not integer(step.attributes, "allowzero", 0):
-        given = [before[i] if size == 0 and i < len(before) else size for i, size in enumerate(given)]
+        new_sizes = [before[i] if size == 0 and i < len(before) else size for i, size in enumerate(new_sizes)]
     total = int(np.prod(sizes(x)))
-    if not given or min(given) < -1 or given.count(-1) > 1 or 0 in given:
+    if not new_sizes or min(new_sizes) < -1 or new_sizes.count(-1) > 1 or 0 in new_sizes:
         return None
-    rest = given[1:]
-    if given[0] == -1:
+    rest = new_sizes[1:]
+    if new_sizes[0] == -1:
         return tuple(rest) if int(np.prod(rest)) == total else None
-    if given[0] not in (BATCH, step.state.batch):
+    if new_sizes[0] not in (BATCH, step.state.batch):
         return None
     if -1 in rest:
         known = int(np.prod([size for size in rest if size != -1]))
@@ -76,9 +76,9 @@ def _squeeze(step: Step) -> Value:
     x = step.value()
     shape = sizes(x)
     rank = len(shape) + 1
-    given = step.optional(1)
+    values = step.optional(1)
     all_ones = [index + 1 for index, size in enumerate(shape) if size == 1]
-    axes = integers(step.attributes, "axes", all_ones if given is None else [int(axis) for axis in given.ravel()])
+    axes = integers(step.attributes, "axes", all_ones if values is None else [int(axis) for axis in values.ravel()])
     removed = {axis % rank for axis in axes}
     if 0 in removed or any(shape[axis - 1] != 1 for axis in removed):
         raise ConversionError(
@@ -92,8 +92,8 @@ def _squeeze(step: Step) -> Value:
 
 def _unsqueeze(step: Step) -> Value:
     x = step.value()
-    given = step.optional(1)
-    axes = integers(step.attributes, "axes", [] if given is None else [int(axis) for axis in given.ravel()])
+    values = step.optional(1)
+    axes = integers(step.attributes, "axes", [] if values is None else [int(axis) for axis in values.ravel()])
     shape = list(sizes(x))
     rank = len(shape) + 1 + len(axes)
     new = {axis % rank for axis in axes}
@@ -116,8 +116,8 @@ def _pad(step: Step) -> Value:
     """Zeros, which the next convolution adds."""
     x = step.value(padded=False)
     mode = text(step.attributes, "mode", "constant")
-    given = step.optional(1)
-    pads = integers(step.attributes, "pads", [] if given is None else [int(count) for count in given.ravel()])
+    values = step.optional(1)
+    pads = integers(step.attributes, "pads", [] if values is None else [int(count) for count in values.ravel()])
     value = step.optional(2)
     constant = real(step.attributes, "value", 0.0) if value is None else float(np.asarray(value).ravel()[0])
     rank = len(axes_of(x)) + 1

@@ -112,8 +112,8 @@ class NeuronTable:
     def label(self, neuron: int) -> str:
         """Format the position of a neuron: channel, y, x, or its index; and its copy, as #0, if there are several."""
         channel, copy, *pixel = (int(i) for i in np.unravel_index(neuron, _by_copy(self.shape, self.copies)))
-        place = ",".join(map(str, (channel, *pixel)))
-        return place if self.copies == 1 else f"{place}#{copy}"
+        position = ",".join(map(str, (channel, *pixel)))
+        return position if self.copies == 1 else f"{position}#{copy}"
 
     def cell(self, column: str, neuron: int) -> str:
         """Format a cell."""
