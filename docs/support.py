@@ -20,8 +20,9 @@ TORCH = {
     "Conv2d": "zero padding of numbers or same, groups, stride; dilation 1",
     "Linear": "",
     "BatchNorm1d, BatchNorm2d": "folded into the layer before it",
-    "AvgPool2d, AdaptiveAvgPool2d(1)": "without padding; becomes a SumPool2d",
-    "MaxPool2d": "replaced by average pooling with --max-pool average",
+    "AvgPool2d, avg_pool2d": "also with padding and ceil_mode; without divisor_override",
+    "AdaptiveAvgPool2d(1), adaptive_avg_pool2d(1), mean((2, 3))": "becomes a SumPool2d",
+    "MaxPool2d, max_pool2d": "replaced by average pooling with --max-pool average, without padding",
     "ReLU, ReLU6, Hardtanh(0, b)": "with --calibration: a neuron with a calibrated threshold; shared modules too",
     "relu, relu6, hardtanh, clamp(0, b) as functions": "the same",
     "SpikingActivation": "keeps its threshold",
@@ -30,6 +31,8 @@ TORCH = {
     "QuantConv2d, QuantLinear (Brevitas)": "with their quantised weights",
     "Flatten, flatten(1), view(N, -1), reshape(N, -1)": "",
     "+, add": "two values of equal shape",
+    "+, -, *, / with a number": "folded into the weights",
+    "Softmax, LogSoftmax, Sigmoid, and as functions": "at the end: left out, a bundle returns logits",
     "Dropout, Identity": "removed: no effect in evaluation mode",
 }
 

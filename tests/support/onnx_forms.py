@@ -159,6 +159,10 @@ FORMS = {
         n("Relu", ["d"], ["e"]), n("Mul", ["e", "half"], ["h"]), n("Sub", ["h", "half"], ["i"]), conv(("i", "w2"), "j"),
         n("Sub", ["half", "j"], ["k2"]), n("Div", ["k2", "half"], ["l"]), n("Relu", ["l"], ["r"]), *tail(),
     ],
+    "a value that is used before and after Identity": [
+        conv(), n("Identity", ["c"], ["i"]), n("Mul", ["i", "half"], ["d"]), n("Relu", ["d"], ["e"]),
+        n("Relu", ["c"], ["h"]), n("Add", ["e", "h"], ["r"]), *tail(),
+    ],
     "Identity and Dropout": body(n("Identity", ["c"], ["i"]), n("Dropout", ["i"], ["d"]), n("Relu", ["d"], ["r"])),
     "Transpose back and forth": body(
         RELU, n("Transpose", ["r"], ["t"], perm=[0, 2, 3, 1]), n("Relu", ["t"], ["u"]),

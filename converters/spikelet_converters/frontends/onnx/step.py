@@ -128,8 +128,9 @@ class Step:
         return self.constant(index) if self.input(index) else None
 
     def alone(self, index: int = 0) -> bool:
-        """Whether this operator is the only one that uses an input."""
-        return self.state.uses[self.input(index)] == 1
+        """Whether no other operator uses an input, also before operators that pass it on."""
+        node = self.state.values[self.input(index)].node
+        return all(self.state.uses[name] == 1 for name, value in self.state.values.items() if value.node == node)
 
 
 Handler = Callable[[Step], Value]

@@ -24,7 +24,7 @@ from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
-from spikelet_converters.frontends.torch import calls, quant_aware, time_loop
+from spikelet_converters.frontends.torch import calls, functions, quant_aware, time_loop
 from spikelet_converters.frontends.values import Value, free_name, node_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.common import Normalise
@@ -155,8 +155,6 @@ class _Reader:
         builder, target, where = self.builder, step.target, self._where(step)
         if target in (operator.add, operator.iadd, torch.add, "add", "add_") and len(inputs) == 2:
             return builder.add(step.name, where, inputs)
-        if target in (torch.flatten, "flatten") and step.args[1:] == (1,):
-            return builder.flatten(step.name, where, inputs[0])
         if target in ("view", "reshape", torch.reshape) and calls.flattens(step, inputs[0].shape):
             return builder.flatten(step.name, where, inputs[0])
         if target is operator.getitem and self.is_neuron(step.args[0]):  # type: ignore[arg-type]
@@ -167,14 +165,34 @@ class _Reader:
             cap = calls.cap(step)
             if cap is not False:
                 return builder.relu(free_name(step.name, builder.nodes), where, cap, inputs[0])
-        if target is F.avg_pool2d and not step.kwargs.keys() - {"kernel_size", "stride"} and len(step.args) <= 3:
-            kernel = _pair(step.kwargs.get("kernel_size", step.args[1:2][0] if len(step.args) > 1 else 1))
-            stride = step.kwargs.get("stride", step.args[2] if len(step.args) > 2 else None)
-            return builder.pool(step.name, where, kernel, kernel if stride is None else _pair(stride), inputs[0])
-        if target is F.adaptive_avg_pool2d and step.args[1] in (1, (1, 1)):
-            kernel = inputs[0].shape[1], inputs[0].shape[2]
-            return builder.pool(step.name, where, kernel, kernel, inputs[0])
+        if target in functions.ENDINGS and self._last(step):
+            axis = functions.argument(step, 1, "dim", -1)
+            return functions.leave_out(builder, where, target, axis, inputs[0])
+        if target is F.max_pool2d and self.average_pools:
+            return functions.maximum(builder, step.name, where, functions.max_pool_options(step), inputs[0])
+        interpreted = functions.FUNCTIONS.get(target)
+        if interpreted is not None and len(inputs) == 1:
+            return interpreted(builder, step, where, inputs[0], self._alone(step))
         return None
+
+    def _alone(self, step: fx.Node) -> bool:
+        """Whether no other call uses the value that a call takes, also before layers that pass it on."""
+        (source,) = step.all_input_nodes
+        while len(source.users) == 1:
+            if not self._passes_on(source):
+                return True
+            (source,) = source.all_input_nodes
+        return False
+
+    def _last(self, step: fx.Node) -> bool:
+        """Whether the network returns the output of a call, also through layers that pass it on."""
+        return all(user.op == "output" or (self._passes_on(user) and self._last(user)) for user in step.users)
+
+    def _passes_on(self, step: fx.Node) -> bool:
+        """Whether the output of a call is its input."""
+        if step.op == "call_module":
+            return isinstance(self.modules[str(step.target)], nn.Identity | nn.Dropout | nn.Dropout2d)
+        return step.target in (F.dropout, F.dropout2d, "contiguous")
 
     def _module(self, name: str, module: nn.Module, step: fx.Node, inputs: list[Value]) -> Value:
         where = f"module {name}"
@@ -186,6 +204,9 @@ class _Reader:
             return self._rectifier(name, module, inputs[0])
         if isinstance(module, nn.MaxPool2d) and self.average_pools:
             return self._replaced_pool(name, module, inputs[0])
+        if type(module) in functions.ENDINGS and self._last(step):
+            axis = getattr(module, "dim", -1)
+            return functions.leave_out(self.builder, f"module {name}", type(module), axis, inputs[0])
         value = self._foreign(name, module, step, inputs[0])
         if value is not None:
             return value
@@ -272,10 +293,13 @@ class _Reader:
         return self.builder.affine(f"module {name}", gain, shift, x)
 
     def _average_pool(self, name: str, module: nn.AvgPool2d, x: Value) -> Value:
-        kernel, stride = _pair(module.kernel_size), _pair(module.stride)
-        if _pair(module.padding) != (0, 0) or module.ceil_mode or module.divisor_override is not None:
-            raise ConversionError(f"module {name} (AvgPool2d): padding, ceil_mode and divisor_override have no node")
-        return self.builder.pool(name, f"module {name}", kernel, stride, x)
+        where = f"module {name} (AvgPool2d)"
+        if module.divisor_override is not None:
+            raise ConversionError(f"{where}: divisor_override has no node; leave it out")
+        return functions.average(
+            self.builder, name, where, module.kernel_size, module.stride, module.padding, x,
+            ceil=module.ceil_mode, count_padding=module.count_include_pad,
+        )  # fmt: skip
 
     def _global_pool(self, name: str, module: nn.AdaptiveAvgPool2d, x: Value) -> Value:
         if module.output_size not in (1, (1, 1)):
@@ -284,12 +308,8 @@ class _Reader:
         return self.builder.pool(name, f"module {name}", kernel, kernel, x)
 
     def _replaced_pool(self, name: str, module: nn.MaxPool2d, x: Value) -> Value:
-        kernel, stride = _pair(module.kernel_size), _pair(module.stride)
-        if _pair(module.padding) != (0, 0) or module.ceil_mode or _pair(module.dilation) != (1, 1):
-            raise ConversionError(
-                f"module {name} (MaxPool2d): with padding, ceil_mode or dilation it has no average pool to replace it"
-            )
-        return self.builder.pool_of_maxima(name, f"module {name}", kernel, stride, x)
+        options = {key: getattr(module, key) for key in ("kernel_size", "stride", "padding", "dilation", "ceil_mode")}
+        return functions.maximum(self.builder, name, f"module {name} (MaxPool2d)", options, x)
 
     def _neuron(self, name: str, module: SpikingActivation, x: Value) -> Value:
         lam = float(module.lam.detach())

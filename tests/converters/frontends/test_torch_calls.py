@@ -1,0 +1,126 @@
+"""Calls of torch in the forms that people write: the imported graph computes what the network does."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from onnx_forms import RAW, logits, pixels
+from spikelet.errors import ConversionError
+from spikelet_converters.conversion.check import check_graph
+from spikelet_converters.frontends.torch import from_module
+
+SHAPE = (3, 9, 9)
+
+
+class Net(nn.Module):
+    """Convolution, the function between, convolution, ReLU, global mean, linear layer, the function at the end."""
+
+    def __init__(self, between=torch.relu, end=lambda x: x, layer=None, last=None):
+        super().__init__()
+        torch.manual_seed(1)
+        self.conv, self.conv2, self.fc = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), nn.Linear(4, 5)
+        self.layer = nn.Identity() if layer is None else layer
+        self.last = nn.Identity() if last is None else last
+        self.dropout = nn.Dropout()
+        self.between, self.end = between, end
+        with torch.no_grad():
+            self.conv.weight /= 50
+            self.fc.weight *= 3
+
+    def forward(self, x):
+        x = self.layer(self.between(self.conv(x)))
+        x = torch.relu(self.conv2(x))
+        return self.last(self.end(self.fc(x.mean(dim=(2, 3)))))
+
+
+BETWEEN = {
+    "times a number": lambda x: torch.relu(x * 0.5),
+    "a number times": lambda x: torch.relu(0.5 * x),
+    "over a number": lambda x: torch.relu(x / 2),
+    "plus a number": lambda x: torch.relu(x + 0.25),
+    "minus a number": lambda x: torch.relu(x - 0.25),
+    "a number minus": lambda x: torch.relu(0.25 - x),
+    "a product behind a rectifier": lambda x: torch.relu(x) * 3.0,
+    "a sum behind a rectifier": lambda x: torch.relu(x) + 0.5,
+    "a product of a value that is used twice": lambda x: torch.relu(x * 0.5) + torch.relu(x),
+    "average pool": lambda x: F.avg_pool2d(torch.relu(x), 2),
+    "average pool with zeros that count": lambda x: F.avg_pool2d(torch.relu(x), 3, 2, 1),
+    "average pool with zeros that do not count": lambda x: F.avg_pool2d(
+        torch.relu(x), kernel_size=3, stride=2, padding=1, count_include_pad=False
+    ),
+    "average pool with ceil_mode": lambda x: F.avg_pool2d(torch.relu(x), 2, ceil_mode=True),
+}
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+def test_a_call_between(between):
+    network = Net(BETWEEN[between]).eval()
+    source = from_module(network, SHAPE, RAW)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(pixels(SHAPE))).numpy()
+    assert np.allclose(logits(source, pixels(SHAPE)), expected, atol=1e-4 * np.abs(expected).max())
+    assert np.ptp(expected, axis=0).min() > 1e-3, "the network must distinguish the images"
+    assert check_graph(source, None) < 1e-2
+
+
+@pytest.mark.parametrize("layer", [nn.AvgPool2d(3, 2, 1), nn.AvgPool2d(2, ceil_mode=True),
+                                   nn.AvgPool2d(3, 2, 1, count_include_pad=False)], ids=str)  # fmt: skip
+def test_a_padded_pool(layer):
+    network = Net(layer=layer).eval()
+    source = from_module(network, SHAPE, RAW)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(pixels(SHAPE))).numpy()
+    assert np.allclose(logits(source, pixels(SHAPE)), expected, atol=1e-4 * np.abs(expected).max())
+
+
+ENDS = {
+    "softmax": (lambda x: F.softmax(x, dim=1), None, "softmax"),
+    "torch.softmax": (lambda x: torch.softmax(x, -1), None, "softmax"),
+    "x.softmax": (lambda x: x.softmax(dim=1), None, "softmax"),
+    "log_softmax": (lambda x: F.log_softmax(x, 1), None, "log_softmax"),
+    "sigmoid": (torch.sigmoid, None, "sigmoid"),
+    "Softmax": (lambda x: x, nn.Softmax(1), "softmax"),
+    "LogSoftmax": (lambda x: x, nn.LogSoftmax(dim=-1), "log_softmax"),
+    "Sigmoid": (lambda x: x, nn.Sigmoid(), "sigmoid"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_function_of_the_logits_at_the_end(end):
+    function, last, ending = ENDS[end]
+    source = from_module(Net(end=function, last=last).eval(), SHAPE)
+    assert source.ending == ending
+    plain = from_module(Net().eval(), SHAPE)
+    assert np.array_equal(logits(source, pixels(SHAPE)), logits(plain, pixels(SHAPE)))
+    assert check_graph(source, None) < 1e-2
+
+
+def test_a_max_pool_as_a_function():
+    network = Net(lambda x: F.max_pool2d(torch.relu(x), 2)).eval()
+    with pytest.raises(ConversionError, match="--max-pool average"):
+        from_module(network, SHAPE, RAW)
+    source = from_module(network, SHAPE, RAW, average_pools=True)
+    assert len(source.maxima) == 1
+    assert check_graph(source, None) < 1e-2
+    padded = Net(lambda x: F.max_pool2d(torch.relu(x), 3, stride=2, padding=1)).eval()
+    with pytest.raises(ConversionError, match="with padding, ceil_mode or dilation it has no average pool"):
+        from_module(padded, SHAPE, RAW, average_pools=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: torch.relu(x * x), "fold the factor into the weights"),
+        (lambda x: torch.relu(x / 0), "divides by zero"),
+        (lambda x: torch.relu(x).mean(1), "a mean over axes 1 has no node"),
+        (lambda x: torch.softmax(x, 1), "leave it out"),
+        (lambda x: torch.flatten(x, start_dim=2), "flattens axes 2 to -1; expected all but the batch"),
+        (lambda x: F.avg_pool2d(torch.relu(x), 2, divisor_override=3), "divisor_override has no node"),
+        (lambda x: F.adaptive_avg_pool2d(torch.relu(x), 2), "expected output size 1"),
+    ],
+)
+def test_what_is_refused(function, message):
+    with pytest.raises(ConversionError, match=message):
+        from_module(Net(function).eval(), SHAPE, RAW)
