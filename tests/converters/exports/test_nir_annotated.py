@@ -17,6 +17,7 @@ from spikelet import shipped
 from spikelet.bundle import SUFFIX, write
 from spikelet.bundle import read as load
 from spikelet.cli import main
+from spikelet.copies import expand
 from spikelet.errors import ConversionError, UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import LI, LIF, Linear
@@ -27,11 +28,12 @@ from spikelet_converters.frontends.nir import from_nir, read
 
 
 @settings(max_examples=40, deadline=None)
-@given(graph=graphs())
+@given(graph=graphs(copies=(1, 1, 3)))
 def test_every_node_comes_back_from_nir_as_it_was(graph, tmp_path_factory):
+    """Copies of neurons come back as channels."""
     path = tmp_path_factory.mktemp("nir") / "a.nir"
     nir.write(path, to_nir(graph))
-    imported = read(path).graph
+    imported, graph = read(path).graph, expand(graph)
     assert dict(imported.nodes) == dict(graph.nodes)
     assert set(imported.edges) == set(graph.edges)
 

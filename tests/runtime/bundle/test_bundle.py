@@ -27,7 +27,7 @@ GOLDEN = {version: Path(__file__).with_name(f"golden-lowering-{version}.snnb") f
 
 class TestRoundTrip:
     @settings(max_examples=40, deadline=None)
-    @given(graph=graphs())
+    @given(graph=graphs(copies=(1, 1, 2)))
     def test_any_network_comes_back_as_it_was(self, graph, tmp_path_factory):
         path = tmp_path_factory.mktemp("round") / "any.snnb"
         before = make(graph)

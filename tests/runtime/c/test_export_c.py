@@ -96,7 +96,7 @@ def selftest(folder, files, form):
 
 @pytest.mark.parametrize("form", sorted(FORMS))
 @settings(max_examples=EXAMPLES, deadline=None, phases=[phase for phase in Phase if phase is not Phase.shrink])
-@given(graph=graphs(), seed=st.integers(0, 99))
+@given(graph=graphs(copies=(1, 1, 3)), seed=st.integers(0, 99))
 def test_random_networks_under_sanitizers(form, graph, seed, tmp_path_factory):
     files, _ = c_project(bundle(graph, seed=seed), mcu=form == "mcu")
     done = selftest(tmp_path_factory.mktemp("c"), files, form)

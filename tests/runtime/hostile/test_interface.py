@@ -258,7 +258,7 @@ def test_a_bundle_that_cannot_be_read(tmp_path, file, monkeypatch):
 
 @settings(max_examples=25, deadline=None)
 @given(
-    graph=st.one_of(graphs(), graphs(exact=False)),
+    graph=st.one_of(graphs(copies=(1, 1, 3)), graphs(exact=False, copies=(1, 1, 3))),
     steps=st.one_of(st.none(), st.integers(-1, 9), st.sampled_from(VALUES[:20])),
     image=st.one_of(st.sampled_from(IMAGES[:6]), st.none()),
     scale=st.sampled_from([0, 1, 255, 256, -1, 0.5, math.nan]),
