@@ -158,10 +158,10 @@ def _bundle(args: argparse.Namespace, path: Path) -> Bundle:
     for argument, option in fixed.items():
         if getattr(args, argument) not in (None, False):
             raise UsageError(f"{args.source}: a bundle is converted already and keeps its weights; omit {option}")
-    return _copied(args, read(path))
+    return _copied(args, read(path), args.steps)
 
 
-def _copied(args: argparse.Namespace, bundle: Bundle) -> Bundle:
+def _copied(args: argparse.Namespace, bundle: Bundle, time_steps: int | None = None) -> Bundle:
     from spikelet_converters.conversion.copied_bundle import convert_copies
 
     graph, labels = bundle.graph, bundle.manifest.labels
@@ -170,6 +170,7 @@ def _copied(args: argparse.Namespace, bundle: Bundle) -> Bundle:
         args.copies if isinstance(args.copies, int) else args.copies(graph),
         start=args.copies_start,
         name=args.output.stem,
+        time_steps=time_steps,
         data=_data(args, graph.input.shape, labels, graph.classes, shipped_images=labels is not None),
         command=command_line(args),
         on_progress=Progress("measuring", quiet=args.json),

@@ -26,6 +26,7 @@ def convert_copies(
     *,
     start: Start = "half",
     name: str | None = None,
+    time_steps: int | None = None,
     data: Sequence[ImageSet] = (),
     command: str = "",
     on_progress: Callable[[int, int], None] = lambda done, total: None,
@@ -38,6 +39,7 @@ def convert_copies(
         start: initial potentials: "half" staggers them around theta / 2, "trained" around those of the bundle. If the
             bundle has others than theta / 2, the accuracy of both is measured.
         name: name of the network in the manifest; None for that of the bundle.
+        time_steps: number of time-steps T of a run that states none; None for as many levels k T as the bundle has.
         data: image sets to measure on. Results of the bundle are dropped, apart from the float network's.
         command: command line, for the manifest.
         on_progress: called with the number of images done and the total.
@@ -55,6 +57,8 @@ def convert_copies(
     graph = with_copies(bundle.graph, copies, start)
     steps = min(STEPS, exact_steps(graph)) if graph.exact else STEPS
     results = [_result(bundle, graph, images, steps, command, on_progress) for images in data]
+    most = max(graph.neuron(name).copies for name in graph.spiking)
+    made_for = -(-bundle.default_steps // most) if time_steps is None else time_steps
     notes = [note for note in [_initial(bundle.graph, copies, start, data)] if note]
     described = bundle.manifest
     bits = described.bits if described.bits is None else max(described.bits, least_bits(graph))
@@ -71,9 +75,8 @@ def convert_copies(
             "convert_command": command,
         },
         results=results,
-        conversion={"bits": bits, "layers": _layers(bundle, graph), "notes": notes},
+        conversion={"bits": bits, "layers": _layers(bundle, graph), "notes": notes, "steps": made_for},
     )
-    most = max(graph.neuron(name).copies for name in graph.spiking)
     # as many spikes as without copies, so that the file does not grow with their number
     golden = record_golden(graph, bundle.golden.inputs, max(1, golden_steps(graph) // most))
     return Bundle(graph, manifest, golden, card(graph, manifest))

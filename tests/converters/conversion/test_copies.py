@@ -318,6 +318,13 @@ class TestBundle:
         assert note.startswith("4 of 12 channels have a trained initial potential; theta / 2 was used")
         assert f"{trained:.2%} with the trained ones, {result['accuracy'][0]:.2%} with theta / 2" in note
 
+    def test_a_run_has_as_many_levels_as_before_unless_its_time_steps_are_given(self):
+        bundle = bundle_of(residual())
+        assert bundle.default_steps == 8
+        for copies, steps in ((1, 8), (3, 3), (4, 2), (8, 1), (16, 1)):
+            assert convert_copies(bundle, copies).default_steps == steps
+        assert convert_copies(bundle, 4, time_steps=1).default_steps == 1
+
     def test_results_of_other_images_are_dropped(self, images):
         before = [{"data": "other", "digest": "1", "images": 30, "float_accuracy": 0.5}]
         converted = convert_copies(bundle_of(residual(), results=before), 2, data=[images])
@@ -344,6 +351,9 @@ class TestCommand:
         call("convert small.snnb --copies 2,if2=3 -o copied.snnb")
         graph = read(folder / "copied.snnb").graph
         assert [graph.neuron(name).copies for name in graph.spiking] == [2, 3, 2]
+        assert read(folder / "copied.snnb").default_steps == 3
+        call("convert small.snnb --copies 2,if2=3 --steps 1 -o copied.snnb")
+        assert read(folder / "copied.snnb").default_steps == 1
         call("convert small.snnb --copies if1=5 --copies-start trained -o copied.snnb")
         graph = read(folder / "copied.snnb").graph
         assert [graph.neuron(name).copies for name in graph.spiking] == [5, 1, 1]
