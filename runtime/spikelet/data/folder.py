@@ -6,6 +6,7 @@ a folder; its images may lie in folders below it. A folder without images is a c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {
 }
 DEPTH = 8  # of folders below a class
 
-__all__ = ["SPLIT_FOLDERS", "SUFFIXES", "is_image", "read", "read_image"]
+__all__ = ["SPLIT_FOLDERS", "SUFFIXES", "class_files", "is_image", "read", "read_image"]
 
 
 def read(folder: Path, split: Split = "auto", shape: Shape | None = None, options: DataOptions = DEFAULTS) -> ImageSet:
@@ -43,27 +44,9 @@ def read(folder: Path, split: Split = "auto", shape: Shape | None = None, option
         DataError: There are no images, the folders have several meanings, an image is damaged, or the sizes differ and
             `shape` is None.
     """
-    title = folder.resolve().name
-    root = _split_folder(folder, split)
-    if root != folder:
-        title = f"{title} {root.name}"
-    images_here = _images(root)
-    folders = _folders(root)
-    classes = {path: _images_below(path) for path in folders}
-    if not any(classes.values()):
-        classes = {}
-    if not images_here and not classes:
-        raise DataError(f"{root}: no images in it, nor in folders of classes; known: {', '.join(SUFFIXES)}")
-    if images_here and classes:
-        raise DataError(
-            f"{root}: has images ({images_here[0].name}) beside folders of images ({listed(_names(list(classes)))}); "
-            "name one of the folders, or move the images into a folder of their class"
-        )
-    if classes:
-        _check_classes(root, classes)
-        paths = [(path, label) for label, files in enumerate(classes.values()) for path in files]
-    else:
-        paths = [(path, 0) for path in images_here]
+    paths, classes, title = class_files(folder, split)
+    if not paths:
+        raise DataError(f"{folder}: no images in it, nor in folders of classes; known: {', '.join(SUFFIXES)}")
     images = [read_image(path, shape, options) for path, _ in paths]
     for (path, _), image in zip(paths, images, strict=True):
         if image.shape != images[0].shape:
@@ -73,13 +56,43 @@ def read(folder: Path, split: Split = "auto", shape: Shape | None = None, option
             )
     pixels = np.stack(images)
     check_contrast(title, pixels, options.white)
-    labels = np.array([label for _, label in paths], np.int64) if classes else None
-    names = tuple(_names(list(classes))) if classes else None
+    labels = None if classes is None else np.array([label for _, label in paths], np.int64)
     files = tuple(path.relative_to(folder).as_posix() for path, _ in paths)
-    return ImageSet(pixels, labels, names, title, files)
+    return ImageSet(pixels, labels, classes, title, files)
 
 
-def _split_folder(folder: Path, split: Split) -> Path:
+def class_files(
+    folder: Path, split: Split, accepts: Callable[[Path], bool] = is_image
+) -> tuple[list[tuple[Path, int]], tuple[str, ...] | None, str]:
+    """Return the files of a folder with the index of their class, the names of the classes or None, and a title.
+
+    Args:
+        folder: The folder.
+        split: As for `read`.
+        accepts: Whether a file is one of the data.
+
+    Raises:
+        DataError: The folders have several meanings.
+    """
+    title = folder.resolve().name
+    root = _split_folder(folder, split, accepts)
+    if root != folder:
+        title = f"{title} {root.name}"
+    files_here = _files(root, accepts)
+    classes = {path: _files_below(path, accepts) for path in _folders(root)}
+    if not any(classes.values()):
+        return [(path, 0) for path in files_here], None, title
+    if files_here:
+        raise DataError(
+            f"{root}: has images ({files_here[0].name}) beside folders of images ({listed(_names(list(classes)))}); "
+            "name one of the folders, or move the images into a folder of their class"
+        )
+    _check_classes(root, classes, accepts)
+    paths = [(path, label) for label, files in enumerate(classes.values()) for path in files]
+    return paths, tuple(_names(list(classes))), title
+
+
+def _split_folder(folder: Path, split: Split, accepts: Callable[[Path], bool]) -> Path:
     """Return the folder of the split, or `folder` itself if it has no such folders.
 
     Folders named `train` and the like are splits if there are no others beside them, or if they hold folders of images;
@@ -92,10 +105,10 @@ def _split_folder(folder: Path, split: Split) -> Path:
     present = [name for name, paths in splits.items() if paths]
     if not present:
         return folder
-    others = [path for path in folders if not any(path in paths for paths in splits.values()) and _images_below(path)]
+    inside = [path for paths in splits.values() for path in paths]
+    others = [path for path in folders if path not in inside and _files_below(path, accepts)]
     if others:
-        inside = [path for paths in splits.values() for path in paths]
-        if not any(_images_below(below) for path in inside for below in _folders(path)):
+        if not any(_files_below(below, accepts) for path in inside for below in _folders(path)):
             return folder
         raise DataError(
             f"{folder}: has folders of splits ({listed(_names(inside))}) beside others ({listed(_names(others))}); "
@@ -113,11 +126,11 @@ def _split_folder(folder: Path, split: Split) -> Path:
     return splits[chosen][0]
 
 
-def _check_classes(root: Path, classes: dict[Path, list[Path]]) -> None:
+def _check_classes(root: Path, classes: dict[Path, list[Path]], accepts: Callable[[Path], bool]) -> None:
     """Raise DataError if the folders of classes are folders of something else."""
     if len(classes) == 1:
         path = next(iter(classes))
-        if not _images(path):
+        if not _files(path, accepts):
             raise DataError(f"{root}: holds one folder, {path.name}, with folders of images in it; name {path}")
     split_names = {name for names in SPLIT_FOLDERS.values() for name in names}
     for path in classes:
@@ -133,15 +146,16 @@ def _folders(folder: Path) -> list[Path]:
     return sorted((path for path in folder.iterdir() if path.is_dir() and visible(path)), key=_by_name)
 
 
-def _images(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.iterdir() if path.is_file() and is_image(path)), key=_by_name)
+def _files(folder: Path, accepts: Callable[[Path], bool]) -> list[Path]:
+    return sorted((path for path in folder.iterdir() if path.is_file() and accepts(path)), key=_by_name)
 
 
-def _images_below(folder: Path, depth: int = DEPTH) -> list[Path]:
-    """Images of a folder, then those of its folders."""
+def _files_below(folder: Path, accepts: Callable[[Path], bool], depth: int = DEPTH) -> list[Path]:
+    """Files of a folder, then those of its folders."""
     if depth < 0:
         raise DataError(f"{folder}: lies more than {DEPTH} folders below a class; is it a link to a folder above it?")
-    return _images(folder) + [path for inner in _folders(folder) for path in _images_below(inner, depth - 1)]
+    below = [path for inner in _folders(folder) for path in _files_below(inner, accepts, depth - 1)]
+    return _files(folder, accepts) + below
 
 
 def _names(paths: list[Path]) -> list[str]:

@@ -212,6 +212,7 @@ def _predictions(
     """Classify the images on one faulty device: (T, N). on_step: called after every time-step of every batch."""
     graph = bundle.graph
     engine = FaultyEngine(graph, fault, seed, bundle.manifest.bits or 32)
+    engine.widen(steps)
     predictions = np.zeros((steps, len(data)), np.int64)
     # a flipped exponent bit of a float32 weight may cause an overflow
     with np.errstate(over="ignore", invalid="ignore"):

@@ -68,9 +68,9 @@ def test_what_does_not_fit(recording, change, message, tmp_path):
 
 def test_files_that_are_none(tmp_path):
     for name, message in (
-        ("a.txt", "expected events as .csv or .npz with t, x, y, p, or frames as .npy"),
+        ("a.txt", "expected events as .csv, .npz, .npy, .bin, .dat with t, x, y, p, or frames"),
         ("a.npz", "cannot be read as events"),
-        ("a.npy", "not a whole NumPy file"),
+        ("a.npy", "cannot be read as events"),
         ("a.csv", "has no t, x, y, p"),
     ):
         (tmp_path / name).write_text("junk")
@@ -97,3 +97,117 @@ def test_the_command(recording, tmp_path, capsys):
     assert len(counts["answers"]) == 6
     assert cli.main(call) == 0
     assert "answer so far" in capsys.readouterr().out
+
+
+def n_mnist(events):
+    """The 40-bit events of N-MNIST, bit by bit."""
+    words = [x << 32 | y << 24 | p << 23 | t for t, x, y, p in events]
+    return b"".join(word.to_bytes(5, "big") for word in words)
+
+
+def prophesee(events):
+    """Prophesee's header and 64-bit events."""
+    words = b"".join(t.to_bytes(4, "little") + (p << 28 | y << 14 | x).to_bytes(4, "little") for t, x, y, p in events)
+    return b"% Data file\n% Height 6\n% Width 6\n" + bytes([0, 8]) + words
+
+
+EVENTS = [(5, 1, 2, 0), (6, 1, 2, 1), (40, 5, 0, 1), (70, 3, 3, 0), (100, 0, 5, 1)]
+COLUMNS = dict(zip("txyp", np.array(EVENTS).T, strict=True))
+
+
+def structured(path):
+    np.save(
+        path, np.array([(x, y, t, bool(p)) for t, x, y, p in EVENTS], [("x", int), ("y", int), ("t", int), ("p", bool)])
+    )
+
+
+RECORDINGS = {
+    "a.bin": lambda path: path.write_bytes(n_mnist(EVENTS)),
+    "a.dat": lambda path: path.write_bytes(prophesee(EVENTS)),
+    "tonic.npy": structured,
+    "spikingjelly.npz": lambda path: np.savez(path, **COLUMNS),
+    "names.npz": lambda path: np.savez(
+        path, timestamp=COLUMNS["t"], X=COLUMNS["x"], Y=COLUMNS["y"], polarity=COLUMNS["p"]
+    ),
+    "names.csv": lambda path: path.write_text(
+        "Timestamp,col,row,pol\n" + "".join(f"{t},{x},{y},{p}\n" for t, x, y, p in EVENTS), "utf-8-sig"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_formats_of_cameras_and_frameworks(tmp_path, name):
+    RECORDINGS[name](tmp_path / name)
+    sequence = read(tmp_path / name, (2, 6, 6), 4)
+    expected = np.zeros((4, 2, 6, 6))
+    for t, x, y, p in EVENTS:
+        expected[min((t - 5) * 4 // 95, 3), p, y, x] += 1
+    assert np.array_equal(sequence, expected)
+
+
+def test_the_clock_of_n_mnist_wraps(tmp_path):
+    (tmp_path / "a.bin").write_bytes(n_mnist([(8000, 1, 1, 0), (0, 0, 240, 0), (10, 2, 2, 1)]))
+    sequence = read(tmp_path / "a.bin", (2, 6, 6), 3)
+    assert sequence.sum() == 2, "the row of the wrap is no event"
+    assert sequence[0, 0, 1, 1] == sequence[2, 1, 2, 2] == 1, "8192 + 10 is after 8000"
+
+
+def test_bins_of_equal_counts():
+    t = np.array([0, 1, 2, 1000, 3, 4])
+    zeros = np.zeros(6, int)
+    counts = frames(t, zeros, zeros, zeros, (1, 1, 1), 3, "count")
+    assert counts.ravel().tolist() == [2, 2, 2]
+    assert frames(t, zeros, zeros, zeros, (1, 1, 1), 3, "time").ravel().tolist() == [5, 0, 1]
+    assert frames(t, zeros, zeros, zeros, (1, 1, 1), 4, "count").sum() == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.bin", bytes(7), "expected events of 5 bytes, found 7 bytes; is the file whole"),
+        ("a.bin", b"", "expected events of 5 bytes, found 0 bytes"),
+        ("a.dat", b"% no end", "the header does not end"),
+        ("a.dat", b"% h\n\0\x04" + bytes(8), "expected events of 8 bytes behind the header"),
+        ("a.dat", b"% h\n\0\x08" + bytes(9), "expected events of 8 bytes, found 9 bytes"),
+        ("a.aedat4", b"", "expected events as .csv, .* export it as .csv or .npz with the tools of its camera"),
+    ],
+)
+def test_damaged_recordings(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / name, (2, 6, 6), 4)
+
+
+def test_columns_that_do_not_decide(tmp_path):
+    np.savez(tmp_path / "a.npz", **COLUMNS, ts=COLUMNS["t"])
+    with pytest.raises(DataError, match="has several columns for t: t, ts"):
+        read(tmp_path / "a.npz", (2, 6, 6), 4)
+    np.savez(tmp_path / "b.npz", **{**COLUMNS, "x": COLUMNS["x"] + 0.5})
+    with pytest.raises(DataError, match="x has values that are not whole numbers"):
+        read(tmp_path / "b.npz", (2, 6, 6), 4)
+
+
+def test_accuracy_over_a_folder_of_recordings(recording, tmp_path, capsys):
+    graph = small_graph()
+    manifest = Manifest("small", ("ant", "bee", "cat"), bits=8, exact_steps=exact_steps(graph))
+    golden = record_golden(graph, np.zeros((1, *SHAPE), np.float32), 4)
+    write(Bundle(graph, manifest, golden, ""), tmp_path / "a.snnb")
+    model = load(tmp_path / "a.snnb", "numpy")
+    right = np.zeros(5)
+    for index, name in enumerate(["Cat", "ant", "ant"]):
+        events = {key: np.roll(value, 7 * index) for key, value in recording.items()}
+        events["p"] = (events["p"] + index) % 3
+        (tmp_path / "data" / "test" / name).mkdir(parents=True, exist_ok=True)
+        np.savez(tmp_path / "data" / "test" / name / f"{index}.npz", **events)
+        sequence = frames(*(events[k] for k in "txyp"), SHAPE, 5)
+        right += model.run(sequence[:, None], 5).predictions[:, 0] == {"Cat": 2, "ant": 0}[name]
+    call = ["events", str(tmp_path / "a.snnb"), str(tmp_path / "data"), "--steps", "5", "--engine", "numpy"]
+    assert cli.main([*call, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["recordings"] == 3
+    assert facts["accuracy"] == pytest.approx((right / 3).tolist())
+    assert cli.main(call) == 0
+    assert "data test, 3 recordings" in capsys.readouterr().out
+    (tmp_path / "none").mkdir()
+    assert cli.main(["events", str(tmp_path / "a.snnb"), str(tmp_path / "none")]) == 1
+    assert "no recordings in folders of classes; known: .csv, .npz" in capsys.readouterr().err

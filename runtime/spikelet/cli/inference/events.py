@@ -1,18 +1,28 @@
 """Classify a recording of an event camera, one input per time-step.
 
-EVENTS is a `.csv` or `.npz` file with columns t, x, y, p, binned into --steps equal intervals, or a `.npy` file with
-frames (T, C, H, W), one per time-step.
+EVENTS is a file of events, binned into --steps intervals: columns t, x, y, p (`.csv`, `.npz`, a structured array in
+`.npy`), N-MNIST (`.bin`) or Prophesee (`.dat`); or a `.npy` or `.npz` file with frames (T, C, H, W), one per time-step.
+A folder of recordings by class gives the accuracy after each time-step.
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from spikelet.cli.common import bundle_file, emit, existing, positive
-from spikelet.data import events
+import numpy as np
+
+from spikelet.cli.common import Progress, bundle_file, emit, existing, positive
+from spikelet.cli.data import class_names, labels_for
+from spikelet.data import SPLITS, ImageSet, Split, events
+from spikelet.data.events import BINNINGS
+from spikelet.data.folder import class_files
+from spikelet.data.names import visible
+from spikelet.data.recordings import SUFFIXES
 from spikelet.engines import ENGINES
+from spikelet.errors import DataError
 from spikelet.report.columns import table
-from spikelet.session import load
+from spikelet.session import Model, load
 
 HELP = "classify a recording of an event camera"
 EXAMPLE = "spikelet events gestures.snnb recording.csv --steps 20"
@@ -27,7 +37,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=positive,
         help="number of time-steps to bin the recording into (default: those that the bundle was made for, or 8)",
     )
+    parser.add_argument(
+        "--bin", choices=BINNINGS, default="time", help="bins of equal time, or of an equal number of events"
+    )
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
+    parser.add_argument("--split", choices=SPLITS, help="folder of a split (default: test, or valid)")
+    parser.add_argument("--classes", type=class_names, metavar="NAMES|FILE", help="class names by index, for a folder")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,7 +51,9 @@ def run(args: argparse.Namespace) -> int:
     args.steps = args.steps or model.bundle.default_steps
     pixels = model.graph.neurons(model.graph.input_name)
     model.limits.check(f"frames of {args.steps} time-steps", 4 * args.steps * pixels)
-    sequence = events.read(args.events, model.graph.input.shape, args.steps)
+    if args.events.is_dir():
+        return _folder(args, model)
+    sequence = events.read(args.events, model.graph.input.shape, args.steps, args.bin)
     result = model.run(sequence[:, None], len(sequence))
     names = model.labels or [str(k) for k in range(model.graph.classes)]
     answers = [names[k] for k in result.predictions[:, 0]]
@@ -54,3 +71,45 @@ def run(args: argparse.Namespace) -> int:
     text = "\n".join([table(["step", "events", "answer so far"], rows), "", table(["layer", "spike rate"], rates)])
     emit(args, facts, text)
     return 0
+
+
+def _folder(args: argparse.Namespace, model: Model) -> int:
+    """Classify every recording of a folder of classes, and print the accuracy after each time-step."""
+    split: Split = args.split or "auto"
+    paths, classes, title = class_files(args.events, split, is_recording)
+    if not paths or classes is None:
+        raise DataError(f"{args.events}: no recordings in folders of classes; known: {', '.join(SUFFIXES)}")
+    graph = model.graph
+    labels = np.array([label for _, label in paths], np.int64)
+    names = labels_for(args, graph.classes, model.labels)
+    # the rules for class names are those of images
+    wanted = (
+        ImageSet(np.zeros((len(paths), 1), np.uint8), labels, classes, title).with_classes(names, graph.classes).labels
+    )
+    assert wanted is not None
+    right, bar = np.zeros(args.steps), Progress("recordings", quiet=args.json)
+    for index, (path, _) in enumerate(paths):
+        sequence = events.read(path, graph.input.shape, args.steps, args.bin)
+        if len(sequence) != args.steps:
+            raise DataError(
+                f"{path}: has {len(sequence)} frames; give --steps {len(sequence)}, and frames of one length"
+            )
+        right += model.run(sequence[:, None], args.steps).predictions[:, 0] == wanted[index]
+        bar(index + 1, len(paths))
+    accuracy = (right / len(paths)).tolist()
+    facts = {
+        "bundle": model.bundle.manifest.name,
+        "data": title,
+        "recordings": len(paths),
+        "steps": args.steps,
+        "engine": model.engine,
+        "accuracy": accuracy,
+    }
+    rows = [[str(t + 1), f"{share:.1%}"] for t, share in enumerate(accuracy)]
+    emit(args, facts, f"{title}, {len(paths):,} recordings\n\n{table(['time-steps', 'accuracy'], rows)}")
+    return 0
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a file name has the suffix of a recording."""
+    return path.suffix.lower() in SUFFIXES and visible(path)

@@ -1,0 +1,139 @@
+"""Read recordings of event cameras as columns t, x, y, p.
+
+| file | events |
+|---|---|
+| `.csv` | columns with a header |
+| `.npz` | arrays t, x, y, p, or one structured array |
+| `.npy` | a structured array with these fields, as tonic returns it |
+| `.bin` | N-MNIST and N-Caltech101: 40 bits an event (Orchard et al., 2015) |
+| `.dat` | Prophesee: 64 bits an event behind a text header |
+
+Columns may have other names that are in use: `ts`, `time` and `timestamp` for t, `pol` and `polarity` for p.
+"""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import DataError
+
+Column = npt.NDArray[np.generic]
+Columns = dict[str, Column]
+FIELDS = ("t", "x", "y", "p")
+NAMES = {
+    "t": ("t", "ts", "time", "times", "timestamp", "timestamps"),
+    "x": ("x", "xs", "col", "column"),
+    "y": ("y", "ys", "row"),
+    "p": ("p", "ps", "pol", "polarity", "polarities"),
+}
+SUFFIXES = (".csv", ".npz", ".npy", ".bin", ".dat")
+OVERFLOW_ROW, OVERFLOW_TIME = 240, 2**13  # of the N-MNIST files: the clock has wrapped
+
+
+def columns(path: Path) -> Columns | Column:
+    """Read a recording.
+
+    Returns:
+        The columns t, x, y, p, or an array of frames.
+
+    Raises:
+        DataError: The format is unknown, the file is damaged, or a column is missing.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        camera = suffix in (".aedat", ".aedat4", ".raw", ".hdf5", ".h5")
+        hint = "; export it as .csv or .npz with the tools of its camera" if camera else ""
+        raise DataError(f"{path}: expected events as {', '.join(SUFFIXES)} with {', '.join(FIELDS)}, or frames{hint}")
+    try:
+        match suffix:
+            case ".bin":
+                return _n_mnist(path.read_bytes())
+            case ".dat":
+                return _prophesee(path.read_bytes())
+            case ".csv":
+                arrays: Mapping[str, Column] = _csv(path)
+            case _:
+                arrays = _numpy(path)
+        if len(arrays) == 1 and suffix != ".csv":
+            only = next(iter(arrays.values()))
+            fields = only.dtype.names
+            if fields is None:
+                return only
+            arrays = {name: np.asarray(only[name]) for name in fields}  # type: ignore[call-overload]
+        elif "frames" in arrays:
+            return arrays["frames"]
+        return _named(arrays)
+    except DataError as error:
+        raise error.locate(path) from None
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: cannot be read as events ({error})") from None
+
+
+def _named(arrays: Mapping[str, Column]) -> Columns:
+    """Return the columns under their short names."""
+    plain = {name.strip().casefold(): value for name, value in arrays.items()}
+    named: Columns = {}
+    for field, names in NAMES.items():
+        present = [name for name in names if name in plain]
+        if len(present) > 1:
+            raise DataError(f"has several columns for {field}: {', '.join(present)}; keep one of them")
+        if present:
+            named[field] = plain[present[0]]
+    missing = [field for field in FIELDS if field not in named]
+    if missing:
+        raise DataError(f"has no {', '.join(missing)}; expected columns {', '.join(FIELDS)}, found {', '.join(arrays)}")
+    return named
+
+
+def _numpy(path: Path) -> dict[str, Column]:
+    with path.open("rb") as file:
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {"frames": loaded}
+        return {key: loaded[key] for key in loaded.files}
+
+
+def _csv(path: Path) -> dict[str, Column]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        names = [name.strip() for name in rows.fieldnames or ()]
+        rows.fieldnames = names
+        table = [[float(row[name]) for name in names] for row in rows]
+    array = np.array(table).reshape(-1, len(names))
+    return {name: array[:, i] for i, name in enumerate(names)}
+
+
+def _n_mnist(content: bytes) -> Columns:
+    """Bits of an event: 8 column, 8 row, 1 polarity, 23 time in microseconds."""
+    if not content or len(content) % 5:
+        raise DataError(f"expected events of 5 bytes, found {len(content)} bytes; is the file whole?")
+    raw = np.frombuffer(content, np.uint8).reshape(-1, 5).astype(np.int64)
+    time = (raw[:, 2] & 0x7F) << 16 | raw[:, 3] << 8 | raw[:, 4]
+    wrapped = raw[:, 1] == OVERFLOW_ROW
+    time = time + OVERFLOW_TIME * np.cumsum(wrapped)
+    events = ~wrapped
+    return {"t": time[events], "x": raw[events, 0], "y": raw[events, 1], "p": raw[events, 2] >> 7}
+
+
+def _prophesee(content: bytes) -> Columns:
+    """Lines that begin with `%`, two bytes (type and size of an event), then events of 32 + 32 bits."""
+    start = 0
+    while content[start : start + 1] == b"%":
+        end = content.find(b"\n", start)
+        if end < 0:
+            raise DataError("the header does not end")
+        start = end + 1
+    if len(content) < start + 2 or content[start + 1] != 8:
+        raise DataError("expected events of 8 bytes behind the header")
+    body = content[start + 2 :]
+    if not body or len(body) % 8:
+        raise DataError(f"expected events of 8 bytes, found {len(body)} bytes; is the file whole?")
+    raw = np.frombuffer(body, "<u4").reshape(-1, 2).astype(np.int64)
+    address = raw[:, 1]
+    return {"t": raw[:, 0], "x": address & 0x3FFF, "y": address >> 14 & 0x3FFF, "p": address >> 28 & 1}
