@@ -97,8 +97,7 @@ def test_names_of_the_classes_are_given(folder, capsys):
     assert json.loads(capsys.readouterr().out)["results"][0]["float_accuracy"] == result["float_accuracy"]
     assert cli.main([*LINE, "--classes", "wren,bee"]) == 2
     assert "--classes: found 2 names, the network has 3 classes" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        cli.main([*LINE, "--classes", "wren,wren,bee"])
+    assert cli.main([*LINE, "--classes", "wren,wren,bee"]) == 2
     assert "expected two or more different names" in capsys.readouterr().err
 
 
