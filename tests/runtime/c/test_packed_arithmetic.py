@@ -24,6 +24,7 @@ MODEL_C = """
 #include "model.h"
 #include "mcu/add_rows.h"
 #include "mcu/bits.h"
+#include "mcu/products.h"
 
 #ifdef EXPECT_DSP
 #ifndef WITH_DSP

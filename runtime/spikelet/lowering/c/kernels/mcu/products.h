@@ -1,7 +1,8 @@
 #ifndef PRODUCTS_H
 #define PRODUCTS_H
 
-#include "packed.h"
+#include "../stand_in/mcu.h"
+#include "processor.h"
 
 struct four_sums {
     int32_t sum0, sum1, sum2, sum3;
