@@ -43,6 +43,8 @@ static void convolve_image(const struct geometry *g, const int32_t *weight, cons
             int i = 0;
             for (; i + 4 * INT32S <= g->out_channels; i += 4 * INT32S)
                 sum_image(g, weight + i, bias + i, dense, stride, top, left, sum + i, 4);
+            for (; i + 2 * INT32S <= g->out_channels; i += 2 * INT32S)
+                sum_image(g, weight + i, bias + i, dense, stride, top, left, sum + i, 2);
             for (; i < g->out_channels; i += INT32S)
                 sum_image(g, weight + i, bias + i, dense, stride, top, left, sum + i, 1);
         }
