@@ -201,6 +201,19 @@ def test_early_exit_stops_where_a_model_stops(browser, write, grey):
     assert browser.evaluate(choose) == expected
 
 
+@pytest.mark.parametrize(("made_for", "exact", "offered"), [(3, 20, (3, 20)), (6, 4, (6, 6)), (None, 5, (5, 5))])
+def test_time_steps_are_those_that_the_bundle_was_made_for(browser, write, coloured, made_for, exact, offered):
+    """And as many as are proven: in float32 (`exact_steps`), or, if it was made for more, with 32-bit integers."""
+    conversion = {} if made_for is None else {"steps": made_for}
+    manifest = replace(coloured.manifest, exact_steps=exact, conversion=conversion)
+    made = replace(coloured, manifest=manifest)
+    browser.open(write(made, f"made-for-{made_for}"))
+    assert browser.evaluate(
+        "(await spikelet, ['value', 'max'].map((name) => Number(document.getElementById('steps')[name])))"
+    ) == [*offered]
+    assert check_run(browser, made.graph)["steps"] == offered[0] == made.default_steps
+
+
 def _samples(browser):
     offered = browser.evaluate("(await spikelet).page.offered.map((input) => Array.from(input.pixels))")
     assert len(offered) == 10

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.ranges import INT32_LIMIT, exact_steps
 from spikelet.bundle import Bundle, Golden
 from spikelet.data.images import ImageSet
 from spikelet.graph import Graph
@@ -18,7 +19,7 @@ from spikelet.version import __version__
 
 PICTURES = 10  # golden inputs and sample images together
 GOLDEN_BYTES = 2**25  # of the golden spikes in a page; there are fewer inputs, one at least, if they take more
-MOST_STEPS = 64  # time-steps that a page offers
+MOST_STEPS = 256  # time-steps that a page offers
 RECORDED = 2**26  # bytes for the recorded spikes of a run in the page, one byte for each neuron and time-step
 
 
@@ -75,7 +76,9 @@ def takes_pictures(graph: Graph) -> bool:
 def _about(bundle: Bundle, program: HostProgram) -> dict[str, object]:
     graph, manifest = bundle.graph, bundle.manifest
     neurons = sum(graph.neurons(name) for name in graph.spiking)
-    steps = max(1, min(manifest.exact_steps or 1, MOST_STEPS, RECORDED // neurons))
+    # accumulators are 32-bit integers
+    proven = min(bundle.step_limit or 1, exact_steps(graph, INT32_LIMIT))
+    steps = max(1, min(proven, MOST_STEPS, RECORDED // neurons))
     return {
         "name": manifest.name,
         "digest": bundle.digest,
@@ -83,6 +86,7 @@ def _about(bundle: Bundle, program: HostProgram) -> dict[str, object]:
         "bits": manifest.bits,
         "exactSteps": manifest.exact_steps,
         "mostSteps": steps,
+        "firstSteps": min(bundle.default_steps, steps),
         "labels": list(manifest.labels or map(str, range(graph.classes))),
         "scale": graph.output.scale,
         "shape": list(graph.input.shape),

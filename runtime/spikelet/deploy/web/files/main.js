@@ -22,7 +22,7 @@ class Page {
   _connect() {
     const steps = byId("steps"), cursor = byId("time");
     steps.max = this.facts.mostSteps;
-    steps.value = Math.min(8, this.facts.mostSteps);
+    steps.value = this.facts.firstSteps;
     for (const id of ["steps", "exit", "margin"]) byId(id).addEventListener("change", () => this.compute());
     cursor.addEventListener("input", () => this.moveTo(Number(cursor.value) - 1));
     byId("play").addEventListener("click", () => (this.timer ? this.pause() : this.play()));
@@ -137,7 +137,7 @@ function showReplay(network, result) {
 
 /** Measure the time of an image and state it. */
 function measure(network, pixels) {
-  const steps = Math.min(8, network.facts.mostSteps), milliseconds = network.time(pixels, steps);
+  const steps = network.facts.firstSteps, milliseconds = network.time(pixels, steps);
   byId("speed").textContent =
     `${short(milliseconds)} ms for an image and ${plural(steps, "time-step")} in this browser, without recording.`;
   document.documentElement.dataset.milliseconds = milliseconds;
