@@ -23,7 +23,15 @@ from spikelet.bundle.schema import WEIGHTS
 from spikelet.bundle.step import STEP, StepModel
 from spikelet.engines.base import Workload
 from spikelet.engines.numpy import NumpyEngine
-from spikelet.errors import BundleError, MissingDependency, SpikeletError, out_of_memory, translated
+from spikelet.errors import (
+    BundleError,
+    EngineError,
+    MissingDependency,
+    SpikeletError,
+    out_of_memory,
+    pass_out_of_memory,
+    translated,
+)
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.evaluate import Evaluator
 from spikelet.lowering.onnx.model import Model
@@ -218,7 +226,10 @@ def _runner(model: Model, step: StepModel) -> tuple[Callable[[Values], Values], 
     except MissingDependency:
         return Evaluator(model, {WEIGHTS: memoryview(step.weights)}).run, f"NumPy {np.__version__}"
     except OSError as error:
-        raise translated(error, STEP) from error
+        pass_out_of_memory(error, STEP)
+        remedy = "set TMPDIR to a folder with free space"
+        reason = f"could not be written ({error.strerror or error}) to a temporary folder; {remedy}"
+        raise EngineError.at(STEP, reason, remedy=remedy) from error
     except Exception as error:
         raise _refused(error) from error
     names = [port.name for port in model.outputs]
