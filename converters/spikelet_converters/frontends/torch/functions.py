@@ -149,8 +149,8 @@ FUNCTIONS: dict[object, Function] = {
 """Additions of a call to the graph, by function or method; None for a call that they do not interpret."""
 
 
-def maximum(builder: Builder, name: str, where: str, options: dict[str, object], x: Value) -> Value:
-    """Add an average pool in place of a max pool; options: those of torch's max_pool2d.
+def maximum(builder: Builder, name: str, where: str, options: dict[str, object], x: Value, kind: str = "") -> Value:
+    """Add an average pool in place of a max pool; options: those of torch's max_pool2d, kind: its class.
 
     Raises:
         ConversionError: The max pool takes maxima at the border of the image.
@@ -162,7 +162,9 @@ def maximum(builder: Builder, name: str, where: str, options: dict[str, object],
         or options.get("ceil_mode")
         or pair(options.get("dilation", 1)) != (1, 1)
     ):
-        raise ConversionError(f"{where}: with padding, ceil_mode or dilation it has no average pool to replace it")
+        raise ConversionError(
+            f"{where}{kind}: with padding, ceil_mode or dilation it has no average pool to replace it"
+        )
     return builder.pool_of_maxima(name, where, kernel, stride, x)
 
 

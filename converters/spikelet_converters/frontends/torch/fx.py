@@ -17,7 +17,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
-from spikelet.errors import ConversionError, pass_out_of_memory
+from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
@@ -93,7 +93,6 @@ def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, int]:
     try:
         graph = _Tracer().trace(network)
     except Exception as error:  # of the user's own code, which is called with proxies
-        pass_out_of_memory(error, type(network).__name__)
         spiking = any(frameworks.is_neuron(module) for module in network.modules())
         advice = time_loop.ADVICE if spiking else "it may not branch on values"
         raise ConversionError(f"{type(network).__name__}.forward: cannot be traced ({error}); {advice}") from None
@@ -309,7 +308,7 @@ class _Reader:
 
     def _replaced_pool(self, name: str, module: nn.MaxPool2d, x: Value) -> Value:
         options = {key: getattr(module, key) for key in ("kernel_size", "stride", "padding", "dilation", "ceil_mode")}
-        return functions.maximum(self.builder, name, f"module {name} (MaxPool2d)", options, x)
+        return functions.maximum(self.builder, name, f"module {name}", options, x, " (MaxPool2d)")
 
     def _neuron(self, name: str, module: SpikingActivation, x: Value) -> Value:
         lam = float(module.lam.detach())
