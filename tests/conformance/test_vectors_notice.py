@@ -64,6 +64,21 @@ def arrays(field, value, kinds=None):
     return change
 
 
+def copies(value):
+    """Every node with copies, whose initial potentials (C, copies) are changed."""
+
+    def change(network):
+        nodes = dict(network.nodes)
+        for name, node in network.nodes.items():
+            number = execution.copies(node)
+            if number > 1:
+                potentials = value(node.arrays["v_init"].reshape(-1, number))
+                nodes[name] = replace(node, arrays=node.arrays | {"v_init": potentials.reshape(-1)})
+        return replace(network, nodes=nodes)
+
+    return change
+
+
 def swapped(pair):
     return pair[::-1]
 
@@ -80,6 +95,9 @@ MISTAKES = {
     "subtract-late is taken for subtract": attributes("reset", lambda reset: reset.removesuffix("-late")),
     "v_init is ignored": arrays("v_init", np.zeros_like),
     "v_init below 0 is ignored": arrays("v_init", lambda v: np.maximum(v, 0)),
+    "copies start alike": copies(lambda v: np.repeat(v[:, :1], v.shape[1], axis=1)),
+    "copies are in reverse order": copies(lambda v: v[:, ::-1]),
+    "copies of all channels alternate": copies(lambda v: np.ascontiguousarray(v.reshape(v.shape[::-1]).T)),
     "theta is that of the first channel": arrays("theta", of_first_channel),
     "v_init is that of the first channel": arrays("v_init", of_first_channel),
     "the mean is ignored": arrays("mean", np.zeros_like),
@@ -109,11 +127,16 @@ class Layer:
     """A layer of an exact network within one time-step; operations change it one after another."""
 
     def __init__(self, node, v, current):
-        self.v, self.current, self.fired = v, current, np.zeros_like(v)
+        copies = execution.copies(node)
+        self.v, self.current, self.fired = v, np.repeat(current, copies, axis=1), np.zeros_like(v)
         self.zero, self.strict = node.attributes["reset"] == "zero", node.attributes["tie"] == ">"
         ones = (1,) * (v.ndim - 2)
-        self.theta = node.arrays["theta"].astype(np.int64).reshape(-1, *ones)
-        self.decay = node.arrays["decay"].astype(np.int64).reshape(-1, *ones) if node.kind == "LIF" else 62
+        by_copy = {
+            field: np.repeat(values.astype(np.int64), copies).reshape(-1, *ones)
+            for field, values in node.arrays.items()
+            if field != "v_init"
+        }
+        self.theta, self.decay = by_copy["theta"], by_copy.get("decay", 62)
 
     def leak(self):
         self.v = self.v - (np.where(self.decay == 62, 0, self.v >> self.decay))
