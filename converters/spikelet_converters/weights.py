@@ -116,7 +116,10 @@ def load(path: Path) -> object:
             raise MemoryError from None
         reason = error
     if not zipfile.is_zipfile(path):
-        raise ConversionError(f"{path}: not a file that torch can read safely ({_first_line(reason)}); {SAVE}")
+        raise ConversionError(
+            f"{path}: not a file that torch can read safely; it is damaged, or was written by another program "
+            f"({_first_line(reason)})"
+        )
     restricted = ModuleType("restricted_pickle")
     restricted.Unpickler = _Unpickler  # type: ignore[attr-defined]
     try:
@@ -262,4 +265,5 @@ def _listed(names: Mapping[Any, object] | list[str]) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return line.partition(". ")[0]

@@ -81,7 +81,7 @@ class Model:
         self.bundle = bundle
         self.limits = Limits() if limits is None else limits
         self.threads = None if threads is None else options.whole("threads", threads, 1, MAX_THREADS)
-        self._auto = engine == "auto"
+        self._auto = isinstance(engine, str) and engine == "auto"
         self.engine = choose(engine, bundle.graph, self.limits)
         self._idle: dict[tuple[str, ...], Engine] = {}
 

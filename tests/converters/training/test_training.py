@@ -134,7 +134,7 @@ def test_a_broken_last_checkpoint_leaves_the_best_one(whole, data, tmp_path):
     out = tmp_path / "copy"
     shutil.copytree(whole, out)
     (out / "last.pt").write_bytes((out / "last.pt").read_bytes()[:100])
-    with pytest.raises(SpikeletError, match=r"last\.pt: not a checkpoint"):
+    with pytest.raises(SpikeletError, match=r"last\.pt: not a file that torch can read safely; it is damaged"):
         train(SPEC, RECIPE, data, out, resume=True)
     assert load_checkpoint(out / "best.pt").spec == SPEC
 
