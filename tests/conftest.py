@@ -18,6 +18,8 @@ from garbage import freeze_what_is_alive
 CFLAGS = os.environ.get("SPIKELET_CFLAGS")
 os.environ.setdefault("SPIKELET_CFLAGS", "-O1")
 MOST_WORKERS = 8  # each loads torch, Qt and Brian2
+# Files with a test of ten seconds or more. They come first, so that no worker ends long after the others.
+LONGEST = ("test_faults.py", "test_study.py", "test_supply_chain.py", "test_parallel.py")
 
 # No limit of time: machines differ in speed and load.
 settings.register_profile("campaign", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -54,6 +56,11 @@ def pytest_collection():
     finally:
         gc.enable()
         freeze_what_is_alive()
+
+
+def pytest_collection_modifyitems(items):
+    """The longest tests first; otherwise the order stays."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spikelet.errors import ConversionError, out_of_memory
+from spikelet.errors import ConversionError, pass_out_of_memory
 
 State = dict[str, Tensor]
 DEPTH = 4  # of dictionaries within dictionaries
@@ -112,8 +112,7 @@ def load(path: Path) -> object:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises errors of many types for other files
-        if out_of_memory(error):
-            raise MemoryError from None
+        pass_out_of_memory(error, str(path))
         reason = error
     if not zipfile.is_zipfile(path):
         raise ConversionError(
@@ -126,8 +125,7 @@ def load(path: Path) -> object:
         # classes are looked up by _Unpickler, which imports none
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=restricted)
     except Exception as error:
-        if out_of_memory(error):
-            raise MemoryError from None
+        pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: not a whole torch file ({_first_line(error)})") from None
 
 

@@ -143,6 +143,10 @@ class MissingDependency(SpikeletError, ImportError):
 class OutOfMemory(SpikeletError, MemoryError):
     """The system has no memory left for the work."""
 
+    def __new__(cls, *arguments: object, **attributes: object) -> Self:
+        """Create the error as its first base does: `__new__` of MemoryError would be found, and is refused."""
+        return Exception.__new__(cls, *arguments)
+
 
 def translated(error: Exception, where: str, kind: type[SpikeletError] = EngineError) -> SpikeletError:
     """Return the SpikeletError to raise `from` an exception of another package or of the system.

@@ -55,6 +55,7 @@ def test_a_long_error_is_cut():
 )
 def test_every_plain_error_passes_between_processes(kind):
     sent = kind.at("a", "b", expected="c", found="d", remedy="e").locate("file")
+    assert kind.__new__(kind, "a").args == ("a",)  # as tblib creates it, which Dask uses
     received = pickle.loads(pickle.dumps(sent))
     assert type(received) is kind
     assert str(received) == "file: a: b"

@@ -26,7 +26,7 @@ from types import CodeType, ModuleType
 
 import numpy as np
 
-from spikelet.errors import MissingDependency, SpikeletError
+from spikelet.errors import MissingDependency, SpikeletError, pass_out_of_memory
 
 EXTRA = "brian2"
 GAP_MODULE, GAP, FILLING = "brian2.units.fundamentalunits", "np.ndarray.ptp", "np.ptp"
@@ -77,6 +77,7 @@ def load() -> ModuleType:
         with quiet(), _kept():
             import brian2
     except Exception as error:
+        pass_out_of_memory(error, "Brian2")
         raise SpikeletError(
             f"Brian2 {installed()} does not load with NumPy {np.__version__} ({type(error).__name__}: {error}); "
             'an earlier NumPy may help: pip install "numpy<2.4"'

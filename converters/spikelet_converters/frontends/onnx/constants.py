@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.errors import ConversionError
+from spikelet.errors import ConversionError, pass_out_of_memory
 
 Constant = npt.NDArray[np.generic]
 
@@ -103,5 +103,6 @@ def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int
         with np.errstate(all="ignore"):
             values = ReferenceEvaluator(model).run(None, {})
     except Exception as error:  # the reference implementation raises many types of errors
+        pass_out_of_memory(error, where)
         raise ConversionError(f"{where}: cannot be evaluated ({type(error).__name__}: {error})") from None
     return [np.asarray(value) for value in values]

@@ -17,7 +17,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
-from spikelet.errors import ConversionError
+from spikelet.errors import ConversionError, pass_out_of_memory
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
@@ -93,6 +93,7 @@ def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, int]:
     try:
         graph = _Tracer().trace(network)
     except Exception as error:  # of the user's own code, which is called with proxies
+        pass_out_of_memory(error, f"{type(network).__name__}.forward")
         spiking = any(frameworks.is_neuron(module) for module in network.modules())
         advice = time_loop.ADVICE if spiking else "it may not branch on values"
         raise ConversionError(f"{type(network).__name__}.forward: cannot be traced ({error}); {advice}") from None
