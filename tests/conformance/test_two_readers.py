@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import second_reader
-from conformance_vectors.breaking import BASES, base, pack
+from conformance_vectors.breaking import BASES, base, pack, weights
 from hostile.bundles import bases
 from hostile.bundles import pack as written
 from hostile.graphs import hostile_bundles
@@ -25,7 +25,7 @@ from hostile.protobuf import MODEL, ProtobufMutator, encode
 from hostile.protobuf import decode as fields_of
 from runners import RUNNERS
 from second_reader.step import parse_model
-from spikelet.bundle import decode
+from spikelet.bundle import decode, safetensors
 from spikelet.bundle.step import StepModel
 from spikelet.errors import BundleError
 from spikelet.lowering.onnx.protobuf import External
@@ -84,6 +84,17 @@ def test_random_networks_with_hostile_names_compiled(bundle):
 @given(bundle=hostile_bundles())
 def test_random_networks_with_hostile_names_in_brian2(bundle):
     assert_agreement(written(bundle), ["brian2"])
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_tensors_without_elements_are_refused(name):
+    """A shape of 0 is one that tensors may have; no field of a node may."""
+    fields = sorted(safetensors.decode("weights.safetensors", base(name)["weights.safetensors"]))
+    assert fields
+    for field in fields:
+        verdicts = judge(weights(lambda tensors, field=field: tensors.update({field: tensors[field][:0]}), name)())
+        assert verdicts.first is None
+        assert verdicts.second is None
 
 
 def step_models(content, weights):

@@ -138,6 +138,7 @@ def _arithmetic(nodes: Mapping[str, Node]) -> bool:
     exact = types == {"i"}
     for name, node in nodes.items():
         for field, array in node.arrays.items():
+            require(array.size > 0, "weights", f"{name}.{field}: no elements")
             require(
                 array.dtype.kind in ("i" if exact else "fi" if field == "mean" else "f"), "weights", f"{name}.{field}"
             )
