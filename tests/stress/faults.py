@@ -68,6 +68,7 @@ class Campaign:
         """Exit code of a command, negative where a signal ended it. trouble: what befalls the process first."""
         child = os.fork()
         if child == 0:
+            code = 99
             try:
                 with open("log", "w") as log:
                     os.dup2(log.fileno(), 1)
@@ -79,8 +80,8 @@ class Campaign:
                 code = stop.code
             except BaseException as error:
                 print(repr(error), flush=True)
-                code = 99
-            os._exit(code)
+            finally:  # also where there is no memory to print: at the end of a forked process, ONNX Runtime waits for threads
+                os._exit(code)
         if kill_after is not None:
             time.sleep(kill_after)
             os.kill(child, signal.SIGKILL)
