@@ -14,6 +14,7 @@ Three rules make the network, none of which changes a sum:
 from __future__ import annotations
 
 import weakref
+from collections.abc import Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,6 +78,15 @@ def expanded_weights(graph: Graph) -> int:
             written = max(copies[name], read)
             total += 0 if written == 1 else 2 * written * shape[0] * (shape[0] if len(shape) == 1 else 1)
     return total
+
+
+def free_name(name: str, taken: Set[str], stem: str) -> str:
+    """Return a name of a node that is not taken: `name`, shortened to the limit, or the stem with a number."""
+    candidate, number = name[-MAX_NAME:].lstrip("0123456789."), 1
+    while candidate in taken or not candidate:
+        number += 1
+        candidate = f"{stem}{number}"
+    return candidate
 
 
 def _copies(graph: Graph, name: str) -> int:
@@ -196,16 +206,9 @@ class _Expansion:
         else:
             same = out.origins[:, None] == value.origins
             node = Linear(same.astype(np.int8 if exact else np.float32), bias)
-        return self._append(replace(out, name=self._free(name)), node, [value])
-
-    def _free(self, name: str) -> str:
-        """A name that no node has."""
-        taken = self.source.nodes.keys() | self.nodes.keys()
-        candidate, number = name[-MAX_NAME:].lstrip("0123456789."), 1
-        while candidate in taken or not candidate:
-            number += 1
-            candidate = f"copies{number}"
-        return candidate
+        return self._append(
+            replace(out, name=free_name(name, self.source.nodes.keys() | self.nodes.keys(), "copies")), node, [value]
+        )
 
     def _append(self, value: _Value, node: Node, inputs: list[_Value]) -> _Value:
         self.nodes[value.name] = node

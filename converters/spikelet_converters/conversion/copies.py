@@ -37,8 +37,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.bounds.ranges import exact_steps
+from spikelet.copies import free_name
 from spikelet.errors import ConversionError, GraphError
-from spikelet.graph import MAX_NAME, Edge, Graph
+from spikelet.graph import Edge, Graph
 from spikelet.nodes import IF, MAX_COPIES, Add, Array, Conv2d, Linear, Node, Output, Scale
 
 Start = Literal["trained", "half"]
@@ -184,21 +185,13 @@ class _Copies:
         """The value times a whole number, so that it has this factor."""
         if value.factor == factor:
             return value
-        number, name = factor // value.factor, self._free(f"{value.name}.times{factor // value.factor}")
+        number = factor // value.factor
+        name = free_name(f"{value.name}.times{number}", self.source.nodes.keys() | self.nodes.keys(), "times")
         channels = self.source.shapes[value.name][0]
         kind = np.int8 if number < 2**7 else np.int16
         self.nodes[name] = Scale(np.full(channels, number, kind if self.source.exact else np.float32))
         self.edges.append((value.name, name))
         return _Value(name, factor)
-
-    def _free(self, name: str) -> str:
-        """A name that no node has."""
-        taken, number = self.source.nodes.keys() | self.nodes.keys(), 1
-        candidate = name[-MAX_NAME:].lstrip("0123456789.")
-        while candidate in taken:
-            number += 1
-            candidate = f"times{number}"
-        return candidate
 
 
 def _times(what: str, values: Array, factor: int) -> Array:
