@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from numbers import Integral, Real  # NumPy's numbers are among them
+from pathlib import Path
 
 from spikelet.errors import UsageError
 
@@ -48,6 +50,14 @@ def names(name: str, value: object) -> tuple[str, ...]:
     if isinstance(value, list | tuple | set | frozenset) and all(isinstance(item, str) for item in value):
         return tuple(value)
     raise _error(name, "a text or a sequence of texts", value)
+
+
+def path(name: str, value: object) -> Path:
+    """Return a path given as text or as `os.PathLike`. Raises UsageError for any other value."""
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str) or "\0" in text:
+        raise _error(name, "a path", value)
+    return Path(text)
 
 
 def function(name: str, value: object) -> None:

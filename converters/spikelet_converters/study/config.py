@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from spikelet import options
 from spikelet.errors import UsageError
 from spikelet.files.decoded import Document, ReadOnlyDocument
 from spikelet.files.toml import read_toml
@@ -145,7 +146,7 @@ class Study:
         return replace(self, runs=tuple(run for run in self.runs if run.name in selected))
 
 
-def read_study(path: Path, data: Path | None = None, start: str | None = None) -> Study:
+def read_study(path: str | Path, data: str | Path | None = None, start: str | None = None) -> Study:
     """Read a study file.
 
     Args:
@@ -157,6 +158,7 @@ def read_study(path: Path, data: Path | None = None, start: str | None = None) -
         UsageError: the file does not exist or is not TOML, or has an unknown key or an invalid method, which the
             message names.
     """
+    path = options.path("path", path)
     content = read_toml(path)
     if start is not None:
         content[START] = {"checkpoint": str(Path(start).resolve())}
@@ -179,7 +181,7 @@ def read_study(path: Path, data: Path | None = None, start: str | None = None) -
         path=path,
         title=content.get("title", path.stem),
         about=content.get("about", ""),
-        data=data if data is not None else path.parent / images["path"],
+        data=options.path("data", data) if data is not None else path.parent / images["path"],
         data_name=images.get("name"),
         images=images.get("images"),
         test_images=images.get("test_images"),

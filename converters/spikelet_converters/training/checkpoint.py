@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from spikelet import options
 from spikelet.errors import ConversionError
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
@@ -59,12 +60,13 @@ class Checkpoint:
             file.write(buffer.getbuffer())
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
         ConversionError: the file does not exist or is not a spikelet checkpoint.
     """
+    path = options.path("path", path)
     if not path.is_file():
         raise ConversionError(f"{path}: no such checkpoint file")
     content = load(path)

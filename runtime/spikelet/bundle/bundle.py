@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from spikelet import display
+from spikelet import display, options
 from spikelet.bundle import archive, golden, manifest, rules, safetensors, schema, step, strict_json
 from spikelet.bundle.fields import Fields
 from spikelet.bundle.golden import Golden
@@ -110,7 +110,7 @@ class Bundle:
             self.pages.madvise(mmap.MADV_DONTNEED)
 
 
-def write(bundle: Bundle, path: Path) -> str:
+def write(bundle: Bundle, path: str | Path) -> str:
     """Write a bundle file atomically. Equal bundles give identical bytes.
 
     Args:
@@ -124,6 +124,7 @@ def write(bundle: Bundle, path: Path) -> str:
         BundleError: The bundle breaks a rule of the format: `read` would refuse the file.
         SpikeletError: The folder is not writable or the disk is full. An existing file is left unchanged.
     """
+    path = options.path("path", path)
     try:
         members = _encoded(bundle)
     except BundleError as error:
@@ -169,7 +170,7 @@ def _encoded(bundle: Bundle) -> dict[str, bytes]:
     return {MANIFEST: encoded, **members}
 
 
-def read(path: Path, policy: Policy | None = None) -> Bundle:
+def read(path: str | Path, policy: Policy | None = None) -> Bundle:
     """Read a bundle and check its signature, if required, and every rule of the format.
 
     Weights stay in the memory-mapped file. If a signature is required, the file is read into memory instead, so that
@@ -183,6 +184,7 @@ def read(path: Path, policy: Policy | None = None) -> Bundle:
         BundleError: The file cannot be read or violates a rule. The message names the member and the rule.
         SignatureError: The policy requires a signature that the file does not have.
     """
+    path = options.path("path", path)
     policy = Policy.from_environment() if policy is None else policy
     content = _content(path, in_memory=policy.required)
     try:

@@ -11,9 +11,13 @@ from spikelet.data.options import DEFAULTS, LAYOUTS, SPLITS, DataOptions, Layout
 from spikelet.data.pixels import check_contrast
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
+from spikelet.options import choice
+from spikelet.options import path as checked_path
 
 
-def read(path: Path, split: Split = "auto", shape: Shape | None = None, options: DataOptions = DEFAULTS) -> ImageSet:
+def read(
+    path: str | Path, split: Split = "auto", shape: Shape | None = None, options: DataOptions = DEFAULTS
+) -> ImageSet:
     """Read the images of a file, a folder, or a data set in its published layout.
 
     Args:
@@ -27,7 +31,10 @@ def read(path: Path, split: Split = "auto", shape: Shape | None = None, options:
     Raises:
         DataError: The path does not exist, its format is unknown, its form has several meanings, or the data is
             damaged.
+        UsageError: An argument is of a wrong type.
     """
+    path = checked_path("path", path)
+    choice("split", split, ("auto", *SPLITS))
     if path.is_dir():
         published = "test" if split == "auto" else split
         if cifar.find(path, published):

@@ -16,6 +16,7 @@ from spikelet.data.options import DEFAULTS, LAYOUTS, DataOptions, Layout, Split
 from spikelet.data.pixels import as_bytes, check_contrast
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
+from spikelet.options import path as checked_path
 
 IMAGE_KEYS = ("images", "image", "imgs", "x", "data", "features", "arr_0")
 LABEL_KEYS = ("labels", "label", "y", "targets", "target", "arr_1")
@@ -29,7 +30,9 @@ Values = npt.NDArray[np.generic]
 Arrays = Mapping[str, Values]
 
 
-def read(path: Path, split: Split = "auto", shape: Shape | None = None, options: DataOptions = DEFAULTS) -> ImageSet:
+def read(
+    path: str | Path, split: Split = "auto", shape: Shape | None = None, options: DataOptions = DEFAULTS
+) -> ImageSet:
     """Read `.npy` or `.npz`. Pickled objects are never loaded.
 
     Args:
@@ -42,6 +45,7 @@ def read(path: Path, split: Split = "auto", shape: Shape | None = None, options:
     Raises:
         DataError: The file is damaged, has no images, or images or labels in a form that is not known.
     """
+    path = checked_path("path", path)
     try:
         arrays = _load(path)
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
@@ -52,8 +56,9 @@ def read(path: Path, split: Split = "auto", shape: Shape | None = None, options:
         raise error.locate(path) from None
 
 
-def write(path: Path, images: ImageSet) -> None:
+def write(path: str | Path, images: ImageSet) -> None:
     """Write a compressed `.npz` file for `read`."""
+    path = checked_path("path", path)
     layout: Layout = "NCHW" if images.images.ndim == 4 else "NF"
     arrays: dict[str, Values] = {
         "images": images.images, "name": np.array(images.name), "layout": np.array(layout),

@@ -26,6 +26,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
+from spikelet import options
 from spikelet.errors import UsageError
 from spikelet.files.toml import read_toml
 from spikelet.metrics.toml_fields import Table
@@ -98,12 +99,13 @@ class Profile:
         return values + [(figure.what, figure) for figure in self.power]
 
 
-def load_profile(path: Path) -> Profile:
+def load_profile(path: str | Path) -> Profile:
     """Read a profile.
 
     Raises:
         UsageError: not a TOML file, an unknown key, a number that is negative or has no source, or no figures.
     """
+    path = options.path("path", path)
     return _profile(Table(str(path), read_toml(path)))
 
 

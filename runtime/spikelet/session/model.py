@@ -324,10 +324,9 @@ def load(path: str | Path, engine: str = "auto", threads: int | None = None, lim
         >>> spikelet.load(shipped.demo(), engine="numpy").engine
         'numpy'
     """
-    if not isinstance(path, str | Path):
-        raise UsageError.at("path", f"expected the path of a bundle, found {options.shown(path)}")
+    path = options.path("path", path)
     with _translating(f"bundle {path!s}", BundleError):
-        bundle = bundles.read(Path(path))
+        bundle = bundles.read(path)
     return Model(bundle, engine, threads, limits)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from spikelet import options
 from spikelet.errors import MissingDependency, SignatureError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def encode_public(key: PublicKey) -> bytes:
     return content
 
 
-def read_private_key(path: Path, password: str | None = None) -> Ed25519PrivateKey:
+def read_private_key(path: str | Path, password: str | None = None) -> Ed25519PrivateKey:
     """Read a private key in PEM.
 
     Args:
@@ -85,6 +86,7 @@ def read_private_key(path: Path, password: str | None = None) -> Ed25519PrivateK
         SignatureError: The file cannot be read, is not an Ed25519 private key, or the password is wrong.
         MissingDependency: The package cryptography is not installed.
     """
+    path = options.path("path", path)
     kind, content = ed25519().Ed25519PrivateKey, read_small(path)
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -98,13 +100,14 @@ def read_private_key(path: Path, password: str | None = None) -> Ed25519PrivateK
     return private_key
 
 
-def read_public_key(path: Path) -> PublicKey:
+def read_public_key(path: str | Path) -> PublicKey:
     """Read a public key in PEM.
 
     Raises:
         SignatureError: The file cannot be read or is not an Ed25519 public key.
         MissingDependency: The package cryptography is not installed.
     """
+    path = options.path("path", path)
     kind, content = ed25519().Ed25519PublicKey, read_small(path)
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikelet import options
 from spikelet.errors import SignatureError, SpikeletError
 from spikelet.signing.keys import PublicKey, read_public_key
 from spikelet.signing.signature import Status, check
@@ -77,7 +78,7 @@ def status(path: str | Path, keys: Iterable[PublicKey] | None = None) -> Status:
     Returns:
         The status. Failures are reported as states; nothing is raised.
     """
-    path = Path(path)
+    path = options.path("path", path)
     try:
         digest = hashlib.sha256(path.read_bytes()).digest()
     except OSError as error:
@@ -89,7 +90,7 @@ def status(path: str | Path, keys: Iterable[PublicKey] | None = None) -> Status:
     return check(path, digest, trusted)
 
 
-def enforce(path: Path, content: bytes | memoryview, policy: Policy) -> None:
+def enforce(path: str | Path, content: bytes | memoryview, policy: Policy) -> None:
     """Apply the policy to a bundle.
 
     Args:
@@ -102,6 +103,7 @@ def enforce(path: Path, content: bytes | memoryview, policy: Policy) -> None:
     """
     if not policy.required:
         return
+    path = options.path("path", path)
     if not policy.keys:
         raise SignatureError(f"a signature is required, and no key is trusted; name public keys in {TRUSTED_KEYS}")
     result = check(path, hashlib.sha256(content).digest(), policy.keys)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from spikelet import options
 from spikelet.errors import MissingDependency, SignatureError, SpikeletError
 from spikelet.signing.keys import PublicKey, public_key, read_small
 
@@ -48,12 +49,13 @@ class Status:
     detail: str
 
 
-def signature_file(path: Path) -> Path:
+def signature_file(path: str | Path) -> Path:
     """Return the path of a bundle's signature file: the path of the bundle with `.sig` appended."""
+    path = options.path("path", path)
     return path.with_name(path.name + SUFFIX)
 
 
-def check(path: Path, digest: bytes, keys: tuple[PublicKey, ...]) -> Status:
+def check(path: str | Path, digest: bytes, keys: tuple[PublicKey, ...]) -> Status:
     """Check the signature file of a bundle.
 
     Args:
@@ -61,6 +63,7 @@ def check(path: Path, digest: bytes, keys: tuple[PublicKey, ...]) -> Status:
         digest: SHA-256 of the bundle's bytes.
         keys: Trusted keys.
     """
+    path = options.path("path", path)
     file = signature_file(path)
     if not file.exists():
         return Status("unsigned", "", f"not signed (no {file.name})")
@@ -83,7 +86,7 @@ def check(path: Path, digest: bytes, keys: tuple[PublicKey, ...]) -> Status:
     return Status("unknown key", entries[0][0].id, f"signed by {ids}, which is not among the trusted keys")
 
 
-def sign(path: Path, private_key: Ed25519PrivateKey) -> bytes:
+def sign(path: str | Path, private_key: Ed25519PrivateKey) -> bytes:
     """Sign a bundle and return the new content of its signature file.
 
     Valid signatures by other keys are kept.
@@ -95,6 +98,7 @@ def sign(path: Path, private_key: Ed25519PrivateKey) -> bytes:
     Raises:
         SpikeletError: The bundle cannot be read.
     """
+    path = options.path("path", path)
     try:
         digest = hashlib.sha256(path.read_bytes()).digest()
     except OSError as error:
