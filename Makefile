@@ -2,6 +2,9 @@
 .PHONY: help demo gui test stress lint bench bench-instructions bench-gui screenshots peers posttraining conformance vectors fuzz edge-test clean
 .DEFAULT_GOAL := help
 
+# ONNX Runtime sends no usage events, also where a script imports it without spikelet
+export ORT_DISABLE_TELEMETRY := 1
+
 PYTHON := .venv/bin/python
 SPIKELET := .venv/bin/spikelet
 DEMO := build/vgg9-cifar10.snnb

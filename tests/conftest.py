@@ -6,6 +6,7 @@ import os
 # read when NumPy and torch load; the matrices are so small that one thread is the fastest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # for the tests that import ONNX Runtime themselves
 
 import pytest
 from hypothesis import HealthCheck, settings

@@ -23,6 +23,7 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # forked processes have no use for threads that stayed behind
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # its threads read the network's settings under a limit of memory
 
 import numpy as np
 import onnxruntime  # noqa: F401

@@ -13,20 +13,17 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import neurons
+from spikelet import neurons, onnx_runtime
 from spikelet.bounds import cost
 from spikelet.bounds.limits import Limits
 from spikelet.engines.base import Engine, Float, Spikes, Workload
-from spikelet.errors import MissingDependency
 from spikelet.graph import Graph
 from spikelet.lowering.onnx import step as lowering
 from spikelet.lowering.onnx.names import INPUT, LOGITS, name_of
@@ -126,7 +123,7 @@ class OnnxEngine(Engine):
         limits: Limits | None = None,
     ) -> None:
         super().__init__(graph, record, threads, limits)
-        _import()  # raise MissingDependency early
+        onnx_runtime.load()  # raise MissingDependency early
         self._arrays: dict[str, Float] = {}
         self._binding: Binding | None = None
         self._windows: dict[tuple[int, tuple[str, ...]], Session] = {}
@@ -209,11 +206,10 @@ class OnnxEngine(Engine):
 
     def _bind(self) -> Binding:
         """Bind the arrays of the states, inputs and outputs."""
-        from onnxruntime import OrtValue
-
+        ort_value = onnx_runtime.load().OrtValue
         binding = self._dynamic.io_binding()
         for name, array in self._arrays.items():
-            value = OrtValue.ortvalue_from_numpy(array)  # shares the array's memory
+            value = ort_value.ortvalue_from_numpy(array)  # shares the array's memory
             role, _, node = name.partition(":")
             if role in ("x", "v"):
                 binding.bind_ortvalue_input(name, value)
@@ -282,7 +278,7 @@ def open_session(model: bytes | Path, threads: int | None = None) -> Session:
     Raises:
         MissingDependency: ONNX Runtime is not installed.
     """
-    onnxruntime = _import()
+    onnxruntime = onnx_runtime.load()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors are raised; warnings about small graphs are of no use
     options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED  # in the written order, layer by layer
@@ -301,10 +297,3 @@ def _allowed_cores() -> int:
         return 0
     allowed = len(os.sched_getaffinity(0))
     return allowed if allowed < (os.cpu_count() or 1) else 0
-
-
-def _import() -> ModuleType:
-    try:
-        return import_module("onnxruntime")
-    except ImportError:
-        raise MissingDependency("ONNX Runtime", "ort") from None

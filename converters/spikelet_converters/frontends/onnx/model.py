@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import onnx_runtime
 from spikelet.errors import ConversionError, MissingDependency, UsageError, pass_out_of_memory
 
 if TYPE_CHECKING:
@@ -98,10 +99,7 @@ def predictor(path: Path, model: onnx.ModelProto, arrange: Arrange, output: str 
         ConversionError: ONNX Runtime refuses the model.
         MissingDependency: ONNX Runtime is not installed.
     """
-    try:
-        import onnxruntime
-    except ImportError:
-        raise MissingDependency("onnxruntime", "ort") from None
+    onnxruntime = onnx_runtime.load()
     import onnx
 
     if output is not None:
