@@ -1,6 +1,6 @@
-"""Forms in which people keep images and labels: each is read with a right answer known beforehand, or refused by name.
+"""Forms of images and labels: every form is read and compared with known pixel values, or refused by name.
 
-Every pixel of `PICTURES` is known by a formula, and every file is written with NumPy or Pillow alone.
+A formula gives every pixel, and every file is written with NumPy or Pillow alone.
 """
 
 from pathlib import Path
@@ -34,14 +34,14 @@ ARRAYS = {
     "(N, H, W), network not known": (GREY, None, {}),
     "(N, C, H, W), network not known": (COLOUR, None, {}),
     "(N, H, W, C), network not known": (COLOUR.transpose(0, 2, 3, 1), None, {}),
-    "Fortran order": (np.asfortranarray(COLOUR), (3, H, W), {}),
-    "big-endian integers": (GREY.astype(">i4"), (1, H, W), {}),
-    "whole float64": (GREY.astype(np.float64), (1, H, W), {}),
-    "float16": (GREY.astype(np.float16), (1, H, W), {}),
-    "0...1 with white": ((GREY / 255).astype(np.float32), (1, H, W), {"white": 1}),
-    "16 bits with white": (GREY.astype(np.uint16) * 257, (1, H, W), {"white": 65535}),
-    "12 bits with white": (np.rint(GREY * (4095 / 255)).astype(np.uint16), (1, H, W), {"white": 4095}),
-    "NHWC said": (np.repeat(GREY[:, :3, :3, None], 3, 3), (3, 3, 3), {"layout": "NHWC"}),
+    "(N, C, H, W), Fortran memory order": (np.asfortranarray(COLOUR), (3, H, W), {}),
+    "big-endian 32-bit integers": (GREY.astype(">i4"), (1, H, W), {}),
+    "float64 with whole values": (GREY.astype(np.float64), (1, H, W), {}),
+    "float16 with whole values": (GREY.astype(np.float16), (1, H, W), {}),
+    "values 0…1 and `--white 1`": ((GREY / 255).astype(np.float32), (1, H, W), {"white": 1}),
+    "16-bit values and `--white 65535`": (GREY.astype(np.uint16) * 257, (1, H, W), {"white": 65535}),
+    "12-bit values and `--white 4095`": (np.rint(GREY * (4095 / 255)).astype(np.uint16), (1, H, W), {"white": 4095}),
+    "(N, H, W, C) and `--layout NHWC`": (np.repeat(GREY[:, :3, :3, None], 3, 3), (3, 3, 3), {"layout": "NHWC"}),
 }
 
 
@@ -50,7 +50,7 @@ def test_arrays_of_images(tmp_path, form):
     value, shape, options = ARRAYS[form]
     np.save(tmp_path / "a.npy", value)
     expected = COLOUR if 3 in (value.shape[1], value.shape[-1]) else GREY[:, None]
-    if "said" in form:
+    if "--layout" in form:
         expected = np.repeat(GREY[:, None, :3, :3], 3, 1)
     loaded = read(tmp_path / "a.npy", shape=shape, options=DataOptions(**options))
     assert np.array_equal(loaded.images, expected)
@@ -77,32 +77,40 @@ def test_samples_of_a_network_without_channels(tmp_path, value):
 
 
 REFUSED_ARRAYS = {
-    "one image or three": (
+    "(3, H, W), network not known": (
         np.zeros((3, 8, 9), np.uint8),
         None,
         r"can be read as NHW or CHW; give its axes with --layout",
     ),
-    "first or last, unknown network": (np.zeros((5, 3, 8, 3), np.uint8), None, "--layout"),
-    "square of channels": (GREY[:3, :3, :3], (3, 3, 3), r"can be read as CHW or HWC; give its axes with --layout"),
-    "square batch of channels": (np.zeros((2, 3, 3, 3), np.uint8), (3, 3, 3), "can be read as NCHW or NHWC"),
-    "frames of an event camera": (
+    "(N, 3, H, 3), network not known": (np.zeros((5, 3, 8, 3), np.uint8), None, "--layout"),
+    "(3, 3, 3)": (GREY[:3, :3, :3], (3, 3, 3), r"can be read as CHW or HWC; give its axes with --layout"),
+    "(N, 3, 3, 3)": (np.zeros((2, 3, 3, 3), np.uint8), (3, 3, 3), "can be read as NCHW or NHWC"),
+    "(T, 2, H, W)": (
         np.zeros((20, 2, 34, 34), np.uint8),
         (2, 34, 34),
         "20 images of two channels, or the frames of one recording .* --layout NCHW reads images, and `spikelet events`",
     ),
-    "another size": (GREY, (1, H, W + 1), r"expected an array of images of the network's \(1, 6, 8\), found shape"),
-    "scaled to 0...1": (GREY / 255, (1, H, W), "expected whole pixel values 0…255, found 0….*--white: 1 for images"),
-    "16 bits": (GREY.astype(np.uint16) * 257, (1, H, W), "found 0….*65535 for 16 bits"),
-    "0 and 1 only": (GREY % 2, (1, H, W), "all values are 0 or 1, where white is 255; give the value of white"),
-    "booleans": (
+    "images of another size": (
+        GREY,
+        (1, H, W + 1),
+        r"expected an array of images of the network's \(1, 6, 8\), found shape",
+    ),
+    "values 0…1": (GREY / 255, (1, H, W), "expected whole pixel values 0…255, found 0….*--white: 1 for images"),
+    "16-bit values": (GREY.astype(np.uint16) * 257, (1, H, W), "found 0….*65535 for 16 bits"),
+    "no values but 0 and 1": (
+        GREY % 2,
+        (1, H, W),
+        "all values are 0 or 1, where white is 255; give the value of white",
+    ),
+    "boolean values": (
         GREY > 9,
         (1, H, W),
         "expected numbers, found an array of bool; give the value of white with --white 1",
     ),
-    "negative": (GREY.astype(int) - 100, (1, H, W), "expected whole pixel values 0…255, found -100"),
-    "complex": (GREY.astype(np.complex64), (1, H, W), "expected numbers, found an array of complex64"),
-    "events": (np.zeros(9, [("t", int), ("x", int)]), (1, H, W), "expected numbers, found an array of"),
-    "colours for a flat network": (COLOUR, (3 * H * W,), "expected an array of images of the network's"),
+    "negative values": (GREY.astype(int) - 100, (1, H, W), "expected whole pixel values 0…255, found -100"),
+    "complex values": (GREY.astype(np.complex64), (1, H, W), "expected numbers, found an array of complex64"),
+    "structured arrays": (np.zeros(9, [("t", int), ("x", int)]), (1, H, W), "expected numbers, found an array of"),
+    "(N, C, H, W), network takes (F,)": (COLOUR, (3 * H * W,), "expected an array of images of the network's"),
 }
 
 
@@ -131,16 +139,16 @@ def test_an_option_decides_where_an_array_has_several_meanings(tmp_path):
 
 
 LABEL_FORMS = {
-    "(N,)": LABELS,
-    "(N, 1)": LABELS[:, None],
-    "uint8": LABELS.astype(np.uint8),
-    "whole float": LABELS.astype(np.float32),
-    "one-hot": ONE_HOT,
-    "one-hot float": ONE_HOT.astype(np.float32),
-    "one-hot bool": ONE_HOT.astype(bool),
-    "names": np.array([NAMES[k] for k in LABELS]),
-    "names in bytes": np.array([NAMES[k].encode() for k in LABELS]),
-    "names (N, 1)": np.array([[NAMES[k]] for k in LABELS]),
+    "integers (N,)": LABELS,
+    "integers (N, 1)": LABELS[:, None],
+    "uint8 (N,)": LABELS.astype(np.uint8),
+    "floats with whole values (N,)": LABELS.astype(np.float32),
+    "one-hot integers (N, K)": ONE_HOT,
+    "one-hot floats (N, K)": ONE_HOT.astype(np.float32),
+    "one-hot booleans (N, K)": ONE_HOT.astype(bool),
+    "text (N,)": np.array([NAMES[k] for k in LABELS]),
+    "bytes (N,)": np.array([NAMES[k].encode() for k in LABELS]),
+    "text (N, 1)": np.array([[NAMES[k]] for k in LABELS]),
 }
 
 
@@ -148,7 +156,7 @@ LABEL_FORMS = {
 def test_labels(tmp_path, form):
     loaded = read(saved(tmp_path, images=GREY, labels=LABEL_FORMS[form]), shape=(1, H, W))
     assert loaded.labels.tolist() == [3, 0, 2, 1, 2]
-    assert loaded.classes == (NAMES if "names" in form else None)
+    assert loaded.classes == (NAMES if LABEL_FORMS[form].dtype.kind in "US" else None)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +174,7 @@ def test_labels(tmp_path, form):
         (np.zeros((N, 2, 2), int), r"expected labels as whole numbers or names, found int64 \(5, 2, 2\)"),
     ],
 )
-def test_labels_that_are_none(tmp_path, labels, message):
+def test_what_is_no_label_is_refused(tmp_path, labels, message):
     with pytest.raises(DataError, match=message):
         read(saved(tmp_path, images=GREY, labels=labels), shape=(1, H, W))
 
@@ -183,10 +191,10 @@ def test_labels_beside_names_of_classes(tmp_path):
 
 
 KEYS = {
-    "keras": ("x_train", "y_train", "x_test", "y_test"),
-    "capitals": ("X_train", "Y_train", "X_test", "Y_test"),
-    "words": ("train_images", "train_labels", "test_images", "test_labels"),
-    "words last": ("images_train", "labels_train", "images_test", "labels_test"),
+    "Keras": ("x_train", "y_train", "x_test", "y_test"),
+    "upper case": ("X_train", "Y_train", "X_test", "Y_test"),
+    "prefix": ("train_images", "train_labels", "test_images", "test_labels"),
+    "suffix": ("images_train", "labels_train", "images_test", "labels_test"),
 }
 
 
@@ -250,15 +258,15 @@ def write_tiff(path, values, bits, sample_format=1, photometric=1):
 
 PICTURE = GREY[2]
 DEPTHS = {
-    "8 bits": lambda p: Image.fromarray(PICTURE).save(p / "a.png"),
-    "16 bits, PNG": lambda p: Image.fromarray(PICTURE.astype(np.uint16) * 257).save(p / "a.png"),
-    "16 bits, TIFF": lambda p: write_tiff(p / "a.tif", PICTURE.astype(int) * 257, 16),
-    "16 bits, white is zero": lambda p: write_tiff(p / "a.tif", 65535 - PICTURE.astype(int) * 257, 16, photometric=0),
-    "16 bits, PGM": lambda p: write_pgm(p / "a.pgm", PICTURE.astype(int) * 257, 65535),
-    "12 bits, PGM": lambda p: write_pgm(p / "a.pgm", np.rint(PICTURE * (4095 / 255)), 4095),
-    "palette": lambda p: Image.fromarray(PICTURE).convert("P").save(p / "a.png"),
-    "opaque alpha": lambda p: Image.fromarray(PICTURE).convert("LA").save(p / "a.png"),
-    "colour": lambda p: Image.fromarray(PICTURE).convert("RGB").save(p / "a.bmp"),
+    "8-bit PNG": lambda p: Image.fromarray(PICTURE).save(p / "a.png"),
+    "16-bit PNG": lambda p: Image.fromarray(PICTURE.astype(np.uint16) * 257).save(p / "a.png"),
+    "16-bit TIFF": lambda p: write_tiff(p / "a.tif", PICTURE.astype(int) * 257, 16),
+    "16-bit TIFF, WhiteIsZero": lambda p: write_tiff(p / "a.tif", 65535 - PICTURE.astype(int) * 257, 16, photometric=0),
+    "16-bit PGM": lambda p: write_pgm(p / "a.pgm", PICTURE.astype(int) * 257, 65535),
+    "12-bit PGM": lambda p: write_pgm(p / "a.pgm", np.rint(PICTURE * (4095 / 255)), 4095),
+    "PNG with a palette": lambda p: Image.fromarray(PICTURE).convert("P").save(p / "a.png"),
+    "PNG with an opaque alpha channel": lambda p: Image.fromarray(PICTURE).convert("LA").save(p / "a.png"),
+    "colour BMP, network of one channel": lambda p: Image.fromarray(PICTURE).convert("RGB").save(p / "a.bmp"),
 }
 
 
@@ -328,6 +336,6 @@ def test_the_tables_of_the_page_are_the_cases_of_these_tests():
             head = first
         elif not first.startswith("---"):
             tables.setdefault(head, []).append(first)
-    cases = {"images": ARRAYS, "refused": REFUSED_ARRAYS, "splits": KEYS, "labels": LABEL_FORMS, "file": DEPTHS}
+    cases = {"array": ARRAYS, "refused array": REFUSED_ARRAYS, "names": KEYS, "labels": LABEL_FORMS, "file": DEPTHS}
     for name, forms in cases.items():
         assert tables[name] == list(forms)
