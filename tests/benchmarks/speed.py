@@ -26,9 +26,10 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAD = """\
 # Speed
 
-Written by `make bench`: the same weights for all, contenders in turn, each warmed up, medians. "Float network" is the network
-that the spiking one came from, at one inference; "step by step" is a stream, which may end or change at any time-step,
-the other lines of an engine know T and the image beforehand. "By the clock" comes first, processor time second.
+Written by `make bench`. All contenders have the same weights, are warmed up and run in turn; figures are medians. "Float network"
+is one inference of the source network. "Step by step" is a stream, whose input may end or change at any time-step; in the other
+rows of an engine T and the image are known in advance. "ms" is wall-clock time, "CPU ms" processor time. Ratios are to the float
+network.
 """
 FLOAT = "float network, ONNX Runtime"
 SECONDS = 12.0  # for one line of a table: more rounds where they are short
@@ -122,7 +123,7 @@ def compare(what, graph, images, lines, with_peers, seconds):
     print(f"\n### {what}\n")
     layers = ", ".join(f"{rate:.0%}" for rate in rates(graph, images[:1], 4).values())
     print(f"Spike rates by layer, T = 4: {layers}; {mean_rate(graph, images[:1], 4):.1%} of all neurons.\n")
-    print("| batch | threads | T | contender | ms | processor ms | of the float network | by processor time |")
+    print("| batch | threads | T | contender | ms | CPU ms | ratio | CPU ratio |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     failures = {}
     for batch, threads, steps in lines:
@@ -138,7 +139,7 @@ def compare(what, graph, images, lines, with_peers, seconds):
                 min(column) / times[f"spikelet, {engine}"][i] for i, column in enumerate(zip(*others, strict=True))
             )
             factors = f"{wall:.1f} times | {own:.1f} times"
-            print(f"| | | | fastest peer / {engine}, {rounds} rounds | | | {factors} |", flush=True)
+            print(f"| | | | fastest framework / {engine}, {rounds} rounds | | | {factors} |", flush=True)
     for name, reason in failures.items():
         print(f"\n{name} did not take part: {reason}")
 
@@ -146,7 +147,7 @@ def compare(what, graph, images, lines, with_peers, seconds):
 def sweep(plan, what, pixels, every):
     """Cost of a time-step by spike rate."""
     print(f"\n### Spike rate, {what}, native engine, one thread, batch 1\n")
-    print("| spike rate | processor ms a time-step | of the cost at 20 % |")
+    print("| spike rate | CPU ms per time-step | relative to 20 % |")
     print("|---|---|---|")
     graphs = {rate: network(plan, rate) for rate in every}
     engines = {rate: create(graph, "native", (), 1) for rate, graph in graphs.items()}
