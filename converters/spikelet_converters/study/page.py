@@ -24,13 +24,13 @@ ONLY = re.compile(r" --only ('[^']*'|\S+)")
 
 INTRODUCTION = """# Results
 
-Written by `{command}`; do not edit. Every figure is the result of a run of a study file. The `.results.json`
-file next to each study file has the command of each run.
+Written by `{command}`; do not edit. All figures on this page, except those of the last section, come from runs of the
+study files. The `.results.json` file next to each study file has the command of each run.
 
-Protocol: networks are trained on a part of the training split, the best epoch is chosen on the validation split, and
-the test split is used once, after training. The exact integer bundle is run by the runtime on all test images.
-Baselines that change the neuron run on the same integers. T includes the pre-steps of two-pass methods. "Noise off" is
-the source network without its residual, "noise on" with it.
+Protocol: networks are trained on a part of the training split, the best epoch is selected on the validation split,
+and the test split is used once, after training. The runtime evaluates the exact integer bundle on all test images.
+Baselines that change the neuron use the same integers. T includes the pre-steps of two-pass methods. "Noise off" is
+the source network without its residual, "noise on" the source network with it.
 """
 
 
@@ -159,7 +159,7 @@ def _described(runs: Sequence[Metrics]) -> str:
     if first["pre_steps"]:
         parts.append(f"{first['pre_steps']} pre-steps, included in T")
     if first["neuron"] == "changed":
-        parts.append("changes the neuron, no bundle")
+        parts.append("changes the neuron, so there is no bundle")
     if first["training"]:
         chosen = {k: v for k, v in first["options"].items() if k not in first["point"]}
         parts.append(", ".join(f"{k} {_value(v)}" for k, v in chosen.items()))
@@ -193,7 +193,7 @@ def _missing(study: Study, metrics: Sequence[Metrics]) -> str:
     done = {m["name"] for m in metrics}
     missing = [run for run in planned if run.name not in done]
     if not missing:
-        return f"All {len(planned)} runs of `{study.path.name}` are done."
+        return f"All {len(planned)} runs of `{study.path.name}` are complete."
     if len(missing) == len(planned):
         return f"`{study.path.name}` has not been run."
     seeds: dict[str, list[str]] = {}

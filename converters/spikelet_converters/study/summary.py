@@ -197,7 +197,10 @@ def to_markdown(study: Study, rows: Sequence[Row]) -> str:
         lines.append("")
         compared = [row for row in here if row.against]
         if compared:
-            title = f"Points above `{study.reference}`, same seeds: mean [95 % interval], p of a paired t test."
+            title = (
+                f"Difference to `{study.reference}` in percentage points, same seeds: mean [95 % confidence interval], "
+                "p value of a paired t test."
+            )
             lines += [f"{title} {_multiplicity(compared)}", "", *heading(["method", *(f"T={t}" for t in times)])]
             for row in compared:
                 cells = [_difference(row.against.get(t)) for t in times]
@@ -212,7 +215,7 @@ def heading(names: Sequence[str]) -> list[str]:
 
 
 def _multiplicity(rows: Sequence[Row]) -> str:
-    """State the number of tests in a table, and the differences that remain significant when it is corrected for."""
+    """State the number of tests in a table, and the differences that are significant after correction for it."""
     tests = [(row.label, t, difference.p) for row in rows for t, difference in row.against.items()]
     corrected = holm([p for _, _, p in tests])
     count = sum(p is not None for p in corrected)
@@ -223,8 +226,8 @@ def _multiplicity(rows: Sequence[Row]) -> str:
         f"`{name}` T={t}" for (name, t, _), p in zip(tests, corrected, strict=True) if p is not None and p < level
     ]
     return (
-        f"Intervals and p are those of one value; the table has {count} tests. With Holm's correction for their "
-        f"number, p < {level:.2g} remains for: {', '.join(remaining) or 'none'}."
+        f"Intervals and p values are not corrected for multiple tests; the table has {count}. After Holm's correction, "
+        f"p < {level:.2g} remains for: {', '.join(remaining) or 'none'}."
     )
 
 

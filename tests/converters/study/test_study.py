@@ -193,7 +193,7 @@ class TestStatistics:
         assert float(first["sd"]) == pytest.approx(np.std(accuracies, ddof=1))
         table = to_markdown(study, rows)
         assert "| srp | – | – |" in table
-        assert "Points above `qcfs`" in table
+        assert "Difference to `qcfs` in percentage points" in table
 
 
 class TestPage:
@@ -201,7 +201,7 @@ class TestPage:
         (folder / "later.toml").write_text(STUDY.replace("Bars", "Later"))
         call("study bars.toml later.toml --page results.md")
         page = (folder / "results.md").read_text()
-        assert "All 10 runs of `bars.toml` are done." in page
+        assert "All 10 runs of `bars.toml` are complete." in page
         assert "`later.toml` has not been run." in page
         assert "srp on the network of `qcfs`" in page
         assert "4 pre-steps, included in T" in page
