@@ -30,7 +30,7 @@ test: ## run all tests, on every core
 	@.ci/setup dev
 	$(PYTHON) -m pytest -q -n auto --dist worksteal
 
-stress: ## measure what depends on the machine: seconds, resident memory, threads, how long the window is blocked
+stress: ## run the tests that depend on the machine: seconds, resident memory, threads, blocking of the window
 	@.ci/setup dev
 	$(PYTHON) -m pytest -q tests/stress
 
@@ -47,12 +47,12 @@ bench: ## time engines, float networks and other frameworks (writes docs/benchma
 	$(PYTHON) tests/benchmarks/onnx_engine.py
 	$(PYTHON) tests/benchmarks/counting.py
 	PYTHONPATH=tests/support $(PYTHON) tests/benchmarks/brian2_validation.py
-	@.ci/peers -c "" # install first: its messages do not belong into the table
+	@.ci/peers -c "" # install first: its messages do not belong in the table
 	.ci/peers tests/benchmarks/speed.py >build/benchmarks.md
 	@mv build/benchmarks.md docs/ && cat docs/benchmarks.md && $(PYTHON) tests/benchmarks/readme.py
 	$(PYTHON) tests/benchmarks/training.py
 
-bench-instructions: ## count the instructions of generated C for an image, on x86-64 and emulated boards (writes docs/instructions.md; ARGS="--release NAME" keeps them to compare with)
+bench-instructions: ## count instructions of generated C per image, on x86-64 and emulated boards (writes docs/instructions.md; ARGS="--release NAME" stores the counts for comparison)
 	@.ci/setup edge
 	PYTHONPATH=tests/support $(PYTHON) tests/benchmarks/instructions.py $(ARGS)
 
@@ -71,14 +71,14 @@ screenshots: ## write the screenshots of the documentation
 	$(PYTHON) docs/screenshots.py
 	$(PYTHON) docs/web_screenshot.py
 
-edge-test: ## run one bundle on emulated boards and compare every spike: aarch64 (IMAGES=…), Cortex-M4, Cortex-M7, riscv64, s390x
+edge-test: ## compare every spike of one bundle on emulated boards: aarch64 (IMAGES=…), Cortex-M4, Cortex-M7, riscv64, s390x
 	@.ci/setup edge
 	$(PYTHON) tests/edge/run.py --images $(or $(IMAGES),500)
 
-peers: ## run networks of snnTorch, SpikingJelly, sinabs, Norse and Brevitas there and here, and compare every spike
+peers: ## compare networks of snnTorch, SpikingJelly, sinabs, Norse and Brevitas with their imported graphs, spike by spike
 	@.ci/peers -m pytest -q -W default -o addopts=--import-mode=importlib tests/peers
 
-posttraining: ## convert a plain ReLU network here and with SpikingJelly, at T = 8, 16, 32 (DATA=…, ARGS="--epochs 20")
+posttraining: ## compare the conversion of a plain ReLU network with that of SpikingJelly, at T = 8, 16, 32 (DATA=…, ARGS="--epochs 20")
 	@.ci/peers tests/benchmarks/posttraining.py $(DATA) $(ARGS)
 
 conformance: ## compare every engine, Brian2 and two readers on 5,000 random networks and all shipped images (make test: a sample)
@@ -96,11 +96,11 @@ fuzz: ## read 1,000,000 mutated bundles under limits (COUNT=…), 200,000 with t
 	PYTHONPATH=tests/support nice -n 10 $(PYTHON) tests/stress/fuzz_coverage.py --seconds $(or $(SECONDS),600)
 
 .PHONY: faults soak wheel audit docs
-faults: ## kill commands 200 times at random (KILLS=…) and 100 times at operations on files; full disks, too little memory
+faults: ## kill commands 200 times at random (KILLS=…) and 100 times at file operations; full disks, too little memory
 	@.ci/setup dev
 	PYTHONPATH=tests/support nice -n 5 $(PYTHON) tests/stress/faults.py --limits --kills $(or $(KILLS),200)
 
-soak: ## stream 1,000,000 time-steps on every engine (STEPS=…), then threads and processes at the same time
+soak: ## stream 1,000,000 time-steps on every engine (STEPS=…), then run threads and processes at the same time
 	@.ci/setup dev
 	PYTHONPATH=tests/support $(PYTHON) tests/stress/soak.py --steps $(or $(STEPS),1000000)
 
@@ -109,11 +109,11 @@ wheel: ## build the wheel; the same commit gives the same bytes
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(PYTHON) -m pip --disable-pip-version-check wheel -q --no-deps --no-build-isolation -w dist .
 	sha256sum dist/*.whl
 
-audit: ## check the pinned versions for known vulnerabilities (needs a network)
+audit: ## check the pinned versions for known vulnerabilities (requires a network)
 	python3 -m venv build/audit
 	build/audit/bin/python -m pip install -q pip-audit
 	build/audit/bin/pip-audit --strict --no-deps --disable-pip -r .ci/lock.txt
 
-clean: ## remove .venv and everything that was built
+clean: ## remove .venv and all build products
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Hooks of the documentation site: pages kept at the root of the repository, links, lists and drawings."""
+"""Hooks of the documentation site: pages kept at the root of the repository, links, lists, drawings and options."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ ROOT_PAGES = {
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
 ITEM = re.compile(r"^(\*|-|\d+\.) ")
 DRAWING = re.compile(r"!\[([^\]]*)\]\((?:\.\./)*(drawings/[\w-]+\.svg)\)")
+INLINE_CODE = re.compile(r"(?<!<pre>)(?<!</span>)<code>[^<]*</code>")
+OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -39,8 +41,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return LINK.sub(lambda match: _link(match, folder, source), text)
 
 
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Keep options of commands on one line: a browser may break after any hyphen."""
+    keep = '<span class="option">{}</span>'
+    return INLINE_CODE.sub(lambda code: OPTION.sub(lambda option: keep.format(option[0]), code[0]), html)
+
+
 def _link(match: re.Match[str], folder: Path, page: str) -> str:
-    """A link of the repository as a link of the site; the text alone where the site has no such page."""
+    """Return a link of the repository as a link of the site, or only its text if the site has no such page."""
     image, text, target, anchor = match.groups()
     if "://" in target or target.startswith("mailto:"):
         return match[0]
@@ -72,6 +80,6 @@ def _with_list_breaks(markdown: str) -> str:
 
 
 def _inline(match: re.Match[str]) -> str:
-    """A drawing as inline SVG, so that its colours follow the theme."""
+    """Return a drawing as inline SVG, so that its colours follow the theme."""
     svg = (ROOT / "docs" / match[2]).read_text("utf-8")
     return f'<div class="drawing" role="img" aria-label="{match[1]}">{svg}</div>'

@@ -38,18 +38,18 @@ TORCH = {
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    """A Markdown table."""
+    """Return a Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     return [*lines, *("| " + " | ".join(row).replace("|  |", "| |") + " |" for row in rows), ""]
 
 
 def handlers(reader: type, names: dict[str, str]) -> list[str]:
-    """The names whose methods an importer has."""
+    """Return the names that an importer has a method for, sorted."""
     return sorted(name for name, method in names.items() if hasattr(reader, method))
 
 
 def support() -> str:
-    """The page."""
+    """Return the text of the page."""
     lines = [HEAD]
     lines += ["## Torch modules (`model.py:NAME`)", ""]
     lines += table(("module or call", "imported as"), [(f"`{name}`", how) for name, how in TORCH.items()])

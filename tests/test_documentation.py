@@ -147,5 +147,10 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_
     loaded = re.compile(
         r"<(?:script|img|iframe|source)[^>]+src=\"?https?:|<link[^>]+stylesheet[^>]+https?:|url\(https?:"
     )
-    for page in (tmp_path / "site").rglob("*.html"):
-        assert loaded.search(page.read_text("utf-8")) is None, page
+    pages = {page.resolve(): page.read_text("utf-8") for page in (tmp_path / "site").rglob("*.html")}
+    anchors = {page: set(re.findall(r'(?:id|name)="([^"]+)"', text)) for page, text in pages.items()}
+    for page, text in pages.items():
+        assert loaded.search(text) is None, page
+        for target, anchor in re.findall(r'href="([^":#]*)#([^"]+)"', text):
+            linked = (page.parent / target).resolve() if target else page
+            assert anchor in anchors.get(linked, {anchor}), f"{page.name}: no {target}#{anchor}"
