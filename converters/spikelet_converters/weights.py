@@ -1,4 +1,4 @@
-"""Read the weights of a torch file, whatever it wraps them in, without executing code.
+"""Read the weights of a torch file in any common wrapping, without executing code.
 
 A file is a state dict; a dictionary that holds one, of a training loop or of Lightning; or a pickled module. Classes
 other than those of tensors are not imported: objects of other classes become `Placeholder`s, whose parameters and
@@ -29,7 +29,7 @@ SAVE = "torch.save(network.state_dict(), 'weights.pt')"
 
 
 class Placeholder:
-    """An object of a class that is not imported: its state is kept, and nothing of it is executed."""
+    """An object of a class that is not imported. Its state is kept; its code is not executed."""
 
     state: object = None
 
@@ -231,7 +231,7 @@ def matched(state: State, expected: Mapping[str, Tensor]) -> State | None:
 
 
 def described(content: object) -> str:
-    """Return what the content of a torch file is, for a message."""
+    """Describe the content of a torch file for a message."""
     sets = states(content)
     if sets:
         where, state = next(iter(sets.items()))

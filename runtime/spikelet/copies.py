@@ -1,4 +1,4 @@
-"""Write the copies of neurons out as channels.
+"""Expand copies of neurons into channels.
 
 A layer `IF(copies=k)` stands for k plain neurons per channel and pixel: the same current, threshold and reset, and
 initial potentials of their own. `expand` gives the network in which each copy is a channel, copy i of channel c at
@@ -27,7 +27,7 @@ from spikelet.nodes import IF, LIF, MAX_ELEMENTS, Add, Conv2d, Flatten, Linear, 
 
 
 def expand(graph: Graph) -> Graph:
-    """Return the network with each copy of a neuron as a channel of its own.
+    """Return the network in which each copy of a neuron is a separate channel.
 
     Args:
         graph: the network. One without copies is returned as it is.
@@ -63,7 +63,7 @@ _cache: dict[int, tuple[weakref.ref[Graph], Graph]] = {}  # by id of the network
 
 def expanded_weights(graph: Graph) -> int:
     """Return an upper bound of the number of weights of the expanded network, without writing it out."""
-    copies: dict[str, int] = {}  # by node, of which its value can consist
+    copies: dict[str, int] = {}  # by node: numbers of copies that its value can have
     total = 0
     for name in graph.order:
         node, shape = graph.nodes[name], graph.shapes[name]

@@ -57,7 +57,7 @@ class SpikeletError(Exception):
         return cls(text, where=where, reason=reason, expected=expected, found=found, remedy=remedy)
 
     def locate(self, prefix: object) -> Self:
-        """Put the name of a file in front of the text; the attributes stay."""
+        """Put the name of a file in front of the text; the attributes do not change."""
         self.args = (f"{prefix}: {self}",)
         return self
 
@@ -90,7 +90,7 @@ class BundleError(SpikeletError):
     member = ""
 
     def within(self, member: str) -> Self:
-        """Set the member that is invalid; the text stays."""
+        """Set the member that is invalid; the text does not change."""
         self.member = member
         return self
 
@@ -199,7 +199,7 @@ def out_of_memory(error: Exception) -> bool:
 def _memory_is_short() -> bool:
     """Whether the system refuses 64 MiB: then any unexpected error, of an import for instance, comes from that."""
     try:
-        mmap.mmap(-1, 64 << 20).close()  # no page of it is touched
+        mmap.mmap(-1, 64 << 20).close()  # its pages are never written
     except (OSError, MemoryError):
         return True
     return False

@@ -67,7 +67,7 @@ def as_labels(labels: object, count: int) -> npt.NDArray[np.int64]:
 
 
 def _array(name: str, value: object) -> Values:
-    """Convert to an array; whatever NumPy or the object raises becomes a DataError."""
+    """Convert to an array; any exception of NumPy or the object becomes a DataError."""
     try:
         return np.asarray(value)
     except Exception as error:

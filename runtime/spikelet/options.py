@@ -1,4 +1,4 @@
-"""Validate options of the Python interface: whatever is passed, an error names the option and what it takes."""
+"""Validate options of the Python interface. Errors name the option and the values that it accepts."""
 
 from __future__ import annotations
 

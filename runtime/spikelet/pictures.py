@@ -1,4 +1,4 @@
-"""Images of Pillow as input. Pillow is not imported: whoever has such an image has it."""
+"""Images of Pillow as input. Pillow is not imported here; a caller with such an image has imported it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ Number = TypeVar("Number", np.float32, np.float64)
 def product(a: npt.NDArray[Number], b: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """Compute `a @ b` for finite operands whose product is finite.
 
-    BLAS kernels compute whole vector registers, and the lanes beyond the matrix hold whatever the memory held. These
+    BLAS kernels compute whole vector registers, and the lanes beyond the matrix contain arbitrary memory. These
     lanes are discarded, but an invalid operation in one of them sets the status flag of the processor, and NumPy
     reports it as "invalid value encountered in matmul" (numpy issue 24067). The flag says nothing about the result:
     it is ignored here, and so does not stop a program in which warnings are errors. What could make the result itself

@@ -19,11 +19,11 @@ FLAGS = (
     "--no-first-run",
     "--disable-background-networking",
     "--remote-debugging-pipe",
-    "--use-fake-device-for-media-stream",  # a generated camera picture, and no question whether the page may see it
+    "--use-fake-device-for-media-stream",  # a generated camera picture, without a request for permission
     "--use-fake-ui-for-media-stream",
     "--window-size=1200,900",
 )
-SECONDS = 3600  # until a browser that no longer answers is ended; no answer takes as long on any machine
+SECONDS = 3600  # until a browser that does not respond is ended; far more than any response takes
 
 
 def find() -> str | None:

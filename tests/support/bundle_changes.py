@@ -34,7 +34,7 @@ def repacked(path, **changes):
 
 
 def with_manifest(path, change):
-    """The bytes of the bundle with its manifest changed and everything else consistent."""
+    """Return the bytes of the bundle with a changed manifest; all other parts are consistent with it."""
     manifest = json.loads(bytes(archive.unpack(path.read_bytes())["manifest.json"]))
     change(manifest)
     return repacked(path, manifest__json=json.dumps(manifest).encode())

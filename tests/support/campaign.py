@@ -1,4 +1,4 @@
-"""Judge mutated files in several processes, and keep those of which a process complains.
+"""Check mutated files in several processes, and keep those with complaints.
 
 A worker sends two kinds of messages: ("bad", complaint, content of the file) for a complaint, and
 ("done", verdicts, measurements) for a portion of files: how many files had which verdict, and the largest of each

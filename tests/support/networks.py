@@ -1,4 +1,4 @@
-"""Networks for tests: random ones of every node kind, and a small trained-like one."""
+"""Networks for tests: random ones with every kind of node, and a small one similar to a trained network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Node, O
 
 
 class Builder:
-    """Appends nodes one after another; `here` is the node that comes next's input."""
+    """Appends nodes one after another; `here` is the input of the next node."""
 
     def __init__(self, shape, rng, exact=True, grain=1):
         self.rng, self.exact, self.grain = rng, exact, grain

@@ -1,4 +1,4 @@
-"""Small ONNX networks in the forms that exporters write, with random weights, and what ONNX Runtime computes."""
+"""Small ONNX networks in the forms that exporters write, with random weights, and their outputs by ONNX Runtime."""
 
 import numpy as np
 import onnx

@@ -1,6 +1,6 @@
-"""Everything that can run a network, side by side: the engines, and Brian2 as their judge.
+"""All runners of a network: the engines, and Brian2 as their reference.
 
-`RUNNERS` is what the conformance suite runs over. An engine of the runtime is in it by being in
+`RUNNERS` is what the conformance suite runs over. It contains every engine in
 `spikelet.engines.ENGINES`; anything else joins by one line.
 """
 
@@ -59,7 +59,7 @@ def on_engine(make, graph, inputs, steps, window=False):
 
 
 def check_bare(make, graph, inputs, logits, spikes):
-    """An engine that records nothing may run a window in another way: hold it to the one that does."""
+    """Compare an engine that records nothing, and may evaluate windows differently, with one that records."""
     engine = create(graph, make)
     engine.reset(inputs.shape[1], len(logits) if len(inputs) == 1 else None)
     for t, expected in enumerate(logits):
@@ -92,7 +92,7 @@ RUNNERS["brian2"] = on_brian2
 
 
 def assert_same(graph, name, inputs, steps, runner=None):
-    """Hold a runner to the reference. A network on which they part is written as a bundle that can be opened."""
+    """Compare a runner with the reference. A network on which they differ is written as a bundle."""
     expected = on_engine("numpy", graph, inputs, steps)
     actual = (runner or RUNNERS[name])(graph, inputs, steps)
     for t in range(steps):
@@ -110,7 +110,7 @@ def assert_same(graph, name, inputs, steps, runner=None):
 def save(graph, name, inputs, steps):
     """The network as build/mismatch/NAME.snnb, its input (T or 1, N, …) beside it as NAME.npy.
 
-    Hypothesis ends with the smallest network that fails, so that is what lies there.
+    Hypothesis ends with the smallest network that fails, which is the one that remains.
     """
     MISMATCHES.mkdir(parents=True, exist_ok=True)
     path = MISMATCHES / f"{name}.snnb"

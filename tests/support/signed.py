@@ -1,4 +1,4 @@
-"""Bundles with signatures, and policies that ask for them."""
+"""Bundles with signatures, and policies that require them."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a test run skipped, why, and what would run it: printed after the tests."""
+"""Report of skipped tests with reasons and remedies, printed after the tests."""
 
 from __future__ import annotations
 

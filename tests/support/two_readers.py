@@ -1,4 +1,4 @@
-"""Give one file to both readers, and one network to every engine and to the second reader's executor."""
+"""Read one file with both readers, and run one network on every engine and the second reader's executor."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CLOSE = 1e-5  # of a float32 potential to its threshold, as a share of the value
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What both readers said of a file.
+    """Verdicts of both readers on a file.
 
     Attributes:
         first: spikelet's bundle, or None.
         second: The second reader's contents, or None.
-        said: What the first and the second gave as a reason, or "".
+        messages: Reasons of the first and the second for a refusal, or "".
         seconds: Time of the first and the second, by the clock.
     """
 

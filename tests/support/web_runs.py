@@ -1,4 +1,4 @@
-"""Runs of a page beside those of engine numpy."""
+"""Runs of a page, compared with runs of the numpy engine."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, Array
 from spikelet_converters.brian2.synapses import Population, Values
 
-EPS = 1e-5  # some 170 units in the last place of a float32
+EPS = 1e-5  # about 170 units in the last place of a float32
 SHOWN = 6  # neurons per layer in the report
 
 Bools = npt.NDArray[np.bool_]
@@ -260,7 +260,7 @@ def _first(pair: Pair, shown: Bools, near: Bools) -> Divergence | None:
 
 
 def _sample(pair: Pair, shown: Bools, differs: Bools) -> Sample:
-    """The neurons that differ on the first differing image, or else some neurons that fire."""
+    """Return the neurons that differ on the first differing image or, if there are none, some neurons that fire."""
     image = int(np.unravel_index(int(shown.argmax()), shown.shape)[1])
     if shown.any():
         first = int(np.unravel_index(int(shown.argmax()), shown.shape)[2])

@@ -2,7 +2,7 @@
 
     IF          dv/dt = bias + drive                by Euler's method, exact over a step of constant current
     LIF, beta   dv/dt = -rate v, rate = -ln beta    by the exact solution; then v += bias + drive
-    LIF, shift  v -= floor(v / 2^decay);            then v += bias + drive (no differential equation rounds like that)
+    LIF, shift  v -= floor(v / 2^decay);            then v += bias + drive (no differential equation has this rounding)
     output      dv/dt = bias + drive                without a threshold: logits, summed
 
 `drive` is the input's current; spikes are added by synapses. Units: one time-step is a second.

@@ -31,7 +31,7 @@ def potentials(report: ValidationReport) -> list[Figure]:
 
 
 def rate_figures(report: DynamicsReport) -> list[Figure]:
-    """f-I curves, one figure per kind of neuron."""
+    """Return f-I curves, one figure per type of neuron."""
     kinds = list(dict.fromkeys(curve.kind for curve in report.rates))
     return [_rates(kind, [curve for curve in report.rates if curve.kind == kind], report.engine) for kind in kinds]
 

@@ -92,7 +92,7 @@ def load() -> ModuleType:
 
 
 def _forget_statements() -> None:
-    """Call the function that generates statements without its cache, where Brian2 has one."""
+    """Disable the cache of the function that generates statements, if this version of Brian2 has one."""
     from brian2.codegen import translation
     from brian2.codegen.generators import base
 
@@ -103,7 +103,7 @@ def _forget_statements() -> None:
 
 
 def installed() -> str | None:
-    """The version of Brian2, without importing it, or None if it is not installed."""
+    """Return the version of Brian2 without importing it, or None if it is not installed."""
     try:
         return version("brian2")
     except PackageNotFoundError:

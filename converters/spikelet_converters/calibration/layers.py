@@ -32,7 +32,7 @@ def synapse_of(graph: Graph, layer: str) -> str | None:
 
 
 def with_bias(graph: Graph, layer: str, change: npt.ArrayLike) -> Graph:
-    """Return the graph with a change of the bias of a layer. A layer without its own synapse node is unchanged.
+    """Return the graph with a change of the bias of a layer. A layer without a synapse node is unchanged.
 
     Args:
         graph: float32 graph.

@@ -21,7 +21,7 @@ from spikelet_converters.frontends.values import Ending
 TOLERANCE = 1e-3  # relative to the largest logit of an input
 FAINT = 1e-2  # least magnitude of an input's logits, relative to the largest of all inputs
 NOISE = 2.0  # largest ratio of the differences to those that ties cause
-TIED = 0.2  # largest root mean square difference relative to that of the logits, whatever ties cause
+TIED = 0.2  # largest root mean square difference relative to that of the logits, also with ties
 UNDERFLOW = -60.0  # log of the smallest probability that is compared
 
 Outputs = npt.NDArray[np.float32]
@@ -91,7 +91,7 @@ def agree(
 def agree_on_answers(
     name: str, answers: npt.NDArray[np.generic], logits: Outputs, moved: Sequence[Outputs] | None = None
 ) -> None:
-    """Refuse an imported graph that gives other answers, except where two logits are nearly equal.
+    """Refuse an imported graph with different predictions, except where two logits are nearly equal.
 
     Args:
         name: What the inputs are, for messages.

@@ -1,4 +1,4 @@
-"""Compare an imported graph with its source, on images and on random inputs, before anything else is done with it.
+"""Compare an imported graph with its source, on images and on random inputs, before it is used.
 
 The comparison cannot be switched off. It evaluates the imported graph as the source computes it: max pools that
 average pools stand for are evaluated as maxima, quantisers that were left out round, and the border of a padded image
@@ -206,5 +206,5 @@ def _simulated(source: Source, pixels: npt.NDArray[np.float32]) -> Outputs:
 
 
 def logits_of(source: Source) -> Predict | None:
-    """The function of a source whose largest output is its answer, or None."""
+    """Return the function of a source whose largest output is the prediction, or None."""
     return source.logits or (None if source.ending == "argmax" else source.predict)

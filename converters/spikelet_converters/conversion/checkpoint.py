@@ -159,7 +159,7 @@ def assemble(
 
 
 def _notes(quantised: Quantised, bits: int, steps: int) -> list[str]:
-    """Return what was done so that the network is exact for a number of time-steps."""
+    """Return notes on the changes that make the network exact for a number of time-steps."""
     notes = [
         f"{name}: weights of {fewer} bits instead of {bits} in some channels, so that {steps} time-steps are exact"
         for name, fewer in quantised.bits.items()

@@ -1,4 +1,4 @@
-"""A bundle with copies of neurons, from a bundle without: the same network, which answers in fewer time-steps."""
+"""Convert a bundle to one with copies of its neurons, which needs fewer time-steps."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def trained_potentials(graph: Graph) -> int:
 
 
 def _initial(graph: Graph, copies: int | Mapping[str, int], start: Start, data: Sequence[ImageSet]) -> str:
-    """Return a note on trained initial potentials and, on the first labelled images, on what they change; or ""."""
+    """Return a note on trained initial potentials and, on the first labelled images, on their effect; or ""."""
     trained = trained_potentials(graph)
     if not trained:
         return ""
@@ -114,7 +114,7 @@ def _initial(graph: Graph, copies: int | Mapping[str, int], start: Start, data: 
 def _result(
     bundle: Bundle, graph: Graph, images: ImageSet, steps: int, command: str, on_progress: Callable[[int, int], None]
 ) -> Document:
-    """Measure a set of images; what was measured of the float network on the same images still holds."""
+    """Measure a set of images. Results of the float network on the same images are kept."""
     result = {**measured(graph, images, steps, on_progress), "command": command}
     for before in bundle.manifest.results:
         same = before.get("digest") == images.digest and before.get("images") == len(images)

@@ -1,4 +1,4 @@
-"""Copies of neurons instead of time-steps: k neurons per channel send in T time-steps what one sends in k T.
+"""Copies of neurons instead of time-steps: k neurons per channel fire as often in T time-steps as one neuron in k T.
 
 The copies i = 0…k-1 of a neuron with threshold theta and initial potential v0 start at
 
@@ -100,7 +100,7 @@ def _numbers(graph: Graph, copies: int | Mapping[str, int]) -> dict[str, int]:
 
 
 def _check(name: str, node: IF, copies: int) -> None:
-    """Raise ConversionError where copies would not send what one neuron sends in more time-steps."""
+    """Raise ConversionError if copies are not equivalent to one neuron with more time-steps."""
     if node.copies > 1:
         raise ConversionError(
             f"{name}: has {node.copies} copies of each neuron already; start from the network without copies"
@@ -121,7 +121,7 @@ def _check(name: str, node: IF, copies: int) -> None:
 
 @dataclass(frozen=True)
 class _Value:
-    """A value of the new network, and by how much it is larger than that of the network without copies."""
+    """A value of the new network, and its factor relative to the network without copies."""
 
     name: str
     factor: int

@@ -1,4 +1,4 @@
-"""Choose the scales of an exact network so that it is exact for the number of time-steps asked for.
+"""Choose the scales of an exact network so that it is exact for a given number of time-steps.
 
 A sum that could leave the exact range within T time-steps is made smaller: the channels that feed it get a coarser
 scale, which takes bits of their weights. If float32 accumulators (±2^24) would need weights of fewer than `LEAST_BITS`

@@ -163,7 +163,7 @@ class _Scales:
 
 
 def _largest(weights: list[Factor], uniform: bool, theta: Factor | None) -> Factor:
-    """Return the number that the largest weights of each channel stand for, (C,).
+    """Return the number that the largest weight of each channel represents, (C,).
 
     Args:
         weights: absolute weights of layers whose currents meet, (C, …).

@@ -285,7 +285,7 @@ def _integrator(nir: ModuleType, name: str, keep: Values, dt: float, form: Form)
 
 
 def _leak(keep: Values, dt: float) -> tuple[Values, Values]:
-    """(tau, r) for which Euler's step, v += dt/tau (r i - v), is v <- keep v + i."""
+    """Return (tau, r) for which Euler's step, v += dt/tau (r i - v), is v <- keep v + i."""
     share = 1 - np.minimum(keep.astype(np.float64), 1 - 2.0**-24)
     return (dt / share).astype(np.float32), (1 / share).astype(np.float32)
 

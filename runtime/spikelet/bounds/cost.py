@@ -1,4 +1,4 @@
-"""What one time-step of a network needs, computed from its graph alone: operations, and sizes for bounds of memory."""
+"""Cost of one time-step of a network, computed from its graph alone: operations, and sizes for bounds of memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def describe(graph: Graph, name: str) -> str:
 
 
 def peak(graph: Graph, sizes: Mapping[str, int], transient: Mapping[str, int]) -> int:
-    """Return the most that is held at once while the nodes are evaluated in order.
+    """Return the largest number of bytes in use while the nodes are evaluated in order.
 
     Args:
         graph: the network.

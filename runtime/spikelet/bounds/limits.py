@@ -37,7 +37,7 @@ def _from_environment(name: str, default: int, unit: int) -> int:
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits on what a network may need.
+    """Limits on the memory and the operations of a network.
 
     Args:
         max_memory: Bytes that an engine and the results of a run may need; by default $SPIKELET_MAX_MEMORY, or 4 GiB.
@@ -59,11 +59,11 @@ class Limits:
         for name in ("max_memory", "max_operations"):
             object.__setattr__(self, name, whole(f"Limits.{name}", getattr(self, name)))
 
-    def check(self, what: str, memory: int, operations: int = 0) -> None:
+    def check(self, subject: str, memory: int, operations: int = 0) -> None:
         """Raise CostError if something needs more than the limits.
 
         Args:
-            what: What is to be run, such as "engine numpy, for a batch of 32".
+            subject: What is to be run, such as "engine numpy, for a batch of 32".
             memory: Bytes that it needs.
             operations: Operations that it needs for one image in one time-step.
         """
@@ -83,7 +83,7 @@ class Limits:
         if memory > self.max_memory:
             remedy += ", or use fewer images or time-steps"
         reason = f"needs up to {found}; the limit is {expected}; {remedy}"
-        raise CostError.at(what, reason, expected=expected, found=found, remedy=remedy)
+        raise CostError.at(subject, reason, expected=expected, found=found, remedy=remedy)
 
 
 def parse(text: str, unit: int) -> int:

@@ -30,7 +30,7 @@ MEMBERS = (MANIFEST, WEIGHTS, STEP, GOLDEN, CARD)
 MAX_FILE = 2**31
 MAX_CARD = 2**20
 MAX_MESSAGE = 500  # characters of an error
-LARGEST_DEFAULT = 1024  # time-steps that run without being asked for
+LARGEST_DEFAULT = 1024  # time-steps that are run without --steps
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,7 +84,7 @@ class Bundle:
         return steps if isinstance(steps, int) and not isinstance(steps, bool) and 1 <= steps <= MAX_STEPS else None
 
     def facts(self) -> dict[str, str]:
-        """Return what a summary shows, by its name."""
+        """Return the entries of a summary by name."""
         manifest, graph = self.manifest, self.graph
         exact = f"exact within {manifest.exact_steps} time-steps, {manifest.bits} bits"
         return {
@@ -223,7 +223,7 @@ def decode(buffer: bytes | memoryview) -> Bundle:
     try:
         return _decoded(buffer)
     except BundleError as error:
-        error.shorten(MAX_MESSAGE)  # the file's own texts can be long
+        error.shorten(MAX_MESSAGE)  # texts of the file can be long
         raise
 
 

@@ -9,7 +9,7 @@ from spikelet.nodes import Array, is_float
 
 
 def card(graph: Graph, manifest: Manifest) -> str:
-    """A model card in Markdown, from the network and what is recorded of it."""
+    """Return a model card in Markdown, from the network and its recorded measurements."""
     shape = "x".join(map(str, graph.input.shape))
     weights = sum(value.size for value in _weights(graph))
     neurons = sum(graph.neurons(name) for name in graph.spiking)
@@ -59,7 +59,7 @@ def _accuracy(result: Document) -> list[str]:
 
 
 def _layers(layers: list[Document]) -> list[str]:
-    """The conversion report, of which any figure may be missing."""
+    """Return the conversion report; figures that are missing are left out."""
     if not layers or "by_step" not in layers[0]:
         return []
     steps = [entry.get("steps", "?") for entry in layers[0]["by_step"]]

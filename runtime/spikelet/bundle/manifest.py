@@ -11,7 +11,7 @@ from spikelet.errors import BundleError
 from spikelet.files.decoded import Document
 
 FORMAT = (1, 2)  # major, minor: readers require the same major version and accept any minor version
-FORMATS = {1: (1, 1), 2: FORMAT}  # by version of the IR: what a file without copies states has not changed
+FORMATS = {1: (1, 1), 2: FORMAT}  # by version of the IR; files without copies keep their versions
 VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 ARITHMETIC = ("exact", "float32")
 MAX_NAME = 256  # characters of the model's name and of a label

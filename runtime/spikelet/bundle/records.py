@@ -1,4 +1,4 @@
-"""Check the entries of `results` and `conversion`, which programs show to people.
+"""Check the entries of `results` and `conversion`, which programs display.
 
 Known keys may be missing, and have one type where they are present. Other keys are ignored.
 """

@@ -13,7 +13,7 @@ from spikelet.nodes import Conv2d, Linear, Scale
 
 
 def check_arithmetic(graph: Graph, manifest: Manifest) -> None:
-    """Check that no value of the network overflows or rounds within the time-steps that the manifest promises.
+    """Check that no value of the network overflows or rounds within the time-steps that the manifest states.
 
     Raises:
         BundleError: A value of a float32 network can overflow; or `exact_steps` of an exact network is missing or more
@@ -25,7 +25,7 @@ def check_arithmetic(graph: Graph, manifest: Manifest) -> None:
         proven = exact_steps(graph)
     except GraphError as error:
         raise BundleError(str(error)) from None
-    # a later version may prove more steps than the writer's version, never fewer
+    # a later version may prove more time-steps than the writer's version, but not fewer
     if manifest.exact_steps is None or not 1 <= manifest.exact_steps <= proven:
         raise BundleError.at(
             "manifest.json",

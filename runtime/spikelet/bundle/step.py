@@ -80,7 +80,7 @@ def too_large(member: str, size: int, limit: int) -> BundleError:
 
 
 def _written(graph: Graph, model: StepModel) -> bytes:
-    """Return what the lowering version of a model writes for the graph."""
+    """Return the model that a lowering version writes for the graph."""
     try:
         return lowering.step_model(graph, _locations(model.weights), model.version)
     except NameCollision as error:

@@ -17,7 +17,7 @@ from spikelet.cli.parser import suggestion
 
 
 class Command(Protocol):
-    """What the module of a command provides; its docstring is the description in `--help`.
+    """Interface of a command's module; its docstring is the description in `--help`.
 
     Attributes:
         HELP: one line for the list of commands.

@@ -1,4 +1,4 @@
-"""List the bundles that come with spikelet. Every command takes their names in place of a file."""
+"""List the shipped bundles. Every command accepts their names instead of a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A parser whose errors are one line with a remedy: what is wrong, what was probably meant, and where the rest is."""
+"""A parser whose errors are one line: the problem, the probable intention, and where the options are explained."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import NoReturn
 
-LIKE = 0.6  # share of equal letters of a text that may have been meant
+LIKE = 0.6  # least share of equal letters of a suggestion
 
 
 class WrongCall(Exception):
@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
     """A parser that raises `WrongCall` instead of printing the usage and ending the process."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise WrongCall, with the value that was probably meant."""
+        """Raise WrongCall, with the most similar valid value."""
         raise WrongCall(self.prog, message)
 
     def _check_value(self, action: argparse.Action, value: object) -> None:

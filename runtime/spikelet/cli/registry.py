@@ -1,4 +1,4 @@
-"""The commands: where their modules are, and their one line of help without importing them."""
+"""The commands: their modules, and a line of help for each without importing it."""
 
 from __future__ import annotations
 

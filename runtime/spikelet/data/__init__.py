@@ -51,9 +51,9 @@ def read(
         pixels = read_image(path, shape, options)[None]
         check_contrast(path.name, pixels, options.white)
         return ImageSet(pixels, None, None, path.name, (path.name,))
-    what = "a file of no known kind" if path.exists() else "no such file or folder"
+    problem = "a file of no known kind" if path.exists() else "no such file or folder"
     raise DataError(
-        f"{path}: {what}; expected an image ({', '.join(SUFFIXES)}), a folder of images, .npy, .npz, "
+        f"{path}: {problem}; expected an image ({', '.join(SUFFIXES)}), a folder of images, .npy, .npz, "
         "CIFAR-10 or CIFAR-100 (binary or python layout) or IDX files"
     )
 

@@ -117,19 +117,19 @@ def _keys(arrays: Arrays, split: Split) -> tuple[str, str | None, str]:
             raise DataError(
                 f"expected an array {', '.join(IMAGE_KEYS)}, or x_train and x_test, found {', '.join(arrays) or 'none'}"
             )
-        return _one(images), _at_most_one(_of(plain, LABEL_KEYS)), ""
+        return _single(images), _at_most_one(_of(plain, LABEL_KEYS)), ""
     if images:
         raise DataError(f"expected one array of images, or one for each split, found {', '.join(arrays)}")
     chosen = next((name for name in ("test", "valid") if name in present), None) if split == "auto" else split
     if chosen not in present:
-        wanted = "test or validation" if chosen is None else chosen
-        raise DataError(f"has no {wanted} images, but {', '.join(present)}: give --split {present[0]}")
-    return _one(by_split[chosen]), _at_most_one(_of(plain, _split_keys(LABEL_KEYS, chosen))), f" {chosen}"
+        missing = "test or validation" if chosen is None else chosen
+        raise DataError(f"has no {missing} images, but {', '.join(present)}: give --split {present[0]}")
+    return _single(by_split[chosen]), _at_most_one(_of(plain, _split_keys(LABEL_KEYS, chosen))), f" {chosen}"
 
 
 def _split_keys(stems: tuple[str, ...], split: Split) -> tuple[str, ...]:
-    words = SPLIT_WORDS[split]
-    return tuple(key for stem in stems for word in words for key in (f"{stem}_{word}", f"{word}_{stem}"))
+    affixes = SPLIT_WORDS[split]
+    return tuple(key for stem in stems for affix in affixes for key in (f"{stem}_{affix}", f"{affix}_{stem}"))
 
 
 def _plain(key: str) -> str:
@@ -140,7 +140,7 @@ def _of(plain: Mapping[str, str], keys: tuple[str, ...]) -> list[str]:
     return [plain[key] for key in keys if key in plain]
 
 
-def _one(keys: list[str]) -> str:
+def _single(keys: list[str]) -> str:
     if len(keys) > 1:
         raise DataError(f"has several arrays of images, {', '.join(keys)}: save one of them as images")
     return keys[0]

@@ -105,14 +105,14 @@ def _named(name: str, classes: Sequence[str]) -> int | None:
 def _key(name: str) -> str:
     """Letters and digits of a name, without capitalisation."""
     folded = unicodedata.normalize("NFKC", name).casefold()
-    words = "".join(character if character.isalnum() else " " for character in folded).split()
-    return " ".join(words)
+    parts = "".join(character if character.isalnum() else " " for character in folded).split()
+    return " ".join(parts)
 
 
 def _indices(numbers: list[int], count: int) -> list[int]:
     if len(set(numbers)) < len(numbers):
         raise DataError("two class folders have the same number; put the images of a class into one folder")
     if max(numbers) >= count:
-        one = "; they are numbered from 1, indices begin with 0" if min(numbers) == 1 and max(numbers) == count else ""
-        raise DataError(f"has a class {max(numbers)}, the network's classes are 0…{count - 1}{one}; {REMEDY}")
+        hint = "; they are numbered from 1, indices begin with 0" if min(numbers) == 1 and max(numbers) == count else ""
+        raise DataError(f"has a class {max(numbers)}, the network's classes are 0…{count - 1}{hint}; {REMEDY}")
     return numbers

@@ -37,19 +37,19 @@ def frames(t: Column, x: Column, y: Column, p: Column, shape: Shape, steps: int,
     """
     if len(shape) != 3:
         raise DataError(f"events: the network takes inputs of shape {shape}; events fill (C, H, W)")
-    given = [np.asarray(column) for column in (t, x, y, p)]
-    if len({len(column) for column in given}) != 1 or len(given[0]) == 0:
-        lengths = ", ".join(f"{name} {len(column)}" for name, column in zip(FIELDS, given, strict=True))
+    columns = [np.asarray(column) for column in (t, x, y, p)]
+    if len({len(column) for column in columns}) != 1 or len(columns[0]) == 0:
+        lengths = ", ".join(f"{name} {len(column)}" for name, column in zip(FIELDS, columns, strict=True))
         raise DataError(f"events: expected columns of one length above 0, found {lengths}")
-    for name, column in zip(FIELDS[1:], given[1:], strict=True):
+    for name, column in zip(FIELDS[1:], columns[1:], strict=True):
         if column.dtype.kind == "f" and not (np.isfinite(column).all() and (column == np.floor(column)).all()):
             raise DataError(f"events: {name} has values that are not whole numbers")
-    times = given[0].astype(np.float64)
+    times = columns[0].astype(np.float64)
     if not np.isfinite(times).all():
         raise DataError("events: a time is NaN or infinity")
-    channel = given[3].astype(np.int64)
+    channel = columns[3].astype(np.int64)
     channel = np.zeros_like(channel) if shape[0] == 1 else np.where(channel < 0, 0, channel)
-    indices = [channel, given[2].astype(np.int64), given[1].astype(np.int64)]
+    indices = [channel, columns[2].astype(np.int64), columns[1].astype(np.int64)]
     for name, index, size in zip(("p", "y", "x"), indices, shape, strict=True):
         if index.min() < 0 or index.max() >= size:
             raise DataError(

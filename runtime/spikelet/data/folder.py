@@ -93,7 +93,7 @@ def class_files(
 
 
 def _split_folder(folder: Path, split: Split, accepts: Callable[[Path], bool]) -> Path:
-    """Return the folder of the split, or `folder` itself if it has no such folders.
+    """Return the folder of the split, or `folder` itself if there are no splits.
 
     Folders named `train` and the like are splits if there are no others beside them, or if they hold folders of images;
     else they are classes.
@@ -116,10 +116,10 @@ def _split_folder(folder: Path, split: Split, accepts: Callable[[Path], bool]) -
         )
     chosen = next((name for name in ("test", "valid") if name in present), None) if split == "auto" else split
     if chosen not in present:
-        wanted = "test or validation" if chosen is None else chosen
+        missing = "test or validation" if chosen is None else chosen
         raise DataError(
-            f"{folder}: has no folder of {wanted} images, but {', '.join(present)}: give --split {present[0]}, or name "
-            "the folder itself"
+            f"{folder}: has no folder of {missing} images, but {', '.join(present)}: give --split {present[0]}, or "
+            "name the folder itself"
         )
     if len(splits[chosen]) > 1:
         raise DataError(f"{folder}: has several {chosen} folders, {listed(_names(splits[chosen]))}; name one of them")
@@ -127,7 +127,7 @@ def _split_folder(folder: Path, split: Split, accepts: Callable[[Path], bool]) -
 
 
 def _check_classes(root: Path, classes: dict[Path, list[Path]], accepts: Callable[[Path], bool]) -> None:
-    """Raise DataError if the folders of classes are folders of something else."""
+    """Raise DataError if the class folders contain something else."""
     if len(classes) == 1:
         path = next(iter(classes))
         if not _files(path, accepts):

@@ -142,8 +142,8 @@ class ImageSet:
         assert self.labels is not None
         if count is None or self.labels.max() < count:
             return
-        one = "; they begin with 1, indices begin with 0: subtract 1" if self.labels.min() == 1 else ""
-        raise DataError(f"has a label of {self.labels.max()}, the network's classes are 0…{count - 1}{one}")
+        hint = "; they begin with 1, indices begin with 0: subtract 1" if self.labels.min() == 1 else ""
+        raise DataError(f"has a label of {self.labels.max()}, the network's classes are 0…{count - 1}{hint}")
 
     @cached_property
     def digest(self) -> str:

@@ -1,4 +1,4 @@
-"""Tell the axes of an array apart: images, rows, columns, channels, features.
+"""Identify the axes of an array: images, rows, columns, channels, features.
 
 An array is read as a layout that fits the network, or, if no network is known, as one in which rows and columns are
 more than four and channels are at most four. If two such layouts read different images, the array is refused, and the

@@ -1,4 +1,4 @@
-"""Options that decide how data is read where its form alone does not."""
+"""Options that select how ambiguous data is read."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def c_project(
         bundle: The network, with its golden inputs.
         mcu: Whether to write the form for microcontrollers.
         layout: Order of the values of an image: channel first ("chw") or last ("hwc"), as cameras write them.
-        prefix: What public names and file names begin with.
+        prefix: Prefix of public names and file names.
 
     Raises:
         EngineError: The network is float32.

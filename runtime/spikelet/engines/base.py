@@ -27,7 +27,7 @@ __all__ = ["Engine", "Float", "Spikes"]
 
 @dataclass(frozen=True)
 class Workload:
-    """What an engine is asked to run, as far as its memory depends on it.
+    """Parameters of a run on which the memory of an engine depends.
 
     Attributes:
         batch: number of samples N.
@@ -85,7 +85,7 @@ class Engine(ABC):
 
     @classmethod  # noqa: B027  # most engines need no preparation
     def prepare(cls, graph: Graph) -> None:
-        """Do the work that is needed once per network, such as compiling. "auto" goes on without an engine that fails.
+        """Do the work that is needed once per network, such as compiling. "auto" skips an engine that fails.
 
         Raises:
             EngineError: the work fails.
@@ -94,7 +94,7 @@ class Engine(ABC):
     @classmethod
     @abstractmethod
     def memory(cls, graph: Graph, load: Workload) -> int:
-        """Return an upper bound of the bytes that this engine holds at once.
+        """Return an upper bound of the bytes that this engine uses at any time.
 
         It is computed from the graph, before anything is allocated. Included are the engine's own form of the weights,
         states, and all values of a time-step. Arrays of the graph and code of libraries are not.
@@ -106,8 +106,8 @@ class Engine(ABC):
         by_node = cost.operations(graph)
         largest, busiest = max(graph.order, key=graph.neurons), max(graph.order, key=by_node.__getitem__)
         nodes = " and ".join(cost.describe(graph, name) for name in dict.fromkeys([largest, busiest]))
-        what = f"engine {cls.name}, for a batch of {load.batch} (most of it in {nodes})"
-        limits.check(what, cls.memory(graph, load), sum(by_node.values()))
+        subject = f"engine {cls.name}, for a batch of {load.batch} (most of it in {nodes})"
+        limits.check(subject, cls.memory(graph, load), sum(by_node.values()))
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class Engine(ABC):
         self._check(1, None)
 
     def widen(self, steps: int) -> None:
-        """Permit more time-steps than are exact in float32, with the accumulators that this engine has.
+        """Permit more time-steps than are exact in float32, with the accumulators of this engine.
 
         Args:
             steps: number of time-steps T of the next runs.
@@ -220,9 +220,9 @@ class Engine(ABC):
         if pixels is None and self.time == 0:
             raise EngineError(f"engine {self.name}: the first step requires an input")
         if self.window is not None and self.time > 0 and (pixels is not None or self.time >= self.window):
-            what = "a new input" if pixels is not None else f"time-step {self.time + 1}"
+            subject = "a new input" if pixels is not None else f"time-step {self.time + 1}"
             raise EngineError(
-                f"engine {self.name}: {what} in a window of {self.window} time-steps of one input; "
+                f"engine {self.name}: {subject} in a window of {self.window} time-steps of one input; "
                 "reset without a window to continue"
             )
         if pixels is not None and pixels.shape != (self.batch, *self.graph.input.shape):
@@ -240,7 +240,7 @@ class Engine(ABC):
         return logits
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
-        """Count spikes of every layer from here on. Nothing is recorded any more.
+        """Count spikes of every layer from here on. Recording is disabled.
 
         Args:
             costs: by layer, (*shape) int64, 0 or more: synaptic operations caused by one spike of each neuron.

@@ -15,8 +15,8 @@ def run(
 ) -> Iterator[tuple[int, Float]]:
     """Reset an engine, run a batch and yield (t, logits) after every time-step, with t from 0 and logits (N, K).
 
-    Read spikes, counts and potentials from the engine inside the loop. After `engine.keep(rows)` the loop goes on with
-    those rows of the batch. Two engines run in step with `zip(run(a, …), run(b, …))`.
+    Read spikes, counts and potentials from the engine inside the loop. After `engine.keep(rows)` the loop
+    continues with those rows of the batch. `zip(run(a, …), run(b, …))` runs two engines in lockstep.
 
     Args:
         engine: the engine.

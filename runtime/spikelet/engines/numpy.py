@@ -236,7 +236,7 @@ def _chunk(node: Conv2d, pixels: int, samples: int, threads: int) -> int:
 
 
 def _convolution_bytes(graph: Graph, name: str, samples: int, threads: int) -> int:
-    """Return what a convolution needs besides its input and its output: padded input, unfolded input and sums."""
+    """Return the bytes of a convolution besides its input and output: padded input, unfolded input and sums."""
     node = graph.node(name, Conv2d)
     channels, height, width = graph.shapes[graph.predecessors[name][0]]
     pixels = graph.neurons(name) // len(node.weight)

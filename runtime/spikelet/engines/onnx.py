@@ -1,4 +1,4 @@
-"""The ONNX Runtime engine: one model for the part that no spike reaches, one for the rest of a time-step.
+"""The ONNX Runtime engine: one model for the part without spikes, one for the rest of a time-step.
 
 The first model runs when the input changes, so the first layer of a constant image is evaluated once. States are
 bound in place: every step reads and writes the same memory, and nothing is copied.

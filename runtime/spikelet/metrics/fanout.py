@@ -141,8 +141,8 @@ def reach(node: Node, shape: Shape, dense: bool = False) -> Map:
         taps = np.ones(node.weight.shape, np.bool_) if dense else node.weight != 0
         groups, (height, width) = node.groups, node.weight.shape[2:]
         per_tap = taps.reshape(groups, -1, *taps.shape[1:]).sum(1, dtype=np.int64).reshape(-1, height, width)
-        rows = _taken(shape[1], height, node.stride[0], node.padding[0])
-        columns = _taken(shape[2], width, node.stride[1], node.padding[1])
+        rows = _tap_positions(shape[1], height, node.stride[0], node.padding[0])
+        columns = _tap_positions(shape[2], width, node.stride[1], node.padding[1])
         fan_out: Map = np.einsum("cij,ih,jw->chw", per_tap, rows, columns, optimize=True)
         return fan_out
     if isinstance(node, Linear):
@@ -188,14 +188,14 @@ def _transposed(node: Node, cost: Map, shape: Shape) -> Map:
     return spread
 
 
-def _taken(size: int, kernel: int, stride: int, padding: int) -> Map:
+def _tap_positions(size: int, kernel: int, stride: int, padding: int) -> Map:
     """(kernel, size): 1 where an output uses the input through the tap."""
     outputs = (size + 2 * padding - kernel) // stride + 1
-    taken = np.zeros((kernel, size), np.int64)
+    used = np.zeros((kernel, size), np.int64)
     for tap in range(kernel):
         positions = np.arange(outputs) * stride + tap - padding
-        taken[tap, positions[(positions >= 0) & (positions < size)]] = 1
-    return taken
+        used[tap, positions[(positions >= 0) & (positions < size)]] = 1
+    return used
 
 
 def _windows(size: int, kernel: int, stride: int) -> Map:

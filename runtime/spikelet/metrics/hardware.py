@@ -31,7 +31,7 @@ from spikelet.errors import UsageError
 from spikelet.files.toml import read_toml
 from spikelet.metrics.toml_fields import Table
 
-MAIN_PROFILE = "cmos45-int8"  # compared in full where no profile is named
+MAIN_PROFILE = "cmos45-int8"  # used by default
 FIGURES = ("ac", "mac", "neuron_update", "fp32_mac", "int8_mac")
 KEYS = ("name", "title", "notes", "unpublished", "counts", "memory", "weight_bits", "figures", "dram", "sram", "power")
 # part of file names, where a number alone would be the index of a bundle

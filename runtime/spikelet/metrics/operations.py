@@ -45,7 +45,7 @@ class Row:
 
     @property
     def rate(self) -> float | None:
-        """Spike rate seen by the synapses: accumulates over what they would be if every neuron fired."""
+        """Spike rate at the synapses: accumulates over those if every neuron fired."""
         return self.acs / self.possible if self.possible else None
 
 
@@ -78,7 +78,7 @@ class Operations:
 
     @property
     def rate(self) -> float:
-        """Spike rate that the synapses see, over the network: accumulates over possible accumulates."""
+        """Spike rate at the synapses of the whole network: accumulates over possible accumulates."""
         possible = self.total("possible")
         return self.total("acs") / possible if possible else 0.0
 

@@ -1,1 +1,1 @@
-"""Tables, charts and pages of what `spikelet.metrics` measured."""
+"""Tables, charts and pages of the measurements of `spikelet.metrics`."""

@@ -166,7 +166,7 @@ def raster(title: str, layers: Sequence[tuple[str, Spikes]], x: str = "time-step
 
 
 def _style(index: int) -> tuple[str, str]:
-    """Colour and dash of a series; a pair does not come again before the 37th."""
+    """Return colour and dash of a series; the first 36 pairs differ."""
     return COLOURS[index % len(COLOURS)], DASHES[(index + index // len(COLOURS)) % len(DASHES)]
 
 

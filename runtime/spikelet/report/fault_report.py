@@ -47,7 +47,7 @@ def fault_table(facts: FaultFacts) -> tuple[list[str], list[list[str]]]:
 
 
 def fault_figures(facts: FaultFacts) -> list[Figure]:
-    """For point kind of fault, the accuracy after point time-step, a curve a level."""
+    """Return a plot for each kind of fault: accuracy after each time-step, with one curve per level."""
     figures = []
     for kind, about in KINDS.items():
         points = sorted(

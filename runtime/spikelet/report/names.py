@@ -1,4 +1,4 @@
-"""Keep names apart that users chose and names that the report uses itself."""
+"""Distinguish names chosen by users from names that the report itself uses."""
 
 from __future__ import annotations
 

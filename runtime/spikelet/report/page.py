@@ -62,7 +62,7 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], text: bool = False) -> str:
-    """A table; numbers stand right, `text` sets all columns left."""
+    """Return a table. Numbers are aligned right; `text` aligns all columns left."""
     top = "".join(f"<th>{escape(title)}</th>" for title in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     kind = ' class="text"' if text else ""
@@ -85,5 +85,5 @@ def link(address: str, text: str) -> str:
 
 
 def bullets(items: Sequence[str]) -> str:
-    """A list of texts; nothing for none."""
+    """Return a list of texts; an empty string if there are none."""
     return "" if not items else "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"

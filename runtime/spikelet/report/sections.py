@@ -25,7 +25,7 @@ Art = dict[str, str]  # a figure's name to its HTML
 
 
 def accuracy_section(measured: Sequence[Measurement], names: Sequence[str], art: Art) -> Section:
-    """Accuracy by time-step, and what is known of the float network."""
+    """Accuracy by time-step, and the recorded results of the float network."""
     body = art.get("accuracy", "")
     head, rows = accuracy_table(measured, names)
     body += table(head, rows) if rows else paragraph(wording.NO_LABELS, "note")

@@ -1,6 +1,6 @@
 """Plots as SVG, without dependencies.
 
-Colours are those of Okabe and Ito, which people with any colour vision tell apart; every series has a dash or a
+Colours are those of Okabe and Ito, which can be distinguished with any colour vision; every series has a dash or a
 marker of its own as well, so that a plot can be read in grey.
 """
 
@@ -70,7 +70,7 @@ class Canvas:
         )
 
     def area(self, points: Sequence[tuple[float, float]], colour: str) -> None:
-        """A filled shape, see-through."""
+        """Add a filled, transparent shape."""
         coordinates = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         self._parts.append(f'<polygon points="{coordinates}" fill="{colour}" fill-opacity="0.18"/>')
 
@@ -101,7 +101,7 @@ class Canvas:
         )
 
     def done(self) -> str:
-        """The document; it stands alone, and inside a page."""
+        """Return the document, which is valid as a file and inside a page."""
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}" '
             f'width="{self.width:g}" height="{self.height:g}" role="img" font-family="{escape(FONT)}">'

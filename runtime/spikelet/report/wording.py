@@ -89,7 +89,7 @@ def power(profile: Profile) -> str:
 
 
 def energy_json(measured: Measurement, estimates: Sequence[Estimate], profiles: Sequence[Profile]) -> dict[str, object]:
-    """The estimates for JSON, in µJ, with what they assume and where each number is from."""
+    """Return the estimates for JSON, in µJ, with their assumptions and the source of each number."""
     return {
         "note": ESTIMATE,
         "assumptions": assumptions(measured),

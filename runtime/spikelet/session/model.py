@@ -178,8 +178,8 @@ class Model:
         recorded = sum(5 * self.graph.neurons(name) for name in record if name in self.graph.spiking)
         values = 8 * (self.graph.classes + len(self.graph.spiking)) + recorded
         joined = 1 if samples <= BATCH else 2  # the results of the batches, and all of them together
-        what = f"results of {samples} samples in {steps} time-steps"
-        self.limits.check(what, joined * samples * steps * values)
+        subject = f"results of {samples} samples in {steps} time-steps"
+        self.limits.check(subject, joined * samples * steps * values)
 
     def stream(
         self,
@@ -241,7 +241,7 @@ class Model:
             options.choice("layout", layout, LAYOUTS)
             count = MAX_STREAM if steps is None else options.whole("steps", steps, 1, MAX_STREAM)
             return (self._frame(frame, layout) for frame in itertools.islice(inputs, count))
-        sequence = self._one(as_sequence(self.graph, inputs, layout))
+        sequence = self._single_sample(as_sequence(self.graph, inputs, layout))
         limit = self.bundle.manifest.exact_steps
         endless = on_limit == "reset"
         default = min(self.bundle.default_steps, limit or MAX_STREAM)
@@ -249,10 +249,10 @@ class Model:
         return (sequence[t].astype(np.float32) if t < len(sequence) else None for t in range(count))
 
     def _frame(self, frame: object, layout: Layout) -> Frame:
-        pixels: Frame = self._one(as_sequence(self.graph, frame, layout))[0].astype(np.float32)
+        pixels: Frame = self._single_sample(as_sequence(self.graph, frame, layout))[0].astype(np.float32)
         return pixels
 
-    def _one(self, sequence: Values) -> Values:
+    def _single_sample(self, sequence: Values) -> Values:
         if sequence.shape[1] != 1:
             raise UsageError(f"stream: takes one sample, got {sequence.shape[1]}; use run for a batch")
         return sequence

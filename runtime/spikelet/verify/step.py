@@ -129,7 +129,7 @@ def verify_step(bundle: Bundle) -> StepVerification:
 
 
 def _recorded_again(bundle: Bundle) -> Bundle:
-    """The bundle with the spikes and logits that its graph gives."""
+    """Return the bundle with golden inputs recorded again from its graph."""
     golden = bundle.golden
     logits, spikes = replay(bundle.graph, "numpy", golden.inputs, golden.steps)
     return replace(bundle, golden=Golden(golden.inputs, logits, spikes))
@@ -187,7 +187,7 @@ def _ports(graph: Graph, separator: str) -> tuple[dict[str, tuple[int, ...]], di
 
 
 def _ends(graph: Graph, name: str, separator: str) -> list[str]:
-    """What follows the role in the names of a layer's inputs and outputs: the layer, and the copy if it has several."""
+    """Return the suffixes of the names of a layer's inputs and outputs: the layer, and the copy if it has several."""
     return ["".join(f"{separator}{part}" for part in (name, *index)) for index in copies(graph, name)]
 
 

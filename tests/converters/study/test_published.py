@@ -16,7 +16,9 @@ def test_the_page_ends_with_them(tmp_path):
     assert cli.main(["study", str(STUDY), "--page", str(tmp_path / "page.md"), "--others", str(SHIPPED)]) == 0
     page = (tmp_path / "page.md").read_text()
     assert page.index("## The paper's recipe") < page.index("## Published results of other work")
-    assert "| ResNet-20 | Huang et al. (Gaussian residual) | 85.18 | 65.99 | 77.30 | 84.54 | 87.43 | 88.26 | – |" in page
+    assert (
+        "| ResNet-20 | Huang et al. (Gaussian residual) | 85.18 | 65.99 | 77.30 | 84.54 | 87.43 | 88.26 | – |" in page
+    )
     assert "\n* Selection: " in page
 
 

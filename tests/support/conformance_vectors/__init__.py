@@ -1,4 +1,4 @@
-"""The conformance vectors: small bundles with the answers that every implementation must give.
+"""The conformance vectors: small bundles with the results that every implementation must compute.
 
 python -m conformance_vectors.generate    (make vectors) writes docs/vectors/ and docs/vectors.md
 """

@@ -1,4 +1,4 @@
-"""Break one rule of a good file and keep the others: digests, sizes and directories are made to fit."""
+"""Violate one rule of a valid file and keep the others: digests, sizes and directories are updated."""
 
 from __future__ import annotations
 

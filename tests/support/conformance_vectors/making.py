@@ -1,4 +1,4 @@
-"""Bytes of vectors: the answers come from the second reader, the file from spikelet's writer."""
+"""Bytes of vectors: the second reader computes the results, spikelet writes the file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PRODUCER = {"name": "conformance vectors of spikelet", "version": "1"}
 
 @dataclass(frozen=True)
 class Written:
-    """A vector's files: the bundle, the sequence beside it or None; and what was computed."""
+    """Files of a vector: the bundle, and a sequence or None; and the computed results."""
 
     bundle: bytes
     sequence: bytes | None
@@ -43,7 +43,7 @@ def run(sketch: Sketch, inputs: Pixels, steps: int) -> Run:
 
 
 def recorded(sketch: Sketch, inputs: Pixels, outcome: Run) -> dict[str, Pixels]:
-    """Inputs and what they gave as golden data is stored."""
+    """Return inputs and their results in the layout of golden data."""
     kinds = (np.int16, np.int32) if sketch.exact else (np.float32, np.float32)
     spikes = {f"spikes.{name}": packed(value) for name, value in outcome.spikes.items()}
     return {"input": inputs.astype(kinds[0]), "logits": outcome.logits.astype(kinds[1]), **spikes}

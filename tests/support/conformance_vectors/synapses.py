@@ -22,7 +22,7 @@ def picture(channels: int = 2, height: int = 5, width: int = 6, **options: objec
 
 
 def finish(net: Sketch, theta: int, steps: int = 4, samples: int = 2) -> Vector:
-    """Neurons behind what `net` ends with, and a readout of two classes."""
+    """Append neurons and a readout of two classes to `net`."""
     shape = net.shape
     net.neuron("spikes", [theta + 7 * c for c in range(shape[0])], [theta // 2 - 3 * c for c in range(shape[0])])
     if len(shape) == 3:

@@ -1,4 +1,4 @@
-"""What a vector is, and the registry that the modules of this package fill."""
+"""The type of a vector, and the registry to which the modules of this package add vectors."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ DIFFERING: dict[str, tuple[str, Callable[[], bytes]]] = {}
 
 
 def vector(name: str, tests: str) -> Callable[[Callable[[], Vector]], Callable[[], Vector]]:
-    """Register an accepted vector under a name, with what it tests."""
+    """Register an accepted vector under a name, with a description of its purpose."""
 
     def register(make: Callable[[], Vector]) -> Callable[[], Vector]:
         assert name not in ACCEPTED
@@ -76,6 +76,6 @@ def refusal(name: str, section: str, rule: str, content: Callable[[], bytes]) ->
 
 
 def differing(name: str, tests: str, content: Callable[[], bytes]) -> None:
-    """Register a file that is read, and whose golden data is not what its network computes."""
+    """Register a file that is read, but whose golden data differs from the results of its network."""
     assert name not in DIFFERING
     DIFFERING[name] = (tests, content)

@@ -1,1 +1,1 @@
-"""What a call costs in operations, bytes or instructions, and references for counts of spikes."""
+"""Cost of a call in operations, bytes or instructions, and references for spike counts."""

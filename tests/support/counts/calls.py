@@ -1,8 +1,8 @@
-"""What a call costs, as counts that are the same on every machine and under any load: operations, and bytes.
+"""Cost of a call, as counts that do not depend on machine and load: operations and bytes.
 
 An operation is a line of Python that is executed, or a function written in C that is called. A loop whose work grows
-with the square of its input shows in their number. What a single call does in C is not seen: that is measured in
-processor time, in `tests/stress`.
+with the square of its input increases their number accordingly. The work inside a single C function is not counted; it
+is measured in processor time, in `tests/stress`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def operations(function: Callable[[], object]) -> int:
 
 
 def calls(function: Callable[[], object]) -> int:
-    """Functions called, of Python and of C, in this thread: less exact than `operations`, and several times as fast."""
+    """Count the functions called in this thread, of Python and C: less exact than `operations`, but several times as fast."""
     count = 0
 
     def on_call(frame: FrameType, event: str, argument: object) -> None:
@@ -56,7 +56,7 @@ def calls(function: Callable[[], object]) -> int:
 
 
 def peak_bytes(function: Callable[[], object]) -> int:
-    """The most bytes that Python and NumPy held at once, above what they held before."""
+    """Return the largest number of bytes allocated by Python and NumPy at any time, relative to the start."""
     gc.collect()
     tracemalloc.start()
     try:

@@ -40,7 +40,7 @@ class Profile:
 
 
 def missing(compiler: str = "gcc") -> str | None:
-    """Name what callgrind counts need and this machine lacks, or return None."""
+    """Return the requirement of callgrind counts that this machine lacks, or None."""
     for program in ("valgrind", compiler):
         if shutil.which(program) is None:
             return program

@@ -1,1 +1,1 @@
-"""Ways to end a command before it is done, and to take memory, disk space and files from it."""
+"""End a command before it has finished, and limit its memory, disk space and access to files."""

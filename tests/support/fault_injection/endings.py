@@ -1,4 +1,4 @@
-"""Two ways to end a command before it is done: at a drawn moment, or at a drawn operation on files.
+"""Two ways to end a command before it has finished: at a random time, or at a random operation on files.
 
 A moment depends on the machine's clock and load. An operation does not: the command is run once and its operations on
 files are counted (audit events of Python that make, rename or remove a file, fsync, the start of a compiler and the

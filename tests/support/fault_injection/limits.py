@@ -1,4 +1,4 @@
-"""Every command that writes, where it cannot: full disks, closed folders, read-only systems, too little memory."""
+"""Run every command that writes with full disks, closed folders, read-only systems or too little memory."""
 
 import ctypes
 import os
@@ -27,7 +27,7 @@ WRITERS = ("convert", "report", "sign", "robustness", "train", *EXPORTS)
 
 
 def troubled(work, name, folder, trouble, expected, commands=WRITERS, may_end_well=False):
-    """Every command that writes, where it cannot: one sentence, exit code 1, what was there stays, nothing more."""
+    """Check every command that cannot write: one sentence, exit code 1, existing files are unchanged, no other files."""
     for command in commands:
         line = COMMANDS[command].format(folder)
         before = _tree(folder)
@@ -36,7 +36,7 @@ def troubled(work, name, folder, trouble, expected, commands=WRITERS, may_end_we
             work.outcomes.setdefault(name, {})[command] = "went through"
             continue
         output = Path("log").read_text()
-        # above it may stand what the command said while all was well
+        # earlier lines may be output from before the failure
         last = output.strip().splitlines()[-1] if output.strip() else ""
         fine = code == 1 and last.startswith(f"spikelet {command.split()[0]}: ") and "Traceback" not in output
         if not fine or not any(text in last for text in expected) or _tree(folder) != before:
@@ -68,14 +68,14 @@ def _folder(path):
 
 
 def disks(work):
-    """Every command, where it cannot write: full disks, closed folders, read-only systems."""
+    """Run every command with full disks, closed folders and read-only systems."""
     root = os.geteuid() == 0
     full, closed, small = (_folder(work.folder / name) for name in ("full", "closed", "small"))
 
     def no_room():
         resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
 
-    # the key of a signature is short, a signature of two keys is not: it is the limit that counts
+    # the key of a signature is short, a signature of two keys is not: the limit must apply to both
     troubled(work, "no room in a file", full, no_room, ["could not be written (File too large)"])
     (closed / "run").chmod(0o555)
     closed.chmod(0o555)
@@ -109,7 +109,7 @@ def disks(work):
 
 
 def memory(work):
-    """Commands that need more memory than there is."""
+    """Run commands that need more memory than is available."""
     folder = _folder(work.folder / "memory")
     for room in (1, 4):
 

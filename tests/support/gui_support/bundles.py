@@ -1,4 +1,4 @@
-"""Small bundles, and what else the inspector's tests share."""
+"""Small bundles and helpers shared by the tests of the inspector."""
 
 import numpy as np
 

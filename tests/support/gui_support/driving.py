@@ -1,4 +1,4 @@
-"""What a hand does to a window, and a window for it that is empty, or that has a bundle open."""
+"""Operate a window as a user does, and open an empty window or one with a bundle."""
 
 from contextlib import contextmanager
 
@@ -38,13 +38,13 @@ def opened_window(path):
 
 
 def until(condition):
-    """Let the window work until a condition holds. There is no limit: it is asked anew after every event."""
+    """Process events until a condition holds. It is evaluated after every event, without a time limit."""
     while not condition():
         QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
 
 
 def prepare_all(window):
-    """Run what every panel shows, but Brian2; faulty devices: one a level."""
+    """Run the analyses of all panels except Brian2, with one faulty device per level."""
     devices = window.panels["robustness"].devices
     devices.setCurrentIndex(devices.findData(1))
     for panel in [name for name in PANELS if name != "validate"]:
@@ -54,7 +54,7 @@ def prepare_all(window):
 
 
 def tasks(window, data):
-    """Every long task that runs over data or asks another judge, by name."""
+    """Return every long task, by name."""
     panels = window.panels
     return {
         "run": window.inspector.run,

@@ -1,1 +1,1 @@
-"""Bundles from an attacker: mutations that know the format, and networks of extreme sizes and names."""
+"""Hostile bundles: mutations at the level of the format, and networks of extreme sizes and names."""

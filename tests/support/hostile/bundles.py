@@ -1,4 +1,4 @@
-"""Bundles made by hand, with digests that fit: small good ones, any graph at all, and what reading one costs."""
+"""Bundles with valid digests: small valid bundles, bundles with arbitrary graphs, and the cost of reading one."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from spikelet.verify import record_golden
 
 Members = dict[str, bytes]
 MEMORY = 64 * 2**20  # above the size of the file
-OPERATIONS = 25_000  # of reading a file of few nodes, however large its tensors are or say they are
+OPERATIONS = 25_000  # of reading a file of few nodes, whatever the real or declared size of its tensors
 ONE = np.ones(1, np.int32)
 
 
 @cache
 def bases() -> list[Members]:
-    """Small bundles of every kind: exact and float32, images and features, pools, a residual block, leaks, groups."""
+    """Return small bundles: exact and float32, images and features, pools, a residual block, leaks, groups."""
     return [
         take_apart(pack(bundle))
         for bundle in (_make(small_graph()), _make(small_graph(exact=False)), _make(_features()), _make(_groups()))
@@ -88,7 +88,7 @@ def put_together(members: Members, **changed: object) -> bytes:
 
 
 def loosely_packed(entries: list[tuple[str, bytes]]) -> bytes:
-    """An archive in the canonical layout with any names, doubled ones too: what a careful enemy would write."""
+    """Return an archive in the canonical layout with arbitrary names, also duplicates, as an attacker could write it."""
     parts, directory, offset = [], [], 0
     for name, data in entries:
         entry = archive._Entry(name.encode("utf-8", "surrogatepass"), zlib.crc32(data), len(data), offset)
@@ -120,7 +120,7 @@ def pack_small():
 
 
 def described(nodes, edges, weights=None, golden=None, base=None, **changed):
-    """The bytes of a bundle with any graph at all: nothing is checked, all digests fit."""
+    """Return the bytes of a bundle with an arbitrary graph: nothing is checked, all digests are valid."""
     tensors = {}
     entries = []
     for name, node in nodes.items():

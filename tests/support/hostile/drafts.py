@@ -1,4 +1,4 @@
-"""A bundle taken apart, so that anything in it can be changed and all else made to fit."""
+"""A decoded bundle, in which any part can be changed and the others are updated to match."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Draft:
 
 
 def needed_bits(weights: Tensors) -> int:
-    """The least number of bits of 2 or more that holds the weights."""
+    """Return the smallest number of bits, at least 2, that represents the weights."""
     stored = [value for key, value in weights.items() if key.rpartition(".")[2] in ("weight", "scale")]
     largest = max([max(int(v.max()), -int(v.min()) - 1) for v in stored if v.size], default=0)
     return max(2, largest.bit_length() + 1)

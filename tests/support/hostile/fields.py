@@ -1,4 +1,4 @@
-"""Mutations of what a manifest says and of golden data, and the source of all choices."""
+"""Mutations of manifests and golden data, and the random source of all choices."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Mutator:
         return np.array(values, np.int64).reshape(shape)
 
     def proof(self, draft: Draft) -> None:
-        """One time-step or one bit more or fewer than is proven."""
+        """State one time-step or one bit more or fewer than is proven."""
         key = self.pick(["exact_steps", "exact_steps", "bits"])
         value = draft.manifest.get(key)
         if isinstance(value, int):

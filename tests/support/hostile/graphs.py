@@ -42,7 +42,7 @@ def hostile_bundles(draw, exact=True):
 
 
 def renamed(graph: Graph, rng: np.random.Generator) -> Graph:
-    """Give nodes the names of roles, of fields and of other nodes with a prefix."""
+    """Rename nodes to names of roles, of fields and of other nodes with a prefix."""
     names: dict[str, str] = {}
     for name in graph.nodes:
         options = [
@@ -56,7 +56,7 @@ def renamed(graph: Graph, rng: np.random.Generator) -> Graph:
 
 
 def magnified(graph: Graph, rng: np.random.Generator, strength: int) -> Graph:
-    """Multiply what feeds a layer, and its thresholds with it; put single elements at the ends of their ranges."""
+    """Multiply the inputs of a layer and its thresholds; set single elements to the limits of their ranges."""
     nodes: dict[str, Node] = dict(graph.nodes)
     if strength == 0:
         return graph

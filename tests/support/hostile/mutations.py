@@ -1,6 +1,6 @@
-"""Files from somebody who wishes us ill: mutations of bundles that know the format.
+"""Malicious files: mutations of bundles at the level of the format.
 
-A mutation of random bytes dies at the first checksum. These take a bundle apart, change one thing or a few where it
+A mutation of random bytes is refused at the first checksum. These take a bundle apart, change one thing or a few where it
 hurts, and put it together with every digest made to fit, so that each layer of the reader is reached.
 """
 
@@ -131,7 +131,7 @@ class Mutator:
         return b"".join(archive.pack(members | {"manifest.json": text}))
 
     def manifest_text(self, members: Members) -> bytes:
-        """The manifest's text: what no JSON library would write."""
+        """Change the manifest's text to one that no JSON library writes."""
         text = members["manifest.json"]
         position = self.random.randrange(len(text))
         insert = self.random.choice(
@@ -143,7 +143,7 @@ class Mutator:
         return b"".join(archive.pack(members | {"manifest.json": text}))
 
     def fields(self, members: Members) -> bytes:
-        """One to three fields that have bounds or types of their own, at their borders."""
+        """Set one to three fields with bounds or types to values at their limits."""
         changed = json.loads(members["manifest.json"])
         for _ in range(self.random.randint(1, 3)):
             key, values = self.random.choice(list(BORDERS.items()))
@@ -184,7 +184,7 @@ class Mutator:
         return put_together(members | {name: announced.to_bytes(8, "little") + text + data})
 
     def onnx(self, members: Members) -> bytes:
-        """The step model, as this version's or as another's, where the reader has nothing to compare with."""
+        """Change the step model, stated as that of this version or of another one, which the reader cannot compare."""
         model = members["step.onnx"]
         share = self.random.random()
         if share < 0.5:
@@ -244,7 +244,7 @@ class Mutator:
         return safetensors.encode(tensors)
 
     def tree(self, value: Json) -> Json:
-        """A JSON value with one place changed, deeper or here."""
+        """Change a JSON value in one position, at any depth."""
         if isinstance(value, dict | list) and value and self.random.random() < 0.85:
             key = self.random.choice(list(value) if isinstance(value, dict) else range(len(value)))
             what = self.random.random()

@@ -1,4 +1,4 @@
-"""Mutations that know the network: structure, names and numbers are changed, and everything else is made to fit.
+"""Mutations of the network: structure, names and numbers are changed, and everything else is updated to match.
 
 Golden data, `exact_steps`, `bits` and labels are computed again by the second reader after most changes, so that a
 file is either good or breaks the rule that the change broke. step.onnx comes from another writer (`lowering_version`
@@ -59,7 +59,7 @@ class NetworkMutator(Mutator):
                 continue
 
     def settle(self, draft: Draft) -> None:
-        """Compute what follows from the network."""
+        """Recompute the data that depends on the network."""
         network = draft.network()
         if network is None or sum(network.neurons(name) for name in network.nodes) > LARGEST:
             return
@@ -172,7 +172,7 @@ class NetworkMutator(Mutator):
             edge[self.random.randrange(2)] = self.pick(names)
 
     def insert(self, draft: Draft) -> None:
-        """A node of any kind on an edge, with arrays that fit."""
+        """Insert a node of any kind into an edge, with arrays that fit."""
         network = draft.network()
         if network is None:
             return
@@ -228,7 +228,7 @@ class NetworkMutator(Mutator):
         draft.edges += [[edge[0], side], [edge[0], total], [side, total], [total, edge[1]]]
 
     def bypass(self, draft: Draft) -> None:
-        """Remove a node; what fed it feeds what it fed."""
+        """Remove a node and connect its predecessor to its successors."""
         node = self.pick(draft.nodes)
         name = node["name"]
         before = [edge[0] for edge in draft.edges if edge[1] == name]

@@ -1,4 +1,4 @@
-"""Change an encoded ONNX model field by field, as other writers of Protocol Buffers may or may not write it.
+"""Change an encoded ONNX model field by field: valid forms of Protocol Buffers, and invalid ones.
 
 Some changes keep the meaning (another order of fields, a message in two parts, packed numbers, a value that a later one
 replaces), others break a rule.
@@ -56,7 +56,7 @@ class ProtobufMutator:
         return content
 
     def pick(self, parent: Tree, kind: type) -> int | None:
-        """Index of a field whose value is of a kind, or None."""
+        """Return the index of a field whose value is of a kind, or None."""
         indices = [index for index, (_, _, value) in enumerate(parent) if isinstance(value, kind)]
         return self.random.choice(indices) if indices else None
 

@@ -46,7 +46,7 @@ def padded_pool(pool: SumPool2d, padding: int, **changed: object) -> bytes:
 
 
 def golden_of_many_spikes() -> bytes:
-    """16 million spikes, 2 MB in the file; as bool they would be 16 MB. The bundle is a good one."""
+    """Return a valid bundle with 16 million spikes: 2 MB in the file, 16 MB as bool."""
     shape = (1, 1024, 1024)
     nodes, edges = chain(
         input=Input(shape, ONE.astype(np.int16)),
@@ -87,7 +87,7 @@ def large_kernel(shape: tuple[int, int, int, int]) -> bytes:
 
 
 def many_channels() -> bytes:
-    """Neurons of their own everywhere: the most that the proof keeps for a byte of the file."""
+    """Return a network with separate neurons everywhere, for which the proof needs the most memory per byte of the file."""
     count = graphs.MAX_CHANNELS // 8
     nodes = {"input": Input((count,), np.zeros(count, np.int16))}
     nodes |= {f"if{i}": IF(np.ones(count, np.int8), np.zeros(count, np.int8)) for i in range(5)}

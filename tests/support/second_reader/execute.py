@@ -17,7 +17,7 @@ Values = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Run:
-    """What an execution gave.
+    """Result of an execution.
 
     Attributes:
         logits: (T, N, K) of each single time-step.
@@ -128,7 +128,7 @@ def _neuron(node: Node, v: Values, current: Values) -> tuple[Values, Values, Val
 
 
 def _sent(node: Node, fired: Values) -> Values:
-    """What a layer sends on: how many of the copies of a neuron fired, (N, C, …). An LI has one copy, and its value."""
+    """Return the output of a layer: the number of copies of a neuron that fired, (N, C, …); the value of an LI."""
     return np.add.reduceat(fired, np.arange(0, fired.shape[1], copies(node)), axis=1, dtype=fired.dtype)
 
 

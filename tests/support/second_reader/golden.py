@@ -1,4 +1,4 @@
-"""Section "Golden inputs": what is stored, and whether an execution agrees with it."""
+"""Section "Golden inputs": the stored data, and its comparison with an execution."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def unpacked(octets: npt.NDArray[np.uint8], neurons: int) -> Spikes:
 
 
 def mismatches(stored: Golden, run: Run, exact: bool) -> list[str]:
-    """What differs between golden data and an execution of it, by the rules of the page; [] if nothing."""
+    """Return the differences between golden data and its execution, by the rules of the page; [] if there are none."""
     differing = {layer: run.spikes[layer] != expected for layer, expected in stored.spikes.items()}
     wrong = sum(int(value.sum()) for value in differing.values())
     if exact:

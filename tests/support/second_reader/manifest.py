@@ -95,7 +95,7 @@ def check_members(manifest: Object, members: Mapping[str, memoryview]) -> None:
 
 
 def check_description(manifest: Object, network: Network) -> None:
-    """Check what the manifest says of the network."""
+    """Check the statements of the manifest on the network."""
     require(1 <= len(_text(manifest, "name")) <= 256, "manifest", "name: length")
     if "producer" in manifest:
         producer = _object(manifest, "producer")

@@ -15,10 +15,10 @@ from second_reader.tensors import Tensor
 
 @dataclass(frozen=True)
 class Network:
-    """A network that keeps every rule of the graph.
+    """A network that conforms to every rule of the graph.
 
     Attributes:
-        nodes: By name, in an order in which each comes after those that feed it.
+        nodes: By name, in topological order.
         sources: By name, the names of the nodes that feed it.
         shapes: By name, the shape of its value for one sample.
         exact: Whether all arrays are integers.

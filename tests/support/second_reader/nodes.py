@@ -129,7 +129,7 @@ def copies(node: Node) -> int:
 
 
 def check_ranges(name: str, node: Node, exact: bool) -> None:
-    """Check the elements of arrays, and what only one kind of arithmetic has."""
+    """Check the elements of arrays, and fields that only one kind of arithmetic has."""
     arrays = node.arrays
     for field in ("theta", "decay", "mean"):
         if field not in arrays:

@@ -1,4 +1,4 @@
-"""Sections "exact_steps" and "Arithmetic": what keeps numbers exact, and what keeps them finite."""
+"""Sections "exact_steps" and "Arithmetic": bounds that keep numbers exact or finite."""
 
 from __future__ import annotations
 

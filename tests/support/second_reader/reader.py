@@ -17,13 +17,13 @@ from second_reader.tensors import tensors
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds.
+    """Contents of a file.
 
     Attributes:
         network: The network.
         golden: Golden inputs with their answers.
         exact_steps: Time-steps within which an exact network may run, or None for float32.
-        scale: What one unit of a logit is worth.
+        scale: Value of one unit of a logit.
         step: The model of step.onnx, or None if it was not read.
         lowering_version: How it was written.
     """

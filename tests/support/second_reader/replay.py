@@ -56,7 +56,7 @@ def replay(model: Model, network: Network, inputs: npt.NDArray[np.generic], step
 
 
 def _ends(name: str, count: int, mark: str) -> list[str]:
-    """What follows v, s and v_next in the names at the border: one for each copy where there are several."""
+    """Return the suffixes of v, s and v_next in names of inputs and outputs: one for each copy if there are several."""
     return [f"{mark}{name}"] if count == 1 else [f"{mark}{name}{mark}{copy}" for copy in range(count)]
 
 

@@ -30,7 +30,7 @@ class Model:
 
 
 def parse_model(content: memoryview, weights: memoryview) -> Model:
-    """Read a model that is not empty; refuse what the page does not list. weights: the member weights.safetensors."""
+    """Read a model that is not empty; refuse anything that the page does not list. weights: the member weights.safetensors."""
     return _Parser(weights).model(content)
 
 

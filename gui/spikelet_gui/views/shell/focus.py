@@ -1,7 +1,7 @@
 """Return the keyboard focus to the window, so that its keys work again after a field or a list was used.
 
-Escape and Enter leave a field, a click beside it too. Letters in lists and drop-down lists, which would search in them,
-and letters in number fields, which do not take them, are keys of the window.
+Escape and Enter leave a field, as does a click outside it. Letters in lists and drop-down lists, which would search in
+them, and letters in number fields, which do not accept them, are keys of the window.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def chosen_profiles(args: argparse.Namespace) -> list[Profile]:
-    """The profile that was named, or all that come with spikelet."""
+    """Return the named profile, or all shipped profiles."""
     return [find_profile(args.profile)] if args.profile else list(builtin().values())
 
 

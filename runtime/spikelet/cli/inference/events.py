@@ -83,10 +83,10 @@ def _folder(args: argparse.Namespace, model: Model) -> int:
     labels = np.array([label for _, label in paths], np.int64)
     names = labels_for(args, graph.classes, model.labels)
     # the rules for class names are those of images
-    wanted = (
+    targets = (
         ImageSet(np.zeros((len(paths), 1), np.uint8), labels, classes, title).with_classes(names, graph.classes).labels
     )
-    assert wanted is not None
+    assert targets is not None
     right, bar = np.zeros(args.steps), Progress("recordings", quiet=args.json)
     for index, (path, _) in enumerate(paths):
         sequence = events.read(path, graph.input.shape, args.steps, args.bin)
@@ -94,7 +94,7 @@ def _folder(args: argparse.Namespace, model: Model) -> int:
             raise DataError(
                 f"{path}: has {len(sequence)} frames; give --steps {len(sequence)}, and frames of one length"
             )
-        right += model.run(sequence[:, None], args.steps).predictions[:, 0] == wanted[index]
+        right += model.run(sequence[:, None], args.steps).predictions[:, 0] == targets[index]
         bar(index + 1, len(paths))
     accuracy = (right / len(paths)).tolist()
     facts = {

@@ -120,7 +120,7 @@ def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> Facts:
 
 
 def _answers(model: Model, images: ImageSet, result: Result) -> list[Answer]:
-    """Return the answers in the order of the images; confidences are those of `early_exit.Confidence`."""
+    """Return the predictions in the order of the images; confidences are those of `early_exit.Confidence`."""
     names = model.labels or tuple(map(str, range(model.graph.classes)))
     probabilities = softmax(result.logits[-1] / result.exit_steps[:, None])
     answers: list[Answer] = []

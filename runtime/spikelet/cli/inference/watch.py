@@ -40,7 +40,7 @@ Version = tuple[int, int, int]  # inode, size and time of the last change of a f
 
 @dataclass
 class Summary:
-    """What is kept of the answers: numbers of a fixed size, however many there are.
+    """Statistics of the predictions, of constant size.
 
     Attributes:
         images: number of images classified.
@@ -158,7 +158,7 @@ def _ready(folder: Path, seen: dict[Path, tuple[Version, bool]], wait: bool) -> 
 
 
 def _classify(args: argparse.Namespace, model: Model, rule: ExitRule | None, path: Path, summary: Summary) -> None:
-    """Read an image, print its answer and count it."""
+    """Read an image, print its prediction and count it."""
     started = time.perf_counter()
     try:
         image = read_image(path, model.graph.input.shape)

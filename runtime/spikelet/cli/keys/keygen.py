@@ -37,8 +37,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.name.parent}: no such folder")
     key = signing.new_key()
     secret = signing.encode_private(key, password(private) if args.password else None)
-    with replacing(private, private=True) as file, replacing(public) as other:  # both or none
-        for half, content in ((file, secret), (other, signing.encode_public(signing.public_key(key)))):
+    with replacing(private, private=True) as private_file, replacing(public) as public_file:  # both or none
+        for half, content in ((private_file, secret), (public_file, signing.encode_public(signing.public_key(key)))):
             half.write(content)
             half.flush()
     facts = {"private": str(private), "public": str(public), "id": signing.public_key(key).id}
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def password(path: Path) -> str:
-    """The password of a private key: from the environment, or asked for. Raises UsageError."""
+    """Return the password of a private key, from the environment or a prompt. Raises UsageError."""
     secret = os.environ.get(VARIABLE)
     if secret is None and sys.stdin.isatty():
         secret = getpass.getpass(f"password of {path}: ")

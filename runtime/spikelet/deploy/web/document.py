@@ -1,4 +1,4 @@
-"""Put the HTML of a page together: template, style, script and data, without a reference to another file.
+"""Assemble the HTML of a page: template, style, script and data, without a reference to another file.
 
 The script is written as modules in the folder `files`. Here it becomes one text: every module once, after those that it
 imports, without the lines that import and the word `export`.

@@ -1,4 +1,4 @@
-"""What a page is given about a bundle: facts as JSON, and arrays as one block of tensors."""
+"""Data of a page about its bundle: facts as JSON, and arrays as one block of tensors."""
 
 from __future__ import annotations
 
@@ -145,5 +145,5 @@ def _channel_last(value: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
 
 
 def _signed(values: Array) -> Array:
-    """Return integers as a signed type of the same size; the bytes stay."""
+    """Return integers as a signed type of the same size, with the same bytes."""
     return values.view(f"i{values.dtype.itemsize}")

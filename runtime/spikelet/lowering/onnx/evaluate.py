@@ -52,7 +52,7 @@ def _load(constant: Constant, files: Mapping[str, memoryview]) -> Array:
 
 def _run(operation: Operation, values: Values) -> None:
     operands = [values[name] for name in operation.inputs if name]
-    with np.errstate(all="ignore"):  # overflow and invalid values go on as inf and nan, as in other runtimes
+    with np.errstate(all="ignore"):  # overflow and invalid values become inf and nan, as in other runtimes
         values[operation.outputs[0]] = _result(operation, operands)
 
 

@@ -19,7 +19,7 @@ from spikelet.lowering.onnx.unrolled import Unrolled, at
 from spikelet.nodes import IF, LI, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d, is_float
 
 LARGEST = 127  # sum of spikes that a weight meets: processors without VNNI add two products in 16 bits
-TOGETHER = 64  # output pixels; up to here the weights are what costs, and all time-steps share one product
+TOGETHER = 64  # output pixels; up to here reading the weights dominates, and all time-steps share one product
 
 
 def fits(graph: Graph) -> bool:

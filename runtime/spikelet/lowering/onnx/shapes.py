@@ -29,7 +29,7 @@ class ValueType:
 
 @dataclass
 class Budget:
-    """What a model may still use.
+    """Resources that a model may still use.
 
     Attributes:
         elements: elements of all values together.

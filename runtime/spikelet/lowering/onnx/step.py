@@ -95,7 +95,7 @@ def dynamic_model(graph: Graph) -> bytes:
 
 
 def rate_model(graph: Graph) -> bytes:
-    """The float network of the same shapes, each neuron a ReLU and each pool an average: what speed is held against."""
+    """Return the float network of the same shapes, with ReLUs and average pools, as a baseline of speed."""
     onnx = OnnxGraph("rate")
     _lower(onnx, graph, graph.order, rate=True)
     onnx.output(LOGITS, ("N", graph.classes))
@@ -109,7 +109,7 @@ def copies(graph: Graph, name: str) -> list[tuple[int, ...]]:
 
 
 def state_shift(node: IF) -> Array:
-    """What `dynamic_model` adds to the potentials of a layer, (C,).
+    """Return the shift that `dynamic_model` adds to the potentials of a layer, (C,).
 
     An integer x = v - theta + 1 fires where x >= 1, so its spike is clip(x, 0, 1): one pass over memory
     instead of a comparison and a cast. Layers of another kind keep v itself.
