@@ -126,7 +126,7 @@ def load(path: Path) -> object:
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=restricted)
     except Exception as error:
         pass_out_of_memory(error, str(path))
-        raise ConversionError(f"{path}: not a whole torch file ({_first_line(error)})") from None
+        raise ConversionError(f"{path}: not a complete torch file ({_first_line(error)})") from None
 
 
 def states(content: object) -> dict[str, State]:

@@ -200,7 +200,7 @@ class _Expansion:
             node: Node = Conv2d(weight, bias, groups=value.shape[0])
         elif rows * columns > MAX_ELEMENTS:
             raise GraphError(
-                f"node {value.name}: copies of {value.shape[0]} values cannot be written out, since that takes "
+                f"node {value.name}: copies of {value.shape[0]} values cannot be expanded, since that takes "
                 f"{rows * columns} weights; use fewer copies"
             )
         else:

@@ -178,7 +178,7 @@ def test_copies_of_a_vector_too_long_to_be_summed_are_refused():
     graph = Graph(nodes, (("input", "if"), ("if", "output")))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPIKELET_MAX_MEMORY", "64G")
-        with pytest.raises(GraphError, match="copies of 20000 values cannot be written out"):
+        with pytest.raises(GraphError, match="copies of 20000 values cannot be expanded"):
             expand(graph)
     engine = create(graph, "numpy")
     engine.reset(1)

@@ -109,7 +109,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[1.0],
         help="standard deviation per channel, of pixels 0...1 (default 1)",
     )
-    source.add_argument("--raw-pixels", action="store_true", help="the source takes 0...255 (minus mean, over std)")
+    source.add_argument(
+        "--raw-pixels", action="store_true", help="the source takes pixels 0…255, normalised with --mean and --std"
+    )
     source.add_argument(
         "--dt", type=above_zero, metavar="S", help="length of a time-step in seconds, for NIR (default 1e-4)"
     )

@@ -13,7 +13,7 @@ from spikelet.display import size
 from spikelet.errors import UsageError
 from spikelet.report.columns import table
 
-HELP = "list the bundles that come with spikelet"
+HELP = "list the shipped bundles"
 EXAMPLE = "spikelet models"
 
 

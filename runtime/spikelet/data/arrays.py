@@ -49,7 +49,7 @@ def read(
     try:
         arrays = _load(path)
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise DataError(f"{path}: not a whole NumPy file of plain numbers ({error})") from None
+        raise DataError(f"{path}: not a complete NumPy file of plain numbers ({error})") from None
     try:
         return _image_set(path, arrays, split, shape, options)
     except DataError as error:

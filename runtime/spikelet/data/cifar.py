@@ -76,7 +76,7 @@ def _read_binary(path: Path, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDAr
     raw = np.fromfile(path, np.uint8)
     if raw.size == 0 or raw.size % (head + PIXELS):
         raise DataError(
-            f"{path}: expected records of {head + PIXELS} bytes, found {raw.size} bytes; is the file whole?"
+            f"{path}: expected records of {head + PIXELS} bytes, found {raw.size} bytes; is the file complete?"
         )
     rows = raw.reshape(-1, head + PIXELS)
     return rows[:, head:].reshape(-1, 3, 32, 32), rows[:, head - 1].astype(np.int64)

@@ -91,7 +91,7 @@ def _open(path: Path) -> tuple[Any, float | None, bool]:
                 image = ImageOps.exif_transpose(file)
     except Exception as error:  # Pillow's plugins may raise any exception for a damaged file
         pass_out_of_memory(error, str(path))
-        raise DataError(f"{path}: not a whole image ({error})") from None
+        raise DataError(f"{path}: not a complete image ({error})") from None
     if pages > 1:
         raise DataError(f"{path}: has {pages} images; save each of them as a file of its own")
     return image, white, inverted

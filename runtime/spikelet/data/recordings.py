@@ -112,7 +112,7 @@ def _csv(path: Path) -> dict[str, Column]:
 def _n_mnist(content: bytes) -> Columns:
     """Bits of an event: 8 column, 8 row, 1 polarity, 23 time in microseconds."""
     if not content or len(content) % 5:
-        raise DataError(f"expected events of 5 bytes, found {len(content)} bytes; is the file whole?")
+        raise DataError(f"expected events of 5 bytes, found {len(content)} bytes; is the file complete?")
     raw = np.frombuffer(content, np.uint8).reshape(-1, 5).astype(np.int64)
     time = (raw[:, 2] & 0x7F) << 16 | raw[:, 3] << 8 | raw[:, 4]
     wrapped = raw[:, 1] == OVERFLOW_ROW
@@ -133,7 +133,7 @@ def _prophesee(content: bytes) -> Columns:
         raise DataError("expected events of 8 bytes behind the header")
     body = content[start + 2 :]
     if not body or len(body) % 8:
-        raise DataError(f"expected events of 8 bytes, found {len(body)} bytes; is the file whole?")
+        raise DataError(f"expected events of 8 bytes, found {len(body)} bytes; is the file complete?")
     raw = np.frombuffer(body, "<u4").reshape(-1, 2).astype(np.int64)
     address = raw[:, 1]
     return {"t": raw[:, 0], "x": address & 0x3FFF, "y": address >> 14 & 0x3FFF, "p": address >> 28 & 1}

@@ -69,7 +69,7 @@ def choose(name: str, graph: Graph, limits: Limits | None = None, steps: int | N
             continue
         if _prepared(engine, graph):
             return engine
-    raise refusal if refusal is not None else EngineError("there is no engine that can run this network here")
+    raise refusal if refusal is not None else EngineError("no engine on this machine can run this network")
 
 
 def create(

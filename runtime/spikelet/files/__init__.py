@@ -1,1 +1,1 @@
-"""Files outside a bundle: written atomically, and decoded documents."""
+"""Files outside a bundle: written atomically, decoded, or written by a compiler."""

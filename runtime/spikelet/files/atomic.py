@@ -63,7 +63,7 @@ def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SpikeletError(f"{folder}: the folder could not be made ({error.strerror or error})") from error
+            raise SpikeletError(f"{folder}: the folder could not be created ({error.strerror or error})") from error
         with ExitStack() as files:
             for name, content in contents.items():
                 file = files.enter_context(replacing(folder / name))

@@ -93,7 +93,7 @@ class TestCheckpoint:
         with pytest.raises(ConversionError, match="no such checkpoint file"):
             load_checkpoint(tmp_path / "a.pt")
         (tmp_path / "a.pt").write_bytes(b"junk")
-        with pytest.raises(ConversionError, match="not a file that torch can read safely|not a whole torch file"):
+        with pytest.raises(ConversionError, match="not a file that torch can read safely|not a complete torch file"):
             load_checkpoint(tmp_path / "a.pt")
         torch.save({"weights": 1}, tmp_path / "a.pt")
         with pytest.raises(ConversionError, match="not a spikelet checkpoint, which is the file `best.pt`"):

@@ -6,7 +6,7 @@ Every case is a small network with random weights. The expected outputs come fro
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from onnx_forms import FORMS, NORM, RAW, RELU, SHAPE, body, conv, logits, model, n, pixels, session, tail
@@ -15,6 +15,17 @@ from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends import Preprocessing
 from spikelet_converters.frontends.onnx import read
 from spikelet_converters.frontends.onnx.attributes import READ, WITHOUT_EFFECT, attributes_of
+
+
+def with_type(path, dtype):
+    """Change weights, inputs and outputs of a file to another float type."""
+    network = onnx.load(path)
+    for tensor in network.graph.initializer:
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(dtype), tensor.name))
+    for entry in [*network.graph.input, *network.graph.output]:
+        entry.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    onnx.save(network, path)
+    return path
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -162,27 +173,15 @@ class TestInputs:
         self.compare(path, read(path, RAW), images, images, batch=batch)
 
     def test_half_precision(self, tmp_path):
-        path = model(tmp_path / "a.onnx", FORMS["pads"])
-        whole = onnx.load(path)
-        for tensor in whole.graph.initializer:
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name))
-        for entry in [*whole.graph.input, *whole.graph.output]:
-            entry.type.tensor_type.elem_type = TensorProto.FLOAT16
-        onnx.save(whole, path)
+        path = with_type(model(tmp_path / "a.onnx", FORMS["pads"]), np.float16)
         expected = session(path, pixels(SHAPE), kind=np.float16).astype(np.float32)
         source = read(path, RAW)
         assert np.allclose(logits(source, pixels(SHAPE)), expected, atol=5e-3 * np.abs(expected).max())
         assert check_graph(source, None) < 1e-3, "compared in float32, with the weights of the file"
 
     def test_double_precision(self, tmp_path):
-        path = model(tmp_path / "a.onnx", FORMS["pads"])
-        whole = onnx.load(path)
-        for tensor in whole.graph.initializer:
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
-        for entry in [*whole.graph.input, *whole.graph.output]:
-            entry.type.tensor_type.elem_type = TensorProto.DOUBLE
-        onnx.save(whole, path)
-        (expected,) = ReferenceEvaluator(whole).run(None, {"x": pixels(SHAPE).astype(np.float64)})
+        path = with_type(model(tmp_path / "a.onnx", FORMS["pads"]), np.float64)
+        (expected,) = ReferenceEvaluator(onnx.load(path)).run(None, {"x": pixels(SHAPE).astype(np.float64)})
         source = read(path, RAW)
         assert np.allclose(logits(source, pixels(SHAPE)), expected, atol=1e-5 * np.abs(expected).max())
         assert check_graph(source, None) < 1e-3

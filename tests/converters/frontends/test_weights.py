@@ -195,7 +195,7 @@ def archive(path, names):
     [
         (["a/data.pkl", "a/constants.pkl", "a/code/__torch__.py"], "is a TorchScript program; export the network with"),
         (["a/models/model.json"], "is a torch.export program; give it a name that ends in .pt2"),
-        (["readme.txt"], "not a whole torch file"),
+        (["readme.txt"], "not a complete torch file"),
     ],
 )
 def test_programs_are_refused_by_name(network, tmp_path, names, message):

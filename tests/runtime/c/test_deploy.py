@@ -133,10 +133,10 @@ def test_watch_answers_what_is_there(here, capsys):
     *answers, summary = map(json.loads, out.splitlines())
     assert [answer["file"] for answer in answers] == ["0.png", "1.png", "2.png", "broken.png"]
     assert all(answer["label"] in ("ant", "bee", "cat") for answer in answers[:3])
-    assert "not a whole image" in answers[3]["error"]
+    assert "not a complete image" in answers[3]["error"]
     assert summary["images"] == 3
     assert summary["latency_ms"]["p99"] >= summary["latency_ms"]["p50"] > 0
-    assert "broken.png: not a whole image" in err
+    assert "broken.png: not a complete image" in err
 
 
 def test_watch_leaves_a_file_that_still_grows(tmp_path):

@@ -98,7 +98,7 @@ class TestCifar:
         [
             (
                 lambda p: p.write_bytes(p.read_bytes()[:-1]),
-                "expected records of 3073 bytes, found .* is the file whole",
+                "expected records of 3073 bytes, found .* is the file complete",
             ),
             (lambda p: p.write_bytes(b""), "expected records of 3073 bytes, found 0 bytes"),
             (lambda p: p.write_bytes(b"\x0a" + p.read_bytes()[1:]), "cifar-10 labels are 0…9, found 10"),

@@ -74,20 +74,20 @@ class TestFolder:
     def test_a_broken_file_is_named(self, tmp_path):
         write_folder(tmp_path, image_set(shape=(3, 4, 4)))
         (tmp_path / "b" / "broken.png").write_bytes(b"no image")
-        with pytest.raises(DataError, match=r"b/broken\.png: not a whole image"):
+        with pytest.raises(DataError, match=r"b/broken\.png: not a complete image"):
             read(tmp_path)
 
     def test_a_cut_off_jpeg_is_named(self, tmp_path):
         buffer = io.BytesIO()
         Image.fromarray(RNG.integers(0, 256, (64, 64, 3)).astype(np.uint8)).save(buffer, "jpeg")
         (tmp_path / "half.jpg").write_bytes(buffer.getvalue()[:1500])
-        with pytest.raises(DataError, match=r"half\.jpg: not a whole image"):
+        with pytest.raises(DataError, match=r"half\.jpg: not a complete image"):
             read(tmp_path)
 
     def test_a_bomb_is_refused(self, tmp_path, monkeypatch):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
         Image.new("RGB", (4, 4)).save(tmp_path / "bomb.png")
-        with pytest.raises(DataError, match=r"bomb\.png: not a whole image"):
+        with pytest.raises(DataError, match=r"bomb\.png: not a complete image"):
             read(tmp_path)
 
     def test_several_sizes_need_a_shape(self, tmp_path):
@@ -143,7 +143,7 @@ class TestArrays:
             (np.zeros((0, 3, 4, 4), np.uint8), r"found shape \(0, 3, 4, 4\)"),
             (np.zeros((2, 3, 4, 5, 6), np.uint8), r"found shape \(2, 3, 4, 5, 6\); `spikelet events` runs a recording"),
             (np.full((1, 3, 4, 4), "x"), "expected numbers, found an array of <U1"),
-            (np.array([{}], object), "not a whole NumPy file of plain numbers"),
+            (np.array([{}], object), "not a complete NumPy file of plain numbers"),
         ],
     )
     def test_values_that_are_no_pixels(self, tmp_path, value, message):
@@ -156,7 +156,7 @@ class TestArrays:
         whole = (tmp_path / "a.npz").read_bytes()
         for content in (b"", b"junk", whole[:50], whole[: len(whole) // 2]):
             (tmp_path / "a.npz").write_bytes(content)
-            with pytest.raises(DataError, match="not a whole NumPy file"):
+            with pytest.raises(DataError, match="not a complete NumPy file"):
                 read(tmp_path / "a.npz")
 
     def test_no_images_or_labels_that_do_not_fit(self, tmp_path):

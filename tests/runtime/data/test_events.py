@@ -164,7 +164,7 @@ def test_bins_of_equal_counts():
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.bin", bytes(7), "expected events of 5 bytes, found 7 bytes; is the file whole"),
+        ("a.bin", bytes(7), "expected events of 5 bytes, found 7 bytes; is the file complete"),
         ("a.bin", b"", "expected events of 5 bytes, found 0 bytes"),
         ("a.dat", b"% no end", "the header does not end"),
         ("a.dat", b"% h\n\0\x04" + bytes(8), "expected events of 8 bytes behind the header"),

@@ -124,7 +124,9 @@ class TestCompiler:
 
     def test_one_that_writes_nothing_is_no_success(self, fresh, monkeypatch):
         monkeypatch.setenv("CC", "true")
-        with pytest.raises(EngineError, match="the compiler failed: true .*\n.*exit code 0, no message and no library"):
+        with pytest.raises(
+            EngineError, match="the compiler failed: true .*\n.*exit code 0, no message and no output file"
+        ):
             create(small_graph(), "native")
 
     def test_its_text_is_clean(self, tmp_path):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
-import subprocess
 import tempfile
 from importlib import resources
 from pathlib import Path
 
 from spikelet.errors import SpikeletError
+from spikelet.files.compilation import compile_file
 from spikelet.lowering.c.interface import PAGE_FUNCTIONS
 
 TOOLS = ("clang", "wasm-ld")
@@ -18,8 +17,6 @@ COMPILE = ("--target=wasm32", "-std=gnu11", "-O3", "-msimd128", "-mbulk-memory",
 # the stack comes first in memory, so that an overflow stops the module instead of changing data
 LINK = ("-nostdlib", "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--stack-first", "-Wl,-z,stack-size=262144")
 EXPORTS = tuple(f"-Wl,--export={name}" for name in (*PAGE_FUNCTIONS, "__heap_base"))
-SECONDS = 600  # time limit of a compilation
-MESSAGE_LINES = 12  # lines of the compiler's message in an error
 
 
 def missing_tools() -> list[str]:
@@ -65,17 +62,6 @@ def compile_module(source: str) -> bytes:
         text, module = Path(folder, "model.c"), Path(folder, "model.wasm")
         text.write_text(source, "utf-8")
         command = ["clang", *COMPILE, f"-I{include}", *LINK, *EXPORTS, "-o", str(module), str(text)]
-        try:
-            completed = subprocess.run(
-                command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise SpikeletError(f"target web: clang did not run ({error})") from None
-        if completed.returncode or not module.is_file():
-            lines = completed.stderr.strip().splitlines()[:MESSAGE_LINES]
-            message = "\n  ".join(lines or [f"exit code {completed.returncode}, no message and no module"])
-            raise SpikeletError(
-                f"target web: the compiler failed: {shlex.join(command)}\n  {message}\n"
-                f"If this Clang does not compile for wasm32, {REMEDY}"
-            )
+        if failure := compile_file(command, module):
+            raise SpikeletError(f"target web: {failure}\nIf this Clang does not compile for wasm32, {REMEDY}")
         return module.read_bytes()

@@ -6,15 +6,13 @@ import os
 import platform
 import shlex
 import shutil
-import subprocess
 from functools import cache
 from pathlib import Path
 
 from spikelet.errors import EngineError
+from spikelet.files.compilation import compile_file
 
 FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared")
-SECONDS = 600  # time limit of a compilation
-MESSAGE_LINES = 12  # lines of the compiler's message in an error
 
 
 class CompilerMissing(EngineError):
@@ -60,19 +58,8 @@ def compile_library(source: Path, library: Path, target: str | None = None) -> N
         CompilerMissing: None is installed.
     """
     command = [*find(target), *flags(target), "-o", str(library), str(source)]
-    try:
-        completed = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError(f"engine native: {command[0]} did not run ({error})") from None
-    if completed.returncode or not library.is_file():
-        lines = (
-            completed.stderr.strip() or f"exit code {completed.returncode}, no message and no library"
-        ).splitlines()
-        rest = [f"… and {len(lines) - MESSAGE_LINES} more lines"] if len(lines) > MESSAGE_LINES else []
-        message = "\n  ".join(lines[:MESSAGE_LINES] + rest)
-        raise EngineError(f"engine native: the compiler failed: {shlex.join(command)}\n  {message}")
+    if failure := compile_file(command, library):
+        raise EngineError(f"engine native: {failure}")
 
 
 @cache

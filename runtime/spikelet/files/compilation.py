@@ -1,0 +1,36 @@
+"""Run a compiler that writes a file."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+SECONDS = 600  # time limit of a compilation
+MESSAGE_LINES = 12  # lines of the compiler's message in an error
+
+
+def compile_file(command: Sequence[str], output: Path) -> str:
+    """Run a compiler and return why it did not write the file, or "" if it did.
+
+    Args:
+        command: the command line, which names the output.
+        output: the file that the compiler writes.
+
+    Returns:
+        "" on success; otherwise the command and the first lines of the compiler's message.
+    """
+    try:
+        completed = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{command[0]} did not run ({error})"
+    if completed.returncode == 0 and output.is_file():
+        return ""
+    nothing = f"exit code {completed.returncode}, no message and no output file"
+    lines = (completed.stderr.strip() or nothing).splitlines()
+    rest = [f"… and {len(lines) - MESSAGE_LINES} more lines"] if len(lines) > MESSAGE_LINES else []
+    message = "\n  ".join(lines[:MESSAGE_LINES] + rest)
+    return f"the compiler failed: {shlex.join(command)}\n  {message}"
