@@ -13,7 +13,7 @@ from spikelet.deploy.web import web_page
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent / "tests" / "support"))
-from browser import Browser  # noqa: E402
+from page_support.browser import Browser  # noqa: E402
 
 BUNDLE = DOCS.parent / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
 WIDTH, SCALE, COLOURS = 1150, 0.8, 160

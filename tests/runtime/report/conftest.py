@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from report_pages import EVIL, LABELS, STEP, save
+from page_support.reports import EVIL, LABELS, STEP, save
 from spikelet import cli
 from spikelet.data import ImageSet, arrays
 

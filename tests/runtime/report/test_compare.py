@@ -4,7 +4,7 @@ import csv
 import json
 import re
 
-from report_pages import Page
+from page_support.reports import Page
 
 
 class TestCompare:

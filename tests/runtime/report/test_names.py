@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from networks import Builder
-from report_pages import Page
+from page_support.reports import Page
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.data import ImageSet

@@ -5,7 +5,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 
-from report_pages import EVIL, Page
+from page_support.reports import EVIL, Page
 from spikelet.data import arrays
 from spikelet.session import load
 

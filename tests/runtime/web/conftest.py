@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-import browser as browsers
+from page_support import browser as browsers
 from spikelet.deploy.web import page, web_page
 from spikelet.deploy.web.compiler import TOOLS, compile_module
 

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from networks import small_graph
+from page_support.runs import check_run
 from spikelet import Model, bundle, shipped
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.data.folder import read_image
 from spikelet.session.early_exit import Margin
 from spikelet.verify import record_golden
-from web_runs import check_run
 
 VECTORS = Path(__file__).parents[3] / "docs" / "vectors" / "accepted"
 DATA = "(await spikelet, {...document.documentElement.dataset})"

@@ -1,4 +1,4 @@
-"""Bundles to report on, and a page as a browser takes it apart."""
+"""Bundles for reports, and a parsed report page."""
 
 from html.parser import HTMLParser
 

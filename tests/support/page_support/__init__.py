@@ -1,0 +1,1 @@
+"""HTML pages in tests: a browser, runs of a web page, and reports."""
