@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import torch
@@ -12,11 +15,14 @@ from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.data import ImageSet
 from spikelet.engines import create
+from spikelet.errors import ConversionError
 from spikelet.verify import record_golden
+from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.source_model.networks import NetworkSpec
 
 SHAPE = (3, 8, 8)
 COLOURS = ("red", "green", "blue")
+DIFFERENT_OUTPUTS = "the imported graph (computes other outputs|gives other answers) "
 SIZES = {"vgg9": 8, "resnet20": 8, "resnet18": 8, "vgg16": 32}
 
 
@@ -88,3 +94,30 @@ def spikes_of(graph, inputs, steps):
         runner.step(inputs if t == 0 else None)
         spikes.append({name: runner.spikes(name) for name in graph.spiking})
     return spikes
+
+
+def misread(source, changed):
+    """Return the source with the imported graph of the changed source."""
+    return replace(changed, predict=source.predict, logits=source.logits, simulate=source.simulate)
+
+
+def smooth_images(shape, count=12):
+    """Return smooth images of a shape."""
+    rng = np.random.default_rng(5)
+    x = np.clip(rng.integers(0, 200, (count, shape[0], 1, 1)) + rng.integers(0, 60, (count, *shape)), 0, 255)
+    return ImageSet(x.astype(np.uint8), None, None, "images")
+
+
+def is_refused(source, data=None):
+    """Return whether the comparison refuses the imported graph."""
+    try:
+        check_graph(source, data)
+    except ConversionError as error:
+        return re.match(DIFFERENT_OUTPUTS, str(error)) is not None
+    return False
+
+
+def assert_misreading_is_refused(source, changed, data=None):
+    """Assert that the comparison accepts the imported source, and refuses it when imported as the changed one."""
+    assert check_graph(source, data) is not None
+    assert is_refused(misread(source, changed), data)

@@ -1,59 +1,22 @@
-"""Faults planted in every importer are found by the comparison of the imported graph with its source.
+"""Faults in the import of an ONNX file are found by the comparison of the imported graph with its source.
 
-A network that an importer misreads is another network, read rightly. So each fault is a change of the source: the
-imported graph is that of the changed source, and is compared with the source as it was.
+A misread network is another network, read correctly. Therefore each fault is a change of the source: the changed source
+is imported, and the imported graph is compared with the original source.
 """
 
 import copy
-import re
 from dataclasses import replace
 
-import nir
 import numpy as np
 import onnx
 import pytest
-import torch
 from onnx import helper, numpy_helper
-from torch import nn
-from torch.ao.quantization import FakeQuantize, MinMaxObserver
 
+from converters_support import assert_misreading_is_refused, is_refused, misread, smooth_images
 from onnx_forms import FORMS, RAW, RELU, SHAPE, body, conv, logits, model, n, pixels, tail
-from spikelet.data import ImageSet
 from spikelet.errors import ConversionError
 from spikelet_converters.conversion.check import check_graph
-from spikelet_converters.frontends import Preprocessing
-from spikelet_converters.frontends.nir import from_nir
 from spikelet_converters.frontends.onnx import read
-from spikelet_converters.frontends.torch import from_module, from_program
-
-FOUND = "the imported graph (computes other outputs|gives other answers) "
-
-
-def misread(source, changed):
-    """The source, imported as the changed one."""
-    return replace(changed, predict=source.predict, logits=source.logits, simulate=source.simulate)
-
-
-def images(shape, count=12):
-    """Smooth images."""
-    rng = np.random.default_rng(5)
-    x = np.clip(rng.integers(0, 200, (count, shape[0], 1, 1)) + rng.integers(0, 60, (count, *shape)), 0, 255)
-    return ImageSet(x.astype(np.uint8), None, None, "images")
-
-
-def is_refused(source, data=None):
-    """Whether the comparison refuses the imported graph."""
-    try:
-        check_graph(source, data)
-    except ConversionError as error:
-        return re.match(FOUND, str(error)) is not None
-    return False
-
-
-def assert_found(source, changed, data=None):
-    assert check_graph(source, data) is not None
-    assert is_refused(misread(source, changed), data)
-
 
 # ONNX: every attribute of every form that is left out, one after another
 
@@ -154,7 +117,7 @@ def test_a_misread_onnx_file(ending, fault, tmp_path):
         nodes[index].ClearField("attribute")
         nodes[index].attribute.extend([*kept, helper.make_attribute(name, value)])
         changed = read(saved(tmp_path / "b.onnx", nodes))
-    assert_found(source, changed, images(SHAPE) if ending == "ArgMax" else None)
+    assert_misreading_is_refused(source, changed, smooth_images(SHAPE) if ending == "ArgMax" else None)
 
 
 @pytest.mark.parametrize("fault", ["b", "w1x1", "kernel", "stride"])
@@ -168,7 +131,7 @@ def test_a_fault_beside_max_pools_that_are_replaced(fault, tmp_path):
     source = read(model(tmp_path / "a.onnx", nodes(**right)), RAW, average_pools=True)
     own = {fault: tensor(fault) * np.float32(1.1)} if wrong is right else {}
     changed = read(model(tmp_path / "b.onnx", nodes(**wrong), own=own), RAW, average_pools=True)
-    assert_found(source, changed)
+    assert_misreading_is_refused(source, changed)
 
 
 @pytest.mark.parametrize(
@@ -201,162 +164,7 @@ def test_a_misread_quantised_file(name, value, tmp_path):
         own["za"] = np.uint8(100)
         source = read(model(tmp_path / "a.onnx", nodes, (3, 8, 8), own=own))
     changed = read(model(tmp_path / "b.onnx", nodes, (3, 8, 8), own={**own, name: value}))
-    assert_found(source, changed, images((3, 8, 8)))
-
-
-# torch modules and exported programs
-
-
-class Plain(nn.Module):
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(2)
-        self.conv, self.bn = nn.Conv2d(3, 4, 3, padding=1, stride=(1, 2)), nn.BatchNorm2d(4)
-        self.pool, self.cap = nn.AvgPool2d(2), nn.ReLU6()
-        self.conv2, self.fc = nn.Conv2d(4, 4, 3, padding=1, groups=2), nn.Linear(4 * 4 * 2, 5)
-        with torch.no_grad():
-            self.conv.weight *= 30
-            self.bn.running_mean.copy_(torch.randn(4))
-            self.bn.running_var.copy_(torch.rand(4) * 4)
-
-    def forward(self, x):
-        x = self.pool(self.cap(self.bn(self.conv(x))))
-        return self.fc(torch.relu(self.conv2(x) + x).flatten(1))
-
-
-def change(module, **parameters):
-    with torch.no_grad():
-        for name, value in parameters.items():
-            setattr(module, name, value(getattr(module, name)))
-
-
-TORCH_FAULTS = {
-    "a bias is missing": lambda m: change(m.conv2, bias=lambda b: None),
-    "epsilon is ignored": lambda m: change(m.bn, eps=lambda e: 0.5),
-    "the running mean is ignored": lambda m: m.bn.running_mean.zero_(),
-    "the running variance is ignored": lambda m: m.bn.running_var.fill_(1),
-    "the cap is ignored": lambda m: setattr(m, "cap", nn.ReLU()),
-    "the kernel is transposed": lambda m: change(m.conv, weight=lambda w: nn.Parameter(w.transpose(2, 3))),
-    "the groups are in another order": lambda m: change(m.conv2, weight=lambda w: nn.Parameter(w.flip(0))),
-    "the linear layer has another order": lambda m: change(m.fc, weight=lambda w: nn.Parameter(w.roll(1, 1))),
-    "the strides are swapped": lambda m: (
-        change(m.conv, stride=lambda s: (2, 1)),
-        change(m.fc, weight=lambda w: nn.Parameter(w)),
-    ),
-}
-
-
-@pytest.mark.parametrize("fault", [fault for fault in TORCH_FAULTS if "swapped" not in fault])
-@pytest.mark.parametrize("exported", [False, True])
-def test_a_misread_torch_network(fault, exported):
-    def imported(module):
-        if not exported:
-            return from_module(module, (3, 8, 8), RAW)
-        program = torch.export.export(module.eval(), (torch.zeros(2, 3, 8, 8),))
-        return from_program(program, RAW)
-
-    source, changed = Plain().eval(), Plain().eval()
-    TORCH_FAULTS[fault](changed)
-    assert_found(imported(source), imported(changed))
-
-
-@pytest.mark.parametrize("fault", ["scale", "levels", "weights", "bias"])
-def test_a_misread_quantisation_aware_network(fault):
-    def quantised_module(scale=0.5, levels=7):
-        torch.manual_seed(4)
-        quantiser = FakeQuantize(observer=MinMaxObserver, quant_min=0, quant_max=levels, dtype=torch.quint8)
-        quantiser.scale.fill_(scale)
-        quantiser.disable_observer()
-        return nn.Sequential(nn.Flatten(), nn.Linear(48, 16), nn.ReLU(), quantiser, nn.Linear(16, 4)).eval()
-
-    source = quantised_module()
-    changed = quantised_module(**{"scale": {"scale": 0.55}, "levels": {"levels": 5}}.get(fault, {}))
-    if fault == "weights":
-        change(changed[4], weight=lambda w: nn.Parameter(w * 1.1))
-    if fault == "bias":
-        change(changed[1], bias=lambda b: nn.Parameter(b * 0 + 1))
-    assert_found(*(from_module(m, (3, 4, 4), Preprocessing((0.5,), (0.1,))) for m in (source, changed)))
-
-
-# spiking sources
-
-
-class Snn(nn.Module):
-    def __init__(self, **options):
-        super().__init__()
-        snn = pytest.importorskip("snntorch")
-        torch.manual_seed(6)
-        self.fc1, self.fc2 = nn.Linear(6, 12), nn.Linear(12, 3)
-        self.lif = snn.Leaky(**{"beta": 0.8, "threshold": 40.0, "init_hidden": True, **options})
-
-    def forward(self, x):
-        return self.fc2(self.lif(self.fc1(x)))
-
-
-@pytest.mark.parametrize(
-    "options", [{"beta": 0.9}, {"threshold": 30.0}, {"reset_mechanism": "zero"}, {"beta": 1.0}, "bias"], ids=str
-)
-def test_a_misread_spiking_network(options):
-    source, changed = Snn(), Snn(**({} if options == "bias" else options))
-    if options == "bias":
-        change(changed.fc2, bias=lambda b: None)
-    assert_found(*(from_module(m.eval(), (6,), RAW) for m in (source, changed)))
-
-
-def test_the_states_of_a_spiking_network_are_not_those_of_an_earlier_comparison():
-    network = Snn().eval()
-    source = from_module(network, (6,), RAW)
-    steps = np.random.default_rng(0).integers(0, 256, (4, 3, 6)).astype(np.float32)
-    first = source.simulate(steps)
-    network(torch.ones(5, 6) * 200)
-    assert np.array_equal(source.simulate(steps), first)
-
-
-def nir_network():
-    rng = np.random.default_rng(3)
-
-    def full(shape, value):
-        return np.full(shape, value)
-
-    layers = {
-        "input": nir.Input({"input": np.array([2, 6, 6])}),
-        "conv": nir.Conv2d((6, 6), rng.normal(size=(4, 2, 3, 3)), (1, 2), (1, 0), 1, 1, rng.normal(size=4) * 20),
-        "if": nir.IF(full((4, 6, 2), 0.5), full((4, 6, 2), 200.0), full((4, 6, 2), 30.0)),
-        "pool": nir.SumPool2d((2, 1), (2, 1), (0, 0)),
-        "scale": nir.Scale(np.array([0.5])),
-        "flat": nir.Flatten(start_dim=0, input_type=np.array([4, 3, 2])),
-        "fc": nir.Affine(rng.normal(size=(8, 24)), rng.normal(size=8)),
-        "cuba": nir.CubaLIF(full(8, 2e-4), full(8, 5e-4), full(8, 1.5), full(8, 0.0), full(8, 0.4), full(8, 0.0),
-                            w_in=full(8, 2.0)),
-        "fc2": nir.Affine(rng.normal(size=(5, 8)), np.abs(rng.normal(size=5))),
-        "lif": nir.LIF(full(5, 4e-4), full(5, 1.5), full(5, -1.0), full(5, 0.3), full(5, -0.1)),
-        "out": nir.Linear(rng.normal(size=(3, 5))),
-        "li": nir.LI(full(3, 1e-3), full(3, 2.0), full(3, 0.0)),
-        "output": nir.Output({"output": np.array([3])}),
-    }  # fmt: skip
-    names = list(layers)
-    edges = list(zip(names, names[1:]))  # noqa: B905, RUF007
-    return nir.NIRGraph(layers, edges, type_check=False)
-
-
-NIR_FAULTS = [
-    ("conv", "bias", 0), ("conv", "weight", -1), ("if", "r", 2), ("if", "v_threshold", 1.3), ("if", "v_reset", 0),
-    ("scale", "scale", 2), ("fc", "bias", 0), ("cuba", "tau_syn", 2), ("cuba", "tau_mem", 2), ("cuba", "r", 2),
-    ("cuba", "w_in", 0.5), ("cuba", "v_threshold", 2), ("lif", "tau", 2), ("lif", "r", 1.5), ("lif", "v_leak", 0),
-    ("lif", "v_reset", 0), ("lif", "v_threshold", 1.5), ("li", "tau", 2), ("li", "r", 0.5), ("out", "weight", -1),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "field", "factor"), NIR_FAULTS, ids=lambda value: str(value))
-def test_a_misread_nir_file(name, field, factor):
-    network, changed = nir_network(), nir_network()
-    node = changed.nodes[name]
-    setattr(node, field, np.asarray(getattr(node, field)) * factor)
-    assert_found(from_nir(network), from_nir(changed))
-
-
-def test_a_misread_time_step_of_a_nir_file():
-    assert_found(from_nir(nir_network()), from_nir(nir_network(), dt=5e-5))
+    assert_misreading_is_refused(source, changed, smooth_images((3, 8, 8)))
 
 
 def test_nan_in_the_source_is_refused(tmp_path):
