@@ -182,7 +182,7 @@ def main() -> None:
     columns = ["converter", *(f"T={t}" for t in STEPS)]
     rows = [["spikelet, 8 bits", *(f"{ours(network, calibration, test, t):.1%}" for t in STEPS)]]
     print(table(columns, rows), flush=True)
-    for recipe, shown, what in (
+    for recipe, shown, label in (
         ("max", calibration, "max"),
         ("99.9%", calibration, "99.9%"),
         (BALANCING, several, f"{BALANCING}, {PASSES} passes"),
@@ -191,10 +191,10 @@ def main() -> None:
         try:
             accuracies = theirs(network, shown, test, recipe)
         except Exception as error:  # a peer that fails is told, not skipped in silence
-            rows.append([f"SpikingJelly, {what}", *["-"] * len(STEPS)])
-            print(f"SpikingJelly, {what}: {type(error).__name__}: {error}", flush=True)
+            rows.append([f"SpikingJelly, {label}", *["-"] * len(STEPS)])
+            print(f"SpikingJelly, {label}: {type(error).__name__}: {error}", flush=True)
             continue
-        rows.append([f"SpikingJelly, {what}", *(f"{accuracies[t]:.1%}" for t in STEPS)])
+        rows.append([f"SpikingJelly, {label}", *(f"{accuracies[t]:.1%}" for t in STEPS)])
     print(table(columns, rows))
     if args.page is not None:
         lines = [*heading(columns), *(f"| {' | '.join(row)} |" for row in rows)]

@@ -138,8 +138,8 @@ def exported(bundle: Path, emulator: str, compiler: str, mcu: bool) -> None:
     report(f"{emulator}, exported C, {form} form", "pass: " in output, output.splitlines()[-1])
 
 
-def report(what: str, ok: bool, text: str) -> None:
-    print(f"{'ok  ' if ok else 'FAIL'} {what}: {text}", flush=True)
+def report(label: str, ok: bool, text: str) -> None:
+    print(f"{'ok  ' if ok else 'FAIL'} {label}: {text}", flush=True)
 
 
 def main() -> None:

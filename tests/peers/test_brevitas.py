@@ -73,13 +73,13 @@ def test_every_activation_is_what_brevitas_counts(bits, tensors, weight_quant):
     x = pixels().astype(np.float32)
     logits = analog(torch.from_numpy(x), watch).numpy()
     with torch.no_grad():
-        wanted = source.predict(Preprocessing().apply(x))
+        expected = source.predict(Preprocessing().apply(x))
     for m, name, a, b in zip(quantisers, source.graph.spiking, seen, ours, strict=True):
         theta = source.graph.nodes[name].theta
         assert np.allclose(theta, m.act_quant.scale().item() * (2**bits - 1))
         assert len(a.unique()) > 1
         assert (a != b.round()).sum() == 0
-    assert np.allclose(logits, wanted, atol=1e-5)
+    assert np.allclose(logits, expected, atol=1e-5)
 
 
 def test_it_converts_without_calibration():

@@ -252,9 +252,9 @@ class TestLongStreams:
         steps = list(short.stream(IMAGES[0], steps=10, on_limit="reset", record=["if1"]))
         assert [step.time for step in steps] == list(range(1, 11))
         assert [step.age for step in steps] == [1, 2, 3, 4, 1, 2, 3, 4, 1, 2]
-        for later in range(4, 10):
-            assert np.array_equal(steps[later].logits, steps[later - 4].logits)
-            assert np.array_equal(steps[later].potentials["if1"], steps[later - 4].potentials["if1"])
+        for t in range(4, 10):
+            assert np.array_equal(steps[t].logits, steps[t - 4].logits)
+            assert np.array_equal(steps[t].potentials["if1"], steps[t - 4].potentials["if1"])
 
     def test_an_iterator_of_frames(self, model):
         """A camera: a frame a time-step, as long as it runs; the same as the sequence."""

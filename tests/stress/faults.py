@@ -97,9 +97,9 @@ class Campaign:
         """Run a command and end it; whether it was ended before it was done."""
         return self.ending.run(self, line) in ENDED
 
-    def note(self, command, what):
-        self.outcomes.setdefault(command, {}).setdefault(what, 0)
-        self.outcomes[command][what] += 1
+    def note(self, command, outcome):
+        self.outcomes.setdefault(command, {}).setdefault(outcome, 0)
+        self.outcomes[command][outcome] += 1
 
     def replaced(self, command, line, target, count, same=True):
         """A command that writes one file over another. same: it writes the same bytes whenever it runs."""

@@ -97,11 +97,11 @@ def assert_same(graph, name, inputs, steps, runner=None):
     actual = (runner or RUNNERS[name])(graph, inputs, steps)
     for t in range(steps):
         for layer in graph.spiking:
-            for what in ("spikes", "potentials"):
-                mine, theirs = (getattr(run, what)[layer][t] for run in (expected, actual))
+            for quantity in ("spikes", "potentials"):
+                mine, theirs = (getattr(run, quantity)[layer][t] for run in (expected, actual))
                 if not np.array_equal(mine, theirs):
                     image, neuron = np.argwhere(mine != theirs)[0]
-                    position = f"{what} of layer {layer}, neuron {neuron}, time-step {t + 1}, image {image}"
+                    position = f"{quantity} of layer {layer}, neuron {neuron}, time-step {t + 1}, image {image}"
                     raise AssertionError(f"{name} and numpy differ in {position}: {save(graph, name, inputs, steps)}")
         if not np.array_equal(expected.logits[t], actual.logits[t]):
             raise AssertionError(f"{name} and numpy differ in the logits: {save(graph, name, inputs, steps)}")

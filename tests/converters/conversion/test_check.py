@@ -68,9 +68,9 @@ def saved(path, nodes, own=None):
     """Write the network; its output is an integer if it is an ArgMax."""
     model(path, nodes, own=own)
     if nodes[-1].op_type == "ArgMax":
-        whole = onnx.load(path)
-        whole.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
-        onnx.save(whole, path)
+        file = onnx.load(path)
+        file.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+        onnx.save(file, path)
     return path
 
 
@@ -192,8 +192,8 @@ def test_a_constant_is_read_from_the_file(tmp_path):
     """A changed initializer changes the source, too: the comparison is with the file, not with what was read."""
     path = model(tmp_path / "a.onnx", body(RELU))
     before = read(path, RAW).predict(pixels(SHAPE))
-    whole = onnx.load(path)
-    bias = next(tensor for tensor in whole.graph.initializer if tensor.name == "b")
+    file = onnx.load(path)
+    bias = next(tensor for tensor in file.graph.initializer if tensor.name == "b")
     bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + 1, "b"))
-    onnx.save(whole, path)
+    onnx.save(file, path)
     assert not np.allclose(read(path, RAW).predict(pixels(SHAPE)), before)

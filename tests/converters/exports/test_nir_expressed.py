@@ -41,9 +41,9 @@ def test_the_expressed_form_says_what_the_neuron_does(tie):
     names = list(nodes)
     graph = Graph(nodes, tuple(zip(names[:-1], names[1:], strict=True)))  # noqa: RUF007
     inputs = rng.integers(0, 9, (6, 4)).astype(np.float32)
-    wanted = spikes_of(graph, inputs, 12)
+    expected = spikes_of(graph, inputs, 12)
     imported = interpret(to_nir(graph, "expressed"), inputs, 12)
-    assert all(np.array_equal(a["if"], b) for a, b in zip(wanted, imported, strict=True))
+    assert all(np.array_equal(a["if"], b) for a, b in zip(expected, imported, strict=True))
     assert 0.1 < np.mean(imported) < 0.9
     assert dict(from_nir(to_nir(graph, "expressed")).graph.nodes) == dict(graph.nodes), "and the annotation reads back"
 

@@ -62,8 +62,8 @@ def test_the_equations(engine, reset):
         for x in inputs:
             logits.append(runner.step(np.full((1, 1), x, np.float32))[0])
             spikes.append(bool(runner.spikes("lif")[0, 0]))
-        wanted, readout = by_hand(inputs, reset)
-        assert spikes == wanted
+        expected, readout = by_hand(inputs, reset)
+        assert spikes == expected
         assert np.allclose(logits, readout)
     assert 0 < sum(spikes) < 40
 

@@ -19,9 +19,9 @@ class TestBuiltin:
     def test_every_number_has_a_source_and_an_order(self, name):
         profile = builtin()[name]
         assert profile.priced or profile.unpublished
-        for what, value in profile.sources():
-            assert len(value.source) > 10, what
-            assert 0 < value.low <= value.high, what
+        for operation, value in profile.sources():
+            assert len(value.source) > 10, operation
+            assert 0 < value.low <= value.high, operation
 
     def test_every_number_of_the_files_is_read(self):
         folder = resources.files("spikelet.metrics") / "profiles"
@@ -31,7 +31,7 @@ class TestBuiltin:
             assert tomllib.loads(text)["name"] == name
 
     @pytest.mark.parametrize(
-        ("name", "what", "low", "high"),
+        ("name", "operation", "low", "high"),
         [
             ("cmos45-fp32", "ac", 0.9, 0.9),
             ("cmos45-fp32", "mac", 4.6, 4.6),
@@ -48,8 +48,8 @@ class TestBuiltin:
             ("cortex-a", "ac", 900, 900),
         ],
     )
-    def test_figures_in_picojoules(self, name, what, low, high):
-        figure = builtin()[name].figures[what]
+    def test_figures_in_picojoules(self, name, operation, low, high):
+        figure = builtin()[name].figures[operation]
         assert (figure.low, figure.high) == pytest.approx((low, high))
 
     def test_memory_in_picojoules_per_bit(self):

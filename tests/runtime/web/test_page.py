@@ -206,12 +206,12 @@ def test_time_steps_are_those_that_the_bundle_was_made_for(browser, write, colou
     """And as many as are proven: in float32 (`exact_steps`), or, if it was made for more, with 32-bit integers."""
     conversion = {} if made_for is None else {"steps": made_for}
     manifest = replace(coloured.manifest, exact_steps=exact, conversion=conversion)
-    made = replace(coloured, manifest=manifest)
-    browser.open(write(made, f"made-for-{made_for}"))
+    changed = replace(coloured, manifest=manifest)
+    browser.open(write(changed, f"made-for-{made_for}"))
     assert browser.evaluate(
         "(await spikelet, ['value', 'max'].map((name) => Number(document.getElementById('steps')[name])))"
     ) == [*offered]
-    assert check_run(browser, made.graph)["steps"] == offered[0] == made.default_steps
+    assert check_run(browser, changed.graph)["steps"] == offered[0] == changed.default_steps
 
 
 def _samples(browser):

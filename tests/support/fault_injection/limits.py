@@ -111,15 +111,21 @@ def disks(work):
 def memory(work):
     """Run commands that need more memory than is available."""
     folder = _folder(work.folder / "memory")
-    for room in (1, 4):
+    for margin in (1, 4):
 
-        def no_memory(room=room * 2**20):
+        def no_memory(margin=margin * 2**20):
             with open("/proc/self/statm") as file:
                 now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-            resource.setrlimit(resource.RLIMIT_AS, (now + room, now + room))
+            resource.setrlimit(resource.RLIMIT_AS, (now + margin, now + margin))
 
         troubled(
-            work, f"{room} MB of memory", folder, no_memory, ["out of memory"], ("convert", "train"), may_end_well=True
+            work,
+            f"{margin} MB of memory",
+            folder,
+            no_memory,
+            ["out of memory"],
+            ("convert", "train"),
+            may_end_well=True,
         )
     messages = [message for name, reports in work.outcomes.items() if "memory" in name for message in reports.values()]
     if not any("out of memory" in message for message in messages):

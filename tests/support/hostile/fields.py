@@ -96,8 +96,8 @@ class Mutator:
         """Golden data: elements, padding bits, shapes, names."""
         name = self.pick(list(draft.golden))
         values = draft.golden[name]
-        what = self.random.randrange(8)
-        if what < 5 and values.size:
+        case = self.random.randrange(8)
+        if case < 5 and values.size:
             numbers = [0, 1, -1, 127, 255, 256, 2**15 - 1, -(2**15), self.number(values)]
             if values.dtype.kind == "f":
                 numbers += [np.nan, np.inf, 2.0**96, 2.0**97, 255.5]
@@ -105,11 +105,11 @@ class Mutator:
                 values.reshape(-1)[self.random.randrange(values.size)] = np.array(self.pick(numbers)).astype(
                     values.dtype
                 )
-        elif what == 5:
+        elif case == 5:
             draft.golden[name] = self.pick(
                 [values[:-1], values[None], np.concatenate([values, values]), values[..., :1]]
             )
-        elif what == 6:
+        elif case == 6:
             draft.golden[self.pick(["spikes.x", "potentials", "input", "logits"])] = draft.golden.pop(name)
         else:
             draft.golden[name] = values.astype(self.pick(["uint8", "int16", "int32", "float32", "int8"]))

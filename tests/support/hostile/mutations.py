@@ -107,13 +107,13 @@ class Mutator:
         entries = list(members.items())
         self.random.shuffle(entries)
         for _ in range(self.random.randint(0, 2)):
-            what = self.random.randrange(4)
+            case = self.random.randrange(4)
             position = self.random.randrange(len(entries)) if entries else 0
-            if what == 0 and entries:
+            if case == 0 and entries:
                 del entries[position]
-            elif what == 1 and entries:
+            elif case == 1 and entries:
                 entries.append(entries[position])
-            elif what == 2 and entries:
+            elif case == 2 and entries:
                 entries[position] = (self.random.choice(TEXTS)[:200], entries[position][1])
             else:
                 entries.append((self.random.choice(TEXTS)[:200], self.random.randbytes(self.random.randrange(40))))
@@ -217,19 +217,19 @@ class Mutator:
         for _ in range(self.random.randint(1, 2)):
             name = self.random.choice(list(tensors))
             value = tensors[name]
-            what = self.random.randrange(7)
-            if what == 0:
+            case = self.random.randrange(7)
+            if case == 0:
                 del tensors[name]
-            elif what == 1:
+            elif case == 1:
                 tensors[self.random.choice([*tensors, *TEXTS])] = value
-            elif what == 2:
+            elif case == 2:
                 with np.errstate(invalid="ignore", over="ignore"):
                     tensors[name] = value.astype(self.random.choice(list(safetensors.CODES)))
-            elif what == 3:
+            elif case == 3:
                 tensors[name] = value.reshape(self.random.choice([(-1,), (1, -1), (-1, 1), (1,) * 6 + (-1,)]))
-            elif what == 4:
+            elif case == 4:
                 tensors[name] = value[: self.random.randrange(len(value) + 1)] if value.ndim else value
-            elif what == 5:
+            elif case == 5:
                 tensors[name] = np.zeros((0, *value.shape[1:]), value.dtype)
             elif value.size:
                 kind = value.dtype
@@ -247,12 +247,12 @@ class Mutator:
         """Change a JSON value in one position, at any depth."""
         if isinstance(value, dict | list) and value and self.random.random() < 0.85:
             key = self.random.choice(list(value) if isinstance(value, dict) else range(len(value)))
-            what = self.random.random()
-            if what < 0.08:
+            case = self.random.random()
+            if case < 0.08:
                 del value[key]
-            elif what < 0.14 and isinstance(value, list):
+            elif case < 0.14 and isinstance(value, list):
                 value += [value[key]] * self.random.choice([1, 2, 50])
-            elif what < 0.14:
+            elif case < 0.14:
                 value[self.random.choice(TEXTS)] = value[key]
             else:
                 value[key] = self.tree(value[key])
@@ -261,14 +261,14 @@ class Mutator:
 
     def value(self) -> Json:
         """Any JSON value, as odd as can be."""
-        what = self.random.randrange(8)
-        if what < 3:
+        case = self.random.randrange(8)
+        if case < 3:
             return self.random.choice(NUMBERS)
-        if what < 5:
+        if case < 5:
             return self.random.choice(TEXTS)
-        if what == 5:
+        if case == 5:
             return self.random.choice([None, True, False, [], {}, [[]], [None] * 5])
-        if what == 6:
+        if case == 6:
             deep: Json = 1
             for _ in range(self.random.choice([3, 40, 200])):
                 deep = [deep] if self.random.random() < 0.5 else {"a": deep}
@@ -280,16 +280,16 @@ class Mutator:
         data = bytearray(content)
         for _ in range(self.random.randint(1, 4)):
             position = self.random.randrange(len(data) + 1)
-            what = self.random.randrange(6)
-            if what == 0 and position < len(data):
+            case = self.random.randrange(6)
+            if case == 0 and position < len(data):
                 data[position] ^= 1 << self.random.randrange(8)
-            elif what == 1:
+            elif case == 1:
                 del data[position : position + self.random.choice([1, 4, 64, 1000])]
-            elif what == 2:
+            elif case == 2:
                 data[position:position] = data[position : position + self.random.choice([1, 8, 64, 500])]
-            elif what == 3:
+            elif case == 3:
                 data[position:position] = self.random.randbytes(self.random.choice([1, 4, 64]))
-            elif what == 4:
+            elif case == 4:
                 data[position : position + 4] = (self.random.choice(NUMBERS[:16]) & 0xFFFFFFFF).to_bytes(4, "little")
             elif self.random.random() < 0.2:
                 del data[position:]

@@ -161,12 +161,12 @@ class NetworkMutator(Mutator):
     def rewire(self, draft: Draft) -> None:
         edge = self.pick(draft.edges) if draft.edges else ["", ""]
         names = [node["name"] for node in draft.nodes]
-        what = self.random.randrange(5)
-        if what == 0 and edge in draft.edges:
+        case = self.random.randrange(5)
+        if case == 0 and edge in draft.edges:
             draft.edges.remove(edge)
-        elif what == 1:
+        elif case == 1:
             draft.edges.append(list(edge))
-        elif what == 2:
+        elif case == 2:
             draft.edges.append([self.pick(names), self.pick(names)])
         else:
             edge[self.random.randrange(2)] = self.pick(names)

@@ -30,7 +30,7 @@ MEANINGS = {
 }
 FULL = 0.3  # spike rate of the last colour of the ramp
 MARGIN, RATE = 12.0, 50.0  # pixels at the left and right of the text; of the spike rate
-SPACE, MIN_NAME = 8.0, 60.0  # pixels between texts; space of the name beside long flags
+SPACE, MIN_NAME = 8.0, 60.0  # pixels between texts; of the name beside long flags
 MIN_SCALE, MAX_SCALE = 0.62, 2.2
 READABLE = 0.85  # a drawing that is too high for the view scrolls at this scale, if the width allows it
 
