@@ -17,36 +17,36 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 FOLDER = DOCS / "vectors"
 HEAD = """# Conformance vectors
 
-Small bundles with the answers that every implementation of [the format](bundle.md) must give. A reader or a runtime in another
-language tests itself with them; it needs nothing else of spikelet. `make vectors` writes this page and the folder `vectors/`;
-`make test` replays every file with a second reader that shares no code with spikelet, on every engine, and in Brian2.
+Small bundles with the results that every implementation of [the format](bundle.md) must compute. They test a reader or a runtime in
+any language and need nothing else of spikelet. `make vectors` writes this page and the folder `vectors/`. `make test` replays every
+file with a second reader that shares no code with spikelet, on every engine, and in Brian2.
 
-[`vectors/index.json`](vectors/index.json) lists the files. Each entry of `vectors` has
+[`vectors/index.json`](vectors/index.json) lists the files. Each entry of `vectors` has these keys:
 
 | key | value |
 |---|---|
 | `name`, `file`, `sha256` | name, path relative to the index, SHA-256 of the file |
 | `verdict` | `accepted`, `refused` or `differs` |
-| `tests` | what the file tests; in a refused file the one rule that it breaks |
+| `tests` | purpose of the file; for a refused file, the one rule that it violates |
 | `section` | refused: the group of the rule |
 | `steps`, `samples` | T and N of the golden inputs |
-| `answers` | (T, N): the class after each time-step, for each golden input |
-| `sequence` | a sequence of inputs: `file`, `sha256`, `steps`, `samples`, `answers`; absent where there is none |
-| `exact` | accepted: whether every spike and logit must be equal. False for one file, where float32 sums round: its spikes must be equal, its logits within the tolerance of the format |
+| `answers` | (T, N): the predicted class after each time-step, for each golden input |
+| `sequence` | a sequence of inputs: `file`, `sha256`, `steps`, `samples`, `answers`; optional |
+| `exact` | accepted: whether every spike and logit must be equal. False for one file, in which float32 sums round: its spikes must be equal, its logits within the tolerance of the format |
 
-* **accepted**: a reader must read the file, and a runtime must compute its golden inputs: every spike of every layer, every logit.
-  A file `NAME.sequence.safetensors` beside the bundle holds a sequence in the layout of golden data, except that `input` is
-  (T, N, *shape), one frame for each time-step: `logits` (T, N, K) of each time-step, `spikes.LAYER` (T, N, ⌈neurons / 8⌉).
-* **refused**: a reader must refuse the file, before it runs anything. Apart from the rule that `tests` states the file is as
-  good as the rule allows; all digests and checksums fit, unless they are what is wrong. Limits of megabytes have no file here.
-* **differs**: a reader reads the file; replaying its golden inputs must report a difference.
+* **accepted**: a reader must accept the file, and a runtime must reproduce its golden data: every spike of every layer, every logit.
+  A file `NAME.sequence.safetensors` next to the bundle contains a sequence in the layout of golden data, except that `input` is
+  (T, N, *shape), one frame per time-step: `logits` (T, N, K) of each time-step, `spikes.LAYER` (T, N, ⌈neurons / 8⌉).
+* **refused**: a reader must refuse the file before it runs anything. The file violates the rule in `tests` and otherwise as few rules
+  as possible; digests and checksums are valid unless they are the subject of the test. There are no files for limits of megabytes.
+* **differs**: a reader must accept the file, and replaying its golden inputs must report a difference.
 
-Values of float32 vectors are sums of few powers of two, so that no operation rounds and every order of summation agrees.
+Values of float32 vectors are sums of few powers of two, so that no operation rounds and every order of summation gives the same result.
 """
 
 
 def generated() -> dict[str, bytes]:
-    """Every generated file by its path relative to docs/."""
+    """Return every generated file by its path relative to docs/."""
     files: dict[str, bytes] = {}
     index: list[dict[str, object]] = []
     for name, (tests, _) in ACCEPTED.items():
@@ -90,12 +90,12 @@ def _file(path: str, content: bytes, files: dict[str, bytes]) -> dict[str, objec
 
 
 def page(index: list[dict[str, object]]) -> str:
-    """The page of the site."""
+    """Return the text of the page."""
     lines = [HEAD]
     for verdict, title in (("accepted", "Accepted"), ("differs", "Differs"), ("refused", "Refused")):
         entries = [entry for entry in index if entry["verdict"] == verdict]
         lines += [f"## {title}: {len(entries)} files", ""]
-        lines += ["| file | rule that it breaks |" if verdict == "refused" else "| file | tests |", "|---|---|"]
+        lines += ["| file | violated rule |" if verdict == "refused" else "| file | tests |", "|---|---|"]
         lines += [f"| [{entry['name']}](vectors/{entry['file']}) | {_cell(entry)} |" for entry in entries]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
