@@ -12,7 +12,7 @@ DEMO := build/vgg9-cifar10.snnb
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-demo: ## convert the shipped network, verify the bundle, classify the shipped images, report what it costs
+demo: ## convert the shipped network, verify the bundle, classify the shipped images, write a report
 	@.ci/setup demo
 	@mkdir -p build
 	$(SPIKELET) convert assets/vgg9-cifar10.pt -o $(DEMO)
