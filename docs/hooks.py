@@ -22,7 +22,8 @@ LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
 ITEM = re.compile(r"^(\*|-|\d+\.) ")
 DRAWING = re.compile(r"!\[([^\]]*)\]\((?:\.\./)*(drawings/[\w-]+\.svg)\)")
 INLINE_CODE = re.compile(r"(?<!<pre>)(?<!</span>)<code>[^<]*</code>")
-OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+# options and short names with hyphens, such as --copies and vgg9-cifar10
+HYPHENATED = re.compile(r"(?<![\w./-])(?=[\w.-]{3,24}(?![\w./-]))[\w.]*-[\w.-]+")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -42,9 +43,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Keep options of commands on one line: a browser may break after any hyphen."""
-    keep = '<span class="option">{}</span>'
-    return INLINE_CODE.sub(lambda code: OPTION.sub(lambda option: keep.format(option[0]), code[0]), html)
+    """Keep options and names in code on one line: a browser may break after any hyphen."""
+    keep = '<span class="unbroken">{}</span>'
+    return INLINE_CODE.sub(lambda code: HYPHENATED.sub(lambda name: keep.format(name[0]), code[0]), html)
 
 
 def _link(match: re.Match[str], folder: Path, page: str) -> str:
