@@ -94,7 +94,7 @@ def byte_lines(content: bytes) -> list[str]:
 
 
 def golden_lines(members: dict[str, memoryview]) -> list[str]:
-    """The golden data of the example in words."""
+    """Describe the golden data of the example."""
     tensors = safetensors.decode("golden.safetensors", members["golden.safetensors"])
     header = bytes(members["golden.safetensors"])[8 : 8 + int.from_bytes(members["golden.safetensors"][:8], "little")]
     rows = [[f"{byte:08b}" for byte in step.reshape(-1)] for step in tensors["spikes.if1"]]
@@ -200,7 +200,7 @@ def operator_lines() -> list[str]:
 
 
 def page(text: str) -> str:
-    """The page with its generated parts made anew."""
+    """Return the page with regenerated parts."""
     content = EXAMPLE.read_bytes()
     parts = {
         "bytes": byte_lines(content),

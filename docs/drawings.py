@@ -1,4 +1,4 @@
-"""Draw docs/drawings/*.svg: the import layers out of .importlinter, and the paths of an image and of a checkpoint.
+"""Draw docs/drawings/*.svg: the import layers of .importlinter, and the paths of an image and of a checkpoint.
 
 Run: python docs/drawings.py
 """
@@ -28,7 +28,7 @@ PACKAGES = {
 }
 WIDTH, GAP, ROW, CHIP, LETTER = 274, 12, 34, 22, 6.5
 
-# title, modules, what is passed on
+# title, modules, passed value
 IMAGE = [
     ("Image", "file or array", "bytes"),
     ("Read", "spikelet.data", "uint8 (N, C, H, W)"),
@@ -102,7 +102,7 @@ def _wrapped(names: list[str]) -> list[list[str]]:
 
 
 def flow(steps: list[tuple[str, str, str]]) -> str:
-    """Boxes from left to right; what is passed on stands under each arrow."""
+    """Draw boxes from left to right, with the passed value under each arrow."""
     box, arrow, height = 118, 30, 74
     parts = []
     for index, (title, module, passed) in enumerate(steps):

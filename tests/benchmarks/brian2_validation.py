@@ -1,4 +1,4 @@
-"""How long Brian2 takes: the demo bundle, a network of vgg16's size with random weights, and two small ones whole.
+"""Time of validation in Brian2: the demo bundle, a random network of the size of vgg16, and two small whole networks.
 
 python tests/benchmarks/brian2_validation.py [BUNDLE]
 """

@@ -1,4 +1,4 @@
-"""What counting adds to a run: the same images with and without, in turn; the ratio is that of the best times.
+"""Overhead of counting spikes: the same images with and without counting, in turn; the ratio of the best times.
 
 .venv/bin/python tests/benchmarks/counting.py [BUNDLE [DATA]] [--engine NAME] [--images N] [--rounds N]
 """

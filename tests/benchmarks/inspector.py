@@ -1,4 +1,4 @@
-"""How fast the inspector is: start of the window, and frames a second while the time cursor is scrubbed.
+"""Speed of the inspector: start of the window, and frames per second while the time cursor moves.
 
 make bench-gui. A frame moves the cursor by one time-step and draws the Layers panel: a raster of 4,096 neurons and
 1,024 time-steps, potentials of three of them, and the feature maps of the counts so far.
@@ -28,7 +28,7 @@ STEPS, FRAMES = 1024, 1023
 
 
 def wide_bundle():
-    """4,096 neurons, proven exact for 1,024 time-steps and more."""
+    """Return a bundle of 4,096 neurons that is exact for at least 1,024 time-steps."""
     net = Builder((1, 16, 16), np.random.default_rng(0))
     weight = net.integers(-2, 2, (16, 1, 3, 3), np.int8)
     from spikelet.nodes import Conv2d
@@ -43,7 +43,7 @@ def wide_bundle():
 
 
 def started(path):
-    """Seconds from imports to a window that shows what the bundle does: on the clock, and of the processor."""
+    """Return the seconds from imports to a window with a drawn bundle: wall clock, and processor time."""
     begun, busy = time.perf_counter(), time.process_time()
     window = make_window(Settings(theme="dark"))
     window.resize(1280, 800)
@@ -59,7 +59,7 @@ def started(path):
 
 
 def scrubbed(path):
-    """Seconds of each frame."""
+    """Return the seconds of each frame."""
     window, _ = started(path)
     window.show_panel("layers")
     window.inspector.set_steps(STEPS)

@@ -1,4 +1,4 @@
-"""How much slower than its float network a spiking one is, in the same runtime: VGG-16 shapes, T = 4.
+"""Time of a spiking network relative to its float network in the same runtime: VGG-16 shapes, T = 4.
 
 Both run in ONNX Runtime on one thread, alternating, in one process; medians and their ratio are printed, by the
 clock and of processor time, which other programs disturb less. The spiking network runs step by step, as a stream
@@ -32,7 +32,7 @@ def run(engine, pixels, window):
 
 
 def measure(graph, batch, threads, rounds):
-    """Medians by contender, (clock, processor) in ms, and the spike rate."""
+    """Return medians by contender, (wall clock, processor) in ms, and the spike rate."""
     pixels = np.random.default_rng(1).integers(0, 256, (batch, 3, 32, 32)).astype(np.float32)
     rate = open_session(rate_model(graph), threads)
     stream, windowed = (create(graph, "onnx", (), threads) for _ in range(2))
@@ -45,7 +45,7 @@ def measure(graph, batch, threads, rounds):
     for round_ in range(rounds + 2):
         for name, call in contenders.items():
             if batch < 8:
-                call()  # weights into the caches that the one before it used
+                call()  # load the weights into the caches, which the previous contender used
             wall, own = time.perf_counter(), time.process_time()
             call()
             if round_ >= 2:

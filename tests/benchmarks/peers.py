@@ -1,4 +1,4 @@
-"""The same network in other frameworks: weights in units of the threshold, so that every neuron's threshold is 1."""
+"""The same network in other frameworks, with weights in units of the threshold, so that all thresholds are 1."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Mean(nn.Module):
 
 
 def modules(graph, neuron):
-    """A chain of modules; `neuron()` makes each spiking layer."""
+    """Return a chain of modules; `neuron()` creates each spiking layer."""
     layers, order = [], graph.order
     for index, name in enumerate(order):
         match graph.nodes[name]:
@@ -156,7 +156,7 @@ PEERS = {
 
 
 def load(graph, pixels):
-    """Those that work, by name with their version, and what keeps the others from it."""
+    """Return the frameworks that work, by name with version, and the errors of the others."""
     works, fails = {}, {}
     for name, (package, make) in PEERS.items():
         try:

@@ -1,4 +1,4 @@
-"""Post-training conversion of a plain ReLU vgg9, here and by SpikingJelly's converter: one network, the same images.
+"""Post-training conversion of a plain ReLU vgg9 by spikelet and by SpikingJelly: one network, the same images.
 
     python tests/benchmarks/posttraining.py DATA [--weights relu.pt | --start best.pt] [--epochs 20] [--page FILE.md] …
 
@@ -63,7 +63,7 @@ adjusts its thresholds with each batch of {batch}. One row uses {passes} passes 
 
 
 def relu_vgg9(classes: int) -> nn.Module:
-    """A vgg9 whose activations are ReLU; takes pixels."""
+    """Return a vgg9 with ReLU activations, whose input is pixels."""
     network = NetworkSpec("vgg9", (3, 32, 32), classes, (125, 123, 114), (63.0, 62.0, 67.0)).build()
     for name, module in list(network.named_children()):
         if isinstance(module, SpikingActivation):
@@ -72,7 +72,7 @@ def relu_vgg9(classes: int) -> nn.Module:
 
 
 def started(network: nn.Module, path: Path) -> None:
-    """Take over the weights of a checkpoint, but for what belongs to its activations."""
+    """Load the weights of a checkpoint, except those of its activations."""
     weights = load_checkpoint(path).weights
     missing, left = network.load_state_dict(weights, strict=False)
     activations = tuple(f"{name}." for name, module in network.named_children() if isinstance(module, nn.ReLU))
@@ -81,7 +81,7 @@ def started(network: nn.Module, path: Path) -> None:
 
 
 def train(network: nn.Module, images, epochs: int, rate: float, seed: int = 0) -> None:
-    """SGD with momentum and a cosine, flips and shifts."""
+    """Train by SGD with momentum and cosine decay, with flips and shifts."""
     torch.manual_seed(seed)
     x, y = torch.from_numpy(images.images), torch.from_numpy(images.labels)
     optimiser = torch.optim.SGD(network.parameters(), rate, 0.9, weight_decay=5e-4)
@@ -103,17 +103,17 @@ def train(network: nn.Module, images, epochs: int, rate: float, seed: int = 0) -
 
 
 def ours(network: nn.Module, calibration, test, steps: int) -> float:
-    """Accuracy of the 8-bit bundle at T = steps."""
+    """Return the accuracy of the 8-bit bundle at T = steps."""
     source = from_module(network, test.shape, Preprocessing(scale=1.0))
     bundle = convert_source(source, "relu", calibration=Calibration(calibration, steps=steps))
     return Model(bundle).run(test.images, steps).accuracy(test.labels)[-1]
 
 
 def theirs(network: nn.Module, calibration, test, recipe: str) -> dict[int, float]:
-    """Accuracy of SpikingJelly's converted network at each of STEPS."""
+    """Return the accuracy of SpikingJelly's converted network at each of STEPS."""
     from spikingjelly.activation_based import ann2snn, functional
 
-    # its converter takes no arithmetic in the forward pass: the same network is given normalised images
+    # its converter does not support arithmetic in the forward pass, so the network gets normalised images
     network = copy.deepcopy(network)
     normalise, network.normalise = network.normalise, nn.Identity()
     pixels = normalise(torch.from_numpy(calibration.images).float())
@@ -190,7 +190,7 @@ def main() -> None:
     ):
         try:
             accuracies = theirs(network, shown, test, recipe)
-        except Exception as error:  # a peer that fails is told, not skipped in silence
+        except Exception as error:  # a failing framework is reported
             rows.append([f"SpikingJelly, {label}", *["-"] * len(STEPS)])
             print(f"SpikingJelly, {label}: {type(error).__name__}: {error}", flush=True)
             continue

@@ -1,4 +1,4 @@
-"""The README's speed table, out of what `make bench` wrote into docs/benchmarks.md: batch 1, one thread, T = 4."""
+"""Write the speed table of the README from docs/benchmarks.md: batch 1, one thread, T = 4."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ FLOAT = "float network"
 
 
 def table(text: str) -> str:
-    """Milliseconds by the clock, and how many times the float network's. text: what `speed.py` wrote.
+    """Return the table of wall-clock milliseconds and ratios to the float network. text: the output of `speed.py`.
 
-    A row for each contender, the fastest of the last network first; a column for each network.
+    It has a row for each contender, sorted by the last network, and a column for each network.
     """
     networks: dict[str, dict[str, tuple[str, str]]] = {}
     for line in text.splitlines():
@@ -38,7 +38,7 @@ def _cell(name: str, milliseconds: str, ratio: str) -> str:
 
 
 def with_table(readme: str, text: str) -> str:
-    """The README with the table in its place."""
+    """Return the README with the new table."""
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
     return before + BEGIN + table(text) + END + after

@@ -1,4 +1,4 @@
-"""Networks of known shapes with random weights, and thresholds that give them a wanted spike rate."""
+"""Networks of known shapes with random weights, and thresholds for a given spike rate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def network(plan, rate: float, seed: int = 0) -> Graph:
 
     def neurons(name, current):
         nonlocal x
-        # from above: a small threshold lets all through that a large one keeps
+        # from above: the rate decreases with the threshold
         low, high = 0.0, float(np.abs(current).max()) * STEPS
         for _ in range(24):
             theta = (low + high) / 2
@@ -59,7 +59,7 @@ def network(plan, rate: float, seed: int = 0) -> Graph:
 
 
 def fire(current, theta):
-    """Spikes of integrate-and-fire neurons, (T, …), and their rate."""
+    """Return the spikes of integrate-and-fire neurons, (T, …), and their rate."""
     v, spikes = np.full(current.shape[1:], theta // 2, np.float32), np.empty_like(current)
     for t, step_current in enumerate(current):
         v = v + step_current

@@ -1,4 +1,4 @@
-"""What a training step costs with each residual strategy: ratios to QCFS, taken in turn, in time of the processor.
+"""Cost of a training step with each residual strategy: ratios to QCFS, measured in turn, in processor time.
 
 .venv/bin/python tests/benchmarks/training.py [--batch N] [--rounds N] [--threads N]
 """
@@ -54,7 +54,7 @@ def main():
 
 
 def network(residual, pixels):
-    """A vgg9 whose batch norm is frozen, as in the last epochs of a run."""
+    """Return a vgg9 with frozen batch norm, as in the last epochs of a run."""
     shape, spec = (3, 32, 32), {"mean": (125,) * 3, "std": (63.0,) * 3}
     model = NetworkSpec("vgg9", shape, 10, levels=4, residual=residual, lambda_init=2.0, **spec).build()
     model.to(memory_format=torch.channels_last)

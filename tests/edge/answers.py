@@ -1,4 +1,4 @@
-"""What an engine does with images, as one digest: run on two machines, the lines must be the same.
+"""Print the results of an engine on images as one digest, to be compared between machines.
 
 Of each image: spikes, potentials and logits step by step, then logits and counts of spikes with all time-steps at once.
 

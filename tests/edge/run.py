@@ -1,4 +1,4 @@
-"""Boards without a board: the same bundle on emulated processors, compared bit for bit with this machine.
+"""Run one bundle on emulated processors, and compare the results bit for bit with those of this machine.
 
 * aarch64: engines numpy and native under qemu-aarch64, against numpy here; native is cross-compiled, as for a board
 * Cortex-M4 and Cortex-M7: the microcontroller form under qemu-system-arm, with the instructions of a time-step
@@ -56,7 +56,7 @@ def run(command, **options):
 
 
 def arm64_python() -> list[str]:
-    """The command of an emulated Python 3.11 with NumPy, unpacked beside this system and not into it."""
+    """Return the command of an emulated Python 3.11 with NumPy, which is unpacked into a folder of its own."""
     root, site = BUILD / "root", BUILD / "site"
     if not (root / "usr/bin/python3.11").exists():
         apt = BUILD / "apt"
@@ -128,7 +128,7 @@ def on_cortex_m(bundle: Path, board: str, processor: str) -> None:
 
 
 def exported(bundle: Path, emulator: str, compiler: str, mcu: bool) -> None:
-    """The self-test of `spikelet export c`, built by a cross compiler."""
+    """Build the self-test of `spikelet export c` with a cross compiler."""
     form = "mcu" if mcu else "host"
     folder = BUILD / f"{emulator}-{form}"
     run([sys.executable, "-m", "spikelet", "export", "c", bundle, folder, *(["--mcu"] if mcu else [])])

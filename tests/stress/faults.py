@@ -1,4 +1,4 @@
-"""Kill commands and look at what they leave: `python tests/stress/faults.py --kills 200 --operations 100`.
+"""Kill commands and check the remaining files: `python tests/stress/faults.py --kills 200 --operations 100`.
 
 Each command runs in a process of its own (forked, so that torch is loaded once) and is ended after a random part of the
 time that it takes (--kills), or at a drawn operation on files (--operations; see `endings`). What it writes must then
@@ -21,9 +21,11 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # forked processes have no use for threads that stayed behind
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads do not exist in forked processes
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # its threads read the network's settings under a limit of memory
+os.environ.setdefault(
+    "ORT_DISABLE_TELEMETRY", "1"
+)  # its threads read network settings, which fails under a limit of memory
 
 import numpy as np
 import onnxruntime  # noqa: F401
@@ -58,15 +60,15 @@ class Campaign:
         images = rng.integers(0, 100, (IMAGES, 3, 8, 8))
         images[np.arange(IMAGES), labels] += 120
         arrays.write(self.folder / "x.npz", ImageSet(images.astype(np.uint8), labels, tuple("abc"), "x"))
-        cli.build_parser()  # what is loaded here need not be loaded, or found, by every child
+        cli.build_parser()  # modules that are loaded here need not be loaded by every child
         signing.new_key()
-        gc.freeze()  # nor looked through for garbage, which would copy its memory
+        gc.freeze()  # nor traversed by garbage collection, which would copy their memory
         assert self.run(f"{TRAIN} whole") == 0
         assert self.run("convert whole/best.pt -o good.snnb --data x.npz") == 0
         assert self.run("keygen key") == 0
 
     def run(self, line, kill_after=None, trouble=lambda: None):
-        """Exit code of a command, negative where a signal ended it. trouble: what befalls the process first."""
+        """Return the exit code of a command, negative if a signal ended it. trouble: called in the process first."""
         child = os.fork()
         if child == 0:
             code = 99
@@ -89,12 +91,12 @@ class Campaign:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     def expect(self, line, trouble=lambda: None):
-        """Run a command that has to end well."""
+        """Run a command that must succeed."""
         code = self.run(line, trouble=trouble)
         assert code == 0, (line, code, Path("log").read_text())
 
     def killed(self, line):
-        """Run a command and end it; whether it was ended before it was done."""
+        """Run a command and end it; return whether it was ended before it had finished."""
         return self.ending.run(self, line) in ENDED
 
     def note(self, command, outcome):
@@ -102,7 +104,7 @@ class Campaign:
         self.outcomes[command][outcome] += 1
 
     def replaced(self, command, line, target, count, same=True):
-        """A command that writes one file over another. same: it writes the same bytes whenever it runs."""
+        """Check a command that replaces a file. same: whether it writes the same bytes in every run."""
         self.ending.learn(self, line, target)
         new = target.read_bytes()
         for _ in range(count):
@@ -117,7 +119,7 @@ class Campaign:
             if not whole and (now != old or not killed):
                 self.wrong.append(f"{command}: {target} is neither the old file nor the new one")
             self.note(command, "new file" if whole else "old file")
-        # the remains of those that were ended do not disturb the next
+        # files of commands that were ended do not affect the next one
         if self.run(line) != 0:
             self.wrong.append(f"{command}: fails after it was killed: {Path('log').read_text()}")
         left = list(target.parent.glob(f".{target.name}.*.part"))
@@ -126,7 +128,7 @@ class Campaign:
             path.unlink()
 
     def export(self, count):
-        """A command that writes a folder of files: each is the old one or the new one."""
+        """Check a command that writes several files: each must be the old one or the new one."""
         line = "export c good.snnb c"
         self.ending.learn(self, line, Path("c/model.c"))
         new = {path: path.read_bytes() for path in Path("c").rglob("*") if path.is_file()}
@@ -141,7 +143,7 @@ class Campaign:
             self.note("export", "new files" if changed == len(new) else "old files" if changed == 0 else "some of each")
 
     def train(self, count):
-        """Kill a run again and again, resume it each time, and hold what comes out against one that was left alone."""
+        """Kill a training run repeatedly, resume it each time, and compare the result with that of an undisturbed run."""
         timed = self.folder / f"{type(self.ending).__name__}-timed"
         self.ending.learn(self, f"{TRAIN} {timed}", timed / "last.pt")
         runs = kills = 0
@@ -160,7 +162,7 @@ class Campaign:
                     return
                 for name in ("last.pt", "best.pt"):
                     if (out / name).exists():
-                        load_checkpoint(out / name)  # whole, or this raises
+                        load_checkpoint(out / name)  # raises if the file is incomplete
                 self.note("train", "killed" if code else "went through")
             self.compare(out)
         self.outcomes["train"]["runs compared bit for bit"] = runs
@@ -170,7 +172,7 @@ class Campaign:
         self.compare(timed)
 
     def compare(self, out):
-        """Hold a finished run against the one that was left alone."""
+        """Compare a finished run with the undisturbed one."""
         for name in ("best.pt", "last.pt"):
             mine, theirs = load_checkpoint(out / name), load_checkpoint(Path("whole") / name)
             for key, value in theirs.weights.items():
@@ -180,15 +182,15 @@ class Campaign:
             self.wrong.append(f"train: {out}/log.csv differs from an undisturbed run's")
 
     def compile(self, count):
-        """Kill the compiler's caller; the engine answers rightly out of whatever cache is left."""
+        """Kill the caller of the compiler; the engine must give correct results with the remaining cache."""
         line = "compile good.snnb"
-        # a cache of its own for each way to end: what an earlier one compiled would be found
+        # a separate cache for each way to end, without libraries of earlier runs
         os.environ["SPIKELET_CACHE"] = str(self.folder / f"learn-{type(self.ending).__name__}")
         self.ending.learn(self, line)
         for index in range(count):
             os.environ["SPIKELET_CACHE"] = str(self.folder / f"cache-{type(self.ending).__name__}-{index // 5}")
             for path in Path(os.environ["SPIKELET_CACHE"]).rglob("*"):
-                if index % 2 and path.is_file():  # a library that somebody cut off, by a copy over a bad line
+                if index % 2 and path.is_file():  # a truncated library
                     path.write_bytes(path.read_bytes()[: self.random.randrange(1000)])
             self.note("compile", "killed" if self.killed(line) else "went through")
             if self.run("verify good.snnb --engine native") != 0:
@@ -205,7 +207,7 @@ def _log(out):
 
 
 def campaign(work, ending, kills):
-    """Every command, ended again and again, in one of the two ways."""
+    """Run every command repeatedly and end it in one of the two ways."""
     work.ending = ending
     runs = {command: max(1, round(share * kills)) for command, share in SHARE.items()}
     commands = cli.build_parser()._subparsers._group_actions[0].choices
@@ -238,7 +240,7 @@ def main():
         work = Campaign(folder, args.seed)
         if args.limits:
             memory(work)
-        for name in LOADED_LATE:  # what is loaded changes where memory ends
+        for name in LOADED_LATE:  # the limit depends on the modules that are loaded
             importlib.import_module(name)
         gc.freeze()
         if args.limits:

@@ -1,4 +1,4 @@
-"""Read mutated bundles by the hundred thousand: `python tests/stress/fuzz.py --count 1000000`.
+"""Read many mutated bundles: `python tests/stress/fuzz.py --count 1000000`.
 
 Each process works in an empty folder under limits of the operating system: 64 MB of address space above what it had
 before the first file, no byte written to any file, no socket, no program started. A file that raises anything but a
@@ -30,13 +30,13 @@ FORBIDDEN += ("os.mkdir", "os.chmod", "os.link", "os.symlink", "os.truncate", "s
 
 
 def _watch(event, arguments):
-    """An audit hook: whatever reaches outside is an error."""
+    """An audit hook that raises an error for any access outside the process."""
     if event.startswith(FORBIDDEN) or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING):
         raise RuntimeError(f"reached outside: {event} {arguments!r}")
 
 
 def judge(content, most_seconds=None):
-    """What reading did: "read", "refused", or a complaint. most_seconds: of processor time, if that is measured."""
+    """Return the result of reading: "read", "refused", or a complaint. most_seconds: limit of processor time, if measured."""
     started = time.process_time()
     try:
         decode(content)
@@ -50,7 +50,7 @@ def judge(content, most_seconds=None):
 
 
 def _address_space(line):
-    """Bytes that the system says: VmSize as it is, VmPeak as it was at most."""
+    """Return bytes reported by the system: VmSize (current) or VmPeak (maximum)."""
     with open("/proc/self/status") as file:
         return next(int(row.split()[1]) * 1024 for row in file if row.startswith(f"{line}:"))
 
@@ -58,7 +58,7 @@ def _address_space(line):
 def _work(seed, count, pipe, most_seconds=None):
     os.chdir(tempfile.mkdtemp())
     mutator = Mutator(seed)
-    for members in mutator.bases:  # warm: what is loaded and allocated once is not counted
+    for members in mutator.bases:  # warm-up: one-time loading and allocation is not counted
         mutator.bytes(b"".join(members.values()))
         assert judge(mutator.card(members)) in ("read", "refused")
     sys.addaudithook(_watch)
@@ -99,7 +99,7 @@ def main():
         "refused": sum(n for kind, n in verdicts.items() if kind.endswith("refused")),
         "read": sum(n for kind, n in verdicts.items() if kind.endswith("read")),
         "complaints": len(complaints),
-        "slowest_s": round(slowest, 3),  # of processor time: a busy machine changes nothing
+        "slowest_s": round(slowest, 3),  # processor time, which does not depend on other processes
         "memory_mb": round(largest / 2**20, 1),  # of address space above the start, the file itself among it
         "seconds": round(time.monotonic() - started),
         "kinds": dict(sorted(verdicts.items())),

@@ -30,7 +30,7 @@ BASES = bases()
 
 
 def target(content):
-    """One file: anything but a BundleError is a finding."""
+    """Read one file: any exception but a BundleError is a finding."""
     readers = [decode] if content[:4] == b"PK\x03\x04" else [_json, _tensors, _model]
     for reader in readers:
         try:
@@ -52,7 +52,7 @@ def _model(content):
 
 
 def mutate(content, size, seed):
-    """The mutator that libFuzzer asks."""
+    """The mutator that libFuzzer calls."""
     source = random.Random(seed)
     if source.random() < 0.5:
         return atheris.Mutate(content, size)

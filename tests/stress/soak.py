@@ -1,4 +1,4 @@
-"""Run for a long time and stay the same: `python tests/stress/soak.py --steps 1000000`.
+"""Run streams for a long time and check that nothing changes: `python tests/stress/soak.py --steps 1000000`.
 
 One stream per engine, its input changing all the time, resetting where the proof of exactness ends: resident memory of
 the first and the last tenth, latency, and every potential of every time-step held against the proven bound. Then 8
@@ -33,7 +33,7 @@ FRAMES = 64
 
 
 def make(folder):
-    """A small network with every kind of layer, and where it lies."""
+    """Write a small network with every kind of layer and return it with its path."""
     graph, path = small_graph(), Path(folder) / "soak.snnb"
     pixels = np.random.default_rng(0).integers(0, 256, (2, *graph.input.shape)).astype(np.uint8)
     manifest = Manifest("soak", bits=4, exact_steps=exact_steps(graph))
@@ -42,13 +42,13 @@ def make(folder):
 
 
 def resident():
-    """Bytes of memory that this process holds."""
+    """Return the resident memory of this process in bytes."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def stream(path, engine, steps, growth=GROWTH):
-    """One long stream; what it took and what it reached. growth: bytes that resident memory may grow by, or None."""
+    """Run one long stream and return its cost and extremes. growth: limit on the growth of resident memory, or None."""
     model = spikelet.load(path, engine)
     graph, limit = model.graph, model.bundle.manifest.exact_steps
     bounds = {}
@@ -56,7 +56,7 @@ def stream(path, engine, steps, growth=GROWTH):
         shape = (-1, *(1,) * (len(graph.shapes[accumulator.node]) - 1))
         bounds[accumulator.node] = accumulator.start.reshape(shape), accumulator.per_step.reshape(shape)
     frames = np.random.default_rng(1).integers(0, 256, (FRAMES, *graph.input.shape)).astype(np.uint8)
-    # filled, not zeros: memory that is only touched as the stream goes on would look like a leak
+    # filled, not zeros: pages that are first touched during the stream would look like a leak
     latency, memory = np.full(steps, np.nan, np.float32), np.zeros(10, np.int64)
     outside = resets = 0
     source = (frames[t % FRAMES] for t in range(steps))
@@ -91,7 +91,7 @@ def stream(path, engine, steps, growth=GROWTH):
 
 
 def answers(path, engine, seed, rounds):
-    """What a session says, as bytes: runs, and a stream beside them."""
+    """Return the results of a session as bytes: runs, and a concurrent stream."""
     model = spikelet.load(path, engine)
     images = np.random.default_rng(seed).integers(0, 256, (20, *model.graph.input.shape)).astype(np.uint8)
     results = []
@@ -102,7 +102,7 @@ def answers(path, engine, seed, rounds):
 
 
 def together(pool, path, engine, rounds):
-    """Sessions in threads and in processes of a pool at once; how many answers differ from those of one alone."""
+    """Run sessions in threads and processes at the same time; return how many results differ from those of one session."""
     alone = {seed: answers(path, engine, seed, 1) * rounds for seed in range(THREADS)}
     shared = spikelet.load(path, engine)
     results, differing = {}, 0
@@ -143,7 +143,7 @@ def main():
         engines = args.engines or available(read(path).graph)
         streams = []
         for engine in engines:
-            stream(path, engine, 200)  # warm: what is loaded and allocated once
+            stream(path, engine, 200)  # warm-up: one-time loading and allocation
             gc.collect()
             streams.append(stream(path, engine, args.steps, None if args.any_memory else GROWTH))
             print(json.dumps(streams[-1]), file=sys.stderr, flush=True)

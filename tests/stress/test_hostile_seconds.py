@@ -1,4 +1,4 @@
-"""Processor time of reading a file that announces a great deal.
+"""Processor time of reading a file that declares large sizes.
 
 Bound: 1 s for each file, the best of three, on one core of 2 GHz or more. A slower core, or one whose clock and caches
 are shared with other work, may take longer; operations and bytes are counted in `tests/runtime/hostile/test_sizes.py`.
@@ -27,6 +27,6 @@ def processor_seconds(content):
 
 @pytest.mark.parametrize("case", CASES)
 def test_reading_takes_less_than_a_second(case):
-    decode(pack_small())  # what is loaded once is not counted
+    decode(pack_small())  # one-time loading is not counted
     content = CASES[case]()
     assert min(processor_seconds(content) for _ in range(ROUNDS)) < SECONDS

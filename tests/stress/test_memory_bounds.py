@@ -1,4 +1,4 @@
-"""What an engine says that it needs, compared with the memory that a process of its own occupies at its peak."""
+"""The stated memory of an engine, compared with the peak memory of a separate process."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The longest time between two turns of the window's event loop while a task runs, on the clock of this machine."""
+"""Longest wall-clock time between two iterations of the window's event loop while a task runs."""
 
 import os
 import time
@@ -18,11 +18,11 @@ from spikelet_gui.views.shell.app import settle
 from spikelet_gui.views.shell.window import PANELS
 
 BLOCKED = 0.1  # seconds
-ATTEMPTS = 4  # other processes of the machine can only make it worse
+ATTEMPTS = 4  # other processes can only increase it
 
 
 class Watchdog:
-    """The longest time between two turns of the event loop."""
+    """Measures the longest time between two iterations of the event loop."""
 
     def __init__(self):
         self.worst, self._last = 0.0, None
@@ -46,7 +46,7 @@ class Watchdog:
 
 @pytest.fixture
 def large(tmp_path):
-    """A bundle and images that keep a core busy for a while."""
+    """Return a bundle and images whose evaluation takes a while."""
     file = tmp_path / "large.snnb"
     write(bundle_of(plain_graph(size=32), "large"), file)
     rng = np.random.default_rng(0)
@@ -60,7 +60,7 @@ def test_no_task_blocks_the_window(qapp, qtbot, large):
     with opened_window(path) as window:
         window.inspector.show(from_data(data))
         settle(window)
-        for panel in PANELS:  # what is drawn for the first time is not a task
+        for panel in PANELS:  # the first drawing is not part of the task
             window.show_panel(panel)
             settle(window)
         window.panels["validate"].brian.neurons.setCurrentIndex(0)

@@ -1,4 +1,4 @@
-"""Give mutated bundles to both readers: `python tests/stress/two_readers_campaign.py --count 200000`.
+"""Read mutated bundles with both readers: `python tests/stress/two_readers_campaign.py --count 200000`.
 
 Three of four files are networks changed by `hostile.networks`, one is changed by `hostile.mutations` (bytes, documents, headers).
 A disagreement of the readers, a spike in which an engine and the second reader differ, an exception that is none of
@@ -33,7 +33,7 @@ PORTION = 500
 
 
 class Limited:
-    """At most 64 MB of address space above what there was when the limit was last measured, and the file's size."""
+    """Limits address space to 64 MB above the last measured value plus the size of the file."""
 
     def __init__(self):
         self.hard = resource.getrlimit(resource.RLIMIT_AS)[1]
