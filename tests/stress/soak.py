@@ -33,7 +33,7 @@ FRAMES = 64
 
 
 def make(folder):
-    """Write a small network with every kind of layer and return it with its path."""
+    """Write a bundle with a small network of every kind of layer and return its path."""
     graph, path = small_graph(), Path(folder) / "soak.snnb"
     pixels = np.random.default_rng(0).integers(0, 256, (2, *graph.input.shape)).astype(np.uint8)
     manifest = Manifest("soak", bits=4, exact_steps=exact_steps(graph))
