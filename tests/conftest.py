@@ -2,6 +2,11 @@
 
 import gc
 import os
+import sys
+
+# Python keeps what it compiled: otherwise each of the processes that tests start compiles the project again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # read when NumPy and torch load; the matrices are so small that one thread is the fastest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
