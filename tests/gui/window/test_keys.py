@@ -5,9 +5,29 @@ from PySide6.QtCore import QCoreApplication, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 
-from gui_support.driving import drop, until
+from gui_support.driving import drop, opened_window, until
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
 from spikelet_gui.views.widgets.theme import theme
+
+
+@pytest.fixture(scope="module")
+def shared(qapp, path):
+    """One window for all tests: a key or a click leaves nothing behind that `opened` does not set back."""
+    with opened_window(path) as window:
+        yield window
+
+
+@pytest.fixture
+def opened(shared, rest):
+    shared.show_panel("overview")
+    root(shared).setFocus()
+    shared.activateWindow()
+    yield shared
+    shared.panels["layers"].findChild(NeuronCard).query.clear()
+    shared.transport.steps.setRange(1, shared.inspector.document.most_steps)
+    shared.inspector.set_steps(4)
+    shared.inspector.show_index(0)
+    rest(shared)
 
 
 @pytest.fixture

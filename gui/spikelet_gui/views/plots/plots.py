@@ -43,12 +43,11 @@ class Plot(pg.PlotWidget):
     ) -> None:
         axes: dict[str, pg.AxisItem] = {side: NumberAxis(side) for side in ("left", "bottom")}
         axes |= {side: PercentAxis(side) for side in percent} | {side: DecadeAxis(side) for side in decades}
-        super().__init__(background=theme().card, axisItems=axes)
+        super().__init__(background=theme().card, axisItems=axes, enableMenu=False)
         self.setAccessibleName(name)
         self.setAcceptDrops(False)  # the window handles dropped files
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
-        self.setMenuEnabled(False)
         self.setMouseEnabled(zoom, zoom)
         self.setLogMode("bottom" in decades, "left" in decades)
         self.hideButtons()

@@ -30,7 +30,7 @@ class ExitCard(CardView):
         self.plot = Plot("early exit by threshold", "margin at which inference stops", percent=("left",))
         self.plot.setLabel("left", "accuracy", **{"color": theme().series[0], "font-size": "8.5pt"})
         self.accuracy = self.plot.line([], [], 0, 2.4)
-        self.right = pg.ViewBox()
+        self.right = pg.ViewBox(enableMenu=False)
         self.plot.plotItem.showAxis("right")
         self.plot.plotItem.scene().addItem(self.right)
         axis = self.plot.getAxis("right")
