@@ -4,21 +4,22 @@ import gc
 import os
 import sys
 
-# Python keeps what it compiled: otherwise each of the processes that tests start compiles the project again.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
-
 # read when NumPy and torch load; the matrices are so small that one thread is the fastest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # for the tests that import ONNX Runtime themselves
+
+# Keep what Python compiles, else each process that a test starts compiles the project again. Empty is as unset.
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 import skip_report
-from garbage import freeze_what_is_alive
+from garbage import freeze_what_is_alive, many_modules_are_new
+
+sys.dont_write_bytecode = False  # here it was read already
 
 # Tests of the native engine compile as users do (see the fixture); the others need its answers, not its speed.
 CFLAGS = os.environ.get("SPIKELET_CFLAGS")
@@ -71,9 +72,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item, nextitem):
-    """What the tests of a file loaded stays as well."""
+    """What the tests of a file loaded stays as well, and what one test loaded if it is much (torch's compiler, Brian2)."""
     result = yield
-    if nextitem is None or nextitem.path != item.path:
+    if nextitem is None or nextitem.path != item.path or many_modules_are_new():
         freeze_what_is_alive()
     return result
 

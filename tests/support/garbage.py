@@ -1,6 +1,10 @@
 """Keep garbage collections short, although a test run loads millions of permanent objects."""
 
 import gc
+import sys
+
+MANY = 100
+_modules = 0  # loaded when objects were frozen
 
 
 def freeze_what_is_alive() -> None:
@@ -9,5 +13,12 @@ def freeze_what_is_alive() -> None:
     Measurements of memory collect garbage before they begin, and Brian2 does before each of its runs: 0.3 seconds each
     time, because torch, sympy and thousands of collected tests are traversed again.
     """
+    global _modules
     gc.collect()
     gc.freeze()
+    _modules = len(sys.modules)
+
+
+def many_modules_are_new() -> bool:
+    """Whether many modules were loaded since objects were frozen; they stay."""
+    return len(sys.modules) > _modules + MANY
