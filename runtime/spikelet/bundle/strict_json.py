@@ -75,6 +75,8 @@ def decode(member: str, content: bytes | memoryview) -> dict[str, object]:
 
 def check_text(text: str, allowed: str = "") -> None:
     """Raise ValueError if the text contains characters that are not printable, except those in `allowed`."""
+    if UNPRINTABLE.search(text) is None:
+        return
     match = next((match for match in UNPRINTABLE.finditer(text) if match[0] not in allowed), None)
     if match is not None:
         raise ValueError(f"contains U+{ord(match[0]):04X}; expected text without control characters")

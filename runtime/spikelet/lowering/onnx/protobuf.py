@@ -144,6 +144,9 @@ class OnnxGraph:
         self._encoded.add(encoded)
 
 
+_ONE_BYTE = tuple(bytes([value]) for value in range(128))
+
+
 def _same(a: Array, b: Array) -> bool:
     return a is b or (a.dtype == b.dtype and np.array_equal(a, b))
 
@@ -166,6 +169,8 @@ def _attribute(name: str, value: Attribute) -> bytes:
 
 
 def _varint(value: int) -> bytes:
+    if 0 <= value < 128:  # most tags, lengths and numbers
+        return _ONE_BYTE[value]
     value &= (1 << 64) - 1
     out = bytearray()
     while value > 0x7F:
@@ -184,7 +189,7 @@ def _integer(number: int, value: int) -> bytes:
 
 
 def _message(number: int, content: bytes) -> bytes:
-    return _tag(number, 2) + _varint(len(content)) + content
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 
 def _text(number: int, value: str) -> bytes:
