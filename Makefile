@@ -81,9 +81,9 @@ peers: ## compare networks of snnTorch, SpikingJelly, sinabs, Norse and Brevitas
 posttraining: ## compare the conversion of a plain ReLU network with that of SpikingJelly, at T = 8, 16, 32 (DATA=…, ARGS="--epochs 20")
 	@.ci/peers tests/benchmarks/posttraining.py $(DATA) $(ARGS)
 
-conformance: ## compare every engine, Brian2 and two readers on 5,000 random networks and all shipped images (make test: a sample)
+conformance: ## compare every engine, exported C, Brian2 and two readers on 5,000 random networks and all shipped images (make test: a sample)
 	@.ci/setup dev
-	SPIKELET_CONFORMANCE=5000 $(PYTHON) -m pytest -q tests/conformance
+	SPIKELET_CONFORMANCE=5000 $(PYTHON) -m pytest -q tests/conformance tests/runtime/c
 
 vectors: ## write the conformance vectors, docs/vectors/ and docs/vectors.md
 	@.ci/setup dev

@@ -1,5 +1,6 @@
 """Names and texts of a bundle become plain identifiers, strings and comments in generated C."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from spikelet.lowering.c.interface import library_source
 from spikelet.nodes import Add, Output, Scale
 from spikelet.verify import record_golden
 
+TEXTS, NETWORKS = (4000, 1000) if "SPIKELET_CONFORMANCE" in os.environ else (200, 50)
 ANY = st.text(st.characters(), max_size=60) | st.text(st.sampled_from('*/\\?"\n\r\u2028%{}#=<'), max_size=30)
 VALID = st.from_regex(NAME, fullmatch=True)
 HOSTILE = [
@@ -40,7 +42,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=TEXTS, deadline=None)
 @given(text=ANY)
 def test_a_comment_cannot_be_ended_by_its_text(text):
     comment = names.comment(text)
@@ -50,7 +52,7 @@ def test_a_comment_cannot_be_ended_by_its_text(text):
     assert f"/* {comment}: x */".count("*/") == 1
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=TEXTS, deadline=None)
 @given(text=ANY.filter(lambda text: not re.search("[\ud800-\udfff]", text)))  # a bundle cannot hold half a character
 def test_a_string_has_the_bytes_of_its_text(text):
     literal = names.string(text)
@@ -60,7 +62,7 @@ def test_a_string_has_the_bytes_of_its_text(text):
     assert bytes(int(octal, 8) if octal else ord(char) for octal, char in pieces).decode() == text
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=TEXTS, deadline=None)
 @given(nodes=st.lists(VALID | st.sampled_from(HOSTILE), unique=True))
 def test_identifiers_are_plain_and_all_different(nodes):
     identifiers = names.identifiers(nodes)
@@ -109,7 +111,7 @@ def declared(source):
     return fields + functions
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=NETWORKS, deadline=None)
 @given(nodes=st.lists(VALID | st.sampled_from(HOSTILE), unique=True, min_size=9, max_size=40))
 def test_everything_that_is_named_after_nodes_has_a_name_of_its_own(nodes):
     graph = named(nodes)

@@ -24,7 +24,7 @@ WIDTHS = {
     "portable": (["-march=native", "-DPORTABLE"], set()),
 }
 CROSS, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
-STRICT = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]
+STRICT = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror"]
 EVERY_PATTERN = """
 #include <stdio.h>
 int main(void)
@@ -85,15 +85,30 @@ def project(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def weights(project):
+    """Objects of the files without vectors, one for each compiler: they are the same at every width."""
+    objects = {}
+
+    def compiled(compiler):
+        if compiler not in objects:
+            for source in ("main", "model_weights"):
+                command = [compiler, *STRICT, "-c", f"{source}.c", "-o", f"{source}-{compiler}.o"]
+                subprocess.run(command, cwd=project, check=True)
+            objects[compiler] = [f"{source}-{compiler}.o" for source in ("main", "model_weights")]
+        return objects[compiler]
+
+    return compiled
+
+
 @pytest.mark.parametrize(
     ("target", "compiler"),
     [*((target, compiler) for target in WIDTHS for compiler in ("gcc", "clang")), ("aarch64", "gcc")],
 )
-def test_every_width_has_the_same_spikes(project, target, compiler):
+def test_every_width_has_the_same_spikes(project, weights, target, compiler):
     build, emulator = commands(target, compiler)
     program = project / f"selftest-{target}-{compiler}"
-    sources = ["main.c", "model.c", "model_weights.c"]
-    subprocess.run([*build, *sources, "-o", program], cwd=project, check=True)
+    subprocess.run([*build, "model.c", *weights(build[0]), "-o", program], cwd=project, check=True)
     done = subprocess.run([*emulator, program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "pass: 2 images" in done.stdout
