@@ -32,7 +32,7 @@ from spikelet.errors import BundleError
 from spikelet.lowering.onnx.protobuf import External
 from two_readers import disagreement, judge, runnable
 
-EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "120"))
+EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "80"))
 GRAPHS = EXAMPLES // 2 if "SPIKELET_CONFORMANCE" in os.environ else EXAMPLES // 4
 RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 NO_SHRINKING = [phase for phase in Phase if phase is not Phase.shrink]

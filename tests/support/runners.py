@@ -91,10 +91,15 @@ RUNNERS |= {f"{name}, window": partial(on_engine, name, window=True) for name in
 RUNNERS["brian2"] = on_brian2
 
 
-def assert_same(graph, name, inputs, steps, runner=None):
-    """Compare a runner with the reference. A network on which they differ is written as a bundle."""
-    expected = on_engine("numpy", graph, inputs, steps)
+def assert_same(graph, name, inputs, steps, runner=None, expected=None):
+    """Compare a runner with the reference. A network on which they differ is written as a bundle.
+
+    expected: results of the reference, if they are known.
+    """
+    expected = expected or on_engine("numpy", graph, inputs, steps)
     actual = (runner or RUNNERS[name])(graph, inputs, steps)
+    if _equal(expected, actual):
+        return
     for t in range(steps):
         for layer in graph.spiking:
             for quantity in ("spikes", "potentials"):
@@ -105,6 +110,14 @@ def assert_same(graph, name, inputs, steps, runner=None):
                     raise AssertionError(f"{name} and numpy differ in {position}: {save(graph, name, inputs, steps)}")
         if not np.array_equal(expected.logits[t], actual.logits[t]):
             raise AssertionError(f"{name} and numpy differ in the logits: {save(graph, name, inputs, steps)}")
+
+
+def _equal(one, other):
+    return (
+        np.array_equal(one.logits, other.logits)
+        and all(np.array_equal(values, other.spikes[layer]) for layer, values in one.spikes.items())
+        and all(np.array_equal(values, other.potentials[layer]) for layer, values in one.potentials.items())
+    )
 
 
 def save(graph, name, inputs, steps):
