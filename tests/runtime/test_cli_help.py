@@ -38,27 +38,54 @@ def call(capsys, monkeypatch, tmp_path):
     return run
 
 
-def loaded(*arguments):
-    """The modules that a command line loads, in a process of its own."""
-    code = (
-        "import sys\nfrom spikelet import cli\n"
-        "try:\n    cli.main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
-        "print('\\n'.join(sys.modules), file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-    return done.stdout, set(done.stderr.split())
+LOADED = """
+import json, os, subprocess, sys
+
+def report(line):
+    from spikelet import cli
+    try:
+        cli.main(line.split())
+    except SystemExit:
+        pass
+    print(json.dumps(list(sys.modules)), file=sys.stderr)
+
+if len(sys.argv) == 2:
+    report(sys.argv[1])
+else:
+    for line in sys.argv[1:]:
+        if line == "--help" or not hasattr(os, "fork"):
+            subprocess.run([sys.executable, "-c", sys.orig_argv[2], line], check=True)
+        else:  # a copy of this process, which has loaded what every command needs and nothing more
+            import numpy, spikelet.cli.registry
+            if os.fork() == 0:
+                report(line)
+                sys.stdout.flush(), sys.stderr.flush()
+                os._exit(0)
+            assert os.wait()[1] == 0
+        print("\\f", flush=True)
+"""
 
 
-def test_the_list_of_commands_loads_no_command_and_no_numpy():
-    text, modules = loaded("--help")
+@pytest.fixture(scope="module")
+def loaded():
+    """By command, the text of its help and the modules that it loads."""
+    lines = ["--help", *(f"{name} --help" for name in registry.names())]
+    done = subprocess.run([sys.executable, "-c", LOADED, *lines], capture_output=True, text=True, check=True)
+    texts = done.stdout.split("\f\n")[:-1]
+    modules = [set(json.loads(line)) for line in done.stderr.splitlines()]
+    return dict(zip(lines, zip(texts, modules, strict=True), strict=True))
+
+
+def test_the_list_of_commands_loads_no_command_and_no_numpy(loaded):
+    text, modules = loaded["--help"]
     assert all(re.search(rf"^  {name} +\w", text, re.MULTILINE) for name in registry.names())
     assert not {"numpy", "torch", "spikelet.session"} & modules
     assert not set(registry.modules().values()) & modules
 
 
 @pytest.mark.parametrize("name", sorted(registry.names()))
-def test_the_help_of_a_command_loads_that_command_alone(name):
-    text, modules = loaded(name, "--help")
+def test_the_help_of_a_command_loads_that_command_alone(loaded, name):
+    text, modules = loaded[f"{name} --help"]
     assert text.startswith(f"usage: spikelet {name}")
     others = set(registry.modules().values()) - {registry.modules()[name]}
     shared = {f"spikelet.cli.{part}" for part in ("analysis.energy", "analysis.report", "keys.keygen")}  # share options
