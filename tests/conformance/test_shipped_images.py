@@ -1,8 +1,8 @@
 """The network that ships, on the images that ship: every engine fires the same spikes.
 
-Every neuron of every layer is compared with the reference engine on six images of each class; on all 500 the two fast
+Every neuron of every layer is compared with the reference engine on three images of each class; on all 500 the two fast
 engines, which share no code that computes, are held to each other by the logits and the spikes of every layer at every
-time-step. `make conformance` (SPIKELET_CONFORMANCE is set) compares every neuron on all 500.
+time-step, T = 8. `make conformance` (SPIKELET_CONFORMANCE is set) compares every neuron on all 500, T = 16.
 """
 
 import os
@@ -18,7 +18,7 @@ from spikelet.engines import create
 pytestmark = pytest.mark.usefixtures("flags_of_users")
 BUNDLE = Path(__file__).resolve().parents[2] / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
 STEPS, BATCH = 16, 25
-OF_A_CLASS = 50 if "SPIKELET_CONFORMANCE" in os.environ else 6
+OF_A_CLASS, STEPS_OF_ALL = (50, 16) if "SPIKELET_CONFORMANCE" in os.environ else (3, 8)
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def test_fast_engines_agree_on_every_image(graph, images):
     spikes = np.zeros(len(graph.spiking), np.int64)
     for which, pixels in batches(images.images):
         for engine in engines:
-            engine.reset(len(pixels), STEPS)
-        for t in range(STEPS):
+            engine.reset(len(pixels), STEPS_OF_ALL)
+        for t in range(STEPS_OF_ALL):
             where = f"{which}, time-step {t + 1}"
             mine, theirs = (engine.step(pixels if t == 0 else None) for engine in engines)
             assert np.array_equal(mine, theirs), where
@@ -77,4 +77,4 @@ def test_fast_engines_agree_on_every_image(graph, images):
                 assert np.array_equal(counts[0][name], counts[1][name]), f"{where}, layer {name}"
             spikes += [int(counts[0][name].sum()) for name in graph.spiking]
     assert (spikes > 0).all()
-    assert spikes.sum() > 10_000_000
+    assert spikes.sum() > 5_000_000

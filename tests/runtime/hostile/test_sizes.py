@@ -16,6 +16,7 @@ from spikelet.nodes import SumPool2d
 
 NODE = 1_000  # operations that a node of a chain may cost
 EDGE = 250  # operations that an edge may cost
+EDGES_OF_A_NODE = 90  # counted here; the bound on seconds in tests/stress is for HALF
 
 
 class TestSizes:
@@ -77,10 +78,10 @@ class TestSizes:
 
     def test_sums_of_sums(self):
         """Every node of one half feeds every node of the other."""
-        error, peak, count = cost(CASES["sums of sums"]())
+        error, peak, count = cost(CASES["sums of sums"](half=EDGES_OF_A_NODE))
         assert "step.onnx" in str(error)
-        assert peak < MEMORY
-        assert count < EDGE * HALF * (HALF + 2)
+        assert peak < MEMORY * EDGES_OF_A_NODE / HALF
+        assert count < EDGE * EDGES_OF_A_NODE * (EDGES_OF_A_NODE + 2)
 
     def test_work_that_grows_with_the_square_of_the_nodes_is_noticed(self, monkeypatch):
         """Each node looks at a quarter of those before it: the fault that the bounds above are there to catch."""

@@ -113,21 +113,21 @@ def many_nodes() -> bytes:
 HALF = 150  # nodes of each half of `sums_of_sums`
 
 
-def sums_of_sums() -> bytes:
+def sums_of_sums(half: int = HALF) -> bytes:
     """Every node of one half feeds every node of the other."""
     channels = 3000
     nodes = {
         "input": Input((channels,), np.zeros(channels, np.int16)),
         "if": IF(np.ones(channels, np.int8), np.zeros(channels, np.int8)),
     }
-    nodes |= {f"a{i}": Scale(np.ones(channels, np.int8)) for i in range(HALF)}
-    nodes |= {f"b{i}": Add() for i in range(HALF)}
+    nodes |= {f"a{i}": Scale(np.ones(channels, np.int8)) for i in range(half)}
+    nodes |= {f"b{i}": Add() for i in range(half)}
     nodes |= {"all": Add(), "output": Output()}
     edges = [
         ("input", "if"),
-        *(("if", f"a{i}") for i in range(HALF)),
-        *((f"a{i}", f"b{k}") for i in range(HALF) for k in range(HALF)),
-        *((f"b{k}", "all") for k in range(HALF)),
+        *(("if", f"a{i}") for i in range(half)),
+        *((f"a{i}", f"b{k}") for i in range(half) for k in range(half)),
+        *((f"b{k}", "all") for k in range(half)),
         ("all", "output"),
     ]
     golden = {
