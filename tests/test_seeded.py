@@ -1,4 +1,4 @@
-"""Random tests show the same examples in every run, whatever ran before in the process."""
+"""Random tests show the same examples in every run, whatever ran before in the process, and each example once."""
 
 import os
 import sys
@@ -33,3 +33,16 @@ def test_examples_do_not_depend_on_the_modules_that_are_loaded(tmp_path, monkeyp
     spec.loader.exec_module(module)
     monkeypatch.setitem(sys.modules, "loaded_later", module)
     assert examples() == before
+
+
+@pytest.mark.skipif("SPIKELET_CONFORMANCE" in os.environ, reason="a campaign draws copies of examples too")
+def test_few_examples_are_copies_of_others():
+    structures = []
+
+    @settings(max_examples=100, database=None)
+    @given(kinds=st.lists(st.sampled_from("abcd"), min_size=8, max_size=8), numbers=st.lists(st.integers(), max_size=3))
+    def collect(kinds, numbers):
+        structures.append(tuple(kinds))
+
+    collect()
+    assert len(set(structures)) > 85

@@ -20,7 +20,7 @@ from spikelet.engines.numpy import NumpyEngine
 from spikelet.errors import EngineError
 from spikelet_converters.brian2 import simulator, validate
 
-EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "60"))
+EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "48"))
 # Brian2 writes code for each network: in the short form a quarter, as for those that are compiled
 BRIAN2_EXAMPLES = EXAMPLES if "SPIKELET_CONFORMANCE" in os.environ else EXAMPLES // 4
 EXACT_ONLY = ["native"]

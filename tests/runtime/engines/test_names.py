@@ -38,7 +38,7 @@ def test_there_are_names_of_every_kind():
     assert all(NAME.fullmatch(name) for name in NAMES)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(graph=graphs(), order=orders)
 def test_engines_and_step_onnx_agree_with_numpy(graph, order):
     graph = renamed(graph, order)
@@ -48,7 +48,7 @@ def test_engines_and_step_onnx_agree_with_numpy(graph, order):
         assert verify_step(read(Path(folder) / "x.snnb")).ok
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(graph=graphs(), order=orders)
 def test_step_onnx_agrees_without_onnx_runtime(graph, order):
     with pytest.MonkeyPatch.context() as patch:
@@ -107,7 +107,7 @@ def test_a_file_of_version_1_whose_names_collide_is_refused():
     check(graph, ["onnx", "onnx, window"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(graph=graphs(), order=orders)
 def test_files_of_version_1_are_read_unless_names_collide(graph, order):
     bundle = make(renamed(graph, order))
