@@ -36,13 +36,14 @@ def test_examples_do_not_depend_on_the_modules_that_are_loaded(tmp_path, monkeyp
 
 
 @pytest.mark.skipif("SPIKELET_CONFORMANCE" in os.environ, reason="a campaign draws copies of examples too")
-def test_few_examples_are_copies_of_others():
-    structures = []
+def test_few_examples_repeat_a_part_of_themselves():
+    repeating = 0
 
-    @settings(max_examples=100, database=None)
-    @given(kinds=st.lists(st.sampled_from("abcd"), min_size=8, max_size=8), numbers=st.lists(st.integers(), max_size=3))
-    def collect(kinds, numbers):
-        structures.append(tuple(kinds))
+    @settings(max_examples=200, database=None)
+    @given(numbers=st.tuples(*[st.integers(0, 10**9)] * 4))
+    def collect(numbers):
+        nonlocal repeating
+        repeating += len(set(numbers)) < 4
 
     collect()
-    assert len(set(structures)) > 85
+    assert repeating < 40, "160 with the copies; zeros and limits are drawn twice without them"
