@@ -143,3 +143,22 @@ def test_a_torch_layer(layer, way_out):
     with pytest.raises(ConversionError, match=rf"module 2 \({type(layer).__name__}") as caught:
         from_module(network, SHAPE)
     assert way_out in str(caught.value)
+
+
+def test_a_call_is_named_with_its_line():
+    """The innermost line outside torch; the call of a module that torch's containers make has none."""
+
+    class Network(nn.Module):
+        def forward(self, x):
+            return self.shifted(x.flatten(1))
+
+        def shifted(self, x):
+            return torch.sin(x)
+
+    line = Network.shifted.__code__.co_firstlineno + 1
+    with pytest.raises(ConversionError) as caught:
+        from_module(Network(), SHAPE)
+    assert f'"{__file__}", line {line}, in shifted return torch.sin(x)' in str(caught.value)
+    with pytest.raises(ConversionError) as caught:
+        from_module(nn.Sequential(nn.Flatten(), nn.GELU()), SHAPE)
+    assert ", line " not in str(caught.value)

@@ -7,8 +7,11 @@ module or function becomes a neuron whose threshold is calibrated later.
 from __future__ import annotations
 
 import operator
+import sys
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -29,9 +32,27 @@ from spikelet_converters.frontends.values import Value, free_name, node_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.common import Normalise
 
+_LINE = "spikelet line"  # key of a node's meta
+
 
 class _Tracer(fx.Tracer):
-    record_stack_traces = True  # so that an error can name the line of the user's code
+    """Traces a network and records the line of the user's code that makes each call, so that an error can name it.
+
+    torch records stacks too (`record_stack_traces`), and imports its compiler for that, which takes more than a second.
+    """
+
+    def create_node(
+        self,
+        kind: str,
+        target: fx.node.Target,
+        args: tuple[fx.node.Argument, ...],
+        kwargs: dict[str, fx.node.Argument],
+        name: str | None = None,
+        type_expr: object = None,
+    ) -> fx.Node:
+        node = super().create_node(kind, target, args, kwargs, name, type_expr)
+        node.meta[_LINE] = _user_line(sys._getframe(1))
+        return node
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if isinstance(m, SpikingActivation | Normalise) or frameworks.is_layer(m) or quant_aware.is_layer(m):
@@ -329,11 +350,21 @@ def _pair(value: Any) -> tuple[int, int]:
     return (int(value[0]), int(value[1])) if isinstance(value, tuple | list) else (int(value), int(value))
 
 
+def _user_line(frame: FrameType | None) -> traceback.FrameSummary | None:
+    """The innermost frame outside torch, between torch and this module."""
+    while frame is not None and frame.f_code.co_filename != __file__:
+        if not frame.f_code.co_filename.startswith(torch.__path__[0]):
+            return traceback.FrameSummary(
+                frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, lookup_line=False
+            )
+        frame = frame.f_back
+    return None
+
+
 def _source(step: fx.Node) -> str:
-    """The line of the user's code that made a traced call: the innermost frame outside torch, if torch recorded it."""
-    frames = (step.stack_trace or "").split("File ")[1:]
-    user_frames = [" ".join(frame.split()) for frame in frames if torch.__path__[0] not in frame]
-    return f", {user_frames[-1]}" if user_frames else ""
+    """The line of the user's code that made a traced call, if it was not torch that made it."""
+    line = step.meta.get(_LINE)
+    return f', "{line.filename}", line {line.lineno}, in {line.name} {line.line}' if line is not None else ""
 
 
 __all__ = ["ADVICE", "node_name", "read", "trace", "traced"]
