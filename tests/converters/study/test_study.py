@@ -284,7 +284,10 @@ def test_on_a_dask_cluster_of_two_workers_the_results_are_the_same(done, call, f
         '[method.before]\nof = "start"\n', ""
     )
     (folder / "dask.toml").write_text(text)
-    report = json.loads(call("study dask.toml --out dask --dask --workers 2 --json").out)
+    report = json.loads(call("study dask.toml --out dask --dask --workers 2 --only *-s1 --json").out)
+    assert {path.name for path in (folder / "dask").iterdir() if path.is_dir()} == {
+        f"{name}-vgg5-L4-s1" for name in ("start", "qcfs", "exact", "srp")
+    }
     out, _ = done
     for result in report["studies"][0]["results"]:
         here = json.loads((out / result["name"] / "metrics.json").read_text())
