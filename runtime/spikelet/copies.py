@@ -26,11 +26,12 @@ from spikelet.graph import MAX_NAME, Edge, Graph
 from spikelet.nodes import IF, LIF, MAX_ELEMENTS, Add, Conv2d, Flatten, Linear, Node, Scale, Shape, SumPool2d
 
 
-def expand(graph: Graph) -> Graph:
+def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
     """Return the network in which each copy of a neuron is a separate channel.
 
     Args:
         graph: the network. One without copies is returned as it is.
+        kept: spiking layers whose copies are not written out.
 
     Raises:
         GraphError: the expanded network exceeds a limit on sizes.
@@ -47,18 +48,19 @@ def expand(graph: Graph) -> Graph:
         >>> graph.shapes["if"], graph.synapse("fc").weight.tolist(), graph.synapse("last").weight.tolist()
         ((2,), [[1], [1]], [[1, 1]])
     """
-    if not graph.copied:
+    if all(graph.neuron(name).copies == 1 or name in kept for name in graph.spiking):
         return graph
-    key = id(graph)
+    key = id(graph), kept
     stored = _cache.get(key)
     if stored is None or stored[0]() is not graph:
         Limits().check("the network with copies written out", 4 * expanded_weights(graph))
         reference = weakref.ref(graph, lambda _: _cache.pop(key, None))
-        stored = _cache[key] = reference, _Expansion(graph).graph()
+        stored = _cache[key] = reference, _Expansion(graph, kept).graph()
     return stored[1]
 
 
-_cache: dict[int, tuple[weakref.ref[Graph], Graph]] = {}  # by id of the network with copies
+# by id of the network with copies, and the layers that keep them
+_cache: dict[tuple[int, frozenset[str]], tuple[weakref.ref[Graph], Graph]] = {}
 
 
 def expanded_weights(graph: Graph) -> int:
@@ -120,8 +122,9 @@ class _Value:
 class _Expansion:
     """The expanded network under construction."""
 
-    def __init__(self, source: Graph) -> None:
+    def __init__(self, source: Graph, kept: frozenset[str]) -> None:
         self.source = source
+        self.kept = kept
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
         self.sums: dict[str, _Value] = {}
@@ -165,9 +168,11 @@ class _Expansion:
     def _repeats(self, name: str) -> int:
         """How often a layer's outputs are repeated: the copies of the only layer that reads it."""
         targets = self.source.successors[name]
-        return _copies(self.source, targets[0]) if len(targets) == 1 else 1
+        return _copies(self.source, targets[0]) if len(targets) == 1 and targets[0] not in self.kept else 1
 
     def _neurons(self, name: str, node: IF, current: _Value) -> _Value:
+        if name in self.kept:
+            return self._append(_Value(name, self.source.shapes[name]), node, [self._summed(current)])
         source = self.source.predecessors[name][0]
         if not isinstance(self.source.nodes[source], Conv2d | Linear) or self._repeats(source) == 1:
             current = self._summed(current)

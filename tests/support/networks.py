@@ -45,10 +45,17 @@ class Builder:
         weight = self.integers(-7, 7, (features, self.shape[0]), np.int8)
         return self.add(name, Linear(weight, self.integers(-9, 9, features)))
 
-    def neuron(self, name, leaky=False, reset="subtract", tie=">=", scale=20, copies=1):
+    def neuron(self, name, leaky=False, reset="subtract", tie=">=", scale=20, copies=1, start="random"):
+        """Append neurons. start: of their copies; "even": theta / copies apart; "rounded": as even, rounded."""
         channels = self.shape[0]
         theta = self.integers(1, scale, channels)
         v_init = self.integers(-scale, scale, channels * copies)
+        if start == "even":
+            v_init = (v_init[:channels, None] + np.arange(copies) * theta[:, None]).reshape(-1).astype(theta.dtype)
+            theta = theta * copies
+        elif start == "rounded":
+            exact = copies * v_init[:channels, None] + 1 + np.arange(copies) * theta[:, None]
+            v_init = (exact // copies if tie == ">=" else -(-exact // copies)).reshape(-1).astype(theta.dtype)
         if not leaky:
             return self.add(name, IF(theta, v_init, reset, tie, copies=copies))
         shift = self.rng.integers(1, 6, channels).astype(np.int32)
@@ -61,6 +68,17 @@ class Builder:
         self.linear("logits", classes)
         self.add("output", Output(0.5))
         return Graph(self.nodes, tuple(self.edges))
+
+
+def _random_neuron(draw, net, name, copies):
+    scale = draw(st.sampled_from([2, 20, 200]))
+    reset, tie = draw(st.sampled_from(["subtract", "zero"])), draw(st.sampled_from([">=", ">"]))
+    leaky, number, start = draw(st.booleans()), draw(st.sampled_from(copies)), "random"
+    if net.exact and number > 1:
+        start = draw(st.sampled_from(["even", "rounded", "random"]))
+        if start != "random" and draw(st.booleans()):
+            leaky, reset = False, "subtract"
+    net.neuron(name, leaky, reset, tie, scale, number, start)
 
 
 @st.composite
@@ -79,9 +97,7 @@ def graphs(draw, exact=True, copies=(1,)):
     def neuron():
         nonlocal neurons
         neurons += 1
-        scale = draw(st.sampled_from([2, 20, 200]))
-        reset, tie = draw(st.sampled_from(["subtract", "zero"])), draw(st.sampled_from([">=", ">"]))
-        net.neuron(f"if{neurons}", draw(st.booleans()), reset, tie, scale, draw(st.sampled_from(copies)))
+        _random_neuron(draw, net, f"if{neurons}", copies)
 
     for index in range(draw(st.integers(0, 3))):
         kind = draw(st.sampled_from(["conv", "pool", "residual", "scale"]))
@@ -123,7 +139,11 @@ def wide_graphs(draw):
         stride = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
         channels = draw(st.sampled_from([1, 5, 16, 32, 48, 64, 70, 130]))
         net.conv(f"conv{index}", channels, (size, size), stride, (size // 2, size // 2))
-        net.neuron(f"if{index}", draw(st.booleans()), scale=draw(st.sampled_from([20, 400])))
+        if draw(st.booleans()):
+            start = {"copies": draw(st.sampled_from([2, 3, 4, 7])), "start": draw(st.sampled_from(["even", "rounded"]))}
+            net.neuron(f"if{index}", scale=draw(st.sampled_from([20, 400])), **start)
+        else:
+            net.neuron(f"if{index}", draw(st.booleans()), scale=draw(st.sampled_from([20, 400])))
         if min(net.shape[1:]) > 1 and draw(st.booleans()):
             net.add(f"pool{index}", SumPool2d((2, 2), (draw(st.integers(1, 2)),) * 2))
     net.add("flat", Flatten())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikelet.bounds.ranges import INT32_LIMIT, exact_steps
 from spikelet.bundle import Bundle
 from spikelet.lowering.c import HostProgram, McuProgram
+from spikelet.lowering.c.copies import proven_steps
 from spikelet.lowering.c.prefix import DEFAULT
 from spikelet.lowering.c.program import Layout
 from spikelet.lowering.c.project import Recording, project, sizes
@@ -38,7 +38,6 @@ def c_project(
         {name: spikes[:, :IMAGES].sum(axis=2, dtype=np.int64) for name, spikes in golden.spikes.items()},
     )
     manifest = bundle.manifest
-    # accumulators are 32-bit integers
-    steps = min(bundle.step_limit or 1, exact_steps(graph, INT32_LIMIT))
+    steps = min(bundle.step_limit or 1, proven_steps(graph))
     files = project(program, manifest.name, bundle.digest, manifest.labels or (), steps, recording, prefix)
     return files, sizes(program)

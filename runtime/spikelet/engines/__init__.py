@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from spikelet.bounds.limits import Limits
-from spikelet.bounds.ranges import exact_steps
 from spikelet.engines.base import Engine, Workload
 from spikelet.engines.loop import run
 from spikelet.errors import CostError, EngineError, SpikeletError, translated
@@ -60,7 +59,7 @@ def choose(name: str, graph: Graph, limits: Limits | None = None, steps: int | N
         return name
     refusal: CostError | None = None
     for engine in sorted(available(graph), key=_priority, reverse=True):
-        if steps is not None and graph.exact and exact_steps(graph, engine_class(engine).accumulators) < steps:
+        if steps is not None and graph.exact and engine_class(engine).proven(graph) < steps:
             continue
         try:
             engine_class(engine).check(graph, limits, Workload())

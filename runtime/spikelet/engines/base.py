@@ -83,6 +83,11 @@ class Engine(ABC):
         """Return whether this engine can run a network on this machine."""
         return True
 
+    @classmethod
+    def proven(cls, graph: Graph) -> int:
+        """Return the number of time-steps for which this engine's accumulators are exact, see `widen`."""
+        return exact_steps(graph, cls.accumulators)
+
     @classmethod  # noqa: B027  # most engines need no preparation
     def prepare(cls, graph: Graph) -> None:
         """Do the work that is needed once per network, such as compiling. "auto" skips an engine that fails.
@@ -146,7 +151,7 @@ class Engine(ABC):
         """
         if self.step_limit is None or steps <= self.step_limit:
             return
-        proven = exact_steps(self.graph, self.accumulators)
+        proven = self.proven(self.graph)
         if steps > proven:
             raise EngineError(
                 f"engine {self.name}: {steps} time-steps, but its accumulators are exact for {proven} with this "

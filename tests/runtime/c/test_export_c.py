@@ -62,7 +62,7 @@ int main(int argc, char **argv)
         const int place = t % WINDOW;
         if (place == 0)
             spikelet_step(&p, states, stride, SAMPLES, w, t ? NULL : images,
-                          STEPS - t < WINDOW ? STEPS - t : WINDOW, NULL, NULL, NULL);
+                          STEPS - t < WINDOW ? STEPS - t : WINDOW, NULL, NULL, NULL, NULL);
         for (int i = 0; i < SAMPLES; i++) {
             const struct state *s = (const struct state *)(states + i * stride);
             int32_t *expected = get(file, (K + LAYERS) * sizeof *expected);
@@ -98,7 +98,7 @@ def selftest(folder, files, form, optimised="-O1"):
 
 @pytest.mark.parametrize("form", sorted(FORMS))
 @settings(max_examples=EXAMPLES, deadline=None, phases=[phase for phase in Phase if phase is not Phase.shrink])
-@given(graph=graphs(copies=(1, 1, 3)), seed=st.integers(0, 99))
+@given(graph=graphs(copies=(1, 2, 3, 4)), seed=st.integers(0, 99))
 def test_random_networks_under_sanitizers(form, graph, seed, tmp_path_factory):
     files, _ = c_project(bundle(graph, seed=seed), mcu=form == "mcu")
     done = selftest(tmp_path_factory.mktemp("c"), files, form, OPTIMISED)

@@ -64,8 +64,8 @@ void model_step(const model_pixel *image)
     int32_t sum[OUTPUTS], bias[OUTPUTS];
     for (int i = 0; i < OUTPUTS; i++)
         sum[i] = (int32_t)(number() % 2001) - 1000, bias[i] = (int32_t)(number() % 2001) - 1000;
-    add_rows(weight, OUTPUTS, rows, image[3], bias, sum);
-    add_rows(weight, OUTPUTS, rows, ROWS, (const int32_t *)0, sum);
+    add_rows(weight, OUTPUTS, rows, image[3], bias, image[3] % 9 + 1, sum);
+    add_rows(weight, OUTPUTS, rows, ROWS, (const int32_t *)0, 1, sum);
     for (int i = 0; i < OUTPUTS; i++)
         add((uint32_t)sum[i]);
     for (int i = 0; i < 200; i++) {

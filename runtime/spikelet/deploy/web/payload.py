@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.bounds.ranges import INT32_LIMIT, exact_steps
 from spikelet.bundle import Bundle, Golden
 from spikelet.data.images import ImageSet
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram
+from spikelet.lowering.c.copies import proven_steps
 from spikelet.metrics.fanout import Site, sites
 from spikelet.metrics.tally import costs
 from spikelet.nodes import Array
@@ -76,8 +76,7 @@ def takes_pictures(graph: Graph) -> bool:
 def _about(bundle: Bundle, program: HostProgram) -> dict[str, object]:
     graph, manifest = bundle.graph, bundle.manifest
     neurons = sum(graph.neurons(name) for name in graph.spiking)
-    # accumulators are 32-bit integers
-    proven = min(bundle.step_limit or 1, exact_steps(graph, INT32_LIMIT))
+    proven = min(bundle.step_limit or 1, proven_steps(graph))
     steps = max(1, min(proven, MOST_STEPS, RECORDED // neurons))
     return {
         "name": manifest.name,
@@ -95,9 +94,9 @@ def _about(bundle: Bundle, program: HostProgram) -> dict[str, object]:
         "takesPictures": takes_pictures(graph),
         "pixel": program.pixel_type,
         "window": program.window,
-        # the program's graph has the copies of a neuron as channels
+        # copies of a neuron are shown as channels
         "layers": [
-            {"name": name, "kind": graph.nodes[name].kind, "shape": list(program.graph.shapes[name])}
+            {"name": name, "kind": graph.nodes[name].kind, "shape": list(graph.population(name))}
             for name in program.graph.spiking
         ],
         "parameters": [parameter.name for parameter in program.parameters],

@@ -22,7 +22,9 @@ from spikelet.engines.native.library import prepare, prepare_graph, ready
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram
+from spikelet.lowering.c.copies import progression, proven_steps
 from spikelet.lowering.c.plan import Ints
+from spikelet.nodes import IF
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +50,7 @@ class Compiled:
         self.plan = program.plan
         self.arrays = [_aligned(parameter.values) for parameter in program.parameters]
         self.parameters = (ctypes.c_void_p * len(self.arrays))(*(array.ctypes.data for array in self.arrays))
+        self.turns = program.plan.turns
 
 
 class NativeEngine(Engine):
@@ -68,6 +71,10 @@ class NativeEngine(Engine):
     priority: ClassVar[int] = 2
 
     @classmethod
+    def proven(cls, graph: Graph) -> int:
+        return proven_steps(graph)
+
+    @classmethod
     def available(cls, graph: Graph) -> bool:
         return ready(graph)
 
@@ -84,6 +91,7 @@ class NativeEngine(Engine):
         neurons = sum(graph.neurons(name) for name in graph.spiking)
         images = load.batch * (6 * graph.neurons(graph.input_name) + state + ALIGNMENT)
         recorded = load.batch * sum(6 * graph.neurons(name) for name in load.record)
+        recorded += load.batch * program.plan.turns[""] if load.record or load.counting else 0
         # twice the parameters, since a layer is laid out anew before it is copied to its place
         held = 2 * program.plan.parameter_bytes() + images + workspaces * work + recorded + counts * neurons
         return max(held, cost.proof(graph)) + HUGE_PAGE
@@ -103,6 +111,7 @@ class NativeEngine(Engine):
         self._index = 0  # of the last step in the window
         self._hold(np.empty((0, self._compiled.state_bytes), np.uint8))
         self._spikes: dict[str, npt.NDArray[np.uint8]] = {}
+        self._turns = np.zeros((0, self._compiled.turns[""]), np.uint8)  # see kernels/host/copies.h
         # for counting: costs and counts of all layers concatenated, channel last; counts per thread
         self._costs = np.zeros(0, np.uint32)
         self._counts = np.zeros((self._threads, 0), np.uint32)
@@ -110,6 +119,7 @@ class NativeEngine(Engine):
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
         super().count_spikes(costs)
+        self._turns = np.zeros((0 if self.time else self.batch, self._compiled.turns[""]), np.uint8)
         self._costs = np.concatenate([_channel_last(costs[name]) for name in self._compiled.layers]).astype(np.uint32)
         self._counts = np.zeros((self._threads, len(self._costs)), np.uint32)
 
@@ -144,6 +154,8 @@ class NativeEngine(Engine):
             self._hold(_memory(batch * size).reshape(batch, size))
         self._compiled.library.spikelet_reset(self._compiled.parameters, self._address, size, batch)
         self._spikes = {name: np.empty((batch, *self.graph.population(name)), np.uint8) for name in self.record}
+        kept = batch if self.record or self._count is not None else 0
+        self._turns = np.zeros((kept, self._compiled.turns[""]), np.uint8)
         self._events = np.zeros((batch, 0), np.int64)
         self._fold()
 
@@ -160,6 +172,7 @@ class NativeEngine(Engine):
     def _keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._hold(_aligned(self._states[rows].reshape(-1)).reshape(len(rows), -1))
         self._spikes = {name: value[rows] for name, value in self._spikes.items()}
+        self._turns = self._turns[rows] if len(self._turns) else self._turns
         self._events = self._events[rows]
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -174,8 +187,22 @@ class NativeEngine(Engine):
         value, stride = plan.values[layer], plan.padded(plan.values[layer].channels)
         v = self._field(f"{plan.identifiers[layer]}_v", np.int32, value.pixels * stride)
         v = v.reshape(self.batch, value.pixels, stride)
-        channel_first = v[:, :, : value.channels].transpose(0, 2, 1)
+        channel_first: Ints = v[:, :, : value.channels].transpose(0, 2, 1)
+        node = plan.graph.neuron(layer)
+        if node.copies > 1:
+            channel_first = self._potentials_of_copies(layer, node, channel_first)
         return np.ascontiguousarray(channel_first, np.float32).reshape(self.batch, *self.graph.population(layer))
+
+    def _potentials_of_copies(self, layer: str, node: IF, lowest: Ints) -> Ints:
+        """Return the potentials of all copies, (N, C·copies, pixels), from the lowest ones, (N, C, pixels)."""
+        start, (n, channels, pixels) = self._compiled.turns[layer], lowest.shape
+        turn = self._turns[:, start : start + channels * pixels].reshape(n, pixels, channels).transpose(0, 2, 1)
+        copy = np.arange(node.copies)[:, None]
+        position = (copy - turn[:, :, None].astype(np.int64)) % node.copies
+        spaced = progression(node)
+        v = lowest[:, :, None] + position * spaced.step.astype(np.int64)[:, None, None]
+        v = v // spaced.gain if node.tie == ">=" else -(-v // spaced.gain)
+        return v.reshape(n, channels * node.copies, pixels)
 
     def _step(self, pixels: Float | None) -> Float:
         # recorded values are read from the workspace after every step, so that steps run one by one
@@ -190,6 +217,11 @@ class NativeEngine(Engine):
         images = None if pixels is None else self._images(pixels)
         if self._count is not None:
             self._events = np.zeros((self.batch, steps), np.int64)
+            if self._compiled.turns[""] and len(self._turns) != self.batch:
+                raise EngineError(
+                    f"engine native: counting began after time-step {self.time}, but spikes of copies are counted from "
+                    "the first time-step on; reset first"
+                )
         if len(self._work[0]) < steps * self._compiled.library.spikelet_work_bytes():
             self._work = self._workspaces(steps)
         if self._pool is None or len(self._shares) == 1:
@@ -207,17 +239,19 @@ class NativeEngine(Engine):
         compiled, step = self._compiled, self._compiled.library.spikelet_step
         size, work = compiled.state_bytes, self._work[thread].ctypes.data
         samples = 1 if self.record else count  # the workspace holds the spikes of the last sample only
-        costs = counts = events = None
+        turns = costs = counts = events = None
         if self._count is not None:
+            turns = self._turns[first:].ctypes.data
             costs, counts = self._costs.ctypes.data, self._counts[thread].ctypes.data
             events = self._events[first:].ctypes.data
         for start in range(first, first + count, samples):
             image = None if images is None else images[start:].ctypes.data
             state = self._address + start * size
-            step(compiled.parameters, state, size, samples, work, image, steps, costs, counts, events)
+            step(compiled.parameters, state, size, samples, work, image, steps, turns, costs, counts, events)
             for name in self.record:
                 address = self._spikes[name][start].ctypes.data
-                compiled.library.spikelet_spikes(work, self._compiled.layers.index(name), address)
+                turns = self._turns[start:].ctypes.data
+                compiled.library.spikelet_spikes(work, self._compiled.layers.index(name), turns, 1, address)
 
     def _images(self, pixels: Float) -> Ints:
         """Return the pixels as integers of the type that the library reads, (N, *shape).

@@ -130,8 +130,8 @@ def _load(path: Path) -> ctypes.CDLL | None:
         return None
     pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     library.spikelet_reset.argtypes = [pointer, pointer, size, number]
-    library.spikelet_step.argtypes = [pointer, pointer, size, number, pointer, pointer, number, *[pointer] * 3]
-    library.spikelet_spikes.argtypes = [pointer, number, pointer]
+    library.spikelet_step.argtypes = [pointer, pointer, size, number, pointer, pointer, number, *[pointer] * 4]
+    library.spikelet_spikes.argtypes = [pointer, number, pointer, number, pointer]
     for function in (library.spikelet_reset, library.spikelet_step, library.spikelet_spikes):
         function.restype = None
     return library

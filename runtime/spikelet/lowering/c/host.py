@@ -9,8 +9,8 @@ import math
 from functools import cached_property
 from typing import ClassVar
 
-from spikelet.copies import expand
 from spikelet.graph import Graph
+from spikelet.lowering.c.copies import compact, progression
 from spikelet.lowering.c.host_plan import SLACK, HostPlan, capacity, lanes
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Value, weight_of
@@ -51,7 +51,7 @@ class HostProgram(Program):
     arguments: ClassVar[str] = "p, s, w, image, steps"
 
     def __init__(self, graph: Graph, window: int | None = None, layout: Layout = "chw") -> None:
-        graph = expand(graph)
+        graph = compact(graph)
         super().__init__(graph, HostPlan(graph), layout)
         work_bytes = sum(field.bytes for field in self.work)
         self.window = window or max(1, min(WINDOW, WINDOW_BYTES // work_bytes))
@@ -77,6 +77,8 @@ class HostProgram(Program):
             "MAX_HEIGHT": self.plan.max_height,
             "LAYERS": len(self.graph.spiking),
             "WINDOW": self.window,
+            "COPIES": self.plan.copies,
+            "PLANES": self.plan.copies.bit_length(),
         }
         constants = ", ".join(f"{name} = {size}" for name, size in sizes.items())
         entry = f"typedef {self.plan.spike_type} spike_t; /* an entry of a list: (x * channels + channel) * SCALE */\n"
@@ -124,8 +126,7 @@ class HostProgram(Program):
         in_memory = self.plan.has_memory(name)
         lines = self._summed(name, self._add(source, name)) if in_memory else []
         current = self._sum(name if in_memory else source)
-        height = self.plan.values[name].height
-        return [*lines, self._neurons(name), self._call(Kernel("fire_all"), "&n", height, current)]
+        return [*lines, self._neurons(name), self._call(Kernel("fire_all"), "&n", current)]
 
     def _pool(self, name: str) -> list[str]:
         source, value = self.plan.source(name), self.plan.values[name]
@@ -138,7 +139,7 @@ class HostProgram(Program):
     def _add(self, source: str, name: str, scale: str = "NULL") -> list[str]:
         value, stride = self.plan.values[source], self.plan.padded(self.plan.values[name].channels)
         if value.spikes:
-            call = self._call(Kernel("add_spikes"), value.height, scale, "&in", self._sum(name), stride)
+            call = self._call(Kernel("add_spikes"), scale, "&in", self._sum(name), stride)
             return [*self._lists(value), call]
         dense = (self._sum(value.node), value.stride)
         return [self._call(Kernel("add_dense"), value.pixels, value.channels, scale, *dense, self._sum(name), stride)]
@@ -146,7 +147,7 @@ class HostProgram(Program):
     def _flatten(self, name: str) -> list[str]:
         source, total = self.plan.source(name), self._sum(name)
         if source.spikes:
-            return [*self._lists(source), self._call(Kernel("flatten_spikes"), source.height, "&in", total)]
+            return [*self._lists(source), self._call(Kernel("flatten_spikes"), "&in", total)]
         dense = (self._sum(source.node), source.stride)
         return [self._call(Kernel("flatten"), source.pixels, source.channels, *dense, total)]
 
@@ -173,7 +174,8 @@ class HostProgram(Program):
 
     def _spikes(self, value: Value) -> str:
         id_ = self.plan.identifiers[value.node]
-        return f"{{w->{id_}_start, w->{id_}_list, {value.width}, {value.channels}, {capacity(value)}}}"
+        sizes = (value.height, value.width, value.channels, capacity(value), value.planes)
+        return f"{{w->{id_}_start, w->{id_}_list, {', '.join(map(str, sizes))}}}"
 
     def _neurons(self, name: str, t: str = "t") -> str:
         """Return the definition of `n`, the neurons of a layer in time-step t."""
@@ -184,6 +186,8 @@ class HostProgram(Program):
             "decay": f"p->{id_}_decay" if isinstance(node, LIF) else "NULL",
             "strict": int(node.tie == ">"),
             "zero": int(node.reset == "zero"),
+            "copies": node.copies,
+            "gain": progression(node).gain,
             "channels": value.channels,
             "stride": self.plan.padded(value.channels),
             "out": self._spikes(value),

@@ -1,7 +1,8 @@
 """Memory layout of the host form.
 
 The spikes of a layer are a list of the neurons that fired for each row of pixels. A sum pool of spikes concatenates the
-lists that it reads, so that a neuron may occur more than once. Dense values are padded to whole vectors.
+lists that it reads, so that a neuron may occur more than once. If a neuron has k copies, 0…k of them fire: bit p of
+this number is an entry in the lists of plane p. Dense values are padded to whole vectors.
 """
 
 from __future__ import annotations
@@ -39,13 +40,14 @@ class HostPlan(Plan):
     def _value(self, dense: Value, inputs: list[Value]) -> Value:
         name, channels = dense.node, dense.channels
         match self.graph.nodes[name]:
-            case IF():
-                return replace(dense, stride=channels, repeats=1)
+            case IF(copies=copies):
+                return replace(dense, stride=channels, repeats=1, planes=copies.bit_length())
             case Input() if self.feeds_only(name, (Conv2d, Linear)):
                 return replace(dense, stride=channels)
             case SumPool2d(kernel=kernel) if inputs[0].spikes:
                 repeats = inputs[0].repeats * kernel[0] * kernel[1]
-                return replace(dense, stride=channels, repeats=repeats) if repeats <= MAX_REPEATS else dense
+                spikes = replace(dense, stride=channels, repeats=repeats, planes=inputs[0].planes)
+                return spikes if repeats <= MAX_REPEATS else dense
             case Flatten() if self.feeds_only(name, (Linear,)):
                 return inputs[0]
             case Output():
@@ -103,6 +105,16 @@ class HostPlan(Plan):
     def spike_type(self) -> str:
         """C type of an entry of a list of spikes, wide enough for a row of pixels."""
         return "uint16_t" if max(map(capacity, self.values.values())) < 2**16 else "uint32_t"
+
+    @cached_property
+    def turns(self) -> dict[str, int]:
+        """Where the neurons of each layer with copies begin if all of them are numbered, and under "" their number."""
+        starts, count = {}, 0
+        for name in self.graph.spiking:
+            if self.graph.neuron(name).copies > 1:
+                starts[name] = count
+                count += self.values[name].pixels * self.values[name].channels
+        return starts | {"": count}
 
     @cached_property
     def scale(self) -> int:
@@ -164,9 +176,9 @@ class HostPlan(Plan):
         for name in self.graph.order:
             id_, value = self.identifiers[name], self.values[name]
             if value.spikes and value.node == name:
-                count = value.height * (value.width + 1)
+                count = value.planes * value.height * (value.width + 1)
                 fields.append(Field(f"{id_}_start", "spike_t", count, f"{name}: first spike of each pixel", itemsize))
-                count = value.height * capacity(value)
+                count = value.planes * value.height * capacity(value)
                 fields.append(Field(f"{id_}_list", "spike_t", count, f"{name}: spikes by row of pixels", itemsize))
             if name not in self.graph.static and self.has_memory(name):
                 stride = self.padded(value.channels) if isinstance(self.graph.nodes[name], IF) else value.stride

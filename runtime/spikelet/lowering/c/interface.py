@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from spikelet.lowering.c.host import HostProgram
 from spikelet.lowering.c.host_plan import capacity
-from spikelet.lowering.c.sources import content
+from spikelet.lowering.c.sources import content, dependencies
 
-PAGE = "web/page.c"
+LIBRARY, PAGE = "host/library.c", "web/page.c"
 # functions that PAGE defines; a page calls them
 PAGE_FUNCTIONS = ("page_state_bytes", "page_work_bytes", "page_reset", "page_step", "page_logits", "page_spikes")
 
 
 def library_source(program: HostProgram) -> str:
     """Return the C source of a library. It contains no parameters, so that networks of the same shape share it."""
-    layers = "".join(
-        f"    {{offsetof(struct work, {id_}_start), offsetof(struct work, {id_}_list), "
-        f"{value.height}, {value.width}, {value.channels}, {capacity(value)}}},\n"
-        for _, id_, value in program.plan.spiking()
-    )
+    layers, turns = "", program.plan.turns
+    for node, id_, value in program.plan.spiking():
+        sizes = (value.height, value.width, value.channels, capacity(value), node.copies, value.planes)
+        layers += f"    {{offsetof(struct work, {id_}_start), offsetof(struct work, {id_}_list), "
+        layers += f"{', '.join(map(str, (*sizes, turns.get(value.node, 0))))}}},\n"
     pixels = program.graph.neurons(program.graph.input_name)
+    source = program.source()
     parts = [
         f"#include <stdint.h>\n\ntypedef {program.pixel_type} model_pixel;\n",
-        program.source(),
+        source,
         "/* ---- interface of the native engine ---- */\n",
-        f"enum {{ PIXELS = {pixels} }}; /* values of an image */\n",
-        content("host/layers.h"),
+        f"enum {{ PIXELS = {pixels}, LOWEST = {turns['']} }}; /* values of an image, neurons with copies */\n",
+        *(text for text in map(content, dependencies(LIBRARY)) if text not in source),
         f"static const struct layer layers[] = {{\n{layers}}};\n",
-        content("host/library.c"),
+        content(LIBRARY),
     ]
     return "\n".join(parts)
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
-from spikelet.copies import expand
 from spikelet.graph import Graph
+from spikelet.lowering.c.copies import compact, progression
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Plan, Value
 from spikelet.lowering.c.program import Layout, Program
@@ -32,12 +32,12 @@ class McuPlan(Plan):
     def _value(self, dense: Value, inputs: list[Value]) -> Value:
         name = dense.node
         match self.graph.nodes[name]:
-            case IF():
-                return replace(dense, repeats=1)
+            case IF(copies=copies):
+                return replace(dense, repeats=1, planes=copies.bit_length())
             case SumPool2d():
                 source = self.graph.nodes[self.graph.predecessors[name][0]]
                 summed_by_reader = isinstance(source, IF) and self.feeds_only(name, (Conv2d, Linear))
-                return replace(dense, repeats=int(summed_by_reader))
+                return replace(dense, repeats=int(summed_by_reader), planes=inputs[0].planes)
             case Flatten() if self.feeds_only(name, (Linear,)):
                 return inputs[0]
             case Output():
@@ -82,7 +82,7 @@ class McuProgram(Program):
     arguments: ClassVar[str] = "p, s, image"
 
     def __init__(self, graph: Graph, layout: Layout = "chw") -> None:
-        graph = expand(graph)
+        graph = compact(graph)
         super().__init__(graph, McuPlan(graph), layout)
 
     @cached_property
@@ -102,7 +102,7 @@ class McuProgram(Program):
             fields.append(Field("band", "int16_t", max(bands), "of the image, for one row of outputs", itemsize=2))
         for name in self.graph.spiking:
             id_, value = self.plan.identifiers[name], self.plan.values[name]
-            count = value.pixels * -(-value.channels // 8)
+            count = value.planes * value.pixels * -(-value.channels // 8)
             fields.append(Field(f"{id_}_spikes", "uint8_t", count, f"spikes of {name}, as bits", itemsize=1))
         return fields
 
@@ -125,16 +125,18 @@ class McuProgram(Program):
         elif self.plan.multiplies_pairs(name):
             kernel = Kernel("convolve_image")
         memory = ["s->band"] if self.plan.multiplies_pairs(name) else []
-        call = self._call(kernel, "&g", f"p->{id_}_weight", f"p->{id_}_bias", "&in", *memory, self._sum(name))
+        call = self._call(kernel, "&g", f"p->{id_}_weight", f"p->{id_}_bias", "&in", *memory, *self._target(name))
         return self._summed(name, [self._geometry(name), self._input(self.graph.predecessors[name][0]), call])
 
     def _fire(self, name: str) -> list[str]:
         node, id_, value = self.graph.neuron(name), self.plan.identifiers[name], self.plan.values[name]
         source = self.graph.predecessors[name][0]
         lines = [] if self.plan.sum_of(source) == name else self._add(source, name)
-        flags = (int(node.tie == ">"), int(node.reset == "zero"))
-        memory = (f"s->{id_}_v", f"s->{id_}_spikes")
-        call = self._call(Kernel("fire"), value.pixels, value.channels, f"p->{id_}_theta", *flags, *memory)
+        memory, strict = (f"s->{id_}_v", f"s->{id_}_spikes"), int(node.tie == ">")
+        kernel, kind = Kernel("fire"), [strict, int(node.reset == "zero")]
+        if node.copies > 1:
+            kernel, kind = Kernel("fire_copies"), [strict, node.copies, value.planes]
+        call = self._call(kernel, value.pixels, value.channels, f"p->{id_}_theta", *kind, *memory)
         return [*lines, f"s->fired[{self.graph.spiking.index(name)}] = {call}"]
 
     def _pool(self, name: str) -> list[str]:
@@ -149,12 +151,17 @@ class McuProgram(Program):
 
     def _add_input(self, name: str, scale: str = "NULL") -> str:
         value = self.plan.values[name]
-        return self._call(Kernel("add"), value.height, value.width, "&in", scale, self._sum(name))
+        return self._call(Kernel("add"), value.height, value.width, "&in", scale, *self._target(name))
 
     def _flatten(self, name: str) -> list[str]:
         source = self.plan.source(name)
-        call = self._call(Kernel("flatten"), source.height, source.width, "&in", self._sum(name))
+        call = self._call(Kernel("flatten"), source.height, source.width, "&in", *self._target(name))
         return [self._input(self.graph.predecessors[name][0]), call]
+
+    def _target(self, name: str) -> tuple[int, str]:
+        """Return the factor by which a node multiplies its value, and the sum to which it adds the product."""
+        owner = self.graph.nodes[self.plan.sum_of(name)]
+        return progression(owner).gain if isinstance(owner, IF) else 1, self._sum(name)
 
     def _sum(self, name: str) -> str:
         if isinstance(self.graph.nodes[name], Output):
@@ -187,6 +194,7 @@ class McuProgram(Program):
             case _:
                 values["dense"] = self._sum(name)
         sizes = {"height": value.height, "width": value.width, "channels": value.channels}
+        sizes["planes"] = value.planes if values["spikes"] != "NULL" else 1
         pool = {"pool_height": kernel[0], "pool_width": kernel[1], "pool_y": stride[0], "pool_x": stride[1]}
         return initialised("const struct input in", {**values, **sizes, **pool})
 

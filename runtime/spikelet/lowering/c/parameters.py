@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.lowering.c.copies import progression
 from spikelet.lowering.c.host_plan import lanes
 from spikelet.lowering.c.plan import Ints, Plan
 from spikelet.lowering.c.text import struct
@@ -63,8 +64,11 @@ def parameters(plan: Plan, packing: Packing) -> list[Parameter]:
                 arrays.append(_int32(f"{id_}_scale", node.scale, "scale of each channel"))
             case IF():
                 neurons = plan.padded(len(node.theta))
-                arrays.append(_int32(f"{id_}_theta", _filled(node.theta, neurons, NEVER), "threshold"))
-                arrays.append(_int32(f"{id_}_initial", _filled(node.v_init, neurons, 0), "initial potential"))
+                start, many = progression(node), node.copies > 1
+                theta = _filled(start.step, neurons, NEVER // node.copies)
+                arrays.append(_int32(f"{id_}_theta", theta, "distance of copies" if many else "threshold"))
+                initial = "lowest initial potential" if many else "initial potential"
+                arrays.append(_int32(f"{id_}_initial", _filled(start.start, neurons, 0), initial))
                 if isinstance(node, LIF):
                     arrays.append(_int32(f"{id_}_decay", _filled(node.decay, neurons, 1), "shift of the leak"))
     return arrays

@@ -32,7 +32,8 @@ class Value:
         width: Pixels in a row; 1 for a vector.
         channels: Values per pixel.
         stride: Distance between pixels of a dense value in memory, at least `channels`.
-        repeats: 0 if dense, else how often a neuron may occur among the spikes.
+        repeats: 0 if dense, else how often a neuron may occur in a plane of the spikes.
+        planes: Number of planes of spikes: a spike in plane p counts 2^p. More than 1 for neurons with copies.
     """
 
     node: str
@@ -41,6 +42,7 @@ class Value:
     channels: int
     stride: int
     repeats: int
+    planes: int = 1
 
     @property
     def pixels(self) -> int:
@@ -120,6 +122,11 @@ class Plan(ABC):
     @abstractmethod
     def _adds_into(self, name: str, target: str) -> bool:
         """Return whether a dense node can add its value directly to the memory of the only node that reads it."""
+
+    @cached_property
+    def copies(self) -> int:
+        """The largest number of copies of a neuron."""
+        return max([1, *(self.graph.neuron(name).copies for name in self.graph.spiking)])
 
     def source(self, name: str) -> Value:
         """Return the value that a node with one input reads."""

@@ -2,17 +2,21 @@
 
 /* sum += scale for each spike.
  *
- * scale: [channels], or NULL for 1. in: `height` rows. sum: [height][width][stride].
+ * scale: [channels], or NULL for 1. sum: [height][width][stride].
  */
-static void add_spikes(int height, const int32_t *scale, const struct spikes *in, int32_t *sum, int stride)
+static void add_spikes(const int32_t *scale, const struct spikes *in, int32_t *sum, int stride)
 {
-    for (int y = 0; y < height; y++) {
-        const spike_t *start = in->start + (size_t)y * (in->width + 1);
-        const spike_t *list = in->list + (size_t)y * in->capacity;
-        for (int x = 0; x < in->width; x++, sum += stride)
-            for (int k = (int)start[x]; k < (int)start[x + 1]; k++) {
-                const int c = list[k] / SCALE - x * in->channels;
-                sum[c] += scale ? scale[c] : 1;
-            }
+    for (int plane = 0; plane < in->planes; plane++) {
+        const struct spikes lists = plane_of(*in, plane);
+        int32_t *pixel_sum = sum;
+        for (int y = 0; y < in->height; y++) {
+            const spike_t *start = lists.start + (size_t)y * (in->width + 1);
+            const spike_t *list = lists.list + (size_t)y * in->capacity;
+            for (int x = 0; x < in->width; x++, pixel_sum += stride)
+                for (int k = (int)start[x]; k < (int)start[x + 1]; k++) {
+                    const int c = list[k] / SCALE - x * in->channels;
+                    pixel_sum[c] += (scale ? scale[c] : 1) * (1 << plane);
+                }
+        }
     }
 }

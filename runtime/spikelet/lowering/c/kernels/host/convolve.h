@@ -39,13 +39,15 @@ static void JOIN(convolve_, WEIGHT)(const struct geometry *g, const JOIN(WEIGHT,
                 for (int kx = x0; kx < x1; kx++) {
                     const size_t pixel = (size_t)(top + ky) * g->width + left + kx;
                     const int tap = ky * g->kernel_width + kx;
-                    if (in) {
-                        const spike_t *start = in->start + pixel + top + ky; /* a row has width + 1 starts */
-                        const spike_t *list = in->list + (size_t)(top + ky) * in->capacity;
+                    for (int plane = 0; in && plane < in->planes; plane++) {
+                        const struct spikes lists = plane_of(*in, plane);
+                        const spike_t *start = lists.start + pixel + top + ky; /* a row has width + 1 starts */
+                        const spike_t *list = lists.list + (size_t)(top + ky) * in->capacity;
                         for (int k = (int)start[0]; k < (int)start[1]; k++)
-                            JOIN(add_row_, WEIGHT)(g, weight, tap, list[k] / SCALE - (left + kx) * g->channels, 1,
-                                                   sum);
-                    } else
+                            JOIN(add_row_, WEIGHT)(g, weight, tap, list[k] / SCALE - (left + kx) * g->channels,
+                                                   1 << plane, sum);
+                    }
+                    if (!in)
                         for (int c = 0; c < g->channels; c++)
                             JOIN(add_row_, WEIGHT)(g, weight, tap, c, dense[pixel * stride + c], sum);
                 }

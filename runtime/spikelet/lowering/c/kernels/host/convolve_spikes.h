@@ -51,13 +51,14 @@ static inline __attribute__((always_inline)) void JOIN(add_row_, LANES)(uintptr_
  * |sum(h)| <= 256 * 128 = 2^15, and 0 <= sum(l + 128) <= 256 * 255 < 2^16.
  *
  * weight: [row][LANES / 2] pairs. segment: from here to `end`. sum: [LANES].
+ * plane: of the entries; the weight rows are multiplied by 2^plane.
  * prefetch: 1 to prefetch each row PREFETCH_ROWS entries before it is added, into the second-level cache, which accepts
  * more outstanding lines than the first.
  */
 static __attribute__((noinline)) struct segment *JOIN(add_rows_, LANES)(const int16_t *restrict weight,
                                                                         struct segment *segment,
                                                                         const struct segment *end, int prefetch,
-                                                                        int32_t *restrict sum)
+                                                                        int plane, int32_t *restrict sum)
 {
     enum { PREFETCH_ROWS = 28, ROWS = 256, VECTORS = LANES / PAIRS_BYTES, UNIT = LANES / SCALE };
     _Static_assert(LANES % SCALE == 0, "a row has a whole number of bytes for each unit of an entry");
@@ -95,8 +96,8 @@ static __attribute__((noinline)) struct segment *JOIN(add_rows_, LANES)(const in
         low_sums[i] = pairs[i] - ((JOIN(unsigned_pairs_, LANES))high[i] << 8);
     }
     for (int i = 0; i < LANES / 2; i++) {
-        sum[i] += ((const uint16_t *)low_sums)[i] - 128 * (ROWS - left);
-        sum[LANES / 2 + i] += ((const int16_t *)high_sums)[i];
+        sum[i] += (((const uint16_t *)low_sums)[i] - 128 * (ROWS - left)) * (1 << plane);
+        sum[LANES / 2 + i] += ((const int16_t *)high_sums)[i] * (1 << plane);
     }
     return segment;
 }
@@ -153,9 +154,13 @@ static void JOIN(convolve_spikes_, LANES)(const struct geometry *g, const int16_
                                 memcpy(total, bias + first, LANES * sizeof *total);
                             unfetched = prefetch_lines(
                                 unfetched, (size_t)(part_end - unfetched) < share ? part_end : unfetched + share);
-                            const struct segment *const last = find_segments(g, &in_at, y, x, row, column, segments);
-                            for (struct segment *left = segments; left < last;)
-                                left = JOIN(add_rows_, LANES)(block, left, last, prefetch_rows, total);
+                            for (int plane = 0; plane < PLANES && plane < in->planes; plane++) {
+                                const struct spikes lists = plane_of(in_at, plane);
+                                const struct segment *const last =
+                                    find_segments(g, &lists, y, x, row, column, segments);
+                                for (struct segment *left = segments; left < last;)
+                                    left = JOIN(add_rows_, LANES)(block, left, last, prefetch_rows, plane, total);
+                            }
                             if (++x == g->out_width)
                                 x = 0, y++;
                         }

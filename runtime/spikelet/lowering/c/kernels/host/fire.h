@@ -1,9 +1,9 @@
 #ifndef FIRE_H
 #define FIRE_H
 
-#include "count_bits.h"
+#include "append.h"
+#include "fire_copies.h"
 #include "neurons.h"
-#include "positions.h"
 #include "sign_bits.h"
 #include "vectors.h"
 
@@ -42,12 +42,8 @@ static inline __attribute__((always_inline)) void fire_kind(const struct neurons
                 idle[i] = potential < threshold + strict;
                 *(int32_vector *)(v + neuron) = potential - (~idle[i] & (zero ? potential : threshold));
             }
-            unsigned patterns = ~sign_bits(idle);
-            for (int half = 0; half < 2; half++, patterns >>= 8, base += 8 * SCALE) {
-                const unsigned pattern = patterns & 255;
-                *(spikex8 *)list_end = *(const spikex8 *)positions[pattern] + base;
-                list_end += count_bits(pattern);
-            }
+            list_end = append(list_end, ~sign_bits(idle), base);
+            base += 16 * SCALE;
         }
         *++start = (spike_t)(list_end - list);
     }
@@ -57,7 +53,9 @@ static inline __attribute__((always_inline)) void fire_kind(const struct neurons
 /* See fire_kind. */
 static void fire(const struct neurons *n, int y, int x, int count, const int32_t *restrict current)
 {
-    if (!n->decay && !n->strict && !n->zero)
+    if (COPIES > 1 && n->copies > 1)
+        fire_copies(n, y, x, count, current);
+    else if (!n->decay && !n->strict && !n->zero)
         fire_kind(n, y, x, count, current, 0, 0, 0);
     else
         fire_kind(n, y, x, count, current, n->decay != NULL, n->strict, n->zero);

@@ -6,7 +6,8 @@
 /* Where `struct work` has the spikes of a layer. start, list: offsets in bytes; see `struct spikes`. */
 struct layer {
     size_t start, list;
-    int height, width, channels, capacity;
+    int height, width, channels, capacity, copies, planes;
+    size_t lowest; /* where its neurons begin in the array `lowest` of a sample, see copies.h */
 };
 
 #endif /* LAYERS_H */

@@ -1,4 +1,5 @@
 #include "../stand_in/host_program.h"
+#include "copies.h"
 #include "layers.h"
 
 size_t spikelet_state_bytes(void)
@@ -21,53 +22,85 @@ void spikelet_reset(const struct parameters *p, char *states, size_t stride, int
 /* Count the spikes of one sample in the time-steps that were run together. The counts and costs of a row of pixels stay
  * in the cache for all time-steps.
  *
- * w: [steps]. costs, counts: [all neurons], layer by layer, channels last: synaptic operations per spike, and spikes,
- * which are added to. operations: [steps], written: synaptic operations of each time-step.
+ * w: [steps]. lowest: of the sample, see copies.h, changed. costs, counts: [all neurons], layer by layer, channels last,
+ * then copies: synaptic operations per spike, and spikes, which are added to. operations: [steps], written: synaptic
+ * operations of each time-step.
  */
-static void count_spikes(const struct work *w, int steps, const uint32_t *costs, uint32_t *counts,
+static void count_spikes(const struct work *w, int steps, uint8_t *lowest, const uint32_t *costs, uint32_t *counts,
                          uint64_t *operations)
 {
     memset(operations, 0, steps * sizeof *operations);
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
-        const int width = layers[i].width, row = width * layers[i].channels;
-        for (int y = 0; y < layers[i].height; y++, counts += row, costs += row)
-            for (int t = 0; t < steps; t++) {
-                const spike_t *start = (const spike_t *)((const char *)(w + t) + layers[i].start) + y * (width + 1);
-                const spike_t *list = (const spike_t *)((const char *)(w + t) + layers[i].list) + y * layers[i].capacity;
-                uint64_t cost = 0;
-                for (int k = (int)start[0]; k < (int)start[width]; k++) {
-                    counts[list[k] / SCALE]++;
-                    cost += costs[list[k] / SCALE];
+        const int width = layers[i].width, copies = layers[i].copies, row = width * layers[i].channels;
+        uint8_t *turns = copies > 1 ? lowest + layers[i].lowest : NULL;
+        for (int y = 0; y < layers[i].height; y++, counts += row * copies, costs += row * copies) {
+            for (int t = 0; t < steps; t++)
+                for (int plane = 0; plane < layers[i].planes; plane++) {
+                    const struct spikes lists = lists_of(w + t, layers + i, plane);
+                    const spike_t *start = lists.start + (size_t)y * (width + 1);
+                    const spike_t *list = lists.list + (size_t)y * lists.capacity;
+                    uint64_t cost = 0;
+                    for (int k = (int)start[0]; k < (int)start[width] && copies == 1; k++) {
+                        counts[list[k] / SCALE]++;
+                        cost += costs[list[k] / SCALE];
+                    }
+                    for (int k = (int)start[0]; k < (int)start[width] && copies > 1; k++)
+                        for (int spike = 0; spike < 1 << plane; spike++) {
+                            const int neuron = list[k] / SCALE;
+                            const int copy = neuron * copies + take_turn(turns + neuron, copies);
+                            counts[copy]++;
+                            cost += costs[copy];
+                        }
+                    operations[t] += cost;
                 }
-                operations[t] += cost;
-            }
+            turns += copies > 1 ? row : 0;
+        }
     }
 }
 
 /* Run `steps` time-steps, WINDOW at most, of n samples.
  *
  * states: n structs, `stride` bytes apart. w: [steps]. images: [n][PIXELS], or NULL to keep the last ones.
+ * lowest: [n][LOWEST], see copies.h; needed if there is something to count and neurons have copies.
  * costs, counts: [all neurons], see count_spikes. operations: [n][steps], written; or NULL to count nothing.
  */
 void spikelet_step(const struct parameters *p, char *states, size_t stride, int n, struct work *w,
-                   const model_pixel *images, int steps, const uint32_t *costs, uint32_t *counts, uint64_t *operations)
+                   const model_pixel *images, int steps, uint8_t *lowest, const uint32_t *costs, uint32_t *counts,
+                   uint64_t *operations)
 {
     for (int i = 0; i < n; i++) {
         step(p, (struct state *)(states + i * stride), w, images ? images + (size_t)i * PIXELS : NULL, steps);
         if (operations)
-            count_spikes(w, steps, costs, counts, operations + (size_t)i * steps);
+            count_spikes(w, steps, lowest ? lowest + (size_t)i * LOWEST : NULL, costs, counts, operations + (size_t)i * steps);
     }
 }
 
-/* Expand the spikes of one layer in the last time-step of `w`. out: [channels][height][width], 0 or 1, written. */
-void spikelet_spikes(const struct work *w, int layer, uint8_t *out)
+/* Expand the spikes of one layer in the last time-step of `w`.
+ *
+ * lowest: of the sample, see copies.h. turn: 1 if this time-step was not counted; the turns of the layer are taken then.
+ * out: [channels * copies][height][width], 0 or 1, written.
+ */
+void spikelet_spikes(const struct work *w, int layer, uint8_t *lowest, int turn, uint8_t *out)
 {
-    const int height = layers[layer].height, width = layers[layer].width, channels = layers[layer].channels;
-    const spike_t *start = (const spike_t *)((const char *)w + layers[layer].start);
-    const spike_t *list = (const spike_t *)((const char *)w + layers[layer].list);
-    memset(out, 0, (size_t)height * width * channels);
-    for (int y = 0; y < height; y++, start += width + 1, list += layers[layer].capacity)
-        for (int x = 0; x < width; x++)
-            for (int k = (int)start[x]; k < (int)start[x + 1]; k++)
-                out[((size_t)(list[k] / SCALE - x * channels) * height + y) * width + x] = 1;
+    const struct layer *of = layers + layer;
+    const size_t pixels = (size_t)of->height * of->width;
+    memset(out, 0, pixels * of->channels * of->copies);
+    if (turn && of->copies > 1)
+        take_turns(w, of, lowest);
+    for (int plane = 0; plane < of->planes; plane++) {
+        const struct spikes lists = lists_of(w, of, plane);
+        for (size_t pixel = 0, y = 0; y < (size_t)of->height; y++) {
+            const spike_t *start = lists.start + y * (of->width + 1), *list = lists.list + y * of->capacity;
+            for (int x = 0; x < of->width; x++, pixel++)
+                for (int k = (int)start[x]; k < (int)start[x + 1]; k++) {
+                    const int channel = list[k] / SCALE - x * of->channels;
+                    uint8_t *spikes = out + (size_t)channel * of->copies * pixels + pixel;
+                    if (of->copies == 1)
+                        *spikes = 1;
+                    else
+                        mark_copies(1 << plane, lowest[of->lowest + pixel * of->channels + channel], of->copies,
+                                    spikes, pixels);
+                }
+        }
+    }
 }

@@ -15,11 +15,14 @@ static void pool_dense(const struct geometry *g, const struct spikes *in, const 
                 for (int kx = 0; kx < g->kernel_width; kx++) {
                     const int row = y * g->stride_y + ky, column = x * g->stride_x + kx;
                     const size_t pixel = (size_t)row * g->width + column;
-                    if (in) {
-                        const spike_t *start = in->start + pixel + row; /* a row has width + 1 starts */
+                    for (int plane = 0; in && plane < in->planes; plane++) {
+                        const struct spikes lists = plane_of(*in, plane);
+                        const spike_t *start = lists.start + pixel + row; /* a row has width + 1 starts */
+                        const spike_t *list = lists.list + (size_t)row * in->capacity;
                         for (int k = (int)start[0]; k < (int)start[1]; k++)
-                            sum[in->list[(size_t)row * in->capacity + k] / SCALE - column * g->channels]++;
-                    } else
+                            sum[list[k] / SCALE - column * g->channels] += 1 << plane;
+                    }
+                    if (!in)
                         for (int c = 0; c < g->channels; c++)
                             sum[c] += dense[pixel * stride + c];
                 }

@@ -1,11 +1,11 @@
 #include "geometry.h"
 #include "spikes.h"
 
-/* A sum pool of spikes: concatenate the lists of the pixels that each output pixel reads.
+/* A sum pool of the spikes of one plane: concatenate the lists of the pixels that each output pixel reads.
  *
  * Entries are copied 16 at a time. Those past the end of a list lie in its slack, or are overwritten by the next copy.
  */
-static void pool_spikes(const struct geometry *g, const struct spikes *in, const struct spikes *out)
+static void pool_plane(const struct geometry *g, const struct spikes *in, const struct spikes *out)
 {
     for (int y = 0; y < g->out_height; y++) {
         spike_t *restrict out_list = out->list + (size_t)y * out->capacity;
@@ -27,5 +27,14 @@ static void pool_spikes(const struct geometry *g, const struct spikes *in, const
                 }
         }
         out_start[g->out_width] = (spike_t)n;
+    }
+}
+
+/* A sum pool of spikes, see pool_plane. */
+static void pool_spikes(const struct geometry *g, const struct spikes *in, const struct spikes *out)
+{
+    for (int plane = 0; plane < in->planes; plane++) {
+        const struct spikes in_plane = plane_of(*in, plane), out_plane = plane_of(*out, plane);
+        pool_plane(g, &in_plane, &out_plane);
     }
 }

@@ -32,16 +32,17 @@ static inline void add_words(struct byte_sums *s, const uint32_t *words)
 #endif
 }
 
-/* sum += bias + the sums of the bytes of a word, of each of which `offset` is subtracted. bias, sum: [4]. */
-static inline void add_sums(uint32_t even, uint32_t odd, int32_t offset, const int32_t *bias, int32_t *sum)
+/* sum += factor * (bias + the sums of the bytes of a word), of each of which `offset` is subtracted. bias, sum: [4]. */
+static inline void add_sums(uint32_t even, uint32_t odd, int32_t offset, const int32_t *bias, int32_t factor,
+                            int32_t *sum)
 {
-    sum[0] = sum[0] + (bias[0] - offset) + (int32_t)(even & 0xffff);
-    sum[1] = sum[1] + (bias[1] - offset) + (int32_t)(odd & 0xffff);
-    sum[2] = sum[2] + (bias[2] - offset) + (int32_t)(even >> 16);
-    sum[3] = sum[3] + (bias[3] - offset) + (int32_t)(odd >> 16);
+    sum[0] += factor * (bias[0] - offset + (int32_t)(even & 0xffff));
+    sum[1] += factor * (bias[1] - offset + (int32_t)(odd & 0xffff));
+    sum[2] += factor * (bias[2] - offset + (int32_t)(even >> 16));
+    sum[3] += factor * (bias[3] - offset + (int32_t)(odd >> 16));
 }
 
-/* sum += bias + the weight rows of the spikes.
+/* sum += factor * (bias + the weight rows of the spikes).
  *
  * A word holds the weights of four outputs, each plus 128, the first one lowest. Its bytes are added two by two, each
  * with 16 bits for the sum: 255 * MAX_ROWS < 2^16. The 128 are subtracted at the end.
@@ -49,11 +50,11 @@ static inline void add_sums(uint32_t even, uint32_t odd, int32_t offset, const i
  * weight: [row][words]. rows: [count], index of the first word of each row. bias: [outputs], or NULL. sum: [outputs].
  */
 static void add_rows(const uint32_t *weight, int outputs, const uint32_t *rows, int count, const int32_t *bias,
-                     int32_t *sum)
+                     int32_t factor, int32_t *sum)
 {
     if (!count) {
         for (int i = 0; bias && i < outputs; i++)
-            sum[i] += bias[i];
+            sum[i] += factor * bias[i];
         return;
     }
     static const int32_t zeros[16] = {0};
@@ -68,10 +69,10 @@ static void add_rows(const uint32_t *weight, int outputs, const uint32_t *rows, 
         do
             add_words(&s, weight + *row++);
         while (row < end);
-        add_sums(s.even0, s.odd0, offset, bias, sum);
-        add_sums(s.even1, s.odd1, offset, bias + 4, sum + 4);
-        add_sums(s.even2, s.odd2, offset, bias + 8, sum + 8);
-        add_sums(s.even3, s.odd3, offset, bias + 12, sum + 12);
+        add_sums(s.even0, s.odd0, offset, bias, factor, sum);
+        add_sums(s.even1, s.odd1, offset, bias + 4, factor, sum + 4);
+        add_sums(s.even2, s.odd2, offset, bias + 8, factor, sum + 8);
+        add_sums(s.even3, s.odd3, offset, bias + 12, factor, sum + 12);
         sum += 16;
         bias += bias_step;
     }
@@ -83,10 +84,10 @@ static void add_rows(const uint32_t *weight, int outputs, const uint32_t *rows, 
         }
         if (outputs < 4) {
             for (int i = 0; i < outputs; i++)
-                sum[i] += bias[i] - offset + (int32_t)((i & 1 ? odd : even) >> 16 * (i >> 1) & 0xffff);
+                sum[i] += factor * (bias[i] - offset + (int32_t)((i & 1 ? odd : even) >> 16 * (i >> 1) & 0xffff));
             break;
         }
-        add_sums(even, odd, offset, bias, sum);
+        add_sums(even, odd, offset, bias, factor, sum);
     }
 }
 

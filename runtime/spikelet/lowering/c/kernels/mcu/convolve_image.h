@@ -26,12 +26,12 @@ static void load_band(const struct geometry *g, const struct input *in, int top,
     }
 }
 
-/* The outputs of one pixel: sum += bias + w * x. A function of its own, so that its values stay in registers.
+/* The outputs of one pixel: sum += factor * (bias + w * x). A function of its own, so that its values stay in registers.
  *
  * x: [pairs][2]. weight, bias, sum: of the outputs of a pixel, see convolve_image.
  */
 static NOT_INLINE void multiply(const int16_t *x, int pairs, const uint32_t *weight, int outputs, const int32_t *bias,
-                                int32_t *sum)
+                                int32_t factor, int32_t *sum)
 {
     const int16_t *const end = x + 2 * pairs;
     for (; outputs > 0; outputs -= 4, bias += 4, sum += 4) {
@@ -41,24 +41,25 @@ static NOT_INLINE void multiply(const int16_t *x, int pairs, const uint32_t *wei
         if (outputs < 4) {
             const int32_t totals[3] = {total.sum0, total.sum1, total.sum2};
             for (int i = 0; i < outputs; i++)
-                sum[i] += bias[i] + totals[i];
+                sum[i] += factor * (bias[i] + totals[i]);
             break;
         }
-        sum[0] += bias[0] + total.sum0;
-        sum[1] += bias[1] + total.sum1;
-        sum[2] += bias[2] + total.sum2;
-        sum[3] += bias[3] + total.sum3;
+        sum[0] += factor * (bias[0] + total.sum0);
+        sum[1] += factor * (bias[1] + total.sum1);
+        sum[2] += factor * (bias[2] + total.sum2);
+        sum[3] += factor * (bias[3] + total.sum3);
     }
 }
 
-/* A convolution of the image without groups, with products of two pixels at once: sum += bias + w * x.
+/* A convolution of the image without groups, with products of two pixels at once:
+ * sum += factor * (bias + w * x).
  *
  * weight: [(out_channels + 3) / 4][pairs][4]: 16 bits of the first of two inputs, then 16 of the second, of an output.
  * The inputs are [kernel_width][channels][kernel_height], then a zero weight if they are odd. bias: [out_channels].
  * band: memory for one row, see load_band, and one more value. sum: [out_height][out_width][out_channels].
  */
 static void convolve_image(const struct geometry *g, const uint32_t *weight, const int32_t *bias,
-                           const struct input *in, int16_t *band, int32_t *sum)
+                           const struct input *in, int16_t *band, int32_t factor, int32_t *sum)
 {
     const int column = g->channels * g->kernel_height, pairs = (g->kernel_width * column + 1) / 2;
     const int columns = (g->out_width - 1) * g->stride_x + g->kernel_width;
@@ -66,6 +67,7 @@ static void convolve_image(const struct geometry *g, const uint32_t *weight, con
     for (int y = 0; y < g->out_height; y++) {
         load_band(g, in, y * g->stride_y - g->padding_y, columns, band);
         for (int x = 0; x < g->out_width; x++, sum += g->out_channels)
-            multiply(band + x * g->stride_x * column, pairs, weight, g->out_channels, bias, sum);
+            multiply(band + x * g->stride_x * column, pairs, weight, g->out_channels, bias, factor,
+                     sum);
     }
 }

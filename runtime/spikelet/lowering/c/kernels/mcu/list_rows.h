@@ -10,6 +10,7 @@ struct row_list {
     int outputs;
     const int32_t *bias; /* NULL once it is added */
     int32_t *sum;        /* [outputs] */
+    int32_t factor;      /* of what is added to the sums */
     int count;
     uint32_t rows[MAX_ROWS]; /* [count] */
 };
@@ -17,7 +18,8 @@ struct row_list {
 /* Add the rows of the list to the sums, with the bias for the first time, and clear the list. */
 static void add_list(struct row_list *list)
 {
-    add_rows(list->weight, list->outputs, list->rows, list->count, list->bias, list->sum);
+    add_rows(list->weight, list->outputs, list->rows, list->count, list->bias, list->factor,
+             list->sum);
     list->bias = NULL;
     list->count = 0;
 }

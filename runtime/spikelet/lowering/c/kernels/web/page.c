@@ -13,9 +13,12 @@ size_t page_work_bytes(void)
     return spikelet_work_bytes();
 }
 
+static uint8_t turns[LOWEST + 1]; /* see copies.h; not empty */
+
 /* Set the sample to its initial potentials. */
 void page_reset(const struct parameters *p, struct state *s)
 {
+    memset(turns, 0, sizeof turns);
     spikelet_reset(p, (char *)s, sizeof *s, 1);
 }
 
@@ -27,7 +30,7 @@ void page_reset(const struct parameters *p, struct state *s)
 void page_step(const struct parameters *p, struct state *s, struct work *w, const model_pixel *image, int steps,
                const uint32_t *costs, uint32_t *counts, uint64_t *operations)
 {
-    spikelet_step(p, (char *)s, sizeof *s, 1, w, image, steps, costs, counts, operations);
+    spikelet_step(p, (char *)s, sizeof *s, 1, w, image, steps, turns, costs, counts, operations);
 }
 
 /* Logits of the time-steps that were run together, [steps][classes]. */
@@ -36,8 +39,11 @@ const int32_t *page_logits(const struct state *s)
     return s->logits;
 }
 
-/* Spikes of a layer in the time-step of `w`. out: [channels][height][width], 0 or 1, written. */
+/* Spikes of a layer in the time-step of `w`, the last one, which was counted.
+ *
+ * out: [channels * copies][height][width], 0 or 1, written.
+ */
 void page_spikes(const struct work *w, int layer, uint8_t *out)
 {
-    spikelet_spikes(w, layer, out);
+    spikelet_spikes(w, layer, turns, 0, out);
 }
