@@ -11,6 +11,7 @@ from networks import Builder
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.deploy.firmware import c_project
+from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.sources import Kernel, assemble
 from spikelet.nodes import SumPool2d
 from spikelet.verify import record_golden
@@ -62,18 +63,26 @@ def commands(target, compiler="gcc"):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """The C of a network with neurons of each kind, layers of 16 to 200 channels, and a constant image."""
-    net = Builder((3, 8, 8), np.random.default_rng(5))
+    """The C of a network with neurons of each kind, layers of 16 to 200 channels, and a constant image.
+
+    Two layers multiply counts of spikes, of neurons with copies and of sums of them, where a processor can.
+    """
+    net = Builder((3, 9, 8), np.random.default_rng(5))
     net.conv("conv1", 48)
-    net.neuron("if1", scale=20_000)
-    net.conv("conv2", 16)
-    net.neuron("if2", tie=">")
+    net.neuron("if1", scale=20_000, copies=4, start="rounded")
+    net.conv("conv2", 20, (3, 1), (1, 2), (1, 0))
+    net.neuron("if2", scale=200, tie=">", copies=3, start="even")
     net.add("pool", SumPool2d((2, 2), (2, 2)))
-    net.conv("conv3", 64)
+    net.conv("conv3", 112)
     net.neuron("if3", reset="zero")
     net.conv("conv4", 200)
     net.neuron("if4", leaky=True, reset="zero", tie=">")
+    net.conv("conv5", 6)
+    net.neuron("if5", scale=400)
     graph = net.graph()
+    plan = HostProgram(graph).plan
+    assert [name for name in graph.order if plan.multiplies_counts(name)] == ["conv2", "conv3"]
+    assert plan.skipped("pool")
     pixels = np.random.default_rng(6).integers(0, 256, (2, *graph.input.shape)).astype(np.float32)
     steps = min(4, exact_steps(graph))
     golden = record_golden(graph, pixels, steps)

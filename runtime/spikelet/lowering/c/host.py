@@ -112,12 +112,33 @@ class HostProgram(Program):
             else:
                 target = ("NULL", self._sum(name), "1")
             lines.append(self._call(kernel, "&g", weight, bias, "&in", "w->current", plan.tile(name), *target))
+            if plan.multiplies_counts(name):
+                lines = self._multiplied(name, lines)
             return self._summed(name, lines) if layer is None else lines
         if plan.widens(name):
             kernel, values = Kernel("convolve_image"), self._either(source)[1:]
         else:
             kernel, values = Kernel("convolve", "WEIGHT", f"int{plan.weight_bits(name)}"), self._either(source)
         return self._summed(name, [*lines, self._call(kernel, "&g", weight, bias, *values, self._sum(name))])
+
+    def _multiplied(self, name: str, otherwise: list[str]) -> list[str]:
+        """Return the statements of a layer that multiplies counts where the processor can, or else adds rows."""
+        plan, id_ = self.plan, self.plan.identifiers[name]
+        layer = plan.fused(name)
+        assert layer is not None
+        neuron, pool = plan.counted(name)
+        extra = {
+            "out_stride": plan.padded(plan.values[name].channels),
+            "part_height": 0,
+            "part_width": 0,
+            "prefetch": 0,
+        }
+        sizes = self._geometry(name, extra, spread=1)
+        arrays = (f"p->{id_}_quads", f"p->{id_}_bias", "&in", *pool, f"p->{id_}_most[0]")
+        memory = ("w->counts", "w->current", "&n", "steps")
+        call = self._call(Kernel("convolve_counts"), "&g", *arrays, *memory)
+        lines = [sizes, *self._lists(plan.values[neuron]), self._neurons(layer, "0"), call]
+        return ["#ifdef WITH_COUNTS", *lines, "#else", *otherwise, "#endif"]
 
     def _fire(self, name: str) -> list[str]:
         source = self.graph.predecessors[name][0]
@@ -132,7 +153,8 @@ class HostProgram(Program):
         source, value = self.plan.source(name), self.plan.values[name]
         lines = [self._convolution(name), *self._lists(source)]
         if value.spikes:
-            return [*lines, self._lists(value, "out")[0], self._call(Kernel("pool_spikes"), "&g", "&in", "&out")]
+            lines += [self._lists(value, "out")[0], self._call(Kernel("pool_spikes"), "&g", "&in", "&out")]
+            return ["#ifndef WITH_COUNTS", *lines, "#endif"] if self.plan.skipped(name) else lines
         call = self._call(Kernel("pool_dense"), "&g", *self._either(source), self._sum(name))
         return self._summed(name, [*lines, call])
 

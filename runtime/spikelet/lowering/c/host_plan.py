@@ -16,6 +16,7 @@ from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumP
 SCALE = 16  # of the entries of lists: the fewest lanes of a row, so that a row has a whole number of bytes per unit
 SLACK = 32  # entries past the end of a list that may be read or, 16 of them, be written
 MAX_REPEATS = 16  # of a neuron in one list; larger pools are summed densely
+LEAST_COPIES, MOST_COUNT = 3, 31  # of spikes of an input, where counts are multiplied
 TILE_BYTES = 2**14  # currents of the output pixels that are summed together before their neurons are updated
 
 
@@ -85,6 +86,35 @@ class HostPlan(Plan):
             return 1
         return next(count for count in (64 // value.channels, 2, 1) if value.width % count == 0)
 
+    def multiplies_counts(self, name: str) -> bool:
+        """Return whether a Conv2d multiplies counts of spikes where the processor can.
+
+        Where a processor adds products of bytes, this is faster than a row of weights for each spike if most inputs
+        send spikes. These are neurons with several copies that read a constant image, and sums over pixels of such
+        neurons.
+        """
+        node = self.graph.nodes[name]
+        if not isinstance(node, Conv2d) or not self.fused(name) or self.source(name).channels % 4:
+            return False
+        neuron, pool = self.counted(name)
+        if not isinstance(self.graph.nodes[neuron], IF):
+            return False
+        copies = self.graph.neuron(neuron).copies
+        many = pool != (1, 1) or self.graph.predecessors[neuron][0] in self.graph.static
+        return many and copies >= LEAST_COPIES and copies * pool[0] * pool[1] <= MOST_COUNT
+
+    def counted(self, name: str) -> tuple[str, tuple[int, int]]:
+        """Return the node of which a Conv2d counts spikes, and the size of the windows that are summed."""
+        source = self.graph.predecessors[name][0]
+        node = self.graph.nodes[source]
+        if isinstance(node, SumPool2d) and node.kernel == node.stride:
+            return self.graph.predecessors[source][0], node.kernel
+        return source, (1, 1)
+
+    def skipped(self, name: str) -> bool:
+        """Return whether all readers of a SumPool2d multiply counts, which are those of the neurons before it."""
+        return all(self.multiplies_counts(target) for target in self.graph.successors[name])
+
     def tile(self, name: str) -> int:
         """Return the number of output pixels summed together, doubled if a block of weights then stays in the cache."""
         stride = self.padded(self.outputs(name))
@@ -140,6 +170,8 @@ class HostPlan(Plan):
                 continue
             outputs = self.padded(self.outputs(name))
             total += 4 * outputs
+            if self.multiplies_counts(name):
+                total += int(node.weight[0].size) * self.padded(len(node.weight))
             if self.packs(name):
                 taps = int(node.weight[0].size)
                 if isinstance(node, Conv2d):
@@ -184,5 +216,13 @@ class HostPlan(Plan):
                 stride = self.padded(value.channels) if isinstance(self.graph.nodes[name], IF) else value.stride
                 fields.append(Field(f"{id_}_x", "int32_t", value.pixels * stride, f"{name}, dense"))
         currents = [self.tile(name) * self.padded(self.outputs(name)) for name in self.graph.order if self.packs(name)]
+        counts = []
+        for name in filter(self.multiplies_counts, self.graph.order):
+            node, source, value = self.graph.node(name, Conv2d), self.source(name), self.values[name]
+            height, width = (source.height + 2 * node.padding[0], source.width + 2 * node.padding[1])
+            counts.append(height * width * source.channels)
+            currents.append(value.width * self.padded(value.channels))
         fields.append(Field("current", "int32_t", max([1, *currents]), "of the pixels that are summed together"))
+        if counts:
+            fields.append(Field("counts", "uint8_t", max(counts), "spikes of each input of a layer", itemsize=1))
         return fields

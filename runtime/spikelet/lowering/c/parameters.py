@@ -59,6 +59,8 @@ def parameters(plan: Plan, packing: Packing) -> list[Parameter]:
                 outputs = plan.outputs(name)
                 bias = np.tile(node.bias, outputs // len(node.bias))
                 arrays.append(_weights(plan, name, f"{id_}_weight", packing))
+                if plan.multiplies_counts(name):
+                    arrays += _quads(plan, name)
                 arrays.append(_int32(f"{id_}_bias", _filled(bias, plan.padded(outputs), 0), "bias"))
             case Scale():
                 arrays.append(_int32(f"{id_}_scale", node.scale, "scale of each channel"))
@@ -132,6 +134,54 @@ def pack_inputs(taps: Ints) -> npt.NDArray[np.uint32]:
     rows = np.pad(rows, ((0, -outputs % 4), (0, rows.shape[1] % 2))).astype("<i2")
     words = rows.view("<u4").reshape(-1, 4, rows.shape[1] // 2)
     return np.ascontiguousarray(words.transpose(0, 2, 1)).astype(np.uint32)
+
+
+def pack_quads(taps: Ints) -> npt.NDArray[np.int8]:
+    """Pack 8-bit weights so that those of four neighbouring inputs and one output are neighbours.
+
+    Args:
+        taps: Weights, (kh, kw, C_in, C_out), C_in being a multiple of 4.
+
+    Returns:
+        Weights, (C_out / 16 rounded up, kh * kw * C_in / 4, 16, 4).
+    """
+    inputs, outputs = int(np.prod(taps.shape[:3])), taps.shape[3]
+    rows = np.pad(taps.reshape(inputs, outputs).astype(np.int8), ((0, 0), (0, -outputs % 16)))
+    return np.ascontiguousarray(rows.reshape(inputs // 4, 4, -1, 16).transpose(2, 0, 3, 1))
+
+
+def products_in_16_bits(taps: Ints, count: int) -> int:
+    """Return the number of products of pairs of inputs whose sum fits 16 bits, whatever the inputs are.
+
+    Args:
+        taps: Weights, (kh, kw, C_in, C_out), C_in being a multiple of 4. Sums are within a row of the kernel.
+        count: Largest input; the smallest is 0.
+
+    Returns:
+        The number of inputs of a row, divided by 4, or a smaller number.
+    """
+    rows = taps.astype(np.int64).reshape(len(taps), -1, 2, 2, taps.shape[3])  # row, four inputs, pair, input, output
+    signs = [count * np.maximum(sign * rows, 0).sum(3) for sign in (1, -1)]
+    quads = int(rows.shape[1])
+    for most in (quads, *(number for number in (64, 32, 24, 16, 8, 4, 2) if number < quads)):
+        starts = range(0, quads, most)
+        if all(sums[:, start : start + most].sum(1).max() < 2**15 for sums in signs for start in starts):
+            return most
+    return 1
+
+
+def _quads(plan: Plan, name: str) -> list[Parameter]:
+    neuron, pool = plan.counted(name)
+    taps, count = (
+        plan.graph.synapse(name).weight.transpose(2, 3, 1, 0),
+        plan.graph.neuron(neuron).copies * pool[0] * pool[1],
+    )
+    id_, meaning = plan.identifiers[name], "the same weights: [16 outputs][tap][four inputs][output][input]"
+    most = np.array([products_in_16_bits(taps, count)])
+    return [
+        Parameter(f"{id_}_quads", "int8_t", meaning, lambda: pack_quads(taps).reshape(-1)),
+        _int32(f"{id_}_most", most, "number of products that are added in 16 bits"),
+    ]
 
 
 def _weights(plan: Plan, name: str, field: str, packing: Packing) -> Parameter:

@@ -163,6 +163,14 @@ class Plan(ABC):
         """Return whether a Conv2d multiplies two inputs at once: its weights are stored as pairs of 16 bits."""
         return False
 
+    def multiplies_counts(self, name: str) -> bool:
+        """Return whether a Conv2d multiplies counts of spikes where the processor can."""
+        return False
+
+    def counted(self, name: str) -> tuple[str, tuple[int, int]]:
+        """Return the node of which a Conv2d counts spikes, and the size of the windows that are summed."""
+        return self.graph.predecessors[name][0], (1, 1)
+
     def spread(self, name: str) -> int:
         """Return the number of neighbouring output pixels that are summed together, as if they were channels."""
         return 1

@@ -209,20 +209,24 @@ class Program(ABC):
         """Return the statements that set the sum of a node to zero."""
         return [f"memset({self._sum(name)}, 0, sizeof {self._sum(name)});"]
 
-    def _geometry(self, name: str, extra: dict[str, int] | None = None) -> str:
+    def _geometry(self, name: str, extra: dict[str, int] | None = None, spread: int | None = None) -> str:
         """Return the definition of `g`, the sizes of a convolution or pool.
 
         Args:
             name: Name of a Conv2d, Linear or SumPool2d.
             extra: Further fields of `struct geometry` in this form.
+            spread: Number of output pixels that are summed together; None for that of the plan.
         """
         node, source, out = self.graph.nodes[name], self.plan.source(name), self.plan.values[name]
-        spread, stride, padding, groups = self.plan.spread(name), (1, 1), (0, 0), 1
+        spread = self.plan.spread(name) if spread is None else spread
+        stride, padding, groups = (1, 1), (0, 0), 1
         if isinstance(node, SumPool2d):
             kernel, stride, groups = node.kernel, node.stride, source.channels
         else:
             height, width, _, _ = self.plan.taps(name).shape
             kernel = (height, width)
+            if isinstance(node, Conv2d) and spread == 1:
+                kernel = (int(node.weight.shape[2]), int(node.weight.shape[3]))
         if isinstance(node, Conv2d):
             stride, padding, groups = (node.stride[0], node.stride[1] * spread), node.padding, node.groups
         fields = {

@@ -43,63 +43,61 @@ static inline __attribute__((always_inline)) void JOIN(add_row_, LANES)(uintptr_
     }
 }
 
-/* sum += the weight rows that the entries of the segments select, 256 entries at most. Returns the first segment of
- * which entries are left; those that are added are removed from it.
+/* sum += 2^plane * the weight rows that the entries of the segments select.
  *
  * A pair of weights (h, l) is one int16, 256 h + l + 128. Adding whole pairs gives 256 sum(h) + sum(l + 128) modulo
  * 2^16; adding their upper bytes gives sum(h); the difference is sum(l + 128). Both fit for ROWS = 256 rows:
  * |sum(h)| <= 256 * 128 = 2^15, and 0 <= sum(l + 128) <= 256 * 255 < 2^16.
  *
- * weight: [row][LANES / 2] pairs. segment: from here to `end`. sum: [LANES].
- * plane: of the entries; the weight rows are multiplied by 2^plane.
+ * segment: from here to `end`, changed. sum: [LANES].
  * prefetch: 1 to prefetch each row PREFETCH_ROWS entries before it is added, into the second-level cache, which accepts
  * more outstanding lines than the first.
  */
-static __attribute__((noinline)) struct segment *JOIN(add_rows_, LANES)(const int16_t *restrict weight,
-                                                                        struct segment *segment,
-                                                                        const struct segment *end, int prefetch,
-                                                                        int plane, int32_t *restrict sum)
+static __attribute__((noinline)) void JOIN(add_rows_, LANES)(struct segment *segment, const struct segment *end,
+                                                             int prefetch, int plane, int32_t *restrict sum)
 {
     enum { PREFETCH_ROWS = 28, ROWS = 256, VECTORS = LANES / PAIRS_BYTES, UNIT = LANES / SCALE };
     _Static_assert(LANES % SCALE == 0, "a row has a whole number of bytes for each unit of an entry");
     _Static_assert(PREFETCH_ROWS < (int)SLACK, "entries past the end of a list are read to prefetch their rows");
-    JOIN(unsigned_pairs_, LANES) pairs[VECTORS] = {{0}}; /* overflow of an unsigned sum is defined */
-    JOIN(pairs_, LANES) high[VECTORS] = {{0}};
-    int left = ROWS;
-    for (; segment < end; segment++) {
-        const spike_t *entry = segment->entries;
-        const int count = segment->count < left ? segment->count : left;
-        const spike_t *const last = entry + count;
-        const uintptr_t base = (uintptr_t)weight + (uintptr_t)segment->shift * LANES; /* may precede the array */
-        left -= count;
-        if (prefetch)
-            for (; entry < last; entry++) {
-                for (int line = 0; line < LANES; line += 64)
-                    __builtin_prefetch((const void *)(base + (uintptr_t)entry[PREFETCH_ROWS] * UNIT + line), 0, 2);
+    while (segment < end) {
+        JOIN(unsigned_pairs_, LANES) pairs[VECTORS] = {{0}}; /* overflow of an unsigned sum is defined */
+        JOIN(pairs_, LANES) high[VECTORS] = {{0}};
+        ptrdiff_t left = ROWS;
+        do {
+            const spike_t *entry = segment->entries, *last = segment->end;
+            const uintptr_t base = segment->base;
+            left -= last - entry;
+            if (left < 0)
+                last += left; /* the others follow after the sums are widened */
+            if (prefetch)
+                for (; entry < last; entry++) {
+                    for (int line = 0; line < LANES; line += 64)
+                        __builtin_prefetch((const void *)(base + (uintptr_t)entry[PREFETCH_ROWS] * UNIT + line), 0, 2);
+                    JOIN(add_row_, LANES)(base + (uintptr_t)*entry * UNIT, pairs, high);
+                }
+            for (; last - entry >= 4; entry += 4)
+                for (int k = 0; k < 4; k++)
+                    JOIN(add_row_, LANES)(base + (uintptr_t)entry[k] * UNIT, pairs, high);
+            for (; entry < last; entry++)
                 JOIN(add_row_, LANES)(base + (uintptr_t)*entry * UNIT, pairs, high);
+            if (left < 0) {
+                segment->entries = last;
+                left = 0;
+                break;
             }
-        for (; last - entry >= 4; entry += 4)
-            for (int k = 0; k < 4; k++)
-                JOIN(add_row_, LANES)(base + (uintptr_t)entry[k] * UNIT, pairs, high);
-        for (; entry < last; entry++)
-            JOIN(add_row_, LANES)(base + (uintptr_t)*entry * UNIT, pairs, high);
-        if (count < segment->count) {
-            segment->entries = entry;
-            segment->count -= count;
-            break;
+        } while (++segment < end);
+        JOIN(unsigned_pairs_, LANES) low_sums[VECTORS]; /* copies, so that the sums above stay in registers */
+        JOIN(pairs_, LANES) high_sums[VECTORS];
+        for (int i = 0; i < VECTORS; i++) {
+            high_sums[i] = high[i];
+            low_sums[i] = pairs[i] - ((JOIN(unsigned_pairs_, LANES))high[i] << 8);
+        }
+        const int offset = 128 * (int)(ROWS - left);
+        for (int i = 0; i < LANES / 2; i++) {
+            sum[i] += (((const uint16_t *)low_sums)[i] - offset) * (1 << plane);
+            sum[LANES / 2 + i] += ((const int16_t *)high_sums)[i] * (1 << plane);
         }
     }
-    JOIN(unsigned_pairs_, LANES) low_sums[VECTORS]; /* copies, so that the sums above stay in registers */
-    JOIN(pairs_, LANES) high_sums[VECTORS];
-    for (int i = 0; i < VECTORS; i++) {
-        high_sums[i] = high[i];
-        low_sums[i] = pairs[i] - ((JOIN(unsigned_pairs_, LANES))high[i] << 8);
-    }
-    for (int i = 0; i < LANES / 2; i++) {
-        sum[i] += (((const uint16_t *)low_sums)[i] - 128 * (ROWS - left)) * (1 << plane);
-        sum[LANES / 2 + i] += ((const int16_t *)high_sums)[i] * (1 << plane);
-    }
-    return segment;
 }
 
 /* A convolution of spikes without groups, with weights of 8 bits. Its currents are added to `sum`, or the neurons that
@@ -113,10 +111,14 @@ static __attribute__((noinline)) struct segment *JOIN(add_rows_, LANES)(const in
  * in: of the first time-step. current: [tile][out_stride] of the first time-step, overwritten.
  * neurons: [1], of the first time-step, with `out` and `fired` written for all time-steps; or NULL.
  * sum: [out_height][out_width][out_stride], used where `neurons` is NULL; `steps` is 1 then.
+ *
+ * It is not used where convolve_counts is used for all layers.
  */
-static void JOIN(convolve_spikes_, LANES)(const struct geometry *g, const int16_t *weight, const int32_t *bias,
-                                          const struct spikes *in, int32_t *current, int tile,
-                                          const struct neurons *neurons, int32_t *sum, int steps)
+static __attribute__((unused)) void JOIN(convolve_spikes_, LANES)(const struct geometry *g, const int16_t *weight,
+                                                                  const int32_t *bias, const struct spikes *in,
+                                                                  int32_t *current, int tile,
+                                                                  const struct neurons *neurons, int32_t *sum,
+                                                                  int steps)
 {
     enum { MANY_SUMS = 5 }; /* so many sums use most rows of a part */
     const int pixels = g->out_height * g->out_width, taps = g->kernel_height * g->kernel_width;
@@ -124,7 +126,7 @@ static void JOIN(convolve_spikes_, LANES)(const struct geometry *g, const int16_
     const size_t part_bytes = (size_t)g->part_height * g->part_width * g->channels * LANES;
     const char *const weight_start = (const char *)weight;
     const char *const weight_end = weight_start + stride * taps * g->channels;
-    struct segment segments[MAX_HEIGHT];
+    struct segment segments[MAX_HEIGHT * PLANES];
     struct neurons neurons_at[WINDOW];
     for (int t = 0; neurons && t < steps; t++) {
         neurons_at[t] = *neurons;
@@ -154,12 +156,12 @@ static void JOIN(convolve_spikes_, LANES)(const struct geometry *g, const int16_
                                 memcpy(total, bias + first, LANES * sizeof *total);
                             unfetched = prefetch_lines(
                                 unfetched, (size_t)(part_end - unfetched) < share ? part_end : unfetched + share);
+                            struct segment *ends[PLANES], *first_segment = segments;
+                            find_segments(g, &in_at, y, x, row, column, (uintptr_t)block, LANES, segments, ends);
                             for (int plane = 0; plane < PLANES && plane < in->planes; plane++) {
-                                const struct spikes lists = plane_of(in_at, plane);
-                                const struct segment *const last =
-                                    find_segments(g, &lists, y, x, row, column, segments);
-                                for (struct segment *left = segments; left < last;)
-                                    left = JOIN(add_rows_, LANES)(block, left, last, prefetch_rows, plane, total);
+                                if (first_segment < ends[plane])
+                                    JOIN(add_rows_, LANES)(first_segment, ends[plane], prefetch_rows, plane, total);
+                                first_segment = ends[plane];
                             }
                             if (++x == g->out_width)
                                 x = 0, y++;

@@ -31,7 +31,7 @@ static void pool_plane(const struct geometry *g, const struct spikes *in, const 
 }
 
 /* A sum pool of spikes, see pool_plane. */
-static void pool_spikes(const struct geometry *g, const struct spikes *in, const struct spikes *out)
+static __attribute__((unused)) void pool_spikes(const struct geometry *g, const struct spikes *in, const struct spikes *out)
 {
     for (int plane = 0; plane < in->planes; plane++) {
         const struct spikes in_plane = plane_of(*in, plane), out_plane = plane_of(*out, plane);

@@ -5,41 +5,48 @@
 #include "geometry.h"
 #include "spikes.h"
 
-/* Neighbouring entries of a list of spikes. Entry e selects weight row e / SCALE + shift of a convolution. */
+/* Neighbouring entries of a list of spikes, at least one. Entry e selects the row of weights at base + e * row / SCALE. */
 struct segment {
-    const spike_t *entries; /* [count] */
-    int count;
-    ptrdiff_t shift;
+    const spike_t *entries, *end;
+    uintptr_t base; /* may precede the weights */
 };
 
 /* Find the spikes that an output pixel reads through one part of the kernel. Neighbouring pixels are neighbours in the
- * list, so that each row of the kernel has one segment. Returns the end of the segments, of which none is empty.
+ * list, so that each row of the kernel has one segment for each plane.
  *
- * in: of the input, g->height rows. y, x: output pixel.
- * row, column: tap at which the part begins. segments: [part_height], written.
+ * in: of the input, g->height rows. y, x: output pixel. row, column: tap at which the part begins.
+ * weights: address of the first row. row_bytes: of a row of weights.
+ * segments: [planes * part_height], written, plane by plane. ends: [planes], written: end of the segments of each plane.
  */
-static struct segment *find_segments(const struct geometry *g, const struct spikes *in, int y, int x, int row,
-                                     int column, struct segment *segments)
+static inline __attribute__((always_inline)) void find_segments(const struct geometry *g, const struct spikes *in, int y,
+                                                                int x, int row, int column, uintptr_t weights,
+                                                                int row_bytes, struct segment *segments,
+                                                                struct segment **ends)
 {
     const int top = y * g->stride_y - g->padding_y, left = x * g->stride_x - g->padding_x;
     int y0, y1, x0, x1;
     clip(top + row, g->part_height, g->height, &y0, &y1);
     clip(left + column, g->part_width, g->width, &x0, &x1);
     y0 += row, y1 += row, x0 += column, x1 += column;
-    if (x0 >= x1 || y0 >= y1)
-        return segments;
-    const ptrdiff_t input_row = top + y0, row_shift = (ptrdiff_t)g->kernel_width * g->channels;
-    const spike_t *start = in->start + input_row * (in->width + 1) + left + x0;
-    const spike_t *list = in->list + input_row * in->capacity;
     struct segment *next = segments;
-    ptrdiff_t shift = (ptrdiff_t)(y0 * g->kernel_width - left) * g->channels;
-    for (; y0 < y1; y0++, start += in->width + 1, list += in->capacity, shift += row_shift) {
-        next->entries = list + start[0];
-        next->count = start[x1 - x0] - start[0];
-        next->shift = shift;
-        next += next->count > 0;
+    const int rows = x0 < x1 ? y1 - y0 : 0, starts = in->width + 1;
+    const uintptr_t row_step = (uintptr_t)g->kernel_width * g->channels * row_bytes;
+    const uintptr_t base = weights + (uintptr_t)((ptrdiff_t)(y0 * g->kernel_width - left) * g->channels * row_bytes);
+    const spike_t *start = in->start + (ptrdiff_t)(top + y0) * starts + left + x0;
+    const spike_t *list = in->list + (ptrdiff_t)(top + y0) * in->capacity;
+    for (int plane = 0; plane < PLANES && plane < in->planes; plane++) {
+        const spike_t *row_start = start, *row_list = list;
+        uintptr_t row_base = base;
+        for (int i = 0; i < rows; i++, row_start += starts, row_list += in->capacity, row_base += row_step) {
+            next->entries = row_list + row_start[0];
+            next->end = row_list + row_start[x1 - x0];
+            next->base = row_base;
+            next += row_start[x1 - x0] > row_start[0];
+        }
+        start += (size_t)in->height * starts;
+        list += (size_t)in->height * in->capacity;
+        ends[plane] = next;
     }
-    return next;
 }
 
 #endif /* SEGMENTS_H */

@@ -1,0 +1,129 @@
+#include "fire.h"
+#include "geometry.h"
+#include "neurons.h"
+#include "spikes_at.h"
+#include "vectors.h"
+
+#ifdef WITH_COUNTS
+
+typedef int8_t int8x32 __attribute__((vector_size(32), aligned(1), may_alias));
+typedef int16_t count_sums __attribute__((vector_size(32)));
+typedef int32_t int32x8 __attribute__((vector_size(32), aligned(4), may_alias));
+
+/* Add the products of four counts with the weights of 8 outputs for each register, in pairs:
+ * sums[2 i] += counts[0] * w[4 i] + counts[1] * w[4 i + 1], sums[2 i + 1] likewise with the others.
+ *
+ * counts: [4]. weight: of 16 outputs; those of the next 16 lie `group` bytes apart.
+ */
+static inline __attribute__((always_inline)) void add_products(const uint8_t *counts, const int8_t *weight,
+                                                               size_t group, count_sums *sums, const int registers)
+{
+    typedef int32_t word __attribute__((aligned(1), may_alias));
+    typedef char bytes __attribute__((vector_size(32)));
+    int32x8 values = {0};
+    values += *(const word *)counts;
+    for (int i = 0; i < registers; i++) {
+        const int8x32 weights = ((const int8x32 *)(weight + i / 2 * group))[i % 2];
+        count_sums total = sums[i] + (count_sums)__builtin_ia32_pmaddubsw256((bytes)values, (bytes)weights);
+        IN_ORDER(total);
+        sums[i] = total;
+    }
+}
+
+/* out = bias + w * counts, for 8 outputs of one output pixel in each register.
+ *
+ * counts: of the first pixel of the window; its `rows` rows lie `row` bytes apart and have `quads` times 4 counts.
+ * weight, bias, out: of the first of these outputs, see convolve_counts. group: bytes of the weights of 16 outputs.
+ */
+static inline __attribute__((always_inline)) void sum_window(const uint8_t *counts, int row, int quads, int rows,
+                                                             const int8_t *weight, size_t group, int most,
+                                                             const int32_t *bias, int32_t *out, const int registers)
+{
+    const count_sums zero = {0};
+    int32x8 total[8];
+    for (int i = 0; i < registers; i++)
+        total[i] = ((const int32x8 *)bias)[i];
+    for (; rows > 0; rows--, counts += row)
+        for (int start = 0; start < quads; start += most) {
+            const uint8_t *four = counts + 4 * start;
+            const uint8_t *const end = counts + 4 * (start + most < quads ? start + most : quads);
+            count_sums sums[8] = {{0}};
+            for (; end - four >= 16; four += 16, weight += 4 * 64)
+                for (int k = 0; k < 4; k++)
+                    add_products(four + 4 * k, weight + 64 * k, group, sums, registers);
+            for (; four < end; four += 4, weight += 64)
+                add_products(four, weight, group, sums, registers);
+            for (int i = 0; i < registers; i++)
+                total[i] += (int32x8)__builtin_ia32_pmaddwd256(sums[i], zero + 1);
+        }
+    for (int i = 0; i < registers; i++)
+        ((int32x8 *)out)[i] = total[i];
+}
+
+/* Write the number of spikes of each input, with zeros around the image. counts: [rows][columns][channels].
+ *
+ * pool_y, pool_x: an input is the sum over so many pixels of `in`.
+ */
+static void count_inputs(const struct geometry *g, const struct spikes *in, int pool_y, int pool_x, uint8_t *counts)
+{
+    const int row = (g->width + 2 * g->padding_x) * g->channels;
+    memset(counts, 0, (size_t)(g->height + 2 * g->padding_y) * row);
+    for (int plane = 0; plane < in->planes; plane++) {
+        const struct spikes lists = plane_of(*in, plane);
+        const unsigned unit = 1u << plane;
+        for (int y = 0; y < g->height * pool_y; y++) {
+            uint8_t *pixels = counts + (g->padding_y + y / pool_y) * row + g->padding_x * g->channels;
+            const spike_t *list = lists.list + (size_t)y * lists.capacity, *entry = list;
+            const spike_t *start = lists.start + (size_t)y * (lists.width + 1);
+            for (int x = 0; x < g->width * pool_x; x += pool_x > 1 ? 1 : g->width) { /* without a pool, the whole row */
+                uint8_t *pixel = pixels - (x - x / pool_x) * g->channels;
+                const spike_t *const end = list + start[pool_x > 1 ? x + 1 : g->width];
+                for (; entry < end; entry++) {
+                    uint8_t *count = pixel + (unsigned)*entry / SCALE;
+                    *count = (uint8_t)(*count + unit);
+                }
+            }
+        }
+    }
+}
+
+/* As convolve_spikes, for inputs of which many send spikes: weights are multiplied by the number of spikes.
+ *
+ * weight: [out_stride / 16][tap][channels / 4][16 outputs][4 inputs], channels being a multiple of 4.
+ * most: number of products of a pair that can be added in 16 bits. pool_y, pool_x, counts: see count_inputs.
+ * current: [out_width][out_stride], overwritten.
+ */
+static void convolve_counts(const struct geometry *g, const int8_t *weight, const int32_t *bias,
+                            const struct spikes *in, int pool_y, int pool_x, int most, uint8_t *counts,
+                            int32_t *current, const struct neurons *neurons, int steps)
+{
+    const int row = (g->width + 2 * g->padding_x) * g->channels, quads = g->kernel_width * g->channels / 4;
+    const size_t group = (size_t)g->kernel_height * quads * 64;
+    for (int t = 0; t < steps; t++) {
+        const struct spikes in_at = spikes_at(*in, t);
+        struct neurons neurons_at = *neurons;
+        neurons_at.out = spikes_at(neurons->out, t);
+        neurons_at.fired += t * LAYERS;
+        *neurons_at.fired = 0;
+        count_inputs(g, &in_at, pool_y, pool_x, counts);
+        for (int y = 0; y < g->out_height; y++) {
+            const uint8_t *window = counts + y * g->stride_y * row;
+            int32_t *out = current;
+            for (int x = 0; x < g->out_width; x++, window += g->stride_x * g->channels, out += g->out_stride) {
+                int i = 0;
+                for (; i + 64 <= g->out_stride; i += 64)
+                    sum_window(window, row, quads, g->kernel_height, weight + i / 16 * group, group, most, bias + i,
+                               out + i, 8);
+                for (; i + 32 <= g->out_stride; i += 32)
+                    sum_window(window, row, quads, g->kernel_height, weight + i / 16 * group, group, most, bias + i,
+                               out + i, 4);
+                for (; i < g->out_stride; i += 16)
+                    sum_window(window, row, quads, g->kernel_height, weight + i / 16 * group, group, most, bias + i,
+                               out + i, 2);
+            }
+            fire(&neurons_at, y, 0, g->out_width, current);
+        }
+    }
+}
+
+#endif /* WITH_COUNTS */

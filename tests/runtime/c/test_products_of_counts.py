@@ -1,0 +1,80 @@
+"""Layers that multiply counts of spikes: sums of products fit 16 bits, whatever the weights and the counts are."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from networks import Builder
+from spikelet.engines import create
+from spikelet.lowering.c import HostProgram
+from spikelet.lowering.c.parameters import pack_quads, products_in_16_bits
+from spikelet.nodes import IF, Conv2d, SumPool2d
+
+LIMIT = 2**15 - 1
+
+
+def largest(taps, count, most):
+    """The largest and smallest sum of products of pairs within `most` quads of a row of the kernel."""
+    sums = []
+    for row in taps.astype(np.int64):
+        inputs = row.reshape(-1, 4, taps.shape[3])
+        for start in range(0, len(inputs), most):
+            for pair in (slice(0, 2), slice(2, 4)):
+                part = inputs[start : start + most, pair]
+                sums += [count * np.maximum(part, 0).sum((0, 1)).max(), count * np.minimum(part, 0).sum((0, 1)).min()]
+    return max(sums), min(sums)
+
+
+@given(seed=st.integers(0, 999), count=st.integers(1, 31), limit=st.sampled_from([3, 30, 127]))
+def test_products_fit_16_bits(seed, count, limit):
+    rng = np.random.default_rng(seed)
+    size = (int(rng.integers(1, 4)), int(rng.integers(1, 4)), 4 * int(rng.integers(1, 20)), 3)
+    taps = rng.integers(-limit - 1, limit + 1, size)
+    most = products_in_16_bits(taps, count)
+    high, low = largest(taps, count, most)
+    assert 1 <= most <= size[1] * size[2] // 4
+    assert (high, low) <= (LIMIT, LIMIT)
+    assert low >= -LIMIT
+
+
+def test_as_many_products_are_added_as_fit():
+    taps = np.full((1, 1, 64, 1), -128)
+    assert products_in_16_bits(taps, 1) == 16
+    assert products_in_16_bits(taps, 31) == 4
+    assert largest(taps, 31, 4)[1] == -31 * 128 * 8 >= -LIMIT > largest(taps, 31, 8)[1]
+
+
+def test_weights_of_four_inputs_are_neighbours():
+    taps = np.random.default_rng(0).integers(-128, 128, (2, 3, 8, 20))
+    packed = pack_quads(taps)
+    assert packed.shape == (2, 2 * 3 * 8 // 4, 16, 4)
+    for output in range(20):
+        of_output = packed[output // 16, :, output % 16].reshape(2, 3, 8)
+        assert np.array_equal(of_output, taps[..., output])
+    assert not packed[1, :, 4:].any()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_extreme_weights_and_counts(sign):
+    """Every input sends as many spikes as it can, and every weight is the largest, or the smallest, of 8 bits."""
+    net = Builder((1, 6, 6), np.random.default_rng(0))
+    net.add("conv1", Conv2d(np.zeros((8, 1, 1, 1), np.int8), np.full(8, 1000, np.int32)))
+    net.neuron("if1", scale=5, copies=7, start="even")
+    net.add("pool", SumPool2d((2, 2), (2, 2)))
+    weight = np.full((18, 8, 3, 3), 127 if sign > 0 else -128, np.int8)
+    net.add("conv2", Conv2d(weight, np.zeros(18, np.int32), (1, 1), (1, 1)))
+    net.add("if2", IF(np.full(18, 2**21, np.int32), np.full(18, 2**20, np.int32)))
+    graph = net.graph()
+    assert HostProgram(graph).plan.multiplies_counts("conv2")
+    images = np.zeros((1, 1, 6, 6), np.float32)
+    potentials = []
+    for name in ("numpy", "native"):
+        engine = create(graph, name, graph.spiking)
+        engine.reset(1)
+        for t in range(2):
+            engine.step(images if t == 0 else None)
+        assert engine.spikes("if1").all()
+        potentials.append(engine.potentials("if2"))
+    assert np.array_equal(*potentials)
+    assert np.abs(potentials[0] - 2**20).max() == 2 * 28 * 8 * 9 * abs(int(weight.flat[0]))
