@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-import spikelet
 from counts import emulated, instructions
 from counts.emulated import PROCESSORS
-from counts.instructions import TIMES
+from counts.instructions import TIMES, answers, export
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "assets"
@@ -27,6 +25,9 @@ NETWORKS = {
     "resnet20-cifar10": ("spikelet_assets/resnet20-cifar10.snnb", "spikelet_assets/cifar10-500.npz"),
     "vgg5-fashion-mnist": ("spikelet_assets/vgg5-fashion-mnist.snnb", "spikelet_assets/fashion-mnist-200.npz"),
 }
+COPIES = (2, 4)  # of each neuron, beside networks without copies
+LEVELS = ((2, 1), (4, 1), (2, 2))  # copies and time-steps
+OF_COPIES = ("x86-64-v3, gcc", "x86-64-v3, clang", "Cortex-M4", "Cortex-A72", "riscv32")  # targets of these
 MCU = {"Cortex-M4", "Cortex-M7", "Cortex-M33", "riscv32"}  # these run the form for microcontrollers
 PAGE, DATA = ROOT / "docs" / "instructions.md", ROOT / "docs" / "instructions.json"
 INTRODUCTION = """# Instructions per image
@@ -41,43 +42,38 @@ Compilers: {compilers}. "Before" is the count of {before}.
 """
 
 
-def export(bundle: Path, folder: Path, mcu: bool) -> Path:
-    command = [sys.executable, "-m", "spikelet", "export", "c", str(bundle), str(folder), *(["--mcu"] if mcu else [])]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder
-
-
-def count(bundle: Path, images: np.ndarray, work: Path) -> tuple[dict[str, dict[str, float]], dict[str, float], dict]:
-    """Return instructions by target and T, and those of functions and layers on x86-64-v3 at T = 4."""
-    model = spikelet.load(bundle, engine="numpy")
-    expected = model.run(images, steps=max(TIMES)).predictions[[t - 1 for t in TIMES]].T
-    host, mcu = export(bundle, work / "host", False), export(bundle, work / "mcu", True)
-    counts: dict[str, dict[str, float]] = {}
-    functions: dict[str, float] = {}
-    layers: dict[str, float] = {}
-    for compiler in ("gcc", "clang"):
-        for march in ("x86-64-v3", "x86-64-v2"):
-            if instructions.missing(compiler):
-                print(f"left out: {march}, {compiler} ({instructions.missing(compiler)} is missing)")
-                continue
+def count(bundle: Path, copies: int, images: np.ndarray, work: Path) -> dict[str, dict]:
+    """Return instructions by target and T, and those of functions and layers on x86-64-v3 at the longest run."""
+    expected = answers(bundle, copies, images)
+    host = export(bundle, work / f"host-{copies}", copies=copies)
+    mcu = export(bundle, work / f"mcu-{copies}", mcu=True, copies=copies)
+    targets = [f"{march}, {compiler}" for compiler in ("gcc", "clang") for march in ("x86-64-v3", "x86-64-v2")]
+    targets = [name for name in (*targets, *PROCESSORS) if copies == 1 or name in OF_COPIES]
+    result: dict[str, dict] = {"counts": {}, "functions": {}, "layers": {}}
+    longest = (max(TIMES) // copies,)
+    for name in targets:
+        if name in PROCESSORS:
+            lacking = emulated.missing(PROCESSORS[name])
+        else:
+            march, compiler = name.split(", ")
+            lacking = instructions.missing(compiler)
+        if lacking:
+            print(f"left out: {name} ({lacking} is missing)")
+        elif name in PROCESSORS:
+            form = mcu if name in MCU else host
+            totals, classes = emulated.count(PROCESSORS[name], form, images, keeps_image=form is host)
+        else:
             program = instructions.build(host, march, compiler=compiler)
             profile = instructions.profile(program, images)
-            check(march, profile.classes, expected)
-            counts[f"{march}, {compiler}"] = {str(t): total for t, total in profile.totals.items()}
-            if (compiler, march) == ("gcc", "x86-64-v3"):
-                longest = (max(TIMES),)
-                functions = instructions.profile(program, images, longest).functions
-                program = instructions.build(host, march, layers=True)
-                layers = instructions.profile(program, images, longest).layers
-    for name, processor in PROCESSORS.items():
-        if emulated.missing(processor):
-            print(f"left out: {name} ({emulated.missing(processor)} is missing)")
-            continue
-        form = mcu if name in MCU else host
-        totals, classes = emulated.count(processor, form, images, keeps_image=form is host)
-        check(name, classes, expected)
-        counts[name] = {str(t): total for t, total in totals.items()}
-    return counts, functions, layers
+            totals, classes = profile.totals, profile.classes
+            if name == "x86-64-v3, gcc":
+                result["functions"] = instructions.profile(program, images, longest).functions
+                by_layer = instructions.build(host, march, layers=True)
+                result["layers"] = instructions.profile(by_layer, images, longest).layers
+        if not lacking:
+            check(f"{name}, {copies} copies", classes, expected)
+            result["counts"][name] = {str(t): total for t, total in totals.items()}
+    return result
 
 
 def check(target: str, classes: np.ndarray, expected: np.ndarray) -> None:
@@ -100,12 +96,29 @@ def page(document: dict) -> str:
             old = before["networks"].get(network, {}).get(target, {})
             cells = [f"{totals[str(t)] / 1e6:.2f} | {change(totals[str(t)], old.get(str(t)))}" for t in TIMES]
             lines.append(f"| {target} | " + " | ".join(cells) + " |")
+        lines += copies_table(entry)
         for title, key in (("layer, with the functions that it calls", "layers"), ("function", "functions")):
             ranked = sorted(entry[key].items(), key=lambda item: -item[1])[:12]
             lines += ["", f"| x86-64-v3, {title} | million instructions, T = 4 |", "|---|---|"]
             lines += [f"| `{name}` | {value / 1e6:.2f} |" for name, value in ranked]
         lines.append("")
     return "\n".join(lines)
+
+
+def copies_table(entry: dict) -> list[str]:
+    """Instructions of k copies and T time-steps, where k T is the number of levels, and the ratio to one copy."""
+    lines = ["", "| target, k copies, T time-steps | " + " | ".join(f"k = {k}, T = {t}" for k, t in LEVELS) + " |"]
+    lines.append("|---|" + "---|" * len(LEVELS))
+    for target in OF_COPIES:
+        single, cells = entry["counts"].get(target), []
+        for k, t in LEVELS:
+            totals = entry["copies"].get(str(k), {}).get("counts", {}).get(target)
+            if totals is not None and single is not None:
+                now, before = totals[str(t)], single[str(k * t)]
+                cells.append(f"{now / 1e6:.2f} ({now / before:.2f} of k = 1, T = {k * t})")
+        if cells:
+            lines.append(f"| {target} | " + " | ".join(cells) + " |")
+    return lines
 
 
 def change(now: float, before: float | None) -> str:
@@ -120,9 +133,10 @@ def main() -> None:
     networks = {}
     for name, (bundle, data) in NETWORKS.items():
         with np.load(ASSETS / data) as archive, tempfile.TemporaryDirectory() as work:
-            counts, functions, layers = count(ASSETS / bundle, archive["images"][: args.images], Path(work))
-        networks[name] = {"counts": counts, "functions": functions, "layers": layers}
-        print(name, json.dumps(counts, indent=1), flush=True)
+            images = archive["images"][: args.images]
+            networks[name] = count(ASSETS / bundle, 1, images, Path(work))
+            networks[name]["copies"] = {str(k): count(ASSETS / bundle, k, images, Path(work)) for k in COPIES}
+        print(name, json.dumps(networks[name], indent=1), flush=True)
     stored = json.loads(DATA.read_text()) if DATA.exists() else {}
     before = stored.get("before", {"name": "no release", "networks": {}})
     if args.release:

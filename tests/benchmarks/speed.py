@@ -10,10 +10,12 @@ import argparse
 import os
 import platform
 import statistics
+import tempfile
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import int8
 import numpy as np
 from shapes import STEPS, VGG9, VGG16, network
 
@@ -21,6 +23,7 @@ from spikelet import bundle
 from spikelet.engines import create
 from spikelet.engines.onnx import open_session
 from spikelet.lowering.onnx.step import rate_model
+from spikelet_converters.conversion.copies import with_copies
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = """\
@@ -30,33 +33,44 @@ Written by `make bench`. All contenders have the same weights, are warmed up and
 is one inference of the source network. "Step by step" is a stream, whose input may end or change at any time-step; in the other
 rows of an engine T and the image are known in advance. "ms" is wall-clock time, "CPU ms" processor time. Ratios are to the float
 network.
+"4 copies" are 4 neurons for each one, at T / 4. "int8" is the source network quantised by ONNX Runtime (weights per channel, unsigned
+activations, calibrated with {calibration} images); OpenVINO runs the same file.
 """
 FLOAT = "float network, ONNX Runtime"
+COPIES = 4  # of each neuron, at T / 4
 SECONDS = 12.0  # for one line of a table: more rounds where they are short
 SWEEP_ROUNDS = 40
 WARM = 0.02  # seconds that a contender runs, once at least, before it is timed
 RATES = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.50)
 
 
-def contenders(graph, pixels, threads, with_peers):
-    """name: function of T, and what keeps others from taking part."""
+def contenders(graph, pixels, threads, with_peers, models):
+    """name: function of T, and what keeps others from taking part. models: paths of the network without spikes."""
     rate = open_session(rate_model(graph), threads)
     runs = {FLOAT: lambda steps: rate.run(None, {"input": pixels})}
     for name in ("native", "onnx"):
         runs[f"spikelet, {name}"] = ours(create(graph, name, (), threads), pixels)
         runs[f"spikelet, {name}, step by step"] = ours(create(graph, name, (), threads), pixels, stream=True)
+    copied = ours(create(with_copies(graph, COPIES), "native", (), threads), pixels)
+    runs[f"spikelet, native, {COPIES} copies"] = lambda steps: copied(max(1, steps // COPIES))
     failed = {}
+    if models:
+        others, failed = int8.runtimes(models, threads)
+        for name, run in others.items():
+            if name != "float, ONNX Runtime":  # which is FLOAT
+                runs[name] = lambda steps, run=run: run(pixels)
     if with_peers:
         try:
             import torch
 
             import peers
         except ImportError as error:
-            return runs, {"all peers": str(error)}
+            return runs, failed | {"all peers": str(error)}
         torch.set_num_threads(threads)
         tensor = torch.tensor(pixels)
         with torch.inference_mode():
-            works, failed = peers.load(graph, tensor)
+            works, missing = peers.load(graph, tensor)
+        failed = failed | missing
         for name, run in works.items():
             runs[name] = lambda steps, run=run: inferred(torch, run, tensor, steps)
     return runs, failed
@@ -118,28 +132,56 @@ def mean_rate(graph, pixels, steps):
     return sum(layer_rates[name] * neurons[name] for name in layer_rates) / sum(neurons.values())
 
 
-def compare(what, graph, images, lines, with_peers, seconds):
-    """A table of times; lines: (batch, threads, T)."""
+def is_peer(name):
+    """Whether a contender is another framework for spiking networks."""
+    return name != FLOAT and not name.startswith(("spikelet", "float, ", "int8, "))
+
+
+def right(graph, models, images, labels):
+    """A table of the share of images that each contender classifies right."""
+    runs, _ = int8.runtimes(models, 1)
+    print(f"\n| contender | right, of {len(images)} images |\n|---|---|")
+    for name, run in runs.items():
+        print(f"| {name} | {int8.accuracy(run, images, labels):.1%} |", flush=True)
+    for name, spiking, times in (("", graph, (1, 2, 4, 8)), (f", {COPIES} copies", with_copies(graph, COPIES), (1, 2))):
+        engine = create(spiking, "native", (), 1)
+        engine.reset(len(images), max(times))
+        total = 0
+        for t in range(1, max(times) + 1):
+            total = total + engine.step(images if t == 1 else None)
+            if t in times:
+                share = (total.argmax(1) == labels).mean()
+                print(f"| spikelet{name}, T = {t} | {share:.1%} |", flush=True)
+
+
+def compare(what, graph, images, lines, with_peers, seconds, labels=None, calibration=None):
+    """A table of times; lines: (batch, threads, T). With labels, a table of the images that are classified right."""
     print(f"\n### {what}\n")
     layers = ", ".join(f"{rate:.0%}" for rate in rates(graph, images[:1], 4).values())
     print(f"Spike rates by layer, T = 4: {layers}; {mean_rate(graph, images[:1], 4):.1%} of all neurons.\n")
     print("| batch | threads | T | contender | ms | CPU ms | ratio | CPU ratio |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
-    failures = {}
+    folder = tempfile.TemporaryDirectory()
+    models, failures = int8.files(graph, images if calibration is None else calibration, folder.name)
     for batch, threads, steps in lines:
-        runs, failed = contenders(graph, images[:batch], threads, with_peers)
+        runs, failed = contenders(graph, images[:batch], threads, with_peers, models)
         failures |= failed
         times, rounds = medians(runs, steps, seconds)
         for name, (wall, own) in sorted(times.items(), key=lambda item: item[1][1]):
             ratios = f"{wall / times[FLOAT][0]:.2f} | {own / times[FLOAT][1]:.2f}"
             print(f"| {batch} | {threads} | {steps} | {name} | {wall:.2f} | {own:.2f} | {ratios} |", flush=True)
-        others = [value for name, value in times.items() if name != FLOAT and not name.startswith("spikelet")]
-        for engine in ("native", "onnx") if others else ():
-            wall, own = (
-                min(column) / times[f"spikelet, {engine}"][i] for i, column in enumerate(zip(*others, strict=True))
-            )
-            factors = f"{wall:.1f} times | {own:.1f} times"
-            print(f"| | | | fastest framework / {engine}, {rounds} rounds | | | {factors} |", flush=True)
+        peers = [value for name, value in times.items() if is_peer(name)]
+        integers = [value for name, value in times.items() if name.startswith("int8")]
+        compared = [("framework", peers, ("native", "onnx")), ("int8", integers, ("native", f"native, {COPIES} copies"))]
+        for kind, others, engines in compared:
+            for engine in engines if others else ():
+                own_times = times[f"spikelet, {engine}"]
+                wall, own = (min(column) / own_times[i] for i, column in enumerate(zip(*others, strict=True)))
+                factors = f"{wall:.1f} times | {own:.1f} times"
+                print(f"| | | | fastest {kind} / {engine}, {rounds} rounds | | | {factors} |", flush=True)
+    if labels is not None:
+        right(graph, models, images, labels)
+    folder.cleanup()
     for name, reason in failures.items():
         print(f"\n{name} did not take part: {reason}")
 
@@ -172,12 +214,19 @@ def step_cost(engine, pixels):
     return (time.process_time() - started) * 1000 / (STEPS - 1)
 
 
+def installed(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "is not installed"
+
+
 def machine():
     model = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), model)
-    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "onnxruntime"))
+    packages = ", ".join(f"{name} {installed(name)}" for name in ("numpy", "onnxruntime", "openvino"))
     return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
 
 
@@ -193,11 +242,14 @@ def main():
     every = [(1, 1, steps) for steps in (1, 2, 4, 8)] + [(1, 2, 4), (32, 1, 4), (32, 2, 4)]
     lines = [(1, 1, 4)] if args.quick else every
     with np.load(ROOT / "assets" / "spikelet_assets" / "cifar10-500.npz") as shipped:
-        images = shipped["images"][:32].astype(np.float32)
-    print(f"{HEAD}\n{machine()}")
+        images, labels = shipped["images"].astype(np.float32), shipped["labels"]
+    print(f"{HEAD.format(calibration=int8.CALIBRATION)}\n{machine()}")
+    judged, calibration = slice(None, -int8.CALIBRATION), images[-int8.CALIBRATION :]
     if "demo" in args.parts:
         graph = bundle.read(args.bundle).graph
-        compare(f"{args.bundle.stem}, trained", graph, images, lines, not args.no_peers, args.seconds)
+        title, peers = f"{args.bundle.stem}, trained", not args.no_peers
+        compare(title, graph, images[judged], lines, peers, args.seconds, labels[judged], calibration)
+    images = images[:32]
     if "vgg16" in args.parts:
         graph = network(VGG16, 0.15)
         what = "VGG-16 shapes, random weights, thresholds for 15 %"

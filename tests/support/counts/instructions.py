@@ -16,6 +16,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+import spikelet.bundle
+from spikelet.bounds.ranges import exact_steps
+from spikelet.bundle import Bundle, Manifest
+from spikelet.deploy.firmware import c_project
+from spikelet.engines import create, run
+from spikelet.graph import Graph
+from spikelet.verify import record_golden
+from spikelet_converters.conversion.copies import with_copies
+
 DRIVER = Path(__file__).resolve().parents[2] / "benchmarks" / "instructions.c"
 TIMES = (1, 2, 4)
 LAYER = re.compile(r"run_(\w+)(?:\.\w+)*")  # GCC appends a suffix to clones
@@ -52,6 +61,33 @@ def compiler_version(compiler: str = "gcc") -> str:
     option = "-dumpfullversion" if compiler.endswith("gcc") else "-dumpversion"
     text = subprocess.run([compiler, option], capture_output=True, text=True, check=True).stdout.strip()
     return f"{compiler} {text}"
+
+
+def network(bundle: Path, copies: int) -> Graph:
+    """Read the network of a bundle, with so many copies of each neuron."""
+    graph = spikelet.bundle.read(bundle).graph
+    return graph if copies == 1 else with_copies(graph, copies)
+
+
+def answers(bundle: Path, copies: int, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Return the classes that the numpy engine predicts at each T of `TIMES`, (N, number of T)."""
+    graph = network(bundle, copies)
+    inputs = images.reshape(1, -1, *graph.input.shape).astype(np.float32)
+    logits = np.cumsum([logits for _, logits in run(create(graph, "numpy"), inputs, max(TIMES))], axis=0)
+    return logits.argmax(2)[[t - 1 for t in TIMES]].T
+
+
+def export(bundle: Path, folder: Path, *, mcu: bool = False, copies: int = 1) -> Path:
+    """Write the C of a bundle, with so many copies of each neuron, and return its folder."""
+    graph = network(bundle, copies)
+    golden = record_golden(graph, np.zeros((1, *graph.input.shape), np.float32), 1)
+    files, _ = c_project(
+        Bundle(graph, Manifest("counted", bits=8, exact_steps=exact_steps(graph)), golden, ""), mcu=mcu
+    )
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
 
 
 def build(exported: Path, march: str, *, layers: bool = False, compiler: str = "gcc", keeps_image: bool = True) -> Path:
