@@ -1,9 +1,16 @@
-"""The README's speed table is what `make bench` wrote."""
+"""The README's speed table is what `make bench` wrote, and its contenders are the network that is measured."""
 
+import importlib
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from networks import Builder
+from spikelet.engines.numpy import evaluate
+from spikelet.engines.onnx import open_session
+from spikelet.nodes import IF, Conv2d, Linear, SumPool2d
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,3 +50,49 @@ def test_a_table_has_one_line_of_each_network(page):
         "| ours | 1.00 ms, 0.50 × | 10.00 ms, 1.25 × |",
         "| peer |  | 90.00 ms, 11.25 × |",
     ]
+
+
+@pytest.fixture
+def int8(monkeypatch):
+    pytest.importorskip("onnx")
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
+    module = importlib.import_module("int8")
+    yield module
+    del sys.modules["int8"]
+
+
+def test_the_float_network_has_the_rates_that_spikes_stand_for(int8):
+    """Each layer of neurons is clip(x / theta, 0, 1), whatever the weights were multiplied by."""
+    net = Builder((2, 9, 8), np.random.default_rng(4))
+    net.conv("conv1", 5, (3, 2), (2, 1), (1, 0))
+    net.neuron("if1", scale=3000)
+    net.add("pool", SumPool2d((2, 3), (2, 3)))
+    net.conv("conv2", 6)
+    net.neuron("if2", scale=40)
+    graph = net.graph()
+    images = np.random.default_rng(5).integers(0, 256, (3, 2, 9, 8)).astype(np.float32)
+    values = {}
+    for name in graph.order:
+        node, inputs = graph.nodes[name], [values[source] for source in graph.predecessors[name]]
+        if isinstance(node, IF):
+            values[name] = np.clip(inputs[0] / node.theta[:, None, None].astype(np.float32), 0, 1)
+        else:
+            weight = node.weight.astype(np.float32) if isinstance(node, Conv2d | Linear) else None
+            values[name] = evaluate(node, inputs or [images], graph.shapes[name], weight)
+    expected = values[graph.output_name]
+    session = open_session(int8.float_model(graph).SerializeToString(), 1)
+    actual = session.run(None, {"image": images})[0]
+    assert 0.1 < values["if1"].mean() < 0.9
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-3)
+    assert int8.accuracy(lambda part: part, expected, expected.argmax(1), batch=2) == 1
+
+
+def test_a_runtime_that_fails_is_named(int8, monkeypatch):
+    def broken(path, threads):
+        raise ImportError("no module named openvino")
+
+    monkeypatch.setattr(int8, "_openvino", broken)
+    monkeypatch.setattr(int8, "_onnx_runtime", lambda path, threads: len)
+    runs, failed = int8.runtimes({"float": "a", "int8": "b"}, 1)
+    assert runs == {"float, ONNX Runtime": len, "int8, ONNX Runtime": len}
+    assert failed == dict.fromkeys(("float, OpenVINO", "int8, OpenVINO"), "no module named openvino")
