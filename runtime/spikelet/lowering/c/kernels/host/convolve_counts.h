@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) void sum_window(const uint8_t *coun
             const uint8_t *four = counts + 4 * start;
             const uint8_t *const end = counts + 4 * (start + most < quads ? start + most : quads);
             count_sums sums[8] = {{0}};
-            for (; end - four >= 16; four += 16, weight += 4 * 64)
+            for (const uintptr_t fours = (uintptr_t)end - 12; (uintptr_t)four < fours; four += 16, weight += 4 * 64)
                 for (int k = 0; k < 4; k++)
                     add_products(four + 4 * k, weight + 64 * k, group, sums, registers);
             for (; four < end; four += 4, weight += 64)

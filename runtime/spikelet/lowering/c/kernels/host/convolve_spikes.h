@@ -75,7 +75,7 @@ static __attribute__((noinline)) void JOIN(add_rows_, LANES)(struct segment *seg
                         __builtin_prefetch((const void *)(base + (uintptr_t)entry[PREFETCH_ROWS] * UNIT + line), 0, 2);
                     JOIN(add_row_, LANES)(base + (uintptr_t)*entry * UNIT, pairs, high);
                 }
-            for (; last - entry >= 4; entry += 4)
+            for (const uintptr_t fours = (uintptr_t)last - 3 * sizeof *last; (uintptr_t)entry < fours; entry += 4)
                 for (int k = 0; k < 4; k++)
                     JOIN(add_row_, LANES)(base + (uintptr_t)entry[k] * UNIT, pairs, high);
             for (; entry < last; entry++)
@@ -154,8 +154,9 @@ static __attribute__((unused)) void JOIN(convolve_spikes_, LANES)(const struct g
                             int32_t *total = current + t * next_step + (p - start) * stride + first;
                             if (!row && !column)
                                 memcpy(total, bias + first, LANES * sizeof *total);
-                            unfetched = prefetch_lines(
-                                unfetched, (size_t)(part_end - unfetched) < share ? part_end : unfetched + share);
+                            if (prefetch_parts)
+                                unfetched = prefetch_lines(
+                                    unfetched, (size_t)(part_end - unfetched) < share ? part_end : unfetched + share);
                             struct segment *ends[PLANES], *first_segment = segments;
                             find_segments(g, &in_at, y, x, row, column, (uintptr_t)block, LANES, segments, ends);
                             for (int plane = 0; plane < PLANES && plane < in->planes; plane++) {
