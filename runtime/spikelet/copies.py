@@ -55,8 +55,25 @@ def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
     if stored is None or stored[0]() is not graph:
         Limits().check("the network with copies written out", 4 * expanded_weights(graph))
         reference = weakref.ref(graph, lambda _: _cache.pop(key, None))
-        stored = _cache[key] = reference, _Expansion(graph, kept).graph()
+        stored = _cache[key] = reference, _Expansion(graph, set(graph.spiking) - kept, set()).graph()
     return stored[1]
+
+
+def expand_layers(graph: Graph, layers: Set[str], passing: Set[str]) -> Graph:
+    """Return the network with the copies of some layers as channels of their own.
+
+    Args:
+        graph: the network.
+        layers: layers whose copies become channels.
+        passing: layers without copies that get a neuron for each copy of the layer before, as the neurons of a max
+            pool. A pool, or a convolution of each channel on its own, lies between.
+
+    Raises:
+        GraphError: the network exceeds a limit on sizes.
+        CostError: it needs more memory than the limits of the environment permit, see `spikelet.bounds.limits`.
+    """
+    Limits().check("the network with copies written out", 4 * expanded_weights(graph))
+    return _Expansion(graph, layers, passing).graph()
 
 
 # by id of the network with copies, and the layers that keep them
@@ -120,11 +137,10 @@ class _Value:
 
 
 class _Expansion:
-    """The expanded network under construction."""
+    """The expanded network under construction, see `expand_layers`."""
 
-    def __init__(self, source: Graph, kept: frozenset[str]) -> None:
-        self.source = source
-        self.kept = kept
+    def __init__(self, source: Graph, layers: Set[str], passing: Set[str]) -> None:
+        self.source, self.layers, self.passing = source, layers, passing
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
         self.sums: dict[str, _Value] = {}
@@ -158,6 +174,10 @@ class _Expansion:
 
     def _synapse(self, name: str, node: Conv2d | Linear, value: _Value) -> _Value:
         weight, bias, copies = node.weight, node.bias, self._repeats(name)
+        if isinstance(node, Conv2d) and any(target in self.passing for target in self.source.successors[name]):
+            wide = replace(node, weight=np.repeat(weight, value.copies, axis=0), bias=np.repeat(bias, value.copies))
+            wide = replace(wide, groups=node.groups * value.copies)
+            return self._append(_Value(name, self.source.shapes[name], value.copies), wide, [value])
         if value.copies > 1:
             weight = weight[:, value.origins] if isinstance(node, Linear) else np.repeat(weight, value.copies, axis=1)
         if copies > 1:
@@ -168,17 +188,20 @@ class _Expansion:
     def _repeats(self, name: str) -> int:
         """How often a layer's outputs are repeated: the copies of the only layer that reads it."""
         targets = self.source.successors[name]
-        return _copies(self.source, targets[0]) if len(targets) == 1 and targets[0] not in self.kept else 1
+        return _copies(self.source, targets[0]) if len(targets) == 1 and targets[0] in self.layers else 1
 
     def _neurons(self, name: str, node: IF, current: _Value) -> _Value:
-        if name in self.kept:
-            return self._append(_Value(name, self.source.shapes[name]), node, [self._summed(current)])
         source = self.source.predecessors[name][0]
+        if name in self.passing:
+            theta, v_init = (np.repeat(values, current.copies) for values in (node.theta, node.v_init))
+            return self._append(replace(current, name=name), replace(node, theta=theta, v_init=v_init), [current])
         if not isinstance(self.source.nodes[source], Conv2d | Linear) or self._repeats(source) == 1:
             current = self._summed(current)
-            if node.copies > 1:
+            if node.copies > 1 and name in self.layers:
                 by_copy = replace(current, copies=node.copies, pixels=1)
                 current = self._appended_ones(f"{name}.current", by_copy, current)
+        if name not in self.layers:
+            return self._append(_Value(name, self.source.shapes[name]), node, [current])
         theta = node.by_copy(node.theta)
         if isinstance(node, LIF):
             plain: IF = replace(node, theta=theta, copies=1, decay=node.by_copy(node.decay))

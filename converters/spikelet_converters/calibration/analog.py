@@ -18,6 +18,7 @@ from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 from spikelet.nodes.neuron import Tie
+from spikelet_converters.maxima import maxima, maximum
 
 Neuron = Callable[[str, Tensor], Tensor]  # (layer, current (N, C, …)) -> output of the layer
 Caps = Mapping[str, npt.ArrayLike | None]  # by layer, upper limit of its activation in units of a spike
@@ -28,6 +29,7 @@ class Analog:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.maxima = frozenset(maxima(graph).values())
         self.tensors = {
             (name, field): torch.from_numpy(np.array(getattr(node, field), np.float32))
             for name, node in graph.nodes.items()
@@ -66,8 +68,16 @@ class Analog:
         return values
 
     def evaluate(self, name: str, inputs: list[Tensor], pixels: Tensor) -> Tensor:
-        """Evaluate a node that is not a neuron. `inputs` and `pixels` have shape (N, …)."""
+        """Evaluate a node that is not a neuron. `inputs` and `pixels` have shape (N, …).
+
+        A node that counts the spikes of a max pool's windows returns the maximum, times the threshold of the neurons
+        behind it: rectifiers and spiking neurons pass it on.
+        """
         node = self.graph.nodes[name]
+        if name in self.maxima:
+            assert isinstance(node, SumPool2d | Conv2d)
+            unit = 1.0 if isinstance(node, SumPool2d) else float(node.weight.max())
+            return maximum(node, inputs[0]) * unit
         match node:
             case Input():
                 return pixels - self.channels(name, "mean", pixels.ndim)

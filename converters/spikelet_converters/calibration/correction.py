@@ -20,6 +20,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF
 from spikelet_converters.calibration.analog import Analog, Caps
 from spikelet_converters.calibration.layers import channel_means, synapse_of, with_bias, with_potential
+from spikelet_converters.maxima import maxima
 
 ROUNDS = 2
 
@@ -31,6 +32,8 @@ def corrected(
     pixels: Tensor,
     steps: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    copies: bool = False,
 ) -> Graph:
     """Return the graph with corrected biases and initial potentials.
 
@@ -40,6 +43,7 @@ def corrected(
         pixels: calibration images, (N, *shape).
         steps: number of time-steps T. The spikes of a few layers at all time-steps are kept in memory.
         on_progress: called with the number of nodes done and the total.
+        copies: correct for copies of neurons instead of time-steps, with which max pools are exact.
     """
     analog = Analog(graph)
     activations: dict[str, Tensor] = {}
@@ -50,18 +54,27 @@ def corrected(
         return activations[name]
 
     logits = analog(pixels, remember)
-    changed = graph
+    changed, pools = graph, maxima(graph)
     values: dict[str, Tensor] = {}
     waiting = {name: len(targets) for name, targets in graph.successors.items()}
     for done, name in enumerate(graph.order, 1):
         sources = graph.predecessors[name]
         inputs = [values[source] for source in sources]
-        if isinstance(graph.nodes[name], IF):
+        if name in pools and copies:
+            del activations[name]
+            values[name] = inputs[0] / analog.channels(name, "theta", inputs[0].ndim)
+        elif name in pools:
+            del activations[name]
+            values[name] = analog.fire(name, inputs[0].reshape(steps, -1, *inputs[0].shape[1:])).flatten(0, 1)
+        elif isinstance(graph.nodes[name], IF):
             changed, values[name] = _corrected_layer(analog, changed, name, inputs[0], activations.pop(name), steps)
         elif name == graph.output_name:
             mean = inputs[0].reshape(steps, -1, inputs[0].shape[1]).mean(0) * graph.output.scale
             changed = with_bias(changed, name, channel_means(logits - mean) / graph.output.scale)
         else:
+            if copies and name in pools.values():
+                mean = inputs[0].reshape(steps, -1, *inputs[0].shape[1:]).mean(0)
+                inputs = [mean.repeat(steps, *(1,) * (mean.ndim - 1))]
             values[name] = analog.evaluate(name, inputs, pixels.repeat(steps, *(1,) * (pixels.ndim - 1)))
         for source in sources:
             waiting[source] -= 1

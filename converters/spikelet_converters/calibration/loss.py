@@ -32,7 +32,7 @@ class Loss:
 
 
 @torch.no_grad()
-def losses(graph: Graph, caps: Caps, pixels: Tensor, steps: int) -> list[Loss]:
+def losses(graph: Graph, caps: Caps, pixels: Tensor, steps: int, source: Graph | None = None) -> list[Loss]:
     """Measure the loss of each layer, in the order of the network.
 
     Args:
@@ -40,6 +40,8 @@ def losses(graph: Graph, caps: Caps, pixels: Tensor, steps: int) -> list[Loss]:
         caps: by layer, upper limit of its activation in units of a spike, (C,), or None.
         pixels: (N, *shape).
         steps: number of time-steps T.
+        source: the graph before its biases were corrected, whose predictions are those of the source; by default the
+            graph itself.
     """
     analog = Analog(graph)
     rectify = analog.rectifier(caps)
@@ -51,7 +53,7 @@ def losses(graph: Graph, caps: Caps, pixels: Tensor, steps: int) -> list[Loss]:
         clipped[name], means[name] = float((a > 1 + 1e-6).float().mean()), float(a.mean())
         return a
 
-    predictions = analog(pixels, record).argmax(1)
+    predictions = Analog(graph if source is None else source)(pixels, record).argmax(1)
     rates: dict[str, Tensor] = {}
     analog(pixels.repeat(steps, *(1,) * (pixels.ndim - 1)), analog.spiking(steps, rates))
     spiking: dict[str, Tensor] = {}

@@ -25,6 +25,7 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, Conv2d, Flatten, Linear, Node, Scale, SumPool2d
 from spikelet_converters.calibration.analog import Analog
 from spikelet_converters.frontends.values import f32
+from spikelet_converters.maxima import maxima
 
 Method = Literal["max", "percentile", "mse"]
 METHODS: tuple[Method, ...] = ("max", "percentile", "mse")
@@ -135,9 +136,14 @@ def rescaled(graph: Graph, thetas: Mapping[str, Theta]) -> Graph:
     """
     sizes: dict[str, Theta | None] = {}  # size of the output of a node relative to before; None is unchanged
     nodes: dict[str, Node] = {}
+    pools = maxima(graph)
+    passing = {*pools, *pools.values()}  # they count and send spikes, whatever a spike stands for
     for name in graph.order:
         node: Any = graph.nodes[name]
         before = sizes[graph.predecessors[name][0]] if graph.predecessors[name] else None
+        if name in passing:
+            nodes[name], sizes[name] = node, before
+            continue
         match node:
             case IF():
                 theta = node.theta.astype(np.float64) if before is None else node.theta / before

@@ -93,12 +93,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"number of time-steps T for which thresholds and scales are chosen (default {STEPS})",
     )
     plain.add_argument("--no-correction", action="store_true", help="do not correct biases and initial potentials")
-    plain.add_argument("--max-pool", choices=("average",), help="replace max pools by average pools")
+    plain.add_argument(
+        "--max-pool",
+        choices=("or", "average"),
+        default="or",
+        help="max pools become neurons that fire if any in their window does, or average pools (default or)",
+    )
     source = parser.add_argument_group("input of the source network")
     source.add_argument("--weights", type=existing, metavar="FILE.pt", help="weights of model.py:NAME")
     source.add_argument("--weights-key", metavar="KEY", help="name of the weights in FILE.pt, where several fit")
     source.add_argument("--input", metavar="CxHxW", help="shape of one input, if the source does not contain it")
-    source.add_argument("--output-name", metavar="NAME", help="output to convert, for an ONNX file with several")
+    source.add_argument("--output-name", metavar="NAME", help="output to convert, by name or index, of several")
     source.add_argument(
         "--mean", type=number, nargs="+", default=[0.0], help="mean per channel, of pixels 0...1 (default 0)"
     )
@@ -228,7 +233,7 @@ def _source(args: argparse.Namespace) -> Bundle:
         mean=tuple(args.mean),
         std=tuple(args.std),
         raw_pixels=args.raw_pixels,
-        average_pools=args.max_pool is not None,
+        average_pools=args.max_pool == "average",
         output=args.output_name,
         dt=args.dt,
     )
@@ -240,7 +245,9 @@ def _source(args: argparse.Namespace) -> Bundle:
         images = _calibration_images(args, source.shape, labels, classes)
         labels = labels if labels is not None else images.classes
         steps = args.steps or STEPS
-        calibration = Calibration(images, args.method, args.percentile, args.per, steps, not args.no_correction)
+        correct = not args.no_correction
+        copies = args.copies is not None
+        calibration = Calibration(images, args.method, args.percentile, args.per, steps, correct, copies)
     bits = None if args.float32 else args.bits or (None if source.spiking and not source.levels else 8)
     return convert_source(
         source,
@@ -288,8 +295,8 @@ def _shape(text: str | None) -> Shape | None:
     if text is None:
         return None
     sizes = text.lower().split("x")
-    if len(sizes) not in (1, 3) or not all(size.isdecimal() and int(size) > 0 for size in sizes):
-        raise UsageError(f"--input: expected CxHxW, as 3x32x32, or F, got {text!r}")
+    if len(sizes) not in (1, 2, 3) or not all(size.isdecimal() and int(size) > 0 for size in sizes):
+        raise UsageError(f"--input: expected CxHxW, as 3x32x32, CxL or F, got {text!r}")
     return tuple(int(size) for size in sizes)
 
 

@@ -16,6 +16,7 @@ from spikelet.graph import Graph
 from spikelet.verify import golden_steps, record_golden
 from spikelet_converters.conversion.copies import Start, with_copies
 from spikelet_converters.conversion.measured import least_bits, measured
+from spikelet_converters.maxima import maxima
 
 STEPS = 4  # time-steps of the measurement; fewer are needed than without copies
 
@@ -57,7 +58,7 @@ def convert_copies(
     graph = with_copies(bundle.graph, copies, start)
     steps = min(STEPS, exact_steps(graph)) if graph.exact else STEPS
     results = [_result(bundle, graph, images, steps, command, on_progress) for images in data]
-    most = max(graph.neuron(name).copies for name in graph.spiking)
+    most = copies if isinstance(copies, int) else max([1, *copies.values()])
     made_for = -(-bundle.default_steps // most) if time_steps is None else time_steps
     notes = [note for note in [_initial(bundle.graph, copies, start, data)] if note]
     described = bundle.manifest
@@ -84,9 +85,11 @@ def convert_copies(
 
 def trained_potentials(graph: Graph) -> int:
     """Return the number of channels, over all layers, whose initial potential is not half of their threshold."""
-    count = 0
+    count, pools = 0, maxima(graph)
     for name in graph.spiking:
         node = graph.neuron(name)
+        if name in pools:
+            continue
         count += int(np.count_nonzero(node.v_init != (node.theta // 2 if graph.exact else node.theta / 2)))
     return count
 

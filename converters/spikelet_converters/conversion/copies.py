@@ -23,7 +23,11 @@ of k times the size is multiplied by k: biases, thresholds, initial potentials. 
     Conv2d, Linear, SumPool2d, Scale, Flatten, LI    that of their input
     Add                         that of its inputs; the least common multiple where they differ, by a Scale
 
-The identity needs reset by subtraction and no leak: other neurons are refused.
+The identity needs reset by subtraction and no leak: other neurons are refused, but those of a max pool.
+
+A max pool of copies takes the maximum copy by copy. The copies of the layer before become channels of their own, since
+the neurons of the pool must tell them apart; the number of spikes of its channels is then the largest number of copies
+in the window that fire, for T = 1: a copy fires wherever a copy that starts lower fires.
 """
 
 from __future__ import annotations
@@ -37,10 +41,11 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.bounds.ranges import exact_steps
-from spikelet.copies import free_name
+from spikelet.copies import expand_layers, free_name
 from spikelet.errors import ConversionError, GraphError
 from spikelet.graph import Edge, Graph
 from spikelet.nodes import IF, MAX_COPIES, Add, Array, Conv2d, Linear, Node, Output, Scale
+from spikelet_converters.maxima import maxima
 
 Start = Literal["trained", "half"]
 STARTS: tuple[Start, ...] = ("trained", "half")
@@ -70,10 +75,18 @@ def with_copies(graph: Graph, copies: int | Mapping[str, int], start: Start = "h
         >>> graph.neuron("if").v_init.tolist(), graph.synapse("fc").bias.tolist(), graph.output.scale
         ([2, 6], [2], 0.5)
     """
-    numbers = _numbers(graph, copies)
+    pools = maxima(graph)
+    numbers = _numbers(graph, copies, pools)
     for name in graph.spiking:
-        _check(name, graph.neuron(name), numbers[name])
-    copied = _Copies(graph, numbers, start).graph()
+        if name not in pools:
+            _check(name, graph.neuron(name), numbers[name])
+    copied = _Copies(graph, numbers, start, pools).graph()
+    apart = {source for pool in pools.values() for source in graph.predecessors[pool] if numbers[source] > 1}
+    if apart:
+        try:
+            copied = expand_layers(copied, apart, set(pools))
+        except GraphError as error:
+            raise ConversionError(f"copies: {error}") from None
     if copied.exact:
         try:
             exact_steps(copied)
@@ -82,10 +95,12 @@ def with_copies(graph: Graph, copies: int | Mapping[str, int], start: Start = "h
     return copied
 
 
-def _numbers(graph: Graph, copies: int | Mapping[str, int]) -> dict[str, int]:
-    """Number of copies by layer."""
+def _numbers(graph: Graph, copies: int | Mapping[str, int], pools: Mapping[str, str]) -> dict[str, int]:
+    """Number of copies by layer; a max pool has those of the layer before."""
     if isinstance(copies, Mapping):
         for name in copies:
+            if copies[name] != 1 and name in pools:
+                raise ConversionError(f"copies: {name} takes maxima, and has as many copies as the layer before it")
             if name not in graph.spiking:
                 raise ConversionError(
                     f"copies: {name!r} is not a spiking layer of this network; its layers: {', '.join(graph.spiking)}"
@@ -96,6 +111,10 @@ def _numbers(graph: Graph, copies: int | Mapping[str, int]) -> dict[str, int]:
     for name, number in by_layer.items():
         if type(number) is not int or not 1 <= number <= MAX_COPIES:
             raise ConversionError(f"copies of {name}: expected a whole number of 1…{MAX_COPIES}, got {number!r}")
+    for name in graph.spiking:
+        if name in pools:
+            (source,) = graph.predecessors[pools[name]]
+            by_layer[name] = by_layer[source]
     return by_layer
 
 
@@ -130,8 +149,8 @@ class _Value:
 class _Copies:
     """The network with copies under construction."""
 
-    def __init__(self, source: Graph, copies: Mapping[str, int], start: Start) -> None:
-        self.source, self.copies, self.start = source, copies, start
+    def __init__(self, source: Graph, copies: Mapping[str, int], start: Start, pools: Mapping[str, str]) -> None:
+        self.source, self.copies, self.start, self.pools = source, copies, start, pools
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
 
@@ -145,7 +164,7 @@ class _Copies:
                 factor = math.lcm(*(value.factor for value in inputs))
                 inputs = [self._scaled(value, factor) for value in inputs]
             factor = inputs[0].factor if inputs else 1
-            self.nodes[name] = self._node(name, node, factor)
+            self.nodes[name] = node if name in self.pools else self._node(name, node, factor)
             self.edges += [(value.name, name) for value in inputs]
             values[name] = _Value(name, self.copies[name] if isinstance(node, IF) else factor)
         try:

@@ -42,6 +42,7 @@ class Calibration:
         per: one threshold per channel or per layer.
         steps: number of time-steps T for which the network is calibrated.
         correct: correct biases and initial potentials.
+        copies: correct for a network that gets copies of its neurons, see `correction.corrected`.
     """
 
     images: ImageSet
@@ -50,6 +51,7 @@ class Calibration:
     per: Per = "channel"
     steps: int = 16
     correct: bool = True
+    copies: bool = False
 
 
 def convert_source(
@@ -91,14 +93,14 @@ def convert_source(
     provenance = description.provenance
     if difference is not None:
         provenance["largest_logit_difference_to_source"] = difference
-    graph, caps = source.graph, dict(source.relus)
+    graph, uncorrected, caps = source.graph, source.graph, dict(source.relus)
     scaled: dict[str, Theta | None] = dict.fromkeys(caps)
     if source.relus and calibration is not None:
-        graph, scaled, settings = _calibrated(source, calibration, on_progress)
+        graph, uncorrected, scaled, settings = _calibrated(source, calibration, on_progress)
         provenance["calibration"] = settings
     if not source.relus and not source.levels:
         return _spiking(source, bits, data, description)
-    analog = Analog(graph)
+    analog = Analog(uncorrected)
     neuron = source_neuron(analog, scaled, source.levels)
     if time_steps is None and calibration is not None:
         time_steps = calibration.steps
@@ -114,7 +116,7 @@ def convert_source(
         if accuracy is not None:
             result["accuracy_before_replacement"] = accuracy
     if calibration is not None and source.relus:
-        _explain(bundle, graph, scaled, calibration, source)
+        _explain(bundle, graph, uncorrected, scaled, calibration, source)
     return bundle
 
 
@@ -141,7 +143,8 @@ def _check_images(source: Source, calibration: Calibration | None, data: Sequenc
 
 def _calibrated(
     source: Source, calibration: Calibration, on_progress: Progressing
-) -> tuple[Graph, dict[str, Theta | None], Document]:
+) -> tuple[Graph, Graph, dict[str, Theta | None], Document]:
+    """Return the calibrated graph, the same before corrections, the caps in units of a spike, and the settings."""
     check_logits(source.graph, source.relus, calibration.images)
     pixels = torch.from_numpy(calibration.images.images).float()
     thetas = thresholds(
@@ -151,11 +154,11 @@ def _calibrated(
         calibration.percentile,
         calibration.per,
     )
-    graph = rescaled(source.graph, thetas)
+    graph = uncorrected = rescaled(source.graph, thetas)
     caps = {name: None if cap is None else cap / thetas[name] for name, cap in source.relus.items()}
     if calibration.correct:
-        graph = corrected(graph, caps, pixels[:CORRECTED], calibration.steps, on_progress)
-    settings = {
+        graph = corrected(graph, caps, pixels[:CORRECTED], calibration.steps, on_progress, copies=calibration.copies)
+    settings: Document = {
         "images": len(calibration.images),
         "data": calibration.images.name,
         "digest": calibration.images.digest,
@@ -163,10 +166,11 @@ def _calibrated(
         "per": calibration.per,
         "steps": calibration.steps,
         "correction": calibration.correct,
+        **({"copies": True} if calibration.copies else {}),
     }
     if calibration.method == "percentile":
         settings["percentile"] = calibration.percentile
-    return graph, caps, settings
+    return graph, uncorrected, caps, settings
 
 
 def _reference(analog: Analog, neuron: Neuron) -> Reference:
@@ -184,10 +188,12 @@ def _reference(analog: Analog, neuron: Neuron) -> Reference:
     return reference
 
 
-def _explain(bundle: Bundle, graph: Graph, caps: Caps, calibration: Calibration, source: Source) -> None:
+def _explain(
+    bundle: Bundle, graph: Graph, uncorrected: Graph, caps: Caps, calibration: Calibration, source: Source
+) -> None:
     """Add agreement by layer and advice to the conversion report in the manifest."""
     images = calibration.images.images[:LOSS_IMAGES]
-    by_layer = losses(graph, caps, torch.from_numpy(images).float(), calibration.steps)
+    by_layer = losses(graph, caps, torch.from_numpy(images).float(), calibration.steps, uncorrected)
     for entry, loss in zip(bundle.manifest.conversion["layers"], by_layer, strict=True):
         entry["agreement_through"], entry["clipped"] = loss.through, loss.clipped
     lost, rounding = 1 - by_layer[-1].through, 0.0

@@ -5,290 +5,311 @@ A layer without an exact spiking form raises an error that names it and its loca
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError
-from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Flatten, Linear, Node, Scale, SumPool2d
-from spikelet.products import product
-from spikelet_converters.frontends.construction import Construction, check_finite
-from spikelet_converters.frontends.layout import flat_order
-from spikelet_converters.frontends.values import (
-    NOTHING,
-    ONE,
-    Dynamics,
-    Factor,
-    Rounding,
-    Value,
-    f32,
-    free_name,
-)
-from spikelet_converters.frontends.windows import Averages, branches_of, symmetric
+from spikelet_converters.frontends.channels import selected
+from spikelet_converters.frontends.combined import Combined
+from spikelet_converters.frontends.layout import arranged, axes_of, in_order, line_of, reshaped, sizes, target_of
+from spikelet_converters.frontends.values import BATCH, NONE, Factor, Pads, Pair, Value, Window
+from spikelet_converters.frontends.windows import added, averages, dilated, reached, spread, spread_pads, symmetric
 
-MOST_BRANCHES = 9  # of a pool with other windows at the border
-WIDEST = 2048  # features of a diagonal linear layer
-MOST_LEVELS = 32  # of a quantiser that is converted to a neuron with as many spikes
+MOST_WEIGHTS = 2**24  # of a layer that has weights of its own for every pixel
 
 
-class Builder(Construction):
+class Builder(Combined):
     """A graph under construction, to which layers are added.
 
     The methods that add a layer take its `name` and `where`, which names it in error messages, and return its output.
-    They raise ConversionError if the layer does not fit its input or has no spiking form.
+    They raise ConversionError if the layer does not fit its input or has no spiking form. Those of this class take
+    images (C, H, W) and lines (C, L), in any order of axes that the graph can express, with sizes along the axes of
+    pixels: (height, width), or (length,).
     """
 
-    def conv(
-        self,
-        name: str,
-        where: str,
-        weight: npt.ArrayLike,
-        bias: npt.ArrayLike | None,
-        stride: tuple[int, int],
-        padding: tuple[int, int],
-        groups: int,
+    def convolution(
+        self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, window: Window, groups: int,
         x: Value,
-    ) -> Value:
-        """Add a convolution; weight: (C_out, C_in / groups, kh, kw)."""
-        check_finite(where, weight, bias)
-        weight = np.asarray(weight, np.float64)
-        channels = weight.shape[1] * groups
-        if x.shape[0] != channels or len(x.shape) != 3:
-            raise ConversionError(f"{where}: expected {channels} input channels, found {x.shape[0]} (shape {x.shape})")
-        if x.axes is not None:
-            raise ConversionError(f"{where}: takes channels last; export the network channel first (NCHW)")
-        if padding != (0, 0) and x.node != "input" and x.offset.any():
-            x = self.materialised(f"{name}.shift", where, x)
-        per_group = len(weight) // groups
-        shift = np.repeat(x.offsets().reshape(groups, -1), per_group, axis=0)
-        offset = (weight.sum((2, 3)) * shift).sum(1)
-        if padding != (0, 0) and offset.any():
-            self.note(f"{where}: the mean of the input is no whole pixel; at the border it was rounded to one")
-        weight = weight * np.repeat(x.channels().reshape(groups, -1), per_group, axis=0)[:, :, None, None]
-        bias = _bias(where, bias, len(weight))
-        return self.append(name, where, Conv2d(f32(weight), f32(bias + offset), stride, padding, groups), x)
+    ) -> Value:  # fmt: skip
+        """Add a convolution with any padding and dilation; weight: (C_out, C_in / groups, kh, kw) or (…, k)."""
+        x, kernel = self._image(where, x, np.asarray(weight, np.float64))
+        kernel = dilated(kernel, window.dilation)
+        kernel, padding = symmetric(kernel, added(x.pads, window.pads))
+        inner = replace(x, axes=None, pads=NONE)
+        return arranged(self.conv(name, where, kernel, bias, window.stride, padding, groups, inner), axes_of(x))
 
-    def linear(self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, x: Value) -> Value:
-        """Add a linear layer; weight: (F_out, F_in)."""
-        check_finite(where, weight, bias)
-        weight = np.asarray(weight, np.float64)
-        if x.shape != (weight.shape[1],):
-            remedy = "flatten it first" if len(x.shape) > 1 else "check the network's input shape (--input)"
-            raise ConversionError(
-                f"{where}: expected an input of shape ({weight.shape[1]},), found {x.shape}; {remedy}"
-            )
-        bias = _bias(where, bias, len(weight))
-        if x.order is not None:
-            ordered = np.empty_like(weight)
-            ordered[:, x.order] = weight
-            weight = ordered
-        return self.append(name, where, Linear(f32(weight * x.channels()), f32(bias + product(weight, x.offsets()))), x)
+    def transposed(
+        self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, window: Window,
+        extra: Pair, groups: int, x: Value,
+    ) -> Value:  # fmt: skip
+        """Add a transposed convolution; weight: (C_in, C_out / groups, kh, kw), extra: the output padding.
 
-    def pool_of_maxima(
-        self, name: str, where: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value
-    ) -> Value:
-        """Add an average pool that stands for a max pool without padding."""
-        if (x.factor <= 0).any():
-            raise ConversionError(f"{where}: its input is scaled by {x.factor.min():g}; expected a factor above 0")
-        pooled = self.pool(name, where, kernel, stride, x)
-        self.maxima.add(pooled.node)
-        self.note(f"{where}: max pooling was replaced by average pooling, as asked for")
-        return pooled
-
-    def pool(self, name: str, where: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value) -> Value:
-        """Add an average pool without padding."""
-        pooled = self.append(name, where, SumPool2d(kernel, stride), x, keep_offset=True)
-        return Value(pooled.node, x.factor / (kernel[0] * kernel[1]), pooled.shape, x.offset)
-
-    def sum_pool(self, name: str, where: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value) -> Value:
-        """Add a sum pool without padding."""
-        pooled = self.append(name, where, SumPool2d(kernel, stride), x)
-        return Value(pooled.node, x.factor, pooled.shape)
-
-    def average_pool(
-        self,
-        name: str,
-        where: str,
-        kernel: tuple[int, int],
-        stride: tuple[int, int],
-        rows: Averages,
-        columns: Averages,
-        x: Value,
-    ) -> Value:
-        """Add an average pool, with zeros around the image or windows that reach beyond it."""
-        plain = not any((rows.before, rows.after, columns.before, columns.after))
-        if plain and rows.uniform and columns.uniform:
-            return self.pool(name, where, kernel, stride, x)
-        if x.offset.any():
-            x = self.materialised(f"{name}.affine", where, x)
-        branches = branches_of(rows, columns, kernel, stride, (x.shape[1], x.shape[2]))
-        if len(branches) > MOST_BRANCHES:
-            raise ConversionError(
-                f"{where}: has windows of {len(branches)} different positions at the border; expected at most "
-                f"{MOST_BRANCHES}: pad the image instead, or count the zeros (count_include_pad = 1)"
-            )
-        channels = x.shape[0]
-        values = []
-        for index, branch in enumerate(branches):
-            value = x
-            for part, (weight, pads, steps) in enumerate(branch):
-                filters, padding = symmetric(np.repeat(weight[None, None], channels, axis=0), pads)
-                layer = name if len(branches) == 1 else free_name(f"{name}.border{index}.{part}", self.nodes)
-                value = self.conv(layer, where, filters, None, steps, padding, channels, value)
-            values.append(value)
-        return values[0] if len(values) == 1 else self.add(name, where, values)
-
-    def is_nonnegative(self, x: Value) -> bool:
-        """Whether a value cannot be negative: rectified, and since then pooled or flattened at most."""
-        if (x.factor < 0).any() or (x.offset < 0).any():
-            return False
-        waiting = [x.node]
-        while waiting:
-            name = waiting.pop()
-            node = self.nodes[name]
-            if isinstance(node, SumPool2d | Flatten | Add) or (isinstance(node, Conv2d) and _sums_pixels(node)):
-                waiting += [source for source, target in self.edges if target == name]
-            elif not isinstance(node, IF | LIF):
-                return False
-        return True
-
-    def relu(self, name: str, where: str, cap: float | None, x: Value, *, alone: bool = False) -> Value:
-        """Add a rectifier, clipped at `cap` if given, as a neuron whose threshold is calibrated later.
-
-        A value that cannot be negative is rectified already; if `alone`, no other layer uses it, and its cap may
-        change.
+        With stride 1, and for an image of one pixel, it is a convolution. Otherwise every pixel becomes a channel.
         """
-        if cap is not None and cap <= 0:
-            raise ConversionError(f"{where}: clips at {cap:g}; expected an upper bound above 0")
+        x, kernel = self._image(where, x, np.asarray(weight, np.float64))
+        kernel = dilated(kernel, window.dilation)
+        x = self.padded(name, where, x)
+        inner = replace(x, axes=None)
+        inputs, per_group, height, width = kernel.shape
+        if inputs != x.shape[0] or inputs % groups:
+            raise ConversionError(f"{where}: expected {inputs} input channels, found {x.shape[0]}")
+        top, left, bottom, right = window.pads
+        if window.stride == (1, 1) or x.shape[1:] == (1, 1):
+            grouped = kernel.reshape(groups, inputs // groups, per_group, height, width).transpose(0, 2, 1, 3, 4)
+            flipped = grouped.reshape(groups * per_group, inputs // groups, height, width)[..., ::-1, ::-1]
+            pads = (height - 1 - top, width - 1 - left, height - 1 - bottom + extra[0], width - 1 - right + extra[1])
+            if min(pads) >= 0:
+                flipped, padding = symmetric(flipped, pads)
+                return arranged(self.conv(name, where, flipped, bias, (1, 1), padding, groups, inner), axes_of(x))
+        return arranged(self._by_pixel(name, where, kernel, bias, window, extra, groups, inner), axes_of(x))
+
+    def _by_pixel(
+        self, name: str, where: str, kernel: Factor, bias: npt.ArrayLike | None, window: Window, extra: Pair,
+        groups: int, x: Value,
+    ) -> Value:  # fmt: skip
+        """A transposed convolution of any stride."""
+        (channels, *size), per_group = x.shape, kernel.shape[1]
+        shape = [
+            (size[axis] - 1) * window.stride[axis] - window.pads[axis] - window.pads[axis + 2] + kernel.shape[axis + 2]
+            + extra[axis]
+            for axis in (0, 1)
+        ]  # fmt: skip
+        if min(shape) < 1:
+            raise ConversionError(f"{where}: its output has no pixels ({shape[0]} x {shape[1]})")
+        pixels, inner = size[0] * size[1], channels // groups
+        self._limit(where, groups * per_group * inner * pixels * shape[0] * shape[1])
+        maps = np.zeros((groups, per_group, inner, *size, *shape))
+        by_group = kernel.reshape(groups, inner, per_group, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4)
+        for row in range(kernel.shape[2]):
+            for column in range(kernel.shape[3]):
+                for i in range(size[0]):
+                    for j in range(size[1]):
+                        y = i * window.stride[0] + row - window.pads[0]
+                        z = j * window.stride[1] + column - window.pads[1]
+                        if 0 <= y < shape[0] and 0 <= z < shape[1]:
+                            maps[:, :, :, i, j, y, z] += by_group[..., row, column]
+        return self._mapped(name, where, maps.reshape(groups * per_group, inner, *size, *shape), bias, groups, x)
+
+    def _mapped(self, name: str, where: str, maps: Factor, bias: npt.ArrayLike | None, groups: int, x: Value) -> Value:
+        """Add a linear layer with weights of its own for every pixel of its input and output.
+
+        A convolution whose kernel is as large as the image makes a channel of every pixel, and a second one, whose
+        kernel is as large as the output, puts these to their positions.
+
+        Args:
+            name: Name of the layer.
+            where: The layer in error messages.
+            maps: Weights (C_out, C_in / groups, H, W, H_out, W_out).
+            bias: (C_out,) or None.
+            groups: Number of groups of channels.
+            x: Input of the layer.
+        """
+        channels, height, width = x.shape
+        pixels = height * width
+        gather = np.tile(np.eye(pixels).reshape(pixels, 1, height, width), (channels, 1, 1, 1))
+        gathered = self.conv(self.free_name(f"{name}.pixels"), where, gather, None, (1, 1), (0, 0), channels, x)
+        rows, columns = maps.shape[-2:]
+        placed = maps.reshape(len(maps), maps.shape[1] * pixels, rows, columns)[..., ::-1, ::-1]
+        return self.conv(name, where, placed, bias, (1, 1), (rows - 1, columns - 1), groups, gathered)
+
+    def leaky(self, name: str, where: str, slope: npt.ArrayLike, x: Value) -> Value:
+        """Add a rectifier that lets negative values through times `slope`, () or (C,), as max(x, 0) - slope max(-x, 0).
+
+        These are two layers of neurons.
+        """
         if self.is_nonnegative(x):
-            if cap is None:
-                return x
-            if x.node in self.relus and alone and x.factor.size == 1 and not x.offset.any():
-                before, own = self.relus[x.node], cap / float(x.factor.ravel()[0])
-                self.relus[x.node] = own if before is None else min(before, own)
-                return x
-        spikes = self.neuron(name, where, Dynamics(1.0, 0.5), x)
-        self.relus[spikes.node] = cap
-        return spikes
-
-    def quantiser(
-        self, name: str, where: str, theta: float, levels: int, x: Value, v_init: npt.ArrayLike | None = None
-    ) -> Value:
-        """Add the quantiser theta/L clip(round(L x / theta), 0, L), L = `levels`, as an IF neuron.
-
-        With `calibrate`, a quantiser of more than MOST_LEVELS levels becomes a clipped ReLU instead.
-        """
-        if self.calibrate and levels > MOST_LEVELS:
-            spikes = self.relu(name, where, theta, x)
-            self.record_rounding(Rounding(np.asarray(theta / levels), NOTHING, 0, levels), spikes)
-            return spikes
-        dynamics = Dynamics(theta, theta / 2 if v_init is None else v_init, spike=theta)
-        spikes = self.neuron(name, where, dynamics, x)
-        self.levels[spikes.node] = levels
-        return spikes
-
-    def quantise_relu(self, where: str, theta: float, levels: int, x: Value) -> Value:
-        """Replace a rectifier by the quantiser that follows it, so that both are one neuron."""
-        (source,) = (a for a, b in self.edges if b == x.node)
-        before = self.nodes.pop(x.node)
-        self.edges.remove((source, x.node))
-        del self.relus[x.node]
-        assert isinstance(before, IF)
-        unit = before.theta.astype(np.float64)  # the rectifier has theta = 1 in the units of its input
-        inner = Value(source, 1 / unit, x.shape)
-        return self.quantiser(x.node, where, theta, levels, inner)
-
-    def neuron(self, name: str, where: str, dynamics: Dynamics, x: Value) -> Value:
-        """Add a layer of spiking neurons."""
-        if x.node != "input" and (x.offset.any() or (x.factor <= 0).any()):
-            x = self.materialised(f"{name}.affine", where, x)
-        self.refuse_offset(where, x)
-        # the current is factor * node output, so potentials are divided by the factor
-        unit = x.channels() * np.asarray(dynamics.gain, np.float64)
-        if (unit <= 0).any():
-            raise ConversionError(f"{where}: its input is scaled by {unit.min():g}; expected a factor above 0")
-        shape = unit.shape
-
-        def channels(parameter: str, value: npt.ArrayLike) -> Factor:
-            array = np.asarray(value, np.float64).ravel()
-            if array.size not in (1, *shape):
-                raise ConversionError(
-                    f"{where}: {parameter} has {array.size} values, the layer has {shape[0]} channels"
-                )
-            return np.broadcast_to(array, shape)
-
-        theta, v_init = channels("the threshold", dynamics.theta) / unit, channels("v_init", dynamics.v_init) / unit
-        if not (theta > 0).all():
-            raise ConversionError(f"{where}: has a threshold of {theta.min():g}; expected a value above 0")
-        if dynamics.decay is not None and not (np.asarray(dynamics.decay) > 0).all():
-            raise ConversionError(f"{where}: keeps nothing of its potential (a leak of 0); expected a factor above 0")
-        if dynamics.decay is None:
-            node: Node = IF(f32(theta), f32(v_init), dynamics.reset, dynamics.tie)
-        else:
-            node = LIF(
-                f32(theta), f32(v_init), dynamics.reset, dynamics.tie, f32(channels("the decay", dynamics.decay))
-            )
-        spikes = self.append(name, where, node, x)
-        return replace(
-            x, node=spikes.node, factor=np.asarray(dynamics.spike, np.float64), offset=NOTHING, shape=spikes.shape
+            return x
+        slopes = np.asarray(slope, np.float64)
+        negative = self.affine(where, -1.0, 0.0, x, alone=False)
+        below = self.relu(self.free_name(f"{name}.negative"), where, None, negative)
+        above = self.relu(name, where, None, x)
+        return self.add(
+            self.free_name(f"{name}.sum"), where, [above, self.affine(where, -slopes, 0.0, below, alone=False)]
         )
 
-    def integrator(self, name: str, where: str, decay: npt.ArrayLike, x: Value, gain: npt.ArrayLike = 1.0) -> Value:
-        """Add a leaky integrator v <- decay v + gain x whose output is its potential; decay, gain: () or (C,)."""
-        decay = np.asarray(decay, np.float64).ravel()
-        if decay.size not in (1, x.shape[0]):
-            raise ConversionError(f"{where}: the decay has {decay.size} values, the layer has {x.shape[0]} channels")
-        if not ((decay > 0) & (decay <= 1)).all():
-            raise ConversionError(f"{where}: has a decay of {decay.min():g}; expected a value above 0 and up to 1")
-        held = self.append(name, where, LI(f32(np.broadcast_to(decay, (x.shape[0],)))), x)
-        factor = x.factor * np.asarray(gain, np.float64)
-        return Value(held.node, factor.reshape(()) if factor.size == 1 else factor, held.shape)
+    def averages_of(self, name: str, where: str, window: Window, count_padding: bool, x: Value) -> Value:
+        """Add an average pool with any padding; `count_padding` counts zeros as pixels."""
+        x = self.padded(name, where, self._image(where, x)[0])
+        rows, columns = (
+            averages(
+                x.shape[axis + 1], window.kernel[axis], window.stride[axis], window.pads[axis], window.pads[axis + 2],
+                ceil=window.ceil, count_padding=count_padding,
+            )
+            for axis in (0, 1)
+        )  # fmt: skip
+        inner = replace(x, axes=None)
+        return arranged(self.average_pool(name, where, window.kernel, window.stride, rows, columns, inner), axes_of(x))
 
-    def flatten(self, name: str, where: str, x: Value) -> Value:
-        """Flatten (C, H, W) to (C·H·W,), channel first."""
-        if len(x.shape) == 1:
+    def maxima_of(self, name: str, where: str, window: Window, x: Value, *, average: bool = False) -> Value:
+        """Add a max pool with any padding; `average` replaces it by an average pool."""
+        x = self._image(where, x)[0]
+        inner = replace(x, axes=None)
+        if not average:
+            pooled = self.maximum(name, where, window, inner)
+            return replace(pooled, axes=x.axes)
+        inner = self.padded(name, where, inner)
+        if reached((x.shape[1], x.shape[2]), window) != NONE or window.dilation != (1, 1):
+            raise ConversionError(
+                f"{where}: takes maxima at the border of the image (padding or ceil_mode) or with dilation, which no "
+                "average pool replaces; convert it without --max-pool average"
+            )
+        return arranged(self.pool_of_maxima(name, where, window.kernel, window.stride, inner), axes_of(x))
+
+    def adaptive(
+        self, name: str, where: str, sizes: tuple[int | None, ...], x: Value, *, maxima: bool = False,
+        average: bool = False,
+    ) -> Value:  # fmt: skip
+        """Add an adaptive pool to `sizes` pixels, an average or a maximum; None keeps the size of an axis.
+
+        Where the sizes do not divide the image, its windows differ: every pixel becomes a channel.
+        """
+        x = self.padded(name, where, self._image(where, x)[0])
+        along = line_of(x)
+        before = (x.shape[1], x.shape[2])
+        goal = [
+            before[axis] if size is None else int(size)
+            for axis, size in enumerate(spread(along or 2, [size or 0 for size in sizes], 1))
+        ]  # fmt: skip
+        goal = [size or before[axis] for axis, size in enumerate(goal)]
+        inner = replace(x, axes=None)
+        if all(a % b == 0 for a, b in zip(before, goal, strict=True)):
+            kernel = before[0] // goal[0], before[1] // goal[1]
+            if maxima:
+                return self.maxima_of(name, where, Window(kernel, kernel), x, average=average)
+            return arranged(self.pool(name, where, kernel, kernel, inner), axes_of(x))
+        if maxima:
+            raise ConversionError(
+                f"{where}: takes maxima of windows of different sizes ({before} to {tuple(goal)}); expected sizes that "
+                "divide the image"
+            )
+        pieces = [_adaptive(a, b) for a, b in zip(before, goal, strict=True)]
+        window = np.einsum("hi,wj->hwij", *pieces)
+        self._limit(where, x.shape[0] * window.size)
+        maps = np.tile(window[None, None], (x.shape[0], 1, 1, 1, 1, 1))
+        return arranged(self._mapped(name, where, maps, None, x.shape[0], inner), axes_of(x))
+
+    def mean(self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value) -> Value:
+        """Add a mean over axes of pixels; `axes` are those of the source's value, of which 0 is the batch."""
+        x = self.padded(name, where, x)
+        own = axes_of(x)
+        averaged = {axis % (len(own) + 1) for axis in axes}
+        pixels = {own[axis - 1] for axis in averaged if axis}
+        if not averaged or 0 in averaged or 0 in pixels or len(x.shape) != 3 or x.grid is not None:
+            raise ConversionError(
+                f"{where}: a mean over axes {list(axes)} has no node; expected height and width (2, 3)"
+            )
+        kernel = x.shape[1] if 1 in pixels else 1, x.shape[2] if 2 in pixels else 1
+        pooled = self.pool(name, where, kernel, kernel, replace(x, axes=None))
+        if keep:
+            return arranged(pooled, own)
+        kept = tuple(axis for axis in own if axis not in pixels)
+        flat = kept == (0,)
+        return self.flatten(f"{name}.flat", where, pooled) if flat else arranged(pooled, kept)
+
+    def reshaped(self, name: str, where: str, new_sizes: list[int], batch: int | None, x: Value) -> Value:
+        """Flatten a value, add or remove axes of size 1, or see its channels as two axes.
+
+        Args:
+            name: Name of the layer.
+            where: The layer in error messages.
+            new_sizes: Sizes with the batch, one of them -1 at most.
+            batch: Fixed size of the batch, or None.
+            x: The value.
+        """
+        x = self.padded(name, where, x)
+        target = target_of(x, new_sizes, batch)
+        if target is not None and len(target) == 1 and len(sizes(x)) > 1:
+            return self.flatten(name, where, x)
+        if target is not None and x.node == "input" and not self.edges and len(target) == 3 and len(x.shape) == 1:
+            return self.reshaped_input(where, target, x)
+        changed = None if target is None else reshaped(x, target)
+        if changed is None:
+            shown = [("N" if size == BATCH else str(size)) for size in new_sizes]
+            raise ConversionError(
+                f"{where}: reshapes (N, {', '.join(map(str, sizes(x)))}) to [{', '.join(shown)}]; expected (N, -1), "
+                "which flattens, or axes of size 1 that are added or removed"
+            )
+        return changed
+
+    def sliced(self, name: str, where: str, slices: Sequence[slice], x: Value) -> Value:
+        """Take slices of the axes of the source's value, of which 0 is the batch."""
+        shape = sizes(x)
+        if slices[0].indices(2**31) != (0, 2**31, 1):
+            raise ConversionError(f"{where}: takes a slice of the batch; expected channels, height or width")
+        cut, steps = [0] * 4, [1, 1]
+        for axis, size, part in zip(axes_of(x), shape, slices[1:], strict=True):
+            first, last, step = part.indices(size)
+            indices = range(first, last, step)
+            if not indices or (step < 1 and axis != 0):
+                raise ConversionError(f"{where}: takes pixels {first}:{last}:{step} of {size}; expected ascending ones")
+            if (axis == 0 and len(indices) < size) or step < 0:
+                x = selected(x, np.asarray(indices, np.intp))
+            elif axis != 0:
+                cut[axis - 1], steps[axis - 1] = first, step
+                cut[axis + 1] = max(size - last, 0)
+        return self.cropped(name, where, (cut[0], cut[1], cut[2], cut[3]), (steps[0], steps[1]), x)
+
+    def cropped(self, name: str, where: str, cut: Pads, steps: Pair, x: Value) -> Value:
+        """Add a layer that leaves out pixels at (top, left, bottom, right), and takes every `steps`-th of the rest."""
+        if cut == NONE and steps == (1, 1):
             return x
-        order = flat_order(x)
-        flat = self.append(name, where, Flatten(), x, keep_offset=True)
-        pixels = x.shape[1] * x.shape[2]
-        factor, offset = (np.repeat(value, pixels) if value.ndim else value for value in (x.factor, x.offset))
-        return Value(flat.node, factor, flat.shape, offset, None, order)
+        x = self.padded(name, where, x)
+        inner = replace(x, axes=None)
+        if cut != NONE:
+            kernel = np.zeros((x.shape[0], 1, 1 + cut[0] + cut[2], 1 + cut[1] + cut[3]))
+            kernel[:, :, cut[0], cut[1]] = 1
+            inner = self.conv(name, where, kernel, None, steps, (0, 0), x.shape[0], inner)
+        elif steps != (1, 1):
+            inner = self.pool(name, where, (1, 1), steps, inner)
+        return arranged(inner, axes_of(x))
 
-    def add(self, name: str, where: str, inputs: list[Value]) -> Value:
-        """Add the sum of values of one shape."""
-        sources = []
-        for index, x in enumerate(inputs):
-            if x.node != "input" and x.offset.any():
-                x = self.materialised(f"{name}.affine{index}", where, x)
-            self.refuse_offset(where, x)
-            same = x.order is inputs[0].order or np.array_equal(x.order, inputs[0].order)  # type: ignore[arg-type]
-            if x.axes != inputs[0].axes or not same:
-                raise ConversionError(f"{where}: adds values whose axes are in another order")
-            if x.shape != inputs[0].shape:
-                raise ConversionError(f"{where}: adds shapes {inputs[0].shape} and {x.shape}; expected equal shapes")
-            if not isinstance(self.nodes[x.node], Conv2d | Linear | Add | Scale) or (x.factor != 1).any():
-                scaled = self.append(self.free_name(f"{name}.scale{index}"), where, Scale(f32(x.channels())), x)
-                x = replace(x, node=scaled.node, factor=ONE)
-            sources.append(x)
-        if len({x.node for x in sources}) < len(sources):
-            raise ConversionError(f"{where}: adds a value to itself; double the weight instead")
-        total = self.append(name, where, Add(), sources[0])
-        for x in sources[1:]:
-            self.connect(where, x, total.node)
-        return replace(inputs[0], node=total.node, factor=ONE, offset=NOTHING)
+    def _image(self, where: str, x: Value, weight: Factor | None = None) -> tuple[Value, Factor]:
+        """The value as an image (C, H, W), and weights (…, k) or (…, kh, kw) as (…, kh, kw).
+
+        Raises:
+            ConversionError: The weights have other axes than the value, or the axes were permuted.
+        """
+        along = line_of(x)
+        axes = None if weight is None else weight.ndim - 2
+        if along is None:
+            if len(x.shape) != 3:
+                raise ConversionError(f"{where}: expected an input (N, C, H, W), found (N, {x.shape[0]})")
+            if axes not in (None, 2):
+                raise ConversionError(f"{where}: a window of {axes} axes has no node here; expected (N, C, H, W)")
+            return in_order(where, x), np.zeros(0) if weight is None else weight
+        if axes not in (None, 1):
+            raise ConversionError(f"{where}: a window of {axes} axes takes (N, C, H, W), found (N, C, L)")
+        if weight is None:
+            return x, np.zeros(0)
+        return x, np.expand_dims(weight, -1 if along == 1 else -2)
+
+    def _limit(self, where: str, weights: int) -> None:
+        if weights > MOST_WEIGHTS:
+            raise ConversionError(
+                f"{where}: every pixel of its output has weights of its own, {weights:,} in all; expected at most "
+                f"{MOST_WEIGHTS:,}: use a smaller image, or sizes that divide it"
+            )
 
 
-def _sums_pixels(node: Conv2d) -> bool:
-    """Whether a convolution adds pixels of each channel, as the windows of a padded average pool."""
-    return node.weight.shape[1] == 1 and bool((node.weight >= 0).all()) and not node.bias.any()
+def window_of(
+    x: Value, kernel: tuple[int, ...], stride: tuple[int, ...], pads: tuple[int, ...],
+    dilation: tuple[int, ...] | None = None, *, ceil: bool = False,
+) -> Window:  # fmt: skip
+    """The windows of a layer that takes images or lines, with sizes along the axes of its pixels."""
+    along = line_of(x) or 2
+    return Window(
+        spread(along, kernel, 1), spread(along, stride, 1), spread_pads(along, pads),
+        (1, 1) if dilation is None else spread(along, dilation, 1), ceil,
+    )  # fmt: skip
 
 
-def _bias(where: str, bias: npt.ArrayLike | None, outputs: int) -> npt.NDArray[np.float64]:
-    """A bias, one number for each output; zeros if there is none."""
-    if bias is None:
-        return np.zeros(outputs)
-    array = np.asarray(bias, np.float64).ravel()
-    if array.size != outputs:
-        raise ConversionError(f"{where}: has a bias of {array.size} numbers; expected {outputs}, one per output")
-    return array
+def _adaptive(extent: int, count: int) -> Factor:
+    """Weights (extent, count) of an adaptive average pool along an axis."""
+    weights = np.zeros((extent, count))
+    for index in range(count):
+        start, end = index * extent // count, -(-(index + 1) * extent // count)
+        weights[start:end, index] = 1 / (end - start)
+    return weights

@@ -28,6 +28,7 @@ from spikelet_converters.frontends.values import (
     f32,
     free_name,
     node_name,
+    one_number,
 )
 
 MOST_BRANCHES = 9  # of a pool with other windows at the border
@@ -55,6 +56,7 @@ class Construction:
         ending: Function of the logits that the source returns.
         sealed: Nodes whose output only one layer may use.
         reserved: Names of layers of the source, which added nodes do not take.
+        sums: Sums of layers that stand for one layer of the source.
     """
 
     shape: Shape
@@ -70,6 +72,7 @@ class Construction:
     ending: Ending = "logits"
     sealed: set[str] = field(default_factory=set)
     reserved: set[str] = field(default_factory=set)
+    sums: set[str] = field(default_factory=set)
 
     def graph(self) -> Graph:
         """The finished graph.
@@ -137,12 +140,12 @@ class Construction:
         check_finite(where, gain, shift)
         gain = np.broadcast_to(np.ravel(gain), (x.shape[0],)).astype(np.float64)
         shift = np.broadcast_to(np.ravel(shift), (x.shape[0],)).astype(np.float64)
-        if x.node == "input" and not any(a == "input" for a, _ in self.edges) and (gain != 0).all():
+        if x.node == "input" and alone and not any(a == "input" for a, _ in self.edges) and (gain != 0).all():
             return self.normalise(where, -shift / gain, 1 / gain, x)
         before = self.nodes[x.node]
         if not isinstance(before, Conv2d | Linear) or (x.factor != 1).any() or x.offset.any() or not alone:
             factor, offset = x.channels() * gain, x.offsets() * gain + shift
-            return replace(x, factor=_one_number(factor), offset=_one_number(offset))
+            return replace(x, factor=one_number(factor), offset=one_number(offset))
         weight = before.weight * gain.reshape(-1, *(1,) * (before.weight.ndim - 1))
         self.nodes[x.node] = replace(before, weight=f32(weight), bias=f32(before.bias * gain + shift))
         return x
@@ -245,8 +248,3 @@ def check_finite(where: str, *parameters: npt.ArrayLike | None) -> None:
     """Refuse parameters of a layer with NaN or infinity."""
     if not all(np.isfinite(np.asarray(value, np.float64)).all() for value in parameters if value is not None):
         raise ConversionError(f"{where}: its weights contain NaN or infinity; train the network again")
-
-
-def _one_number(values: Factor) -> Factor:
-    """Values per channel as (), if they are equal."""
-    return np.asarray(values[0]) if np.ptp(values) == 0 else values

@@ -9,17 +9,49 @@ import numpy.typing as npt
 
 from spikelet.errors import ConversionError
 from spikelet.nodes import Shape
-from spikelet_converters.frontends.values import Factor, Value
+from spikelet_converters.frontends.values import BATCH, NONE, ONE, Factor, Pads, Value
+from spikelet_converters.frontends.windows import shape_after
 
 
 def axes_of(x: Value) -> tuple[int, ...]:
-    """The axis of the graph's value at each axis of the source's value."""
+    """The axis of the graph's value at each axis of the source's value, whose channels are one axis."""
     return x.axes if x.axes is not None else tuple(range(len(x.shape)))
 
 
 def sizes(x: Value) -> Shape:
     """Shape of the source's value for one sample."""
-    return tuple(x.shape[axis] for axis in axes_of(x))
+    if x.grid is not None:
+        return (*x.grid, *x.shape[1:])
+    shape = shape_after(x.shape, x.maxima) if x.maxima else x.shape
+    if x.pads != NONE:
+        shape = (shape[0], shape[1] + x.pads[0] + x.pads[2], shape[2] + x.pads[1] + x.pads[3])
+    return tuple(shape[axis] for axis in axes_of(x))
+
+
+def line_of(x: Value) -> int | None:
+    """The axis of the pixels of a value (C, L), 1 for height or 2 for width; None for another value."""
+    axes = axes_of(x)
+    return axes[1] if len(axes) == 2 and axes[0] == 0 and len(x.shape) == 3 and x.grid is None else None
+
+
+def padded(where: str, x: Value, pads: tuple[tuple[int, int], ...]) -> Value:
+    """The value with zeros before and after each axis of the source's value but the batch.
+
+    Raises:
+        ConversionError: Channels or features are padded, or pixels are cut off.
+    """
+    if x.maxima:
+        raise ConversionError(f"{where}: pads maxima of values that may be negative; put a ReLU before the max pool")
+    sides = [(0, 0)] * 3
+    for axis, pair in zip(axes_of(x), pads, strict=True):
+        if pair != (0, 0) and (axis == 0 or len(x.shape) != 3 or x.grid is not None):
+            raise ConversionError(f"{where}: pads an axis of channels by {pair}; expected height and width")
+        sides[axis] = pair
+    if min(min(pair) for pair in sides) < 0:
+        raise ConversionError(f"{where}: pads {list(pads)} cut pixels off; expected 0 or more")
+    (_, (top, bottom), (left, right)) = sides
+    around: Pads = (top + x.pads[0], left + x.pads[1], bottom + x.pads[2], right + x.pads[3])
+    return replace(x, pads=around)
 
 
 def arranged(x: Value, axes: tuple[int, ...]) -> Value:
@@ -33,10 +65,15 @@ def in_order(where: str, x: Value) -> Value:
     Raises:
         ConversionError: They are in another order.
     """
-    if x.axes is None and x.order is None:
+    if x.axes is None and x.order is None and x.grid is None:
         return x
     large = [axis for axis in axes_of(x) if x.shape[axis] != 1]
-    if x.order is None and large == sorted(large) and sizes(x) == x.shape:
+    if (
+        x.order is None
+        and x.grid is None
+        and large == sorted(large)
+        and tuple(x.shape[i] for i in axes_of(x)) == x.shape
+    ):
         return replace(x, axes=None)
     raise ConversionError(
         f"{where}: takes a value whose axes were permuted; expected (N, C, H, W): export the network channel first"
@@ -56,6 +93,14 @@ def transposed(where: str, x: Value, perm: list[int]) -> Value:
     Raises:
         ConversionError: The batch is moved.
     """
+    if x.grid is not None:
+        if perm != [0, 2, 1, 3, 4]:
+            raise ConversionError(f"{where}: permutes axes by {perm}; expected groups of channels to be exchanged")
+        groups, size = x.grid
+        parts, pick = (x.parts, x.pick) if x.parts else ((replace(x, grid=None),), np.arange(x.shape[0]))
+        assert pick is not None
+        exchanged = pick.reshape(groups, size).T.ravel()
+        return Value("", ONE, x.shape, parts=parts, pick=exchanged, grid=(size, groups))
     axes = axes_of(x)
     if len(perm) != len(axes) + 1 or perm[0] != 0 or sorted(perm) != list(range(len(perm))):
         raise ConversionError(f"{where}: permutes axes by {perm}; expected the batch to stay first")
@@ -66,6 +111,12 @@ def reshaped(x: Value, target: Shape) -> Value | None:
     """The value with axes of size 1 added or removed, or None if that does not give the target."""
     if len(x.shape) != 3:
         return x if target == x.shape else None
+    if len(target) == 4 and x.axes is None and target[0] * target[1] == x.shape[0] and target[2:] == x.shape[1:]:
+        return replace(x, grid=(target[0], target[1]))
+    if x.grid is not None:
+        return replace(x, grid=None) if target == x.shape else None
+    if x.pads != NONE or x.maxima:
+        return None
     large = [axis for axis in axes_of(x) if x.shape[axis] != 1]
     if [size for size in target if size != 1] != [x.shape[axis] for axis in large]:
         return None
@@ -79,6 +130,30 @@ def reshaped(x: Value, target: Shape) -> Value | None:
         else:
             return None
     return arranged(x, tuple(axes))
+
+
+def target_of(x: Value, new_sizes: list[int], batch: int | None) -> Shape | None:
+    """Shape of one sample after a reshape, or None if the batch does not stay first.
+
+    Args:
+        x: The value.
+        new_sizes: Sizes with the batch, one of them -1 at most.
+        batch: Fixed size of the batch, or None.
+    """
+    total = int(np.prod(sizes(x)))
+    if not new_sizes or min(new_sizes) < -1 or new_sizes.count(-1) > 1 or 0 in new_sizes:
+        return None
+    rest = new_sizes[1:]
+    if new_sizes[0] == -1:
+        return tuple(rest) if int(np.prod(rest)) == total else None
+    if new_sizes[0] not in (BATCH, batch):
+        return None
+    if -1 in rest:
+        known = int(np.prod([size for size in rest if size != -1]))
+        if total % known:
+            return None
+        rest = [total // known if size == -1 else size for size in rest]
+    return tuple(rest) if int(np.prod(rest)) == total else None
 
 
 def per_channel(where: str, constant: npt.NDArray[np.generic], x: Value) -> Factor:

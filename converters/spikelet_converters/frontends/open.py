@@ -53,7 +53,7 @@ def open_source(
         std: Per channel, in the same units.
         raw_pixels: Whether the source takes pixels 0…255.
         average_pools: Replace max pools by average pools.
-        output: Name of the output to convert, for an ONNX file with several.
+        output: Output to convert, for a network with several: its name in an ONNX file, else its index or key.
         dt: Length of a time-step in seconds, for NIR.
 
     Raises:
@@ -62,8 +62,8 @@ def open_source(
     """
     preprocessing = Preprocessing(mean, std, 1.0 if raw_pixels else 255.0)
     path, kind = Path(source), kind_of(source)
-    if output is not None and kind != "onnx":
-        raise UsageError(f"{source}: --output-name names an output of an ONNX file; omit it")
+    if output is not None and kind not in ("onnx", "exported", "module"):
+        raise UsageError(f"{source}: --output-name names an output of an ONNX file or a torch network; omit it")
     if kind == "onnx":
         from spikelet_converters.frontends import onnx
 
@@ -71,14 +71,14 @@ def open_source(
     if kind == "exported":
         from spikelet_converters.frontends import torch
 
-        return torch.from_exported(path, preprocessing)
+        return torch.from_exported(path, preprocessing, average_pools=average_pools, output=output)
     if kind == "module":
         from spikelet_converters.frontends import torch
 
         if shape is None:
             raise UsageError(f"{source}: a module does not contain the shape of its input; give it with --input CxHxW")
         network = torch.load_module(source, weights, weights_key)
-        return torch.from_module(network, shape, preprocessing, average_pools=average_pools)
+        return torch.from_module(network, shape, preprocessing, average_pools=average_pools, output=output)
     from spikelet_converters.frontends.nir import read as read_nir
 
     # inputs of NIR networks are not normalised by default

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-_POOL = (
-    "train with average pooling instead: a maximum of rates is not a rate of spikes; "
-    "or replace it with --max-pool average"
-)
 _RELU = "use a SpikingActivation module, which has a threshold, or calibrate one (--calibration)"
 _SIGMOID = "use ReLU, which a spike rate approximates"
 UNKNOWN = "it has no exact spiking form here; see docs/support.md for the supported layers"
+_ENDING = "leave it out: it does not change the predicted class"
 TORCH = {
-    "MaxPool2d": _POOL,
-    "max_pool2d": _POOL,
-    "boolean_dispatch": _POOL,  # what torch.fx sees of functional.max_pool2d
     "ReLU": _RELU,
     "relu": _RELU,
     "ReLU6": _RELU,
@@ -20,33 +14,31 @@ TORCH = {
     "Hardtanh": _RELU,
     "hardtanh": _RELU,
     "clamp": _RELU,
-    "cat": "a concatenation of layers has no node in IR version 1; add the layers instead",
     "GELU": "it has no exact spiking form here; fine-tune with ReLU in its place",
     "SiLU": "it has no exact spiking form here; fine-tune with ReLU in its place",
     "Sigmoid": f"it has no exact spiking form here; {_SIGMOID}",
     "Tanh": f"it has no exact spiking form here; {_SIGMOID}",
     "QuantSigmoid": "it has no exact spiking form here; use QuantReLU, whose levels are spike counts of a neuron",
     "QuantTanh": "it has no exact spiking form here; use QuantReLU, whose levels are spike counts of a neuron",
-    "LeakyReLU": "its output may be negative, a spike cannot be; fine-tune with ReLU in its place",
-    "PReLU": "its output may be negative, a spike cannot be; fine-tune with ReLU in its place",
     "ELU": "its output may be negative, a spike cannot be; fine-tune with ReLU in its place",
     "LayerNorm": "it normalises by statistics of the current input; use batch norm, which is folded into weights",
     "GroupNorm": "it normalises by statistics of the current input; use batch norm, which is folded into weights",
     "InstanceNorm2d": "it normalises by statistics of the current input; use batch norm, which is folded into weights",
-    "ConvTranspose2d": "a transposed convolution has no node in IR version 1; use a convolution",
     "Upsample": "upsampling has no node in IR version 1; leave it out",
-    "Conv1d": "has no node in IR version 1; use a Conv2d whose kernel is one high",
     "Conv3d": "has no node in IR version 1; use a Conv2d for every time-step",
     "LSTM": "recurrence has no node in IR version 1; use a feed-forward network",
     "GRU": "recurrence has no node in IR version 1; use a feed-forward network",
     "RNN": "recurrence has no node in IR version 1; use a feed-forward network",
     "MultiheadAttention": "a product of activations has no spiking form here; use a convolutional network",
-    "Softmax": "leave it out: it does not change the predicted class",
-    "softmax": "leave it out: it does not change the predicted class",
-    "LogSoftmax": "leave it out: it does not change the predicted class",
+    "Softmax": _ENDING,
+    "softmax": _ENDING,
+    "LogSoftmax": _ENDING,
     "mul": "a product of activations has no spiking form here; fold the factor into the weights",
+    "maximum": "a maximum of activations has no spiking form here; a maximum with 0 is a rectifier",
+    "argmax": "an argmax inside the network has no spiking form here; leave it out",
+    "log_softmax": _ENDING,
+    "sigmoid": f"it has no exact spiking form here; {_SIGMOID}",
     "matmul": "a product of activations has no spiking form here; use nn.Linear for weights",
-    "sub": "a difference of activations has no node in IR version 1; fold the minus into the weights",
 }
 
 _NEGATIVE = "its output may be negative, a spike cannot be; fine-tune with Relu in its place"
@@ -54,13 +46,7 @@ _FEED_FORWARD = "recurrence has no node in IR version 1; use a feed-forward netw
 _NORM = "it normalises by statistics of the current input; use BatchNormalization, which is folded into weights"
 PRODUCT = "a product of activations has no spiking form here; fold constant factors into the weights"
 ONNX = {
-    "MaxPool": "a maximum of rates is not a rate of spikes: train with average pooling, or let it be replaced with "
-    "--max-pool average",
-    "GlobalMaxPool": "a maximum of rates is not a rate of spikes: train with global average pooling, or let it be "
-    "replaced with --max-pool average",
     "Max": "a maximum of activations has no spiking form here; a maximum with 0 is a rectifier",
-    "LeakyRelu": _NEGATIVE,
-    "PRelu": _NEGATIVE,
     "Elu": _NEGATIVE,
     "Selu": _NEGATIVE,
     "Gelu": "it has no exact spiking form here; fine-tune with Relu in its place",
@@ -68,7 +54,6 @@ ONNX = {
     "HardSigmoid": "it has no exact spiking form here; fine-tune with Relu in its place",
     "HardSwish": "it has no exact spiking form here; fine-tune with Relu in its place",
     "Tanh": "it has no exact spiking form here; fine-tune with Relu in its place",
-    "Concat": "a concatenation of layers has no node in IR version 1; add the layers instead",
     "Mul": PRODUCT,
     "Div": PRODUCT,
     "LSTM": _FEED_FORWARD,
@@ -78,10 +63,8 @@ ONNX = {
     "LayerNormalization": _NORM,
     "InstanceNormalization": _NORM,
     "GroupNormalization": _NORM,
-    "ConvTranspose": "a transposed convolution has no node in IR version 1; use a convolution",
     "Resize": "resizing has no node in IR version 1; resize the images before conversion",
     "Upsample": "resizing has no node in IR version 1; resize the images before conversion",
-    "Sub": "a difference of activations has no node in IR version 1; fold the minus into the weights",
     "If": "a network that branches on values has no fixed graph; export one branch",
     "QLinearConv": "integer operators are not supported; export the network before quantisation, or with "
     "QuantizeLinear and DequantizeLinear around float operators",
@@ -123,5 +106,4 @@ FRAMEWORK_NEURONS = {
 NIR = {
     "Delay": "IR version 1 has no delays; use a network without delays",
     "Threshold": "a threshold without a state has no node in IR version 1; use an IF",
-    "Conv1d": "has no node in IR version 1; write it as a Conv2d whose kernel is one high",
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
@@ -95,6 +96,45 @@ class Source:
     def shape(self) -> Shape:
         """Shape of one input."""
         return self.graph.input.shape
+
+
+def started(
+    shape: Shape, add: Callable[[Builder, Value], object], preprocessing: Preprocessing, low: int = 0, high: int = 255
+) -> Builder:
+    """A builder with the normalised input of a source and its layers.
+
+    An input of two axes is a line (C, L), or an image (H, W) if the layers do not fit a line.
+
+    Args:
+        shape: Shape of one input of the source.
+        add: Adds the layers; takes the builder and the input.
+        preprocessing: Normalisation of the input.
+        low: Smallest value of the input.
+        high: Largest value of the input.
+
+    Raises:
+        ConversionError: A layer has no spiking form, or the input has too many axes.
+    """
+    if len(shape) not in (1, 2, 3):
+        raise ConversionError(f"the input has shape {shape}; expected (F,), (C, L) or (C, H, W)")
+    if len(shape) != 2:
+        return _started(shape, None, add, preprocessing, low, high)
+    try:
+        return _started((shape[0], 1, shape[1]), (0, 2), add, preprocessing, low, high)
+    except ConversionError as error:
+        try:
+            return _started((1, *shape), (1, 2), add, preprocessing, low, high)
+        except ConversionError:
+            raise error from None
+
+
+def _started(
+    shape: Shape, axes: tuple[int, ...] | None, add: Callable[[Builder, Value], object], preprocessing: Preprocessing,
+    low: int, high: int,
+) -> Builder:  # fmt: skip
+    builder = Builder(shape, calibrate=True)
+    add(builder, replace(preprocessing.start(builder, low, high), axes=axes))
+    return builder
 
 
 def finished(

@@ -20,18 +20,58 @@ Ending = Literal["logits", "softmax", "log_softmax", "sigmoid", "argmax"]
 
 ONE, NOTHING = np.ones(()), np.zeros(())
 
+BATCH = 2_147_483_629
+"""Stands for the size of the batch in shapes that a network computes."""
+
+Pair = tuple[int, int]
+"""Sizes along (height, width)."""
+
+Pads = tuple[int, int, int, int]
+"""Zeros at (top, left, bottom, right)."""
+
+NONE: Pads = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The windows of a convolution or pool.
+
+    Attributes:
+        kernel: Pixels of a window.
+        stride: Distance of windows.
+        pads: Zeros around the image, or for a max pool pixels that do not count.
+        dilation: Distance of the pixels of a window.
+        ceil: Whether a last window may reach beyond the padding.
+        where: The layer in error messages, for a max pool that is taken later.
+    """
+
+    kernel: Pair
+    stride: Pair
+    pads: Pads = NONE
+    dilation: Pair = (1, 1)
+    ceil: bool = False
+    where: str = ""
+
 
 @dataclass
 class Value:
     """An intermediate value: factor * (output of a graph node) + offset.
 
+    A value whose channels come from several nodes, or are some of the channels of a node, has `parts` instead of a
+    node, see `spikelet_converters.frontends.channels`.
+
     Attributes:
-        node: Name of the graph node.
+        node: Name of the graph node, "" with `parts`.
         factor: () or (C,).
-        shape: Shape of the value for one sample.
+        shape: Shape of the value for one sample, without `pads`.
         offset: () or (C,).
         axes: Axis of `shape` at each axis of the source's value, or None if they are the same.
         order: Feature of the node at each feature of the source's flat value, or None if they are the same.
+        parts: Values of single nodes.
+        pick: Channel at each channel of the value, of those of the parts one after another.
+        grid: Sizes (groups, C / groups) if the source sees the channels as two axes.
+        pads: Zeros around the value, which the next convolution adds.
+        maxima: Max pools of the value that the source takes first; a rectifier must follow. `shape` is that before.
     """
 
     node: str
@@ -40,13 +80,22 @@ class Value:
     offset: Factor = field(default_factory=lambda: NOTHING)
     axes: tuple[int, ...] | None = None
     order: npt.NDArray[np.intp] | None = None
+    parts: tuple[Value, ...] = ()
+    pick: npt.NDArray[np.intp] | None = None
+    grid: tuple[int, int] | None = None
+    pads: Pads = NONE
+    maxima: tuple[Window, ...] = ()
 
     def channels(self) -> Factor:
         """The factor per channel, (C,)."""
+        if self.parts:
+            return np.concatenate([part.channels() for part in self.parts])[self.pick]
         return np.broadcast_to(self.factor, (self.shape[0],)).astype(np.float64)
 
     def offsets(self) -> Factor:
         """The offset per channel, (C,)."""
+        if self.parts:
+            return np.concatenate([part.offsets() for part in self.parts])[self.pick]
         return np.broadcast_to(self.offset, (self.shape[0],)).astype(np.float64)
 
 
@@ -111,6 +160,11 @@ def free_name(name: str, taken: Container[str]) -> str:
         suffix = f"_{count}"
         candidate = name[: MAX_NAME - len(suffix)] + suffix
     return candidate
+
+
+def one_number(values: Factor) -> Factor:
+    """Values per channel as (), if they are equal."""
+    return np.asarray(values.flat[0]) if np.ptp(values) == 0 else values
 
 
 def f32(value: npt.ArrayLike) -> npt.NDArray[np.float32]:

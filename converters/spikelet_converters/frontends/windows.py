@@ -2,28 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet_converters.frontends.values import Factor
-
-Pads = tuple[int, int, int, int]
-"""Zeros at (top, left, bottom, right)."""
-
-NONE: Pads = (0, 0, 0, 0)
+from spikelet_converters.frontends.values import Factor, Pads, Pair, Window
 
 
-def pads_for_same(size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], upper: bool) -> Pads:
-    """Zeros so that a window at every stride has an output: ceil(size / stride). The odd one is last if `upper`."""
-    before, after = [], []
-    for extent, width, step in zip(size, kernel, stride, strict=True):
-        total = max((-(-extent // step) - 1) * step + width - extent, 0)
-        less, more = total // 2, total - total // 2
-        before.append(less if upper else more)
-        after.append(more if upper else less)
-    return before[0], before[1], after[0], after[1]
+def pads_along(extent: int, width: int, step: int, upper: bool) -> tuple[int, int]:
+    """Zeros before and after an axis, so that a window at every stride has an output: ceil(extent / step).
+
+    The odd one is last if `upper`.
+    """
+    total = max((-(-extent // step) - 1) * step + width - extent, 0)
+    less, more = total // 2, total - total // 2
+    return (less, more) if upper else (more, less)
+
+
+def spread(along: int, values: Sequence[int], rest: int) -> Pair:
+    """Sizes of one axis, 1 for height and 2 for width, or of both, as sizes of both; `rest` is that of the other."""
+    if len(values) == 2:
+        return int(values[0]), int(values[1])
+    return (int(values[0]), rest) if along == 1 else (rest, int(values[0]))
+
+
+def spread_pads(along: int, pads: Sequence[int]) -> Pads:
+    """Zeros (before, after) of one axis, or (top, left, bottom, right)."""
+    if len(pads) == 4:
+        return pads[0], pads[1], pads[2], pads[3]
+    return (pads[0], 0, pads[1], 0) if along == 1 else (0, pads[0], 0, pads[1])
+
+
+def dilated(weight: npt.NDArray[np.float64], dilation: Pair) -> npt.NDArray[np.float64]:
+    """An equal kernel of dilation 1: zeros between the weights (…, kh, kw)."""
+    if dilation == (1, 1):
+        return weight
+    height, width = ((size - 1) * step + 1 for size, step in zip(weight.shape[-2:], dilation, strict=True))
+    wide = np.zeros((*weight.shape[:-2], height, width))
+    wide[..., :: dilation[0], :: dilation[1]] = weight
+    return wide
+
+
+def reached(size: Pair, window: Window) -> Pads:
+    """Zeros of a max pool, so that every window is inside: with `ceil`, a last one may reach beyond the padding.
+
+    A window that begins beyond the pixels and the padding before them is left out.
+    """
+    after = []
+    for axis in (0, 1):
+        first, last = window.pads[axis], window.pads[axis + 2]
+        width = (window.kernel[axis] - 1) * window.dilation[axis] + 1
+        stride = window.stride[axis]
+        spare = size[axis] + first + last - width
+        count = (-(-spare // stride) if window.ceil else spare // stride) + 1
+        if window.ceil and (count - 1) * stride >= size[axis] + first:
+            count -= 1
+        after.append(max((count - 1) * stride + width - first - size[axis], 0))
+    return window.pads[0], window.pads[1], after[0], after[1]
+
+
+def shape_after(shape: tuple[int, ...], windows: Sequence[Window]) -> tuple[int, ...]:
+    """Shape of a value (C, H, W) after max pools."""
+    channels, *size = shape
+    for window in windows:
+        pads = reached((size[0], size[1]), window)
+        size = [
+            (extent + pads[axis] + pads[axis + 2] - (window.kernel[axis] - 1) * window.dilation[axis] - 1)
+            // window.stride[axis] + 1
+            for axis, extent in enumerate(size)
+        ]  # fmt: skip
+    return channels, *size
 
 
 def added(a: Pads, b: Pads) -> Pads:

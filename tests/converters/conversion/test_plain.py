@@ -177,10 +177,8 @@ def test_max_pools_are_replaced_when_asked_for(images):
     network = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 4)
     )  # fmt: skip
-    with pytest.raises(ConversionError, match=r"module 2 \(MaxPool2d\): .* or replace it with --max-pool average"):
-        from_module(network, SHAPE)
     source = from_module(network, SHAPE, average_pools=True)
-    assert source.notes == ("module 2: max pooling was replaced by average pooling, as asked for",)
+    assert source.notes == ("module 2 (MaxPool2d): max pooling was replaced by average pooling, as asked for",)
     bundle = convert_source(source, "small", calibration=Calibration(images, steps=4), data=[images])
     assert "accuracy_before_replacement" in bundle.manifest.results[0]
 
@@ -214,7 +212,10 @@ def test_the_command(network, images, tmp_path, monkeypatch, capsys):
     err = call(f"{module} --std 0.2 0.3", 1).err
     assert "std of the input: expected 3 numbers, one per channel; found 2" in err
     err = call(module.replace("3x8x8", "3x9x9"), 1).err
-    assert "module 1: expected an input of shape (192,), found (243,); check the network's input shape (--input)" in err
+    assert (
+        "module 1 (Linear): expected an input of shape (192,), found (243,); check the network's input shape (--input)"
+        in err
+    )
     assert "give it with --input CxHxW" in call(module.replace("--input 3x8x8 ", ""), 2).err
     assert "model.py has no nothing" in call(module.replace("network", "nothing"), 2).err
     assert "found int; expected a torch.nn.Module, or a class" in call(module.replace("network", "three"), 1).err

@@ -154,7 +154,7 @@ def quantise_calibrated(network, steps):
     from spikelet_converters.conversion.source import _calibrated
 
     source = from_module(network, SHAPE)
-    graph, _, _ = _calibrated(source, Calibration(pictures(), steps=steps), lambda done, total: None)
+    graph, *_ = _calibrated(source, Calibration(pictures(), steps=steps), lambda done, total: None)
     return quantise(graph, 8).graph
 
 

@@ -97,15 +97,13 @@ def test_a_function_of_the_logits_at_the_end(end):
     assert check_graph(source, None) < 1e-2
 
 
-def test_a_max_pool_as_a_function():
+def test_a_max_pool_that_is_replaced():
     network = Net(lambda x: F.max_pool2d(torch.relu(x), 2)).eval()
-    with pytest.raises(ConversionError, match="--max-pool average"):
-        from_module(network, SHAPE, RAW)
     source = from_module(network, SHAPE, RAW, average_pools=True)
     assert len(source.maxima) == 1
     assert check_graph(source, None) < 1e-2
     padded = Net(lambda x: F.max_pool2d(torch.relu(x), 3, stride=2, padding=1)).eval()
-    with pytest.raises(ConversionError, match="with padding, ceil_mode or dilation it has no average pool"):
+    with pytest.raises(ConversionError, match="with dilation, which no average pool replaces"):
         from_module(padded, SHAPE, RAW, average_pools=True)
 
 
@@ -118,7 +116,8 @@ def test_a_max_pool_as_a_function():
         (lambda x: torch.softmax(x, 1), "leave it out"),
         (lambda x: torch.flatten(x, start_dim=2), "flattens axes 2 to -1; expected all but the batch"),
         (lambda x: F.avg_pool2d(torch.relu(x), 2, divisor_override=3), "divisor_override has no node"),
-        (lambda x: F.adaptive_avg_pool2d(torch.relu(x), 2), "expected output size 1"),
+        (lambda x: F.adaptive_max_pool2d(torch.relu(x), 2), "takes maxima of windows of different sizes"),
+        (lambda x: F.max_pool2d(x, 2) * 2 + 1, r"`boolean_dispatch` .*: takes maxima of values that may be negative"),
     ],
 )
 def test_what_is_refused(function, message):

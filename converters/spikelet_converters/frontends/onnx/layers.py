@@ -2,62 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.layout import axes_of, in_order, per_channel
+from spikelet_converters.frontends.builder import window_of
+from spikelet_converters.frontends.layout import axes_of, line_of, per_channel, sizes
 from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
 from spikelet_converters.frontends.refusals import PRODUCT
-from spikelet_converters.frontends.values import Factor, Value
-from spikelet_converters.frontends.windows import NONE, Pads, added, pads_for_same, symmetric
+from spikelet_converters.frontends.values import Factor, Value, Window
+from spikelet_converters.frontends.windows import pads_along, spread
 
 
-def window(step: Step, kernel: tuple[int, int], size: tuple[int, int]) -> tuple[tuple[int, int], Pads]:
-    """Stride and zeros of a window over an image of `size`.
+def window(step: Step, kernel: Sequence[int], size: Sequence[int], *, ceil: bool = False) -> Window:
+    """The windows of a convolution or pool over an image of `size`, (H, W) or (L,).
 
     Raises:
-        ConversionError: The window is dilated, or pads in an unknown way.
+        ConversionError: The window has other axes than the image, or pads in an unknown way.
     """
     attributes, where = step.attributes, step.where
-    dilations = integers(attributes, "dilations", [1, 1])
-    if any(dilation != 1 for dilation in dilations):
-        raise ConversionError(f"{where}: dilation {dilations} has no node; train with dilation 1")
-    stride = integers(attributes, "strides", [1, 1])
-    pads = integers(attributes, "pads", [0, 0, 0, 0])
-    if len(stride) != 2 or len(pads) != 4:
-        raise ConversionError(f"{where}: a window of {len(stride)} axes has no node; use two")
+    axes = len(size)
+    dilation = integers(attributes, "dilations", [1] * axes)
+    stride = integers(attributes, "strides", [1] * axes)
+    pads = integers(attributes, "pads", [0] * 2 * axes)
+    if not len(kernel) == len(stride) == len(dilation) == axes or len(pads) != 2 * axes:
+        raise ConversionError(f"{where}: a window of {len(kernel)} axes for an image of {axes}; expected as many")
     mode = text(attributes, "auto_pad", "NOTSET")
-    pair = stride[0], stride[1]
     if mode in ("SAME_UPPER", "SAME_LOWER"):
-        return pair, pads_for_same(size, kernel, pair, mode == "SAME_UPPER")
-    if mode == "VALID":
-        return pair, NONE
-    if mode != "NOTSET":
+        wide = [(width - 1) * rate + 1 for width, rate in zip(kernel, dilation, strict=True)]
+        same = [pads_along(*sides, mode == "SAME_UPPER") for sides in zip(size, wide, stride, strict=True)]
+        pads = [before for before, _ in same] + [after for _, after in same]
+    elif mode == "VALID":
+        pads = [0] * 2 * axes
+    elif mode != "NOTSET":
         raise ConversionError(f"{where}: auto_pad {mode} is not supported; export it with explicit pads")
     if min(pads) < 0:
         raise ConversionError(f"{where}: pads {pads} cut pixels off; expected 0 or more")
-    return pair, (pads[0], pads[1], pads[2], pads[3])
+    x = step.value(padded=False)
+    return window_of(x, tuple(kernel), tuple(stride), tuple(pads), tuple(dilation), ceil=ceil)
+
+
+def _pixels(step: Step, weight: Factor) -> tuple[int, ...]:
+    """Sizes of the image that a convolution takes, with the zeros around it, after its axes were compared."""
+    x = step.value(padded=False)
+    if len(sizes(x)) != weight.ndim - 1:
+        raise ConversionError(
+            f"{step.where}: a convolution of {weight.ndim - 2} axes takes a value of {weight.ndim} axes, found (N, "
+            f"{', '.join(map(str, sizes(x)))})"
+        )
+    kernel = list(weight.shape[2:])
+    if integers(step.attributes, "kernel_shape", kernel) != kernel:
+        raise ConversionError(f"{step.where}: kernel_shape differs from the shape of its weights {weight.shape}")
+    return sizes(x)[1:]
 
 
 def _conv(step: Step) -> Value:
     weight = np.asarray(step.constant(1), np.float64)
-    x = in_order(step.where, step.value(padded=False))
-    if weight.ndim != 4:
-        raise ConversionError(f"{step.where}: a convolution of {weight.ndim - 2} axes has no node; use two")
-    if len(x.shape) != 3:
-        raise ConversionError(f"{step.where}: expected an input (N, C, H, W), found (N, {x.shape[0]})")
-    kernel = weight.shape[2], weight.shape[3]
-    if integers(step.attributes, "kernel_shape", list(kernel)) != list(kernel):
-        raise ConversionError(f"{step.where}: kernel_shape differs from the shape of its weights {weight.shape}")
-    outer = step.state.pads.get(step.input(0), NONE)
-    size = x.shape[1] + outer[0] + outer[2], x.shape[2] + outer[1] + outer[3]
-    stride, pads = window(step, kernel, size)
-    weight, padding = symmetric(weight, added(outer, pads))
+    where_to = window(step, weight.shape[2:], _pixels(step, weight))
     groups = integer(step.attributes, "group", 1)
-    return step.builder.conv(step.name, step.where, weight, step.optional(2), stride, padding, groups, x)
+    x = step.value(padded=False)
+    return step.builder.convolution(step.name, step.where, weight, step.optional(2), where_to, groups, x)
+
+
+def _conv_transpose(step: Step) -> Value:
+    weight = np.asarray(step.constant(1), np.float64)
+    size = _pixels(step, weight)
+    if text(step.attributes, "auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+        raise ConversionError(f"{step.where}: auto_pad is not supported; export it with explicit pads")
+    if "output_shape" in step.attributes:
+        raise ConversionError(f"{step.where}: output_shape is not supported; export it with explicit pads")
+    x = step.value()
+    extra = spread(line_of(x) or 2, integers(step.attributes, "output_padding", [0] * len(size)), 0)
+    groups = integer(step.attributes, "group", 1)
+    where_to = window(step, weight.shape[2:], size)
+    return step.builder.transposed(step.name, step.where, weight, step.optional(2), where_to, extra, groups, x)
 
 
 def _gemm(step: Step) -> Value:
@@ -112,7 +134,8 @@ def _sub(step: Step) -> Value:
         x = step.value(1)
         shift = per_channel(step.where, step.constant(0), x)
         return step.builder.affine(step.where, -1.0, shift, x, alone=step.alone(1))
-    raise ConversionError(f"{step.where}: {ADVICE['Sub']}")
+    negative = step.builder.affine(step.where, -1.0, 0.0, step.value(1), alone=False)
+    return step.builder.add(step.name, step.where, [step.value(), negative])
 
 
 def _mul(step: Step) -> Value:
@@ -149,6 +172,20 @@ def _batch_normalisation(step: Step) -> Value:
 
 def _relu(step: Step) -> Value:
     return _rectified(step, step.value(), None)
+
+
+def _leaky_relu(step: Step) -> Value:
+    slope = real(step.attributes, "alpha", 0.01)
+    return step.builder.leaky(step.name, step.where, slope, step.value())
+
+
+def _p_relu(step: Step) -> Value:
+    x = step.value()
+    return step.builder.leaky(step.name, step.where, per_channel(step.where, step.constant(1), x), x)
+
+
+def _negative(step: Step) -> Value:
+    return step.builder.affine(step.where, -1.0, 0.0, step.value(), alone=step.alone())
 
 
 def _clip(step: Step) -> Value:
@@ -192,11 +229,15 @@ HANDLERS: dict[str, Handler] = {
     "BatchNormalization": _batch_normalisation,
     "Clip": _clip,
     "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
     "Div": _div,
     "Gemm": _gemm,
+    "LeakyRelu": _leaky_relu,
     "MatMul": _matmul,
     "Max": _maximum,
     "Mul": _mul,
+    "Neg": _negative,
+    "PRelu": _p_relu,
     "Relu": _relu,
     "Sub": _sub,
     "Sum": _add,

@@ -2,79 +2,81 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.layout import arranged, axes_of, in_order
+from spikelet_converters.frontends.layout import axes_of, sizes
 from spikelet_converters.frontends.onnx.attributes import integer, integers
 from spikelet_converters.frontends.onnx.layers import window
 from spikelet_converters.frontends.onnx.step import Handler, Step
-from spikelet_converters.frontends.refusals import ONNX as ADVICE
-from spikelet_converters.frontends.values import Value
-from spikelet_converters.frontends.windows import Averages, averages
+from spikelet_converters.frontends.values import Value, Window
 
 
 def _average_pool(step: Step) -> Value:
-    kernel, stride, rows, columns, x = _windows(step)
-    return step.builder.average_pool(step.name, step.where, kernel, stride, rows, columns, x)
+    count = bool(integer(step.attributes, "count_include_pad", 0))
+    where_to = _window(step)
+    if where_to.dilation != (1, 1):
+        raise ConversionError(f"{step.where}: dilation {where_to.dilation} of an average pool has no node; use 1")
+    return step.builder.averages_of(step.name, step.where, where_to, count, step.value())
 
 
 def _max_pool(step: Step) -> Value:
-    if not step.state.average_pools:
-        raise ConversionError(f"{step.where}: {ADVICE['MaxPool']}")
-    kernel, stride, rows, columns, x = _windows(step)
-    if any(axis.before or axis.after for axis in (rows, columns)):
+    average = step.state.average_pools
+    return step.builder.maxima_of(step.name, step.where, _window(step), step.value(), average=average)
+
+
+def _window(step: Step) -> Window:
+    x = step.value(padded=False)
+    size = sizes(x)[1:]
+    kernel = integers(step.attributes, "kernel_shape", [])
+    if len(kernel) != len(size):
         raise ConversionError(
-            f"{step.where}: takes maxima at the border of the image (pads, auto_pad or ceil_mode), which no average "
-            "pool replaces; train with a kernel that divides the image"
+            f"{step.where}: a pool of {len(kernel)} axes takes a value of {len(kernel) + 2} axes, found (N, "
+            f"{', '.join(map(str, (x.shape[0], *size)))})"
         )
-    return step.builder.pool_of_maxima(step.name, step.where, kernel, stride, x)
+    return window(step, kernel, size, ceil=bool(integer(step.attributes, "ceil_mode", 0)))
 
 
 def _global_max_pool(step: Step) -> Value:
-    if not step.state.average_pools:
-        raise ConversionError(f"{step.where}: {ADVICE['GlobalMaxPool']}")
-    x = in_order(step.where, step.value())
-    if len(x.shape) != 3:
-        raise ConversionError(f"{step.where}: expected an input (N, C, H, W), found (N, {x.shape[0]})")
-    kernel = x.shape[1], x.shape[2]
-    return step.builder.pool_of_maxima(step.name, step.where, kernel, kernel, x)
-
-
-def _windows(step: Step) -> tuple[tuple[int, int], tuple[int, int], Averages, Averages, Value]:
-    x = in_order(step.where, step.value())
-    shape = integers(step.attributes, "kernel_shape", [])
-    if len(shape) != 2 or len(x.shape) != 3:
-        raise ConversionError(f"{step.where}: a pool of {len(shape)} axes has no node; use two")
-    kernel = shape[0], shape[1]
-    stride, (top, left, bottom, right) = window(step, kernel, (x.shape[1], x.shape[2]))
-    ceil = bool(integer(step.attributes, "ceil_mode", 0))
-    count = bool(integer(step.attributes, "count_include_pad", 0))
-    rows = averages(x.shape[1], kernel[0], stride[0], top, bottom, ceil=ceil, count_padding=count)
-    columns = averages(x.shape[2], kernel[1], stride[1], left, right, ceil=ceil, count_padding=count)
-    return kernel, stride, rows, columns, x
+    x = step.value()
+    ones = (1,) * (len(sizes(x)) - 1)
+    average = step.state.average_pools
+    return step.builder.adaptive(step.name, step.where, ones, x, maxima=True, average=average)
 
 
 def _global_average_pool(step: Step) -> Value:
-    return _mean(step, step.value(), keep=True)
+    x = step.value()
+    pixels = [index + 1 for index, axis in enumerate(axes_of(x)) if axis != 0]
+    return step.builder.mean(step.name, step.where, pixels, True, x)
+
+
+def _axes(step: Step) -> list[int]:
+    values = step.optional(1)
+    return integers(step.attributes, "axes", [] if values is None else [int(axis) for axis in values.ravel()])
+
+
+def _keep(step: Step) -> bool:
+    return bool(integer(step.attributes, "keepdims", 1))
 
 
 def _reduce_mean(step: Step) -> Value:
+    return step.builder.mean(step.name, step.where, _axes(step), _keep(step), step.value())
+
+
+def _reduce_sum(step: Step) -> Value:
+    x, axes = step.value(), _axes(step)
+    count = np.prod([sizes(x)[axis % (len(sizes(x)) + 1) - 1] for axis in axes])
+    mean = step.builder.mean(step.name, step.where, axes, _keep(step), x)
+    return step.builder.affine(step.where, float(count), 0.0, mean, alone=False)
+
+
+def _reduce_max(step: Step) -> Value:
     x = step.value()
-    values = step.optional(1)
-    axes = integers(step.attributes, "axes", [] if values is None else [int(axis) for axis in values.ravel()])
-    rank = len(axes_of(x)) + 1
-    averaged = sorted(axis % rank for axis in axes)
-    pixels = sorted(index + 1 for index, axis in enumerate(axes_of(x)) if axis != 0)
-    if averaged != pixels or len(x.shape) != 3 or rank != 4:
-        raise ConversionError(f"{step.where}: a mean over axes {axes} has no node; expected height and width (2, 3)")
-    return _mean(step, x, keep=bool(integer(step.attributes, "keepdims", 1)))
-
-
-def _mean(step: Step, x: Value, *, keep: bool) -> Value:
-    if len(x.shape) != 3:
-        raise ConversionError(f"{step.where}: expected an input (N, C, H, W), found (N, {x.shape[0]})")
-    kernel = x.shape[1], x.shape[2]
-    pooled = arranged(step.builder.pool(step.name, step.where, kernel, kernel, x), axes_of(x))
-    return pooled if keep else step.builder.flatten(f"{step.name}.flat", step.where, pooled)
+    pixels = list(range(2, len(sizes(x)) + 1))
+    if sorted(axis % (len(pixels) + 2) for axis in _axes(step)) != pixels or not pixels:
+        raise ConversionError(f"{step.where}: a maximum over axes {_axes(step)} has no node; expected all pixels")
+    pooled = _global_max_pool(step)
+    return pooled if _keep(step) else step.builder.flatten(f"{step.name}.flat", step.where, pooled)
 
 
 HANDLERS: dict[str, Handler] = {
@@ -82,5 +84,7 @@ HANDLERS: dict[str, Handler] = {
     "GlobalAveragePool": _global_average_pool,
     "GlobalMaxPool": _global_max_pool,
     "MaxPool": _max_pool,
+    "ReduceMax": _reduce_max,
     "ReduceMean": _reduce_mean,
+    "ReduceSum": _reduce_sum,
 }

@@ -35,7 +35,10 @@ HANDLERS: dict[str, Handler] = {
 """The import of each supported operator."""
 
 _AFTER_THE_END = ("Cast", "Identity")
-_ELEMENTWISE = ("Cast", "Add", "Sub", "Mul", "Div", "Identity", "QuantizeLinear", "DequantizeLinear")
+_ELEMENTWISE = (
+    *("Cast", "Add", "Sub", "Mul", "Div", "Identity", "QuantizeLinear", "DequantizeLinear"),
+    *("Relu", "Pad", "BatchNormalization"),
+)
 
 
 class Reader:
@@ -56,7 +59,7 @@ class Reader:
         declared = sizes_of(entry)
         self.graph = model.graph
         self.sizes = _input_sizes(path, entry.name, declared, shape)
-        self.axes = _image_axes(self.sizes, _transposed(model.graph, entry.name))
+        self.axes = _image_axes(self.sizes, *_first_layer(model.graph, entry.name))
         image = _image_shape(self.sizes, self.axes)
         if shape is not None and shape not in (image, self.sizes) and len(self.sizes) == 1:
             image = shape if int(np.prod(shape)) == self.sizes[0] else image
@@ -105,21 +108,23 @@ class Reader:
         check_domain(node, where)
         if not any(source in state.values for source in node.input):
             inputs = [state.constants.get(source) for source in node.input]
-            outputs = evaluate(node, where, inputs, state.opset)
-            state.constants.update(zip(node.output, outputs, strict=False))
+            constants = evaluate(node, where, inputs, state.opset)
+            state.constants.update(zip(node.output, constants, strict=False))
             return
         if node.op_type not in HANDLERS and node.op_type != "Shape":
             raise ConversionError(f"{where}: {ADVICE.get(node.op_type, UNKNOWN)}")
         name = node.name.rpartition("/")[0].strip("/").replace("/", ".") if "/" in node.name else node.name
         layer = free_name(name or f"{node.op_type.lower()}{index}", state.builder.nodes)
         step = Step(state, node, layer, where, attributes_of(node, where))
-        unread = [output for output in node.output[1:] if output and state.uses[output]]
-        if unread:
-            raise ConversionError(f"{where}: its output {unread[0]} is used; expected the first output only")
         if node.op_type == "Shape":
             state.constants[node.output[0]] = shapes.shape_of(step)
             return
-        state.values[node.output[0]] = HANDLERS[node.op_type](step)
+        result = HANDLERS[node.op_type](step)
+        outputs = result if isinstance(result, list) else [result]
+        unread = [output for output in node.output[len(outputs) :] if output and state.uses[output]]
+        if unread:
+            raise ConversionError(f"{where}: its output {unread[0]} is used; expected the first output only")
+        state.values.update(zip(node.output, outputs, strict=False))
 
     def arrange(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Inputs (N, *shape of the graph) as inputs of the model."""
@@ -150,27 +155,37 @@ def _input_sizes(path: Path, name: str, declared: tuple[int, ...], shape: Shape 
     return shape
 
 
-def _transposed(graph: onnx.GraphProto, name: str) -> bool:
-    """Whether the input is transposed from (N, H, W, C) to (N, C, H, W) before any other layer."""
-    names = {name}
+def _first_layer(graph: onnx.GraphProto, name: str) -> tuple[list[int] | None, int]:
+    """How the first layer takes the input: (permutation of its axes or None, axes of pixels of its windows or 0)."""
+    ranks = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    names, permutation = {name}, None
     for node in graph.node:
         if names.isdisjoint(node.input):
             continue
+        attributes = {attribute.name: list(attribute.ints) for attribute in node.attribute}
         if node.op_type in _ELEMENTWISE:
             names.update(node.output)
-        elif node.op_type == "Transpose":
-            perm = next((list(attribute.ints) for attribute in node.attribute if attribute.name == "perm"), [])
-            return perm == [0, 3, 1, 2]
+        elif node.op_type == "Transpose" and permutation is None:
+            permutation = attributes.get("perm", [])
+            names = set(node.output)
+        elif node.op_type in ("Conv", "ConvTranspose"):
+            return permutation, max(ranks.get(node.input[1], 2) - 2, 0)
         else:
-            return False
-    return False
+            return permutation, len(attributes.get("kernel_shape", []))
+    return permutation, 0
 
 
-def _image_axes(sizes: Shape, transposed: bool) -> tuple[int, ...]:
-    """Axis of (C, H, W) at each axis of the model's input: channels last if it is transposed, or has 1, 3 or 4 last."""
+def _image_axes(sizes: Shape, permutation: list[int] | None, pixels: int) -> tuple[int, ...]:
+    """Axis of (C, H, W) at each axis of the model's input.
+
+    Channels are last if the input is transposed so, or has 1, 3 or 4 of them last. An input of two axes is a line
+    (C, L) if the first layer has windows along one axis, else an image (H, W).
+    """
     if len(sizes) == 3:
-        last = transposed or (sizes[2] in (1, 3, 4) and sizes[0] not in (1, 2, 3, 4))
+        last = permutation == [0, 3, 1, 2] or (sizes[2] in (1, 3, 4) and sizes[0] not in (1, 2, 3, 4))
         return (1, 2, 0) if last else (0, 1, 2)
+    if len(sizes) == 2 and pixels == 1:
+        return (2, 0) if permutation == [0, 2, 1] else (0, 2)
     return (1, 2) if len(sizes) == 2 else (0,)
 
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet.nodes import Shape
-from spikelet_converters.frontends.layout import arranged, axes_of, reshaped, sizes, transposed
+from spikelet_converters.frontends.channels import along_channels, concatenated, selected
+from spikelet_converters.frontends.layout import arranged, axes_of, padded, reshaped, sizes, transposed
 from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
-from spikelet_converters.frontends.onnx.step import BATCH, Handler, Step
-from spikelet_converters.frontends.values import Value
-from spikelet_converters.frontends.windows import NONE, added
+from spikelet_converters.frontends.onnx.step import Handler, Step
+from spikelet_converters.frontends.values import BATCH, Value
+
+LARGE = 2**31 - 1  # exporters write it for an end that is left open
 
 
 def shape_of(step: Step) -> Constant:
     """The shape of a value, with BATCH for the batch."""
     x = step.value(padded=False)
-    pads = step.state.pads.get(step.input(0), NONE)
-    if pads != NONE:
-        x = step.value()
     shape = np.array([BATCH if step.state.batch is None else step.state.batch, *sizes(x)], np.int64)
     start, end = integer(step.attributes, "start", 0), integer(step.attributes, "end", len(shape))
     return shape[start:end]
@@ -36,40 +34,10 @@ def _flatten(step: Step) -> Value:
 def _reshape(step: Step) -> Value:
     x = step.value()
     new_sizes = [int(size) for size in step.constant(1).ravel()]
-    target = _target(step, new_sizes, x)
-    if target is not None and len(target) == 1:
-        return step.builder.flatten(step.name, step.where, x)
-    if target is not None and x.node == "input" and not step.builder.edges and len(target) == 3:
-        return step.builder.reshaped_input(step.where, target, x)
-    changed = None if target is None else reshaped(x, target)
-    if changed is None:
-        shown = [("N" if size == BATCH else str(size)) for size in new_sizes]
-        raise ConversionError(
-            f"{step.where}: reshapes (N, {', '.join(map(str, sizes(x)))}) to [{', '.join(shown)}]; expected (N, -1), "
-            "which flattens, or axes of size 1 that are added or removed"
-        )
-    return changed
-
-
-def _target(step: Step, new_sizes: list[int], x: Value) -> Shape | None:
-    """Shape of one sample after a Reshape, or None if the batch does not stay first."""
-    before = [step.state.batch or BATCH, *sizes(x)]
     if not integer(step.attributes, "allowzero", 0):
+        before = [step.state.batch or BATCH, *sizes(x)]
         new_sizes = [before[i] if size == 0 and i < len(before) else size for i, size in enumerate(new_sizes)]
-    total = int(np.prod(sizes(x)))
-    if not new_sizes or min(new_sizes) < -1 or new_sizes.count(-1) > 1 or 0 in new_sizes:
-        return None
-    rest = new_sizes[1:]
-    if new_sizes[0] == -1:
-        return tuple(rest) if int(np.prod(rest)) == total else None
-    if new_sizes[0] not in (BATCH, step.state.batch):
-        return None
-    if -1 in rest:
-        known = int(np.prod([size for size in rest if size != -1]))
-        if total % known:
-            return None
-        rest = [total // known if size == -1 else size for size in rest]
-    return tuple(rest) if int(np.prod(rest)) == total else None
+    return step.builder.reshaped(step.name, step.where, new_sizes, step.state.batch, x)
 
 
 def _squeeze(step: Step) -> Value:
@@ -108,7 +76,7 @@ def _unsqueeze(step: Step) -> Value:
 
 def _transpose(step: Step) -> Value:
     x = step.value()
-    perm = integers(step.attributes, "perm", list(reversed(range(len(axes_of(x)) + 1))))
+    perm = integers(step.attributes, "perm", list(reversed(range(len(sizes(x)) + 1))))
     return transposed(step.where, x, perm)
 
 
@@ -120,29 +88,69 @@ def _pad(step: Step) -> Value:
     pads = integers(step.attributes, "pads", [] if values is None else [int(count) for count in values.ravel()])
     value = step.optional(2)
     constant = real(step.attributes, "value", 0.0) if value is None else float(np.asarray(value).ravel()[0])
-    rank = len(axes_of(x)) + 1
+    rank = len(sizes(x)) + 1
     axes = step.optional(3)
-    padded = list(range(rank)) if axes is None else [int(axis) % rank for axis in axes.ravel()]
-    before, after = [0] * 3, [0] * 3
-    if len(pads) != 2 * len(padded):
-        raise ConversionError(f"{step.where}: has {len(pads)} pads for {len(padded)} axes")
-    for index, axis in enumerate(padded):
-        first, last = pads[index], pads[index + len(padded)]
-        if not first and not last:
-            continue
-        if axis == 0 or len(x.shape) != 3 or axes_of(x)[axis - 1] == 0:
-            raise ConversionError(f"{step.where}: pads axis {axis}; expected height and width")
-        before[axes_of(x)[axis - 1]], after[axes_of(x)[axis - 1]] = first, last
-    if any(before) or any(after):
-        if mode != "constant" or constant != 0:
-            raise ConversionError(
-                f"{step.where}: pads by {mode} {constant:g}; expected zeros, which a convolution adds"
-            )
-        if min(*before, *after) < 0:
-            raise ConversionError(f"{step.where}: pads {pads} cut pixels off; expected 0 or more")
-    outer = step.state.pads.get(step.input(0), NONE)
-    step.state.pads[step.node.output[0]] = added(outer, (before[1], before[2], after[1], after[2]))
-    return x
+    padded_axes = list(range(rank)) if axes is None else [int(axis) % rank for axis in axes.ravel()]
+    if len(pads) != 2 * len(padded_axes):
+        raise ConversionError(f"{step.where}: has {len(pads)} pads for {len(padded_axes)} axes")
+    pairs = [(0, 0)] * rank
+    for index, axis in enumerate(padded_axes):
+        pairs[axis] = pads[index], pads[index + len(padded_axes)]
+    if pairs[0] != (0, 0):
+        raise ConversionError(f"{step.where}: pads axis 0; expected height and width")
+    if any(pair != (0, 0) for pair in pairs) and (mode != "constant" or constant != 0):
+        raise ConversionError(f"{step.where}: pads by {mode} {constant:g}; expected zeros, which a convolution adds")
+    return padded(step.where, x, tuple(pairs[1:]))
+
+
+def _concat(step: Step) -> Value:
+    if step.live != list(range(len(step.node.input))):
+        raise ConversionError(f"{step.where}: concatenates constants with values; expected values of the network")
+    values = [step.value(index) for index in range(len(step.node.input))]
+    rank = len(sizes(values[0])) + 1
+    along_channels(step.where, "concatenates", values[0], integer(step.attributes, "axis", 1) % rank)
+    return concatenated(step.where, values)
+
+
+def _slice(step: Step) -> Value:
+    x = step.value()
+    rank = len(sizes(x)) + 1
+
+    def numbers(index: int, name: str, default: list[int]) -> list[int]:
+        given = step.optional(index)
+        return integers(step.attributes, name, default) if given is None else [int(value) for value in given.ravel()]
+
+    starts, ends = numbers(1, "starts", []), numbers(2, "ends", [])
+    axes, strides = numbers(3, "axes", list(range(len(starts)))), numbers(4, "steps", [1] * len(starts))
+    slices = [slice(None)] * rank
+    for axis, first, last, stride in zip(axes, starts, ends, strides, strict=True):
+        slices[axis % rank] = slice(first, last if last > -LARGE else None, stride)
+    return step.builder.sliced(step.name, step.where, slices, x)
+
+
+def _split(step: Step) -> list[Value]:
+    x = step.value()
+    axis = integer(step.attributes, "axis", 0) % (len(sizes(x)) + 1)
+    along_channels(step.where, "splits", x, axis)
+    count, given = len(step.node.output), step.optional(1)
+    width = -(-x.shape[0] // count)
+    even = [min(width, x.shape[0] - start) for start in range(0, x.shape[0], width)]
+    widths = integers(step.attributes, "split", even) if given is None else [int(size) for size in given.ravel()]
+    if sum(widths) != x.shape[0] or len(widths) != count:
+        raise ConversionError(f"{step.where}: splits {x.shape[0]} channels into {widths}; expected as many in all")
+    ends = np.cumsum(widths)
+    return [selected(x, np.arange(end - size, end)) for size, end in zip(widths, ends, strict=True)]
+
+
+def _gather(step: Step) -> Value:
+    if step.live != [0]:
+        raise ConversionError(f"{step.where}: takes values at indices that the network computes; expected constants")
+    x, indices = step.value(), step.constant(1)
+    axis = integer(step.attributes, "axis", 0) % (len(sizes(x)) + 1)
+    along_channels(step.where, "gathers", x, axis)
+    if indices.ndim != 1:
+        raise ConversionError(f"{step.where}: gathers by indices of {indices.ndim} axes; expected one")
+    return selected(x, np.arange(x.shape[0])[indices.astype(np.intp)])
 
 
 def _identity(step: Step) -> Value:
@@ -162,11 +170,15 @@ def _cast(step: Step) -> Value:
 
 HANDLERS: dict[str, Handler] = {
     "Cast": _cast,
+    "Concat": _concat,
     "Dropout": _identity,
     "Flatten": _flatten,
+    "Gather": _gather,
     "Identity": _identity,
     "Pad": _pad,
     "Reshape": _reshape,
+    "Slice": _slice,
+    "Split": _split,
     "Squeeze": _squeeze,
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,

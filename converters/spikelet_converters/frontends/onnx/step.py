@@ -7,20 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.onnx.attributes import Attributes
 from spikelet_converters.frontends.onnx.constants import Constant
-from spikelet_converters.frontends.values import Value, free_name
-from spikelet_converters.frontends.windows import NONE, Pads, symmetric
+from spikelet_converters.frontends.values import Value
 
 if TYPE_CHECKING:
     import onnx
-
-BATCH = 2_147_483_629
-"""Stands for the size of the batch in shapes that the network computes."""
 
 
 @dataclass
@@ -35,7 +29,6 @@ class Import:
         average_pools: Whether max pools are replaced by average pools.
         constants: Tensors that do not depend on the input, by name.
         values: Tensors that do, by name.
-        pads: Zeros around values that the next convolution adds, by name.
         quantisers: (scale, zero point) of quantised values, by name.
         uses: Number of uses of each tensor.
         logits: Name of the tensor of the logits, if a function of them follows.
@@ -48,7 +41,6 @@ class Import:
     average_pools: bool
     constants: dict[str, Constant] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
-    pads: dict[str, Pads] = field(default_factory=dict)
     quantisers: dict[str, tuple[Constant, Constant | None]] = field(default_factory=dict)
     uses: Counter[str] = field(default_factory=Counter)
     logits: str | None = None
@@ -95,8 +87,7 @@ class Step:
 
         Args:
             index: Index of the input.
-            padded: Add a layer for zeros around the value, if there are any; otherwise they are the caller's, by
-                `Import.pads`.
+            padded: Add a layer for zeros around the value, if there are any; otherwise they are in `Value.pads`.
 
         Raises:
             ConversionError: The input is a constant.
@@ -105,12 +96,7 @@ class Step:
         if name not in self.state.values:
             raise ConversionError(f"{self.where}: expected its input {index} to be a value of the network")
         x = self.state.values[name]
-        pads = self.state.pads.get(name, NONE)
-        if not padded or pads == NONE:
-            return x
-        weight, padding = symmetric(np.ones((x.shape[0], 1, 1, 1)), pads)
-        layer = free_name(f"{self.name}.pad", self.builder.nodes)
-        return self.builder.conv(layer, self.where, weight, None, (1, 1), padding, x.shape[0], x)
+        return self.builder.padded(self.name, self.where, x) if padded else x
 
     def constant(self, index: int) -> Constant:
         """A constant input.
@@ -130,7 +116,10 @@ class Step:
     def alone(self, index: int = 0) -> bool:
         """Whether no other operator uses an input, also before operators that pass it on."""
         node = self.state.values[self.input(index)].node
+        if not node:
+            return False  # channels of several nodes
         return all(self.state.uses[name] == 1 for name, value in self.state.values.items() if value.node == node)
 
 
-Handler = Callable[[Step], Value]
+Handler = Callable[[Step], Value | list[Value]]
+"""Adds an operator to the graph; returns its output, or the outputs of one with several."""

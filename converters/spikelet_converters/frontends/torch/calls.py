@@ -1,38 +1,217 @@
-"""Interpret traced calls by their targets and arguments."""
+"""One call of a torch network, named and with its arguments by name as ATen defines it.
+
+torch.fx sees functions, methods, operators and modules, torch.export sees ATen itself. All become such calls, so that
+one table of operations serves both.
+"""
 
 from __future__ import annotations
 
+import inspect
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import fx
 from torch.nn import functional as F
 
-from spikelet.nodes import Shape
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.values import Factor, Value
+
+Target: TypeAlias = object
+Arguments: TypeAlias = dict[str, object]
 
 
-def cap(step: fx.Node) -> float | bool | None:
-    """The cap of a functional rectifier, None for one without a cap, or False if the call is not a rectifier."""
-    target, args, kwargs = step.target, step.args, step.kwargs
-    if target in (torch.relu, F.relu, torch.relu_, "relu", "relu_"):
+@dataclass(frozen=True)
+class Call:
+    """One call.
+
+    Attributes:
+        kind: Name of the ATen operation.
+        name: Name of a layer that is added for it.
+        where: The call in error messages.
+        builder: The graph under construction.
+        arguments: Arguments by name: values of the network, arrays, numbers, lists of these.
+        alone: Whether no other call uses its first value.
+        last: Whether the network returns its output.
+        average_pools: Whether max pools are replaced by average pools.
+        batch: Fixed size of the batch, or None.
+    """
+
+    kind: str
+    name: str
+    where: str
+    builder: Builder
+    arguments: Mapping[str, object]
+    alone: bool = False
+    last: bool = False
+    average_pools: bool = False
+    batch: int | None = None
+
+    @property
+    def values(self) -> list[Value]:
+        """The arguments that are values of the network, those of lists too."""
+        return values_of(list(self.arguments.values()))
+
+    @property
+    def x(self) -> Value:
+        """The first argument, a value of the network."""
+        first = next(iter(self.arguments.values()))
+        if not isinstance(first, Value):
+            raise ConversionError(f"{self.where}: expected its first argument to be a value of the network")
+        return first
+
+    def get(self, name: str, default: object = None) -> object:
+        """An argument, or the default if it is left out or None."""
+        value = self.arguments.get(name)
+        return default if value is None else value
+
+    def array(self, name: str) -> Factor | None:
+        """A constant tensor, or None if it is left out."""
+        value = self.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, np.ndarray):
+            raise ConversionError(f"{self.where}: expected {name} to be constant weights")
+        return np.asarray(value, np.float64)
+
+    def number(self, name: str, default: float) -> float:
+        """A number."""
+        value = self.get(name, default)
+        if isinstance(value, np.ndarray) and value.size == 1:
+            return float(value.ravel()[0])
+        if not isinstance(value, int | float):
+            raise ConversionError(f"{self.where}: expected {name} to be a number, found {type(value).__name__}")
+        return float(value)
+
+    def integers(self, name: str, default: Sequence[int] = ()) -> tuple[int, ...]:
+        """A list of whole numbers, or one number as a list."""
+        value = self.get(name, default)
+        if isinstance(value, int):
+            return (value,)
+        if not isinstance(value, tuple | list) or not all(isinstance(entry, int) for entry in value):
+            raise ConversionError(f"{self.where}: expected {name} to be whole numbers, found {value!r}")
+        return tuple(value)
+
+    def along(self, name: str, axes: int, default: Sequence[int] = ()) -> tuple[int, ...]:
+        """A list of one whole number for each axis; one number stands for all."""
+        numbers = self.integers(name, default)
+        if len(numbers) not in (1, axes):
+            raise ConversionError(f"{self.where}: {name} has {len(numbers)} numbers; expected {axes}")
+        return numbers * axes if len(numbers) == 1 else numbers
+
+
+def values_of(arguments: object) -> list[Value]:
+    """The values of the network among some arguments."""
+    if isinstance(arguments, Value):
+        return [arguments]
+    if isinstance(arguments, tuple | list):
+        return [value for argument in arguments for value in values_of(argument)]
+    return []
+
+
+def resolved(value: Any, values: Callable[[fx.Node], object]) -> Any:
+    """Arguments of a traced call with the value of every node in them."""
+    if isinstance(value, fx.Node):
+        return values(value)
+    if isinstance(value, tuple | list):
+        return type(value)(resolved(entry, values) for entry in value)
+    if isinstance(value, Mapping):
+        return {key: resolved(entry, values) for key, entry in value.items()}
+    if isinstance(value, slice):
+        return slice(*(resolved(entry, values) for entry in (value.start, value.stop, value.step)))
+    return value
+
+
+OPERATORS: dict[Target, str] = {
+    operator.add: "add", operator.iadd: "add", operator.sub: "sub", operator.isub: "sub", operator.mul: "mul",
+    operator.imul: "mul", operator.truediv: "div", operator.itruediv: "div", operator.neg: "neg",
+    operator.matmul: "matmul", operator.getitem: "getitem",
+}  # fmt: skip
+"""Operators of Python."""
+
+_DISPATCHED: dict[Target, tuple[str, Callable[..., object]]] = {
+    F.max_pool1d: ("max_pool1d", F.max_pool1d_with_indices),
+    F.max_pool2d: ("max_pool2d", F.max_pool2d_with_indices),
+    F.adaptive_max_pool1d: ("adaptive_max_pool1d", F.adaptive_max_pool1d_with_indices),
+    F.adaptive_max_pool2d: ("adaptive_max_pool2d", F.adaptive_max_pool2d_with_indices),
+}
+"""Functions with two variants: name, and the function that has their signature."""
+
+_SIZES = ("view", "reshape", "permute", "unflatten")
+
+
+def name_of(target: Target) -> str:
+    """Name of the operation of a function, or of a method by its name."""
+    if isinstance(target, str):
+        name = target
+    elif target in OPERATORS:
+        return OPERATORS[target]
+    elif target in _DISPATCHED:
+        return _DISPATCHED[target][0]
+    else:
+        name = getattr(target, "__name__", str(target))
+    return name if name.startswith("__") else name.rstrip("_")
+
+
+def bound(target: Target, args: Sequence[object], kwargs: Mapping[str, object]) -> Arguments | None:
+    """Arguments of a call of a function or method by name, or None if they do not fit its signature."""
+    name = name_of(target)
+    if name in _SIZES and len(args) > 2 and all(isinstance(size, int) for size in args[1:]):
+        args = [args[0], list(args[1:])]
+    if target in OPERATORS:
+        return dict(zip(("self", "other"), args, strict=False))
+    signed = _DISPATCHED[target][1] if target in _DISPATCHED else target
+    if inspect.isfunction(signed):
+        try:
+            return dict(inspect.signature(signed).bind(*args, **kwargs).arguments)
+        except TypeError:
+            return None
+    packet = getattr(torch.ops.aten, name, None)
+    overloads = [] if packet is None else [getattr(packet, overload)._schema for overload in packet.overloads()]
+    return next((arguments for schema in overloads if (arguments := by_schema(schema, args, kwargs)) is not None), None)
+
+
+def by_schema(schema: torch.FunctionSchema, args: Sequence[object], kwargs: Mapping[str, object]) -> Arguments | None:
+    """Arguments by the names of a schema, or None if they are not of its types."""
+    names = [argument.name for argument in schema.arguments]
+    if len(args) > len(names) or not set(kwargs) <= set(names):
         return None
-    if target is F.relu6:
-        return 6.0
-    if target in (F.hardtanh, torch.clamp, torch.clip, "clamp", "clip", "clamp_"):
-        named = ("min_val", "max_val") if target is F.hardtanh else ("min", "max")
-        low, high = (kwargs.get(key, args[i] if len(args) > i else None) for i, key in enumerate(named, 1))
-        if low == 0 and (high is None or isinstance(high, int | float)):
-            return None if high is None else float(high)
-    return False
+    arguments = {**dict(zip(names, args, strict=False)), **kwargs}
+    for argument in schema.arguments:
+        if argument.name in arguments:
+            if not _accepts(str(argument.type), arguments[argument.name]):
+                return None
+        elif not argument.has_default_value():
+            return None
+    return {name: arguments[name] for name in names if name in arguments}
 
 
-def is_size(step: fx.Node) -> bool:
-    """Whether a call is x.size(…) or x.shape, as used before a view."""
-    return (step.op == "call_method" and step.target == "size") or (
-        step.op == "call_function" and step.target is getattr and step.args[1] == "shape"
-    )
+def _accepts(kind: str, value: object) -> bool:
+    if kind.startswith("Optional["):
+        return value is None or _accepts(kind[9:-1], value)
+    match kind:
+        case "Tensor":
+            return isinstance(value, Value | np.ndarray | int | float)
+        case "number" | "float" | "Scalar":
+            return isinstance(value, int | float)
+        case "int" | "SymInt":
+            return isinstance(value, int)
+        case "str":
+            return isinstance(value, str)
+        case "bool":
+            return isinstance(value, bool)
+    if kind.startswith("List["):
+        whole = isinstance(value, int) and kind in ("List[int]", "List[SymInt]")
+        return whole or (isinstance(value, tuple | list) and all(_accepts(kind[5:-1], entry) for entry in value))
+    return True
 
 
-def flattens(step: fx.Node, shape: Shape) -> bool:
-    """Whether a view flattens all axes after the batch: x.view(x.size(0), -1) or x.view(-1, F)."""
-    sizes = step.args[1] if len(step.args) == 2 and isinstance(step.args[1], tuple | list) else step.args[1:]
-    return len(sizes) == 2 and bool(sizes[1] == -1 or (sizes[0] == -1 and sizes[1] == int(np.prod(shape))))
+def constant(value: torch.Tensor) -> npt.NDArray[np.generic]:
+    """A tensor of the network as an array."""
+    array: npt.NDArray[np.generic] = value.detach().cpu().numpy()
+    return array

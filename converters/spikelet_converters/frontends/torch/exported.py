@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,197 +10,163 @@ import torch
 from torch import fx
 
 from spikelet.errors import ConversionError
+from spikelet.nodes import Shape
 from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.layout import sizes
+from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
-from spikelet_converters.frontends.source import Preprocessing, Source, finished
-from spikelet_converters.frontends.torch.fx import ADVICE
-from spikelet_converters.frontends.values import Value, free_name
-
-Weights: TypeAlias = npt.NDArray[np.float32]
-Sizes: TypeAlias = int | Sequence[int]
-
-IDENTITY = ("dropout", "dropout_", "contiguous", "clone", "alias", "detach", "_to_copy", "lift_fresh_copy")
+from spikelet_converters.frontends.source import Preprocessing, Source, finished, started
+from spikelet_converters.frontends.torch.calls import Call, bound, by_schema, constant, name_of, resolved, values_of
+from spikelet_converters.frontends.torch.fx import HANDLERS, chosen, evaluated
+from spikelet_converters.frontends.torch.moves import IDENTITY
+from spikelet_converters.frontends.values import BATCH, Value, free_name
 
 
-def read(program: torch.export.ExportedProgram, preprocessing: Preprocessing) -> Source:
+def read(
+    program: torch.export.ExportedProgram, preprocessing: Preprocessing, *, average_pools: bool = False,
+    output: str | None = None,
+) -> Source:  # fmt: skip
     """Import a program with one batched input.
+
+    Args:
+        program: The program.
+        preprocessing: Normalisation of the input.
+        average_pools: Replace max pools by average pools.
+        output: Index of the output to convert, from 0, for a program with several.
 
     Raises:
         ConversionError: The program has more than one input, or a call has no spiking form. The message names the
             call and its location.
     """
-    signature = program.graph_signature
-    names = list(signature.user_inputs)
-    nodes = {node.name: node for node in program.graph.nodes}
-    if len(names) != 1 or "val" not in nodes[str(names[0])].meta:
-        raise ConversionError(f"the program takes {len(names)} inputs; a bundle has one")
-    shape = tuple(int(size) for size in nodes[str(names[0])].meta["val"].shape[1:])
-    builder = Builder(shape, calibrate=True)
-    reader = _Reader(builder)
-    for node, target in {**signature.inputs_to_parameters, **signature.inputs_to_buffers}.items():
-        tensor = program.state_dict.get(target, program.constants.get(target))
-        assert isinstance(tensor, torch.Tensor)
-        reader.constants[node] = tensor.detach().numpy()
-    for node, target in signature.inputs_to_lifted_tensor_constants.items():
-        reader.constants[node] = np.asarray(program.constants[target])
-    reader.values[str(names[0])] = preprocessing.start(builder)
-    for step in program.graph.nodes:
-        reader.read(step)
+    shape, fixed = entry_of(program)
+
+    def layers(builder: Builder, x: Value) -> None:
+        add(program, builder, x, average_pools=average_pools, output=output)
+
+    builder = started(shape, layers, preprocessing)
     network = program.module()
 
     @torch.no_grad()
     def predict(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        fixed = program.graph_signature and isinstance(nodes[str(names[0])].meta["val"].shape[0], int)
-        batch = int(nodes[str(names[0])].meta["val"].shape[0]) if fixed else len(inputs)
+        inputs = inputs.reshape(len(inputs), *shape)
+        batch = fixed or len(inputs)
         parts = []
         for start in range(0, len(inputs), batch):
             part = inputs[start : start + batch]
             short = batch - len(part)  # a program may be exported for a fixed batch size
             padded = np.concatenate([part, np.repeat(part[-1:], short, axis=0)])
-            parts.append(network(torch.from_numpy(np.ascontiguousarray(padded))).numpy()[: len(part)])
+            result = network(torch.from_numpy(np.ascontiguousarray(padded)))
+            parts.append(chosen(result, output).numpy()[: len(part)])
         return np.concatenate(parts)
 
     return finished("torch.export program", builder, predict, preprocessing)
 
 
+def entry_of(program: torch.export.ExportedProgram) -> tuple[Shape, int | None]:
+    """Shape of one input, and the fixed size of the batch or None.
+
+    Raises:
+        ConversionError: The program takes several inputs or none.
+    """
+    names = list(program.graph_signature.user_inputs)
+    nodes = {node.name: node for node in program.graph.nodes}
+    if len(names) != 1 or "val" not in nodes[str(names[0])].meta:
+        raise ConversionError(f"the program takes {len(names)} inputs; a bundle has one")
+    batch, *shape = nodes[str(names[0])].meta["val"].shape
+    return tuple(int(size) for size in shape), batch if isinstance(batch, int) else None
+
+
+def add(
+    program: torch.export.ExportedProgram, builder: Builder, start: Value, *, average_pools: bool = False,
+    output: str | None = None,
+) -> None:  # fmt: skip
+    """Add a program to a builder that has the normalised input.
+
+    Raises:
+        ConversionError: As `read`.
+    """
+    signature = program.graph_signature
+    reader = _Reader(builder, average_pools, entry_of(program)[1], output)
+    for node, target in {**signature.inputs_to_parameters, **signature.inputs_to_buffers}.items():
+        tensor = program.state_dict.get(target, program.constants.get(target))
+        assert isinstance(tensor, torch.Tensor)
+        reader.values[node] = constant(tensor)
+    for node, target in signature.inputs_to_lifted_tensor_constants.items():
+        value = program.constants[target]
+        assert isinstance(value, torch.Tensor)
+        reader.values[node] = constant(value)
+    reader.values[str(signature.user_inputs[0])] = start
+    for step in program.graph.nodes:
+        reader.read(step)
+
+
 class _Reader:
     """Adds calls to a builder, one after another."""
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, builder: Builder, average_pools: bool, batch: int | None, output: str | None) -> None:
         self.builder = builder
-        self.constants: dict[str, Weights] = {}
-        self.values: dict[str, Value] = {}
+        self.average_pools = average_pools
+        self.batch = batch
+        self.output = output
+        self.values: dict[str, object] = {}
 
     def read(self, step: fx.Node) -> None:
+        """Add one call."""
         if step.op == "placeholder":
             return
-        live = [self.values[source.name] for source in step.all_input_nodes if source.name in self.values]
         if step.op == "output":
-            self.builder.output(live)
+            results = list(self._resolved(step.args)[0])
+            self.builder.output(values_of(results if self.output is None else chosen(results, self.output)))
             return
+        self.values[step.name] = self._value(step)
+
+    def _value(self, step: fx.Node) -> object:
         packet = getattr(step.target, "overloadpacket", None)
-        kind = packet.__name__ if packet is not None else getattr(step.target, "__name__", str(step.target))
+        kind = packet.__name__ if packet is not None else name_of(step.target)
         where = f"`{kind}` at node {step.name} of the exported program{_module(step)}"
-        if not live:
-            raise ConversionError(f"{where}: computes a constant; fold it into the weights before the export")
-        name = free_name(_name(step), self.builder.nodes)
-        if kind in IDENTITY:
-            self.values[step.name] = live[0]
-            return
+        args, kwargs = self._resolved(step.args), self._resolved(step.kwargs)
+        assert isinstance(args, tuple)
+        assert isinstance(kwargs, dict)
+        kind = kind if kind in HANDLERS else kind.rstrip("_")
         if kind == "getitem":
-            self.values[step.name] = live[0]
-            return
-        handler: Callable[..., Value] | None = getattr(self, f"_{kind.strip('_')}", None)
-        if handler is None:
+            return args[0][args[1]] if isinstance(args[0], list | tuple) else args[0]
+        if kind == "sym_size":
+            return (BATCH, *sizes(args[0]))[args[1]]
+        if not values_of(list(args)) and not values_of(list(kwargs.values())):
+            return evaluated(where, step, args, kwargs)
+        handler = HANDLERS.get(kind)
+        schema = getattr(step.target, "_schema", None)
+        arguments = by_schema(schema, args, kwargs) if schema is not None else bound(step.target, args, kwargs)
+        if handler is None or arguments is None:
             raise ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
-        arguments = [self._argument(argument) for argument in step.args]
-        self.values[step.name] = handler(name, where, live, *arguments[1:], step=step)
+        name = free_name(_name(step), self.builder.nodes)
+        alone, last = self._alone(step), _last(step)
+        return handler(Call(kind, name, where, self.builder, arguments, alone, last, self.average_pools, self.batch))
 
-    def _argument(self, value: object) -> object:
-        return self.constants.get(value.name, value) if isinstance(value, fx.Node) else value
+    def _resolved(self, value: object) -> Any:
+        return resolved(value, lambda node: self.values.get(node.name))
 
-    def _conv2d(
-        self, name: str, where: str, live: list[Value], weight: Weights, bias: Weights | None = None,
-        stride: Sizes = (1, 1), padding: Sizes | str = (0, 0), dilation: Sequence[int] = (1, 1), groups: int = 1,
-        **_: object,
-    ) -> Value:  # fmt: skip
-        kernel = weight.shape[2:]
-        if padding == "same" and _pair(stride) == (1, 1) and all(size % 2 for size in kernel):
-            padding = tuple(size // 2 for size in kernel)
-        if any(d != 1 for d in dilation) or isinstance(padding, str):
-            raise ConversionError(f"{where}: dilation {list(dilation)}, padding {padding!r}; expected dilation 1")
-        return self.builder.conv(name, where, weight, bias, _pair(stride), _pair(padding), groups, live[0])
+    def _alone(self, step: fx.Node) -> bool:
+        """Whether no other call uses the value that a call takes, also before calls that pass it on."""
+        sources = [source for source in step.all_input_nodes if values_of(self.values.get(source.name))]
+        if len(sources) != 1:
+            return False
+        source = sources[0]
+        while len(source.users) == 1:
+            if not _passes_on(source):
+                return True
+            source = source.all_input_nodes[0]
+        return False
 
-    def _linear(
-        self, name: str, where: str, live: list[Value], weight: Weights, bias: Weights | None = None, **_: object
-    ) -> Value:
-        return self.builder.linear(name, where, weight, bias, live[0])
 
-    def _batch_norm(
-        self, name: str, where: str, live: list[Value], gamma: Weights | None, beta: Weights,
-        mean: Weights, var: Weights, training: bool, momentum: float, eps: float, *_: object, step: fx.Node,
-    ) -> Value:  # fmt: skip
-        if training:
-            raise ConversionError(f"{where}: normalises by the batch; export the network in evaluation mode")
-        if any(len(source.users) > 1 for source in step.all_input_nodes if source.name in self.values):
-            raise ConversionError(
-                f"{where}: the layer before it has other consumers, so it cannot be folded into the weights"
-            )
-        gain = 1 / np.sqrt(np.asarray(var, np.float64) + eps)
-        shift = -mean * gain
-        if gamma is not None:
-            gain, shift = gain * gamma, shift * gamma + beta
-        return self.builder.affine(where, gain, shift, live[0])
+def _passes_on(step: fx.Node) -> bool:
+    packet = getattr(step.target, "overloadpacket", None)
+    return packet is not None and packet.__name__.rstrip("_") in IDENTITY and bool(step.all_input_nodes)
 
-    def _relu(self, name: str, where: str, live: list[Value], **_: object) -> Value:
-        return self.builder.relu(name, where, None, live[0])
 
-    def _clamp(
-        self, name: str, where: str, live: list[Value], low: float | None = None, high: float | None = None, **_: object
-    ) -> Value:
-        if low != 0:
-            raise ConversionError(f"{where}: clips from {low}; expected from 0, as a rectifier does")
-        return self.builder.relu(name, where, None if high is None else float(high), live[0])
-
-    _hardtanh = _clamp
-
-    def _relu6(self, name: str, where: str, live: list[Value], **_: object) -> Value:
-        return self.builder.relu(name, where, 6.0, live[0])
-
-    def _avg_pool2d(
-        self, name: str, where: str, live: list[Value], kernel: Sizes, stride: Sizes = (), padding: Sizes = (0, 0),
-        ceil: bool = False, *_args: object, **_: object,
-    ) -> Value:  # fmt: skip
-        if any(_pair(padding)) or ceil:
-            raise ConversionError(f"{where}: padding and ceil_mode have no node; pad the image instead")
-        return self.builder.pool(name, where, _pair(kernel), _pair(stride or kernel), live[0])
-
-    def _adaptive_avg_pool2d(self, name: str, where: str, live: list[Value], size: Sizes, **_: object) -> Value:
-        if _pair(size) != (1, 1):
-            raise ConversionError(f"{where}: expected output size 1")
-        kernel = live[0].shape[1], live[0].shape[2]
-        return self.builder.pool(name, where, kernel, kernel, live[0])
-
-    def _mean(
-        self, name: str, where: str, live: list[Value], axes: Sequence[int], keep: bool = False, **_: object
-    ) -> Value:
-        if sorted(a % 4 for a in axes) != [2, 3] or len(live[0].shape) != 3:
-            raise ConversionError(f"{where}: a mean over axes {list(axes)} has no node; expected height and width")
-        pooled = self._adaptive_avg_pool2d(name, where, live, 1)
-        return pooled if keep else self.builder.flatten(f"{name}.flat", where, pooled)
-
-    def _flatten(self, name: str, where: str, live: list[Value], start: int = 0, end: int = -1, **_: object) -> Value:
-        if start != 1 or end not in (-1, len(live[0].shape)):
-            raise ConversionError(f"{where}: flattens axes {start} to {end}; expected all but the batch")
-        return self.builder.flatten(name, where, live[0])
-
-    def _view(self, name: str, where: str, live: list[Value], sizes: Sequence[int], **_: object) -> Value:
-        if len(sizes) != 2 or sizes[1] not in (-1, int(np.prod(live[0].shape))):
-            raise ConversionError(f"{where}: reshapes to {list(sizes)}; expected (N, -1), which flattens")
-        return self.builder.flatten(name, where, live[0])
-
-    _reshape = _view
-
-    def _add(self, name: str, where: str, live: list[Value], other: object, **_: object) -> Value:
-        if len(live) != 2:
-            raise ConversionError(f"{where}: adds a constant; give the layer before it a bias")
-        return self.builder.add(name, where, live)
-
-    def _sub(self, name: str, where: str, live: list[Value], other: object, **_: object) -> Value:
-        return self.builder.normalise(where, self._of_input(where, "sub", live, other), 1.0, live[0])
-
-    def _div(self, name: str, where: str, live: list[Value], other: object, **_: object) -> Value:
-        return self.builder.normalise(where, 0.0, self._of_input(where, "mul", live, other), live[0])
-
-    def _mul(self, name: str, where: str, live: list[Value], other: object, **_: object) -> Value:
-        return self.builder.normalise(where, 0.0, 1 / self._of_input(where, "mul", live, other), live[0])
-
-    def _of_input(self, where: str, kind: str, live: list[Value], other: object) -> npt.NDArray[np.float64]:
-        """A constant of the input's normalisation, () or (C,)."""
-        array = np.asarray(other, np.float64) if isinstance(other, int | float | np.ndarray) else None
-        if len(live) != 1 or live[0].node != "input" or array is None:
-            raise ConversionError(f"{where}: {ADVICE[kind]}")
-        return array.reshape(()) if array.size == 1 else array.ravel()
+def _last(step: fx.Node) -> bool:
+    """Whether the program returns the output of a call, also through calls that pass it on."""
+    return all(user.op == "output" or (_passes_on(user) and _last(user)) for user in step.users)
 
 
 def _module(step: fx.Node) -> str:
@@ -214,9 +179,3 @@ def _name(step: fx.Node) -> str:
     stack = step.meta.get("nn_module_stack") or {}
     path = [str(entry[0]) for entry in stack.values() if entry[0]]
     return path[-1].removeprefix("L['self'].") if path else step.name
-
-
-def _pair(value: Sizes) -> tuple[int, int]:
-    if isinstance(value, int):
-        return value, value
-    return int(value[0]), int(value[-1])

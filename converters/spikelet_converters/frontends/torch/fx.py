@@ -10,29 +10,36 @@ import operator
 import sys
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import fx, nn
-from torch.nn import functional as F
 
-from spikelet.errors import ConversionError, pass_out_of_memory
+from spikelet.errors import ConversionError, UsageError, pass_out_of_memory
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
+from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
-from spikelet_converters.frontends.torch import calls, functions, quant_aware, time_loop
-from spikelet_converters.frontends.values import Value, free_name, node_name
+from spikelet_converters.frontends.torch import moves, operations, quant_aware, time_loop
+from spikelet_converters.frontends.torch.calls import Call, bound, constant, name_of, resolved, values_of
+from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
+from spikelet_converters.frontends.torch.moves import IDENTITY
+from spikelet_converters.frontends.values import BATCH, Value, free_name, node_name
 from spikelet_converters.source_model.activation import SpikingActivation
 from spikelet_converters.source_model.networks.common import Normalise
 
 _LINE = "spikelet line"  # key of a node's meta
+HANDLERS = {**operations.HANDLERS, **moves.HANDLERS}
+
+
+class NotTraced(ConversionError):
+    """torch.fx cannot trace a network."""
 
 
 class _Tracer(fx.Tracer):
@@ -74,7 +81,10 @@ def trace(network: nn.Module, shape: Shape) -> Graph:
     return read(network, Builder(shape)).graph()
 
 
-def read(network: nn.Module, builder: Builder, *, average_pools: bool = False, start: Value | None = None) -> Builder:
+def read(
+    network: nn.Module, builder: Builder, *, average_pools: bool = False, start: Value | None = None,
+    output: str | None = None,
+) -> Builder:  # fmt: skip
     """Add a network to a builder.
 
     Args:
@@ -82,18 +92,17 @@ def read(network: nn.Module, builder: Builder, *, average_pools: bool = False, s
         builder: The builder to add to.
         average_pools: Replace max pools by average pools.
         start: The normalised input, if the builder has it already.
+        output: Index or key of the output to convert, for a network with several.
 
     Raises:
         ConversionError: As `trace`.
     """
     network, graph, steps = traced(network)
-    reader = _Reader(dict(network.named_modules()), builder, average_pools, start)
+    reader = _Reader(dict(network.named_modules()), builder, average_pools, start, output)
     if steps > 1:
         builder.note(f"the loop over {steps} time-steps in forward was reduced to one time-step")
-    values: dict[fx.Node, Value] = {}
     for step in graph.nodes:
-        if not reader.ignored(step):
-            values[step] = reader.read(step, [values[source] for source in step.all_input_nodes if source in values])
+        reader.read(step)
     return builder
 
 
@@ -117,7 +126,7 @@ def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, int]:
         pass_out_of_memory(error, f"{type(network).__name__}.forward")
         spiking = any(frameworks.is_neuron(module) for module in network.modules())
         advice = time_loop.ADVICE if spiking else "it may not branch on values"
-        raise ConversionError(f"{type(network).__name__}.forward: cannot be traced ({error}); {advice}") from None
+        raise NotTraced(f"{type(network).__name__}.forward: cannot be traced ({error}); {advice}") from None
     neurons = {name for name, module in network.named_modules() if frameworks.is_neuron(module)}
     steps = time_loop.one_step(graph, lambda step: step.op == "call_module" and step.target in neurons)
     return network, graph, steps
@@ -126,83 +135,94 @@ def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, int]:
 class _Reader:
     """Adds the traced calls to a builder, one after another."""
 
-    def __init__(self, modules: dict[str, nn.Module], builder: Builder, average_pools: bool, start: Value | None):
+    def __init__(
+        self, modules: dict[str, nn.Module], builder: Builder, average_pools: bool, start: Value | None,
+        output: str | None,
+    ) -> None:  # fmt: skip
         self.modules = modules
         self.builder = builder
         self.average_pools = average_pools
         self.start = start
+        self.output = output
+        self.values: dict[fx.Node, object] = {}
 
-    def ignored(self, step: fx.Node) -> bool:
-        """Whether a call handles states of a framework's neuron, which the engine keeps, or sizes."""
+    def read(self, step: fx.Node) -> None:
+        """Add one call."""
+        if not self._ignored(step):
+            self.values[step] = self._value(step)
+
+    def _ignored(self, step: fx.Node) -> bool:
+        """Whether a call handles states of a framework's neuron, which the engine keeps."""
         if step.op == "placeholder":
-            return step.prev.op != "root" and all(self.is_neuron(user) for user in step.users)
+            return step.prev.op != "root" and all(self._is_neuron(user) for user in step.users)
         if step.op == "get_attr":
-            return all(self.is_neuron(user) and step not in user.args[:1] for user in step.users)  # initial states
-        if calls.is_size(step):
-            return True
-        if step.op != "call_function" or step.target is not operator.getitem:
-            return False
-        source = step.args[0]
-        return bool(step.args[1] != 0) or (isinstance(source, fx.Node) and calls.is_size(source))
+            return all(self._is_neuron(user) and step not in user.args[:1] for user in step.users)  # initial states
+        return step.target is operator.getitem and self._is_neuron(step.args[0]) and bool(step.args[1] != 0)
 
-    def is_neuron(self, step: fx.Node) -> bool:
+    def _is_neuron(self, step: object) -> bool:
         """Whether a call is one of a framework's neuron."""
-        return step.op == "call_module" and frameworks.is_neuron(self.modules[str(step.target)])
+        return isinstance(step, fx.Node) and step.op == "call_module" and frameworks.is_neuron(
+            self.modules[str(step.target)]
+        )  # fmt: skip
 
-    def read(self, step: fx.Node, inputs: list[Value]) -> Value:
+    def _value(self, step: fx.Node) -> object:
         match step.op:
             case "placeholder":
                 return self.start if self.start is not None and step.prev.op == "root" else self.builder.input()
+            case "get_attr":
+                return constant(_attribute(self.modules[""], str(step.target)))
             case "call_module":
+                inputs = values_of([self.values.get(source) for source in step.all_input_nodes])
                 return self._module(str(step.target), self.modules[str(step.target)], step, inputs)
-            case "call_function" | "call_method":
-                value = self._function(step, inputs)
-                if value is not None:
-                    return value
             case "output":
-                return self.builder.output(inputs[:1] if self._returns_state(step) else inputs)
-        name = getattr(step.target, "__name__", str(step.target))
-        raise _refusal(name, self._where(step))
+                return self._output(step)
+        return self._function(step)
 
-    def _returns_state(self, step: fx.Node) -> bool:
-        """Whether the network returns (spikes, states…) of one neuron, as in snnTorch and Norse."""
-        return len({source.args[0] for source in step.all_input_nodes if source.target is operator.getitem}) == 1
+    def _output(self, step: fx.Node) -> Value:
+        if self.output is not None:
+            results = resolved(step.args[0], self.values.get)
+            return self.builder.output(values_of(chosen(results, self.output)))
+        values = values_of([self.values.get(source) for source in step.all_input_nodes])
+        # (spikes, states…) of one neuron, as in snnTorch and Norse
+        state = len({source.args[0] for source in step.all_input_nodes if source.target is operator.getitem}) == 1
+        neurons = any(self._is_neuron(source.args[0]) for source in step.all_input_nodes if source.args)
+        return self.builder.output(values[:1] if state and neurons else values)
 
     def _where(self, step: fx.Node) -> str:
         name = getattr(step.target, "__name__", str(step.target))
         return f"`{name}` at node {step.name} of the traced network{_source(step)}"
 
-    def _function(self, step: fx.Node, inputs: list[Value]) -> Value | None:
-        builder, target, where = self.builder, step.target, self._where(step)
-        if target in (operator.add, operator.iadd, torch.add, "add", "add_") and len(inputs) == 2:
-            return builder.add(step.name, where, inputs)
-        if target in ("view", "reshape", torch.reshape) and calls.flattens(step, inputs[0].shape):
-            return builder.flatten(step.name, where, inputs[0])
-        if target is operator.getitem and self.is_neuron(step.args[0]):  # type: ignore[arg-type]
-            return inputs[0]  # the spikes; states are ignored
-        if target in (F.dropout, F.dropout2d, "contiguous"):
-            return inputs[0]
-        if builder.calibrate:
-            cap = calls.cap(step)
-            if cap is not False:
-                return builder.relu(free_name(step.name, builder.nodes), where, cap, inputs[0])
-        if target in functions.ENDINGS and self._last(step):
-            axis = functions.argument(step, 1, "dim", -1)
-            return functions.leave_out(builder, where, target, axis, inputs[0])
-        if target is F.max_pool2d and self.average_pools:
-            return functions.maximum(builder, step.name, where, functions.max_pool_options(step), inputs[0])
-        interpreted = functions.FUNCTIONS.get(target)
-        if interpreted is not None and len(inputs) == 1:
-            return interpreted(builder, step, where, inputs[0], self._alone(step))
-        return None
+    def _function(self, step: fx.Node) -> object:
+        where = self._where(step)
+        args = resolved(step.args, self.values.get)
+        kwargs = resolved(step.kwargs, self.values.get)
+        kind = name_of(step.target)
+        if step.target is operator.getitem and self._is_neuron(step.args[0]):
+            return args[0]  # the spikes; states are ignored
+        if kind == "getitem" and not isinstance(args[0], Value):
+            return args[0][args[1]]
+        sized = _sizes(kind, args)
+        if sized is not None:
+            return sized
+        if not values_of(list(args)) and not values_of(list(kwargs.values())):
+            return evaluated(where, step, args, kwargs)
+        handler = HANDLERS.get(kind)
+        arguments = None if handler is None else bound(step.target, args, kwargs)
+        if handler is None or arguments is None:
+            raise ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
+        name, alone, last = free_name(step.name, self.builder.nodes), self._alone(step), self._last(step)
+        return handler(Call(kind, name, where, self.builder, arguments, alone, last, self.average_pools))
 
     def _alone(self, step: fx.Node) -> bool:
         """Whether no other call uses the value that a call takes, also before layers that pass it on."""
-        (source,) = step.all_input_nodes
+        sources = [source for source in step.all_input_nodes if values_of(self.values.get(source))]
+        if len(sources) != 1:
+            return False
+        source = sources[0]
         while len(source.users) == 1:
-            if not self._passes_on(source):
+            if not self._passes_on(source) or not source.all_input_nodes:
                 return True
-            (source,) = source.all_input_nodes
+            source = source.all_input_nodes[0]
         return False
 
     def _last(self, step: fx.Node) -> bool:
@@ -212,125 +232,45 @@ class _Reader:
     def _passes_on(self, step: fx.Node) -> bool:
         """Whether the output of a call is its input."""
         if step.op == "call_module":
-            return isinstance(self.modules[str(step.target)], nn.Identity | nn.Dropout | nn.Dropout2d)
-        return step.target in (F.dropout, F.dropout2d, "contiguous")
+            return passes_on(type(self.modules[str(step.target)]))
+        return step.op in ("call_function", "call_method") and name_of(step.target) in IDENTITY
 
-    def _module(self, name: str, module: nn.Module, step: fx.Node, inputs: list[Value]) -> Value:
-        where = f"module {name}"
-        if isinstance(module, nn.Identity | nn.Dropout | nn.Dropout2d):
-            return inputs[0]  # dropout does nothing in evaluation mode
-        if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) == (1, -1):
-            return self.builder.flatten(name, where, inputs[0])
-        if isinstance(module, nn.ReLU | nn.ReLU6 | nn.Hardtanh) and self.builder.calibrate:
-            return self._rectifier(name, module, inputs[0])
-        if isinstance(module, nn.MaxPool2d) and self.average_pools:
-            return self._replaced_pool(name, module, inputs[0])
-        if type(module) in functions.ENDINGS and self._last(step):
-            axis = getattr(module, "dim", -1)
-            return functions.leave_out(self.builder, f"module {name}", type(module), axis, inputs[0])
-        value = self._foreign(name, module, step, inputs[0])
-        if value is not None:
-            return value
-        handler = self._handlers().get(frameworks.torch_type(module))
-        if handler is None:
-            raise _refusal(type(module).__name__, f"module {name} ({type(module).__name__})")
-        shared = any(len(source.users) > 1 for source in step.all_input_nodes)
-        if shared and isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+    def _module(self, name: str, module: nn.Module, step: fx.Node, inputs: list[Value]) -> Value | list[Value]:
+        if not inputs:
             raise ConversionError(
-                f"module {name}: the layer before this batch norm has other consumers, so batch norm cannot be folded"
+                f"module {name} ({type(module).__name__}): computes a constant; use its value instead"
             )
-        return handler(name, module, inputs[0])
-
-    def _foreign(self, name: str, module: nn.Module, step: fx.Node, x: Value) -> Value | None:
-        """Add a layer of another framework or a quantisation-aware layer; returns None for a plain torch layer."""
         inner = frameworks.children(module)
         if inner is not None:
             for key, child in inner:
-                x = self._module(f"{name}.{key}", child, step, [x])
-            return x
+                result = self._module(f"{name}.{key}", child, step, inputs)
+                inputs = result if isinstance(result, list) else [result]
+            return inputs[0]
+        x = inputs[0]
         value = frameworks.read(self.builder, name, module, x) if frameworks.framework(module) else None
         if value is None and quant_aware.is_layer(module):
             value = quant_aware.read(self.builder, name, module, x)
-        return value
+        if value is not None:
+            return value
+        if isinstance(module, Normalise):
+            return self.builder.normalise(f"module {name}", module.mean.numpy(), module.std.numpy(), x)
+        if isinstance(module, SpikingActivation):
+            return self._neuron(name, module, x)
+        return self._leaf(name, module, step, x)
 
-    def _handlers(self) -> dict[type[nn.Module], Callable[..., Value]]:
-        return {
-            Normalise: self._normalise,
-            nn.Conv2d: self._conv,
-            nn.Linear: self._linear,
-            nn.BatchNorm2d: self._batch_norm,
-            nn.BatchNorm1d: self._batch_norm,
-            nn.AvgPool2d: self._average_pool,
-            nn.AdaptiveAvgPool2d: self._global_pool,
-            SpikingActivation: self._neuron,
-        }
-
-    def _rectifier(self, name: str, module: nn.Module, x: Value) -> Value:
-        cap = None
-        if isinstance(module, nn.Hardtanh):  # includes ReLU6
-            if module.min_val != 0:
-                raise _refusal("LeakyReLU", f"module {name} ({type(module).__name__} from {module.min_val:g})")
-            cap = float(module.max_val)
-        # a rectifier has no state: if one module is called repeatedly, every call becomes a layer of neurons
-        return self.builder.relu(free_name(name, self.builder.nodes), f"module {name}", cap, x)
-
-    def _normalise(self, name: str, module: Normalise, x: Value) -> Value:
-        return self.builder.normalise(f"module {name}", module.mean.numpy(), module.std.numpy(), x)
-
-    def _conv(self, name: str, module: nn.Conv2d, x: Value) -> Value:
-        same = module.padding == "same" and set(module.stride) == {1} and all(k % 2 for k in module.kernel_size)
-        if (
-            module.dilation != (1, 1)
-            or module.padding_mode != "zeros"
-            or (isinstance(module.padding, str) and module.padding != "valid" and not same)
-        ):
-            raise ConversionError(
-                f"module {name} (Conv2d): dilation {module.dilation}, padding {module.padding!r} "
-                f"({module.padding_mode}); expected dilation 1 and a number of zeros as padding"
-            )
-        padding = tuple(k // 2 for k in module.kernel_size) if same else (0, 0)
-        if not isinstance(module.padding, str):
-            padding = _pair(module.padding)
-        weight, bias = quant_aware.weight_of(module), _array(module.bias)
-        stride = _pair(module.stride)
-        return self.builder.conv(
-            name, f"module {name}", weight, bias, stride, (padding[0], padding[1]), module.groups, x
-        )
-
-    def _linear(self, name: str, module: nn.Linear, x: Value) -> Value:
-        return self.builder.linear(name, f"module {name}", quant_aware.weight_of(module), _array(module.bias), x)
-
-    def _batch_norm(self, name: str, module: nn.BatchNorm2d, x: Value) -> Value:
-        if module.running_mean is None or module.running_var is None:
-            raise ConversionError(
-                f"module {name}: has no running mean and variance, so it cannot be folded into weights"
-            )
-        mean, var = (value.numpy().astype(np.float64) for value in (module.running_mean, module.running_var))
-        gain = 1 / np.sqrt(var + module.eps)
-        shift = -mean * gain
-        if module.affine:
-            gamma, beta = (value.detach().numpy().astype(np.float64) for value in (module.weight, module.bias))
-            gain, shift = gain * gamma, shift * gamma + beta
-        return self.builder.affine(f"module {name}", gain, shift, x)
-
-    def _average_pool(self, name: str, module: nn.AvgPool2d, x: Value) -> Value:
-        where = f"module {name} (AvgPool2d)"
-        if module.divisor_override is not None:
-            raise ConversionError(f"{where}: divisor_override has no node; leave it out")
-        return functions.average(
-            self.builder, name, where, module.kernel_size, module.stride, module.padding, x,
-            ceil=module.ceil_mode, count_padding=module.count_include_pad,
-        )  # fmt: skip
-
-    def _global_pool(self, name: str, module: nn.AdaptiveAvgPool2d, x: Value) -> Value:
-        if module.output_size not in (1, (1, 1)):
-            raise ConversionError(f"module {name} (AdaptiveAvgPool2d): expected output size 1")
-        kernel = (x.shape[1], x.shape[2])
-        return self.builder.pool(name, f"module {name}", kernel, kernel, x)
-
-    def _replaced_pool(self, name: str, module: nn.MaxPool2d, x: Value) -> Value:
-        options = {key: getattr(module, key) for key in ("kernel_size", "stride", "padding", "dilation", "ceil_mode")}
-        return functions.maximum(self.builder, name, f"module {name}", options, x, " (MaxPool2d)")
+    def _leaf(self, name: str, module: nn.Module, step: fx.Node, x: Value) -> Value | list[Value]:
+        kind, where = frameworks.torch_type(module), f"module {name} ({type(module).__name__})"
+        leaf = LEAVES.get(kind)
+        if leaf is None:
+            raise ConversionError(f"{where}: {ADVICE.get(type(module).__name__, UNKNOWN)}")
+        try:
+            arguments = {"self": x, **leaf[1](module)}
+        except ConversionError as error:
+            raise ConversionError(f"{where}: {error}") from None
+        # a module without a state may be called repeatedly: every call becomes a layer of its own
+        free = free_name(name, self.builder.nodes)
+        alone, last = self._alone(step), self._last(step)
+        return HANDLERS[leaf[0]](Call(leaf[0], free, where, self.builder, arguments, alone, last, self.average_pools))
 
     def _neuron(self, name: str, module: SpikingActivation, x: Value) -> Value:
         lam = float(module.lam.detach())
@@ -338,16 +278,60 @@ class _Reader:
         return self.builder.quantiser(name, f"module {name}", lam, module.levels, x, start)
 
 
-def _refusal(kind: str, where: str) -> ConversionError:
-    return ConversionError(f"{where}: {ADVICE.get(kind, UNKNOWN)}")
+def chosen(results: object, output: str | None) -> Any:
+    """One of the outputs of a network, by its index or key; None for a network of one.
+
+    Raises:
+        UsageError: There is no such output.
+    """
+    if output is None:
+        while isinstance(results, tuple | list) and len(results) == 1:
+            results = results[0]
+        return results
+    if isinstance(results, Mapping):
+        if output in results:
+            return results[output]
+        raise UsageError(f"the network has no output {output!r}; expected one of {', '.join(map(str, results))}")
+    several = results if isinstance(results, tuple | list) else [results]
+    if not output.isdecimal() or int(output) >= len(several):
+        raise UsageError(f"the network has no output {output!r}; expected a number of 0…{len(several) - 1}")
+    return several[int(output)]
 
 
-def _array(value: torch.Tensor | None) -> npt.NDArray[np.float32] | None:
-    return None if value is None else value.detach().numpy()
+def _attribute(network: nn.Module, path: str) -> torch.Tensor:
+    value: object = network
+    for name in path.split("."):
+        value = getattr(value, name)
+    assert isinstance(value, torch.Tensor)
+    return value
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    return (int(value[0]), int(value[1])) if isinstance(value, tuple | list) else (int(value), int(value))
+def _sizes(kind: str, args: tuple[Any, ...]) -> object:
+    """The result of a call for sizes of a value of the network, or None for another call."""
+    if not args or not isinstance(args[0], Value):
+        return None
+    shape = (BATCH, *sizes(args[0]))
+    if kind == "size":
+        return shape[args[1]] if len(args) > 1 else shape
+    if kind in ("dim", "ndimension"):
+        return len(shape)
+    if kind == "getattr":
+        return {"shape": shape, "ndim": len(shape)}.get(str(args[1]))
+    return None
+
+
+def evaluated(where: str, step: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+    """The result of a call of numbers and constants alone."""
+    values = fx.node.map_aggregate((args, kwargs), lambda v: torch.from_numpy(v) if isinstance(v, np.ndarray) else v)
+    (args, kwargs) = values
+    try:
+        with torch.no_grad():
+            function = step.target if callable(step.target) else getattr(args[0], str(step.target))
+            result = function(*args, **kwargs) if callable(step.target) else function(*args[1:], **kwargs)
+    except Exception as error:  # torch raises many types of errors
+        pass_out_of_memory(error, where)
+        raise ConversionError(f"{where}: computes a constant that cannot be evaluated ({error})") from None
+    return constant(result) if isinstance(result, torch.Tensor) else result
 
 
 def _user_line(frame: FrameType | None) -> traceback.FrameSummary | None:

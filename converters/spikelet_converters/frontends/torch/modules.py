@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,15 @@ from torch import nn
 
 from spikelet.errors import ConversionError, UsageError, pass_out_of_memory
 from spikelet.nodes import Shape
+from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
-from spikelet_converters.frontends.source import Predict, Preprocessing, Source, finished
-from spikelet_converters.frontends.torch import fx
+from spikelet_converters.frontends.source import Predict, Preprocessing, Source, finished, started
+from spikelet_converters.frontends.torch import exported, fx
 from spikelet_converters.frontends.torch.simulation import simulator
+from spikelet_converters.frontends.values import Value
 from spikelet_converters.weights import fit
+
+BATCH = 2  # of the example with which a network is exported
 
 
 def from_module(
@@ -26,6 +31,7 @@ def from_module(
     preprocessing: Preprocessing | None = None,
     *,
     average_pools: bool = False,
+    output: str | None = None,
     low: int = 0,
     high: int = 255,
 ) -> Source:
@@ -33,9 +39,10 @@ def from_module(
 
     Args:
         network: The module.
-        shape: Shape of one input.
+        shape: Shape of one input, (F,), (C, L), (C, H, W), or (H, W) for a network that adds an axis.
         preprocessing: Normalisation of the input, by default pixel / 255.
         average_pools: Replace max pools by average pools.
+        output: Index or key of the output to convert, for a network with several.
         low: Smallest value of the input.
         high: Largest value of the input.
 
@@ -43,14 +50,29 @@ def from_module(
         ConversionError: A layer has no spiking form. The message names the layer and its location.
     """
     preprocessing = preprocessing or Preprocessing()
-    builder = Builder(shape, calibrate=True)
-    fx.read(network, builder, average_pools=average_pools, start=preprocessing.start(builder, low, high))
+
+    def add(builder: Builder, x: Value) -> None:
+        fx.read(network, builder, average_pools=average_pools, start=x, output=output)
+
+    try:
+        builder = started(shape, add, preprocessing, low, high)
+    except fx.NotTraced as error:
+        program = _exported(network, shape)
+        if program is None:
+            raise error from None
+
+        def add_program(builder: Builder, x: Value) -> None:
+            exported.add(program, builder, x, average_pools=average_pools, output=output)
+
+        builder = started(shape, add_program, preprocessing, low, high)
     if builder.relus or builder.levels:
-        return finished("torch module", builder, _predict(network), preprocessing)
+        return finished("torch module", builder, _predict(network, shape, output), preprocessing)
     return finished("torch module", builder, None, preprocessing, simulate=simulator(*fx.traced(network)[:2]))
 
 
-def from_exported(path: Path, preprocessing: Preprocessing | None = None) -> Source:
+def from_exported(
+    path: Path, preprocessing: Preprocessing | None = None, *, average_pools: bool = False, output: str | None = None
+) -> Source:
     """Import a program written by torch.export.save (`.pt2`).
 
     Raises:
@@ -61,15 +83,35 @@ def from_exported(path: Path, preprocessing: Preprocessing | None = None) -> Sou
     except Exception as error:  # torch raises many types of errors for an invalid file
         pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: not a torch.export program ({error})") from None
-    return from_program(program, preprocessing)
+    return from_program(program, preprocessing, average_pools=average_pools, output=output)
 
 
-def from_program(program: torch.export.ExportedProgram, preprocessing: Preprocessing | None = None) -> Source:
-    """Import a torch.export.ExportedProgram, a graph of ATen calls."""
-    from spikelet_converters.frontends.torch import exported
+def from_program(
+    program: torch.export.ExportedProgram, preprocessing: Preprocessing | None = None, *, average_pools: bool = False,
+    output: str | None = None,
+) -> Source:  # fmt: skip
+    """Import a torch.export.ExportedProgram, a graph of ATen calls.
 
-    preprocessing = preprocessing or Preprocessing()
-    return exported.read(program, preprocessing)
+    Args:
+        program: The program.
+        preprocessing: Normalisation of the input, by default pixel / 255.
+        average_pools: Replace max pools by average pools.
+        output: Index of the output to convert, for a program with several.
+    """
+    return exported.read(program, preprocessing or Preprocessing(), average_pools=average_pools, output=output)
+
+
+def _exported(network: nn.Module, shape: Shape) -> torch.export.ExportedProgram | None:
+    """The program of a network that torch.fx cannot trace, or None for a network that torch.export refuses too."""
+    if any(frameworks.is_neuron(module) for module in network.modules()):
+        return None  # torch.export would write its states into the program
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            return torch.export.export(network.eval(), (torch.zeros(BATCH, *shape),))
+    except Exception as error:  # torch, and the user's own code, raise many types of errors
+        pass_out_of_memory(error, type(network).__name__)
+        return None
 
 
 def load_module(reference: str, weights: Path | None, weights_key: str | None = None) -> nn.Module:
@@ -117,10 +159,11 @@ def load_module(reference: str, weights: Path | None, weights_key: str | None = 
     return network.eval()
 
 
-def _predict(network: nn.Module) -> Predict:
+def _predict(network: nn.Module, shape: Shape, output: str | None) -> Predict:
     @torch.no_grad()
     def predict(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        logits: npt.NDArray[np.float32] = network(torch.from_numpy(np.ascontiguousarray(inputs))).numpy()
+        arranged = np.ascontiguousarray(inputs.reshape(len(inputs), *shape))
+        logits: npt.NDArray[np.float32] = fx.chosen(network(torch.from_numpy(arranged)), output).numpy()
         return logits
 
     return predict

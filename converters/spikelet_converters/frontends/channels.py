@@ -1,0 +1,146 @@
+"""Values whose channels come from several nodes: concatenations, slices and permutations of channels.
+
+Such a value has no node of its own. It refers to channels of its `parts`, and the layers that use it take them from
+there: a convolution of a concatenation is a sum of convolutions, a pool of a slice is a slice of a pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.layout import axes_of, flat_order
+from spikelet_converters.frontends.values import NONE, NOTHING, ONE, Value, one_number
+
+Channels = npt.NDArray[np.intp]
+
+
+def parts_of(x: Value) -> tuple[tuple[Value, ...], Channels]:
+    """The parts of any value, with axes in order, and the channel at each of its channels."""
+    if x.parts:
+        assert x.pick is not None
+        return x.parts, x.pick
+    part = replace(x, axes=None, order=None, grid=None)
+    return (part,), np.arange(x.shape[0]) if x.order is None else x.order
+
+
+def composed(parts: Sequence[Value], pick: Channels, axes: tuple[int, ...] | None) -> Value:
+    """A value of the channels `pick` of some parts.
+
+    Parts that are not used are left out, and parts of one node are joined where each channel has one factor and offset.
+    """
+    parts = _of_one_node(parts, pick)
+    kept: list[Value] = []
+    position: dict[int, int] = {}  # first channel of a part in the new numbering, by its index
+    starts = np.cumsum([0, *(part.shape[0] for part in parts)])
+    moved = np.empty_like(pick)
+    for index, part in enumerate(parts):
+        used = (pick >= starts[index]) & (pick < starts[index + 1])
+        if not used.any():
+            continue
+        same = next((i for i, other in enumerate(kept) if _equal(part, other)), None)
+        if same is None:
+            same = len(kept)
+            kept.append(part)
+        position[index] = sum(other.shape[0] for other in kept[:same])
+        moved[used] = pick[used] - starts[index] + position[index]
+    if len(kept) == 1 and np.array_equal(moved, np.arange(kept[0].shape[0])):
+        return replace(kept[0], axes=axes)
+    shape = (len(moved), *kept[0].shape[1:])
+    return Value("", ONE, shape, NOTHING, axes, None, tuple(kept), moved)
+
+
+def recomposed(x: Value, parts: Sequence[Value], repeats: int = 1) -> Value:
+    """The value x after a layer that computes each channel, or `repeats` of it, from the same channel of its input.
+
+    Args:
+        x: Input of the layer.
+        parts: Outputs of the layer for the parts of x.
+        repeats: Number of output channels for each input channel.
+    """
+    pick = parts_of(x)[1]
+    pick = (pick[:, None] * repeats + np.arange(repeats)).ravel()
+    return composed(parts, pick, x.axes)
+
+
+def along_channels(where: str, verb: str, x: Value, axis: int) -> None:
+    """Refuse an axis of the source's value, of which 0 is the batch, that is not that of its channels or features."""
+    if x.grid is not None or axis == 0 or axes_of(x)[axis - 1] != 0:
+        raise ConversionError(f"{where}: {verb} along axis {axis}; expected the channels")
+
+
+def concatenated(where: str, values: Sequence[Value]) -> Value:
+    """The channels, or features, of several values one after another.
+
+    Raises:
+        ConversionError: The values differ in the sizes of other axes.
+    """
+    first = values[0]
+    for x in values:
+        if x.shape[1:] != first.shape[1:] or axes_of(x) != axes_of(first):
+            shown = " and ".join(str(value.shape) for value in (first, x))
+            raise ConversionError(f"{where}: concatenates values of shapes {shown}; expected equal sizes but channels")
+        if x.pads != NONE or x.grid is not None or x.maxima:
+            raise ConversionError(
+                f"{where}: concatenates maxima of values that may be negative; put a ReLU before the max pool"
+                if x.maxima else f"{where}: concatenates a value that is padded or reshaped; expected (N, C, H, W)"
+            )  # fmt: skip
+    parts: list[Value] = []
+    picks, start = [], 0
+    for x in values:
+        own, pick = parts_of(x)
+        parts += own
+        picks.append(pick + start)
+        start += sum(part.shape[0] for part in own)
+    return composed(parts, np.concatenate(picks), first.axes)
+
+
+def selected(x: Value, channels: Channels) -> Value:
+    """Some channels, or features, of a value, in the order given."""
+    parts, pick = parts_of(x)
+    return composed(parts, pick[channels], x.axes)
+
+
+def flat_pick(x: Value) -> Channels:
+    """Feature of the flattened parts, one after another, at each feature of the flattened value."""
+    parts, pick = parts_of(x)
+    pixels = int(np.prod(x.shape[1:]))
+    natural = (pick[:, None] * pixels + np.arange(pixels)).ravel()
+    assert all(int(np.prod(part.shape[1:])) == pixels for part in parts)
+    order = flat_order(x)
+    return natural if order is None else natural[order]
+
+
+def columns(x: Value, weight: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+    """Weights (C_out, C_in, …) for a value, as weights for each of its parts."""
+    parts, pick = parts_of(x)
+    total = np.zeros((len(weight), sum(part.shape[0] for part in parts), *weight.shape[2:]))
+    np.add.at(total.swapaxes(0, 1), pick, weight.swapaxes(0, 1))
+    ends = np.cumsum([part.shape[0] for part in parts])[:-1]
+    return np.split(total, ends, axis=1)
+
+
+def _of_one_node(parts: Sequence[Value], pick: Channels) -> list[Value]:
+    """The parts, with the factors and offsets of all parts of a node wherever no channel of it has two."""
+    joined = list(parts)
+    starts = np.cumsum([0, *(part.shape[0] for part in parts)])
+    for node in {part.node for part in parts}:
+        same = [index for index, part in enumerate(parts) if part.node == node]
+        used = [np.unique(pick[(pick >= starts[i]) & (pick < starts[i + 1])] - starts[i]) for i in same]
+        if len(same) == 1 or len(np.unique(np.concatenate(used))) < sum(map(len, used)):
+            continue
+        factor, offset = parts[same[0]].channels().copy(), parts[same[0]].offsets().copy()
+        for index, channels in zip(same, used, strict=True):
+            factor[channels] = parts[index].channels()[channels]
+            offset[channels] = parts[index].offsets()[channels]
+        for index in same:
+            joined[index] = replace(parts[index], factor=one_number(factor), offset=one_number(offset))
+    return joined
+
+
+def _equal(a: Value, b: Value) -> bool:
+    return a.node == b.node and np.array_equal(a.factor, b.factor) and np.array_equal(a.offset, b.offset)

@@ -1,0 +1,375 @@
+"""Add layers whose input is any value: the output of a node, or channels of several nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+from spikelet.nodes import IF, LIF, Add, Conv2d, Linear
+from spikelet_converters.frontends.channels import columns, composed, flat_pick, parts_of, recomposed
+from spikelet_converters.frontends.layers import Layers
+from spikelet_converters.frontends.layout import axes_of
+from spikelet_converters.frontends.values import (
+    NONE,
+    NOTHING,
+    ONE,
+    Dynamics,
+    Factor,
+    Pair,
+    Rounding,
+    Value,
+    Window,
+    f32,
+)
+from spikelet_converters.frontends.windows import Averages, dilated, reached, symmetric
+
+Layer = Callable[[str, Value], Value]
+NOT_RECTIFIED = (
+    "takes maxima of values that may be negative, which is no OR of spikes; put a ReLU directly before or after it, or "
+    "replace it with --max-pool average"
+)
+
+
+class Combined(Layers):
+    """A graph under construction, to which layers are added.
+
+    The methods that add a layer take its `name` and `where`, which names it in error messages, and return its output.
+    They raise ConversionError if the layer does not fit its input or has no spiking form.
+    """
+
+    def conv(
+        self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, stride: Pair, padding: Pair,
+        groups: int, x: Value,
+    ) -> Value:  # fmt: skip
+        """Add a convolution; weight: (C_out, C_in / groups, kh, kw)."""
+        x = self._plain(name, where, x)
+        if not x.parts:
+            return super().conv(name, where, weight, bias, stride, padding, groups, x)
+        kernel = np.asarray(weight, np.float64)
+        if x.axes is None and groups > 1 and groups == x.shape[0] and kernel.shape[1] == 1:
+            return self._by_channel(name, where, kernel, bias, stride, padding, x)
+        if groups > 1 or x.axes is not None or kernel.shape[1] != x.shape[0]:
+            x = replace(self.joined(f"{name}.joined", where, x), axes=x.axes)
+            return super().conv(name, where, kernel, bias, stride, padding, groups, x)
+
+        def branch(label: str, part: Value, own: Factor, start: npt.ArrayLike | None) -> Value:
+            return super(Combined, self).conv(label, where, own, start, stride, padding, 1, part)
+
+        return self._sum(name, where, kernel, bias, x, branch)
+
+    def _by_channel(
+        self, name: str, where: str, kernel: Factor, bias: npt.ArrayLike | None, stride: Pair,
+        padding: Pair, x: Value,
+    ) -> Value:  # fmt: skip
+        """Add a convolution of each channel on its own, part by part."""
+        parts, pick = parts_of(x)
+        repeats = len(kernel) // x.shape[0]
+        total = sum(part.shape[0] for part in parts)
+        if len(np.unique(pick)) < len(pick) or len(kernel) % x.shape[0]:
+            x = self.joined(f"{name}.joined", where, x)
+            return super().conv(name, where, kernel, bias, stride, padding, x.shape[0], x)
+        weights, shifts = np.zeros((total, repeats, *kernel.shape[1:])), np.zeros((total, repeats))
+        weights[pick] = kernel.reshape(len(pick), repeats, *kernel.shape[1:])
+        shifts[pick] = 0 if bias is None else np.asarray(bias, np.float64).reshape(len(pick), repeats)
+        values, start = [], 0
+        for label, part in self._labelled(name, parts):
+            rows = slice(start, start + part.shape[0])
+            own = weights[rows].reshape(-1, *kernel.shape[1:])
+            layer = super().conv(label, where, own, shifts[rows].ravel(), stride, padding, part.shape[0], part)
+            values.append(layer)
+            start += part.shape[0]
+        return recomposed(x, values, repeats)
+
+    def linear(self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, x: Value) -> Value:
+        """Add a linear layer; weight: (F_out, F_in)."""
+        x = self._plain(name, where, x)
+        matrix = np.asarray(weight, np.float64)
+        if not x.parts or matrix.ndim != 2 or x.shape != (matrix.shape[1],):
+            return super().linear(name, where, weight, bias, x)
+
+        def branch(label: str, part: Value, own: Factor, start: npt.ArrayLike | None) -> Value:
+            return super(Combined, self).linear(label, where, own, start, part)
+
+        return self._sum(name, where, matrix, bias, x, branch)
+
+    def _sum(
+        self, name: str, where: str, weight: Factor, bias: npt.ArrayLike | None, x: Value,
+        branch: Callable[[str, Value, Factor, npt.ArrayLike | None], Value],
+    ) -> Value:  # fmt: skip
+        """Add a layer with weights as the sum of a layer for each part."""
+        branches, start = [], bias
+        for (label, part), own in zip(self._labelled(name, x.parts), columns(x, weight), strict=True):
+            branches.append(branch(label, part, own, start))
+            start = None
+        if len(branches) == 1:
+            return branches[0]
+        total = super().add(self.free_name(name), where, branches)
+        self.sums.add(total.node)
+        return total
+
+    def affine(self, where: str, gain: npt.ArrayLike, shift: npt.ArrayLike, x: Value, *, alone: bool = True) -> Value:
+        """Add gain * x + shift, per channel, see `Construction.affine`."""
+        if x.grid is not None or x.pads != NONE:
+            x = self._plain("affine", where, x)
+        gains, shifts = (
+            np.broadcast_to(np.ravel(values), (x.shape[0],)).astype(np.float64) for values in (gain, shift)
+        )
+        if x.maxima and not (gains > 0).all():
+            raise ConversionError(f"{where}: scales maxima by {gains.min():g}; expected a factor above 0")
+        if x.parts:
+            return self._affine_parts(where, gains, shifts, x)
+        if x.node in self.sums and alone and (x.factor == 1).all() and not x.offset.any():
+            for index, name in enumerate(name for name, target in self.edges if target == x.node):
+                before = self.nodes[name]
+                assert isinstance(before, Conv2d | Linear)
+                weight = before.weight * gains.reshape(-1, *(1,) * (before.weight.ndim - 1))
+                bias = before.bias * gains + (0 if index else shifts)
+                self.nodes[name] = replace(before, weight=f32(weight), bias=f32(bias))
+            return x
+        return super().affine(where, gain, shift, x, alone=alone)
+
+    def _affine_parts(self, where: str, gains: Factor, shifts: Factor, x: Value) -> Value:
+        parts, pick = parts_of(x)
+        if len(np.unique(pick)) < len(pick):
+            return super().affine(where, gains, shifts, self.joined("joined", where, x))
+        total = sum(part.shape[0] for part in parts)
+        every_gain, every_shift = np.ones(total), np.zeros(total)
+        every_gain[pick], every_shift[pick] = gains, shifts
+        values, start = [], 0
+        for part in parts:
+            rows = slice(start, start + part.shape[0])
+            factor, offset = part.channels() * every_gain[rows], part.offsets() * every_gain[rows] + every_shift[rows]
+            values.append(replace(part, factor=factor, offset=offset if offset.any() else NOTHING))
+            start += part.shape[0]
+        return recomposed(x, values)
+
+    def pool(self, name: str, where: str, kernel: Pair, stride: Pair, x: Value) -> Value:
+        """Add an average pool without padding."""
+
+        def layer(label: str, part: Value) -> Value:
+            return super(Combined, self).pool(label, where, kernel, stride, part)
+
+        return self._of_parts(name, where, x, layer)
+
+    def sum_pool(self, name: str, where: str, kernel: Pair, stride: Pair, x: Value) -> Value:
+        """Add a sum pool without padding."""
+
+        def layer(label: str, part: Value) -> Value:
+            return super(Combined, self).sum_pool(label, where, kernel, stride, part)
+
+        return self._of_parts(name, where, x, layer)
+
+    def pool_of_maxima(self, name: str, where: str, kernel: Pair, stride: Pair, x: Value) -> Value:
+        """Add an average pool that stands for a max pool without padding."""
+
+        def layer(label: str, part: Value) -> Value:
+            return super(Combined, self).pool_of_maxima(label, where, kernel, stride, part)
+
+        return self._of_parts(name, where, x, layer)
+
+    def average_pool(
+        self, name: str, where: str, kernel: Pair, stride: Pair, rows: Averages, columns: Averages, x: Value
+    ) -> Value:
+        """Add an average pool, with zeros around the image or windows that reach beyond it."""
+
+        def layer(label: str, part: Value) -> Value:
+            return super(Combined, self).average_pool(label, where, kernel, stride, rows, columns, part)
+
+        return self._of_parts(name, where, x, layer)
+
+    def is_nonnegative(self, x: Value, *, scaled: bool = False) -> bool:
+        """Whether a value cannot be negative, see `Layers.is_nonnegative`."""
+        return all(super(Combined, self).is_nonnegative(part, scaled=scaled) for part in parts_of(x)[0])
+
+    def relu(self, name: str, where: str, cap: float | None, x: Value, *, alone: bool = False) -> Value:
+        """Add a rectifier, see `Layers.relu`."""
+
+        def rectified(label: str, part: Value) -> Value:
+            return super(Combined, self).relu(label, where, cap, part, alone=alone and not x.parts)
+
+        return self._neurons(name, where, x, rectified)
+
+    def quantiser(
+        self, name: str, where: str, theta: float, levels: int, x: Value, v_init: npt.ArrayLike | None = None
+    ) -> Value:
+        """Add a quantiser, see `Layers.quantiser`."""
+
+        def layer(label: str, part: Value) -> Value:
+            return super(Combined, self).quantiser(label, where, theta, levels, part, v_init)
+
+        return self._neurons(name, where, x, layer)
+
+    def neuron(self, name: str, where: str, dynamics: Dynamics, x: Value) -> Value:
+        """Add a layer of spiking neurons."""
+        x = self._plain(name, where, x)
+        if x.parts:
+            x = replace(self.joined(f"{name}.joined", where, x), axes=x.axes)
+        return super().neuron(name, where, dynamics, x)
+
+    def _neurons(self, name: str, where: str, x: Value, neurons: Layer) -> Value:
+        """Add rectifiers, before the max pools that the source takes first: a maximum and a rectifier commute."""
+        windows, x = x.maxima, self._plain(name, where, replace(x, maxima=()))
+        layers = Conv2d | Linear | Add
+        if not x.parts:
+            spikes = neurons(name, x)
+        elif self.is_nonnegative(x) or all(
+            isinstance(self.nodes[part.node], layers) and (part.factor == 1).all() and not part.offset.any()
+            for part in x.parts
+        ):
+            spikes = recomposed(x, [neurons(label, part) for label, part in self._labelled(name, x.parts)])
+        else:
+            spikes = neurons(name, replace(self.joined(f"{name}.joined", where, x), axes=x.axes))
+        for window in windows:
+            spikes = self.maximum(self.free_name(f"{name}.pool"), where, window, spikes)
+        return spikes
+
+    def maximum(self, name: str, where: str, window: Window, x: Value) -> Value:
+        """Add a max pool of spikes: a neuron that fires at a time-step if any neuron in its window does.
+
+        The maximum of values that are not rectified is taken after the rectifier that must follow.
+        """
+        if x.maxima:
+            return replace(x, maxima=(*x.maxima, replace(window, where=where)))
+        x = self._plain(name, where, x)
+        if not all(self._is_spikes(part) or self.is_nonnegative(part, scaled=True) for part in parts_of(x)[0]):
+            return replace(x, maxima=(replace(window, where=where),))
+        return self._of_parts(name, where, x, lambda label, part: self._any(label, where, window, part))
+
+    def _any(self, name: str, where: str, window: Window, x: Value) -> Value:
+        """Add neurons that fire if any neuron in a window does, for spikes or what can be made spikes."""
+        if not self._is_spikes(x):
+            if not self.calibrate:
+                raise ConversionError(f"{where}: takes maxima of sums of spikes; put neurons before the max pool")
+            spikes = super().neuron(self.free_name(f"{name}.spikes"), where, Dynamics(1.0, 0.5), x)
+            self.relus[spikes.node] = None
+            x = spikes
+        pads = reached((x.shape[1], x.shape[2]), window)
+        label = self.free_name(f"{name}.any")
+        bare = Value(x.node, ONE, x.shape)
+        if pads == NONE and window.dilation == (1, 1):
+            counts = super().sum_pool(label, where, window.kernel, window.stride, bare)
+        else:
+            kernel = dilated(np.ones((x.shape[0], 1, *window.kernel)), window.dilation)
+            kernel, padding = symmetric(kernel, pads)
+            counts = super().conv(label, where, kernel, None, window.stride, padding, x.shape[0], bare)
+        ones = np.ones(x.shape[0])
+        spikes = self.append(name, where, IF(f32(ones), f32(0 * ones), "zero", ">="), counts)
+        self.note(
+            f"{where}: max pooling became neurons that fire if any neuron in their window does: exact at T = 1, over "
+            "more time-steps they fire at least as often as the maximum"
+        )
+        return replace(x, node=spikes.node, shape=spikes.shape)
+
+    def _is_spikes(self, x: Value) -> bool:
+        """Whether a value is that of spikes, each of which stands for a number above 0; a constant may be added."""
+        return isinstance(self.nodes[x.node], IF | LIF) and bool((x.factor > 0).all())
+
+    def integrator(self, name: str, where: str, decay: npt.ArrayLike, x: Value, gain: npt.ArrayLike = 1.0) -> Value:
+        """Add a leaky integrator, see `Layers.integrator`."""
+        return super().integrator(name, where, decay, self._single(name, where, x), gain)
+
+    def flatten(self, name: str, where: str, x: Value) -> Value:
+        """Flatten (C, H, W) to (C·H·W,), channel first."""
+        x = self._plain(name, where, x)
+        if not x.parts or len(x.shape) == 1:
+            return super().flatten(name, where, x)
+        flat = [super(Combined, self).flatten(label, where, part) for label, part in self._labelled(name, x.parts)]
+        return composed(flat, flat_pick(x), None)
+
+    def add(self, name: str, where: str, inputs: list[Value]) -> Value:
+        """Add the sum of values of one shape."""
+        first = inputs[0]
+        if all(x.parts for x in inputs) and all(_alike(first, x) for x in inputs):
+            labels = [label for label, _ in self._labelled(name, first.parts)]
+            sums = [
+                super(Combined, self).add(label, where, [x.parts[index] for x in inputs])
+                for index, label in enumerate(labels)
+            ]
+            return recomposed(first, sums)
+        single = [
+            replace(self._single(f"{name}.joined", where, x), axes=x.axes) if x.parts else self._plain(name, where, x)
+            for x in inputs
+        ]
+        return super().add(name, where, single)
+
+    def output(self, inputs: list[Value]) -> Value:
+        """Add the network's output, the logits."""
+        return super().output([self._single("logits", "the output", x) for x in inputs])
+
+    def record_rounding(self, rounding: Rounding, x: Value) -> None:
+        """Record a quantiser of the source that the graph does not have."""
+        if not x.parts:
+            super().record_rounding(rounding, x)
+            return
+        pick = parts_of(x)[1]
+        start = 0
+        for part in x.parts:
+            used = (pick >= start) & (pick < start + part.shape[0])
+            scale, zero = (
+                _of_channels(values, used, pick[used] - start, part.shape[0])
+                for values in (rounding.scale, rounding.zero)
+            )
+            own = replace(rounding, scale=scale, zero=zero)
+            super().record_rounding(own, part)
+            start += part.shape[0]
+
+    def padded(self, name: str, where: str, x: Value) -> Value:
+        """The value with the zeros around it, which a layer adds."""
+        if x.pads == NONE:
+            return x
+        weight, padding = symmetric(np.ones((x.shape[0], 1, 1, 1)), x.pads)
+        inner = replace(x, pads=NONE, axes=None)
+        wide = self.conv(self.free_name(f"{name}.pad"), where, weight, None, (1, 1), padding, x.shape[0], inner)
+        return replace(wide, axes=x.axes)
+
+    def joined(self, name: str, where: str, x: Value) -> Value:
+        """Add a layer whose output is a value of several nodes, without weights of the source."""
+        identity = np.eye(x.shape[0])
+        inner = replace(x, axes=None)
+        if len(x.shape) == 1:
+            return self.linear(self.free_name(name), where, identity, None, inner)
+        return self.conv(self.free_name(name), where, identity[:, :, None, None], None, (1, 1), (0, 0), 1, inner)
+
+    def _single(self, name: str, where: str, x: Value) -> Value:
+        x = self._plain(name, where, x)
+        return replace(self.joined(f"{name}.joined", where, x), axes=x.axes) if x.parts else x
+
+    def _plain(self, name: str, where: str, x: Value) -> Value:
+        """A value as layers take it: with the zeros around it, and without maxima that are taken later."""
+        for value in (x, *x.parts):
+            if value.maxima:
+                raise ConversionError(f"{value.maxima[0].where}: {NOT_RECTIFIED}")
+        if x.grid is not None:
+            raise ConversionError(f"{where}: takes channels as two axes {x.grid}; expected (N, C, H, W)")
+        return self.padded(name, where, x)
+
+    def _of_parts(self, name: str, where: str, x: Value, layer: Layer) -> Value:
+        x = self._plain(name, where, x)
+        if not x.parts:
+            return layer(name, x)
+        return recomposed(x, [layer(label, part) for label, part in self._labelled(name, x.parts)])
+
+    def _labelled(self, name: str, parts: tuple[Value, ...]) -> list[tuple[str, Value]]:
+        """Names of layers for the parts of a value."""
+        if len(parts) == 1:
+            return [(name, parts[0])]
+        return [(self.free_name(f"{name}.{index}"), part) for index, part in enumerate(parts)]
+
+
+def _of_channels(values: Factor, used: npt.NDArray[np.bool_], channels: npt.NDArray[np.intp], count: int) -> Factor:
+    """Numbers for the channels of a part, from those of the channels of a value that refer to it."""
+    if not values.ndim:
+        return values
+    own = np.full(count, values.flat[0])
+    own[channels] = values[used]
+    return own
+
+
+def _alike(a: Value, b: Value) -> bool:
+    """Whether two values have channels of parts of equal shapes in the same order."""
+    shapes = [part.shape for part in a.parts] == [part.shape for part in b.parts]
+    return shapes and np.array_equal(parts_of(a)[1], parts_of(b)[1]) and axes_of(a) == axes_of(b)

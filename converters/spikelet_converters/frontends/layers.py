@@ -1,0 +1,299 @@
+"""Add layers to a graph under construction, each with the output of one node as its input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import ConversionError
+from spikelet.nodes import IF, LI, LIF, Add, Conv2d, Flatten, Linear, Node, Scale, SumPool2d
+from spikelet.products import product
+from spikelet_converters.frontends.construction import Construction, check_finite
+from spikelet_converters.frontends.layout import flat_order
+from spikelet_converters.frontends.values import (
+    NOTHING,
+    ONE,
+    Dynamics,
+    Factor,
+    Rounding,
+    Value,
+    f32,
+    free_name,
+)
+from spikelet_converters.frontends.windows import Averages, branches_of, symmetric
+
+MOST_BRANCHES = 9  # of a pool with other windows at the border
+WIDEST = 2048  # features of a diagonal linear layer
+MOST_LEVELS = 32  # of a quantiser that is converted to a neuron with as many spikes
+
+
+class Layers(Construction):
+    """A graph under construction, to which layers are added.
+
+    The methods that add a layer take its `name` and `where`, which names it in error messages, and return its output.
+    They raise ConversionError if the layer does not fit its input or has no spiking form.
+    """
+
+    def conv(
+        self,
+        name: str,
+        where: str,
+        weight: npt.ArrayLike,
+        bias: npt.ArrayLike | None,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+        groups: int,
+        x: Value,
+    ) -> Value:
+        """Add a convolution; weight: (C_out, C_in / groups, kh, kw)."""
+        check_finite(where, weight, bias)
+        weight = np.asarray(weight, np.float64)
+        channels = weight.shape[1] * groups
+        if x.shape[0] != channels or len(x.shape) != 3:
+            raise ConversionError(f"{where}: expected {channels} input channels, found {x.shape[0]} (shape {x.shape})")
+        if x.axes is not None:
+            raise ConversionError(f"{where}: takes channels last; export the network channel first (NCHW)")
+        if padding != (0, 0) and x.offset.any() and not self._is_rounded_mean(x):
+            x = self.materialised(f"{name}.shift", where, x)
+        per_group = len(weight) // groups
+        shift = np.repeat(x.offsets().reshape(groups, -1), per_group, axis=0)
+        offset = (weight.sum((2, 3)) * shift).sum(1)
+        if padding != (0, 0) and offset.any():
+            self.note(f"{where}: the mean of the input is no whole pixel; at the border it was rounded to one")
+        weight = weight * np.repeat(x.channels().reshape(groups, -1), per_group, axis=0)[:, :, None, None]
+        bias = _bias(where, bias, len(weight))
+        return self.append(name, where, Conv2d(f32(weight), f32(bias + offset), stride, padding, groups), x)
+
+    def _is_rounded_mean(self, x: Value) -> bool:
+        """Whether the offset of a value is what remains of the input's mean, which is rounded to a whole pixel."""
+        return x.node == "input" and np.allclose(x.offsets(), -self.border * x.channels(), rtol=1e-9, atol=1e-12)
+
+    def linear(self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, x: Value) -> Value:
+        """Add a linear layer; weight: (F_out, F_in)."""
+        check_finite(where, weight, bias)
+        weight = np.asarray(weight, np.float64)
+        if x.shape != (weight.shape[1],):
+            remedy = "flatten it first" if len(x.shape) > 1 else "check the network's input shape (--input)"
+            raise ConversionError(
+                f"{where}: expected an input of shape ({weight.shape[1]},), found {x.shape}; {remedy}"
+            )
+        bias = _bias(where, bias, len(weight))
+        if x.order is not None:
+            ordered = np.empty_like(weight)
+            ordered[:, x.order] = weight
+            weight = ordered
+        return self.append(name, where, Linear(f32(weight * x.channels()), f32(bias + product(weight, x.offsets()))), x)
+
+    def pool_of_maxima(
+        self, name: str, where: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value
+    ) -> Value:
+        """Add an average pool that stands for a max pool without padding."""
+        if (x.factor <= 0).any():
+            raise ConversionError(f"{where}: its input is scaled by {x.factor.min():g}; expected a factor above 0")
+        pooled = self.pool(name, where, kernel, stride, x)
+        self.maxima.add(pooled.node)
+        self.note(f"{where}: max pooling was replaced by average pooling, as asked for")
+        return pooled
+
+    def pool(self, name: str, where: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value) -> Value:
+        """Add an average pool without padding."""
+        pooled = self.append(name, where, SumPool2d(kernel, stride), x, keep_offset=True)
+        return Value(pooled.node, x.factor / (kernel[0] * kernel[1]), pooled.shape, x.offset)
+
+    def sum_pool(self, name: str, where: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value) -> Value:
+        """Add a sum pool without padding."""
+        pooled = self.append(name, where, SumPool2d(kernel, stride), x)
+        return Value(pooled.node, x.factor, pooled.shape)
+
+    def average_pool(
+        self,
+        name: str,
+        where: str,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        rows: Averages,
+        columns: Averages,
+        x: Value,
+    ) -> Value:
+        """Add an average pool, with zeros around the image or windows that reach beyond it."""
+        plain = not any((rows.before, rows.after, columns.before, columns.after))
+        if plain and rows.uniform and columns.uniform:
+            return self.pool(name, where, kernel, stride, x)
+        if x.offset.any():
+            x = self.materialised(f"{name}.affine", where, x)
+        branches = branches_of(rows, columns, kernel, stride, (x.shape[1], x.shape[2]))
+        if len(branches) > MOST_BRANCHES:
+            raise ConversionError(
+                f"{where}: has windows of {len(branches)} different positions at the border; expected at most "
+                f"{MOST_BRANCHES}: pad the image instead, or count the zeros (count_include_pad = 1)"
+            )
+        channels = x.shape[0]
+        values = []
+        for index, branch in enumerate(branches):
+            value = x
+            for part, (weight, pads, steps) in enumerate(branch):
+                filters, padding = symmetric(np.repeat(weight[None, None], channels, axis=0), pads)
+                layer = name if len(branches) == 1 else free_name(f"{name}.border{index}.{part}", self.nodes)
+                value = self.conv(layer, where, filters, None, steps, padding, channels, value)
+            values.append(value)
+        return values[0] if len(values) == 1 else self.add(name, where, values)
+
+    def is_nonnegative(self, x: Value, *, scaled: bool = False) -> bool:
+        """Whether a value cannot be negative: rectified, and since then pooled, added or flattened at most.
+
+        With `scaled`, it may also have been multiplied by numbers of 0 or more.
+        """
+        if (x.factor < 0).any() or (x.offset < 0).any():
+            return False
+        waiting = [x.node]
+        while waiting:
+            name = waiting.pop()
+            node = self.nodes[name]
+            sums = isinstance(node, SumPool2d | Flatten | Add) or (isinstance(node, Conv2d) and _sums_pixels(node))
+            if sums or (scaled and isinstance(node, Scale) and (node.scale >= 0).all()):
+                waiting += [source for source, target in self.edges if target == name]
+            elif not isinstance(node, IF | LIF):
+                return False
+        return True
+
+    def relu(self, name: str, where: str, cap: float | None, x: Value, *, alone: bool = False) -> Value:
+        """Add a rectifier, clipped at `cap` if given, as a neuron whose threshold is calibrated later.
+
+        A value that cannot be negative is rectified already; if `alone`, no other layer uses it, and its cap may
+        change.
+        """
+        if cap is not None and cap <= 0:
+            raise ConversionError(f"{where}: clips at {cap:g}; expected an upper bound above 0")
+        if self.is_nonnegative(x):
+            if cap is None:
+                return x
+            if x.node in self.relus and alone and x.factor.size == 1 and not x.offset.any():
+                before, own = self.relus[x.node], cap / float(x.factor.ravel()[0])
+                self.relus[x.node] = own if before is None else min(before, own)
+                return x
+        spikes = self.neuron(name, where, Dynamics(1.0, 0.5), x)
+        self.relus[spikes.node] = cap
+        return spikes
+
+    def quantiser(
+        self, name: str, where: str, theta: float, levels: int, x: Value, v_init: npt.ArrayLike | None = None
+    ) -> Value:
+        """Add the quantiser theta/L clip(round(L x / theta), 0, L), L = `levels`, as an IF neuron.
+
+        With `calibrate`, a quantiser of more than MOST_LEVELS levels becomes a clipped ReLU instead.
+        """
+        if self.calibrate and levels > MOST_LEVELS:
+            spikes = self.relu(name, where, theta, x)
+            self.record_rounding(Rounding(np.asarray(theta / levels), NOTHING, 0, levels), spikes)
+            return spikes
+        dynamics = Dynamics(theta, theta / 2 if v_init is None else v_init, spike=theta)
+        spikes = self.neuron(name, where, dynamics, x)
+        self.levels[spikes.node] = levels
+        return spikes
+
+    def quantise_relu(self, where: str, theta: float, levels: int, x: Value) -> Value:
+        """Replace a rectifier by the quantiser that follows it, so that both are one neuron."""
+        (source,) = (a for a, b in self.edges if b == x.node)
+        before = self.nodes.pop(x.node)
+        self.edges.remove((source, x.node))
+        del self.relus[x.node]
+        assert isinstance(before, IF)
+        unit = before.theta.astype(np.float64)  # the rectifier has theta = 1 in the units of its input
+        inner = Value(source, 1 / unit, x.shape)
+        return self.quantiser(x.node, where, theta, levels, inner)
+
+    def neuron(self, name: str, where: str, dynamics: Dynamics, x: Value) -> Value:
+        """Add a layer of spiking neurons."""
+        if x.node != "input" and (x.offset.any() or (x.factor <= 0).any()):
+            x = self.materialised(f"{name}.affine", where, x)
+        self.refuse_offset(where, x)
+        # the current is factor * node output, so potentials are divided by the factor
+        unit = x.channels() * np.asarray(dynamics.gain, np.float64)
+        if (unit <= 0).any():
+            raise ConversionError(f"{where}: its input is scaled by {unit.min():g}; expected a factor above 0")
+        shape = unit.shape
+
+        def channels(parameter: str, value: npt.ArrayLike) -> Factor:
+            array = np.asarray(value, np.float64).ravel()
+            if array.size not in (1, *shape):
+                raise ConversionError(
+                    f"{where}: {parameter} has {array.size} values, the layer has {shape[0]} channels"
+                )
+            return np.broadcast_to(array, shape)
+
+        theta, v_init = channels("the threshold", dynamics.theta) / unit, channels("v_init", dynamics.v_init) / unit
+        if not (theta > 0).all():
+            raise ConversionError(f"{where}: has a threshold of {theta.min():g}; expected a value above 0")
+        if dynamics.decay is not None and not (np.asarray(dynamics.decay) > 0).all():
+            raise ConversionError(f"{where}: keeps nothing of its potential (a leak of 0); expected a factor above 0")
+        if dynamics.decay is None:
+            node: Node = IF(f32(theta), f32(v_init), dynamics.reset, dynamics.tie)
+        else:
+            node = LIF(
+                f32(theta), f32(v_init), dynamics.reset, dynamics.tie, f32(channels("the decay", dynamics.decay))
+            )
+        spikes = self.append(name, where, node, x)
+        return replace(
+            x, node=spikes.node, factor=np.asarray(dynamics.spike, np.float64), offset=NOTHING, shape=spikes.shape
+        )
+
+    def integrator(self, name: str, where: str, decay: npt.ArrayLike, x: Value, gain: npt.ArrayLike = 1.0) -> Value:
+        """Add a leaky integrator v <- decay v + gain x whose output is its potential; decay, gain: () or (C,)."""
+        decay = np.asarray(decay, np.float64).ravel()
+        if decay.size not in (1, x.shape[0]):
+            raise ConversionError(f"{where}: the decay has {decay.size} values, the layer has {x.shape[0]} channels")
+        if not ((decay > 0) & (decay <= 1)).all():
+            raise ConversionError(f"{where}: has a decay of {decay.min():g}; expected a value above 0 and up to 1")
+        held = self.append(name, where, LI(f32(np.broadcast_to(decay, (x.shape[0],)))), x)
+        factor = x.factor * np.asarray(gain, np.float64)
+        return Value(held.node, factor.reshape(()) if factor.size == 1 else factor, held.shape)
+
+    def flatten(self, name: str, where: str, x: Value) -> Value:
+        """Flatten (C, H, W) to (C·H·W,), channel first."""
+        if len(x.shape) == 1:
+            return x
+        order = flat_order(x)
+        flat = self.append(name, where, Flatten(), x, keep_offset=True)
+        pixels = x.shape[1] * x.shape[2]
+        factor, offset = (np.repeat(value, pixels) if value.ndim else value for value in (x.factor, x.offset))
+        return Value(flat.node, factor, flat.shape, offset, None, order)
+
+    def add(self, name: str, where: str, inputs: list[Value]) -> Value:
+        """Add the sum of values of one shape."""
+        sources = []
+        for index, x in enumerate(inputs):
+            if x.node != "input" and x.offset.any():
+                x = self.materialised(f"{name}.affine{index}", where, x)
+            self.refuse_offset(where, x)
+            same = x.order is inputs[0].order or np.array_equal(x.order, inputs[0].order)  # type: ignore[arg-type]
+            if x.axes != inputs[0].axes or not same:
+                raise ConversionError(f"{where}: adds values whose axes are in another order")
+            if x.shape != inputs[0].shape:
+                raise ConversionError(f"{where}: adds shapes {inputs[0].shape} and {x.shape}; expected equal shapes")
+            if not isinstance(self.nodes[x.node], Conv2d | Linear | Add | Scale) or (x.factor != 1).any():
+                scaled = self.append(self.free_name(f"{name}.scale{index}"), where, Scale(f32(x.channels())), x)
+                x = replace(x, node=scaled.node, factor=ONE)
+            sources.append(x)
+        if len({x.node for x in sources}) < len(sources):
+            raise ConversionError(f"{where}: adds a value to itself; double the weight instead")
+        total = self.append(name, where, Add(), sources[0])
+        for x in sources[1:]:
+            self.connect(where, x, total.node)
+        return replace(inputs[0], node=total.node, factor=ONE, offset=NOTHING)
+
+
+def _sums_pixels(node: Conv2d) -> bool:
+    """Whether a convolution adds pixels of each channel, as the windows of a padded average pool."""
+    return node.weight.shape[1] == 1 and bool((node.weight >= 0).all()) and not node.bias.any()
+
+
+def _bias(where: str, bias: npt.ArrayLike | None, outputs: int) -> npt.NDArray[np.float64]:
+    """A bias, one number for each output; zeros if there is none."""
+    if bias is None:
+        return np.zeros(outputs)
+    array = np.asarray(bias, np.float64).ravel()
+    if array.size != outputs:
+        raise ConversionError(f"{where}: has a bias of {array.size} numbers; expected {outputs}, one per output")
+    return array

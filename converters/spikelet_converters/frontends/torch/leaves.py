@@ -1,0 +1,100 @@
+"""Modules of torch without states as calls of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.torch import quant_aware
+from spikelet_converters.frontends.torch.calls import Arguments, constant
+
+Module = Any  # attributes of modules are not typed
+
+
+def _tensor(value: torch.Tensor | None) -> object:
+    return None if value is None else constant(value)
+
+
+def _options(module: Module, *names: str) -> Arguments:
+    return {name: getattr(module, name) for name in names}
+
+
+def _weights(module: Module) -> Arguments:
+    return {"weight": quant_aware.weight_of(module), "bias": _tensor(module.bias)}
+
+
+def _convolution(module: Module) -> Arguments:
+    if module.padding_mode != "zeros":
+        raise ConversionError(f"padding_mode {module.padding_mode} has no node; expected zeros")
+    names = ("stride", "padding", "dilation", "groups")
+    extra = _options(module, "output_padding") if module.transposed else {}
+    return {**_weights(module), **_options(module, *names), **extra}
+
+
+def _batch_norm(module: Module) -> Arguments:
+    tensors = {name: _tensor(getattr(module, name)) for name in ("weight", "bias", "running_mean", "running_var")}
+    return {**tensors, "eps": module.eps}
+
+
+def _average(module: Module) -> Arguments:
+    names = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
+    return {name: getattr(module, name) for name in names if hasattr(module, name)}
+
+
+def _maximum(module: Module) -> Arguments:
+    return _options(module, "kernel_size", "stride", "padding", "dilation", "ceil_mode")
+
+
+def _zeros(module: Module) -> Arguments:
+    padding = module.padding
+    return {"pad": list(padding), "value": float(getattr(module, "value", 0.0))}
+
+
+Interpret = Callable[[Module], Arguments]
+LEAVES: dict[type[nn.Module], tuple[str, Interpret]] = {
+    nn.AdaptiveAvgPool1d: ("adaptive_avg_pool1d", lambda module: _options(module, "output_size")),
+    nn.AdaptiveAvgPool2d: ("adaptive_avg_pool2d", lambda module: _options(module, "output_size")),
+    nn.AdaptiveMaxPool1d: ("adaptive_max_pool1d", lambda module: _options(module, "output_size")),
+    nn.AdaptiveMaxPool2d: ("adaptive_max_pool2d", lambda module: _options(module, "output_size")),
+    nn.AvgPool1d: ("avg_pool1d", _average),
+    nn.AvgPool2d: ("avg_pool2d", _average),
+    nn.BatchNorm1d: ("batch_norm", _batch_norm),
+    nn.BatchNorm2d: ("batch_norm", _batch_norm),
+    nn.ChannelShuffle: ("channel_shuffle", lambda module: _options(module, "groups")),
+    nn.ConstantPad1d: ("pad", _zeros),
+    nn.ConstantPad2d: ("pad", _zeros),
+    nn.Conv1d: ("conv1d", _convolution),
+    nn.Conv2d: ("conv2d", _convolution),
+    nn.ConvTranspose1d: ("conv_transpose1d", _convolution),
+    nn.ConvTranspose2d: ("conv_transpose2d", _convolution),
+    nn.Flatten: ("flatten", lambda module: _options(module, "start_dim", "end_dim")),
+    nn.Hardtanh: ("hardtanh", lambda module: _options(module, "min_val", "max_val")),
+    nn.LeakyReLU: ("leaky_relu", lambda module: _options(module, "negative_slope")),
+    nn.Linear: ("linear", _weights),
+    nn.LogSoftmax: ("log_softmax", lambda module: _options(module, "dim")),
+    nn.MaxPool1d: ("max_pool1d", _maximum),
+    nn.MaxPool2d: ("max_pool2d", _maximum),
+    nn.PReLU: ("prelu", lambda module: {"weight": _tensor(module.weight)}),
+    nn.ReLU: ("relu", lambda module: {}),
+    nn.ReLU6: ("relu6", lambda module: {}),
+    nn.Sigmoid: ("sigmoid", lambda module: {}),
+    nn.Softmax: ("softmax", lambda module: _options(module, "dim")),
+    nn.Threshold: ("threshold", lambda module: _options(module, "threshold", "value")),
+    nn.Unflatten: ("unflatten", lambda module: {"dim": module.dim, "sizes": list(module.unflattened_size)}),
+    nn.ZeroPad1d: ("pad", _zeros),
+    nn.ZeroPad2d: ("pad", _zeros),
+    **dict.fromkeys(
+        (nn.AlphaDropout, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.FeatureAlphaDropout, nn.Identity),
+        ("dropout", lambda module: {}),
+    ),
+}
+"""The operation of a module, and its arguments but the input, by class."""
+
+
+def passes_on(kind: type[nn.Module]) -> bool:
+    """Whether the output of a module in evaluation mode is its input."""
+    return kind in LEAVES and LEAVES[kind][0] == "dropout"

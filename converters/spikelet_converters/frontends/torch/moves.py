@@ -1,0 +1,262 @@
+"""Torch operations that pool values, move them, or change shapes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spikelet.errors import ConversionError
+from spikelet_converters.frontends.builder import window_of
+from spikelet_converters.frontends.channels import along_channels, concatenated, selected
+from spikelet_converters.frontends.layout import axes_of, padded, reshaped, sizes, transposed
+from spikelet_converters.frontends.torch.calls import Call
+from spikelet_converters.frontends.torch.operations import Handler
+from spikelet_converters.frontends.values import BATCH, Value, Window
+
+IDENTITY = (
+    "_to_copy", "alias", "alpha_dropout", "clone", "contiguous", "detach", "detach_copy", "dropout", "dropout1d",
+    "dropout2d", "feature_dropout", "float", "lift_fresh_copy", "native_dropout", "to",
+)  # fmt: skip
+"""Operations whose output is their input in evaluation mode."""
+
+
+def _window(call: Call) -> Window:
+    axes = len(sizes(call.x)) - 1
+    if f"{axes}d" not in call.kind:
+        raise ConversionError(f"{call.where}: takes images or lines, found (N, {', '.join(map(str, sizes(call.x)))})")
+    kernel = call.along("kernel_size", axes)
+    stride = call.along("stride", axes) if call.get("stride", []) not in ([], ()) else kernel
+    pads = call.along("padding", axes, [0]) * 2
+    ceil = bool(call.get("ceil_mode", False))
+    return window_of(call.x, kernel, stride, pads, call.along("dilation", axes, [1]), ceil=ceil)
+
+
+def _average_pool(call: Call) -> Value:
+    if call.get("divisor_override") is not None:
+        raise ConversionError(f"{call.where}: divisor_override has no node; leave it out")
+    count = bool(call.get("count_include_pad", True))
+    return call.builder.averages_of(call.name, call.where, _window(call), count, call.x)
+
+
+def _max_pool(call: Call) -> Value:
+    return call.builder.maxima_of(call.name, call.where, _window(call), call.x, average=call.average_pools)
+
+
+def _adaptive(call: Call) -> Value:
+    given = call.get("output_size")
+    axes = len(sizes(call.x)) - 1
+    goal = tuple(given) if isinstance(given, tuple | list) else (given,)
+    goal = goal * axes if len(goal) == 1 else goal
+    if len(goal) != axes or not all(size is None or isinstance(size, int) for size in goal):
+        raise ConversionError(f"{call.where}: has an output of {given!r} pixels for {axes} axes")
+    maxima = "max" in call.kind
+    return call.builder.adaptive(call.name, call.where, goal, call.x, maxima=maxima, average=call.average_pools)
+
+
+def _mean(call: Call) -> Value:
+    return call.builder.mean(call.name, call.where, call.integers("dim", [0]), bool(call.get("keepdim", False)), call.x)
+
+
+def _sum(call: Call) -> Value:
+    shape, axes = sizes(call.x), call.integers("dim", [0])
+    count = float(np.prod([shape[axis % (len(shape) + 1) - 1] for axis in axes]))
+    return call.builder.affine(call.where, count, 0.0, _mean(call), alone=False)
+
+
+def _amax(call: Call) -> Value:
+    x = call.x
+    pixels, axes = list(range(2, len(sizes(x)) + 1)), call.integers("dim", [])
+    if not pixels or sorted(axis % (len(pixels) + 2) for axis in axes) != pixels:
+        raise ConversionError(f"{call.where}: a maximum over axes {list(axes)} has no node; expected all pixels")
+    ones = (1,) * len(pixels)
+    pooled = call.builder.adaptive(call.name, call.where, ones, x, maxima=True, average=call.average_pools)
+    return pooled if call.get("keepdim", False) else call.builder.flatten(f"{call.name}.flat", call.where, pooled)
+
+
+def _flatten(call: Call) -> Value:
+    x = call.x
+    rank = len(sizes(x)) + 1
+    start, end = int(call.number("start_dim", 0)), int(call.number("end_dim", -1))
+    if start % rank != 1 or end % rank != rank - 1:
+        raise ConversionError(f"{call.where}: flattens axes {start} to {end}; expected all but the batch")
+    return call.builder.flatten(call.name, call.where, x)
+
+
+def _view(call: Call) -> Value:
+    size = call.integers("size" if "size" in call.arguments else "shape")
+    return call.builder.reshaped(call.name, call.where, list(size), call.batch, call.x)
+
+
+def _unflatten(call: Call) -> Value:
+    x = call.x
+    shape, axis = [BATCH, *sizes(x)], int(call.number("dim", 1))
+    axis %= len(shape)
+    new = [*shape[:axis], *call.integers("sizes"), *shape[axis + 1 :]]
+    return call.builder.reshaped(call.name, call.where, new, None, x)
+
+
+def _squeeze(call: Call) -> Value:
+    x = call.x
+    shape = sizes(x)
+    given = call.get("dim")
+    axes = [i + 1 for i, size in enumerate(shape) if size == 1] if given is None else call.integers("dim")
+    removed = {axis % (len(shape) + 1) for axis in axes}
+    removed = {axis for axis in removed if axis and shape[axis - 1] == 1}
+    new = [BATCH, *(size for index, size in enumerate(shape) if index + 1 not in removed)]
+    return call.builder.reshaped(call.name, call.where, new, None, x) if removed else x
+
+
+def _unsqueeze(call: Call) -> Value:
+    x = call.x
+    shape = [BATCH, *sizes(x)]
+    shape.insert(int(call.number("dim", 1)) % (len(shape) + 1), 1)
+    changed = reshaped(x, tuple(shape[1:])) if shape[0] == BATCH else None
+    if changed is None:
+        raise ConversionError(f"{call.where}: adds an axis to (N, {', '.join(map(str, sizes(x)))}), which has no node")
+    return changed
+
+
+def _permute(call: Call) -> Value:
+    x = call.x
+    rank = len(sizes(x)) + 1
+    if call.kind == "permute":
+        order = [axis % rank for axis in call.integers("dims")]
+    else:
+        order = list(range(rank))
+        first, second = (int(call.number(name, 0)) % rank for name in ("dim0", "dim1"))
+        order[first], order[second] = order[second], order[first]
+    return transposed(call.where, call.builder.padded(call.name, call.where, x), order)
+
+
+def _cat(call: Call) -> Value:
+    values = call.get("tensors")
+    if not isinstance(values, tuple | list) or not all(isinstance(value, Value) for value in values) or not values:
+        raise ConversionError(f"{call.where}: concatenates constants with values; expected values of the network")
+    inputs = [call.builder.padded(call.name, call.where, value) for value in values]
+    axis = int(call.number("dim", 0)) % (len(sizes(inputs[0])) + 1)
+    along_channels(call.where, "concatenates", inputs[0], axis)
+    return concatenated(call.where, inputs)
+
+
+def _split(call: Call) -> list[Value]:
+    x = call.x
+    axis = int(call.number("dim", 0)) % (len(sizes(x)) + 1)
+    along_channels(call.where, "splits", x, axis)
+    if call.kind == "chunk":
+        width = -(-x.shape[0] // int(call.number("chunks", 1)))
+        widths = [width]
+    else:
+        widths = list(call.integers("split_sizes" if "split_sizes" in call.arguments else next(
+            name for name in ("split_size", "split_size_or_sections") if name in call.arguments
+        )))  # fmt: skip
+    if len(widths) == 1:
+        widths = [min(widths[0], x.shape[0] - start) for start in range(0, x.shape[0], widths[0])]
+    if sum(widths) != x.shape[0]:
+        raise ConversionError(f"{call.where}: splits {x.shape[0]} channels into {widths}; expected as many in all")
+    ends = np.cumsum(widths)
+    return [selected(x, np.arange(end - width, end)) for width, end in zip(widths, ends, strict=True)]
+
+
+def _slice(call: Call) -> Value:
+    x = call.x
+    slices = [slice(None)] * (len(sizes(x)) + 1)
+    axis = int(call.number("dim", 0)) % len(slices)
+    start = int(call.number("start", 0))
+    last = start + int(call.number("length", 0)) if call.kind == "narrow" else int(call.number("end", 2**31))
+    slices[axis] = slice(start, min(last, 2**31), int(call.number("step", 1)))
+    return call.builder.sliced(call.name, call.where, slices, x)
+
+
+def _select(call: Call) -> Value:
+    slices: list[object] = [slice(None)] * (len(sizes(call.x)) + 1)
+    slices[int(call.number("dim", 0)) % len(slices)] = int(call.number("index", 0))
+    return _indexed(call, slices)
+
+
+def _getitem(call: Call) -> Value:
+    index = call.get("other")
+    entries = list(index) if isinstance(index, tuple | list) else [index]
+    rank = len(sizes(call.x)) + 1
+    if Ellipsis in entries:
+        place = entries.index(Ellipsis)
+        entries[place : place + 1] = [slice(None)] * (rank - len(entries) + 1)
+    return _indexed(call, entries + [slice(None)] * (rank - len(entries)))
+
+
+def _indexed(call: Call, entries: list[object]) -> Value:
+    """A slice or an index for each axis; an index removes its axis."""
+    x = call.x
+    if len(entries) == len(sizes(x)) + 1:
+        for axis, entry in enumerate(entries):
+            if isinstance(entry, list) or (isinstance(entry, np.ndarray) and entry.ndim == 1):
+                along_channels(call.where, "indexes", x, axis)
+                x = selected(x, np.arange(x.shape[0])[np.asarray(entry, np.intp)])
+                entries[axis] = slice(None)
+    if len(entries) != len(sizes(x)) + 1 or not all(isinstance(entry, slice | int) for entry in entries):
+        raise ConversionError(f"{call.where}: indexes by {entries}; expected slices and whole numbers")
+    slices = [
+        entry if isinstance(entry, slice) else slice(int(str(entry)), (int(str(entry)) + 1) or None)
+        for entry in entries
+    ]
+    cut = call.builder.sliced(call.name, call.where, slices, x)
+    kept = tuple(size for size, entry in zip(sizes(cut), entries[1:], strict=True) if isinstance(entry, slice))
+    return cut if kept == sizes(cut) else call.builder.reshaped(call.name, call.where, [BATCH, *kept], None, cut)
+
+
+def _index(call: Call) -> Value:
+    given = call.get("indices")
+    assert isinstance(given, tuple | list)
+    entries = [slice(None) if entry is None else entry for entry in given]
+    return _indexed(call, entries + [slice(None)] * (len(sizes(call.x)) + 1 - len(entries)))
+
+
+def _index_select(call: Call) -> Value:
+    x, indices = call.x, call.array("index")
+    along_channels(call.where, "selects", x, int(call.number("dim", 0)) % (len(sizes(x)) + 1))
+    if indices is None:
+        raise ConversionError(f"{call.where}: selects by values of the network; expected constants")
+    return selected(x, np.arange(x.shape[0])[indices.astype(np.intp)])
+
+
+def _channel_shuffle(call: Call) -> Value:
+    x, groups = call.x, int(call.number("groups", 1))
+    return selected(x, np.arange(x.shape[0]).reshape(groups, -1).T.ravel())
+
+
+def _pad(call: Call) -> Value:
+    x = call.x
+    pads, rank = call.integers("pad"), len(axes_of(x))
+    mode, value = call.get("mode", "constant"), call.number("value", 0)
+    if mode != "constant" or value:
+        raise ConversionError(f"{call.where}: pads by {mode} {value:g}; expected zeros, which a convolution adds")
+    pairs = [(pads[index], pads[index + 1]) for index in range(0, len(pads), 2)]  # the last axis first
+    if len(pairs) > rank:
+        raise ConversionError(f"{call.where}: pads {len(pairs)} axes of {rank}; expected height and width")
+    return padded(call.where, x, tuple([(0, 0)] * (rank - len(pairs)) + pairs[::-1]))
+
+
+HANDLERS: dict[str, Handler] = {
+    **dict.fromkeys(("avg_pool1d", "avg_pool2d"), _average_pool),
+    **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool2d_with_indices"), _max_pool),
+    **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_avg_pool2d", "_adaptive_avg_pool2d"), _adaptive),
+    **dict.fromkeys(("adaptive_max_pool1d", "adaptive_max_pool2d"), _adaptive),
+    **dict.fromkeys(("view", "reshape", "_unsafe_view"), _view),
+    **dict.fromkeys(("permute", "transpose", "swapaxes"), _permute),
+    **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
+    **dict.fromkeys(("chunk", "split", "split_with_sizes"), _split),
+    **dict.fromkeys(("slice", "narrow"), _slice),
+    **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
+    "amax": _amax,
+    "channel_shuffle": _channel_shuffle,
+    "flatten": _flatten,
+    "getitem": _getitem,
+    "index": _index,
+    "index_select": _index_select,
+    "mean": _mean,
+    "select": _select,
+    "squeeze": _squeeze,
+    "sum": _sum,
+    "unflatten": _unflatten,
+    "unsqueeze": _unsqueeze,
+    **dict.fromkeys(IDENTITY, lambda call: call.x),
+}  # fmt: skip
+"""Additions of a call to the graph, by the name of its operation."""
