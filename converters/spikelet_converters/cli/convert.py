@@ -10,8 +10,8 @@ SOURCE is one of these:
   model.nir        a spiking network in the Neuromorphic Intermediate Representation
   model.snnb       a bundle, or the name of a shipped one, which gets --copies of its neurons
 
-The source takes pixels 0...255 as (pixel / 255 - mean) / std. The conversion is measured on the included images, if
-they fit, and on --data.
+The source takes pixels 0...255 as (pixel / 255 - mean) / std, or with --range LOW HIGH measured values as
+(value - mean) / std. The conversion is measured on the included images, if they fit, and on --data.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from spikelet import shipped
 from spikelet.bundle import SUFFIX, Bundle, read, write
 from spikelet.cli.common import Progress, above_zero, command_line, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, data_options, labels_for
-from spikelet.data import ImageSet, Split
+from spikelet.data import INPUT_RANGE, ImageSet, Split
 from spikelet.errors import DataError, MissingDependency, UsageError
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
@@ -225,13 +225,15 @@ def _source(args: argparse.Namespace) -> Bundle:
     from spikelet_converters.conversion.source import Calibration, convert_source
     from spikelet_converters.frontends.open import open_source
 
+    span = data_options(args).span
+    mean, std = _normalisation(args, span)
     source = open_source(
         args.source,
         shape=_shape(args.input),
         weights=args.weights,
         weights_key=args.weights_key,
-        mean=tuple(args.mean),
-        std=tuple(args.std),
+        mean=mean,
+        std=std,
         raw_pixels=args.raw_pixels,
         average_pools=args.max_pool == "average",
         output=args.output_name,
@@ -249,7 +251,7 @@ def _source(args: argparse.Namespace) -> Bundle:
         copies = args.copies is not None
         calibration = Calibration(images, args.method, args.percentile, args.per, steps, correct, copies)
     bits = None if args.float32 else args.bits or (None if source.spiking and not source.levels else 8)
-    return convert_source(
+    bundle = convert_source(
         source,
         args.output.stem,
         calibration=calibration,
@@ -260,6 +262,22 @@ def _source(args: argparse.Namespace) -> Bundle:
         command=command_line(args),
         on_progress=Progress("measuring", quiet=args.json),
     )
+    if span is not None:
+        bundle.manifest.provenance[INPUT_RANGE] = list(span)
+    return bundle
+
+
+def _normalisation(
+    args: argparse.Namespace, span: tuple[float, float] | None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std of the source, of pixels / 255; with a range of values LOW…HIGH, (value - mean) / std."""
+    mean, std = tuple(args.mean), tuple(args.std)
+    if span is None:
+        return mean, std
+    if args.raw_pixels:
+        raise UsageError("--raw-pixels is for pixels 0…255 and --range for measured values; give one of the two")
+    low, width = span[0], span[1] - span[0]
+    return tuple((value - low) / width for value in mean), tuple(value / width for value in std)
 
 
 def _calibration_images(

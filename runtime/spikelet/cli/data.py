@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Mapping
 from pathlib import Path
 
 from spikelet.cli.common import above_zero
-from spikelet.data import LAYOUTS, SPLITS, DataOptions, ImageSet, Split
+from spikelet.data import LAYOUTS, SPLITS, DataOptions, ImageSet, Split, stated_span
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.shipped import find_data
@@ -28,6 +30,13 @@ def add_data_options(parser: argparse.ArgumentParser, *, classes: bool = True) -
     )
     group.add_argument(
         "--white", type=above_zero, metavar="V", help="pixel value of white, such as 1 or 65535 (default: by bit depth)"
+    )
+    group.add_argument(
+        "--range",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="values of an array that become 0 and 255, for measured data (default: that of the bundle)",
     )
     if classes:
         group.add_argument(
@@ -52,9 +61,24 @@ def class_names(text: str) -> tuple[str, ...]:
     return names
 
 
-def data_options(args: argparse.Namespace) -> DataOptions:
-    """Return the options of the readers."""
-    return DataOptions(args.layout, args.white)
+def data_options(args: argparse.Namespace, stated: tuple[float, float] | None = None) -> DataOptions:
+    """Return the options of the readers.
+
+    Args:
+        args: arguments of the command.
+        stated: the range of values that a bundle states, or None.
+
+    Raises:
+        UsageError: --range is empty, or given together with --white.
+    """
+    if args.range is None:
+        return DataOptions(args.layout, args.white, stated if args.white is None else None)
+    if args.white is not None:
+        raise UsageError("--white is for pixels and --range for measured values; give one of the two")
+    low, high = args.range
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise UsageError(f"--range: expected two numbers LOW < HIGH, got {low:g} {high:g}")
+    return DataOptions(args.layout, None, (low, high))
 
 
 def labels_for(args: argparse.Namespace, classes: int, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -79,9 +103,22 @@ def labels_for(args: argparse.Namespace, classes: int, labels: tuple[str, ...] |
 
 
 def find_images(
-    args: argparse.Namespace, path: Path | None, graph: Graph, labels: tuple[str, ...] | None, count: int | None
+    args: argparse.Namespace,
+    path: Path | None,
+    graph: Graph,
+    labels: tuple[str, ...] | None,
+    count: int | None,
+    provenance: Mapping[str, object],
 ) -> ImageSet:
     """Return the images of a path, or the shipped images that fit, with labels that are indices of the classes.
+
+    Args:
+        args: arguments of the command.
+        path: the data, or None for the shipped images.
+        graph: the network.
+        labels: class names of the bundle, or None.
+        count: largest number of images, or None for all.
+        provenance: where the bundle came from; it states the range of values of measured data.
 
     Raises:
         UsageError: --classes does not fit, or no shipped images fit.
@@ -89,4 +126,6 @@ def find_images(
     """
     names = labels_for(args, graph.classes, labels)
     split: Split = args.split or "auto"
-    return find_data(path, graph.input.shape, names, count, split, graph.classes, data_options(args))
+    return find_data(
+        path, graph.input.shape, names, count, split, graph.classes, data_options(args, stated_span(provenance))
+    )

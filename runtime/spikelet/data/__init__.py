@@ -7,7 +7,7 @@ from pathlib import Path
 from spikelet.data import arrays, cifar, folder, idx
 from spikelet.data.image_file import SUFFIXES, is_image, read_image
 from spikelet.data.images import ImageSet
-from spikelet.data.options import DEFAULTS, LAYOUTS, SPLITS, DataOptions, Layout, Split
+from spikelet.data.options import DEFAULTS, INPUT_RANGE, LAYOUTS, SPLITS, DataOptions, Layout, Split, stated_span
 from spikelet.data.pixels import check_contrast
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
@@ -26,7 +26,7 @@ def read(
             if there is no test split.
         shape: (C, H, W) to which image files are cropped and resampled, and as which arrays are read; None keeps their
             size.
-        options: Axes of arrays, and the value of white.
+        options: Axes of arrays, and the value of white or the range of measured values.
 
     Raises:
         DataError: The path does not exist, its format is unknown, its form has several meanings, or the data is
@@ -58,4 +58,4 @@ def read(
     )
 
 
-__all__ = ["LAYOUTS", "SPLITS", "DataOptions", "ImageSet", "Layout", "Split", "read"]
+__all__ = ["INPUT_RANGE", "LAYOUTS", "SPLITS", "DataOptions", "ImageSet", "Layout", "Split", "read", "stated_span"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from spikelet.data.images import ImageSet
 from spikelet.data.labels import as_labels
 from spikelet.data.layouts import as_images
 from spikelet.data.options import DEFAULTS, LAYOUTS, DataOptions, Layout, Split
-from spikelet.data.pixels import as_bytes, check_contrast
+from spikelet.data.pixels import as_bytes, check_contrast, quantised
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
 from spikelet.options import path as checked_path
@@ -86,7 +87,10 @@ def as_pixels(
     """
     if value.dtype.kind not in "uifb":
         raise DataError(f"expected numbers, found an array of {value.dtype}")
-    return np.ascontiguousarray(as_bytes(as_images(value, shape, options.layout, labels), options.white))
+    images = as_images(value, shape, options.layout, labels)
+    if options.span is not None:
+        return np.ascontiguousarray(quantised(images, *options.span))
+    return np.ascontiguousarray(as_bytes(images, options.white))
 
 
 def _image_set(path: Path, arrays: Arrays, split: Split, shape: Shape | None, options: DataOptions) -> ImageSet:
@@ -97,10 +101,11 @@ def _image_set(path: Path, arrays: Arrays, split: Split, shape: Shape | None, op
     if label_key is not None:
         labels, classes = as_labels(arrays[label_key], classes)
     if options.layout == "auto" and "layout" in arrays and str(arrays["layout"]) in LAYOUTS:
-        options = DataOptions(next(layout for layout in LAYOUTS if layout == str(arrays["layout"])), options.white)
+        options = replace(options, layout=next(layout for layout in LAYOUTS if layout == str(arrays["layout"])))
     pixels = as_pixels(arrays[image_key], shape, options, None if labels is None else len(labels))
     title = str(arrays["name"]) if "name" in arrays else f"{path.name}{name}"
-    check_contrast(title, pixels, options.white)
+    if options.span is None:
+        check_contrast(title, pixels, options.white)
     return ImageSet(pixels, labels, classes, title)
 
 

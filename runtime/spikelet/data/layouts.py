@@ -53,7 +53,7 @@ def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", label
     if len({_memory_form(images) for images in fitting.values()}) > 1:
         raise DataError(f"shape {value.shape} can be read as {' or '.join(fitting)}; {OPTION}")
     name, images = next(iter(fitting.items()))
-    polarities = shape is not None and len(shape) == 3 and shape[0] == POLARITIES
+    polarities = shape is not None and len(shape) == 3 and shape[0] == POLARITIES and shape[1] > 1
     if polarities and len(images) > 1 and labels is None:
         raise DataError(
             f"shape {value.shape} can be {len(images)} images of two channels, or the frames of one recording of an "
@@ -63,14 +63,17 @@ def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", label
 
 
 def _forms(value: Values) -> dict[Layout, Values]:
-    """Return every reading of an array by its number of axes, as (N, C, H, W) or (N, F)."""
+    """Return every reading of an array by its number of axes, as (N, C, H, W) or (N, F); lines are one row high."""
+    lines: dict[Layout, Values]
     match value.ndim:
         case 1:
             return {"NF": value[None]}
         case 2:
-            return {"HW": value[None, None], "NF": value}
+            lines = {"CL": value[None, :, None], "LC": value.T[None, :, None], "NL": value[:, None, None]}
+            return {"HW": value[None, None], "NF": value, **lines}
         case 3:
-            return {"NHW": value[:, None], "CHW": value[None], "HWC": value.transpose(2, 0, 1)[None]}
+            lines = {"NCL": value[:, :, None], "NLC": value.transpose(0, 2, 1)[:, :, None]}
+            return {"NHW": value[:, None], "CHW": value[None], "HWC": value.transpose(2, 0, 1)[None], **lines}
         case 4:
             return {"NCHW": value, "NHWC": value.transpose(0, 3, 1, 2)}
     return {}
@@ -83,7 +86,7 @@ def _fits(name: Layout, images: Values, shape: Shape | None) -> bool:
     if images.ndim != 4:
         return False
     if shape is not None:
-        return images.shape[1:] == shape
+        return images.shape[1:] == shape and (shape[1] == 1 or "L" not in name)
     _, channels, height, width = images.shape
     least = CHANNELS.stop - 1
     return channels in CHANNELS and (name == "HW" or (height > least and width > least))

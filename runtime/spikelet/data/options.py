@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Layout = Literal["auto", "NCHW", "NHWC", "NHW", "CHW", "HWC", "HW", "NF"]
-LAYOUTS: tuple[Layout, ...] = ("auto", "NCHW", "NHWC", "NHW", "CHW", "HWC", "HW", "NF")
+Layout = Literal["auto", "NCHW", "NHWC", "NHW", "CHW", "HWC", "HW", "NF", "NCL", "NLC", "CL", "LC", "NL"]
+LAYOUTS: tuple[Layout, ...] = (
+    "auto", "NCHW", "NHWC", "NHW", "CHW", "HWC", "HW", "NF", "NCL", "NLC", "CL", "LC", "NL",
+)  # fmt: skip
 Split = Literal["auto", "train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 
@@ -16,14 +19,28 @@ class DataOptions:
     """Options of the data readers. The defaults accept every form with one meaning and refuse the others.
 
     Attributes:
-        layout: Axes of an array: N images, C channels, H rows, W columns, F features. "auto" accepts an array that fits
-            the network in one way only.
+        layout: Axes of an array: N images, C channels, H rows, W columns, F features, L values of a line. "auto"
+            accepts an array that fits the network in one way only.
         white: Value of a white pixel: values 0…white become 0…255. None takes the largest value of the bit depth of an
             image file, and whole values 0…255 of an array.
+        span: (low, high) of values that are no pixels: low…high become 0…255, and values beyond become 0 or 255.
     """
 
     layout: Layout = "auto"
     white: float | None = None
+    span: tuple[float, float] | None = None
 
 
 DEFAULTS = DataOptions()
+
+INPUT_RANGE = "input_range"
+"""Key in the provenance of a bundle: the measured values that 0 and 255 stand for, [low, high]."""
+
+
+def stated_span(provenance: Mapping[str, object]) -> tuple[float, float] | None:
+    """Return the range of measured values that a bundle states, or None for a network that takes pixels."""
+    stated = provenance.get(INPUT_RANGE)
+    if not isinstance(stated, list) or len(stated) != 2 or not all(type(value) in (int, float) for value in stated):
+        return None
+    low, high = float(stated[0]), float(stated[1])
+    return (low, high) if low < high else None

@@ -50,6 +50,29 @@ def as_bytes(values: Values, white: float | None) -> Pixels:
     return pixels
 
 
+def quantised(values: Values, low: float, high: float) -> Pixels:
+    """Convert measured values to whole numbers 0…255: low…high in 255 equal steps, values beyond to 0 or 255.
+
+    Args:
+        values: Numbers of any real type.
+        low: The value that becomes 0.
+        high: The value that becomes 255.
+
+    Raises:
+        DataError: The values are not finite real numbers.
+    """
+    if values.dtype.kind not in "uif":
+        raise DataError(f"expected numbers, found an array of {values.dtype}")
+    pixels = np.empty(values.shape, np.uint8)
+    flat, source = pixels.reshape(-1), values.reshape(-1)
+    for start in range(0, flat.size, CHUNK):
+        part = source[start : start + CHUNK].astype(np.float64)
+        if not np.isfinite(part).all():
+            raise DataError("contains NaN or infinity")
+        flat[start : start + CHUNK] = np.clip(np.floor((part - low) * (255 / (high - low)) + 0.5), 0, 255)
+    return pixels
+
+
 def check_contrast(name: str, pixels: Pixels, white: float | None) -> None:
     """Raise DataError for pixels that are 0 and 1 only: images scaled to 0…1, which would be black.
 

@@ -1,12 +1,17 @@
 """Documents, inputs and settings, good and broken."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from bundle_changes import repacked, with_manifest
 from gui_support.bundles import plain_graph
-from spikelet.bundle import write
+from spikelet.bundle import Bundle, Manifest, write
 from spikelet.errors import DataError
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Input, Linear, Output
+from spikelet.verify import record_golden
 from spikelet_gui.models.session import settings as stored
 from spikelet_gui.models.session.document import BrokenBundle, open_document
 from spikelet_gui.models.session.inputs import can_draw, fit, open_source, shown
@@ -111,3 +116,17 @@ def test_damaged_settings_are_as_at_the_first_start(tmp_path, text):
     file.write_text(text)
     assert stored.load(file) == stored.Settings()
     assert stored.load(tmp_path / "none") == stored.Settings()
+
+
+def test_arrays_of_a_network_of_features_are_read_with_the_range_that_the_bundle_states(tmp_path):
+    one = np.ones(3, np.int16)
+    nodes = {"x": Input((3,), 0 * one), "if": IF(*(9 * np.ones((2, 3), np.int32))), "fc": Linear(np.eye(3, dtype=np.int8),
+             np.zeros(3, np.int32)), "y": Output()}  # fmt: skip
+    graph = Graph(nodes, tuple(pairwise(nodes)))
+    described = Manifest("features", exact_steps=1, bits=8, provenance={"input_range": [-1.0, 1.0]})
+    bundle = Bundle(graph, described, record_golden(graph, np.zeros((1, 3), np.int16), 1), "")
+    np.save(tmp_path / "a.npy", np.array([[-1.0, 0.0, 1.0], [5.0, -5.0, 0.5]], np.float32))
+    source = open_source(tmp_path / "a.npy", bundle)
+    assert source.images.tolist() == [[0, 128, 255], [255, 0, 191]]
+    with pytest.raises(DataError, match="takes 3 numbers, not pictures"):
+        open_source(tmp_path / "a.png", bundle)

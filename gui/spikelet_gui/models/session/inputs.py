@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from spikelet import shipped
 from spikelet.bundle import Bundle
-from spikelet.data import ImageSet, read
+from spikelet.data import DataOptions, ImageSet, read, stated_span
 from spikelet.data.folder import SUFFIXES, read_image
 from spikelet.errors import DataError
 from spikelet.graph import Graph
@@ -75,7 +75,8 @@ def open_source(path: Path, bundle: Bundle) -> Source:
         DataError: There is no image, or it does not fit.
     """
     shape = bundle.graph.input.shape
-    if len(shape) != 3:
+    array = path.suffix.lower() in (".npy", ".npz")
+    if len(shape) != 3 and not array:
         raise DataError.at(
             path.name, f"the network takes {shape[0]} numbers, not pictures", expected=f"{shape[0]} numbers"
         )
@@ -83,7 +84,8 @@ def open_source(path: Path, bundle: Bundle) -> Source:
         pixels, note = fit(path, shape)
         check_range(bundle.graph)
         return Source(path.name, pixels[None], note=note, path=path)
-    data = read(path, shape=shape).with_classes(bundle.manifest.labels, bundle.graph.classes)
+    options = DataOptions(span=stated_span(bundle.manifest.provenance))
+    data = read(path, shape=shape, options=options).with_classes(bundle.manifest.labels, bundle.graph.classes)
     if not len(data):
         raise DataError.at(path.name, "contains no images")
     if data.shape != shape:
@@ -144,7 +146,7 @@ def shown(image: Pixels, low: int, high: int) -> npt.NDArray[np.uint8]:
 
 
 def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[2]}×{shape[1]}"
+    return f"{shape[2]}×{shape[1]}" if len(shape) == 3 else f"{shape[0]} numbers"
 
 
 def data_for(bundle: Bundle, source: Source | None) -> ImageSet | None:
