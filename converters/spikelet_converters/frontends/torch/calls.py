@@ -127,6 +127,19 @@ def resolved(value: Any, values: Callable[[fx.Node], object]) -> Any:
     return value
 
 
+def needed(results: object) -> set[fx.Node]:
+    """The nodes of a traced graph that some of its outputs depend on."""
+    reached: set[fx.Node] = set()
+    waiting: list[fx.Node] = []
+    resolved(results, waiting.append)
+    while waiting:
+        node = waiting.pop()
+        if node not in reached:
+            reached.add(node)
+            waiting += node.all_input_nodes
+    return reached
+
+
 OPERATORS: dict[Target, str] = {
     operator.add: "add", operator.iadd: "add", operator.sub: "sub", operator.isub: "sub", operator.mul: "mul",
     operator.imul: "mul", operator.truediv: "div", operator.itruediv: "div", operator.neg: "neg",
@@ -179,9 +192,10 @@ def bound(target: Target, args: Sequence[object], kwargs: Mapping[str, object]) 
 def by_schema(schema: torch.FunctionSchema, args: Sequence[object], kwargs: Mapping[str, object]) -> Arguments | None:
     """Arguments by the names of a schema, or None if they are not of its types."""
     names = [argument.name for argument in schema.arguments]
-    if len(args) > len(names) or not set(kwargs) <= set(names):
+    positional = [argument.name for argument in schema.arguments if not argument.kwarg_only]
+    if len(args) > len(positional) or not set(kwargs) <= set(names):
         return None
-    arguments = {**dict(zip(names, args, strict=False)), **kwargs}
+    arguments = {**dict(zip(positional, args, strict=False)), **kwargs}
     for argument in schema.arguments:
         if argument.name in arguments:
             if not _accepts(str(argument.type), arguments[argument.name]):

@@ -16,7 +16,16 @@ from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.source import Preprocessing, Source, finished, started
-from spikelet_converters.frontends.torch.calls import Call, bound, by_schema, constant, name_of, resolved, values_of
+from spikelet_converters.frontends.torch.calls import (
+    Call,
+    bound,
+    by_schema,
+    constant,
+    name_of,
+    needed,
+    resolved,
+    values_of,
+)
 from spikelet_converters.frontends.torch.fx import HANDLERS, chosen, evaluated
 from spikelet_converters.frontends.torch.moves import IDENTITY
 from spikelet_converters.frontends.values import BATCH, Value, free_name
@@ -96,8 +105,12 @@ def add(
         assert isinstance(value, torch.Tensor)
         reader.values[node] = constant(value)
     reader.values[str(signature.user_inputs[0])] = start
+    (last,) = (step for step in program.graph.nodes if step.op == "output")
+    results = list(last.args[0])
+    used = needed(results if output is None else chosen(results, output))
     for step in program.graph.nodes:
-        reader.read(step)
+        if step in used or step.op == "output":
+            reader.read(step)
 
 
 class _Reader:

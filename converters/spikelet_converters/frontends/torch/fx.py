@@ -27,7 +27,7 @@ from spikelet_converters.frontends.layout import sizes
 from spikelet_converters.frontends.refusals import TORCH as ADVICE
 from spikelet_converters.frontends.refusals import UNKNOWN
 from spikelet_converters.frontends.torch import moves, operations, quant_aware, time_loop
-from spikelet_converters.frontends.torch.calls import Call, bound, constant, name_of, resolved, values_of
+from spikelet_converters.frontends.torch.calls import Call, bound, constant, name_of, needed, resolved, values_of
 from spikelet_converters.frontends.torch.leaves import LEAVES, passes_on
 from spikelet_converters.frontends.torch.moves import IDENTITY
 from spikelet_converters.frontends.values import BATCH, Value, free_name, node_name
@@ -101,8 +101,11 @@ def read(
     reader = _Reader(dict(network.named_modules()), builder, average_pools, start, output)
     if steps > 1:
         builder.note(f"the loop over {steps} time-steps in forward was reduced to one time-step")
+    (last,) = (step for step in graph.nodes if step.op == "output")
+    used = needed(chosen(last.args[0], output))
     for step in graph.nodes:
-        reader.read(step)
+        if step in used or step.op in ("placeholder", "output"):
+            reader.read(step)
     return builder
 
 

@@ -176,10 +176,19 @@ def _getitem(call: Call) -> Value:
     index = call.get("other")
     entries = list(index) if isinstance(index, tuple | list) else [index]
     rank = len(sizes(call.x)) + 1
-    if Ellipsis in entries:
-        place = entries.index(Ellipsis)
-        entries[place : place + 1] = [slice(None)] * (rank - len(entries) + 1)
-    return _indexed(call, entries + [slice(None)] * (rank - len(entries)))
+    axes = sum(entry is not None and entry is not Ellipsis for entry in entries)
+    index_of_rest = next((i for i, entry in enumerate(entries) if entry is Ellipsis), len(entries))
+    entries[index_of_rest : index_of_rest + 1] = [slice(None)] * (rank - axes)
+    x = _indexed(call, [entry for entry in entries if entry is not None])
+    if all(entry is not None for entry in entries):
+        return x
+    shape = iter(sizes(x))  # an axis for every slice, a new one for every None
+    kept = [entry for entry in entries[1:] if not isinstance(entry, int)]
+    target = tuple(1 if entry is None else next(shape) for entry in kept)
+    changed = reshaped(x, target) if entries[0] is not None else None
+    if changed is None:
+        raise ConversionError(f"{call.where}: adds axes to (N, {', '.join(map(str, sizes(x)))}), which has no node")
+    return changed
 
 
 def _indexed(call: Call, entries: list[object]) -> Value:

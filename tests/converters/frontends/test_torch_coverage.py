@@ -1,0 +1,244 @@
+"""Calls and modules of torch: traced, and exported, the imported graph computes what torch does."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from onnx_forms import RAW, logits, pixels
+from spikelet.errors import ConversionError, UsageError
+from spikelet_converters.conversion.check import check_graph
+from spikelet_converters.frontends.torch import from_module, from_program
+
+SHAPE = (3, 9, 9)
+
+
+class Net(nn.Module):
+    """Convolution, what the test does, then a convolution, ReLU, global mean and linear layer over any channels."""
+
+    def __init__(self, between, layer=None, channels=4):
+        super().__init__()
+        torch.manual_seed(1)
+        self.conv, self.last, self.fc = nn.Conv2d(3, 4, 3), nn.Conv2d(channels, 4, 1), nn.Linear(4, 5)
+        self.scale = nn.Parameter(torch.tensor([0.5, 1.5, 1.0, 0.7]).reshape(4, 1, 1))
+        self.layer, self.between = layer, between
+        with torch.no_grad():
+            self.conv.weight /= 50
+            self.fc.weight *= 3
+
+    def forward(self, x):
+        x = self.conv(x)
+        x = self.between(x) if self.layer is None else self.layer(torch.relu(x))
+        return self.fc(torch.relu(self.last(x)).mean(dim=(2, 3)))
+
+
+def halves(x):
+    first, second = torch.relu(x).chunk(2, 1)
+    return torch.cat((second, first), dim=1)
+
+
+def shuffled(x):
+    n, c, h, w = x.shape
+    return torch.relu(x).view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, -1, h, w)
+
+
+CALLS = {
+    "cat": (lambda x: torch.cat([torch.relu(x), torch.relu(-x)], 1), 8),
+    "cat of currents": (lambda x: torch.relu(torch.cat([x, -x], dim=-3)), 8),
+    "chunk": (halves, 4),
+    "split": (lambda x: torch.relu(x).split([1, 3], 1)[1], 3),
+    "split in equal parts": (lambda x: torch.split(torch.relu(x), 2, dim=1)[0], 2),
+    "shuffle": (shuffled, 4),
+    "channel_shuffle": (lambda x: torch.channel_shuffle(torch.relu(x), 2), 4),
+    "a slice of channels": (lambda x: torch.relu(x)[:, 1:3], 2),
+    "every second row": (lambda x: torch.relu(x)[:, :, ::2, 1:-1], 4),
+    "channels by index": (lambda x: torch.relu(x)[:, [2, 0, 2]], 3),
+    "index_select": (lambda x: torch.index_select(torch.relu(x), 1, torch.tensor([3, 1])), 2),
+    "one channel": (lambda x: torch.relu(x)[:, 2].unsqueeze(1), 1),
+    "narrow": (lambda x: torch.relu(x).narrow(1, 1, 2), 2),
+    "max_pool2d": (lambda x: F.max_pool2d(torch.relu(x), 2), 4),
+    "max_pool2d with padding": (lambda x: F.max_pool2d(torch.relu(x), 3, stride=2, padding=1, ceil_mode=True), 4),
+    "max_pool2d before relu": (lambda x: torch.relu(F.max_pool2d(x, kernel_size=3, stride=1)), 4),
+    "adaptive_max_pool2d": (lambda x: F.adaptive_max_pool2d(torch.relu(x), (1, 1)), 4),
+    "amax": (lambda x: torch.relu(x).amax((2, 3), keepdim=True), 4),
+    "adaptive_avg_pool2d": (lambda x: F.adaptive_avg_pool2d(torch.relu(x), (3, 5)), 4),
+    "sum of pixels": (lambda x: torch.relu(x).sum((-1, -2), keepdim=True) / 9, 4),
+    "mean of rows, then of columns": (lambda x: torch.relu(x).mean(3).mean(2, keepdim=True)[..., None], 4),
+    "pad": (lambda x: F.pad(torch.relu(x), (1, 0, 2, 1)), 4),
+    "a difference of values": (lambda x: torch.relu(torch.relu(x) - torch.relu(-x)), 4),
+    "a sum with itself": (lambda x: torch.relu(x) + torch.relu(x), 4),
+    "rsub": (lambda x: torch.relu(torch.rsub(x, 0.25)), 4),
+    "add with alpha": (lambda x: torch.relu(torch.add(x, torch.relu(x), alpha=0.5)), 4),
+    "leaky_relu": (lambda x: F.leaky_relu(x, 0.2), 4),
+    "clamp_min": (lambda x: x.clamp_min(0), 4),
+    "clamp below zero behind a rectifier": (lambda x: torch.clamp(torch.relu(x), min=-1, max=0.5), 4),
+    "maximum with zero": (lambda x: torch.maximum(x, torch.zeros(1)), 4),
+    "squeeze and unsqueeze": (lambda x: F.adaptive_avg_pool2d(torch.relu(x), 1).squeeze(-1)[..., None], 4),
+    "permute there and back": (lambda x: torch.relu(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), 4),
+    "a batch norm behind a pool": (lambda x: F.batch_norm(
+        F.avg_pool2d(torch.relu(x), 2), torch.tensor([0.1, 0.2, 0.0, 0.3]), torch.ones(4), eps=0.1), 4),
+}  # fmt: skip
+
+
+def compare(network, source, shape=SHAPE, images=None):
+    images = pixels(shape) if images is None else images
+    with torch.no_grad():
+        expected = network(torch.from_numpy(images)).numpy()
+    actual = logits(source, images.reshape(len(images), *source.shape))
+    assert np.abs(actual - expected).max() <= 1e-4 * np.abs(expected).max()
+    assert np.ptp(expected, axis=0).max() > 1e-3, "the network must distinguish the inputs"
+    assert check_graph(source, None) < 1e-3 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call(call):
+    between, channels = CALLS[call]
+    network = Net(between, channels=channels).eval()
+    compare(network, from_module(network, SHAPE, RAW))
+
+
+@pytest.mark.parametrize("call", ["cat", "chunk", "shuffle", "every second row", "one channel", "max_pool2d with padding",
+                                  "adaptive_avg_pool2d", "leaky_relu", "pad", "rsub", "add with alpha", "channels by index"])  # fmt: skip
+def test_a_call_of_an_exported_program(call):
+    between, channels = CALLS[call]
+    network = Net(between, channels=channels).eval()
+    for batch in (None, {0: torch.export.Dim("batch")}):
+        program = torch.export.export(
+            network, (torch.zeros(2, *SHAPE),), dynamic_shapes=None if batch is None else (batch,)
+        )
+        compare(network, from_program(program, RAW))
+
+
+LAYERS = [
+    (nn.Conv2d(4, 4, 3, padding=2, dilation=2), 4),
+    (nn.Conv2d(4, 6, (3, 2), stride=2, padding=(1, 0), dilation=(1, 2), groups=2), 6),
+    (nn.Conv2d(4, 4, 3, padding="same", dilation=2), 4),
+    (nn.ConvTranspose2d(4, 3, 3, padding=1), 3),
+    (nn.Sequential(nn.AvgPool2d(3), nn.ConvTranspose2d(4, 4, 3, stride=2, output_padding=1, groups=2)), 4),
+    (nn.MaxPool2d(3, 2, 1), 4),
+    (nn.MaxPool2d(2, 2, dilation=2, ceil_mode=True), 4),
+    (nn.AdaptiveMaxPool2d(7), 4),
+    (nn.AdaptiveAvgPool2d((None, 2)), 4),
+    (nn.AdaptiveAvgPool2d(10), 4),
+    (nn.Sequential(nn.Conv2d(4, 4, 1), nn.PReLU(4)), 4),
+    (nn.Sequential(nn.Conv2d(4, 4, 1), nn.LeakyReLU(0.1)), 4),
+    (nn.Sequential(nn.Conv2d(4, 4, 1), nn.Threshold(0, 0)), 4),
+    (nn.Sequential(nn.ZeroPad2d((1, 2, 0, 1)), nn.Conv2d(4, 4, 3)), 4),
+    (nn.Sequential(nn.ZeroPad2d(1), nn.MaxPool2d(2)), 4),
+    (nn.ChannelShuffle(2), 4),
+    (nn.Sequential(nn.BatchNorm2d(4).eval(), nn.ReLU()), 4),
+]
+
+
+@pytest.mark.parametrize(("layer", "channels"), LAYERS, ids=[str(layer) for layer, _ in LAYERS])
+def test_a_module(layer, channels):
+    torch.manual_seed(2)
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter, std=0.4)
+    network = Net(None, layer, channels).eval()
+    compare(network, from_module(network, SHAPE, RAW))
+
+
+LINES = {
+    "Conv1d": nn.Sequential(nn.Conv1d(3, 4, 3, stride=2), nn.ReLU(), nn.Conv1d(4, 4, 3, padding=2, dilation=2), nn.ReLU(),
+                            nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 5)),
+    "MaxPool1d": nn.Sequential(nn.Conv1d(3, 4, 3), nn.BatchNorm1d(4), nn.ReLU(), nn.MaxPool1d(3, 2, 1), nn.AvgPool1d(2),
+                               nn.Flatten(), nn.Linear(12, 5)),
+    "ConvTranspose1d": nn.Sequential(nn.Conv1d(3, 4, 3, 2), nn.ReLU(), nn.ConvTranspose1d(4, 4, 3, 2), nn.ReLU(),
+                                     nn.Flatten(), nn.Linear(52, 5)),
+    "an image without channels": nn.Sequential(nn.Unflatten(1, (1, 3)), nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(),
+                                               nn.Linear(48, 5)),
+    "features of a line": nn.Sequential(nn.Flatten(), nn.Linear(42, 8), nn.ReLU(), nn.Linear(8, 5)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", LINES)
+def test_a_network_of_lines(form):
+    torch.manual_seed(3)
+    network = LINES[form].eval()
+    images = pixels((3, 14)) / np.float32(50)
+    if form == "an image without channels":
+        network = LINES[form].eval()
+    images = np.rint(images)
+    compare(network, from_module(network, (3, 14), RAW), images=images)
+    compare(network, from_program(torch.export.export(network, (torch.zeros(2, 3, 14),)), RAW), images=images)
+
+
+class Branching(nn.Module):
+    """What torch.fx cannot trace: a condition on a size, and a loop over one."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4, 5)
+
+    def forward(self, x):
+        if x.shape[-1] > 4:
+            x = torch.relu(self.conv(x))
+        for _ in range(x.shape[2] // 4):
+            x = F.avg_pool2d(x, 2)
+        return self.fc(x.mean((2, 3)))
+
+
+def test_a_network_that_fx_cannot_trace_is_read_by_torch_export():
+    network = Branching().eval()
+    source = from_module(network, SHAPE, RAW)
+    assert source.kind == "torch module"
+    compare(network, source)
+
+
+class Deciding(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+def test_a_network_that_neither_can_trace_is_refused():
+    with pytest.raises(ConversionError, match=r"Deciding\.forward: cannot be traced .*; it may not branch on values"):
+        from_module(Deciding(), SHAPE)
+
+
+class Several(nn.Module):
+    def __init__(self, form):
+        super().__init__()
+        torch.manual_seed(5)
+        self.conv, self.a, self.b = nn.Conv2d(3, 4, 3), nn.Linear(4, 5), nn.Linear(4, 3)
+        self.form = form
+
+    def forward(self, x):
+        x = torch.relu(self.conv(x)).mean((2, 3))
+        first, second = self.a(x), self.b(x)
+        return {"logits": first, "other": second} if self.form == "keys" else (first, torch.softmax(second, 1))
+
+
+@pytest.mark.parametrize(("form", "output", "classes"), [("keys", "other", 3), ("keys", "logits", 5), ("index", "0", 5), ("index", "1", 3)])  # fmt: skip
+def test_one_of_several_outputs(form, output, classes):
+    network = Several(form).eval()
+    source = from_module(network, SHAPE, RAW, output=output)
+    assert source.graph.classes == classes
+    assert check_graph(source, None) < 1e-3
+    with pytest.raises(ConversionError, match="the network returns 2 values; expected the logits alone"):
+        from_module(network, SHAPE, RAW)
+    with pytest.raises(UsageError, match="the network has no output '7'; expected"):
+        from_module(network, SHAPE, RAW, output="7")
+
+
+def test_one_of_several_outputs_of_an_exported_program():
+    program = torch.export.export(Several("index").eval(), (torch.zeros(2, *SHAPE),))
+    source = from_program(program, RAW, output="1")
+    assert (source.graph.classes, source.ending) == (3, "softmax")
+    assert check_graph(source, None) < 1e-3
+
+
+def test_weights_that_are_shared_by_two_calls():
+    """A module without a state is a layer of its own at every call."""
+    shared = nn.Conv2d(4, 4, 3, padding=1)
+    network = Net(lambda x: torch.relu(shared(torch.relu(shared(torch.relu(x)))))).eval()
+    network.shared = shared
+    compare(network, from_module(network, SHAPE, RAW))
+
+
+def test_a_parameter_in_forward():
+    network = Net(None).eval()
+    network.between = lambda x: torch.relu(x * network.scale + 0.1)
+    compare(network, from_module(network, SHAPE, RAW))
