@@ -1,0 +1,271 @@
+"""Measure how many copies, time-steps and early exits a bundle needs, and choose a setting for a budget.
+
+A network with k copies of its neurons is derived from the bundle in memory, and one run over its largest T gives every
+smaller T and every margin of early exit. The table is the Pareto front: no other setting is at least as accurate and
+costs at most as much in time-steps, neurons, and what the budget limits. Costs are means over the images.
+
+DATA is as for `run`. The images choose the setting, so the validation split is taken where there is one, and the output
+says which images chose. --confirm measures the chosen setting on others.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spikelet import bundle as bundles
+from spikelet import shipped
+from spikelet.bounds import limits
+from spikelet.bundle import Bundle
+from spikelet.cli.common import Progress, above_zero, add_threads, bundle_file, emit, existing, number, positive
+from spikelet.cli.data import add_data_options, find_images
+from spikelet.data import ImageSet
+from spikelet.data.arrays import SPLIT_WORDS
+from spikelet.engines import ENGINES
+from spikelet.errors import DataError, UsageError
+from spikelet.files.atomic import replacing
+from spikelet.metrics.hardware import find_profile, names
+from spikelet.nodes import MAX_COPIES
+from spikelet.report import wording
+from spikelet.report.columns import table
+
+if TYPE_CHECKING:
+    from spikelet_converters.planning.plan import Plan
+    from spikelet_converters.planning.settings import Point
+
+HELP = "choose copies, time-steps and early exit for a budget"
+EXAMPLE = "spikelet plan vgg9-cifar10 --max-steps 1"
+SHOWN = 40  # rows of the front in the text
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
+    parser.add_argument("data", type=existing, metavar="DATA", nargs="?")
+    budget = parser.add_argument_group("budget, as means of an image")
+    budget.add_argument("--max-steps", type=above_zero, metavar="T", help="time-steps")
+    budget.add_argument("--max-neurons", type=_large, metavar="N", help="neurons of the network, such as 300k")
+    budget.add_argument("--max-synaptic-operations", type=_large, metavar="N", help="synaptic operations, such as 5M")
+    budget.add_argument("--max-energy", type=above_zero, metavar="UJ", help="estimated energy in µJ, with --profile")
+    budget.add_argument("--max-time", type=above_zero, metavar="MS", help="milliseconds on this machine")
+    budget.add_argument(
+        "--profile", metavar="NAME|FILE", help=f"hardware profile of the energy: {', '.join(names())}, or a TOML file"
+    )
+    budget.add_argument("--time", action="store_true", help="measure the time, also without --max-time")
+    budget.add_argument(
+        "--tolerance",
+        type=number,
+        default=0.0,
+        metavar="POINTS",
+        help="accuracy in points that may be given up for a cheaper setting (default 0)",
+    )
+    settings = parser.add_argument_group("settings")
+    settings.add_argument("--copies", type=_copies, metavar="K,K", help="numbers of copies (default 1,2,4,8)")
+    settings.add_argument(
+        "--copies-start", choices=("half", "trained"), default="half", help="initial potentials, as for `convert`"
+    )
+    settings.add_argument(
+        "--steps", type=positive, metavar="T", help="largest T (default: that of the bundle, less with more copies)"
+    )
+    settings.add_argument("--no-early-exit", action="store_true", help="only settings in which every image takes T")
+    parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
+    parser.add_argument(
+        "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"
+    )
+    parser.add_argument(
+        "--confirm",
+        type=existing,
+        metavar="DATA",
+        help="measure the chosen setting on the images of these data that did not choose it",
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write the front as a plot")
+    add_threads(parser)
+    add_data_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from spikelet_converters.planning.plan import confirm, plan, without
+    from spikelet_converters.planning.settings import Budget
+
+    if args.plot is not None and (args.plot.suffix.lower() != ".svg" or not args.plot.parent.is_dir()):
+        raise UsageError(f"{args.plot}: expected FILE.svg in a folder that exists")
+    if not 0 <= args.tolerance <= 100:
+        raise UsageError(f"--tolerance: expected 0…100 points of accuracy, found {args.tolerance:g}")
+    budget = Budget(args.max_steps, args.max_neurons, args.max_synaptic_operations, args.max_energy, args.max_time)
+    profile = None if args.profile is None else find_profile(args.profile)
+    bundle = bundles.read(args.bundle)
+    images, split = _images(args, bundle)
+    result = plan(
+        bundle,
+        images,
+        copies=args.copies,
+        steps=args.steps,
+        budget=budget,
+        tolerance=args.tolerance / 100,
+        start=args.copies_start,
+        early_exit=not args.no_early_exit,
+        profile=profile,
+        engine=args.engine,
+        threads=args.threads,
+        timed=args.time,
+        on_progress=Progress("images", quiet=args.json),
+    )
+    confirmed = None
+    if args.confirm is not None and result.chosen is not None:
+        others = without(_others(args, bundle), images)
+        confirmed = others, confirm(bundle, result, others, profile=profile, engine=args.engine, threads=args.threads)
+    if args.plot is not None:
+        from spikelet_converters.planning.chart import chart
+
+        with replacing(args.plot) as file:
+            file.write(chart(result).encode())
+    commands = _commands(args, bundle, result, split)
+    facts = result.as_json() | {"test_images": _of_test(images, split), "commands": commands}
+    if confirmed is not None:
+        facts["confirmed"] = confirmed[1].as_json() | {"data": confirmed[0].name, "data_digest": confirmed[0].digest}
+    emit(args, facts, "\n".join(_text(result, images, split, commands, confirmed)))
+    return 0 if result.chosen is not None else 1
+
+
+def _images(args: argparse.Namespace, bundle: Bundle) -> tuple[ImageSet, str | None]:
+    """Return the images that choose, and their split: that of --split, or the validation split; None if there is none.
+
+    Data without splits are read whole.
+    """
+    if args.split is not None or args.data is None:
+        return _found(args, bundle, args.data), args.split
+    try:
+        args.split = "valid"
+        images = _found(args, bundle, args.data)
+    except DataError:  # the data have other splits, or the next reading raises it again
+        args.split = None
+        return _found(args, bundle, args.data), None
+    return images, "valid" if images.name.split()[-1].casefold() in SPLIT_WORDS["valid"] else None
+
+
+def _found(args: argparse.Namespace, bundle: Bundle, path: Path | None) -> ImageSet:
+    return find_images(args, path, bundle.graph, bundle.manifest.labels, args.count)
+
+
+def _others(args: argparse.Namespace, bundle: Bundle) -> ImageSet:
+    """Return the images of --confirm."""
+    options = argparse.Namespace(**vars(args))
+    options.split = None
+    return find_images(options, args.confirm, bundle.graph, bundle.manifest.labels, None)
+
+
+def _of_test(images: ImageSet, split: str | None) -> bool:
+    """Return whether the images are those of a test split, by their split or their name."""
+    return split == "test" or (split is None and "test" in images.name.casefold().split())
+
+
+def _commands(args: argparse.Namespace, bundle: Bundle, result: Plan, split: str | None) -> list[str]:
+    from spikelet_converters.planning.commands import command_lines
+    from spikelet_converters.planning.plan import own_copies
+
+    if result.chosen is None:
+        return []
+    path = args.bundle.stem if args.bundle in shipped.bundles() else str(args.bundle)
+    data = [] if args.data is None else [str(args.data)]
+    data += [] if split is None else ["--split", split]
+    converted = result.chosen.setting.copies != own_copies(bundle.graph)
+    return command_lines(result.chosen.setting, path, converted, result.start, data)
+
+
+def _text(
+    result: Plan, images: ImageSet, split: str | None, commands: list[str], confirmed: tuple[ImageSet, Point] | None
+) -> list[str]:
+    within = [point for point in result.front if result.budget.permits(point)]
+    lines = [f"{result.bundle}, engine {result.engine}: chosen on {result.data}, {result.images:,} images", ""]
+    if within:
+        rows = [_row(point, result) for point in _shown(within, result.chosen)]
+        lines += [table(_head(result), rows), ""]
+    hidden = len(within) - min(len(within), SHOWN)
+    lines += [f"… and {hidden} more on the front (--json has them all)", ""] if hidden else []
+    beyond = len(result.front) - len(within)
+    lines += [f"{beyond} settings of the front are beyond the budget (--json has them all)", ""] if beyond else []
+    if result.chosen is None:
+        lines.append(f"No setting is within the budget, {result.budget}. {_nearest(result)}")
+    else:
+        point = result.chosen
+        lines += [f"To take, with {result.budget}: {point.setting}: {_accuracy(point)}", ""]
+        lines += [*(f"  {command}" for command in commands), ""]
+        lines.append(_origin(result, images, split))
+    if confirmed is not None:
+        others, measured = confirmed
+        lines.append(f"Confirmed on {others.name}, {len(others):,} images: {_accuracy(measured)}")
+    if result.profile is not None:
+        lines.append(f"Energy on {result.profile}, upper bound. {wording.ESTIMATE}")
+    for reason in dict.fromkeys(result.refusals.values()):
+        numbers = ", ".join(f"k = {k}" for k, text in result.refusals.items() if text == reason)
+        lines.append(f"Not possible: {numbers}: {reason}")
+    return lines
+
+
+def _origin(result: Plan, images: ImageSet, split: str | None) -> str:
+    """Return what the accuracy of the chosen setting is worth."""
+    text = f"{result.data} chose among {len(result.points)} settings, so the accuracy of the chosen one is optimistic"
+    if _of_test(images, split):
+        return f"{text}. These are test images: choose on others (--split valid, or --split train) before you publish"
+    return f"{text}; --confirm DATA measures it on other images"
+
+
+def _shown(front: list[Point], chosen: Point | None) -> list[Point]:
+    """Return at most SHOWN points, the chosen one among them."""
+    if len(front) <= SHOWN or chosen is None:
+        return front[:SHOWN]
+    end = max(SHOWN, front.index(chosen) + 1)
+    return front[end - SHOWN : end]
+
+
+def _nearest(result: Plan) -> str:
+    """Return the least of every limited cost over all settings."""
+    from spikelet_converters.planning.settings import UNITS
+
+    least = [
+        f"{min(point.cost(cost) for point in result.points):,.10g} {UNITS[cost]}" for cost in result.budget.limited
+    ]
+    return f"The least over all settings: {'; '.join(least)}."
+
+
+def _head(result: Plan) -> list[str]:
+    head = ["", "k", "T", "early exit", "time-steps", "neurons", "synaptic operations"]
+    head += ["µJ"] if result.profile is not None else []
+    head += ["ms"] if _timed(result) else []
+    return [*head, "accuracy", "95 % interval (Wilson)"]
+
+
+def _row(point: Point, result: Plan) -> list[str]:
+    setting = point.setting
+    cells = ["→" if point == result.chosen else "", str(setting.copies), str(setting.steps)]
+    cells += ["" if setting.margin is None else f"{setting.margin:g}", f"{point.steps:.2f}", f"{point.neurons:,}"]
+    cells.append(wording.count(point.operations))
+    cells += [f"{point.energy:,.3g}"] if point.energy is not None else []
+    cells += [f"{point.time:.2f}"] if point.time is not None else []
+    return [*cells, f"{point.accuracy:.2%}", f"{point.low:.2%} – {point.high:.2%}"]
+
+
+def _timed(result: Plan) -> bool:
+    return any(point.time is not None for point in result.points)
+
+
+def _accuracy(point: Point) -> str:
+    return f"{point.accuracy:.2%} ({point.low:.2%} – {point.high:.2%})"
+
+
+def _large(text: str) -> int:
+    """Argument type: a number of 1 or more, such as 300k or 5M."""
+    try:
+        return limits.parse(text, 1000)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number such as 300k, 5M or 2e6, found {text!r}") from None
+
+
+def _copies(text: str) -> list[int]:
+    """Argument type: whole numbers of 1 or more, separated by commas."""
+    parts = text.split(",")
+    if not all(part.isdecimal() and 1 <= int(part) <= MAX_COPIES for part in parts):
+        raise argparse.ArgumentTypeError(f"expected numbers of 1…{MAX_COPIES} such as 1,2,4, found {text!r}")
+    return [int(part) for part in parts]

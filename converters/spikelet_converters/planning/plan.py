@@ -1,0 +1,277 @@
+"""Which copies k, time-steps T and early exit a bundle should run with, for a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikelet import options
+from spikelet.bounds.ranges import exact_steps
+from spikelet.bundle import Bundle
+from spikelet.data import ImageSet
+from spikelet.engines import choose as choose_engine
+from spikelet.errors import ConversionError, DataError, UsageError
+from spikelet.graph import Graph
+from spikelet.inputs import MAX_STEPS, as_sequence, resolve_steps
+from spikelet.metrics.accuracy import check_labels
+from spikelet.metrics.hardware import Profile
+from spikelet.nodes import MAX_COPIES
+from spikelet_converters.conversion.copies import STARTS, Start, with_copies
+from spikelet_converters.planning.front import choose, compared_costs, pareto
+from spikelet_converters.planning.measure import count
+from spikelet_converters.planning.settings import Budget, Cost, Point
+
+COPIES = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of a bundle, measured on a set of images.
+
+    Attributes:
+        bundle: name of the bundle.
+        digest: its SHA-256.
+        data: name of the images that chose the setting.
+        data_digest: their SHA-256.
+        images: their number.
+        engine: name of the engine, or "auto" where it depends on the number of copies.
+        start: initial potentials of the copies, see `with_copies`.
+        budget: the limits.
+        tolerance: accuracy that may be given up for a cheaper setting.
+        profile: name of the hardware profile of the energies, or None.
+        costs: costs that the front compares with the accuracy.
+        points: all settings.
+        front: the Pareto front, in the order of its costs.
+        chosen: the setting to take; None if none is within the budget.
+        refusals: by number of copies, why this bundle cannot have it.
+    """
+
+    bundle: str
+    digest: str
+    data: str
+    data_digest: str
+    images: int
+    engine: str
+    start: Start
+    budget: Budget
+    tolerance: float
+    profile: str | None
+    costs: tuple[Cost, ...]
+    points: tuple[Point, ...]
+    front: tuple[Point, ...]
+    chosen: Point | None
+    refusals: dict[int, str]
+
+    def as_json(self) -> dict[str, object]:
+        """Convert to a JSON object."""
+        return {
+            "bundle": self.bundle,
+            "bundle_digest": self.digest,
+            "chosen_on": {"data": self.data, "data_digest": self.data_digest, "images": self.images},
+            "interval": "Wilson, 95 %",
+            "engine": self.engine,
+            "initial_potentials_of_copies": self.start,
+            "budget": self.budget.as_json(),
+            "tolerance": self.tolerance,
+            "profile": self.profile,
+            "compared": list(self.costs),
+            "points": [point.as_json() | {"front": point in self.front} for point in self.points],
+            "front": [point.as_json() for point in self.front],
+            "chosen": None if self.chosen is None else self.chosen.as_json(),
+            "refused": {str(copies): reason for copies, reason in self.refusals.items()},
+        }
+
+
+def plan(
+    bundle: Bundle,
+    data: ImageSet,
+    *,
+    copies: Sequence[int] | None = None,
+    steps: int | None = None,
+    budget: Budget | None = None,
+    tolerance: float = 0.0,
+    start: Start = "half",
+    early_exit: bool = True,
+    profile: Profile | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+    timed: bool = False,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Plan:
+    """Measure settings of copies, time-steps and early exit, and choose one for a budget.
+
+    A network with k copies is derived from the bundle in memory. One run over its largest T gives all smaller T and all
+    margins of early exit.
+
+    Args:
+        bundle: the bundle.
+        data: images with labels that choose the setting. The accuracy of the chosen one is a maximum over these images:
+            measure it on others before it is published.
+        copies: numbers of copies k; 1 is the bundle as it is. None takes 1, 2, 4 and 8 as far as this network can have
+            them; `Plan.refusals` has the reasons of those that it cannot have.
+        steps: largest T, for every k. None takes T of the bundle, and less with more copies: at most twice as many
+            levels k T as the bundle has.
+        budget: limits; None for none. The front compares the accuracy with time-steps, neurons and the costs that are
+            limited.
+        tolerance: accuracy that may be given up for a cheaper setting, 0…1.
+        start: initial potentials of the copies, "half" or "trained", see `with_copies`.
+        early_exit: whether to measure early exit as well.
+        profile: hardware profile of the energy; required by `Budget.energy`.
+        engine: name of the engine, or "auto".
+        threads: number of threads; None for the default of the engine.
+        timed: whether to measure the time of an image; `Budget.time` implies it.
+        on_progress: called with (images done, number of images over all k).
+
+    Raises:
+        DataError: the images have no labels, or do not fit the network.
+        UsageError: an option is wrong, or the budget needs a profile.
+        ConversionError: the network cannot have a number of copies that was given.
+        CostError: a network needs more memory or operations than the limits permit.
+
+    Example:
+        >>> from spikelet import bundle, shipped
+        >>> demo = bundle.read(shipped.demo())
+        >>> images = shipped.images_for(demo.graph.input.shape, demo.manifest.labels).subset(50)
+        >>> result = plan(demo, images, copies=[1, 2], steps=1, budget=Budget(steps=1), engine="numpy")
+        >>> str(result.chosen.setting)
+        'k = 2, T = 1'
+    """
+    budget = Budget() if budget is None else budget
+    _check(bundle, data, budget, profile, start)
+    tolerance = float(options.real("tolerance", tolerance, 0, 1))
+    networks, refusals = _networks(bundle.graph, copies, start)
+    longest = {k: _longest(bundle, graph, k, steps) for k, graph in networks.items()}
+    points: list[Point] = []
+    engines: set[str] = set()
+    for position, (k, graph) in enumerate(networks.items()):
+
+        def report(done: int, total: int, position: int = position) -> None:
+            on_progress(position * total + done, len(networks) * total)
+
+        selected = choose_engine(engine, graph, steps=longest[k])
+        engines.add(selected)
+        timing = timed or budget.time is not None
+        counted = count(graph, k, data, longest[k], selected, threads, profile, timing, report)
+        points += counted.points(counted.settings(early_exit))
+    costs = compared_costs(budget)
+    return Plan(
+        bundle=bundle.manifest.name,
+        digest=bundle.digest,
+        data=data.name,
+        data_digest=data.digest,
+        images=len(data),
+        engine=engines.pop() if len(engines) == 1 else "auto",
+        start=start,
+        budget=budget,
+        tolerance=tolerance,
+        profile=None if profile is None else profile.name,
+        costs=costs,
+        points=tuple(points),
+        front=pareto(points, costs),
+        chosen=choose(points, budget, tolerance),
+        refusals=refusals,
+    )
+
+
+def _check(bundle: Bundle, data: ImageSet, budget: Budget, profile: Profile | None, start: Start) -> None:
+    """Check what can be checked before a run."""
+    options.choice("start", start, STARTS)
+    if budget.energy is not None and profile is None:
+        raise UsageError("a limit of energy needs a hardware profile: give --profile NAME")
+    if profile is not None and not profile.priced:
+        raise UsageError(f"profile {profile.name}: has no energies per operation: {profile.unpublished}")
+    if not len(data):
+        raise DataError(f"{data.name}: holds no images")
+    if data.labels is None:
+        raise DataError(f"{data.name}: has no labels; a plan compares accuracies, which need labels")
+    check_labels(data, bundle.graph.classes)
+    as_sequence(bundle.graph, data.images)
+
+
+def _networks(graph: Graph, copies: Sequence[int] | None, start: Start) -> tuple[dict[int, Graph], dict[int, str]]:
+    """Return the network by number of copies, and the reason by number of copies that it cannot have."""
+    own = own_copies(graph)
+    if copies is not None and not copies:
+        raise UsageError("copies: expected one number or more, found none")
+    numbers = COPIES if copies is None else [options.whole("copies", k, 1, MAX_COPIES) for k in copies]
+    networks: dict[int, Graph] = {}
+    refusals: dict[int, str] = {}
+    for k in dict.fromkeys(numbers):
+        if k == 1:
+            networks[own] = graph
+            continue
+        try:
+            networks[k] = with_copies(graph, k, start)
+        except ConversionError as error:
+            if copies is not None:
+                raise
+            refusals[k] = str(error)
+    return networks, refusals
+
+
+def _longest(bundle: Bundle, graph: Graph, copies: int, steps: int | None) -> int:
+    """Return the largest T of a network."""
+    if graph is bundle.graph:
+        return resolve_steps(steps, 1, bundle.step_limit, default=bundle.default_steps)
+    limit = exact_steps(graph) if graph.exact else MAX_STEPS
+    levels = 2 * bundle.default_steps
+    wanted = min(bundle.default_steps, -(-levels // copies)) if steps is None else options.whole("steps", steps)
+    return min(wanted, limit, MAX_STEPS)
+
+
+def confirm(
+    bundle: Bundle,
+    result: Plan,
+    data: ImageSet,
+    *,
+    profile: Profile | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Point:
+    """Measure the setting that a plan chose on other images.
+
+    Args:
+        bundle: the bundle of the plan.
+        result: the plan.
+        data: images with labels that did not choose the setting, see `without`.
+        profile: hardware profile of the energy, or None.
+        engine: name of the engine, or "auto".
+        threads: number of threads; None for the default of the engine.
+        on_progress: called with (images done, number of images).
+
+    Raises:
+        UsageError: the plan chose nothing, or chose on these images.
+        DataError: the images have no labels, or do not fit the network.
+    """
+    if result.chosen is None:
+        raise UsageError("there is no setting to confirm: none is within the budget")
+    if data.digest == result.data_digest:
+        raise UsageError(f"{data.name}: these images chose the setting; a confirmation needs others")
+    _check(bundle, data, Budget(), profile, result.start)
+    setting = result.chosen.setting
+    own = own_copies(bundle.graph)
+    graph = bundle.graph if setting.copies == own else with_copies(bundle.graph, setting.copies, result.start)
+    selected = choose_engine(engine, graph, steps=setting.steps)
+    counted = count(graph, setting.copies, data, setting.steps, selected, threads, profile, False, on_progress)
+    return counted.points([setting])[0]
+
+
+def without(data: ImageSet, others: ImageSet) -> ImageSet:
+    """Return the images that are not among others, pixel for pixel.
+
+    Raises:
+        DataError: none is left.
+    """
+    seen = {image.tobytes() for image in others.images}
+    kept = np.array([i for i, image in enumerate(data.images) if image.tobytes() not in seen], np.intp)
+    if not len(kept):
+        raise DataError(f"{data.name}: all {len(data):,} images chose the setting; a confirmation needs others")
+    return data.take(kept)
+
+
+def own_copies(graph: Graph) -> int:
+    """Return the number of copies that the neurons of a bundle have, the largest over its layers."""
+    return max(graph.neuron(name).copies for name in graph.spiking)

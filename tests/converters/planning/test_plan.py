@@ -1,0 +1,374 @@
+"""Plans: accuracies and costs with known answers, the Pareto front, and the command."""
+
+import itertools
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from networks import small_graph
+from spikelet import Margin, Model
+from spikelet.bundle import Bundle, Manifest, write
+from spikelet.data import ImageSet, arrays
+from spikelet.engines import create
+from spikelet.errors import ConversionError, DataError, UsageError
+from spikelet.graph import Graph
+from spikelet.metrics import measure
+from spikelet.metrics.accuracy import wilson
+from spikelet.metrics.hardware import find_profile
+from spikelet.nodes import IF, LIF, Input, Linear, Output
+from spikelet.verify import record_golden
+from spikelet_converters.conversion.copies import with_copies
+from spikelet_converters.planning.chart import chart
+from spikelet_converters.planning.commands import command_lines
+from spikelet_converters.planning.front import choose, compared_costs, pareto
+from spikelet_converters.planning.plan import confirm, plan, without
+from spikelet_converters.planning.settings import COSTS, Budget, Point, Setting
+from spikelet_converters.planning.timing import elapsed
+
+i32 = np.int32
+THETA = 16
+
+
+def comparator(neuron=None):
+    """Two inputs of 0…255, a neuron each, and the logits that are their spike counts: the larger input wins."""
+    one = np.full(2, THETA, i32)
+    nodes = {
+        "x": Input((2,), np.zeros(2, np.int16)),
+        "if": IF(one, one // 2) if neuron is None else neuron,
+        "fc": Linear(np.eye(2, dtype=np.int8), np.zeros(2, i32)),
+        "y": Output(),
+    }
+    return Graph(nodes, tuple(itertools.pairwise(nodes)))
+
+
+def bundle_of(graph, steps=8):
+    golden = record_golden(graph, np.zeros((1, *graph.input.shape), np.float32), 1)
+    return Bundle(graph, Manifest("comparator", bits=8, exact_steps=4096, conversion={"steps": steps}), golden, "")
+
+
+def images(count=200, seed=0, name="random"):
+    pixels = np.random.default_rng(seed).integers(0, THETA + 1, (count, 2)).astype(np.uint8)
+    return ImageSet(pixels, (pixels[:, 1] > pixels[:, 0]).astype(np.int64), None, name)
+
+
+def levels(pixels, count):
+    """Spikes of a neuron with `count` levels, of copies or of time-steps."""
+    return np.clip((2 * count * pixels.astype(np.int64) + THETA) // (2 * THETA), 0, count)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return plan(bundle_of(comparator()), images(), copies=[1, 2, 3], steps=6, engine="numpy")
+
+
+def test_every_copies_and_every_t_has_its_known_accuracy_and_costs(result):
+    fixed = [point for point in result.points if point.setting.margin is None]
+    assert [(point.setting.copies, point.setting.steps) for point in fixed] == list(
+        itertools.product((1, 2, 3), range(1, 7))
+    )
+    data = images()
+    accuracies = set()
+    for point in fixed:
+        copies, steps = point.setting.copies, point.setting.steps
+        counts = levels(data.images, copies * steps)
+        right = int((counts.argmax(1) == data.labels).sum())
+        assert point.accuracy == right / len(data)
+        assert (point.low, point.high) == wilson(right, len(data))
+        assert (point.steps, point.neurons) == (steps, 2 * copies)
+        assert point.operations == pytest.approx(counts.sum() / len(data)), "a spike causes one accumulate"
+        assert (point.energy, point.time) == (None, None)
+        accuracies.add(point.accuracy)
+    assert len(accuracies) > 4, "the settings differ"
+
+
+def test_early_exit_is_that_of_a_run(result):
+    data = images()
+    early = [point for point in result.points if point.setting.margin is not None]
+    assert {point.setting.steps for point in early} == set(range(2, 7))
+    for point in early[::7]:
+        setting = point.setting
+        model = Model(
+            bundle_of(with_copies(comparator(), setting.copies) if setting.copies > 1 else comparator()), "numpy"
+        )
+        run = model.run(data.images, setting.steps, early_exit=Margin(setting.margin))
+        assert point.accuracy == (run.predictions[-1] == data.labels).mean()
+        assert point.steps == pytest.approx(run.exit_steps.mean())
+        assert 1 <= point.steps < setting.steps
+
+
+def test_the_choice_with_and_without_a_budget(result):
+    by_setting = {point.setting: point for point in result.points}
+    assert result.costs == ("steps", "neurons")
+    best = max(point.accuracy for point in result.points)
+    assert result.chosen.accuracy == best
+    limited = plan(
+        bundle_of(comparator()), images(), copies=[1, 2, 3], steps=6, budget=Budget(steps=1, neurons=4), engine="numpy"
+    )
+    assert limited.chosen.setting == Setting(2, 1)
+    assert limited.points == result.points
+    few = choose(result.points, Budget(operations=0.99 * by_setting[Setting(1, 1)].operations))
+    assert few is None
+    assert choose(result.points, Budget(), tolerance=1.0).setting == Setting(1, 1)
+
+
+@st.composite
+def points(draw):
+    """Points of few values, so that many are equal in something."""
+    rows = draw(st.lists(st.tuples(*[st.integers(0, 3)] * 6), min_size=1, max_size=12))
+    return [
+        Point(Setting(k + 1, t + 1), right / 4, 0, 1, t + 1, neurons, float(operations), float(energy))
+        for k, t, right, neurons, operations, energy in rows
+    ]
+
+
+@given(points=points(), costs=st.lists(st.sampled_from(COSTS[:4]), min_size=1, max_size=4, unique=True))
+def test_the_front_is_what_nothing_dominates(points, costs):
+    def values(point):
+        return (*(point.cost(cost) for cost in costs), -point.accuracy)
+
+    def dominates(a, b):
+        return values(a) != values(b) and all(x <= y for x, y in zip(values(a), values(b), strict=True))
+
+    front = pareto(points, costs)
+    expected = {values(point) for point in points if not any(dominates(other, point) for other in points)}
+    assert sorted(map(values, front)) == sorted(expected), "one point for each of its values"
+    assert list(front) == sorted(front, key=lambda point: values(point)[:-1])
+
+
+@given(
+    points=points(),
+    limits=st.tuples(*[st.none() | st.sampled_from([0.5, 1, 2, 3])] * 4),
+    tolerance=st.sampled_from([0, 0.25, 1]),
+)
+def test_the_choice_is_on_the_front_and_within_the_budget(points, limits, tolerance):
+    budget = Budget(*limits)
+    chosen = choose(points, budget, tolerance)
+    permitted = [point for point in points if budget.permits(point)]
+    if chosen is None:
+        assert permitted == []
+        return
+    assert chosen in permitted
+    assert chosen.accuracy >= max(point.accuracy for point in permitted) - tolerance
+    assert chosen in pareto(points, compared_costs(budget))
+    if tolerance == 0:
+        assert chosen.accuracy == max(point.accuracy for point in permitted)
+
+
+def test_energy_is_that_of_the_energy_command():
+    graph, profile = small_graph(), find_profile("cmos45-int8")
+    rng = np.random.default_rng(1)
+    data = ImageSet(rng.integers(0, 256, (12, *graph.input.shape)).astype(np.uint8), rng.integers(0, 3, 12), None, "r")
+    bundle = bundle_of(graph)
+    found = plan(bundle, data, copies=[1], steps=5, budget=Budget(energy=1e9), profile=profile, engine="numpy")
+    (point,) = [point for point in found.points if point.setting == Setting(1, 5)]
+    (estimate,) = measure(bundle, data, 5, "numpy").estimates([profile])
+    assert point.energy == pytest.approx(estimate.levels["memory"].high / 1e6)
+    energies = [point.energy for point in found.points if point.setting.margin is None]
+    assert energies == sorted(energies)
+    assert found.costs == ("energy", "steps", "neurons")
+    assert found.profile == "cmos45-int8"
+
+
+def test_times_are_medians_from_the_start_of_an_image():
+    ticks = itertools.count()
+    times = elapsed(create(comparator(), "numpy"), images(3).images, 3, clock=lambda: next(ticks) / 1000)
+    assert times.tolist() == pytest.approx([1, 2, 3])
+
+
+def test_the_time_of_an_early_exit_is_the_mean_of_its_images():
+    timed = plan(bundle_of(comparator()), images(), copies=[1], steps=3, timed=True, engine="numpy")
+    by_setting = {point.setting: point.time for point in timed.points}
+    first, last = by_setting[Setting(1, 1)], by_setting[Setting(1, 3)]
+    assert all(first <= time <= last for setting, time in by_setting.items() if setting.margin is not None)
+    assert 0 < first < last
+
+
+def leaky():
+    return LIF(np.full(2, THETA, i32), np.zeros(2, i32), decay=np.full(2, 3, i32))
+
+
+@pytest.mark.parametrize(
+    ("neuron", "reason"),
+    [
+        (leaky(), "if: LIF neurons leak, so their spike count depends on when a current arrives"),
+        (replace(comparator().neuron("if"), reset="zero"), "if: neurons reset to zero lose what exceeds the threshold"),
+    ],
+)
+def test_neurons_that_cannot_have_copies_are_planned_without_and_refused_by_name(neuron, reason):
+    bundle = bundle_of(comparator(neuron))
+    found = plan(bundle, images(20), engine="numpy")
+    assert {point.setting.copies for point in found.points} == {1}
+    assert set(found.refusals) == {2, 4, 8}
+    assert all(text.startswith(reason) for text in found.refusals.values())
+    with pytest.raises(ConversionError, match=reason):
+        plan(bundle, images(20), copies=[1, 2], engine="numpy")
+
+
+def test_copies_of_copies_are_refused_by_name_and_the_bundle_as_it_is_has_its_own():
+    bundle = bundle_of(with_copies(comparator(), 3), steps=2)
+    found = plan(bundle, images(20), engine="numpy")
+    assert {point.setting.copies for point in found.points} == {3}
+    assert {point.neurons for point in found.points} == {6}
+    assert found.refusals[2].startswith("if: has 3 copies of each neuron already")
+    with pytest.raises(ConversionError, match="has 3 copies of each neuron already"):
+        plan(bundle, images(20), copies=[2], engine="numpy")
+
+
+def test_copies_that_leave_the_exact_range_are_refused_where_they_are_not_asked_for():
+    wide = IF(np.full(2, 2**23, i32), np.zeros(2, i32))
+    nodes = {**comparator().nodes, "if2": wide, "fc2": Linear(np.eye(2, dtype=np.int8), np.zeros(2, i32))}
+    order = ["x", "if", "fc", "if2", "fc2", "y"]
+    graph = Graph({name: nodes[name] for name in order}, tuple(itertools.pairwise(order)))
+    found = plan(replace(bundle_of(graph, 1), graph=graph), images(20), engine="numpy")
+    assert found.refusals
+    assert all("not exact" in text for text in found.refusals.values())
+
+
+def test_the_default_range_of_time_steps_has_at_most_twice_the_levels():
+    found = plan(bundle_of(comparator(), steps=4), images(20), early_exit=False, engine="numpy")
+    longest = {k: max(p.steps for p in found.points if p.setting.copies == k) for k in (1, 2, 4, 8)}
+    assert longest == {1: 4, 2: 4, 4: 2, 8: 1}
+    assert all(point.setting.margin is None for point in found.points)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"data": ImageSet(images(4).images, None, None, "unlabelled")}, DataError, "unlabelled: has no labels"),
+        ({"data": images(0)}, DataError, "holds no images"),
+        ({"budget": Budget(energy=1.0)}, UsageError, "a limit of energy needs a hardware profile"),
+        ({"profile": find_profile("akida")}, UsageError, "profile akida: has no energies per operation"),
+        ({"copies": []}, UsageError, "copies: expected one number or more"),
+        ({"copies": [0]}, UsageError, "copies: expected a whole number of 1…255, found 0"),
+        ({"steps": 9999}, UsageError, "steps: 9999 requested, but this bundle is proven exact for 4096"),
+        ({"start": "other"}, UsageError, 'start: expected "trained" or "half"'),
+        ({"tolerance": 2}, UsageError, "tolerance: expected a number of 0…1"),
+    ],
+)
+def test_what_is_refused(options, error, message):
+    options = {"data": images(4), **options}
+    with pytest.raises(error, match=message):
+        plan(bundle_of(comparator()), **options, engine="numpy")
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), "2"])
+def test_limits_are_numbers_above_0(limit):
+    with pytest.raises(UsageError, match=r"Budget\.time"):
+        Budget(time=limit)
+
+
+def test_a_confirmation_measures_the_choice_on_other_images(result):
+    bundle, others = bundle_of(comparator()), images(150, seed=1)
+    measured = confirm(bundle, result, others, engine="numpy")
+    assert measured.setting == result.chosen.setting
+    again = plan(bundle, others, copies=[measured.setting.copies], steps=measured.setting.steps, engine="numpy")
+    if measured.setting.margin is None:
+        assert measured in again.points
+    with pytest.raises(UsageError, match="these images chose the setting"):
+        confirm(bundle, result, images(), engine="numpy")
+    nothing = replace(result, chosen=None)
+    with pytest.raises(UsageError, match="there is no setting to confirm"):
+        confirm(bundle, nothing, others, engine="numpy")
+
+
+def test_images_that_chose_are_left_out():
+    data = ImageSet(np.arange(12, dtype=np.uint8).reshape(6, 2), np.arange(6) % 2, None, "rows")
+    rest = without(data, data.take(np.array([1, 4])))
+    assert rest.images[:, 0].tolist() == [0, 4, 6, 10]
+    assert rest.labels.tolist() == [0, 0, 1, 1]
+    with pytest.raises(DataError, match="all 6 images chose the setting"):
+        without(data, data)
+
+
+def test_the_plot_has_a_curve_for_each_number_of_copies(result):
+    svg = chart(result)
+    for copies in {point.setting.copies for point in result.front}:
+        assert f">k = {copies}</text>" in svg
+    assert f">to take: {result.chosen.setting}</text>" in svg
+    assert svg.count("<polygon") >= 2, "intervals"
+    assert ">time-steps of an image (mean)</text>" in svg
+
+
+def test_command_lines():
+    assert command_lines(Setting(1, 4, 1.5), "a.snnb", False, "half", ["DATA"]) == [
+        "spikelet run a.snnb DATA --steps 4 --early-exit 1.5"
+    ]
+    assert command_lines(Setting(3, 2), "some folder/a b.snnb", True, "trained") == [
+        "spikelet convert 'some folder/a b.snnb' --copies 3 --copies-start trained --steps 2 -o 'a b-x3.snnb'",
+        "spikelet run 'a b-x3.snnb' --steps 2",
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plan")
+    write(bundle_of(comparator()), folder / "small.snnb")
+    data = images(90)
+    arrays.write(folder / "data.npz", data)
+    parts = {"valid": slice(0, 40), "test": slice(40, 90)}
+    np.savez(
+        folder / "splits.npz",
+        **{f"x_{name}": data.images[part] for name, part in parts.items()},
+        **{f"y_{name}": data.labels[part] for name, part in parts.items()},
+    )
+    write(bundle_of(comparator(leaky())), folder / "leaky.snnb")
+    return folder
+
+
+class TestCommand:
+    def test_the_printed_commands_reach_the_accuracy_of_the_plan(self, call, folder):
+        line = "plan small.snnb data.npz --max-steps 2.5 --max-neurons 6 --copies 1,2,3 --steps 4"
+        facts = json.loads(call(f"{line} --json").out)
+        text = call(line).out
+        commands = facts["commands"]
+        assert len(commands) == 2
+        assert all(f"  {command}\n" in text for command in commands)
+        call(commands[0].removeprefix("spikelet "))
+        run = json.loads(call(f"{commands[1].removeprefix('spikelet ')} --json").out)
+        assert run["accuracy"][-1] == facts["chosen"]["accuracy"]
+        assert run["mean_exit_step"] == pytest.approx(facts["chosen"]["steps"])
+        assert f"{facts['chosen']['accuracy']:.2%} ({facts['chosen']['low']:.2%}" in text
+        assert "To take, with at most 2.5 time-steps and 6 neurons: k = " in text
+        assert "chosen on data.npz, 90 images" in text or "chosen on random, 90 images" in text
+        assert "--confirm DATA measures it on other images" in text
+        assert facts["budget"] == {"steps": 2.5, "neurons": 6, "operations": None, "energy": None, "time": None}
+        assert [point["front"] for point in facts["points"]].count(True) == len(facts["front"])
+
+    def test_the_validation_split_chooses_and_test_images_are_named(self, call):
+        line = "plan small.snnb splits.npz --copies 1,2 --steps 2 --no-early-exit"
+        facts = json.loads(call(f"{line} --confirm splits.npz --json").out)
+        assert (facts["chosen_on"]["data"], facts["chosen_on"]["images"]) == ("splits.npz valid", 40)
+        assert not facts["test_images"]
+        assert facts["confirmed"]["data"] == "splits.npz test"
+        assert facts["commands"][-1].endswith("--split valid --steps 2")
+        text = call(f"{line} --split test").out
+        assert "chosen on splits.npz test, 50 images" in text
+        assert "These are test images: choose on others" in text
+
+    def test_a_budget_that_nothing_meets(self, call):
+        text = call("plan small.snnb data.npz --max-neurons 1 --copies 1 --steps 2", code=1).out
+        assert "No setting is within the budget, at most 1 neurons. The least over all settings: 2 neurons." in text
+
+    def test_refusals_and_the_plot(self, call, folder):
+        text = call("plan leaky.snnb data.npz --steps 2 --plot front.svg --profile loihi --time").out
+        assert "Not possible: k = 2, k = 4, k = 8: if: LIF neurons leak" in text
+        assert "Energy on loihi, upper bound. Energy is an estimate" in text
+        assert (folder / "front.svg").read_text().startswith("<svg")
+        assert "if: LIF neurons leak" in call("plan leaky.snnb data.npz --copies 2", code=1).err
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ("--max-neurons many", "expected a number such as 300k, 5M or 2e6, found 'many'"),
+            ("--copies 1,x", "expected numbers of 1…255 such as 1,2,4, found '1,x'"),
+            ("--plot front.png", "front.png: expected FILE.svg in a folder that exists"),
+            ("--tolerance 200", "--tolerance: expected 0…100 points of accuracy, found 200"),
+            ("--max-energy 1", "a limit of energy needs a hardware profile: give --profile NAME"),
+        ],
+    )
+    def test_wrong_calls(self, call, options, message):
+        assert message in call(f"plan small.snnb data.npz {options}", code=2).err
