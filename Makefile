@@ -12,7 +12,7 @@ DEMO := build/vgg9-cifar10.snnb
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-demo: ## convert the shipped network, verify the bundle, classify the shipped images, write a report
+demo: ## convert the shipped network, verify the bundle, classify the shipped images, compare copies, write a report
 	@.ci/setup demo
 	@mkdir -p build
 	$(SPIKELET) convert assets/vgg9-cifar10.pt -o $(DEMO)
@@ -20,6 +20,7 @@ demo: ## convert the shipped network, verify the bundle, classify the shipped im
 	$(SPIKELET) run $(DEMO) --steps 8 --engine numpy
 	$(SPIKELET) run $(DEMO) --steps 8 --engine onnx
 	$(SPIKELET) run $(DEMO) --steps 8 --engine native
+	$(SPIKELET) plan $(DEMO) --copies 1,4=1 --steps 8 --no-early-exit --all --time
 	$(SPIKELET) report $(DEMO) --steps 8 -o build/report.html
 
 gui: ## open the shipped bundle in the inspector

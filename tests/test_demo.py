@@ -1,5 +1,7 @@
 """The demo: what it reaches, what it costs, and that every engine agrees on it."""
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 import spikelet
 from counts.calls import peak_bytes
-from spikelet import shipped
+from spikelet import cli, shipped
 from spikelet.bounds.ranges import EXACT_LIMIT, accumulators
 from spikelet.bundle import read
 from spikelet.engines import create
@@ -78,3 +80,17 @@ def test_the_worst_image_stays_within_the_proof(bundle):
 def test_the_images_are_those_that_were_chosen(images):
     """50 of each class, drawn with seed 0 from the test split: any other choice has another digest."""
     assert images.digest.startswith("32c36d84944b0558")
+
+
+def test_it_compares_time_steps_with_copies(capsys):
+    """The line of the Makefile, on fewer images: every T without copies beside four copies at one time-step."""
+    makefile = (ASSETS.parents[1] / "Makefile").read_text("utf-8")
+    (line,) = re.findall(r"\$\(SPIKELET\) plan \$\(DEMO\) (.*) --all --time", makefile)
+    assert cli.main(["plan", str(BUNDLE), *line.split(), "--count", "60", "--engine", "numpy", "--json"]) == 0
+    points = json.loads(capsys.readouterr().out)["points"]
+    settings = [(point["setting"]["copies"], point["setting"]["steps"]) for point in points]
+    assert settings == [*((1, t) for t in range(1, 9)), (4, 1)]
+    one, four = points[0], points[-1]
+    assert four["neurons"] == 4 * one["neurons"]
+    assert four["accuracy"] > one["accuracy"]
+    assert points[3]["operations"] == pytest.approx(four["operations"], rel=0.1), "k T = 4 levels either way"

@@ -61,7 +61,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="accuracy in points that may be given up for a cheaper setting (default 0)",
     )
     settings = parser.add_argument_group("settings")
-    settings.add_argument("--copies", type=_copies, metavar="K,K", help="numbers of copies (default 1,2,4,8)")
+    settings.add_argument(
+        "--copies", type=_copies, metavar="K,K=T", help="numbers of copies, with the largest T of one (default 1,2,4,8)"
+    )
     settings.add_argument(
         "--copies-start", choices=("half", "trained"), default="half", help="initial potentials, as for `convert`"
     )
@@ -69,6 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--steps", type=positive, metavar="T", help="largest T (default: that of the bundle, less with more copies)"
     )
     settings.add_argument("--no-early-exit", action="store_true", help="only settings in which every image takes T")
+    settings.add_argument("--all", action="store_true", help="list all settings, not only the front")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
     parser.add_argument(
         "--count", type=positive, metavar="N", help="use N images, drawn with a fixed seed (default: all)"
@@ -100,8 +103,8 @@ def run(args: argparse.Namespace) -> int:
     result = plan(
         bundle,
         images,
-        copies=args.copies,
-        steps=args.steps,
+        copies=args.copies and list(args.copies),
+        steps=_largest(args),
         budget=budget,
         tolerance=args.tolerance / 100,
         start=args.copies_start,
@@ -125,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
     facts = result.as_json() | {"test_images": _of_test(images, split), "commands": commands}
     if confirmed is not None:
         facts["confirmed"] = confirmed[1].as_json() | {"data": confirmed[0].name, "data_digest": confirmed[0].digest}
-    emit(args, facts, "\n".join(_text(result, images, split, commands, confirmed)))
+    emit(args, facts, "\n".join(_text(result, images, split, commands, confirmed, args.all)))
     return 0 if result.chosen is not None else 1
 
 
@@ -175,17 +178,23 @@ def _commands(args: argparse.Namespace, bundle: Bundle, result: Plan, split: str
 
 
 def _text(
-    result: Plan, images: ImageSet, split: str | None, commands: list[str], confirmed: tuple[ImageSet, Point] | None
+    result: Plan,
+    images: ImageSet,
+    split: str | None,
+    commands: list[str],
+    confirmed: tuple[ImageSet, Point] | None,
+    every: bool,
 ) -> list[str]:
-    within = [point for point in result.front if result.budget.permits(point)]
+    listed = result.points if every else result.front
+    within = [point for point in listed if result.budget.permits(point)]
     lines = [f"{result.bundle}, engine {result.engine}: chosen on {result.data}, {result.images:,} images", ""]
     if within:
         rows = [_row(point, result) for point in _shown(within, result.chosen)]
         lines += [table(_head(result), rows), ""]
     hidden = len(within) - min(len(within), SHOWN)
-    lines += [f"… and {hidden} more on the front (--json has them all)", ""] if hidden else []
-    beyond = len(result.front) - len(within)
-    lines += [f"{beyond} settings of the front are beyond the budget (--json has them all)", ""] if beyond else []
+    lines += [f"… and {hidden} more (--json has them all)", ""] if hidden else []
+    beyond = len(listed) - len(within)
+    lines += [f"{beyond} more are beyond the budget (--json has them all)", ""] if beyond else []
     if result.chosen is None:
         lines.append(f"No setting is within the budget, {result.budget}. {_nearest(result)}")
     else:
@@ -263,9 +272,24 @@ def _large(text: str) -> int:
         raise argparse.ArgumentTypeError(f"expected a number such as 300k, 5M or 2e6, found {text!r}") from None
 
 
-def _copies(text: str) -> list[int]:
-    """Argument type: whole numbers of 1 or more, separated by commas."""
-    parts = text.split(",")
-    if not all(part.isdecimal() and 1 <= int(part) <= MAX_COPIES for part in parts):
-        raise argparse.ArgumentTypeError(f"expected numbers of 1…{MAX_COPIES} such as 1,2,4, found {text!r}")
-    return [int(part) for part in parts]
+def _copies(text: str) -> dict[int, int | None]:
+    """Argument type: numbers of copies separated by commas, K or K=T; the largest T by number of copies, or None."""
+    copies: dict[int, int | None] = {}
+    for part in text.split(","):
+        number, equals, steps = part.partition("=")
+        is_whole = number.isdecimal() and (steps.isdecimal() if equals else True)
+        if not is_whole or not 1 <= int(number) <= MAX_COPIES or (equals and int(steps) < 1):
+            raise argparse.ArgumentTypeError(
+                f"expected numbers of 1…{MAX_COPIES} such as 1,2,4 or 1=8,4=1, found {text!r}"
+            )
+        copies[int(number)] = int(steps) if equals else None
+    return copies
+
+
+def _largest(args: argparse.Namespace) -> int | dict[int, int] | None:
+    """Return the largest T, by number of copies where --copies states one."""
+    stated = {k: steps for k, steps in (args.copies or {}).items() if steps is not None}
+    if not stated:
+        return args.steps
+    rest = {} if args.steps is None else dict.fromkeys(args.copies, args.steps)
+    return rest | stated

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +89,7 @@ def plan(
     data: ImageSet,
     *,
     copies: Sequence[int] | None = None,
-    steps: int | None = None,
+    steps: int | Mapping[int, int] | None = None,
     budget: Budget | None = None,
     tolerance: float = 0.0,
     start: Start = "half",
@@ -111,8 +111,8 @@ def plan(
             measure it on others before it is published.
         copies: numbers of copies k; 1 is the bundle as it is. None takes 1, 2, 4 and 8 as far as this network can have
             them; `Plan.refusals` has the reasons of those that it cannot have.
-        steps: largest T, for every k. None takes T of the bundle, and less with more copies: at most twice as many
-            levels k T as the bundle has.
+        steps: largest T, or by k. Without one, T is that of the bundle, and less with more copies: at most twice as
+            many levels k T as the bundle has.
         budget: limits; None for none. The front compares the accuracy with time-steps, neurons and the costs that are
             limited.
         tolerance: accuracy that may be given up for a cheaper setting, 0…1.
@@ -142,7 +142,8 @@ def plan(
     _check(bundle, data, budget, profile, start)
     tolerance = float(options.real("tolerance", tolerance, 0, 1))
     networks, refusals = _networks(bundle.graph, copies, start)
-    longest = {k: _longest(bundle, graph, k, steps) for k, graph in networks.items()}
+    most = steps if isinstance(steps, Mapping) else dict.fromkeys(networks, steps)
+    longest = {k: _longest(bundle, graph, k, most.get(k)) for k, graph in networks.items()}
     points: list[Point] = []
     engines: set[str] = set()
     for position, (k, graph) in enumerate(networks.items()):

@@ -349,6 +349,14 @@ class TestCommand:
         assert "chosen on splits.npz test, 50 images" in text
         assert "These are test images: choose on others" in text
 
+    def test_every_setting_is_listed_with_t_by_copies(self, call):
+        line = "plan small.snnb data.npz --copies 1,3=1 --no-early-exit"
+        text = call(f"{line} --steps 4 --all").out
+        rows = [line.replace("→", " ").split()[:3] for line in text.splitlines() if line.endswith("%")][:5]
+        assert [row[:2] for row in rows] == [["1", "1"], ["1", "2"], ["1", "3"], ["1", "4"], ["3", "1"]]
+        facts = json.loads(call(f"{line} --json").out)
+        assert [point["setting"]["steps"] for point in facts["points"]] == [*range(1, 9), 1]
+
     def test_a_budget_that_nothing_meets(self, call):
         text = call("plan small.snnb data.npz --max-neurons 1 --copies 1 --steps 2", code=1).out
         assert "No setting is within the budget, at most 1 neurons. The least over all settings: 2 neurons." in text
@@ -364,7 +372,9 @@ class TestCommand:
         ("options", "message"),
         [
             ("--max-neurons many", "expected a number such as 300k, 5M or 2e6, found 'many'"),
-            ("--copies 1,x", "expected numbers of 1…255 such as 1,2,4, found '1,x'"),
+            ("--copies 1,x", "expected numbers of 1…255 such as 1,2,4 or 1=8,4=1, found '1,x'"),
+            ("--copies 1,2=", "expected numbers of 1…255"),
+            ("--copies 2=0", "expected numbers of 1…255"),
             ("--plot front.png", "front.png: expected FILE.svg in a folder that exists"),
             ("--tolerance 200", "--tolerance: expected 0…100 points of accuracy, found 200"),
             ("--max-energy 1", "a limit of energy needs a hardware profile: give --profile NAME"),
