@@ -15,6 +15,7 @@ SHOTS = {
     "layers": ("layers", "dark", "if3"),
     "accuracy": ("accuracy", "light", None),
     "energy": ("energy", "light", None),
+    "plan": ("plan", "dark", None),
     "residuals": ("residuals", "dark", "if3"),
     "robustness": ("robustness", "dark", None),
     "compare": ("compare", "light", "if2"),

@@ -29,6 +29,7 @@ TASKS = {  # and the panel that shows what comes of it
     "sweep": "accuracy",
     "residuals": "residuals",
     "robustness": "robustness",
+    "plan": "plan",
     "survey": "compare",
     "replay": "validate",
     "validate": "validate",

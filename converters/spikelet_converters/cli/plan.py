@@ -251,7 +251,8 @@ def _row(point: Point, result: Plan) -> list[str]:
     cells = ["→" if point == result.chosen else "", str(setting.copies), str(setting.steps)]
     cells += ["" if setting.margin is None else f"{setting.margin:g}", f"{point.steps:.2f}", f"{point.neurons:,}"]
     cells.append(wording.count(point.operations))
-    cells += [f"{point.energy:,.3g}"] if point.energy is not None else []
+    if point.energy is not None:
+        cells.append(wording.count(point.energy) if point.energy >= 100 else f"{point.energy:.3g}")
     cells += [f"{point.time:.2f}"] if point.time is not None else []
     return [*cells, f"{point.accuracy:.2%}", f"{point.low:.2%} – {point.high:.2%}"]
 

@@ -20,7 +20,7 @@ from spikelet.errors import MissingDependency, SpikeletError, UsageError, out_of
 
 HELP = "inspect a bundle in a window"
 EXAMPLE = "spikelet gui vgg9-cifar10 --screenshot layers.png --panel layers --theme light"
-PANELS = ("overview", "layers", "accuracy", "energy", "residuals", "robustness", "compare", "validate")
+PANELS = ("overview", "layers", "accuracy", "energy", "plan", "residuals", "robustness", "compare", "validate")
 PACKAGES = "libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1"
 SCREEN = (
     f"{PACKAGES} libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 "

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gui_support.bundles import plain_graph, quiet
+from gui_support.bundles import bundle_of, copied_graph, plain_graph, quiet
 from networks import Builder, small_graph
 from spikelet.bundle import Bundle, Manifest
 from spikelet.engines import create
@@ -118,3 +118,36 @@ def test_residuals_count_every_neuron_of_every_image(bundle, images):
 )
 def test_levels_that_a_bundle_states_are_bounded(bundle, stated, count):
     assert levels(replace(bundle, manifest=replace(bundle.manifest, provenance={"levels": stated}))) == count
+
+
+@pytest.mark.parametrize("copies", [2, 4, 7])
+def test_copies_have_the_activations_and_predictions_of_their_neuron(images, copies):
+    pixels = images.images.astype(np.float32)
+    logits, activations = SourceNetwork(plain_graph(), 4).activations(pixels)
+    theirs, by_layer = SourceNetwork(copied_graph(copies), 4).activations(pixels)
+    for name, value in activations.items():
+        assert np.array_equal(by_layer[name], value)
+    assert np.array_equal(theirs, copies * logits)
+
+
+def test_residuals_of_copies_are_those_of_all_of_them_together(images):
+    graph = copied_graph(4)
+    result = residuals(bundle_of(graph), images, 2, "numpy", quiet())
+    _, activations = SourceNetwork(graph, 4).activations(images.images.astype(np.float32))
+    engine = create(graph, "numpy", graph.spiking)
+    engine.reset(len(images))
+    counts = dict.fromkeys(graph.spiking, 0)
+    for t in range(2):
+        engine.step(images.images.astype(np.float32) if t == 0 else None)
+        for name in graph.spiking:
+            spikes = engine.spikes(name)
+            counts[name] = counts[name] + spikes.reshape(len(spikes), -1, 4, *spikes.shape[2:]).sum(2)
+        for name in graph.spiking:
+            layer, error = result.layers[name].get(t + 1), counts[name] / (4 * (t + 1)) - activations[name]
+            assert (layer.levels, layer.total) == (4 * (t + 1), activations[name].size)
+            assert layer.rms == pytest.approx(np.sqrt((error**2).mean()))
+            assert layer.bias == pytest.approx(error.mean())
+            assert layer.over == pytest.approx(np.maximum(error, 0).mean())
+    first = result.layers
+    assert all(first[name][1].rms == 0 for name in graph.spiking), "at T = 1 four copies are the four levels"
+    assert result.agreement(1) == 1

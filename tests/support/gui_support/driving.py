@@ -61,6 +61,7 @@ def tasks(window, data):
         "sweep": lambda: window.inspector.run_sweep(data),
         "residuals": panels["residuals"].run,
         "robustness": panels["robustness"].run,
+        "plan": panels["plan"].run,
         "survey": panels["compare"].run_survey,
         "replay": panels["validate"].replay.run,
         "validate": panels["validate"].brian.run,

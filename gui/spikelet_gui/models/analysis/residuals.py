@@ -3,6 +3,8 @@
 For every neuron and image, the activation a of the source network, in spikes per time-step, is compared with the spike
 rate n/T. All errors are errors of the rate, n/T - a, so that those at different T can be compared: half a spike, the
 rounding error of an ideal neuron, is 1/(2T).
+
+Of k copies of a neuron, n is the number of spikes of all of them, and the rate is n/(kT): they have kT + 1 levels.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import neurons
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.engines import create, run
@@ -34,49 +37,56 @@ class LayerResidual:
         layer: Name of the layer.
         steps: T.
         activations: (A,) values of the activation.
-        joint: (A, T + 1) number of neurons, over all images, by activation and spike count.
+        joint: (A, kT + 1) number of neurons, over all images, by activation and spike count.
+        copies: Number of copies k of each neuron.
     """
 
     layer: str
     steps: int
     activations: npt.NDArray[np.float64]
     joint: Joint
+    copies: int = 1
+
+    @property
+    def levels(self) -> int:
+        """Largest spike count kT."""
+        return self.steps * self.copies
 
     @property
     def total(self) -> int:
-        """Number of neurons times number of images."""
+        """Number of neurons, without copies, times number of images."""
         return int(self.joint.sum())
 
     @property
     def residual(self) -> npt.NDArray[np.float64]:
-        """Residual n - T a in spikes, (A, T + 1)."""
-        return np.arange(self.steps + 1)[None] - self.steps * self.activations[:, None]
+        """Residual n - kT a in spikes, (A, kT + 1)."""
+        return np.arange(self.levels + 1)[None] - self.levels * self.activations[:, None]
 
     @property
     def over(self) -> float:
         """Mean excess of the spike rate over the activation, max(n/T - a, 0)."""
-        return float((self.joint * np.maximum(self.residual, 0)).sum() / self.total / self.steps)
+        return float((self.joint * np.maximum(self.residual, 0)).sum() / self.total / self.levels)
 
     @property
     def under(self) -> float:
         """Mean deficit of the spike rate, max(a - n/T, 0)."""
-        return float((self.joint * np.maximum(-self.residual, 0)).sum() / self.total / self.steps)
+        return float((self.joint * np.maximum(-self.residual, 0)).sum() / self.total / self.levels)
 
     @property
     def rms(self) -> float:
         """Root mean square of n/T - a."""
-        return float(np.sqrt((self.joint * (self.residual / self.steps) ** 2).sum() / self.total))
+        return float(np.sqrt((self.joint * (self.residual / self.levels) ** 2).sum() / self.total))
 
     @property
     def bias(self) -> float:
         """Mean of n/T - a; positive if the layer over-fires on average."""
-        return float((self.joint * self.residual).sum() / self.total / self.steps)
+        return float((self.joint * self.residual).sum() / self.total / self.levels)
 
     @property
     def correlation(self) -> float | None:
         """Correlation of a and n/T; None if one of them is constant."""
         weight = self.joint / self.total
-        a, n = self.activations[:, None], np.arange(self.steps + 1.0)[None]
+        a, n = self.activations[:, None], np.arange(self.levels + 1.0)[None]
         mean_a, mean_n = (weight * a).sum(), (weight * n).sum()
         spread = (weight * (a - mean_a) ** 2).sum() * (weight * (n - mean_n) ** 2).sum()
         if spread <= 0:
@@ -88,7 +98,7 @@ class LayerResidual:
         where = np.argwhere(self.joint)
         return (
             self.activations[where[:, 0]],
-            where[:, 1] / self.steps,
+            where[:, 1] / self.levels,
             self.joint[where[:, 0], where[:, 1]] / self.total,
         )
 
@@ -97,7 +107,7 @@ class LayerResidual:
         residual = np.rint(self.residual / width).astype(np.intp)
         least, most = int(residual.min()), int(residual.max())
         shares = np.bincount((residual - least).ravel(), self.joint.ravel(), most - least + 1) / self.total
-        return np.arange(least, most + 1, dtype=np.float64) * width / self.steps, shares
+        return np.arange(least, most + 1, dtype=np.float64) * width / self.levels, shares
 
 
 @dataclass(frozen=True)
@@ -129,7 +139,8 @@ def residuals(bundle: Bundle, data: ImageSet, most: int, engine: str, progress: 
     steps = tuple(t for t in STEPS if t <= most)
     network = SourceNetwork(graph, count)
     bins = count or BINS
-    joint = {name: {t: np.zeros((bins + 1, t + 1), np.int64) for t in steps} for name in graph.spiking}
+    copies = {name: graph.neuron(name).copies for name in graph.spiking}
+    joint = {name: {t: np.zeros((bins + 1, copies[name] * t + 1), np.int64) for t in steps} for name in graph.spiking}
     runner = create(graph, engine, graph.spiking)
     source: list[npt.NDArray[np.int64]] = []
     predictions: dict[int, list[npt.NDArray[np.int64]]] = {t: [] for t in steps}
@@ -145,10 +156,11 @@ def residuals(bundle: Bundle, data: ImageSet, most: int, engine: str, progress: 
         for t, output in run(runner, pixels[None], steps[-1]):
             total += output
             for name in graph.spiking:
-                counts[name] += runner.spikes(name).reshape(-1)
+                counts[name] += neurons.sent(graph.neuron(name), runner.spikes(name)).astype(np.intp).reshape(-1)
                 if t + 1 in steps:
-                    pairs = np.bincount(rows[name] * (t + 2) + counts[name], minlength=joint[name][t + 1].size)
-                    joint[name][t + 1] += pairs.reshape(bins + 1, t + 2)
+                    width = joint[name][t + 1].shape[1]
+                    pairs = np.bincount(rows[name] * width + counts[name], minlength=joint[name][t + 1].size)
+                    joint[name][t + 1] += pairs.reshape(bins + 1, width)
             if t + 1 in steps:
                 predictions[t + 1].append(total.argmax(1))
             progress.check()
@@ -157,7 +169,10 @@ def residuals(bundle: Bundle, data: ImageSet, most: int, engine: str, progress: 
     return Residuals(
         data,
         steps,
-        {name: {t: LayerResidual(name, t, values, joint[name][t]) for t in steps} for name in graph.spiking},
+        {
+            name: {t: LayerResidual(name, t, values, joint[name][t], copies[name]) for t in steps}
+            for name in graph.spiking
+        },
         np.concatenate(source),
         {t: np.concatenate(batches) for t, batches in predictions.items()},
     )

@@ -8,6 +8,8 @@ spikes. The activation of a spiking layer is therefore
 
 in spikes per time-step. With L levels the result is the source network, up to the rounding of its weights. A leaky
 neuron has no such activation.
+
+The k copies of a neuron have the activation of that neuron, each of them; together they send k a.
 """
 
 from __future__ import annotations
@@ -41,10 +43,6 @@ def obstacle(graph: Graph) -> str | None:
         node = graph.neuron(name)
         if isinstance(node, LIF):
             return f"{name} is leaky: no float activation corresponds to its spikes."
-        if node.copies > 1:
-            return (
-                f"{name} has {node.copies} copies of each neuron: a float activation is that of all of them together."
-            )
         if node.reset != "subtract":
             return f"{name} resets to zero: its rate is not proportional to its input."
     return None
@@ -70,7 +68,10 @@ class SourceNetwork:
         self._weights = float_weights(graph)
 
     def activations(self, pixels: Float) -> tuple[Float, Mapping[str, Float]]:
-        """Return logits (N, K) and, by spiking layer, activations in 0…1 (N, *shape) of images (N, *input shape)."""
+        """Return logits (N, K) and, by spiking layer, activations in 0…1 (N, *shape) of images (N, *input shape).
+
+        Copies of a neuron have one activation.
+        """
         values: dict[str, Float] = {}
         activations: dict[str, Float] = {}
         waiting = {name: len(self.graph.successors[name]) for name in self.graph.order}
@@ -79,7 +80,8 @@ class SourceNetwork:
             inputs = [values[source] for source in sources] if sources else [pixels]
             node = self.graph.nodes[name]
             if isinstance(node, IF):
-                values[name] = activations[name] = activation(node, inputs[0], self.count)
+                activations[name] = activation(node, inputs[0], self.count)
+                values[name] = activations[name] * np.float32(node.copies)
             else:
                 values[name] = evaluate(node, inputs, self.graph.shapes[name], self._weights.get(name))
             for source in sources:  # frees values that no other node needs

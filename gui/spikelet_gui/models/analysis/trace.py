@@ -141,7 +141,9 @@ def record(bundle: Bundle, engine: str, image: Pixels, steps: int, progress: Pro
     activations = {}
     if obstacle(graph) is None:
         _, by_layer = SourceNetwork(graph, levels(bundle)).activations(image[None])
-        activations = {name: value.reshape(-1) for name, value in by_layer.items()}
+        activations = {
+            name: np.repeat(value, graph.neuron(name).copies, axis=1).reshape(-1) for name, value in by_layer.items()
+        }
     trace = Trace(graph, model.engine, image, np.stack(sums), spikes, potentials, activations)
     for name in graph.spiking:  # computed in the background, not when the cursor first moves
         trace.counts(name, 1)

@@ -31,6 +31,7 @@ class Document:
         engines: Engines that can run the bundle on this machine.
         engine: The fastest of them.
         signature: State of the signature.
+        origin: File of the bundle from which this one was derived, or None.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class Document:
     engines: tuple[str, ...] = ("numpy",)
     engine: str = "numpy"
     signature: Status = UNSIGNED
+    origin: Path | None = None
 
     @property
     def name(self) -> str:

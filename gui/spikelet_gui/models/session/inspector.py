@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spikelet import shipped
 from spikelet.data import ImageSet
@@ -13,6 +14,7 @@ from spikelet_gui.models.analysis.table import NeuronTable, table_of
 from spikelet_gui.models.analysis.trace import Trace, record
 from spikelet_gui.models.jobs import Jobs, PartialProgress
 from spikelet_gui.models.session.cursor import Cursor
+from spikelet_gui.models.session.derived import with_copies
 from spikelet_gui.models.session.document import BrokenBundle, Document, attempt
 from spikelet_gui.models.session.inputs import Source, data_for, open_source, start_source
 from spikelet_gui.models.session.pictures import Saves, keep
@@ -20,6 +22,9 @@ from spikelet_gui.models.session.results import Results
 from spikelet_gui.models.session.selection import Selection
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.models.signal import Signal
+
+if TYPE_CHECKING:
+    from spikelet_converters.planning.settings import Setting
 
 FIRST_SWEEP = 100  # images that are measured when a bundle is opened
 
@@ -105,7 +110,7 @@ class Inspector:
         self.results.reset()
         graph = document.bundle.graph
         self.selection.begin(blocks(graph), tuple(graph.spiking), self.settings.layer)
-        self.settings.remember(document.path)
+        self.settings.remember(document.origin or document.path)
         self.cursor.set_steps(min(max(self.settings.steps, 1), document.most_steps))
         self.source = start_source(document.bundle)
         self.index = min(self.settings.image, len(self.source) - 1) if restored else 0
@@ -115,6 +120,30 @@ class Inspector:
         if self.source.data is not None:
             self.run_sweep(self.source.data.take(slice(0, FIRST_SWEEP)))
         self.status.emit(f"{document.name} is open; integrity OK")
+
+    def look_into(self, setting: Setting) -> None:
+        """Show a measured setting in all panels, in the background: its network, T, and margin of early exit."""
+        planned = self.results.planned
+        if planned is None:
+            return
+        self.status.emit(f"Opening {planned.path.name} with {setting}…")
+        self.jobs.start(
+            "open",
+            lambda _: with_copies(planned.bundle, planned.path, setting.copies),
+            lambda document: self._show_setting(document, setting),
+            self.failed.emit,
+        )
+
+    def _show_setting(self, document: Document, setting: Setting) -> None:
+        source, index, planned = self.source, self.index, self.results.planned
+        self.settings.steps = setting.steps
+        if setting.margin is not None:
+            self.set_threshold(setting.margin)
+        self._opened(document)
+        self.results.set_planned(planned)
+        if source is not None:
+            self.show(source, index)
+        self.status.emit(f"{document.name} is open with {setting}")
 
     def _refuse(self, problem: BrokenBundle) -> None:
         self.document, self.problem, self.source = None, problem, None

@@ -10,6 +10,7 @@ from spikelet.metrics.robustness import Robustness
 from spikelet.verify import StepVerification, Verification
 from spikelet_gui.models.analysis.checks import Checks
 from spikelet_gui.models.analysis.compare import Comparison, Survey
+from spikelet_gui.models.analysis.planning import Planned
 from spikelet_gui.models.analysis.residuals import Residuals
 from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.session.document import Document, open_document
@@ -45,6 +46,7 @@ class Results:
         checks_changed: Emitted when a verification or a validation is set.
         residuals_changed: Emitted when the residuals are set.
         robustness_changed: Emitted when the accuracy under faults, partial or complete, is set.
+        planned_changed: Emitted when the settings of the bundle are set.
         second: The second bundle of a comparison; None compares the open bundle with itself.
         comparison: Comparison on one image.
         comparison_key: What the comparison was computed from, or None.
@@ -52,11 +54,13 @@ class Results:
         checks: Verification and validation.
         residuals: Float and spiking network, layer by layer.
         robustness: Accuracy under faults.
+        planned: Settings of the bundle, or of the one from which it was derived.
     """
 
     def __init__(self, jobs: Jobs, status: Signal[[str]], failed: Signal[[str]]) -> None:
         self.second_changed, self.comparison_changed, self.checks_changed = Signal[[]](), Signal[[]](), Signal[[]]()
         self.residuals_changed, self.robustness_changed = Signal[[]](), Signal[[]]()
+        self.planned_changed = Signal[[]]()
         self._jobs, self._status, self._report_failure = jobs, status, failed
         self.second: Document | None = None
         self.second_error = ""
@@ -66,11 +70,12 @@ class Results:
         self.checks = Checks()
         self.residuals: Residuals | None = None
         self.robustness: Robustness | None = None
+        self.planned: Planned | None = None
 
     def reset(self) -> None:
         """Discard the results of the previous bundle."""
         self.comparison, self.survey, self.comparison_key, self.checks = None, None, None, Checks()
-        self.residuals, self.robustness = None, None
+        self.residuals, self.robustness, self.planned = None, None, None
         self.checks_changed.emit()
 
     def open_second(self, path: Path) -> None:
@@ -115,6 +120,11 @@ class Results:
         """Set the accuracy under faults, partial or complete."""
         self.robustness = robustness
         self.robustness_changed.emit()
+
+    def set_planned(self, planned: Planned | None) -> None:
+        """Set the settings of the bundle."""
+        self.planned = planned
+        self.planned_changed.emit()
 
     def set_verified(self, verified: tuple[dict[str, Verification], StepVerification]) -> None:
         """Set the results of replaying the golden inputs: by engine, and through step.onnx."""

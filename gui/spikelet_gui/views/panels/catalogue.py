@@ -10,6 +10,7 @@ from spikelet_gui.views.panels.compare.panel import ComparePanel
 from spikelet_gui.views.panels.energy.panel import EnergyPanel
 from spikelet_gui.views.panels.layers.panel import LayersPanel
 from spikelet_gui.views.panels.overview.panel import OverviewPanel
+from spikelet_gui.views.panels.plan.panel import PlanPanel
 from spikelet_gui.views.panels.residuals.panel import ResidualPanel
 from spikelet_gui.views.panels.robustness.panel import RobustnessPanel
 from spikelet_gui.views.panels.validate.panel import ValidatePanel
@@ -21,6 +22,7 @@ PANELS: dict[str, tuple[str, Callable[[Inspector], Panel]]] = {
     "layers": ("Layers", LayersPanel),
     "accuracy": ("Accuracy", AccuracyPanel),
     "energy": ("Energy", EnergyPanel),
+    "plan": ("Plan", PlanPanel),
     "residuals": ("Residuals", ResidualPanel),
     "robustness": ("Robustness", RobustnessPanel),
     "compare": ("Compare", ComparePanel),

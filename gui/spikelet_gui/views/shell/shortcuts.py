@@ -39,7 +39,7 @@ KEYS = [
     ]),
     ("Window", [
         ("Ctrl+O", "open a bundle"),
-        ("Ctrl+1 … Ctrl+8", "panels"),
+        ("Ctrl+1 … Ctrl+9", "panels"),
         ("Ctrl+E", "export this panel"),
         ("Ctrl+T", "dark or light theme"),
         ("Tab", "next control"),

@@ -40,6 +40,7 @@ class StaleLine(View):
             inspector.cursor.changed,
             results.residuals_changed,
             results.robustness_changed,
+            results.planned_changed,
             inspector.jobs.started,
             inspector.jobs.finished,
         ):
@@ -50,7 +51,7 @@ class StaleLine(View):
         """Show or hide the line."""
         panel = self._panel()
         text = panel.out_of_date() if panel is not None else ""
-        busy = any(self._inspector.jobs.running(key) for key in ("sweep", "residuals", "robustness"))
+        busy = any(self._inspector.jobs.running(key) for key in ("sweep", "residuals", "robustness", "plan"))
         self.text.setText(text)
         self.setVisible(bool(text) and not busy)
 

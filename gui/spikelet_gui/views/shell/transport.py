@@ -22,6 +22,7 @@ TITLES = {
     "sweep": "Measuring accuracy",
     "residuals": "Comparing float and spiking",
     "robustness": "Running fault sweep",
+    "plan": "Measuring settings",
     "compare": "Comparing",
     "survey": "Comparing all images",
     "verify": "Replaying golden inputs",

@@ -17,6 +17,7 @@ STROKES = {
     "energy": "M13 3L6 13h5l-1 8 8-11h-5z",
     "residuals": "M4 4v16h16 M8 15h.01 M10 11h.01 M13 13h.01 M14 9h.01 M17 10h.01 M18 6h.01",
     "robustness": "M7 7h10v10H7z M9 4v3 M15 4v3 M9 17v3 M15 17v3 M4 9h3 M4 15h3 M17 9h3 M17 15h3 M13 7l-2 4 3 2-2 4",
+    "plan": "M4 4v16h16 M7 17c1-6 4-9 12-10 M7 17h.01 M10 11h.01 M14 8h.01 M19 7h.01 M14 14h.01 M17 17h.01",
     "compare": "M9 4H4v16h5 M15 4h5v16h-5 M12 3v18",
     "validate": "M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6z M9 12l2 2 4-4",
     "open": "M3 7v12h15l3-9H8l-3 9 M3 7h6l2 3",

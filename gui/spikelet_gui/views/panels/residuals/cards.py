@@ -135,8 +135,8 @@ class ScatterCard(CardView):
         a, rate, share = layer.points()
         correlation = layer.correlation
         text = "" if correlation is None else f"; correlation {correlation:.3f}"
-        self.set_note(f"{layer.layer}, T = {layer.steps}: size is the share of neurons{text}")
-        residual = (rate - a) * layer.steps
+        self.set_note(f"{described(layer)}: size is the share of neurons{text}")
+        residual = (rate - a) * layer.levels
         over, under = colour(theme().over, 200), colour(theme().under, 200)
         exact = colour(theme().muted, 170)
         brushes = [over if r > HALF else under if r < -HALF else exact for r in residual]
@@ -174,20 +174,18 @@ class HistogramCard(CardView):
         centres, shares = layer.histogram()
         occupied = shares > 0
         centres, shares = centres[occupied], shares[occupied]
-        half = HALF / layer.steps
+        half = HALF / layer.levels
         fills = [theme().over if c > half else theme().under if c < -half else theme().muted for c in centres]
-        width = 0.42 / layer.steps
+        width = 0.42 / layer.levels
         self.plot.addItem(pg.BarGraphItem(x=centres, height=shares, width=width, brushes=fills, pen=None))
-        equals = np.abs(centres) <= 0.01 / layer.steps
+        equals = np.abs(centres) <= 0.01 / layer.levels
         different = shares[~equals]
         top = float(different.max()) if len(different) else 1.0
         self.plot.setYRange(0, top * 1.15, padding=0)
         self.plot.setXRange(-1.05, 1.05, padding=0)  # the same for every T
         equal = float(shares[equals].sum())
         mean = minus(f"{layer.bias:+.4f}")
-        self.set_note(
-            f"{layer.layer}, T = {layer.steps}: {equal:.0%} exact (bar truncated); mean {mean}; grey: half a spike"
-        )
+        self.set_note(f"{described(layer)}: {equal:.0%} exact (bar truncated); mean {mean}; grey: half a spike")
 
     def _data(self) -> DataTable | None:
         layer = self.state.layer()
@@ -229,3 +227,9 @@ class StepsCard(CardView):
         layers = [residuals.layers[name][t] for t in residuals.steps]
         rows = [[e.steps, e.over, e.under, e.rms, e.bias, e.correlation] for e in layers]
         return DataTable(f"residual-steps-{name}", ["T", "over", "under", "rms", "bias", "correlation"], rows)
+
+
+def described(layer: LayerResidual) -> str:
+    """Return the layer, T and, if there are several, the copies of a neuron."""
+    copies = "" if layer.copies == 1 else f", {layer.copies} copies"
+    return f"{layer.layer}, T = {layer.steps}{copies}"

@@ -1,0 +1,1 @@
+"""Plan panel: copies, time-steps and early exit for a budget."""

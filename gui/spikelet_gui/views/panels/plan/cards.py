@@ -1,0 +1,186 @@
+"""The Pareto front as a chart and as a table, and the selected setting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyqtgraph as pg
+
+from spikelet.report import wording
+from spikelet_gui.models.analysis.planning import COSTS, facts, table
+from spikelet_gui.models.export import DataTable
+from spikelet_gui.views.panels.plan.state import PlanState
+from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.widgets.cards import CardView
+from spikelet_gui.views.widgets.controls import button
+from spikelet_gui.views.widgets.facts import Facts
+from spikelet_gui.views.widgets.scrolling import scrolled
+from spikelet_gui.views.widgets.tables import Table
+from spikelet_gui.views.widgets.text import label
+from spikelet_gui.views.widgets.theme import colour, theme
+
+if TYPE_CHECKING:
+    from spikelet_converters.planning.settings import Point
+
+HEAD = ("k", "T", "early exit", "accuracy", "mean T", "neurons", "operations")
+
+
+class FrontCard(CardView):
+    """Accuracy over a cost: all settings as dots, the front by number of copies, and a limit that can be dragged."""
+
+    def __init__(self, state: PlanState) -> None:
+        super().__init__(state.inspector, "Accuracy and cost", data=self._data)
+        self.state = state
+        self.plot = Plot("accuracy of every setting by cost", "", "accuracy", percent=("left",))
+        self.marker = self.plot.marker(theme().over, self._drag, text="limit")
+        self.body.addWidget(self.plot, 1)
+        self._drawn: list[pg.GraphicsObject] = []
+        self._shown: tuple[object, ...] = ()
+        self._most = 0.0
+        self._mark: list[pg.GraphicsObject] = []
+
+    def draw(self) -> None:
+        """Show the settings."""
+        planned, cost = self.state.planned, self.state.cost
+        if planned is None:
+            return
+        if self._shown != (id(planned), cost):
+            self._shown = id(planned), cost
+            self._draw_settings(planned.plan.points)
+        for item in self._mark:
+            self.plot.removeItem(item)
+        self._mark = []
+        selected = self.state.selected
+        if selected is not None:
+            x = selected.cost(cost)
+            hue = theme().text
+            bar = self.plot.plot([x, x], [selected.low, selected.high], pen=pg.mkPen(hue, width=1.6))
+            ring = pg.ScatterPlotItem([x], [selected.accuracy], size=15, brush=None, pen=pg.mkPen(hue, width=2))
+            self.plot.addItem(ring)
+            self._mark = [bar, ring]
+        self.marker.setValue(self._most if self.state.limit is None else self.state.limit)
+
+    def _draw_settings(self, points: tuple[Point, ...]) -> None:
+        for item in self._drawn:
+            self.plot.removeItem(item)
+        cost, front = self.state.cost, self.state.front
+        others = [point for point in points if point not in front]
+        dots = pg.ScatterPlotItem(
+            [point.cost(cost) for point in others],
+            [point.accuracy for point in others],
+            data=others,
+            size=5,
+            pen=None,
+            brush=colour(theme().muted, 120),
+        )
+        dots.sigClicked.connect(self._clicked)
+        self.plot.addItem(dots)
+        self._drawn = [dots]
+        for index, copies in enumerate(sorted({point.setting.copies for point in front})):
+            row = sorted((p for p in front if p.setting.copies == copies), key=lambda point: point.cost(cost))
+            x, y = [point.cost(cost) for point in row], [point.accuracy for point in row]
+            hue = theme().series[index % len(theme().series)]
+            line = self.plot.line(x, y, index, 2.0, index)
+            marks = pg.ScatterPlotItem(x, y, data=row, size=10, pen=None, brush=hue)
+            marks.sigClicked.connect(self._clicked)
+            self.plot.addItem(marks)
+            self._drawn += [line, marks, self.plot.name(f"k = {copies}", x[-1], y[-1], hue)]
+        values = [point.cost(cost) for point in points]
+        low, high = min(values), max(values)
+        margin = (high - low or high) * 0.06
+        self._most = high + margin / 2
+        self.plot.setLabel("bottom", COSTS[cost][1], **{"color": theme().muted, "font-size": "8.5pt"})
+        self.plot.setXRange(max(0.0, low - margin), high + 2 * margin, padding=0)
+        shares = [point.accuracy for point in points]
+        span = max(shares) - min(shares) or 0.1
+        self.plot.setYRange(max(0.0, min(shares) - 0.1 * span), min(1.02, max(shares) + 0.25 * span), padding=0)
+        self.plot.spread()
+        self.set_note("dots: all settings; lines: the Pareto front. Click a setting, or drag the limit")
+
+    def _clicked(self, item: pg.ScatterPlotItem, spots: list[pg.SpotItem], *_: object) -> None:
+        if len(spots):
+            self.state.select(spots[0].data())
+
+    def _drag(self, value: float) -> None:
+        self.state.set_limit(None if value >= self._most else value)
+
+    def _data(self) -> DataTable | None:
+        planned = self.state.planned
+        return None if planned is None else DataTable("settings", *table(planned.plan.points))
+
+
+class FrontTable(CardView):
+    """The front, a row for each setting."""
+
+    def __init__(self, state: PlanState) -> None:
+        super().__init__(state.inspector, "Pareto front", data=self._data)
+        self.state = state
+        self.table = Table("settings of the Pareto front")
+        self.table.currentCellChanged.connect(self._chosen)
+        self.body.addWidget(self.table, 1)
+
+    def draw(self) -> None:
+        """Show the front; the selected setting is the current row."""
+        front, chosen = self.state.front, self.state.chosen
+        rows = [
+            [
+                f"{'→ ' if point == chosen else ''}{point.setting.copies}",
+                str(point.setting.steps),
+                "" if point.setting.margin is None else f"{point.setting.margin:g}",
+                f"{point.accuracy:.2%}",
+                f"{point.steps:.2f}",
+                wording.short(point.neurons),
+                wording.short(point.operations),
+            ]
+            for point in front
+        ]
+        self.set_note("no other setting is as accurate and costs as little; →: to take")
+        self.table.blockSignals(True)
+        self.table.show_rows(HEAD, rows)
+        selected = self.state.selected
+        if selected is not None and selected in front:
+            self.table.setCurrentCell(front.index(selected), 0)
+        else:
+            self.table.clearSelection()
+        self.table.blockSignals(False)
+
+    def _chosen(self, row: int, *_: int) -> None:
+        if 0 <= row < len(self.state.front):
+            self.state.select(self.state.front[row])
+
+    def _data(self) -> DataTable | None:
+        planned = self.state.planned
+        return None if planned is None else DataTable("front", *table(self.state.front))
+
+
+class SettingCard(CardView):
+    """The selected setting, and a button that shows it in all panels."""
+
+    def __init__(self, state: PlanState) -> None:
+        super().__init__(state.inspector, "Selected setting")
+        self.state = state
+        self.facts = Facts()
+        hint = "Derive the network of this setting in memory and show it in all panels; the file stays as it is"
+        self.look = button("Look into", self._look, hint, primary=True)
+        self.message = label("", "caption", wrap=True)
+        self.head.addWidget(self.look)
+        self.body.addWidget(scrolled(self.facts, "selected setting"), 1)
+        self.body.addWidget(self.message)
+
+    def draw(self) -> None:
+        """Show the setting."""
+        point, planned = self.state.selected, self.state.planned
+        self.look.setEnabled(point is not None)
+        if point is None or planned is None:
+            self.facts.show_facts([])
+            self.message.setText("No setting is within the limit.")
+            self.set_note("")
+            return
+        self.set_note("to take" if point == self.state.chosen else "")
+        self.facts.show_facts([("", facts(point))])
+        self.message.setText(f"{planned.origin()} {planned.refusals()}".strip())
+
+    def _look(self) -> None:
+        point = self.state.selected
+        if point is not None:
+            self.state.inspector.look_into(point.setting)

@@ -1,0 +1,113 @@
+"""Plan panel: measured settings, and the one to take for a budget."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from spikelet_gui.models.analysis.planning import COSTS, IMAGES, known_costs, measure_settings
+from spikelet_gui.models.session.freshness import outdated
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.models.session.profiles import find_profile
+from spikelet_gui.views.panels.plan.cards import FrontCard, FrontTable, SettingCard
+from spikelet_gui.views.panels.plan.state import PlanState
+from spikelet_gui.views.widgets.base import Panel
+from spikelet_gui.views.widgets.controls import Choice
+from spikelet_gui.views.widgets.layouts import Empty, column, row
+from spikelet_gui.views.widgets.runner import Runner
+from spikelet_gui.views.widgets.text import label
+from spikelet_gui.views.widgets.theme import GAP
+
+LEAD = (
+    "Measures numbers of copies k, time-steps T and margins of early exit: accuracy with its interval, time-steps, "
+    "neurons, operations, estimated energy and time on this machine. One run for each k gives all its T and margins."
+)
+
+
+class PlanPanel(Panel):
+    """The front on the left; its table and the selected setting on the right."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+        self.state = PlanState(inspector)
+        self.images = Choice("images", "Number of images, drawn from the current images with a fixed seed")
+        for count in IMAGES:
+            self.images.addItem(f"{count:,} images", count)
+        self.cost = Choice("cost", "Cost on the axis, which the limit applies to")
+        self.cost.activated.connect(lambda index: self.state.set_cost(self.cost.itemData(index)))
+        hint = "Measure all settings in the background  (R)"
+        self.runner = Runner(inspector.jobs, "plan", "Measure settings", self.run, hint, self._draw)
+        self.message = label("", "caption", wrap=True)
+        self.empty = Empty("")
+        self.chart, self.table, self.setting = FrontCard(self.state), FrontTable(self.state), SettingCard(self.state)
+        self.content = QWidget()
+        panes = row(self.chart, stretch=(8,), spacing=GAP)
+        panes.setContentsMargins(0, 0, 0, 0)
+        panes.addLayout(column(self.table, self.setting, stretch=(1, 1), spacing=GAP), 6)
+        self.content.setLayout(panes)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(GAP, GAP, GAP, GAP)
+        outer.setSpacing(8)
+        outer.addLayout(row(self.message, self.cost, self.images, self.runner, stretch=(1, 0, 0, 0), spacing=8))
+        outer.addWidget(self.empty, 1)
+        outer.addWidget(self.content, 1)
+        self.follow(self._draw, inspector.results.planned_changed, inspector.opened, inspector.showing)
+        self.follow(self._show, self.state.changed)
+
+    def run(self) -> None:
+        """Measure the settings on the open data set, or on the shipped images."""
+        inspector = self.inspector
+        document, data = inspector.document, inspector.data
+        if document is None:
+            return
+        if data is None or data.labels is None:
+            inspector.failed.emit("Requires images with labels: open a data set in the Overview")
+            return
+        planned = inspector.results.planned
+        bundle, path = document.bundle, document.path
+        if planned is not None:  # the open network may be derived from it
+            bundle, path = planned.bundle, planned.path
+        profile = find_profile(inspector.settings.profile)
+        work = measure_settings(bundle, path, data, int(self.images.currentData()), profile, inspector.engine)
+        inspector.jobs.start("plan", work, inspector.results.set_planned, inspector.failed.emit)
+
+    def out_of_date(self) -> str:
+        planned = self.state.planned
+        return "" if planned is None else outdated(self.inspector.cursor.steps, planned.plan.data, self.inspector)
+
+    def _draw(self) -> None:
+        planned = self.state.planned
+        self.empty.setVisible(planned is None)
+        self.content.setVisible(planned is not None)
+        self.cost.setVisible(planned is not None)
+        data = self.inspector.data
+        possible = data is not None and data.labels is not None
+        if not possible:
+            self.empty.set_message("Requires images with labels: open a data set in the Overview.")
+        elif self.inspector.jobs.running("plan"):
+            self.empty.set_message("Running the network with each number of copies.")
+        else:
+            self.empty.set_message(f"{LEAD}\n\nClick Measure settings to start.")
+        self.runner.start.setEnabled(possible)
+        self.cost.clear()
+        for cost in known_costs(planned):
+            self.cost.addItem(f"by {COSTS[cost][0]}", cost)
+        if self.cost.findData(self.state.cost) < 0:  # the energy, after another profile
+            self.state.set_cost("steps")
+        self._show()
+
+    def _show(self) -> None:
+        self.cost.setCurrentIndex(self.cost.findData(self.state.cost))
+        planned, point = self.state.planned, self.state.chosen
+        if planned is None:
+            self.message.setText("")
+            return
+        name, limit = COSTS[self.state.cost][0], self.state.limit
+        budget = "Without a limit" if limit is None else f"With at most {limit:,.4g} {self._unit(name)}"
+        taken = "no setting" if point is None else f"{point.setting}, {point.accuracy:.2%}"
+        self.message.setText(f"{budget}, to take: {taken}.")
+        for card in (self.chart, self.table, self.setting):
+            card.draw()
+
+    def _unit(self, name: str) -> str:
+        return {"energy": "µJ", "time": "ms"}.get(name, name)

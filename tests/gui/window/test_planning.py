@@ -1,0 +1,133 @@
+"""The panel of settings: measuring, choosing by a limit, and looking into a setting in all panels."""
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+
+from gui_support.driving import drop
+from spikelet.data import arrays
+from spikelet.metrics.hardware import find_profile
+from spikelet_converters.planning import timing
+from spikelet_converters.planning.plan import plan
+from spikelet_converters.planning.settings import Setting
+from spikelet_gui.models.analysis.planning import COSTS
+
+
+@pytest.fixture(autouse=True)
+def few_images_are_timed(monkeypatch):
+    monkeypatch.setattr(timing, "SECONDS", 0)
+
+
+@pytest.fixture
+def panel(opened, rest, data):
+    """The panel after a measurement on the engine that needs no compiler."""
+    drop(opened, data)
+    opened.inspector.set_engine("numpy")
+    rest(opened)
+    opened.show_panel("plan")
+    opened.run_panel()
+    rest(opened)
+    return opened.panels["plan"]
+
+
+def test_the_settings_are_those_of_the_command(panel, opened, data):
+    bundle, profile = opened.inspector.document.bundle, find_profile("cmos45-int8")
+    images = arrays.read(data).with_classes(bundle.manifest.labels, bundle.graph.classes)
+    expected = plan(bundle, images, profile=profile, engine="numpy")
+    measured = panel.state.planned.plan
+    assert [point.setting for point in measured.points] == [point.setting for point in expected.points]
+    assert [point.accuracy for point in measured.points] == [point.accuracy for point in expected.points]
+    assert [point.energy for point in measured.points] == [point.energy for point in expected.points]
+    assert all(point.time > 0 for point in measured.points)
+    assert panel.state.chosen == expected.chosen or panel.state.chosen.accuracy == expected.chosen.accuracy
+    assert panel.table.table.rowCount() == len(panel.state.front)
+    assert "60 images of images.npz choose among" in panel.setting.message.text()
+    head, rows = panel.chart.card.data().head, panel.chart.card.data().rows
+    assert len(rows) == len(measured.points)
+    assert len(head) == len(rows[0])
+
+
+def test_a_limit_chooses_and_a_setting_can_be_selected(panel, qtbot):
+    state, marker = panel.state, panel.chart.marker
+    panel.cost.setCurrentIndex(panel.cost.findData("neurons"))
+    panel.cost.activated.emit(panel.cost.currentIndex())
+    assert state.cost == "neurons"
+    least = min(point.neurons for point in state.planned.plan.points)
+    marker.setValue(least + 1.0)
+    marker.sigDragged.emit(marker)
+    assert state.limit == least + 1.0
+    assert {state.chosen.setting.copies, state.selected.setting.copies} == {1}
+    assert f"With at most {state.limit:,.4g} neurons, to take: k = 1" in panel.message.text()
+    marker.setValue(1.0)
+    marker.sigDragged.emit(marker)
+    assert state.chosen is None
+    assert "to take: no setting" in panel.message.text()
+    assert not panel.setting.look.isEnabled()
+    panel.table.table.setCurrentCell(0, 0)
+    assert state.selected == state.front[0]
+    assert panel.setting.look.isEnabled()
+    panel.cost.activated.emit(panel.cost.findData("steps"))
+    assert (state.cost, state.limit) == ("steps", None)
+    other = next(point for point in state.planned.plan.points if point not in state.front)
+    panel.chart._clicked(None, [type("Spot", (), {"data": lambda self: other})()])
+    assert state.selected == other
+
+
+def test_a_setting_is_looked_into_in_all_panels(panel, opened, rest, qtbot, path):
+    inspector = opened.inspector
+    inspector.show_index(3)
+    rest(opened)
+    origin = inspector.document
+    point = next(p for p in panel.state.planned.plan.points if p.setting.copies == 4 and p.setting.margin is not None)
+    panel.state.select(point)
+    measured = panel.state.planned
+    qtbot.mouseClick(panel.setting.look, Qt.MouseButton.LeftButton)
+    rest(opened)
+    assert inspector.document.name == "small-x4"
+    assert inspector.document.bundle.graph.neuron("if1").copies == 4
+    assert inspector.cursor.steps == point.setting.steps
+    assert inspector.threshold == point.setting.margin
+    assert inspector.source.name == "images.npz"
+    assert inspector.index == 3
+    assert inspector.trace.spikes["if1"].shape == (point.setting.steps, 4 * origin.bundle.graph.neurons("if1"))
+    assert inspector.settings.bundle == str(path.resolve()), "the next session opens the file, not the network"
+    assert panel.state.planned is measured
+    assert panel.state.selected == point
+    opened.show_panel("layers")
+    rest(opened)
+    opened.show_panel("plan")
+    panel.run()
+    rest(opened)
+    assert {p.setting.copies for p in panel.state.planned.plan.points} == {1, 2, 4, 8}, (
+        "of the file, not of the network"
+    )
+    inspector.look_into(Setting(1, 2))
+    rest(opened)
+    assert inspector.document.bundle.digest == origin.bundle.digest
+    assert inspector.cursor.steps == 2
+    inspector.open(path)
+    rest(opened)
+    assert panel.state.planned is None
+    assert panel.empty.isVisible()
+
+
+def test_neurons_that_leak_are_planned_without_copies(window, rest, leaky_path, folder):
+    window.inspector.open(leaky_path)
+    window.inspector.set_engine("numpy")
+    rest(window)
+    window.show_panel("plan")
+    panel = window.panels["plan"]
+    assert "Requires images with labels" in panel.empty.message.text()
+    panel.run()
+    assert window.transport.message.toolTip() == "Requires images with labels: open a data set in the Overview"
+    shape = window.inspector.document.bundle.graph.input.shape
+    rng = np.random.default_rng(0)
+    np.savez(folder / "leaky.npz", images=rng.integers(0, 256, (20, *shape), dtype=np.uint8), labels=np.arange(20) % 3)
+    drop(window, folder / "leaky.npz")
+    rest(window)
+    assert "Click Measure settings" in panel.empty.message.text()
+    panel.run()
+    rest(window)
+    assert {point.setting.copies for point in panel.state.planned.plan.points} == {1}
+    assert "Not possible: k = 2, k = 4, k = 8: if3: LIF neurons leak" in panel.setting.message.text()
+    assert panel.cost.count() == len(COSTS)
