@@ -1,0 +1,106 @@
+"""Copies of neurons on every engine, in both C forms and in Brian2: the spikes of the network with copies written out.
+
+Runs of 16 time-steps are compared after each of them, so that T = 1…16 are all compared. The short form has every
+number of copies on the numpy engine, and two of them elsewhere; `make conformance` has all of them everywhere.
+"""
+
+import os
+import subprocess
+
+import numpy as np
+import pytest
+
+from networks import Builder
+from runners import RUNNERS, on_engine
+from spikelet.bounds.ranges import exact_steps
+from spikelet.bundle import Bundle, Manifest
+from spikelet.copies import expand
+from spikelet.deploy.firmware import c_project
+from spikelet.engines import ENGINES
+from spikelet.graph import Graph
+from spikelet.nodes import IF, Add, Flatten, Scale, SumPool2d
+from spikelet.verify import record_golden
+from spikelet_converters.conversion.copies import with_copies
+
+LONG = "SPIKELET_CONFORMANCE" in os.environ
+NETWORKS = int(os.environ.get("SPIKELET_CONFORMANCE", "0")) // 100 or 1  # for each number of copies
+ALL = range(1, 17)
+FEW = ALL if LONG else (3, 16)
+STEPS = 16
+
+
+def network(copies, seed):
+    """A network with a residual block, a pool and a linear layer; every other one has v_init of any kind."""
+    rng = np.random.default_rng([copies, seed])
+    net = Builder((int(rng.integers(1, 4)), 5, 5), rng)
+    net.conv("conv1", int(rng.integers(1, 5)))
+    net.neuron("if1", scale=900, tie=str(rng.choice([">=", ">"])))
+    root = net.here
+    if rng.random() < 0.5:
+        net.add("pool", SumPool2d((2, 2), (1, 1)))
+        root = net.here
+    first = net.conv("conv2", net.shape[0])
+    second = net.add("shortcut", Scale(net.integers(-4, 4, net.shape[0], np.int8)), (root,))
+    net.add("add", Add(), (first, second))
+    net.neuron("if2", scale=60)
+    net.add("flat", Flatten())
+    net.linear("fc", int(rng.integers(1, 6)))
+    net.neuron("if3", scale=60)
+    graph = net.graph()
+    if seed % 2:  # as conversion makes them
+        return with_copies(graph, copies)
+    nodes = dict(graph.nodes)
+    for name in graph.spiking:
+        node = graph.neuron(name)
+        v_init = rng.integers(-60, 61, len(node.theta) * copies).astype(np.int32)
+        nodes[name] = IF(node.theta, v_init, node.reset, node.tie, copies=copies)
+    return Graph(nodes, graph.edges)
+
+
+def networks(copies):
+    for index in range(NETWORKS):
+        graph = network(copies, index + copies)  # of both kinds in the short form
+        assert exact_steps(graph) >= STEPS
+        yield graph, np.random.default_rng(index).integers(0, 256, (1, 2, *graph.input.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", [name for name in RUNNERS if LONG or "window" not in name])
+def test_spikes_potentials_and_logits_are_those_of_the_expansion(name):
+    for copies in ALL if name == "numpy" else FEW:
+        for graph, inputs in networks(copies):
+            expected = on_engine("numpy", expand(graph), inputs, STEPS)
+            actual = RUNNERS[name](graph, inputs, STEPS)
+            for layer in graph.spiking:
+                assert np.array_equal(actual.spikes[layer], expected.spikes[layer]), (copies, layer)
+                assert np.array_equal(actual.potentials[layer], expected.potentials[layer]), (copies, layer)
+            assert np.array_equal(actual.logits, expected.logits), copies
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+@pytest.mark.parametrize("steps", ALL if LONG else (1, 9))
+def test_a_run_whose_length_is_known_gives_the_same(name, steps):
+    """An engine that is told T may evaluate layer by layer, and counts in closed form."""
+    for copies in FEW:
+        for graph, inputs in networks(copies):
+            expected = on_engine("numpy", expand(graph), inputs, steps)
+            actual = on_engine(name, graph, inputs, steps, window=True)
+            assert np.array_equal(actual.logits, expected.logits), copies
+            assert all(np.array_equal(actual.spikes[layer], expected.spikes[layer]) for layer in graph.spiking), copies
+
+
+@pytest.mark.parametrize("form", ["host", "mcu"] if LONG else ["mcu"])  # host: that of the native engine
+def test_exported_c_fires_the_spikes_of_the_expansion(form, tmp_path):
+    for copies in FEW:
+        for index, (graph, inputs) in enumerate(networks(copies)):
+            golden = record_golden(expand(graph), inputs[0], STEPS)
+            bundle = Bundle(graph, Manifest("small", None, 8, exact_steps(graph)), golden, "# card\n")
+            folder = tmp_path / f"{copies}-{index}"
+            folder.mkdir()
+            for file, text in c_project(bundle, mcu=form == "mcu")[0].items():
+                (folder / file).write_text(text)
+            sources = ["main.c", "model.c", "model_weights.c"]
+            standard = "c99" if form == "mcu" else "gnu11"
+            subprocess.run(["cc", f"-std={standard}", "-O1", "-w", *sources, "-o", "selftest"], cwd=folder, check=True)
+            done = subprocess.run(["./selftest"], cwd=folder, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, (copies, done.stdout)
+            assert "pass: 2 images" in done.stdout
