@@ -23,7 +23,7 @@ from spikelet.verify import record_golden
 from spikelet_converters.conversion.copies import with_copies
 
 LONG = "SPIKELET_CONFORMANCE" in os.environ
-NETWORKS = int(os.environ.get("SPIKELET_CONFORMANCE", "0")) // 100 or 1  # for each number of copies
+NETWORKS = int(os.environ.get("SPIKELET_CONFORMANCE", "0")) // 1000 or 1  # for each number of copies
 ALL = range(1, 17)
 FEW = ALL if LONG else (3, 16)
 STEPS = 16

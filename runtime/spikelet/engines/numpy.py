@@ -1,7 +1,8 @@
 """The reference engine, short enough to be checked by reading. It requires NumPy only.
 
 All arithmetic is float32. In an exact network every value is an integer below 2^24, so the result depends neither on
-the order of summation nor on the number of threads. Potentials are float64 where a run has more time-steps than that
+the order of summation nor on the number of threads. In a run of one time-step the copies of a neuron are counted in
+closed form (`at_once`). Potentials are float64 where a run has more time-steps than that
 (`Engine.widen`); the sums of one time-step stay below 2^24.
 """
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import neurons
+from spikelet.at_once import Counts, layers_at_once
 from spikelet.bounds import cost
 from spikelet.bounds.limits import Limits
 from spikelet.bounds.ranges import FLOAT64_LIMIT
@@ -74,11 +76,16 @@ class NumpyEngine(Engine):
         self._static: dict[str, Float] = {}
         self._v: dict[str, Float] = {}
         self._spikes: dict[str, Spikes] = {}
+        self._sent: dict[str, Float] = {}  # counts of copies in closed form
+        self._forms = layers_at_once(graph)
 
     def _reset(self, batch: int) -> None:
         self._static.clear()
         self._spikes.clear()
+        self._sent.clear()
         for name in self.graph.spiking:
+            if self._form(name) is not None:
+                continue
             v = neurons.initial_potential(self.graph.neuron(name), batch, self.graph.shapes[name])
             self._v[name] = v.astype(np.float64) if self.wide else v
         for name in self.graph.integrators:
@@ -86,13 +93,22 @@ class NumpyEngine(Engine):
 
     def _keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._static = {name: value[rows] for name, value in self._static.items()}
+        self._sent = {name: value[rows] for name, value in self._sent.items()}
         self._v = {name: value[rows] for name, value in self._v.items()}
         self._spikes = {name: value[rows] for name, value in self._spikes.items()}
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
-        return {
-            name: np.count_nonzero(self._spikes[name].reshape(self.batch, -1), axis=1) for name in self.graph.spiking
-        }
+        return {name: self._spike_count(name) for name in self.graph.spiking}
+
+    def _spike_count(self, layer: str) -> npt.NDArray[np.int64]:
+        if layer in self._sent:
+            return self._sent[layer].reshape(self.batch, -1).sum(axis=1, dtype=np.float64).astype(np.int64)
+        return np.count_nonzero(self._spikes[layer].reshape(self.batch, -1), axis=1)
+
+    def _form(self, layer: str) -> Counts | None:
+        """Return the closed form of a layer's counts if it may be used: no later time-step and no spike is needed."""
+        once = self.window == 1 and self._count is None and layer not in self.record
+        return self._forms.get(layer) if once else None
 
     def _spikes_of(self, layer: str) -> Spikes:
         return self._spikes[layer]
@@ -113,7 +129,10 @@ class NumpyEngine(Engine):
                 continue
             inputs = [values[source] for source in self.graph.predecessors[name]]
             node = self.graph.nodes[name]
-            if isinstance(node, IF):
+            form = self._form(name)
+            if form is not None:
+                values[name] = self._sent[name] = form(inputs[0])
+            elif isinstance(node, IF):
                 self._v[name], self._spikes[name] = self._fire(name, self._v[name], inputs[0])
                 values[name] = neurons.sent(node, self._spikes[name])
             elif isinstance(node, LI):

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import neurons, onnx_runtime
+from spikelet.at_once import layers_at_once
 from spikelet.bounds import cost
 from spikelet.bounds.limits import Limits
 from spikelet.engines.base import Engine, Float, Spikes, Workload
@@ -94,7 +95,7 @@ class OnnxEngine(Engine):
         steps, batch, layouts = 1, load.batch, 1
         if load.window is not None and _evaluates_window(graph, load):
             steps = load.window
-            if not load.record and fits(graph):
+            if not load.record and not graph.copied and fits(graph):
                 batch, layouts = min(batch, IMAGES), 2
         values: dict[str, int] = {}
         transient: dict[str, int] = {}
@@ -138,7 +139,7 @@ class OnnxEngine(Engine):
 
     @cached_property
     def _fits_bytes(self) -> bool:
-        return fits(self.graph)
+        return not self.graph.copied and fits(self.graph)
 
     def _reset(self, batch: int) -> None:
         self._binding = None
@@ -260,12 +261,24 @@ class OnnxEngine(Engine):
 def _evaluates_window(graph: Graph, load: Workload) -> bool:
     """Return whether time-steps are evaluated layer by layer.
 
-    Counting uses the spikes of one step at a time, and windows have no copies of neurons. The windows of a layer with
-    more than MOST_PIXELS pixels would miscount: they give the mean over the pixels in float32.
+    Counting uses the spikes of one step at a time. Copies of neurons have a window of one time-step, in which they are
+    counted in closed form. The windows of a layer with more than MOST_PIXELS pixels would miscount: they give the mean
+    over the pixels in float32.
     """
-    if load.window is None or not 2 <= load.window <= LONGEST_WINDOW or load.counting or graph.copied:
+    if load.window is None or load.counting:
+        return False
+    if graph.copied:
+        if load.window != 1 or load.record or not _closed(graph):
+            return False
+    elif not 2 <= load.window <= LONGEST_WINDOW:
         return False
     return all(graph.neurons(name) <= MOST_PIXELS * graph.shapes[name][0] for name in graph.spiking)
+
+
+def _closed(graph: Graph) -> bool:
+    """Return whether the counts of every layer with copies have a closed form."""
+    forms = layers_at_once(graph)
+    return all(name in forms for name in graph.spiking if graph.neuron(name).copies > 1)
 
 
 def open_session(model: bytes | Path, threads: int | None = None) -> Session:

@@ -21,6 +21,8 @@ Role = Literal[
     "x", "s", "v", "v_next", "v_in", "v_kept", "v_share", "v_lost", "fired", "drop", "sum", "mean",
     # values of windows: spike counts, rows of all time-steps, images with channels last, unfolded pixels
     "n", "rows", "last", "padded", "taps_x", "taps_y", "columns_x", "columns_y", "number", "over", "spike_share",
+    # counts of copies in closed form, one operation after another
+    "once",
     # constants that are computed from a node's parameters
     "area", "share", "ones", "unit", "minus_theta", "start", "first_bias", "row_theta", "row_scale", "matrix", "pads",
     # of `start.onnx`

@@ -7,6 +7,8 @@ A linear layer is one product for all T N rows.
 Where ONNX Runtime keeps images in blocks of channels, an IF takes two passes over memory that stay in these blocks:
 a 1x1 depthwise convolution by 1, clipped to 0…1, gives the spikes, and one by -theta, with the potential added, the
 reset; plain arithmetic would be taken out of the blocks and back at every step. The potentials are `state_shift`ed.
+
+Copies of neurons are counted in closed form, in windows of one time-step (`spikelet.at_once`).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spikelet.at_once import Counts, counts_at_once
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.names import INPUT, name_of
 from spikelet.lowering.onnx.step import (
@@ -22,6 +25,7 @@ from spikelet.lowering.onnx.step import (
     convolution,
     limits,
     neuron,
+    number,
     state_shift,
     sum_pool,
     synapse,
@@ -86,6 +90,11 @@ class _Window(Unrolled):
         return values
 
     def _spiking(self, name: str, node: IF, currents: list[str]) -> list[str]:
+        form = counts_at_once(node)
+        if form is not None:
+            spikes = [self._counted(name, form, currents[0])]
+            self._output_counts(name, spikes)
+            return spikes
         shape, spikes = self.graph.shapes[name], []
         step = self._blocked if self._in_blocks(name) else self._plain
         v = ""
@@ -95,7 +104,12 @@ class _Window(Unrolled):
             if name in self.record:
                 self.onnx.output(fired, ("N", *shape))
                 self.onnx.output(v, ("N", *shape))
-        counted = spikes
+        self._output_counts(name, spikes)
+        return spikes
+
+    def _output_counts(self, name: str, spikes: list[str]) -> None:
+        """Append the spike counts of all time-steps as an output."""
+        shape, counted = self.graph.shapes[name], spikes
         if len(shape) == 3:
             means = [name_of("spike_share", name, t) for t in range(self.steps)]
             counted = [
@@ -103,7 +117,20 @@ class _Window(Unrolled):
             ]
         counts = self.onnx.node("Concat", counted, name_of("n", name), axis=1)
         self.onnx.output(counts, ("N", self.steps * shape[0], *(1,) * (len(shape) - 1)))
-        return spikes
+
+    def _counted(self, name: str, form: Counts, current: str) -> str:
+        """Append the number of copies that fire in the only time-step."""
+        onnx, ndim, copies = self.onnx, len(self.graph.shapes[name]), number(self.onnx, form.copies)
+        low, high, offset, theta = (
+            broadcast(onnx, f"{name}.{role}", values, ndim)
+            for role, values in (("low", form.low), ("high", form.high), ("offset", form.offset), ("theta", form.theta))
+        )
+        value = current
+        steps = (("Max", low), ("Min", high), ("Mul", copies), ("Add", offset), ("Div", theta))
+        for index, (operator, operand) in enumerate(steps):
+            value = onnx.node(operator, [value, operand], name_of("once", name, index))
+        value = onnx.node("Floor", [value], name_of("once", name, len(steps)))
+        return onnx.node("Clip", [value, number(onnx, 0), copies], name_of("s", name, 0))
 
     def _plain(self, name: str, node: IF, current: str, v: str, t: int) -> tuple[str, str]:
         ndim = len(self.graph.shapes[name])
@@ -141,7 +168,8 @@ class _Window(Unrolled):
     def _in_blocks(self, name: str) -> bool:
         shape = self.graph.shapes[name]
         shifted = bool(state_shift(self.graph.neuron(name)).any())
-        return self.blocks and len(shape) == 3 and shape[0] % BLOCK == 0 and shifted
+        plain = self.graph.neuron(name).copies == 1
+        return self.blocks and plain and len(shape) == 3 and shape[0] % BLOCK == 0 and shifted
 
     def _includes_start(self, name: str) -> bool:
         """Whether the first current of a node includes the initial potential: only one layer reads it at every step."""
