@@ -102,8 +102,10 @@ class NumpyEngine(Engine):
 
     def _spike_count(self, layer: str) -> npt.NDArray[np.int64]:
         if layer in self._sent:
-            return self._sent[layer].reshape(self.batch, -1).sum(axis=1, dtype=np.float64).astype(np.int64)
-        return np.count_nonzero(self._spikes[layer].reshape(self.batch, -1), axis=1)
+            sent: npt.NDArray[np.int64] = self._sent[layer].reshape(self.batch, -1).sum(1, np.float64).astype(np.int64)
+            return sent
+        fired: npt.NDArray[np.int64] = np.count_nonzero(self._spikes[layer].reshape(self.batch, -1), axis=1)
+        return fired
 
     def _form(self, layer: str) -> Counts | None:
         """Return the closed form of a layer's counts if it may be used: no later time-step and no spike is needed."""

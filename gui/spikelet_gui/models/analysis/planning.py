@@ -125,13 +125,19 @@ def facts(point: Point) -> list[tuple[str, str]]:
         ("neurons", f"{point.neurons:,}"),
         ("synaptic operations", wording.short(point.operations)),
     ]
-    rows += [("energy, upper bound", f"{_microjoules(point.energy)} µJ")] if point.energy is not None else []
-    rows += [("time on this machine", f"{point.time:.2f} ms")] if point.time is not None else []
+    rows += [("energy, upper bound", f"{cost_text(point, 'energy')} µJ")] if point.energy is not None else []
+    rows += [("time on this machine", f"{cost_text(point, 'time')} ms")] if point.time is not None else []
     return rows
 
 
-def _microjoules(energy: float) -> str:
-    return f"{energy:,.0f}" if energy >= 100 else f"{energy:.3g}"
+def cost_text(point: Point, cost: Cost) -> str:
+    """Format a cost of a setting, without its unit."""
+    value = point.cost(cost)
+    if cost in ("neurons", "operations"):
+        return wording.short(value)
+    if cost == "energy":
+        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:.2f}"
 
 
 def table(points: Sequence[Point]) -> tuple[list[str], list[list[object]]]:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
 
-from spikelet.report import wording
-from spikelet_gui.models.analysis.planning import COSTS, facts, table
+from spikelet_gui.models.analysis.planning import COSTS, Cost, cost_text, facts, table
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.views.panels.plan.state import PlanState
 from spikelet_gui.views.plots.plots import Plot
@@ -22,7 +21,16 @@ from spikelet_gui.views.widgets.theme import colour, theme
 if TYPE_CHECKING:
     from spikelet_converters.planning.settings import Point
 
-HEAD = ("k", "T", "early exit", "accuracy", "mean T", "neurons", "operations")
+HEAD = ("k", "T", "early exit", "accuracy", "mean T")
+
+
+COLUMNS: dict[Cost, str] = {
+    "steps": "mean T",
+    "operations": "operations",
+    "energy": "energy, µJ",
+    "time": "time, ms",
+    "neurons": "neurons",
+}
 
 
 class FrontCard(CardView):
@@ -58,7 +66,12 @@ class FrontCard(CardView):
             ring = pg.ScatterPlotItem([x], [selected.accuracy], size=15, brush=None, pen=pg.mkPen(hue, width=2))
             self.plot.addItem(ring)
             self._mark = [bar, ring]
-        self.marker.setValue(self._most if self.state.limit is None else self.state.limit)
+        limit = self._most if self.state.limit is None else self.state.limit
+        self.marker.setValue(limit)
+        low, high = self.plot.plotItem.vb.viewRange()[0]
+        side = 0 if limit < (low + high) / 2 else 1  # the label on the side that has room
+        self.marker.label.anchors = [(side, 1)] * 2
+        self.marker.label.updatePosition()
 
     def _draw_settings(self, points: tuple[Point, ...]) -> None:
         for item in self._drawn:
@@ -122,6 +135,7 @@ class FrontTable(CardView):
     def draw(self) -> None:
         """Show the front; the selected setting is the current row."""
         front, chosen = self.state.front, self.state.chosen
+        cost: Cost = "operations" if self.state.cost == "steps" else self.state.cost  # mean T is there already
         rows = [
             [
                 f"{'→ ' if point == chosen else ''}{point.setting.copies}",
@@ -129,14 +143,13 @@ class FrontTable(CardView):
                 "" if point.setting.margin is None else f"{point.setting.margin:g}",
                 f"{point.accuracy:.2%}",
                 f"{point.steps:.2f}",
-                wording.short(point.neurons),
-                wording.short(point.operations),
+                cost_text(point, cost),
             ]
             for point in front
         ]
         self.set_note("no other setting is as accurate and costs as little; →: to take")
         self.table.blockSignals(True)
-        self.table.show_rows(HEAD, rows)
+        self.table.show_rows((*HEAD, COLUMNS[cost]), rows)
         selected = self.state.selected
         if selected is not None and selected in front:
             self.table.setCurrentCell(front.index(selected), 0)
