@@ -23,7 +23,7 @@ from spikelet.metrics.hardware import Profile
 from spikelet.metrics.operations import Operations, operations
 from spikelet.metrics.tally import Tally, tally
 from spikelet_converters.planning.settings import Point, Setting
-from spikelet_converters.planning.timing import elapsed
+from spikelet_converters.planning.timing import elapsed, run_times
 
 EXITS = 9  # margins for each T
 
@@ -39,6 +39,7 @@ class Counted:
         labels: true classes, (N,).
         profile: hardware profile of the energy, or None.
         elapsed: milliseconds to the end of each time-step, (T,), or None.
+        runs: milliseconds of a run of 1, 2, … T time-steps without early exit, (T,), or None.
     """
 
     graph: Graph
@@ -47,6 +48,7 @@ class Counted:
     labels: npt.NDArray[np.int64]
     profile: Profile | None
     elapsed: npt.NDArray[np.float64] | None
+    runs: npt.NDArray[np.float64] | None
 
     def settings(self, early_exit: bool) -> list[Setting]:
         """Return every T and, with early exit, margins that split the images into shares of about equal size."""
@@ -78,8 +80,15 @@ class Counted:
             neurons=sum(ops.neurons.values()),
             operations=counted,
             energy=None if self.profile is None else _energy(self.graph, done, self.profile),
-            time=None if self.elapsed is None else _mean_time(self.elapsed, leaving),
+            time=self._time(setting, leaving),
         )
+
+    def _time(self, setting: Setting, leaving: Exit) -> float | None:
+        if self.elapsed is None or self.runs is None:
+            return None
+        if setting.margin is None:
+            return float(self.runs[setting.steps - 1])
+        return _mean_time(self.elapsed, leaving)
 
 
 def count(
@@ -108,10 +117,11 @@ def count(
     """
     assert data.labels is not None
     counted = tally(graph, sites(graph), data.images, steps, engine, threads, on_progress)
-    times = None
+    times, runs = None, None
     if timed:
-        times = elapsed(create(graph, engine, (), threads, steps=steps), data.images, steps)
-    return Counted(graph, copies, counted, data.labels, profile, times)
+        runner = create(graph, engine, (), threads, steps=steps)
+        times, runs = elapsed(runner, data.images, steps), run_times(runner, data.images, steps)
+    return Counted(graph, copies, counted, data.labels, profile, times, runs)
 
 
 def _first_steps(counted: Tally, steps: int) -> Tally:

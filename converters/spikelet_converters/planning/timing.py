@@ -1,4 +1,8 @@
-"""Measure the time of an image on this machine, one image at a time."""
+"""Measure the time of an image on this machine, one image at a time.
+
+With early exit an image is run one time-step after another. Without, the engine is told T, as in `Model.run`, and may
+evaluate layer by layer.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from spikelet.engines import Engine
 
 IMAGES = 10
 SECONDS = 0.4  # of a network; more images are timed until then
+IMAGES_OF_RUN, SECONDS_OF_RUN = 5, 0.1  # the same for each T
 
 
 def elapsed(
@@ -28,18 +33,54 @@ def elapsed(
         steps: T.
         clock: returns seconds.
     """
+    times = _timed(engine, images, steps, None, IMAGES, SECONDS, clock)
+    return np.median(times, axis=0)
+
+
+def run_times(
+    engine: Engine,
+    images: npt.NDArray[np.uint8],
+    steps: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> npt.NDArray[np.float64]:
+    """Return the milliseconds of a run of 1, 2, … T time-steps without early exit, (T,): medians over images.
+
+    Args:
+        engine: the engine.
+        images: pixels, (N, *shape).
+        steps: T.
+        clock: returns seconds.
+    """
+    medians = []
+    for length in range(1, steps + 1):
+        window = length if engine.fits(1, length) else None
+        times = _timed(engine, images, length, window, IMAGES_OF_RUN, SECONDS_OF_RUN, clock)
+        medians.append(float(np.median([ends[-1] for ends in times])))
+    return np.array(medians)
+
+
+def _timed(
+    engine: Engine,
+    images: npt.NDArray[np.uint8],
+    steps: int,
+    window: int | None,
+    count: int,
+    seconds: float,
+    clock: Callable[[], float],
+) -> list[npt.NDArray[np.float64]]:
+    """Return the milliseconds to the end of each time-step, (T,), for each of `count` images or more."""
     times: list[npt.NDArray[np.float64]] = []
-    until = clock() + SECONDS
+    until = clock() + seconds
     index = -1
-    while index < IMAGES or clock() < until:
+    while index < count or clock() < until:
         pixels = images[[max(index, 0) % len(images)]].astype(np.float32)
         ends = np.zeros(steps)
         start = clock()
-        engine.reset(1)
+        engine.reset(1, window)
         for t in range(steps):
             engine.step(pixels if t == 0 else None)
             ends[t] = clock() - start
         if index >= 0:  # the first run loads what later ones have in the cache
             times.append(1000 * ends)
         index += 1
-    return np.median(times, axis=0)
+    return times

@@ -22,12 +22,13 @@ from spikelet.metrics.hardware import find_profile
 from spikelet.nodes import IF, LIF, Input, Linear, Output
 from spikelet.verify import record_golden
 from spikelet_converters.conversion.copies import with_copies
+from spikelet_converters.planning import measure as measuring
 from spikelet_converters.planning.chart import chart
 from spikelet_converters.planning.commands import command_lines
 from spikelet_converters.planning.front import choose, compared_costs, pareto
 from spikelet_converters.planning.plan import confirm, plan, without
 from spikelet_converters.planning.settings import COSTS, Budget, Point, Setting
-from spikelet_converters.planning.timing import elapsed
+from spikelet_converters.planning.timing import elapsed, run_times
 
 i32 = np.int32
 THETA = 16
@@ -179,12 +180,23 @@ def test_times_are_medians_from_the_start_of_an_image():
     assert times.tolist() == pytest.approx([1, 2, 3])
 
 
-def test_the_time_of_an_early_exit_is_the_mean_of_its_images():
+def test_runs_without_early_exit_are_timed_as_runs_that_know_their_length():
+    ticks, windows = itertools.count(), []
+    engine = create(comparator(), "numpy")
+    reset = engine.reset
+    engine.reset = lambda batch, window=None: windows.append(window) or reset(batch, window)
+    times = run_times(engine, images(3).images, 3, clock=lambda: next(ticks) / 1000)
+    assert times.tolist() == pytest.approx([1, 2, 3])
+    assert sorted(set(windows)) == [1, 2, 3]
+
+
+def test_the_time_of_an_early_exit_is_the_mean_of_its_images(monkeypatch):
+    monkeypatch.setattr(measuring, "elapsed", lambda engine, images, steps: np.arange(1.0, steps + 1))
+    monkeypatch.setattr(measuring, "run_times", lambda engine, images, steps: 10 * np.arange(1.0, steps + 1))
     timed = plan(bundle_of(comparator()), images(), copies=[1], steps=3, timed=True, engine="numpy")
-    by_setting = {point.setting: point.time for point in timed.points}
-    first, last = by_setting[Setting(1, 1)], by_setting[Setting(1, 3)]
-    assert all(first <= time <= last for setting, time in by_setting.items() if setting.margin is not None)
-    assert 0 < first < last
+    for point in timed.points:
+        setting = point.setting
+        assert point.time == pytest.approx(10 * setting.steps if setting.margin is None else point.steps)
 
 
 def leaky():

@@ -16,6 +16,7 @@ from spikelet_gui.models.analysis.planning import COSTS
 @pytest.fixture(autouse=True)
 def few_images_are_timed(monkeypatch):
     monkeypatch.setattr(timing, "SECONDS", 0)
+    monkeypatch.setattr(timing, "SECONDS_OF_RUN", 0)
 
 
 @pytest.fixture
