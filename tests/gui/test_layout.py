@@ -12,6 +12,7 @@ from gui_support.driving import opened_window, prepare_all
 from networks import Builder
 from spikelet.bundle import write
 from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.views.images.gallery import Gallery
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.panels.layers.neuron_table import NeuronView
 from spikelet_gui.views.plots.graph import MARGIN, MIN_NAME, RATE, SPACE, WIDTH, top_line
@@ -19,7 +20,6 @@ from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Tabs
-from spikelet_gui.views.widgets.gallery import Gallery
 from spikelet_gui.views.widgets.text import Elided
 
 SIZES = ((960, 600), (1280, 800), (1280, 720), (2560, 1440))

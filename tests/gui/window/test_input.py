@@ -8,9 +8,9 @@ from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QColor, QGuiApplication, QImage
 
 from gui_support.driving import drop
+from spikelet_gui.views.choosers.data_dialog import DataDialog
+from spikelet_gui.views.images.pixels import PixelView
 from spikelet_gui.views.panels.overview.input_card import InputCard
-from spikelet_gui.views.widgets.data_dialog import DataDialog
-from spikelet_gui.views.widgets.pixels import PixelView
 
 
 def test_a_picture_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):

@@ -7,9 +7,9 @@ from PySide6.QtCore import Qt
 from gui_support.driving import drop
 from spikelet.metrics.faults import KINDS
 from spikelet_gui.models.analysis import robustness as models
+from spikelet_gui.views.choosers.profiles import ProfilePicker
 from spikelet_gui.views.panels.accuracy.panel import CurveCard
 from spikelet_gui.views.plots.evidence import MarginCard
-from spikelet_gui.views.widgets.profiles import ProfilePicker
 
 
 def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):

@@ -2,14 +2,15 @@
 
 from contextlib import contextmanager
 
-from PySide6.QtCore import QCoreApplication, QEventLoop, QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QMouseEvent
 
 from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.plots.graph import GraphView
 from spikelet_gui.views.shell.app import discard, make_window, settle
+from spikelet_gui.views.widgets.readout import Readout
 
 Jobs.patience = 3600.0  # closing ends when the threads do, however slow the machine
 
@@ -75,6 +76,17 @@ def drop(window, file):
         QPointF(200, 200), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     )
     window.dropEvent(event)
+
+
+def hover(widget, point):
+    """Move the pointer over a widget, and return the text of the values that are shown; "" for none."""
+    point = QPointF(point)
+    no = Qt.MouseButton.NoButton
+    where = widget.mapToGlobal(point)
+    event = QMouseEvent(QEvent.Type.MouseMove, point, where, no, no, Qt.KeyboardModifier.NoModifier)
+    QCoreApplication.sendEvent(widget, event)
+    box = Readout.of(widget)
+    return box.reading.text if box.isVisible() else ""
 
 
 def click_block(qtbot, window, name):

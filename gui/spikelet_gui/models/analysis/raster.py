@@ -28,6 +28,13 @@ def binned(spikes: Image, height: int) -> Image:
     return np.ascontiguousarray(lit.T.astype(np.uint8))
 
 
+def rows_of(share: float, neurons: int, height: int) -> tuple[int, int]:
+    """Return the first and the last neuron that `binned` shows at `share` (0…1) of the height of an image."""
+    rows = min(neurons, max(height, 1))
+    row = min(rows - 1, max(0, int(share * rows)))
+    return row * neurons // rows, (row + 1) * neurons // rows - 1
+
+
 def kinds(values: Image, height: int) -> Image:
     """Bin (T, neurons) from `difference` into (rows, T), with at most `height` rows, in the same encoding.
 

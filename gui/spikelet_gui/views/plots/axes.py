@@ -1,4 +1,4 @@
-"""Axes of charts: numbers, shares and decades."""
+"""Axes of charts: numbers, shares and decades. Each formats the values under the pointer as well."""
 
 from __future__ import annotations
 
@@ -10,22 +10,48 @@ import pyqtgraph as pg
 from spikelet_gui.models.numbers import minus
 
 
+def number(value: float) -> str:
+    """Format a number with four digits and a proper minus sign."""
+    return minus(f"{value:,.4g}")
+
+
+Ticks = Sequence[Sequence[tuple[float, str]]] | None
+
+
 class NumberAxis(pg.AxisItem):
     """An axis of numbers with proper minus signs."""
+
+    _names: tuple[tuple[float, str], ...] = ()
+
+    def setTicks(self, ticks: Ticks) -> None:  # noqa: N802
+        self._names = tuple(tick for level in ticks or () for tick in level)
+        super().setTicks(ticks)
+
+    def text_of(self, value: float) -> str:
+        """Format a value under the pointer: as the label of its tick if it has one."""
+        named = next((name for position, name in self._names if name and abs(position - value) < 1e-6), None)
+        return self.format(value) if named is None else named
+
+    def format(self, value: float) -> str:
+        """Format a value that has no labelled tick."""
+        return number(value)
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
         return [minus(text) for text in super().tickStrings(values, scale, spacing)]
 
 
-class PercentAxis(pg.AxisItem):
+class PercentAxis(NumberAxis):
     """An axis of shares in percent. Negative values are shares that are drawn to the other side, without a sign."""
+
+    def format(self, value: float) -> str:
+        return f"{abs(value):.1%}"
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
         digits = 0 if spacing >= 0.01 else 1
         return [f"{abs(value):.{digits}%}" for value in values]
 
 
-class DecadeAxis(pg.AxisItem):
+class DecadeAxis(NumberAxis):
     """A logarithmic axis with labels at powers of ten and, if there is space, at 2 and 5 times these."""
 
     def logTickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from spikelet_gui.models.analysis.trace import Trace
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.plots.axes import number
 from spikelet_gui.views.plots.plots import Plot, TimeLine
 from spikelet_gui.views.widgets.cards import CardView
+from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import colour, font, mixed, theme
 
@@ -62,10 +64,11 @@ class EvidenceCard(CardView):
         if trace is None:
             return
         names, x = class_names(self.inspector), np.arange(1, trace.steps + 1)
-        for rank, k in reversed(list(enumerate(ranking(trace)))):
+        for rank, k in reversed(list(enumerate(ranking(trace)))):  # the first class is drawn last, on top
             y = trace.evidence[:, k]
             if rank < SHOWN:
-                curve = self.plot.line(x, y, rank, 2.6 if rank == 0 else 1.8, rank, symbol="o", symbolSize=5)
+                width = 2.6 if rank == 0 else 1.8
+                curve = self.plot.line(x, y, rank, width, rank, symbol="o", symbolSize=5, name=names[k])
                 hue = theme().series[rank]
                 self._items.append(self.plot.name(names[k], trace.steps + 0.1, float(y[-1]), hue, bold=rank == 0))
             else:
@@ -133,10 +136,11 @@ class MarginCard(CardView):
 
 @dataclass(frozen=True)
 class ClassBar:
-    """One bar: name of the class, softmax share, colour, and whether it is the true class."""
+    """One bar: name of the class, softmax share, mean logit, colour, and whether it is the true class."""
 
     name: str
     share: float
+    logit: float
     colour: str
     true: bool
 
@@ -149,6 +153,7 @@ class PredictionBars(QWidget):
         self.setAccessibleName("prediction at the time cursor")
         self.setMinimumSize(150, 110)
         self._bars: list[ClassBar] = []
+        self._hover = Hover(self, self.reading)
 
     def show_bars(self, bars: list[ClassBar]) -> None:
         """Show bars in this order."""
@@ -156,14 +161,28 @@ class PredictionBars(QWidget):
         self.setAccessibleDescription(", ".join(f"{bar.name} {bar.share:.0%}" for bar in bars[:3]))
         self.update()
 
+    def _lines(self) -> tuple[int, float]:
+        """Return the number of bars that are visible, and the height of each."""
+        lines = max(2, self.height() // LINE)
+        visible = len(self._bars) if len(self._bars) <= lines else lines - 1
+        return visible, min(30.0, self.height() / max(min(lines, len(self._bars)), 1))
+
+    def reading(self, point: QPointF) -> Reading | None:
+        """Return the class of the bar at a point."""
+        visible, height = self._lines()
+        index = int(point.y() / height)
+        if not 0 <= index < visible:
+            return None
+        bar = self._bars[index]
+        values = [Value("softmax", f"{bar.share:.2%}", bar.colour), Value("mean logit", number(bar.logit))]
+        return Reading(bar.name + (" (true class)" if bar.true else ""), values)
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         if not self._bars:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        lines = max(2, self.height() // LINE)
-        visible = len(self._bars) if len(self._bars) <= lines else lines - 1
-        height = min(30.0, self.height() / min(lines, len(self._bars)))
+        visible, height = self._lines()
         left = min(96.0, self.width() * 0.42)
         width = self.width() - left - 44
         middle = Qt.AlignmentFlag.AlignVCenter
@@ -222,4 +241,7 @@ class PredictionCard(CardView):
         other = mixed(theme().card, theme().muted, 0.6)
         colours = {k: theme().series[rank] if rank < SHOWN else other for rank, k in enumerate(ranking(trace))}
         order = [int(k) for k in np.argsort(-shares, kind="stable")]
-        self.bars.show_bars([ClassBar(names[k], float(shares[k]), colours[k], k == truth) for k in order])
+        logits = trace.evidence[time - 1]
+        self.bars.show_bars(
+            [ClassBar(names[k], float(shares[k]), float(logits[k]), colours[k], k == truth) for k in order]
+        )

@@ -12,11 +12,15 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QColor, QResizeEvent
 
 from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.widgets.readout import Reading
 from spikelet_gui.views.widgets.theme import ramp, theme
 
 
 class Picture(Plot):
     """Values as an image with square pixels.
+
+    Attributes:
+        pixel: Returns what a pixel (row, column) shows, or None.
 
     Args:
         name: Name for screen readers.
@@ -38,6 +42,7 @@ class Picture(Plot):
         self.addItem(self.marks)
         self._shape: tuple[int, ...] = ()
         self._touched = touched
+        self.pixel: Callable[[int, int], Reading | None] = lambda row, column: None
         if touched is not None:
             self.scene().sigMouseClicked.connect(self._clicked)
 
@@ -72,6 +77,11 @@ class Picture(Plot):
         super().resizeEvent(event)
         if hasattr(self, "_shape"):
             self.fit()
+
+    def values_at(self, x: float, y: float) -> Reading | None:
+        row, column = int(np.floor(y)), int(np.floor(x))
+        inside = self._shape and 0 <= row < self._shape[0] and 0 <= column < self._shape[1]
+        return self.pixel(row, column) if inside else None
 
     def _clicked(self, event: MouseClickEvent) -> None:
         point: QPointF = self.plotItem.vb.mapSceneToView(event.scenePos())

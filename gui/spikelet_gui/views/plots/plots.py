@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
 from spikelet_gui.views.plots.axes import DecadeAxis, NumberAxis, PercentAxis
+from spikelet_gui.views.plots.reading import Curve, bar_values, curve_values, dot_at
+from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, theme
 
 HALF_LINE = 7  # half the height of small text, in pixels
@@ -21,7 +23,7 @@ DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.P
 
 
 class Plot(pg.PlotWidget):
-    """A chart.
+    """A chart. It shows the values of its curves, bars and dots under the pointer.
 
     Args:
         name: Name for screen readers.
@@ -41,7 +43,7 @@ class Plot(pg.PlotWidget):
         percent: Sequence[str] = (),
         decades: Sequence[str] = (),
     ) -> None:
-        axes: dict[str, pg.AxisItem] = {side: NumberAxis(side) for side in ("left", "bottom")}
+        axes: dict[str, NumberAxis] = {side: NumberAxis(side) for side in ("left", "bottom")}
         axes |= {side: PercentAxis(side) for side in percent} | {side: DecadeAxis(side) for side in decades}
         super().__init__(background=theme().card, axisItems=axes, enableMenu=False)
         self.setAccessibleName(name)
@@ -66,6 +68,8 @@ class Plot(pg.PlotWidget):
                 self.setLabel(side, text, **{"color": theme().muted, "font-size": "8.5pt"})
         self.home: Callable[[], object] = lambda: self.plotItem.enableAutoRange()
         self._zoom = zoom
+        self._axes, self._titles, self._curves = axes, {"bottom": x, "left": y}, list[Curve]()
+        self._hover = Hover(self, self.reading)
         self._names: list[tuple[pg.TextItem, float]] = []
         self._levels: list[pg.InfLineLabel] = []
         self.plotItem.vb.sigResized.connect(self.spread)
@@ -133,11 +137,57 @@ class Plot(pg.PlotWidget):
         dash: int = 0,
         symbol: str | None = None,
         symbolSize: int = 5,  # noqa: N803
+        name: str = "",
     ) -> pg.PlotDataItem:
-        """Add a curve in a colour of the theme, with symbols of the same colour."""
+        """Add a curve in a colour of the theme, with symbols of the same colour. name: shown with its values."""
         hue = theme().series[series % len(theme().series)]
         pen = pg.mkPen(hue, width=width, style=DASHES[dash % len(DASHES)])
-        return self.plot(x, y, pen=pen, symbol=symbol, symbolSize=symbolSize, symbolBrush=hue, symbolPen=None)
+        item = self.plot(x, y, pen=pen, symbol=symbol, symbolSize=symbolSize, symbolBrush=hue, symbolPen=None)
+        self.read(item, name)
+        return item
+
+    def read(self, item: pg.PlotDataItem, name: str = "", text: Callable[[float], str] | None = None) -> None:
+        """Show the values of a curve under the pointer. text: formats a value; by default the left axis does."""
+        self._curves.append(Curve(item, name, text or self._axes["left"].text_of))
+
+    def set_title(self, side: str, text: str, hue: str = "") -> None:
+        """Set the label of an axis."""
+        self._titles[side] = text
+        self.setLabel(side, text, **{"color": hue or theme().muted, "font-size": "8.5pt"})
+
+    def reading(self, point: QPointF) -> Reading | None:
+        """Return the values at a point in pixels of the view; None outside of the chart and where it is empty."""
+        box = self.plotItem.vb
+        at_scene = self.mapToScene(point.toPoint())
+        if not box.sceneBoundingRect().contains(at_scene):
+            return None
+        position = box.mapSceneToView(at_scene)
+        return self.values_at(position.x(), position.y())
+
+    def values_at(self, x: float, y: float) -> Reading | None:
+        """Return the values at a position of the view: of a dot, else of all curves, else of a bar."""
+        bottom, left = self._axes["bottom"], self._axes["left"]
+        items = self.plotItem.items
+        curves = {id(part) for curve in self._curves for part in (curve.item.scatter, curve.item.curve)}
+        dots = [item for item in items if isinstance(item, pg.ScatterPlotItem) and id(item) not in curves]
+        self._curves = [curve for curve in self._curves if curve.item.scene() is not None]
+        read = curve_values(self._curves, x)
+        dot = None if read else dot_at(dots, x, y, self.plotItem.vb.viewPixelSize())
+        if dot is not None:
+            at_dot = dot.pos()
+            return Reading(
+                f"{self._titles['bottom']} {bottom.text_of(at_dot.x())}".strip(),
+                [Value(self._titles["left"], left.text_of(at_dot.y()))],
+            )
+        if read is None:
+            read = bar_values(
+                [item for item in items if isinstance(item, pg.BarGraphItem)], x, left, self._titles["left"]
+            )
+        if read is None:
+            return None
+        centre, values = read
+        named = [value if value.name else Value(self._titles["left"], value.text, value.colour) for value in values]
+        return Reading(f"{self._titles['bottom']} {bottom.text_of(centre)}".strip(), named)
 
     def level(
         self, value: float, value_colour: str, text: str = "", vertical: bool = False, at: float = 0.02

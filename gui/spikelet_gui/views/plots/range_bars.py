@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from spikelet.metrics.energy import LEVELS, Energy, Levels
+from spikelet.report import wording
 from spikelet_gui.models.analysis.costs import energy_text, unit_of
+from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, theme
 
 Spans = list[tuple[str, Levels]]
+LEVEL_TEXTS = dict(zip(LEVELS, wording.LEVEL_NAMES, strict=True))
 MAX_THICKNESS = 44.0  # pixels of a bar with its gap
 
 
@@ -24,6 +27,7 @@ class RangeBars(QWidget):
         self._rows: Spans = []
         self._levels: tuple[str, ...] = LEVELS
         self._bold: int | None = None
+        self._hover = Hover(self, self.reading)
 
     def show_rows(self, rows: Spans, levels: tuple[str, ...] = LEVELS, bold: int | None = None) -> None:
         """Show rows of (name, energy by level).
@@ -39,6 +43,16 @@ class RangeBars(QWidget):
         texts = [f"{name} {energy_text(energies[levels[-1]], unit)}" for name, energies in rows]
         self.setAccessibleDescription("; ".join(texts))
         self.update()
+
+    def reading(self, point: QPointF) -> Reading | None:
+        """Return the energies of the row at a point."""
+        row = int(point.y() * len(self._rows) / max(self.height(), 1))
+        if not 0 <= row < len(self._rows):
+            return None
+        name, energies = self._rows[row]
+        hues = {level: theme().series[LEVELS.index(level)] for level in self._levels}
+        texts = [Value(LEVEL_TEXTS[level], energy_text(energies[level]), hues[level]) for level in self._levels]
+        return Reading(name, texts)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         if not self._rows:

@@ -6,18 +6,23 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from spikelet_gui.models.analysis.raster import Image, binned, kinds
+from spikelet_gui.models.analysis.raster import Image, binned, kinds, rows_of
+from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, ramp, theme
 
 LEFT, BOTTOM, TOP, RIGHT = 58, 24, 4, 10
+KINDS = ("", "both", "first only", "second only")  # values of `difference`
 
 
 class Raster(QWidget):
-    """Raster of spikes with a time cursor.
+    """Raster of spikes with a time cursor, and with the neurons and their spikes under the pointer.
+
+    Attributes:
+        label: Returns the name of a row.
 
     Args:
         name: Name for screen readers.
@@ -38,6 +43,8 @@ class Raster(QWidget):
         self._marks: list[tuple[int, str]] = []
         self._picture: QPixmap | None = None
         self._palette: list[str] | None = None
+        self.label: Callable[[int], str] = str
+        self._hover = Hover(self, self.reading)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(480, 240)
@@ -63,6 +70,28 @@ class Raster(QWidget):
     def area(self) -> QRectF:
         """Area of the spikes, in pixels of the widget."""
         return QRectF(LEFT, TOP, max(1, self.width() - LEFT - RIGHT), max(1, self.height() - TOP - BOTTOM))
+
+    def reading(self, point: QPointF) -> Reading | None:
+        """Return the spikes of the row of pixels at a point; None outside of the raster."""
+        area, (steps, neurons) = self.area, self._spikes.shape
+        if not neurons or not area.contains(point):
+            return None
+        time = min(steps - 1, int((point.x() - area.left()) * steps / area.width()))
+        share = (point.y() - area.top()) / area.height()
+        first, last = rows_of(share, neurons, int(area.height() * self.devicePixelRatioF()))
+        title = f"neuron {self.label(first)}"
+        if last > first:
+            title = f"{last - first + 1:,} neurons, {self.label(first)} to {self.label(last)}"
+        return Reading(f"{title}\ntime-step {time + 1}", self._values(self._spikes[time, first : last + 1]))
+
+    def _values(self, values: Image) -> list[Value]:
+        if self._palette is not None:
+            counts = np.bincount(values, minlength=len(KINDS))
+            read = [Value(KINDS[kind], f"{counts[kind]:,}", self._palette[kind]) for kind in (1, 2, 3) if counts[kind]]
+            return read or [Value("no spike", "")]
+        if len(values) == 1:
+            return [Value("spike" if values[0] == 1 else f"{values[0]} spikes" if values[0] else "no spike", "")]
+        return [Value("spikes", f"{values.sum(dtype=np.int64):,}"), Value("fired", f"{np.count_nonzero(values):,}")]
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         self._picture = None

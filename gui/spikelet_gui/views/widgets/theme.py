@@ -212,6 +212,8 @@ SHEET = """
 QMainWindow, QDialog { background: @window; }
 QWidget { color: @text; }
 QToolTip { background: @raised; color: @text; border: 1px solid @line; padding: 5px; }
+#readout { background: @raised; color: @text; border: 1px solid @muted; border-radius: 6px; padding: 5px 8px;
+  font-size: 9pt; }
 #card { background: @card; border: 1px solid @line; border-radius: 10px; }
 #rail { background: @card; border-right: 1px solid @line; }
 #head, #foot { background: @card; }

@@ -12,11 +12,12 @@ from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile
+from spikelet_gui.views.choosers.profiles import ProfilePicker
+from spikelet_gui.views.plots.axes import number
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.facts import Facts
 from spikelet_gui.views.widgets.layouts import Empty, row
-from spikelet_gui.views.widgets.profiles import ProfilePicker
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import theme
 
@@ -28,8 +29,8 @@ class ExitCard(CardView):
         note = "drag the line: inference stops when the margin reaches the threshold"
         super().__init__(inspector, "Early exit", note, self._data)
         self.plot = Plot("early exit by threshold", "margin at which inference stops", percent=("left",))
-        self.plot.setLabel("left", "accuracy", **{"color": theme().series[0], "font-size": "8.5pt"})
-        self.accuracy = self.plot.line([], [], 0, 2.4)
+        self.plot.set_title("left", "accuracy", theme().series[0])
+        self.accuracy = self.plot.line([], [], 0, 2.4, name="accuracy")
         self.right = pg.ViewBox(enableMenu=False)
         self.plot.plotItem.showAxis("right")
         self.plot.plotItem.scene().addItem(self.right)
@@ -43,6 +44,7 @@ class ExitCard(CardView):
         self.right.setMouseEnabled(False, False)
         self.steps = pg.PlotDataItem(pen=pg.mkPen(theme().series[1], width=2.4, style=Qt.PenStyle.DashLine))
         self.right.addItem(self.steps)
+        self.plot.read(self.steps, "mean time-step", number)
         self.dots = [pg.ScatterPlotItem(size=9, pen=None, brush=theme().series[series]) for series in (0, 1)]
         self.plot.addItem(self.dots[0], ignoreBounds=True)
         self.right.addItem(self.dots[1])

@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QListWidgetItem
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inputs import from_data, shown
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.images.gallery import Gallery
 from spikelet_gui.views.plots.evidence import class_names
 from spikelet_gui.views.widgets.cards import CardView
-from spikelet_gui.views.widgets.gallery import Gallery
 from spikelet_gui.views.widgets.text import label
 
 LISTED = 200  # images in the list, at most

@@ -13,13 +13,13 @@ from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
 from spikelet_gui.models.session.inputs import Source, open_source
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.choosers.data_dialog import DataDialog
 from spikelet_gui.views.panels.accuracy.exits import ExitCard
 from spikelet_gui.views.panels.accuracy.lost import LostCard
 from spikelet_gui.views.plots.plots import Plot, TimeLine
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import button
-from spikelet_gui.views.widgets.data_dialog import DataDialog
 from spikelet_gui.views.widgets.layouts import Empty
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label

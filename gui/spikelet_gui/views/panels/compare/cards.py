@@ -143,7 +143,9 @@ class PredictionsCard(ComparisonCard):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Predictions", data=self._data)
         self.plot = Plot("margin of both", "time-step", "margin")
-        self.lines = [self.plot.line([], [], side, 2.4, side, symbol="o", symbolSize=5) for side in (0, 1)]
+        self.lines = [
+            self.plot.line([], [], side, 2.4, side, symbol="o", symbolSize=5, name=NAMES[side]) for side in (0, 1)
+        ]
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
         self.message = label("", "caption", wrap=True)
         self.message.setTextFormat(Qt.TextFormat.RichText)

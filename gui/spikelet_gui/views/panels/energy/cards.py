@@ -69,7 +69,7 @@ class BreakEvenCard(CardView):
             self.message.setText("No figure is published for this level.")
             return
         y = [energy.low / 1e6 for energy in costs.curve[level]]
-        self.plot.line(costs.rates, y, 0, 2.6)
+        self.plot.line(costs.rates, y, 0, 2.6, name="spiking")
         texts = []
         ends = [min(y), max(y)]
         for index, baseline in enumerate(costs.estimate.baselines):

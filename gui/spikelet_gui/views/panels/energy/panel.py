@@ -12,13 +12,13 @@ from spikelet_gui.models.analysis.costs import Costs, costs
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile
+from spikelet_gui.views.choosers.profiles import ProfilePicker
 from spikelet_gui.views.panels.energy.cards import BreakEvenCard, LayersCard, LevelsCard
 from spikelet_gui.views.panels.energy.state import EnergyState
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Segments
 from spikelet_gui.views.widgets.layouts import clear, column, row
-from spikelet_gui.views.widgets.profiles import ProfilePicker
 from spikelet_gui.views.widgets.scrolling import scrolled
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP

@@ -7,13 +7,17 @@ import pyqtgraph as pg
 from PySide6.QtGui import QResizeEvent
 
 from spikelet_gui.models.analysis.maps import Mosaic, mosaic
+from spikelet_gui.models.analysis.table import NeuronTable
+from spikelet_gui.models.analysis.trace import Trace
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.plots.axes import number
 from spikelet_gui.views.plots.picture import Picture
 from spikelet_gui.views.plots.plots import Plot, TimeLine
 from spikelet_gui.views.plots.raster import Raster
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Segments
+from spikelet_gui.views.widgets.readout import Reading, Value
 from spikelet_gui.views.widgets.text import Legend
 from spikelet_gui.views.widgets.theme import theme
 
@@ -27,6 +31,7 @@ class RasterCard(CardView):
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Spikes", data=self._data)
         self.raster = Raster("spike raster", inspector.cursor.go, self._touched)
+        self.raster.label = self._row_name
         self.body.addWidget(self.raster, 1)
         self.follow(self._draw, inspector.selection.filtered, inspector.traced)
         self.follow(self._mark, inspector.selection.picking)
@@ -51,6 +56,10 @@ class RasterCard(CardView):
         inspector = self.inspector
         picked = [(inspector.selection.row_of(n), theme().series[i]) for i, n in enumerate(inspector.selection.picked)]
         self.raster.mark([(row, fill) for row, fill in picked if row is not None])
+
+    def _row_name(self, row: int) -> str:
+        table, rows = self.inspector.selection.table(), self.inspector.selection.rows
+        return str(row) if table is None or row >= len(rows) else table.label(int(rows[row]))
 
     def _touched(self, row: int) -> None:
         if row < len(self.inspector.selection.rows):
@@ -91,7 +100,7 @@ class PotentialCard(CardView):
         lows, highs = [0.0], [1.1]
         for index, neuron in enumerate(inspector.selection.picked):
             x, y = trace.path(inspector.selection.layer, neuron)
-            curve = self.plot.line(x, y, index, 1.7, index // 4)
+            curve = self.plot.line(x, y, index, 1.7, index // 4, name=table.label(neuron))
             fired = np.flatnonzero(trace.spikes[inspector.selection.layer][:, neuron])
             marks = pg.ScatterPlotItem(
                 fired + 1.0, y[2 * fired + 1], size=9, symbol="t1", pen=None, brush=theme().series[index]
@@ -126,6 +135,22 @@ class PotentialCard(CardView):
         )
 
 
+def neuron_reading(trace: Trace, layer: str, table: NeuronTable, neuron: int, time: int) -> Reading:
+    """Return spike count, activation, potential and first spike of a neuron at a time-step."""
+    count, first = int(trace.counts(layer, time)[neuron]), int(table.columns["first"][neuron])
+    theta = float(trace.thresholds(layer)[neuron])
+    values = [
+        Value("spikes", f"{count} in {time} time-steps"),
+        Value("first spike", f"t = {first}" if first else "never"),
+        Value("potential", f"{number(float(trace.potentials[layer][time - 1, neuron]) / theta)} θ"),
+    ]
+    if layer in trace.activations:
+        values.append(Value("float activation", f"{trace.activations[layer][neuron]:.1%}"))
+    if "all" in table.columns:
+        values.append(Value("rate over all images", f"{table.columns['all'][neuron]:.1%}"))
+    return Reading(f"neuron {table.label(neuron)}", values)
+
+
 class MapCard(CardView):
     """Feature maps: spike counts up to the time cursor, or spikes of its time-step."""
 
@@ -134,6 +159,7 @@ class MapCard(CardView):
         self.mode = Segments("feature maps", ("counts", "this step"), lambda _: self._draw())
         self.head.addWidget(self.mode)
         self.picture = Picture("feature maps", self._touched)
+        self.picture.pixel = self._pixel
         self.body.addWidget(self.picture, 1)
         self._mosaic: Mosaic | None = None
         self.follow(self._draw, inspector.traced, inspector.selection.filtered, inspector.cursor.moved)
@@ -175,6 +201,15 @@ class MapCard(CardView):
             picked = self.inspector.selection.picked
             pixels = [self._mosaic.position(neuron) for neuron in picked]
             self.picture.mark(pixels, [theme().series[i] for i in range(len(picked))])
+
+    def _pixel(self, y: int, x: int) -> Reading | None:
+        """Return the activity of the neuron at a pixel."""
+        inspector, trace = self.inspector, self.inspector.trace
+        neuron = None if self._mosaic is None else self._mosaic.neuron(y, x)
+        table = inspector.selection.table()
+        if neuron is None or trace is None or table is None:
+            return None
+        return neuron_reading(trace, inspector.selection.layer, table, neuron, min(inspector.cursor.time, trace.steps))
 
     def _touched(self, y: int, x: int) -> None:
         neuron = None if self._mosaic is None else self._mosaic.neuron(y, x)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from spikelet_gui.models.session.inputs import can_draw, drawing, golden_source, shown, start_source
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.pad import Pad
+from spikelet_gui.views.choosers.data_dialog import DataDialog
+from spikelet_gui.views.images.pixels import HELP, PixelView
+from spikelet_gui.views.plots.axes import number
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Number, tool
-from spikelet_gui.views.widgets.data_dialog import DataDialog
 from spikelet_gui.views.widgets.layouts import row
-from spikelet_gui.views.widgets.pixels import HELP, PixelView
+from spikelet_gui.views.widgets.readout import Reading, Value
 from spikelet_gui.views.widgets.text import label
+
+CHANNELS = ("red", "green", "blue")
 
 
 class InputCard(CardView):
@@ -20,6 +24,7 @@ class InputCard(CardView):
         super().__init__(inspector, "Input")
         self.view = PixelView("input image")
         self.view.drawn = self._drawn
+        self.view.pixel = self._pixel
         self.number = Number("index of the image")
         self.number.valueChanged.connect(lambda value: inspector.show_index(value - 1))
         self.truth = label("", "muted")
@@ -64,6 +69,18 @@ class InputCard(CardView):
         self.set_note(source.name)
         self.note.setText(source.note)
         self.note.setVisible(bool(source.note))
+
+    def _pixel(self, row: int, column: int) -> Reading | None:
+        """Return the input values of a pixel."""
+        source = self.inspector.source
+        if source is None:
+            return None
+        image = source.image(self.inspector.index) if self.view.pad is None else self.view.pad.pixels
+        if image.ndim == 1:
+            return Reading(f"input {column}", [Value("value", number(float(image[column])))])
+        names = CHANNELS if len(image) == len(CHANNELS) else [f"channel {c}" for c in range(len(image))]
+        values = [Value(name, number(float(value))) for name, value in zip(names, image[:, row, column], strict=True)]
+        return Reading(f"row {row}, column {column}", values)
 
     def choose(self) -> None:
         """Ask for a picture or a data set, and open it."""

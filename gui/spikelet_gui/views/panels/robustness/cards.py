@@ -167,8 +167,8 @@ class LevelCard(FaultCard):
             self.plot.addItem(dots)
         self.plot.line(x, y, 0, 2.2, symbol="o", symbolSize=8)
         self.plot.reference(sound, (-0.4, len(x) - 0.75), theme().over, f"no fault {sound:.1%}")
-        self.plot.setLabel("left", measured.measure, **{"color": theme().muted, "font-size": "8.5pt"})
-        self.plot.setLabel("bottom", row.unit, **{"color": theme().muted, "font-size": "8.5pt"})
+        self.plot.set_title("left", measured.measure)
+        self.plot.set_title("bottom", row.unit)
         self.plot.getAxis("bottom").setTicks(
             [[(i, level_text(point.fault.level)) for i, point in enumerate(row.points)]]
         )
@@ -202,7 +202,7 @@ class StepCard(FaultCard):
             edges = [self.plot.plot(x, end, pen=pg.mkPen((0, 0, 0, 0))) for end in (point.low, point.high)]
             band = pg.FillBetweenItem(*edges, brush=colour(hue, 22))
             self.plot.addItem(band)
-            line = self.plot.line(x, point.accuracy, index, 2.0, index)
+            line = self.plot.line(x, point.accuracy, index, 2.0, index, name=name)
             text = self.plot.name(name, measured.steps + 0.1, point.accuracy[-1], hue)
             self._drawn += [*edges, band, line, text]
         self.plot.steps_axis(measured.steps)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from spikelet_gui.models.session.inputs import shown
 from spikelet_gui.models.session.pad import Pad
+from spikelet_gui.views.widgets.readout import Hover, Reading
 from spikelet_gui.views.widgets.theme import theme
 
 HELP = "arrows move the pen, Space lowers or lifts it, Delete clears the pad, Esc leaves it"
@@ -24,6 +25,7 @@ class PixelView(QWidget):
     Attributes:
         pad: The pad, or None while an image is shown.
         drawn: Called after every stroke on the pad.
+        pixel: Returns what a pixel (row, column) of the image shows, or None.
     """
 
     def __init__(self, name: str) -> None:
@@ -34,6 +36,8 @@ class PixelView(QWidget):
         self._image: QImage | None = None
         self.drawn: Callable[[], object] = lambda: None
         self._last_point: tuple[float, float] | None = None
+        self.pixel: Callable[[int, int], Reading | None] = lambda row, column: None
+        self._hover = Hover(self, self.reading)
         self.set_pad(None)
 
     def sizeHint(self) -> QSize:  # noqa: N802
@@ -66,6 +70,15 @@ class PixelView(QWidget):
         scale = min(self.width() / self._image.width(), self.height() / self._image.height())
         width, height = self._image.width() * scale, self._image.height() * scale
         return QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
+
+    def reading(self, point: QPointF) -> Reading | None:
+        """Return what the pixel at a point shows; None outside of the image."""
+        area = self.area
+        if self._image is None or not area.contains(point):
+            return None
+        row = int((point.y() - area.top()) * self._image.height() / area.height())
+        column = int((point.x() - area.left()) * self._image.width() / area.width())
+        return self.pixel(min(row, self._image.height() - 1), min(column, self._image.width() - 1))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         if self._image is None:

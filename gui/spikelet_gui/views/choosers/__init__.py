@@ -1,0 +1,1 @@
+"""Choosers: the dialog for data, and the list of hardware profiles."""

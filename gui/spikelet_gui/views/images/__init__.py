@@ -1,0 +1,1 @@
+"""Pictures: a gallery, and an image that can be drawn."""

@@ -1,0 +1,104 @@
+"""Values of a chart at a position: of its curves, its bars and its dots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from PySide6.QtGui import QColor, QPen
+
+from spikelet_gui.views.plots.axes import NumberAxis
+from spikelet_gui.views.widgets.readout import Value
+
+NEAR = 9.0  # pixels from a dot at which it is read
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve whose values are read.
+
+    Attributes:
+        item: The curve.
+        name: Its name.
+        text: Formats a value.
+    """
+
+    item: pg.PlotDataItem
+    name: str
+    text: Callable[[float], str]
+
+
+def curve_values(curves: Sequence[Curve], x: float) -> tuple[float, list[Value]] | None:
+    """Return the values of all curves at the sample nearest to `x`, the largest first; None without samples.
+
+    Returns:
+        The sample of the first curve that has any, and the values there.
+    """
+    nearest: float | None = None
+    values: list[tuple[float, Value]] = []
+    for curve in curves:
+        xs, ys = curve.item.getOriginalDataset()
+        if xs is None or ys is None or not len(xs) or not curve.item.isVisible():
+            continue
+        if nearest is None:
+            nearest = float(xs[np.argmin(np.abs(xs - x))])
+        at_sample = np.flatnonzero(np.isclose(xs, nearest))
+        index = int(at_sample[0]) if len(at_sample) else int(np.argmin(np.abs(xs - nearest)))
+        values.append((float(ys[index]), Value(curve.name, curve.text(float(ys[index])), _hue(curve.item))))
+    ordered = sorted(values, key=lambda value: -value[0])
+    return None if nearest is None else (nearest, [value for _, value in ordered])
+
+
+def bar_values(
+    bars: Sequence[pg.BarGraphItem], x: float, axis: NumberAxis, name: str
+) -> tuple[float, list[Value]] | None:
+    """Return the centre of the bar at `x`, and the heights of all bars there; None between the bars."""
+    centre: float | None = None
+    values = []
+    for item in bars:
+        options = item.opts
+        centres = np.atleast_1d(np.asarray(options["x"], np.float64))
+        if not len(centres):
+            continue
+        heights = np.broadcast_to(np.asarray(options["height"], np.float64), centres.shape)
+        index = int(np.argmin(np.abs(centres - x)))
+        if abs(centres[index] - x) > _half_distance(centres, float(options["width"])):
+            continue
+        centre = float(centres[index])
+        values.append(Value(str(options["name"] or name), axis.text_of(float(heights[index])), _brush(options, index)))
+    return None if centre is None else (centre, values)
+
+
+def dot_at(dots: Sequence[pg.ScatterPlotItem], x: float, y: float, pixel: tuple[float, float]) -> pg.SpotItem | None:
+    """Return the dot nearest to a position, at most NEAR pixels away; pixel: width and height of one, in data."""
+    best, nearest = None, NEAR
+    for item in dots:
+        xs, ys = item.getData()
+        if not len(xs) or not item.isVisible():
+            continue
+        distance = np.hypot((xs - x) / pixel[0], (ys - y) / pixel[1])
+        index = int(np.argmin(distance))
+        if distance[index] <= nearest:
+            best, nearest = item.points()[index], float(distance[index])
+    return best
+
+
+def _half_distance(centres: npt.NDArray[np.float64], width: float) -> float:
+    """Half of the distance between bars, so that a thin bar is hit as well as a wide one."""
+    gaps = np.diff(np.sort(centres))
+    gaps = gaps[gaps > 0]
+    return max(width, float(gaps.min()) if len(gaps) else width) / 2
+
+
+def _hue(item: pg.PlotDataItem) -> str:
+    pen = item.opts["pen"]
+    return pen.color().name() if isinstance(pen, QPen) else ""
+
+
+def _brush(options: dict[str, object], index: int) -> str:
+    brushes = options.get("brushes")
+    brush = brushes[index] if isinstance(brushes, list) else options.get("brush")
+    return QColor(brush).name() if isinstance(brush, str) else ""
