@@ -15,7 +15,7 @@ from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.images.gallery import Gallery
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.panels.layers.neuron_table import NeuronView
-from spikelet_gui.views.plots.graph import MARGIN, MIN_NAME, RATE, SPACE, WIDTH, top_line
+from spikelet_gui.views.plots.network.block import MIN_NAME, SPACE, name_width
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window
 from spikelet_gui.views.widgets.cards import Card
@@ -167,15 +167,12 @@ def wrong(panel):
 
 
 @pytest.mark.parametrize("name", [20, 60, 130, 300])
-@pytest.mark.parametrize("flags", [0, 40, 120, 260])
-def test_name_and_flags_of_a_layer_do_not_overlap(name, flags):
-    name_width, flags_width = top_line(name, flags)
-    space = WIDTH - 2 * MARGIN - RATE
-    assert name_width + (SPACE + flags_width if flags else 0) <= space
-    assert min(name, MIN_NAME) <= name_width <= name
-    assert flags_width <= flags
-    if name + SPACE + flags <= space:
-        assert (name_width, flags_width) == (name, flags)
+@pytest.mark.parametrize("badges", [0, 40, 120])
+def test_name_and_badges_of_a_layer_do_not_overlap(name, badges):
+    available = 220
+    width = name_width(name, badges, available)
+    assert width + (SPACE + badges if badges else 0) <= available
+    assert min(name, MIN_NAME) <= width <= name
 
 
 @pytest.mark.parametrize("size", [(560, 120), (560, 90), (300, 300), (900, 400)])

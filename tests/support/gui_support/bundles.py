@@ -5,7 +5,7 @@ import numpy as np
 from networks import Builder
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
-from spikelet.nodes import SumPool2d
+from spikelet.nodes import Add, Scale, SumPool2d
 from spikelet.verify import record_golden
 from spikelet_converters.conversion.copies import with_copies
 from spikelet_gui.models.jobs import PartialProgress
@@ -39,3 +39,24 @@ def copied_graph(copies):
 def quiet():
     """Progress without listeners."""
     return PartialProgress(lambda done, total: None, lambda: None)
+
+
+def residual_graph(stages=3, units=3, channels=3, size=8):
+    """A network of residual units in stages: two layers in each, and a shortcut that is scaled or convolved."""
+    net = Builder((channels, size, size), np.random.default_rng(0))
+    net.conv("conv1", 4)
+    start = net.neuron("if1", scale=1500)
+    for stage in range(stages):
+        for unit in range(units):
+            name = f"stages.{stage}.{unit}"
+            net.conv(f"{name}.conv1", 4)
+            net.neuron(f"{name}.if1", scale=40)
+            path = net.conv(f"{name}.conv2", 4)
+            net.here = start
+            if unit == 0 and stage:
+                short = net.conv(f"{name}.shortcut", 4, kernel=(1, 1), padding=(0, 0))
+            else:
+                short = net.add(f"{name}.scale", Scale(net.integers(1, 5, 4)))
+            net.add(f"{name}.add", Add(), (path, short))
+            start = net.neuron(f"{name}.if2", scale=40)
+    return net.graph(3)

@@ -8,7 +8,7 @@ from PySide6.QtGui import QDropEvent, QMouseEvent
 from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
-from spikelet_gui.views.plots.graph import GraphView
+from spikelet_gui.views.plots.network.view import GraphView
 from spikelet_gui.views.shell.app import discard, make_window, settle
 from spikelet_gui.views.widgets.readout import Readout
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spikelet.bundle import Bundle
@@ -71,9 +71,10 @@ def blocks(graph: Graph) -> tuple[Block, ...]:
 Facts = list[tuple[str, str]]
 
 
-def title(graph: Graph, block: Block) -> str:
-    """Describe the synapses of a block, e.g. pool 2×2 · conv 3×3."""
-    text = [_short(graph.nodes[name]) for name in block.members if name != block.name]
+def title(graph: Graph, block: Block, members: Sequence[str] | None = None) -> str:
+    """Describe the synapses of a block, or of some of its members, e.g. pool 2×2 · conv 3×3."""
+    names = block.members if members is None else members
+    text = [_short(graph.nodes[name]) for name in names if name != block.name]
     return " · ".join(part for part in text if part)
 
 

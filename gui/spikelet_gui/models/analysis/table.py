@@ -102,6 +102,10 @@ class NeuronTable:
             return _most(rows, np.abs(self.columns["error"]))
         return rows
 
+    def count(self, preset: str) -> int:
+        """Return the number of neurons of a preset."""
+        return int(self._preset(preset).sum())
+
     def examples(self) -> tuple[int, ...]:
         """Return three neurons: the one with the highest rate, and two at one and two thirds of those that fire."""
         rate = self.columns["rate"]

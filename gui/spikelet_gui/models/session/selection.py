@@ -8,10 +8,11 @@ import numpy as np
 
 from spikelet.errors import SpikeletError
 from spikelet_gui.models.analysis.blocks import Block
-from spikelet_gui.models.analysis.table import NeuronTable, Rows, View
+from spikelet_gui.models.analysis.table import PRESETS, NeuronTable, Rows, View
 from spikelet_gui.models.signal import Signal
 
 PICKED = 8  # neurons whose potentials are drawn, at most
+EXAMPLES = 3  # neurons that are picked of those that are listed
 
 
 class Selection:
@@ -21,6 +22,7 @@ class Selection:
         focused: Emitted when another block is selected.
         filtered: Emitted when the filtered neurons change.
         picking: Emitted when other neurons are picked.
+        revealed: Emitted when neurons shall be shown, after they were selected.
         blocks: Blocks of the network.
         block: Selected block, any of `blocks`.
         layer: Selected spiking layer, which the plots show.
@@ -35,6 +37,7 @@ class Selection:
 
     def __init__(self, table_of: Callable[[str], NeuronTable | None]) -> None:
         self.focused, self.filtered, self.picking = Signal[[]](), Signal[[]](), Signal[[]]()
+        self.revealed = Signal[[]]()
         self._table_of = table_of
         self.blocks: tuple[Block, ...] = ()
         self._spiking: tuple[str, ...] = ()
@@ -92,6 +95,15 @@ class Selection:
         """Set the filter and the order."""
         self.view = view
         self.refresh()
+
+    def reveal(self, layer: str, preset: str = PRESETS[0], neurons: tuple[int, ...] = ()) -> None:
+        """Select a layer, list its neurons of a kind, and pick some of them, by default the first ones."""
+        self.focus(layer)
+        if layer not in self._spiking:
+            return
+        self.set_view(View(preset=preset))
+        self.pick(neurons or tuple(int(neuron) for neuron in self.rows[:EXAMPLES]))
+        self.revealed.emit()
 
     def pick(self, neurons: tuple[int, ...]) -> None:
         """Pick neurons, at most PICKED."""

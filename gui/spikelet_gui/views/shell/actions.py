@@ -17,6 +17,7 @@ class Actions:
         open_picture: Ask for a picture or a data set and open it.
         paste: Open the picture or the file on the clipboard.
         draw: Show an empty drawing pad.
+        find: Give the focus to the search field of the current panel.
         run: Start the task of the current panel.
         export: Ask for a file and write the current panel to it.
         toggle_theme: Switch between dark and light.
@@ -30,6 +31,7 @@ class Actions:
     open_picture: Action
     paste: Action
     draw: Action
+    find: Action
     run: Action
     export: Action
     toggle_theme: Action

@@ -21,6 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from spikelet_gui.views.widgets.controls import Search
+
 FIELDS = (QLineEdit, QAbstractSpinBox, QComboBox, QPlainTextEdit, QAbstractItemView)
 LEAVE = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
@@ -66,7 +68,7 @@ class FocusReturn(QObject):
         if event.key() == Qt.Key.Key_Escape:
             self.leave()
             return True
-        if event.key() in LEAVE and not isinstance(field, QPlainTextEdit | QAbstractItemView):
+        if event.key() in LEAVE and not isinstance(field, QPlainTextEdit | QAbstractItemView | Search):
             QTimer.singleShot(0, self, self.leave)  # after the field has taken its value
             return False
         letter = event.text().isprintable() and event.text().strip() and not event.text().isdigit()

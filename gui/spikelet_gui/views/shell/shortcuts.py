@@ -23,6 +23,7 @@ KEYS = [
     ]),
     ("Layers and images", [
         ("Up, Down", "previous or next layer"),
+        ("Ctrl+F", "search layers, or filter neurons"),
         ("P, N", "previous or next image"),
         ("D", "draw an input (networks with one input channel)"),
         ("Ctrl+I", "open a picture, a folder or a data set"),
@@ -30,6 +31,10 @@ KEYS = [
         ("R", "start the task of the panel"),
         ("Esc", "leave a field, or cancel running tasks"),
         ("Enter", "leave a field and take its value"),
+    ]),
+    ("Network, with the focus", [
+        ("Enter", "look into the layer"),
+        ("+, −, 0", "zoom in, zoom out, show everything"),
     ]),
     ("Drawing pad, with the focus", [
         ("Arrows", "move the pen"),
@@ -57,6 +62,7 @@ def bindings(actions: Actions, panels: Iterable[str]) -> list[tuple[str, str, Ac
         ("Open a bundle", "Ctrl+O", actions.open_bundle),
         ("Open a picture", "Ctrl+I", actions.open_picture),
         ("Paste a picture", "Ctrl+V", actions.paste),
+        ("Search", "Ctrl+F", actions.find),
         ("Export", "Ctrl+E", actions.export),
         ("Theme", "Ctrl+T", actions.toggle_theme),
         ("Quit", "Ctrl+Q", actions.quit),

@@ -68,6 +68,7 @@ class Window(QMainWindow):
         for name, keys, action in shortcuts.bindings(self.actions_, PANELS):
             self._bind(name, keys, action)
         inspector.opened.connect(self._opened)
+        inspector.selection.revealed.connect(lambda: self.show_panel("layers"))
 
     # construction
 
@@ -196,6 +197,7 @@ class Window(QMainWindow):
             open_picture=lambda: self._overview().input.choose(),
             paste=self.paste,
             draw=self.draw,
+            find=lambda: self.panels[self.panel].focus_search() if self.inspector.document is not None else None,
             run=self.run_panel,
             export=lambda: self.exporter.ask(),
             toggle_theme=self.toggle_theme,

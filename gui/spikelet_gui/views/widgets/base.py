@@ -70,6 +70,9 @@ class Panel(View):
     def run(self) -> None:
         """Start the task of the panel, if it has one (key R)."""
 
+    def focus_search(self) -> None:
+        """Give the focus to the search field of the panel, if it has one (Ctrl+F)."""
+
     def out_of_date(self) -> str:
         """Return how the settings differ from those with which the results were measured; "" if they do not."""
         return ""

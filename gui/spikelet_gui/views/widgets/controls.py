@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QHBoxLayout,
+    QLineEdit,
     QPushButton,
     QSpinBox,
     QTabBar,
@@ -110,6 +111,28 @@ class Tabs(QTabBar):
         self.blockSignals(True)
         self.setCurrentIndex(index)
         self.blockSignals(False)
+
+
+class Search(QLineEdit):
+    """A search field. It keeps the focus when Enter is pressed, which goes to the next match.
+
+    Args:
+        name: Name for screen readers.
+        hint: Text that is shown while the field is empty.
+        changed: Called with the text when it changes.
+        entered: Called when Enter is pressed.
+    """
+
+    def __init__(self, name: str, hint: str, changed: Callable[[str], object], entered: Action) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setPlaceholderText(hint)
+        self.setToolTip(hint)
+        self.setClearButtonEnabled(True)
+        for clear_button in self.findChildren(QToolButton):
+            clear_button.setAccessibleName(f"clear: {name}")
+        self.textChanged.connect(lambda text: changed(text))
+        self.returnPressed.connect(lambda: entered())
 
 
 class Choice(QComboBox):

@@ -29,7 +29,8 @@ class LayersPanel(Panel):
         panes.setSpacing(GAP)
         panes.addLayout(column(RasterCard(inspector), PotentialCard(inspector), stretch=(5, 4), spacing=GAP), 7)
         panes.addLayout(column(MapCard(inspector), RatesCard(inspector), stretch=(4, 3), spacing=GAP), 9)
-        panes.addWidget(NeuronCard(inspector), 7)
+        self.neurons = NeuronCard(inspector)
+        panes.addWidget(self.neurons, 7)
         outer.addLayout(panes, 1)
         self.tabs: Tabs | None = None
         self.follow(self._fill_tabs, inspector.opened)
@@ -53,6 +54,9 @@ class LayersPanel(Panel):
         document = self.inspector.document
         if self.tabs is not None and document is not None:
             self.tabs.choose(document.bundle.graph.spiking.index(self.inspector.selection.layer))
+
+    def focus_search(self) -> None:
+        self.neurons.query.setFocus()
 
     def out_of_date(self) -> str:
         return outdated_sweep(self.inspector)
