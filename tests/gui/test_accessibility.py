@@ -14,12 +14,14 @@ from PySide6.QtWidgets import (
     QScrollBar,
     QSpinBox,
     QTabBar,
+    QToolButton,
     QWidget,
 )
 
 from gui_support.driving import drop, opened_window, until
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.widgets.icons import STROKES, pixmap
 from spikelet_gui.views.widgets.theme import DARK, LIGHT
 
 CONTROLS = (QAbstractButton, QAbstractSlider, QComboBox, QSpinBox, QLineEdit, QTabBar, QAbstractItemView)
@@ -116,6 +118,32 @@ def test_a_file_may_be_dropped_anywhere(built):
 
 def test_charts_are_named(built):
     assert all(plot.accessibleName() for plot in built.findChildren(Plot))
+
+
+def test_icons_are_told_apart(qapp):
+    """Of any two icons, a tenth of the drawn pixels differ; those of one meaning share their strokes."""
+    drawn = {}
+    for name, strokes in STROKES.items():
+        image = pixmap(name, 24, "#000000").toImage()
+        drawn[strokes] = np.frombuffer(image.constBits(), np.uint8).reshape(24, 24, 4)[..., 3] > 100
+    names = list(drawn)
+    alike = [
+        (a, b)
+        for index, a in enumerate(names)
+        for b in names[:index]
+        if (drawn[a] ^ drawn[b]).sum() < 0.1 * (drawn[a] | drawn[b]).sum()
+    ]
+    assert alike == []
+    assert len({STROKES[panel] for panel in PANELS}) == len(PANELS)
+
+
+def test_no_two_buttons_beside_each_other_have_one_icon(built):
+    card = built.panels["overview"].input.card
+    header = {button.icon().cacheKey() for button in built.header.findChildren(QToolButton)}
+    assert len(header) == len(built.header.findChildren(QToolButton))
+    images = [button.icon().pixmap(24).toImage() for button in card.findChildren(QToolButton) if button.isEnabled()]
+    recent = built.header.recent.icon().pixmap(24).toImage()
+    assert recent not in images
 
 
 @pytest.mark.parametrize("look", [DARK, LIGHT], ids=["dark", "light"])

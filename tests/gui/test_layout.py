@@ -5,7 +5,7 @@ import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QAbstractButton, QLabel, QListWidget, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from gui_support.bundles import bundle_of
 from gui_support.driving import opened_window, prepare_all
@@ -119,12 +119,11 @@ def cut_numbers(panel):
     for plot in shown(panel, Plot):
         if plot.getAxis("left").isVisible() and plot.plotItem.vb.sceneBoundingRect().top() < 7:
             yield plot.accessibleName()
-    for gallery in shown(panel, QListWidget):
-        metrics = gallery.fontMetrics()
-        for item in (gallery.item(row) for row in range(gallery.count())):
-            needed = max(metrics.horizontalAdvance(line) for line in item.text().split("\n"))
-            if item.sizeHint().width() < needed + 2 * PADDING:
-                yield item.text()
+    for gallery in shown(panel, Gallery):
+        metrics, pictures = gallery.fontMetrics(), gallery.pictures
+        for text in map(pictures.caption, pictures.numbers):
+            if gallery.gridSize().width() < max(map(metrics.horizontalAdvance, text.split("\n"))) + 2 * PADDING:
+                yield text
 
 
 def overlapping(panel):
@@ -183,12 +182,12 @@ def test_no_picture_and_none_of_its_words_is_cut(qtbot, count, size):
     gallery.resize(*size)
     gallery.show()
     image = QImage(32, 32, QImage.Format.Format_RGB888)
-    gallery.show_pictures([(image, "frog\n(true: deer)", index) for index in range(count)], ["(true: automobile)"])
-    first = gallery.visualItemRect(gallery.item(0))
+    gallery.show_pictures(range(count), lambda _: image, lambda _: "frog\n(true: deer)", ["(true: automobile)"])
+    first = gallery.visualRect(gallery.pictures.index(0))
     assert gallery.viewport().rect().contains(first)
     assert first.height() > gallery.iconSize().height() + 2 * gallery.fontMetrics().height()
     if not gallery.verticalScrollBar().maximum():
-        assert gallery.viewport().rect().contains(gallery.visualItemRect(gallery.item(count - 1)))
+        assert gallery.viewport().rect().contains(gallery.visualRect(gallery.pictures.index(count - 1)))
 
 
 def test_a_first_window_is_no_larger_than_the_screen(qapp):

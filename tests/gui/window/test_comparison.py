@@ -49,8 +49,8 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_named(opened, rest
     assert panel.survey.differing["if1"] > 0
 
 
-def test_two_architectures_show_predictions_and_no_empty_cards(opened, rest, tmp_path):
-    """Without a common layer there are no rasters and no differences to draw."""
+def test_two_architectures_show_what_can_be_compared_and_no_empty_cards(opened, rest, tmp_path):
+    """Without a common layer there are no rasters and no differences to draw, but sizes, rates and predictions."""
     graph = plain_graph()
     names = {name: f"other.{name}" for name in graph.spiking}
     nodes = {names.get(name, name): node for name, node in graph.nodes.items()}
@@ -65,10 +65,22 @@ def test_two_architectures_show_predictions_and_no_empty_cards(opened, rest, tmp
     rest(opened)
     assert not panel.comparison.layers
     assert not any(card.isVisible() for card in cards)
-    assert panel.predictions.isVisible()
+    others = panel.networks, panel.depths, panel.predictions
+    assert all(card.isVisible() for card in others)
+    rows = {name: (first, second) for name, first, second in panel.networks._rows()}
+    trace = opened.inspector.trace
+    spikes = sum(int(trace.spikes[name].sum()) for name in graph.spiking)
+    assert rows["neurons"] == ("336", "336")
+    assert rows["spikes to t = 4"] == (f"{spikes:,}",) * 2
+    depth, shares = panel.depths.lines[1].getOriginalDataset()
+    assert depth.tolist() == [0, 1]
+    assert shares.tolist() == pytest.approx([trace.rate(name, 4) for name in graph.spiking])
+    opened.inspector.cursor.go(1)
+    assert "spikes to t = 1" in dict(row[:2] for row in panel.networks._rows())
     opened.inspector.results.close_second()
     rest(opened)
     assert all(card.isVisible() for card in cards)
+    assert not panel.networks.isVisible()
 
 
 def test_two_bundles_of_different_inputs_are_refused_in_words(opened, rest, grey_path):

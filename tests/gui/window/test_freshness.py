@@ -11,7 +11,7 @@ from gui_support.driving import drop
 def measured(opened, rest, data):
     drop(opened, data)
     rest(opened)
-    opened.inspector.run_sweep(opened.inspector.source.data.take(slice(0, 20)))
+    opened.inspector.run_sweep(opened.inspector.source.data, 20)
     rest(opened)
     return opened
 
@@ -49,6 +49,23 @@ def test_other_images_make_results_out_of_date(measured, rest, tmp_path):
     measured.inspector.set_steps(3)
     rest(measured)
     assert measured.stale.text.text() == f"Out of date: measured at T = 4 on {before}; now T = 3, {now}."
+
+
+def test_data_of_the_same_name_are_told_apart_by_their_content(measured, rest, tmp_path, data):
+    stored = dict(np.load(data))
+    changed = tmp_path / data.name
+    stored["images"] = 255 - stored["images"]
+    np.savez(changed, **stored)
+    before = measured.inspector.data
+    drop(measured, changed)
+    rest(measured)
+    now = measured.inspector.data
+    assert before.name == now.name
+    text = f"measured on {before.name} ({before.digest[:8]}); now {now.name} ({now.digest[:8]})."
+    assert measured.stale.text.text() == f"Out of date: {text}"
+    drop(measured, data)
+    rest(measured)
+    assert not measured.stale.isVisible(), "the same content, read again"
 
 
 def test_residuals_and_faults_have_their_own_state(measured, rest, qtbot):

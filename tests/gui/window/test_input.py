@@ -158,3 +158,19 @@ def test_one_dialog_takes_pictures_data_sets_and_folders(opened, rest, tmp_path,
     chosen.reject()
     rest(opened)
     assert len(opened.inspector.source) == 60
+
+
+def test_the_dialog_has_the_options_of_the_readers(opened, rest, tmp_path):
+    """Arrays whose axes and whose white value could be several are read as the dialog says."""
+    pixels = np.random.default_rng(0).integers(0, 4096, (5, 8, 8, 3)).astype(np.uint16)
+    np.savez(tmp_path / "camera.npz", images=pixels)
+    opened.panels["overview"].input.choose()
+    (dialog,) = opened.findChildren(DataDialog)
+    dialog.axes.setCurrentText("NHWC")
+    dialog.white.setCurrentText("white = 4095 (12 bits)")
+    dialog.fileSelected.emit(str(tmp_path / "camera.npz"))
+    dialog.reject()
+    rest(opened)
+    assert opened.inspector.source.name == "camera.npz"
+    expected = pixels[0].transpose(2, 0, 1) * (255 / 4095)
+    assert np.abs(opened.inspector.trace.image - expected).max() <= 1

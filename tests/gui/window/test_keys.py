@@ -121,7 +121,7 @@ def test_t_over_the_limit_is_the_limit(opened, qtbot, typed, shown):
     assert focus(opened) is root(opened)
 
 
-def test_the_status_line_is_cleared_and_errors_stay_in_their_colour(opened, rest, tmp_path):
+def test_the_status_line_is_cleared_and_errors_stand_out_and_stay_longer(opened, rest, tmp_path):
     foot = opened.transport
     opened.inspector.status.emit("saved")
     assert (foot.message.text(), foot.message.objectName()) == ("saved", "caption")
@@ -136,6 +136,10 @@ def test_the_status_line_is_cleared_and_errors_stay_in_their_colour(opened, rest
     foot.read_timer.stop()
     foot.read_timer.timeout.emit()
     assert foot.message.text() != ""
+    assert foot.read_timer.isActive()
+    foot.read_timer.stop()
+    foot.read_timer.timeout.emit()
+    assert (foot.message.text(), foot.message.objectName()) == ("", "caption"), "an error goes as well"
     opened.inspector.status.emit("saved")
     assert (foot.message.text(), foot.message.objectName()) == ("saved", "caption")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -116,9 +116,17 @@ def sweep(
                 source.append(logits.argmax(1))
         progress.partial(_partial(data, parts, source if network is not None else None))
     last = _partial(data, parts, source if network is not None else None)
-    measured = summarise(bundle, data, last.counted, engine)
-    exits = tuple(exit_curve(last.counted, data.labels, CURVE))
-    return replace(last, measured=measured, exits=exits)
+    return completed(bundle, data, last.counted, last.source, engine)
+
+
+def completed(
+    bundle: Bundle, data: ImageSet, counted: Tally, source: npt.NDArray[np.int64] | None, engine: str
+) -> Sweep:
+    """Return the complete result of counts over all images of `data`."""
+    measured = summarise(bundle, data, counted, engine)
+    exits = tuple(exit_curve(counted, data.labels, CURVE))
+    right = accuracy.accuracy(counted.predictions, data.labels)
+    return Sweep(data, counted.images, counted, right, source, measured, exits)
 
 
 def _partial(data: ImageSet, parts: list[Tally], batches: list[npt.NDArray[np.int64]] | None) -> Sweep:

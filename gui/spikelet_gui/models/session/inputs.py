@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from spikelet import shipped
 from spikelet.bundle import Bundle
-from spikelet.data import DataOptions, ImageSet, read, stated_span
+from spikelet.data import ImageSet, read, stated_span
 from spikelet.data.folder import SUFFIXES, read_image
+from spikelet.data.options import DEFAULTS, DataOptions, Split
 from spikelet.errors import DataError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
@@ -68,8 +69,14 @@ def from_data(data: ImageSet, path: Path | None = None, note: str = "") -> Sourc
     return Source(data.name, data.images, data.labels, note, data, path)
 
 
-def open_source(path: Path, bundle: Bundle) -> Source:
+def open_source(path: Path, bundle: Bundle, options: DataOptions = DEFAULTS, split: Split = "auto") -> Source:
     """Read a picture, a folder of pictures or a data set, and fit it to the input of the network.
+
+    Args:
+        path: File or folder.
+        bundle: The network.
+        options: Axes of arrays, and the value of white.
+        split: Split of data with several.
 
     Raises:
         DataError: There is no image, or it does not fit.
@@ -81,11 +88,11 @@ def open_source(path: Path, bundle: Bundle) -> Source:
             path.name, f"the network takes {shape[0]} numbers, not pictures", expected=f"{shape[0]} numbers"
         )
     if path.is_file() and path.suffix.lower() in SUFFIXES:
-        pixels, note = fit(path, shape)
+        pixels, note = fit(path, shape, options)
         check_range(bundle.graph)
         return Source(path.name, pixels[None], note=note, path=path)
-    options = DataOptions(span=stated_span(bundle.manifest.provenance))
-    data = read(path, shape=shape, options=options).with_classes(bundle.manifest.labels, bundle.graph.classes)
+    options = replace(options, span=options.span or stated_span(bundle.manifest.provenance))
+    data = read(path, split, shape, options).with_classes(bundle.manifest.labels, bundle.graph.classes)
     if not len(data):
         raise DataError.at(path.name, "contains no images")
     if data.shape != shape:
@@ -95,6 +102,7 @@ def open_source(path: Path, bundle: Bundle) -> Source:
             expected=str(shape),
             found=str(data.shape),
         )
+    _ = data.digest  # computed in the background: whether results are out of date depends on it
     return from_data(data, path, f"{len(data):,} images, fitted to {_size(shape)}.")
 
 
@@ -104,10 +112,10 @@ def check_range(graph: Graph) -> None:
         raise DataError(f"the network takes values {graph.input.low}…{graph.input.high}; a picture has 0…255")
 
 
-def fit(path: Path, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.uint8], str]:
+def fit(path: Path, shape: tuple[int, ...], options: DataOptions = DEFAULTS) -> tuple[npt.NDArray[np.uint8], str]:
     """Return pixels (C, H, W) and a description of the preprocessing."""
-    original = read_image(path)
-    pixels = read_image(path, shape)
+    original = read_image(path, options=options)
+    pixels = read_image(path, shape, options)
     height, width = original.shape[1:]
     steps = [f"{width}×{height} {'grey' if len(original) == 1 else 'colour'}"]
     cut_width = min(width, round(height * shape[2] / shape[1]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from spikelet import shipped
 from spikelet.data import ImageSet
+from spikelet.data.options import DEFAULTS, DataOptions, Split
 from spikelet_gui.models.analysis.blocks import blocks
 from spikelet_gui.models.analysis.sweep import Sweep, sweep
 from spikelet_gui.models.analysis.table import NeuronTable, table_of
@@ -16,7 +17,8 @@ from spikelet_gui.models.jobs import Jobs, PartialProgress
 from spikelet_gui.models.session.cursor import Cursor
 from spikelet_gui.models.session.derived import with_copies
 from spikelet_gui.models.session.document import BrokenBundle, Document, attempt
-from spikelet_gui.models.session.inputs import Source, data_for, open_source, start_source
+from spikelet_gui.models.session.inputs import Source, data_for, from_data, open_source, start_source
+from spikelet_gui.models.session.kept import restore, store
 from spikelet_gui.models.session.pictures import Saves, keep
 from spikelet_gui.models.session.results import Results
 from spikelet_gui.models.session.selection import Selection
@@ -35,6 +37,7 @@ class Inspector:
     Args:
         dispatch: Calls a function in the thread of the window.
         settings: Settings of the last session; updated while the window is used.
+        kept: Folder of measurements that outlive the session; None keeps none.
 
     Attributes:
         opened: Emitted when a document was opened, or refused.
@@ -45,6 +48,7 @@ class Inspector:
         profile_changed: Emitted when another hardware profile is chosen.
         status: Emitted with a message for the status line.
         failed: Emitted with the message of an error for the status line.
+        going: Emitted with the name of a panel that shall be shown.
         document: The open bundle, or None.
         problem: The file that was refused, or None.
         source: The images.
@@ -52,14 +56,17 @@ class Inspector:
         engine: Name of the engine.
         trace: The run on the selected image, or None.
         sweep: Accuracy over many images, or None.
+        sweep_data: The data set of `sweep`, which can be that of its first images only; or None.
         threshold: Margin of early exit, in logits.
     """
 
-    def __init__(self, dispatch: Callable[[Callable[[], object]], object], settings: Settings) -> None:
+    def __init__(
+        self, dispatch: Callable[[Callable[[], object]], object], settings: Settings, kept: Path | None = None
+    ) -> None:
         self.opened, self.showing, self.traced, self.swept = Signal[[]](), Signal[[]](), Signal[[]](), Signal[[]]()
         self.threshold_moved, self.profile_changed = Signal[[]](), Signal[[]]()
-        self.status, self.failed = Signal[[str]](), Signal[[str]]()
-        self.settings = settings
+        self.status, self.failed, self.going = Signal[[str]](), Signal[[str]](), Signal[[str]]()
+        self.settings, self._kept = settings, kept
         self.jobs = Jobs(dispatch)
         self.results = Results(self.jobs, self.status, self.failed)
         self.cursor = Cursor()
@@ -71,10 +78,12 @@ class Inspector:
         self.engine = "numpy"
         self.trace: Trace | None = None
         self.sweep: Sweep | None = None
+        self.sweep_data: ImageSet | None = None
         self.threshold = settings.threshold
         self._table_cache: tuple[tuple[int, str, int], NeuronTable] | None = None
         self.selection = Selection(self._table)
         self.selection.focused.connect(self._remember_layer)
+        self.selection.revealed.connect(lambda: self.going.emit("layers"))
 
     # bundles
 
@@ -100,7 +109,7 @@ class Inspector:
     def _opened(self, document: Document | BrokenBundle) -> None:
         self.jobs.cancel_all()
         self.cursor.pause()
-        self.trace, self.sweep, self._table_cache = None, None, None
+        self.trace, self.sweep, self.sweep_data, self._table_cache = None, None, None, None
         if isinstance(document, BrokenBundle):
             self._refuse(document)
             return
@@ -118,7 +127,7 @@ class Inspector:
         self.selection.focused.emit()
         self.run()
         if self.source.data is not None:
-            self.run_sweep(self.source.data.take(slice(0, FIRST_SWEEP)))
+            self.run_sweep(self.source.data, FIRST_SWEEP, first=True)
         self.status.emit(f"{document.name} is open; integrity OK")
 
     def look_into(self, setting: Setting) -> None:
@@ -166,24 +175,41 @@ class Inspector:
             self.showing.emit()
             self.run()
 
-    def open_image(self, path: Path) -> None:
-        """Open a picture, a folder of pictures or a data set, in the background."""
-        self._open_image(path.name, lambda: path)
+    def open_image(self, path: Path, options: DataOptions = DEFAULTS, split: Split = "auto") -> None:
+        """Open a picture, a folder of pictures or a data set in the background, read as by `open_source`."""
+        self._open_image(path.name, lambda: path, options, split)
 
     def open_pasted(self, picture: Saves) -> None:
         """Open a picture from the clipboard, in the background."""
         self._open_image("pasted picture", lambda: keep(picture))
 
-    def _open_image(self, name: str, path_of: Callable[[], Path]) -> None:
+    def _open_image(
+        self, name: str, path_of: Callable[[], Path], options: DataOptions = DEFAULTS, split: Split = "auto"
+    ) -> None:
         if self.document is None:
             return self.failed.emit("Open a bundle before you drop a picture")
         bundle = self.document.bundle
         self.status.emit(f"Reading {name}…")
-        self.jobs.start("image", lambda _: open_source(path_of(), bundle), self._image_opened, self.failed.emit)
+        self.jobs.start(
+            "image", lambda _: open_source(path_of(), bundle, options, split), self._image_opened, self.failed.emit
+        )
 
     def _image_opened(self, source: Source) -> None:
         self.status.emit(f"{source.name}: {source.note}" if source.note else source.name)
         self.show(source)
+        self._restore(source.data)
+
+    def _restore(self, data: ImageSet | None) -> None:
+        """Show the measurement on these images that was kept from another session, if there is one."""
+        if self.document is None or data is None or self._kept is None:
+            return
+        bundle, engine, steps, kept = self.document.bundle, self.engine, self.cursor.steps, self._kept
+
+        def done(known: Sweep | None) -> None:
+            if known is not None and not self.jobs.running("sweep"):
+                self._swept(known, data)
+
+        self.jobs.start("kept", lambda _: restore(kept, bundle, data, steps, engine), done, self.failed.emit)
 
     @property
     def data(self) -> ImageSet | None:
@@ -237,25 +263,56 @@ class Inspector:
 
     # accuracy and early exit
 
-    def run_sweep(self, data: ImageSet) -> None:
-        """Measure accuracy, spike rates and operations on a data set, in the background."""
+    def run_sweep(self, data: ImageSet, count: int | None = None, first: bool = False) -> None:
+        """Measure accuracy, spike rates and operations in the background.
+
+        Args:
+            data: The images.
+            count: Measure the first images only; None measures all.
+            first: Whether a measurement that was kept from another session is as good.
+        """
         if self.document is None:
             return
-        bundle, engine, steps = self.document.bundle, self.engine, self.cursor.steps
+        bundle, engine, steps, kept = self.document.bundle, self.engine, self.cursor.steps, self._kept
+        part = data if count is None else data.take(slice(0, count))
 
         def work(progress: PartialProgress[Sweep]) -> Sweep:
-            return sweep(bundle, data, steps, engine, progress)
+            _ = data.digest  # computed in the background: whether results are out of date depends on it
+            known = restore(kept, bundle, data, steps, engine) if kept is not None and first else None
+            if known is not None:
+                return known
+            result = sweep(bundle, part, steps, engine, progress)
+            if kept is not None:
+                store(kept, bundle, data, result)
+            return result
 
-        self.jobs.start("sweep", work, self._swept, self.failed.emit, self._partly_swept)
+        self.jobs.start(
+            "sweep",
+            work,
+            lambda complete: self._swept(complete, data),
+            self.failed.emit,
+            lambda partial: self._partly_swept(partial, data),
+        )
 
-    def _partly_swept(self, partial: Sweep) -> None:
-        self.sweep = partial
+    def _partly_swept(self, partial: Sweep, data: ImageSet) -> None:
+        self.sweep, self.sweep_data = partial, data
         self.swept.emit()
 
-    def _swept(self, complete: Sweep) -> None:
-        self.sweep = complete
-        self.swept.emit()
+    def _swept(self, complete: Sweep, data: ImageSet) -> None:
+        self._partly_swept(complete, data)
         self.selection.refresh()
+
+    @property
+    def shows_measured(self) -> bool:
+        """Whether the selected image is one of the data set of `sweep`, with the same index."""
+        return self.sweep_data is not None and self.source is not None and self.source.data is self.sweep_data
+
+    def show_measured(self, index: int) -> None:
+        """Select an image of the data set of `sweep`, and run the network on it."""
+        if self.shows_measured:
+            self.show_index(index)
+        elif self.sweep_data is not None:
+            self.show(from_data(self.sweep_data), index)
 
     def set_threshold(self, threshold: float) -> None:
         """Set the margin of early exit, in logits, at least 0."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from spikelet.metrics.robustness import Robustness
 from spikelet.verify import StepVerification, Verification
+from spikelet_gui.models.analysis.browse import Filter
 from spikelet_gui.models.analysis.checks import Checks
 from spikelet_gui.models.analysis.compare import Comparison, Survey
 from spikelet_gui.models.analysis.planning import Planned
@@ -45,6 +46,7 @@ class Results:
         comparison_changed: Emitted when a comparison or a survey is set.
         checks_changed: Emitted when a verification or a validation is set.
         residuals_changed: Emitted when the residuals are set.
+        filter_changed: Emitted when other images are listed.
         robustness_changed: Emitted when the accuracy under faults, partial or complete, is set.
         planned_changed: Emitted when the settings of the bundle are set.
         second: The second bundle of a comparison; None compares the open bundle with itself.
@@ -55,12 +57,15 @@ class Results:
         residuals: Float and spiking network, layer by layer.
         robustness: Accuracy under faults.
         planned: Settings of the bundle, or of the one from which it was derived.
+        filter: Conditions on the images of the browser, or None.
     """
 
     def __init__(self, jobs: Jobs, status: Signal[[str]], failed: Signal[[str]]) -> None:
         self.second_changed, self.comparison_changed, self.checks_changed = Signal[[]](), Signal[[]](), Signal[[]]()
         self.residuals_changed, self.robustness_changed = Signal[[]](), Signal[[]]()
         self.planned_changed = Signal[[]]()
+        self.filter_changed = Signal[[]]()
+        self.filter: Filter | None = None
         self._jobs, self._status, self._report_failure = jobs, status, failed
         self.second: Document | None = None
         self.second_error = ""
@@ -76,7 +81,14 @@ class Results:
         """Discard the results of the previous bundle."""
         self.comparison, self.survey, self.comparison_key, self.checks = None, None, None, Checks()
         self.residuals, self.robustness, self.planned = None, None, None
+        self.filter = None
         self.checks_changed.emit()
+
+    def set_filter(self, conditions: Filter | None) -> None:
+        """Set the conditions on the images of the browser; None shows what it shows first."""
+        if conditions != self.filter:
+            self.filter = conditions
+            self.filter_changed.emit()
 
     def open_second(self, path: Path) -> None:
         """Open the second bundle in the background; an error is kept in `second_error`."""

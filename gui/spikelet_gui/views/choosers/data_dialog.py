@@ -1,4 +1,7 @@
-"""One dialog for every kind of data: a picture, an .npz or .npy file, or a folder of pictures or of a data set."""
+"""One dialog for every kind of data: a picture, an .npz or .npy file, or a folder of pictures or of a data set.
+
+Options that the readers take where the form of the data has several meanings are below the files.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,20 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QGridLayout, QWidget
 
 from spikelet.data.folder import SUFFIXES
-from spikelet_gui.views.widgets.controls import button
+from spikelet.data.options import LAYOUTS, DataOptions, Split
+from spikelet_gui.views.widgets.controls import Choice, button
+from spikelet_gui.views.widgets.layouts import row
 
+SPLIT_TITLES: dict[Split, str] = {"auto": "split: automatic", "train": "train", "valid": "valid", "test": "test"}
+WHITES: dict[str, float | None] = {
+    "white: by bit depth": None,
+    "white = 1": 1.0,
+    "white = 255 (8 bits)": 255.0,
+    "white = 1023 (10 bits)": 1023.0,
+    "white = 4095 (12 bits)": 4095.0,
+    "white = 65535 (16 bits)": 65535.0,
+}
+Opened = Callable[[Path, DataOptions, Split], object]
 FILES = " ".join(f"*{suffix}" for suffix in (*SUFFIXES, ".npz", ".npy"))
 
 
@@ -19,25 +34,40 @@ class DataDialog(QFileDialog):
 
     Args:
         parent: The window.
-        opened: Called with the path that was chosen.
+        opened: Called with the path that was chosen, the options and the split.
     """
 
-    def __init__(self, parent: QWidget, opened: Callable[[Path], object]) -> None:
+    def __init__(self, parent: QWidget, opened: Opened) -> None:
         super().__init__(parent, "Open pictures or a data set")
         self._opened = opened
         self.setOption(QFileDialog.Option.DontUseNativeDialog)  # a native dialog takes either files or folders
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFileMode(QFileDialog.FileMode.ExistingFile)
         self.setNameFilters([f"Pictures and data sets ({FILES})", "All files (*)"])
-        self.fileSelected.connect(lambda name: opened(Path(name)))
+        self.fileSelected.connect(lambda name: self._open(Path(name)))
+        self.split = Choice("split", "Split of data with several: the test split, or valid if there is none")
+        self.axes = Choice("layout", "Axes of an array: N images, C channels, H rows, W columns, F features")
+        self.white = Choice("white", "Value of a white pixel, by default the largest of the bit depth")
+        for title in SPLIT_TITLES.values():
+            self.split.addItem(title)
+        for layout in LAYOUTS:
+            self.axes.addItem("axes: automatic" if layout == "auto" else layout)
+        for text in WHITES:
+            self.white.addItem(text)
         hint = "A folder of pictures or of class folders, CIFAR-10, CIFAR-100 or IDX files"
         self.folder = button("Open this folder", self._open_folder, hint)
         lines = self.layout()
         assert isinstance(lines, QGridLayout)
-        lines.addWidget(self.folder, lines.rowCount(), 1, 1, 2)
+        line = row(self.split, self.axes, self.white, self.folder, spacing=6)
+        line.insertStretch(3, 1)
+        lines.addLayout(line, lines.rowCount(), 0, 1, lines.columnCount())
+
+    def _open(self, path: Path) -> None:
+        options = DataOptions(LAYOUTS[self.axes.currentIndex()], WHITES[self.white.currentText()])
+        self._opened(path, options, tuple(SPLIT_TITLES)[self.split.currentIndex()])
 
     def _open_folder(self) -> None:
         selected = [Path(name) for name in self.selectedFiles()]
         folder = selected[0] if selected and selected[0].is_dir() else Path(self.directory().absolutePath())
         self.reject()  # without the signal of a file
-        self._opened(folder)
+        self._open(folder)

@@ -1,19 +1,87 @@
-"""Pictures with captions, as large as possible with all of them visible."""
+"""Pictures with captions, as large as possible with all of them visible; drawn only when they come into view."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QImage, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem
+from PySide6.QtWidgets import QListView
 
 SIZES = range(176, 40, -8)  # sides of a picture in pixels; the largest without scrolling is used, else the smallest
 LINES, GAP = 2, 8  # lines of a caption; pixels between pictures
+KEPT = 600  # pictures that are kept after they were drawn
+
+Index = QModelIndex | QPersistentModelIndex
 
 
-class Gallery(QListWidget):
-    """Pictures in rows. If not all fit, the rows that are visible at first are complete."""
+class Pictures(QAbstractListModel):
+    """Numbers of images, each with a picture and a caption."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: Sequence[int] = ()
+        self.picture: Callable[[int], QImage] = lambda number: QImage()
+        self.caption: Callable[[int], str] = str
+        self.cell, self.side, self.ratio = QSize(), SIZES[0], 1.0
+        self._drawn: dict[int, QPixmap] = {}
+
+    def show_numbers(
+        self, numbers: Sequence[int], picture: Callable[[int], QImage], caption: Callable[[int], str]
+    ) -> None:
+        """Set the images."""
+        self.beginResetModel()
+        self.numbers, self.picture, self.caption = numbers, picture, caption
+        self._drawn.clear()
+        self.endResetModel()
+
+    def set_size(self, cell: QSize, side: int, ratio: float) -> None:
+        """Set the size of a cell and of a picture, and the number of physical pixels per pixel."""
+        self.layoutAboutToBeChanged.emit()
+        self.cell, self.side, self.ratio = cell, side, ratio
+        self._drawn.clear()
+        self.layoutChanged.emit()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008
+        return 0 if parent.isValid() else len(self.numbers)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if not index.isValid() or index.row() >= len(self.numbers):
+            return None
+        number = int(self.numbers[index.row()])
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.caption(number)
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self._pixmap(number)
+        if role == Qt.ItemDataRole.SizeHintRole:
+            return self.cell  # the default is the width of the first caption
+        if role == Qt.ItemDataRole.UserRole:
+            return number
+        return None
+
+    def _pixmap(self, number: int) -> QPixmap:
+        if number not in self._drawn:
+            if len(self._drawn) >= KEPT:
+                self._drawn.clear()
+            pixels = round(self.side * self.ratio)
+            pixmap = QPixmap.fromImage(self.picture(number)).scaled(pixels, pixels, Qt.AspectRatioMode.KeepAspectRatio)
+            pixmap.setDevicePixelRatio(self.ratio)
+            self._drawn[number] = pixmap
+        return self._drawn[number]
+
+
+class Gallery(QListView):
+    """Pictures in rows. If not all fit, the rows that are visible at first are complete.
+
+    Args:
+        name: Name for screen readers.
+        chosen: Called with the number of an image that is clicked or reached with the arrow keys.
+        entered: Called with the number of an image at Enter or a double click.
+    """
+
+    def __init__(
+        self, name: str, chosen: Callable[[int], object] = int, entered: Callable[[int], object] = int
+    ) -> None:
         super().__init__()
         self.setAccessibleName(name)
         self.setViewMode(QListView.ViewMode.IconMode)
@@ -21,54 +89,68 @@ class Gallery(QListWidget):
         self.setMovement(QListView.Movement.Static)
         self.setUniformItemSizes(True)
         self.setAcceptDrops(False)  # the window handles dropped files
-        self._pictures: list[tuple[QImage, str, int]] = []
-        self._captions: list[str] = []
-        self._cell = QSize()
+        self.pictures = Pictures()
+        self.setModel(self.pictures)
+        self._chosen, self._captions = chosen, tuple[str, ...]()
+        self.clicked.connect(lambda index: self._choose(index))
+        self.activated.connect(lambda index: entered(int(index.data(Qt.ItemDataRole.UserRole))))
+        self.doubleClicked.connect(lambda index: entered(int(index.data(Qt.ItemDataRole.UserRole))))
 
-    def show_pictures(self, pictures: list[tuple[QImage, str, int]], captions: list[str]) -> None:
-        """Show pictures.
+    def show_pictures(
+        self,
+        numbers: Sequence[int],
+        picture: Callable[[int], QImage],
+        caption: Callable[[int], str],
+        captions: Sequence[str],
+    ) -> None:
+        """Show images.
 
         Args:
-            pictures: (picture, caption, index that is stored with it).
+            numbers: Their numbers.
+            picture: Returns the picture of a number.
+            caption: Returns the caption of a number.
             captions: Every line that can occur in a caption; the widest defines the width of a cell.
         """
-        self._pictures, self._captions, self._cell = pictures, captions, QSize()
-        self.clear()
+        self._captions = tuple(captions)
+        self.pictures.show_numbers(numbers, picture, caption)
         self._fit()
+
+    def mark(self, number: int) -> None:
+        """Select the picture of a number, if it is shown."""
+        rows = [row for row, shown in enumerate(self.pictures.numbers) if shown == number]
+        if rows:
+            self.setCurrentIndex(self.pictures.index(rows[0]))
+        else:
+            self.selectionModel().clear()
+
+    def currentChanged(self, current: Index, previous: Index) -> None:  # noqa: N802
+        super().currentChanged(current, previous)
+        if current.isValid() and self.hasFocus():
+            self._choose(current)
+
+    def _choose(self, index: Index) -> None:
+        self._chosen(int(index.data(Qt.ItemDataRole.UserRole)))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        available = self.maximumViewportSize()
-        if not self._pictures or available.height() < 1:
+        available, count = self.maximumViewportSize(), len(self.pictures.numbers)
+        if not count or available.height() < 1:
             return
         metrics = self.fontMetrics()
-        wide = max(metrics.horizontalAdvance(caption) for caption in self._captions) + 2 * GAP
+        wide = max((metrics.horizontalAdvance(caption) for caption in self._captions), default=0) + 2 * GAP
         below = LINES * metrics.lineSpacing() + GAP
         for side in SIZES:
             cell = QSize(max(wide, side + GAP), side + below)
             columns, rows = max(1, available.width() // cell.width()), available.height() // cell.height()
-            if columns * rows >= len(self._pictures):
+            if columns * rows >= count:
                 break
         else:
             cell.setHeight(available.height() // max(1, rows))
-        if cell != self._cell:
-            self._cell = cell
-            self._fill(side)
-
-    def _fill(self, side: int) -> None:
-        row, ratio = self.currentRow(), self.devicePixelRatioF()
-        self.clear()
-        self.setIconSize(QSize(side, side))
-        self.setGridSize(self._cell)
-        for image, text, number in self._pictures:
-            pixels = round(side * ratio)
-            picture = QPixmap.fromImage(image).scaled(pixels, pixels, Qt.AspectRatioMode.KeepAspectRatio)
-            picture.setDevicePixelRatio(ratio)
-            item = QListWidgetItem(picture, text)
-            item.setSizeHint(self._cell)  # the default is the width of the first caption
-            item.setData(Qt.ItemDataRole.UserRole, number)
-            self.addItem(item)
-        self.setCurrentRow(row)
+        ratio = self.devicePixelRatioF()
+        if (cell, side, ratio) != (self.pictures.cell, self.pictures.side, self.pictures.ratio):
+            self.setIconSize(QSize(side, side))
+            self.setGridSize(cell)
+            self.pictures.set_size(cell, side, ratio)

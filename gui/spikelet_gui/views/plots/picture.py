@@ -53,6 +53,15 @@ class Picture(Plot):
         coloured[values < 0] = QColor(theme().card).getRgb()
         self._show(coloured)
 
+    def show_signed(self, values: npt.NDArray[np.float32]) -> None:
+        """Show values (H, W) from -m to m, m being the largest absolute value, in two hues; NaN is transparent."""
+        most = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
+        share = np.nan_to_num(values / most)[..., None]
+        ends = [np.array(QColor(hue).getRgb(), np.float32) for hue in (theme().raised, theme().over, theme().under)]
+        coloured = ends[0] + np.abs(share) * (np.where(share > 0, ends[1], ends[2]) - ends[0])
+        coloured[np.isnan(values)] = QColor(theme().card).getRgb()
+        self._show(coloured.astype(np.uint8))
+
     def _show(self, values: npt.NDArray[np.uint8]) -> None:
         self.image.setImage(values, autoLevels=False, levels=None)
         if values.shape[:2] != self._shape:

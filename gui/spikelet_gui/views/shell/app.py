@@ -51,11 +51,17 @@ def application() -> QApplication:
     return app
 
 
-def make_window(settings: Settings, remember: Callable[[], object] = lambda: None) -> Window:
-    """Build a window without showing it. remember: called when it is closed."""
+def make_window(settings: Settings, remember: Callable[[], object] = lambda: None, kept: Path | None = None) -> Window:
+    """Build a window without showing it.
+
+    Args:
+        settings: Settings of the last session.
+        remember: Called when the window is closed.
+        kept: Folder of measurements that outlive the session; None keeps none.
+    """
     app = application()
     theme.apply(app, theme.resolve(settings.theme))
-    return Window(Inspector(Dispatcher(), settings), remember)
+    return Window(Inspector(Dispatcher(), settings, kept), remember)
 
 
 def start(paths: list[Path], fresh: bool, theme_name: str | None) -> int:
@@ -66,7 +72,7 @@ def start(paths: list[Path], fresh: bool, theme_name: str | None) -> int:
         settings.theme = theme_name
     if len(paths) > 1:
         settings.panel = "compare"
-    window = make_window(settings, lambda: stored.save(settings, path))
+    window = make_window(settings, lambda: stored.save(settings, path), path.parent / "results")
     for number in (signal.SIGINT, signal.SIGTERM):  # closing the window saves the session
         signal.signal(number, lambda *_: window.close())
     wake_up = QTimer()  # Python handles signals only while it runs code

@@ -16,6 +16,7 @@ READ_TIME = 15_000  # milliseconds for which a message is shown, or has its own 
 TITLES = {
     "open": "Opening",
     "image": "Reading",
+    "kept": "Reading results",
     "run": "Running",
     "costs": "Estimating energy",
     "second": "Opening",
@@ -91,7 +92,7 @@ class Transport(View):
         line.addWidget(self.message, 4)
         line.addWidget(self.progress)
         line.addWidget(self.stop)
-        self._text, self._bad = "", False
+        self._text, self._bad, self._elided = "", False, False
         self._running: dict[str, tuple[int, int]] = {}
         self.listen(cursor.moved, self._moved)
         self.listen(cursor.changed, self._changed)
@@ -139,14 +140,17 @@ class Transport(View):
             self.timer.stop()
 
     def _set_text(self, text: str, bad: bool = False) -> None:
-        self._text, self._bad = text, bad
+        self._text, self._bad, self._elided = text, bad, False
         self.read_timer.start(READ_TIME)
         self._show()
 
     def _read(self) -> None:
-        """Clear a message after a while; an error stays, elided, until the next message."""
-        if not self._bad:
-            self._text = ""
+        """Clear a message after a while; an error is then elided, and goes after the same time again."""
+        if self._bad and not self._elided:
+            self._elided = True
+            self.read_timer.start(READ_TIME)
+        else:
+            self._text, self._bad = "", False
         self._show()
 
     def _progressed(self, key: str, done: int, total: int) -> None:
@@ -171,7 +175,8 @@ class Transport(View):
         self.progress.setRange(0, total)
         self.progress.setValue(done)
         # a message that does not fit has its own line for a while
-        self.message.overflow = self.below if self.read_timer.isActive() and not key else None
+        reading = self.read_timer.isActive() and not self._elided
+        self.message.overflow = self.below if reading and not key else None
         self.below.hide()
         count = f" {done:,} of {total:,}" if total else "…"
         for widget in (self.message, self.below):

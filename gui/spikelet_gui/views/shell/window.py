@@ -68,7 +68,7 @@ class Window(QMainWindow):
         for name, keys, action in shortcuts.bindings(self.actions_, PANELS):
             self._bind(name, keys, action)
         inspector.opened.connect(self._opened)
-        inspector.selection.revealed.connect(lambda: self.show_panel("layers"))
+        inspector.going.connect(self.show_panel)
 
     # construction
 

@@ -225,7 +225,7 @@ QToolTip { background: @raised; color: @text; border: 1px solid @line; padding: 
 #muted, #caption { color: @muted; }
 #caption { font-size: 9pt; }
 #bad { color: @bad; }
-#error { color: @bad; font-size: 9pt; }
+#error { color: @bad; background: @raised; border-left: 3px solid @bad; padding-left: 5px; font-size: 9pt; }
 #stale { background: @raised; border-bottom: 1px solid @warn; }
 #good { color: @good; }
 #warn { color: @warn; }

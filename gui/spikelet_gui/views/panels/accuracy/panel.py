@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyqtgraph as pg
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout
 
+from spikelet.data.options import DEFAULTS, DataOptions, Split
 from spikelet.report import wording
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
@@ -14,13 +15,14 @@ from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
 from spikelet_gui.models.session.inputs import Source, open_source
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.choosers.data_dialog import DataDialog
+from spikelet_gui.views.panels.accuracy.browser import BrowserCard
+from spikelet_gui.views.panels.accuracy.classes import ClassesCard
 from spikelet_gui.views.panels.accuracy.exits import ExitCard
-from spikelet_gui.views.panels.accuracy.lost import LostCard
 from spikelet_gui.views.plots.plots import Plot, TimeLine
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.cards import CardView
-from spikelet_gui.views.widgets.controls import button
-from spikelet_gui.views.widgets.layouts import Empty
+from spikelet_gui.views.widgets.controls import Segments, button
+from spikelet_gui.views.widgets.layouts import Empty, column
 from spikelet_gui.views.widgets.runner import Runner
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import GAP, colour, theme
@@ -64,7 +66,7 @@ class CurveCard(CardView):
     def _choose(self) -> None:
         DataDialog(self, self._open).open()
 
-    def _open(self, path: Path) -> None:
+    def _open(self, path: Path, options: DataOptions = DEFAULTS, split: Split = "auto") -> None:
         """Open images and measure on them."""
         document = self.inspector.document
         if document is None:
@@ -76,7 +78,9 @@ class CurveCard(CardView):
             if source.data is not None:
                 self.inspector.run_sweep(source.data)
 
-        self.inspector.jobs.start("image", lambda _: open_source(path, bundle), opened, self.inspector.failed.emit)
+        self.inspector.jobs.start(
+            "image", lambda _: open_source(path, bundle, options, split), opened, self.inspector.failed.emit
+        )
 
     def _draw(self) -> None:
         sweep = self.inspector.sweep
@@ -141,7 +145,7 @@ class CurveCard(CardView):
 
 
 class AccuracyPanel(Panel):
-    """Accuracy and lost images on the left, early exit on the right."""
+    """Accuracy and images on the left, early exit or the classes on the right."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
@@ -151,10 +155,15 @@ class AccuracyPanel(Panel):
         left = QVBoxLayout()
         left.setSpacing(GAP)
         self.curve = CurveCard(inspector)
-        left.addWidget(self.curve, 3)
-        left.addWidget(LostCard(inspector), 2)
+        self.browser, self.exits, self.classes = BrowserCard(inspector), ExitCard(inspector), ClassesCard(inspector)
+        left.addWidget(self.curve, 4)
+        left.addWidget(self.browser, 5)
         outer.addLayout(left, 5)
-        outer.addWidget(ExitCard(inspector), 4)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.exits)
+        self.pages.addWidget(self.classes)
+        self.choice = Segments("right side", ("early exit", "classes"), self.pages.setCurrentIndex)
+        outer.addLayout(column(self.choice, self.pages, stretch=(0, 1), spacing=4), 4)
 
         self.inspector = inspector
 

@@ -10,6 +10,7 @@ from spikelet_gui.models.analysis.compare import Comparison, Side, Survey, compa
 from spikelet_gui.models.session.document import Document
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.results import ComparisonKey
+from spikelet_gui.views.panels.compare.architectures import DepthCard, NetworksCard
 from spikelet_gui.views.panels.compare.cards import (
     ComparisonCard,
     DifferenceCard,
@@ -60,14 +61,22 @@ class ComparePanel(Panel):
             LayersCard(inspector),
             PredictionsCard(inspector),
         )
+        self.networks, self.depths = NetworksCard(inspector), DepthCard(inspector)
         self.content, self.empty, self._error = QWidget(), Empty(""), ""
         panes = QHBoxLayout(self.content)
         panes.setContentsMargins(0, 0, 0, 0)
         panes.setSpacing(GAP)
-        left = column(spacing=GAP)
+        self.same, self.others = QWidget(), QWidget()  # of networks with and without a common layer
+        left = QVBoxLayout(self.same)
+        left.setContentsMargins(0, 0, 0, 0)
+        left.setSpacing(GAP)
         left.addLayout(row(*self.rasters, stretch=(1, 1), spacing=GAP), 1)
         left.addWidget(self.difference, 1)
-        panes.addLayout(left, 8)
+        lines = column(self.networks, self.depths, stretch=(1, 1), spacing=GAP)
+        lines.setContentsMargins(0, 0, 0, 0)
+        self.others.setLayout(lines)
+        panes.addWidget(self.same, 8)
+        panes.addWidget(self.others, 8)
         panes.addLayout(column(self.layers, self.predictions, stretch=(6, 5), spacing=GAP), 5)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
@@ -201,8 +210,9 @@ class ComparePanel(Panel):
         running = inspector.jobs.running("compare")
         self.empty.set_message("Running both on the image…" if running else f"{self._error}{CHOOSE}")
         shared = comparison is not None and bool(comparison.layers)
-        for spikes in (*self.rasters, self.difference, self.layers):
-            spikes.setVisible(shared)  # without a common layer there is nothing to show but the predictions
+        for widget in (self.same, self.layers):
+            widget.setVisible(shared)
+        self.others.setVisible(not shared)
         for card in self._cards():
             card.draw()
 
@@ -223,13 +233,13 @@ class ComparePanel(Panel):
             card.go(self.inspector.cursor.time)
 
     def _cards(self) -> tuple[ComparisonCard, ...]:
-        return (*self.rasters, self.difference, self.layers, self.predictions)
+        return (*self.rasters, self.difference, self.layers, self.networks, self.depths, self.predictions)
 
 
 def verdict(comparison: Comparison) -> str:
     """Summarise a comparison in one or two sentences."""
     if not comparison.layers:
-        return "The networks have no layer with the same name and shape; only predictions are compared."
+        return "No layer of both has the same name and shape; sizes, spike rates and predictions are compared."
     differing = sum(comparison.differing(layer) for layer in comparison.layers)
     if not differing:
         return f"None of {comparison.spikes:,} spikes differ in {len(comparison.layers)} layers."

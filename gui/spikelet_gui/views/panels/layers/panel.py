@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.layers.cards import MapCard, PotentialCard, RasterCard, RatesCard
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
+from spikelet_gui.views.panels.layers.weights import WeightsPage
 from spikelet_gui.views.widgets.base import Panel
-from spikelet_gui.views.widgets.controls import Tabs
+from spikelet_gui.views.widgets.controls import Segments, Tabs
 from spikelet_gui.views.widgets.layouts import column
 from spikelet_gui.views.widgets.theme import GAP
 
@@ -25,16 +26,25 @@ class LayersPanel(Panel):
         outer.setSpacing(6)
         self._tab_row = QHBoxLayout()
         outer.addLayout(self._tab_row)
-        panes = QHBoxLayout()
+        activity, self.weights = QWidget(), WeightsPage(inspector)
+        panes = QHBoxLayout(activity)
+        panes.setContentsMargins(0, 0, 0, 0)
         panes.setSpacing(GAP)
         panes.addLayout(column(RasterCard(inspector), PotentialCard(inspector), stretch=(5, 4), spacing=GAP), 7)
         panes.addLayout(column(MapCard(inspector), RatesCard(inspector), stretch=(4, 3), spacing=GAP), 9)
         self.neurons = NeuronCard(inspector)
         panes.addWidget(self.neurons, 7)
-        outer.addLayout(panes, 1)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(activity)
+        self.pages.addWidget(self.weights)
+        outer.addWidget(self.pages, 1)
+        self.choice = Segments("content", ("activity", "weights"), self.pages.setCurrentIndex)
+        self._tab_row.addStretch(1)
+        self._tab_row.addWidget(self.choice)
         self.tabs: Tabs | None = None
         self.follow(self._fill_tabs, inspector.opened)
         self.follow(self._focus, inspector.selection.focused)
+        self.listen(inspector.selection.revealed, self._show_activity)
 
     def _fill_tabs(self) -> None:
         inspector = self.inspector
@@ -46,9 +56,12 @@ class LayersPanel(Panel):
             self.tabs.deleteLater()
         self.tabs = Tabs("layer", names, lambda index: inspector.selection.focus(names[index]))
         self._tab_row.insertWidget(0, self.tabs)
-        if self._tab_row.count() == 1:
-            self._tab_row.addStretch(1)
         self._focus()
+
+    def _show_activity(self) -> None:
+        """Show the neurons, not the weights."""
+        self.choice.choose(0)
+        self.pages.setCurrentIndex(0)
 
     def _focus(self) -> None:
         document = self.inspector.document
@@ -56,6 +69,7 @@ class LayersPanel(Panel):
             self.tabs.choose(document.bundle.graph.spiking.index(self.inspector.selection.layer))
 
     def focus_search(self) -> None:
+        self._show_activity()
         self.neurons.query.setFocus()
 
     def out_of_date(self) -> str:

@@ -32,7 +32,7 @@ class InputCard(CardView):
         self.pencil = tool("pencil", "Draw an input by hand  (D)", self.draw)
         for widget in (
             tool("picture", "Open a picture or a data set, or drop one here  (Ctrl+I)", self.choose),
-            tool("recent", "Initial images, or golden inputs", self.back),
+            tool("pictures", "Initial images, or golden inputs", self.back),
             self.pencil,
         ):
             self.head.addWidget(widget)

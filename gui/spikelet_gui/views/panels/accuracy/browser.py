@@ -1,0 +1,155 @@
+"""Browser of the measured images, with filters; an image that is chosen is shown in all panels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from PySide6.QtGui import QImage
+
+from spikelet_gui.models.analysis.browse import KINDS, Filter, exit_steps, first_kind, kinds_of, selected
+from spikelet_gui.models.analysis.sweep import Sweep
+from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.session.inputs import shown
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.images.gallery import Gallery
+from spikelet_gui.views.plots.evidence import class_names
+from spikelet_gui.views.widgets.cards import CardView
+from spikelet_gui.views.widgets.controls import Choice
+from spikelet_gui.views.widgets.layouts import row
+from spikelet_gui.views.widgets.text import label
+
+ANY = -1  # entry of a list of classes that stands for all of them
+
+
+class BrowserCard(CardView):
+    """Images of one kind, of one true class and of one prediction."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__(inspector, "Images", data=self._data)
+        self.kind = Choice("images by result", "Which images are shown")
+        self.truth, self.predicted = Choice("true class"), Choice("predicted class")
+        for box in (self.kind, self.truth, self.predicted):
+            box.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(12)
+            box.activated.connect(lambda _: self._filter())
+        self.message = label("", "muted", wrap=True)
+        self.gallery = Gallery("images", self._show, self._enter)
+        self.body.addLayout(row(self.kind, self.truth, self.predicted, stretch=(1, 1, 1), spacing=6))
+        self.body.addWidget(self.message)
+        self.body.addWidget(self.gallery, 1)
+        self._drawn: tuple[object, ...] = ()
+        self.follow(self._draw, inspector.swept, inspector.opened, inspector.cursor.moved, inspector.threshold_moved)
+        self.follow(self._draw, inspector.results.filter_changed)
+        self.follow(self._mark, inspector.showing)
+
+    @property
+    def filter(self) -> Filter:
+        """The conditions; at first, what the network gets wrong."""
+        sweep, chosen = self.inspector.sweep, self.inspector.results.filter
+        if sweep is None:
+            return Filter()
+        if chosen is None:
+            return Filter(first_kind(sweep))
+        return chosen if chosen.kind in kinds_of(sweep) else replace(chosen, kind="all")
+
+    def _filter(self) -> None:
+        """Take the conditions from the lists."""
+        truth, predicted = self.truth.currentData(), self.predicted.currentData()
+        self.inspector.results.set_filter(
+            Filter(
+                self.kind.currentData(),
+                None if truth == ANY else int(truth),
+                None if predicted == ANY else int(predicted),
+            )
+        )
+
+    def _draw(self) -> None:
+        inspector, sweep = self.inspector, self.inspector.sweep
+        available = sweep is not None and inspector.document is not None
+        for widget in (self.kind, self.truth, self.predicted, self.gallery):
+            widget.setVisible(available)
+        self.message.setVisible(not available)
+        if sweep is None or inspector.document is None:
+            self.message.setText("Not measured yet: click Run all images. Each image is listed here with its result.")
+            self.set_note("")
+            return
+        time, names = min(inspector.cursor.time, sweep.counted.steps), class_names(inspector)
+        numbers = selected(sweep, self.filter, time, inspector.threshold)
+        self._fill(sweep, time, names)
+        self.set_note(f"after t = {time}: {len(numbers):,} of {sweep.done:,}; Enter opens an image in the Overview")
+        self.message.setText("No image fulfils these conditions.")
+        self.message.setVisible(not len(numbers))
+        self.gallery.setVisible(bool(len(numbers)))
+        key = (id(sweep.data), time, inspector.threshold, numbers.tobytes())
+        if key == self._drawn:
+            return
+        self._drawn = key
+        exits = exit_steps(sweep, inspector.threshold)
+        node = inspector.document.bundle.graph.input
+
+        def picture(number: int) -> QImage:
+            pixels = shown(sweep.data.images[number].astype(np.float32), node.low, node.high)
+            height, width, _ = pixels.shape
+            return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+
+        def caption(number: int) -> str:
+            prediction = int(sweep.counted.predictions[time - 1][number])
+            exit_text = f"exit t = {exits[number]}" if exits[number] else "no exit"
+            if sweep.labels is None:
+                return f"{names[prediction]}\n{exit_text}"
+            truth = int(sweep.labels[number])
+            second = exit_text if truth == prediction else f"(true: {names[truth]})"
+            return f"{names[prediction]}\n{second}"
+
+        captions = [*(f"(true: {name})" for name in names), "exit t = 1000"]
+        self.gallery.show_pictures(numbers.tolist(), picture, caption, captions)
+        self._mark()
+
+    def _fill(self, sweep: Sweep, time: int, names: list[str]) -> None:
+        """Fill the lists, with the number of images of each kind."""
+        chosen, inspector = self.filter, self.inspector
+        self.kind.clear()
+        for kind in kinds_of(sweep):
+            count = len(selected(sweep, replace(chosen, kind=kind), time, inspector.threshold))
+            self.kind.addItem(f"{KINDS[kind][0]} ({count:,})", kind)
+        self.kind.setCurrentIndex(self.kind.findData(chosen.kind))
+        for box, title, value in (
+            (self.truth, "true", chosen.truth),
+            (self.predicted, "predicted", chosen.predicted),
+        ):
+            if [box.itemText(i) for i in range(1, box.count())] != [f"{title}: {name}" for name in names]:
+                box.clear()
+                box.addItem(f"{title}: any class", ANY)
+                for k, name in enumerate(names):
+                    box.addItem(f"{title}: {name}", k)
+            box.setCurrentIndex(box.findData(ANY if value is None else value))
+        self.truth.setEnabled(sweep.labels is not None)
+
+    def _mark(self) -> None:
+        inspector = self.inspector
+        if inspector.sweep is not None and inspector.shows_measured:
+            self.gallery.mark(inspector.index)
+
+    def _show(self, number: int) -> None:
+        inspector = self.inspector
+        if inspector.sweep is None or (inspector.shows_measured and inspector.index == number):
+            return
+        inspector.show_measured(number)
+        inspector.status.emit(f"Image {number + 1:,} is shown in all panels")
+
+    def _enter(self, number: int) -> None:
+        self._show(number)
+        self.inspector.going.emit("overview")
+
+    def _data(self) -> DataTable | None:
+        inspector, sweep = self.inspector, self.inspector.sweep
+        if sweep is None:
+            return None
+        time = min(inspector.cursor.time, sweep.counted.steps)
+        names, exits = class_names(inspector), exit_steps(sweep, inspector.threshold)
+        rows = []
+        for number in selected(sweep, self.filter, time, inspector.threshold):
+            truth = "" if sweep.labels is None else names[sweep.labels[number]]
+            rows.append([int(number), truth, names[sweep.counted.predictions[time - 1][number]], int(exits[number])])
+        return DataTable("images", ["image", "label", "prediction", "exit_time_step"], rows)

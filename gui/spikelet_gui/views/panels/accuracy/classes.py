@@ -1,0 +1,59 @@
+"""Confusion matrix and accuracy by class."""
+
+from __future__ import annotations
+
+from spikelet.report import wording
+from spikelet_gui.models.analysis.browse import Filter, by_class, confusion
+from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.views.plots.confusion import Cell, ConfusionView
+from spikelet_gui.views.plots.evidence import class_names
+from spikelet_gui.views.widgets.cards import CardView
+from spikelet_gui.views.widgets.layouts import Empty
+
+
+class ClassesCard(CardView):
+    """The matrix; a cell that is chosen filters the browser of images."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__(inspector, "Classes", data=self._data)
+        self.matrix, self.empty = ConfusionView(self._chosen), Empty("")
+        self.body.addWidget(self.matrix, 1)
+        self.body.addWidget(self.empty, 1)
+        self.follow(self._draw, inspector.swept, inspector.opened, inspector.cursor.moved)
+        self.follow(self._draw, inspector.results.filter_changed)
+
+    def _time(self) -> int:
+        sweep = self.inspector.sweep
+        return 1 if sweep is None else min(self.inspector.cursor.time, sweep.counted.steps)
+
+    def _draw(self) -> None:
+        inspector, sweep = self.inspector, self.inspector.sweep
+        names = [] if inspector.document is None else class_names(inspector)
+        counts = None if sweep is None else confusion(sweep, self._time(), len(names))
+        self.matrix.setVisible(counts is not None)
+        self.empty.setVisible(counts is None)
+        if counts is None or sweep is None:
+            text = "Not measured yet: click Run all images." if sweep is None else wording.NO_LABELS
+            self.empty.set_message(text)
+            self.set_note("")
+            return
+        chosen = inspector.results.filter or Filter()
+        self.matrix.show_counts(counts, names, (chosen.truth, chosen.predicted))
+        self.set_note(f"{sweep.done:,} images after t = {self._time()}; click a cell to list its images")
+
+    def _chosen(self, cell: Cell) -> None:
+        self.inspector.results.set_filter(Filter("all", *cell) if cell != (None, None) else None)
+
+    def _data(self) -> DataTable | None:
+        inspector, sweep = self.inspector, self.inspector.sweep
+        names = [] if inspector.document is None else class_names(inspector)
+        counts = None if sweep is None else confusion(sweep, self._time(), len(names))
+        if counts is None:
+            return None
+        head = ["true_class", "images", "accuracy", "low_95", "high_95", *(f"predicted {name}" for name in names)]
+        rows = [
+            [name, score.images, "" if score.share is None else score.share, score.low, score.high, *map(int, line)]
+            for name, score, line in zip(names, by_class(counts), counts, strict=True)
+        ]
+        return DataTable("confusion", head, rows)

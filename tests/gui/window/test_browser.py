@@ -1,0 +1,172 @@
+"""The browser of all images with its filters, the confusion matrix, and the accuracy by class."""
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+
+from gui_support.driving import drop, hover, opened_window
+from spikelet.metrics.accuracy import wilson
+from spikelet_gui.models.analysis.browse import KINDS, Filter, by_class, confusion, exit_steps, kinds_of, selected
+from spikelet_gui.models.export import DataTable
+
+
+@pytest.fixture(scope="module")
+def filled(qapp, rest, path, data):
+    with opened_window(path) as window:
+        drop(window, data)
+        rest(window)
+        window.inspector.run_sweep(window.inspector.data)
+        rest(window)
+        yield window
+
+
+@pytest.fixture
+def panel(filled, rest):
+    """The panel in the same state before each test."""
+    filled.inspector.results.set_filter(None)
+    filled.inspector.set_threshold(0.5)
+    filled.inspector.cursor.go(4)
+    filled.inspector.show_measured(0)
+    filled.show_panel("accuracy")
+    panel = filled.panels["accuracy"]
+    panel.choice._group.button(0).click()
+    rest(filled)
+    return panel
+
+
+def choose(box, start):
+    """Choose the entry of a list that begins with a text."""
+    index = next(i for i in range(box.count()) if box.itemText(i).startswith(start))
+    box.setCurrentIndex(index)
+    box.activated.emit(index)
+
+
+def numbers(panel):
+    return list(panel.browser.gallery.pictures.numbers)
+
+
+def test_filters_divide_the_images(filled):
+    sweep, time, threshold = filled.inspector.sweep, 3, 0.5
+    chosen = {kind: set(selected(sweep, Filter(kind), time, threshold)) for kind in KINDS}
+    everything = set(range(60))
+    assert chosen["all"] == everything == chosen["right"] | chosen["wrong"]
+    assert not chosen["right"] & chosen["wrong"]
+    assert chosen["lost"] <= chosen["wrong"]
+    assert chosen["won"] <= chosen["right"]
+    assert chosen["early"] | chosen["late"] | chosen["never"] == everything
+    assert len(chosen["early"]) + len(chosen["late"]) + len(chosen["never"]) == 60
+    assert chosen["lost"] == set(sweep.lost(time))
+    steps = exit_steps(sweep, threshold)
+    for number in range(60):
+        reached = np.flatnonzero(sweep.counted.margins[:, number] >= threshold)
+        assert steps[number] == (reached[0] + 1 if len(reached) else 0)
+    assert set(kinds_of(sweep)) == set(KINDS)
+
+
+def test_confusion_counts_every_image_once(filled):
+    sweep = filled.inspector.sweep
+    counts = confusion(sweep, 4, 3)
+    assert counts.sum() == 60
+    predictions = sweep.counted.predictions[3]
+    for truth in range(3):
+        for predicted in range(3):
+            cell = selected(sweep, Filter("all", truth, predicted), 4, 0.0)
+            assert len(cell) == counts[truth, predicted]
+            assert (sweep.labels[cell] == truth).all()
+            assert (predictions[cell] == predicted).all()
+    scores = by_class(counts)
+    assert [score.right for score in scores] == np.diag(counts).tolist()
+    assert (scores[0].low, scores[0].high) == wilson(scores[0].right, scores[0].images)
+    empty = by_class(np.zeros((2, 2), np.int64))[0]
+    assert (empty.share, empty.low, empty.high) == (None, 0.0, 1.0)
+
+
+def test_the_browser_follows_its_lists_the_cursor_and_the_threshold(filled, panel, rest):
+    sweep, browser = filled.inspector.sweep, panel.browser
+    assert numbers(panel) == selected(sweep, Filter("lost"), 4, 0.5).tolist(), "shown first"
+    choose(browser.kind, "wrong")
+    for time in (1, 4):
+        filled.inspector.cursor.go(time)
+        assert numbers(panel) == selected(sweep, Filter("wrong"), time, 0.5).tolist()
+    choose(browser.kind, "late exit")
+    for threshold in (0.2, 1.0):
+        filled.inspector.set_threshold(threshold)
+        assert numbers(panel) == selected(sweep, Filter("late"), 4, threshold).tolist()
+    choose(browser.kind, "all images (60)")
+    choose(browser.truth, "true: bee")
+    assert numbers(panel) == np.flatnonzero(sweep.labels == 1).tolist()
+    choose(browser.predicted, "predicted: cat")
+    assert set(numbers(panel)) == set(selected(sweep, Filter("all", 1, 2), 4, 1.0))
+    table = browser._data()
+    assert isinstance(table, DataTable)
+    assert [row[0] for row in table.rows] == numbers(panel)
+    filled.set_theme("light")
+    rest(filled)
+    assert numbers(filled.panels["accuracy"]) == [row[0] for row in table.rows], "another theme keeps the filter"
+    filled.set_theme("dark")
+
+
+def test_an_image_opens_in_the_other_panels(filled, panel, rest, qtbot):
+    choose(panel.browser.kind, "all images")
+    gallery = panel.browser.gallery
+    at = gallery.visualRect(gallery.pictures.index(2)).center()
+    qtbot.mouseClick(gallery.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    rest(filled)
+    inspector = filled.inspector
+    assert (inspector.index, filled.panel) == (2, "accuracy")
+    assert (inspector.trace.image == inspector.sweep.data.images[2]).all()
+    assert len(inspector.source) == 60, "the data set stays open"
+    gallery.setFocus()
+    qtbot.keyClick(gallery, Qt.Key.Key_Right)
+    rest(filled)
+    assert inspector.index == 3
+    qtbot.keyClick(gallery, Qt.Key.Key_Return)
+    rest(filled)
+    assert (inspector.index, filled.panel) == (3, "overview")
+    assert filled.panels["overview"].input.number.value() == 4
+    filled.show_panel("accuracy")
+    inspector.show_index(5)
+    assert gallery.currentIndex().data(Qt.ItemDataRole.UserRole) == 5, "the browser follows the other panels"
+
+
+def test_a_cell_lists_its_images_with_mouse_and_keys(filled, panel, rest, qtbot):
+    sweep = filled.inspector.sweep
+    panel.choice._group.button(1).click()
+    rest(filled)
+    matrix = panel.classes.matrix
+    counts = confusion(sweep, 4, 3)
+    truth, predicted = (int(k) for k in np.unravel_index(counts.argmax(), counts.shape))
+    area = matrix.rect_of((truth, predicted))
+    names = filled.inspector.document.bundle.manifest.labels
+    text = hover(matrix, area.center())
+    assert text.startswith(f"true {names[truth]}\npredicted {names[predicted]}\nimages {counts[truth, predicted]}\n")
+    qtbot.mouseClick(matrix, Qt.MouseButton.LeftButton, pos=area.center().toPoint())
+    assert numbers(panel) == selected(sweep, Filter("all", truth, predicted), 4, 0.5).tolist()
+    assert panel.browser.truth.currentText() == f"true: {names[truth]}"
+    qtbot.mouseClick(matrix, Qt.MouseButton.LeftButton, pos=area.center().toPoint())
+    assert filled.inspector.results.filter is None, "a second click shows what is shown first"
+    matrix.setFocus()
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Return):
+        qtbot.keyClick(matrix, key)
+    assert filled.inspector.results.filter == Filter("all", 0, 1)
+    beside = matrix.rect_of((2, None)).topRight().toPoint()
+    beside.setX(beside.x() + 20)
+    beside.setY(beside.y() + 6)
+    assert hover(matrix, beside).startswith("true cat\naccuracy ")
+    qtbot.mouseClick(matrix, Qt.MouseButton.LeftButton, pos=beside)
+    assert filled.inspector.results.filter == Filter("all", 2, None)
+    assert panel.classes._data().head[:3] == ["true_class", "images", "accuracy"]
+
+
+def test_a_first_measurement_of_some_images_leaves_all_of_them_open(opened, rest, data):
+    drop(opened, data)
+    rest(opened)
+    opened.inspector.run_sweep(opened.inspector.data, 20)
+    rest(opened)
+    opened.show_panel("accuracy")
+    opened.panels["accuracy"].browser._show(7)
+    rest(opened)
+    assert (len(opened.inspector.source), opened.inspector.index) == (60, 7)
+    opened.panels["accuracy"].run()
+    rest(opened)
+    assert opened.inspector.sweep.done == 60
