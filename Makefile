@@ -1,5 +1,5 @@
 # Every target sets up .venv itself; a second run needs no network.
-.PHONY: help demo gui test stress lint bench bench-instructions bench-gui screenshots peers posttraining conformance vectors fuzz edge-test clean
+.PHONY: help demo gui test stress lint bench bench-instructions bench-gui screenshots peers posttraining gpu-study conformance vectors fuzz edge-test clean
 .DEFAULT_GOAL := help
 
 # ONNX Runtime sends no usage events, also where a script imports it without spikelet
@@ -81,6 +81,11 @@ peers: ## compare networks of snnTorch, SpikingJelly, sinabs, Norse and Brevitas
 
 posttraining: ## compare the conversion of a plain ReLU network with that of SpikingJelly, at T = 8, 16, 32 (DATA=…, ARGS="--epochs 20")
 	@.ci/peers tests/benchmarks/posttraining.py $(DATA) $(ARGS)
+
+GPU_STUDIES ?= $(addprefix docs/studies/,resnet18-cifar100.toml resnet18-cifar10.toml vgg16-cifar100.toml vgg16-cifar10.toml)
+
+gpu-study: ## train the next networks of a list for at most 570 s, with torch and NumPy alone (OUT=…, ARGS="--parallel 4")
+	PYTHONPATH=runtime:converters python -m spikelet_converters.study.remote.device train $(GPU_STUDIES) --out $(OUT) --compile $(ARGS)
 
 conformance: ## compare every engine, exported C, Brian2 and two readers on 5,000 random networks and all shipped images (make test: a sample)
 	@.ci/setup dev

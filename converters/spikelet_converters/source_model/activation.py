@@ -94,13 +94,22 @@ class ClipFloor(torch.autograd.Function):
         (grad,) = grads
         z, lam, *rest = ctx.saved_tensors
         shift = rest[0] if rest else None
-        grad_z = torch.ops.aten.hardtanh_backward(grad, z, 0.0, lam.item())  # grad where 0 < z < lambda
+        grad_z = _inside(grad, z, lam)
         a = _activation(z, lam, ctx.levels, ctx.slope, shift)
         grad_lam = (_inner(grad, a) - _inner(grad_z, z)) / lam
         grad_shift = None
         if shift is not None and ctx.needs_input_grad[4]:
             grad_shift = grad_z.sum([i for i in range(z.ndim) if i != 1]) * (1 - ctx.slope) * lam / ctx.steps
         return grad_z, grad_lam, None, None, grad_shift, None
+
+
+def _inside(grad: Tensor, z: Tensor, lam: Tensor) -> Tensor:
+    """Return the gradient where 0 < z < lambda, and 0 elsewhere."""
+    if z.device.type == "cpu" and not torch.compiler.is_compiling():
+        return torch.ops.aten.hardtanh_backward(grad, z, 0.0, lam.item())  # one pass over the memory
+    return torch.where(
+        (z > 0) & (z < lam), grad, 0.0
+    )  # without the value of lambda, for which a GPU would have to wait
 
 
 def _inner(a: Tensor, b: Tensor) -> Tensor:

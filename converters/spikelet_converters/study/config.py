@@ -7,7 +7,8 @@
     [common]    options of every training
     [start]     the training from which all methods start, once per grid point; or checkpoint = "…{seed}…"
     [method.NAME]  options; recipe = "paper" takes those of a named recipe; start = false trains from random weights;
-                of = "NAME" | "start" measures that network without training, changed by the baseline rival = "…"
+                of = "NAME" | "start" measures that network without training, changed by the baseline rival = "…";
+                about = "…" is printed with the results
 
 Options of a method override [common]; options of a grid point override both.
 """
@@ -110,6 +111,7 @@ class Study:
         engine: engine that runs the bundles.
         reference: method with which the others are compared.
         methods: names of the methods.
+        notes: descriptions of methods, by name.
         runs: all runs; every run comes after the run from which it starts.
     """
 
@@ -125,6 +127,7 @@ class Study:
     engine: str
     reference: str
     methods: tuple[str, ...]
+    notes: Mapping[str, str]
     runs: tuple[Run, ...]
 
     def run(self, name: str) -> Run:
@@ -190,6 +193,7 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
         engine=test.get("engine", "auto"),
         reference=reference,
         methods=tuple(methods),
+        notes={name: str(options["about"]) for name, options in methods.items() if "about" in options},
         runs=tuple(_runs(path, content)),
     )
 
@@ -234,7 +238,7 @@ def _start(path: Path, content: ReadOnlyDocument, point: ReadOnlyDocument) -> Ru
 def _method(
     path: Path, content: ReadOnlyDocument, point: ReadOnlyDocument, name: str, options: ReadOnlyDocument
 ) -> Run:
-    where, options = f"[method.{name}]", dict(options)
+    where, options = f"[method.{name}]", {key: value for key, value in options.items() if key != "about"}
     if name == START:
         raise UsageError(f'{path}: {where}: "{START}" names the training from which methods start; choose another name')
     of, baseline = options.pop("of", None), options.pop("rival", None)

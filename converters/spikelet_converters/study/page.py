@@ -117,7 +117,7 @@ def write_page(studies: Sequence[Study], page: Path, command: str, others: Path 
                 text += [f"![{study.title}]({folder.name}/{name}.svg)", ""]
             files[f"{study.path.stem}.csv"] = to_csv(rows)
             text += [to_markdown(study, rows)]
-            text += [*_facts(metrics), "", _accesses(_read_results(study)["ledger"]), ""]
+            text += [*_facts(study, metrics), "", _accesses(_read_results(study)["ledger"]), ""]
         text += [_missing(study, metrics), ""]
     if others is not None:
         text += [published_section(others), ""]
@@ -125,13 +125,14 @@ def write_page(studies: Sequence[Study], page: Path, command: str, others: Path 
     write_files(page.parent, {page.name: "\n".join(text).rstrip() + "\n"})
 
 
-def _facts(metrics: Sequence[Metrics]) -> list[str]:
+def _facts(study: Study, metrics: Sequence[Metrics]) -> list[str]:
     """Return data, training budget and command of the results, as needed to reproduce them."""
     test = {f"{m['test']['data']}, {m['test']['images']:,} test images" for m in metrics}
     lines = [f"Measured on {'; '.join(sorted(test))}; {metrics[0]['bits']}-bit bundles."]
     for method in dict.fromkeys(m["method"] for m in metrics):
         runs = [m for m in metrics if m["method"] == method]
-        lines.append(f"* `{method}`: {_described(runs)}")
+        note = f" {study.notes[method].strip()}" if method in study.notes else ""
+        lines.append(f"* `{method}`: {_described(runs)}{note}")
     commands = dict.fromkeys(ONLY.sub("", m["command"]) for m in metrics)
     parts = " (in parts, with `--only`)" if any(ONLY.search(m["command"]) for m in metrics) else ""
     return [*lines, "", f"Command{parts}: " + "; ".join(f"`{command}`" for command in commands) + "."]

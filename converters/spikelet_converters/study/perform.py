@@ -52,19 +52,19 @@ def perform(
     """
     run = study.run(name)
     here = folder / name
-    here.mkdir(parents=True, exist_ok=True)
-    _check_config(here, {**run.as_dict(), "bits": study.bits, "images": study.images})
+    _open_folder(study, run, here)
     done = here / "metrics.json"
     if done.exists():
         finished: Document = json.loads(done.read_text("utf-8"))
         return finished
     data = training_images(study)
     device = choose_device(device)
-    checkpoint = _network(study, run, folder, data, command, device, tick)
+    checkpoint = _network(study, run, folder, data, Execution(command, device, on_batch=_ticking(tick)))
     if run.method == START:
         return {}
     baseline = run.make_baseline()
-    training, validation = split(data, Recipe(epochs=1, seed=run.seed))
+    share = checkpoint.provenance.get("recipe", {}).get("validation", Recipe(epochs=1).validation)
+    training, validation = split(data, Recipe(epochs=1, seed=run.seed, validation=share, batch=1))
     calibration = training.take(slice(0, CALIBRATION))
     weights = weights_digest(checkpoint.weights)
     sealed = SealedTest(study.data, folder, study.data_name, study.test_images)
@@ -105,6 +105,21 @@ def perform(
     return metrics
 
 
+def train_network(study: Study, name: str, folder: Path, data: ImageSet, execution: Execution) -> Checkpoint:
+    """Train the network of a run, or continue. The test split is not read; `perform` measures the network later.
+
+    Args:
+        study: the study.
+        name: name of a run that trains.
+        folder: folder of the study, with the finished run from which this one starts.
+        data: training images of the study.
+        execution: command, device and callbacks.
+    """
+    run = study.run(name)
+    _open_folder(study, run, folder / name)
+    return _network(study, run, folder, data, execution)
+
+
 def training_images(study: Study) -> ImageSet:
     """Read the training split. The test split is read by `SealedTest`."""
     data = read(study.data, "train")
@@ -113,7 +128,21 @@ def training_images(study: Study) -> ImageSet:
     return data if study.data_name is None else data.renamed(study.data_name)
 
 
-def _network(study: Study, run: Run, folder: Path, data: ImageSet, command: str, device: str, tick: Tick) -> Checkpoint:
+def _open_folder(study: Study, run: Run, here: Path) -> None:
+    """Create the folder of a run, or check that it holds the run with these options."""
+    here.mkdir(parents=True, exist_ok=True)
+    _check_config(here, {**run.as_dict(), "bits": study.bits, "images": study.images})
+
+
+def _ticking(tick: Tick) -> Callable[[TrainingProgress], None]:
+    def on_batch(progress: TrainingProgress) -> None:
+        done = (progress.epoch - 1) * progress.batches + progress.batch
+        tick("training", done, progress.epochs * progress.batches)
+
+    return on_batch
+
+
+def _network(study: Study, run: Run, folder: Path, data: ImageSet, execution: Execution) -> Checkpoint:
     """Return the network of a run, and train it if necessary."""
     here = folder / run.name
     if run.checkpoint is not None:
@@ -122,17 +151,12 @@ def _network(study: Study, run: Run, folder: Path, data: ImageSet, command: str,
     if run.begins is not None:
         first = study.run(run.begins)
         if not run.trains:
-            return _network(study, first, folder, data, command, device, tick)
+            return _network(study, first, folder, data, execution)
         start = load_checkpoint(Path(first.checkpoint or folder / first.name / "best.pt"))
     facts = image_facts(data)
     if start is not None:
         facts.update(shape=start.spec.shape, mean=start.spec.mean, std=start.spec.std)
     phase = run.phase(facts)
-
-    def on_batch(progress: TrainingProgress) -> None:
-        done = (progress.epoch - 1) * progress.batches + progress.batch
-        tick("training", done, progress.epochs * progress.batches)
-
     with freed_memory_kept():
         return train(
             phase.spec,
@@ -141,7 +165,7 @@ def _network(study: Study, run: Run, folder: Path, data: ImageSet, command: str,
             here,
             start=start,
             resume=(here / "last.pt").exists(),
-            execution=Execution(command, device, on_batch=on_batch),
+            execution=execution,
         )
 
 

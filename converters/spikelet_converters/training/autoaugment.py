@@ -60,7 +60,7 @@ def autoaugment(images: Tensor, generator: torch.Generator) -> Tensor:
                 groups.setdefault(name, []).append(i)
                 values[i] = magnitude(name, level, float(sign[i, slot]), images.shape[-1])
         for name, rows in groups.items():
-            images[rows] = OPERATIONS[name](images[rows], values[rows])
+            images[rows] = OPERATIONS[name](images[rows], values[rows].to(images.device))
     return images
 
 
@@ -98,7 +98,7 @@ def contrast(images: Tensor, factor: Tensor) -> Tensor:
 
 def sharpness(images: Tensor, factor: Tensor) -> Tensor:
     """Blend with a smoothed image: 0 is smooth, 1 unchanged, above 1 sharper. Border pixels are unchanged."""
-    kernel = torch.ones(1, 1, 3, 3)
+    kernel = torch.ones(1, 1, 3, 3, device=images.device)
     kernel[..., 1, 1] = 5
     flat = images.float().flatten(0, 1)[:, None]
     smooth = images.float().clone()
@@ -135,13 +135,14 @@ def equalize(images: Tensor, _: Tensor) -> Tensor:
     """Equalise the histogram of each channel."""
     flat = images.flatten(0, 1).flatten(1).long()
     planes = len(flat)
-    histogram = torch.bincount((flat + 256 * torch.arange(planes)[:, None]).flatten(), minlength=256 * planes)
+    bins = flat + 256 * torch.arange(planes, device=images.device)[:, None]
+    histogram = torch.bincount(bins.flatten(), minlength=256 * planes)
     histogram = histogram.reshape(planes, 256)
     brightest = histogram.gather(1, flat.amax(1, keepdim=True))
     step = (flat.shape[1] - brightest) // 255
     before = histogram.cumsum(1) - histogram
     table = ((before + step // 2) // step.clamp(min=1)).clamp(max=255)
-    table = torch.where(step > 0, table, torch.arange(256))
+    table = torch.where(step > 0, table, torch.arange(256, device=images.device))
     return table.gather(1, flat).to(torch.uint8).reshape(images.shape)
 
 
@@ -193,10 +194,11 @@ Number = Tensor | float
 def _affine(images: Tensor, a: Number, b: Number, c: Number, d: Number, e: Number, f: Number) -> Tensor:
     """Move the pixel at (a x + b y + c, d x + e y + f) to (x, y), with pixel centres at half integers."""
     n, channels, height, width = images.shape
-    y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+    lines, columns = (torch.arange(size, device=images.device) + 0.5 for size in (height, width))
+    y, x = torch.meshgrid(lines, columns, indexing="ij")
 
     def axis(*factors: Number) -> Tensor:
-        p, q, r = (torch.as_tensor(factor).expand(n)[:, None, None] for factor in factors)
+        p, q, r = (torch.as_tensor(factor, device=images.device).expand(n)[:, None, None] for factor in factors)
         return torch.floor(p * x + q * y + r).long()
 
     from_x, from_y = axis(a, b, c), axis(d, e, f)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import torch
@@ -50,10 +50,20 @@ def resume(
                 )
     if last.provenance["data"]["digest"] != data.digest:
         raise SpikeletError(f"{out}: was started with other data ({last.provenance['data']['name']}), now {data.name}")
-    network.load_state_dict(last.weights)
-    optimiser.load_state_dict(last.training["optimiser"])
     log.extend(last.training["log"])
+    if len(log) < recipe.epochs:
+        network.load_state_dict(last.weights)
+        optimiser.load_state_dict(last.training["optimiser"])
     return load_checkpoint(out / "best.pt")
+
+
+def compact(out: Path) -> None:
+    """Remove weights and the state of the optimiser from the `last.pt` of a finished run, which needs neither.
+
+    What remains shows that the run is finished. The network is in `best.pt`.
+    """
+    last = load_checkpoint(out / "last.pt")
+    replace(last, weights={}, training={"log": last.training["log"]}).save(out / "last.pt")
 
 
 def take_weights(network: nn.Module, start: Checkpoint) -> None:

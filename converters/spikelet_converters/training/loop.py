@@ -27,6 +27,7 @@ from spikelet_converters.training import begin
 from spikelet_converters.training.augment import crop_and_flip, cutout
 from spikelet_converters.training.autoaugment import autoaugment
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
+from spikelet_converters.training.compiled import CompiledForward, Forward
 from spikelet_converters.training.distil import Teacher, hard_loss
 from spikelet_converters.training.log import RunLog
 from spikelet_converters.training.optimiser import make_optimiser, set_rates
@@ -61,6 +62,7 @@ class Execution:
         workers: processes among which each batch is divided.
         on_batch: called after each batch.
         on_epoch: called after each epoch with the new row of the log.
+        compiled: compile the training pass, if torch can. The last bits of the weights then differ.
     """
 
     command: str = ""
@@ -68,6 +70,7 @@ class Execution:
     workers: Workers = ALONE
     on_batch: Callable[[TrainingProgress], None] = lambda _: None
     on_epoch: Callable[[Document], None] = lambda _: None
+    compiled: bool = False
 
 
 DEFAULT_EXECUTION = Execution()
@@ -111,6 +114,7 @@ def train(
         begin.take_weights(network, start)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs of torch
     loss_of = _loss(recipe, start, device)
+    forward: Forward = CompiledForward(network) if execution.compiled else network
     optimiser = make_optimiser(network, recipe)
     provenance = {
         "data": {
@@ -125,6 +129,7 @@ def train(
         "command": execution.command,
         "torch": str(torch.__version__),
         "device": device if workers.size == 1 else f"{device}, {workers.size} workers",
+        "compiled": execution.compiled,
     }
     log: list[Document] = []
     best: Checkpoint | None = None
@@ -142,7 +147,7 @@ def train(
     workers.agree(network)
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
-        loss = workers.mean(_epoch(network, optimiser, training, spec, recipe, epoch, loss_of, execution))
+        loss = workers.mean(_epoch(network, forward, optimiser, training, spec, recipe, epoch, loss_of, execution))
         trained = time.perf_counter() - started
         deviations = _measure_residuals(network, validation, spec, recipe, epoch, device)
         workers.agree(network)
@@ -186,6 +191,7 @@ def split(data: ImageSet, recipe: Recipe) -> tuple[ImageSet, ImageSet]:
 
 def _epoch(
     network: nn.Module,
+    forward: Forward,
     optimiser: torch.optim.Optimizer,
     data: ImageSet,
     spec: NetworkSpec,
@@ -201,9 +207,8 @@ def _epoch(
     order = torch.randperm(len(data), generator=generator)
     batches = len(data) // recipe.batch
     assert data.labels is not None
-    # Images are stored and augmented on the GPU, except for AutoAugment, which runs on the CPU.
-    storage = device if recipe.policy == "none" else torch.device("cpu")
-    pool, labels = as_tensor(data.images).to(storage), torch.tensor(data.labels).to(device)
+    # Images are stored and augmented on the device.
+    pool, labels = as_tensor(data.images).to(device), torch.tensor(data.labels).to(device)
     network.train()
     if recipe.freeze_norm:
         for module in network.modules():
@@ -213,13 +218,13 @@ def _epoch(
     for index in range(batches):
         chosen = order[index * recipe.batch : (index + 1) * recipe.batch]
         # Every worker augments the whole batch, so that the draws do not depend on the number of workers.
-        images = augment(pool[chosen.to(storage)], spec, recipe, generator)
+        images = augment(pool[chosen.to(device)], spec, recipe, generator)
         steps = recipe.draws[int(torch.randint(len(recipe.draws), (1,), generator=generator))]
         set_rates(optimiser, recipe, epoch + index / batches)
-        pixels = workers.part(images).to(device).float().contiguous(memory_format=torch.channels_last)
+        pixels = workers.part(images).float().contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             RESIDUALS[spec.residual].prepare(network, pixels, steps)
-            loss = loss_of(network(pixels).float(), workers.part(labels[chosen.to(device)]), pixels)
+            loss = loss_of(forward(pixels).float(), workers.part(labels[chosen.to(device)]), pixels)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         workers.average_gradients(network)

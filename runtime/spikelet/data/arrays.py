@@ -57,8 +57,8 @@ def read(
         raise error.locate(path) from None
 
 
-def write(path: str | Path, images: ImageSet) -> None:
-    """Write a compressed `.npz` file for `read`."""
+def write(path: str | Path, images: ImageSet, compressed: bool = True) -> None:
+    """Write a `.npz` file for `read`."""
     path = checked_path("path", path)
     layout: Layout = "NCHW" if images.images.ndim == 4 else "NF"
     arrays: dict[str, Values] = {
@@ -68,7 +68,8 @@ def write(path: str | Path, images: ImageSet) -> None:
         arrays["labels"] = images.labels.astype(np.int32)
     if images.classes is not None:
         arrays["classes"] = np.array(images.classes)
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    save = np.savez_compressed if compressed else np.savez
+    save(path, **arrays)  # type: ignore[arg-type]
 
 
 def as_pixels(

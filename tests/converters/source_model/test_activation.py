@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from spikelet.errors import UsageError
+from spikelet_converters.source_model import activation
 from spikelet_converters.source_model.activation import (
     ClipFloor,
     Mode,
@@ -211,3 +212,13 @@ class TestSimulation:
             rates = layer_rates(network, pixels, Mode.SPIKES, steps)
             errors.append(float((rates["if2"] - activations["if2"]).abs().mean()))
         assert errors[0] > 2 * errors[1] > 4 * errors[2]
+
+
+def test_the_gradient_is_the_same_without_the_value_of_lambda():
+    """On a GPU the window 0 < z < lambda is compared on the device; on a CPU one operation with the number does it."""
+    grad, lam = torch.arange(1.0, 7.0), torch.tensor(1.5)
+    z = torch.tensor([-1.0, 0.0, 0.1, 1.4, 1.5, 3.0])
+    expected = torch.tensor([0.0, 0.0, 3.0, 4.0, 0.0, 0.0])
+    assert torch.equal(activation._inside(grad, z, lam), expected)
+    assert torch.equal(torch.where((z > 0) & (z < lam), grad, 0.0), expected)
+    assert activation._inside(grad.to("meta"), z.to("meta"), lam.to("meta")).shape == z.shape

@@ -110,3 +110,11 @@ def test_cutout_paints_one_square_with_the_mean():
     assert 4 <= holes.min() < 16, "or cut off at the border"
     assert set(painted[:, 0].unique().tolist()) == {0, 7}
     assert set(painted[:, 1].unique().tolist()) == {0, 9}
+
+
+@pytest.mark.parametrize("name", sorted(set(aa.OPERATIONS) - {"equalize"}))
+def test_operations_run_on_the_device_of_the_images(name):
+    """The meta device computes nothing, and refuses tensors of another device. It has no histogram for equalize."""
+    images = torch.empty((2, 3, 8, 8), dtype=torch.uint8, device="meta")
+    out = aa.OPERATIONS[name](images, torch.ones(2, device="meta"))
+    assert (out.shape, out.dtype, out.device.type) == (images.shape, torch.uint8, "meta")
