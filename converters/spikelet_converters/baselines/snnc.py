@@ -34,9 +34,9 @@ PARTS = {"light": ("bias",), "potential": ("potential",), "advanced": ("weights"
 
 def activations(network: nn.Module, images: Images) -> dict[str, Tensor]:
     """Return the activation of each layer of the source network, in units of its lambda, by node name."""
-    lam = {name: layer.lam.item() for name, layer in spiking_layers(network).items()}
+    layers = spiking_layers(network)
     values = layer_rates(network, as_pixels(images), Mode.RATE, 1)
-    return {node_name(name): value.contiguous() / lam[name] for name, value in values.items()}
+    return {node_name(name): layers[name].in_thresholds(value.contiguous()) for name, value in values.items()}
 
 
 @dataclass(frozen=True)

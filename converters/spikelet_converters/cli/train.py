@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HELP = "train a source network"
 EXAMPLE = "spikelet train --data cifar/ --model vgg9 --recipe spikelet --epochs 24 --seed 1 --out runs/a"
 
-RESIDUALS = ("none", "gaussian", "local", "channel", "empirical", "exact")
+RESIDUALS = ("none", "gaussian", "local", "channel", "empirical", "exact", "exact-rate", "exact-sample")
 AUGMENTATIONS: dict[str, dict[str, object]] = {
     "none": {"augment": False},
     "shift": {"augment": True, "flip": False},
@@ -58,19 +58,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lambda-hold", type=number, metavar="SHARE", help="share of the run, at its end, with fixed thresholds"
     )
-    choices = 'every batch is trained with one of these: T, "limit" (T → ∞), "quantised"'
+    choices = 'every batch is trained with one of these: T, "kxT" (k neurons per channel), "limit" (T → ∞), "quantised"'
     parser.add_argument("--time-steps", nargs="+", type=time_steps, metavar="T", help=choices)
     parser.add_argument(
         "--validation-steps",
         nargs="+",
-        type=positive,
+        type=time_steps,
         metavar="T",
-        help="T whose mean accuracy selects the checkpoint (default: those of --time-steps, or --steps)",
+        help="T or kxT whose mean accuracy selects the checkpoint (default: those of --time-steps, or --steps)",
     )
     parser.add_argument("--slope", type=number, help="share of the clipped identity in the activation (SlipReLU)")
     parser.add_argument(
         "--train-potential", action="store_const", const=True, help="train the initial potential, one per channel"
     )
+    parser.add_argument(
+        "--channel-thresholds", action="store_const", const=True, help="train a threshold for each channel"
+    )
+    parser.add_argument("--surrogate", choices=["straight", "triangle"], help="gradient of the activation")
     parser.add_argument("--freeze-norm", action="store_const", const=True, help="keep the statistics of batch norm")
     parser.add_argument(
         "--augment",
@@ -84,6 +88,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=number,
         metavar="SHARE",
         help="share of the final phase's loss taken from the starting network's soft outputs",
+    )
+    parser.add_argument("--clip", type=number, metavar="NORM", help="largest norm of the gradient (0: any)")
+    parser.add_argument(
+        "--residual-penalty", type=number, metavar="WEIGHT", help="weight of the residual error in the loss"
+    )
+    parser.add_argument(
+        "--spike-price", type=number, metavar="WEIGHT", help="weight of the synaptic operations in the loss"
     )
     parser.add_argument("--precision", choices=["float32", "bfloat16"], help="arithmetic of training")
     parser.add_argument(
@@ -99,7 +110,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def time_steps(text: str) -> int | str:
-    """An argparse type: a number of time-steps, "limit" or "quantised"."""
+    """An argparse type: a number of time-steps, "kxT" with a number of neurons per channel, "limit" or "quantised"."""
+    copies, times, steps = text.partition("x")
+    if times:
+        return f"{positive(copies)}x{positive(steps)}"
     return text if text in ("limit", "quantised") else positive(text)
 
 

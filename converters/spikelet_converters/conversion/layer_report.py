@@ -80,10 +80,8 @@ def checkpoint_reference(network: nn.Module) -> Reference:
     def reference(part: ImageSet) -> tuple[npt.NDArray[np.int64], Mapping[str, npt.NDArray[np.float32]]]:
         pixels = as_pixels(part.images)
         predictions = float_logits(network, pixels).argmax(1).numpy()
-        rates = {node_name(k): v.numpy() for k, v in layer_rates(network, pixels, Mode.RATE, 1).items()}
-        return predictions, {
-            k: (v / modules[k].lam.item()).astype(np.float32) for k, v in rates.items() if k in modules
-        }
+        rates = {node_name(k): v for k, v in layer_rates(network, pixels, Mode.RATE, 1).items()}
+        return predictions, {k: modules[k].in_thresholds(v).numpy() for k, v in rates.items() if k in modules}
 
     return reference
 

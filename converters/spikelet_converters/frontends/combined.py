@@ -194,9 +194,11 @@ class Combined(Layers):
         return self._neurons(name, where, x, rectified)
 
     def quantiser(
-        self, name: str, where: str, theta: float, levels: int, x: Value, v_init: npt.ArrayLike | None = None
+        self, name: str, where: str, theta: float | Factor, levels: int, x: Value, v_init: npt.ArrayLike | None = None
     ) -> Value:
         """Add a quantiser, see `Layers.quantiser`."""
+        if x.parts and (np.ndim(theta) or np.ndim(v_init if v_init is not None else 0)):  # values by channel
+            x = replace(self.joined(f"{name}.joined", where, x), axes=x.axes)
 
         def layer(label: str, part: Value) -> Value:
             return super(Combined, self).quantiser(label, where, theta, levels, part, v_init)

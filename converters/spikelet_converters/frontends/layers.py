@@ -178,13 +178,13 @@ class Layers(Construction):
         return spikes
 
     def quantiser(
-        self, name: str, where: str, theta: float, levels: int, x: Value, v_init: npt.ArrayLike | None = None
+        self, name: str, where: str, theta: float | Factor, levels: int, x: Value, v_init: npt.ArrayLike | None = None
     ) -> Value:
-        """Add the quantiser theta/L clip(round(L x / theta), 0, L), L = `levels`, as an IF neuron.
+        """Add the quantiser theta/L clip(round(L x / theta), 0, L), L = `levels`, as an IF neuron; theta: () or (C,).
 
         With `calibrate`, a quantiser of more than MOST_LEVELS levels becomes a clipped ReLU instead.
         """
-        if self.calibrate and levels > MOST_LEVELS:
+        if self.calibrate and levels > MOST_LEVELS and isinstance(theta, float):
             spikes = self.relu(name, where, theta, x)
             self.record_rounding(Rounding(np.asarray(theta / levels), NOTHING, 0, levels), spikes)
             return spikes

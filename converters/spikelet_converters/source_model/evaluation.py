@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from spikelet.data.images import ImageSet
+from spikelet_converters.source_model.residuals.strategy import Draw, neurons_and_steps
 from spikelet_converters.source_model.simulation import float_logits, spiking_logits
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, data: ImageSet, steps: tuple[int, ...], batch: int = 100) -> dict[str, float]:
+def evaluate(network: nn.Module, data: ImageSet, steps: Sequence[Draw], batch: int = 100) -> dict[str, float]:
     """Return the accuracy of the source network without residual and of the simulated spiking network.
 
     Args:
         network: source network.
         data: images with labels.
-        steps: numbers of time-steps T to evaluate.
+        steps: numbers of time-steps T to evaluate, or "kxT" for k neurons per channel.
         batch: images per batch.
 
     Returns:
         `float_accuracy`, and `spiking_accuracy`, the mean over `steps`. With several T there is also
-        `spiking_accuracy.T<T>` for each.
+        `spiking_accuracy.T<T>` or `spiking_accuracy.T<kxT>` for each.
     """
     assert data.labels is not None
     device = next(network.parameters()).device
-    rate, spiking = 0, torch.zeros(max(steps))
+    largest: dict[int, int] = {}
+    for copies, time_steps in map(neurons_and_steps, steps):
+        largest[copies] = max(time_steps, largest.get(copies, 0))
+    rate, right = 0, {copies: torch.zeros(time_steps) for copies, time_steps in largest.items()}
     for start in range(0, len(data), batch):
         images = as_pixels(data.images[start : start + batch]).to(device)
         labels = torch.tensor(data.labels[start : start + batch]).to(device)
         rate += int((float_logits(network, images).argmax(1) == labels).sum())
-        spiking += (spiking_logits(network, images, max(steps)).argmax(2) == labels).sum(1).cpu()
-    by_steps = {f"spiking_accuracy.T{t}": float(spiking[t - 1]) / len(data) for t in steps}
+        for copies, time_steps in largest.items():
+            logits = spiking_logits(network, images, time_steps, copies)
+            right[copies] += (logits.argmax(2) == labels).sum(1).cpu()
+    by_steps = {}
+    for draw in steps:
+        copies, time_steps = neurons_and_steps(draw)
+        by_steps[f"spiking_accuracy.T{draw}"] = float(right[copies][time_steps - 1]) / len(data)
     accuracy = {"float_accuracy": rate / len(data), "spiking_accuracy": sum(by_steps.values()) / len(by_steps)}
     return accuracy | (by_steps if len(by_steps) > 1 else {})
 

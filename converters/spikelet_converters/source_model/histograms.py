@@ -84,12 +84,12 @@ def residual_histograms(
     """
     counts: dict[str, dict[int, int]] = {}
     moments: dict[str, npt.NDArray[np.float64]] = {}
-    lam = {name: layer.lam.item() for name, layer in spiking_layers(network).items()}
+    layers = spiking_layers(network)
     for start in range(0, len(images), BATCH):
         pixels = as_pixels(images.images[start : start + BATCH])
         errors = local_errors(network, pixels, steps) if local else residual_errors(network, pixels, steps)
         for name, error in errors.items():
-            spikes = error.numpy().ravel().astype(np.float64) * steps / lam[name]
+            spikes = layers[name].in_thresholds(error.double()).numpy().ravel() * steps
             values, occurrences = np.unique(np.rint(spikes).astype(int), return_counts=True)
             layer = counts.setdefault(name, {})
             for value, count in zip(values.tolist(), occurrences.tolist(), strict=True):

@@ -14,11 +14,14 @@ class Residual(nn.Module):
 
     Attributes:
         name: name of the strategy in recipes and checkpoints.
-        steps: T of the spike rate that `perturb` returns, if it differs from L of the quantiser; 0 otherwise.
+        steps: T of the spike rate that `perturb` returns, if it differs from L of the quantiser; 0 otherwise. One
+            value per image, (N,), if they differ.
+        lambda_rate: spike rate from which the gradient of lambda is computed, instead of the activation; or None.
     """
 
     name: ClassVar[str]
-    steps: int = 0
+    steps: int | Tensor = 0
+    lambda_rate: Tensor | None = None
 
     def perturb(self, activation: Tensor) -> Tensor:
         """Return the activation with the residual error added, of the same shape (N, C, …)."""

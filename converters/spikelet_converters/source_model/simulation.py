@@ -33,9 +33,9 @@ def simulated(network: nn.Module, simulation: Simulation) -> Iterator[None]:
 
 
 @torch.no_grad()
-def spiking_logits(network: nn.Module, images: Tensor, steps: int) -> Tensor:
+def spiking_logits(network: nn.Module, images: Tensor, steps: int, copies: int = 1) -> Tensor:
     """Return the logits summed over time, (T, N, K), for a constant input of shape (N, C, H, W)."""
-    with simulated(network, Simulation(Mode.SPIKES, steps, rows=len(images))):
+    with simulated(network, Simulation(Mode.SPIKES, steps, rows=len(images), copies=copies)):
         return network(images).reshape(steps, len(images), -1).cumsum(0)
 
 
@@ -60,9 +60,20 @@ def noisy_logits(network: nn.Module, images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def layer_rates(network: nn.Module, images: Tensor, mode: Mode, steps: int) -> dict[str, Tensor]:
-    """Return q(z), or theta times the spike rate after T time-steps, of each layer."""
-    with simulated(network, Simulation(mode, steps, rows=len(images), record=True)):
+def layer_rates(
+    network: nn.Module, images: Tensor, mode: Mode, steps: int, copies: int = 1, average: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Return q(z), or theta times the spike rate after T time-steps, of each layer.
+
+    Args:
+        network: source network.
+        images: (N, C, H, W).
+        mode: quantiser or spikes.
+        steps: number of time-steps T.
+        copies: number of neurons per channel.
+        average: weights of the time-steps for each image, (T, N); None is the mean.
+    """
+    with simulated(network, Simulation(mode, steps, rows=len(images), record=True, copies=copies, average=average)):
         network(images)
         return {name: layer.recorded for name, layer in spiking_layers(network).items() if layer.recorded is not None}
 

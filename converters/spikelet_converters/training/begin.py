@@ -67,14 +67,21 @@ def compact(out: Path) -> None:
 
 
 def take_weights(network: nn.Module, start: Checkpoint) -> None:
-    """Load the weights of a checkpoint, except for states of the residual strategy and missing potentials."""
+    """Load the weights of a checkpoint, except for states of the residual strategy and missing potentials.
+
+    A network with one threshold per channel starts with that of the layer, if the checkpoint has one per layer.
+    """
 
     def is_own(key: str) -> bool:
         return ".residual." in key or key.endswith(".shift")
 
     expected = {key for key in network.state_dict() if not is_own(key)}
+    own = network.state_dict()
     weights = {key: value for key, value in start.weights.items() if not is_own(key)}
-    if expected != set(weights) or any(network.state_dict()[key].shape != weights[key].shape for key in expected):
+    for key, value in weights.items():
+        if key.endswith(".rho") and value.ndim == 0 and key in own:
+            weights[key] = value.expand(own[key].shape)  # one threshold of the start, for all channels
+    if expected != set(weights) or any(own[key].shape != weights[key].shape for key in expected):
         raise SpikeletError(f"the checkpoint to start from is a {start.spec.model} with other layers than this network")
     potentials = {key for key in network.state_dict() if key.endswith(".shift") and key in start.weights}
     network.load_state_dict(weights | {key: start.weights[key] for key in potentials}, strict=False)

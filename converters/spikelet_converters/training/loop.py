@@ -23,6 +23,7 @@ from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels, as_tensor, evaluate
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS
+from spikelet_converters.source_model.residuals.strategy import Draw, Draws
 from spikelet_converters.training import begin
 from spikelet_converters.training.augment import crop_and_flip, cutout
 from spikelet_converters.training.autoaugment import autoaugment
@@ -32,6 +33,7 @@ from spikelet_converters.training.distil import Teacher, hard_loss
 from spikelet_converters.training.log import RunLog
 from spikelet_converters.training.optimiser import make_optimiser, set_rates
 from spikelet_converters.training.parallel import ALONE, Workers
+from spikelet_converters.training.penalties import Penalties, penalties_of
 from spikelet_converters.training.recipe import Recipe
 
 
@@ -116,6 +118,7 @@ def train(
     loss_of = _loss(recipe, start, device)
     forward: Forward = CompiledForward(network) if execution.compiled else network
     optimiser = make_optimiser(network, recipe)
+    penalties = penalties_of(network, spec, recipe)
     provenance = {
         "data": {
             "name": data.name,
@@ -147,7 +150,9 @@ def train(
     workers.agree(network)
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
-        loss = workers.mean(_epoch(network, forward, optimiser, training, spec, recipe, epoch, loss_of, execution))
+        loss = workers.mean(
+            _epoch(network, forward, optimiser, training, spec, recipe, epoch, loss_of, penalties, execution)
+        )
         trained = time.perf_counter() - started
         deviations = _measure_residuals(network, validation, spec, recipe, epoch, device)
         workers.agree(network)
@@ -159,7 +164,7 @@ def train(
             **evaluate(network, validation, recipe.times),
             "seconds": time.perf_counter() - started,
             "training_seconds": trained,
-            **{f"lambda.{name}": layer.lam.item() for name, layer in spiking_layers(network).items()},
+            **{f"lambda.{name}": layer.lam.mean().item() for name, layer in spiking_layers(network).items()},
             **{f"sigma.{name}": sigma for name, sigma in deviations.items()},
         }
         log.append(row)
@@ -198,6 +203,7 @@ def _epoch(
     recipe: Recipe,
     epoch: int,
     loss_of: Callable[[Tensor, Tensor, Tensor], Tensor],
+    penalties: Penalties,
     execution: Execution,
 ) -> float:
     workers = execution.workers
@@ -205,7 +211,7 @@ def _epoch(
     torch.manual_seed(_seed(recipe.seed, epoch, 0) + workers.rank)
     generator = torch.Generator().manual_seed(_seed(recipe.seed, epoch, 2))
     order = torch.randperm(len(data), generator=generator)
-    batches = len(data) // recipe.batch
+    batches, strategy = len(data) // recipe.batch, RESIDUALS[spec.residual]
     assert data.labels is not None
     # Images are stored and augmented on the device.
     pool, labels = as_tensor(data.images).to(device), torch.tensor(data.labels).to(device)
@@ -219,15 +225,17 @@ def _epoch(
         chosen = order[index * recipe.batch : (index + 1) * recipe.batch]
         # Every worker augments the whole batch, so that the draws do not depend on the number of workers.
         images = augment(pool[chosen.to(device)], spec, recipe, generator)
-        steps = recipe.draws[int(torch.randint(len(recipe.draws), (1,), generator=generator))]
+        steps = draw_steps(recipe.draws, strategy.by_image, recipe.batch, generator, workers)
         set_rates(optimiser, recipe, epoch + index / batches)
         pixels = workers.part(images).float().contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            RESIDUALS[spec.residual].prepare(network, pixels, steps)
+            strategy.prepare(network, pixels, steps)
             loss = loss_of(forward(pixels).float(), workers.part(labels[chosen.to(device)]), pixels)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        penalties.added_to(loss).backward()
         workers.average_gradients(network)
+        if recipe.clip:
+            nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
         optimiser.step()
         value = loss.item()  # the only synchronisation with the GPU
         if not math.isfinite(value):
@@ -238,6 +246,14 @@ def _epoch(
         total += value
         execution.on_batch(TrainingProgress(epoch + 1, recipe.epochs, index + 1, batches, total / (index + 1)))
     return total / batches
+
+
+def draw_steps(
+    draws: tuple[Draw, ...], by_image: bool, batch: int, generator: torch.Generator, workers: Workers = ALONE
+) -> Draws:
+    """Draw T for a batch, or for each image of the part of a worker."""
+    chosen = torch.randint(len(draws), (batch if by_image else 1,), generator=generator)
+    return tuple(draws[i] for i in workers.part(chosen).tolist()) if by_image else draws[int(chosen)]
 
 
 def _loss(recipe: Recipe, start: Checkpoint | None, device: str) -> Callable[[Tensor, Tensor, Tensor], Tensor]:

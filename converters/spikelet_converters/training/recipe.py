@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 from spikelet.errors import UsageError
 from spikelet.files.decoded import Document
-from spikelet_converters.source_model.residuals.strategy import LIMIT, QUANTISED
+from spikelet_converters.source_model.residuals.strategy import LIMIT, Draw, neurons_and_steps
 
 PRECISIONS = ("float32", "bfloat16")
 POLICIES = ("none", "autoaugment")
@@ -28,11 +28,11 @@ class Recipe:
         augment: shift and mirror the images.
         shift: largest shift in each direction, in pixels.
         flip: mirror half of the images; wrong for digits and text.
-        time_steps: values from which T is drawn for each batch if the residual strategy simulates: numbers, "limit"
-            (spike rate for T → ∞) or "quantised" (the quantiser). A repeated value is drawn more often. () means
-            (steps,).
-        validation_steps: T at which the network is validated. The checkpoint with the highest mean accuracy over them
-            is kept. () means the numbers among `time_steps`. A study sets it, so that all methods are chosen alike.
+        time_steps: values from which T is drawn for each batch (or image) if the residual strategy simulates: numbers,
+            "kxT" (k neurons per channel, T time-steps), "limit" (spike rate for T → ∞) or "quantised" (the quantiser).
+            A repeated value is drawn more often. () means (steps,).
+        validation_steps: T, or "kxT", at which the network is validated. The checkpoint with the highest mean accuracy
+            over them is kept. () means those among `time_steps`. A study sets it, so that all methods are chosen alike.
         freeze_norm: use the running statistics of batch norm, for the last epochs of a trained network.
         policy: augmentation after crop and flip.
         cutout: width of the square that is filled in each image, in pixels.
@@ -43,6 +43,9 @@ class Recipe:
         lambda_hold: share of the run, at its end, in which the thresholds are constant.
         potential_rate: learning rate of trained initial potentials relative to that of the weights.
         distil: share of the loss on soft targets of the starting network (`distil.py`).
+        clip: largest norm of the gradient of all parameters; 0 does not limit it.
+        residual_penalty: weight of the residual error in the loss (`penalties/residual.py`).
+        spike_price: weight of the synaptic operations in the loss (`penalties/operations.py`).
         precision: precision of the forward and backward pass. Thresholds, weights and gradient sums stay float32.
     """
 
@@ -57,7 +60,7 @@ class Recipe:
     validation: float = 0.1
     augment: bool = True
     time_steps: tuple[int | str, ...] = ()
-    validation_steps: tuple[int, ...] = ()
+    validation_steps: tuple[int | str, ...] = ()
     freeze_norm: bool = False
     shift: int = 4
     flip: bool = True
@@ -70,11 +73,15 @@ class Recipe:
     lambda_hold: float = 0.0
     potential_rate: float = 1.0
     distil: float = 0.0
+    clip: float = 0.0
+    residual_penalty: float = 0.0
+    spike_price: float = 0.0
     precision: str = "float32"
 
     def __post_init__(self) -> None:
         minima = {"epochs": 1, "batch": 1, "steps": 1, "learning_rate": 0, "weight_decay": 0, "cutout": 0, "warmup": 0}
-        for name, low in {**minima, "lambda_rate": 0, "potential_rate": 0}.items():
+        weights = dict.fromkeys(("lambda_rate", "potential_rate", "clip", "residual_penalty", "spike_price"), 0)
+        for name, low in {**minima, **weights}.items():
             if not low <= getattr(self, name) < math.inf:
                 raise UsageError(f"{name}: expected {low} or more, got {getattr(self, name)}")
         for name in ("validation", "lambda_hold", "distil"):
@@ -91,23 +98,25 @@ class Recipe:
         self._check_steps()
 
     def _check_steps(self) -> None:
-        for steps in self.time_steps:
-            if steps not in (LIMIT, QUANTISED) and (not isinstance(steps, int) or steps < 1):
-                raise UsageError(f'time_steps: expected numbers of 1 or more, "limit" or "quantised", got {steps!r}')
-        for steps in self.validation_steps:
-            if type(steps) is not int or steps < 1:
-                raise UsageError(f"validation_steps: expected whole numbers of 1 or more, got {steps!r}")
+        for name in ("time_steps", "validation_steps"):
+            for steps in getattr(self, name):
+                try:
+                    simulated = neurons_and_steps(steps)[1]
+                except ValueError as error:
+                    raise UsageError(f"{name}: {error}") from None
+                if name == "validation_steps" and not simulated:
+                    raise UsageError(f'{name}: expected numbers or "kxT", got {steps!r}')
 
     @property
-    def draws(self) -> tuple[int | str, ...]:
+    def draws(self) -> tuple[Draw, ...]:
         """Values from which T is drawn for each batch."""
         return self.time_steps or (self.steps,)
 
     @property
-    def times(self) -> tuple[int, ...]:
-        """Numbers of time-steps at which the network is validated."""
-        drawn = {steps for steps in self.time_steps if isinstance(steps, int)}
-        return tuple(sorted(set(self.validation_steps) or drawn)) or (self.steps,)
+    def times(self) -> tuple[Draw, ...]:
+        """Numbers of time-steps, or "kxT", at which the network is validated."""
+        drawn = {steps for steps in self.time_steps if neurons_and_steps(steps)[1]}
+        return tuple(sorted(set(self.validation_steps) or drawn, key=neurons_and_steps)) or (self.steps,)
 
     def learning_rate_at(self, epoch: float) -> float:
         """Return the learning rate at a time of the run, in epochs: warm-up, then half a cosine to 0."""

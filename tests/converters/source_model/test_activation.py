@@ -1,12 +1,17 @@
 """The source activation against its formula, its gradient and the IF neuron."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from spikelet.errors import UsageError
+from spikelet.metrics.tally import tally
+from spikelet_converters.frontends.torch.fx import trace
 from spikelet_converters.source_model import activation
 from spikelet_converters.source_model.activation import (
     ClipFloor,
+    Form,
     Mode,
     Simulation,
     SpikingActivation,
@@ -17,6 +22,8 @@ from spikelet_converters.source_model.networks import NETWORKS, NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS, GaussianResidual, NoResidual
 from spikelet_converters.source_model.simulation import Mode as SameMode
 from spikelet_converters.source_model.simulation import float_logits, layer_rates, residual_errors, spiking_logits
+from spikelet_converters.training.begin import take_weights
+from spikelet_converters.training.checkpoint import Checkpoint
 
 assert SameMode is Mode
 
@@ -48,7 +55,7 @@ def test_value_and_gradient_are_those_of_the_formula(levels):
     lam = torch.tensor(2.3, dtype=torch.float64, requires_grad=True)
     grad = torch.randn(40, 7, dtype=torch.float64)
     expected = torch.autograd.grad(reference(z, lam, levels), (z, lam), grad)
-    value = ClipFloor.apply(z, lam, levels)
+    value = ClipFloor.apply(z, lam, Form(levels))
     gradients = torch.autograd.grad(value, (z, lam), grad)
     torch.testing.assert_close(value, reference(z, lam, levels))
     torch.testing.assert_close(gradients, expected)
@@ -59,7 +66,7 @@ def test_gradients_at_both_ends():
     lam = torch.tensor(1.0, requires_grad=True)
     for z_value, dz, dlam in ((-0.5, 0.0, 0.0), (1.5, 0.0, 1.0), (0.6, 1.0, -0.1)):
         z = torch.tensor([z_value], requires_grad=True)
-        gradients = torch.autograd.grad(ClipFloor.apply(z, lam, 4).sum(), (z, lam))
+        gradients = torch.autograd.grad(ClipFloor.apply(z, lam, Form(4)).sum(), (z, lam))
         assert gradients[0].item() == pytest.approx(dz)
         assert gradients[1].item() == pytest.approx(dlam, abs=1e-6)
 
@@ -95,7 +102,7 @@ def test_neither_the_order_of_memory_nor_blocks_change_anything(shift, monkeypat
         monkeypatch.setattr("spikelet_converters.source_model.activation._BLOCK", block)
         x = z.clone(memory_format=form).requires_grad_()
         lam = theta.clone().requires_grad_()
-        ClipFloor.apply(x, lam, 4, 0.0, start).backward(grad.contiguous(memory_format=form))
+        ClipFloor.apply(x, lam, Form(4), start).backward(grad.contiguous(memory_format=form))
         spikes = integrate_and_fire(x.detach(), theta, 3, shift=start)
         assert spikes.is_contiguous(memory_format=form)
         held = integrate_and_fire(x.detach(), theta, 3, shift=start, constant=True)
@@ -222,3 +229,80 @@ def test_the_gradient_is_the_same_without_the_value_of_lambda():
     assert torch.equal(activation._inside(grad, z, lam), expected)
     assert torch.equal(torch.where((z > 0) & (z < lam), grad, 0.0), expected)
     assert activation._inside(grad.to("meta"), z.to("meta"), lam.to("meta")).shape == z.shape
+
+
+class TestChannelThresholds:
+    def test_every_channel_is_a_layer_of_its_own(self):
+        """Activation, gradients and spikes are those of one layer for each channel."""
+        torch.manual_seed(0)
+        z, lam = torch.rand(4, 3, 2, 2) * 3 - 1, torch.tensor([0.5, 1.0, 2.0])
+        weight, shift = torch.rand(4, 3, 2, 2), torch.tensor([0.2, 0.5, 0.8])
+        whole = [value.clone().requires_grad_() for value in (z, lam, shift)]
+        a = ClipFloor.apply(whole[0], whole[1], Form(4, 0.3), whole[2])
+        (a * weight).sum().backward()
+        spikes = integrate_and_fire(z, lam, 2, shift=shift)
+        for c in range(3):
+            part = [z[:, c : c + 1].clone(), lam[c].clone(), shift[c : c + 1].clone()]
+            parts = [value.requires_grad_() for value in part]
+            single = ClipFloor.apply(parts[0], parts[1], Form(4, 0.3), parts[2])
+            (single * weight[:, c : c + 1]).sum().backward()
+            torch.testing.assert_close(a[:, c : c + 1], single)
+            torch.testing.assert_close(whole[0].grad[:, c : c + 1], parts[0].grad)
+            torch.testing.assert_close(whole[1].grad[c], parts[1].grad)
+            torch.testing.assert_close(whole[2].grad[c : c + 1], parts[2].grad)
+            expected = integrate_and_fire(z[:, c : c + 1], lam[c], 2, shift=shift[c : c + 1])
+            assert torch.equal(spikes[:, c : c + 1], expected)
+
+    def test_the_bundle_has_them(self):
+        """The traced network has the thresholds as theta by channel, and the spikes of the simulation."""
+        torch.manual_seed(0)
+        network = NetworkSpec(
+            "vgg5", (3, 8, 8), 3, (125, 123, 114), (63.0, 62.0, 67.0), lambda_init=1.0, channel_thresholds=True
+        ).build()
+        pixels = torch.randint(0, 256, (4, 3, 8, 8)).float()
+        with torch.no_grad():
+            network(pixels)
+            for layer in spiking_layers(network).values():
+                layer.rho += torch.randn(layer.rho.shape) * 0.3
+        network.eval()
+        graph = trace(network, (3, 8, 8))
+        fired = tally(graph, (), pixels.numpy().astype("uint8"), 3, "numpy").spikes
+        layers = spiking_layers(network)
+        for name, rate in layer_rates(network, pixels, Mode.SPIKES, 3).items():
+            theta = graph.neuron(name).theta / graph.neuron(name).theta[0]
+            lam = layers[name].lam.detach().numpy()
+            assert theta == pytest.approx(lam / lam[0], rel=1e-5)
+            counts = 3 * layers[name].in_thresholds(rate).flatten(1).sum(1)
+            assert fired[name].sum() == pytest.approx(float(counts.sum()), abs=3), "ties in float32"
+
+    def test_they_start_with_the_threshold_of_the_layer(self, tmp_path):
+        plain = spec("vgg5")
+        start = Checkpoint(plain, plain.build().state_dict(), {})
+        network = replace(plain, channel_thresholds=True).build()
+        take_weights(network, start)
+        for name, layer in spiking_layers(network).items():
+            assert layer.lam.shape == (layer.rho.shape[0],)
+            assert torch.equal(layer.rho, start.weights[f"{name}.rho"].expand(layer.rho.shape))
+
+
+class TestSurrogate:
+    def test_the_triangle_has_the_area_of_the_window(self):
+        z = torch.linspace(-1, 3, 40_001, requires_grad=True)[:, None]
+        leaf = z.detach().requires_grad_()
+        ClipFloor.apply(leaf, torch.tensor(2.0), Form(1, surrogate="triangle")).sum().backward()
+        step = 4 / 40_000
+        assert float(leaf.grad.sum()) * step == pytest.approx(2.0, rel=1e-3)
+        assert float(leaf.grad.max()) == pytest.approx(2.0, rel=1e-3)
+        assert float(leaf.grad[(z <= 0) | (z >= 2)].abs().max()) == pytest.approx(0, abs=1e-6)
+
+    def test_with_one_level_the_activation_is_the_spike_at_t_1(self):
+        torch.manual_seed(0)
+        network = replace(spec("vgg5"), levels=1, surrogate="triangle").build()
+        pixels = torch.randint(0, 256, (4, 3, 8, 8)).float()
+        rates = layer_rates(network, pixels, Mode.SPIKES, 1)
+        for name, value in layer_rates(network, pixels, Mode.RATE, 1).items():
+            assert torch.equal(value, rates[name])
+
+    def test_an_unknown_one_is_refused(self):
+        with pytest.raises(UsageError, match="unknown surrogate 'sigmoid'; known: straight, triangle"):
+            replace(spec(), surrogate="sigmoid").build()

@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from spikelet.errors import UsageError
 from spikelet_converters.source_model.activation import Mode, spiking_layers
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS, EmpiricalResidual
+from spikelet_converters.source_model.residuals.strategy import neurons_and_steps
 from spikelet_converters.source_model.simulation import (
     layer_rates,
     local_errors,
@@ -167,3 +169,111 @@ def test_what_was_measured_comes_back_where_the_network_is(name):
         residual.load_state_dict(saved)
     assert getattr(residual, table).device.type == "meta"
     assert len(getattr(residual, table)) == 3
+
+
+class TestSampled:
+    def test_every_image_has_the_rate_of_its_own_time_steps(self):
+        """Compared with one simulation for each T, and with the limit and the quantiser."""
+        network, pixels = network_with("exact-sample")
+        draws = (1, 2, 4, "limit", "quantised", 4, 1, 2)
+        train_mode(network)
+        strategy = RESIDUALS["exact-sample"]
+        strategy.prepare(network, pixels, draws)
+        outputs = {}
+
+        def keep(layer, inputs, out):
+            if layer.training:
+                outputs[layer] = (inputs[0].detach(), out.detach())
+
+        for layer in spiking_layers(network).values():
+            layer.register_forward_hook(keep)
+        with torch.no_grad():
+            network(pixels)
+        for name, layer in spiking_layers(network).items():
+            z, out = outputs[layer]
+            for steps in (1, 2, 4):
+                rate = layer_rates(network, pixels, Mode.SPIKES, steps)[name]
+                rows = [i for i, draw in enumerate(draws) if draw == steps]
+                torch.testing.assert_close(out[rows], rate[rows])
+            torch.testing.assert_close(out[3], z[3].clamp(min=0).minimum(layer.lam.detach()))
+            lam = layer.lam.detach()
+            torch.testing.assert_close(out[4], lam / 4 * torch.floor(4 * (z[4] / lam).clamp(0, 1) + 0.5))
+
+    def test_equal_draws_give_the_gradients_of_the_exact_residual(self):
+        gradients = {}
+        for name, steps in (("exact", 2), ("exact-sample", (2,) * 8)):
+            torch.manual_seed(0)
+            spec = NetworkSpec(
+                "vgg9", (3, 8, 8), 5, (125, 123, 114), (63.0, 62.0, 67.0), 4, name, 1.0, train_potential=True
+            )
+            network = spec.build()
+            pixels = torch.randint(0, 256, (8, 3, 8, 8)).float()
+            with torch.no_grad():
+                network(pixels)
+            train_mode(network)
+            RESIDUALS[name].prepare(network, pixels, steps)
+            network(pixels).square().sum().backward()
+            gradients[name] = {key: value.grad for key, value in network.named_parameters()}
+        for key, gradient in gradients["exact"].items():
+            torch.testing.assert_close(gradients["exact-sample"][key], gradient)
+
+    def test_copies_are_refused(self):
+        network, pixels = network_with("exact-sample")
+        with pytest.raises(UsageError, match="exact-sample: draws T for one neuron per channel; use exact for kxT"):
+            RESIDUALS["exact-sample"].prepare(network, pixels, (1, "2x2"))
+
+
+class TestCopies:
+    def test_at_t_1_they_are_the_quantiser(self):
+        """k copies in one time-step send what the quantiser of k levels gives, in every layer."""
+        network, pixels = network_with("none", levels=3)
+        copies = layer_rates(network, pixels, Mode.SPIKES, 1, copies=3)
+        for name, value in layer_rates(network, pixels, Mode.RATE, 1).items():
+            torch.testing.assert_close(copies[name], value)
+
+    def test_the_first_layer_has_the_rate_of_k_t_time_steps(self):
+        network, pixels = network_with("none")
+        together = layer_rates(network, pixels, Mode.SPIKES, 2, copies=3)["if1"]
+        torch.testing.assert_close(together, layer_rates(network, pixels, Mode.SPIKES, 6)["if1"])
+
+    def test_the_exact_residual_trains_on_them(self):
+        network, pixels = network_with("exact")
+        train_mode(network)
+        RESIDUALS["exact"].prepare(network, pixels, "3x2")
+        layer = spiking_layers(network)["if3"]
+        assert layer.residual.steps == 6
+        assert torch.equal(layer.residual.rate, layer_rates(network, pixels, Mode.SPIKES, 2, copies=3)["if3"])
+
+
+def test_the_gradient_of_lambda_can_follow_the_spike_rate():
+    """`exact` takes that of the quantiser with L levels, `exact-rate` that of the simulated rate: by hand."""
+    expected = {}
+    for name in ("exact", "exact-rate"):
+        network, pixels = network_with(name)
+        train_mode(network)
+        RESIDUALS[name].prepare(network, pixels, 1)
+        layer, z = spiking_layers(network)["if1"], torch.rand(8, 32, 8, 8) * 1.5 - 0.2
+        layer.residual.rate = rate = layer.lam.detach() * (z > 0.3)
+        if name == "exact-rate":
+            layer.residual.lambda_rate = rate
+        layer(z).sum().backward()
+        lam = layer.lam.detach()
+        a = rate if name == "exact-rate" else lam / 4 * torch.floor(4 * (z / lam) + 0.5).clamp(0, 4)
+        inside = (z > 0) & (z < lam)
+        slope = torch.sigmoid(layer.rho.detach())  # of softplus
+        expected[name] = (a - z * inside).sum() / lam * slope
+        torch.testing.assert_close(layer.rho.grad, expected[name], rtol=1e-4, atol=1e-4)
+    assert not torch.isclose(expected["exact"], expected["exact-rate"], rtol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("draw", "kind"), [(3, (1, 3)), ("2x4", (2, 4)), ("limit", (1, 0)), ("quantised", (1, 0)), ("10x1", (10, 1))]
+)
+def test_draws(draw, kind):
+    assert neurons_and_steps(draw) == kind
+
+
+@pytest.mark.parametrize("draw", [0, -1, "0x1", "2x0", "x", "2x", "2x2x2", "1.5", True + 0.5, "limits"])
+def test_other_draws_are_refused(draw):
+    with pytest.raises(ValueError, match='expected a number of 1 or more, "kxT", "limit" or "quantised", got'):
+        neurons_and_steps(draw)

@@ -9,7 +9,7 @@ from converters_support import colours
 from spikelet import cli
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import UsageError
-from spikelet_converters.source_model.activation import ClipFloor, spiking_layers
+from spikelet_converters.source_model.activation import ClipFloor, Form, spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels, evaluate
 from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.training.checkpoint import load_checkpoint
@@ -80,5 +80,5 @@ def test_the_gradient_passes_between_the_ends_and_not_at_them(order):
     z[0, 0, 0, 0], z[0, 0, 0, 1] = 0.0, lam
     grad = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(1))
     z.requires_grad_()
-    ClipFloor.apply(z, lam, 4).backward(grad)
+    ClipFloor.apply(z, lam, Form(4)).backward(grad)
     assert torch.equal(z.grad, grad * ((z > 0) & (z < lam)))

@@ -9,6 +9,7 @@ from spikelet_converters.conversion.quantise import quantise
 from spikelet_converters.frontends.torch.fx import trace
 from spikelet_converters.source_model.activation import (
     ClipFloor,
+    Form,
     Mode,
     Simulation,
     SpikingActivation,
@@ -58,7 +59,7 @@ def test_slip_relu_and_its_gradient(slope):
     lam = torch.tensor(1.7, dtype=torch.float64, requires_grad=True)
     grad = torch.randn(50, 3, dtype=torch.float64)
     expected = straight_through(z, lam, 4, slope, 0.5)
-    value = ClipFloor.apply(z, lam, 4, slope)
+    value = ClipFloor.apply(z, lam, Form(4, slope))
     torch.testing.assert_close(value, expected)
     gradients = torch.autograd.grad(expected, (z, lam), grad)
     torch.testing.assert_close(torch.autograd.grad(value, (z, lam), grad), gradients)
@@ -70,7 +71,7 @@ def test_a_trained_potential_is_the_shift_of_the_quantiser_and_of_the_neuron():
     for shift in (0.0, 0.25, 0.75, 1.0):
         p = torch.tensor([shift])
         one = torch.tensor(1.0)
-        rate = ClipFloor.apply(z, one, 4, 0.0, p)
+        rate = ClipFloor.apply(z, one, Form(4), p)
         spikes = integrate_and_fire(z, one, 4, shift=p, constant=True).reshape(4, -1, 1).mean(0)
         assert torch.equal(rate, spikes)
         assert torch.equal(spikes, (torch.floor(4 * z + shift) / 4).clamp(0, 1))
@@ -80,7 +81,7 @@ def test_the_gradient_of_a_potential_is_lambda_over_t():
     z = torch.tensor([[0.3, -1.0], [2.0, 0.6]])
     lam, shift = torch.tensor(1.0), torch.full((2,), 0.5, requires_grad=True)
     for steps in (0, 1, 8):
-        a = ClipFloor.apply(z, lam, 4, 0.0, shift, steps)
+        a = ClipFloor.apply(z, lam, Form(4, steps=steps), shift)
         (gradient,) = torch.autograd.grad(a.sum(), shift)
         assert gradient.tolist() == pytest.approx([1 / (steps or 4)] * 2), "one element of each channel is inside"
 

@@ -142,12 +142,18 @@ class TestSchedule:
             ({"lambda_hold": 2}, "lambda_hold: expected a share of 0 to 1, got 2"),
             ({"precision": "float16"}, "precision: expected float32 or bfloat16, got 'float16'"),
             ({"policy": "randaugment"}, "policy: expected none or autoaugment"),
+            ({"clip": -1}, "clip: expected 0 or more, got -1"),
+            ({"spike_price": -1}, "spike_price: expected 0 or more, got -1"),
             ({"shift": -1}, "shift: expected a whole number of 0 or more, got -1"),
             ({"flip": "no"}, "flip: expected true or false, got 'no'"),
             ({"augment": "shift"}, "augment: expected true or false, got 'shift'"),
-            ({"time_steps": (1, "never")}, 'time_steps: expected numbers of 1 or more, "limit" or "quantised"'),
-            ({"validation_steps": (0,)}, "validation_steps: expected whole numbers of 1 or more, got 0"),
-            ({"validation_steps": ("limit",)}, "validation_steps: expected whole numbers of 1 or more, got 'limit'"),
+            (
+                {"time_steps": (1, "never")},
+                'time_steps: expected a number of 1 or more, "kxT", "limit" or "quantised", got',
+            ),
+            ({"time_steps": ("0x2",)}, "time_steps: expected a number of 1 or more, .* got '0x2'"),
+            ({"validation_steps": (0,)}, "validation_steps: expected a number of 1 or more, .* got 0"),
+            ({"validation_steps": ("limit",)}, "validation_steps: expected numbers or \"kxT\", got 'limit'"),
         ],
     )
     def test_what_makes_no_sense_is_refused(self, options, message):

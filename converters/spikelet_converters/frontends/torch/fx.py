@@ -276,9 +276,10 @@ class _Reader:
         return HANDLERS[leaf[0]](Call(leaf[0], free, where, self.builder, arguments, alone, last, self.average_pools))
 
     def _neuron(self, name: str, module: SpikingActivation, x: Value) -> Value:
-        lam = float(module.lam.detach())
+        lam = module.lam.detach().numpy()
         start = None if module.shift is None else lam * module.shift.detach().numpy()
-        return self.builder.quantiser(name, f"module {name}", lam, module.levels, x, start)
+        theta = lam if lam.ndim else float(lam)
+        return self.builder.quantiser(name, f"module {name}", theta, module.levels, x, start)
 
 
 def chosen(results: object, output: str | None) -> Any:

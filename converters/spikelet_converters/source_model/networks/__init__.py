@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from torch import nn
 
 from spikelet.errors import UsageError
-from spikelet_converters.source_model.activation import SpikingActivation
+from spikelet_converters.source_model.activation import SURROGATES, SpikingActivation
 from spikelet_converters.source_model.networks.common import Normalise
 from spikelet_converters.source_model.networks.resnet import resnet18, resnet20
 from spikelet_converters.source_model.networks.vgg import vgg5, vgg9, vgg16
@@ -31,6 +31,8 @@ class NetworkSpec:
         lambda_init: initial threshold.
         slope: share of the clipped identity in the activation (SlipReLU).
         train_potential: train the initial potential, one value per channel.
+        channel_thresholds: one trained threshold per channel instead of one per layer.
+        surrogate: gradient of the activation, a name in `SURROGATES`.
     """
 
     model: str
@@ -43,6 +45,8 @@ class NetworkSpec:
     lambda_init: float = 8.0
     slope: float = 0.0
     train_potential: bool = False
+    channel_thresholds: bool = False
+    surrogate: str = "straight"
 
     def build(self) -> nn.Module:
         """Build the network, with initial weights from torch's global generator."""
@@ -50,6 +54,8 @@ class NetworkSpec:
             raise UsageError(f"unknown network {self.model!r}; known: {', '.join(NETWORKS)}")
         if self.residual not in RESIDUALS:
             raise UsageError(f"unknown residual {self.residual!r}; known: {', '.join(RESIDUALS)}")
+        if self.surrogate not in SURROGATES:
+            raise UsageError(f"unknown surrogate {self.surrogate!r}; known: {', '.join(SURROGATES)}")
         _, height, width = self.shape
         if height != width:
             raise UsageError(f"the reference networks take square images, got {height}x{width}")
@@ -57,7 +63,10 @@ class NetworkSpec:
         def act(channels: int) -> SpikingActivation:
             residual = RESIDUALS[self.residual].layer()
             trained = channels if self.train_potential else None
-            return SpikingActivation(self.levels, residual, self.lambda_init, trained, self.slope)
+            thresholds = channels if self.channel_thresholds else None
+            return SpikingActivation(
+                self.levels, residual, self.lambda_init, trained, self.slope, thresholds, self.surrogate
+            )
 
         return NETWORKS[self.model](Normalise(self.mean, self.std), height, self.classes, act)
 

@@ -1,7 +1,12 @@
 """Residual strategies by name: models of the residual error, applied while the source network is trained."""
 
 from spikelet_converters.source_model.residuals.empirical import EmpiricalResidual, EmpiricalStrategy
-from spikelet_converters.source_model.residuals.exact import ExactResidual, ExactStrategy
+from spikelet_converters.source_model.residuals.exact import (
+    ExactResidual,
+    ExactStrategy,
+    RateGradientResidual,
+    RateGradientStrategy,
+)
 from spikelet_converters.source_model.residuals.gaussian import (
     ChannelResidual,
     ChannelStrategy,
@@ -11,6 +16,7 @@ from spikelet_converters.source_model.residuals.gaussian import (
     LocalStrategy,
 )
 from spikelet_converters.source_model.residuals.none import NoResidual, NoResidualStrategy
+from spikelet_converters.source_model.residuals.sampled import SampledResidual, SampledStrategy
 from spikelet_converters.source_model.residuals.strategy import ResidualStrategy
 
 RESIDUALS: dict[str, ResidualStrategy] = {
@@ -22,6 +28,8 @@ RESIDUALS: dict[str, ResidualStrategy] = {
         ChannelStrategy(),
         EmpiricalStrategy(),
         ExactStrategy(),
+        RateGradientStrategy(),
+        SampledStrategy(),
     )
 }
 
@@ -33,5 +41,7 @@ __all__ = [
     "GaussianResidual",
     "LocalResidual",
     "NoResidual",
+    "RateGradientResidual",
     "ResidualStrategy",
+    "SampledResidual",
 ]

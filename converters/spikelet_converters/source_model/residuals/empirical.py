@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from spikelet.errors import UsageError
 from spikelet_converters.source_model.activation import spiking_layers
 from spikelet_converters.source_model.residual import Residual
 from spikelet_converters.source_model.residuals.strategy import ResidualStrategy
@@ -51,6 +52,9 @@ class EmpiricalStrategy(ResidualStrategy):
 
     layer = EmpiricalResidual
 
+    def measured_passes(self, steps: int) -> int:
+        return steps + 1
+
     @torch.no_grad()
     def refresh(self, network: nn.Module, batches: Iterable[Tensor], steps: int) -> dict[str, float]:
         samples: dict[str, list[Tensor]] = {}
@@ -62,6 +66,8 @@ class EmpiricalStrategy(ResidualStrategy):
         for name, parts in samples.items():
             layer = layers[name]
             assert isinstance(layer.residual, EmpiricalResidual)
+            if layer.lam.ndim:
+                raise UsageError("the empirical residual expects one threshold for each layer, found one per channel")
             a, phi = torch.cat(parts, 1)
             layer.residual.quantum = (layer.lam / layer.levels).detach()
             level = (a / layer.residual.quantum).round().long()

@@ -11,6 +11,11 @@ tolerate noise of the same size. T is drawn for each batch, so that one network 
 forward passes without gradient in addition to the usual forward and backward pass.
 
 Batch norm should be frozen (running statistics), so that both passes compute the same network.
+
+The gradient of lambda is that of the quantiser with L levels, also where T differs from L. `exact-rate` computes it
+from the simulated spike rate instead: (phi - z)/lambda for 0 < z < lambda.
+
+A draw "kxT" simulates k neurons per channel for T time-steps, for networks that are converted with copies.
 """
 
 from __future__ import annotations
@@ -20,11 +25,11 @@ from torch import Tensor, nn
 
 from spikelet_converters.source_model.activation import Mode, spiking_layers
 from spikelet_converters.source_model.residual import Residual
-from spikelet_converters.source_model.residuals.strategy import LIMIT, ResidualStrategy
+from spikelet_converters.source_model.residuals.strategy import LIMIT, Draw, Draws, ResidualStrategy, neurons_and_steps
 from spikelet_converters.source_model.simulation import layer_rates
 
 
-class _Replace(torch.autograd.Function):
+class ReplaceForward(torch.autograd.Function):
     """Return the spike rate in the forward pass; pass the gradient on to the activation."""
 
     @staticmethod
@@ -45,10 +50,14 @@ class ExactResidual(Residual):
         super().__init__()
         self.rate: Tensor | None = None
 
+    def set_rate(self, rate: Tensor | None, levels: int) -> None:
+        """Set the spike rate of the batch, (N, C, …), and the number of its levels; None and 0 without simulation."""
+        self.rate, self.steps = rate, levels
+
     def perturb(self, activation: Tensor) -> Tensor:
         if self.rate is None or self.rate.shape != activation.shape:
             return activation
-        return _Replace.apply(activation, self.rate)
+        return ReplaceForward.apply(activation, self.rate)
 
 
 class ExactStrategy(ResidualStrategy):
@@ -57,10 +66,30 @@ class ExactStrategy(ResidualStrategy):
     layer = ExactResidual
 
     @torch.no_grad()
-    def prepare(self, network: nn.Module, pixels: Tensor, steps: int | str) -> None:
-        rates = layer_rates(network, pixels, Mode.SPIKES, steps) if isinstance(steps, int) else {}
+    def prepare(self, network: nn.Module, pixels: Tensor, steps: Draws) -> None:
+        assert not isinstance(steps, tuple)
+        copies, time_steps = neurons_and_steps(steps)
+        rates = layer_rates(network, pixels, Mode.SPIKES, time_steps, copies) if time_steps else {}
         for name, layer in spiking_layers(network).items():
             assert isinstance(layer.residual, ExactResidual)
             layer.limit = steps == LIMIT
-            layer.residual.rate = rates.get(name)
-            layer.residual.steps = steps if isinstance(steps, int) else 0
+            layer.residual.set_rate(rates.get(name), copies * time_steps)
+
+    def passes(self, steps: Draw) -> int:
+        return neurons_and_steps(steps)[1]
+
+
+class RateGradientResidual(ExactResidual):
+    """The exact residual, with the gradient of lambda from the spike rate."""
+
+    name = "exact-rate"
+
+    def set_rate(self, rate: Tensor | None, levels: int) -> None:
+        super().set_rate(rate, levels)
+        self.lambda_rate = rate
+
+
+class RateGradientStrategy(ExactStrategy):
+    """`exact`, with the gradient of lambda from the spike rate."""
+
+    layer = RateGradientResidual

@@ -70,6 +70,9 @@ class GaussianStrategy(ResidualStrategy):
         """Return activation minus spike rate of each layer, (N, C, …)."""
         return residual_errors(network, images, steps)
 
+    def measured_passes(self, steps: int) -> int:
+        return steps + 1
+
     @torch.no_grad()
     def refresh(self, network: nn.Module, batches: Iterable[Tensor], steps: int) -> dict[str, float]:
         total: dict[str, Tensor] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -10,6 +11,26 @@ from torch import Tensor, nn
 from spikelet_converters.source_model.residual import Residual
 
 LIMIT, QUANTISED = "limit", "quantised"  # training targets besides the spike rate after T time-steps
+Draw = int | str  # T, "kxT" for k neurons per channel and T time-steps, or one of the above
+Draws = Draw | tuple[Draw, ...]  # of a batch, or of each image
+
+_COPIES = re.compile(r"([1-9]\d*)x([1-9]\d*)")
+
+
+def neurons_and_steps(draw: Draw) -> tuple[int, int]:
+    """Return the number of neurons per channel and of time-steps that a draw simulates; (1, 0) without simulation.
+
+    Raises:
+        ValueError: the draw has none of the forms.
+    """
+    if isinstance(draw, int) and draw > 0:
+        return 1, draw
+    if draw in (LIMIT, QUANTISED):
+        return 1, 0
+    match = _COPIES.fullmatch(str(draw))
+    if match is None or isinstance(draw, int):
+        raise ValueError(f'expected a number of 1 or more, "kxT", "{LIMIT}" or "{QUANTISED}", got {draw!r}')
+    return int(match[1]), int(match[2])
 
 
 class ResidualStrategy:
@@ -20,20 +41,30 @@ class ResidualStrategy:
     """
 
     layer: ClassVar[type[Residual]]
+    by_image: ClassVar[bool] = False  # T is drawn for each image instead of each batch
 
     @property
     def name(self) -> str:
         """Name in recipes and checkpoints."""
         return self.layer.name
 
-    def prepare(self, network: nn.Module, pixels: Tensor, steps: int | str) -> None:
+    def prepare(self, network: nn.Module, pixels: Tensor, steps: Draws) -> None:
         """Set the residuals for the training pass on one batch.
 
         Args:
             network: the source network, in training mode.
             pixels: the batch, (N, C, H, W) float32, 0…255.
-            steps: number of time-steps T to simulate, `LIMIT` for T → ∞, or `QUANTISED` for the quantiser.
+            steps: number of time-steps T to simulate, "kxT" for k neurons per channel, `LIMIT` for T → ∞, or
+                `QUANTISED` for the quantiser; one of these for each image if `by_image`.
         """
+
+    def passes(self, steps: Draw) -> int:
+        """Return the number of forward passes that `prepare` takes for a draw."""
+        return 0
+
+    def measured_passes(self, steps: int) -> int:
+        """Return the number of forward passes that `refresh` takes for an image, with T = `steps`."""
+        return 0
 
     def refresh(self, network: nn.Module, batches: Iterable[Tensor], steps: int) -> dict[str, float]:
         """Measure the residual error on images of the validation split.

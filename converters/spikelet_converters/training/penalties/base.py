@@ -1,0 +1,57 @@
+"""Base class of the penalties, and their sum over the layers of a training pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from spikelet_converters.source_model.activation import SpikingActivation, spiking_layers
+
+
+class Penalty:
+    """A term of the loss, computed for each spiking layer."""
+
+    def term(self, name: str, layer: SpikingActivation, z: Tensor, a: Tensor) -> Tensor | None:
+        """Return the term of a layer, a scalar, or None.
+
+        Args:
+            name: name of the layer.
+            layer: the layer, with the state of its residual for this batch.
+            z: its input, the mean current, (N, C, …).
+            a: its output, the activation or spike rate, (N, C, …).
+        """
+        raise NotImplementedError
+
+
+class Penalties:
+    """Penalties with their weights. Without any, nothing is attached to the network.
+
+    Args:
+        network: source network.
+        terms: pairs of weight and penalty.
+    """
+
+    def __init__(self, network: nn.Module, terms: Sequence[tuple[float, Penalty]]) -> None:
+        self._terms = terms
+        self._values: list[Tensor] = []
+        for name, layer in spiking_layers(network).items() if terms else ():
+            layer.register_forward_hook(self._hook(name))
+
+    def _hook(self, name: str):  # type: ignore[no-untyped-def]
+        def hook(layer: SpikingActivation, inputs: tuple[Tensor], output: Tensor) -> None:
+            if layer.training and torch.is_grad_enabled():  # not in simulations
+                for weight, penalty in self._terms:
+                    value = penalty.term(name, layer, inputs[0].float(), output)
+                    if value is not None:
+                        self._values.append(weight * value)
+
+        return hook
+
+    def added_to(self, loss: Tensor) -> Tensor:
+        """Return the loss plus the weighted terms of the last training pass."""
+        for value in self._values:
+            loss = loss + value
+        self._values.clear()
+        return loss
