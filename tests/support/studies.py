@@ -36,6 +36,7 @@ of = "qcfs"
 rival = "rts"
 [method.before]
 of = "start"
+about = "The start, unchanged."
 """
 
 

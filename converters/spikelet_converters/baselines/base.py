@@ -22,10 +22,20 @@ class Baseline:
     Attributes:
         name: name in study files.
         about: description with its publication.
+        calibrates: whether it uses training images.
     """
 
     name: ClassVar[str]
     about: ClassVar[str]
+    calibrates: ClassVar[bool] = False
+
+    def shortened(self, images: int) -> str:
+        """Return what is less than in the publication, for the results page, or an empty text.
+
+        Args:
+            images: number of calibration images.
+        """
+        return ""
 
     @property
     def pre_steps(self) -> int:

@@ -32,6 +32,7 @@ class FTBC(NeuronRule):
     """
 
     name = "ftbc"
+    calibrates = True
     about = "a bias for each time-step and channel (Wu et al., ECCV 2024)"
     alpha: float = 0.4
     batches: int = 3

@@ -29,6 +29,8 @@ from spikelet_converters.source_model.activation import Mode, spiking_layers
 from spikelet_converters.source_model.evaluation import as_pixels
 from spikelet_converters.source_model.simulation import layer_rates
 
+PUBLISHED_ITERATIONS, PUBLISHED_IMAGES = 5_000, 1_024
+TYPICAL = 20.0  # one over the typical weight, in units of theta
 PARTS = {"light": ("bias",), "potential": ("potential",), "advanced": ("weights", "potential")}
 
 
@@ -45,18 +47,29 @@ class SNNC(Recalibration):
 
     Attributes:
         kind: "light", "potential" or "advanced".
-        iterations, rate: iterations and learning rate of Adam for the calibration of weights.
+        iterations: iterations of Adam for the calibration of weights; 5,000 in the publication.
+        rate: learning rate of Adam, in units of theta.
+        relative: multiply the rate by the root mean square of the weights of the layer, times `TYPICAL`. The weights of
+            layers differ by a factor of 20, so that one rate moves some of them too far or not at all.
     """
 
     name = "snnc"
+    calibrates = True
     about = "biases, potentials or weights calibrated layer by layer (Li et al., ICML 2021)"
     kind: str = "advanced"
-    iterations: int = 200
+    iterations: int = PUBLISHED_ITERATIONS
     rate: float = 4e-5
+    relative: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in PARTS:
             raise UsageError(f"snnc: kind: expected {' or '.join(PARTS)}, got {self.kind!r}")
+
+    def shortened(self, images: int) -> str:
+        pairs = [(images, PUBLISHED_IMAGES, "images")]
+        if "weights" in PARTS[self.kind]:
+            pairs.append((self.iterations, PUBLISHED_ITERATIONS, "iterations"))
+        return ", ".join(f"{own:,} {what} instead of {theirs:,}" for own, theirs, what in pairs if own < theirs)
 
     def recalibrate(self, source: Graph, network: nn.Module, images: Images, steps: int) -> Graph:
         targets = activations(network, images)
@@ -90,7 +103,8 @@ class SNNC(Recalibration):
         weight = (torch.tensor(synapse.weight) / theta).requires_grad_()
         bias = torch.tensor(synapse.bias / neuron.theta)
         start = along_channels(neuron.v_init / neuron.theta, scale.ndim)
-        optimiser = torch.optim.Adam([weight], lr=self.rate)
+        size = float(weight.detach().square().mean().sqrt()) * TYPICAL if self.relative else 1.0
+        optimiser = torch.optim.Adam([weight], lr=self.rate * size)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.iterations)
         generator = torch.Generator().manual_seed(0)
         for _ in range(self.iterations):

@@ -2,15 +2,17 @@
 
     title = "…"
     [data]      path, name; images (maximum number of training images), test_images
-    [test]      time_steps, bits, engine
+    [test]      time_steps, bits, engine; calibration (number of training images for baselines with a calibration)
     [grid]      seed = [1, 2, 3], model = ["vgg9"], levels = [4], …: any option of network or recipe, with a list
     [common]    options of every training
     [start]     the training from which all methods start, once per grid point; or checkpoint = "…{seed}…"
     [method.NAME]  options; recipe = "paper" takes those of a named recipe; start = false trains from random weights;
-                of = "NAME" | "start" measures that network without training, changed by the baseline rival = "…";
+                of = "NAME" | "start" measures that network without training, changed by the baseline rival = "…", or
+                with copies = k neurons per channel;
                 about = "…" is printed with the results
 
-Options of a method override [common]; options of a grid point override both.
+Options of a method override [common]; options of a grid point override both. L is in the grid, as 4, unless [common] or
+a method sets `levels`.
 """
 
 from __future__ import annotations
@@ -32,10 +34,11 @@ from spikelet_converters.training.phases import SPEC_FIELDS, Phase
 from spikelet_converters.training.recipe import PRESETS, RECIPE_FIELDS, Recipe, with_tuples
 
 START = "start"
+CALIBRATION = 600
 TABLES = {"title", "about", "data", "test", "grid", "common", START, "method", "reference"}
 KEYS = {
     "data": {"path", "name", "images", "test_images"},
-    "test": {"time_steps", "bits", "engine"},
+    "test": {"time_steps", "bits", "engine", "calibration"},
 }
 OPTIONS = {*SPEC_FIELDS, *RECIPE_FIELDS} - {"shape", "classes", "mean", "std"}
 
@@ -52,6 +55,7 @@ class Run:
         begins: name of the run from whose network it starts.
         checkpoint: path of a checkpoint that takes the place of training.
         baseline, baseline_options: name and options of the baseline that changes the network.
+        copies: number of neurons per channel of the bundle.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Run:
     checkpoint: str | None = None
     baseline: str | None = None
     baseline_options: ReadOnlyDocument = field(default_factory=dict)
+    copies: int = 1
 
     @property
     def seed(self) -> int:
@@ -85,7 +90,9 @@ class Run:
 
     def as_dict(self) -> Document:
         """Return the values that are written to the folder of the run."""
+        copies = {} if self.copies == 1 else {"copies": self.copies}
         return {
+            **copies,
             "name": self.name,
             "method": self.method,
             "point": dict(self.point),
@@ -109,6 +116,7 @@ class Study:
         time_steps: values of T that are tested.
         bits: bits of the weights.
         engine: engine that runs the bundles.
+        calibration: number of training images for baselines with a calibration.
         reference: method with which the others are compared.
         methods: names of the methods.
         notes: descriptions of methods, by name.
@@ -125,6 +133,7 @@ class Study:
     time_steps: tuple[int, ...]
     bits: int
     engine: str
+    calibration: int
     reference: str
     methods: tuple[str, ...]
     notes: Mapping[str, str]
@@ -191,6 +200,7 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
         time_steps=tuple(sorted(set(time_steps))),
         bits=test.get("bits", 8),
         engine=test.get("engine", "auto"),
+        calibration=_whole(path, "[test] calibration", test.get("calibration", CALIBRATION)),
         reference=reference,
         methods=tuple(methods),
         notes={name: str(options["about"]) for name, options in methods.items() if "about" in options},
@@ -199,7 +209,8 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
 
 
 def _runs(path: Path, content: ReadOnlyDocument) -> list[Run]:
-    grid = {"seed": [0], "model": ["vgg9"], "levels": [4], **content.get("grid", {})}
+    free = any("levels" in options for options in (content.get("common", {}), *content["method"].values()))
+    grid = {"seed": [0], "model": ["vgg9"], **({} if free else {"levels": [4]}), **content.get("grid", {})}
     for key, values in grid.items():
         if key not in OPTIONS or not isinstance(values, list) or not values:
             raise UsageError(f"{path}: [grid] {key}: expected an option of network or recipe, with a list of values")
@@ -247,12 +258,15 @@ def _method(
         if of not in content["method"] and not (of == START and has_start):
             raise UsageError(f"{path}: {where} of: there is no method {of!r}")
         begins = run_name(of, point)
+        copies = _whole(path, f"{where} copies", options.pop("copies", 1))
+        if copies > 1 and baseline is not None:
+            raise UsageError(f"{path}: {where}: copies have no effect with a baseline")
         if baseline is None:
             if options:
                 raise UsageError(
                     f'{path}: {where}: {next(iter(options))!r} has no effect without training or rival = "…"'
                 )
-            return Run(run_name(name, point), name, point, begins=begins)
+            return Run(run_name(name, point), name, point, begins=begins, copies=copies)
         run = Run(run_name(name, point), name, point, begins=begins, baseline=baseline, baseline_options=options)
         if baseline not in BASELINES:
             raise UsageError(f"{path}: {where} rival: unknown baseline {baseline!r}; known: {', '.join(BASELINES)}")
@@ -287,6 +301,12 @@ def run_name(method: str, point: ReadOnlyDocument) -> str:
     short = {"seed": "s", "levels": "L", "model": ""}
     rest = [f"{short.get(key, key + '=')}{value}" for key, value in point.items() if key != "seed"]
     return "-".join([method, *rest, f"s{point['seed']}"]).replace("/", "_")
+
+
+def _whole(path: Path, where: str, value: object) -> int:
+    if type(value) is not int or value < 1:
+        raise UsageError(f"{path}: {where}: expected a whole number of 1 or more, found {value!r}")
+    return value
 
 
 def _check_keys(path: Path, where: str, table: object, known: set[str]) -> None:

@@ -21,15 +21,19 @@ from spikelet.bundle.card import card
 from spikelet.data.images import ImageSet
 from spikelet.errors import SpikeletError
 from spikelet.graph import Graph
+from spikelet.metrics.fanout import sites
+from spikelet.metrics.tally import tally
 from spikelet.session import Model
 from spikelet.verify import golden_inputs, golden_steps, record_golden
 from spikelet_converters.baselines import Baseline, Folded, NeuronRule, Recalibration
+from spikelet_converters.conversion.copies import with_copies
 from spikelet_converters.conversion.quantise import quantise
 from spikelet_converters.frontends.torch.fx import trace
 from spikelet_converters.source_model.evaluation import as_pixels
 from spikelet_converters.source_model.simulation import float_logits, noisy_logits
 from spikelet_converters.training.checkpoint import Checkpoint
 
+COUNTED = 200  # images on which synaptic operations are counted
 ROWS = 512  # images times time-steps per batch of a neuron rule
 Tick = Callable[[int, int], None]
 Values = npt.NDArray[np.float64]
@@ -45,6 +49,8 @@ class SpikingResult:
         neuron: "plain" or "changed".
         engine: engine that ran the network.
         bundles: digests of the bundles.
+        operations: synaptic operations per image over all layers, by number of time-steps. None without a bundle.
+        neurons: number of neurons, copies included.
     """
 
     accuracy: dict[int, float]
@@ -52,6 +58,8 @@ class SpikingResult:
     neuron: str
     engine: str
     bundles: list[str]
+    operations: dict[int, float] | None
+    neurons: int
 
     def as_json(self) -> dict[str, object]:
         """Return the fields as JSON values."""
@@ -61,6 +69,7 @@ class SpikingResult:
             "neuron": self.neuron,
             "engine": self.engine,
             "bundles": self.bundles,
+            "operations": None if self.operations is None else {str(t): n for t, n in self.operations.items()},
         }
 
 
@@ -74,6 +83,7 @@ def measure_spiking(
     *,
     bits: int = 8,
     engine: str = "auto",
+    copies: int = 1,
     command: str = "",
     on_progress: Tick = lambda done, total: None,
 ) -> SpikingResult:
@@ -88,6 +98,7 @@ def measure_spiking(
         folder: folder for the bundles.
         bits: bits of the weights.
         engine: engine that runs the bundles.
+        copies: number of neurons per channel, of networks without baseline.
         command: command line, for the manifest.
         on_progress: called with the work done and the total.
     """
@@ -102,18 +113,23 @@ def measure_spiking(
         shares = _rule(baseline, exact, network, calibration, test, steps, on_progress)
         by_total = {baseline.pre_steps + t + 1: float(share) for t, share in enumerate(shares)}
         accuracy = {t: by_total[t] for t in time_steps if t in by_total}
-        return SpikingResult(accuracy, None, "changed", "torch, on the exact integers", [])
+        neurons = sum(map(exact.neurons, exact.spiking))
+        return SpikingResult(accuracy, None, "changed", "torch, on the exact integers", [], None, neurons)
     if isinstance(baseline, Recalibration):
-        accuracy, spikes, digests, used = {}, {}, [], engine
+        accuracy, spikes, digests, used, operations = {}, {}, [], engine, {}
         for index, t in enumerate(time_steps):
             graph = quantise(baseline.recalibrate(source, network, calibration.images, t), bits).graph
             bundle = _write(graph, f"{folder.name}-T{t}", folder / f"T{t}.snnb", bits, provenance, test)
             shares, counts, used = _run(bundle, test, t, engine)
             accuracy[t], spikes[t] = float(shares[-1]), float(counts[-1])
+            operations[t] = _operations(bundle.graph, test, (t,), engine)[t]
             digests.append(str(bundle.digest))
             on_progress(index + 1, len(time_steps))
-        return SpikingResult(accuracy, spikes, "plain", used, digests)
+        neurons = sum(map(source.neurons, source.spiking))
+        return SpikingResult(accuracy, spikes, "plain", used, digests, operations, neurons)
     graph = quantise(source, bits).graph
+    if copies > 1:
+        graph = with_copies(graph, copies)
     bundle = _write(graph, folder.name, folder / "bundle.snnb", bits, provenance, test)
     shares, counts, used = _run(bundle, test, max(time_steps), engine, on_progress)
     return SpikingResult(
@@ -122,6 +138,8 @@ def measure_spiking(
         "plain",
         used,
         [str(bundle.digest)],
+        _operations(graph, test, time_steps, engine),
+        sum(map(graph.neurons, graph.spiking)),
     )
 
 
@@ -171,6 +189,14 @@ def _run(
     result = model.run(test.images, steps, on_progress=on_progress)
     fired = np.sum([count.sum(1) for count in result.spike_counts.values()], axis=0)
     return np.array(result.accuracy(test.labels)), fired.cumsum() / len(test), model.engine
+
+
+def _operations(graph: Graph, test: ImageSet, time_steps: tuple[int, ...], engine: str) -> dict[int, float]:
+    """Return the synaptic operations per image up to each T, on the first images."""
+    images = test.images[:COUNTED]
+    events = tally(graph, sites(graph), images, max(time_steps), engine, torch.get_num_threads()).events
+    total = events.sum(1).cumsum() / len(images)
+    return {t: float(total[t - 1]) for t in time_steps}
 
 
 def _write(graph: Graph, name: str, path: Path, bits: int, provenance: dict[str, object], test: ImageSet) -> Bundle:

@@ -21,13 +21,13 @@ from spikelet_converters.study.config import START, Run, Study
 from spikelet_converters.study.measure import measure_source, measure_spiking
 from spikelet_converters.study.protocol import SealedTest, weights_digest
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
+from spikelet_converters.training.compute import compute_of
 from spikelet_converters.training.facts import image_facts
 from spikelet_converters.training.loop import Execution, TrainingProgress, split, train
 from spikelet_converters.training.memory import freed_memory_kept
 from spikelet_converters.training.parallel import choose_device
 from spikelet_converters.training.recipe import Recipe
 
-CALIBRATION = 600  # training images for baselines with a calibration
 Tick = Callable[[str, int, int], None]
 
 
@@ -65,7 +65,7 @@ def perform(
     baseline = run.make_baseline()
     share = checkpoint.provenance.get("recipe", {}).get("validation", Recipe(epochs=1).validation)
     training, validation = split(data, Recipe(epochs=1, seed=run.seed, validation=share, batch=1))
-    calibration = training.take(slice(0, CALIBRATION))
+    calibration = training.take(slice(0, study.calibration))
     weights = weights_digest(checkpoint.weights)
     sealed = SealedTest(study.data, folder, study.data_name, study.test_images)
     test = sealed.open(name, weights, data.digest).with_classes(data.classes)
@@ -79,6 +79,7 @@ def perform(
         here,
         bits=study.bits,
         engine=study.engine,
+        copies=run.copies,
         command=command,
         on_progress=lambda n, total: tick("testing", n, total),
     )
@@ -87,6 +88,7 @@ def perform(
         **result.as_json(),
         "source": measure_source(checkpoint, test, run.seed, device=device),
         "about": None if baseline is None else baseline.about,
+        "shortened": "" if baseline is None else baseline.shortened(len(calibration)),
         "pre_steps": 0 if baseline is None else baseline.pre_steps,
         "bits": study.bits,
         "validation": checkpoint.provenance.get("validation"),
@@ -95,6 +97,9 @@ def perform(
         "weights": weights,
         "test": {"data": test.name, "digest": test.digest, "images": len(test)},
         "held_out": len(validation),
+        "calibration": len(calibration) if baseline is not None and baseline.calibrates else 0,
+        "compute": compute_of(checkpoint.provenance),
+        "neurons": result.neurons,
         "test_seconds": time.perf_counter() - started,
         "command": command,
         "version": __version__,

@@ -129,6 +129,7 @@ def train(
         "start": None if start is None else start.provenance,
         "classes": None if data.classes is None else list(data.classes),
         "recipe": asdict(recipe),
+        "residual": spec.residual,
         "command": execution.command,
         "torch": str(torch.__version__),
         "device": device if workers.size == 1 else f"{device}, {workers.size} workers",

@@ -13,10 +13,17 @@ import torch
 from spikelet import bundle, cli, session
 from spikelet.data import read
 from spikelet.errors import DataError, SpikeletError
+from spikelet.metrics.fanout import sites
+from spikelet.metrics.tally import tally
+from spikelet_converters.conversion.copies import with_copies
 from spikelet_converters.study.config import read_study
-from spikelet_converters.study.page import own_results, publish, results_path
+from spikelet_converters.study.costs import costs_table
+from spikelet_converters.study.measure import COUNTED
+from spikelet_converters.study.page import own_results, publish, results_path, write_page
+from spikelet_converters.study.perform import perform
 from spikelet_converters.study.protocol import LEDGER, SealedTest
-from spikelet_converters.study.summary import Cell, holm, paired, summarise, to_csv, to_markdown
+from spikelet_converters.study.summary import Cell, holm, paired, read_metrics, summarise, to_csv, to_markdown
+from spikelet_converters.training.checkpoint import load_checkpoint
 from studies import STUDY, write_study
 
 
@@ -317,3 +324,98 @@ class TestResidualsCommand:
         assert "too many" in call(line).out
         report = json.loads(call(f"{line} --whole --json").out)
         assert report["layers"][0]["shares"] == {"0": 1.0}
+
+
+MORE = """
+[data]
+path = "data"
+name = "bars"
+[test]
+time_steps = [1, 2]
+engine = "numpy"
+calibration = 20
+[grid]
+seed = [1]
+model = ["vgg5"]
+[common]
+levels = 3
+batch = 16
+epochs = 1
+lambda_init = 1.0
+[start]
+checkpoint = "out/qcfs-vgg5-L4-s1/best.pt"
+[method.plain]
+of = "start"
+[method.copies]
+of = "start"
+copies = 3
+[method.snnc]
+of = "start"
+rival = "snnc"
+iterations = 2
+[method.one]
+levels = 1
+about = "A control with one level."
+"""
+
+
+@pytest.fixture(scope="module")
+def more(done, folder):
+    (folder / "more.toml").write_text(MORE)
+    study = read_study(folder / "more.toml")
+    for run in study.runs:
+        perform(study, run.name, folder / "more", command="spikelet study more.toml", device="cpu")
+    return study, folder / "more"
+
+
+class TestMore:
+    """Copies, levels of a method, shortened baselines and costs."""
+
+    def test_copies_are_those_of_the_bundle(self, more, folder):
+        study, out = more
+        metrics = {m["method"]: m for m in read_metrics(study, out)}
+        plain = bundle.read(out / "plain-vgg5-s1" / "bundle.snnb").graph
+        copied = bundle.read(out / "copies-vgg5-s1" / "bundle.snnb")
+        assert copied.graph == with_copies(plain, 3)
+        test = read(folder / "data", "test")
+        right = session.Model(copied, "numpy").run(test.images, 2).accuracy(test.labels)
+        assert metrics["copies"]["accuracy"] == {"1": right[0], "2": right[1]}
+        assert metrics["copies"]["neurons"] == 3 * metrics["plain"]["neurons"]
+
+    def test_a_method_has_its_own_levels(self, more):
+        study, out = more
+        assert [run.name for run in study.runs if run.trains] == ["one-vgg5-s1"]
+        assert load_checkpoint(out / "one-vgg5-s1" / "best.pt").spec.levels == 1
+
+    def test_the_page_has_costs_notes_and_what_was_shortened(self, more):
+        study, out = more
+        metrics = read_metrics(study, out)
+        rows = summarise(study, metrics)
+        table = costs_table(study, rows).splitlines()
+        plain, copies, _, one = (line.split(" | ") for line in table[4:8])
+        operations = measured_operations(out / "plain-vgg5-s1" / "bundle.snnb", study)
+        assert plain[2:4] == [f"{count / 1e6:.2f}" for count in operations]
+        assert copies[0] == "| copies"
+        # one epoch of the quantiser, after two epochs of the start and one of qcfs
+        assert (plain[4], one[4], one[5]) == ("1.00", "1.00", "1.33 |")
+        publish(study, metrics)
+        write_page([study], out / "page.md", "spikelet …")
+        page = (out / "page.md").read_text()
+        assert "shorter than published: 20 images instead of 1,024, 2 iterations instead of 5,000" in page
+        assert "A control with one level." in page
+        assert costs_table(study, rows) in page
+
+    def test_results_of_an_earlier_version_state_how_snnc_was_shortened(self, more):
+        study, out = more
+        metrics = [{k: v for k, v in m.items() if k not in ("shortened", "compute")} for m in read_metrics(study, out)]
+        publish(study, metrics)
+        write_page([study], out / "old.md", "spikelet …")
+        assert "200 iterations instead of 5,000" in (out / "old.md").read_text()
+        assert costs_table(study, summarise(study, metrics)) == ""
+
+
+def measured_operations(path, study):
+    graph = bundle.read(path).graph
+    images = read(study.data, "test").images[:COUNTED]
+    events = tally(graph, sites(graph), images, 2, "numpy").events
+    return (events.sum(1).cumsum() / len(images)).tolist()

@@ -54,6 +54,13 @@ class TestFile:
             ("time_steps = [1, 2, 6]", "time_steps = [0]", "expected whole numbers of 1 or more"),
             ('residual = "exact"', 'residual = "exakt"', "residual: unknown 'exakt'"),
             ("[method.qcfs]\nepochs = 1", "[method.qcfs]", "epochs is missing"),
+            (
+                'of = "start"',
+                'of = "start"\ncopies = 0',
+                r"\[method.before\] copies: expected a whole number of 1 or more",
+            ),
+            ('rival = "rts"', 'rival = "rts"\ncopies = 2', r"\[method.rts\]: copies have no effect with a baseline"),
+            ('engine = "numpy"', "calibration = 0.5", r"\[test\] calibration: expected a whole number of 1 or more"),
             ("title", "title = ", "not a TOML file"),
         ],
     )

@@ -1,0 +1,53 @@
+"""Table of what the networks of a study cost: neurons, synaptic operations, and training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spikelet_converters.study.config import Study
+from spikelet_converters.study.summary import Row, grid_point, heading
+
+NOTE = (
+    "Cost, {where}: neurons, copies included; synaptic operations per image in millions up to each T, without those "
+    "of the constant input; compute of the method's own epochs, in forward passes per training image, relative to "
+    "`{reference}`, and with its start included."
+)
+
+
+def costs_table(study: Study, rows: Sequence[Row]) -> str:
+    """Return one Markdown table for each grid point, or nothing for results without these figures."""
+    lines: list[str] = []
+    for where in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
+        here = [row for row in rows if grid_point(row.runs[0]) == where and "compute" in row.runs[0]]
+        if not here:
+            continue
+        times = sorted({t for row in here for t in row.cells})
+        head = ["method", "neurons", *(f"T={t}" for t in times), "compute", "with start"]
+        lines += [NOTE.format(where=where, reference=study.reference), "", *heading(head)]
+        reference = [row for row in here if row.method == study.reference]
+        own, whole = _compute(reference[0]) if reference else (None, None)
+        for row in here:
+            run, total = _compute(row)
+            cells = [_operations(row, t) for t in times]
+            shares = [_share(run, own), _share(total, whole)]
+            lines.append("| " + " | ".join([row.label, f"{row.runs[0]['neurons']:,}", *cells, *shares]) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _compute(row: Row) -> tuple[float, float]:
+    """Return the mean compute of the own epochs and with the start. A baseline has those of the network it changes."""
+    figures = [run["compute"] for run in row.runs]
+    run = float(np.mean([figure["run"] for figure in figures]))
+    return run, run + float(np.mean([figure["start"] for figure in figures]))
+
+
+def _share(value: float, reference: float | None) -> str:
+    return f"{value:,.0f} passes" if not reference else f"{value / reference:.2f}"
+
+
+def _operations(row: Row, steps: int) -> str:
+    counts = [run["operations"][str(steps)] for run in row.runs if run.get("operations")]
+    return f"{np.mean(counts) / 1e6:.2f}" if counts else "–"
