@@ -172,7 +172,10 @@ def compare(what, graph, images, lines, with_peers, seconds, labels=None, calibr
             print(f"| {batch} | {threads} | {steps} | {name} | {wall:.2f} | {own:.2f} | {ratios} |", flush=True)
         peers = [value for name, value in times.items() if is_peer(name)]
         integers = [value for name, value in times.items() if name.startswith("int8")]
-        compared = [("framework", peers, ("native", "onnx")), ("int8", integers, ("native", f"native, {COPIES} copies"))]
+        compared = [
+            ("framework", peers, ("native", "onnx")),
+            ("int8", integers, ("native", f"native, {COPIES} copies")),
+        ]
         for kind, others, engines in compared:
             for engine in engines if others else ():
                 own_times = times[f"spikelet, {engine}"]

@@ -86,7 +86,8 @@ def run(work: Callable[..., None], count: int, processes: int, keep: Path, seed:
     for worker in workers:
         worker.join()
         if worker.exitcode != 0:
-            outcome.complaints.append(f"a process ended with {worker.exitcode}")
+            outcome.complaints.append(f"a process ended with exit code {worker.exitcode} before its last portion")
+            print(outcome.complaints[-1], file=sys.stderr, flush=True)
     return outcome
 
 

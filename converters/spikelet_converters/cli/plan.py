@@ -149,14 +149,14 @@ def _images(args: argparse.Namespace, bundle: Bundle) -> tuple[ImageSet, str | N
 
 
 def _found(args: argparse.Namespace, bundle: Bundle, path: Path | None) -> ImageSet:
-    return find_images(args, path, bundle.graph, bundle.manifest.labels, args.count)
+    return find_images(args, path, bundle.graph, bundle.manifest.labels, args.count, bundle.manifest.provenance)
 
 
 def _others(args: argparse.Namespace, bundle: Bundle) -> ImageSet:
     """Return the images of --confirm."""
     options = argparse.Namespace(**vars(args))
     options.split = None
-    return find_images(options, args.confirm, bundle.graph, bundle.manifest.labels, None)
+    return find_images(options, args.confirm, bundle.graph, bundle.manifest.labels, None, bundle.manifest.provenance)
 
 
 def _of_test(images: ImageSet, split: str | None) -> bool:

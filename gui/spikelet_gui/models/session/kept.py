@@ -53,7 +53,7 @@ def store(folder: Path, bundle: Bundle, data: ImageSet, sweep: Sweep) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
         files = sorted(folder.glob("*.npz"), key=lambda file: file.stat().st_mtime)
         for old in files[:-KEPT]:
             old.unlink(missing_ok=True)
