@@ -237,3 +237,17 @@ def test_a_large_window_has_no_bars(measured, rest):
 
 def test_no_button_looks_chosen_before_a_key_is_pressed(opened):
     assert opened.focusWidget().objectName() == "root"
+
+
+@pytest.mark.parametrize("value", [0.2, 1.9, 2.0])
+def test_the_name_of_a_threshold_stays_in_a_low_chart(qtbot, value):
+    plot = Plot("margin", "t", "margin")
+    qtbot.addWidget(plot)
+    plot.resize(300, 90)
+    plot.show()
+    line = plot.marker("#ff0000", lambda _: None, vertical=False, text="exit")
+    plot.setYRange(0, 2.2, padding=0)
+    line.setValue(value)
+    plot.grab()
+    area = line.label.mapRectToScene(line.label.boundingRect())
+    assert plot.plotItem.vb.sceneBoundingRect().adjusted(-4, -4, 4, 4).contains(area)

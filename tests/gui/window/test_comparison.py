@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
@@ -27,7 +28,7 @@ def test_the_same_bundle_on_two_engines_fires_the_same_spikes(opened, rest):
     assert [card.raster._time for card in (*panel.rasters, panel.difference)] == [2, 2, 2]
 
 
-def test_two_bundles_are_compared_and_the_first_divergence_is_named(opened, rest, tmp_path, data):
+def test_two_bundles_are_compared_and_the_first_divergence_is_shown(opened, rest, tmp_path, data, qtbot):
     other = tmp_path / "other.snnb"
     graph = plain_graph()
     changed = dict(graph.nodes)
@@ -47,6 +48,11 @@ def test_two_bundles_are_compared_and_the_first_divergence_is_named(opened, rest
     rest(opened)
     assert panel.survey.images == 60
     assert panel.survey.differing["if1"] > 0
+    divergence = panel.comparison.first.divergence
+    qtbot.mouseClick(panel.neuron, Qt.MouseButton.LeftButton)
+    inspector, shape = opened.inspector, graph.population(divergence.layer)
+    assert (opened.panel, inspector.selection.layer, inspector.cursor.time) == ("layers", "if1", divergence.time)
+    assert inspector.selection.picked == (int(np.ravel_multi_index(divergence.neuron, shape)),)
 
 
 def test_two_architectures_show_what_can_be_compared_and_no_empty_cards(opened, rest, tmp_path):
@@ -119,7 +125,7 @@ def needs_brian2():
         pytest.skip("Brian2 is not installed")
 
 
-def test_brian2_agrees(opened, rest):
+def test_brian2_agrees(opened, rest, qtbot):
     needs_brian2()
     opened.show_panel("validate")
     opened.panels["validate"].brian.run()
@@ -127,7 +133,12 @@ def test_brian2_agrees(opened, rest):
     report = opened.inspector.results.checks.report
     assert report.ok
     assert report.total("spikes") > 0
-    assert opened.panels["validate"].brian.message.text().startswith("ok: ")
+    brian = opened.panels["validate"].brian
+    assert brian.message.text().startswith("ok: ")
+    brian.table.setCurrentCell(1, 0)
+    brian.table.setFocus()
+    qtbot.keyClick(brian.table, Qt.Key.Key_Return)
+    assert (opened.panel, opened.inspector.selection.layer) == ("layers", "if2")
 
 
 def test_brian2_can_be_cancelled(opened, qtbot):

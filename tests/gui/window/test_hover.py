@@ -10,6 +10,7 @@ from spikelet_gui.views.images.pixels import PixelView
 from spikelet_gui.views.panels.accuracy.panel import CurveCard
 from spikelet_gui.views.panels.layers.cards import MapCard, PotentialCard, RasterCard, RatesCard
 from spikelet_gui.views.plots.evidence import EvidenceCard, PredictionBars
+from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.plots.range_bars import RangeBars
 from spikelet_gui.views.widgets.readout import Reading, Readout, Value
 
@@ -148,3 +149,13 @@ def test_names_in_the_box_are_never_markup():
     assert "&lt;b&gt;x" in reading.html
     assert "<i>" not in reading.html
     assert "and 9 more" in reading.html
+
+
+def test_a_chart_that_is_deleted_asks_for_nothing(qtbot):
+    """Qt hides a widget that it deletes, when the Python side of its filter may be gone already."""
+    plot = Plot("chart")
+    plot.show()
+    plot._hover.__dict__.clear()
+    plot.hide()
+    assert Readout.existing(plot) is None
+    plot.deleteLater()

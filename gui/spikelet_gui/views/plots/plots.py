@@ -214,7 +214,8 @@ class Plot(pg.PlotWidget):
         low, high = self.plotItem.vb.viewRange()[1]
         for text in self._levels:
             space = (high - text.line.value()) / (high - low) * self.plotItem.vb.height()
-            text.anchors = [(0, 1 if space > 2 * HALF_LINE + 4 else 0)] * 2
+            side = text.anchors[0][0]
+            text.anchors = [(side, 1 if space > 2 * HALF_LINE + 4 else 0)] * 2
             text.updatePosition()
 
     def marker(
@@ -231,6 +232,9 @@ class Plot(pg.PlotWidget):
         )
         if text:
             line.label.setFont(font(8.5, bold=True))
+            if not vertical:
+                self._levels.append(line.label)
+                line.sigPositionChanged.connect(self._place_levels)
         line.sigDragged.connect(lambda dragged: moved(float(dragged.value())))
         self.addItem(line)
         return line

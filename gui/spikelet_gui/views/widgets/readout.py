@@ -73,11 +73,14 @@ class Readout(QLabel):
 
     @classmethod
     def of(cls, widget: QWidget) -> Readout:
-        """Return the box of the window of a widget."""
-        window = widget.window()
-        root = window.findChild(QWidget, "root") or window
-        existing = root.findChild(Readout)
-        return existing if isinstance(existing, Readout) else cls(root)
+        """Return the box of the window of a widget; it is made when it is first needed."""
+        return cls.existing(widget) or cls(_root(widget))
+
+    @classmethod
+    def existing(cls, widget: QWidget) -> Readout | None:
+        """Return the box of the window of a widget, or None if it was not needed yet."""
+        box = _root(widget).findChild(Readout)
+        return box if isinstance(box, Readout) else None
 
     def show_at(self, reading: Reading | None, pointer: QPoint) -> None:
         """Show a reading beside the pointer, in coordinates of the screen; None hides the box."""
@@ -101,6 +104,12 @@ class Readout(QLabel):
         self.show()
 
 
+def _root(widget: QWidget) -> QWidget:
+    """Return the widget that fills the window of a widget, or the window itself."""
+    window = widget.window()
+    return window.findChild(QWidget, "root") or window
+
+
 class Hover(QObject):
     """Shows the values of a widget while the pointer is over it.
 
@@ -121,6 +130,8 @@ class Hover(QObject):
         if isinstance(event, QMouseEvent | QWheelEvent) and kind != QEvent.Type.MouseButtonDblClick:
             reading = self._read(event.position())
             Readout.of(self._watched).show_at(reading, event.globalPosition().toPoint())
-        elif kind in (QEvent.Type.Leave, QEvent.Type.Hide):
-            Readout.of(self._watched).show_at(None, QPoint())
+        elif kind in (QEvent.Type.Leave, QEvent.Type.Hide) and isinstance(watched, QWidget):
+            box = Readout.existing(watched)  # a widget that is being deleted is hidden as well
+            if box is not None:
+                box.show_at(None, QPoint())
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet_gui.models.analysis.compare import Comparison, Side, Survey, compare, survey
@@ -40,6 +41,7 @@ class ComparePanel(Panel):
         self.second.activated.connect(self._chosen)
         self.all = button("Compare on all images", self.run_survey, "Run both on every image in the background")
         self.message = label("", "caption", wrap=True)
+        self.neuron = button("Show this neuron", self._reveal, "Show the first neuron that differs in the Layers panel")
         self.tabs: Tabs | None = None
         self._tabs = QHBoxLayout()
         self._tabs.addStretch(1)
@@ -82,7 +84,7 @@ class ComparePanel(Panel):
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)
         outer.addLayout(choice)
-        outer.addWidget(self.message)
+        outer.addLayout(row(self.message, self.neuron, stretch=(1, 0), spacing=8))
         outer.addLayout(self._tabs)
         outer.addWidget(self.empty, 1)
         outer.addWidget(self.content, 1)
@@ -207,6 +209,7 @@ class ComparePanel(Panel):
         self.content.setVisible(comparison is not None)
         self.empty.setVisible(comparison is None)
         self.message.setText("" if comparison is None else verdict(comparison))
+        self.neuron.setVisible(comparison is not None and comparison.first is not None)
         running = inspector.jobs.running("compare")
         self.empty.set_message("Running both on the image…" if running else f"{self._error}{CHOOSE}")
         shared = comparison is not None and bool(comparison.layers)
@@ -215,6 +218,17 @@ class ComparePanel(Panel):
         self.others.setVisible(not shared)
         for card in self._cards():
             card.draw()
+
+    def _reveal(self) -> None:
+        """Select the first neuron that differs, and show it in the Layers panel."""
+        comparison = self.comparison
+        if comparison is None or comparison.first is None:
+            return
+        divergence = comparison.first.divergence
+        shape = comparison.traces[0].graph.population(divergence.layer)
+        neuron = int(np.ravel_multi_index(divergence.neuron, shape))
+        self.inspector.cursor.go(divergence.time)
+        self.inspector.selection.reveal(divergence.layer, neurons=(neuron,))
 
     def _fill_tabs(self, comparison: Comparison | None) -> None:
         names = list(comparison.layers) if comparison is not None else []

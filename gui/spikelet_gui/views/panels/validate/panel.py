@@ -114,6 +114,9 @@ class BrianCard(CardView):
         self.message = label("", "", wrap=True)
         self.details = label("", "caption", wrap=True)
         self.table = Table("layers in Brian2", 26)
+        self.table.setToolTip("A double click, or Enter, shows the neurons of a layer in the Layers panel")
+        self.table.cellActivated.connect(lambda line, _: self._reveal(line))
+        self.table.cellDoubleClicked.connect(lambda line, _: self._reveal(line))
         self.empty = Empty("")
         self.body.addWidget(self.message)
         self.body.addWidget(self.details)
@@ -132,6 +135,12 @@ class BrianCard(CardView):
             document.path, images, inspector.cursor.steps, int(self.neurons.currentData()), inspector.engine
         )
         inspector.jobs.start("validate", work, inspector.results.set_report, self._failed)
+
+    def _reveal(self, line: int) -> None:
+        """Show the neurons of the layer of a line."""
+        name = self.table.item(line, 0)
+        if name is not None and name.text() in {block.name for block in self.inspector.selection.blocks}:
+            self.inspector.selection.reveal(name.text())
 
     def _failed(self, message: str) -> None:
         self._error = message
