@@ -110,5 +110,6 @@ def _most(graph: Graph, bits: int) -> tuple[str, int]:
             most = middle
         else:
             least = middle
-    worst = max(accumulators(quantise(graph, bits).graph, math.inf), key=lambda a: float((a.start + a.per_step).max()))
+    unchecked = quantise(graph, bits, {}).graph  # whose sums may leave the range within one time-step
+    worst = max(accumulators(unchecked, math.inf), key=lambda a: float((a.start + a.per_step).max()))
     return worst.node, least

@@ -10,13 +10,15 @@ from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear, Node, Scale
 from spikelet.products import product
 
+GROWTH = 4  # largest ratio of the weights of two convolutions as one
+
 
 def folded(graph: Graph) -> Graph:
     """Return a float32 graph without chains of linear layers.
 
     The sum of a linear layer after a linear layer would be the product of two layers of integers, which leaves the
-    exact range soon. Folded are a Linear after a Linear, and a Scale after a Linear or Conv2d, if nothing else
-    reads the first.
+    exact range soon. Folded are a Linear after a Linear, a Scale after a Linear or Conv2d, and a convolution of single
+    pixels after a Conv2d, if nothing else reads the first and the weights do not become many more.
 
     Args:
         graph: float32 graph.
@@ -32,7 +34,16 @@ def _folds(graph: Graph, first: str, second: str) -> bool:
     a, b = graph.nodes[first], graph.nodes[second]
     alone = len(graph.successors[first]) == 1 and len(graph.predecessors[second]) == 1
     fits = (isinstance(a, Linear) and isinstance(b, Linear | Scale)) or (isinstance(a, Conv2d) and isinstance(b, Scale))
-    return alone and fits
+    return alone and (fits or (isinstance(a, Conv2d) and isinstance(b, Conv2d) and _of_pixels(a, b)))
+
+
+def _of_pixels(a: Conv2d, b: Conv2d) -> bool:
+    """Return whether b weights single pixels of a, so that both are one convolution of about as many weights."""
+    if b.weight.shape[2:] != (1, 1) or b.padding != (0, 0):
+        return False
+    by_channel = b.groups == len(b.weight) and b.weight.shape[1] == 1
+    weights = len(b.weight) * a.weight[0].size
+    return by_channel or (a.groups == b.groups == 1 and weights <= GROWTH * (a.weight.size + b.weight.size))
 
 
 def _joined(graph: Graph, first: str, second: str) -> Graph:
@@ -51,7 +62,25 @@ def _product(a: Node, b: Node) -> Node:
         scale = np.asarray(b.scale, np.float64)
         weight, bias = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1)), bias * scale
     else:
-        assert isinstance(b, Linear)
+        assert isinstance(b, Linear | Conv2d)
+        if isinstance(a, Conv2d) and isinstance(b, Conv2d):
+            return _convolution(a, b)
         outer = np.asarray(b.weight, np.float64)
         weight, bias = product(outer, weight), product(outer, bias[:, None])[:, 0] + b.bias
     return replace(a, weight=weight.astype(np.float32), bias=bias.astype(np.float32))
+
+
+def _convolution(a: Conv2d, b: Conv2d) -> Conv2d:
+    """Return the convolution a with the weights of b on its pixels."""
+    weight, bias, outer = (
+        a.weight.astype(np.float64),
+        a.bias.astype(np.float64),
+        b.weight[:, :, 0, 0].astype(np.float64),
+    )
+    if b.groups > 1:
+        weight, bias = weight * outer[:, :, None, None], bias * outer[:, 0] + b.bias
+    else:
+        weight = product(outer, weight.reshape(len(weight), -1)).reshape(len(outer), *weight.shape[1:])
+        bias = product(outer, bias[:, None])[:, 0] + b.bias
+    stride = a.stride[0] * b.stride[0], a.stride[1] * b.stride[1]
+    return replace(a, weight=weight.astype(np.float32), bias=bias.astype(np.float32), stride=stride)

@@ -31,6 +31,7 @@ BITS = range(4, 13)
 NEGLIGIBLE = (
     2**11
 )  # largest ratio of threshold to weight scale; rounding errors of smaller weights cannot cause a spike alone
+LARGEST_THRESHOLD = 2**22  # of a layer whose inputs are sums, not spikes: weights are small beside the threshold
 Factor = npt.NDArray[np.float64]
 
 
@@ -153,7 +154,10 @@ class _Scales:
         if theta is None and not uniform and not any(_has_bias(self.graph.nodes[member]) for member in group):
             scale = _common_divisor(np.concatenate(absolute, axis=1), self.most)
         if scale is None:
-            scale = _largest(absolute, uniform, theta) / self.most
+            chained = any(_sums(self.graph, self.graph.predecessors[member][0]) for member in group)
+            scale = (
+                _largest(absolute, uniform, theta, LARGEST_THRESHOLD / self.most if chained else NEGLIGIBLE) / self.most
+            )
         coarser = [self.coarser[member] for member in group if member in self.coarser]
         if coarser:
             factor = np.max([np.broadcast_to(factor, len(scale)) for factor in coarser], axis=0)
@@ -162,13 +166,21 @@ class _Scales:
             self.scales[member] = scale
 
 
-def _largest(weights: list[Factor], uniform: bool, theta: Factor | None) -> Factor:
+def _sums(graph: Graph, name: str) -> bool:
+    """Return whether a value is a sum of other weights, which is larger than a spike or a pixel."""
+    while isinstance(graph.nodes[name], SumPool2d | Flatten):
+        (name,) = graph.predecessors[name]
+    return not isinstance(graph.nodes[name], IF | Input)
+
+
+def _largest(weights: list[Factor], uniform: bool, theta: Factor | None, most: float) -> Factor:
     """Return the number that the largest weight of each channel represents, (C,).
 
     Args:
         weights: absolute weights of layers whose currents meet, (C, …).
         uniform: whether all channels share one scale.
         theta: threshold of the neurons that the currents feed.
+        most: largest ratio of the threshold to the weights.
     """
     largest = np.max([weight.max(1) for weight in weights], axis=0)
     if uniform:
@@ -178,7 +190,7 @@ def _largest(weights: list[Factor], uniform: bool, theta: Factor | None) -> Fact
     largest[silent] = theta[silent] if theta is not None else 1.0
     if theta is not None and not uniform:
         # With the scale of vanishing weights, the threshold would leave the exact range.
-        largest = np.maximum(largest, theta / NEGLIGIBLE)
+        largest = np.maximum(largest, theta / most)
     return largest
 
 

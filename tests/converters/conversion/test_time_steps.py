@@ -19,6 +19,7 @@ from spikelet.errors import ConversionError, EngineError, UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Input, Linear, Output
 from spikelet.session import Model
+from spikelet_converters.calibration.analog import Analog
 from spikelet_converters.conversion.fitting import fitted
 from spikelet_converters.conversion.folding import folded
 from spikelet_converters.conversion.quantise import quantise
@@ -147,6 +148,54 @@ class TestScales:
         limit = EXACT_LIMIT if exact_steps(graph) >= steps else INT32_LIMIT
         for accumulator in accumulators(graph):
             assert (accumulator.start + steps * accumulator.per_step).max() <= limit
+
+
+@pytest.mark.parametrize(
+    "second", [nn.Conv2d(6, 8, 1, stride=2), nn.Conv2d(6, 6, 1, groups=6)], ids=["dense", "by channel"]
+)
+def test_a_convolution_of_pixels_behind_a_convolution_is_folded(second):
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 6, 3, stride=2, padding=1), second, nn.ReLU(), nn.Flatten()]
+    network = nn.Sequential(*layers, nn.LazyLinear(4)).eval()
+    images = pictures(24)
+    with torch.no_grad():
+        network[-1].bias -= network(torch.from_numpy(images.images).float() / 255).mean(0)
+    source = from_module(network, SHAPE)
+    assert sum(node.kind == "Conv2d" for node in source.graph.nodes.values()) == 2
+    one = folded(source.graph)
+    assert sum(node.kind == "Conv2d" for node in one.nodes.values()) == 1
+    pixels = torch.from_numpy(images.images).float()
+    logits = [Analog(graph)(pixels, Analog(graph).rectifier(source.relus)).numpy() for graph in (source.graph, one)]
+    assert np.allclose(*logits, atol=1e-5)
+    bundle = convert_source(source, "a", calibration=Calibration(images, steps=8), data=[images])
+    assert bundle.manifest.conversion["layers"][0]["by_step"][-1]["correlation"] > 0.98
+
+
+def test_weights_behind_sums_are_not_rounded_away():
+    """A layer whose inputs are sums of other weights has small weights beside its threshold."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Conv2d(3, 2, 3), nn.Conv2d(2, 4, 3), nn.ReLU(), nn.AvgPool2d(4), nn.Flatten(),
+        nn.Linear(100, 4),
+    )  # fmt: skip
+    images = pictures(24)
+    with torch.no_grad():
+        network[-1].bias -= network(torch.from_numpy(images.images).float() / 255).mean(0)
+    bundle = convert_source(from_module(network, SHAPE), "a", calibration=Calibration(images, steps=4), data=[images])
+    assert np.abs(bundle.graph.synapse("n3").weight).max() > 7
+    assert bundle.manifest.results[0]["agreement_with_float"] > 0.8
+
+
+def test_a_chain_of_convolutions_without_neurons_that_leaves_the_range_names_the_ways_out():
+    """The sums of the second one leave the range within one time-step, whatever T is."""
+    torch.manual_seed(0)
+    chain = nn.Sequential(nn.Conv2d(1, 64, 3), nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten(), nn.Linear(36864, 4))
+    with torch.no_grad():
+        chain[0].weight *= 1000
+    with pytest.raises(
+        ConversionError, match=r"node n\d: cannot be exact for 4 time-steps .*; fewer --bits, or --float32"
+    ):
+        fitted(from_module(chain, SHAPE).graph, 8, 4)
 
 
 def quantise_calibrated(network, steps):
