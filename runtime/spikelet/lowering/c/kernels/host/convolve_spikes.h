@@ -157,7 +157,7 @@ static __attribute__((unused)) void JOIN(convolve_spikes_, LANES)(const struct g
                             if (prefetch_parts)
                                 unfetched = prefetch_lines(
                                     unfetched, (size_t)(part_end - unfetched) < share ? part_end : unfetched + share);
-                            struct segment *ends[PLANES], *first_segment = segments;
+                            struct segment *ends[PLANES] = {0}, *first_segment = segments;
                             find_segments(g, &in_at, y, x, row, column, (uintptr_t)block, LANES, segments, ends);
                             for (int plane = 0; plane < PLANES && plane < in->planes; plane++) {
                                 if (first_segment < ends[plane])

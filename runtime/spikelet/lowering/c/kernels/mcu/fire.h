@@ -30,9 +30,10 @@ static ALWAYS_INLINE uint32_t fire_kind(int pixels, int channels, const int32_t 
             bits |= fire_one(v + 7, theta[c + 7], strict, zero, 128, &fired);
             *spikes++ = (uint8_t)bits;
         }
-        if (c < channels) {
+        const int left = channels & 7;
+        if (left) {
             unsigned bits = 0;
-            for (int i = 0; c < channels; c++, i++, v++)
+            for (int i = 0; i < left; c++, i++, v++)
                 bits |= fire_one(v, theta[c], strict, zero, 1u << i, &fired);
             *spikes++ = (uint8_t)bits;
         }
