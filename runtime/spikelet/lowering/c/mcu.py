@@ -111,6 +111,7 @@ class McuProgram(Program):
         about = "/* distances in the image between neighbouring pixels and between channels */\n"
         return [
             f"{about}enum {{ PIXEL_STRIDE = {pixel}, CHANNEL_STRIDE = {channel} }};\n",
+            f"enum {{ PLANES = {self.plan.copies.bit_length()} }}; /* of spikes, at most */\n",
             *super()._declarations(structs),
         ]
 

@@ -28,7 +28,7 @@ static void convolve_spikes(const struct geometry *g, const uint32_t *weight, co
             list.bias = bias, list.sum = sum;
             clip(left, g->kernel_width, g->width, &x0, &x1);
             const int pixels = x1 - x0;
-            for (int plane = 0; plane < in->planes; plane++) {
+            for (int plane = 0; plane < (PLANES > 1 ? in->planes : 1); plane++) {
                 const uint8_t *spikes = in->spikes + plane * plane_bytes;
                 list.factor = factor << plane;
                 for (int ky = y0; ky < y1; ky++)

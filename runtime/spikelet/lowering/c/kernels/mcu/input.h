@@ -23,7 +23,7 @@ static int32_t value_at(const struct input *in, int y, int x, int c)
             const size_t row = (size_t)(y * in->pool_y + py), column = (size_t)(x * in->pool_x + px);
             const size_t pixel = row * (size_t)in->width + column;
             if (in->spikes)
-                for (int plane = 0; plane < in->planes; plane++) {
+                for (int plane = 0; plane < (PLANES > 1 ? in->planes : 1); plane++) {
                     const size_t pixels = (size_t)plane * (size_t)in->height * (size_t)in->width;
                     const size_t byte = (pixels + pixel) * (size_t)((in->channels + 7) / 8) + (size_t)(c / 8);
                     sum += (int32_t)((uint32_t)(in->spikes[byte] >> c % 8 & 1) << plane);

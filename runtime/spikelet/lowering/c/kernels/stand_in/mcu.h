@@ -22,6 +22,8 @@ typedef PIXEL model_pixel;
 /* distances in the image between neighbouring pixels and between channels */
 enum { PIXEL_STRIDE = 1, CHANNEL_STRIDE = 1024 };
 
+enum { PLANES = 3 }; /* of spikes, at most */
+
 struct parameters { /* constants of the network */
     const int32_t *if1_theta;
 };
