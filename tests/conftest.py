@@ -25,8 +25,8 @@ sys.dont_write_bytecode = False  # here it was read already
 CFLAGS = os.environ.get("SPIKELET_CFLAGS")
 os.environ.setdefault("SPIKELET_CFLAGS", "-O1")
 MOST_WORKERS = 8  # each loads torch, Qt and Brian2
-# Files with a test of ten seconds or more. They come first, so that no worker ends long after the others.
-LONGEST = ("test_faults.py", "test_study.py", "test_supply_chain.py", "test_parallel.py")
+# Files with a test of five seconds or more. They come first, so that no worker ends long after the others.
+LONGEST = ("test_faults.py", "test_study.py", "test_supply_chain.py", "test_parallel.py", "test_documentation.py")
 
 # No limit of time: machines differ in speed and load.
 settings.register_profile("campaign", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -25,8 +25,9 @@ def _compiled_once():
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(tools):
+    """One browser for all pages: its start and its end take longer than most tests."""
     if browsers.find() is None:
         pytest.skip("chromium is not installed")
     with browsers.Browser() as running:

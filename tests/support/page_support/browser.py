@@ -53,7 +53,7 @@ class Browser:
         )
         os.close(theirs_in), os.close(theirs_out)
         self._out, self._in = os.fdopen(ours_out, "wb"), os.fdopen(ours_in, "rb")
-        self._number, self._session, self.events = 0, None, []
+        self._number, self._session, self.events, self._received = 0, None, [], b""
         (target,) = [item for item in self.call("Target.getTargets")["targetInfos"] if item["type"] == "page"]
         attached = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]
@@ -87,14 +87,15 @@ class Browser:
         timer = threading.Timer(SECONDS, self._process.kill)
         timer.start()
         try:
-            data = bytearray()
-            while (byte := self._in.read(1)) != b"\0":
-                if not byte:
+            while b"\0" not in self._received:
+                part = self._in.read1(2**16)
+                if not part:
                     raise BrowserError(f"the browser ended, exit code {self._process.wait()}")
-                data += byte
+                self._received += part
         finally:
             timer.cancel()
-        return json.loads(data)
+        message, _, self._received = self._received.partition(b"\0")
+        return json.loads(message)
 
     def open(self, path: Path):
         """Open a file and wait until its script has loaded the network."""
