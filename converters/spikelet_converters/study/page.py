@@ -14,6 +14,7 @@ from pathlib import Path
 from spikelet.errors import UsageError
 from spikelet.files.atomic import write_files
 from spikelet.files.decoded import Document, ReadOnlyDocument
+from spikelet_converters.baselines import BASELINES
 from spikelet_converters.study.config import START, Run, Study
 from spikelet_converters.study.costs import costs_table
 from spikelet_converters.study.plots import plots
@@ -21,8 +22,7 @@ from spikelet_converters.study.published import published_section
 from spikelet_converters.study.summary import Metrics, grid_point, summarise, to_csv, to_markdown
 
 SUFFIX = ".results.json"
-# results of earlier versions do not state it
-EARLIER = {"snnc": "200 iterations instead of 5,000 (of `advanced`), 600 images instead of 1,024"}
+EARLIER_OPTIONS, EARLIER_IMAGES = {"snnc": {"iterations": 200}}, 600  # defaults of results that do not state them
 ONLY = re.compile(r" --only ('[^']*'|\S+)")
 
 INTRODUCTION = """# Results
@@ -119,7 +119,7 @@ def write_page(studies: Sequence[Study], page: Path, command: str, others: Path 
                 files[f"{name}.svg"] = svg
                 text += [f"![{study.title}]({folder.name}/{name}.svg)", ""]
             files[f"{study.path.stem}.csv"] = to_csv(rows)
-            text += [to_markdown(study, rows), costs_table(study, rows)]
+            text += [table for table in (to_markdown(study, rows), costs_table(study, rows)) if table]
             text += [*_facts(study, metrics), "", _accesses(_read_results(study)["ledger"]), ""]
         text += [_missing(study, metrics), ""]
     if others is not None:
@@ -159,7 +159,7 @@ def _described(runs: Sequence[Metrics]) -> str:
         options = ", ".join(f"{k} = {v}" for k, v in first["rival_options"].items())
         parts.append(f"{first['rival']}{f' ({options})' if options else ''} on the network of `{_source(first)}`")
         parts.append(first["about"])
-        shortened = first.get("shortened", EARLIER.get(first["rival"], ""))
+        shortened = first.get("shortened", _earlier(first))
         parts += [f"shorter than published: {shortened}"] if shortened else []
         parts += ["one network for each T"] if len(first["bundles"]) > 1 else []
     if first["pre_steps"]:
@@ -174,6 +174,12 @@ def _described(runs: Sequence[Metrics]) -> str:
     elif not first["rival"]:
         parts.append(f"the network of `{_source(first)}` unchanged")
     return "; ".join(parts) + "."
+
+
+def _earlier(result: Metrics) -> str:
+    """Return what was shortened in a result of an earlier version."""
+    options = {**EARLIER_OPTIONS.get(result["rival"], {}), **result["rival_options"]}
+    return BASELINES[result["rival"]](**options).shortened(EARLIER_IMAGES)
 
 
 def _epochs(runs: Sequence[Metrics]) -> dict[str, float]:

@@ -410,7 +410,10 @@ class TestMore:
         metrics = [{k: v for k, v in m.items() if k not in ("shortened", "compute")} for m in read_metrics(study, out)]
         publish(study, metrics)
         write_page([study], out / "old.md", "spikelet …")
-        assert "200 iterations instead of 5,000" in (out / "old.md").read_text()
+        assert (
+            "shorter than published: 600 images instead of 1,024, 2 iterations instead of 5,000"
+            in (out / "old.md").read_text()
+        )
         assert costs_table(study, summarise(study, metrics)) == ""
 
 

@@ -1,10 +1,15 @@
 """Study files: the grid of runs, and invalid files."""
 
+from pathlib import Path
+
 import pytest
 
 from spikelet.errors import UsageError
+from spikelet_converters.source_model.activation import SURROGATES
 from spikelet_converters.study.config import read_study, run_name
 from studies import STUDY
+
+STUDIES = Path(__file__).parents[3] / "docs" / "studies"
 
 
 class TestFile:
@@ -73,3 +78,17 @@ class TestFile:
         text = STUDY.replace('[method.before]\nof = "start"', '[method.a]\nof = "b"\n[method.b]\nof = "a"')
         with pytest.raises(UsageError, match="methods a, b refer to each other with `of`"):
             self.read(tmp_path, text)
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_run_of_the_shipped_studies_can_be_built(path):
+    facts = {"shape": (3, 32, 32), "classes": 10, "mean": (120, 120, 120), "std": (60.0, 60.0, 60.0)}
+    study = read_study(path, Path())
+    for run in study.runs:
+        baseline = run.make_baseline()
+        assert (run.baseline is None) == (baseline is None)
+        if run.trains:
+            phase = run.phase(facts)
+            assert phase.spec.surrogate in SURROGATES
+            assert phase.recipe.epochs == run.options["epochs"]
+    assert set(study.notes) <= set(study.methods)
