@@ -1,5 +1,5 @@
 # Every target sets up .venv itself; a second run needs no network.
-.PHONY: help demo gui test stress lint bench bench-instructions bench-gui screenshots peers posttraining gpu-study conformance vectors fuzz edge-test clean
+.PHONY: help demo gui test stress lint bench bench-instructions bench-gui accuracy screenshots peers posttraining gpu-study conformance vectors fuzz edge-test clean
 .DEFAULT_GOAL := help
 
 # ONNX Runtime sends no usage events, also where a script imports it without spikelet
@@ -66,6 +66,10 @@ docs: ## build the documentation site into build/site; every warning is an error
 	$(PYTHON) docs/drawings.py
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
 	@echo build/site/index.html
+
+accuracy: ## test the shipped networks on full test splits (CIFAR10=…, FASHION_MNIST=…; writes docs/accuracy.json and its tables)
+	@.ci/setup dev
+	$(PYTHON) tests/benchmarks/accuracy.py $(if $(CIFAR10),--cifar10 $(CIFAR10)) $(if $(FASHION_MNIST),--fashion-mnist $(FASHION_MNIST))
 
 screenshots: ## write the screenshots of the documentation
 	@.ci/setup dev

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from blocks import with_block
+
 ROOT = Path(__file__).resolve().parents[2]
 WRITTEN = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
-BEGIN, END = "<!-- speed: written by make bench -->\n", "<!-- /speed -->\n"
 LINE = ["1", "1", "4"]  # batch, threads, T
 FLOAT = "float network"
 
@@ -39,9 +40,7 @@ def _cell(name: str, milliseconds: str, ratio: str) -> str:
 
 def with_table(readme: str, text: str) -> str:
     """Return the README with the new table."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return before + BEGIN + table(text) + END + after
+    return with_block(readme, "speed", table(text))
 
 
 if __name__ == "__main__":
