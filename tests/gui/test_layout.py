@@ -20,6 +20,7 @@ from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Tabs
+from spikelet_gui.views.widgets.tables import Table
 from spikelet_gui.views.widgets.text import Elided
 
 SIZES = ((960, 600), (1280, 800), (1280, 720), (2560, 1440))
@@ -251,3 +252,19 @@ def test_the_name_of_a_threshold_stays_in_a_low_chart(qtbot, value):
     plot.grab()
     area = line.label.mapRectToScene(line.label.boundingRect())
     assert plot.plotItem.vb.sceneBoundingRect().adjusted(-4, -4, 4, 4).contains(area)
+
+
+@pytest.mark.parametrize("width", [470, 600, 1200])
+def test_no_heading_or_cell_of_a_table_is_cut_where_there_is_room(qapp, width):
+    table = Table("settings")
+    table.resize(width, 200)
+    table.show_rows(
+        ("k", "T", "early exit", "accuracy", "mean T", "operations"),
+        [["→ 8", "1", "0.956", "92.00%", "1.00", "59.1 M"]],
+    )
+    table.show()
+    header = table.horizontalHeader()
+    for column in range(table.columnCount()):
+        assert table.columnWidth(column) >= max(header.sectionSizeHint(column), table.sizeHintForColumn(column))
+    assert sum(table.columnWidth(column) for column in range(table.columnCount())) <= table.viewport().width()
+    table.close()

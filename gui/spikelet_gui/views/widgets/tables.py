@@ -50,6 +50,12 @@ class Table(QTableWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """Divide the width among the columns, up to MAX_WIDTH each."""
-        for column in range(self.columnCount()):
-            self.setColumnWidth(column, min(MAX_WIDTH, self.viewport().width() // self.columnCount()))
+        """Give each column the width of its text and an equal part of the rest, or equal widths if there is no rest."""
+        count, header = self.columnCount(), self.horizontalHeader()
+        if not count:
+            return
+        widths = [max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) for column in range(count)]
+        rest = self.viewport().width() - sum(widths)
+        for column, width in enumerate(widths):
+            equal = self.viewport().width() // count
+            self.setColumnWidth(column, max(width, min(MAX_WIDTH, width + rest // count)) if rest >= 0 else equal)
