@@ -60,10 +60,10 @@ def test_a_page_without_its_part_is_refused(accuracy):
 def test_copies_and_time_steps_of_equal_levels_share_a_row(accuracy):
     by_steps = {str(k): {str(t): 10 * k + t for t in steps} for k, steps in accuracy.STEPS.items()}
     table = accuracy.copies_table({"net": {"images": 100, "copies": by_steps}}).splitlines()
-    assert table[0] == "| k T | `net`, k = 1 | `net`, k = 2 | `net`, k = 4 |"
+    assert table[0] == "| bundle | levels k T | k = 1 | k = 2 | k = 4 |"
     assert table[2:] == [
-        "| 1 | T = 1: 11.00 |  |  |",
-        "| 2 | T = 2: 12.00 | T = 1: 21.00 |  |",
-        "| 4 | T = 4: 14.00 | T = 2: 22.00 | T = 1: 41.00 |",
-        "| 8 | T = 8: 18.00 | T = 4: 24.00 | T = 2: 42.00 |",
+        "| `net` | 1 | T = 1: 11.00 |  |  |",
+        "| `net` | 2 | T = 2: 12.00 | T = 1: 21.00 |  |",
+        "| `net` | 4 | T = 4: 14.00 | T = 2: 22.00 | T = 1: 41.00 |",
+        "| `net` | 8 | T = 8: 18.00 | T = 4: 24.00 | T = 2: 42.00 |",
     ]

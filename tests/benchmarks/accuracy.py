@@ -67,17 +67,17 @@ def shipped_table(figures: Figures, steps: tuple[int, ...] = STEPS[1]) -> str:
 
 
 def copies_table(figures: Figures) -> str:
-    """Return the table of all copies k and time-steps T, a row for each number of levels k T."""
-    columns = [(name, entry, copies) for name, entry in figures.items() for copies in STEPS]
-    rows = ["| k T | " + " | ".join(f"`{name}`, k = {copies}" for name, _, copies in columns) + " |"]
-    rows.append("|---" * (len(columns) + 1) + "|")
-    for levels in (1, 2, 4, 8):
-        cells = []
-        for _, entry, copies in columns:
-            t, rest = divmod(levels, copies)
-            right = entry["copies"][str(copies)].get(str(t)) if not rest else None
-            cells.append("" if right is None else f"T = {t}: {percent(right, entry)}")
-        rows.append(f"| {levels} | {' | '.join(cells)} |")
+    """Return the table of all copies k and time-steps T, a row for each number of levels k T of a network."""
+    rows = ["| bundle | levels k T | " + " | ".join(f"k = {copies}" for copies in STEPS) + " |"]
+    rows.append("|---" * (len(STEPS) + 2) + "|")
+    for name, entry in figures.items():
+        for levels in (1, 2, 4, 8):
+            cells = []
+            for copies in STEPS:
+                t, rest = divmod(levels, copies)
+                right = None if rest else entry["copies"][str(copies)].get(str(t))
+                cells.append("" if right is None else f"T = {t}: {percent(right, entry)}")
+            rows.append(f"| `{name}` | {levels} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 
 
