@@ -10,11 +10,6 @@ so that the spike rate is at least the largest rate, and at most their sum.
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Conv2d, SumPool2d
 
@@ -44,17 +39,3 @@ def _takes_maximum(graph: Graph, name: str, pool: str) -> bool:
     (source,) = graph.predecessors[pool]
     before = graph.nodes[source]
     return equal and isinstance(before, IF | LIF) and before.copies == 1
-
-
-def maximum(node: SumPool2d | Conv2d, x: Tensor) -> Tensor:
-    """The largest value of each window of a node that counts spikes, for values of 0 or more, (N, C, H, W)."""
-    if isinstance(node, SumPool2d):
-        return F.max_pool2d(x, node.kernel, node.stride)
-    height, width = node.padding
-    wide = F.pad(x, (width, width, height, height))
-    rows, columns = ((wide.shape[axis + 2] - node.weight.shape[axis + 2]) // node.stride[axis] + 1 for axis in (0, 1))
-    largest = torch.zeros(*x.shape[:2], rows, columns)
-    for row, column in zip(*np.nonzero(node.weight[0, 0]), strict=True):
-        moved = wide[:, :, int(row) :: node.stride[0], int(column) :: node.stride[1]]
-        torch.maximum(largest, moved[:, :, :rows, :columns], out=largest)
-    return largest

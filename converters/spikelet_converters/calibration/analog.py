@@ -18,7 +18,7 @@ from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 from spikelet.nodes.neuron import Tie
-from spikelet_converters.maxima import maxima, maximum
+from spikelet_converters.maxima import maxima
 
 Neuron = Callable[[str, Tensor], Tensor]  # (layer, current (N, C, …)) -> output of the layer
 Caps = Mapping[str, npt.ArrayLike | None]  # by layer, upper limit of its activation in units of a spike
@@ -77,7 +77,7 @@ class Analog:
         if name in self.maxima:
             assert isinstance(node, SumPool2d | Conv2d)
             unit = 1.0 if isinstance(node, SumPool2d) else float(node.weight.max())
-            return maximum(node, inputs[0]) * unit
+            return _maximum(node, inputs[0]) * unit
         match node:
             case Input():
                 return pixels - self.channels(name, "mean", pixels.ndim)
@@ -157,3 +157,17 @@ def integrate(current: Tensor, v: Tensor, theta: Tensor, tie: Tie = ">=") -> tup
 
 def _along_channels(values: npt.ArrayLike, ndim: int) -> Tensor:
     return torch.from_numpy(np.asarray(values, np.float32)).reshape(-1, *(1,) * (ndim - 2))
+
+
+def _maximum(node: SumPool2d | Conv2d, x: Tensor) -> Tensor:
+    """The largest value of each window of a node that counts spikes, for values of 0 or more, (N, C, H, W)."""
+    if isinstance(node, SumPool2d):
+        return F.max_pool2d(x, node.kernel, node.stride)
+    height, width = node.padding
+    wide = F.pad(x, (width, width, height, height))
+    rows, columns = ((wide.shape[axis + 2] - node.weight.shape[axis + 2]) // node.stride[axis] + 1 for axis in (0, 1))
+    largest = torch.zeros(*x.shape[:2], rows, columns)
+    for row, column in zip(*np.nonzero(node.weight[0, 0]), strict=True):
+        moved = wide[:, :, int(row) :: node.stride[0], int(column) :: node.stride[1]]
+        torch.maximum(largest, moved[:, :, :rows, :columns], out=largest)
+    return largest
