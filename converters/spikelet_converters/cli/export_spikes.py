@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     unknown = [name for name in layers if name not in model.graph.spiking]
     if unknown:
         raise UsageError(f"--layers: unknown layer {unknown[0]}; expected some of {', '.join(model.graph.spiking)}")
-    images = find_images(args, args.data, model.graph, model.labels, args.count, model.bundle.manifest.provenance)
+    images = find_images(args, args.data, model.bundle, args.count)
     result = model.run(images.images, args.steps, record=layers)
     recording.write(args.output, result.spikes, args.dt)
     spikes = {name: int(value.sum()) for name, value in result.spikes.items()}

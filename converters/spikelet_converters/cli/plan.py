@@ -138,25 +138,21 @@ def _images(args: argparse.Namespace, bundle: Bundle) -> tuple[ImageSet, str | N
     Data without splits are read whole.
     """
     if args.split is not None or args.data is None:
-        return _found(args, bundle, args.data), args.split
+        return find_images(args, args.data, bundle, args.count), args.split
     try:
         args.split = "valid"
-        images = _found(args, bundle, args.data)
+        images = find_images(args, args.data, bundle, args.count)
     except DataError:  # the data have other splits, or the next reading raises it again
         args.split = None
-        return _found(args, bundle, args.data), None
+        return find_images(args, args.data, bundle, args.count), None
     return images, "valid" if images.name.split()[-1].casefold() in SPLIT_WORDS["valid"] else None
-
-
-def _found(args: argparse.Namespace, bundle: Bundle, path: Path | None) -> ImageSet:
-    return find_images(args, path, bundle.graph, bundle.manifest.labels, args.count, bundle.manifest.provenance)
 
 
 def _others(args: argparse.Namespace, bundle: Bundle) -> ImageSet:
     """Return the images of --confirm."""
     options = argparse.Namespace(**vars(args))
     options.split = None
-    return find_images(options, args.confirm, bundle.graph, bundle.manifest.labels, None, bundle.manifest.provenance)
+    return find_images(options, args.confirm, bundle, None)
 
 
 def _of_test(images: ImageSet, split: str | None) -> bool:

@@ -134,9 +134,7 @@ def _images(args: argparse.Namespace, bundle: Bundle) -> npt.NDArray[np.generic]
             array = np.zeros(0)  # find_images raises the error
         if array.ndim == len(shape) + 2 or (len(shape) == 1 and array.ndim == 2):
             return array[..., : args.images, :] if array.ndim == 2 else array[:, : args.images]
-    return find_images(
-        args, args.data, bundle.graph, bundle.manifest.labels, args.images, bundle.manifest.provenance
-    ).images
+    return find_images(args, args.data, bundle, args.images).images
 
 
 def _facts(validation: ValidationReport | None, dynamics: DynamicsReport | None) -> dict[str, object]:

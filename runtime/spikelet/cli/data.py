@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
+from spikelet.bundle import Bundle
 from spikelet.cli.common import above_zero
 from spikelet.data import LAYOUTS, SPLITS, DataOptions, ImageSet, Split, stated_span
 from spikelet.errors import UsageError
-from spikelet.graph import Graph
 from spikelet.shipped import find_data
 
 
 def add_data_options(parser: argparse.ArgumentParser, *, classes: bool = True) -> None:
-    """Add --split, --layout, --white and --classes.
+    """Add --split, --layout, --white, --range and --classes.
 
     Args:
         parser: parser of the command.
@@ -105,27 +104,23 @@ def labels_for(args: argparse.Namespace, classes: int, labels: tuple[str, ...] |
 def find_images(
     args: argparse.Namespace,
     path: Path | None,
-    graph: Graph,
-    labels: tuple[str, ...] | None,
+    bundle: Bundle,
     count: int | None,
-    provenance: Mapping[str, object],
 ) -> ImageSet:
     """Return the images of a path, or the shipped images that fit, with labels that are indices of the classes.
 
     Args:
         args: arguments of the command.
         path: the data, or None for the shipped images.
-        graph: the network.
-        labels: class names of the bundle, or None.
+        bundle: the network, with the names of its classes and the range of measured values.
         count: largest number of images, or None for all.
-        provenance: where the bundle came from; it states the range of values of measured data.
 
     Raises:
         UsageError: --classes does not fit, or no shipped images fit.
         DataError: The data cannot be read, or its classes are not those of the network.
     """
-    names = labels_for(args, graph.classes, labels)
+    graph, described = bundle.graph, bundle.manifest
+    names = labels_for(args, graph.classes, described.labels)
     split: Split = args.split or "auto"
-    return find_data(
-        path, graph.input.shape, names, count, split, graph.classes, data_options(args, stated_span(provenance))
-    )
+    options = data_options(args, stated_span(described.provenance))
+    return find_data(path, graph.input.shape, names, count, split, graph.classes, options)

@@ -164,14 +164,14 @@ def test_energy_is_that_of_the_energy_command():
     rng = np.random.default_rng(1)
     data = ImageSet(rng.integers(0, 256, (12, *graph.input.shape)).astype(np.uint8), rng.integers(0, 3, 12), None, "r")
     bundle = bundle_of(graph)
-    found = plan(bundle, data, copies=[1], steps=5, budget=Budget(energy=1e9), profile=profile, engine="numpy")
-    (point,) = [point for point in found.points if point.setting == Setting(1, 5)]
+    planned = plan(bundle, data, copies=[1], steps=5, budget=Budget(energy=1e9), profile=profile, engine="numpy")
+    (point,) = [point for point in planned.points if point.setting == Setting(1, 5)]
     (estimate,) = measure(bundle, data, 5, "numpy").estimates([profile])
     assert point.energy == pytest.approx(estimate.levels["memory"].high / 1e6)
-    energies = [point.energy for point in found.points if point.setting.margin is None]
+    energies = [point.energy for point in planned.points if point.setting.margin is None]
     assert energies == sorted(energies)
-    assert found.costs == ("energy", "steps", "neurons")
-    assert found.profile == "cmos45-int8"
+    assert planned.costs == ("energy", "steps", "neurons")
+    assert planned.profile == "cmos45-int8"
 
 
 def test_times_are_medians_from_the_start_of_an_image():
@@ -212,20 +212,20 @@ def leaky():
 )
 def test_neurons_that_cannot_have_copies_are_planned_without_and_refused_by_name(neuron, reason):
     bundle = bundle_of(comparator(neuron))
-    found = plan(bundle, images(20), engine="numpy")
-    assert {point.setting.copies for point in found.points} == {1}
-    assert set(found.refusals) == {2, 4, 8}
-    assert all(text.startswith(reason) for text in found.refusals.values())
+    planned = plan(bundle, images(20), engine="numpy")
+    assert {point.setting.copies for point in planned.points} == {1}
+    assert set(planned.refusals) == {2, 4, 8}
+    assert all(text.startswith(reason) for text in planned.refusals.values())
     with pytest.raises(ConversionError, match=reason):
         plan(bundle, images(20), copies=[1, 2], engine="numpy")
 
 
 def test_copies_of_copies_are_refused_by_name_and_the_bundle_as_it_is_has_its_own():
     bundle = bundle_of(with_copies(comparator(), 3), steps=2)
-    found = plan(bundle, images(20), engine="numpy")
-    assert {point.setting.copies for point in found.points} == {3}
-    assert {point.neurons for point in found.points} == {6}
-    assert found.refusals[2].startswith("if: has 3 copies of each neuron already")
+    planned = plan(bundle, images(20), engine="numpy")
+    assert {point.setting.copies for point in planned.points} == {3}
+    assert {point.neurons for point in planned.points} == {6}
+    assert planned.refusals[2].startswith("if: has 3 copies of each neuron already")
     with pytest.raises(ConversionError, match="has 3 copies of each neuron already"):
         plan(bundle, images(20), copies=[2], engine="numpy")
 
@@ -235,16 +235,16 @@ def test_copies_that_leave_the_exact_range_are_refused_where_they_are_not_asked_
     nodes = {**comparator().nodes, "if2": wide, "fc2": Linear(np.eye(2, dtype=np.int8), np.zeros(2, i32))}
     order = ["x", "if", "fc", "if2", "fc2", "y"]
     graph = Graph({name: nodes[name] for name in order}, tuple(itertools.pairwise(order)))
-    found = plan(replace(bundle_of(graph, 1), graph=graph), images(20), engine="numpy")
-    assert found.refusals
-    assert all("not exact" in text for text in found.refusals.values())
+    planned = plan(replace(bundle_of(graph, 1), graph=graph), images(20), engine="numpy")
+    assert planned.refusals
+    assert all("not exact" in text for text in planned.refusals.values())
 
 
 def test_the_default_range_of_time_steps_has_at_most_twice_the_levels():
-    found = plan(bundle_of(comparator(), steps=4), images(20), early_exit=False, engine="numpy")
-    longest = {k: max(p.steps for p in found.points if p.setting.copies == k) for k in (1, 2, 4, 8)}
+    planned = plan(bundle_of(comparator(), steps=4), images(20), early_exit=False, engine="numpy")
+    longest = {k: max(p.steps for p in planned.points if p.setting.copies == k) for k in (1, 2, 4, 8)}
     assert longest == {1: 4, 2: 4, 4: 2, 8: 1}
-    assert all(point.setting.margin is None for point in found.points)
+    assert all(point.setting.margin is None for point in planned.points)
 
 
 @pytest.mark.parametrize(

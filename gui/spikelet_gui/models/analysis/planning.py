@@ -98,8 +98,8 @@ def measure_settings(
 
         priced = profile if profile.priced else None
         part = data.subset(images)
-        found = plan(bundle, part, profile=priced, engine=engine, timed=True, on_progress=progress)
-        return Planned(bundle, path, found)
+        result = plan(bundle, part, profile=priced, engine=engine, timed=True, on_progress=progress)
+        return Planned(bundle, path, result)
 
     return work
 

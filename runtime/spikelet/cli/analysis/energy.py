@@ -71,7 +71,7 @@ def measure_bundle(args: argparse.Namespace, path: Path) -> Measurement:
     """Read a bundle and run the data through it, with a bar."""
     bundle = bundles.read(path)
     choose(args.engine, bundle.graph)  # refused before images are brought to the shape that it takes
-    data = find_images(args, args.data, bundle.graph, bundle.manifest.labels, args.count, bundle.manifest.provenance)
+    data = find_images(args, args.data, bundle, args.count)
     return measure(
         bundle,
         data,

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"{path.parent}: no such folder")
     bundle = bundles.read(args.bundle)
     choose("numpy", bundle.graph)  # refused before images are brought to the shape that it takes
-    data = find_images(args, args.data, bundle.graph, bundle.manifest.labels, args.count, bundle.manifest.provenance)
+    data = find_images(args, args.data, bundle, args.count)
     result = robustness(bundle, data, args.steps, faults, args.seeds, Progress("devices", quiet=args.json))
     facts = result.as_json()
     if args.output is not None:

@@ -86,7 +86,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     model = load(args.bundle, args.engine, args.threads)
-    images = find_images(args, args.data, model.graph, model.labels, args.count, model.bundle.manifest.provenance)
+    images = find_images(args, args.data, model.bundle, args.count)
     rule: ExitRule | None = None
     if args.early_exit is not None:
         rule = Margin(args.early_exit)
