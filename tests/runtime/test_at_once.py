@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from networks import graphs, small_graph
 from spikelet import neurons
-from spikelet.at_once import EXACT, counts_at_once, layers_at_once
+from spikelet.copies.at_once import EXACT, counts_at_once, layers_at_once
 from spikelet.engines import create
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Input, Output

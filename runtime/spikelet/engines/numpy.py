@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import neurons
-from spikelet.at_once import Counts, layers_at_once
 from spikelet.bounds import cost
 from spikelet.bounds.limits import Limits
 from spikelet.bounds.ranges import FLOAT64_LIMIT
+from spikelet.copies.at_once import Counts, layers_at_once
 from spikelet.engines import blas
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.errors import EngineError

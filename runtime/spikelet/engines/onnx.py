@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import neurons, onnx_runtime
-from spikelet.at_once import layers_at_once
 from spikelet.bounds import cost
 from spikelet.bounds.limits import Limits
+from spikelet.copies.at_once import layers_at_once
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.graph import Graph
 from spikelet.lowering.onnx import step as lowering

@@ -8,7 +8,7 @@ Where ONNX Runtime keeps images in blocks of channels, an IF takes two passes ov
 a 1x1 depthwise convolution by 1, clipped to 0…1, gives the spikes, and one by -theta, with the potential added, the
 reset; plain arithmetic would be taken out of the blocks and back at every step. The potentials are `state_shift`ed.
 
-Copies of neurons are counted in closed form, in windows of one time-step (`spikelet.at_once`).
+Copies of neurons are counted in closed form, in windows of one time-step (`spikelet.copies.at_once`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spikelet.at_once import Counts, counts_at_once
+from spikelet.copies.at_once import Counts, counts_at_once
 from spikelet.graph import Graph
 from spikelet.lowering.onnx.names import INPUT, name_of
 from spikelet.lowering.onnx.step import (
