@@ -25,8 +25,8 @@ from spikelet_converters.source_model.networks import NetworkSpec
 from spikelet_converters.source_model.residuals import RESIDUALS
 from spikelet_converters.source_model.residuals.strategy import Draw, Draws
 from spikelet_converters.training import begin
-from spikelet_converters.training.augment import crop_and_flip, cutout
-from spikelet_converters.training.autoaugment import autoaugment
+from spikelet_converters.training.augmentation.autoaugment import autoaugment
+from spikelet_converters.training.augmentation.crops import crop_and_flip, cutout
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 from spikelet_converters.training.compiled import CompiledForward, Forward
 from spikelet_converters.training.distil import Teacher, hard_loss

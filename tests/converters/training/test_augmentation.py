@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance, ImageOps
 
-from spikelet_converters.training import autoaugment as aa
-from spikelet_converters.training.augment import cutout
+from spikelet_converters.training.augmentation import autoaugment as aa
+from spikelet_converters.training.augmentation.crops import cutout
 
 ORACLES = {
     "brightness": lambda image, f: ImageEnhance.Brightness(image).enhance(f),

@@ -12,7 +12,7 @@ from spikelet.data import ImageSet
 from spikelet.errors import DataError, SpikeletError
 from spikelet_converters.source_model.evaluation import evaluate
 from spikelet_converters.source_model.networks import NetworkSpec
-from spikelet_converters.training.augment import crop_and_flip
+from spikelet_converters.training.augmentation.crops import crop_and_flip
 from spikelet_converters.training.checkpoint import load_checkpoint
 from spikelet_converters.training.loop import Execution, Recipe, augment, split, train
 
