@@ -15,7 +15,7 @@ from gui_support.driving import empty_window, opened_window
 from networks import small_graph
 from spikelet.bundle import write
 from spikelet.data import ImageSet
-from spikelet_gui.models.analysis.trace import record
+from spikelet_gui.models.activity.trace import record
 from spikelet_gui.views.shell.app import settle
 
 

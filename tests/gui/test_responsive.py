@@ -16,8 +16,8 @@ from PySide6.QtCore import QCoreApplication, Qt
 from gui_support.driving import opened_window, tasks, until
 from spikelet.data import arrays
 from spikelet.engines import Engine
+from spikelet_gui.models.activity.source import SourceNetwork
 from spikelet_gui.models.analysis import checks
-from spikelet_gui.models.analysis.source import SourceNetwork
 from spikelet_gui.models.session.inputs import from_data
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.app import SWITCH, Dispatcher, settle

@@ -9,8 +9,8 @@ from spikelet.errors import Cancelled
 from spikelet.metrics.faults import KINDS, Fault
 from spikelet.metrics.measurement import measure
 from spikelet.metrics.robustness import Point, Robustness, robustness
+from spikelet_gui.models.activity.source import SourceNetwork
 from spikelet_gui.models.analysis.robustness import complete, faulty_devices, lost, rows, table, verdict
-from spikelet_gui.models.analysis.source import SourceNetwork
 from spikelet_gui.models.analysis.sweep import sweep
 from spikelet_gui.models.jobs import PartialProgress
 

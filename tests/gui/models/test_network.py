@@ -12,10 +12,10 @@ from spikelet.engines import create
 from spikelet.graph import Graph
 from spikelet.nodes import LI, Flatten, Output
 from spikelet.verify import record_golden
-from spikelet_gui.models.analysis.blocks import block_facts, blocks, title
+from spikelet_gui.models.activity.source import SourceNetwork, levels, obstacle
+from spikelet_gui.models.activity.trace import record
 from spikelet_gui.models.analysis.residuals import residuals
-from spikelet_gui.models.analysis.source import SourceNetwork, levels, obstacle
-from spikelet_gui.models.analysis.trace import record
+from spikelet_gui.models.network.blocks import block_facts, blocks, title
 
 
 def test_every_node_is_in_one_block_and_blocks_follow_each_other():

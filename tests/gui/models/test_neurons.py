@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from spikelet.errors import SpikeletError
-from spikelet_gui.models.analysis.maps import EMPTY, mosaic
-from spikelet_gui.models.analysis.table import PRESETS, View, neuron_table
+from spikelet_gui.models.activity.maps import EMPTY, mosaic
+from spikelet_gui.models.activity.table import PRESETS, View, neuron_table
 
 
 @pytest.fixture

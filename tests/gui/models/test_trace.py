@@ -5,10 +5,10 @@ import pytest
 
 from gui_support.bundles import bundle_of, copied_graph, quiet
 from spikelet.engines import create
-from spikelet_gui.models.analysis.maps import EMPTY, mosaic
-from spikelet_gui.models.analysis.raster import FAINT, binned, difference, kinds
-from spikelet_gui.models.analysis.source import obstacle
-from spikelet_gui.models.analysis.trace import record
+from spikelet_gui.models.activity.maps import EMPTY, mosaic
+from spikelet_gui.models.activity.raster import FAINT, binned, difference, kinds
+from spikelet_gui.models.activity.source import obstacle
+from spikelet_gui.models.activity.trace import record
 from spikelet_gui.models.session.pad import Pad
 
 

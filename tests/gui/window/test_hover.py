@@ -5,7 +5,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPointF
 
 from gui_support.driving import drop, hover, opened_window
-from spikelet_gui.models.analysis.raster import binned, rows_of
+from spikelet_gui.models.activity.raster import binned, rows_of
 from spikelet_gui.views.images.pixels import PixelView
 from spikelet_gui.views.panels.accuracy.panel import CurveCard
 from spikelet_gui.views.panels.layers.cards import MapCard, PotentialCard, RasterCard, RatesCard

@@ -7,8 +7,8 @@ from PySide6.QtCore import QPointF
 from gui_support.bundles import bundle_of, residual_graph
 from gui_support.driving import hover, opened_window
 from spikelet.bundle import write
-from spikelet_gui.models.analysis.blocks import blocks
-from spikelet_gui.models.analysis.weights import BINS, Position, Weights, weights_of
+from spikelet_gui.models.network.blocks import blocks
+from spikelet_gui.models.network.weights import BINS, Position, Weights, weights_of
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
 from spikelet_gui.views.shell.exporting import tables_of
 

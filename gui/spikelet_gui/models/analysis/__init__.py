@@ -1,1 +1,1 @@
-"""Analyses of a bundle: traces, sweeps, costs, comparisons, checks."""
+"""Measurements of a bundle: accuracy, costs, residual error, faults, settings, checks, and their report."""

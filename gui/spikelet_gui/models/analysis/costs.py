@@ -14,7 +14,7 @@ from spikelet.graph import Graph
 from spikelet.metrics.energy import LEVELS, Baseline, Energy, Estimate, Levels, estimate, spiking_levels
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
-from spikelet_gui.models.analysis.blocks import blocks
+from spikelet_gui.models.network.blocks import blocks
 
 POINTS = 41  # spike rates of the curve
 LEAST = 0.001  # of a unit; smaller energies in a column of larger ones are not told apart

@@ -18,7 +18,7 @@ from spikelet import neurons
 from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.engines import create, run
-from spikelet_gui.models.analysis.source import SourceNetwork, levels
+from spikelet_gui.models.activity.source import SourceNetwork, levels
 from spikelet_gui.models.jobs import Progress
 
 BATCH = 16

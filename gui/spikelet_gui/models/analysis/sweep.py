@@ -19,7 +19,7 @@ from spikelet.metrics.fanout import sites
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement, summarise
 from spikelet.metrics.tally import Tally, merged, tally
-from spikelet_gui.models.analysis.source import SourceNetwork, levels, obstacle
+from spikelet_gui.models.activity.source import SourceNetwork, levels, obstacle
 from spikelet_gui.models.jobs import PartialProgress
 
 PART = 100  # images per partial result

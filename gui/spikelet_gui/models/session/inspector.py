@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from spikelet import shipped
 from spikelet.data import ImageSet
 from spikelet.data.options import DEFAULTS, DataOptions, Split
-from spikelet_gui.models.analysis.blocks import blocks
+from spikelet_gui.models.activity.table import NeuronTable, table_of
+from spikelet_gui.models.activity.trace import Trace, record
 from spikelet_gui.models.analysis.sweep import Sweep, sweep
-from spikelet_gui.models.analysis.table import NeuronTable, table_of
-from spikelet_gui.models.analysis.trace import Trace, record
 from spikelet_gui.models.jobs import Jobs, PartialProgress
+from spikelet_gui.models.network.blocks import blocks
 from spikelet_gui.models.session.cursor import Cursor
 from spikelet_gui.models.session.derived import with_copies
 from spikelet_gui.models.session.document import BrokenBundle, Document, attempt

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from spikelet.metrics.robustness import Robustness
 from spikelet.verify import StepVerification, Verification
+from spikelet_gui.models.activity.compare import Comparison, Survey
 from spikelet_gui.models.analysis.browse import Filter
 from spikelet_gui.models.analysis.checks import Checks
-from spikelet_gui.models.analysis.compare import Comparison, Survey
 from spikelet_gui.models.analysis.planning import Planned
 from spikelet_gui.models.analysis.residuals import Residuals
 from spikelet_gui.models.jobs import Jobs

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from spikelet.errors import SpikeletError
-from spikelet_gui.models.analysis.blocks import Block
-from spikelet_gui.models.analysis.table import PRESETS, NeuronTable, Rows, View
+from spikelet_gui.models.activity.table import PRESETS, NeuronTable, Rows, View
+from spikelet_gui.models.network.blocks import Block
 from spikelet_gui.models.signal import Signal
 
 PICKED = 8  # neurons whose potentials are drawn, at most

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spikelet_gui.models.analysis.architectures import rates_by_depth, summary
+from spikelet_gui.models.activity.architectures import rates_by_depth, summary
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.compare.cards import NAMES, ComparisonCard

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from spikelet_gui.models.analysis.compare import Comparison, Side, Survey, compare, survey
+from spikelet_gui.models.activity.compare import Comparison, Side, Survey, compare, survey
 from spikelet_gui.models.session.document import Document
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.results import ComparisonKey

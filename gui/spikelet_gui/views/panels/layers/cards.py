@@ -6,9 +6,9 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtGui import QResizeEvent
 
-from spikelet_gui.models.analysis.maps import Mosaic, mosaic
-from spikelet_gui.models.analysis.table import NeuronTable
-from spikelet_gui.models.analysis.trace import Trace
+from spikelet_gui.models.activity.maps import Mosaic, mosaic
+from spikelet_gui.models.activity.table import NeuronTable
+from spikelet_gui.models.activity.trace import Trace
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.axes import number

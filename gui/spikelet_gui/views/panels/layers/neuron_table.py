@@ -15,8 +15,8 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QToolButton
 
-from spikelet_gui.models.analysis.table import COLUMNS, PRESETS, SHOWN, NeuronTable, Rows
-from spikelet_gui.models.analysis.table import View as Choices
+from spikelet_gui.models.activity.table import COLUMNS, PRESETS, SHOWN, NeuronTable, Rows
+from spikelet_gui.models.activity.table import View as Choices
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.selection import PICKED

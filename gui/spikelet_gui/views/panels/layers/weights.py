@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyqtgraph as pg
 from PySide6.QtWidgets import QHBoxLayout
 
-from spikelet_gui.models.analysis.weights import Weights, weights_of
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.network.weights import Weights, weights_of
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.plots.axes import number
 from spikelet_gui.views.plots.picture import Picture

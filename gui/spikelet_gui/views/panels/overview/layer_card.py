@@ -6,8 +6,8 @@ from functools import partial
 
 from PySide6.QtWidgets import QPushButton
 
-from spikelet_gui.models.analysis.blocks import Facts as FactList
-from spikelet_gui.models.analysis.blocks import block_facts, operation_facts
+from spikelet_gui.models.network.blocks import Facts as FactList
+from spikelet_gui.models.network.blocks import block_facts, operation_facts
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import button

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from spikelet.metrics.measurement import Measurement
-from spikelet_gui.models.analysis.blocks import shape_text, title
-from spikelet_gui.models.analysis.branches import Branch, branches, trunk
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.network.blocks import shape_text, title
+from spikelet_gui.models.network.branches import Branch, branches, trunk
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.settings import RATES
 from spikelet_gui.views.plots.network.block import FULL, Badge, Look

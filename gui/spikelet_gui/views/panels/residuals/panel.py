@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from spikelet_gui.models.activity.source import described, obstacle
 from spikelet_gui.models.analysis.residuals import STEPS, Residuals, residuals
-from spikelet_gui.models.analysis.source import described, obstacle
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.inspector import Inspector

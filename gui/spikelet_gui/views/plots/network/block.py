@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsSceneHoverEvent, QStyleOptionGraphicsItem, QWidget
 
-from spikelet_gui.models.analysis.blocks import Block
+from spikelet_gui.models.network.blocks import Block
 from spikelet_gui.views.plots.network.form import COLUMN_GAP, ROOMY, Form
 from spikelet_gui.views.widgets.readout import Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, theme

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsPathItem, QStyleOptionGraphicsItem, QWidget
 
-from spikelet_gui.models.analysis.branches import Branch
+from spikelet_gui.models.network.branches import Branch
 from spikelet_gui.views.plots.network.block import BlockItem
 from spikelet_gui.views.plots.network.form import CHIP_LANE, LANE
 from spikelet_gui.views.widgets.theme import font, theme

@@ -8,8 +8,8 @@ from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QGraphicsScene, QGraphicsView
 
-from spikelet_gui.models.analysis.blocks import Block
-from spikelet_gui.models.analysis.branches import Branch, matches
+from spikelet_gui.models.network.blocks import Block
+from spikelet_gui.models.network.branches import Branch, matches
 from spikelet_gui.views.plots.network.block import BlockItem, Look
 from spikelet_gui.views.plots.network.edges import BranchItem, Connection, lane_width, width_beside
 from spikelet_gui.views.plots.network.form import COLUMN_GAP, EDGE, form_for

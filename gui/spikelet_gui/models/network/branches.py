@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spikelet.graph import Graph
-from spikelet_gui.models.analysis.blocks import Block
+from spikelet_gui.models.network.blocks import Block
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from spikelet.errors import SpikeletError
 from spikelet.metrics.rates import SATURATED
 from spikelet.nodes import Shape
-from spikelet_gui.models.analysis.trace import Trace
+from spikelet_gui.models.activity.trace import Trace
 from spikelet_gui.models.numbers import minus
 
 TOP = 64  # neurons of the presets "top" and "worst"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spikelet.graph import Graph
 from spikelet.nodes import Conv2d, Linear, Scale
-from spikelet_gui.models.analysis.blocks import Block
+from spikelet_gui.models.network.blocks import Block
 
 BINS = 64  # of a histogram of more different values
 Values = npt.NDArray[np.float64]

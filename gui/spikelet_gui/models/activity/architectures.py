@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from spikelet_gui.models.analysis.compare import Comparison, Side, Survey
-from spikelet_gui.models.analysis.trace import Trace
+from spikelet_gui.models.activity.compare import Comparison, Side, Survey
+from spikelet_gui.models.activity.trace import Trace
 
 Row = tuple[str, str, str]
 

@@ -13,7 +13,7 @@ from spikelet.bundle import Bundle
 from spikelet.graph import Graph
 from spikelet.session import Model
 from spikelet.session.early_exit import Margin, margin
-from spikelet_gui.models.analysis.source import SourceNetwork, levels, obstacle
+from spikelet_gui.models.activity.source import SourceNetwork, levels, obstacle
 from spikelet_gui.models.jobs import Progress
 
 Pixels = npt.NDArray[np.float32]

@@ -12,8 +12,8 @@ from spikelet.data import ImageSet
 from spikelet.engines import create, run
 from spikelet.errors import DataError
 from spikelet.verify import Divergence, first_divergence
-from spikelet_gui.models.analysis.raster import Image, difference
-from spikelet_gui.models.analysis.trace import Pixels, Trace, record
+from spikelet_gui.models.activity.raster import Image, difference
+from spikelet_gui.models.activity.trace import Pixels, Trace, record
 from spikelet_gui.models.jobs import Progress
 
 BATCH = 16

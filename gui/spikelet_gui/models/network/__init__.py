@@ -1,0 +1,1 @@
+"""What a network consists of: blocks of layers, branches, weights."""
