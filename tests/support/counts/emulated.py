@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-DRIVER = Path(__file__).resolve().parents[2] / "benchmarks" / "board.c"
+DRIVER = Path(__file__).resolve().parents[2] / "benchmarks" / "drivers" / "board.c"
 STRING_H = """#include <stddef.h>
 void *memcpy(void *restrict, const void *restrict, size_t);
 void *memset(void *, int, size_t);

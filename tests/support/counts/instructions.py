@@ -25,7 +25,7 @@ from spikelet.graph import Graph
 from spikelet.verify import record_golden
 from spikelet_converters.conversion.copies import with_copies
 
-DRIVER = Path(__file__).resolve().parents[2] / "benchmarks" / "instructions.c"
+DRIVER = Path(__file__).resolve().parents[2] / "benchmarks" / "drivers" / "instructions.c"
 TIMES = (1, 2, 4)
 LAYER = re.compile(r"run_(\w+)(?:\.\w+)*")  # GCC appends a suffix to clones
 LAYER_DEFINITION = re.compile(r"^static void run_", re.MULTILINE)
