@@ -172,7 +172,7 @@ class TestSnnTorch:
             (lambda snn: snn.Alpha(alpha=0.9, beta=0.8, init_hidden=True), "alpha kernel has no node; use Synaptic"),
             (lambda snn: snn.Leaky(beta=0.9, inhibition=True, init_hidden=True), "train with inhibition=False"),
             (lambda snn: snn.Leaky(beta=0.9, reset_mechanism="none", init_hidden=True), "use 'subtract' or 'zero'"),
-            (lambda snn: snn.Leaky(beta=0.0, init_hidden=True), "keeps nothing of its potential"),
+            (lambda snn: snn.Leaky(beta=0.0, init_hidden=True), "its potential decays to 0 within one time-step"),
             (
                 lambda snn: snn.Synaptic(alpha=0.5, beta=0.9, reset_mechanism="zero", init_hidden=True),
                 "use reset_delay=False, or reset_mechanism='subtract'",

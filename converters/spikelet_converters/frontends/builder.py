@@ -1,4 +1,4 @@
-"""Build a float32 graph while a source network is imported, for every source format.
+"""Build the float32 graph of a source network; used by the importers of all source formats.
 
 A layer without an exact spiking form raises an error that names it and its location; no layer is skipped.
 """
@@ -18,7 +18,7 @@ from spikelet_converters.frontends.layout import arranged, axes_of, in_order, li
 from spikelet_converters.frontends.values import BATCH, NONE, Factor, Pads, Pair, Value, Window
 from spikelet_converters.frontends.windows import added, averages, dilated, reached, spread, spread_pads, symmetric
 
-MOST_WEIGHTS = 2**24  # of a layer that has weights of its own for every pixel
+MOST_WEIGHTS = 2**24  # of a layer with separate weights for every pixel
 
 
 class Builder(Combined):
@@ -94,10 +94,10 @@ class Builder(Combined):
         return self._mapped(name, where, maps.reshape(groups * per_group, inner, *size, *shape), bias, groups, x)
 
     def _mapped(self, name: str, where: str, maps: Factor, bias: npt.ArrayLike | None, groups: int, x: Value) -> Value:
-        """Add a linear layer with weights of its own for every pixel of its input and output.
+        """Add a linear layer with separate weights for every pixel of its input and output.
 
-        A convolution whose kernel is as large as the image makes a channel of every pixel, and a second one, whose
-        kernel is as large as the output, puts these to their positions.
+        A convolution with a kernel of the size of the image turns every pixel into a channel. A second one, with a
+        kernel of the size of the output, writes the results to their positions.
 
         Args:
             name: Name of the layer.
@@ -116,10 +116,7 @@ class Builder(Combined):
         return self.conv(name, where, placed, bias, (1, 1), (rows - 1, columns - 1), groups, gathered)
 
     def leaky(self, name: str, where: str, slope: npt.ArrayLike, x: Value) -> Value:
-        """Add a rectifier that lets negative values through times `slope`, () or (C,), as max(x, 0) - slope max(-x, 0).
-
-        These are two layers of neurons.
-        """
+        """Add a leaky rectifier max(x, 0) - slope max(-x, 0) as two layers of neurons; slope: () or (C,)."""
         if self.is_nonnegative(x):
             return x
         slopes = np.asarray(slope, np.float64)
@@ -210,7 +207,7 @@ class Builder(Combined):
         return self.flatten(f"{name}.flat", where, pooled) if flat else arranged(pooled, kept)
 
     def reshaped(self, name: str, where: str, new_sizes: list[int], batch: int | None, x: Value) -> Value:
-        """Flatten a value, add or remove axes of size 1, or see its channels as two axes.
+        """Flatten a value, add or remove axes of size 1, or split its channels into two axes.
 
         Args:
             name: Name of the layer.
@@ -253,7 +250,7 @@ class Builder(Combined):
         return self.cropped(name, where, (cut[0], cut[1], cut[2], cut[3]), (steps[0], steps[1]), x)
 
     def cropped(self, name: str, where: str, cut: Pads, steps: Pair, x: Value) -> Value:
-        """Add a layer that leaves out pixels at (top, left, bottom, right), and takes every `steps`-th of the rest."""
+        """Add a layer that removes pixels at (top, left, bottom, right) and keeps every `steps`-th of the others."""
         if cut == NONE and steps == (1, 1):
             return x
         x = self.padded(name, where, x)
@@ -289,7 +286,7 @@ class Builder(Combined):
     def _limit(self, where: str, weights: int) -> None:
         if weights > MOST_WEIGHTS:
             raise ConversionError(
-                f"{where}: every pixel of its output has weights of its own, {weights:,} in all; expected at most "
+                f"{where}: every pixel of its output has separate weights, {weights:,} in all; expected at most "
                 f"{MOST_WEIGHTS:,}: use a smaller image, or sizes that divide it"
             )
 

@@ -20,7 +20,7 @@ Channels = npt.NDArray[np.intp]
 
 
 def parts_of(x: Value) -> tuple[tuple[Value, ...], Channels]:
-    """The parts of any value, with axes in order, and the channel at each of its channels."""
+    """The parts of a value with their axes in order, and the index of each of its channels among those of the parts."""
     if x.parts:
         assert x.pick is not None
         return x.parts, x.pick
@@ -29,7 +29,7 @@ def parts_of(x: Value) -> tuple[tuple[Value, ...], Channels]:
 
 
 def composed(parts: Sequence[Value], pick: Channels, axes: tuple[int, ...] | None) -> Value:
-    """A value of the channels `pick` of some parts.
+    """A value with the channels `pick` of several parts.
 
     Parts that are not used are left out, and parts of one node are joined where each channel has one factor and offset.
     """
@@ -55,7 +55,7 @@ def composed(parts: Sequence[Value], pick: Channels, axes: tuple[int, ...] | Non
 
 
 def recomposed(x: Value, parts: Sequence[Value], repeats: int = 1) -> Value:
-    """The value x after a layer that computes each channel, or `repeats` of it, from the same channel of its input.
+    """The output of a layer that computes each channel, or `repeats` channels, from one channel of its input x.
 
     Args:
         x: Input of the layer.
@@ -68,13 +68,13 @@ def recomposed(x: Value, parts: Sequence[Value], repeats: int = 1) -> Value:
 
 
 def along_channels(where: str, verb: str, x: Value, axis: int) -> None:
-    """Refuse an axis of the source's value, of which 0 is the batch, that is not that of its channels or features."""
+    """Check that an axis of the source's value is that of its channels or features; 0 is the batch."""
     if x.grid is not None or axis == 0 or axes_of(x)[axis - 1] != 0:
         raise ConversionError(f"{where}: {verb} along axis {axis}; expected the channels")
 
 
 def concatenated(where: str, values: Sequence[Value]) -> Value:
-    """The channels, or features, of several values one after another.
+    """Concatenate the channels, or features, of several values.
 
     Raises:
         ConversionError: The values differ in the sizes of other axes.
@@ -83,7 +83,9 @@ def concatenated(where: str, values: Sequence[Value]) -> Value:
     for x in values:
         if x.shape[1:] != first.shape[1:] or axes_of(x) != axes_of(first):
             shown = " and ".join(str(value.shape) for value in (first, x))
-            raise ConversionError(f"{where}: concatenates values of shapes {shown}; expected equal sizes but channels")
+            raise ConversionError(
+                f"{where}: concatenates values of shapes {shown}; expected equal sizes of all axes except the channels"
+            )
         if x.pads != NONE or x.grid is not None or x.maxima:
             raise ConversionError(
                 f"{where}: concatenates maxima of values that may be negative; put a ReLU before the max pool"
@@ -100,13 +102,13 @@ def concatenated(where: str, values: Sequence[Value]) -> Value:
 
 
 def selected(x: Value, channels: Channels) -> Value:
-    """Some channels, or features, of a value, in the order given."""
+    """The selected channels, or features, of a value, in the order of `channels`."""
     parts, pick = parts_of(x)
     return composed(parts, pick[channels], x.axes)
 
 
 def flat_pick(x: Value) -> Channels:
-    """Feature of the flattened parts, one after another, at each feature of the flattened value."""
+    """Index of each feature of the flattened value among those of the flattened and concatenated parts."""
     parts, pick = parts_of(x)
     pixels = int(np.prod(x.shape[1:]))
     natural = (pick[:, None] * pixels + np.arange(pixels)).ravel()
@@ -116,7 +118,7 @@ def flat_pick(x: Value) -> Channels:
 
 
 def columns(x: Value, weight: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
-    """Weights (C_out, C_in, …) for a value, as weights for each of its parts."""
+    """Split weights (C_out, C_in, …) for a value into weights for each of its parts."""
     parts, pick = parts_of(x)
     total = np.zeros((len(weight), sum(part.shape[0] for part in parts), *weight.shape[2:]))
     np.add.at(total.swapaxes(0, 1), pick, weight.swapaxes(0, 1))
@@ -125,7 +127,7 @@ def columns(x: Value, weight: npt.NDArray[np.float64]) -> list[npt.NDArray[np.fl
 
 
 def _of_one_node(parts: Sequence[Value], pick: Channels) -> list[Value]:
-    """The parts, with the factors and offsets of all parts of a node wherever no channel of it has two."""
+    """The parts; those of one node share factors and offsets unless a channel of it has two different ones."""
     joined = list(parts)
     starts = np.cumsum([0, *(part.shape[0] for part in parts)])
     for node in {part.node for part in parts}:

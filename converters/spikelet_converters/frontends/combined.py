@@ -29,8 +29,8 @@ from spikelet_converters.frontends.windows import Averages, dilated, reached, sy
 
 Layer = Callable[[str, Value], Value]
 NOT_RECTIFIED = (
-    "takes maxima of values that may be negative, which is no OR of spikes; put a ReLU directly before or after it, or "
-    "replace it with --max-pool average"
+    "takes maxima of values that may be negative, which an OR of spikes cannot represent; put a ReLU directly before "
+    "or after it, or replace it with --max-pool average"
 )
 
 
@@ -65,7 +65,7 @@ class Combined(Layers):
         self, name: str, where: str, kernel: Factor, bias: npt.ArrayLike | None, stride: Pair,
         padding: Pair, x: Value,
     ) -> Value:  # fmt: skip
-        """Add a convolution of each channel on its own, part by part."""
+        """Add a depthwise convolution, part by part."""
         parts, pick = parts_of(x)
         repeats = len(kernel) // x.shape[0]
         total = sum(part.shape[0] for part in parts)
@@ -213,7 +213,7 @@ class Combined(Layers):
         return super().neuron(name, where, dynamics, x)
 
     def _neurons(self, name: str, where: str, x: Value, neurons: Layer) -> Value:
-        """Add rectifiers, before the max pools that the source takes first: a maximum and a rectifier commute."""
+        """Add rectifiers before the max pools that precede them in the source: a maximum and a rectifier commute."""
         windows, x = x.maxima, self._plain(name, where, replace(x, maxima=()))
         layers = Conv2d | Linear | Add
         if not x.parts:
@@ -232,7 +232,7 @@ class Combined(Layers):
     def maximum(self, name: str, where: str, window: Window, x: Value) -> Value:
         """Add a max pool of spikes: a neuron that fires at a time-step if any neuron in its window does.
 
-        The maximum of values that are not rectified is taken after the rectifier that must follow.
+        If the values are not rectified, the pool is added after the next rectifier, which must follow.
         """
         if x.maxima:
             return replace(x, maxima=(*x.maxima, replace(window, where=where)))
@@ -242,7 +242,7 @@ class Combined(Layers):
         return self._of_parts(name, where, x, lambda label, part: self._any(label, where, window, part))
 
     def _any(self, name: str, where: str, window: Window, x: Value) -> Value:
-        """Add neurons that fire if any neuron in a window does, for spikes or what can be made spikes."""
+        """Add neurons that fire if any neuron in their window does; a value that is not spikes gets neurons first."""
         if not self._is_spikes(x):
             if not self.calibrate:
                 raise ConversionError(f"{where}: takes maxima of sums of spikes; put neurons before the max pool")
@@ -267,7 +267,7 @@ class Combined(Layers):
         return replace(x, node=spikes.node, shape=spikes.shape)
 
     def _is_spikes(self, x: Value) -> bool:
-        """Whether a value is that of spikes, each of which stands for a number above 0; a constant may be added."""
+        """Whether a value consists of spikes with a positive size, plus a constant."""
         return isinstance(self.nodes[x.node], IF | LIF) and bool((x.factor > 0).all())
 
     def integrator(self, name: str, where: str, decay: npt.ArrayLike, x: Value, gain: npt.ArrayLike = 1.0) -> Value:
@@ -303,7 +303,7 @@ class Combined(Layers):
         return super().output([self._single("logits", "the output", x) for x in inputs])
 
     def record_rounding(self, rounding: Rounding, x: Value) -> None:
-        """Record a quantiser of the source that the graph does not have."""
+        """Record a quantiser of the source that is not part of the graph."""
         if not x.parts:
             super().record_rounding(rounding, x)
             return
@@ -320,7 +320,7 @@ class Combined(Layers):
             start += part.shape[0]
 
     def padded(self, name: str, where: str, x: Value) -> Value:
-        """The value with the zeros around it, which a layer adds."""
+        """The value after a layer that adds its padding."""
         if x.pads == NONE:
             return x
         weight, padding = symmetric(np.ones((x.shape[0], 1, 1, 1)), x.pads)
@@ -341,7 +341,7 @@ class Combined(Layers):
         return replace(self.joined(f"{name}.joined", where, x), axes=x.axes) if x.parts else x
 
     def _plain(self, name: str, where: str, x: Value) -> Value:
-        """A value as layers take it: with the zeros around it, and without maxima that are taken later."""
+        """A value in the form that layers accept: with its padding added, and without pending max pools."""
         for value in (x, *x.parts):
             if value.maxima:
                 raise ConversionError(f"{value.maxima[0].where}: {NOT_RECTIFIED}")
@@ -363,7 +363,7 @@ class Combined(Layers):
 
 
 def _of_channels(values: Factor, used: npt.NDArray[np.bool_], channels: npt.NDArray[np.intp], count: int) -> Factor:
-    """Numbers for the channels of a part, from those of the channels of a value that refer to it."""
+    """Numbers per channel of a part, from numbers per channel of a value with channels of that part."""
     if not values.ndim:
         return values
     own = np.full(count, values.flat[0])
@@ -372,6 +372,6 @@ def _of_channels(values: Factor, used: npt.NDArray[np.bool_], channels: npt.NDAr
 
 
 def _alike(a: Value, b: Value) -> bool:
-    """Whether two values have channels of parts of equal shapes in the same order."""
+    """Whether the parts of two values have equal shapes, and the values the same channels of them."""
     shapes = [part.shape for part in a.parts] == [part.shape for part in b.parts]
     return shapes and np.array_equal(parts_of(a)[1], parts_of(b)[1]) and axes_of(a) == axes_of(b)

@@ -50,12 +50,12 @@ class Construction:
         notes: Notes for the user about differences between the source and the imported graph.
         levels: Number of quantiser levels, by layer.
         maxima: Pools that stand for max pools of the source.
-        roundings: Quantisers of the source that the imported graph does not have, by node, in their order.
+        roundings: Quantisers of the source that are not part of the imported graph, by node, in their order.
         border: Value of a zero of the source at the output of the input node, () or (C,). It is 0 if the mean of the
             input is a whole number.
         ending: Function of the logits that the source returns.
         sealed: Nodes whose output only one layer may use.
-        reserved: Names of layers of the source, which added nodes do not take.
+        reserved: Names of layers of the source, which other nodes must not use.
         sums: Sums of layers that stand for one layer of the source.
     """
 
@@ -86,7 +86,7 @@ class Construction:
             raise ConversionError(f"the network does not form a valid graph: {error}") from None
 
     def free_name(self, name: str) -> str:
-        """`name`, or one like it, for a node that the source does not have."""
+        """A free name, derived from `name`, for a node that does not exist in the source."""
         return free_name(name, self.nodes.keys() | self.reserved)
 
     def input(self, low: int = 0, high: int = 255) -> Value:
@@ -151,7 +151,7 @@ class Construction:
         return x
 
     def materialised(self, name: str, where: str, x: Value) -> Value:
-        """Add a layer whose output is the value itself, where no weights come between to take in factor and offset."""
+        """Add a layer that computes the factor and offset of a value, where no next weights can include them."""
         name = free_name(name, self.nodes)
         channels = x.shape[0]
         if len(x.shape) == 3:
@@ -162,8 +162,8 @@ class Construction:
             layer = Linear(f32(np.diag(x.channels())), f32(x.offsets()))
         else:
             raise ConversionError(
-                f"{where}: adds a constant per feature to {channels} features, and no weights come between to take it "
-                "in; give the network a linear layer between"
+                f"{where}: adds a constant per feature to {channels} features, and no weights follow that can "
+                "include it; put a linear layer after it"
             )
         return replace(x, node=self.append(name, where, layer, x).node, factor=ONE, offset=NOTHING)
 
@@ -188,7 +188,7 @@ class Construction:
         self.note(f"{where}: quantises {quantised}, and was left out")
 
     def record_rounding(self, rounding: Rounding, x: Value) -> None:
-        """Record a quantiser of the source that the graph does not have."""
+        """Record a quantiser of the source that is not part of the graph."""
         self.roundings.setdefault(x.node, []).append(replace(rounding, factor=x.factor, offset=x.offset))
 
     def output(self, inputs: list[Value]) -> Value:
@@ -236,15 +236,15 @@ class Construction:
         self.edges.append((x.node, name))
 
     def refuse_offset(self, where: str, x: Value) -> None:
-        """Refuse a value with an offset, where no weights take it in."""
+        """Raise ConversionError if a value has an offset, at a position where no weights can include it."""
         if np.abs(x.offset).max() > 1e-6 * max(1, np.abs(x.factor).max()):
             raise ConversionError(
-                f"{where}: the mean of the input is no whole pixel here, and no weights come between to take it in; "
-                "normalise with whole means"
+                f"{where}: the mean of the input is not an integer number of pixels, and no weights follow that can "
+                "include it; normalise with integer means"
             )
 
 
 def check_finite(where: str, *parameters: npt.ArrayLike | None) -> None:
-    """Refuse parameters of a layer with NaN or infinity."""
+    """Raise ConversionError if parameters of a layer contain NaN or infinity."""
     if not all(np.isfinite(np.asarray(value, np.float64)).all() for value in parameters if value is not None):
         raise ConversionError(f"{where}: its weights contain NaN or infinity; train the network again")

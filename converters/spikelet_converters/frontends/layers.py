@@ -61,13 +61,15 @@ class Layers(Construction):
         shift = np.repeat(x.offsets().reshape(groups, -1), per_group, axis=0)
         offset = (weight.sum((2, 3)) * shift).sum(1)
         if padding != (0, 0) and offset.any():
-            self.note(f"{where}: the mean of the input is no whole pixel; at the border it was rounded to one")
+            self.note(
+                f"{where}: the mean of the input is not an integer number of pixels; at the border it was rounded"
+            )
         weight = weight * np.repeat(x.channels().reshape(groups, -1), per_group, axis=0)[:, :, None, None]
         bias = _bias(where, bias, len(weight))
         return self.append(name, where, Conv2d(f32(weight), f32(bias + offset), stride, padding, groups), x)
 
     def _is_rounded_mean(self, x: Value) -> bool:
-        """Whether the offset of a value is what remains of the input's mean, which is rounded to a whole pixel."""
+        """Whether the offset of a value is the rounding error of the input's mean, which is rounded to an integer."""
         return x.node == "input" and np.allclose(x.offsets(), -self.border * x.channels(), rtol=1e-9, atol=1e-12)
 
     def linear(self, name: str, where: str, weight: npt.ArrayLike, bias: npt.ArrayLike | None, x: Value) -> Value:
@@ -94,7 +96,7 @@ class Layers(Construction):
             raise ConversionError(f"{where}: its input is scaled by {x.factor.min():g}; expected a factor above 0")
         pooled = self.pool(name, where, kernel, stride, x)
         self.maxima.add(pooled.node)
-        self.note(f"{where}: max pooling was replaced by average pooling, as asked for")
+        self.note(f"{where}: max pooling was replaced by average pooling, as requested")
         return pooled
 
     def pool(self, name: str, where: str, kernel: tuple[int, int], stride: tuple[int, int], x: Value) -> Value:
@@ -141,7 +143,7 @@ class Layers(Construction):
         return values[0] if len(values) == 1 else self.add(name, where, values)
 
     def is_nonnegative(self, x: Value, *, scaled: bool = False) -> bool:
-        """Whether a value cannot be negative: rectified, and since then pooled, added or flattened at most.
+        """Whether a value cannot be negative: after a rectifier it was at most pooled, added or flattened.
 
         With `scaled`, it may also have been multiplied by numbers of 0 or more.
         """
@@ -227,7 +229,9 @@ class Layers(Construction):
         if not (theta > 0).all():
             raise ConversionError(f"{where}: has a threshold of {theta.min():g}; expected a value above 0")
         if dynamics.decay is not None and not (np.asarray(dynamics.decay) > 0).all():
-            raise ConversionError(f"{where}: keeps nothing of its potential (a leak of 0); expected a factor above 0")
+            raise ConversionError(
+                f"{where}: its potential decays to 0 within one time-step (a factor of 0); expected a factor above 0"
+            )
         if dynamics.decay is None:
             node: Node = IF(f32(theta), f32(v_init), dynamics.reset, dynamics.tie)
         else:

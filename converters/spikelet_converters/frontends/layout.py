@@ -1,4 +1,4 @@
-"""Order of axes: where a source keeps the axes of a value that the graph keeps as (C, H, W)."""
+"""Order of axes: the axes of a value in the source, and its axes (C, H, W) in the graph."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def line_of(x: Value) -> int | None:
 
 
 def padded(where: str, x: Value, pads: tuple[tuple[int, int], ...]) -> Value:
-    """The value with zeros before and after each axis of the source's value but the batch.
+    """The value with zeros before and after each axis of the source's value except the batch.
 
     Raises:
         ConversionError: Channels or features are padded, or pixels are cut off.
@@ -48,7 +48,7 @@ def padded(where: str, x: Value, pads: tuple[tuple[int, int], ...]) -> Value:
             raise ConversionError(f"{where}: pads an axis of channels by {pair}; expected height and width")
         sides[axis] = pair
     if min(min(pair) for pair in sides) < 0:
-        raise ConversionError(f"{where}: pads {list(pads)} cut pixels off; expected 0 or more")
+        raise ConversionError(f"{where}: pads {list(pads)} remove pixels; expected 0 or more")
     (_, (top, bottom), (left, right)) = sides
     around: Pads = (top + x.pads[0], left + x.pads[1], bottom + x.pads[2], right + x.pads[3])
     return replace(x, pads=around)

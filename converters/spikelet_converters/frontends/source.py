@@ -58,13 +58,13 @@ class Source:
             until they are calibrated.
         relus: Caps of the rectifiers by layer, None for a rectifier without a cap.
         levels: Number of quantiser levels, by layer.
-        predict: The source itself, from normalised inputs (N, *shape) to its outputs. `ending` says what they are.
-        logits: The same up to the logits, where the source gives them separately.
+        predict: Evaluates the source, from normalised inputs (N, *shape) to its outputs, which `ending` describes.
+        logits: Evaluates the source up to the logits, if it returns them separately.
         simulate: A spiking source, from normalised inputs (T, N, *shape) to its outputs (T, N, K).
         preprocessing: Normalisation of the input.
         ending: Function of the logits that `predict` returns.
         maxima: Pools of the imported graph that stand for max pools of the source.
-        roundings: Quantisers of the source that the imported graph does not have, by node.
+        roundings: Quantisers of the source that are not part of the imported graph, by node.
         border: Value of a zero of the source at the output of the input node, () or (C,).
         notes: Notes for the user about differences between the source and the imported graph.
         labels: Class names, if the source contains them.
@@ -101,7 +101,7 @@ class Source:
 def started(
     shape: Shape, add: Callable[[Builder, Value], object], preprocessing: Preprocessing, low: int = 0, high: int = 255
 ) -> Builder:
-    """A builder with the normalised input of a source and its layers.
+    """Return a builder with the normalised input of a source and its layers.
 
     An input of two axes is a line (C, L), or an image (H, W) if the layers do not fit a line.
 
@@ -146,7 +146,7 @@ def finished(
     logits: Predict | None = None,
     simulate: Simulate | None = None,
 ) -> Source:
-    """The source whose graph a builder holds."""
+    """Return the source whose graph was built."""
     return Source(
         kind,
         builder.graph(),

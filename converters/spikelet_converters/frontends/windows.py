@@ -1,4 +1,4 @@
-"""Windows of convolutions and pools: padding rules of source formats as zeros on four sides."""
+"""Windows of convolutions and pools. Padding rules of the source formats become zeros on four sides."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from spikelet_converters.frontends.values import Factor, Pads, Pair, Window
 
 
 def pads_along(extent: int, width: int, step: int, upper: bool) -> tuple[int, int]:
-    """Zeros before and after an axis, so that a window at every stride has an output: ceil(extent / step).
+    """Padding before and after an axis for which a pool or convolution has ceil(extent / step) outputs.
 
-    The odd one is last if `upper`.
+    If the padding is odd, the additional zero is after the axis with `upper`, otherwise before it.
     """
     total = max((-(-extent // step) - 1) * step + width - extent, 0)
     less, more = total // 2, total - total // 2
@@ -22,7 +22,10 @@ def pads_along(extent: int, width: int, step: int, upper: bool) -> tuple[int, in
 
 
 def spread(along: int, values: Sequence[int], rest: int) -> Pair:
-    """Sizes of one axis, 1 for height and 2 for width, or of both, as sizes of both; `rest` is that of the other."""
+    """Sizes (height, width) from two sizes, or from one.
+
+    One size belongs to the axis `along`, 1 for height or 2 for width; the size of the other axis is `rest`.
+    """
     if len(values) == 2:
         return int(values[0]), int(values[1])
     return (int(values[0]), rest) if along == 1 else (rest, int(values[0]))
@@ -36,7 +39,7 @@ def spread_pads(along: int, pads: Sequence[int]) -> Pads:
 
 
 def dilated(weight: npt.NDArray[np.float64], dilation: Pair) -> npt.NDArray[np.float64]:
-    """An equal kernel of dilation 1: zeros between the weights (…, kh, kw)."""
+    """The equivalent kernel with dilation 1: zeros between the weights (…, kh, kw)."""
     if dilation == (1, 1):
         return weight
     height, width = ((size - 1) * step + 1 for size, step in zip(weight.shape[-2:], dilation, strict=True))
@@ -46,9 +49,10 @@ def dilated(weight: npt.NDArray[np.float64], dilation: Pair) -> npt.NDArray[np.f
 
 
 def reached(size: Pair, window: Window) -> Pads:
-    """Zeros of a max pool, so that every window is inside: with `ceil`, a last one may reach beyond the padding.
+    """Padding of a max pool with which every window lies inside the padded image.
 
-    A window that begins beyond the pixels and the padding before them is left out.
+    With `ceil`, the last window may extend beyond the declared padding. A window that begins beyond the pixels and the
+    padding before them is left out.
     """
     after = []
     for axis in (0, 1):
@@ -82,13 +86,13 @@ def added(a: Pads, b: Pads) -> Pads:
 
 
 def symmetric(weight: npt.NDArray[np.float64], pads: Pads) -> tuple[npt.NDArray[np.float64], tuple[int, int]]:
-    """An equal convolution with the same number of zeros on both sides.
+    """The equivalent convolution with the same padding on both sides.
 
     A kernel with zeros at the side of the smaller padding covers the additional zeros of the image.
 
     Args:
         weight: (C_out, C_in / groups, kh, kw).
-        pads: Zeros of the convolution.
+        pads: Padding of the convolution.
 
     Returns:
         (weight, padding).
@@ -105,7 +109,7 @@ class Averages:
 
     Attributes:
         before: Zeros before the first pixel.
-        after: Zeros after the last pixel, so that every window is inside.
+        after: Zeros after the last pixel, up to the end of the last window.
         weights: 1 / divisor of each window, (windows,).
     """
 
@@ -124,7 +128,7 @@ def averages(
 ) -> Averages:
     """Windows of an average pool along an axis of `extent` pixels.
 
-    With `ceil`, a last window may reach beyond the padding; pixels beyond it never count. A window that begins
+    With `ceil`, the last window may extend beyond the padding; pixels beyond it never count. A window that begins
     beyond the pixels and the padding before them is left out.
     """
     room = extent + before + after - kernel
@@ -142,7 +146,7 @@ def averages(
 
 
 Filter = tuple[npt.NDArray[np.float64], Pads, tuple[int, int]]
-"""A convolution of every channel on its own: weight (kh, kw), zeros, stride."""
+"""A depthwise convolution: weight (kh, kw), padding, stride."""
 
 
 def branches_of(
@@ -150,9 +154,9 @@ def branches_of(
 ) -> list[tuple[Filter, ...]]:
     """An average pool whose windows have different divisors, as a sum of chains of convolutions.
 
-    The first chain has the divisor of most windows everywhere. Each window at the border adds a chain of two: one
-    whose kernel is as large as the image sums its pixels, and one puts the sum, times the difference of the divisors'
-    inverses, to its position.
+    The first chain applies the divisor of most windows to all of them. Each window at the border with another divisor
+    adds a chain of two convolutions. The first has a kernel of the size of the image and sums the pixels of the window.
+    The second writes this sum, multiplied by the difference of the inverse divisors, to the position of the window.
     """
     axes = [
         _along(axis, width, step, extent)

@@ -31,6 +31,8 @@ def chart(result: Plan) -> str:
             )
         )
     if result.chosen is not None:
-        series.append(Curve(f"to take: {result.chosen.setting}", [(result.chosen.cost(cost), result.chosen.accuracy)]))
+        series.append(
+            Curve(f"recommended: {result.chosen.setting}", [(result.chosen.cost(cost), result.chosen.accuracy)])
+        )
     title = f"Settings of {result.bundle} on {result.data}, {result.images:,} images"
     return curves(title, series, AXES[cost], "accuracy, 95 % interval")

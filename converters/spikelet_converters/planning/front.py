@@ -1,4 +1,4 @@
-"""The Pareto front of settings, and the setting to take.
+"""The Pareto front of settings, and the recommended setting.
 
 A point dominates another if it is at least as accurate, costs at most as much in every cost that is compared, and is
 better in one of these. The front is what no point dominates. Of points that are equal in all of this, the front has the
@@ -43,7 +43,7 @@ def pareto(points: Sequence[Point], costs: Sequence[Cost]) -> tuple[Point, ...]:
 
 
 def choose(points: Sequence[Point], budget: Budget, tolerance: float = 0.0) -> Point | None:
-    """Return the setting to take: the most accurate one within the budget, and of equal ones the cheapest.
+    """Return the recommended setting: the most accurate one within the budget, and of equal ones the cheapest.
 
     Args:
         points: the points.

@@ -44,7 +44,7 @@ class Plan:
         costs: costs that the front compares with the accuracy.
         points: all settings.
         front: the Pareto front, in the order of its costs.
-        chosen: the setting to take; None if none is within the budget.
+        chosen: the recommended setting; None if none is within the budget.
         refusals: by number of copies, why this bundle cannot have it.
     """
 

@@ -178,7 +178,7 @@ def test_max_pools_are_replaced_when_asked_for(images):
         nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 4)
     )  # fmt: skip
     source = from_module(network, SHAPE, average_pools=True)
-    assert source.notes == ("module 2 (MaxPool2d): max pooling was replaced by average pooling, as asked for",)
+    assert source.notes == ("module 2 (MaxPool2d): max pooling was replaced by average pooling, as requested",)
     bundle = convert_source(source, "small", calibration=Calibration(images, steps=4), data=[images])
     assert "accuracy_before_replacement" in bundle.manifest.results[0]
 

@@ -70,7 +70,7 @@ def test_an_onnx_operator(tmp_path, kind, nodes, way_out):
     [
         ({"kernel_shape": [2, 3]}, r"node #0 \(Conv\): kernel_shape differs from the shape of its weights"),
         ({"auto_pad": "SAME"}, r"node #0 \(Conv\): auto_pad SAME is not supported; export it with explicit pads"),
-        ({"pads": [1, 1, -1, 0]}, r"node #0 \(Conv\): pads \[1, 1, -1, 0\] cut pixels off"),
+        ({"pads": [1, 1, -1, 0]}, r"node #0 \(Conv\): pads \[1, 1, -1, 0\] remove pixels"),
     ],
 )
 def test_an_onnx_convolution(tmp_path, attributes, message):

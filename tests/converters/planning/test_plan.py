@@ -300,7 +300,7 @@ def test_the_plot_has_a_curve_for_each_number_of_copies(result):
     svg = chart(result)
     for copies in {point.setting.copies for point in result.front}:
         assert f">k = {copies}</text>" in svg
-    assert f">to take: {result.chosen.setting}</text>" in svg
+    assert f">recommended: {result.chosen.setting}</text>" in svg
     assert svg.count("<polygon") >= 2, "intervals"
     assert ">time-steps of an image (mean)</text>" in svg
 

@@ -58,11 +58,11 @@ def test_a_limit_chooses_and_a_setting_can_be_selected(panel, qtbot):
     marker.sigDragged.emit(marker)
     assert state.limit == least + 1.0
     assert {state.chosen.setting.copies, state.selected.setting.copies} == {1}
-    assert f"With at most {state.limit:,.4g} neurons, to take: k = 1" in panel.message.text()
+    assert f"With at most {state.limit:,.4g} neurons, recommended: k = 1" in panel.message.text()
     marker.setValue(1.0)
     marker.sigDragged.emit(marker)
     assert state.chosen is None
-    assert "to take: no setting" in panel.message.text()
+    assert "recommended: no setting" in panel.message.text()
     assert not panel.setting.look.isEnabled()
     panel.table.table.setCurrentCell(0, 0)
     assert state.selected == state.front[0]

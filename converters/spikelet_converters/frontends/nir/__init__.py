@@ -1,4 +1,4 @@
-"""Import NIR files: of other writers, or the exact network from spikelet's annotation."""
+"""Import NIR files: those of other programs, and exact networks from the annotation that spikelet writes."""
 
 from spikelet_converters.frontends.nir.files import from_nir, read
 

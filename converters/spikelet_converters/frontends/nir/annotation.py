@@ -1,4 +1,4 @@
-"""Read the annotation in which spikelet stores what NIR does not represent."""
+"""Read the annotation in which spikelet stores the properties that NIR does not represent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open NIR files, and choose between their annotation and NIR's own nodes."""
+"""Open NIR files, and choose between their annotation and the nodes of NIR."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def from_nir(
         ours = annotated(network, text.decode(errors="replace") if isinstance(text, bytes) else str(text))
         if ours is not None:
             return ours
-        note = "the file was changed after spikelet wrote it: its annotation was left aside, and NIR's own meaning read"
+        note = "the file was changed after spikelet wrote it: its annotation was ignored, the nodes were imported"
     builder = Builder(input_shape(network))
     if note:
         builder.note(note)

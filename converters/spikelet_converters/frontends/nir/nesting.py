@@ -10,7 +10,7 @@ from spikelet_converters.exports.nir import NirNode
 
 
 def flat(network: NirNode, prefix: str = "") -> tuple[dict[str, NirNode], list[tuple[str, str]]]:
-    """Nodes and edges with nested graphs expanded; their Input and Output nodes pass their input on."""
+    """Nodes and edges with nested graphs expanded; their Input and Output nodes return their input."""
     nodes: dict[str, NirNode] = {}
     edges: list[tuple[str, str]] = []
     entry: dict[str, str] = {}

@@ -1,6 +1,6 @@
 """Simulate a NIR network by the equations of its nodes, in float64, to compare the imported graph with them.
 
-Nothing is shared with the import: parameters are used by neuron, in the units of the file.
+The import is not used here: parameters are applied by neuron, in the units of the file.
 
 IF        v <- v + r i                                fires at v > v_threshold, then v <- v_reset
 LIF       v <- v + dt/tau (v_leak - v + r i)          the same

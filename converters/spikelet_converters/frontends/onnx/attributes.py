@@ -1,4 +1,4 @@
-"""The attributes that the import of ONNX files understands, by operator. Every other attribute is refused by name."""
+"""Attributes that the import of ONNX files supports, by operator. Any other attribute raises an error."""
 
 from __future__ import annotations
 
@@ -76,27 +76,27 @@ WITHOUT_EFFECT: dict[str, dict[str, tuple[Attribute, ...] | None]] = {
 
 
 def check_domain(node: onnx.NodeProto, where: str) -> None:
-    """Refuse an operator of another domain.
+    """Check that an operator belongs to ONNX itself.
 
     Raises:
         ConversionError: The operator is not one of ONNX itself.
     """
     if node.domain not in ("", "ai.onnx"):
         raise ConversionError(
-            f"{where}: is an operator of {node.domain}, which only its own runtime defines; export the network with "
-            "operators of ONNX (for quantised networks in the QDQ format)"
+            f"{where}: is an operator of {node.domain}, which only the runtime of that domain defines; export the "
+            "network with operators of ONNX (for quantised networks in the QDQ format)"
         )
 
 
 def attributes_of(node: onnx.NodeProto, where: str) -> dict[str, Attribute]:
-    """Return the attributes of a node, of which each is understood.
+    """Return the attributes of a node, all of which are supported.
 
     Args:
         node: The node.
         where: The node in error messages.
 
     Raises:
-        ConversionError: The operator has an attribute or a value of an attribute that the import does not understand.
+        ConversionError: The operator has an attribute or a value of an attribute that the import does not support.
     """
     kind, attributes = _attributes(node)
     for name, value in attributes.items():
@@ -113,7 +113,7 @@ def attributes_of(node: onnx.NodeProto, where: str) -> dict[str, Attribute]:
 
 
 def _attributes(node: onnx.NodeProto) -> tuple[str, dict[str, Attribute]]:
-    """Return the operator of a node and its attributes, with texts as str and tensors as arrays."""
+    """Return the operator of a node and its attributes, with strings as str and tensors as arrays."""
     import onnx
     from onnx import helper, numpy_helper
 
@@ -143,12 +143,12 @@ def real(attributes: Attributes, name: str, default: float) -> float:
 
 
 def integers(attributes: Attributes, name: str, default: Sequence[int]) -> list[int]:
-    """Return an attribute of several integers."""
+    """Return a list of integers."""
     value = attributes.get(name, default)
     assert not isinstance(value, int | float | str)
     return [int(item) for item in value]
 
 
 def text(attributes: Attributes, name: str, default: str) -> str:
-    """Return an attribute that is a text."""
+    """Return a string attribute."""
     return str(attributes.get(name, default))

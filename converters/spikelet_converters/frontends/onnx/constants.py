@@ -65,7 +65,7 @@ EVALUATED = frozenset(
 
 
 def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int) -> list[Constant]:
-    """Evaluate one operator with the reference implementation of ONNX, which knows every attribute of it.
+    """Evaluate one operator with the reference implementation of ONNX, which supports all its attributes.
 
     Args:
         node: An onnx.NodeProto.
@@ -90,14 +90,14 @@ def evaluate(node: object, where: str, inputs: list[Constant | None], opset: int
             "(constant folding, for instance with onnxsim)"
         )
     if node.op_type == "ConstantOfShape" and inputs[0] is not None and np.prod(inputs[0].astype(float)) > LARGEST:
-        raise ConversionError(f"{where}: makes a constant of shape {inputs[0].tolist()}, which is too large")
+        raise ConversionError(f"{where}: computes a constant of shape {inputs[0].tolist()}, which is too large")
     names = [name for name in dict.fromkeys(node.input) if name]
     by_name = {name: value for name, value in zip(node.input, inputs, strict=True) if name and value is not None}
     weights = [numpy_helper.from_array(np.asarray(by_name[name]), name) for name in names]
     outputs = [helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in node.output if name]
     graph = helper.make_graph([node], "constant", [], outputs, weights)
     if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
-        opset = max(opset, 19)  # versions before differ in the types that they take, and have no reference
+        opset = max(opset, 19)  # earlier versions accept other types and have no reference implementation
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     try:
         with np.errstate(all="ignore"):

@@ -9,7 +9,7 @@ from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.refusals import ONNX as ADVICE
 from spikelet_converters.frontends.values import Ending, Value
 
-_SAME_ANSWER = "was left out: the largest logit is the answer with and without"
+_SAME_ANSWER = "was left out: it does not change which logit is the largest"
 
 
 INSIDE = {
@@ -18,7 +18,7 @@ INSIDE = {
     "Sigmoid": ADVICE["Sigmoid"],
     "Softmax": "a softmax inside the network has no spiking form here",
 }
-"""Reasons for a refusal, if one of these operators is not at the end of the network."""
+"""Error messages for these operators inside the network."""
 
 
 def _ending(step: Step, ending: Ending, note: str) -> Value:
@@ -49,7 +49,7 @@ def _sigmoid(step: Step) -> Value:
 
 def _argmax(step: Step) -> Value:
     _along_classes(step, integer(step.attributes, "axis", 0))
-    return _ending(step, "argmax", "was left out: the bundle returns the logits, and the largest is the answer")
+    return _ending(step, "argmax", "was left out: the bundle returns the logits, whose largest is the prediction")
 
 
 HANDLERS: dict[str, Handler] = {

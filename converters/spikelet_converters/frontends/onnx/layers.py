@@ -22,7 +22,7 @@ def window(step: Step, kernel: Sequence[int], size: Sequence[int], *, ceil: bool
     """The windows of a convolution or pool over an image of `size`, (H, W) or (L,).
 
     Raises:
-        ConversionError: The window has other axes than the image, or pads in an unknown way.
+        ConversionError: The window has other axes than the image, or an unknown kind of padding.
     """
     attributes, where = step.attributes, step.where
     axes = len(size)
@@ -41,13 +41,13 @@ def window(step: Step, kernel: Sequence[int], size: Sequence[int], *, ceil: bool
     elif mode != "NOTSET":
         raise ConversionError(f"{where}: auto_pad {mode} is not supported; export it with explicit pads")
     if min(pads) < 0:
-        raise ConversionError(f"{where}: pads {pads} cut pixels off; expected 0 or more")
+        raise ConversionError(f"{where}: pads {pads} remove pixels; expected 0 or more")
     x = step.value(padded=False)
     return window_of(x, tuple(kernel), tuple(stride), tuple(pads), tuple(dilation), ceil=ceil)
 
 
 def _pixels(step: Step, weight: Factor) -> tuple[int, ...]:
-    """Sizes of the image that a convolution takes, with the zeros around it, after its axes were compared."""
+    """Check the axes of a convolution's input, and return the sizes of its pixels including the padding."""
     x = step.value(padded=False)
     if len(sizes(x)) != weight.ndim - 1:
         raise ConversionError(
@@ -162,7 +162,7 @@ def _batch_normalisation(step: Step) -> Value:
     if axes_of(x)[0] != 0 and len(x.shape) == 3:
         raise ConversionError(f"{step.where}: normalises an axis that is not the channels")
     gamma, beta, mean, var = (np.asarray(step.constant(i), np.float64).ravel() for i in range(1, 5))
-    with np.errstate(all="ignore"):  # a value that is not finite is refused below
+    with np.errstate(all="ignore"):  # values that are not finite raise an error below
         gain = gamma / np.sqrt(var + real(step.attributes, "epsilon", 1e-5))
         shift = beta - mean * gain
     if x.order is not None:

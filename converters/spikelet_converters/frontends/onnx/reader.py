@@ -84,7 +84,7 @@ class Reader:
         """Read all operators.
 
         Raises:
-            ConversionError: An operator has no spiking form, or an attribute is not understood. The message names the
+            ConversionError: An operator has no spiking form, or an attribute is not supported. The message names the
                 node.
         """
         ended: dict[str, str] = {}
@@ -156,7 +156,7 @@ def _input_sizes(path: Path, name: str, declared: tuple[int, ...], shape: Shape 
 
 
 def _first_layer(graph: onnx.GraphProto, name: str) -> tuple[list[int] | None, int]:
-    """How the first layer takes the input: (permutation of its axes or None, axes of pixels of its windows or 0)."""
+    """Use of the input by the first layer: (permutation of its axes or None, number of window axes or 0)."""
     ranks = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
     names, permutation = {name}, None
     for node in graph.node:

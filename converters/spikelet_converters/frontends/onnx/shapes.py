@@ -12,11 +12,11 @@ from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.step import Handler, Step
 from spikelet_converters.frontends.values import BATCH, Value
 
-LARGE = 2**31 - 1  # exporters write it for an end that is left open
+LARGE = 2**31 - 1  # exporters write this value for an omitted end
 
 
 def shape_of(step: Step) -> Constant:
-    """The shape of a value, with BATCH for the batch."""
+    """The shape of a value, with BATCH as the size of the batch."""
     x = step.value(padded=False)
     shape = np.array([BATCH if step.state.batch is None else step.state.batch, *sizes(x)], np.int64)
     start, end = integer(step.attributes, "start", 0), integer(step.attributes, "end", len(shape))
@@ -81,7 +81,7 @@ def _transpose(step: Step) -> Value:
 
 
 def _pad(step: Step) -> Value:
-    """Zeros, which the next convolution adds."""
+    """Record zeros, which the next convolution adds."""
     x = step.value(padded=False)
     mode = text(step.attributes, "mode", "constant")
     values = step.optional(1)

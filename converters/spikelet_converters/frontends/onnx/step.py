@@ -55,7 +55,7 @@ class Step:
         node: The onnx.NodeProto.
         name: Name of a layer that is added for it.
         where: The operator in error messages.
-        attributes: Its attributes, each of which is understood.
+        attributes: Its attributes, all of which are supported.
     """
 
     state: Import
@@ -114,7 +114,7 @@ class Step:
         return self.constant(index) if self.input(index) else None
 
     def alone(self, index: int = 0) -> bool:
-        """Whether no other operator uses an input, also before operators that pass it on."""
+        """Whether no other operator uses an input, including before operators that return it unchanged."""
         node = self.state.values[self.input(index)].node
         if not node:
             return False  # channels of several nodes

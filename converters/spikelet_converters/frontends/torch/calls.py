@@ -1,7 +1,7 @@
 """One call of a torch network, named and with its arguments by name as ATen defines it.
 
-torch.fx sees functions, methods, operators and modules, torch.export sees ATen itself. All become such calls, so that
-one table of operations serves both.
+torch.fx traces functions, methods, operators and modules, torch.export traces ATen operations. Both are converted to
+these calls, so that they share one table of operations.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Call:
 
     @property
     def values(self) -> list[Value]:
-        """The arguments that are values of the network, those of lists too."""
+        """The arguments that are values of the network, including those in lists."""
         return values_of(list(self.arguments.values()))
 
     @property

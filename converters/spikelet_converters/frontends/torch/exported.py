@@ -160,7 +160,7 @@ class _Reader:
         return resolved(value, lambda node: self.values.get(node.name))
 
     def _alone(self, step: fx.Node) -> bool:
-        """Whether no other call uses the value that a call takes, also before calls that pass it on."""
+        """Whether no other call uses the input of a call, including before calls that return it unchanged."""
         sources = [source for source in step.all_input_nodes if values_of(self.values.get(source.name))]
         if len(sources) != 1:
             return False
@@ -178,7 +178,7 @@ def _passes_on(step: fx.Node) -> bool:
 
 
 def _last(step: fx.Node) -> bool:
-    """Whether the program returns the output of a call, also through calls that pass it on."""
+    """Whether the program returns the output of a call, directly or through calls that do not change it."""
     return all(user.op == "output" or (_passes_on(user) and _last(user)) for user in step.users)
 
 

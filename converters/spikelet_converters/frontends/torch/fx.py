@@ -122,7 +122,7 @@ def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, int]:
     network = network.eval()
     inner = frameworks.children(network)
     if inner is not None:
-        network = nn.Sequential(OrderedDict(inner))  # the container would keep states, which the engine keeps
+        network = nn.Sequential(OrderedDict(inner))  # the container would store states, which the engine stores
     try:
         graph = _Tracer().trace(network)
     except Exception as error:  # of the user's own code, which is called with proxies
@@ -155,7 +155,7 @@ class _Reader:
             self.values[step] = self._value(step)
 
     def _ignored(self, step: fx.Node) -> bool:
-        """Whether a call handles states of a framework's neuron, which the engine keeps."""
+        """Whether a call handles states of a framework's neuron, which the engine stores."""
         if step.op == "placeholder":
             return step.prev.op != "root" and all(self._is_neuron(user) for user in step.users)
         if step.op == "get_attr":
@@ -217,7 +217,7 @@ class _Reader:
         return handler(Call(kind, name, where, self.builder, arguments, alone, last, self.average_pools))
 
     def _alone(self, step: fx.Node) -> bool:
-        """Whether no other call uses the value that a call takes, also before layers that pass it on."""
+        """Whether no other call uses the input of a call, including before layers that return it unchanged."""
         sources = [source for source in step.all_input_nodes if values_of(self.values.get(source))]
         if len(sources) != 1:
             return False
@@ -229,7 +229,7 @@ class _Reader:
         return False
 
     def _last(self, step: fx.Node) -> bool:
-        """Whether the network returns the output of a call, also through layers that pass it on."""
+        """Whether the network returns the output of a call, directly or through layers that do not change it."""
         return all(user.op == "output" or (self._passes_on(user) and self._last(user)) for user in step.users)
 
     def _passes_on(self, step: fx.Node) -> bool:
@@ -350,7 +350,7 @@ def _user_line(frame: FrameType | None) -> traceback.FrameSummary | None:
 
 
 def _source(step: fx.Node) -> str:
-    """The line of the user's code that made a traced call, if it was not torch that made it."""
+    """The line of the user's code that made a traced call, or None for a call inside torch."""
     line = step.meta.get(_LINE)
     return f', "{line.filename}", line {line.lineno}, in {line.name} {line.line}' if line is not None else ""
 

@@ -92,7 +92,7 @@ LEAVES: dict[type[nn.Module], tuple[str, Interpret]] = {
         ("dropout", lambda module: {}),
     ),
 }
-"""The operation of a module, and its arguments but the input, by class."""
+"""The operation of a module and its arguments other than the input, by class."""
 
 
 def passes_on(kind: type[nn.Module]) -> bool:

@@ -239,7 +239,7 @@ def _ending(call: Call) -> Value:
     if ending != "sigmoid" and (axis not in (1, -1) or len(sizes(x)) != 1):
         raise ConversionError(f"{call.where}: is along axis {axis}; expected the classes, axis 1 of (N, K)")
     call.builder.ending = ending
-    call.builder.note(f"{call.where}: was left out: the largest logit is the answer with and without")
+    call.builder.note(f"{call.where}: was left out: it does not change which logit is the largest")
     return x
 
 

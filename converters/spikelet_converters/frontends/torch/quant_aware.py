@@ -4,7 +4,7 @@
 
 is the quantiser of `spikelet_converters.source_model.activation` with lambda = s L, so theta = s L. The
 fake-quantisers of torch.ao, their fused layers and Brevitas layers are supported. Brevitas classes are recognised by
-name, so Brevitas need not be installed. Quantised weights are used as the layer computes them.
+name, so Brevitas need not be installed. Weights are taken after the quantisation that the layer applies.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def is_brevitas(module: nn.Module) -> bool:
 
 
 def weight_of(module: nn.Module) -> _Weights:
-    """The weights that a layer computes with: quantised, if it quantises them."""
+    """The weights of a layer, quantised if the layer quantises them."""
     weight = module.weight
     assert isinstance(weight, torch.Tensor)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Run one time-step of a spiking torch network after another, with the neurons of its own framework.
+"""Simulate a spiking torch network step by step with the neurons of its framework.
 
 The states of the neurons are kept here, whether a framework keeps them in its modules or passes them on, so that the
 imported graph can be compared with the framework itself.
@@ -51,7 +51,7 @@ def simulator(network: nn.Module, graph: fx.Graph) -> Simulate:
 
 
 def _fresh(network: nn.Module) -> nn.Module:
-    """A copy of the network in its initial state that takes one time-step at a time."""
+    """A copy of the network in its initial state that computes one time-step per call."""
     for module in network.modules():
         _reset(module)
     copied = copy.deepcopy(network)
@@ -71,12 +71,12 @@ def _reset(module: nn.Module) -> None:
 
 
 class _Steps(fx.Interpreter):
-    """One time-step of a traced network, with the states of its neurons from the last."""
+    """One time-step of a traced network; the states of its neurons are kept for the next."""
 
     def __init__(self, network: nn.Module, graph: fx.Graph, samples: int) -> None:
         super().__init__(fx.GraphModule(network, graph))
         self.samples = samples
-        self.unpacked = False  # whether the network takes the output of the current call apart
+        self.unpacked = False  # whether the network unpacks the output of the current call
         self.states: dict[str, tuple[object, ...]] = {}
 
     def step(self, x: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ class _Steps(fx.Interpreter):
         return super().run_node(n)
 
     def _layer(self, name: str, module: nn.Module, x: object) -> object:
-        """The output of a layer, with its states behind it if the framework returns them."""
+        """The output of a layer, followed by its states if the framework returns them."""
         inner = frameworks.children(module)
         if inner is not None:
             for key, child in inner:

@@ -17,8 +17,7 @@ from torch import fx
 from spikelet.errors import ConversionError
 
 ADVICE = (
-    "give a module that computes one time-step: forward(x) without the loop over time, in which neurons keep their "
-    "states"
+    "pass a module that computes one time-step: forward(x) without the loop over time, whose neurons store their states"
 )
 _ADD = (operator.add, operator.iadd, torch.add, "add", "add_")
 _DIVIDE = (operator.truediv, operator.itruediv, torch.div, "div")
@@ -109,7 +108,7 @@ class _Loop:
         return self.totals[first] if divided or (node.target in _REDUCE and _axis(node, None) == 0) else None
 
     def finish(self) -> None:
-        """Return the spikes of one time-step instead of those of all calls, and remove what is not used."""
+        """Return the spikes of one time-step instead of those of all calls, and remove unused nodes."""
         different = sorted({name for name, count in self.calls.items() if count != self.steps})
         if different:
             raise ConversionError(

@@ -54,7 +54,7 @@ class Planned:
         return pareto(self.plan.points, compared_costs(Budget(**{cost: 1.0})))
 
     def choice(self, cost: Cost, limit: float | None) -> Point | None:
-        """Return the setting to take with a limit of a cost, or None if none is within it."""
+        """Return the recommended setting with a limit of a cost, or None if none is within it."""
         from spikelet_converters.planning.front import choose
         from spikelet_converters.planning.settings import Budget
 

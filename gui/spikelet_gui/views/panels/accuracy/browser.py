@@ -1,4 +1,4 @@
-"""Browser of the measured images, with filters; an image that is chosen is shown in all panels."""
+"""Browser of the measured images, with filters. A selected image is shown in all panels."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from spikelet_gui.views.widgets.controls import Choice
 from spikelet_gui.views.widgets.layouts import row
 from spikelet_gui.views.widgets.text import label
 
-ANY = -1  # entry of a list of classes that stands for all of them
+ANY = -1  # entry of a list of classes that selects all of them
 
 
 class BrowserCard(CardView):
-    """Images of one kind, of one true class and of one prediction."""
+    """Images filtered by result, true class and prediction."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Images", data=self._data)
@@ -45,7 +45,7 @@ class BrowserCard(CardView):
 
     @property
     def filter(self) -> Filter:
-        """The conditions; at first, what the network gets wrong."""
+        """The conditions; initially those of wrong predictions."""
         sweep, chosen = self.inspector.sweep, self.inspector.results.filter
         if sweep is None:
             return Filter()

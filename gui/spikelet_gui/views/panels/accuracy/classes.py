@@ -13,7 +13,7 @@ from spikelet_gui.views.widgets.layouts import Empty
 
 
 class ClassesCard(CardView):
-    """The matrix; a cell that is chosen filters the browser of images."""
+    """The confusion matrix; a selected cell filters the browser of images."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Classes", data=self._data)

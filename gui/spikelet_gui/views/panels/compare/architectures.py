@@ -37,7 +37,7 @@ class NetworksCard(ComparisonCard):
 
 
 class DepthCard(ComparisonCard):
-    """Spike rate of every layer, from the first to the last one of each network."""
+    """Spike rate of every layer, from the first to the last layer of each network."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Spike rates by depth", "first to last spiking layer of each", self._data)

@@ -29,7 +29,7 @@ CHOOSE = "Choose a second bundle, or another engine for the same one."
 
 
 class ComparePanel(Panel):
-    """The choice of both sides above; rasters on the left, layers and predictions on the right."""
+    """Selection of both sides at the top; rasters on the left, layers and predictions on the right."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()

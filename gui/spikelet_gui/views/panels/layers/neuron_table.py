@@ -31,7 +31,7 @@ UP, DOWN = " ▴", " ▾"  # after the title of the column that defines the orde
 
 
 class TableModel(QAbstractTableModel):
-    """The neurons that the filter leaves."""
+    """The neurons that match the filter."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class NeuronView(QTableView):
 
 
 class NeuronCard(CardView):
-    """Filter and table. The plots show the neurons that the filter leaves, and potentials of the selected ones."""
+    """Filter and table. The plots show the neurons that match the filter, and potentials of the selected ones."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__(inspector, "Neurons", data=self._data)

@@ -16,7 +16,7 @@ from spikelet_gui.views.widgets.theme import GAP
 
 
 class LayersPanel(Panel):
-    """Tabs of the layers above; raster, potentials, feature maps, spike rates and the table below."""
+    """Tabs of the layers at the top; below them raster, potentials, feature maps, spike rates and the table."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class LayersPanel(Panel):
         self._focus()
 
     def _show_activity(self) -> None:
-        """Show the neurons, not the weights."""
+        """Show the page of the neurons instead of that of the weights."""
         self.choice.choose(0)
         self.pages.setCurrentIndex(0)
 

@@ -101,7 +101,7 @@ class HistogramCard(CardView):
 
 
 class WeightsPage(View):
-    """Choice of the node, its kernels on the left, its histogram on the right."""
+    """Selection of the node, with its kernels on the left and its histogram on the right."""
 
     def __init__(self, inspector: Inspector) -> None:
         super().__init__()

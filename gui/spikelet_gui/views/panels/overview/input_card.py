@@ -109,4 +109,4 @@ class InputCard(CardView):
         pad = self.view.pad
         assert pad is not None
         self.inspector.show(drawing(pad.pixels))
-        self.view.set_pad(pad)  # keeps the pad: the next stroke is added
+        self.view.set_pad(pad)  # the pad is not cleared: the next stroke is added

@@ -97,7 +97,7 @@ class NetworkCard(CardView):
         self._colour()
 
     def _measured(self) -> Measurement | None:
-        """Return what the colours show over many images, or None if they show the current image."""
+        """Return the rates over many images that the colours show, or None if they show the current image."""
         sweep = self.inspector.sweep
         return None if sweep is None or self.inspector.settings.rates == RATES[0] else sweep.measured
 

@@ -147,7 +147,7 @@ class FrontTable(CardView):
             ]
             for point in front
         ]
-        self.set_note("no other setting is as accurate and costs as little; →: to take")
+        self.set_note("no other setting is as accurate and costs as little; →: recommended")
         self.table.blockSignals(True)
         self.table.show_rows((*HEAD, COLUMNS[cost]), rows)
         selected = self.state.selected
@@ -174,7 +174,7 @@ class SettingCard(CardView):
         self.state = state
         self.facts = Facts()
         hint = "Derive the network of this setting in memory and show it in all panels; the file stays as it is"
-        self.look = button("Look into", self._look, hint, primary=True)
+        self.look = button("Inspect", self._look, hint, primary=True)
         self.message = label("", "caption", wrap=True)
         self.head.addWidget(self.look)
         self.body.addWidget(scrolled(self.facts, "selected setting"), 1)
@@ -189,7 +189,7 @@ class SettingCard(CardView):
             self.message.setText("No setting is within the limit.")
             self.set_note("")
             return
-        self.set_note("to take" if point == self.state.chosen else "")
+        self.set_note("recommended" if point == self.state.chosen else "")
         self.facts.show_facts([("", facts(point))])
         self.message.setText(f"{planned.origin()} {planned.refusals()}".strip())
 

@@ -1,4 +1,4 @@
-"""Plan panel: measured settings, and the one to take for a budget."""
+"""Plan panel: measured settings, and the recommended one for a budget."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ class PlanPanel(Panel):
             return
         name, limit = COSTS[self.state.cost][0], self.state.limit
         budget = "Without a limit" if limit is None else f"With at most {limit:,.4g} {self._unit(name)}"
-        taken = "no setting" if point is None else f"{point.setting}, {point.accuracy:.2%}"
-        self.message.setText(f"{budget}, to take: {taken}.")
+        advice = "no setting" if point is None else f"{point.setting}, {point.accuracy:.2%}"
+        self.message.setText(f"{budget}, recommended: {advice}.")
         for card in (self.chart, self.table, self.setting):
             card.draw()
 

@@ -45,12 +45,12 @@ class PlanState:
 
     @property
     def chosen(self) -> Point | None:
-        """The setting to take within the limit, or None."""
+        """The recommended setting within the limit, or None."""
         return None if self.planned is None else self.planned.choice(self.cost, self.limit)
 
     @property
     def selected(self) -> Point | None:
-        """The setting that was selected, or the one to take."""
+        """The selected setting, or the recommended one."""
         if self.planned is not None and self._selected in self.planned.plan.points:
             return self._selected
         return self.chosen
@@ -68,7 +68,7 @@ class PlanState:
             self.changed.emit()
 
     def set_limit(self, limit: float | None) -> None:
-        """Set the limit; the setting to take is selected."""
+        """Set the limit and select the recommended setting."""
         if limit is not None and limit <= 0:
             limit = None
         if limit != self.limit:

@@ -16,7 +16,7 @@ from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.theme import colour, font, theme
 
-BUBBLES = 400  # largest number of pairs that are drawn as dots of different size
+BUBBLES = 400  # largest number of pairs that are drawn as dots of different sizes
 POINTS = 3000  # pairs that are drawn, at most
 
 
