@@ -1,4 +1,4 @@
-"""Studies: resumed runs, access to the test split, tables, the results page."""
+"""Studies: resumed runs, tables, the results page."""
 
 import contextlib
 import csv
@@ -12,7 +12,6 @@ import torch
 
 from spikelet import bundle, cli, session
 from spikelet.data import read
-from spikelet.errors import DataError, SpikeletError
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.tally import tally
 from spikelet_converters.conversion.copies import with_copies
@@ -21,7 +20,7 @@ from spikelet_converters.study.costs import costs_table
 from spikelet_converters.study.measure import COUNTED
 from spikelet_converters.study.page import own_results, publish, results_path, write_page
 from spikelet_converters.study.perform import perform
-from spikelet_converters.study.protocol import LEDGER, SealedTest
+from spikelet_converters.study.protocol import LEDGER
 from spikelet_converters.study.summary import read_metrics, summarise, to_csv, to_markdown
 from spikelet_converters.training.checkpoint import load_checkpoint
 from studies import STUDY, write_study
@@ -140,27 +139,6 @@ class TestRun:
     def test_plan(self, call):
         assert "12 runs" in call("study bars.toml --plan").out
         assert len(json.loads(call("study bars.toml --plan --json").out)["studies"][0]["runs"]) == 12
-
-
-class TestProtocol:
-    def test_another_network_under_the_same_name_is_not_tested(self, folder, tmp_path):
-        sealed = SealedTest(folder / "data", tmp_path)
-        (tmp_path / "a").mkdir()
-        assert len(sealed.open("a", "w1", "")) == 60
-        assert len(sealed.open("a", "w1", "")) == 60, "an interrupted measurement may be repeated"
-        with pytest.raises(SpikeletError, match="a: its test images were used on .* a network is tested once"):
-            sealed.open("a", "w2", "")
-        (tmp_path / "a" / "metrics.json").write_text("{}")
-        with pytest.raises(SpikeletError, match="tested once"):
-            sealed.open("a", "w1", "")
-        assert len(sealed.open("b", "w2", "")) == 60
-
-    def test_data_without_a_test_split(self, folder, tmp_path):
-        train = read(folder / "data", "train")
-        np.savez(tmp_path / "all.npz", images=train.images, labels=train.labels)
-        data = read(tmp_path / "all.npz", "train")
-        with pytest.raises(DataError, match="has no test split"):
-            SealedTest(tmp_path / "all.npz", tmp_path).open("a", "w", data.digest)
 
 
 class TestTables:
