@@ -5,7 +5,7 @@
 Each option names the folder of a data set in its published layout. A network is measured as the exact bundle that is
 shipped, without copies and with the copies that `spikelet convert --copies` adds; its source is the checkpoint that the
 bundle was converted from, in float without residual. The file holds numbers of correct predictions, which do not depend
-on the engine. Data sets that are not named keep their figures.
+on the engine. The other data sets keep their figures.
 """
 
 from __future__ import annotations

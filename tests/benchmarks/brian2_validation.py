@@ -21,12 +21,13 @@ DEMO = Path(__file__).parents[2] / "assets" / "spikelet_assets" / "vgg9-cifar10.
 
 
 def network(plan, hidden, size=32, seed=0):
-    """Convolutions 3x3 of these widths, "P" a pool of 2x2, linear layers; weights of -60…60 and thresholds that let some
-    of the neurons fire.
+    """Return a random bundle with weights of -60…60, and thresholds with which some of the neurons fire.
+
+    plan: widths of 3x3 convolutions, with "P" for a 2x2 pool. hidden: widths of the linear layers.
     """
     rng = np.random.default_rng(seed)
     net = Builder((3, size, size), rng)
-    synapses = 27 * 60**2  # terms of a sum times their mean square
+    synapses = 27 * 60**2  # number of terms of a sum times their mean square
 
     def neuron():
         theta = np.full(net.shape[0], max(1, int(30 * np.sqrt(synapses))), np.int32)

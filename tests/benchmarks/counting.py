@@ -32,7 +32,7 @@ def main():
     }
     best = dict.fromkeys(ways, float("inf"))
     for way in ways.values():
-        way(images[:32])  # once to warm up
+        way(images[:32])  # warm-up
     for _ in range(args.rounds):
         for name, count in ways.items():
             started = time.perf_counter()

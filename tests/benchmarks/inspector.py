@@ -86,7 +86,7 @@ def main():
         shown = Path(sys.argv[1]) if len(sys.argv) > 1 else DEMO if DEMO.is_file() else path
         window, took = started(shown)
         window.close()
-        print(f"window up with {shown.name} shown: {took[0]:.2f} s after imports, {took[1]:.2f} s of them at work")
+        print(f"window up with {shown.name} shown: {took[0]:.2f} s after imports, {took[1]:.2f} s of processor time")
         times, painted = scrubbed(path)
     ms = np.array(times) * 1000
     print(

@@ -1,7 +1,7 @@
-"""Instructions that generated C takes for an image: `make bench-instructions` writes docs/instructions.md.
+"""Count the instructions of generated C per image: `make bench-instructions` writes docs/instructions.md.
 
-Counts are the same on every machine with the same compiler, whatever runs beside them. x86-64 is counted by callgrind, the
-other processors by an emulator without an operating system. The predictions are compared with those of the numpy engine.
+Counts depend on the compiler only, not on the machine or its load. Those of x86-64 come from callgrind, those of the other
+processors from an emulator without an operating system. The predictions are compared with those of the numpy engine.
 """
 
 from __future__ import annotations
@@ -25,17 +25,23 @@ NETWORKS = {
     "resnet20-cifar10": ("spikelet_assets/resnet20-cifar10.snnb", "spikelet_assets/cifar10-500.npz"),
     "vgg5-fashion-mnist": ("spikelet_assets/vgg5-fashion-mnist.snnb", "spikelet_assets/fashion-mnist-200.npz"),
 }
-COPIES = (2, 4)  # of each neuron, beside networks without copies
+COPIES = (2, 4)  # copies of each neuron, in addition to networks without copies
 LEVELS = ((2, 1), (4, 1), (2, 2))  # copies and time-steps
-OF_COPIES = ("x86-64-v3, gcc", "x86-64-v3, clang", "Cortex-M4", "Cortex-A72", "riscv32")  # targets of these
-MCU = {"Cortex-M4", "Cortex-M7", "Cortex-M33", "riscv32"}  # these run the form for microcontrollers
+OF_COPIES = (
+    "x86-64-v3, gcc",
+    "x86-64-v3, clang",
+    "Cortex-M4",
+    "Cortex-A72",
+    "riscv32",
+)  # targets on which copies are counted
+MCU = {"Cortex-M4", "Cortex-M7", "Cortex-M33", "riscv32"}  # targets that run the form for microcontrollers
 PAGE, DATA = ROOT / "docs" / "instructions.md", ROOT / "docs" / "instructions.json"
 INTRODUCTION = """# Instructions per image
 
 Written by `make bench-instructions`; do not edit. Millions of instructions for one image, the mean over the first {images} test
 images that are shipped, after T time-steps. x86-64 is counted by callgrind on the code of `spikelet export c`; the other
-processors are emulated by QEMU without an operating system (`-icount shift=0`). The counts depend on the compiler alone, not on
-the machine that takes them; they are not times. The predictions equal those of the numpy engine.
+processors are emulated by QEMU without an operating system (`-icount shift=0`). The counts depend on the compiler only, not on
+the machine on which they are made; they are not times. The predictions equal those of the numpy engine.
 
 Compilers: {compilers}. "Before" is the count of {before}.
 
@@ -43,7 +49,7 @@ Compilers: {compilers}. "Before" is the count of {before}.
 
 
 def count(bundle: Path, copies: int, images: np.ndarray, work: Path) -> dict[str, dict]:
-    """Return instructions by target and T, and those of functions and layers on x86-64-v3 at the longest run."""
+    """Return instructions by target and T, and those by function and by layer on x86-64-v3 at the largest T."""
     expected = answers(bundle, copies, images)
     host = export(bundle, work / f"host-{copies}", copies=copies)
     mcu = export(bundle, work / f"mcu-{copies}", mcu=True, copies=copies)
@@ -82,7 +88,7 @@ def check(target: str, classes: np.ndarray, expected: np.ndarray) -> None:
 
 
 def page(document: dict) -> str:
-    """The page, from the data that is stored beside it."""
+    """Return the text of the page, from the data stored in docs/instructions.json."""
     before = document["before"]
     lines = [
         INTRODUCTION.format(
@@ -106,7 +112,7 @@ def page(document: dict) -> str:
 
 
 def copies_table(entry: dict) -> list[str]:
-    """Instructions of k copies and T time-steps, where k T is the number of levels, and the ratio to one copy."""
+    """Return the table of k copies at T time-steps, with ratios to one copy at k T time-steps."""
     lines = ["", "| target, k copies, T time-steps | " + " | ".join(f"k = {k}, T = {t}" for k, t in LEVELS) + " |"]
     lines.append("|---|" + "---|" * len(LEVELS))
     for target in OF_COPIES:
@@ -127,8 +133,10 @@ def change(now: float, before: float | None) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=3, help="images of each network")
-    parser.add_argument("--release", metavar="NAME", help="keep these counts as those of a release, to compare with")
+    parser.add_argument("--images", type=int, default=3, help="number of images per network")
+    parser.add_argument(
+        "--release", metavar="NAME", help="store these counts under the name of a release, for comparison"
+    )
     args = parser.parse_args()
     networks = {}
     for name, (bundle, data) in NETWORKS.items():

@@ -1,4 +1,4 @@
-"""The network that the spiking one came from, in float and in 8-bit integers, as a user would deploy it instead.
+"""The float and int8 forms of a network without spikes, which a user would deploy instead of the spiking network.
 
 `float_model` is ONNX: each layer of neurons is clip(x / theta, 0, 1), its rate, and each sum pool an average. ONNX Runtime
 quantises it to integers (QDQ: weights per channel, activations unsigned) with calibration images. OpenVINO runs both files.
@@ -19,7 +19,7 @@ OPSET = 17
 
 
 def float_model(graph):
-    """The network without spikes, for a chain of nodes. Its input is the image, (N, *shape), less the mean."""
+    """Return the network without spikes, for a chain of nodes. Its input is the image minus the mean, (N, *shape)."""
     nodes, constants, name, scale = [], [], "image", None
     for index, (id_, node) in enumerate((id_, graph.nodes[id_]) for id_ in graph.order):
         match node:
@@ -43,7 +43,7 @@ def float_model(graph):
             case SumPool2d():
                 sizes = {"kernel_shape": node.kernel, "strides": node.stride}
                 name = _append(nodes, constants, index, "AveragePool", name, **sizes)
-                scale = (scale or 1) * node.kernel[0] * node.kernel[1]  # goes into the next weights
+                scale = (scale or 1) * node.kernel[0] * node.kernel[1]  # included in the next weights
             case Flatten():
                 name = _append(nodes, constants, index, "Flatten", name)
             case Output():
@@ -129,6 +129,6 @@ def _openvino(path, threads):
 
 
 def accuracy(run, images, labels, batch=50):
-    """Share of images that a runtime classifies right."""
+    """Return the accuracy of a runtime."""
     parts = [run(images[start : start + batch]) for start in range(0, len(images), batch)]
     return float((np.concatenate(parts).argmax(1) == labels).mean())

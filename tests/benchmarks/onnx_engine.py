@@ -1,9 +1,9 @@
 """Time of a spiking network relative to its float network in the same runtime: VGG-16 shapes, T = 4.
 
-Both run in ONNX Runtime on one thread, alternating, in one process; medians and their ratio are printed, by the
-clock and of processor time, which other programs disturb less. The spiking network runs step by step, as a stream
-does, and in one window, as `Model.run` does. The weights are random and the thresholds chosen for 15 % spikes:
-neither changes the time of a dense engine. `make bench` runs it.
+Both run in ONNX Runtime on one thread, in turn, in one process. Medians and their ratio are printed, of wall-clock time
+and of processor time, which depends less on other programs. The spiking network runs step by step, as a stream does, and
+in one window, as `Model.run` does. The weights are random and the thresholds chosen for 15 % spikes; neither changes the
+time of a dense engine. `make bench` runs it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def measure(graph, batch, threads, rounds):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=31, help="at batch 1; a larger batch gets fewer")
+    parser.add_argument("--rounds", type=int, default=31, help="at batch 1; fewer for larger batches")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", action="store_true")

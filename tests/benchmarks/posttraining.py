@@ -2,14 +2,14 @@
 
     python tests/benchmarks/posttraining.py DATA [--weights relu.pt | --start best.pt] [--epochs 20] [--page FILE.md] …
 
-Without --weights a ReLU vgg9 is trained first (SGD, cosine), and kept in build/relu-vgg9.pt; --start takes the weights
-of a vgg9 that `spikelet train` wrote, puts plain ReLUs in the place of its activations and trains on from there. Both
-converters get the same calibration images of the training split; accuracy is taken at the same T on the same test
-images, ours from the 8-bit bundle. --page writes what was found as docs/posttraining.md.
+Without --weights a ReLU vgg9 is trained first (SGD, cosine schedule) and stored in build/relu-vgg9.pt. --start loads the
+weights of a vgg9 written by `spikelet train`, replaces its activations by ReLUs, and continues training. Both converters
+use the same calibration images of the training split. Accuracy is measured at the same T on the same test images, that of
+spikelet with the 8-bit bundle. --page writes the results as a page, docs/posttraining.md.
 
-SpikingJelly's local threshold balancing moves its thresholds a little with each calibration batch, from 0 up: after
-the three batches that 128 images make it is far from done, and answers by chance. So it may go through them PASSES
-times; and once more it gets BALANCED images, as its own example gives it all of a training set.
+SpikingJelly's local threshold balancing increases its thresholds from 0 by a small amount per calibration batch. After
+three batches, which 128 images make, it has not converged, and its predictions are at chance. It is therefore measured
+with PASSES passes over these images too, and with BALANCED images, since its own example uses a whole training set.
 """
 
 from __future__ import annotations
@@ -146,11 +146,11 @@ def main() -> None:
     parser.add_argument("--start", type=Path)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--rate", type=float, default=0.05)
-    parser.add_argument("--train-images", type=int, help="how many of the training images are trained on (all)")
-    parser.add_argument("--images", type=int, help="how many of the test images, drawn by a fixed seed (all)")
+    parser.add_argument("--train-images", type=int, help="number of training images used (default: all)")
+    parser.add_argument("--images", type=int, help="number of test images, drawn with a fixed seed (default: all)")
     parser.add_argument("--calibration", type=int, default=128)
     parser.add_argument("--page", type=Path)
-    parser.add_argument("--data-name", default="CIFAR-10", help="what the page calls the data")
+    parser.add_argument("--data-name", default="CIFAR-10", help="name of the data on the page")
     args = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
     shape = (3, 32, 32)

@@ -14,9 +14,9 @@ FLOAT = "float network"
 
 
 def table(text: str) -> str:
-    """Return the table of wall-clock milliseconds and ratios to the float network. text: the output of `speed.py`.
+    """Return the table of wall-clock milliseconds and ratios to the float network.
 
-    It has a row for each contender, sorted by the last network, and a column for each network.
+    It has a row per contender, sorted by the last network, and a column per network. text: output of `speed.py`.
     """
     networks: dict[str, dict[str, tuple[str, str]]] = {}
     for line in text.splitlines():

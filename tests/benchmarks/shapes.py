@@ -17,7 +17,7 @@ STEPS = 4
 
 
 def network(plan, rate: float, seed: int = 0) -> Graph:
-    """A VGG for 3x32x32 with 8-bit weights, each of whose layers fires at `rate` over the first 4 time-steps."""
+    """Return a VGG for 3x32x32 with 8-bit weights, whose layers have the spike rate `rate` over 4 time-steps."""
     rng = np.random.default_rng(seed)
     nodes = {"input": Input((3, 32, 32), np.array([125, 123, 114], np.int16))}
     x = rng.integers(0, 256, (1, 3, 32, 32)).astype(np.float32) - 120
@@ -25,7 +25,7 @@ def network(plan, rate: float, seed: int = 0) -> Graph:
 
     def neurons(name, current):
         nonlocal x
-        # from above: the rate decreases with the threshold
+        # descending: the rate decreases as the threshold increases
         low, high = 0.0, float(np.abs(current).max()) * STEPS
         for _ in range(24):
             theta = (low + high) / 2

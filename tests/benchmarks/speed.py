@@ -1,7 +1,8 @@
-"""Time-to-answer against the float network and other frameworks: same machine, same weights, alternating, medians.
+"""Latency of the engines relative to the float network, its int8 form and other frameworks.
 
-Every round warms each contender up and runs it once against the clock; ratios are of medians of one run.
-`make bench` runs it where the peers are (.ci/peers); anywhere else, those that are not there are named with the reason.
+All contenders use the same weights on the same machine. Every round warms up each contender and measures it once, in
+turn; the tables show medians over the rounds and ratios of medians. `make bench` runs this script in the environment of
+.ci/peers. In another environment, frameworks that are not installed are listed with the reason.
 """
 
 from __future__ import annotations
@@ -31,21 +32,24 @@ HEAD = """\
 
 Written by `make bench`. All contenders have the same weights, are warmed up and run in turn; figures are medians. "Float network"
 is one inference of the source network. "Step by step" is a stream, whose input may end or change at any time-step; in the other
-rows of an engine T and the image are known in advance. "ms" is wall-clock time, "CPU ms" processor time. Ratios are to the float
-network.
-"4 copies" are 4 neurons for each one, at T / 4. "int8" is the source network quantised by ONNX Runtime (weights per channel, unsigned
+rows of an engine T and the image are known in advance. "ms" is wall-clock time, "CPU ms" processor time. Ratios are relative to
+the float network.
+"4 copies" is the network with 4 copies of each neuron, at T / 4. "int8" is the source network quantised by ONNX Runtime (weights per channel, unsigned
 activations, calibrated with {calibration} images); OpenVINO runs the same file.
 """
 FLOAT = "float network, ONNX Runtime"
-COPIES = 4  # of each neuron, at T / 4
-SECONDS = 12.0  # for one line of a table: more rounds where they are short
+COPIES = 4  # copies of each neuron; they run T / 4 time-steps
+SECONDS = 12.0  # duration of the rounds for one row of a table
 SWEEP_ROUNDS = 40
-WARM = 0.02  # seconds that a contender runs, once at least, before it is timed
+WARM = 0.02  # seconds of warm-up before a measurement; at least one run
 RATES = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.50)
 
 
-def contenders(graph, pixels, threads, with_peers, models):
-    """name: function of T, and what keeps others from taking part. models: paths of the network without spikes."""
+def contenders(graph, pixels, threads, with_frameworks, models):
+    """Return functions of T by name, and the reasons why other contenders are missing.
+
+    models: paths of the float and int8 forms of the network, as `int8.files` returns them.
+    """
     rate = open_session(rate_model(graph), threads)
     runs = {FLOAT: lambda steps: rate.run(None, {"input": pixels})}
     for name in ("native", "onnx"):
@@ -57,19 +61,18 @@ def contenders(graph, pixels, threads, with_peers, models):
     if models:
         others, failed = int8.runtimes(models, threads)
         for name, run in others.items():
-            if name != "float, ONNX Runtime":  # which is FLOAT
+            if name != "float, ONNX Runtime":  # the same as FLOAT
                 runs[name] = lambda steps, run=run: run(pixels)
-    if with_peers:
+    if with_frameworks:
         try:
+            import frameworks
             import torch
-
-            import peers
         except ImportError as error:
-            return runs, failed | {"all peers": str(error)}
+            return runs, failed | {"all frameworks": str(error)}
         torch.set_num_threads(threads)
         tensor = torch.tensor(pixels)
         with torch.inference_mode():
-            works, missing = peers.load(graph, tensor)
+            works, missing = frameworks.load(graph, tensor)
         failed = failed | missing
         for name, run in works.items():
             runs[name] = lambda steps, run=run: inferred(torch, run, tensor, steps)
@@ -77,7 +80,7 @@ def contenders(graph, pixels, threads, with_peers, models):
 
 
 def ours(engine, pixels, stream=False):
-    """As `Model.run` runs a constant image, or as a stream does, which may end or change at any time-step."""
+    """Return a function of T that runs a constant image as `Model.run` does, or as a stream does."""
 
     def run(steps):
         engine.reset(len(pixels), None if stream else steps)
@@ -93,21 +96,21 @@ def inferred(torch, run, tensor, steps):
 
 
 def medians(runs, steps, seconds=SECONDS):
-    """Milliseconds of each contender: by the clock, and of processor time, which other programs disturb less."""
+    """Return the median wall-clock and processor time of each contender, in ms, and the number of rounds."""
     times = {name: [] for name in runs}
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or len(times[FLOAT]) < 3:
         for name, run in runs.items():
             warm(run, steps)
-            wall, own = time.perf_counter(), time.process_time()
+            wall, cpu = time.perf_counter(), time.process_time()
             run(steps)
-            times[name].append(((time.perf_counter() - wall) * 1000, (time.process_time() - own) * 1000))
+            times[name].append(((time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000))
     by_name = {name: tuple(map(statistics.median, zip(*values, strict=True))) for name, values in times.items()}
     return by_name, len(times[FLOAT])
 
 
 def warm(run, steps):
-    """Bring weights and branches back into the processor's caches, which others have filled."""
+    """Load weights into the caches and train the branch predictor, which the previous contender used."""
     until = time.perf_counter() + WARM
     run(steps)
     while time.perf_counter() < until:
@@ -132,15 +135,15 @@ def mean_rate(graph, pixels, steps):
     return sum(layer_rates[name] * neurons[name] for name in layer_rates) / sum(neurons.values())
 
 
-def is_peer(name):
+def is_framework(name):
     """Whether a contender is another framework for spiking networks."""
     return name != FLOAT and not name.startswith(("spikelet", "float, ", "int8, "))
 
 
-def right(graph, models, images, labels):
-    """A table of the share of images that each contender classifies right."""
+def print_accuracies(graph, models, images, labels):
+    """Print the accuracy of each contender."""
     runs, _ = int8.runtimes(models, 1)
-    print(f"\n| contender | right, of {len(images)} images |\n|---|---|")
+    print(f"\n| contender | accuracy on {len(images)} images |\n|---|---|")
     for name, run in runs.items():
         print(f"| {name} | {int8.accuracy(run, images, labels):.1%} |", flush=True)
     for name, spiking, times in (("", graph, (1, 2, 4, 8)), (f", {COPIES} copies", with_copies(graph, COPIES), (1, 2))):
@@ -154,50 +157,50 @@ def right(graph, models, images, labels):
                 print(f"| spikelet{name}, T = {t} | {share:.1%} |", flush=True)
 
 
-def compare(what, graph, images, lines, with_peers, seconds, labels=None, calibration=None):
-    """A table of times; lines: (batch, threads, T). With labels, a table of the images that are classified right."""
-    print(f"\n### {what}\n")
+def compare(title, graph, images, settings, with_frameworks, seconds, labels=None, calibration=None):
+    """Print a table of times for settings (batch, threads, T), and a table of accuracies if there are labels."""
+    print(f"\n### {title}\n")
     layers = ", ".join(f"{rate:.0%}" for rate in rates(graph, images[:1], 4).values())
     print(f"Spike rates by layer, T = 4: {layers}; {mean_rate(graph, images[:1], 4):.1%} of all neurons.\n")
     print("| batch | threads | T | contender | ms | CPU ms | ratio | CPU ratio |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     folder = tempfile.TemporaryDirectory()
     models, failures = int8.files(graph, images if calibration is None else calibration, folder.name)
-    for batch, threads, steps in lines:
-        runs, failed = contenders(graph, images[:batch], threads, with_peers, models)
+    for batch, threads, steps in settings:
+        runs, failed = contenders(graph, images[:batch], threads, with_frameworks, models)
         failures |= failed
         times, rounds = medians(runs, steps, seconds)
-        for name, (wall, own) in sorted(times.items(), key=lambda item: item[1][1]):
-            ratios = f"{wall / times[FLOAT][0]:.2f} | {own / times[FLOAT][1]:.2f}"
-            print(f"| {batch} | {threads} | {steps} | {name} | {wall:.2f} | {own:.2f} | {ratios} |", flush=True)
-        peers = [value for name, value in times.items() if is_peer(name)]
+        for name, (wall, cpu) in sorted(times.items(), key=lambda item: item[1][1]):
+            ratios = f"{wall / times[FLOAT][0]:.2f} | {cpu / times[FLOAT][1]:.2f}"
+            print(f"| {batch} | {threads} | {steps} | {name} | {wall:.2f} | {cpu:.2f} | {ratios} |", flush=True)
+        others = [value for name, value in times.items() if is_framework(name)]
         integers = [value for name, value in times.items() if name.startswith("int8")]
         compared = [
-            ("framework", peers, ("native", "onnx")),
+            ("framework", others, ("native", "onnx")),
             ("int8", integers, ("native", f"native, {COPIES} copies")),
         ]
-        for kind, others, engines in compared:
-            for engine in engines if others else ():
-                own_times = times[f"spikelet, {engine}"]
-                wall, own = (min(column) / own_times[i] for i, column in enumerate(zip(*others, strict=True)))
-                factors = f"{wall:.1f} times | {own:.1f} times"
+        for kind, rows, engines in compared:
+            for engine in engines if rows else ():
+                engine_times = times[f"spikelet, {engine}"]
+                wall, cpu = (min(column) / engine_times[i] for i, column in enumerate(zip(*rows, strict=True)))
+                factors = f"{wall:.1f} times | {cpu:.1f} times"
                 print(f"| | | | fastest {kind} / {engine}, {rounds} rounds | | | {factors} |", flush=True)
     if labels is not None:
-        right(graph, models, images, labels)
+        print_accuracies(graph, models, images, labels)
     folder.cleanup()
     for name, reason in failures.items():
-        print(f"\n{name} did not take part: {reason}")
+        print(f"\n{name} is missing: {reason}")
 
 
-def sweep(plan, what, pixels, every):
-    """Cost of a time-step by spike rate."""
-    print(f"\n### Spike rate, {what}, native engine, one thread, batch 1\n")
+def sweep(plan, title, pixels, spike_rates):
+    """Print the cost of a time-step by spike rate."""
+    print(f"\n### Spike rate, {title}, native engine, one thread, batch 1\n")
     print("| spike rate | CPU ms per time-step | relative to 20 % |")
     print("|---|---|---|")
-    graphs = {rate: network(plan, rate) for rate in every}
+    graphs = {rate: network(plan, rate) for rate in spike_rates}
     engines = {rate: create(graph, "native", (), 1) for rate, graph in graphs.items()}
-    times = {rate: [] for rate in every}
-    for _ in range(SWEEP_ROUNDS):  # in turn, so that a slow second of the machine falls on all rates
+    times = {rate: [] for rate in spike_rates}
+    for _ in range(SWEEP_ROUNDS):  # in turn, so that slow phases of the machine affect all rates
         for rate, engine in engines.items():
             warm(ours(engine, pixels, stream=True), STEPS)
             for _ in range(3):
@@ -208,7 +211,7 @@ def sweep(plan, what, pixels, every):
 
 
 def step_cost(engine, pixels):
-    """Processor time of a time-step, in milliseconds; the image's own current is not a time-step's cost."""
+    """Return the processor time of a time-step in ms, without the first, which computes the current of the image."""
     engine.reset(1)
     engine.step(pixels)
     started = time.process_time()
@@ -236,31 +239,33 @@ def machine():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bundle", type=Path, default=ROOT / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb")
-    parser.add_argument("--parts", default="demo,vgg16,sweep", help="of: demo, vgg16, sweep")
-    parser.add_argument("--quick", action="store_true", help="batch 1, one thread, T = 4 alone")
-    parser.add_argument("--rates", default=",".join(map(str, RATES)), help="of the sweep; it needs 0.2")
-    parser.add_argument("--no-peers", action="store_true")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="for one line of a table")
+    parser.add_argument("--parts", default="demo,vgg16,sweep", help="parts to run, out of demo, vgg16, sweep")
+    parser.add_argument("--quick", action="store_true", help="only batch 1, one thread, T = 4")
+    parser.add_argument(
+        "--rates", default=",".join(map(str, RATES)), help="spike rates of the sweep; 0.2 must be one of them"
+    )
+    parser.add_argument("--no-peers", action="store_true", help="without other frameworks")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="duration of the rounds for one row of a table")
     args = parser.parse_args()
-    every = [(1, 1, steps) for steps in (1, 2, 4, 8)] + [(1, 2, 4), (32, 1, 4), (32, 2, 4)]
-    lines = [(1, 1, 4)] if args.quick else every
+    all_settings = [(1, 1, steps) for steps in (1, 2, 4, 8)] + [(1, 2, 4), (32, 1, 4), (32, 2, 4)]
+    settings = [(1, 1, 4)] if args.quick else all_settings
     with np.load(ROOT / "assets" / "spikelet_assets" / "cifar10-500.npz") as shipped:
         images, labels = shipped["images"].astype(np.float32), shipped["labels"]
     print(f"{HEAD.format(calibration=int8.CALIBRATION)}\n{machine()}")
-    judged, calibration = slice(None, -int8.CALIBRATION), images[-int8.CALIBRATION :]
+    tested, calibration = slice(None, -int8.CALIBRATION), images[-int8.CALIBRATION :]
     if "demo" in args.parts:
         graph = bundle.read(args.bundle).graph
-        title, peers = f"{args.bundle.stem}, trained", not args.no_peers
-        compare(title, graph, images[judged], lines, peers, args.seconds, labels[judged], calibration)
+        title, with_frameworks = f"{args.bundle.stem}, trained", not args.no_peers
+        compare(title, graph, images[tested], settings, with_frameworks, args.seconds, labels[tested], calibration)
     images = images[:32]
     if "vgg16" in args.parts:
         graph = network(VGG16, 0.15)
-        what = "VGG-16 shapes, random weights, thresholds for 15 %"
-        compare(what, graph, images, lines, not args.no_peers, args.seconds)
+        title = "VGG-16 shapes, random weights, thresholds for 15 %"
+        compare(title, graph, images, settings, not args.no_peers, args.seconds)
     if "sweep" in args.parts:
-        wanted = [float(rate) for rate in args.rates.split(",")]
-        sweep(VGG9, "vgg9 shapes", images[:1], wanted)
-        sweep(VGG16, "VGG-16 shapes", images[:1], wanted)
+        spike_rates = [float(rate) for rate in args.rates.split(",")]
+        sweep(VGG9, "vgg9 shapes", images[:1], spike_rates)
+        sweep(VGG16, "VGG-16 shapes", images[:1], spike_rates)
 
 
 if __name__ == "__main__":

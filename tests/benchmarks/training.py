@@ -14,7 +14,7 @@ from spikelet_converters.source_model.residuals import RESIDUALS
 
 CASES = [("none", 4), ("gaussian", 4), ("empirical", 4), *(("exact", t) for t in (1, 2, 4, 8, "limit"))]
 SETS = [(1, 2, 4), (1, 2, 4, "limit"), (1, 2, 4, 8), (1, 2, 4, 8, "limit"), (1, 2, 4, 8, "limit", "limit")]
-TEACHER = ("teacher", 0)  # its answers to a batch
+TEACHER = ("teacher", 0)  # the teacher's outputs for a batch
 
 
 def main():
@@ -35,7 +35,7 @@ def main():
             started = time.process_time()
             RESIDUALS[residual].prepare(networks[residual], pixels, steps)
             torch.nn.functional.cross_entropy(networks[residual](pixels), labels).backward()
-            if turn:  # the first warms up
+            if turn:  # the first round is a warm-up
                 seconds[residual, steps].append(time.process_time() - started)
         started = time.process_time()
         with torch.no_grad():
