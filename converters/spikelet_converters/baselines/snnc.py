@@ -69,7 +69,7 @@ class SNNC(Recalibration):
         pairs = [(images, PUBLISHED_IMAGES, "images")]
         if "weights" in PARTS[self.kind]:
             pairs.append((self.iterations, PUBLISHED_ITERATIONS, "iterations"))
-        return ", ".join(f"{own:,} {what} instead of {theirs:,}" for own, theirs, what in pairs if own < theirs)
+        return ", ".join(f"{own:,} {unit} instead of {theirs:,}" for own, theirs, unit in pairs if own < theirs)
 
     def recalibrate(self, source: Graph, network: nn.Module, images: Images, steps: int) -> Graph:
         targets = activations(network, images)

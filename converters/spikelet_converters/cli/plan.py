@@ -195,7 +195,7 @@ def _text(
         lines.append(f"No setting is within the budget, {result.budget}. {_nearest(result)}")
     else:
         point = result.chosen
-        lines += [f"To take, with {result.budget}: {point.setting}: {_accuracy(point)}", ""]
+        lines += [f"Recommended, with {result.budget}: {point.setting}: {_accuracy(point)}", ""]
         lines += [*(f"  {command}" for command in commands), ""]
         lines.append(_origin(result, images, split))
     if confirmed is not None:

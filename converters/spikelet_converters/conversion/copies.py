@@ -213,7 +213,7 @@ class _Copies:
         return _Value(name, factor)
 
 
-def _times(what: str, values: Array, factor: int) -> Array:
+def _times(parameter: str, values: Array, factor: int) -> Array:
     """Multiply a parameter; integers become int32 where they are multiplied."""
     if factor == 1:
         return values
@@ -221,5 +221,5 @@ def _times(what: str, values: Array, factor: int) -> Array:
         return values * np.float32(factor)
     product = values.astype(np.int64) * factor
     if np.abs(product).max() > INT32:
-        raise ConversionError(f"{what}: {factor} times its values exceeds 32 bits; use fewer copies or fewer bits")
+        raise ConversionError(f"{parameter}: {factor} times its values exceeds 32 bits; use fewer copies or fewer bits")
     return product.astype(np.int32)

@@ -218,8 +218,8 @@ def _longest(bundle: Bundle, graph: Graph, copies: int, steps: int | None) -> in
         return resolve_steps(steps, 1, bundle.step_limit, default=bundle.default_steps)
     limit = exact_steps(graph) if graph.exact else MAX_STEPS
     levels = 2 * bundle.default_steps
-    wanted = min(bundle.default_steps, -(-levels // copies)) if steps is None else options.whole("steps", steps)
-    return min(wanted, limit, MAX_STEPS)
+    longest = min(bundle.default_steps, -(-levels // copies)) if steps is None else options.whole("steps", steps)
+    return min(longest, limit, MAX_STEPS)
 
 
 def confirm(

@@ -54,7 +54,7 @@ class PublishedValue:
     low: float
     high: float
     source: str
-    what: str = ""
+    quantity: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Profile:
         values = [(name, figure) for name, figure in self.figures.items()]
         values += [(f"SRAM of {size:,} bytes, per bit", figure) for size, figure in self.sram]
         values += [("DRAM, per bit", self.dram)] if self.dram is not None else []
-        return values + [(figure.what, figure) for figure in self.power]
+        return values + [(figure.quantity, figure) for figure in self.power]
 
 
 def load_profile(path: str | Path) -> Profile:

@@ -91,13 +91,13 @@ def is_float(array: Array) -> bool:
     return array.dtype == np.float32
 
 
-def check_size(what: str, shape: Shape) -> None:
+def check_size(kind: str, shape: Shape) -> None:
     """Raise GraphError if a shape has more than MAX_ELEMENTS elements."""
     size = 1
     for axis in shape:
         size *= axis
         if size > MAX_ELEMENTS:
-            raise GraphError(f"{what}: {shape} has more than {MAX_ELEMENTS} elements")
+            raise GraphError(f"{kind}: {shape} has more than {MAX_ELEMENTS} elements")
 
 
 def check_per_channel(kind: str, field: str, values: Array, shape: Shape) -> Shape:

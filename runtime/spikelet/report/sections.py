@@ -170,13 +170,13 @@ def sources_section(profiles: Sequence[Profile]) -> Section:
     rows = [
         [
             profile.title,
-            what,
+            quantity,
             f"{figure.low:.4g}" if figure.low == figure.high else f"{figure.low:.4g} – {figure.high:.4g}",
             figure.source,
         ]
         for profile in profiles
         if profile.priced
-        for what, figure in profile.sources()
+        for quantity, figure in profile.sources()
     ]
     body = table(["machine", "figure", "pJ", "source"], rows, text=True) if rows else ""
     bare = [[profile.title, profile.unpublished, wording.power(profile)] for profile in profiles if not profile.priced]

@@ -84,7 +84,7 @@ def power(profile: Profile) -> str:
     texts = []
     for value in profile.power:
         ends = f"{_watts(value.low)}" if value.low == value.high else f"{_watts(value.low)} – {_watts(value.high)}"
-        texts.append(f"{value.what}: {ends} ({value.source})")
+        texts.append(f"{value.quantity}: {ends} ({value.source})")
     return "; ".join(texts)
 
 
@@ -119,8 +119,8 @@ def _estimate_json(measured: Measurement, estimate: Estimate) -> dict[str, objec
         "first_layer_at_every_step_adds": _energy_json(estimate.static_again),
         "left_out": list(estimate.left_out),
         "sources": [
-            {"what": what, "low": figure.low, "high": figure.high, "source": figure.source}
-            for what, figure in profile.sources()
+            {"what": quantity, "low": figure.low, "high": figure.high, "source": figure.source}
+            for quantity, figure in profile.sources()
         ],
     }
     if profile.memory == "separate":

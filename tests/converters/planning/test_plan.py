@@ -344,7 +344,7 @@ class TestCommand:
         assert run["accuracy"][-1] == facts["chosen"]["accuracy"]
         assert run["mean_exit_step"] == pytest.approx(facts["chosen"]["steps"])
         assert f"{facts['chosen']['accuracy']:.2%} ({facts['chosen']['low']:.2%}" in text
-        assert "To take, with at most 2.5 time-steps and 6 neurons: k = " in text
+        assert "Recommended, with at most 2.5 time-steps and 6 neurons: k = " in text
         assert "chosen on data.npz, 90 images" in text or "chosen on random, 90 images" in text
         assert "--confirm DATA measures it on other images" in text
         assert facts["budget"] == {"steps": 2.5, "neurons": 6, "operations": None, "energy": None, "time": None}

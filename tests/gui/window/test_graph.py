@@ -149,10 +149,10 @@ def test_a_search_fades_what_it_does_not_match_and_enter_goes_through_the_rest(r
 
 
 @pytest.mark.parametrize(
-    ("text", "found"), [("", True), ("IF2", True), ("conv dead", True), ("linear", False), ("conv linear", False)]
+    ("text", "matched"), [("", True), ("IF2", True), ("conv dead", True), ("linear", False), ("conv linear", False)]
 )
-def test_every_word_of_a_search_must_occur(text, found):
-    assert matches(text, "stages.0.if2", "conv 3×3", "2 dead") is found
+def test_every_word_of_a_search_must_occur(text, matched):
+    assert matches(text, "stages.0.if2", "conv 3×3", "2 dead") is matched
 
 
 def test_a_badge_lists_its_neurons_and_says_what_it_counts(opened, rest, data, qtbot):

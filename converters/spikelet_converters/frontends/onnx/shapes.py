@@ -117,8 +117,8 @@ def _slice(step: Step) -> Value:
     rank = len(sizes(x)) + 1
 
     def numbers(index: int, name: str, default: list[int]) -> list[int]:
-        given = step.optional(index)
-        return integers(step.attributes, name, default) if given is None else [int(value) for value in given.ravel()]
+        tensor = step.optional(index)
+        return integers(step.attributes, name, default) if tensor is None else [int(value) for value in tensor.ravel()]
 
     starts, ends = numbers(1, "starts", []), numbers(2, "ends", [])
     axes, strides = numbers(3, "axes", list(range(len(starts)))), numbers(4, "steps", [1] * len(starts))
@@ -132,10 +132,10 @@ def _split(step: Step) -> list[Value]:
     x = step.value()
     axis = integer(step.attributes, "axis", 0) % (len(sizes(x)) + 1)
     along_channels(step.where, "splits", x, axis)
-    count, given = len(step.node.output), step.optional(1)
+    count, tensor = len(step.node.output), step.optional(1)
     width = -(-x.shape[0] // count)
     even = [min(width, x.shape[0] - start) for start in range(0, x.shape[0], width)]
-    widths = integers(step.attributes, "split", even) if given is None else [int(size) for size in given.ravel()]
+    widths = integers(step.attributes, "split", even) if tensor is None else [int(size) for size in tensor.ravel()]
     if sum(widths) != x.shape[0] or len(widths) != count:
         raise ConversionError(f"{step.where}: splits {x.shape[0]} channels into {widths}; expected as many in all")
     ends = np.cumsum(widths)

@@ -42,12 +42,12 @@ def _max_pool(call: Call) -> Value:
 
 
 def _adaptive(call: Call) -> Value:
-    given = call.get("output_size")
+    argument = call.get("output_size")
     axes = len(sizes(call.x)) - 1
-    goal = tuple(given) if isinstance(given, tuple | list) else (given,)
+    goal = tuple(argument) if isinstance(argument, tuple | list) else (argument,)
     goal = goal * axes if len(goal) == 1 else goal
     if len(goal) != axes or not all(size is None or isinstance(size, int) for size in goal):
-        raise ConversionError(f"{call.where}: has an output of {given!r} pixels for {axes} axes")
+        raise ConversionError(f"{call.where}: has an output of {argument!r} pixels for {axes} axes")
     maxima = "max" in call.kind
     return call.builder.adaptive(call.name, call.where, goal, call.x, maxima=maxima, average=call.average_pools)
 
@@ -97,8 +97,7 @@ def _unflatten(call: Call) -> Value:
 def _squeeze(call: Call) -> Value:
     x = call.x
     shape = sizes(x)
-    given = call.get("dim")
-    axes = [i + 1 for i, size in enumerate(shape) if size == 1] if given is None else call.integers("dim")
+    axes = [i + 1 for i, size in enumerate(shape) if size == 1] if call.get("dim") is None else call.integers("dim")
     removed = {axis % (len(shape) + 1) for axis in axes}
     removed = {axis for axis in removed if axis and shape[axis - 1] == 1}
     new = [BATCH, *(size for index, size in enumerate(shape) if index + 1 not in removed)]
@@ -212,9 +211,9 @@ def _indexed(call: Call, entries: list[object]) -> Value:
 
 
 def _index(call: Call) -> Value:
-    given = call.get("indices")
-    assert isinstance(given, tuple | list)
-    entries = [slice(None) if entry is None else entry for entry in given]
+    indices = call.get("indices")
+    assert isinstance(indices, tuple | list)
+    entries = [slice(None) if index is None else index for index in indices]
     return _indexed(call, entries + [slice(None)] * (len(sizes(call.x)) + 1 - len(entries)))
 
 

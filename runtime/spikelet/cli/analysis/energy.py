@@ -108,7 +108,7 @@ def _text(measured: Measurement, estimates: list[Estimate], profiles: list[Profi
     lines += [f"{p.name}: {p.unpublished}. {wording.power(p)}" for p in profiles if not p.priced]
     lines += ["", "Assumptions", *(f"* {text}" for text in wording.assumptions(measured))]
     if len(profiles) == 1:
-        lines += ["", "Sources", *(f"* {what}: {figure.source}" for what, figure in profiles[0].sources())]
+        lines += ["", "Sources", *(f"* {quantity}: {figure.source}" for quantity, figure in profiles[0].sources())]
     else:
         lines += ["", "--profile NAME shows the sources of one profile; --json has them all."]
     return "\n".join(lines)

@@ -84,7 +84,7 @@ CASES = {
                                "splits 4 channels into"),
     "a large transposed convolution": (
         [conv(("x", "wide5"), "c"), n("ConvTranspose", ["c", "wide_t"], ["y"], strides=[2, 2])],
-        "every pixel of its output has weights of its own",
+        "every pixel of its output has separate weights",
     ),
     "maxima of windows of two sizes": ([*body(RELU)[:2], n("ReduceMax", ["r"], ["y"], axes=[2])], "a maximum over axes"),
     "a softmax of pixels": ([*body(RELU)[:2], n("Softmax", ["r"], ["y"], axis=1)], "expected the classes"),
