@@ -191,6 +191,11 @@ class Graph:
         """Return the number of neurons of a spiking layer, copies included; of another node, its output elements."""
         return int(np.prod(self.population(name), dtype=np.int64))
 
+    @property
+    def neuron_count(self) -> int:
+        """Number of spiking neurons of the network, copies included."""
+        return sum(self.neurons(name) for name in self.spiking)
+
     def size(self, name: str) -> int:
         """Return the number of output elements of a node for one sample."""
         return int(np.prod(self.shapes[name], dtype=np.int64))

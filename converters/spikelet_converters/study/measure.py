@@ -113,7 +113,7 @@ def measure_spiking(
         shares = _rule(baseline, exact, network, calibration, test, steps, on_progress)
         by_total = {baseline.pre_steps + t + 1: float(share) for t, share in enumerate(shares)}
         accuracy = {t: by_total[t] for t in time_steps if t in by_total}
-        neurons = sum(map(exact.neurons, exact.spiking))
+        neurons = exact.neuron_count
         return SpikingResult(accuracy, None, "changed", "torch, on the exact integers", [], None, neurons)
     if isinstance(baseline, Recalibration):
         accuracy, spikes, digests, used, operations = {}, {}, [], engine, {}
@@ -125,7 +125,7 @@ def measure_spiking(
             operations[t] = _operations(bundle.graph, test, (t,), engine)[t]
             digests.append(str(bundle.digest))
             on_progress(index + 1, len(time_steps))
-        neurons = sum(map(source.neurons, source.spiking))
+        neurons = source.neuron_count
         return SpikingResult(accuracy, spikes, "plain", used, digests, operations, neurons)
     graph = quantise(source, bits).graph
     if copies > 1:
@@ -139,7 +139,7 @@ def measure_spiking(
         used,
         [str(bundle.digest)],
         _operations(graph, test, time_steps, engine),
-        sum(map(graph.neurons, graph.spiking)),
+        graph.neuron_count,
     )
 
 

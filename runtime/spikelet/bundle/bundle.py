@@ -91,7 +91,7 @@ class Bundle:
             "input": display.size(graph.input.shape),
             "classes": str(graph.classes),
             "spiking layers": str(len(graph.spiking)),
-            "neurons": f"{sum(map(graph.neurons, graph.spiking)):,}",
+            "neurons": f"{graph.neuron_count:,}",
             "arithmetic": exact if graph.exact else "float32",
         }
 

@@ -12,7 +12,7 @@ def card(graph: Graph, manifest: Manifest) -> str:
     """Return a model card in Markdown, from the network and its recorded measurements."""
     shape = "x".join(map(str, graph.input.shape))
     weights = sum(value.size for value in _weights(graph))
-    neurons = sum(graph.neurons(name) for name in graph.spiking)
+    neurons = graph.neuron_count
     lines = [
         f"# {manifest.name}",
         "",

@@ -1,16 +1,16 @@
 """The spike count of all copies of a neuron in one time-step, in closed form.
 
-Copies with the initial potentials v_i = floor((i theta + r) / k), i = 0…k-1, and a whole current x: copy i fires if
-v_i + x >= theta, that is if k x + r >= (k - i) theta, since floor(a / k) >= m where a >= k m. So
+Copies have the initial potentials v_i = floor((i theta + r) / k), i = 0…k-1, and an integer current x. Copy i fires if
+v_i + x >= theta, that is if k x + r >= (k - i) theta, since floor(a / k) >= m exactly if a >= k m. Therefore
 
     count = clip(floor((k x + r) / theta), 0, k)
 
-copies fire, whatever the reset does afterwards. `spikelet_converters.conversion.copies` makes such potentials.
+copies fire, for every kind of reset. `spikelet_converters.conversion.copies` sets such potentials.
 
 In float32 the count is exact. The current is clipped to low…high first, at which no copy and every copy fires, so that
-a = k x + r is a whole number below 2^24. If a / theta lies below a whole number m, then by 1 / theta or more, which is
-m / (m theta) >= m / 2^24. The float32 number before m lies no further below m than that, so the quotient is not rounded
-up to m.
+a = k x + r is an integer below 2^24. If a / theta is less than an integer m, the difference is at least 1 / theta =
+m / (m theta) >= m / 2^24. The largest float32 number below m differs from m by no more than that, so the quotient is
+not rounded up to m.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.copies.staggered import Whole, staggered
 from spikelet.graph import Graph
 from spikelet.neurons import per_channel
 from spikelet.nodes import IF, is_float
 
 EXACT = 2**24
 Float = npt.NDArray[np.float32]
-Whole = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Counts:
     theta: Whole
 
     def __call__(self, current: Float) -> Float:
-        """Return the number of copies that fire, (N, C, …) float32, for whole currents (N, C, …)."""
+        """Return the number of copies that fire, (N, C, …) float32, for integer currents (N, C, …)."""
         ndim = current.ndim - 1
         count = np.clip(current, per_channel(self.low, ndim), per_channel(self.high, ndim))
         count *= np.float32(self.copies)
@@ -60,17 +60,16 @@ class Counts:
 def counts_at_once(node: IF) -> Counts | None:
     """Return the closed form of a layer with copies, or None if it has none.
 
-    The closed form needs copies, whole numbers, no leak, and initial potentials as above.
+    The closed form requires copies, integers, no leak, and staggered initial potentials.
     """
     if node.copies == 1 or node.kind != "IF" or is_float(node.theta):
         return None
     k, theta = node.copies, node.theta.astype(np.int64)
-    # a potential fires above the threshold where the whole number below it reaches the threshold
-    potentials = node.v_init.astype(np.int64).reshape(-1, k) - (node.tie == ">")
-    least = k * potentials - np.arange(k) * theta[:, None]  # of r, for each copy; at most k - 1 more
-    offset = least.max(axis=1)
-    if (offset > least.min(axis=1) + k - 1).any():
+    limits = staggered(node)
+    if limits is None:
         return None
+    # an integer potential lies above the threshold exactly if the integer below it reaches the threshold
+    offset = limits[1] - k * (node.tie == ">")
     low, high = -(offset // k) - 1, -((offset - k * theta) // k)
     largest = max(int(np.abs(k * limit + offset).max()) for limit in (low, high))
     parts = max(int(np.abs(values).max()) for values in (offset, k * low, k * high))

@@ -73,7 +73,7 @@ def tally(
         CostError: the counts of all time-steps need more memory than the limit permits.
     """
     runner = create(graph, engine, graph.spiking, threads, steps=steps)
-    recorded = sum(graph.neurons(name) for name in graph.spiking) + 32 * len(images)
+    recorded = graph.neuron_count + 32 * len(images)
     runner.limits.check(f"counts of {len(images)} images in {steps} time-steps", steps * recorded)
     raster = _raster(runner, images[:1], steps)
     runner.count_spikes(costs(graph, sites))

@@ -187,7 +187,7 @@ def replay(
         The logits of every time-step (T, N, K), and the spikes by layer (T, N, neurons).
     """
     runner = create(graph, engine, graph.spiking)
-    neurons = sum(graph.neurons(name) for name in graph.spiking)
+    neurons = graph.neuron_count
     # recorded, expected and differing spikes
     held = steps * len(inputs) * (3 * neurons + 12 * graph.classes)
     runner.limits.check(f"golden inputs: {len(inputs)} samples in {steps} time-steps", held)

@@ -180,7 +180,7 @@ class TestMeasure:
     def test_memory_does_not_grow_with_the_data(self):
         graph = small_graph(size=16)
         all_sites = sites(graph)
-        neurons = sum(graph.neurons(name) for name in graph.spiking)
+        neurons = graph.neuron_count
 
         def peak(count):
             images = np.random.default_rng(0).integers(0, 256, (count, 3, 16, 16)).astype(np.uint8)

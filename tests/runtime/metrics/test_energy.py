@@ -49,7 +49,7 @@ class TestLevels:
     def test_three_levels_by_hand(self, graph, ops):
         levels = spiking_levels(graph, ops, profile(**PRICED))
         acs, macs = ops.total("acs"), ops.total("static_macs")
-        neurons = sum(graph.neurons(name) for name in graph.spiking) * STEPS
+        neurons = graph.neuron_count * STEPS
         assert acs > 0
         assert levels["operations"] == Energy(acs + 10 * macs, 2 * acs + 20 * macs)
         assert levels["neurons"] == Energy(acs + 10 * macs + 100 * neurons, 2 * acs + 20 * macs + 200 * neurons)

@@ -26,7 +26,7 @@ def summary(comparison: Comparison, survey: Survey | None, time: int) -> list[Ro
 def _column(side: Side, trace: Trace, time: int) -> dict[str, str]:
     """Describe one network and its run on the image."""
     graph, manifest = side.bundle.graph, side.bundle.manifest
-    neurons = sum(graph.neurons(name) for name in graph.spiking)
+    neurons = graph.neuron_count
     spikes = sum(int(trace.counts(name, time).sum(dtype=np.int64)) for name in graph.spiking)
     weights = sum(
         getattr(node, field).size

@@ -50,7 +50,7 @@ class Document:
     def most_steps(self) -> int:
         """Largest T that can be shown: proven exact, and small enough for memory."""
         graph = self.bundle.graph
-        neurons = sum(graph.neurons(name) for name in graph.spiking)
+        neurons = graph.neuron_count
         limit = max(1, min(MAX_STEPS, MEMORY // (PER_NEURON * neurons)))
         return min(limit, self.bundle.manifest.exact_steps or limit)
 

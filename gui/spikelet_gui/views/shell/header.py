@@ -73,7 +73,7 @@ class Header(View):
             return
         bundle = document.bundle
         graph, manifest = bundle.graph, bundle.manifest
-        neurons = sum(graph.neurons(name) for name in graph.spiking)
+        neurons = graph.neuron_count
         exact = f"exact, {manifest.bits} bits, {manifest.exact_steps:,} steps" if graph.exact else "float32"
         self.name.setText(document.name)
         self.facts.show_text(f"{len(graph.spiking)} spiking layers · {neurons:,} neurons · {exact}")

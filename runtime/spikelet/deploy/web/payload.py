@@ -75,7 +75,7 @@ def takes_pictures(graph: Graph) -> bool:
 
 def _about(bundle: Bundle, program: HostProgram) -> dict[str, object]:
     graph, manifest = bundle.graph, bundle.manifest
-    neurons = sum(graph.neurons(name) for name in graph.spiking)
+    neurons = graph.neuron_count
     proven = min(bundle.step_limit or 1, proven_steps(graph))
     steps = max(1, min(proven, MOST_STEPS, RECORDED // neurons))
     return {

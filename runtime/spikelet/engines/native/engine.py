@@ -88,7 +88,7 @@ class NativeEngine(Engine):
         state, work = (sum(field.bytes for field in fields) for fields in (program.state, program.work))
         workspaces = (load.threads or 1) * program.window
         counts = 16 + 4 * (load.threads or 1) if load.counting else 0
-        neurons = sum(graph.neurons(name) for name in graph.spiking)
+        neurons = graph.neuron_count
         images = load.batch * (6 * graph.neurons(graph.input_name) + state + ALIGNMENT)
         recorded = load.batch * sum(6 * graph.neurons(name) for name in load.record)
         recorded += load.batch * program.plan.turns[""] if load.record or load.counting else 0

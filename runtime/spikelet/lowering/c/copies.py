@@ -22,10 +22,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from spikelet.bounds.ranges import EXACT_LIMIT, INT32_LIMIT, accumulators
 from spikelet.copies import expand
+from spikelet.copies.staggered import staggered
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Array
 
@@ -54,10 +53,10 @@ def progression(node: IF) -> Progression:
     k, theta = node.copies, node.theta
     if k == 1:
         return Progression(1, theta, node.v_init)
-    starts = k * node.v_init.astype(np.int64).reshape(-1, k) - np.arange(k) * theta.astype(np.int64)[:, None]
-    low, high = starts.min(1), starts.max(1)
-    if isinstance(node, LIF) or node.reset != "subtract" or (high - low >= k).any():
-        raise ValueError("the potentials of these copies are no progression")
+    limits = staggered(node)
+    if isinstance(node, LIF) or node.reset != "subtract" or limits is None:
+        raise ValueError("the potentials of these copies are not a progression")
+    low, high = limits
     if (low == high).all() and (theta % k == 0).all():
         return Progression(1, theta // k, low // k)
     return Progression(k, theta, high if node.tie == ">=" else low)
