@@ -39,6 +39,18 @@ class Graph:
     Raises:
         GraphError: A name is invalid, an edge refers to a missing node, there is a cycle, a node has a wrong number
             of inputs, shapes do not match, a size limit is exceeded, or integer and float32 parameters are mixed.
+
+    Example:
+        >>> import numpy as np
+        >>> from spikelet.nodes import IF, Input, Linear, Output
+        >>> zero, two = np.zeros(2, np.int32), np.full(2, 2, np.int32)
+        >>> first, last = np.array([[1, 2], [3, -1]], np.int8), np.array([[1, 0], [0, 1]], np.int8)
+        >>> neurons = IF(theta=two, v_init=two // 2)
+        >>> nodes = {"x": Input((2,), zero), "fc": Linear(first, zero), "if": neurons}
+        >>> nodes |= {"last": Linear(last, zero), "y": Output()}
+        >>> graph = Graph(nodes, (("x", "fc"), ("fc", "if"), ("if", "last"), ("last", "y")))
+        >>> graph.order, graph.spiking, graph.exact, graph.neuron_count
+        (('x', 'fc', 'if', 'last', 'y'), ('if',), True, 2)
     """
 
     nodes: Mapping[str, Node]

@@ -35,6 +35,13 @@ def as_sequence(graph: Graph, value: object, layout: Layout = "auto") -> Values:
 
     Raises:
         DataError: wrong shape, no samples, NaN, values out of range, or fractional values for an exact network.
+
+    Example:
+        >>> import numpy as np
+        >>> from spikelet import bundle, shipped
+        >>> graph = bundle.read(shipped.demo()).graph
+        >>> as_sequence(graph, np.zeros((5, 32, 32, 3), np.uint8)).shape
+        (1, 5, 3, 32, 32)
     """
     options.choice("layout", layout, LAYOUTS)
     shape = graph.input.shape

@@ -82,6 +82,19 @@ def convert_source(
     Raises:
         ConversionError: rectifiers without calibration, images of another shape or that cannot calibrate, an
             imported graph with other logits than its source, or a network without exact form at these bits.
+
+    Example:
+        >>> import numpy as np
+        >>> from torch import nn
+        >>> from spikelet.data import ImageSet
+        >>> from spikelet_converters.frontends.torch import from_module
+        >>> network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+        >>> pixels = np.random.default_rng(0).integers(0, 256, (32, 1, 8, 8), np.uint8)
+        >>> images = ImageSet(pixels, None, None, "random pixels")
+        >>> source = from_module(network, (1, 8, 8))
+        >>> bundle = convert_source(source, "example", calibration=Calibration(images, steps=8))
+        >>> bundle.graph.exact, bundle.manifest.bits
+        (True, 8)
     """
     description = Description(
         name, source.labels if labels is None else labels, {"source": source.kind, "notes": list(source.notes)}, command

@@ -86,6 +86,10 @@ class Budget:
 
     Raises:
         UsageError: a limit is not a number above 0.
+
+    Example:
+        >>> Budget(steps=2, operations=3e7).limited
+        ('steps', 'operations')
     """
 
     steps: float | None = None

@@ -123,6 +123,15 @@ def write(bundle: Bundle, path: str | Path) -> str:
     Raises:
         BundleError: The bundle breaks a rule of the format: `read` would refuse the file.
         SpikeletError: The folder is not writable or the disk is full. An existing file is left unchanged.
+
+    Example:
+        >>> import tempfile
+        >>> from spikelet import bundle, shipped
+        >>> contents = bundle.read(shipped.demo())
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     digest = bundle.write(contents, f"{folder}/copy.snnb")
+        >>> digest == contents.digest
+        True
     """
     path = options.path("path", path)
     try:
@@ -183,6 +192,12 @@ def read(path: str | Path, policy: Policy | None = None) -> Bundle:
     Raises:
         BundleError: The file cannot be read or violates a rule. The message names the member and the rule.
         SignatureError: The policy requires a signature that the file does not have.
+
+    Example:
+        >>> from spikelet import bundle, shipped
+        >>> contents = bundle.read(shipped.demo())
+        >>> contents.manifest.name, contents.manifest.exact_steps, contents.graph.input.shape
+        ('vgg9-cifar10', 43, (3, 32, 32))
     """
     path = options.path("path", path)
     policy = Policy.from_environment() if policy is None else policy

@@ -32,6 +32,12 @@ def read(
         DataError: The path does not exist, its format is unknown, its form has several meanings, or the data is
             damaged.
         UsageError: An argument is of a wrong type.
+
+    Example:
+        >>> from spikelet import data, shipped
+        >>> images = data.read(shipped.files()[0])
+        >>> images.name, images.images.shape, images.classes[:2]
+        ('CIFAR-10 (JPEG copy) test sample', (500, 3, 32, 32), ('airplane', 'automobile'))
     """
     path = checked_path("path", path)
     choice("split", split, ("auto", *SPLITS))

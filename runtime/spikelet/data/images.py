@@ -29,6 +29,13 @@ class ImageSet:
 
     Raises:
         DataError: The images or labels have a wrong shape or dtype, or a label is negative.
+
+    Example:
+        >>> import numpy as np
+        >>> pixels, labels = np.zeros((4, 1, 8, 8), np.uint8), np.array([0, 1, 1, 0])
+        >>> images = ImageSet(pixels, labels, ("cat", "dog"), "four pictures")
+        >>> len(images), images.shape, images.class_count, len(images.subset(2))
+        (4, (1, 8, 8), 2, 2)
     """
 
     images: npt.NDArray[np.uint8]

@@ -35,7 +35,13 @@ def engine_class(name: str) -> type[Engine]:
 
 
 def available(graph: Graph) -> tuple[str, ...]:
-    """Return the names of the engines that can run a network on this machine."""
+    """Return the names of the engines that can run a network on this machine.
+
+    Example:
+        >>> from spikelet import bundle, engines, shipped
+        >>> "numpy" in engines.available(bundle.read(shipped.demo()).graph)
+        True
+    """
     return tuple(name for name in ENGINES if engine_class(name).available(graph))
 
 
@@ -93,6 +99,14 @@ def create(
         EngineError: `name` is unknown, or the engine cannot run this network, or not for T time-steps.
         CostError: one sample in one time-step needs more than the limits permit.
         MissingDependency: the package of the engine is not installed.
+
+    Example:
+        >>> import numpy as np
+        >>> from spikelet import bundle, engines, shipped
+        >>> engine = engines.create(bundle.read(shipped.demo()).graph, "numpy")
+        >>> engine.reset(1)
+        >>> engine.step(np.zeros((1, 3, 32, 32), np.uint8)).shape
+        (1, 10)
     """
     name = choose(name, graph, limits, steps)
     try:

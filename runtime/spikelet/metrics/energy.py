@@ -76,7 +76,17 @@ class Estimate:
 
 
 def estimate(graph: Graph, ops: Operations, profile: Profile, buffer: int = BUFFER) -> Estimate:
-    """Estimate the energy with a profile that has figures. buffer: bytes of on-chip memory, see `traffic`."""
+    """Estimate the energy with a profile that has figures. buffer: bytes of on-chip memory, see `traffic`.
+
+    Example:
+        >>> from spikelet import bundle, metrics, shipped
+        >>> contents = bundle.read(shipped.demo())
+        >>> images = shipped.images_for(contents.graph.input.shape, contents.manifest.labels).subset(4)
+        >>> operations = metrics.measure(contents, images, steps=2, engine="numpy").operations
+        >>> energy = estimate(contents.graph, operations, metrics.builtin()["cmos45-int8"])
+        >>> [baseline.name for baseline in energy.baselines]
+        ['float32', 'int8', '2-bit activations']
+    """
     levels = spiking_levels(graph, ops, profile, buffer)
     baselines = []
     levels_sent = ops.steps * max(graph.neuron(name).copies for name in graph.spiking)

@@ -92,10 +92,27 @@ def measure(
 ) -> Measurement:
     """Run the images for `steps` time-steps and count.
 
+    Args:
+        bundle: the bundle.
+        data: the images, with or without labels.
+        steps: number of time-steps T.
+        engine: "auto", "numpy", "onnx" or "native".
+        threads: number of threads; None for the default.
+        buffer: bytes of on-chip memory per buffer, see `traffic`.
+        on_progress: called with the number of images done and the total.
+
     Raises:
         DataError: no images, images that do not fit the network, or a label that it has no class for.
         UsageError: `steps` exceeds the number of time-steps that are proven exact.
         CostError: the measurement needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
+
+    Example:
+        >>> from spikelet import bundle, metrics, shipped
+        >>> contents = bundle.read(shipped.demo())
+        >>> images = shipped.images_for(contents.graph.input.shape, contents.manifest.labels).subset(4)
+        >>> measured = metrics.measure(contents, images, steps=2, engine="numpy")
+        >>> [point["accuracy"] for point in measured.accuracy], f"{measured.operations.total('acs'):,.0f}"
+        ([1.0, 1.0], '15,192,352')
     """
     graph = bundle.graph
     if not len(data):

@@ -64,6 +64,12 @@ class Conv2d(Node):
         stride: (height, width).
         padding: (height, width), on both sides.
         groups: Number of groups.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = Conv2d(np.ones((4, 3, 3, 3), np.int8), np.zeros(4, np.int32), stride=(2, 2), padding=(1, 1))
+        >>> layer.output_shape(((3, 8, 8),))
+        (4, 4, 4)
     """
 
     tensors: ClassVar[tuple[str, ...]] = ("weight", "bias")

@@ -107,6 +107,12 @@ def verify(bundle: Bundle, engine: str) -> Verification:
     Raises:
         EngineError: the engine is unknown or cannot run the network.
         CostError: the replay needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
+
+    Example:
+        >>> from spikelet import bundle, shipped
+        >>> result = verify(bundle.read(shipped.demo()), "numpy")
+        >>> result.ok, result.differing_spikes
+        (True, 0)
     """
     instance("bundle", bundle, Bundle)
     golden = bundle.golden
