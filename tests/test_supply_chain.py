@@ -47,6 +47,7 @@ def call(line):
 pixels = np.random.default_rng(0).integers(0, 256, (40, 3, 8, 8)).astype(np.uint8)
 arrays.write(__import__("pathlib").Path("x.npz"), ImageSet(pixels, np.arange(40) % 2, ("a", "b"), "x"))
 call("train --data x.npz --model vgg9 --batch 16 --epochs 1 --out run")
+assert "torch._dynamo" not in sys.modules, "torch's compiler takes over a second to import"
 call("convert run/best.pt -o small.snnb --data x.npz")
 call("verify small.snnb")
 call("run {BUNDLE} --steps 2 --count 8")

@@ -5,10 +5,35 @@ A threshold is softplus of the trained parameter, so it stays above 0 for any le
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 from spikelet_converters.training.recipe import Recipe
+
+
+class PlainSGD(torch.optim.SGD):
+    """torch's SGD without the decorators of its methods.
+
+    They tell torch's compiler to leave the methods alone, and import the compiler for that, which takes over a second
+    in each process. The optimiser is never compiled; the training pass is where a user asks for it.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.SGD.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.SGD.zero_grad)
+    state_dict = inspect.unwrap(torch.optim.SGD.state_dict)
+    load_state_dict = inspect.unwrap(torch.optim.SGD.load_state_dict)
+
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Update the parameters by their gradients."""
+        with torch.no_grad():
+            loss: float | None = _step(self, closure)
+        return loss
+
+
+_step = inspect.unwrap(torch.optim.SGD.step)
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -30,7 +55,7 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             "weight_decay": 0.0,
         },  # its origin is 1/2, not 0
     ]
-    return torch.optim.SGD(
+    return PlainSGD(
         [group for group in options if group["params"]],
         lr=recipe.learning_rate,
         momentum=recipe.momentum,

@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import sys
 from dataclasses import asdict
 
 import pytest
@@ -103,6 +104,44 @@ class TestNames:
     def test_an_unknown_option_of_the_last_epochs(self):
         with pytest.raises(UsageError, match="unknown option 'epoch' of the last epochs"):
             Phase(SPEC, Recipe(epochs=1)).followed_by({"epoch": 3})
+
+
+class TestOptimiser:
+    def test_the_steps_are_those_of_torch_without_its_compiler(self, monkeypatch):
+        """Same parameters, same state, also after a resumption; what would import the compiler is never called."""
+        recipe = Recipe(epochs=1, learning_rate=0.1, momentum=0.9, weight_decay=0.01, lambda_rate=0.5)
+        results = []
+        for plain in (True, False):
+            torch.manual_seed(0)
+            network = SPEC.build()
+            with monkeypatch.context() as patch:
+                if plain:
+                    patch.setitem(sys.modules, "torch._dynamo", None)  # to import it is an ImportError
+                    optimiser = _stepped(network, recipe)
+                else:
+                    patch.setattr("spikelet_converters.training.optimiser.PlainSGD", torch.optim.SGD)
+                    optimiser = _stepped(network, recipe)
+                    assert type(optimiser) is torch.optim.SGD
+            results.append((network.state_dict(), optimiser.state_dict()))
+        (weights, state), (other_weights, other_state) = results
+        assert all(torch.equal(value, other_weights[key]) for key, value in weights.items())
+        assert state["param_groups"] == other_state["param_groups"]
+        for number, buffers in state["state"].items():
+            assert torch.equal(buffers["momentum_buffer"], other_state["state"][number]["momentum_buffer"])
+
+
+def _stepped(network, recipe):
+    """An optimiser after two steps, the second one of an optimiser that is made anew."""
+    images = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    optimiser = make_optimiser(network, recipe)
+    for _ in range(2):
+        optimiser.zero_grad()
+        network(images).square().mean().backward()
+        optimiser.step()
+        state = optimiser.state_dict()
+        optimiser = make_optimiser(network, recipe)
+        optimiser.load_state_dict(state)
+    return optimiser
 
 
 class TestSchedule:
