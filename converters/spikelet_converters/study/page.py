@@ -72,7 +72,7 @@ def publish(study: Study, metrics: Sequence[Metrics], ledger: Sequence[Document]
 def _has_options(run: Run, result: Metrics) -> bool:
     """Return whether a result belongs to a run with the same options."""
     config = json.loads(json.dumps(run.as_dict()))
-    return all(config[key] == result.get(key) for key in ("options", "rival", "rival_options"))
+    return all(config.get(key) == result.get(key) for key in ("options", "rival", "rival_options", "copies"))
 
 
 def own_results(study: Study) -> list[Metrics]:

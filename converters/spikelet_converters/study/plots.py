@@ -1,51 +1,120 @@
-"""Plots of a study: accuracy against T with bands of one standard deviation, and the source network as a line."""
+"""Plots of a study: accuracy against T, levels k T or synaptic operations, with bands of one standard deviation.
+
+The source network is a line. Axes of costs are logarithmic.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from spikelet.report.charts import Curve, curves
 from spikelet_converters.study.config import Study
-from spikelet_converters.study.summary import Row, grid_point
+from spikelet_converters.study.summary import Cell, Metrics, Row, grid_point
 
 CURVES = 6  # maximum number of curves per plot, the reference included
 
 
+@dataclass(frozen=True)
+class Cost:
+    """Cost of a horizontal axis.
+
+    Attributes:
+        name: part of the name of the plot; "" for time-steps.
+        label: label of the axis.
+        of: value of a run after T time-steps, above 0; None if the run does not state it.
+    """
+
+    name: str
+    label: str
+    of: Callable[[Metrics, int], float | None]
+
+
+def _copies(run: Metrics) -> int:
+    return int(run.get("copies", 1))
+
+
+def _operations(run: Metrics, steps: int) -> float | None:
+    """Return synaptic operations per image in millions. Networks that never fire have no logarithm."""
+    counts = run.get("operations")
+    return counts[str(steps)] / 1e6 or None if counts else None
+
+
+TIME = Cost("", "time-steps T, pre-steps included", lambda run, steps: steps)
+OPERATIONS = Cost("operations", "synaptic operations per image, in millions", _operations)
+
+
 def plots(study: Study, rows: Sequence[Row]) -> Mapping[str, str]:
-    """Return SVG by name: for each grid point as many plots as its methods need, each with the reference."""
+    """Return SVG by name: for each grid point and cost as many plots as its methods need, each with the reference.
+
+    Synaptic operations have a plot if results state them, and levels k T if some networks have copies.
+    """
     drawings = {}
     for where in dict.fromkeys(grid_point(row.runs[0]) for row in rows):
         here = [row for row in rows if grid_point(row.runs[0]) == where]
-        reference = [row for row in here if row.method == study.reference]
-        others = [row for row in here if row.method != study.reference]
-        size = CURVES - len(reference)
-        groups = [others[i : i + size] for i in range(0, len(others), size)] or [[]]
-        for number, group in enumerate(groups, 1):
-            title = f"{study.title}: {where}" + (f" ({number})" if len(groups) > 1 else "")
-            name = "-".join([study.path.stem, *_name_parts(where), *([str(number)] if len(groups) > 1 else [])])
-            drawings[name] = accuracy_plot(title, [*reference, *group])
+        copied = _with_copies(here, study.reference)
+        for cost, shown in ((TIME, here), (_levels(here), copied), (OPERATIONS, _counted(here))):
+            reference = [row for row in shown if row.method == study.reference]
+            others = [row for row in shown if row.method != study.reference]
+            size = CURVES - len(reference)
+            groups = [others[i : i + size] for i in range(0, len(others), size)] or [[]]
+            for number, group in enumerate(groups if shown else [], 1):
+                title = f"{study.title}: {where}" + (f" ({number})" if len(groups) > 1 else "")
+                names = [study.path.stem, *_name_parts(where), *([cost.name] if cost.name else [])]
+                name = "-".join([*names, *([str(number)] if len(groups) > 1 else [])])
+                drawings[name] = accuracy_plot(title, [*reference, *group], cost)
     return drawings
 
 
-def accuracy_plot(title: str, rows: Sequence[Row]) -> str:
-    """Draw accuracy against T on a logarithmic axis. The dashed line is the source network of the first row."""
-    series = [_curve(row) for row in rows]
+def accuracy_plot(title: str, rows: Sequence[Row], cost: Cost = TIME) -> str:
+    """Draw accuracy against a cost on a logarithmic axis. The dashed line is the source network of the first row."""
+    series = [_curve(row, cost) for row in rows]
     if rows:
         series.append(Curve(f"source network of {rows[0].label}", level=rows[0].noise_off.mean))
-    return curves(title, series, "time-steps T, pre-steps included", "test accuracy", x_form=_power)
+    return curves(title, series, cost.label, "test accuracy", x_form=_power)
 
 
-def _curve(row: Row) -> Curve:
-    points = [(math.log2(t), cell.mean) for t, cell in row.cells.items()]
-    band = [(math.log2(t), c.mean - c.sd, c.mean + c.sd) for t, c in row.cells.items() if c.sd is not None]
-    return Curve(row.label, points, band)
+def _levels(rows: Sequence[Row]) -> Cost:
+    """Return the cost k T. Without copies, all networks of a grid point have the same number of neurons."""
+    neurons = {run["neurons"] // _copies(run) for row in rows for run in row.runs if "neurons" in run}
+    scale = f"; times {neurons.pop():,}: neurons times time-steps" if len(neurons) == 1 else ""
+    return Cost("levels", f"levels k T, copies times time-steps{scale}", lambda run, steps: _copies(run) * steps)
+
+
+def _with_copies(rows: Sequence[Row], reference: str) -> list[Row]:
+    """Return the methods with copies, those whose networks they copy, and the reference; none without copies."""
+    copied = {row.method: row.runs[0]["begins"] for row in rows if _copies(row.runs[0]) > 1}
+    sources = {row.method for row in rows if any(run["name"] in copied.values() for run in row.runs)}
+    return [row for row in rows if copied and row.method in {*copied, *sources, reference}]
+
+
+def _counted(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if any(run.get("operations") for run in row.runs)]
+
+
+def _curve(row: Row, cost: Cost) -> Curve:
+    costs = {t: _mean_cost(row, cost, t) for t in row.cells}
+    points = [(x, row.cells[t]) for t, x in costs.items() if x is not None]
+    return Curve(row.label, [(x, cell.mean) for x, cell in points], _band(points))
+
+
+def _band(points: Sequence[tuple[float, Cell]]) -> list[tuple[float, float, float]]:
+    return [(x, cell.mean - cell.sd, cell.mean + cell.sd) for x, cell in points if cell.sd is not None]
+
+
+def _mean_cost(row: Row, cost: Cost, steps: int) -> float | None:
+    """Return the logarithm to base 2 of the mean cost over seeds."""
+    values = [cost.of(run, steps) for run in row.runs if str(steps) in run["accuracy"]]
+    stated = [value for value in values if value is not None]
+    return math.log2(float(np.mean(stated))) if stated else None
 
 
 def _power(value: float) -> str:
-    """Return the label of an axis value: T at powers of two, otherwise empty."""
-    power = 2.0**value
-    return f"{round(power)}" if abs(power - round(power)) < 1e-6 else ""
+    """Return the label of an axis value: the cost at powers of two, otherwise empty."""
+    return f"{2.0 ** round(value):g}" if abs(value - round(value)) < 1e-6 else ""
 
 
 def _name_parts(where: str) -> list[str]:
