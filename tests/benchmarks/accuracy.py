@@ -1,11 +1,15 @@
 """Accuracy of the shipped networks on full test splits: docs/accuracy.json, and the tables that are written from it.
 
     python tests/benchmarks/accuracy.py --cifar10 DIR --fashion-mnist DIR
+    python tests/benchmarks/accuracy.py --cifar10 DIR --tuned vgg9-cifar10=runs/copies/last.pt
 
 Each option names the folder of a data set in its published layout. A network is measured as the exact bundle that is
-shipped, without copies and with the copies that `spikelet convert --copies` adds; its source is the checkpoint that the
-bundle was converted from, in float without residual. The file holds numbers of correct predictions, which do not depend
-on the engine. The other data sets keep their figures.
+shipped, without copies and with the copies that `spikelet convert --copies` adds, whose initial potentials are staggered
+around theta / 2 or around the trained ones; its source is the checkpoint that the bundle was converted from, in float
+without residual. The file holds numbers of correct predictions, which do not depend on the engine. The other data
+sets keep their figures.
+
+--tuned measures a checkpoint that was trained from that of a shipped network, as its exact 8-bit bundle, and no other.
 """
 
 from __future__ import annotations
@@ -18,38 +22,59 @@ from blocks import with_block
 
 from spikelet import bundle, data
 from spikelet.data.images import ImageSet
+from spikelet.graph import Graph
+from spikelet_converters.conversion.checkpoint import convert
+from spikelet_converters.conversion.copied_bundle import trained_potentials
 from spikelet_converters.conversion.copies import with_copies
 from spikelet_converters.conversion.measured import measured
 from spikelet_converters.source_model.evaluation import evaluate
-from spikelet_converters.training.checkpoint import load_checkpoint
+from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "assets"
 FIGURES = ROOT / "docs" / "accuracy.json"
-STEPS = {1: (1, 2, 3, 4, 6, 8, 16, 32), 2: (1, 2, 4), 4: (1, 2)}  # time-steps T by copies k
+STEPS = {1: (1, 2, 3, 4, 6, 8, 16, 32), 2: (1, 2, 4), 4: (1, 2), 8: (1,)}  # time-steps T by copies k
 README_STEPS = (1, 2, 4, 8, 16, 32)
 NETWORKS = {"CIFAR-10": ("vgg9-cifar10", "resnet20-cifar10"), "Fashion-MNIST": ("vgg5-fashion-mnist",)}
 
 Figures = dict[str, dict]
 
 
-def figures_of(name: str, images: ImageSet, data_name: str) -> dict:
-    """Return the numbers of correct predictions of a shipped network, of its copies and of its source."""
-    shipped = bundle.read(ASSETS / "spikelet_assets" / f"{name}.snnb")
-    source = evaluate(load_checkpoint(ASSETS / f"{name}.pt").network(), images, (1,))["float_accuracy"]
+def figures_of(graph: Graph, source: Checkpoint, images: ImageSet, data_name: str) -> dict:
+    """Return the numbers of correct predictions of a network, of its copies and of its source."""
+    float_accuracy = evaluate(source.network(), images, (1,))["float_accuracy"]
     entry = {
         "data": data_name,
         "images": len(images),
         "digest": images.digest,
-        "bundle": shipped.digest,
-        "source": round(source * len(images)),
-        "copies": {},
+        "source": round(float_accuracy * len(images)),
+        "copies": {str(copies): correct(graph, copies, images) for copies in STEPS},
     }
-    for copies, steps in STEPS.items():
-        graph = shipped.graph if copies == 1 else with_copies(shipped.graph, copies)
-        accuracy = measured(graph, images, max(steps))["accuracy"]
-        entry["copies"][str(copies)] = {str(t): round(accuracy[t - 1] * len(images)) for t in steps}
+    if trained_potentials(graph):
+        entry["trained"] = {str(k): correct(with_copies(graph, k, "trained"), 1, images, (1,)) for k in STEPS if k > 1}
     return entry
+
+
+def correct(graph: Graph, copies: int, images: ImageSet, steps: tuple[int, ...] = ()) -> dict[str, int]:
+    """Return the number of correct predictions by T, with k copies of each neuron that start around theta / 2."""
+    graph, steps = graph if copies == 1 else with_copies(graph, copies), steps or STEPS[copies]
+    accuracy = measured(graph, images, max(steps))["accuracy"]
+    return {str(t): round(accuracy[t - 1] * len(images)) for t in steps}
+
+
+def shipped_figures(name: str, images: ImageSet, data_name: str) -> dict:
+    """Return the figures of a shipped network."""
+    shipped = bundle.read(ASSETS / "spikelet_assets" / f"{name}.snnb")
+    entry = figures_of(shipped.graph, load_checkpoint(ASSETS / f"{name}.pt"), images, data_name)
+    return {"bundle": shipped.digest, **entry}
+
+
+def tuned_figures(path: Path, images: ImageSet, data_name: str) -> dict:
+    """Return the figures of a checkpoint that was trained from a shipped network, and the command that trained it."""
+    source = load_checkpoint(path)
+    graph = convert(source, path.stem).graph
+    entry = figures_of(graph, source, images, data_name)
+    return {"command": source.provenance["command"], "epoch": source.provenance["validation"]["epoch"], **entry}
 
 
 def percent(right: int, entry: dict) -> str:
@@ -81,12 +106,54 @@ def copies_table(figures: Figures) -> str:
     return "\n".join(rows) + "\n"
 
 
+def equal_steps_table(figures: Figures) -> str:
+    """Return the table of all copies k, a row for each number of time-steps T of a network."""
+    rows = ["| bundle | T | " + " | ".join(f"k = {copies}" for copies in STEPS) + " | source |"]
+    rows.append("|---" * (len(STEPS) + 3) + "|")
+    for name, entry in figures.items():
+        for t in (1, 2, 4):
+            by_copies = [entry["copies"][str(copies)].get(str(t)) for copies in STEPS]
+            cells = ["" if right is None else percent(right, entry) for right in by_copies]
+            rows.append(f"| `{name}` | {t} | {' | '.join(cells)} | {percent(entry['source'], entry)} |")
+    return "\n".join(rows) + "\n"
+
+
+def potentials_table(figures: Figures) -> str:
+    """Return the table of the initial potentials of copies at T = 1: around theta / 2, and around the trained ones."""
+    rows = ["| bundle | k, T = 1 | theta/2 | trained | difference |", "|---|---|---|---|---|"]
+    for name, entry in figures.items():
+        for copies, by_steps in entry.get("trained", {}).items():
+            half, trained = entry["copies"][copies]["1"], by_steps["1"]
+            difference = f"{100 * (trained - half) / entry['images']:+.2f}"
+            rows.append(f"| `{name}` | {copies} | {percent(half, entry)} | {percent(trained, entry)} | {difference} |")
+    return "\n".join(rows) + "\n"
+
+
+def tuned_table(figures: Figures) -> str:
+    """Return the table of the networks that were trained further for copies, each below the shipped one."""
+    settings = [(1, 1), (1, 2), (1, 4), (1, 8), (2, 1), (4, 1), (2, 2), (4, 2)]  # k, T
+    rows = ["| network | source | " + " | ".join(f"k = {k}, T = {t}" for k, t in settings) + " |"]
+    rows.append("|---" * (len(settings) + 2) + "|")
+    for name, entry in figures.items():
+        if "tuned" not in entry:
+            continue
+        for title, row in ((f"`{name}`", entry), ("trained for copies", entry["tuned"])):
+            cells = [percent(row["copies"][str(k)][str(t)], row) for k, t in settings]
+            rows.append(f"| {title} | {percent(row['source'], row)} | {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
 def tables(figures: Figures) -> dict[str, dict[str, str]]:
     """Return the generated parts of each page, by name."""
     return {
         "README.md": {"accuracy": shipped_table(figures, README_STEPS)},
         "docs/accuracy.md": {"accuracy": shipped_table(figures)},
-        "docs/concepts/copies.md": {"copies": copies_table(figures)},
+        "docs/concepts/copies.md": {
+            "copies": copies_table(figures),
+            "equal-steps": equal_steps_table(figures),
+            "potentials": potentials_table(figures),
+            "tuned": tuned_table(figures),
+        },
     }
 
 
@@ -104,14 +171,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cifar10", type=Path, metavar="DIR")
     parser.add_argument("--fashion-mnist", type=Path, metavar="DIR")
+    parser.add_argument("--tuned", action="append", default=[], metavar="NAME=CHECKPOINT")
     args = parser.parse_args()
+    tuned = dict(option.split("=", 1) for option in args.tuned)
     figures: Figures = json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
     for data_name, path in (("CIFAR-10", args.cifar10), ("Fashion-MNIST", args.fashion_mnist)):
         if path is None:
             continue
         images = data.read(path, "test")
         for name in NETWORKS[data_name]:
-            figures[name] = figures_of(name, images, data_name)
+            if name in tuned:
+                figures[name]["tuned"] = tuned_figures(Path(tuned[name]), images, data_name)
+            elif not tuned:
+                before = figures.get(name, {}).get("tuned")
+                figures[name] = shipped_figures(name, images, data_name) | ({"tuned": before} if before else {})
             FIGURES.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     write_tables(figures)
 
