@@ -6,9 +6,13 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from networks import Builder
 from spikelet import bundle, shipped
+from spikelet.data import ImageSet
+from spikelet.engines import create, run
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -57,13 +61,91 @@ def test_a_page_without_its_part_is_refused(accuracy):
         accuracy.with_block("# a page\n", "accuracy", "| |\n")
 
 
-def test_copies_and_time_steps_of_equal_levels_share_a_row(accuracy):
+@pytest.fixture
+def network(accuracy):
+    """Figures of 100 images of a network with trained initial potentials: 10 k + T correct predictions."""
     by_steps = {str(k): {str(t): 10 * k + t for t in steps} for k, steps in accuracy.STEPS.items()}
-    table = accuracy.copies_table({"net": {"images": 100, "copies": by_steps}}).splitlines()
-    assert table[0] == "| bundle | levels k T | k = 1 | k = 2 | k = 4 |"
+    trained = {str(k): {"1": 10 * k + 3} for k in accuracy.STEPS if k > 1}
+    return {"images": 100, "source": 85, "copies": by_steps, "trained": trained}
+
+
+def test_copies_and_time_steps_of_equal_levels_share_a_row(accuracy, network):
+    table = accuracy.copies_table({"net": network}).splitlines()
+    assert table[0] == "| bundle | levels k T | k = 1 | k = 2 | k = 4 | k = 8 |"
     assert table[2:] == [
-        "| `net` | 1 | T = 1: 11.00 |  |  |",
-        "| `net` | 2 | T = 2: 12.00 | T = 1: 21.00 |  |",
-        "| `net` | 4 | T = 4: 14.00 | T = 2: 22.00 | T = 1: 41.00 |",
-        "| `net` | 8 | T = 8: 18.00 | T = 4: 24.00 | T = 2: 42.00 |",
+        "| `net` | 1 | T = 1: 11.00 |  |  |  |",
+        "| `net` | 2 | T = 2: 12.00 | T = 1: 21.00 |  |  |",
+        "| `net` | 4 | T = 4: 14.00 | T = 2: 22.00 | T = 1: 41.00 |  |",
+        "| `net` | 8 | T = 8: 18.00 | T = 4: 24.00 | T = 2: 42.00 | T = 1: 81.00 |",
     ]
+
+
+def test_copies_of_equal_time_steps_share_a_row(accuracy, network):
+    table = accuracy.equal_steps_table({"net": network}).splitlines()
+    assert table[0] == "| bundle | T | k = 1 | k = 2 | k = 4 | k = 8 | source |"
+    assert table[2:] == [
+        "| `net` | 1 | 11.00 | 21.00 | 41.00 | 81.00 | 85.00 |",
+        "| `net` | 2 | 12.00 | 22.00 | 42.00 |  | 85.00 |",
+        "| `net` | 4 | 14.00 | 24.00 |  |  | 85.00 |",
+    ]
+
+
+def test_trained_potentials_are_compared_where_a_network_has_them(accuracy, network):
+    table = accuracy.potentials_table({"net": network, "other": {**network, "trained": {}}}).splitlines()
+    assert table[2:] == [
+        "| `net` | 2 | 21.00 | 23.00 | +2.00 |",
+        "| `net` | 4 | 41.00 | 43.00 | +2.00 |",
+        "| `net` | 8 | 81.00 | 83.00 | +2.00 |",
+    ]
+
+
+def test_a_network_that_was_trained_further_has_a_row_below_the_shipped_one(accuracy, network):
+    tuned = {**network, "images": 200, "source": 190}
+    table = accuracy.tuned_table({"net": {**network, "tuned": tuned}, "other": network}).splitlines()
+    assert table[0].startswith("| network | source | k = 1, T = 1 |")
+    assert [row.split(" | ")[:3] for row in table[2:]] == [
+        ["| `net`", "85.00", "11.00"],
+        ["| trained for copies", "95.00", "5.50"],
+    ]
+
+
+class TestFigures:
+    """A small exact network of random weights, whose initial potentials are not theta / 2."""
+
+    IMAGES = ImageSet(
+        np.random.default_rng(0).integers(0, 256, (20, 3, 6, 6)).astype(np.uint8),
+        np.arange(20) % 3,
+        tuple("abc"),
+        "noise",
+    )
+
+    def graph(self):
+        net = Builder((3, 6, 6), np.random.default_rng(1))
+        net.conv("conv", 4)
+        net.neuron("if", scale=2000)
+        return net.graph()
+
+    def figures(self, accuracy, monkeypatch, before):
+        monkeypatch.setattr(accuracy, "STEPS", {1: (1, 2), 2: (1,)})
+        return accuracy.figures_of(self.graph(), None, self.IMAGES, "noise", {"source": 5, "images": 20, **before})
+
+    def test_they_count_correct_predictions(self, accuracy, monkeypatch):
+        figures = self.figures(accuracy, monkeypatch, {"copies": {}})
+        graph = self.graph()
+        expected = {"1": self.right(graph, 2), "2": self.right(accuracy.with_copies(graph, 2), 1)}
+        assert figures["copies"] == expected
+        assert figures["trained"] == {"2": self.right(accuracy.with_copies(graph, 2, "trained"), 1)}
+
+    def test_those_that_are_known_are_kept(self, accuracy, monkeypatch):
+        known = {"copies": {"1": {"1": 77, "2": 78}}, "trained": {"2": {"1": 79}}}
+        figures = self.figures(accuracy, monkeypatch, known)
+        expected = self.right(accuracy.with_copies(self.graph(), 2), 1)
+        assert figures["copies"] == {"1": {"1": 77, "2": 78}, "2": expected}
+        assert figures["trained"] == {"2": {"1": 79}}
+
+    def right(self, graph, steps):
+        total, counts = 0, {}
+        for t, logits in run(create(graph, "numpy"), self.IMAGES.images[None], steps):
+            total = total + logits
+            counts[str(t + 1)] = int((total.argmax(1) == self.IMAGES.labels).sum())
+        return counts

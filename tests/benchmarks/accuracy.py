@@ -9,6 +9,7 @@ around theta / 2 or around the trained ones; its source is the checkpoint that t
 without residual. The file holds numbers of correct predictions, which do not depend on the engine. The other data
 sets keep their figures.
 
+--missing keeps all figures of the same bundle and images, and measures the settings that have none.
 --tuned measures a checkpoint that was trained from that of a shipped network, as its exact 8-bit bundle, and no other.
 """
 
@@ -28,44 +29,64 @@ from spikelet_converters.conversion.copied_bundle import trained_potentials
 from spikelet_converters.conversion.copies import with_copies
 from spikelet_converters.conversion.measured import measured
 from spikelet_converters.source_model.evaluation import evaluate
+from spikelet_converters.study.protocol import weights_digest
 from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "assets"
 FIGURES = ROOT / "docs" / "accuracy.json"
 STEPS = {1: (1, 2, 3, 4, 6, 8, 16, 32), 2: (1, 2, 4), 4: (1, 2), 8: (1,)}  # time-steps T by copies k
+TUNED_STEPS = {**STEPS, 1: (1, 2, 4, 8)}
 README_STEPS = (1, 2, 4, 8, 16, 32)
 NETWORKS = {"CIFAR-10": ("vgg9-cifar10", "resnet20-cifar10"), "Fashion-MNIST": ("vgg5-fashion-mnist",)}
 
 Figures = dict[str, dict]
 
 
-def figures_of(graph: Graph, source: Checkpoint, images: ImageSet, data_name: str) -> dict:
-    """Return the numbers of correct predictions of a network, of its copies and of its source."""
-    float_accuracy = evaluate(source.network(), images, (1,))["float_accuracy"]
-    entry = {
-        "data": data_name,
-        "images": len(images),
-        "digest": images.digest,
-        "source": round(float_accuracy * len(images)),
-        "copies": {str(copies): correct(graph, copies, images) for copies in STEPS},
-    }
+def figures_of(
+    graph: Graph,
+    source: Checkpoint,
+    images: ImageSet,
+    data_name: str,
+    before: dict | None = None,
+    settings: dict[int, tuple[int, ...]] | None = None,
+) -> dict:
+    """Return the numbers of correct predictions of a network, of its copies and of its source.
+
+    Args:
+        graph: exact graph of the bundle.
+        source: checkpoint that the bundle was converted from.
+        images: test images.
+        data_name: name of the data in the tables.
+        before: figures that are kept; what they lack is measured.
+        settings: time-steps T by copies k; None for `STEPS`.
+    """
+    entry = before or {"data": data_name, "images": len(images), "digest": images.digest, "copies": {}}
+    if "source" not in entry:
+        entry["source"] = round(evaluate(source.network(), images, (1,))["float_accuracy"] * len(images))
+    for copies, steps in (settings or STEPS).items():
+        if not {str(t) for t in steps} <= entry["copies"].get(str(copies), {}).keys():
+            entry["copies"][str(copies)] = correct(with_copies(graph, copies) if copies > 1 else graph, images, steps)
     if trained_potentials(graph):
-        entry["trained"] = {str(k): correct(with_copies(graph, k, "trained"), 1, images, (1,)) for k in STEPS if k > 1}
+        trained = entry.setdefault("trained", {})
+        for copies in STEPS:
+            if copies > 1 and str(copies) not in trained:
+                trained[str(copies)] = correct(with_copies(graph, copies, "trained"), images, (1,))
     return entry
 
 
-def correct(graph: Graph, copies: int, images: ImageSet, steps: tuple[int, ...] = ()) -> dict[str, int]:
-    """Return the number of correct predictions by T, with k copies of each neuron that start around theta / 2."""
-    graph, steps = graph if copies == 1 else with_copies(graph, copies), steps or STEPS[copies]
+def correct(graph: Graph, images: ImageSet, steps: tuple[int, ...]) -> dict[str, int]:
+    """Return the number of correct predictions by T."""
     accuracy = measured(graph, images, max(steps))["accuracy"]
     return {str(t): round(accuracy[t - 1] * len(images)) for t in steps}
 
 
-def shipped_figures(name: str, images: ImageSet, data_name: str) -> dict:
-    """Return the figures of a shipped network."""
+def shipped_figures(name: str, images: ImageSet, data_name: str, before: dict | None = None) -> dict:
+    """Return the figures of a shipped network; those of the same bundle and images in `before` are kept."""
     shipped = bundle.read(ASSETS / "spikelet_assets" / f"{name}.snnb")
-    entry = figures_of(shipped.graph, load_checkpoint(ASSETS / f"{name}.pt"), images, data_name)
+    if before is not None and (before["bundle"], before["digest"]) != (shipped.digest, images.digest):
+        before = None
+    entry = figures_of(shipped.graph, load_checkpoint(ASSETS / f"{name}.pt"), images, data_name, before)
     return {"bundle": shipped.digest, **entry}
 
 
@@ -73,8 +94,9 @@ def tuned_figures(path: Path, images: ImageSet, data_name: str) -> dict:
     """Return the figures of a checkpoint that was trained from a shipped network, and the command that trained it."""
     source = load_checkpoint(path)
     graph = convert(source, path.stem).graph
-    entry = figures_of(graph, source, images, data_name)
-    return {"command": source.provenance["command"], "epoch": source.provenance["validation"]["epoch"], **entry}
+    entry = figures_of(graph, source, images, data_name, settings=TUNED_STEPS)
+    trained = {"command": source.provenance["command"], "epoch": source.provenance["validation"]["epoch"]}
+    return {"weights": weights_digest(source.weights), **trained, **entry}
 
 
 def percent(right: int, entry: dict) -> str:
@@ -171,6 +193,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cifar10", type=Path, metavar="DIR")
     parser.add_argument("--fashion-mnist", type=Path, metavar="DIR")
+    parser.add_argument("--missing", action="store_true")
     parser.add_argument("--tuned", action="append", default=[], metavar="NAME=CHECKPOINT")
     args = parser.parse_args()
     tuned = dict(option.split("=", 1) for option in args.tuned)
@@ -183,8 +206,10 @@ def main() -> None:
             if name in tuned:
                 figures[name]["tuned"] = tuned_figures(Path(tuned[name]), images, data_name)
             elif not tuned:
-                before = figures.get(name, {}).get("tuned")
-                figures[name] = shipped_figures(name, images, data_name) | ({"tuned": before} if before else {})
+                before = figures.get(name, {})
+                figures[name] = shipped_figures(name, images, data_name, before if args.missing and before else None)
+                if "tuned" in before:
+                    figures[name]["tuned"] = before["tuned"]
             FIGURES.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     write_tables(figures)
 
