@@ -44,16 +44,43 @@ def test_the_figures_are_those_of_the_shipped_bundles(figures):
     }
 
 
-def test_every_percentage_in_the_readme_stands_in_a_table(figures):
-    """Also those of prose and of the copied output of the demo, which a test of the demo compares."""
-    text = (ROOT / "README.md").read_text("utf-8")
-    output = re.search(r"```text\n.*?```", text, re.DOTALL)
-    assert output is not None
-    prose = "\n".join(line for line in text.replace(output[0], "").splitlines() if not line.startswith("|"))
-    shown = re.findall(r"\d+\.\d+ ?%", prose)
-    right = {f"{100 * count / entry['images']:.2f}" for entry in figures.values()
-             for by_steps in entry["copies"].values() for count in by_steps.values()}  # fmt: skip
-    assert not [number for number in shown if number.rstrip(" %") not in right]
+PAGES = (
+    "README.md",
+    "docs/index.md",
+    "docs/quickstart.md",
+    "docs/accuracy.md",
+    "docs/concepts/copies.md",
+    "assets/README.md",
+)
+
+
+def percentages_of_prose(page):
+    """Percentages with decimals outside of tables, code and output; a test of the demo compares its copied output."""
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text("utf-8"), flags=re.DOTALL)
+    prose = "\n".join(line for line in text.splitlines() if not line.startswith("|"))
+    return {number.rstrip(" %") for number in re.findall(r"\d+\.\d+ ?%", prose)}
+
+
+@pytest.fixture
+def measured(figures):
+    """All accuracies of the shipped networks and of the published runs of studies, in %."""
+    networks = [*figures.values(), *(entry["tuned"] for entry in figures.values() if "tuned" in entry)]
+    counts = [(count, entry["images"]) for entry in networks for by_steps in entry["copies"].values()
+              for count in by_steps.values()]  # fmt: skip
+    shares = [count / images for count, images in counts] + [entry["source"] / entry["images"] for entry in networks]
+    for path in (ROOT / "docs" / "studies").glob("*.results.json"):
+        for result in json.loads(path.read_text("utf-8"))["results"]:
+            shares += [*result["accuracy"].values(), *result["source"].values()]
+    return {f"{100 * share:.{decimals}f}" for share in shares for decimals in (1, 2)}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_percentage_in_prose_was_measured(measured, page):
+    assert percentages_of_prose(page) <= measured
+
+
+def test_pages_state_accuracies():
+    assert {"88.15", "88.54"} <= percentages_of_prose("docs/quickstart.md")
 
 
 def test_a_page_without_its_part_is_refused(accuracy):
