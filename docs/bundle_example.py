@@ -169,6 +169,7 @@ def limit_lines() -> list[str]:
         ("`bits`", f"{manifest.BITS[0]} to {manifest.BITS[1]}"),
         ("whole numbers in `results` and `conversion`", f"0 to {power(records.MAX_COUNT)}"),
         ("magnitude of other numbers there", power(records.MAX_NUMBER)),
+        ("`steps` of `conversion`", f"1 to {power(records.MAX_STEPS)}"),
         ("nodes", power(MAX_NODES)),
         ("channels of all nodes together, each copy counted", power(MAX_CHANNELS)),
         ("copies of a neuron", f"1 to {power(neuron.MAX_COPIES)}"),

@@ -17,6 +17,7 @@ import numpy as np
 
 from spikelet.errors import GraphError
 from spikelet.nodes import IF, LI, Add, Conv2d, Input, Linear, Node, Output, Shape, check_size, is_float
+from spikelet.options import shown
 
 IR_VERSION = 2  # the newest
 MAX_NODES = 4_096
@@ -57,13 +58,19 @@ class Graph:
     edges: tuple[Edge, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.nodes, Mapping) or not all(isinstance(node, Node) for node in self.nodes.values()):
+            raise GraphError(f"graph: expected nodes by name, found {shown(self.nodes)}")
+        if not isinstance(self.edges, list | tuple) or not all(map(_is_edge, self.edges)):
+            raise GraphError(f"graph: expected edges as pairs (from, to) of names, found {shown(self.edges)}")
         object.__setattr__(self, "nodes", MappingProxyType(dict(self.nodes)))
         object.__setattr__(self, "edges", tuple((a, b) for a, b in self.edges))
         if len(self.nodes) > MAX_NODES:
             raise GraphError(f"graph: expected at most {MAX_NODES} nodes, found {len(self.nodes)}")
         for name in self.nodes:
             if not isinstance(name, str) or not NAME.fullmatch(name):
-                raise GraphError(f"node {name!r}: a name is a letter or _, then up to 63 letters, digits, _ or dots")
+                raise GraphError(
+                    f"node {shown(name)}: a name is a letter or _, then up to 63 letters, digits, _ or dots"
+                )
         self._check_edges()
         self._check_arity()
         _ = self.order, self.shapes, self.exact
@@ -269,3 +276,7 @@ class Graph:
             if isinstance(node, Output) != (outputs == 0):
                 problem = "must end the graph" if outputs else "has no successor; only Output may end the graph"
                 raise GraphError(f"node {name}: {node.kind} {problem}")
+
+
+def _is_edge(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(name, str) for name in value)

@@ -44,6 +44,7 @@ def as_sequence(graph: Graph, value: object, layout: Layout = "auto") -> Values:
         (1, 5, 3, 32, 32)
     """
     options.choice("layout", layout, LAYOUTS)
+    options.instance("graph", graph, Graph)
     shape = graph.input.shape
     if is_picture(value):
         value, layout = pixels(value, shape), "NCHW"

@@ -11,6 +11,9 @@ from pathlib import Path
 from spikelet.errors import UsageError
 
 SHOWN = 60  # characters of a text in a message
+SHOWN_ITEMS = 8  # of a tuple
+LARGEST = 2.0**64  # magnitude of a measured value, and of the value of white
+LEAST = 2.0**-64  # value of white, and width of a range of measured values: 255 / LEAST is finite
 
 
 def whole(name: str, value: object, least: int = 1, most: int | None = None) -> int:
@@ -34,6 +37,27 @@ def real(name: str, value: object, least: float = -math.inf, most: float = math.
         expected = f"a number of {least:g} or more" if most == math.inf else f"a number of {least:g}…{most:g}"
         raise _error(name, expected, value)
     return number
+
+
+def span(name: str, value: object) -> tuple[float, float]:
+    """Return a range of measured values as (low, high). Raises UsageError for anything else.
+
+    Args:
+        name: the option.
+        value: two numbers of at most 2^64 in magnitude, of which the second is larger by 2^-64 or more.
+    """
+    pair = tuple(value) if isinstance(value, list | tuple) and len(value) == 2 else ()
+    if pair and all(_is_bounded(number) for number in pair):
+        low, high = float(pair[0]), float(pair[1])
+        if high - low >= LEAST:
+            return low, high
+    expected = "two numbers LOW < HIGH, at most 2^64 in magnitude and at least 2^-64 apart"
+    found = " and ".join(shown(number) for number in pair) or shown(value)
+    raise UsageError.at(name, f"expected {expected}, found {found}", expected=expected, found=found)
+
+
+def _is_bounded(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
 
 
 def choice(name: str, value: object, choices: Sequence[str]) -> str:
@@ -60,6 +84,18 @@ def path(name: str, value: object) -> Path:
     return Path(text)
 
 
+def content(name: str, value: object) -> None:
+    """Raise UsageError unless the value is bytes, a bytearray or a memoryview of contiguous bytes."""
+    if not isinstance(value, bytes | bytearray | memoryview) or not memoryview(value).c_contiguous:
+        raise _error(name, "bytes", value)
+
+
+def shape(name: str, value: object) -> None:
+    """Raise UsageError unless the value is a tuple of whole numbers, (C, H, W) or (F,)."""
+    if not isinstance(value, tuple) or len(value) not in (1, 3) or not all(type(n) is int and n > 0 for n in value):
+        raise _error(name, "(C, H, W) or (F,)", value)
+
+
 def function(name: str, value: object) -> None:
     """Raise UsageError unless the value can be called."""
     if not callable(value):
@@ -69,17 +105,31 @@ def function(name: str, value: object) -> None:
 def instance(name: str, value: object, kind: type) -> None:
     """Raise UsageError unless the value is an instance of a class."""
     if not isinstance(value, kind):
-        raise _error(name, f"a {kind.__name__}", value)
+        raise _error(name, _called(kind), value)
+
+
+def instances(name: str, value: object, kind: type) -> None:
+    """Raise UsageError unless the value is a list or a tuple of instances of a class."""
+    if not isinstance(value, list | tuple) or not all(isinstance(item, kind) for item in value):
+        raise _error(name, f"a sequence, each {_called(kind)}", value)
+
+
+def _called(kind: type) -> str:
+    article = "an" if kind.__name__[0] in "AEIO" else "a"
+    return f"{article} {kind.__name__}"
 
 
 def shown(value: object) -> str:
-    """Return a short text for a value: texts and numbers themselves, and the type of anything else."""
+    """Return a short text for a value: texts, numbers and short tuples themselves, and the type of anything else."""
     if isinstance(value, str):
         return repr(value) if len(value) <= SHOWN else f"{value[:SHOWN]!r}…"
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and value.bit_length() <= 128):
         return repr(value)
     if isinstance(value, int):
         return f"an integer of {value.bit_length()} bits"
+    if type(value) is tuple and len(value) <= SHOWN_ITEMS:
+        items = [shown(item) for item in value]
+        return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
     return f"an object of type {type(value).__name__}"
 
 

@@ -188,7 +188,7 @@ class Plots:
         recorded = tuple(self._result.spikes)
         if layer is None and len(recorded) == 1:
             return recorded[0]
-        if layer is not None and layer in recorded:
+        if isinstance(layer, str) and layer in recorded:
             return layer
         known = f"recorded are {', '.join(recorded)}" if recorded else "nothing was recorded"
         text = f"{options.shown(layer)} was not recorded, {known}" if layer is not None else f"name one; {known}"
@@ -214,7 +214,7 @@ def _by_neuron(result: Run, graph: Graph, layer: str) -> Map:
         return fired
     neurons = graph.neurons(layer)
     bounds = np.arange(neurons + 1, dtype=np.int64) * int(result.spike_counts[layer].sum()) // neurons
-    return np.diff(bounds).reshape(graph.shapes[layer])
+    return np.diff(bounds).reshape(graph.population(layer))
 
 
 def _whiskers(energies: Sequence[Energy]) -> tuple[list[float], list[list[float]]]:

@@ -195,6 +195,17 @@ def test_energy_counts_recorded_layers_exactly_and_others_by_their_mean(model):
     assert counted(early, graph).neuron_updates == pytest.approx(188 * early.exit_steps.mean())
 
 
+def test_energy_counts_the_copies_of_layers_that_were_not_recorded():
+    net = Builder((3, 6, 6), np.random.default_rng(0))
+    net.conv("conv", 4)
+    net.neuron("if1", copies=3)
+    graph = net.graph()
+    result = Model(bundle(graph, labels=None), "numpy").run(IMAGES, 4)
+    rough = counted(result, graph)
+    assert rough.spikes == {"if1": result.spike_counts["if1"].sum() / len(IMAGES)}
+    assert rough.neurons == {"if1": 3 * 4 * 6 * 6}
+
+
 def test_wrong_plots_are_refused_in_a_sentence(model, plotting):
     result, recorded = model.run(IMAGES, 2), model.run(IMAGES, 2, record=["if1", "if2"])
     with pytest.raises(UsageError, match=re.escape("layer: 'if1' was not recorded, nothing was recorded; run(…, rec")):

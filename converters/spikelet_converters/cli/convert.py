@@ -27,8 +27,9 @@ from spikelet.cli.data import add_data_options, data_options, labels_for
 from spikelet.data import INPUT_RANGE, ImageSet, Split
 from spikelet.errors import DataError, MissingDependency, UsageError
 from spikelet.graph import Graph
-from spikelet.inputs import DEFAULT_STEPS
+from spikelet.inputs import DEFAULT_STEPS, MAX_STEPS
 from spikelet.nodes import MAX_COPIES, Shape
+from spikelet.options import whole
 from spikelet.shipped import find_data
 from spikelet_converters.cli.convert_view import facts, text
 
@@ -129,6 +130,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.output.parent}: no such folder")
     if args.float32 and args.bits is not None:
         raise UsageError("--float32 keeps the weights and --bits rounds them; give one of the two")
+    if args.steps is not None:
+        whole("--steps", args.steps, 1, MAX_STEPS)
     if not 0 < args.percentile <= 100:
         raise UsageError(f"--percentile: expected a number above 0, at most 100, got {args.percentile:g}")
     if any(s <= 0 for s in args.std):

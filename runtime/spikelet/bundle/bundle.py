@@ -122,6 +122,7 @@ def write(bundle: Bundle, path: str | Path) -> str:
 
     Raises:
         BundleError: The bundle breaks a rule of the format: `read` would refuse the file.
+        UsageError: An argument or a part of the bundle is of a wrong type.
         SpikeletError: The folder is not writable or the disk is full. An existing file is left unchanged.
 
     Example:
@@ -134,6 +135,7 @@ def write(bundle: Bundle, path: str | Path) -> str:
         True
     """
     path = options.path("path", path)
+    options.instance("bundle", bundle, Bundle)
     try:
         members = _encoded(bundle)
     except BundleError as error:
@@ -149,6 +151,9 @@ def write(bundle: Bundle, path: str | Path) -> str:
 
 def _encoded(bundle: Bundle) -> dict[str, bytes]:
     """Return the members in order, after the checks of the reader."""
+    parts = {"graph": Graph, "manifest": Manifest, "golden": Golden, "card": str}
+    for name, kind in parts.items():
+        options.instance(f"bundle.{name}", getattr(bundle, name), kind)
     document, tensors = schema.encode(bundle.graph)
     weights, recorded = safetensors.encode(tensors), golden.encode(bundle.golden)
     members = {
@@ -201,6 +206,7 @@ def read(path: str | Path, policy: Policy | None = None) -> Bundle:
     """
     path = options.path("path", path)
     policy = Policy.from_environment() if policy is None else policy
+    options.instance("policy", policy, Policy)
     content = _content(path, in_memory=policy.required)
     try:
         enforce(path, content, policy)
@@ -235,6 +241,7 @@ def _content(path: Path, in_memory: bool) -> memoryview:
 
 def decode(buffer: bytes | memoryview) -> Bundle:
     """Decode and check the bundle in `buffer`. Raises BundleError, as `read` does."""
+    options.content("buffer", buffer)
     try:
         return _decoded(buffer)
     except BundleError as error:

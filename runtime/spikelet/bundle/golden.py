@@ -54,8 +54,19 @@ class PackedSpikes(Mapping[str, npt.NDArray[np.bool_]]):
 
 
 def encode(golden: Golden) -> dict[str, Array]:
-    """Convert golden inputs to tensors, with 8 spikes per byte."""
-    packed = {f"spikes.{name}": np.packbits(value, axis=-1) for name, value in golden.spikes.items()}
+    """Convert golden inputs to tensors, with 8 spikes per byte.
+
+    Raises:
+        BundleError: A part is no array of a type that a bundle can hold, or the spikes are not bool.
+    """
+    spikes = golden.spikes if isinstance(golden.spikes, Mapping) else {"": golden.spikes}
+    for name, value in (("input", golden.inputs), ("logits", golden.logits)):
+        if not isinstance(value, np.ndarray) or value.dtype.name not in ("int16", "int32", "float32"):
+            raise BundleError.at(MEMBER, f"{name}: expected an array of int16, int32 or float32, found {_kind(value)}")
+    for name, value in spikes.items():
+        if not isinstance(value, np.ndarray) or value.dtype != np.bool_ or value.ndim == 0:
+            raise BundleError.at(MEMBER, f"spikes.{name}: expected an array of bool, found {_kind(value)}")
+    packed = {f"spikes.{name}": np.packbits(value, axis=-1) for name, value in spikes.items()}
     return {"input": golden.inputs, "logits": golden.logits, **packed}
 
 
@@ -99,6 +110,10 @@ def decode(tensors: Mapping[str, Array], graph: Graph) -> Golden:
     if not graph.exact:
         _check_range("logits", logits, -(2.0**EXPONENT), 2.0**EXPONENT)
     return Golden(inputs, logits, PackedSpikes(packed, neurons))
+
+
+def _kind(value: object) -> str:
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
 
 
 def _check_range(name: str, value: Array, least: float, most: float) -> None:

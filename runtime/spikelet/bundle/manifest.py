@@ -9,6 +9,7 @@ from spikelet.bundle import records
 from spikelet.bundle.fields import Fields
 from spikelet.errors import BundleError
 from spikelet.files.decoded import Document
+from spikelet.options import names
 
 FORMAT = (1, 2)  # major, minor: readers require the same major version and accept any minor version
 FORMATS = {1: (1, 1), 2: FORMAT}  # by version of the IR; files without copies keep their versions
@@ -44,12 +45,13 @@ class Manifest:
 
 def encode(manifest: Manifest) -> Document:
     """Convert to JSON, without graph, versions and members, which the writer adds."""
+    labels = manifest.labels if manifest.labels is None else names("labels", manifest.labels)
     return {
         "name": manifest.name,
         "arithmetic": "float32" if manifest.bits is None else "exact",
         "bits": manifest.bits,
         "exact_steps": manifest.exact_steps,
-        "labels": None if manifest.labels is None else list(manifest.labels),
+        "labels": labels if labels is None else list(labels),
         "provenance": manifest.provenance,
         "results": manifest.results,
         "conversion": manifest.conversion,
@@ -80,6 +82,7 @@ def decode(source: Fields, exact: bool, classes: int) -> Manifest:
     if "producer" in source:
         producer = source.object("producer")
         producer.text("name"), producer.text("version")
+    records.check_provenance(source, "provenance")
     records.check_results(source, "results")
     records.check_conversion(source, "conversion")
     return Manifest(

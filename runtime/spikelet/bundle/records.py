@@ -1,4 +1,4 @@
-"""Check the entries of `results` and `conversion`, which programs display.
+"""Check the entries of `provenance`, `results` and `conversion` that programs display or use.
 
 Known keys may be missing, and have one type where they are present. Other keys are ignored.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from spikelet import options
 from spikelet.bundle.fields import Fields
-from spikelet.errors import BundleError
+from spikelet.errors import BundleError, UsageError
+from spikelet.inputs import MAX_STEPS
 
 MAX_COUNT = 2**53  # of images, neurons and time-steps: exact in float64
 MAX_NUMBER = 2.0**64  # magnitude of any other number
@@ -32,6 +34,11 @@ def check_results(source: Fields, key: str) -> None:
             raise BundleError.at(f"{result.path}.{before}", reason, expected=str(expected), found=str(found))
 
 
+def check_provenance(source: Fields, key: str) -> None:
+    """Raise BundleError if the object `key` states a range of measured values that is none."""
+    _check(source.object(key), PROVENANCE)
+
+
 def check_conversion(source: Fields, key: str) -> None:
     """Raise BundleError if the object `key` is not a conversion report."""
     _check(source.object(key), CONVERSION)
@@ -45,6 +52,17 @@ def _check(source: Fields, known: Mapping[str, Check]) -> None:
 
 def _count(source: Fields, key: str) -> None:
     source.whole(key, 0, MAX_COUNT)
+
+
+def _steps(source: Fields, key: str) -> None:
+    source.whole(key, 1, MAX_STEPS)
+
+
+def _span(source: Fields, key: str) -> None:
+    try:
+        options.span(f"{source.path}.{key}", source.items(key))
+    except UsageError as error:
+        raise BundleError.at(error.where, error.reason, expected=error.expected, found=error.found) from None
 
 
 def _share(source: Fields, key: str) -> None:
@@ -115,7 +133,9 @@ LAYER: dict[str, Check] = {
     "clipped": _number,
     "by_step": _objects(lambda: STEP, least=1),
 }
+PROVENANCE: dict[str, Check] = {"input_range": _span}
 CONVERSION: dict[str, Check] = {
+    "steps": _steps,
     "bits": _optional(_count),
     "advice": Fields.texts,
     "notes": Fields.texts,

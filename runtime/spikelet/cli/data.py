@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 from spikelet.bundle import Bundle
 from spikelet.cli.common import above_zero
 from spikelet.data import LAYOUTS, SPLITS, DataOptions, ImageSet, Split, stated_span
 from spikelet.errors import UsageError
+from spikelet.options import span
 from spikelet.shipped import find_data
 
 
@@ -68,16 +68,13 @@ def data_options(args: argparse.Namespace, stated: tuple[float, float] | None = 
         stated: the range of values that a bundle states, or None.
 
     Raises:
-        UsageError: --range is empty, or given together with --white.
+        UsageError: --range is no range, or given together with --white.
     """
     if args.range is None:
         return DataOptions(args.layout, args.white, stated if args.white is None else None)
     if args.white is not None:
         raise UsageError("--white is for pixels and --range for measured values; give one of the two")
-    low, high = args.range
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise UsageError(f"--range: expected two numbers LOW < HIGH, got {low:g} {high:g}")
-    return DataOptions(args.layout, None, (low, high))
+    return DataOptions(args.layout, None, span("--range", args.range))
 
 
 def labels_for(args: argparse.Namespace, classes: int, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:

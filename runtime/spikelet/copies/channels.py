@@ -24,6 +24,7 @@ from spikelet.bounds.limits import Limits
 from spikelet.errors import GraphError
 from spikelet.graph import MAX_NAME, Edge, Graph
 from spikelet.nodes import IF, LIF, MAX_ELEMENTS, Add, Conv2d, Flatten, Linear, Node, Scale, Shape, SumPool2d
+from spikelet.options import instance
 
 
 def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
@@ -34,6 +35,7 @@ def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
         kept: spiking layers whose copies are not written out.
 
     Raises:
+        UsageError: `graph` is no graph.
         GraphError: the expanded network exceeds a limit on sizes.
         CostError: it needs more memory than the limits of the environment permit, see `spikelet.bounds.limits`.
 
@@ -48,6 +50,7 @@ def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
         >>> graph.shapes["if"], graph.synapse("fc").weight.tolist(), graph.synapse("last").weight.tolist()
         ((2,), [[1], [1]], [[1, 1]])
     """
+    instance("graph", graph, Graph)
     if all(graph.neuron(name).copies == 1 or name in kept for name in graph.spiking):
         return graph
     key = id(graph), kept

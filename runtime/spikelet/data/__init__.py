@@ -11,8 +11,9 @@ from spikelet.data.options import DEFAULTS, INPUT_RANGE, LAYOUTS, SPLITS, DataOp
 from spikelet.data.pixels import check_contrast
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
-from spikelet.options import choice
+from spikelet.options import choice, instance
 from spikelet.options import path as checked_path
+from spikelet.options import shape as check_shape
 
 
 def read(
@@ -41,6 +42,16 @@ def read(
     """
     path = checked_path("path", path)
     choice("split", split, ("auto", *SPLITS))
+    instance("options", options, DataOptions)
+    if shape is not None:
+        check_shape("shape", shape)
+    try:
+        return _read(path, split, shape, options)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _read(path: Path, split: Split, shape: Shape | None, options: DataOptions) -> ImageSet:
     if path.is_dir():
         published = "test" if split == "auto" else split
         if cifar.find(path, published):

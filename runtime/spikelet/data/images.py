@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import options
 from spikelet.data.classes import matched, numbered, ordered
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
@@ -28,6 +29,7 @@ class ImageSet:
         files: Name of the file of each image, or () if the images are not files of their own.
 
     Raises:
+        UsageError: An argument is of a wrong type.
         DataError: The images or labels have a wrong shape or dtype, or a label is negative.
 
     Example:
@@ -45,6 +47,15 @@ class ImageSet:
     files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        options.instance("ImageSet.images", self.images, np.ndarray)
+        if self.labels is not None:
+            options.instance("ImageSet.labels", self.labels, np.ndarray)
+            if self.labels.dtype.kind not in "ui":
+                raise DataError(f"{self.name}: labels must be whole numbers, found {self.labels.dtype}")
+        if self.classes is not None:
+            options.instances("ImageSet.classes", self.classes, str)
+        options.instance("ImageSet.name", self.name, str)
+        options.instances("ImageSet.files", self.files, str)
         if self.images.dtype != np.uint8 or self.images.ndim not in (2, 4):
             raise DataError(
                 f"{self.name}: images must be uint8 of shape (N, C, H, W) or (N, F), "

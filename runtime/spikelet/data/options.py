@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from spikelet.options import LARGEST, LEAST, choice, instance, real
+from spikelet.options import span as checked_span
+
 Layout = Literal["auto", "NCHW", "NHWC", "NHW", "CHW", "HWC", "HW", "NF", "NCL", "NLC", "CL", "LC", "NL"]
 LAYOUTS: tuple[Layout, ...] = (
     "auto", "NCHW", "NHWC", "NHW", "CHW", "HWC", "HW", "NF", "NCL", "NLC", "CL", "LC", "NL",
@@ -21,14 +24,24 @@ class DataOptions:
     Attributes:
         layout: Axes of an array: N images, C channels, H rows, W columns, F features, L values of a line. "auto"
             accepts an array that fits the network in one way only.
-        white: Value of a white pixel: values 0…white become 0…255. None takes the largest value of the bit depth of an
-            image file, and whole values 0…255 of an array.
+        white: Value of a white pixel, above 0: values 0…white become 0…255. None takes the largest value of the bit
+            depth of an image file, and whole values 0…255 of an array.
         span: (low, high) of values that are no pixels: low…high become 0…255, and values beyond become 0 or 255.
+
+    Raises:
+        UsageError: An option is of a wrong type or out of range.
     """
 
     layout: Layout = "auto"
     white: float | None = None
     span: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        choice("layout", self.layout, LAYOUTS)
+        if self.white is not None:
+            object.__setattr__(self, "white", real("white", self.white, LEAST, LARGEST))
+        if self.span is not None:
+            object.__setattr__(self, "span", checked_span("range", self.span))
 
 
 DEFAULTS = DataOptions()
@@ -38,9 +51,11 @@ INPUT_RANGE = "input_range"
 
 
 def stated_span(provenance: Mapping[str, object]) -> tuple[float, float] | None:
-    """Return the range of measured values that a bundle states, or None for a network that takes pixels."""
+    """Return the range of measured values that a bundle states, or None for a network that takes pixels.
+
+    Raises:
+        UsageError: What it states is no range; files with such a statement are not read.
+    """
+    instance("provenance", provenance, Mapping)
     stated = provenance.get(INPUT_RANGE)
-    if not isinstance(stated, list) or len(stated) != 2 or not all(type(value) in (int, float) for value in stated):
-        return None
-    low, high = float(stated[0]), float(stated[1])
-    return (low, high) if low < high else None
+    return None if INPUT_RANGE not in provenance else checked_span(f"provenance.{INPUT_RANGE}", stated)

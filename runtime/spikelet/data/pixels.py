@@ -69,7 +69,8 @@ def quantised(values: Values, low: float, high: float) -> Pixels:
         part = source[start : start + CHUNK].astype(np.float64)
         if not np.isfinite(part).all():
             raise DataError("contains NaN or infinity")
-        flat[start : start + CHUNK] = np.clip(np.floor((part - low) * (255 / (high - low)) + 0.5), 0, 255)
+        within = np.clip(part, low, high) - low  # so that no product overflows
+        flat[start : start + CHUNK] = np.clip(np.floor(within * (255 / (high - low)) + 0.5), 0, 255)
     return pixels
 
 

@@ -11,7 +11,7 @@ from spikelet.engines.base import Engine, Workload
 from spikelet.engines.loop import run
 from spikelet.errors import CostError, EngineError, SpikeletError, translated
 from spikelet.graph import Graph
-from spikelet.options import shown
+from spikelet.options import instance, shown, whole
 
 # By name, "module:class". Modules are imported on first use.
 ENGINES: dict[str, str] = {
@@ -42,6 +42,7 @@ def available(graph: Graph) -> tuple[str, ...]:
         >>> "numpy" in engines.available(bundle.read(shipped.demo()).graph)
         True
     """
+    instance("graph", graph, Graph)
     return tuple(name for name in ENGINES if engine_class(name).available(graph))
 
 
@@ -60,6 +61,10 @@ def choose(name: str, graph: Graph, limits: Limits | None = None, steps: int | N
         CostError: one sample in one time-step needs more than the limits permit, on every engine for "auto".
     """
     limits = Limits() if limits is None else limits
+    instance("graph", graph, Graph)
+    instance("limits", limits, Limits)
+    if steps is not None:
+        whole("steps", steps)
     if not isinstance(name, str) or name != "auto":
         engine_class(name).check(graph, limits, Workload())
         return name

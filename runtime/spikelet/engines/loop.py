@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.engines.base import Engine, Float
+from spikelet.errors import EngineError
+from spikelet.options import instance, whole
 
 
 def run(
@@ -26,6 +28,7 @@ def run(
             permits it. All T time-steps must follow then.
 
     Raises:
+        UsageError: an argument is of a wrong type.
         CostError: the batch needs more memory than the limit permits; see `Engine.fitting`.
 
     Example:
@@ -37,6 +40,11 @@ def run(
         >>> [(t, logits.shape) for t, logits in run(engine, np.zeros((1, 2, 3, 32, 32)), 3)]
         [(0, (2, 10)), (1, (2, 10)), (2, (2, 10))]
     """
+    instance("engine", engine, Engine)
+    instance("sequence", sequence, np.ndarray)
+    if sequence.ndim < 2:
+        raise EngineError(f"expected a sequence (T, N, *shape), found {sequence.shape}")
+    steps = whole("steps", steps)
     samples = sequence.shape[1]
     together = window and len(sequence) == 1 and engine.fits(samples, steps)
     engine.reset(samples, steps if together else None)

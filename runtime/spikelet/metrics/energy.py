@@ -20,6 +20,7 @@ from spikelet.graph import Graph
 from spikelet.metrics.hardware import Profile, PublishedValue
 from spikelet.metrics.operations import Operations
 from spikelet.metrics.traffic import BUFFER, Moved, dense_traffic, spiking_traffic
+from spikelet.options import instance, whole
 
 LEVELS = ("operations", "neurons", "memory")
 ITERATIONS, EQUAL = 60, 1e-12  # in the search of a rate; relative difference of two equal energies
@@ -76,7 +77,16 @@ class Estimate:
 
 
 def estimate(graph: Graph, ops: Operations, profile: Profile, buffer: int = BUFFER) -> Estimate:
-    """Estimate the energy with a profile that has figures. buffer: bytes of on-chip memory, see `traffic`.
+    """Estimate the energy with a profile that has figures.
+
+    Args:
+        graph: the network.
+        ops: its operations.
+        profile: the hardware profile.
+        buffer: bytes of on-chip memory, see `traffic`.
+
+    Raises:
+        UsageError: an argument is of a wrong type.
 
     Example:
         >>> from spikelet import bundle, metrics, shipped
@@ -87,6 +97,9 @@ def estimate(graph: Graph, ops: Operations, profile: Profile, buffer: int = BUFF
         >>> [baseline.name for baseline in energy.baselines]
         ['float32', 'int8', '2-bit activations']
     """
+    for name, value, kind in (("graph", graph, Graph), ("ops", ops, Operations), ("profile", profile, Profile)):
+        instance(name, value, kind)
+    buffer = whole("buffer", buffer)
     levels = spiking_levels(graph, ops, profile, buffer)
     baselines = []
     levels_sent = ops.steps * max(graph.neuron(name).copies for name in graph.spiking)

@@ -8,6 +8,7 @@ at every time-step.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from spikelet.engines.numpy import NumpyEngine
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Array, is_float
+from spikelet.options import shown
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,10 @@ class Fault:
     level: float
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise UsageError(f"unknown fault {self.kind!r}; known: {', '.join(KINDS)}")
-        if not 0 <= self.level <= 1:
-            raise UsageError(f"fault {self.kind}: expected a level of 0…1, got {self.level}")
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
+            raise UsageError(f"unknown fault {shown(self.kind)}; known: {', '.join(KINDS)}")
+        if isinstance(self.level, bool) or not isinstance(self.level, Real) or not 0 <= self.level <= 1:
+            raise UsageError(f"fault {self.kind}: expected a level of 0…1, got {shown(self.level)}")
 
 
 class FaultyEngine(NumpyEngine):

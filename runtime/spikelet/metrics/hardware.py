@@ -19,6 +19,7 @@ Every number requires a source. A chip without published energies has the key `u
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -125,10 +126,11 @@ def find_profile(text: str) -> Profile:
     Raises:
         UsageError: there is no such profile or file, or the file is not a profile.
     """
+    options.instance("profile", text, str)
     if text in names():
         return load_profile(_folder() / f"{text}.toml")
-    if not Path(text).is_file():
-        raise UsageError(f"profile {text!r}: neither a file nor one of {', '.join(names())}")
+    if not os.path.isfile(text):
+        raise UsageError(f"profile {options.shown(text)}: neither a file nor one of {', '.join(names())}")
     return load_profile(Path(text))
 
 

@@ -20,7 +20,7 @@ from spikelet.metrics.operations import Operations, operations
 from spikelet.metrics.rates import LayerRate, layer_rates
 from spikelet.metrics.tally import Tally, tally
 from spikelet.metrics.traffic import BUFFER
-from spikelet.options import whole
+from spikelet.options import function, instance, whole
 from spikelet.version import __version__
 
 
@@ -114,6 +114,9 @@ def measure(
         >>> [point["accuracy"] for point in measured.accuracy], f"{measured.operations.total('acs'):,.0f}"
         ([1.0, 1.0], '15,192,352')
     """
+    instance("bundle", bundle, Bundle)
+    instance("data", data, ImageSet)
+    function("on_progress", on_progress)
     graph = bundle.graph
     if not len(data):
         raise DataError(f"{data.name}: holds no images")

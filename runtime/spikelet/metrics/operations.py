@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from spikelet.graph import Graph
 from spikelet.metrics.fanout import Site
 from spikelet.metrics.tally import Tally
+from spikelet.options import instance, instances
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,10 @@ class Operations:
 
 
 def operations(graph: Graph, sites: Sequence[Site], counted: Tally) -> Operations:
-    """Compute the mean operations of an image."""
+    """Compute the mean operations of an image. Raises UsageError for arguments of a wrong type."""
+    instance("graph", graph, Graph)
+    instances("sites", sites, Site)
+    instance("counted", counted, Tally)
     rows = tuple(_row(site, counted) for site in sites)
     return Operations(
         images=counted.images,

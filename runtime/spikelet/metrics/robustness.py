@@ -22,6 +22,7 @@ from spikelet.errors import DataError, UsageError
 from spikelet.inputs import as_sequence, resolve_steps
 from spikelet.metrics.accuracy import check_labels, wilson
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine
+from spikelet.options import function, instance, instances, whole
 from spikelet.version import __version__
 
 BATCH = 32
@@ -139,7 +140,16 @@ def robustness(
         DataError: no images, or a label that the network has no class for.
         UsageError: `steps` exceeds the number of time-steps that are proven exact, or there is no seed.
     """
-    tried = all_faults() if faults is None else list(faults)
+    instance("bundle", bundle, Bundle)
+    instance("data", data, ImageSet)
+    tried = all_faults() if faults is None else faults
+    instances("faults", tried, Fault)
+    seeds = tuple(seeds) if isinstance(seeds, range) else seeds
+    instances("seeds", seeds, int)
+    for seed in seeds:
+        whole("seed", seed, 0)
+    function("on_progress", on_progress)
+    function("on_point", on_point)
     if not len(data):
         raise DataError(f"{data.name}: holds no images")
     check_labels(data, bundle.graph.classes)

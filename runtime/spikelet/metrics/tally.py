@@ -16,7 +16,9 @@ import numpy.typing as npt
 from spikelet.engines import create, run
 from spikelet.engines.base import Engine, Spikes
 from spikelet.graph import Graph
+from spikelet.inputs import MAX_STEPS, as_sequence
 from spikelet.metrics.fanout import Map, Site
+from spikelet.options import function, instance, instances, whole
 from spikelet.session.early_exit import margin
 
 BATCH = 32
@@ -69,9 +71,15 @@ def tally(
         on_progress: called with (images done, N) after every batch.
 
     Raises:
+        UsageError: an argument is of a wrong type.
+        DataError: the images do not match the network.
         EngineError: `steps` exceeds the number of time-steps for which the network is proven exact.
         CostError: the counts of all time-steps need more memory than the limit permits.
     """
+    instance("graph", graph, Graph)
+    instances("sites", sites, Site)
+    function("on_progress", on_progress)
+    images, steps = as_sequence(graph, images)[0], whole("steps", steps, 1, MAX_STEPS)
     runner = create(graph, engine, graph.spiking, threads, steps=steps)
     recorded = graph.neuron_count + 32 * len(images)
     runner.limits.check(f"counts of {len(images)} images in {steps} time-steps", steps * recorded)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import GraphError
+from spikelet.options import shown
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -76,12 +77,12 @@ class Node:
 
     def _whole(self, field: str, value: int, least: int) -> None:
         if type(value) is not int or not least <= value <= MAX_ELEMENTS:
-            raise GraphError(f"{self.kind}.{field}: expected a whole number of {least} or more, found {value!r}")
+            raise GraphError(f"{self.kind}.{field}: expected a whole number of {least} or more, found {shown(value)}")
 
     def _pair(self, field: str, least: int) -> None:
         value = getattr(self, field)
         if not isinstance(value, tuple) or len(value) != 2:
-            raise GraphError(f"{self.kind}.{field}: expected (height, width), found {value!r}")
+            raise GraphError(f"{self.kind}.{field}: expected (height, width), found {shown(value)}")
         for item in value:
             self._whole(field, item, least)
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from spikelet.errors import GraphError
 from spikelet.nodes.base import Array, Node, Shape, check_per_channel, check_size
+from spikelet.options import shown
 
 PIXELS = (-(2**15), 2**15 - 1)  # least low, greatest high
 MEAN = 2**15  # largest magnitude of a mean
@@ -34,7 +35,7 @@ class Input(Node):
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, tuple) or len(self.shape) not in (1, 3):
-            raise GraphError(f"Input.shape: expected (C, H, W) or (F,), found {self.shape!r}")
+            raise GraphError(f"Input.shape: expected (C, H, W) or (F,), found {shown(self.shape)}")
         for size in self.shape:
             self._whole("shape", size, 1)
         check_size("Input.shape", self.shape)
@@ -46,9 +47,8 @@ class Input(Node):
             raise GraphError(f"Input.mean: expected -{MEAN}…{MEAN}, found {self.mean.min()}…{self.mean.max()}")
         least, most = PIXELS
         if type(self.low) is not int or type(self.high) is not int or not least <= self.low < self.high <= most:
-            raise GraphError(
-                f"Input: expected whole numbers low < high within 16 bits, found {self.low!r} and {self.high!r}"
-            )
+            found = f"{shown(self.low)} and {shown(self.high)}"
+            raise GraphError(f"Input: expected whole numbers low < high within 16 bits, found {found}")
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return self.shape
@@ -192,7 +192,7 @@ class Output(Node):
 
     def __post_init__(self) -> None:
         if type(self.scale) is not float or not SCALE[0] <= self.scale <= SCALE[1]:
-            raise GraphError(f"Output.scale: expected a number in 2^-64…2^64, found {self.scale!r}")
+            raise GraphError(f"Output.scale: expected a number in 2^-64…2^64, found {shown(self.scale)}")
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if len(inputs[0]) != 1:

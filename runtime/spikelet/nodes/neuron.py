@@ -9,6 +9,7 @@ import numpy as np
 
 from spikelet.errors import GraphError
 from spikelet.nodes.base import Array, Node, Shape, check_per_channel, is_float
+from spikelet.options import shown
 
 Reset = Literal["subtract", "zero", "subtract-late"]
 Tie = Literal[">=", ">"]
@@ -52,7 +53,9 @@ class IF(Node):
         self._array("theta", 1)
         self._array("v_init", 1)
         if type(self.copies) is not int or not 1 <= self.copies <= MAX_COPIES:
-            raise GraphError(f"{self.kind}.copies: expected a whole number of 1…{MAX_COPIES}, found {self.copies!r}")
+            raise GraphError(
+                f"{self.kind}.copies: expected a whole number of 1…{MAX_COPIES}, found {shown(self.copies)}"
+            )
         if self.copies == 1:
             self._same_length("theta", "v_init")
         elif len(self.v_init) != self.copies * len(self.theta):
@@ -62,10 +65,10 @@ class IF(Node):
             )
         if not self.theta.min() > 0:
             raise GraphError(f"{self.kind}.theta: expected thresholds above 0, found {self.theta.min()}")
-        if self.reset not in self.resets:
-            raise GraphError(f"{self.kind}.reset: expected {_either(self.resets)}, found {self.reset!r}")
-        if self.tie not in (">=", ">"):
-            raise GraphError(f"{self.kind}.tie: expected {_either(('>=', '>'))}, found {self.tie!r}")
+        if not isinstance(self.reset, str) or self.reset not in self.resets:
+            raise GraphError(f"{self.kind}.reset: expected {_either(self.resets)}, found {shown(self.reset)}")
+        if not isinstance(self.tie, str) or self.tie not in (">=", ">"):
+            raise GraphError(f"{self.kind}.tie: expected {_either(('>=', '>'))}, found {shown(self.tie)}")
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return check_per_channel(self.kind, "theta", self.theta, inputs[0])

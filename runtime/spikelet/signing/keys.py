@@ -9,12 +9,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from spikelet import options
-from spikelet.errors import MissingDependency, SignatureError
+from spikelet.errors import MissingDependency, SignatureError, UsageError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 MAX_BYTES = 2**14  # of a key file or a signature file
+KEY_BYTES = 32  # of a public key
+MAX_PASSWORD = 1023  # bytes that the package cryptography encrypts with
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class PublicKey:
 
     raw: bytes
     name: str = ""
+
+    def __post_init__(self) -> None:
+        options.instance("PublicKey.raw", self.raw, bytes)
+        options.instance("PublicKey.name", self.name, str)
 
     @property
     def id(self) -> str:
@@ -53,21 +59,43 @@ def new_key() -> Ed25519PrivateKey:
 
 
 def public_key(private_key: Ed25519PrivateKey) -> PublicKey:
-    """Return the public key of a private key."""
+    """Return the public key of a private key. Raises UsageError for anything else."""
+    options.instance("private_key", private_key, ed25519().Ed25519PrivateKey)
     return PublicKey(private_key.public_key().public_bytes_raw())
 
 
 def encode_private(key: Ed25519PrivateKey, password: str | None = None) -> bytes:
-    """Encode a private key as PEM, encrypted if a password is given."""
+    """Encode a private key as PEM, encrypted if a password is given.
+
+    Raises:
+        UsageError: An argument is of a wrong type.
+    """
+    options.instance("key", key, ed25519().Ed25519PrivateKey)
+    secret = _secret(password)
     from cryptography.hazmat.primitives import serialization
 
-    encryption = serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
+    encryption = serialization.BestAvailableEncryption(secret) if secret else serialization.NoEncryption()
     content: bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
     return content
 
 
+def _secret(password: object) -> bytes | None:
+    """Return the bytes of a password, or None without one."""
+    if password is None:
+        return None
+    options.instance("password", password, str)
+    secret = str(password).encode("utf-8", "surrogatepass")
+    if len(secret) > MAX_PASSWORD:
+        reason = f"expected at most {MAX_PASSWORD} bytes, found {len(secret)}"
+        raise UsageError.at("password", reason, expected=f"at most {MAX_PASSWORD} bytes", found=str(len(secret)))
+    return secret or None
+
+
 def encode_public(key: PublicKey) -> bytes:
-    """Encode a public key as PEM."""
+    """Encode a public key as PEM. Raises UsageError for anything else."""
+    options.instance("key", key, PublicKey)
+    if len(key.raw) != KEY_BYTES:
+        raise SignatureError(f"key: expected {KEY_BYTES} bytes, found {len(key.raw)}")
     public = ed25519().Ed25519PublicKey.from_public_bytes(key.raw)
     from cryptography.hazmat.primitives import serialization
 
@@ -87,11 +115,12 @@ def read_private_key(path: str | Path, password: str | None = None) -> Ed25519Pr
         MissingDependency: The package cryptography is not installed.
     """
     path = options.path("path", path)
+    secret = _secret(password)
     kind, content = ed25519().Ed25519PrivateKey, read_small(path)
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        key = load_pem_private_key(content, password.encode() if password else None)
+        key = load_pem_private_key(content, secret)
     except Exception as error:  # cryptography raises many exception types for unreadable keys
         raise SignatureError(f"{path}: not a private key that can be opened ({error})") from None
     if not isinstance(key, kind):

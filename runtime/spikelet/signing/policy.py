@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from spikelet import options
 from spikelet.errors import SignatureError, SpikeletError
@@ -35,6 +36,10 @@ class Policy:
 
     keys: tuple[PublicKey, ...] = ()
     required: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", _keys(self.keys))
+        options.instance("required", self.required, bool)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Policy:
@@ -58,10 +63,11 @@ class Policy:
 
 def trusted_keys(paths: str) -> tuple[PublicKey, ...]:
     """Read the keys of files and folders (*.pub), separated by ":" (";" on Windows). Raises as `from_environment`."""
+    options.instance("paths", paths, str)
     keys: list[PublicKey] = []
     for name in filter(None, paths.split(os.pathsep)):
-        path = Path(name)
-        files = sorted(path.glob("*.pub")) if path.is_dir() else [path]
+        path = options.path("paths", name)
+        files = sorted(path.glob("*.pub")) if os.path.isdir(path) else [path]
         if not files:
             raise SignatureError(f"{path}: there is no public key (*.pub) in this folder")
         keys += map(read_public_key, files)
@@ -76,18 +82,28 @@ def status(path: str | Path, keys: Iterable[PublicKey] | None = None) -> Status:
         keys: Trusted keys; None uses those of the environment.
 
     Returns:
-        The status. Failures are reported as states; nothing is raised.
+        The status. Failures are reported as states.
+
+    Raises:
+        UsageError: An argument is of a wrong type.
     """
     path = options.path("path", path)
+    keys = None if keys is None else _keys(keys)
     try:
         digest = hashlib.sha256(path.read_bytes()).digest()
     except OSError as error:
         return Status("invalid", "", f"{path}: cannot be read ({error.strerror})")
     try:
-        trusted = Policy.from_environment().keys if keys is None else tuple(keys)
+        trusted = Policy.from_environment().keys if keys is None else keys
     except SpikeletError as error:
         return Status("unchecked", "", str(error))
     return check(path, digest, trusted)
+
+
+def _keys(value: object) -> tuple[PublicKey, ...]:
+    keys = tuple(value) if isinstance(value, list | tuple | set | frozenset) else value
+    options.instances("keys", keys, PublicKey)
+    return cast(tuple[PublicKey, ...], keys)
 
 
 def enforce(path: str | Path, content: bytes | memoryview, policy: Policy) -> None:
@@ -101,6 +117,8 @@ def enforce(path: str | Path, content: bytes | memoryview, policy: Policy) -> No
     Raises:
         SignatureError: The policy requires a signature of a trusted key, and there is none.
     """
+    options.instance("policy", policy, Policy)
+    options.content("content", content)
     if not policy.required:
         return
     path = options.path("path", path)

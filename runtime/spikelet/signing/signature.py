@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from spikelet import options
-from spikelet.errors import MissingDependency, SignatureError, SpikeletError
+from spikelet.errors import MissingDependency, SignatureError, SpikeletError, UsageError
 from spikelet.signing.keys import PublicKey, public_key, read_small
 
 if TYPE_CHECKING:
@@ -50,8 +51,14 @@ class Status:
 
 
 def signature_file(path: str | Path) -> Path:
-    """Return the path of a bundle's signature file: the path of the bundle with `.sig` appended."""
+    """Return the path of a bundle's signature file: the path of the bundle with `.sig` appended.
+
+    Raises:
+        UsageError: The path is none of a file, such as "." or "/".
+    """
     path = options.path("path", path)
+    if not path.name:
+        raise UsageError.at("path", f"expected the path of a file, found {str(path)!r}", expected="the path of a file")
     return path.with_name(path.name + SUFFIX)
 
 
@@ -64,8 +71,10 @@ def check(path: str | Path, digest: bytes, keys: tuple[PublicKey, ...]) -> Statu
         keys: Trusted keys.
     """
     path = options.path("path", path)
+    options.instance("digest", digest, bytes)
+    options.instances("keys", keys, PublicKey)
     file = signature_file(path)
-    if not file.exists():
+    if not os.path.lexists(file):
         return Status("unsigned", "", f"not signed (no {file.name})")
     try:
         announced, entries = _decode(file)

@@ -12,8 +12,10 @@ import numpy.typing as npt
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Golden
 from spikelet.engines import Engine, create, run
+from spikelet.errors import DataError
 from spikelet.graph import Graph
-from spikelet.options import instance
+from spikelet.inputs import MAX_STEPS
+from spikelet.options import instance, whole
 
 # Share of differing spikes allowed for a float32 bundle: engines sum in different orders, so a potential may cross its
 # threshold in one engine and not in another, which also affects later spikes.
@@ -95,7 +97,18 @@ def golden_steps(graph: Graph) -> int:
 
 
 def record_golden(graph: Graph, inputs: npt.NDArray[np.uint8] | npt.NDArray[np.float32], steps: int) -> Golden:
-    """Run the reference engine on constant inputs (N, *shape) for `steps` time-steps and record spikes and logits."""
+    """Run the reference engine on constant inputs (N, *shape) for `steps` time-steps and record spikes and logits.
+
+    Raises:
+        UsageError: An argument is of a wrong type, or `steps` is not 1…65536.
+        DataError: The inputs are no numbers of the network's shape.
+    """
+    instance("graph", graph, Graph)
+    instance("inputs", inputs, np.ndarray)
+    if inputs.dtype.kind not in "uif" or inputs.ndim == 0 or not len(inputs) or inputs.shape[1:] != graph.input.shape:
+        expected = f"numbers of shape (N, {', '.join(map(str, graph.input.shape))})"
+        raise DataError.at("inputs", f"expected {expected}, found {inputs.dtype} {inputs.shape}", expected=expected)
+    steps = whole("steps", steps, 1, MAX_STEPS)
     logits, spikes = replay(graph, "numpy", inputs, steps)
     kinds = (np.int16, np.int32) if graph.exact else (np.float32, np.float32)
     return Golden(inputs.astype(kinds[0]), logits.astype(kinds[1]), spikes)

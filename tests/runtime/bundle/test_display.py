@@ -49,9 +49,9 @@ DESCRIPTION = {
     "name": "n",
     "labels": ["a", "b", "c"],
     "producer": {"name": "p", "version": "1"},
-    "provenance": {"levels": 4, "data": {"name": "d"}, "list": [1, {"a": [None]}]},
+    "provenance": {"levels": 4, "data": {"name": "d"}, "list": [1, {"a": [None]}], "input_range": [-1, 2.5]},
     "results": [RESULT],
-    "conversion": {"bits": 4, "advice": ["x"], "notes": [], "layers": [LAYER, LAYER | {"layer": "if2"}]},
+    "conversion": {"bits": 4, "steps": 6, "advice": ["x"], "notes": [], "layers": [LAYER, LAYER | {"layer": "if2"}]},
 }
 ODD = [
     None,
@@ -150,6 +150,9 @@ def test_missing_values(path, capsys):
             decode(put_together(members))
     elif path[0] == "labels" and len(path) == 2:
         with pytest.raises(BundleError, match=r"manifest\.json\.labels: expected 3, one a class, found 2"):
+            read(document)
+    elif path[:2] == ("provenance", "input_range") and len(path) == 3:
+        with pytest.raises(BundleError, match=r"provenance\.input_range: expected two numbers LOW < HIGH"):
             read(document)
     elif len(path) == 4 and str(path[2]).startswith("accuracy"):
         with pytest.raises(

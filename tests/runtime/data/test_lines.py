@@ -1,5 +1,6 @@
 """Lines (N, C, L) and measured values: each form is read with a right answer known beforehand, or refused by name."""
 
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from spikelet import cli
 from spikelet.data import DataOptions, read, stated_span
-from spikelet.errors import DataError
+from spikelet.data.pixels import quantised
+from spikelet.errors import DataError, UsageError
 from spikelet.graph import Graph
 from spikelet.inputs import as_sequence
 from spikelet.nodes import IF, Conv2d, Flatten, Input, Linear, Output
@@ -79,14 +81,35 @@ def test_lines_as_arrays_of_python():
     assert np.array_equal(as_sequence(graph, LINES[1]), LINES[None, 1:2, :, None])
 
 
-@pytest.mark.parametrize(
-    ("stated", "span"),
-    [([-1, 2.5], (-1.0, 2.5)), (None, None), ([1, 1], None), ([1], None), (["a", 2], None), ([True, 2], None), ("ab", None)],
-)  # fmt: skip
-def test_the_range_that_a_bundle_states(stated, span):
-    """Provenance is free, so that anything else there is ignored."""
-    assert stated_span({"input_range": stated}) == span
+@pytest.mark.parametrize("stated", [[-1, 2.5], [0, 2**64], (-(2.0**64), 0), [0, 2.0**-64]])
+def test_the_range_that_a_bundle_states(stated):
+    assert stated_span({"input_range": stated}) == tuple(map(float, stated))
     assert stated_span({}) is None
+
+
+@pytest.mark.parametrize(
+    "span",
+    [None, [1, 1], [2, 1], [1], [1, 2, 3], ["a", 2], [True, 2], "ab", {"low": 0, "high": 1}, [0, 2.0**-65], [0, 1e-320],
+     [0, 2**64 + 1], [-1e308, 1e308], [2**60, 2**60 + 1], [0, math.inf], [math.nan, 1], [None, 1], [10**400, 10**401]],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_range_is_refused_wherever_it_is_stated(span):
+    with pytest.raises(UsageError, match=r"provenance\.input_range: expected two numbers LOW < HIGH.*, found"):
+        stated_span({"input_range": span})
+    if span is not None:
+        with pytest.raises(UsageError, match="range: expected two numbers LOW < HIGH"):
+            DataOptions(span=span)
+
+
+def test_values_at_the_borders_of_a_range_do_not_overflow():
+    """Warnings are errors: neither the width of a range nor the distance from it may overflow."""
+    values = np.array([[-1.7e308, -1e-300, 0.0, 1e-300, 2.0**-65, 2.0**-64, 1.7e308]])
+    for low, high in ((0.0, 2.0**-64), (-(2.0**64), 2.0**64), (2.0**64 - 2**11, 2.0**64)):
+        pixels = quantised(values, low, high)[0]
+        assert pixels[0] == 0
+        assert pixels[-1] == 255
+        assert (np.diff(pixels.astype(int)) >= 0).all()
+    assert quantised(values, 0.0, 2.0**-64)[0].tolist() == [0, 0, 0, 0, 128, 255, 255]
 
 
 @pytest.mark.parametrize(

@@ -93,13 +93,13 @@ class TestPolicy:
         if not named:
             monkeypatch.delenv(signing.TRUSTED_KEYS)
             monkeypatch.setenv(signing.REQUIRE, "1")
+        trusted = (signing.public_key(key),)
         monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric", None)
         with pytest.raises((MissingDependency, SignatureError), match=r"spikelet\[sign\]|no key is trusted"):
             spikelet.load(path)
-        assert signing.status(path, [signing.public_key(key)]).state == "unchecked"
-        public = (signing.public_key(key),)
+        assert signing.status(path, trusted).state == "unchecked"
         with pytest.raises(SignatureError, match=r"cryptography is not installed: pip install \"spikelet\[sign\]\""):
-            read(path, signing.Policy(public, required=True))
+            read(path, signing.Policy(trusted, required=True))
 
     def test_what_is_no_key(self, tmp_path):
         from cryptography.hazmat.primitives import serialization as form

@@ -121,6 +121,14 @@ def _unknown() -> Vector:
 
 
 @vector(
+    "measured-values", "A range of measured values and a number of time-steps that concern runs, not the golden inputs"
+)
+def _measured() -> Vector:
+    keys = {"provenance": {"input_range": [-0.1, 2**64]}, "conversion": {"steps": 2**16}}
+    return Vector(small(), PIXELS, 4, edit=lambda members: _manifest(members, **keys))
+
+
+@vector(
     "another-writer",
     "lowering_version 0, as of a writer that is not spikelet: no producer and labels, weights inside step.onnx, an empty card.md",
 )

@@ -56,7 +56,7 @@ class Mutator:
         value: object = self.pick([*WHOLE, *TEXTS, None, True, 1.0, [], {}])
         if key in ("results", "conversion"):
             entry = {self.pick(["data", "images", "accuracy", "accuracy_before_quantisation", "bits", "layers", "steps", "digest", "by_step",
-                                "agreement_with_float", "notes"]): self.pick([0, 1, 0.5, [1], [0.5, 1], [], "d", None, [{}], [{"by_step": [{}]}],
+                                "agreement_with_float", "notes"]): self.pick([0, 1, 0.5, 2**16, 2**16 + 1, [1], [0.5, 1], [], "d", None, [{}], [{"by_step": [{}]}],
                                                                               [{"layer": "", "activation": None, "clipped": self.pick([2**64, 2.0**65, True, -(2**65), 10**39])}], -1, 2**53, 2**53 + 1])
                      for _ in range(3)}  # fmt: skip
             value = [entry] if key == "results" else entry
@@ -67,7 +67,10 @@ class Mutator:
                 [None, {}, {"name": "", "version": ""}, {"name": self.pick(TEXTS), "version": self.pick(TEXTS), "x": 1}]
             )
         if key == "provenance":
-            value = {self.pick(TEXTS): self.pick([*TEXTS, [[]], -0.0, 1e-400])}
+            value = {self.pick([*TEXTS, "input_range"]): self.pick([*TEXTS, [[]], -0.0, 1e-400])}
+            if self.random.random() < 0.4:
+                ends = [0, 1, -0.0, 2.0**-64, 2.0**-65, 2**64, 2**64 + 1, -(2**63), 1 - 2**63, 1e308, True, None]
+                value["input_range"] = [self.pick(ends) for _ in range(self.pick([1, 2, 2, 2, 3]))]
         if key == "format_version":
             value = self.pick(
                 [

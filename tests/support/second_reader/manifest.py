@@ -49,6 +49,13 @@ def or_null(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
 
+def span(value: object) -> bool:
+    """Check two numbers of which the second is larger by 2^-64 or more, both rounded to float64."""
+    if not isinstance(value, list) or len(value) != 2 or not all(map(number, value)):
+        return False
+    return float(value[1]) - float(value[0]) >= 2**-64
+
+
 def objects(value: object) -> bool:
     """Check a list of objects."""
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
@@ -60,8 +67,9 @@ RESULT: dict[str, Check] = {
     **dict.fromkeys(("accuracy", "accuracy_before_quantisation"), shares),
     **dict.fromkeys(("float_accuracy", "agreement_with_float"), share),
 }
+PROVENANCE: dict[str, Check] = {"input_range": span}
 CONVERSION: dict[str, Check] = {
-    "bits": or_null(whole(0, LARGEST)), "advice": texts(0, 10_000), "notes": texts(0, 10_000), "layers": objects,
+    "bits": or_null(whole(0, LARGEST)), "steps": whole(1, 2**16), "advice": texts(0, 10_000), "notes": texts(0, 10_000), "layers": objects,
 }  # fmt: skip
 LAYER: dict[str, Check] = {
     "layer": text,
@@ -111,7 +119,7 @@ def check_description(manifest: Object, network: Network) -> None:
     classes = network.shapes[network.output][0]
     agrees = isinstance(labels, list) and texts(1, 256)(labels) and len(labels) == classes
     require(labels is None or agrees, "manifest", "labels")
-    _object(manifest, "provenance")
+    _known(_object(manifest, "provenance"), PROVENANCE, "provenance")
     for index, result in enumerate(_objects(manifest, "results")):
         _known(result, RESULT, f"results[{index}]")
         accuracy, before = result.get("accuracy"), result.get("accuracy_before_quantisation")
