@@ -1,5 +1,7 @@
 """Keys work after a field or a list was used, fields take what is meant, and the status line is read and cleared."""
 
+import sys
+
 import pytest
 from PySide6.QtCore import QCoreApplication, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
@@ -7,6 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from gui_support.driving import drop, opened_window, until
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
+from spikelet_gui.views.shell.focus import FocusReturn
 from spikelet_gui.views.widgets.theme import theme
 
 
@@ -64,6 +67,31 @@ def test_a_text_field_is_left_by_a_key_and_shortcuts_never_type(opened, card, qt
     assert opened.inspector.cursor.playing
     assert card.query.text() == "rate > 0 "
     key(qtbot, opened, Qt.Key.Key_Space)
+
+
+@pytest.fixture
+def calls():
+    """A list that grows with every call of the event filter."""
+    counted, code = [], FocusReturn.eventFilter.__code__
+    sys.setprofile(lambda frame, event, _: counted.append(1) if event == "call" and frame.f_code is code else None)
+    yield counted
+    sys.setprofile(None)
+
+
+def test_events_are_filtered_only_while_a_field_has_the_focus(opened, card, qtbot, calls):
+    for panel in ("accuracy", "layers"):
+        opened.show_panel(panel)
+        opened.grab()
+    assert calls == []
+    qtbot.mouseClick(card.query, Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(card.query, "x")
+    assert calls
+    key(qtbot, opened, Qt.Key.Key_Escape)
+    assert focus(opened) is root(opened)
+    calls.clear()
+    opened.grab()
+    key(qtbot, opened, Qt.Key.Key_End)
+    assert calls == []
 
 
 def test_escape_in_a_field_cancels_no_task(opened, card, qtbot):

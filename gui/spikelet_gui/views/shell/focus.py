@@ -28,7 +28,9 @@ LEAVE = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class FocusReturn(QObject):
-    """Watches keys and clicks of one window.
+    """Watches keys and clicks of one window while a field of it has the focus.
+
+    A filter of the application is called for every event of every object, so there is none while nothing is typed.
 
     Args:
         window: The window.
@@ -39,8 +41,14 @@ class FocusReturn(QObject):
         super().__init__(window)
         self._window, self._pressed = window, pressed
         app = QApplication.instance()
-        assert app is not None
-        app.installEventFilter(self)
+        assert isinstance(app, QApplication)
+        self._app = app
+        app.focusChanged.connect(self._focus_changed)
+
+    def _focus_changed(self, _: QWidget | None, widget: QWidget | None) -> None:
+        self._app.removeEventFilter(self)
+        if widget is not None and widget.window() is self._window and _field(widget) is not None:
+            self._app.installEventFilter(self)
 
     def leave(self) -> None:
         """Give the focus to the window itself."""
