@@ -8,7 +8,7 @@ import pytest
 
 from gui_support.bundles import bundle_of, plain_graph, quiet
 from spikelet_gui.models.analysis.sweep import sweep
-from spikelet_gui.models.session import kept
+from spikelet_gui.models.session import kept, store
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.shell.app import discard, make_window
@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path, bundle, images,
 
 
 def test_the_oldest_files_go(tmp_path, bundle, images, measured, monkeypatch):
-    monkeypatch.setattr(kept, "KEPT", 2)
+    monkeypatch.setattr(store, "KEPT", 2)
     for index in range(3):
         (tmp_path / f"{index}.npz").write_bytes(b"")
         os.utime(tmp_path / f"{index}.npz", (index, index))

@@ -25,6 +25,7 @@ BATCH = 16
 BINS = 64  # of an activation that is not quantised
 HALF = 0.5 + 1e-6  # spikes; differences up to half a spike are rounding
 STEPS = (1, 2, 4, 8, 16, 32)
+LEAST = 8  # residuals are computed up to this T at least, where the network permits it
 
 Joint = npt.NDArray[np.int64]
 
@@ -133,10 +134,19 @@ class Residuals:
         return float((self.source == self.predictions[steps]).mean())
 
 
-def residuals(bundle: Bundle, data: ImageSet, most: int, engine: str, progress: Progress) -> Residuals:
-    """Compare the spiking network with its source network on `data`, at powers of two up to `most` time-steps."""
+def reach(steps: int, most: int) -> tuple[int, ...]:
+    """Return the values of T at which residuals are computed: powers of two.
+
+    Args:
+        steps: T of the window.
+        most: Largest T of the network.
+    """
+    return tuple(t for t in STEPS if t <= min(max(LEAST, steps), most))
+
+
+def residuals(bundle: Bundle, data: ImageSet, steps: tuple[int, ...], engine: str, progress: Progress) -> Residuals:
+    """Compare the spiking network with its source network on `data`, at each T of `steps`, see `reach`."""
     graph, count = bundle.graph, levels(bundle)
-    steps = tuple(t for t in STEPS if t <= most)
     network = SourceNetwork(graph, count)
     bins = count or BINS
     copies = {name: graph.neuron(name).copies for name in graph.spiking}

@@ -33,6 +33,7 @@ def faulty_devices(
     """
 
     def work(progress: PartialProgress[Robustness]) -> Robustness:
+        _ = data.digest  # computed in the background: whether results are out of date depends on it
         part = data.subset(images)
         return robustness(bundle, part, steps, None, range(devices), progress, progress.partial)
 

@@ -17,6 +17,7 @@ from spikelet.data.options import DEFAULTS, DataOptions, Split
 from spikelet.errors import DataError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
+from spikelet_gui.models.session.document import BrokenBundle, Document, attempt
 
 Pixels = npt.NDArray[np.float32]
 
@@ -57,6 +58,15 @@ def start_source(bundle: Bundle) -> Source:
     """Return the images that a bundle is opened with: shipped images that fit it, or its golden inputs."""
     data = shipped_images(bundle.graph.input.shape, bundle.manifest.labels, bundle.graph.classes)
     return golden_source(bundle) if data is None else from_data(data)
+
+
+def read_bundle(path: Path) -> Document | BrokenBundle:
+    """Read a bundle and the images that it is opened with, which `start_source` caches."""
+    document = attempt(path)
+    if isinstance(document, Document):
+        source = start_source(document.bundle)
+        _ = source.data.digest if source.data is not None else ""  # computed here, not in the thread of the window
+    return document
 
 
 def golden_source(bundle: Bundle) -> Source:

@@ -15,10 +15,11 @@ from spikelet_gui.models.analysis.sweep import Sweep, sweep
 from spikelet_gui.models.jobs import Jobs, PartialProgress
 from spikelet_gui.models.network.blocks import blocks
 from spikelet_gui.models.session.cursor import Cursor
+from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.derived import with_copies
-from spikelet_gui.models.session.document import BrokenBundle, Document, attempt
-from spikelet_gui.models.session.inputs import Source, data_for, from_data, open_source, start_source
-from spikelet_gui.models.session.kept import restore, store
+from spikelet_gui.models.session.document import BrokenBundle, Document
+from spikelet_gui.models.session.inputs import Source, data_for, from_data, open_source, read_bundle, start_source
+from spikelet_gui.models.session.keeper import Keeper, Restored
 from spikelet_gui.models.session.pictures import Saves, keep
 from spikelet_gui.models.session.results import Results
 from spikelet_gui.models.session.selection import Selection
@@ -37,7 +38,7 @@ class Inspector:
     Args:
         dispatch: Calls a function in the thread of the window.
         settings: Settings of the last session; updated while the window is used.
-        kept: Folder of measurements that outlive the session; None keeps none.
+        kept: Folder of results that outlive the session; None keeps none.
 
     Attributes:
         opened: Emitted when a document was opened, or refused.
@@ -55,6 +56,7 @@ class Inspector:
         index: Index of the selected image in `source`.
         engine: Name of the engine.
         trace: The run on the selected image, or None.
+        keeper: Files of results that outlive the session.
         sweep: Accuracy over many images, or None.
         sweep_data: The data set of `sweep`, which can be that of its first images only; or None.
         threshold: Margin of early exit, in logits.
@@ -66,7 +68,7 @@ class Inspector:
         self.opened, self.showing, self.traced, self.swept = Signal[[]](), Signal[[]](), Signal[[]](), Signal[[]]()
         self.threshold_moved, self.profile_changed = Signal[[]](), Signal[[]]()
         self.status, self.failed, self.going = Signal[[str]](), Signal[[str]](), Signal[[str]]()
-        self.settings, self._kept = settings, kept
+        self.settings, self.keeper = settings, Keeper(kept)
         self.jobs = Jobs(dispatch)
         self.results = Results(self.jobs, self.status, self.failed)
         self.cursor = Cursor()
@@ -91,7 +93,10 @@ class Inspector:
         """Open a bundle in the background."""
         self.status.emit(f"Opening {path.name}…")
         self.jobs.start(
-            "open", lambda _: _read(path), self._opened, lambda message: self._refuse(BrokenBundle(path, message, ()))
+            "open",
+            lambda _: read_bundle(path),
+            self._opened,
+            lambda message: self._refuse(BrokenBundle(path, message, ())),
         )
 
     def open_first(self) -> None:
@@ -122,13 +127,37 @@ class Inspector:
         self.settings.remember(document.origin or document.path)
         self.cursor.set_steps(min(max(self.settings.steps, 1), document.most_steps))
         self.source = start_source(document.bundle)
-        self.index = min(self.settings.image, len(self.source) - 1) if restored else 0
+        last = DataFile.of_entry(self.settings.data) if restored else None
+        image = self.settings.image if restored else 0
+        self.index = min(image, len(self.source) - 1) if last is None else 0
         self.opened.emit()
         self.selection.focused.emit()
         self.run()
-        if self.source.data is not None:
-            self.run_sweep(self.source.data, FIRST_SWEEP, first=True)
         self.status.emit(f"{document.name} is open; integrity OK")
+        if last is not None:
+            self._reopen(last, image)
+            return
+        self.settings.data, self.settings.image = [], self.index
+        self._measure_first()
+
+    def _measure_first(self) -> None:
+        """Measure the first images, or show the results that were kept from other sessions."""
+        if self.source is not None and self.source.data is not None:
+            self.run_sweep(self.source.data, FIRST_SWEEP, first=True)
+            self._restore(self.source.data)
+
+    def _reopen(self, last: DataFile, index: int) -> None:
+        """Open the images of the last session in the background, at the image that was selected."""
+
+        def opened(source: Source) -> None:
+            self._image_opened(source, last, index)
+
+        def failed(message: str) -> None:
+            self.settings.data = []
+            self.failed.emit(f"The images of the last session cannot be opened: {message}")
+            self._measure_first()
+
+        self._read_images(last.path.name, lambda: last.path, last.options, last.split, opened, failed)
 
     def look_into(self, setting: Setting) -> None:
         """Show a measured setting in all panels, in the background: its network, T, and margin of early exit."""
@@ -144,14 +173,17 @@ class Inspector:
         )
 
     def _show_setting(self, document: Document, setting: Setting) -> None:
-        source, index, planned = self.source, self.index, self.results.planned
+        source, index, planned, last = self.source, self.index, self.results.planned, self.settings.data
+        digest = self.results.digests.get("plan", "")
         self.settings.steps = setting.steps
         if setting.margin is not None:
             self.set_threshold(setting.margin)
         self._opened(document)
-        self.results.set_planned(planned)
+        if planned is not None:
+            self.results.set_planned(planned, digest)
         if source is not None:
             self.show(source, index)
+            self.settings.data = last
         self.status.emit(f"{document.name} is open with {setting}")
 
     def _refuse(self, problem: BrokenBundle) -> None:
@@ -165,6 +197,7 @@ class Inspector:
     def show(self, source: Source, index: int = 0) -> None:
         """Select an image of another source, and run the network on it."""
         self.source, self.index = source, index
+        self.settings.data, self.settings.image = [], index
         self.showing.emit()
         self.run()
 
@@ -175,41 +208,77 @@ class Inspector:
             self.showing.emit()
             self.run()
 
-    def open_image(self, path: Path, options: DataOptions = DEFAULTS, split: Split = "auto") -> None:
-        """Open a picture, a folder of pictures or a data set in the background, read as by `open_source`."""
-        self._open_image(path.name, lambda: path, options, split)
+    def open_image(
+        self,
+        path: Path,
+        options: DataOptions = DEFAULTS,
+        split: Split = "auto",
+        then: Callable[[Source], object] = lambda source: None,
+    ) -> None:
+        """Open a picture, a folder of pictures or a data set in the background, read as by `open_source`.
+
+        Args:
+            path: File or folder.
+            options: Axes of arrays, and the value of white.
+            split: Split of data with several.
+            then: Called with the images after they are shown.
+        """
+
+        def opened(source: Source) -> None:
+            self._image_opened(source, DataFile(path, options, split))
+            then(source)
+
+        self._read_images(path.name, lambda: path, options, split, opened)
 
     def open_pasted(self, picture: Saves) -> None:
         """Open a picture from the clipboard, in the background."""
-        self._open_image("pasted picture", lambda: keep(picture))
+        self._read_images("pasted picture", lambda: keep(picture), DEFAULTS, "auto", self._image_opened)
 
-    def _open_image(
-        self, name: str, path_of: Callable[[], Path], options: DataOptions = DEFAULTS, split: Split = "auto"
+    def _read_images(
+        self,
+        name: str,
+        path_of: Callable[[], Path],
+        options: DataOptions,
+        split: Split,
+        opened: Callable[[Source], object],
+        failed: Callable[[str], object] | None = None,
     ) -> None:
         if self.document is None:
             return self.failed.emit("Open a bundle before you drop a picture")
         bundle = self.document.bundle
         self.status.emit(f"Reading {name}…")
-        self.jobs.start(
-            "image", lambda _: open_source(path_of(), bundle, options, split), self._image_opened, self.failed.emit
-        )
+        failed = failed or self.failed.emit
+        self.jobs.start("image", lambda _: open_source(path_of(), bundle, options, split), opened, failed)
 
-    def _image_opened(self, source: Source) -> None:
+    def _image_opened(self, source: Source, file: DataFile | None = None, index: int | None = None) -> None:
+        """Show images that were read.
+
+        Args:
+            source: The images.
+            file: Where they are read from in the next session; None for a pasted picture.
+            index: The image that the last session showed; None for images that were opened in this one.
+        """
         self.status.emit(f"{source.name}: {source.note}" if source.note else source.name)
-        self.show(source)
-        self._restore(source.data)
+        self.show(source, min(index or 0, len(source) - 1))
+        if file is not None:
+            self.settings.remember_data(file.entry())
+        if index is not None and source.data is not None:
+            self._measure_first()
+        else:
+            self._restore(source.data if index is None else self.data)
 
     def _restore(self, data: ImageSet | None) -> None:
-        """Show the measurement on these images that was kept from another session, if there is one."""
-        if self.document is None or data is None or self._kept is None:
+        """Show the results on these images that were kept from other sessions; a newer one stays."""
+        if self.document is None or data is None:
             return
-        bundle, engine, steps, kept = self.document.bundle, self.engine, self.cursor.steps, self._kept
+        document, engine, steps = self.document, self.engine, self.cursor.steps
 
-        def done(known: Sweep | None) -> None:
-            if known is not None and not self.jobs.running("sweep"):
-                self._swept(known, data)
+        def done(known: Restored) -> None:
+            if known.sweep is not None and not self.jobs.running("sweep"):
+                self._swept(known.sweep, data)
+            self.results.restore(known, data.digest)
 
-        self.jobs.start("kept", lambda _: restore(kept, bundle, data, steps, engine), done, self.failed.emit)
+        self.jobs.start("kept", lambda _: self.keeper.restore(document, data, steps, engine), done, self.failed.emit)
 
     @property
     def data(self) -> ImageSet | None:
@@ -273,18 +342,13 @@ class Inspector:
         """
         if self.document is None:
             return
-        bundle, engine, steps, kept = self.document.bundle, self.engine, self.cursor.steps, self._kept
+        bundle, engine, steps, keeper = self.document.bundle, self.engine, self.cursor.steps, self.keeper
         part = data if count is None else data.take(slice(0, count))
 
         def work(progress: PartialProgress[Sweep]) -> Sweep:
             _ = data.digest  # computed in the background: whether results are out of date depends on it
-            known = restore(kept, bundle, data, steps, engine) if kept is not None and first else None
-            if known is not None:
-                return known
-            result = sweep(bundle, part, steps, engine, progress)
-            if kept is not None:
-                store(kept, bundle, data, result)
-            return result
+            known = keeper.restore_sweep(bundle, data, steps, engine) if first else None
+            return known or keeper.sweep(bundle, data, sweep(bundle, part, steps, engine, progress))
 
         self.jobs.start(
             "sweep",
@@ -332,11 +396,3 @@ class Inspector:
         self.cursor.pause()
         self.settings.speed, self.settings.loop = self.cursor.speed, self.cursor.loop
         return self.jobs.close()
-
-
-def _read(path: Path) -> Document | BrokenBundle:
-    """Read a bundle and the images that it is opened with, which `start_source` caches."""
-    document = attempt(path)
-    if isinstance(document, Document):
-        start_source(document.bundle)
-    return document

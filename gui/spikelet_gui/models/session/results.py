@@ -15,6 +15,7 @@ from spikelet_gui.models.analysis.planning import Planned
 from spikelet_gui.models.analysis.residuals import Residuals
 from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.session.document import Document, open_document
+from spikelet_gui.models.session.keeper import Restored
 from spikelet_gui.models.signal import Signal
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Results:
         robustness: Accuracy under faults.
         planned: Settings of the bundle, or of the one from which it was derived.
         filter: Conditions on the images of the browser, or None.
+        digests: Digests of the data sets of `residuals`, `robustness` and `planned`, by "residuals", "robustness" and
+            "plan"; of images that were drawn from a data set, its own.
     """
 
     def __init__(self, jobs: Jobs, status: Signal[[str]], failed: Signal[[str]]) -> None:
@@ -76,11 +79,13 @@ class Results:
         self.residuals: Residuals | None = None
         self.robustness: Robustness | None = None
         self.planned: Planned | None = None
+        self.digests: dict[str, str] = {}
 
     def reset(self) -> None:
         """Discard the results of the previous bundle."""
         self.comparison, self.survey, self.comparison_key, self.checks = None, None, None, Checks()
         self.residuals, self.robustness, self.planned = None, None, None
+        self.digests.clear()
         self.filter = None
         self.checks_changed.emit()
 
@@ -123,20 +128,34 @@ class Results:
         self.survey = survey
         self.comparison_changed.emit()
 
-    def set_residuals(self, residuals: Residuals) -> None:
-        """Set the residuals of all layers."""
-        self.residuals = residuals
+    def set_residuals(self, residuals: Residuals, digest: str) -> None:
+        """Set the residuals of all layers. digest: that of the data set."""
+        self.residuals, self.digests["residuals"] = residuals, digest
         self.residuals_changed.emit()
 
-    def set_robustness(self, robustness: Robustness | None) -> None:
-        """Set the accuracy under faults, partial or complete."""
-        self.robustness = robustness
+    def set_robustness(self, robustness: Robustness, digest: str) -> None:
+        """Set the accuracy under faults, partial or complete. digest: that of the data set."""
+        self.robustness, self.digests["robustness"] = robustness, digest
         self.robustness_changed.emit()
 
-    def set_planned(self, planned: Planned | None) -> None:
-        """Set the settings of the bundle."""
-        self.planned = planned
+    def set_planned(self, planned: Planned, digest: str) -> None:
+        """Set the settings of the bundle. digest: that of the data set."""
+        self.planned, self.digests["plan"] = planned, digest
         self.planned_changed.emit()
+
+    def restore(self, known: Restored, digest: str) -> None:
+        """Set results that were kept from other sessions, unless they are being computed anew.
+
+        Args:
+            known: The results.
+            digest: That of the data set.
+        """
+        if known.residuals is not None and not self._jobs.running("residuals"):
+            self.set_residuals(known.residuals, digest)
+        if known.robustness is not None and not self._jobs.running("robustness"):
+            self.set_robustness(known.robustness, digest)
+        if known.planned is not None and not self._jobs.running("plan"):
+            self.set_planned(known.planned, digest)
 
     def set_verified(self, verified: tuple[dict[str, Verification], StepVerification]) -> None:
         """Set the results of replaying the golden inputs: by engine, and through step.onnx."""

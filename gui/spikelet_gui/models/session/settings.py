@@ -11,7 +11,7 @@ from pathlib import Path
 from spikelet.errors import SpikeletError
 from spikelet.files.atomic import replacing
 
-RECENT = 10  # bundles
+RECENT = 10  # bundles, and data sets
 RATES = ("image", "all")  # spike rates of the drawing of the network: of this image, or over all images
 MAX_BYTES = 2**16
 
@@ -23,6 +23,8 @@ class Settings:
     Attributes:
         bundle: Path of the bundle that was opened last.
         recent: Paths of recent bundles, the newest first.
+        data: The images that were opened last, as `DataFile.entry`; empty for the shipped ones.
+        recent_data: Recent images, the newest first, in the same form.
         theme: dark, light or system.
         panel: Name of the panel.
         layer: Selected spiking layer.
@@ -38,6 +40,8 @@ class Settings:
 
     bundle: str = ""
     recent: list[str] = field(default_factory=list)
+    data: list[object] = field(default_factory=list)
+    recent_data: list[object] = field(default_factory=list)
     theme: str = "system"
     panel: str = "overview"
     layer: str = ""
@@ -55,6 +59,11 @@ class Settings:
         opened = str(path.resolve())
         self.bundle = opened
         self.recent = [opened, *(recent for recent in self.recent if recent != opened)][:RECENT]
+
+    def remember_data(self, entry: list[object]) -> None:
+        """Record that images were opened, see `DataFile.entry`."""
+        self.data = entry
+        self.recent_data = [entry, *(recent for recent in self.recent_data if recent != entry)][:RECENT]
 
     def forget(self, path: str) -> None:
         """Remove a file that no longer exists."""
@@ -92,6 +101,7 @@ def load(path: Path) -> Settings:
         elif type(default) is float and type(value) is int:
             setattr(settings, setting.name, float(value))
     settings.recent = [recent for recent in settings.recent if isinstance(recent, str)][:RECENT]
+    settings.recent_data = settings.recent_data[:RECENT]
     return settings
 
 

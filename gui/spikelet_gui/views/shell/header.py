@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton
 
+from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.shell.actions import Actions
 from spikelet_gui.views.shell.exporting import Exporter
@@ -35,7 +36,7 @@ class Header(View):
         self.inspector = inspector
         self.name, self.facts = label("spikelet", "heading"), Elided(name="muted")
         self.badge_icon, self.badge = QLabel(), label("", "caption")
-        self.recent = tool("recent", "Recent bundles")
+        self.recent = tool("recent", "Recent bundles and images")
         self.recent.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.recent)
         self.menu.aboutToShow.connect(self._fill_recent)
@@ -107,3 +108,11 @@ class Header(View):
             entry.triggered.connect(lambda _, path=path: self.inspector.open(path))
         if self.menu.isEmpty():
             self.menu.addAction("no recent bundles").setEnabled(False)
+        files = [DataFile.of_entry(entry) for entry in self.inspector.settings.recent_data]
+        present = [file for file in files if file is not None and file.path.exists()]
+        if self.inspector.document is None or not present:
+            return
+        self.menu.addSection("Images")
+        for file in present:
+            entry = self.menu.addAction(menu_text(f"{file.title}   {file.path.parent}"))
+            entry.triggered.connect(lambda _, file=file: self.inspector.open_image(file.path, file.options, file.split))

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
 
-MIN_PANEL = 1188, 624  # smallest size of a panel, in pixels: its size in a window of 1280 × 720
+MIN_PANEL = 860, 480  # smallest size of a panel, in pixels: its size in a window of 960 × 600
 
 
 def scrolled(inner: QWidget, name: str) -> QScrollArea:

@@ -12,7 +12,7 @@ from spikelet.report import wording
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
-from spikelet_gui.models.session.inputs import Source, open_source
+from spikelet_gui.models.session.inputs import Source
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.choosers.data_dialog import DataDialog
 from spikelet_gui.views.panels.accuracy.browser import BrowserCard
@@ -68,19 +68,12 @@ class CurveCard(CardView):
 
     def _open(self, path: Path, options: DataOptions = DEFAULTS, split: Split = "auto") -> None:
         """Open images and measure on them."""
-        document = self.inspector.document
-        if document is None:
-            return
-        bundle = document.bundle
 
-        def opened(source: Source) -> None:
-            self.inspector.show(source)
+        def measure(source: Source) -> None:
             if source.data is not None:
                 self.inspector.run_sweep(source.data)
 
-        self.inspector.jobs.start(
-            "image", lambda _: open_source(path, bundle, options, split), opened, self.inspector.failed.emit
-        )
+        self.inspector.open_image(path, options, split, measure)
 
     def _draw(self) -> None:
         sweep = self.inspector.sweep

@@ -68,12 +68,20 @@ class PlanPanel(Panel):
         if planned is not None:  # the open network may be derived from it
             bundle, path = planned.bundle, planned.path
         profile = find_profile(inspector.settings.profile)
-        work = measure_settings(bundle, path, data, int(self.images.currentData()), profile, inspector.engine)
-        inspector.jobs.start("plan", work, inspector.results.set_planned, inspector.failed.emit)
+        measure = measure_settings(bundle, path, data, int(self.images.currentData()), profile, inspector.engine)
+        inspector.jobs.start(
+            "plan",
+            lambda progress: inspector.keeper.planned(data, measure(progress)),
+            lambda planned: inspector.results.set_planned(planned, data.digest),
+            inspector.failed.emit,
+        )
 
     def out_of_date(self) -> str:
         planned = self.state.planned
-        return "" if planned is None else outdated(self.inspector.cursor.steps, planned.plan.data, self.inspector)
+        if planned is None:
+            return ""
+        digest = self.inspector.results.digests["plan"]
+        return outdated(self.inspector.cursor.steps, planned.plan.data, self.inspector, digest)
 
     def _draw(self) -> None:
         planned = self.state.planned

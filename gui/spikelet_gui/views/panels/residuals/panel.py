@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from spikelet.data import ImageSet
+from spikelet_gui.models.analysis.residuals import Residuals, reach, residuals
 from spikelet_gui.models.activity.source import described, obstacle
-from spikelet_gui.models.analysis.residuals import STEPS, Residuals, residuals
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.inspector import Inspector
@@ -73,28 +74,27 @@ class ResidualPanel(Panel):
         if document is None or data is None or obstacle(document.bundle.graph) is not None:
             return
         bundle, engine = document.bundle, self.inspector.engine
-        most = max(8, self.inspector.cursor.steps)
-        most = min(most, document.most_steps)
-        data = data.take(slice(0, IMAGES))
+        steps, keeper = reach(self.inspector.cursor.steps, document.most_steps), self.inspector.keeper
+        part = data.take(slice(0, IMAGES))
         self.inspector.jobs.start(
             "residuals",
-            lambda progress: residuals(bundle, data, most, engine, progress),
-            self._finished,
+            lambda progress: keeper.residuals(bundle, data, residuals(bundle, part, steps, engine, progress)),
+            lambda result: self._finished(result, data),
             self.inspector.failed.emit,
         )
-        self.inspector.status.emit(f"Running both networks on {len(data)} images")
+        self.inspector.status.emit(f"Running both networks on {len(part)} images")
 
     def out_of_date(self) -> str:
         residuals, document = self.inspector.results.residuals, self.inspector.document
         if residuals is None or document is None:
             return ""
-        steps = self.inspector.cursor.steps
-        most = max(t for t in STEPS if t <= min(max(8, steps), document.most_steps))
-        shown = residuals.steps[-1]
-        return outdated(steps if shown == most else shown, residuals.data.name, self.inspector)
+        steps, shown = self.inspector.cursor.steps, residuals.steps
+        same = shown == reach(steps, document.most_steps)
+        digest = self.inspector.results.digests["residuals"]
+        return outdated(steps if same else shown[-1], residuals.data.name, self.inspector, digest)
 
-    def _finished(self, residuals: Residuals) -> None:
-        self.inspector.results.set_residuals(residuals)
+    def _finished(self, residuals: Residuals, data: ImageSet) -> None:
+        self.inspector.results.set_residuals(residuals, data.digest)
         self.inspector.status.emit(f"Compared on {len(residuals.data)} images")
 
     def _explain(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from spikelet.metrics.robustness import Robustness
 from spikelet_gui.models.analysis.robustness import DEVICES, IMAGES, faulty_devices, verdict
 from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.inspector import Inspector
@@ -69,13 +70,25 @@ class RobustnessPanel(Panel):
             inspector.failed.emit("Requires a data set: open a folder or a data set in the Overview")
             return
         images, devices = int(self.images.currentData()), int(self.devices.currentData())
-        work = faulty_devices(document.bundle, data, inspector.cursor.steps, images, devices)
-        show = inspector.results.set_robustness
-        inspector.jobs.start("robustness", work, show, inspector.failed.emit, show)
+        bundle, keeper = document.bundle, inspector.keeper
+        measure = faulty_devices(bundle, data, inspector.cursor.steps, images, devices)
+
+        def show(result: Robustness) -> None:
+            inspector.results.set_robustness(result, data.digest)
+
+        inspector.jobs.start(
+            "robustness",
+            lambda progress: keeper.robustness(bundle, data, measure(progress)),
+            show,
+            inspector.failed.emit,
+            show,
+        )
 
     def out_of_date(self) -> str:
         measured = self.inspector.results.robustness
-        return "" if measured is None else outdated(measured.steps, measured.data, self.inspector)
+        if measured is None:
+            return ""
+        return outdated(measured.steps, measured.data, self.inspector, self.inspector.results.digests["robustness"])
 
     def _draw(self) -> None:
         measured = self.state.measured

@@ -1,0 +1,149 @@
+"""Kept residuals and accuracy under faults: the last ones for each bundle, data set and T.
+
+A file that does not fit the bundle and the data is ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from spikelet.bundle import Bundle
+from spikelet.data import ImageSet
+from spikelet.errors import UsageError
+from spikelet.graph import Graph
+from spikelet.metrics.faults import Fault
+from spikelet.metrics.robustness import Point, Robustness
+from spikelet_gui.models.analysis.residuals import BINS, LayerResidual, Residuals
+from spikelet_gui.models.analysis.source import levels
+from spikelet_gui.models.session.store import (
+    Arrays,
+    array,
+    digests_of,
+    entries,
+    file_of,
+    read_arrays,
+    read_json,
+    share,
+    table,
+    whole,
+    write_arrays,
+    write_json,
+)
+
+MEASURES = ("accuracy", "agreement")
+
+
+def residuals_path(folder: Path, bundle: Bundle, data: ImageSet, largest: int) -> Path:
+    """Return the file of residuals. largest: their largest T."""
+    return file_of(folder, bundle, data, f"{largest}-residuals.npz")
+
+
+def store_residuals(folder: Path, bundle: Bundle, data: ImageSet, result: Residuals) -> None:
+    """Write the residuals on `data` or its first images."""
+    arrays: Arrays = {
+        "digests": np.array(digests_of(bundle, data)),
+        "steps": np.array(result.steps, np.int64),
+        "source": result.source,
+    }
+    for t in result.steps:
+        arrays[f"predictions/{t}"] = result.predictions[t]
+        for index, by_steps in enumerate(result.layers.values()):
+            arrays[f"joint/{index}/{t}"] = by_steps[t].joint
+    write_arrays(residuals_path(folder, bundle, data, result.steps[-1]), arrays)
+
+
+def restore_residuals(folder: Path, bundle: Bundle, data: ImageSet, largest: int) -> Residuals | None:
+    """Return the residuals of a bundle on `data` or its first images, up to T = `largest`, or None."""
+    arrays = read_arrays(residuals_path(folder, bundle, data, largest))
+    if arrays is None:
+        return None
+    graph, bins = bundle.graph, levels(bundle) or BINS
+    try:
+        if arrays["digests"].tolist() != digests_of(bundle, data):
+            return None
+        steps = tuple(int(t) for t in arrays["steps"])
+        images = len(arrays["source"])
+        if not steps or steps[-1] != largest or not 0 < images <= len(data):
+            return None
+        return Residuals(
+            data.take(slice(0, images)),
+            steps,
+            {name: _layer(graph, arrays, index, name, steps, bins) for index, name in enumerate(graph.spiking)},
+            array(arrays, "source", (images,), np.int64),
+            {t: array(arrays, f"predictions/{t}", (images,), np.int64) for t in steps},
+        )
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _layer(
+    graph: Graph, arrays: Arrays, index: int, name: str, steps: tuple[int, ...], bins: int
+) -> dict[int, LayerResidual]:
+    copies, values = graph.neuron(name).copies, np.arange(bins + 1) / bins
+    joints = {t: array(arrays, f"joint/{index}/{t}", (bins + 1, copies * t + 1), np.int64) for t in steps}
+    if any(joint.min() < 0 or not joint.sum() for joint in joints.values()):
+        raise ValueError("joint: expected counts")
+    return {t: LayerResidual(name, t, values, joint, copies) for t, joint in joints.items()}
+
+
+def robustness_path(folder: Path, bundle: Bundle, data: ImageSet, steps: int) -> Path:
+    """Return the file of the accuracy under faults."""
+    return file_of(folder, bundle, data, f"{steps}-robustness.json")
+
+
+def store_robustness(folder: Path, bundle: Bundle, data: ImageSet, result: Robustness) -> None:
+    """Write the accuracy under faults on images of `data`."""
+    value = {"digests": digests_of(bundle, data), "result": result.as_json()}
+    write_json(robustness_path(folder, bundle, data, result.steps), value)
+
+
+def restore_robustness(folder: Path, bundle: Bundle, data: ImageSet, steps: int) -> Robustness | None:
+    """Return the accuracy under faults of a bundle on images of `data` for T = `steps`, or None."""
+    value = read_json(robustness_path(folder, bundle, data, steps))
+    if value is None or value.get("digests") != digests_of(bundle, data):
+        return None
+    try:
+        return _robustness(table(value["result"]), bundle, data, steps)
+    except (KeyError, ValueError, TypeError, UsageError):
+        return None
+
+
+def _robustness(facts: dict[str, object], bundle: Bundle, data: ImageSet, steps: int) -> Robustness:
+    seeds = tuple(whole(seed) for seed in entries(facts["seeds"]))
+    images, measure = whole(facts["images"]), facts["measure"]
+    if not seeds or not 0 < images <= len(data) or measure not in MEASURES or facts["steps"] != steps:
+        raise ValueError("expected another measurement")
+    sound = _point(table(facts["sound"]), 1, steps)
+    return Robustness(
+        bundle=bundle.manifest.name,
+        digest=bundle.digest,
+        data=data.name,
+        data_digest=str(facts["data_digest"]),
+        images=images,
+        steps=steps,
+        seeds=seeds,
+        measure=str(measure),
+        sound=replace(sound, fault=Fault("dropped", 0.0)),
+        points=[_point(table(entry), len(seeds), steps) for entry in entries(facts["faults"])],
+    )
+
+
+def _point(entry: dict[str, object], devices: int, steps: int) -> Point:
+    """Return one fault at one level. Raises KeyError, TypeError, ValueError or UsageError if it is none."""
+    rows = [_shares(row, steps) for row in entries(entry["by_seed"])]
+    if len(rows) != devices:
+        raise ValueError("by_seed: expected one row for each device")
+    kind = entry["fault"]
+    fault = Fault("dropped", 0.0) if kind is None else Fault(str(kind), share(entry["level"]))
+    accuracy, low, high = (_shares(entry[name], steps) for name in ("accuracy", "low", "high"))
+    return Point(fault, accuracy, low, high, rows)
+
+
+def _shares(value: object, count: int) -> list[float]:
+    shares = [share(entry) for entry in entries(value)]
+    if len(shares) != count:
+        raise ValueError(f"expected {count} values")
+    return shares

@@ -1,0 +1,130 @@
+"""Files of results that outlive the session, in one folder, told apart by the digests of bundle and data.
+
+An .npz is read without pickle. A file that cannot be read is ignored, as is a folder that cannot be written.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TypeVar
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.bundle import Bundle
+from spikelet.data import ImageSet
+from spikelet.errors import SpikeletError
+from spikelet.files.atomic import replacing
+
+KEPT = 80  # files; the oldest ones are deleted
+MAX_BYTES = 2**28  # of a file
+SUFFIXES = (".npz", ".json")
+Number = TypeVar("Number", bound=np.generic)
+Arrays = dict[str, npt.NDArray[np.generic]]
+
+
+def file_of(folder: Path, bundle: Bundle, data: ImageSet, rest: str) -> Path:
+    """Return the file of a result. rest: end of its name, with the suffix."""
+    return folder / f"{bundle.digest[:20]}-{data.digest[:20]}-{rest}"
+
+
+def digests_of(bundle: Bundle, data: ImageSet) -> list[str]:
+    """Return both digests, which a file repeats in full."""
+    return [bundle.digest, data.digest]
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write an .npz."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        _prune(path.parent)
+    except (OSError, SpikeletError):
+        return
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON value."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(json.dumps(value).encode())
+        _prune(path.parent)
+    except (OSError, SpikeletError):
+        return
+
+
+def read_arrays(path: Path) -> Arrays | None:
+    """Return the arrays of an .npz, or None."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return None
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def read_json(path: Path) -> dict[str, object] | None:
+    """Return a JSON object, or None."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return None
+        value: object = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def array(arrays: Arrays, name: str, shape: tuple[int, ...], dtype: type[Number]) -> npt.NDArray[Number]:
+    """Return an array of this shape and type. Raises KeyError or ValueError for another one."""
+    value = arrays[name]
+    if value.shape != shape or value.dtype != dtype:
+        raise ValueError(f"{name}: expected {dtype.__name__} {shape}, found {value.dtype} {value.shape}")
+    return value.astype(dtype, copy=False)
+
+
+def share(value: object) -> float:
+    """Return a number of 0 to 1. Raises ValueError for anything else."""
+    if not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
+        raise ValueError("expected a share, 0 to 1")
+    return float(value)
+
+
+def amount(value: object) -> float:
+    """Return a finite number of 0 or more. Raises ValueError for anything else."""
+    if type(value) not in (int, float) or not math.isfinite(value) or value < 0:  # type: ignore[arg-type, operator]
+        raise ValueError("expected a number, 0 or more")
+    return float(value)  # type: ignore[arg-type]
+
+
+def whole(value: object) -> int:
+    """Return a whole number of 0 or more. Raises ValueError for anything else."""
+    if type(value) is not int or value < 0:
+        raise ValueError("expected a whole number")
+    return value
+
+
+def entries(value: object) -> list[object]:
+    """Return a list. Raises ValueError for anything else."""
+    if not isinstance(value, list):
+        raise ValueError("expected a list")
+    return value
+
+
+def table(value: object) -> dict[str, object]:
+    """Return a JSON object. Raises ValueError for anything else."""
+    if not isinstance(value, dict):
+        raise ValueError("expected an object")
+    return value
+
+
+def _prune(folder: Path) -> None:
+    """Delete the oldest files."""
+    files = [file for file in folder.iterdir() if file.suffix in SUFFIXES]
+    for old in sorted(files, key=lambda file: file.stat().st_mtime)[:-KEPT]:
+        old.unlink(missing_ok=True)

@@ -1,0 +1,173 @@
+"""A session is continued: bundle, images, results and choices come back, and what is gone is said."""
+
+import queue
+
+import numpy as np
+import pytest
+
+from gui_support.bundles import quiet
+from gui_support.driving import drop
+from spikelet.data import ImageSet
+from spikelet.data.options import DEFAULTS, DataOptions
+from spikelet.metrics.faults import Fault
+from spikelet.metrics.robustness import robustness
+from spikelet_gui.models.analysis.residuals import reach, residuals
+from spikelet_gui.models.session import settings as stored
+from spikelet_gui.models.session.data_file import DataFile
+from spikelet_gui.models.session.inputs import start_source
+from spikelet_gui.models.session.inspector import Inspector
+from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.views.shell.app import settle
+
+
+class Sessions:
+    """Inspectors one after the other, with the same files of settings and results, and without a window."""
+
+    def __init__(self, folder):
+        self.file, self.results, self.inspector, self.messages = folder / "inspector.json", folder / "results", None, []
+
+    def start(self):
+        self.stop()
+        self.calls = queue.SimpleQueue()
+        self.inspector = Inspector(self.calls.put, stored.load(self.file), self.results)
+        self.inspector.failed.connect(self.messages.append)
+        return self.inspector
+
+    def resume(self):
+        inspector = self.start()
+        inspector.open_first()
+        self.settle()
+        return inspector
+
+    def settle(self):
+        while self.inspector.jobs.busy:
+            self.calls.get()()
+
+    def stop(self):
+        if self.inspector is not None:
+            assert self.inspector.close()
+            stored.save(self.inspector.settings, self.file)
+            self.inspector = None
+
+
+@pytest.fixture
+def sessions(tmp_path):
+    sessions = Sessions(tmp_path)
+    yield sessions
+    sessions.stop()
+
+
+def begin(sessions, path, data, options=DEFAULTS):
+    inspector = sessions.start()
+    inspector.open(path)
+    sessions.settle()
+    inspector.set_steps(4)
+    inspector.open_image(data, options)
+    sessions.settle()
+    return inspector
+
+
+def test_images_and_results_come_back(sessions, path, data):
+    inspector = begin(sessions, path, data)
+    inspector.run_sweep(inspector.data)
+    inspector.show_index(7)
+    document, images, keeper = inspector.document, inspector.data, inspector.keeper
+    few = images.take(slice(0, 10))
+    before = residuals(document.bundle, few, reach(4, document.most_steps), "numpy", quiet())
+    faults = robustness(document.bundle, few, 4, [Fault("dropped", 0.1)], range(2))
+    keeper.residuals(document.bundle, images, before)
+    keeper.robustness(document.bundle, images, faults)
+    sessions.settle()
+    again = sessions.resume()
+    assert (again.source.name, again.index, again.cursor.steps) == ("images.npz", 7, 4)
+    assert (again.sweep.done, again.shows_measured) == (60, True)
+    assert [again.results.residuals.agreement(t) for t in (1, 8)] == [before.agreement(t) for t in (1, 8)]
+    assert again.results.robustness.as_json() == faults.as_json()
+    assert again.results.digests == {"residuals": images.digest, "robustness": images.digest}
+    assert sessions.messages == []
+
+
+def test_other_images_of_the_same_name_make_all_results_out_of_date(opened, data, tmp_path):
+    drop(opened, data)
+    settle(opened)
+    for panel in ("residuals", "robustness"):
+        opened.panels[panel].run()
+    settle(opened)
+    assert [opened.panels[panel].out_of_date() for panel in ("residuals", "robustness")] == ["", ""]
+    arrays = dict(np.load(data))
+    np.savez(tmp_path / "images.npz", **(arrays | {"images": 255 - arrays["images"]}))
+    drop(opened, tmp_path / "images.npz")
+    settle(opened)
+    for panel in ("residuals", "robustness"):
+        assert "now images.npz (" in opened.panels[panel].out_of_date(), panel
+    assert [entry[0] for entry in opened.inspector.settings.recent_data] == [
+        str(tmp_path / "images.npz"),
+        str(data),
+    ]
+    opened.panels["overview"].input.back()
+    opened.header.menu.aboutToShow.emit()
+    named = [action for action in opened.header.menu.actions() if action.text().startswith("images.npz")]
+    assert len(named) == 2
+    named[1].trigger()
+    settle(opened)
+    assert (
+        opened.inspector.data.digest
+        == ImageSet(arrays["images"], arrays["labels"], opened.inspector.document.bundle.manifest.labels, "same").digest
+    )
+
+
+def test_options_of_the_data_come_back(sessions, path, tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "frames.npy", rng.random((5, 8, 8, 3), np.float32))
+    inspector = begin(sessions, path, tmp_path / "frames.npy", DataOptions("NHWC", 1.0))
+    again = sessions.resume()
+    assert np.array_equal(again.source.images, inspector.source.images)
+    assert DataFile.of_entry(again.settings.data).title == "frames.npy (NHWC, white 1)"
+
+
+def test_images_that_are_gone_are_said_to_be_and_the_session_goes_on(sessions, path, data, tmp_path):
+    copy = tmp_path / "gone.npz"
+    copy.write_bytes(data.read_bytes())
+    begin(sessions, path, copy)
+    copy.unlink()
+    again = sessions.resume()
+    assert again.source.name == "golden inputs"
+    assert ["gone.npz" in message for message in sessions.messages] == [True]
+    assert again.settings.data == []
+
+
+def test_the_first_images_and_another_bundle_have_no_images_of_the_last_session(sessions, path, grey_path, data):
+    inspector = begin(sessions, path, data)
+    inspector.show(start_source(inspector.document.bundle))
+    assert inspector.settings.data == []
+    inspector = begin(sessions, path, data)
+    assert inspector.settings.data != []
+    inspector.open(grey_path)
+    sessions.settle()
+    assert inspector.settings.data == []
+
+
+ENTRIES = [
+    3,
+    [],
+    ["", "auto", None, "auto"],
+    ["a", "XYZ", None, "auto"],
+    ["a", "auto", -1, "auto"],
+    ["a", "auto", True, "auto"],
+    ["a", "auto", None, "half"],
+    [1, "auto", None, "auto"],
+]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_an_entry_that_is_no_file_is_ignored(entry):
+    assert DataFile.of_entry(entry) is None
+
+
+def test_an_entry_is_read_as_it_was_written(tmp_path):
+    file = DataFile(tmp_path / "a.npz", DataOptions("NHWC", 1023.0), "valid")
+    assert DataFile.of_entry(file.entry()) == file
+    settings = Settings()
+    settings.remember_data(file.entry())
+    stored.save(settings, tmp_path / "s.json")
+    assert stored.load(tmp_path / "s.json") == settings
