@@ -76,6 +76,19 @@ def test_a_tutorial_runs_as_it_stands(page, tmp_path, monkeypatch):
         printed = out.getvalue()
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/api/spikelet.md", "docs/concepts/copies.md"])
+def test_the_python_of_a_page_runs(page, monkeypatch):
+    blocks = [code for language, _, code in BLOCK.findall((ROOT / page).read_text("utf-8")) if language == "python"]
+    if "spikelet_converters" in "".join(blocks):
+        pytest.importorskip("torch")
+    monkeypatch.chdir(ROOT)
+    scope = {"__name__": page}
+    with redirect_stdout(io.StringIO()):
+        for code in blocks:
+            exec(compile(code, page, "exec"), scope)
+    assert blocks
+
+
 def resolve(identifier):
     """The object that an identifier of an API page names."""
     try:

@@ -17,7 +17,7 @@ from spikelet.graph import Graph
 from spikelet.metrics.faults import Fault
 from spikelet.metrics.robustness import Point, Robustness
 from spikelet_gui.models.analysis.residuals import BINS, LayerResidual, Residuals
-from spikelet_gui.models.analysis.source import levels
+from spikelet_gui.models.activity.source import levels
 from spikelet_gui.models.session.store import (
     Arrays,
     array,
