@@ -45,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
     emit(
         args,
         facts,
-        f"{private}: sign with it, and keep it to yourself\n"
-        f"{public}: give it to devices; name it in {signing.TRUSTED_KEYS} there\nkey id {facts['id']}",
+        f"{private}: private key; keep it secret\n"
+        f"{public}: public key; copy it to devices and name it in {signing.TRUSTED_KEYS}\nkey id {facts['id']}",
     )
     return 0
 

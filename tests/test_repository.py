@@ -1,4 +1,4 @@
-"""The house itself: who imports whom, what `import spikelet` loads, what the wheel weighs, how long a module is."""
+"""The repository: import layers, modules that `import spikelet` loads, size of the wheel, length of modules."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ def test_imports_keep_to_the_layers():
 
 
 def test_every_package_has_a_layers_contract():
-    """A package with two modules or more says which of them may import which."""
+    """A package with two modules or more has a contract for the imports between them."""
     contracts = (ROOT / ".importlinter").read_text("utf-8")
     for path in PACKAGES:
         for file in path.rglob("__init__.py"):
