@@ -1,4 +1,4 @@
-"""The accuracy tables of README and docs are what `make accuracy` measured, of the bundles that are shipped."""
+"""The accuracy tables of README and docs are those of `make accuracy`, for the shipped bundles."""
 
 import importlib
 import json

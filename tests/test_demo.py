@@ -1,4 +1,4 @@
-"""The demo: what it reaches, what it costs, and that every engine agrees on it."""
+"""The demo: accuracy, cost, and equal results of all engines."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The documentation: tutorials run as they stand, the API pages are complete, the site builds without a warning."""
+"""The documentation: tutorials and blocks of code run, the API pages are complete, the site builds without a warning."""
 
 import io
 import os

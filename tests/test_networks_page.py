@@ -1,4 +1,4 @@
-"""docs/networks.md and the README's ways in are run as they stand; the support page is what the readers say."""
+"""Commands of docs/networks.md and of the README run; the support page agrees with the importers."""
 
 import re
 import shlex

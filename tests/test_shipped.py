@@ -1,4 +1,4 @@
-"""Every network that ships: it proves itself, reaches what its card says, and comes from the checkpoint beside it."""
+"""Every shipped network: golden inputs verify it, its accuracy is that of its card, and its checkpoint gives it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The README's speed table is what `make bench` wrote, and its contenders are the network that is measured."""
+"""The README's speed table is that of `make bench`, and all contenders compute the same network."""
 
 import importlib
 import sys

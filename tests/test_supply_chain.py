@@ -1,4 +1,4 @@
-"""What is shipped can be made again, byte for byte; what runs needs no network."""
+"""Shipped files can be reproduced byte for byte; no command needs a network."""
 
 import hashlib
 import os

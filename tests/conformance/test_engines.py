@@ -1,4 +1,4 @@
-"""One suite for every engine, and for Brian2: the same network, the same input, the same spikes.
+"""Every engine and Brian2 fire the same spikes for the same network and input.
 
 `runners.RUNNERS` lists them all, so a new one is tested by being added there.
 """

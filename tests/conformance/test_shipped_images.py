@@ -1,4 +1,4 @@
-"""The network that ships, on the images that ship: every engine fires the same spikes.
+"""The shipped network on the shipped images: every engine fires the same spikes.
 
 Every neuron of every layer is compared with the reference engine on three images of each class; on all 500 the two fast
 engines, which share no code that computes, are held to each other by the logits and the spikes of every layer at every

@@ -1,4 +1,4 @@
-"""Two readers that share no code, on the same mutated bundles: the same verdict, the same spikes.
+"""Two readers without common code read mutated bundles: same verdict, same spikes.
 
 `make conformance` runs the long form, and tests/stress/two_readers.py (part of `make fuzz`) hundreds of thousands.
 """

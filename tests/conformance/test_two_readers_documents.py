@@ -1,4 +1,4 @@
-"""Both readers on documents at the borders of the rules: numbers, depths, lengths, characters, versions, tensor headers."""
+"""Both readers on documents at the limits of the rules: numbers, depths, lengths, characters, versions, tensor headers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Mistakes that an implementation of the format could make: at least one vector notices each of them."""
+"""Possible faults of an implementation of the format: at least one vector detects each of them."""
 
 import json
 import sys

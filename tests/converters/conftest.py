@@ -1,4 +1,4 @@
-"""A command line in the folder of a test."""
+"""Run commands in the temporary folder of a test."""
 
 import pytest
 

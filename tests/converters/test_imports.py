@@ -1,4 +1,4 @@
-"""What reads no torch network loads no torch: it takes seconds, and a board has none."""
+"""Commands that read no torch network do not import torch, which takes seconds and is missing on a board."""
 
 import subprocess
 import sys

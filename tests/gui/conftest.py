@@ -1,4 +1,4 @@
-"""Bundles, data and windows for tests; nothing here needs a screen.
+"""Bundles, data and windows for tests, without a screen.
 
 Files are written once for a whole run and are not to be changed: a test that needs a broken one writes a copy.
 """

@@ -1,4 +1,4 @@
-"""Nothing is cut and nothing overlaps, in every panel, on a small screen and on a large one."""
+"""No text is cut and no controls overlap, in every panel, on a small and on a large screen."""
 
 import numpy as np
 import pyqtgraph as pg

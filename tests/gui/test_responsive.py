@@ -1,4 +1,4 @@
-"""No task works in the thread of the window, what that thread does for one is bounded, and no thread is left behind.
+"""No task runs in the window's thread, the work of that thread for a task is bounded, and no thread remains.
 
 Nothing here is timed: a task is held in the middle while the window is used, and calls are counted. How long the
 window's event loop waits on the clock is measured in `tests/stress`.

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: exit codes, one JSON object, errors as text."""
+"""The command line: exit codes, one JSON object, errors as text."""
 
 import errno
 import json

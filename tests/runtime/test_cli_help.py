@@ -1,4 +1,4 @@
-"""Finding one's way on the command line: help, names of shipped bundles, near misses, answers for photographs."""
+"""Help of the command line, names of shipped bundles, suggestions for misspellings, results for photographs."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a graph refuses and the text of its errors; shapes; the proof of exactness."""
+"""Invalid graphs and their error messages; shapes; the proof of exactness."""
 
 from itertools import pairwise
 

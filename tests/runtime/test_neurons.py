@@ -1,4 +1,4 @@
-"""The dynamics against formulas written apart from them."""
+"""Neuron dynamics against independent formulas."""
 
 import numpy as np
 import pytest

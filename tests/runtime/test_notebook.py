@@ -1,4 +1,4 @@
-"""What a person sees in an interactive session: repr, HTML, signatures, forgiving inputs and plots."""
+"""Interactive sessions: repr, HTML, signatures, input conversions and plots."""
 
 import inspect
 import re

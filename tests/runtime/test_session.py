@@ -1,4 +1,4 @@
-"""run, stream, early exit, recording; inputs that fit and that do not."""
+"""run, stream, early exit, recording; valid and invalid inputs."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Closed forms against a neuron stepped by hand; the sweep agrees, and catches an engine that integrates wrongly."""
+"""Closed forms against neurons stepped by hand; the sweep agrees, and detects an engine that integrates wrongly."""
 
 import numpy as np
 import pytest

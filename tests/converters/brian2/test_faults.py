@@ -1,4 +1,4 @@
-"""A validator that cannot fail is worthless: one fault at a time is planted in the engine under test.
+"""Planted faults: the validator detects each fault in the engine under test.
 
 Each has to be caught, and the layer, the neuron and the time-step named at which the engine first goes wrong; that
 is computed here without Brian2, by comparing the broken engine with the sound one.

@@ -1,4 +1,4 @@
-"""The page and the Markdown of a validation, and the verb that writes them."""
+"""The page and the Markdown of a validation, and the command that writes them."""
 
 import json
 import re

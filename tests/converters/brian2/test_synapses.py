@@ -1,4 +1,4 @@
-"""Unrolled synapses carry the very current that the reference engine computes, node by node."""
+"""Unrolled synapses give the current that the reference engine computes, node by node."""
 
 import numpy as np
 import pytest

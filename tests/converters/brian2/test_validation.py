@@ -1,4 +1,4 @@
-"""A bundle against Brian2: what agrees, what the report says, how the work is watched and stopped."""
+"""Validation with Brian2: comparison, report, progress and cancelling."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""Copies instead of time-steps: k copies send in T time-steps what one neuron sends in k T."""
+"""Copies instead of time-steps: k copies fire as many spikes in T time-steps as one neuron in k T."""
 
 from dataclasses import replace
 from itertools import pairwise

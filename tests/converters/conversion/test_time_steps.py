@@ -1,4 +1,4 @@
-"""A bundle runs at the T that it was made for: scales, engines and defaults of the commands follow --steps."""
+"""A bundle is run at the T of its conversion: scales, engines and defaults of the commands follow --steps."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""NIR files that spikelet wrote with its annotation come back as the bundle that was exported."""
+"""NIR files with the annotation of spikelet are imported as the exported bundle."""
 
 import json
 from dataclasses import replace

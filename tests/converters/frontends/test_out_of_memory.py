@@ -1,4 +1,4 @@
-"""An import for which memory runs out says so, whatever library runs out of it."""
+"""An import that runs out of memory raises an error that says so, in whichever library it happens."""
 
 import nir
 import numpy as np

@@ -1,4 +1,4 @@
-"""Files in which people keep weights: each loads into the network, or is refused with the way out; none executes code."""
+"""Weight files: each is loaded into the network, or refused with a remedy; none executes code."""
 
 import argparse
 import os

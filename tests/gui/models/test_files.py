@@ -1,4 +1,4 @@
-"""Documents, inputs and settings, good and broken."""
+"""Documents, inputs and settings, valid and damaged."""
 
 from itertools import pairwise
 

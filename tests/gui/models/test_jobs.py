@@ -1,4 +1,4 @@
-"""Work off the window's thread, and the time cursor that plays."""
+"""Tasks outside the window's thread, and playback of the time cursor."""
 
 import queue
 import threading

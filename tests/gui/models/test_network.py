@@ -1,4 +1,4 @@
-"""Blocks of a network, and the float network that its spikes stand for."""
+"""Blocks of a network, and its float network."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""One run as the inspector keeps it, and the pictures of its numbers."""
+"""Recorded runs of the inspector, and images of their values."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Results that were measured with another T or on other images say so, and are measured again by a click."""
+"""Results measured with another T or other images are marked, and measured again by a click."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the network is shown: pictures that are dropped, pasted or drawn."""
+"""Input images: dropped, pasted or drawn pictures."""
 
 from pathlib import Path
 

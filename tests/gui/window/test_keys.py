@@ -1,4 +1,4 @@
-"""Keys work after a field or a list was used, fields take what is meant, and the status line is read and cleared."""
+"""Keys work after a field or a list was used; fields accept usual forms; the status line is read and cleared."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The panel of settings: measuring, choosing by a limit, and looking into a setting in all panels."""
+"""The panel Plan: measurement, selection by a limit, and a setting shown in all panels."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The window, driven as a person would: a bundle, its layers and neurons, time, and the session."""
+"""The window, operated as by a user: a bundle, its layers and neurons, time, and the session."""
 
 import gc
 from dataclasses import replace

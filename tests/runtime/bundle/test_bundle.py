@@ -1,4 +1,4 @@
-"""A bundle is read as it was written, whole or not at all, and verifies itself."""
+"""A bundle is read as it was written, completely or not at all, and its golden inputs verify it."""
 
 import errno
 import hashlib

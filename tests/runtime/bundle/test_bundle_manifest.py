@@ -1,4 +1,4 @@
-"""What a manifest may say, and what it says where it may not."""
+"""Valid and invalid manifests, and the errors of invalid ones."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whatever a manifest says about results and origin: it is refused in one sentence, or everything can show it."""
+"""Any results and provenance of a manifest are refused in one sentence, or can be displayed everywhere."""
 
 import copy
 import json

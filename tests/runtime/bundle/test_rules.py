@@ -1,4 +1,4 @@
-"""Every rule at its border: the last value that is read, and the first that is refused, by reader and writer alike."""
+"""Every rule at its limit: the last accepted and the first refused value, in reader and writer."""
 
 from dataclasses import replace
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""From a bundle to a board: the folder runs as it is, and a watched folder is answered."""
+"""Deployment to boards: the written folder runs, and images in a watched folder are classified."""
 
 import json
 import os

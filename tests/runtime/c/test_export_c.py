@@ -1,4 +1,4 @@
-"""C that leaves the house: it builds without a warning, proves itself, and nothing of a bundle's text gets loose."""
+"""Exported C: it compiles without warnings, its self-test passes, and text of a bundle cannot become code."""
 
 import json
 import os

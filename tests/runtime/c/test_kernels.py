@@ -1,4 +1,4 @@
-"""The C files of the folder `kernels` compile as they are, and are put together completely."""
+"""The C files of the folder `kernels` compile as they are, and all of them are used."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Readers of images: every layout there and back, and everything that can be wrong with one."""
+"""Readers of images: every layout is written and read back; damaged files are refused."""
 
 import gzip
 import os

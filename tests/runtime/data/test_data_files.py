@@ -1,4 +1,4 @@
-"""Images in folders and in arrays: there and back, and everything that can be wrong with them."""
+"""Images in folders and arrays: written and read back; damaged ones are refused."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Lines (N, C, L) and measured values: each form is read with a right answer known beforehand, or refused by name."""
+"""Lines (N, C, L) and measured values: each form is read with known values, or refused by name."""
 
 import math
 from itertools import pairwise

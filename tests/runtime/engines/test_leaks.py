@@ -1,4 +1,4 @@
-"""Leaky integrators and the reset that comes a step late: their equations, both engines, the file."""
+"""Leaky integrators and the reset delayed by one time-step: equations, engines and file."""
 
 from itertools import pairwise
 

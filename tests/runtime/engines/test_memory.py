@@ -1,4 +1,4 @@
-"""What an engine says that it needs is compared with what it allocates."""
+"""The memory that an engine states is compared with the memory that it allocates."""
 
 import concurrent.futures  # noqa: F401  # loaded here, so that it is not measured
 import itertools

@@ -1,4 +1,4 @@
-"""Layers may be called anything: names of values in lowered models do not collide."""
+"""Layers with any name: names of values in lowered models do not collide."""
 
 import re
 import sys

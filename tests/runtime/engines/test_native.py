@@ -1,4 +1,4 @@
-"""The native engine where it can go wrong: compilers, caches, batches, numbers at their limits."""
+"""Failure cases of the native engine: compilers, caches, batches, numbers at their limits."""
 
 import itertools
 import os

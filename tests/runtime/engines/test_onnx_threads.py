@@ -1,4 +1,4 @@
-"""Threads that are asked of ONNX Runtime: its own choice, but where a process is held to some of the cores."""
+"""Number of threads passed to ONNX Runtime: its default, unless the CPU affinity limits the process."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A window, T time-steps of one input, layer by layer: what an engine shows after each step is what it always shows."""
+"""Windows, T time-steps of one input evaluated layer by layer: results after each step equal those of single steps."""
 
 from dataclasses import replace
 from itertools import pairwise

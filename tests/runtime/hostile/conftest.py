@@ -1,4 +1,4 @@
-"""What several files of hostile bundles start from."""
+"""Fixtures of the tests of hostile bundles."""
 
 import pytest
 

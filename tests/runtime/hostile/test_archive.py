@@ -1,4 +1,4 @@
-"""Archives that were made to do harm: names, doubles, overlaps, links, bombs, headers that differ; and the corpus."""
+"""Malicious archives: names, doubles, overlaps, links, bombs, headers that differ; and the corpus."""
 
 import io
 import os

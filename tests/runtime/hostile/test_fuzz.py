@@ -1,4 +1,4 @@
-"""The mutator, and the campaign over it: that it finds what is planted."""
+"""The mutator and its campaign: planted faults are detected."""
 
 import json
 import os

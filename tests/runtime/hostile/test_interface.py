@@ -1,4 +1,4 @@
-"""Nothing but SpikeletError leaves the Python interface, whatever a bundle, an image or an option is."""
+"""The Python interface raises SpikeletError only, for any bundle, image or option."""
 
 import errno
 import io

@@ -1,4 +1,4 @@
-"""JSON that was made to do harm: depth, huge numbers, doubled keys, text that drives a terminal, memory."""
+"""Malicious JSON: depth, huge numbers, doubled keys, text that drives a terminal, memory."""
 
 import json
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""ONNX that was made to do harm: operators, domains, graphs inside, data elsewhere, damage."""
+"""Malicious ONNX files: operators, domains, graphs inside, data elsewhere, damage."""
 
 import numpy as np
 import pytest

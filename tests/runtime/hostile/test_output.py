@@ -1,4 +1,4 @@
-"""Manifests whose free entries lie: what commands make of them."""
+"""Manifests with false or malicious free entries: commands display them safely."""
 
 import numpy as np
 import pytest

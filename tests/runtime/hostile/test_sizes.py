@@ -1,4 +1,4 @@
-"""A few bytes that announce a great deal: what reading them may cost, in bytes and in operations."""
+"""Small files that declare large sizes: cost of reading, in bytes and operations."""
 
 import numpy as np
 import pytest

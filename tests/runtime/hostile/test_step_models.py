@@ -1,4 +1,4 @@
-"""step.onnx of another program or with another purpose: `verify_step` says what is wrong, within time and memory."""
+"""step.onnx of other programs, or malicious: `verify_step` names the problem, within limits of time and memory."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Accuracy, early exit, spike rates and the whole measurement."""
+"""Accuracy, early exit, spike rates and complete measurements."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""NeuroBench as the judge: its own metrics, on the same network written in torch, must give our numbers.
+"""Metrics equal those that NeuroBench computes for the same network in torch.
 
 Needs `pip install --no-deps neurobench snntorch` beside torch; skipped without.
 """

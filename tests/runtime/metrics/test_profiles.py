@@ -1,4 +1,4 @@
-"""Energy profiles: those that come with spikelet, and files of one's own."""
+"""Hardware profiles: those of the package, and user files."""
 
 import tomllib
 from importlib import resources

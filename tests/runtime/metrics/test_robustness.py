@@ -1,4 +1,4 @@
-"""Faults of devices: each does what it says, the same seed breaks the same things, and nothing else changes."""
+"""Faults of devices: each has its stated effect only, and equal seeds give equal faults."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Two bundles with images, a way to run commands beside them, and a page that was made once."""
+"""Two bundles with images, commands in their folder, and a report that is written once."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""spikelet energy: its table, its profiles, and what it refuses."""
+"""spikelet energy: table, profiles and errors."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The page of a bundle: what is on it, what is in its files, and what cannot be put into it."""
+"""The report of a bundle: its contents, its files, and text that cannot become markup."""
 
 import csv
 import json

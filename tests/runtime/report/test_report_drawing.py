@@ -1,4 +1,4 @@
-"""What pages are made of: charts as SVG, Markdown as HTML."""
+"""Parts of pages: charts as SVG, Markdown as HTML."""
 
 import xml.etree.ElementTree as ET
 

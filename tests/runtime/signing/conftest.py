@@ -1,4 +1,4 @@
-"""A bundle, a key, and no policy but what a test sets."""
+"""A bundle and a key; the policy is set by each test only."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a signature says of a file: trusted, unknown, wrong; a changed byte anywhere is seen."""
+"""States of a signature: trusted, unknown, invalid; a change of any byte is detected."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What is trusted runs, whatever else is refused before it is parsed, and no policy fails open."""
+"""Trusted bundles run, others are refused before they are parsed, and no policy fails open."""
 
 import subprocess
 import sys

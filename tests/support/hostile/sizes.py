@@ -1,4 +1,4 @@
-"""Bundles of a few bytes that announce a great deal: `CASES` makes each of them.
+"""Small bundles that declare large sizes, in `CASES`.
 
 They are held against counts in `tests/runtime/hostile/test_sizes.py`, and against processor time in `tests/stress`.
 """

@@ -1,4 +1,4 @@
-"""Import of NIR files of other writers: names, the dynamics of NIR's neurons, nested graphs, refusals."""
+"""Import of NIR files of other programs: names, neuron dynamics, nested graphs, errors."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Calls of torch in the forms that people write: the imported graph computes what the network does."""
+"""Calls of torch in their usual forms: the imported graph computes the same as the network."""
 
 import numpy as np
 import pytest
