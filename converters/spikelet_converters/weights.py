@@ -11,10 +11,9 @@ import collections
 import pickle
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +53,7 @@ class Placeholder:
 class _Unpickler(pickle.Unpickler):
     """Unpickler of tensors and plain containers; other classes become placeholders."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         if (module, name) in _CLASSES:
             return _CLASSES[module, name]
         if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
@@ -66,7 +65,7 @@ def _rebuilt_parameter(data: Tensor, *_: object) -> Tensor:
     return data
 
 
-_CLASSES: dict[tuple[str, str], Any] = {
+_CLASSES: dict[tuple[str, str], object] = {
     ("collections", "OrderedDict"): collections.OrderedDict,
     ("builtins", "set"): set,
     ("__builtin__", "set"): set,
@@ -257,7 +256,7 @@ def _equal(a: State, b: State) -> bool:
     return a.keys() == b.keys() and all(a[name].shape == b[name].shape and torch.equal(a[name], b[name]) for name in a)
 
 
-def _listed(names: Mapping[Any, object] | list[str]) -> str:
+def _listed(names: Collection[object]) -> str:
     shown = ", ".join(str(name) for name in list(names)[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown}, … ({len(names)})"
 

@@ -21,7 +21,7 @@ Mode = Literal["whole", "by layer"]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Selection:
     """The neurons to simulate.
 
     Attributes:
@@ -42,7 +42,7 @@ class Plan:
         return sum(map(len, self.chosen.values()))
 
 
-def plan(graph: Graph, neurons: Neurons, seed: int) -> Plan:
+def select(graph: Graph, neurons: Neurons, seed: int) -> Selection:
     """Select the neurons to simulate. neurons: as for `validate`. Raises UsageError."""
     if not (neurons is None or neurons == "all" or (isinstance(neurons, int) and neurons >= 1)):
         raise UsageError(f'neurons: expected 1 or more, "all" or None, got {neurons!r}')
@@ -52,11 +52,11 @@ def plan(graph: Graph, neurons: Neurons, seed: int) -> Plan:
     synapses = sum(width[name] * graph.neurons(name) for name in layers)
     small = graph.exact and synapses <= WHOLE_SYNAPSES
     if neurons == "all" or (neurons is None and small):
-        return Plan(graph, "whole" if small else "by layer", everything, synapses)
+        return Selection(graph, "whole" if small else "by layer", everything, synapses)
     rng = np.random.default_rng(seed)
     count = neurons if isinstance(neurons, int) else NEURONS
     chosen = {name: sample(graph, name, count, rng) for name in layers}
-    return Plan(graph, "by layer", chosen, sum(width[name] * len(chosen[name]) for name in layers))
+    return Selection(graph, "by layer", chosen, sum(width[name] * len(chosen[name]) for name in layers))
 
 
 def sample(graph: Graph, name: str, count: int, rng: np.random.Generator) -> Index:
@@ -71,17 +71,17 @@ def sample(graph: Graph, name: str, count: int, rng: np.random.Generator) -> Ind
     return np.sort(np.concatenate(indices))
 
 
-def parts(plan: Plan) -> Iterator[dict[str, slice]]:
+def parts(selection: Selection) -> Iterator[dict[str, slice]]:
     """Parts that are simulated together, as slices of the chosen neurons by layer."""
-    if plan.mode == "whole":
-        yield {name: slice(0, len(chosen)) for name, chosen in plan.chosen.items()}
+    if selection.mode == "whole":
+        yield {name: slice(0, len(chosen)) for name, chosen in selection.chosen.items()}
         return
-    for name, chosen in plan.chosen.items():
-        most = max(1, PART_SYNAPSES // max(1, fan_in(plan.graph, name)))
+    for name, chosen in selection.chosen.items():
+        most = max(1, PART_SYNAPSES // max(1, fan_in(selection.graph, name)))
         for start in range(0, len(chosen), most):
             yield {name: slice(start, min(start + most, len(chosen)))}
 
 
-def populations(plan: Plan, part: Mapping[str, slice]) -> list[Population]:
+def populations(selection: Selection, part: Mapping[str, slice]) -> list[Population]:
     """The populations of a part, in topological order."""
-    return [populate(plan.graph, name, plan.chosen[name][where]) for name, where in part.items()]
+    return [populate(selection.graph, name, selection.chosen[name][where]) for name, where in part.items()]

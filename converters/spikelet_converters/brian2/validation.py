@@ -23,7 +23,7 @@ from spikelet_converters.brian2 import simulator
 from spikelet_converters.brian2.comparison import EPS, Divergence, LayerReport, Pair, compare, merge
 from spikelet_converters.brian2.network import Drive, Network
 from spikelet_converters.brian2.recording import record
-from spikelet_converters.brian2.sampling import Mode, Neurons, Plan, parts, plan, populations
+from spikelet_converters.brian2.sampling import Mode, Neurons, Selection, parts, populations, select
 
 BATCH_BYTES = 2**28  # of recorded potentials and spikes
 CYTHON_EVENTS = 30_000_000_000  # synapses times time-steps; a minute or more in NumPy, and compiling takes a minute
@@ -156,7 +156,7 @@ def validate(
     # potentials are compared as float32, so that T is within exact_steps
     default = min(bundle.default_steps, bundle.manifest.exact_steps or bundle.default_steps)
     steps = resolve_steps(steps, len(sequence), bundle.manifest.exact_steps, default=default)
-    chosen = plan(expand(graph), neurons, seed)  # Brian2 gets plain neurons, the engine the copies
+    chosen = select(expand(graph), neurons, seed)  # Brian2 gets plain neurons, the engine the copies
     version = simulator.load().__version__
     used = _target(target, chosen.synapses * steps * sequence.shape[1])
     runner = engine(graph, graph.spiking) if callable(engine) else create(graph, engine, graph.spiking)
@@ -202,7 +202,14 @@ class _Clock:
 
 
 def _compare_batch(
-    runner: Engine, chosen: Plan, sequence: Array, steps: int, first_image: int, eps: float, target: str, clock: _Clock
+    runner: Engine,
+    chosen: Selection,
+    sequence: Array,
+    steps: int,
+    first_image: int,
+    eps: float,
+    target: str,
+    clock: _Clock,
 ) -> dict[str, LayerReport]:
     graph = chosen.graph  # the engine's graph may be the fault under test
     if not clock.check(0):
@@ -229,7 +236,7 @@ def _compare_batch(
     return reports
 
 
-def _batches(chosen: Plan, sequence: Array, steps: int, runner: Engine) -> list[tuple[int, Array]]:
+def _batches(chosen: Selection, sequence: Array, steps: int, runner: Engine) -> list[tuple[int, Array]]:
     """Batches whose recordings fit in memory: (index of the first image, inputs (T or 1, N, …)).
 
     Raises:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -139,7 +139,7 @@ def rescaled(graph: Graph, thetas: Mapping[str, Theta]) -> Graph:
     pools = maxima(graph)
     passing = {*pools, *pools.values()}  # they count and send spikes, whatever a spike stands for
     for name in graph.order:
-        node: Any = graph.nodes[name]
+        node = graph.nodes[name]
         before = sizes[graph.predecessors[name][0]] if graph.predecessors[name] else None
         if name in passing:
             nodes[name], sizes[name] = node, before

@@ -28,7 +28,7 @@ Outputs = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Difference:
+class OutputDifference:
     """Differences between a source and its imported graph.
 
     Attributes:
@@ -42,7 +42,7 @@ class Difference:
 
 def agree(
     name: str, outputs: Outputs, logits: Outputs, moved: Sequence[Outputs] | None = None, ending: Ending = "logits"
-) -> Difference:
+) -> OutputDifference:
     """Return the differences, or refuse the imported graph.
 
     Args:
@@ -69,7 +69,7 @@ def agree(
     resolution = np.exp(np.abs(expected)) * 1e-4 if ending == "sigmoid" else 0.0  # of float32 probabilities near 1
 
     differences = np.abs(expected.astype(np.float64) - actual)
-    result = Difference(float(differences.max()), largest)
+    result = OutputDifference(float(differences.max()), largest)
     if (differences / (1 + resolution) <= TOLERANCE * magnitude).all():
         return result
 

@@ -22,7 +22,7 @@ from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Conv2d, SumPool2d
 from spikelet_converters.calibration.analog import Analog, Caps, Neuron
-from spikelet_converters.conversion.agreement import Difference, Outputs, agree, agree_on_answers, comparable
+from spikelet_converters.conversion.agreement import OutputDifference, Outputs, agree, agree_on_answers, comparable
 from spikelet_converters.frontends import Source
 from spikelet_converters.frontends.source import Predict
 from spikelet_converters.frontends.values import Factor, Rounding
@@ -141,7 +141,7 @@ def _inputs(source: Source, images: ImageSet | None) -> dict[str, npt.NDArray[np
     return inputs
 
 
-def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Difference:
+def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> OutputDifference:
     """Compare on some inputs, or refuse the imported graph."""
     normalised = source.preprocessing.apply(pixels)
     tied = None
@@ -181,7 +181,7 @@ def _thresholds_moved(source: Source, seed: int) -> Source:
     return replace(source, graph=Graph(nodes, source.graph.edges))
 
 
-def _compare_without_rounding(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Difference:
+def _compare_without_rounding(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> OutputDifference:
     """Compare the imported graph as it is, since quantisers that were left out also clip."""
     actual = Imported(replace(source, roundings={})).logits(pixels)
     if source.logits is not None:
@@ -196,7 +196,7 @@ def _compare_without_rounding(source: Source, name: str, pixels: npt.NDArray[np.
             f"(largest output {magnitude:.3g}); calibrate the quantisers of the source on more images, or export it "
             "before quantisation"
         )
-    return Difference(largest, magnitude)
+    return OutputDifference(largest, magnitude)
 
 
 def _simulated(source: Source, pixels: npt.NDArray[np.float32]) -> Outputs:

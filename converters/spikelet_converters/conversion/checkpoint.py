@@ -38,7 +38,7 @@ class Description:
 
 
 @dataclass(frozen=True)
-class Measurement:
+class SourceComparison:
     """Measurement of a conversion against its source network.
 
     Attributes:
@@ -94,7 +94,7 @@ def convert(
         trace(network, spec.shape),
         None if float32 else bits,
         Description(name, labels, provenance, command),
-        Measurement(checkpoint_reference(network), data, on_progress=on_progress),
+        SourceComparison(checkpoint_reference(network), data, on_progress=on_progress),
         time_steps=time_steps,
     )
 
@@ -103,7 +103,7 @@ def assemble(
     source: Graph,
     bits: int | None,
     description: Description,
-    measurement: Measurement | None = None,
+    measurement: SourceComparison | None = None,
     golden: Sequence[ImageSet] | None = None,
     time_steps: int | None = None,
 ) -> Bundle:

@@ -20,7 +20,7 @@ from spikelet_converters.calibration.images import check_images, check_logits
 from spikelet_converters.calibration.loss import advice, losses
 from spikelet_converters.calibration.thresholds import Method, Per, Theta, activations, rescaled, thresholds
 from spikelet_converters.conversion.check import check_graph, logits_of, source_neuron
-from spikelet_converters.conversion.checkpoint import Description, Measurement, assemble
+from spikelet_converters.conversion.checkpoint import Description, SourceComparison, assemble
 from spikelet_converters.conversion.layer_report import STEPS, Reference
 from spikelet_converters.conversion.measured import least_bits, measured
 from spikelet_converters.frontends import Source
@@ -121,7 +121,7 @@ def convert_source(
         graph,
         bits,
         description,
-        Measurement(_reference(analog, neuron), data, _reported_steps(time_steps), on_progress),
+        SourceComparison(_reference(analog, neuron), data, _reported_steps(time_steps), on_progress),
         time_steps=time_steps,
     )
     for images, result in zip(data, bundle.manifest.results, strict=True):

@@ -21,7 +21,7 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """Difference of a method to the reference for the same seeds.
 
     Attributes:
@@ -72,7 +72,7 @@ class Row:
     cells: Mapping[int, Cell]
     noise_off: Cell
     noise_on: Cell
-    against: Mapping[int, Difference]
+    against: Mapping[int, PairedDifference]
 
     @property
     def label(self) -> str:
@@ -122,7 +122,7 @@ def _cells(runs: Sequence[Metrics]) -> dict[int, Cell]:
     }
 
 
-def paired(method: Cell, reference: Cell) -> Difference | None:
+def paired(method: Cell, reference: Cell) -> PairedDifference | None:
     """Return the difference over the seeds that both have, or None without common seeds.
 
     The paired t test: t = mean(d) sqrt(n) / sd(d) with n - 1 degrees of freedom, d the differences by seed.
@@ -137,11 +137,11 @@ def paired(method: Cell, reference: Cell) -> Difference | None:
     d = np.array([method.values[s] - reference.values[s] for s in seeds])
     mean = float(d.mean())
     if len(d) < 2 or math.isclose(float(d.std()), 0, abs_tol=1e-12):
-        return Difference(mean, None, None, None)
+        return PairedDifference(mean, None, None, None)
     error = float(d.std(ddof=1)) / math.sqrt(len(d))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(d) - 1)) * error
     p = float(2 * stats.t.sf(abs(mean / error), len(d) - 1))
-    return Difference(mean, mean - half, mean + half, p)
+    return PairedDifference(mean, mean - half, mean + half, p)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -231,7 +231,7 @@ def _multiplicity(rows: Sequence[Row]) -> str:
     )
 
 
-def _difference(difference: Difference | None) -> str:
+def _difference(difference: PairedDifference | None) -> str:
     if difference is None:
         return "–"
     text = f"{100 * difference.mean:+.2f}"

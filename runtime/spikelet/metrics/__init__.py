@@ -4,14 +4,14 @@
 with published energies per operation (`profiles/*.toml`).
 """
 
-from spikelet.metrics.energy import Baseline, Estimate, estimate
+from spikelet.metrics.energy import EnergyBaseline, Estimate, estimate
 from spikelet.metrics.hardware import Profile, builtin, load_profile
 from spikelet.metrics.measurement import Measurement, measure
 from spikelet.metrics.operations import Operations, operations
 from spikelet.metrics.tally import Tally, tally
 
 __all__ = [
-    "Baseline",
+    "EnergyBaseline",
     "Estimate",
     "Measurement",
     "Operations",

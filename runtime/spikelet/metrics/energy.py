@@ -41,7 +41,7 @@ Levels = dict[str, Energy | None]  # by level; None: the profile has no figure f
 
 
 @dataclass(frozen=True)
-class Baseline:
+class EnergyBaseline:
     """A non-spiking network, evaluated on the same image.
 
     Attributes:
@@ -71,7 +71,7 @@ class Estimate:
 
     profile: Profile
     levels: Levels
-    baselines: tuple[Baseline, ...] = ()
+    baselines: tuple[EnergyBaseline, ...] = ()
     static_again: Energy | None = None
     left_out: tuple[str, ...] = field(default=())
 
@@ -105,7 +105,7 @@ def estimate(graph: Graph, ops: Operations, profile: Profile, buffer: int = BUFF
     levels_sent = ops.steps * max(graph.neuron(name).copies for name in graph.spiking)
     for name, figure, weight_bits, activation_bits in _baseline_types(profile, levels_sent):
         dense = _dense_levels(graph, ops, profile, figure, weight_bits, activation_bits, buffer)
-        baselines.append(Baseline(name, dense, _crossovers(graph, ops, profile, dense, buffer)))
+        baselines.append(EnergyBaseline(name, dense, _crossovers(graph, ops, profile, dense, buffer)))
     left_out = []
     macs = ops.total("macs") + ops.total("static_macs")
     again = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spikelet.metrics.energy import LEVELS, Baseline, Energy, Estimate
+from spikelet.metrics.energy import LEVELS, Energy, EnergyBaseline, Estimate
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
 from spikelet.metrics.traffic import as_json as traffic_json
@@ -138,7 +138,7 @@ def _energy_json(energy: Energy | None) -> dict[str, float] | None:
     return None if energy is None else {"low": energy.low / 1e6, "high": energy.high / 1e6}
 
 
-def _crossover_json(baseline: Baseline) -> dict[str, object]:
+def _crossover_json(baseline: EnergyBaseline) -> dict[str, object]:
     return {
         level: None if rates is None else {"low": rates[0], "high": rates[1]}
         for level, rates in baseline.crossover.items()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from networks import Builder, graphs, small_graph
 from spikelet.engines.numpy import NumpyEngine
 from spikelet.nodes import Add, Scale
-from spikelet_converters.brian2.sampling import parts, plan, sample
+from spikelet_converters.brian2.sampling import parts, sample, select
 from spikelet_converters.brian2.synapses import fan_in, populate
 
 
@@ -76,7 +76,7 @@ def test_a_sample_takes_every_channel_alike(count):
 
 def test_a_seed_gives_the_same_sample_and_large_layers_come_in_parts(monkeypatch):
     graph = small_graph()
-    one, two, other = (plan(graph, 20, seed) for seed in (1, 1, 2))
+    one, two, other = (select(graph, 20, seed) for seed in (1, 1, 2))
     assert np.array_equal(one.chosen["if1"], two.chosen["if1"])
     assert not np.array_equal(one.chosen["if1"], other.chosen["if1"])
     monkeypatch.setattr("spikelet_converters.brian2.sampling.PART_SYNAPSES", 7 * fan_in(graph, "if1"))

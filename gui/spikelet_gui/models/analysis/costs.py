@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spikelet.graph import Graph
-from spikelet.metrics.energy import LEVELS, Baseline, Energy, Estimate, Levels, estimate, spiking_levels
+from spikelet.metrics.energy import LEVELS, Energy, EnergyBaseline, Estimate, Levels, estimate, spiking_levels
 from spikelet.metrics.hardware import Profile
 from spikelet.metrics.measurement import Measurement
 from spikelet_gui.models.network.blocks import blocks
@@ -44,7 +44,7 @@ class Costs:
         """The most complete level for which the profile has figures."""
         return next(level for level in reversed(LEVELS) if self.estimate.levels[level] is not None)
 
-    def break_even(self, baseline: Baseline, level: str) -> tuple[float, float] | None:
+    def break_even(self, baseline: EnergyBaseline, level: str) -> tuple[float, float] | None:
         """Return the spike rate below which the spiking network needs less energy: for low and for high figures."""
         return baseline.crossover[level]
 
