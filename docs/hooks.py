@@ -1,4 +1,4 @@
-"""Hooks of the documentation site: pages kept at the root of the repository, links, lists, drawings and options."""
+"""Hooks of the documentation site: pages kept at the root of the repository, links, lists, plots and options."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ ROOT_PAGES = {
 }
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
 ITEM = re.compile(r"^(\*|-|\d+\.) ")
-DRAWING = re.compile(r"!\[([^\]]*)\]\((?:\.\./)*(drawings/[\w-]+\.svg)\)")
+DRAWING = re.compile(r"!\[([^\]]*)\]\((?:\.\./)*((?:drawings|method|results)/[\w-]+\.svg)\)")
+# neutral colours of plots -> colours of the theme, which depend on light or dark mode
+THEME_COLOURS = {
+    '"#ffffff"': '"var(--md-default-bg-color)"',
+    '"#222222"': '"var(--md-typeset-color)"',
+    '"#8a8a8a"': '"var(--md-default-fg-color--light)"',
+    '"#e3e3e3"': '"var(--md-default-fg-color--lightest)"',
+}
 INLINE_CODE = re.compile(r"(?<!<pre>)(?<!</span>)<code>[^<]*</code>")
 # options and short names with hyphens, such as --copies and vgg9-cifar10
 HYPHENATED = re.compile(r"(?<![\w./-])(?=[\w.-]{3,24}(?![\w./-]))[\w.]*-[\w.-]+")
@@ -81,6 +88,9 @@ def _with_list_breaks(markdown: str) -> str:
 
 
 def _inline(match: re.Match[str]) -> str:
-    """Return a drawing as inline SVG, so that its colours follow the theme."""
+    """Return a drawing or plot as inline SVG, so that its colours follow the theme."""
     svg = (ROOT / "docs" / match[2]).read_text("utf-8")
-    return f'<div class="drawing" role="img" aria-label="{match[1]}">{svg}</div>'
+    kind = "drawing" if match[2].startswith("drawings/") else "plot"
+    for colour, variable in THEME_COLOURS.items():
+        svg = svg.replace(colour, variable)
+    return f'<div class="{kind}" role="img" aria-label="{match[1]}">{svg}</div>'

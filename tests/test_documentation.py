@@ -15,6 +15,7 @@ from types import FunctionType
 
 import pytest
 
+from page_support import browser
 from spikelet import cli
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -146,24 +147,46 @@ def test_the_drawings_are_what_the_contracts_say(monkeypatch):
         sys.modules.pop("drawings", None)
 
 
-def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path):
+def built_site(folder):
+    """Build the site into a folder, where every warning is an error."""
     if find_spec("mkdocs") is None or find_spec("mkdocstrings") is None:
         pytest.skip("mkdocs is not installed")
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path / "site"],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
         cwd=ROOT,
         capture_output=True,
         text=True,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder
+
+
+def search(site, query):
+    """Titles of the results of a search on a page that is opened without a server, and requests of other hosts."""
+    results = "document.querySelectorAll('.md-search-result__item')"
+    with browser.Browser() as window:
+        window.open(site / "index.html", f"q={query}")
+        titles = window.evaluate(
+            f"await (async () => {{ while (!{results}.length) await new Promise((next) => setTimeout(next, 20));"
+            f" return [...{results}].map((item) => item.textContent); }})()"
+        )
+        return titles, [problem for problem in window.problems() if problem.startswith("request: http")]
+
+
+def test_the_site_builds_without_a_warning_loads_nothing_from_elsewhere_and_has_a_search(tmp_path):
+    site = built_site(tmp_path / "site")
     loaded = re.compile(
         r"<(?:script|img|iframe|source)[^>]+src=\"?https?:|<link[^>]+stylesheet[^>]+https?:|url\(https?:"
     )
-    pages = {page.resolve(): page.read_text("utf-8") for page in (tmp_path / "site").rglob("*.html")}
+    pages = {page.resolve(): page.read_text("utf-8") for page in site.rglob("*.html")}
     anchors = {page: set(re.findall(r'(?:id|name)="([^"]+)"', text)) for page, text in pages.items()}
     for page, text in pages.items():
         assert loaded.search(text) is None, page
         for target, anchor in re.findall(r'href="([^":#]*)#([^"]+)"', text):
             linked = (page.parent / target).resolve() if target else page
             assert anchor in anchors.get(linked, {anchor}), f"{page.name}: no {target}#{anchor}"
+    if browser.find() is not None:
+        titles, requests = search(site, "residual+error")
+        assert "Residual error" in titles[0]
+        assert requests == []

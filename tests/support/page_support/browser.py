@@ -97,10 +97,10 @@ class Browser:
         message, _, self._received = self._received.partition(b"\0")
         return json.loads(message)
 
-    def open(self, path: Path):
-        """Open a file and wait until its script has loaded the network."""
+    def open(self, path: Path, query: str = ""):
+        """Open a file, with a query in its address, and wait until the page is loaded."""
         self.events.clear()
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        self.call("Page.navigate", url=path.resolve().as_uri() + (f"?{query}" if query else ""))
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._receive())
 
