@@ -1,4 +1,4 @@
-"""Layers that multiply counts of spikes: sums of products fit 16 bits, whatever the weights and the counts are."""
+"""Layers that multiply the image or counts of spikes: sums of products fit, whatever weights and inputs are."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from networks import Builder
 from spikelet.engines import create
 from spikelet.lowering.c import HostProgram
-from spikelet.lowering.c.parameters import pack_quads, products_in_16_bits
-from spikelet.nodes import IF, Conv2d, SumPool2d
+from spikelet.lowering.c.parameters import pack_quads, pack_rows, products_in_16_bits
+from spikelet.nodes import IF, Conv2d, Input, SumPool2d
 
 LIMIT = 2**15 - 1
 
@@ -78,3 +78,38 @@ def test_extreme_weights_and_counts(sign):
         potentials.append(engine.potentials("if2"))
     assert np.array_equal(*potentials)
     assert np.abs(potentials[0] - 2**20).max() == 2 * 28 * 8 * 9 * abs(int(weight.flat[0]))
+
+
+def test_weights_of_two_inputs_of_a_row_are_neighbours():
+    taps = np.random.default_rng(0).integers(-128, 128, (2, 3, 3, 16))
+    packed = pack_rows(taps)
+    assert packed.shape == (2, 5, 16, 2)
+    for output in range(16):
+        of_output = packed[:, :, output].reshape(2, 10)
+        assert np.array_equal(of_output[:, :9], taps[..., output].reshape(2, 9))
+        assert not of_output[:, 9].any()
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "size", "fits"),
+    [(-1, -5, 2**15 - 2, 16, True), (0, -(2**15), 2**15 - 1, 48, True), (1, -(2**15), 99, 112, False)],
+)
+def test_the_largest_values_of_an_image(mean, low, high, size, fits):
+    """The first layer multiplies pairs of values of 16 bits if all values fit; spikes and potentials are exact."""
+    rng = np.random.default_rng(0)
+    net = Builder((3, 5, 6), rng)
+    net.nodes["input"] = Input((3, 5, 6), np.full(3, mean, np.int16), low, high)
+    net.add(
+        "conv1", Conv2d(rng.integers(-3, 4, (size, 3, 3, 2)).astype(np.int8), np.zeros(size, np.int32), (2, 1), (1, 0))
+    )
+    net.neuron("if1", scale=20_000)
+    graph = net.graph()
+    assert HostProgram(graph).plan.multiplies_image("conv1") == fits
+    images = rng.choice([low, high], (2, 3, 5, 6)).astype(np.float32)
+    potentials = []
+    for name in ("numpy", "native"):
+        engine = create(graph, name, graph.spiking)
+        engine.reset(2)
+        engine.step(images)
+        potentials.append(engine.potentials("if1"))
+    assert np.array_equal(*potentials)

@@ -14,7 +14,7 @@ from spikelet.lowering.c import HostProgram, McuProgram
 from spikelet.lowering.c.copies import kept, progression, proven_steps
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.tally import costs
-from spikelet.nodes import IF, LIF, SumPool2d
+from spikelet.nodes import IF, LIF, Add, Scale, SumPool2d
 
 STEPS, SAMPLES = 6, 3
 i32 = np.int32
@@ -22,9 +22,18 @@ i32 = np.int32
 
 @pytest.fixture(scope="module")
 def graph():
-    """Layers whose copies are one progression, with and without a factor, and a layer whose copies become channels."""
+    """Layers whose copies are one progression, with and without a factor, and a layer whose copies become channels.
+
+    Numbers of spikes of if0 and if1 are multiplied where a processor can. The shortcut reads lists of the spikes of if0.
+    """
     net = Builder((2, 6, 6), np.random.default_rng(7))
-    net.conv("conv1", 5)
+    net.conv("conv0", 8)
+    root = net.neuron("if0", scale=5000, copies=3, start="rounded")
+    net.conv("branch", 20)
+    net.neuron("if_branch", scale=60, copies=5, start="even")
+    branch = net.conv("conv1", 8)
+    shortcut = net.add("shortcut", Scale(np.full(8, 3, np.int8)), (root,))
+    net.add("sum", Add(), (branch, shortcut))
     net.neuron("if1", scale=900, copies=3, start="rounded")
     net.add("pool", SumPool2d((2, 2), (2, 2)))
     net.conv("conv2", 70)
@@ -45,10 +54,13 @@ def images(graph):
 
 
 def test_copies_are_kept_where_one_potential_determines_them(graph):
-    assert kept(graph) == {"if1", "if2", "if4"}
+    assert kept(graph) == {"if0", "if_branch", "if1", "if2", "if4"}
     for program in (HostProgram(graph), McuProgram(graph)):
         copies = {name: program.graph.neuron(name).copies for name in program.graph.spiking}
-        assert copies == {"if1": 3, "if2": 4, "if3": 1, "if4": 16, "if5": 1}
+        assert copies == {"if0": 3, "if_branch": 5, "if1": 3, "if2": 4, "if3": 1, "if4": 16, "if5": 1}
+    plan = HostProgram(graph).plan
+    assert [name for name in graph.spiking if plan.stores_counts(name)] == ["if0", "if1"]
+    assert [name for name in graph.spiking if plan.lists_counts(name)] == ["if0"]
     assert [progression(graph.neuron(name)).gain for name in ("if1", "if2", "if4", "if5")] == [3, 1, 16, 1]
 
 

@@ -114,12 +114,17 @@ class HostProgram(Program):
             lines.append(self._call(kernel, "&g", weight, bias, "&in", "w->current", plan.tile(name), *target))
             if plan.multiplies_counts(name):
                 lines = self._multiplied(name, lines)
-            return self._summed(name, lines) if layer is None else lines
+            return self._summed(name, lines) if layer is None else [*lines, *self._listed(layer, "steps")]
         if plan.widens(name):
             kernel, values = Kernel("convolve_image"), self._either(source)[1:]
         else:
             kernel, values = Kernel("convolve", "WEIGHT", f"int{plan.weight_bits(name)}"), self._either(source)
-        return self._summed(name, [*lines, self._call(kernel, "&g", weight, bias, *values, self._sum(name))])
+        calls = [self._call(kernel, "&g", weight, bias, *values, self._sum(name))]
+        if plan.multiplies_image(name):
+            arrays = (f"p->{id_}_products", bias, *values, "w->pixels")
+            product = self._call(Kernel("multiply_image"), "&g", *arrays, self._sum(name))
+            calls = ["#ifdef WITH_PRODUCTS", product, "#else", *calls, "#endif"]
+        return self._summed(name, [*lines, *calls])
 
     def _multiplied(self, name: str, otherwise: list[str]) -> list[str]:
         """Return the statements of a layer that multiplies counts where the processor can, or else adds rows."""
@@ -133,12 +138,21 @@ class HostProgram(Program):
             "part_width": 0,
             "prefetch": 0,
         }
-        sizes = self._geometry(name, extra, spread=1)
-        arrays = (f"p->{id_}_quads", f"p->{id_}_bias", "&in", *pool, f"p->{id_}_most[0]")
-        memory = ("w->counts", "w->current", "&n", "steps")
+        sizes, source = self._geometry(name, extra, spread=1), plan.values[neuron]
+        numbers = (f"w->{plan.identifiers[neuron]}_counts", source.width, plan.padded(source.channels), *pool)
+        read = f"const struct counts in = {{{', '.join(map(str, numbers))}}};"
+        arrays = (f"p->{id_}_quads", f"p->{id_}_bias", "&in", f"p->{id_}_most[0]")
+        memory = ("w->inputs", "w->current", "&n", "steps")
         call = self._call(Kernel("convolve_counts"), "&g", *arrays, *memory)
-        lines = [sizes, *self._lists(plan.values[neuron]), self._neurons(layer, "0"), call]
+        lines = [sizes, read, self._neurons(layer, "0"), call]
         return ["#ifdef WITH_COUNTS", *lines, "#else", *otherwise, "#endif"]
+
+    def _listed(self, layer: str, steps: str) -> list[str]:
+        """Return the statements that make the lists of a layer that stores numbers of spikes, for its other readers."""
+        if not self.plan.lists_counts(layer):
+            return []
+        calls = [self._call(Kernel("list_counts"), "&n", steps)]
+        return ["#ifdef WITH_COUNTS", *calls, "#endif"]
 
     def _fire(self, name: str) -> list[str]:
         source = self.graph.predecessors[name][0]
@@ -147,7 +161,7 @@ class HostProgram(Program):
         in_memory = self.plan.has_memory(name)
         lines = self._summed(name, self._add(source, name)) if in_memory else []
         current = self._sum(name if in_memory else source)
-        return [*lines, self._neurons(name), self._call(Kernel("fire_all"), "&n", current)]
+        return [*lines, self._neurons(name), self._call(Kernel("fire_all"), "&n", current), *self._listed(name, "1")]
 
     def _pool(self, name: str) -> list[str]:
         source, value = self.plan.source(name), self.plan.values[name]
@@ -213,6 +227,7 @@ class HostProgram(Program):
             "channels": value.channels,
             "stride": self.plan.padded(value.channels),
             "out": self._spikes(value),
+            "counts": f"COUNTED(w->{id_}_counts)" if self.plan.stores_counts(name) else "NULL",
             "fired": f"&s->fired[{t} * LAYERS + {self.graph.spiking.index(name)}]",
         }
         return initialised("const struct neurons n", fields)

@@ -72,6 +72,10 @@ class HostPlan(Plan):
             return False
         return node.groups == 1 and len(node.weight) % 16 == 0
 
+    def multiplies_image(self, name: str) -> bool:
+        """Return whether a Conv2d multiplies pairs of values of the image where the processor can."""
+        return self.widens(name) and self.reads_16_bits(name)
+
     def weight_bits(self, name: str) -> int:
         """Return the bits of a weight that is not packed."""
         return 32 if self.widens(name) else super().weight_bits(name)
@@ -110,6 +114,20 @@ class HostPlan(Plan):
         if isinstance(node, SumPool2d) and node.kernel == node.stride:
             return self.graph.predecessors[source][0], node.kernel
         return source, (1, 1)
+
+    def stores_counts(self, name: str) -> bool:
+        """Return whether neurons store the numbers of their spikes where the processor can multiply them."""
+        return any(self._reads_counts(target) for target in self.graph.successors[name])
+
+    def lists_counts(self, name: str) -> bool:
+        """Return whether lists are made from stored numbers of spikes, because some nodes read lists."""
+        readers = self.graph.successors[name]
+        return self.stores_counts(name) and not all(map(self._reads_counts, readers))
+
+    def _reads_counts(self, name: str) -> bool:
+        """Return whether a node, or all readers of a SumPool2d, multiply the numbers of spikes of the neurons."""
+        pool = isinstance(self.graph.nodes[name], SumPool2d)
+        return self.skipped(name) if pool else self.multiplies_counts(name)
 
     def skipped(self, name: str) -> bool:
         """Return whether all readers of a SumPool2d multiply counts, which are those of the neurons before it."""
@@ -179,8 +197,14 @@ class HostPlan(Plan):
                     taps = taps // width * (width + (self.spread(name) - 1) * node.stride[1])
                 total += taps * outputs
             else:
-                total += 4 * int(node.weight.size)
+                total += (8 if self.multiplies_image(name) else 4) * int(node.weight.size)
         return total
+
+    def _padded_image(self, name: str) -> int:
+        """Return the number of inputs of a Conv2d with its padding, and one more."""
+        node, source = self.graph.node(name, Conv2d), self.source(name)
+        height, width = source.height + 2 * node.padding[0], source.width + 2 * node.padding[1]
+        return height * width * source.channels + 1
 
     def state(self, window: int) -> list[Field]:
         """Return the arrays that one sample keeps from time-step to time-step.
@@ -212,17 +236,22 @@ class HostPlan(Plan):
                 fields.append(Field(f"{id_}_start", "spike_t", count, f"{name}: first spike of each pixel", itemsize))
                 count = value.planes * value.height * capacity(value)
                 fields.append(Field(f"{id_}_list", "spike_t", count, f"{name}: spikes by row of pixels", itemsize))
+            if self.stores_counts(name):
+                count = value.pixels * self.padded(value.channels)
+                fields.append(Field(f"{id_}_counts", "uint8_t", count, f"{name}: number of spikes of each neuron", 1))
             if name not in self.graph.static and self.has_memory(name):
                 stride = self.padded(value.channels) if isinstance(self.graph.nodes[name], IF) else value.stride
                 fields.append(Field(f"{id_}_x", "int32_t", value.pixels * stride, f"{name}, dense"))
         currents = [self.tile(name) * self.padded(self.outputs(name)) for name in self.graph.order if self.packs(name)]
         counts = []
         for name in filter(self.multiplies_counts, self.graph.order):
-            node, source, value = self.graph.node(name, Conv2d), self.source(name), self.values[name]
-            height, width = (source.height + 2 * node.padding[0], source.width + 2 * node.padding[1])
-            counts.append(height * width * source.channels)
+            value = self.values[name]
+            counts.append(self._padded_image(name))
             currents.append(value.width * self.padded(value.channels))
+        padded = [self._padded_image(name) for name in self.graph.order if self.multiplies_image(name)]
+        if padded:
+            fields.append(Field("pixels", "int16_t", max(padded), "of the image, with zeros around it", itemsize=2))
         fields.append(Field("current", "int32_t", max([1, *currents]), "of the pixels that are summed together"))
         if counts:
-            fields.append(Field("counts", "uint8_t", max(counts), "spikes of each input of a layer", itemsize=1))
+            fields.append(Field("inputs", "uint8_t", max(counts), "spikes of each input of a layer", itemsize=1))
         return fields

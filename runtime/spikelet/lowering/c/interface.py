@@ -15,8 +15,10 @@ def library_source(program: HostProgram) -> str:
     """Return the C source of a library. It contains no parameters, so that networks of the same shape share it."""
     layers, turns = "", program.plan.turns
     for node, id_, value in program.plan.spiking():
-        sizes = (value.height, value.width, value.channels, capacity(value), node.copies, value.planes)
-        layers += f"    {{offsetof(struct work, {id_}_start), offsetof(struct work, {id_}_list), "
+        stride = program.plan.padded(value.channels)
+        sizes = (value.height, value.width, value.channels, stride, capacity(value), node.copies, value.planes)
+        counts = f"offsetof(struct work, {id_}_counts)" if program.plan.stores_counts(value.node) else "0"
+        layers += f"    {{offsetof(struct work, {id_}_start), offsetof(struct work, {id_}_list), {counts}, "
         layers += f"{', '.join(map(str, (*sizes, turns.get(value.node, 0))))}}},\n"
     pixels = program.graph.neurons(program.graph.input_name)
     source = program.source()

@@ -46,11 +46,7 @@ class McuPlan(Plan):
 
     def multiplies_pairs(self, name: str) -> bool:
         """Return whether a Conv2d reads the image, and its weights and inputs fit 16 bits."""
-        node, image = self.graph.nodes[name], self.graph.input
-        if not isinstance(node, Conv2d) or node.groups > 1 or self.graph.predecessors[name] != (self.graph.input_name,):
-            return False
-        low, high = image.low - int(image.mean.max()), image.high - int(image.mean.min())
-        return self.weight_bits(name) <= 16 and low >= -(2**15) and high < 2**15 and self.band(name) <= MAX_BAND
+        return self.reads_16_bits(name) and self.band(name) <= MAX_BAND
 
     def band(self, name: str) -> int:
         """Return the number of inputs that one row of outputs of a Conv2d reads, with padding, and one more."""

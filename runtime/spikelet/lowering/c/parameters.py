@@ -59,6 +59,10 @@ def parameters(plan: Plan, packing: Packing) -> list[Parameter]:
                 outputs = plan.outputs(name)
                 bias = np.tile(node.bias, outputs // len(node.bias))
                 arrays.append(_weights(plan, name, f"{id_}_weight", packing))
+                if plan.multiplies_image(name):
+                    taps, meaning = plan.taps(name), "the same weights in pairs: [row][pair of inputs][output][input]"
+                    make = partial(_flat, pack_rows, taps)
+                    arrays.append(Parameter(f"{id_}_products", "int16_t", meaning, make))
                 if plan.multiplies_counts(name):
                     arrays += _quads(plan, name)
                 arrays.append(_int32(f"{id_}_bias", _filled(bias, plan.padded(outputs), 0), "bias"))
@@ -136,6 +140,20 @@ def pack_inputs(taps: Ints) -> npt.NDArray[np.uint32]:
     return np.ascontiguousarray(words.transpose(0, 2, 1)).astype(np.uint32)
 
 
+def pack_rows(taps: Ints) -> npt.NDArray[np.int16]:
+    """Pack 16-bit weights so that those of two neighbouring inputs of a row of the kernel are neighbours.
+
+    Args:
+        taps: Weights, (kh, kw, C_in, C_out).
+
+    Returns:
+        Weights, (kh, kw * C_in / 2 rounded up, C_out, 2).
+    """
+    rows = taps.reshape(len(taps), -1, taps.shape[3]).astype(np.int16)
+    rows = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2), (0, 0)))
+    return np.ascontiguousarray(rows.reshape(len(taps), -1, 2, taps.shape[3]).transpose(0, 1, 3, 2))
+
+
 def pack_quads(taps: Ints) -> npt.NDArray[np.int8]:
     """Pack 8-bit weights so that those of four neighbouring inputs and one output are neighbours.
 
@@ -211,6 +229,10 @@ def _grouped(taps: Ints, groups: int, dtype: str) -> Ints:
     *kernel, inputs, outputs = taps.shape
     split = taps.reshape(*kernel, inputs, groups, outputs // groups).transpose(0, 1, 3, 2, 4)
     return np.ascontiguousarray(split).reshape(-1).astype(dtype)
+
+
+def _flat(layout: Callable[[Ints], Ints], taps: Ints) -> Ints:
+    return layout(taps).reshape(-1)
 
 
 def _int32(name: str, values: Ints, meaning: str) -> Parameter:

@@ -159,6 +159,19 @@ class Plan(ABC):
         low, high = int(taps.min()), int(taps.max())
         return next(bits for bits in (8, 16, 32) if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1))
 
+    def reads_16_bits(self, name: str) -> bool:
+        """Return whether a Conv2d without groups reads the image, and its weights and inputs fit 16 bits."""
+        node, image = self.graph.nodes[name], self.graph.input
+        if not isinstance(node, Conv2d) or node.groups > 1 or self.graph.predecessors[name] != (self.graph.input_name,):
+            return False
+        low, high = image.low - int(image.mean.max()), image.high - int(image.mean.min())
+        weight = node.weight
+        return min(low, int(weight.min())) >= -(2**15) and max(high, int(weight.max())) < 2**15
+
+    def multiplies_image(self, name: str) -> bool:
+        """Return whether a Conv2d multiplies pairs of values of the image where the processor can."""
+        return False
+
     def multiplies_pairs(self, name: str) -> bool:
         """Return whether a Conv2d multiplies two inputs at once: its weights are stored as pairs of 16 bits."""
         return False

@@ -60,54 +60,65 @@ static inline __attribute__((always_inline)) void sum_window(const uint8_t *coun
         ((int32x8 *)out)[i] = total[i];
 }
 
-/* Write the number of spikes of each input, with zeros around the image. counts: [rows][columns][channels].
- *
- * pool_y, pool_x: an input is the sum over so many pixels of `in`.
- */
-static void count_inputs(const struct geometry *g, const struct spikes *in, int pool_y, int pool_x, uint8_t *counts)
+/* The numbers of spikes of the neurons that a layer reads. */
+struct counts {
+    const uint8_t *numbers; /* [rows][width][stride] */
+    int width, stride;
+    int pool_y, pool_x;     /* an input of the layer is the sum over so many pixels */
+};
+
+typedef uint8_t uint8x16 __attribute__((vector_size(16), aligned(1), may_alias));
+
+/* The sums of 16 numbers over a window of pixels. line: of the first pixel. */
+static inline uint8x16 sum_pixels(const struct counts *in, const uint8_t *line)
 {
-    const int row = (g->width + 2 * g->padding_x) * g->channels;
-    memset(counts, 0, (size_t)(g->height + 2 * g->padding_y) * row);
-    for (int plane = 0; plane < in->planes; plane++) {
-        const struct spikes lists = plane_of(*in, plane);
-        const unsigned unit = 1u << plane;
-        for (int y = 0; y < g->height * pool_y; y++) {
-            uint8_t *pixels = counts + (g->padding_y + y / pool_y) * row + g->padding_x * g->channels;
-            const spike_t *list = lists.list + (size_t)y * lists.capacity, *entry = list;
-            const spike_t *start = lists.start + (size_t)y * (lists.width + 1);
-            for (int x = 0; x < g->width * pool_x; x += pool_x > 1 ? 1 : g->width) { /* without a pool, the whole row */
-                uint8_t *pixel = pixels - (x - x / pool_x) * g->channels;
-                const spike_t *const end = list + start[pool_x > 1 ? x + 1 : g->width];
-                for (; entry < end; entry++) {
-                    uint8_t *count = pixel + (unsigned)*entry / SCALE;
-                    *count = (uint8_t)(*count + unit);
+    uint8x16 total = {0};
+    for (int ky = 0; ky < in->pool_y; ky++)
+        for (int kx = 0; kx < in->pool_x; kx++)
+            total += *(const uint8x16 *)(line + (size_t)(ky * in->width + kx) * in->stride);
+    return total;
+}
+
+/* Write the number of spikes of each input, with zeros around the image. inputs: [rows][columns][channels]. */
+static void pad_counts(const struct geometry *g, const struct counts *in, const uint8_t *numbers, uint8_t *inputs)
+{
+    const int row = (g->width + 2 * g->padding_x) * g->channels, single = in->pool_y * in->pool_x == 1;
+    memset(inputs, 0, (size_t)(g->height + 2 * g->padding_y) * row);
+    for (int y = 0; y < g->height; y++) {
+        uint8_t *restrict pixel = inputs + (size_t)(g->padding_y + y) * row + g->padding_x * g->channels;
+        const uint8_t *line = numbers + (size_t)y * in->pool_y * in->width * in->stride;
+        if (single && in->stride == g->channels)
+            memcpy(pixel, line, (size_t)g->width * g->channels);
+        else
+            for (int x = 0; x < g->width; x++, pixel += g->channels, line += in->pool_x * in->stride) {
+                int c = 0;
+                for (; c + 16 <= g->channels; c += 16)
+                    *(uint8x16 *)(pixel + c) = sum_pixels(in, line + c);
+                if (c < g->channels) {
+                    const uint8x16 rest = sum_pixels(in, line + c);
+                    memcpy(pixel + c, &rest, (size_t)(g->channels - c));
                 }
             }
-        }
     }
 }
 
 /* As convolve_spikes, for inputs of which many send spikes: weights are multiplied by the number of spikes.
  *
  * weight: [out_stride / 16][tap][channels / 4][16 outputs][4 inputs], channels being a multiple of 4.
- * most: number of products of a pair that can be added in 16 bits. pool_y, pool_x, counts: see count_inputs.
+ * in: of the first time-step. most: number of products of a pair that can be added in 16 bits. inputs: see pad_counts.
  * current: [out_width][out_stride], overwritten.
  */
 static void convolve_counts(const struct geometry *g, const int8_t *weight, const int32_t *bias,
-                            const struct spikes *in, int pool_y, int pool_x, int most, uint8_t *counts,
-                            int32_t *current, const struct neurons *neurons, int steps)
+                            const struct counts *in, int most, uint8_t *inputs, int32_t *current,
+                            const struct neurons *neurons, int steps)
 {
     const int row = (g->width + 2 * g->padding_x) * g->channels, quads = g->kernel_width * g->channels / 4;
     const size_t group = (size_t)g->kernel_height * quads * 64;
     for (int t = 0; t < steps; t++) {
-        const struct spikes in_at = spikes_at(*in, t);
-        struct neurons neurons_at = *neurons;
-        neurons_at.out = spikes_at(neurons->out, t);
-        neurons_at.fired += t * LAYERS;
-        *neurons_at.fired = 0;
-        count_inputs(g, &in_at, pool_y, pool_x, counts);
+        const struct neurons fired = neurons_at(*neurons, t);
+        pad_counts(g, in, in->numbers + t * sizeof(struct work), inputs);
         for (int y = 0; y < g->out_height; y++) {
-            const uint8_t *window = counts + y * g->stride_y * row;
+            const uint8_t *window = inputs + y * g->stride_y * row;
             int32_t *out = current;
             for (int x = 0; x < g->out_width; x++, window += g->stride_x * g->channels, out += g->out_stride) {
                 int i = 0;
@@ -121,7 +132,7 @@ static void convolve_counts(const struct geometry *g, const int8_t *weight, cons
                     sum_window(window, row, quads, g->kernel_height, weight + i / 16 * group, group, most, bias + i,
                                out + i, 2);
             }
-            fire(&neurons_at, y, 0, g->out_width, current);
+            fire(&fired, y, 0, g->out_width, current);
         }
     }
 }

@@ -34,7 +34,7 @@ static inline __attribute__((always_inline)) void sum_image(const struct geometr
  * weight: [tap][channels][out_channels], out_channels a multiple of 16. bias: [out_channels].
  * dense: [height][width][stride]. sum: [out_height][out_width][out_stride].
  */
-static void convolve_image(const struct geometry *g, const int32_t *weight, const int32_t *bias, const int32_t *dense,
+static __attribute__((unused)) void convolve_image(const struct geometry *g, const int32_t *weight, const int32_t *bias, const int32_t *dense,
                            int stride, int32_t *sum)
 {
     for (int y = 0; y < g->out_height; y++)

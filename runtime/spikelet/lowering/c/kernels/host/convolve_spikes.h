@@ -127,13 +127,9 @@ static __attribute__((unused)) void JOIN(convolve_spikes_, LANES)(const struct g
     const char *const weight_start = (const char *)weight;
     const char *const weight_end = weight_start + stride * taps * g->channels;
     struct segment segments[MAX_HEIGHT * PLANES];
-    struct neurons neurons_at[WINDOW];
-    for (int t = 0; neurons && t < steps; t++) {
-        neurons_at[t] = *neurons;
-        neurons_at[t].out = spikes_at(neurons->out, t);
-        neurons_at[t].fired += t * LAYERS;
-        *neurons_at[t].fired = 0;
-    }
+    struct neurons fired_at[WINDOW];
+    for (int t = 0; neurons && t < steps; t++)
+        fired_at[t] = neurons_at(*neurons, t);
     for (int start = 0; start < pixels; start += tile) {
         const int end = start + tile < pixels ? start + tile : pixels, sums = steps * (end - start);
         const int prefetch_parts = g->prefetch && sums >= MANY_SUMS;
@@ -176,7 +172,7 @@ static __attribute__((unused)) void JOIN(convolve_spikes_, LANES)(const struct g
             count = rest < end - p ? rest : end - p;
             const int32_t *totals = current + (p - start) * stride;
             for (int t = 0; neurons && t < steps; t++)
-                fire(&neurons_at[t], p / g->out_width, x * spread, count * spread, totals + t * next_step);
+                fire(&fired_at[t], p / g->out_width, x * spread, count * spread, totals + t * next_step);
             for (size_t i = 0; !neurons && i < count * stride; i++)
                 sum[p * stride + i] += totals[i];
         }

@@ -3,6 +3,7 @@
 
 #include "append.h"
 #include "fire_copies.h"
+#include "fire_counts.h"
 #include "neurons.h"
 #include "sign_bits.h"
 #include "vectors.h"
@@ -53,6 +54,11 @@ static inline __attribute__((always_inline)) void fire_kind(const struct neurons
 /* See fire_kind. */
 static void fire(const struct neurons *n, int y, int x, int count, const int32_t *restrict current)
 {
+#ifdef WITH_COUNTS
+    if (COPIES > 1 && n->counts)
+        fire_counts(n, y, x, count, current);
+    else
+#endif
     if (COPIES > 1 && n->copies > 1)
         fire_copies(n, y, x, count, current);
     else if (!n->decay && !n->strict && !n->zero)

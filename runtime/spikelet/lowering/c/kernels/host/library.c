@@ -1,6 +1,7 @@
 #include "../stand_in/host_program.h"
 #include "copies.h"
 #include "layers.h"
+#include "list_counts.h"
 
 size_t spikelet_state_bytes(void)
 {
@@ -19,6 +20,18 @@ void spikelet_reset(const struct parameters *p, char *states, size_t stride, int
         reset(p, (struct state *)(states + i * stride));
 }
 
+/* Make the lists of a layer that stores numbers of spikes. */
+static void list_layer(const struct work *w, const struct layer *layer)
+{
+#ifdef WITH_COUNTS
+    const struct spikes lists = lists_of(w, layer, 0);
+    if (layer->counts)
+        list_numbers(&lists, (const uint8_t *)w + layer->counts, layer->stride);
+#else
+    (void)w, (void)layer; /* lists are written at once */
+#endif
+}
+
 /* Count the spikes of one sample in the time-steps that were run together. The counts and costs of a row of pixels stay
  * in the cache for all time-steps.
  *
@@ -33,6 +46,8 @@ static void count_spikes(const struct work *w, int steps, uint8_t *lowest, const
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         const int width = layers[i].width, copies = layers[i].copies, row = width * layers[i].channels;
         uint8_t *turns = copies > 1 ? lowest + layers[i].lowest : NULL;
+        for (int t = 0; t < steps; t++)
+            list_layer(w + t, layers + i);
         for (int y = 0; y < layers[i].height; y++, counts += row * copies, costs += row * copies) {
             for (int t = 0; t < steps; t++)
                 for (int plane = 0; plane < layers[i].planes; plane++) {
@@ -85,6 +100,7 @@ void spikelet_spikes(const struct work *w, int layer, uint8_t *lowest, int turn,
     const struct layer *of = layers + layer;
     const size_t pixels = (size_t)of->height * of->width;
     memset(out, 0, pixels * of->channels * of->copies);
+    list_layer(w, of);
     if (turn && of->copies > 1)
         take_turns(w, of, lowest);
     for (int plane = 0; plane < of->planes; plane++) {

@@ -15,7 +15,8 @@ struct neurons {
     int zero;             /* 1: a spike resets v to zero; 0: it subtracts theta */
     int copies, gain;     /* of each neuron; 1 without copies */
     int channels, stride; /* neurons per pixel; the same, padded to whole vectors */
-    struct spikes out;
+    struct spikes out;    /* written where `counts` is NULL */
+    uint8_t *counts;      /* [height][width][stride]: numbers of spikes, written instead of lists; or NULL */
     uint32_t *fired;      /* [1]: spikes of the layer in this time-step */
 };
 

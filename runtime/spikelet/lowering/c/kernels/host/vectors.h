@@ -42,6 +42,25 @@
 #endif
 #endif
 
+/* Where the neurons store the numbers of their spikes if they are multiplied, else NULL. */
+#ifdef WITH_COUNTS
+#define COUNTED(counts) counts
+#else
+#define COUNTED(counts) NULL
+#endif
+
+/* WITH_PRODUCTS: one instruction adds products of 16-bit integers in pairs, PRODUCT_BYTES at a time. */
+#if defined __SSE2__ && defined __has_builtin && !defined PORTABLE
+#if __has_builtin(__builtin_ia32_pmaddwd128)
+#define WITH_PRODUCTS
+#ifdef WITH_COUNTS
+#define PRODUCT_BYTES 32
+#else
+#define PRODUCT_BYTES 16
+#endif
+#endif
+#endif
+
 enum { INT32S = VECTOR_BYTES / 4 }; /* int32 in a register */
 
 typedef int32_t int32_vector __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));

@@ -6,7 +6,7 @@
 #include "../host/layers.h"
 
 static const struct layer layers[] = {
-    {offsetof(struct work, if1_start), offsetof(struct work, if1_list), 3, 3, 1, 32, 1, 1, 0},
+    {offsetof(struct work, if1_start), offsetof(struct work, if1_list), 0, 3, 3, 1, 16, 32, 1, 1, 0},
 };
 
 static void reset(const struct parameters *p, struct state *s)

@@ -1,0 +1,46 @@
+#ifndef LIST_COUNTS_H
+#define LIST_COUNTS_H
+
+#include "append.h"
+#include "neurons.h"
+#include "spikes_at.h"
+#include "vectors.h"
+
+#ifdef WITH_COUNTS
+
+/* Make the lists of neurons with copies from the numbers of their spikes. counts: [height][width][stride]. */
+static __attribute__((unused)) void list_numbers(const struct spikes *out, const uint8_t *counts, int stride)
+{
+    typedef int16_t int16x8 __attribute__((vector_size(16), aligned(1), may_alias));
+    typedef char int8x16 __attribute__((vector_size(16)));
+    for (int y = 0; y < out->height; y++)
+        for (int plane = 0; plane < out->planes; plane++) {
+            const struct spikes lists = plane_of(*out, plane);
+            spike_t *start = lists.start + (size_t)y * (lists.width + 1);
+            spike_t *list = lists.list + (size_t)y * lists.capacity, *list_end = list;
+            const uint8_t *pixel = counts + (size_t)y * lists.width * stride;
+            for (int x = 0; x < lists.width; x++, pixel += stride) {
+                spikex8 base = {0};
+                base += (spike_t)(x * lists.channels * SCALE);
+                start[x] = (spike_t)(list_end - list);
+                for (int first = 0; first < stride; first += 16, base += 16 * SCALE) {
+                    const int16x8 numbers = *(const int16x8 *)(pixel + first) << (7 - plane); /* bit `plane` is the sign */
+                    list_end = append(list_end, (unsigned)__builtin_ia32_pmovmskb128((int8x16)numbers), base);
+                }
+            }
+            start[lists.width] = (spike_t)(list_end - list);
+        }
+}
+
+/* Make the lists of a layer, for all time-steps. n: of the first time-step. */
+static __attribute__((unused)) void list_counts(const struct neurons *n, int steps)
+{
+    for (int t = 0; t < steps; t++) {
+        const struct spikes out = spikes_at(n->out, t);
+        list_numbers(&out, n->counts + t * sizeof(struct work), n->stride);
+    }
+}
+
+#endif /* WITH_COUNTS */
+
+#endif /* LIST_COUNTS_H */
