@@ -57,7 +57,11 @@ def span(name: str, value: object) -> tuple[float, float]:
 
 
 def _is_bounded(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
+    try:
+        real("number", value, -LARGEST, LARGEST)
+    except UsageError:
+        return False
+    return True
 
 
 def choice(name: str, value: object, choices: Sequence[str]) -> str:

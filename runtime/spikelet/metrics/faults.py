@@ -8,7 +8,6 @@ at every time-step.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +19,7 @@ from spikelet.engines.numpy import NumpyEngine
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Array, is_float
-from spikelet.options import shown
+from spikelet.options import real, shown
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ class Fault:
     def __post_init__(self) -> None:
         if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise UsageError(f"unknown fault {shown(self.kind)}; known: {', '.join(KINDS)}")
-        if isinstance(self.level, bool) or not isinstance(self.level, Real) or not 0 <= self.level <= 1:
-            raise UsageError(f"fault {self.kind}: expected a level of 0…1, got {shown(self.level)}")
+        object.__setattr__(self, "level", real(f"fault {self.kind}: level", self.level, 0, 1))
 
 
 class FaultyEngine(NumpyEngine):

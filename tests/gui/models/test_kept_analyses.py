@@ -13,8 +13,8 @@ from spikelet.metrics.robustness import robustness
 from spikelet_converters.planning.plan import plan
 from spikelet_gui.models.analysis.planning import Planned
 from spikelet_gui.models.analysis.residuals import reach, residuals
-from spikelet_gui.models.session import kept_analyses as kept
-from spikelet_gui.models.session.kept_plan import plan_path, restore_plan, store_plan
+from spikelet_gui.models.session.kept import analyses as kept
+from spikelet_gui.models.session.kept.plan import plan_path, restore_plan, store_plan
 
 FILE = Path("small.snnb")
 

@@ -145,7 +145,7 @@ class TestFaults:
         with pytest.raises(UsageError, match="unknown fault 'rust'; known: weight-bits, stuck-off"):
             Fault("rust", 0.1)
         for level in (-0.1, 1.5, float("nan")):
-            with pytest.raises(UsageError, match="fault dropped: expected a level of 0…1"):
+            with pytest.raises(UsageError, match="fault dropped: level: expected a number of 0…1"):
                 Fault("dropped", level)
 
 
@@ -273,7 +273,7 @@ class TestCommand:
         ("options", "message"),
         [
             ("--levels 0.1", "--levels: requires exactly one fault"),
-            ("--faults dropped --levels 2", "expected a level of 0…1, got 2"),
+            ("--faults dropped --levels 2", "level: expected a number of 0…1, found 2"),
             ("--seeds -1", "--seeds: expected whole numbers of 0 or more"),
             ("--steps 100000000", "is proven exact for"),
             ("-o none/x.json", "none: no such folder"),

@@ -19,7 +19,7 @@ from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.derived import with_copies
 from spikelet_gui.models.session.document import BrokenBundle, Document
 from spikelet_gui.models.session.inputs import Source, data_for, from_data, open_source, read_bundle, start_source
-from spikelet_gui.models.session.keeper import Keeper, Restored
+from spikelet_gui.models.session.kept.keeper import Keeper, Restored
 from spikelet_gui.models.session.pictures import Saves, keep
 from spikelet_gui.models.session.results import Results
 from spikelet_gui.models.session.selection import Selection

@@ -15,7 +15,7 @@ from spikelet_gui.models.analysis.planning import Planned
 from spikelet_gui.models.analysis.residuals import Residuals
 from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.session.document import Document, open_document
-from spikelet_gui.models.session.keeper import Restored
+from spikelet_gui.models.session.kept.keeper import Restored
 from spikelet_gui.models.signal import Signal
 
 if TYPE_CHECKING:

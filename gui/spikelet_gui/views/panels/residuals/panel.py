@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet.data import ImageSet
-from spikelet_gui.models.analysis.residuals import Residuals, reach, residuals
 from spikelet_gui.models.activity.source import described, obstacle
+from spikelet_gui.models.analysis.residuals import Residuals, reach, residuals
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.inspector import Inspector

@@ -12,7 +12,7 @@ from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.errors import SpikeletError
 from spikelet_gui.models.analysis.planning import Planned
-from spikelet_gui.models.session.store import (
+from spikelet_gui.models.session.kept.store import (
     amount,
     digests_of,
     entries,

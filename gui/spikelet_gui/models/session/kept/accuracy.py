@@ -13,7 +13,7 @@ from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.metrics.tally import Tally
 from spikelet_gui.models.analysis.sweep import Sweep, completed
-from spikelet_gui.models.session.store import Arrays, array, digests_of, file_of, read_arrays, write_arrays
+from spikelet_gui.models.session.kept.store import Arrays, array, digests_of, file_of, read_arrays, write_arrays
 
 
 def path_of(folder: Path, bundle: Bundle, data: ImageSet, steps: int) -> Path:

@@ -16,9 +16,9 @@ from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet.metrics.faults import Fault
 from spikelet.metrics.robustness import Point, Robustness
-from spikelet_gui.models.analysis.residuals import BINS, LayerResidual, Residuals
 from spikelet_gui.models.activity.source import levels
-from spikelet_gui.models.session.store import (
+from spikelet_gui.models.analysis.residuals import BINS, LayerResidual, Residuals
+from spikelet_gui.models.session.kept.store import (
     Arrays,
     array,
     digests_of,

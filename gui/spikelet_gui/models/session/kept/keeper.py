@@ -11,15 +11,15 @@ from spikelet.metrics.robustness import Robustness
 from spikelet_gui.models.analysis.planning import Planned
 from spikelet_gui.models.analysis.residuals import Residuals, reach
 from spikelet_gui.models.analysis.sweep import Sweep
-from spikelet_gui.models.session import kept
 from spikelet_gui.models.session.document import Document
-from spikelet_gui.models.session.kept_analyses import (
+from spikelet_gui.models.session.kept import accuracy
+from spikelet_gui.models.session.kept.analyses import (
     restore_residuals,
     restore_robustness,
     store_residuals,
     store_robustness,
 )
-from spikelet_gui.models.session.kept_plan import restore_plan, store_plan
+from spikelet_gui.models.session.kept.plan import restore_plan, store_plan
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Keeper:
     def sweep(self, bundle: Bundle, data: ImageSet, result: Sweep) -> Sweep:
         """Keep accuracy, spike rates and operations, and return them."""
         if self._folder is not None:
-            kept.store(self._folder, bundle, data, result)
+            accuracy.store(self._folder, bundle, data, result)
         return result
 
     def residuals(self, bundle: Bundle, data: ImageSet, result: Residuals) -> Residuals:
@@ -75,7 +75,7 @@ class Keeper:
 
     def restore_sweep(self, bundle: Bundle, data: ImageSet, steps: int, engine: str) -> Sweep | None:
         """Return accuracy, spike rates and operations, or None."""
-        return None if self._folder is None else kept.restore(self._folder, bundle, data, steps, engine)
+        return None if self._folder is None else accuracy.restore(self._folder, bundle, data, steps, engine)
 
     def restore(self, document: Document, data: ImageSet, steps: int, engine: str) -> Restored:
         """Return all results of a bundle on a data set.
@@ -90,7 +90,7 @@ class Keeper:
         if folder is None:
             return Restored()
         return Restored(
-            kept.restore(folder, bundle, data, steps, engine),
+            accuracy.restore(folder, bundle, data, steps, engine),
             restore_residuals(folder, bundle, data, reach(steps, document.most_steps)[-1]),
             restore_robustness(folder, bundle, data, steps),
             restore_plan(folder, bundle, document.path, data) if document.origin is None else None,
