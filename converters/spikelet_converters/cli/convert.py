@@ -17,7 +17,7 @@ The source takes pixels 0...255 as (pixel / 255 - mean) / std, or with --range L
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from spikelet import shipped
@@ -180,7 +180,14 @@ def _copied(args: argparse.Namespace, bundle: Bundle, time_steps: int | None = N
         start=args.copies_start,
         name=args.output.stem,
         time_steps=time_steps,
-        data=_data(args, graph.input.shape, labels, graph.classes, shipped_images=labels is not None),
+        data=_data(
+            args,
+            graph.input.shape,
+            labels,
+            graph.classes,
+            bundle.manifest.provenance,
+            shipped_images=labels is not None,
+        ),
         command=command_line(args),
         on_progress=Progress("measuring", quiet=args.json),
     )
@@ -216,7 +223,7 @@ def _checkpoint(args: argparse.Namespace) -> Bundle:
         bits=args.bits or 8,
         float32=args.float32,
         time_steps=args.steps or DEFAULT_STEPS,
-        data=_data(args, checkpoint.spec.shape, labels, classes, shipped_images=True),
+        data=_data(args, checkpoint.spec.shape, labels, classes, checkpoint.provenance, shipped_images=True),
         labels=labels,
         command=command_line(args),
         on_progress=Progress("measuring", quiet=args.json),
@@ -259,7 +266,7 @@ def _source(args: argparse.Namespace) -> Bundle:
         calibration=calibration,
         bits=bits,
         time_steps=args.steps,
-        data=_data(args, source.shape, labels, classes, shipped_images=labels is not None),
+        data=_data(args, source.shape, labels, classes, {}, shipped_images=labels is not None),
         labels=labels,
         command=command_line(args),
         on_progress=Progress("measuring", quiet=args.json),
@@ -296,13 +303,19 @@ def _calibration_images(
 
 
 def _data(
-    args: argparse.Namespace, shape: Shape, labels: tuple[str, ...] | None, classes: int, *, shipped_images: bool
+    args: argparse.Namespace,
+    shape: Shape,
+    labels: tuple[str, ...] | None,
+    classes: int,
+    provenance: Mapping[str, object],
+    *,
+    shipped_images: bool,
 ) -> list[ImageSet]:
-    """Images to measure on: the included images, if they fit, and --data."""
+    """Images to measure on: the included images, if they fit, and --data, read as the provenance states."""
     data = []
     if args.data is not None:
         split: Split = args.split or "auto"
-        data = [find_data(args.data, shape, labels, args.count, split, classes, data_options(args))]
+        data = [find_data(args.data, shape, labels, args.count, split, classes, data_options(args, provenance))]
     if args.data_name:
         data = [images.renamed(args.data_name) for images in data]
     own = shipped.images_for(shape, labels, classes) if shipped_images else None

@@ -1,7 +1,8 @@
 """Train a source network that keeps its accuracy after conversion.
 
-DIR is a data set (CIFAR-10, CIFAR-100, IDX) or a folder of images with class subfolders. A tenth of its training split
-is the validation split, which selects the checkpoint. The test split is not read.
+DATA is a data set (CIFAR-10, CIFAR-100, IDX), a folder of images with class subfolders, or arrays (.npz) of images or,
+with --range, of measured values. With --features log-mel it is a folder of recordings of sound (.wav). A tenth of its
+training split is the validation split, which selects the checkpoint. The test split is not read.
 
 A recipe sets the options; options of the command line override it. The default, `spikelet`, trains with the quantiser,
 and the last epochs with the exact residual. With --residual, and without --finish, there is one phase.
@@ -11,12 +12,16 @@ Several GPUs or processes: torchrun --nproc-per-node 2 -m spikelet train …
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikelet.cli.common import command_line, emit, existing, number, positive
+from spikelet.cli.data import add_data_options, data_options
+from spikelet.data import DataOptions
 from spikelet.data.images import ImageSet
-from spikelet.errors import MissingDependency
+from spikelet.data.log_mel import KIND, LogMel
+from spikelet.errors import MissingDependency, UsageError
 
 if TYPE_CHECKING:
     from spikelet_converters.training.phases import Phase
@@ -31,12 +36,12 @@ AUGMENTATIONS: dict[str, dict[str, object]] = {
     "flip": {"augment": True, "shift": 0},
     "shift-flip": {"augment": True},
 }
-MODELS = ("vgg9", "vgg16", "resnet20", "resnet18", "vgg5")
+MODELS = ("vgg9", "vgg16", "resnet20", "resnet18", "vgg5", "line5")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command. Those that a recipe may set have no default here."""
-    parser.add_argument("--data", type=existing, required=True, metavar="DIR")
+    parser.add_argument("--data", type=existing, required=True, metavar="DATA")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder of the run")
     parser.add_argument("--model", choices=MODELS, default="vgg9", help="architecture (default vgg9)")
     parser.add_argument(
@@ -105,6 +110,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--finish-time-steps", nargs="+", type=time_steps, metavar="T", help="as --time-steps")
     parser.add_argument("--start", type=existing, metavar="CHECKPOINT", help="start with the weights of another run")
     parser.add_argument("--data-name", metavar="NAME", help="name of the data in results")
+    parser.add_argument(
+        "--features", choices=[KIND], help="train on features of recordings of sound: powers in bands of the mel scale"
+    )
+    add_data_options(parser, classes=False, split=False)
     parser.add_argument("--device", default="auto", help="torch device (default: a GPU if available)")
     parser.add_argument("--resume", action="store_true", help="continue from the run's last checkpoint")
 
@@ -130,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
         from spikelet_converters.training.phases import run_phases
     except ModuleNotFoundError as error:
         raise MissingDependency(str(error.name), "convert") from None
-    data = read(args.data, "train")
+    data = read(args.data, "train", options=training_options(args))
     if args.data_name:
         data = data.renamed(args.data_name)
     device = choose_device(args.device)
@@ -153,6 +162,21 @@ def run(args: argparse.Namespace) -> int:
         facts = {"checkpoint": str(args.out / "best.pt"), "data": data.name, "validation": validation}
         emit(args, facts, f"best epoch {validation['epoch']}: {facts['checkpoint']}")
     return 0
+
+
+def training_options(args: argparse.Namespace) -> DataOptions:
+    """The options of the readers; features of sound state their own range.
+
+    Raises:
+        UsageError: --features is given together with --range or --white.
+    """
+    options = data_options(args)
+    if args.features is None:
+        return options
+    if args.range is not None or args.white is not None:
+        raise UsageError("--features states the range of its values; omit --range and --white")
+    features = LogMel()
+    return replace(options, span=features.span, features=features)
 
 
 def _interrupted(args: argparse.Namespace) -> str:

@@ -128,6 +128,7 @@ def train(
         },
         "start": None if start is None else start.provenance,
         "classes": None if data.classes is None else list(data.classes),
+        **data.provenance,
         "recipe": asdict(recipe),
         "residual": spec.residual,
         "command": execution.command,

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from spikelet.bundle import Bundle
 from spikelet.cli.common import above_zero
-from spikelet.data import LAYOUTS, SPLITS, DataOptions, ImageSet, Split, stated_span
+from spikelet.data import LAYOUTS, SPLITS, DataOptions, ImageSet, Split, stated_options
 from spikelet.errors import UsageError
 from spikelet.options import span
 from spikelet.shipped import find_data
 
 
-def add_data_options(parser: argparse.ArgumentParser, *, classes: bool = True) -> None:
+def add_data_options(parser: argparse.ArgumentParser, *, classes: bool = True, split: bool = True) -> None:
     """Add --split, --layout, --white, --range and --classes.
 
     Args:
         parser: parser of the command.
         classes: whether to add --classes.
+        split: whether to add --split.
     """
     group = parser.add_argument_group("images")
-    group.add_argument(
-        "--split", choices=SPLITS, help="split of data with several (default: test, or valid if there is no test)"
-    )
+    if split:
+        group.add_argument(
+            "--split", choices=SPLITS, help="split of data with several (default: test, or valid if there is no test)"
+        )
     group.add_argument(
         "--layout", choices=LAYOUTS, default="auto", help="axes of an array, where more than one reading fits"
     )
@@ -60,21 +64,22 @@ def class_names(text: str) -> tuple[str, ...]:
     return names
 
 
-def data_options(args: argparse.Namespace, stated: tuple[float, float] | None = None) -> DataOptions:
+def data_options(args: argparse.Namespace, provenance: Mapping[str, object] | None = None) -> DataOptions:
     """Return the options of the readers.
 
     Args:
         args: arguments of the command.
-        stated: the range of values that a bundle states, or None.
+        provenance: provenance of a bundle or checkpoint, which may state a range of values and features of sound.
 
     Raises:
         UsageError: --range is no range, or given together with --white.
     """
+    stated = replace(stated_options(provenance or {}), layout=args.layout, white=args.white)
     if args.range is None:
-        return DataOptions(args.layout, args.white, stated if args.white is None else None)
+        return stated if args.white is None else replace(stated, span=None)
     if args.white is not None:
         raise UsageError("--white is for pixels and --range for measured values; give one of the two")
-    return DataOptions(args.layout, None, span("--range", args.range))
+    return replace(stated, span=span("--range", args.range))
 
 
 def labels_for(args: argparse.Namespace, classes: int, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -119,5 +124,5 @@ def find_images(
     graph, described = bundle.graph, bundle.manifest
     names = labels_for(args, graph.classes, described.labels)
     split: Split = args.split or "auto"
-    options = data_options(args, stated_span(described.provenance))
+    options = data_options(args, described.provenance)
     return find_data(path, graph.input.shape, names, count, split, graph.classes, options)

@@ -7,8 +7,19 @@ from pathlib import Path
 from spikelet.data import arrays, cifar, folder, idx
 from spikelet.data.image_file import SUFFIXES, is_image, read_image
 from spikelet.data.images import ImageSet
-from spikelet.data.options import DEFAULTS, INPUT_RANGE, LAYOUTS, SPLITS, DataOptions, Layout, Split, stated_span
+from spikelet.data.options import (
+    DEFAULTS,
+    INPUT_RANGE,
+    LAYOUTS,
+    SPLITS,
+    DataOptions,
+    Layout,
+    Split,
+    stated_options,
+    stated_span,
+)
 from spikelet.data.pixels import check_contrast
+from spikelet.data.sound import is_recording, read_recording
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
 from spikelet.options import choice, instance
@@ -22,12 +33,13 @@ def read(
     """Read the images of a file, a folder, or a data set in its published layout.
 
     Args:
-        path: Image file, .npy, .npz, folder of images, or folder of CIFAR-10, CIFAR-100 or IDX files.
+        path: Image file, .wav, .npy, .npz, folder of images or recordings, or folder of CIFAR-10, CIFAR-100 or IDX
+            files.
         split: "train", "valid" or "test", for data with several; "auto" takes the test split, or the validation split
             if there is no test split.
         shape: (C, H, W) to which image files are cropped and resampled, and as which arrays are read; None keeps their
             size.
-        options: Axes of arrays, and the value of white or the range of measured values.
+        options: Axes of arrays, the value of white or the range of measured values, and the features of sound.
 
     Raises:
         DataError: The path does not exist, its format is unknown, its form has several meanings, or the data is
@@ -68,11 +80,25 @@ def _read(path: Path, split: Split, shape: Shape | None, options: DataOptions) -
         pixels = read_image(path, shape, options)[None]
         check_contrast(path.name, pixels, options.white)
         return ImageSet(pixels, None, None, path.name, (path.name,))
+    if path.is_file() and is_recording(path):
+        values = read_recording(path, options.features, shape)[None]
+        return ImageSet(values, None, None, path.name, (path.name,), options.provenance)
     problem = "a file of no known kind" if path.exists() else "no such file or folder"
     raise DataError(
-        f"{path}: {problem}; expected an image ({', '.join(SUFFIXES)}), a folder of images, .npy, .npz, "
-        "CIFAR-10 or CIFAR-100 (binary or python layout) or IDX files"
+        f"{path}: {problem}; expected an image ({', '.join(SUFFIXES)}), a recording (.wav), a folder of them, .npy, "
+        ".npz, CIFAR-10 or CIFAR-100 (binary or python layout) or IDX files"
     )
 
 
-__all__ = ["INPUT_RANGE", "LAYOUTS", "SPLITS", "DataOptions", "ImageSet", "Layout", "Split", "read", "stated_span"]
+__all__ = [
+    "INPUT_RANGE",
+    "LAYOUTS",
+    "SPLITS",
+    "DataOptions",
+    "ImageSet",
+    "Layout",
+    "Split",
+    "read",
+    "stated_options",
+    "stated_span",
+]

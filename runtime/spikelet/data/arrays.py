@@ -13,7 +13,7 @@ import numpy.typing as npt
 from spikelet.data.images import ImageSet
 from spikelet.data.labels import as_labels
 from spikelet.data.layouts import as_images
-from spikelet.data.options import DEFAULTS, LAYOUTS, DataOptions, Layout, Split
+from spikelet.data.options import DEFAULTS, INPUT_RANGE, LAYOUTS, DataOptions, Layout, Split, stated_span
 from spikelet.data.pixels import as_bytes, check_contrast, quantised
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
@@ -68,6 +68,9 @@ def write(path: str | Path, images: ImageSet, compressed: bool = True) -> None:
         arrays["labels"] = images.labels.astype(np.int32)
     if images.classes is not None:
         arrays["classes"] = np.array(images.classes)
+    span = stated_span(images.provenance)
+    if span is not None:
+        arrays[INPUT_RANGE] = np.array(span)
     save = np.savez_compressed if compressed else np.savez
     save(path, **arrays)  # type: ignore[arg-type]
 
@@ -103,11 +106,30 @@ def _image_set(path: Path, arrays: Arrays, split: Split, shape: Shape | None, op
         labels, classes = as_labels(arrays[label_key], classes)
     if options.layout == "auto" and "layout" in arrays and str(arrays["layout"]) in LAYOUTS:
         options = replace(options, layout=next(layout for layout in LAYOUTS if layout == str(arrays["layout"])))
+    kept = _kept_range(arrays, options)
+    if kept is not None:
+        options = replace(options, span=None, white=255)
     pixels = as_pixels(arrays[image_key], shape, options, None if labels is None else len(labels))
     title = str(arrays["name"]) if "name" in arrays else f"{path.name}{name}"
     if options.span is None:
         check_contrast(title, pixels, options.white)
-    return ImageSet(pixels, labels, classes, title)
+    provenance = options.provenance if kept is None else {INPUT_RANGE: list(kept)}
+    return ImageSet(pixels, labels, classes, title, provenance=provenance)
+
+
+def _kept_range(arrays: Arrays, options: DataOptions) -> tuple[float, float] | None:
+    """Return the range of measured values that are 0…255 in the file already, as `write` keeps them, or None.
+
+    Raises:
+        DataError: The network takes another range.
+    """
+    if INPUT_RANGE not in arrays:
+        return None
+    kept = stated_span({INPUT_RANGE: arrays[INPUT_RANGE].tolist()})
+    if kept is None or options.span not in (None, kept):
+        expected = "two numbers LOW < HIGH" if options.span is None else f"{options.span[0]:g}…{options.span[1]:g}"
+        raise DataError(f"{INPUT_RANGE}: expected {expected}, found {arrays[INPUT_RANGE].tolist()}")
+    return kept
 
 
 def _keys(arrays: Arrays, split: Split) -> tuple[str, str | None, str]:

@@ -1,4 +1,4 @@
-"""Read a folder of images: flat, with one subfolder per class, and with one folder per split.
+"""Read a folder of images or recordings of sound: flat, with one subfolder per class, and with one folder per split.
 
 Files and folders are read in natural order (2 before 10), hidden ones are left out (`spikelet.data.names`). A class is
 a folder; its images may lie in folders below it. A folder without images is a class without images.
@@ -16,7 +16,8 @@ from spikelet.data.image_file import SUFFIXES, is_image, read_image
 from spikelet.data.images import ImageSet
 from spikelet.data.names import Key, natural_key, visible
 from spikelet.data.options import DEFAULTS, DataOptions, Split
-from spikelet.data.pixels import check_contrast
+from spikelet.data.pixels import Pixels, check_contrast
+from spikelet.data.sound import is_recording, read_recording
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
 
@@ -38,16 +39,17 @@ def read(folder: Path, split: Split = "auto", shape: Shape | None = None, option
         split: Which of the folders `train`, `valid` and `test` is read, if there are such folders. "auto" takes the
             test split, or the validation split if there is no test split.
         shape: (C, H, W) or (F,) of the images; None keeps their size, which must then be equal.
-        options: The value of white.
+        options: The value of white, and the features of sound; with these, recordings are read instead of images.
 
     Raises:
         DataError: There are no images, the folders have several meanings, an image is damaged, or the sizes differ and
             `shape` is None.
     """
-    paths, classes, title = class_files(folder, split)
+    sound = options.features is not None
+    paths, classes, title = class_files(folder, split, is_recording if sound else is_image)
     if not paths:
-        raise DataError(f"{folder}: no images in it, nor in folders of classes; known: {', '.join(SUFFIXES)}")
-    images = [read_image(path, shape, options) for path, _ in paths]
+        raise _nothing(folder, split, sound)
+    images = [_read_file(path, shape, options) for path, _ in paths]
     for (path, _), image in zip(paths, images, strict=True):
         if image.shape != images[0].shape:
             raise DataError(
@@ -55,10 +57,30 @@ def read(folder: Path, split: Split = "auto", shape: Shape | None = None, option
                 "images of one data set have one size"
             )
     pixels = np.stack(images)
-    check_contrast(title, pixels, options.white)
+    if not sound:
+        check_contrast(title, pixels, options.white)
     labels = None if classes is None else np.array([label for _, label in paths], np.int64)
     files = tuple(path.relative_to(folder).as_posix() for path, _ in paths)
-    return ImageSet(pixels, labels, classes, title, files)
+    return ImageSet(pixels, labels, classes, title, files, options.provenance if sound else {})
+
+
+def _read_file(path: Path, shape: Shape | None, options: DataOptions) -> Pixels:
+    if options.features is not None:
+        return read_recording(path, options.features, shape)
+    return read_image(path, shape, options)
+
+
+def _nothing(folder: Path, split: Split, sound: bool) -> DataError:
+    """Return the error for a folder without images, or without recordings."""
+    if sound:
+        return DataError(f"{folder}: no recordings in it (.wav), nor in folders of classes; the network takes sound")
+    recordings = class_files(folder, split, is_recording)[0]
+    if recordings:
+        try:
+            read_recording(recordings[0][0], None)
+        except DataError as error:
+            return error
+    return DataError(f"{folder}: no images in it, nor in folders of classes; known: {', '.join(SUFFIXES)}")
 
 
 def class_files(

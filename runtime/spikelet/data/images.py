@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,6 +28,7 @@ class ImageSet:
         classes: Names of the classes by index, or None.
         name: Name of the data in results.
         files: Name of the file of each image, or () if the images are not files of their own.
+        provenance: How measured values became 0…255, as entries of the provenance of a bundle; empty for pixels.
 
     Raises:
         UsageError: An argument is of a wrong type.
@@ -45,6 +47,7 @@ class ImageSet:
     classes: tuple[str, ...] | None
     name: str
     files: tuple[str, ...] = ()
+    provenance: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         options.instance("ImageSet.images", self.images, np.ndarray)

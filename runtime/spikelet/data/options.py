@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from spikelet.data.log_mel import INPUT_FEATURES, LogMel, stated_features
 from spikelet.options import LARGEST, LEAST, choice, instance, real
 from spikelet.options import span as checked_span
 
@@ -15,6 +16,10 @@ LAYOUTS: tuple[Layout, ...] = (
 )  # fmt: skip
 Split = Literal["auto", "train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+
+
+INPUT_RANGE = "input_range"
+"""Key in the provenance of a bundle: the measured values that 0 and 255 stand for, [low, high]."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class DataOptions:
         white: Value of a white pixel, above 0: values 0…white become 0…255. None takes the largest value of the bit
             depth of an image file, and whole values 0…255 of an array.
         span: (low, high) of values that are no pixels: low…high become 0…255, and values beyond become 0 or 255.
+        features: Features as which recordings of sound are read, or None for data without sound.
 
     Raises:
         UsageError: An option is of a wrong type or out of range.
@@ -35,6 +41,7 @@ class DataOptions:
     layout: Layout = "auto"
     white: float | None = None
     span: tuple[float, float] | None = None
+    features: LogMel | None = None
 
     def __post_init__(self) -> None:
         choice("layout", self.layout, LAYOUTS)
@@ -43,11 +50,14 @@ class DataOptions:
         if self.span is not None:
             object.__setattr__(self, "span", checked_span("range", self.span))
 
+    @property
+    def provenance(self) -> dict[str, object]:
+        """How measured values become 0…255, as entries of the provenance of a bundle."""
+        entries: dict[str, object] = {} if self.span is None else {INPUT_RANGE: list(self.span)}
+        return entries if self.features is None else {**entries, INPUT_FEATURES: self.features.as_dict()}
+
 
 DEFAULTS = DataOptions()
-
-INPUT_RANGE = "input_range"
-"""Key in the provenance of a bundle: the measured values that 0 and 255 stand for, [low, high]."""
 
 
 def stated_span(provenance: Mapping[str, object]) -> tuple[float, float] | None:
@@ -59,3 +69,8 @@ def stated_span(provenance: Mapping[str, object]) -> tuple[float, float] | None:
     instance("provenance", provenance, Mapping)
     stated = provenance.get(INPUT_RANGE)
     return None if INPUT_RANGE not in provenance else checked_span(f"provenance.{INPUT_RANGE}", stated)
+
+
+def stated_options(provenance: Mapping[str, object]) -> DataOptions:
+    """Return the options with which a bundle's provenance says that data is read."""
+    return DataOptions(span=stated_span(provenance), features=stated_features(provenance))

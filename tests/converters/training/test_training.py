@@ -173,6 +173,14 @@ class TestAugment:
         assert (moved > 4) == (shift > 0)
         assert (mirrored > 4) == flip
 
+    def test_lines_are_moved_along_the_line_only(self):
+        lines = torch.arange(1, 51, dtype=torch.uint8).reshape(1, 5, 1, 10).repeat(20, 1, 1, 1)
+        moved = crop_and_flip(lines, torch.Generator().manual_seed(1), 3, mirror=False)
+        padded = torch.nn.functional.pad(lines[0], (3, 3))
+        windows = [padded[..., start : start + 10] for start in range(7)]
+        starts = [next(i for i, window in enumerate(windows) if torch.equal(window, line)) for line in moved]
+        assert len(set(starts)) > 3
+
     def test_no_augmentation_leaves_images_as_they_are(self):
         images = torch.arange(4 * 5 * 6).reshape(4, 1, 5, 6).to(torch.uint8)
         recipe = replace(RECIPE, augment=False)

@@ -10,11 +10,12 @@ from torch import nn
 from spikelet.errors import UsageError
 from spikelet_converters.source_model.activation import SURROGATES, SpikingActivation
 from spikelet_converters.source_model.networks.common import Normalise
+from spikelet_converters.source_model.networks.line import line5
 from spikelet_converters.source_model.networks.resnet import resnet18, resnet20
 from spikelet_converters.source_model.networks.vgg import vgg5, vgg9, vgg16
 from spikelet_converters.source_model.residuals import RESIDUALS
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {f.__name__: f for f in (vgg5, vgg9, vgg16, resnet20, resnet18)}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {f.__name__: f for f in (vgg5, vgg9, vgg16, resnet20, resnet18, line5)}
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,6 @@ class NetworkSpec:
         if self.surrogate not in SURROGATES:
             raise UsageError(f"unknown surrogate {self.surrogate!r}; known: {', '.join(SURROGATES)}")
         _, height, width = self.shape
-        if height != width:
-            raise UsageError(f"the reference networks take square images, got {height}x{width}")
 
         def act(channels: int) -> SpikingActivation:
             residual = RESIDUALS[self.residual].layer()
@@ -68,7 +67,7 @@ class NetworkSpec:
                 self.levels, residual, self.lambda_init, trained, self.slope, thresholds, self.surrogate
             )
 
-        return NETWORKS[self.model](Normalise(self.mean, self.std), height, self.classes, act)
+        return NETWORKS[self.model](Normalise(self.mean, self.std), (height, width), self.classes, act)
 
     def as_dict(self) -> dict[str, object]:
         """Return the fields as plain values, as stored in a checkpoint."""

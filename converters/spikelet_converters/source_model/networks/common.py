@@ -11,6 +11,7 @@ from spikelet.errors import UsageError
 from spikelet_converters.source_model.activation import SpikingActivation
 
 ActivationFactory = Callable[[int], SpikingActivation]  # takes the number of channels
+Size = tuple[int, int]  # (height, width) of the input
 
 
 class Normalise(nn.Module):

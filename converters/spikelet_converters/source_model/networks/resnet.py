@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from spikelet_converters.source_model.networks.common import ActivationFactory, Normalise, initialise
+from spikelet_converters.source_model.networks.common import ActivationFactory, Normalise, Size, initialise
 
 
 class Block(nn.Module):
@@ -38,7 +38,7 @@ class ResNet(nn.Module):
         widths: number of channels per stage. Every stage but the first halves height and width.
         blocks: number of blocks per stage.
         normalise: input normalisation.
-        size: height and width of the input.
+        size: (height, width) of the input.
         classes: number of classes.
         act: creates the activation for a number of channels.
     """
@@ -48,7 +48,7 @@ class ResNet(nn.Module):
         widths: tuple[int, ...],
         blocks: tuple[int, ...],
         normalise: Normalise,
-        size: int,
+        size: Size,
         classes: int,
         act: ActivationFactory,
     ) -> None:
@@ -65,7 +65,7 @@ class ResNet(nn.Module):
                 stage.append(Block(channels, width, 2 if block == 0 and index > 0 else 1, act))
                 channels = width
             stages.append(nn.Sequential(*stage))
-            size = (size + 1) // 2 if index > 0 else size
+            size = ((size[0] + 1) // 2, (size[1] + 1) // 2) if index > 0 else size
         self.stages = nn.Sequential(*stages)
         self.pool = nn.AvgPool2d(size)
         self.flatten = nn.Flatten()
@@ -78,11 +78,11 @@ class ResNet(nn.Module):
         return logits
 
 
-def resnet20(normalise: Normalise, size: int, classes: int, act: ActivationFactory) -> ResNet:
+def resnet20(normalise: Normalise, size: Size, classes: int, act: ActivationFactory) -> ResNet:
     """ResNet-20: three stages of three blocks, 16/32/64 channels, 19 activations."""
     return ResNet((16, 32, 64), (3, 3, 3), normalise, size, classes, act)
 
 
-def resnet18(normalise: Normalise, size: int, classes: int, act: ActivationFactory) -> ResNet:
+def resnet18(normalise: Normalise, size: Size, classes: int, act: ActivationFactory) -> ResNet:
     """ResNet-18: four stages of two blocks, 64 to 512 channels, 17 activations."""
     return ResNet((64, 128, 256, 512), (2, 2, 2, 2), normalise, size, classes, act)

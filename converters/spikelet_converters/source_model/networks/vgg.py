@@ -7,7 +7,7 @@ from collections import OrderedDict
 from torch import nn
 
 from spikelet.errors import UsageError
-from spikelet_converters.source_model.networks.common import ActivationFactory, Normalise, initialise
+from spikelet_converters.source_model.networks.common import ActivationFactory, Normalise, Size, initialise
 
 Layers = tuple[int | str, ...]  # channels of a convolution, or "P" for a pool
 VGG9: Layers = (32, 32, "P", 64, 64, "P", 128, 128, "P")
@@ -16,7 +16,7 @@ VGG16: Layers = (64, 64, "P", 128, 128, "P", 256, 256, 256, "P", 512, 512, 512, 
 
 
 def vgg(
-    features: Layers, hidden: tuple[int, ...], normalise: Normalise, size: int, classes: int, act: ActivationFactory
+    features: Layers, hidden: tuple[int, ...], normalise: Normalise, size: Size, classes: int, act: ActivationFactory
 ) -> nn.Sequential:
     """Build a VGG network of 3x3 convolutions with batch norm, average pools and linear layers.
 
@@ -24,7 +24,7 @@ def vgg(
         features: channels of each convolution, and "P" for a 2x2 average pool.
         hidden: widths of the linear layers before the classifier.
         normalise: input normalisation.
-        size: height and width of the input.
+        size: (height, width) of the input.
         classes: number of classes.
         act: creates the activation for a number of channels.
     """
@@ -35,8 +35,8 @@ def vgg(
         if isinstance(item, str):
             pool += 1
             layers[f"pool{pool}"] = nn.AvgPool2d(2)
-            size //= 2
-            if size == 0:
+            size = size[0] // 2, size[1] // 2
+            if 0 in size:
                 raise UsageError(f"the images are too small for {features.count('P')} pools that halve them")
         else:
             conv += 1
@@ -45,7 +45,7 @@ def vgg(
             layers[f"if{conv}"] = act(item)
             channels = item
     layers["flatten"] = nn.Flatten()
-    width = channels * size * size
+    width = channels * size[0] * size[1]
     for index, out in enumerate(hidden, 1):
         layers[f"fc{index}"] = nn.Linear(width, out)
         layers[f"if{conv + index}"] = act(out)
@@ -56,17 +56,17 @@ def vgg(
     return network
 
 
-def vgg9(normalise: Normalise, size: int, classes: int, act: ActivationFactory) -> nn.Sequential:
+def vgg9(normalise: Normalise, size: Size, classes: int, act: ActivationFactory) -> nn.Sequential:
     """VGG-9: six convolutions and three linear layers, 39 million MACs at 3x32x32."""
     return vgg(VGG9, (256, 256), normalise, size, classes, act)
 
 
-def vgg16(normalise: Normalise, size: int, classes: int, act: ActivationFactory) -> nn.Sequential:
+def vgg16(normalise: Normalise, size: Size, classes: int, act: ActivationFactory) -> nn.Sequential:
     """VGG-16: thirteen convolutions and three linear layers, 15 activations, as in Bu et al. (ICLR 2022)."""
     return vgg(VGG16, (4096, 4096), normalise, size, classes, act)
 
 
-def vgg5(normalise: Normalise, size: int, classes: int, act: ActivationFactory) -> nn.Sequential:
+def vgg5(normalise: Normalise, size: Size, classes: int, act: ActivationFactory) -> nn.Sequential:
     """VGG-5 for microcontrollers: three convolutions and two linear layers.
 
     At 1x28x28 it has 98 thousand weights (98 KB of flash at 8 bits) and 22 thousand neurons (88 KB of RAM for 32-bit

@@ -11,7 +11,8 @@ from torch import Tensor
 def crop_and_flip(images: Tensor, generator: torch.Generator, pad: int = 4, mirror: bool = True) -> Tensor:
     """Zero-pad the images, cut random windows of the original size and mirror half of them.
 
-    The draws of the windows do not depend on whether images are mirrored.
+    Lines, images of one row, are moved along the row only. The draws of the windows do not depend on whether images are
+    mirrored.
 
     Args:
         images: (N, C, H, W), any dtype.
@@ -23,8 +24,9 @@ def crop_and_flip(images: Tensor, generator: torch.Generator, pad: int = 4, mirr
         Images of the same shape and dtype.
     """
     n, _, height, width = images.shape
-    padded = torch.nn.functional.pad(images, (pad, pad, pad, pad))
-    top = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator)
+    rows_padded = pad if height > 1 else 0
+    padded = torch.nn.functional.pad(images, (pad, pad, rows_padded, rows_padded))
+    top = torch.randint(0, 2 * rows_padded + 1, (n, 1), generator=generator)
     left = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator)
     flip = (torch.rand((n, 1), generator=generator) < 0.5) & mirror
     rows = top + torch.arange(height)

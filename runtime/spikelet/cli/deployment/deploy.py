@@ -17,7 +17,7 @@ from spikelet import bundle as bundles
 from spikelet import shipped
 from spikelet.bundle import Bundle
 from spikelet.cli.common import bundle_file, emit, existing
-from spikelet.data import DataOptions, stated_span
+from spikelet.data import stated_options
 from spikelet.deploy.deployment import TARGETS, deploy
 from spikelet.deploy.web import web_page
 from spikelet.errors import SpikeletError, UsageError
@@ -72,7 +72,7 @@ def _run_web(args: argparse.Namespace, bundle: Bundle) -> int:
     """Write a web page."""
     shape, labels = bundle.graph.input.shape, bundle.manifest.labels
     fitting = shipped.images_for(shape, labels)
-    options = DataOptions(span=stated_span(bundle.manifest.provenance))
+    options = stated_options(bundle.manifest.provenance)
     samples = fitting if args.images is None else shipped.find_data(args.images, shape, labels, None, options=options)
     page = web_page(bundle, samples)
     content = page.html.encode()

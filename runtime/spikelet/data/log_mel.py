@@ -1,0 +1,165 @@
+"""Log-mel features of sound: power in bands of the mel scale, in decibels, per frame of time.
+
+Mel scale: m = 2595 log10(1 + f / 700 Hz) (O'Shaughnessy, 1987). The features depend on the sound in Hz and seconds, not
+on its sampling rate, so that recordings of any rate from twice `high` on have the same features.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import DataError
+from spikelet.nodes import Shape
+
+Float = npt.NDArray[np.float64]
+KIND = "log-mel"
+INPUT_FEATURES = "input_features"
+"""Key in the provenance of a bundle: the features of sound that its network takes."""
+
+MOST_BANDS, MOST_FRAMES, MOST_SECONDS = 512, 4096, 10.0
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """Settings of log-mel features.
+
+    Attributes:
+        bands: number of bands.
+        frames: number of frames of a recording. Of a longer one those with the largest total power are taken; a shorter
+            one is centred in silence.
+        window: length of a frame, in seconds.
+        hop: time between frames, in seconds.
+        low, high: lowest and highest frequency, in Hz.
+        floor: least value, in dB relative to the largest value of the recording, which is 0.
+
+    Raises:
+        DataError: a setting is out of range.
+    """
+
+    bands: int = 32
+    frames: int = 48
+    window: float = 0.032
+    hop: float = 0.016
+    low: float = 50.0
+    high: float = 4000.0
+    floor: float = -60.0
+
+    def __post_init__(self) -> None:
+        whole = (("bands", MOST_BANDS), ("frames", MOST_FRAMES))
+        for name, most in whole:
+            if type(getattr(self, name)) is not int or not 1 <= getattr(self, name) <= most:
+                raise DataError(f"{KIND}: {name}: expected a whole number 1…{most}, got {getattr(self, name)!r}")
+        for name in ("window", "hop", "low", "high", "floor"):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not math.isfinite(value):
+                raise DataError(f"{KIND}: {name}: expected a number, got {value!r}")
+        if not (0.001 <= self.window <= MOST_SECONDS and 0.001 <= self.hop <= MOST_SECONDS):
+            raise DataError(f"{KIND}: window and hop: expected 0.001…{MOST_SECONDS:g} s, got {self.window}, {self.hop}")
+        if not 0 <= self.low < self.high <= 1e6 or not -200 <= self.floor < 0:
+            raise DataError(
+                f"{KIND}: expected 0 ≤ low < high ≤ 1e6 Hz and a floor of -200…0 dB, "
+                f"got {self.low:g}, {self.high:g}, {self.floor:g}"
+            )
+
+    @property
+    def shape(self) -> Shape:
+        """(bands, 1, frames): a line with one channel per band."""
+        return self.bands, 1, self.frames
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The values in dB that become 0 and 255."""
+        return float(self.floor), 0.0
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the settings as an entry of a bundle's provenance."""
+        return {"kind": KIND, **asdict(self)}
+
+    def features(self, samples: Float, rate: int) -> Float:
+        """Return the features (bands, 1, frames) in dB, from `floor` to 0.
+
+        Args:
+            samples: (S,) samples, in any unit.
+            rate: samples per second.
+
+        Raises:
+            DataError: the rate is less than twice `high`, or the recording is silent.
+        """
+        if rate < 2 * self.high:
+            raise DataError(
+                f"has {rate:,} samples per second; frequencies up to {self.high:g} Hz need {2 * self.high:,.0f} or more"
+            )
+        power = self._frames(samples, rate)
+        spectrum = np.abs(np.fft.rfft(power * np.hanning(power.shape[1]), axis=1)) ** 2
+        energy = np.einsum("tf,bf->bt", spectrum, self.filters(power.shape[1], rate))
+        energy = self._window_of_power(energy)
+        largest = energy.max()
+        if largest <= 0:
+            raise DataError("is silent: all of its samples are 0, or its sound is outside of the bands")
+        decibels = 10 * np.log10(np.maximum(energy / largest, 10 ** (self.floor / 10)))
+        return np.asarray(decibels[:, None], np.float64)
+
+    def filters(self, size: int, rate: int) -> Float:
+        """Return the weight of each frequency of a transform in each band, (bands, size // 2 + 1).
+
+        The bands are triangles that overlap by half, of equal width on the mel scale.
+
+        Args:
+            size: samples of a frame.
+            rate: samples per second.
+        """
+        edges = self._edges()
+        frequencies = np.arange(size // 2 + 1) * (rate / size)
+        rising = (frequencies - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+        falling = (edges[2:, None] - frequencies) / (edges[2:] - edges[1:-1])[:, None]
+        return np.asarray(np.maximum(np.minimum(rising, falling), 0.0), np.float64)
+
+    @property
+    def centres(self) -> Float:
+        """Centre frequencies of the bands, (bands,), in Hz."""
+        return self._edges()[1:-1]
+
+    def _edges(self) -> Float:
+        mels = np.linspace(_mel(self.low), _mel(self.high), self.bands + 2)
+        return np.asarray(700 * (10 ** (mels / 2595) - 1), np.float64)
+
+    def _frames(self, samples: Float, rate: int) -> Float:
+        """Return overlapping frames (T, window); the last is filled with zeros."""
+        size, hop = max(round(self.window * rate), 2), max(round(self.hop * rate), 1)
+        count = 1 + max(0, math.ceil((len(samples) - size) / hop))
+        padded = np.zeros((count - 1) * hop + size)
+        padded[: len(samples)] = samples[: len(padded)]
+        return np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
+
+    def _window_of_power(self, energy: Float) -> Float:
+        """Return `frames` frames (bands, frames): those with the largest total, or all of them centred in zeros."""
+        count = energy.shape[1]
+        if count <= self.frames:
+            before = (self.frames - count) // 2
+            return np.pad(energy, ((0, 0), (before, self.frames - count - before)))
+        sums = np.concatenate([[0.0], np.cumsum(energy.sum(0))])
+        start = int(np.argmax(sums[self.frames :] - sums[: -self.frames]))
+        return energy[:, start : start + self.frames]
+
+
+def stated_features(provenance: Mapping[str, object]) -> LogMel | None:
+    """Return the features of sound that a bundle states, or None for a network that takes none."""
+    stated = provenance.get(INPUT_FEATURES)
+    if not isinstance(stated, dict) or stated.get("kind") != KIND:
+        return None
+    names = {field.name for field in fields(LogMel)}
+    if set(stated) != names | {"kind"}:
+        return None
+    try:
+        return LogMel(**{name: stated[name] for name in names})
+    except DataError:
+        return None
+
+
+def _mel(frequency: float) -> float:
+    return 2595 * math.log10(1 + frequency / 700)

@@ -1,0 +1,173 @@
+"""Recordings of sound: samples and log-mel features have right answers known beforehand, or are refused by name."""
+
+import struct
+import wave
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spikelet.data import DataOptions, arrays, read, stated_options
+from spikelet.data.log_mel import LogMel, stated_features
+from spikelet.data.sound import read_recording, samples
+from spikelet.errors import DataError
+
+RATE = 8000
+FEATURES = LogMel()
+OPTIONS = DataOptions(span=FEATURES.span, features=FEATURES)
+RECORDINGS = sorted((Path(__file__).resolve().parents[3] / "assets" / "spoken-digits").glob("*.wav"))
+
+
+def write(path, whole, width=2, rate=RATE, channels=1):
+    """Write whole numbers, (S,) or (S, channels), as little-endian samples."""
+    offset = 128 if width == 1 else 0
+    content = b"".join(int(v + offset).to_bytes(width, "little", signed=width > 1) for v in np.ravel(whole))
+    with wave.open(str(path), "wb") as file:
+        file.setparams((channels, width, rate, 0, "NONE", ""))
+        file.writeframes(content)
+    return path
+
+
+def tone(frequency, seconds=0.5, rate=RATE):
+    return np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_samples_of_every_width(width, tmp_path):
+    most = 2 ** (8 * width - 1)
+    whole = [-most, -1, 0, 1, most // 2, most - 1]
+    value, rate = samples(write(tmp_path / "a.wav", whole, width, 16000))
+    assert rate == 16000
+    assert value.tolist() == [v / most for v in whole]
+
+
+def test_channels_are_averaged(tmp_path):
+    value, _ = samples(write(tmp_path / "a.wav", [[100, 300], [-200, 0]], channels=2))
+    assert (value * 2**15).tolist() == [200, -100]
+
+
+@pytest.mark.parametrize("frequency", [300, 1000, 2500, 3600])
+def test_a_tone_is_loudest_in_the_band_of_its_frequency(frequency):
+    values = FEATURES.features(tone(frequency), RATE)
+    assert values.shape == FEATURES.shape == (32, 1, 48)
+    loudest = values[:, 0, 24].argmax()
+    assert loudest == np.abs(FEATURES.centres - frequency).argmin()
+    assert values.max() == 0
+    assert values.min() == FEATURES.floor
+
+
+def test_one_frame_by_the_definition():
+    """The power of every band of one frame from the definitions of the transform, the mel scale and the triangles."""
+    rng = np.random.default_rng(1)
+    sound = rng.normal(size=256)
+    n = np.arange(256)
+    windowed = sound * (0.5 - 0.5 * np.cos(2 * np.pi * n / 255))
+    power = np.array([abs(np.sum(windowed * np.exp(-2j * np.pi * k * n / 256))) ** 2 for k in range(129)])
+    edges = 700 * (10 ** (np.linspace(*(2595 * np.log10(1 + f / 700) for f in (50, 4000)), 34) / 2595) - 1)
+    bands = [np.sum(power * np.interp(np.arange(129) * 31.25, edges[b : b + 3], [0, 1, 0])) for b in range(32)]
+    expected = np.maximum(10 * np.log10(bands / np.max(bands)), -60)
+    values = replace(FEATURES, frames=1).features(sound, RATE)
+    np.testing.assert_allclose(values[:, 0, 0], expected, atol=1e-9)
+
+
+def test_features_do_not_depend_on_loudness_or_rate():
+    quiet, loud = (FEATURES.features(scale * tone(700), RATE) for scale in (1e-3, 1.0))
+    np.testing.assert_allclose(quiet, loud, atol=1e-9)
+    fast = FEATURES.features(tone(700, rate=48000), 48000)
+    assert np.abs(fast - loud)[loud > -20].max() < 0.1
+
+
+def test_a_short_recording_is_centred_and_of_a_long_one_the_loudest_part_is_taken():
+    short = FEATURES.features(tone(1000, 0.256), RATE)[:, 0].max(0)
+    heard = np.flatnonzero(short > FEATURES.floor)
+    assert (heard[0], heard[-1]) == (16, 30)  # 15 frames: 0.256 s = 1 + (0.256 - 0.032) / 0.016
+    sound = np.concatenate([np.zeros(3 * RATE), tone(1000, 0.5), np.zeros(2 * RATE)])
+    long = FEATURES.features(sound, RATE)[:, 0].max(0)
+    assert (long > -20).sum() >= 30
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+def test_shipped_recordings(path):
+    """Peaks and frames of the recordings of the demo."""
+    values = read(path, options=OPTIONS).images
+    assert values.shape == (1, 32, 1, 48)
+    assert (values.min(), values.max()) == (0, 255)
+
+
+def test_recordings_in_folders(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        write(tmp_path / "train" / name / "a.wav", 1000 * tone(500 if name == "one" else 2000))
+    data = read(tmp_path, "train", options=OPTIONS)
+    assert data.classes == ("one", "two")
+    assert data.labels.tolist() == [0, 1]
+    assert data.files == ("train/one/a.wav", "train/two/a.wav")
+    loudest = data.images[:, :, 0, 10].argmax(1)
+    assert [np.abs(FEATURES.centres - f).argmin() for f in (500, 2000)] == loudest.tolist()
+    assert stated_options(data.provenance) == OPTIONS
+
+
+def test_features_stay_the_same_in_a_file_of_arrays(tmp_path):
+    """Values that are 0…255 already are not converted once more where the network states a range."""
+    write(tmp_path / "a.wav", 1000 * tone(500))
+    data = read(tmp_path / "a.wav", options=OPTIONS)
+    arrays.write(tmp_path / "a.npz", data)
+    for options in (DataOptions(), OPTIONS):
+        again = read(tmp_path / "a.npz", shape=(32, 1, 48), options=options)
+        assert np.array_equal(again.images, data.images)
+        assert again.provenance["input_range"] == [-60.0, 0.0]
+    with pytest.raises(DataError, match=r"input_range: expected 0…1, found \[-60.0, 0.0\]"):
+        read(tmp_path / "a.npz", shape=(32, 1, 48), options=DataOptions(span=(0, 1)))
+
+
+def damaged(path, change):
+    write(path, 1000 * tone(500))
+    content = bytearray(path.read_bytes())
+    path.write_bytes(change(content))
+    return path
+
+
+REFUSED = {
+    "not a wav file": (lambda path: path.write_bytes(b"ID3 no sound"), "not a WAV file of integer samples"),
+    "an empty file": (lambda path: path.write_bytes(b""), "not a WAV file of integer samples"),
+    "cut off": (lambda path: damaged(path, lambda b: b[:1000]), "is cut off"),
+    "floating point": (lambda path: damaged(path, lambda b: b[:20] + struct.pack("<H", 3) + b[22:]), "save it as 16-bit PCM"),
+    "no samples": (lambda path: write(path, []), "is cut off: its header states 0 samples"),
+    "silence": (lambda path: write(path, np.zeros(4000)), "is silent"),
+    "a low rate": (lambda path: write(path, 1000 * tone(500), rate=4000), "has 4,000 samples per second; frequencies up to 4000 Hz"),
+    "a long recording": (lambda path: write(path, np.zeros(61 * 100), rate=100), "lasts 61 s; a recording has at most 60 s"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_refused(form, tmp_path):
+    make, message = REFUSED[form]
+    make(tmp_path / "a.wav")
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / "a.wav", options=OPTIONS)
+
+
+def test_a_network_without_features_of_sound(tmp_path):
+    write(tmp_path / "a.wav", 1000 * tone(500))
+    for path in (tmp_path, tmp_path / "a.wav"):
+        with pytest.raises(DataError, match="does not state which features of sound it takes"):
+            read(path)
+    with pytest.raises(DataError, match=r"has features of shape \(32, 1, 48\), the network takes \(3, 32, 32\)"):
+        read_recording(tmp_path / "a.wav", FEATURES, (3, 32, 32))
+    (tmp_path / "images").mkdir()
+    with pytest.raises(DataError, match=r"no recordings in it \(.wav\)"):
+        read(tmp_path / "images", options=OPTIONS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"bands": 0}, {"frames": 1.5}, {"bands": 10**9}, {"window": -1}, {"hop": "a"}, {"low": 5000}, {"floor": 0},
+     {"kind": "mfcc"}, {"more": 1}, {"high": float("nan")}],
+)  # fmt: skip
+def test_features_that_a_bundle_states(change):
+    """Provenance is free, so that anything else there is ignored."""
+    stated = FEATURES.as_dict()
+    assert stated_features({"input_features": stated}) == FEATURES
+    assert stated_features({"input_features": {**stated, **change}}) is None
+    assert stated_features({"input_features": "log-mel"}) is None
