@@ -1,5 +1,6 @@
 """Input images: dropped, pasted or drawn pictures."""
 
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,14 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QColor, QGuiApplication, QImage
 
-from gui_support.driving import drop
+from gui_support.bundles import sound_bundle
+from gui_support.driving import drop, opened_window
+from spikelet.bundle import write
+from spikelet.data.log_mel import LogMel
 from spikelet_gui.views.choosers.data_dialog import DataDialog
 from spikelet_gui.views.images.pixels import PixelView
 from spikelet_gui.views.panels.overview.input_card import InputCard
+from spikelet_gui.views.widgets.theme import ramp
 
 
 def test_a_picture_that_is_dropped_is_fitted_and_run(opened, rest, tmp_path):
@@ -174,3 +179,39 @@ def test_the_dialog_has_the_options_of_the_readers(opened, rest, tmp_path):
     assert opened.inspector.source.name == "camera.npz"
     expected = pixels[0].transpose(2, 0, 1) * (255 / 4095)
     assert np.abs(opened.inspector.trace.image - expected).max() <= 1
+
+
+@pytest.fixture(scope="module")
+def sound_path(tmp_path_factory):
+    """A bundle of a network of sound."""
+    path = tmp_path_factory.mktemp("sound") / "sound.snnb"
+    write(sound_bundle(), path)
+    return path
+
+
+def test_a_recording_of_sound_is_shown_as_a_spectrogram(sound_path, qapp, rest, tmp_path):
+    rate, frames = 8000, np.sin(2 * np.pi * 1000 * np.arange(4000) / 8000) * 9000
+    with wave.open(str(tmp_path / "tone.wav"), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(frames.astype("<i2").tobytes())
+    with opened_window(sound_path) as window:
+        rest(window)
+        drop(window, tmp_path / "tone.wav")
+        rest(window)
+        card = window.panels["overview"].findChild(InputCard)
+        view = card.findChild(PixelView)
+        assert window.inspector.source.name == "tone.wav"
+        assert (view._image.height(), view._image.width()) == (32, 48)
+        assert (
+            card.note.text()
+            == "Spectrogram: 0.77 s from left to right, 93 to 3,746 Hz from the bottom up, -60 to 0 dB."
+        )
+        colours = ramp()[:, :3].astype(int)
+        loudest = np.abs(window.inspector.trace.image[:, 0, 24] - 255).argmin()
+        row = 31 - int(loudest)
+        pixel = view._image.pixelColor(24, row).getRgb()[:3]
+        assert pixel == tuple(colours[255])
+        reading = card.view.pixel(row, 24)
+        assert reading.title == f"{LogMel().centres[loudest]:,.0f} Hz, 0.384 s"
+        assert abs(LogMel().centres[loudest] - 1000) < 60
+        assert reading.values[0].text == "0.0 dB"

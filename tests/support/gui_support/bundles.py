@@ -5,6 +5,8 @@ import numpy as np
 from networks import Builder
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
+from spikelet.data import DataOptions
+from spikelet.data.log_mel import LogMel
 from spikelet.nodes import Add, Scale, SumPool2d
 from spikelet.verify import record_golden
 from spikelet_converters.conversion.copies import with_copies
@@ -29,6 +31,17 @@ def plain_graph(seed=0, size=8, channels=3):
     net.conv("conv2", 5)
     net.neuron("if2")
     return net.graph(3)
+
+
+def sound_bundle():
+    """A network of log-mel features of sound, which its provenance states."""
+    features = LogMel()
+    net = Builder(features.shape, np.random.default_rng(0))
+    net.conv("conv1", 4, kernel=(1, 3), padding=(0, 1))
+    net.neuron("if1", scale=1500)
+    bundle = bundle_of(net.graph(3), "sound")
+    bundle.manifest.provenance.update(DataOptions(span=features.span, features=features).provenance)
+    return bundle
 
 
 def copied_graph(copies):

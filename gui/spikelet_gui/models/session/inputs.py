@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from spikelet import shipped
 from spikelet.bundle import Bundle
-from spikelet.data import ImageSet, read, stated_span
+from spikelet.data import ImageSet, read, stated_options
 from spikelet.data.folder import SUFFIXES, read_image
 from spikelet.data.options import DEFAULTS, DataOptions, Split
 from spikelet.errors import DataError
@@ -101,7 +101,8 @@ def open_source(path: Path, bundle: Bundle, options: DataOptions = DEFAULTS, spl
         pixels, note = fit(path, shape, options)
         check_range(bundle.graph)
         return Source(path.name, pixels[None], note=note, path=path)
-    options = replace(options, span=options.span or stated_span(bundle.manifest.provenance))
+    stated = stated_options(bundle.manifest.provenance)
+    options = replace(options, span=options.span or stated.span, features=stated.features)
     data = read(path, split, shape, options).with_classes(bundle.manifest.labels, bundle.graph.classes)
     if not len(data):
         raise DataError.at(path.name, "contains no images")
@@ -153,14 +154,22 @@ def can_draw(graph: Graph) -> bool:
 def shown(image: Pixels, low: int, high: int) -> npt.NDArray[np.uint8]:
     """Convert an input to (H, W, 3) uint8 for display.
 
-    Channels other than three are averaged to grey; a vector becomes one row.
+    Channels other than three are averaged to grey; a vector becomes one row, and a line of several channels one row for
+    each channel, the first at the bottom.
     """
     scaled = np.clip((image - low) * (255.0 / (high - low)), 0, 255).astype(np.uint8)
     if scaled.ndim == 1:
         scaled = scaled[None, None]
+    elif is_line(image.shape):
+        scaled = scaled[::-1, 0][None]
     if len(scaled) != 3:
         scaled = np.repeat(scaled.mean(axis=0, keepdims=True).astype(np.uint8), 3, axis=0)
     return np.ascontiguousarray(scaled.transpose(1, 2, 0))
+
+
+def is_line(shape: Shape) -> bool:
+    """Whether an input (C, 1, L) is a line of several channels, such as a spectrogram, and not a picture."""
+    return len(shape) == 3 and shape[1] == 1 and shape[0] not in (1, 3)
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -26,7 +26,7 @@ WHITES: dict[str, float | None] = {
     "white = 65535 (16 bits)": 65535.0,
 }
 Opened = Callable[[Path, DataOptions, Split], object]
-FILES = " ".join(f"*{suffix}" for suffix in (*SUFFIXES, ".npz", ".npy"))
+FILES = " ".join(f"*{suffix}" for suffix in (*SUFFIXES, ".wav", ".npz", ".npy"))
 
 
 class DataDialog(QFileDialog):

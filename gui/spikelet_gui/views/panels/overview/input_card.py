@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spikelet_gui.models.session.inputs import can_draw, drawing, golden_source, shown, start_source
+from spikelet.data.log_mel import LogMel, stated_features
+from spikelet_gui.models.session.inputs import can_draw, drawing, golden_source, is_line, shown, start_source
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.pad import Pad
 from spikelet_gui.views.choosers.data_dialog import DataDialog
@@ -13,6 +14,7 @@ from spikelet_gui.views.widgets.controls import Number, tool
 from spikelet_gui.views.widgets.layouts import row
 from spikelet_gui.views.widgets.readout import Reading, Value
 from spikelet_gui.views.widgets.text import label
+from spikelet_gui.views.widgets.theme import ramp
 
 CHANNELS = ("red", "green", "blue")
 
@@ -27,6 +29,7 @@ class InputCard(CardView):
         self.view.pixel = self._pixel
         self.number = Number("index of the image")
         self.number.valueChanged.connect(lambda value: inspector.show_index(value - 1))
+        self.sound: LogMel | None = None
         self.truth = label("", "muted")
         self.note = label("", "caption", wrap=True)
         self.pencil = tool("pencil", "Draw an input by hand  (D)", self.draw)
@@ -57,7 +60,9 @@ class InputCard(CardView):
             return
         node = document.bundle.graph.input
         self.view.set_pad(None)
-        self.view.show_pixels(shown(source.image(inspector.index), node.low, node.high))
+        pixels = shown(source.image(inspector.index), node.low, node.high)
+        self.sound = stated_features(document.bundle.manifest.provenance)
+        self.view.show_pixels(pixels if self.sound is None else ramp()[pixels[..., 0], :3])
         self.pencil.setVisible(can_draw(document.bundle.graph))
         self.number.blockSignals(True)
         self.number.setRange(1, len(source))
@@ -67,8 +72,9 @@ class InputCard(CardView):
         truth, labels = source.label(inspector.index), document.bundle.manifest.labels
         self.truth.setText("" if truth is None else labels[truth] if labels else f"class {truth}")
         self.set_note(source.name)
-        self.note.setText(source.note)
-        self.note.setVisible(bool(source.note))
+        note = source.note if self.sound is None else spectrogram_note(self.sound)
+        self.note.setText(note)
+        self.note.setVisible(bool(note))
 
     def _pixel(self, row: int, column: int) -> Reading | None:
         """Return the input values of a pixel."""
@@ -76,8 +82,14 @@ class InputCard(CardView):
         if source is None:
             return None
         image = source.image(self.inspector.index) if self.view.pad is None else self.view.pad.pixels
+        if self.sound is not None:
+            return spectrogram_reading(self.sound, row, column, float(image[len(image) - 1 - row, 0, column]))
         if image.ndim == 1:
             return Reading(f"input {column}", [Value("value", number(float(image[column])))])
+        if is_line(image.shape):
+            channel = len(image) - 1 - row
+            value = number(float(image[channel, 0, column]))
+            return Reading(f"channel {channel}, position {column}", [Value("value", value)])
         names = CHANNELS if len(image) == len(CHANNELS) else [f"channel {c}" for c in range(len(image))]
         values = [Value(name, number(float(value))) for name, value in zip(names, image[:, row, column], strict=True)]
         return Reading(f"row {row}, column {column}", values)
@@ -110,3 +122,19 @@ class InputCard(CardView):
         assert pad is not None
         self.inspector.show(drawing(pad.pixels))
         self.view.set_pad(pad)  # the pad is not cleared: the next stroke is added
+
+
+def spectrogram_note(features: LogMel) -> str:
+    """Return the axes of the spectrogram."""
+    low, high = features.centres[0], features.centres[-1]
+    return (
+        f"Spectrogram: {features.frames * features.hop:.2f} s from left to right, {low:,.0f} to {high:,.0f} Hz "
+        f"from the bottom up, {features.floor:g} to 0 dB."
+    )
+
+
+def spectrogram_reading(features: LogMel, row: int, column: int, value: float) -> Reading:
+    """Return time, frequency and power of a pixel of the spectrogram, whose lowest row is the first band."""
+    frequency = features.centres[features.bands - 1 - row]
+    power = features.floor - features.floor * value / 255
+    return Reading(f"{frequency:,.0f} Hz, {column * features.hop:.3f} s", [Value("power", f"{power:.1f} dB")])
