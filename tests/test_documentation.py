@@ -23,7 +23,14 @@ DOCS = ROOT / "docs"
 TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
 BLOCK = re.compile(r"^```(python|sh|text)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 IDENTIFIER = re.compile(r"^::: ([\w.]+)$", re.MULTILINE)
-NEEDS = {"relu": ("torch", "onnx"), "train": ("torch",), "board": ("PIL",), "brian2": ("brian2",), "inspect": ()}
+NEEDS = {
+    "relu": ("torch", "onnx"),
+    "train": ("torch",),
+    "board": ("PIL",),
+    "brian2": ("brian2",),
+    "inspect": (),
+    "sound": (),
+}
 README_LINES = 130
 PUBLIC = [
     *("spikelet", "spikelet.bundle", "spikelet.data", "spikelet.engines", "spikelet.metrics", "spikelet.nodes"),

@@ -42,9 +42,7 @@ def test_it_reaches_what_its_card_says(path, bundle, images):
     assert accuracy == pytest.approx(result["accuracy"])
     assert result["float_accuracy"] > 0.8  # resnet20 has 0.27 million weights
     assert accuracy[-1] > result["float_accuracy"] - 0.03
-    whole = next(
-        result for result in bundle.manifest.results if result["images"] == 10_000
-    )  # of 500, three may be chance
+    whole = max(bundle.manifest.results, key=lambda result: result["images"])  # of 500, three may be chance
     assert whole["accuracy_before_quantisation"][7] - whole["accuracy"][7] <= 0.005
 
 
