@@ -7,8 +7,9 @@ Names are matched by the first of these rules that fits all names:
    `t-shirt_top` is the class `T-shirt/top`;
 3. whole numbers 0…K-1, which are the indices of the classes.
 
-A network without class names takes whole numbers as indices, and other names in their order if there are as many as it
-has classes.
+A network without class names takes whole numbers as indices, and other names in the order of the data set if there are
+as many as it has classes: the order of its indices if it states names by index, as CIFAR-10 and Fashion-MNIST do, and
+natural order for folders.
 """
 
 from __future__ import annotations
@@ -73,12 +74,13 @@ def ordered(names: Sequence[str], count: int, used: Sequence[str]) -> list[int]:
             f"{listed(names)} do not decide the index; {REMEDY}, or name the folders by index, from 0"
         )
     in_order = sorted(names, key=natural_key)
-    if in_order != sorted(names):
+    # Names in another order are those of a data set that states them by index; folders are listed in natural order.
+    if in_order == list(names) and in_order != sorted(names):
         raise DataError(
             f"the order of the classes {listed(in_order)} differs from that of their characters, "
             f"{listed(sorted(names))}, and the network has no class names; {REMEDY}"
         )
-    return [in_order.index(name) for name in names]
+    return list(range(len(names)))
 
 
 def numbered(names: Sequence[str]) -> list[int] | None:

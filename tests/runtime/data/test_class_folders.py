@@ -91,6 +91,14 @@ class TestNetworksWithoutNames:
         assert right(data)
         assert data.classes == ("ant", "bee", "2", "dog")
 
+    @pytest.mark.parametrize("classes", [FASHION, ("dog", "ant", "cat", "bee"), ("x10", "x1", "x2", "x3")])
+    def test_names_that_a_data_set_states_by_index_keep_their_order(self, classes, tmp_path):
+        labels = np.arange(len(classes))
+        np.savez(tmp_path / "a.npz", images=np.full((len(classes), 8, 8), 9), labels=labels, classes=classes)
+        data = read(tmp_path / "a.npz").with_classes(None, len(classes))
+        assert data.labels.tolist() == labels.tolist()
+        assert data.classes == tuple(classes)
+
     @pytest.mark.parametrize(
         ("folders", "message"),
         [
