@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import options
+from spikelet.choices import DEFAULT_STEPS as DEFAULT_STEPS
 from spikelet.errors import DataError, UsageError, translated
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
@@ -15,7 +16,6 @@ from spikelet.pictures import are_pictures, is_picture, pixels
 
 Layout = Literal["auto", "NCHW", "NHWC"]
 LAYOUTS = ("auto", "NCHW", "NHWC")
-DEFAULT_STEPS = 8
 MAX_STEPS = 2**16  # of a run
 MAX_STREAM = 2**28  # of a stream: the magnitudes of a float32 network are proven for as many
 CHECKED = 2**20  # values that are checked at a time, so that the masks are small

@@ -5,12 +5,14 @@ from __future__ import annotations
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spikelet.data import arrays, read
-from spikelet.data.images import ImageSet
-from spikelet.data.options import DEFAULTS, DataOptions, Split
 from spikelet.errors import UsageError
-from spikelet.nodes import Shape
+
+if TYPE_CHECKING:
+    from spikelet.data.images import ImageSet
+    from spikelet.data.options import DataOptions, Split
+    from spikelet.nodes import Shape
 
 PACKAGE = "spikelet_assets"
 DEMO = "vgg9-cifar10.snnb"
@@ -47,6 +49,8 @@ def images_for(shape: Shape, labels: tuple[str, ...] | None, classes: int | None
         labels: Names of the classes; None accepts any.
         classes: Number of classes; None accepts any.
     """
+    from spikelet.data import arrays
+
     for path in files():
         if path.suffix == ".npz":
             images = arrays.read(path)
@@ -63,7 +67,7 @@ def find_data(
     count: int | None,
     split: Split = "auto",
     classes: int | None = None,
-    options: DataOptions = DEFAULTS,
+    options: DataOptions | None = None,
 ) -> ImageSet:
     """Read images for a network from a path, or select the shipped images that fit.
 
@@ -75,13 +79,15 @@ def find_data(
         split: "train", "valid" or "test", for data sets with several; "auto" takes the test split, or the validation
             split if there is no test split.
         classes: Number of the network's classes, or None if it is not known.
-        options: Axes of arrays, and the value of white.
+        options: Axes of arrays, and the value of white; None for the defaults.
 
     Raises:
         UsageError: `path` is None and no shipped images fit.
         DataError: The data cannot be read, or its classes are not those of the network.
     """
-    images = images_for(shape, labels, classes) if path is None else read(path, split, shape, options)
+    from spikelet.data import DataOptions, read
+
+    images = images_for(shape, labels, classes) if path is None else read(path, split, shape, options or DataOptions())
     if images is None:
         raise UsageError(f"no shipped images fit an input of {shape} with these classes; name a DATA path")
     images = images.with_classes(labels, classes)

@@ -280,7 +280,7 @@ def test_out_of_memory_is_said_whatever_ran_out(call, monkeypatch, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("spikelet.cli.analysis.inspect.bundles.read", fail)
+    monkeypatch.setattr("spikelet.bundle.read", fail)
     code, out, err = call("inspect small.snnb")
     assert (code, out) == (1, "")
     assert err.startswith("spikelet inspect: out of memory; ")
@@ -290,7 +290,7 @@ def test_any_error_is_one_of_memory_where_memory_is_short(call, monkeypatch):
     def fail(*_, **__):
         raise ImportError("cannot import name 'x' from partially initialized module 'y'")
 
-    monkeypatch.setattr("spikelet.cli.analysis.inspect.bundles.read", fail)
+    monkeypatch.setattr("spikelet.bundle.read", fail)
     monkeypatch.setattr("spikelet.errors._memory_is_short", lambda: True)
     assert call("inspect small.snnb")[0] == 1
     monkeypatch.setattr("spikelet.errors._memory_is_short", lambda: False)

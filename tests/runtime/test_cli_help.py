@@ -12,8 +12,11 @@ import pytest
 from PIL import Image
 
 from spikelet import cli, shipped
+from spikelet.choices import FAULTS, PROFILES, profiles
 from spikelet.cli import registry
 from spikelet.cli.parser import options, suggestion
+from spikelet.metrics import hardware
+from spikelet.metrics.faults import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)
@@ -53,10 +56,10 @@ if len(sys.argv) == 2:
     report(sys.argv[1])
 else:
     for line in sys.argv[1:]:
-        if line == "--help" or not hasattr(os, "fork"):
+        if not hasattr(os, "fork"):
             subprocess.run([sys.executable, "-c", sys.orig_argv[2], line], check=True)
-        else:  # a copy of this process, which has loaded what every command needs and nothing more
-            import numpy, spikelet.cli.registry
+        else:  # a copy of this process, which has loaded the list of commands and nothing more
+            import spikelet.cli.registry
             if os.fork() == 0:
                 report(line)
                 sys.stdout.flush(), sys.stderr.flush()
@@ -90,7 +93,14 @@ def test_the_help_of_a_command_loads_that_command_alone(loaded, name):
     others = set(registry.modules().values()) - {registry.modules()[name]}
     shared = {f"spikelet.cli.{part}" for part in ("analysis.energy", "analysis.report", "keys.keygen")}  # share options
     assert not (others - shared) & modules
-    assert not {"torch", "onnxruntime", "brian2", "PySide6", "pyqtgraph", "matplotlib", "nir", "onnx"} & modules
+    heavy = {"torch", "onnxruntime", "brian2", "PySide6", "pyqtgraph", "matplotlib", "nir", "onnx", "rich"}
+    assert not {"numpy", "PIL", "spikelet.session", "spikelet.engines", "spikelet.data", *heavy} & modules
+
+
+def test_options_offer_what_the_modules_have():
+    assert tuple(KINDS) == FAULTS
+    assert Path(hardware.__file__).parent / "profiles" == PROFILES
+    assert len(profiles()) > 3
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from spikelet.graph import Graph
 from spikelet.nodes import IF, Array
 from spikelet_converters.brian2.synapses import Population, Values
+from spikelet_converters.choices import TIE_TOLERANCE
 
-EPS = 1e-5  # about 170 units in the last place of a float32
 SHOWN = 6  # neurons per layer in the report
 
 Bools = npt.NDArray[np.bool_]
@@ -187,7 +187,7 @@ class Pair:
         return tuple(int(axis) for axis in np.unravel_index(self.population.neurons[i], shape))
 
 
-def compare(pair: Pair, eps: float = EPS) -> LayerReport:
+def compare(pair: Pair, eps: float = TIE_TOLERANCE) -> LayerReport:
     """Compare one population. eps: relative tolerance of ties in float32 networks."""
     graph, theta, tolerance = pair.graph, pair.theta, pair.tolerance(eps)
     differs = pair.spikes[0] != pair.spikes[1]

@@ -19,10 +19,11 @@ from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Add, Array, Input, Node, Output, Reset, Tie
 from spikelet_converters.brian2 import simulator
 from spikelet_converters.brian2.closed_forms import Current, Train, spike_train
-from spikelet_converters.brian2.comparison import EPS, LayerReport, Pair, compare
+from spikelet_converters.brian2.comparison import LayerReport, Pair, compare
 from spikelet_converters.brian2.network import simulate
 from spikelet_converters.brian2.recording import record
 from spikelet_converters.brian2.synapses import populate
+from spikelet_converters.choices import TIE_TOLERANCE
 
 THETA = 60
 SHIFT = 3  # exact leak: 1/8 of the potential per time-step
@@ -220,7 +221,7 @@ def _kind(graph: Graph, layer: str, label: tuple[str, Reset, Tie], current: Curr
         formulas += 1
         for side in range(2):
             off[side] += int((pair.spikes[side][:, 0, neuron] != train).sum())
-    return KindReport(*label, replace(compare(pair, EPS), name=layer), formulas, (off[0], off[1]))
+    return KindReport(*label, replace(compare(pair, TIE_TOLERANCE), name=layer), formulas, (off[0], off[1]))
 
 
 def _rates(graph: Graph, layer: str, label: tuple[str, Reset, Tie], current: Current, pair: Pair) -> RateCurve:

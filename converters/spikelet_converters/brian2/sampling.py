@@ -11,8 +11,8 @@ import numpy as np
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
 from spikelet_converters.brian2.synapses import Index, Population, fan_in, populate
+from spikelet_converters.choices import SAMPLED_NEURONS
 
-NEURONS = 256  # per layer
 WHOLE_SYNAPSES = 2_000_000  # at most, in a network that is simulated as a whole
 PART_SYNAPSES = 4_000_000  # at most, in one simulation: about 200 MB
 
@@ -54,7 +54,7 @@ def select(graph: Graph, neurons: Neurons, seed: int) -> Selection:
     if neurons == "all" or (neurons is None and small):
         return Selection(graph, "whole" if small else "by layer", everything, synapses)
     rng = np.random.default_rng(seed)
-    count = neurons if isinstance(neurons, int) else NEURONS
+    count = neurons if isinstance(neurons, int) else SAMPLED_NEURONS
     chosen = {name: sample(graph, name, count, rng) for name in layers}
     return Selection(graph, "by layer", chosen, sum(width[name] * len(chosen[name]) for name in layers))
 

@@ -20,10 +20,11 @@ from spikelet.graph import Graph
 from spikelet.inputs import as_sequence, resolve_steps
 from spikelet.nodes import Array
 from spikelet_converters.brian2 import simulator
-from spikelet_converters.brian2.comparison import EPS, Divergence, LayerReport, Pair, compare, merge
+from spikelet_converters.brian2.comparison import Divergence, LayerReport, Pair, compare, merge
 from spikelet_converters.brian2.network import Drive, Network
 from spikelet_converters.brian2.recording import record
 from spikelet_converters.brian2.sampling import Mode, Neurons, Selection, parts, populations, select
+from spikelet_converters.choices import TIE_TOLERANCE
 
 BATCH_BYTES = 2**28  # of recorded potentials and spikes
 CYTHON_EVENTS = 30_000_000_000  # synapses times time-steps; a minute or more in NumPy, and compiling takes a minute
@@ -118,7 +119,7 @@ def validate(
     neurons: Neurons = None,
     engine: str | EngineFactory = "auto",
     seed: int = 0,
-    eps: float = EPS,
+    eps: float = TIE_TOLERANCE,
     target: str = "auto",
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,

@@ -19,19 +19,22 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spikelet import shipped
-from spikelet.bundle import SUFFIX, Bundle, read, write
+from spikelet.choices import DEFAULT_STEPS, MAX_COPIES, Split
 from spikelet.cli.common import Progress, above_zero, command_line, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, data_options, labels_for
-from spikelet.data import INPUT_RANGE, ImageSet, Split
 from spikelet.errors import DataError, MissingDependency, UsageError
-from spikelet.graph import Graph
-from spikelet.inputs import DEFAULT_STEPS, MAX_STEPS
-from spikelet.nodes import MAX_COPIES, Shape
 from spikelet.options import whole
 from spikelet.shipped import find_data
 from spikelet_converters.cli.convert_view import facts, text
+
+if TYPE_CHECKING:
+    from spikelet.bundle import Bundle
+    from spikelet.data import ImageSet
+    from spikelet.graph import Graph
+    from spikelet.nodes import Shape
 
 HELP = "convert a network to a bundle"
 STEPS = 16  # of plain networks
@@ -124,6 +127,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet.bundle import SUFFIX, write
+    from spikelet.inputs import MAX_STEPS
+
     if args.output.suffix != SUFFIX:
         raise UsageError(f"{args.output}: a bundle's name ends in {SUFFIX}")
     if not args.output.parent.is_dir():
@@ -154,6 +160,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _stored(source: str) -> Path | None:
     """Return the path of a source that is a bundle, or the name of a shipped one; None for other sources."""
+    from spikelet.bundle import SUFFIX
+
     path = Path(source)
     named = None if path.exists() else shipped.named(source)
     return named if named is not None else path if path.suffix == SUFFIX else None
@@ -161,6 +169,8 @@ def _stored(source: str) -> Path | None:
 
 def _bundle(args: argparse.Namespace, path: Path) -> Bundle:
     """Return the bundle with copies."""
+    from spikelet.bundle import read
+
     if args.copies is None:
         raise UsageError(f"{args.source}: is a bundle already; --copies K gives it copies of its neurons")
     fixed = {"bits": "--bits", "float32": "--float32", "calibration": "--calibration", "weights": "--weights"}
@@ -231,6 +241,7 @@ def _checkpoint(args: argparse.Namespace) -> Bundle:
 
 
 def _source(args: argparse.Namespace) -> Bundle:
+    from spikelet.data import INPUT_RANGE
     from spikelet_converters.conversion.source import Calibration, convert_source
     from spikelet_converters.frontends.open import open_source
 
@@ -293,6 +304,8 @@ def _calibration_images(
     args: argparse.Namespace, shape: Shape, labels: tuple[str, ...] | None, classes: int
 ) -> ImageSet:
     """Calibration images. They are used without labels if their classes are not those of the network."""
+    from spikelet.data import ImageSet
+
     images = find_data(args.calibration, shape, None, args.calibration_count, "train", options=data_options(args))
     try:
         return images.with_classes(labels, classes)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spikelet.bundle import Bundle
 from spikelet.files.decoded import Document
 from spikelet.report.columns import table
+
+if TYPE_CHECKING:
+    from spikelet.bundle import Bundle
 
 
 def facts(path: Path, bundle: Bundle, digest: str) -> Document:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikelet import bundle as bundles
 from spikelet.cli.common import above_zero, bundle_file, emit
-from spikelet_converters.exports import nir
+from spikelet_converters.choices import NIR_FORMS, TIME_STEP
 
 HELP = "NIR, annotated for a lossless import"
 EXAMPLE = "spikelet export nir vgg9-cifar10 vgg9.nir"
@@ -22,14 +21,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the format's arguments."""
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("output", type=Path, metavar="OUT.nir")
-    parser.add_argument("--form", choices=nir.FORMS, default="annotated", help="form of the file (default annotated)")
+    parser.add_argument("--form", choices=NIR_FORMS, default="annotated", help="form of the file (default annotated)")
     parser.add_argument(
-        "--dt", type=above_zero, default=nir.DT, metavar="S", help="length of a time-step in seconds (default 1e-4)"
+        "--dt", type=above_zero, default=TIME_STEP, metavar="S", help="length of a time-step in seconds (default 1e-4)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet import bundle as bundles
+    from spikelet_converters.exports import nir
+
     differences = nir.export(bundles.read(args.bundle), args.output, args.form, args.dt)
     facts = {"bundle": str(args.bundle), "output": str(args.output), "form": args.form, "warnings": differences}
     lines = [f"wrote {args.output}, {args.output.stat().st_size:,} bytes, {args.form}"]

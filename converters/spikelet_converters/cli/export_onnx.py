@@ -8,10 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikelet import bundle as bundles
 from spikelet.cli.common import bundle_file, emit
 from spikelet.errors import UsageError
-from spikelet_converters.exports import onnx
 
 HELP = "ONNX: one time-step, states in and out"
 EXAMPLE = "spikelet export onnx vgg9-cifar10 vgg9-onnx/"
@@ -25,6 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet import bundle as bundles
+    from spikelet_converters.exports import onnx
+
     if args.folder.exists() and not args.folder.is_dir():
         raise UsageError(f"{args.folder}: is a file; name a folder")
     paths = onnx.export(bundles.read(args.bundle), args.folder)

@@ -8,9 +8,7 @@ from pathlib import Path
 from spikelet.cli.common import above_zero, bundle_file, emit, existing, positive
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.errors import UsageError
-from spikelet.session import load
-from spikelet_converters.exports import recording
-from spikelet_converters.exports.nir import DT
+from spikelet_converters.choices import TIME_STEP
 
 HELP = "recorded spikes as CSV, NumPy or NIRData"
 EXAMPLE = "spikelet export spikes vgg9-cifar10 spikes.csv --count 2 --steps 4 --layers if1 if2"
@@ -30,13 +28,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--count", type=positive, default=10, metavar="N", help="number of images (default 10)")
     parser.add_argument(
-        "--dt", type=above_zero, default=DT, metavar="S", help="length of a time-step in seconds (default 1e-4)"
+        "--dt", type=above_zero, default=TIME_STEP, metavar="S", help="length of a time-step in seconds (default 1e-4)"
     )
     add_data_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet.session import load
+    from spikelet_converters.exports import recording
+
     if args.output.suffix not in recording.SUFFIXES:
         raise UsageError(f"{args.output}: expected a name that ends in {', '.join(recording.SUFFIXES)}")
     model = load(args.bundle)

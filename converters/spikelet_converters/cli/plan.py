@@ -14,23 +14,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spikelet import bundle as bundles
 from spikelet import shipped
 from spikelet.bounds import limits
-from spikelet.bundle import Bundle
+from spikelet.choices import ENGINES, MAX_COPIES, profiles
 from spikelet.cli.common import Progress, above_zero, add_threads, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
-from spikelet.data import ImageSet
-from spikelet.data.arrays import SPLIT_WORDS
-from spikelet.engines import ENGINES
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
-from spikelet.metrics.hardware import find_profile, names
-from spikelet.nodes import MAX_COPIES
-from spikelet.report import wording
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
+    from spikelet.bundle import Bundle
+    from spikelet.data import ImageSet
     from spikelet_converters.planning.plan import Plan
     from spikelet_converters.planning.settings import Point
 
@@ -50,7 +45,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     budget.add_argument("--max-energy", type=above_zero, metavar="UJ", help="estimated energy in µJ, with --profile")
     budget.add_argument("--max-time", type=above_zero, metavar="MS", help="milliseconds on this machine")
     budget.add_argument(
-        "--profile", metavar="NAME|FILE", help=f"hardware profile of the energy: {', '.join(names())}, or a TOML file"
+        "--profile",
+        metavar="NAME|FILE",
+        help=f"hardware profile of the energy: {', '.join(profiles())}, or a TOML file",
     )
     budget.add_argument("--time", action="store_true", help="measure the time, also without --max-time")
     budget.add_argument(
@@ -89,6 +86,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet import bundle as bundles
+    from spikelet.metrics.hardware import find_profile
     from spikelet_converters.planning.plan import confirm, plan, without
     from spikelet_converters.planning.settings import Budget
 
@@ -137,6 +136,8 @@ def _images(args: argparse.Namespace, bundle: Bundle) -> tuple[ImageSet, str | N
 
     Data without splits are read whole.
     """
+    from spikelet.data.arrays import SPLIT_WORDS
+
     if args.split is not None or args.data is None:
         return find_images(args, args.data, bundle, args.count), args.split
     try:
@@ -181,6 +182,8 @@ def _text(
     confirmed: tuple[ImageSet, Point] | None,
     every: bool,
 ) -> list[str]:
+    from spikelet.report import wording
+
     listed = result.points if every else result.front
     within = [point for point in listed if result.budget.permits(point)]
     lines = [f"{result.bundle}, engine {result.engine}: chosen on {result.data}, {result.images:,} images", ""]
@@ -243,6 +246,8 @@ def _head(result: Plan) -> list[str]:
 
 
 def _row(point: Point, result: Plan) -> list[str]:
+    from spikelet.report import wording
+
     setting = point.setting
     cells = ["→" if point == result.chosen else "", str(setting.copies), str(setting.steps)]
     cells += ["" if setting.margin is None else f"{setting.margin:g}", f"{point.steps:.2f}", f"{point.neurons:,}"]

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.cli.live_display import LiveDisplay
-from spikelet_converters.study.config import Study
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
+
+    from spikelet_converters.study.config import Study
 
 
 class StudyView(LiveDisplay):

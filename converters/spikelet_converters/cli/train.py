@@ -16,14 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spikelet.choices import FEATURES
 from spikelet.cli.common import command_line, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, data_options
-from spikelet.data import DataOptions
-from spikelet.data.images import ImageSet
-from spikelet.data.log_mel import KIND, LogMel
 from spikelet.errors import MissingDependency, UsageError
 
 if TYPE_CHECKING:
+    from spikelet.data import DataOptions, ImageSet
     from spikelet_converters.training.phases import Phase
 
 HELP = "train a source network"
@@ -111,7 +110,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=existing, metavar="CHECKPOINT", help="start with the weights of another run")
     parser.add_argument("--data-name", metavar="NAME", help="name of the data in results")
     parser.add_argument(
-        "--features", choices=[KIND], help="train on features of recordings of sound: powers in bands of the mel scale"
+        "--features",
+        choices=FEATURES,
+        help="train on features of recordings of sound: powers in bands of the mel scale",
     )
     add_data_options(parser, classes=False, split=False)
     parser.add_argument("--device", default="auto", help="torch device (default: a GPU if available)")
@@ -175,6 +176,8 @@ def training_options(args: argparse.Namespace) -> DataOptions:
         return options
     if args.range is not None or args.white is not None:
         raise UsageError("--features states the range of its values; omit --range and --white")
+    from spikelet.data.log_mel import LogMel
+
     features = LogMel()
     return replace(options, span=features.span, features=features)
 

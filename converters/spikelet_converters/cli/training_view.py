@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from spikelet.cli import common
 from spikelet.files.decoded import ReadOnlyDocument
 from spikelet_converters.cli.live_display import LiveDisplay
-from spikelet_converters.training.loop import TrainingProgress
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn, TaskID
 
+    from spikelet_converters.training.loop import TrainingProgress
     from spikelet_converters.training.phases import Phase
 
 

@@ -10,22 +10,22 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from spikelet import bundle as bundles
-from spikelet.bundle import Bundle
+from spikelet.choices import ENGINES
 from spikelet.cli.common import Progress, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
-from spikelet.engines import ENGINES
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing
-from spikelet_converters.brian2 import page, wording
-from spikelet_converters.brian2.comparison import EPS
-from spikelet_converters.brian2.dynamics import DynamicsReport, sweep
-from spikelet_converters.brian2.sampling import NEURONS
-from spikelet_converters.brian2.validation import ValidationReport, validate
+from spikelet_converters.choices import SAMPLED_NEURONS, TIE_TOLERANCE
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from spikelet.bundle import Bundle
+    from spikelet_converters.brian2.dynamics import DynamicsReport
+    from spikelet_converters.brian2.validation import ValidationReport
 
 HELP = "compare a bundle with Brian2, spike for spike"
 EXAMPLE = "spikelet validate vgg9-cifar10 --images 20 --steps 8 -o validation.html"
@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--neurons",
         type=positive,
         metavar="N",
-        help=f"neurons sampled per layer (default: all of a small network, {NEURONS} per layer of a larger one)",
+        help=f"neurons sampled per layer (default: all of a small network, {SAMPLED_NEURONS} in a larger one)",
     )
     which.add_argument("--all", action="store_true", help="every neuron of every layer")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the sample (default 0)")
@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--eps",
         type=number,
-        default=EPS,
+        default=TIE_TOLERANCE,
         help="tolerance of ties in float32 bundles, relative to the sums in a neuron (default %(default)g)",
     )
     parser.add_argument(
@@ -80,6 +80,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet_converters.brian2 import wording
+    from spikelet_converters.brian2.dynamics import sweep
+
     _check(args)
     validation = None if args.bundle is None else _validate(args)
     dynamics = sweep(args.engine, on_progress=Progress("neurons", quiet=args.json)) if args.dynamics else None
@@ -95,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Check the arguments. Raises UsageError."""
+    from spikelet_converters.brian2 import page
+
     if args.bundle is None and not args.dynamics:
         raise UsageError("expected a BUNDLE, or --dynamics to sweep single neurons")
     if not args.eps >= 0:
@@ -110,6 +115,9 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _validate(args: argparse.Namespace) -> ValidationReport:
+    from spikelet import bundle as bundles
+    from spikelet_converters.brian2.validation import validate
+
     bundle = bundles.read(args.bundle)
     return validate(
         bundle,
@@ -126,6 +134,8 @@ def _validate(args: argparse.Namespace) -> ValidationReport:
 
 def _images(args: argparse.Namespace, bundle: Bundle) -> npt.NDArray[np.generic]:
     """Images, or the time-steps (T, N, …) of an .npy file."""
+    import numpy as np
+
     shape = bundle.graph.input.shape
     if args.data is not None and args.data.suffix == ".npy":
         try:
@@ -149,6 +159,8 @@ def _facts(validation: ValidationReport | None, dynamics: DynamicsReport | None)
 def _save(
     path: Path, validation: ValidationReport | None, dynamics: DynamicsReport | None, facts: dict[str, object]
 ) -> None:
+    from spikelet_converters.brian2 import page
+
     if path.suffix.lower() != ".json":
         page.save(path, validation, dynamics)
         return

@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -43,20 +43,18 @@ from spikelet.nodes import (
     SumPool2d,
     is_float,
 )
+from spikelet_converters.choices import TIME_STEP, NirForm
 
-Form = Literal["annotated", "expressed"]
-FORMS: tuple[Form, ...] = ("annotated", "expressed")
 METADATA = "spikelet"
 VERSION = 2  # of the annotation
 # between the name of a node and that of a NIR node which belongs to it: the name of a node contains no colon, but dots
 SEPARATORS = {1: ".", 2: ":"}
-DT = 1e-4
 Values = npt.NDArray[np.float32]
 NirNode: TypeAlias = Any
 """A node or graph of the package `nir`, which has no types."""
 
 
-def export(bundle: Bundle, path: Path, form: Form = "annotated", dt: float = DT) -> list[str]:
+def export(bundle: Bundle, path: Path, form: NirForm = "annotated", dt: float = TIME_STEP) -> list[str]:
     """Write a NIR file.
 
     Args:
@@ -78,7 +76,7 @@ def export(bundle: Bundle, path: Path, form: Form = "annotated", dt: float = DT)
     return warnings(bundle.graph, form)
 
 
-def warnings(graph: Graph, form: Form) -> list[str]:
+def warnings(graph: Graph, form: NirForm) -> list[str]:
     """Differences in a reader that ignores spikelet's metadata."""
     differences = []
     if graph.copied:
@@ -110,8 +108,8 @@ def _leaks_in_part(node: Node) -> bool:
 
 def to_nir(
     graph: Graph,
-    form: Form = "annotated",
-    dt: float = DT,
+    form: NirForm = "annotated",
+    dt: float = TIME_STEP,
     facts: Mapping[str, object] | None = None,
     version: int = VERSION,
 ) -> NirNode:
@@ -167,7 +165,7 @@ def package() -> ModuleType:
 _Part = tuple[dict[str, NirNode], str, str, list[tuple[str, str]]]  # nodes, the first, the last, edges between
 
 
-def _node(nir: ModuleType, graph: Graph, name: str, form: Form, dt: float, separator: str) -> _Part:
+def _node(nir: ModuleType, graph: Graph, name: str, form: NirForm, dt: float, separator: str) -> _Part:
     shape = graph.shapes[name]
     before = graph.shapes[graph.predecessors[name][0]] if graph.predecessors[name] else ()
     match graph.nodes[name]:
@@ -224,7 +222,7 @@ def _output(nir: ModuleType, name: str, node: Output, shape: tuple[int, ...], sc
 
 
 def _neuron(
-    nir: ModuleType, name: str, node: IF, shape: tuple[int, ...], form: Form, dt: float, separator: str
+    nir: ModuleType, name: str, node: IF, shape: tuple[int, ...], form: NirForm, dt: float, separator: str
 ) -> _Part:
     if form == "annotated":
         return _annotated(nir, name, node, shape, dt)
@@ -275,7 +273,7 @@ def _expressed(nir: ModuleType, name: str, node: IF, shape: tuple[int, ...], dt:
     return built, state, spikes, [(state, spikes), (spikes, back), (back, state)]
 
 
-def _integrator(nir: ModuleType, name: str, keep: Values, dt: float, form: Form) -> NirNode:
+def _integrator(nir: ModuleType, name: str, keep: Values, dt: float, form: NirForm) -> NirNode:
     if (keep == 1).all():
         return nir.I(r=np.ones_like(keep))
     if (keep == 1).any() and form == "expressed":
@@ -295,7 +293,7 @@ def _keep(node: LIF, shape: tuple[int, ...]) -> Values:
     return _spread(decay, shape)
 
 
-def _annotation(graph: Graph, form: Form, dt: float, facts: Mapping[str, object], version: int) -> dict[str, object]:
+def _annotation(graph: Graph, form: NirForm, dt: float, facts: Mapping[str, object], version: int) -> dict[str, object]:
     """The graph in the schema of bundles: small arrays by value, weights by reference to their NIR node."""
     document, tensors = schema.encode(graph)
     large = {f"{n}.{f}" for n, node in graph.nodes.items() if isinstance(node, Conv2d | Linear) for f in node.tensors}

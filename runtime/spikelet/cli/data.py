@@ -6,13 +6,17 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spikelet.bundle import Bundle
+from spikelet.choices import LAYOUTS, SPLITS, Split
 from spikelet.cli.common import above_zero
-from spikelet.data import LAYOUTS, SPLITS, DataOptions, ImageSet, Split, stated_options
 from spikelet.errors import UsageError
 from spikelet.options import span
 from spikelet.shipped import find_data
+
+if TYPE_CHECKING:
+    from spikelet.bundle import Bundle
+    from spikelet.data import DataOptions, ImageSet
 
 
 def add_data_options(parser: argparse.ArgumentParser, *, classes: bool = True, split: bool = True) -> None:
@@ -74,6 +78,8 @@ def data_options(args: argparse.Namespace, provenance: Mapping[str, object] | No
     Raises:
         UsageError: --range is no range, or given together with --white.
     """
+    from spikelet.data import stated_options
+
     stated = replace(stated_options(provenance or {}), layout=args.layout, white=args.white)
     if args.range is None:
         return stated if args.white is None else replace(stated, span=None)

@@ -8,21 +8,17 @@ import platform
 import warnings
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, entry_points, version
-from typing import TypedDict
-
-import numpy as np
+from typing import TYPE_CHECKING, TypedDict
 
 from spikelet import shipped, signing
-from spikelet.bundle import SUFFIX
+from spikelet.choices import ENGINES
 from spikelet.cli.common import emit
-from spikelet.deploy.web import tools
-from spikelet.engines import ENGINES, choose, create, native
-from spikelet.engines.loop import run as run_engine
 from spikelet.errors import SpikeletError
-from spikelet.graph import Graph
-from spikelet.nodes import IF, Input, Linear, Output
 from spikelet.report.columns import table
 from spikelet.version import __version__
+
+if TYPE_CHECKING:
+    from spikelet.graph import Graph
 
 HELP = "report what is installed, what works and what is missing"
 EXAMPLE = "spikelet doctor"
@@ -73,6 +69,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    import numpy as np
+
+    from spikelet.bundle import SUFFIX
+    from spikelet.deploy.web import tools
+    from spikelet.engines import choose, native
+
     packages = {name: _version(name) for name in PACKAGES}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # reported in the table of engines
@@ -99,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _version(package: str) -> str | None:
+
     try:
         return version(package)
     except PackageNotFoundError:
@@ -118,6 +121,8 @@ def _policy() -> str:
 
 
 def _compiler() -> str | None:
+    from spikelet.engines import native
+
     try:
         return " ".join(native.compiler_command())
     except SpikeletError:
@@ -125,6 +130,11 @@ def _compiler() -> str | None:
 
 
 def _one_neuron() -> Graph:
+    import numpy as np
+
+    from spikelet.graph import Graph
+    from spikelet.nodes import IF, Input, Linear, Output
+
     one = np.ones(1, np.int32)
     return Graph(
         {
@@ -140,6 +150,11 @@ def _one_neuron() -> Graph:
 
 def _try(engine: str) -> str:
     """Run a network of one neuron for two time-steps: "works", or why it does not."""
+    import numpy as np
+
+    from spikelet.engines import create
+    from spikelet.engines.loop import run as run_engine
+
     try:
         runner = create(_one_neuron(), engine)
         fired = [float(logits[0, 0]) for _, logits in run_engine(runner, np.ones((1, 1, 1), np.float32), 2)]

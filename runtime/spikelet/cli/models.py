@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TypedDict
 
-from spikelet import bundle as bundles
 from spikelet import shipped
 from spikelet.cli.common import emit
 from spikelet.display import size
@@ -57,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _facts(path: Path) -> ShippedModel:
+    from spikelet import bundle as bundles
+
     bundle = bundles.read(path)
     graph, manifest = bundle.graph, bundle.manifest
     images = shipped.images_for(graph.input.shape, manifest.labels)

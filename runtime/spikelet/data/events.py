@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.choices import Binning
 from spikelet.data.recordings import FIELDS, Column, columns
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
 
-Binning = Literal["time", "count"]
-BINNINGS: tuple[Binning, ...] = ("time", "count")
 Float = npt.NDArray[np.float32]
 
 

@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.choices import FEATURES
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
 
 Float = npt.NDArray[np.float64]
-KIND = "log-mel"
+KIND = FEATURES[0]
 INPUT_FEATURES = "input_features"
 """Key in the provenance of a bundle: the features of sound that its network takes."""
 

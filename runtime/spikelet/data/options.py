@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from spikelet.choices import LAYOUTS as LAYOUTS
+from spikelet.choices import SPLITS as SPLITS
+from spikelet.choices import Layout as Layout
+from spikelet.choices import Split as Split
 from spikelet.data.log_mel import INPUT_FEATURES, LogMel, stated_features
 from spikelet.options import LARGEST, LEAST, choice, instance, real
 from spikelet.options import span as checked_span
-
-Layout = Literal["auto", "NCHW", "NHWC", "NHW", "CHW", "HWC", "HW", "NF", "NCL", "NLC", "CL", "LC", "NL"]
-LAYOUTS: tuple[Layout, ...] = (
-    "auto", "NCHW", "NHWC", "NHW", "CHW", "HWC", "HW", "NF", "NCL", "NLC", "CL", "LC", "NL",
-)  # fmt: skip
-Split = Literal["auto", "train", "valid", "test"]
-SPLITS: tuple[Split, ...] = ("train", "valid", "test")
-
 
 INPUT_RANGE = "input_range"
 """Key in the provenance of a bundle: the measured values that 0 and 255 stand for, [low, high]."""

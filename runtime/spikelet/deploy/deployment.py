@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from spikelet.bundle import Bundle
 from spikelet.deploy.firmware import c_project
+from spikelet.deploy.targets import Target
 from spikelet.engines import native
 from spikelet.errors import EngineError
 from spikelet.lowering.c import HostProgram
@@ -20,27 +20,6 @@ PYTHON_MB = 35  # resident memory of Python with NumPy and this package, measure
 MODEL = "model.snnb"
 FLOAT32 = "a float32 network is not compiled"
 
-
-@dataclass(frozen=True)
-class Target:
-    """A type of board.
-
-    Attributes:
-        triplet: Prefix of its compiler; None without an operating system.
-        about: Description for the README.
-    """
-
-    triplet: str | None
-    about: str
-
-
-TARGETS = {
-    "raspberrypi": Target("aarch64-linux-gnu", "a Raspberry Pi 3, 4 or 5 with a 64-bit system"),
-    "jetson": Target("aarch64-linux-gnu", "an NVIDIA Jetson (its processor; the GPU is not used)"),
-    "generic-arm64": Target("aarch64-linux-gnu", "any 64-bit Arm with Linux"),
-    "x86": Target("x86_64-linux-gnu", "any x86-64 with Linux"),
-    "cortex-m": Target(None, "an Arm Cortex-M microcontroller"),
-}
 
 START = """\
 #!/bin/sh

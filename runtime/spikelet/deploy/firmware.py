@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.bundle import Bundle
+from spikelet.choices import C_PREFIX
 from spikelet.lowering.c import HostProgram, McuProgram
 from spikelet.lowering.c.copies import proven_steps
-from spikelet.lowering.c.prefix import DEFAULT
 from spikelet.lowering.c.program import Layout
 from spikelet.lowering.c.project import Recording, project, sizes
 
@@ -15,7 +15,7 @@ IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is sma
 
 
 def c_project(
-    bundle: Bundle, mcu: bool = False, layout: Layout = "chw", prefix: str = DEFAULT
+    bundle: Bundle, mcu: bool = False, layout: Layout = "chw", prefix: str = C_PREFIX
 ) -> tuple[dict[str, str], dict[str, int]]:
     """Return the files of the folder, name to text, and its sizes in bytes: `flash` (constants) and `ram`.
 

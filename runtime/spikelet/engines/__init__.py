@@ -7,18 +7,12 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from spikelet.bounds.limits import Limits
+from spikelet.choices import ENGINES as ENGINES
 from spikelet.engines.base import Engine, Workload
 from spikelet.engines.loop import run
 from spikelet.errors import CostError, EngineError, SpikeletError, translated
 from spikelet.graph import Graph
 from spikelet.options import instance, shown, whole
-
-# By name, "module:class". Modules are imported on first use.
-ENGINES: dict[str, str] = {
-    "numpy": "spikelet.engines.numpy:NumpyEngine",
-    "onnx": "spikelet.engines.onnx:OnnxEngine",
-    "native": "spikelet.engines.native:NativeEngine",
-}
 
 
 def engine_class(name: str) -> type[Engine]:

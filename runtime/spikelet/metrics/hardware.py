@@ -23,16 +23,16 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Literal
 
 from spikelet import options
+from spikelet.choices import MAIN_PROFILE as MAIN_PROFILE
+from spikelet.choices import PROFILES, profiles
 from spikelet.errors import UsageError
 from spikelet.files.toml import read_toml
 from spikelet.metrics.toml_fields import Table
 
-MAIN_PROFILE = "cmos45-int8"  # used by default
 FIGURES = ("ac", "mac", "neuron_update", "fp32_mac", "int8_mac")
 KEYS = ("name", "title", "notes", "unpublished", "counts", "memory", "weight_bits", "figures", "dram", "sram", "power")
 # part of file names, where a number alone would be the index of a bundle
@@ -112,12 +112,7 @@ def load_profile(path: str | Path) -> Profile:
 
 def builtin() -> dict[str, Profile]:
     """Load the built-in profiles, by name."""
-    return {name: load_profile(_folder() / f"{name}.toml") for name in names()}
-
-
-def names() -> list[str]:
-    """List the names of the built-in profiles, which are those of their files."""
-    return sorted(path.stem for path in _folder().glob("*.toml"))
+    return {name: load_profile(PROFILES / f"{name}.toml") for name in profiles()}
 
 
 def find_profile(text: str) -> Profile:
@@ -127,15 +122,11 @@ def find_profile(text: str) -> Profile:
         UsageError: there is no such profile or file, or the file is not a profile.
     """
     options.instance("profile", text, str)
-    if text in names():
-        return load_profile(_folder() / f"{text}.toml")
+    if text in profiles():
+        return load_profile(PROFILES / f"{text}.toml")
     if not os.path.isfile(text):
-        raise UsageError(f"profile {options.shown(text)}: neither a file nor one of {', '.join(names())}")
+        raise UsageError(f"profile {options.shown(text)}: neither a file nor one of {', '.join(profiles())}")
     return load_profile(Path(text))
-
-
-def _folder() -> Path:
-    return Path(str(resources.files("spikelet.metrics"))) / "profiles"
 
 
 def _profile(table: Table) -> Profile:

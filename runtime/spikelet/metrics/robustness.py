@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle
+from spikelet.choices import FAULT_SEEDS
 from spikelet.data import ImageSet
 from spikelet.engines import run
 from spikelet.errors import DataError, UsageError
@@ -26,7 +27,6 @@ from spikelet.options import function, instance, instances, whole
 from spikelet.version import __version__
 
 BATCH = 32
-SEEDS = 3
 INTERVAL = "Wilson, 95 %, over devices and images"
 Right = npt.NDArray[np.bool_]
 
@@ -121,7 +121,7 @@ def robustness(
     data: ImageSet,
     steps: int | None,
     faults: Sequence[Fault] | None = None,
-    seeds: Sequence[int] = tuple(range(SEEDS)),
+    seeds: Sequence[int] = tuple(range(FAULT_SEEDS)),
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     on_point: Callable[[Robustness], None] = lambda so_far: None,
 ) -> Robustness:

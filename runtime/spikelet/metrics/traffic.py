@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from spikelet.choices import BUFFER as BUFFER
 from spikelet.graph import Graph
 from spikelet.metrics.operations import Operations
 
-BUFFER = 2**20  # bytes
 SUM_BITS = 32  # a potential or an accumulator
 ADDRESS_BITS = 32  # a spike, where spikes travel as addresses
 

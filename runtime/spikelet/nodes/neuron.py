@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from spikelet.choices import MAX_COPIES as MAX_COPIES
 from spikelet.errors import GraphError
 from spikelet.nodes.base import Array, Node, Shape, check_per_channel, is_float
 from spikelet.options import shown
@@ -14,7 +15,6 @@ from spikelet.options import shown
 Reset = Literal["subtract", "zero", "subtract-late"]
 Tie = Literal[">=", ">"]
 SHIFTS = (1, 24)  # least and greatest decay of an exact LIF
-MAX_COPIES = 255  # so that a count of spikes fits into a byte
 
 
 @dataclass(frozen=True, eq=False)

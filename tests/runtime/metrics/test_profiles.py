@@ -5,17 +5,18 @@ from importlib import resources
 
 import pytest
 
+from spikelet.choices import profiles
 from spikelet.errors import UsageError
 from spikelet.metrics import builtin, load_profile
-from spikelet.metrics.hardware import PublishedValue, find_profile, names
+from spikelet.metrics.hardware import PublishedValue, find_profile
 
 
 class TestBuiltin:
     def test_file_and_name_are_one(self):
-        assert list(builtin()) == names()
+        assert list(builtin()) == profiles()
         assert all(name == profile.name for name, profile in builtin().items())
 
-    @pytest.mark.parametrize("name", names())
+    @pytest.mark.parametrize("name", profiles())
     def test_every_number_has_a_source_and_an_order(self, name):
         profile = builtin()[name]
         assert profile.priced or profile.unpublished
@@ -25,7 +26,7 @@ class TestBuiltin:
 
     def test_every_number_of_the_files_is_read(self):
         folder = resources.files("spikelet.metrics") / "profiles"
-        for name in names():
+        for name in profiles():
             text = (folder / f"{name}.toml").read_text("utf-8")
             assert len(builtin()[name].sources()) == text.count("source = "), name
             assert tomllib.loads(text)["name"] == name

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from spikelet.choices import profiles
 from spikelet.metrics.accuracy import wilson
-from spikelet.metrics.hardware import names
 
 
 class TestEnergy:
@@ -22,7 +22,7 @@ class TestEnergy:
         assert report["energy"]["assumptions"]
         priced = [profile["profile"] for profile in report["energy"]["profiles"]]
         bare = [without_figure["profile"] for without_figure in report["energy"]["without_figures"]]
-        assert sorted(priced + bare) == names()
+        assert sorted(priced + bare) == profiles()
         assert bare == ["akida", "loihi2", "speck", "xylo"]
         assert report["neurobench"]["images"] == 32
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from spikelet.errors import ConversionError, pass_out_of_memory
-from spikelet_converters.exports.nir import DT, METADATA, NirNode, package
+from spikelet_converters.choices import TIME_STEP
+from spikelet_converters.exports.nir import METADATA, NirNode, package
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.nir.annotation import annotated
 from spikelet_converters.frontends.nir.nesting import flat, input_shape
@@ -66,6 +67,6 @@ def from_nir(
     # inputs are currents and spikes, not normalised by default
     preprocessing = preprocessing or Preprocessing(scale=1.0)
     nodes, edges = flat(network)
-    step = DT if dt is None else dt
+    step = TIME_STEP if dt is None else dt
     Reader(builder, step).run(nodes, edges, preprocessing.start(builder, low, high))
     return finished("NIR", builder, None, preprocessing, simulate=simulator(nodes, edges, step))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spikelet.cli.analysis.report import check_output, configure_report, make_report, save_report
 from spikelet.cli.common import bundle_file, emit
 from spikelet.errors import DataError, UsageError
-from spikelet.report import wording
 from spikelet.report.columns import table
-from spikelet.report.document import Report
-from spikelet.report.tables import summary_table
+
+if TYPE_CHECKING:
+    from spikelet.report.document import Report
 
 HELP = "compare bundles"
 EXAMPLE = "spikelet compare vgg9-cifar10 mine.snnb -o compare.html"
@@ -49,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _facts(args: argparse.Namespace, report: Report) -> dict[str, object]:
+    from spikelet.report import wording
+
     if args.output is not None:
         return save_report(args, report)
     pairs = zip(report.measured, report.estimates, strict=True)
@@ -63,6 +66,9 @@ def _facts(args: argparse.Namespace, report: Report) -> dict[str, object]:
 
 
 def _text(args: argparse.Namespace, report: Report) -> str:
+    from spikelet.report import wording
+    from spikelet.report.tables import summary_table
+
     first = report.measured[0]
     lines = [
         f"{first.data.name}, {len(first.data):,} images, T = {first.counted.steps}, engine {first.engine}",

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spikelet import bundle as bundles
+from spikelet.choices import BUFFER, ENGINES, MAIN_PROFILE, profiles
 from spikelet.cli.common import Progress, add_threads, bundle_file, emit, existing, positive
 from spikelet.cli.data import add_data_options, find_images
-from spikelet.engines import ENGINES, choose
-from spikelet.metrics.energy import Estimate
-from spikelet.metrics.hardware import MAIN_PROFILE, Profile, builtin, find_profile, names
-from spikelet.metrics.measurement import Measurement, measure
-from spikelet.metrics.traffic import BUFFER
-from spikelet.report import wording
 from spikelet.report.columns import table
-from spikelet.report.tables import accuracy_table, baselines_table, energy_table, operations_table
+
+if TYPE_CHECKING:
+    from spikelet.metrics.energy import Estimate
+    from spikelet.metrics.hardware import Profile
+    from spikelet.metrics.measurement import Measurement
 
 HELP = "count operations and estimate energy"
 EXAMPLE = "spikelet energy vgg9-cifar10 --steps 8 --profile cmos45-int8"
@@ -44,7 +43,7 @@ def configure_measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile",
         metavar="NAME|FILE",
-        help=f"one hardware profile: {', '.join(names())}, or a TOML file with a source for every number",
+        help=f"one hardware profile: {', '.join(profiles())}, or a TOML file with a source for every number",
     )
     parser.add_argument(
         "--buffer", type=positive, default=BUFFER, metavar="BYTES", help="on-chip memory per layer (default 1 MiB)"
@@ -54,6 +53,8 @@ def configure_measuring(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet.report import wording
+
     profiles = chosen_profiles(args)
     measured = measure_bundle(args, args.bundle)
     estimates = measured.estimates(profiles)
@@ -64,11 +65,17 @@ def run(args: argparse.Namespace) -> int:
 
 def chosen_profiles(args: argparse.Namespace) -> list[Profile]:
     """Return the named profile, or all shipped profiles."""
+    from spikelet.metrics.hardware import builtin, find_profile
+
     return [find_profile(args.profile)] if args.profile else list(builtin().values())
 
 
 def measure_bundle(args: argparse.Namespace, path: Path) -> Measurement:
     """Read a bundle and run the data through it, with a bar."""
+    from spikelet import bundle as bundles
+    from spikelet.engines import choose
+    from spikelet.metrics.measurement import measure
+
     bundle = bundles.read(path)
     choose(args.engine, bundle.graph)  # refused before images are brought to the shape that it takes
     data = find_images(args, args.data, bundle, args.count)
@@ -84,6 +91,9 @@ def measure_bundle(args: argparse.Namespace, path: Path) -> Measurement:
 
 
 def _text(measured: Measurement, estimates: list[Estimate], profiles: list[Profile]) -> str:
+    from spikelet.report import wording
+    from spikelet.report.tables import accuracy_table, baselines_table, energy_table, operations_table
+
     facts, name = measured.facts(), measured.bundle.manifest.name
     lines = [f"{name}, engine {facts['engine']}: {facts['data']}, {facts['images']:,} images, T = {facts['steps']}", ""]
     rows = accuracy_table([measured], [name])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from spikelet import bundle as bundles
-from spikelet.bundle import Bundle
 from spikelet.cli.common import bundle_file, emit
-from spikelet.graph import Graph
-from spikelet.nodes import IF
 from spikelet.report.columns import table
+
+if TYPE_CHECKING:
+    from spikelet.bundle import Bundle
+    from spikelet.graph import Graph
 
 HELP = "show the content of a bundle"
 EXAMPLE = "spikelet inspect vgg9-cifar10"
@@ -23,6 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet import bundle as bundles
+
     bundle = bundles.read(args.bundle)
     nodes = [_describe(bundle.graph, name) for name in bundle.graph.order]
     manifest = bundle.manifest
@@ -61,6 +63,8 @@ class _Described(_Parameters, total=False):
 
 
 def _describe(graph: Graph, name: str) -> _Described:
+    from spikelet.nodes import IF
+
     node = graph.nodes[name]
     size = sum(getattr(node, field).size for field in node.tensors)
     entry: _Described = {"name": name, "kind": node.kind, "shape": graph.shapes[name], "parameters": size}

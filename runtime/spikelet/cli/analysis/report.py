@@ -10,26 +10,23 @@ import argparse
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from spikelet import bundle as bundles
 from spikelet.benchmark.latency import Latency
 from spikelet.benchmark.measure import measure as benchmark
+from spikelet.choices import MAIN_PROFILE
 from spikelet.cli.analysis.energy import chosen_profiles, configure_measuring, measure_bundle
 from spikelet.cli.common import bundle_file, emit, existing
-from spikelet.engines import available
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing, write_files
-from spikelet.metrics.hardware import MAIN_PROFILE
-from spikelet.metrics.measurement import Measurement
-from spikelet.metrics.robustness import FaultFacts
-from spikelet.report import wording
 from spikelet.report.columns import table
-from spikelet.report.document import Report, all_figures, html
-from spikelet.report.fault_report import check
-from spikelet.report.figures import files
-from spikelet.report.tables import baselines_table
-from spikelet.verify import Verification, verify, verify_step
+
+if TYPE_CHECKING:
+    from spikelet.metrics.measurement import Measurement
+    from spikelet.metrics.robustness import FaultFacts
+    from spikelet.report.document import Report
+    from spikelet.verify import Verification
 
 HELP = "write a report as one HTML page"
 EXAMPLE = "spikelet report vgg9-cifar10 -o report.html --figures figures/"
@@ -70,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _text(args: argparse.Namespace, report: Report) -> str:
+    from spikelet.report import wording
+    from spikelet.report.tables import baselines_table
+
     measurement, main = report.measured[0], report.main_estimates
     data, steps = measurement.data, measurement.counted.steps
     lines = [
@@ -95,6 +95,10 @@ def check_output(args: argparse.Namespace) -> None:
 
 def make_report(args: argparse.Namespace, paths: list[Path], web: Path | None = None) -> Report:
     """Measure the bundles and collect everything that the page shows. web: the page that the report links to."""
+    from spikelet import bundle as bundles
+    from spikelet.report.document import Report
+    from spikelet.verify import verify_step
+
     profiles = chosen_profiles(args)
     validation = None if args.validation is None else _object(args.validation)
     faults = None if args.robustness is None else _robustness(args.robustness)
@@ -121,19 +125,23 @@ def make_report(args: argparse.Namespace, paths: list[Path], web: Path | None = 
 
 def save_report(args: argparse.Namespace, report: Report) -> dict[str, object]:
     """Write the page and the figures, and return the JSON output."""
+    from spikelet.report import wording
+    from spikelet.report.document import all_figures, html
+    from spikelet.report.figures import files
+
     drawn = all_figures(report)
     with replacing(args.output) as file:
         file.write(html(report, drawn).encode())
     if args.figures is not None:
         write_files(args.figures, files(drawn))
-    bundles = [
+    measured = [
         measurement.facts() | {"energy": wording.energy_json(measurement, estimates, report.profiles)}
         for measurement, estimates in zip(report.measured, report.estimates, strict=True)
     ]
     return {
         "report": str(args.output),
         "figures": [figure.name for figure in drawn] if args.figures is not None else [],
-        "bundles": bundles,
+        "bundles": measured,
         "latency": list(report.latency),
         "verification": [[result.as_json() for result in results] for results in report.verification],
         "step_models": [result.as_json() for result in report.step_models],
@@ -163,6 +171,9 @@ def _latency(args: argparse.Namespace, path: Path, measurement: Measurement) -> 
 
 
 def _verification(measurement: Measurement) -> list[Verification]:
+    from spikelet.engines import available
+    from spikelet.verify import verify
+
     return [verify(measurement.bundle, engine) for engine in available(measurement.bundle.graph)]
 
 
@@ -174,6 +185,8 @@ def _beside(bundle: Path, digest: str) -> dict[str, object] | None:
 
 
 def _robustness(path: Path) -> FaultFacts:
+    from spikelet.report.fault_report import check
+
     content = _object(path)
     try:
         return check(content)

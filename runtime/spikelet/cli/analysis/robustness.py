@@ -10,18 +10,17 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spikelet import bundle as bundles
+from spikelet.choices import FAULT_SEEDS, FAULTS
 from spikelet.cli.common import Progress, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
-from spikelet.engines import choose
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing, write_files
-from spikelet.metrics.faults import KINDS, Fault
-from spikelet.metrics.robustness import SEEDS, all_faults, robustness
 from spikelet.report.columns import table
-from spikelet.report.fault_report import fault_figures, fault_table
-from spikelet.report.figures import files
+
+if TYPE_CHECKING:
+    from spikelet.metrics.faults import Fault
 
 HELP = "measure accuracy on faulty devices"
 EXAMPLE = "spikelet robustness vgg9-cifar10 --count 200 --figures figures/"
@@ -44,12 +43,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--seeds",
         type=int,
         nargs="+",
-        default=list(range(SEEDS)),
+        default=list(range(FAULT_SEEDS)),
         metavar="S",
         help="seeds, one faulty device per seed (default 0 1 2)",
     )
     parser.add_argument(
-        "--faults", choices=list(KINDS), nargs="+", default=list(KINDS), help="faults to measure (default: all)"
+        "--faults", choices=list(FAULTS), nargs="+", default=list(FAULTS), help="faults to measure (default: all)"
     )
     parser.add_argument(
         "--levels", type=number, nargs="+", metavar="P", help="levels of the fault, with a single --faults KIND"
@@ -63,6 +62,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet import bundle as bundles
+    from spikelet.engines import choose
+    from spikelet.metrics.robustness import robustness
+    from spikelet.report.fault_report import fault_figures, fault_table
+    from spikelet.report.figures import files
+
     faults = _faults(args)
     if min(args.seeds) < 0:
         raise UsageError(f"--seeds: expected whole numbers of 0 or more, got {min(args.seeds)}")
@@ -88,6 +93,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _faults(args: argparse.Namespace) -> list[Fault]:
+    from spikelet.metrics.faults import Fault
+    from spikelet.metrics.robustness import all_faults
+
     if args.levels is None:
         return all_faults(args.faults)
     if len(args.faults) != 1:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from spikelet import bundle as bundles
 from spikelet import signing
+from spikelet.choices import ENGINES
 from spikelet.cli.common import bundle_file, emit, existing
-from spikelet.engines import ENGINES, available
-from spikelet.verify import StepVerification, Verification, verify, verify_step
+
+if TYPE_CHECKING:
+    from spikelet.verify import StepVerification, Verification
 
 HELP = "replay a bundle's golden inputs and compare every spike"
 EXAMPLE = "spikelet verify vgg9-cifar10 --engine onnx"
@@ -31,6 +33,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet import bundle as bundles
+    from spikelet.engines import available
+    from spikelet.verify import verify, verify_step
+
     policy = None if args.key is None else signing.Policy((signing.read_public_key(args.key),), required=True)
     bundle = bundles.read(args.bundle, policy)
     signature = signing.status(args.bundle, None if policy is None else policy.keys)

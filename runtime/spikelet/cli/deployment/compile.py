@@ -10,9 +10,7 @@ import argparse
 import time
 from pathlib import Path
 
-from spikelet import bundle as bundles
 from spikelet.cli.common import bundle_file, emit
-from spikelet.engines import native
 from spikelet.errors import UsageError
 
 HELP = "compile a bundle for the native engine"
@@ -28,6 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet import bundle as bundles
+    from spikelet.engines import native
+
     if (args.target is None) != (args.output is None):
         raise UsageError("--target and -o require each other: a library for this machine is stored in the cache")
     graph = bundles.read(args.bundle).graph

@@ -12,20 +12,19 @@ import shutil
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spikelet import bundle as bundles
 from spikelet import shipped
-from spikelet.bundle import Bundle
 from spikelet.cli.common import bundle_file, emit, existing
-from spikelet.data import stated_options
-from spikelet.deploy.deployment import TARGETS, deploy
-from spikelet.deploy.web import web_page
+from spikelet.deploy.targets import TARGETS, WEB
 from spikelet.errors import SpikeletError, UsageError
 from spikelet.files.atomic import replacing
 
+if TYPE_CHECKING:
+    from spikelet.bundle import Bundle
+
 HELP = "write a folder that runs a bundle on a board, or a web page"
 EXAMPLE = "spikelet deploy vgg9-cifar10 --target raspberrypi -o board.tar.gz"
-WEB = "web"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet import bundle as bundles
+
     output: Path = args.output
     if output.exists():
         raise UsageError(f"{output}: already exists; choose another name or remove it")
@@ -70,6 +71,9 @@ def _check_options(args: argparse.Namespace) -> None:
 
 def _run_web(args: argparse.Namespace, bundle: Bundle) -> int:
     """Write a web page."""
+    from spikelet.data import stated_options
+    from spikelet.deploy.web import web_page
+
     shape, labels = bundle.graph.input.shape, bundle.manifest.labels
     fitting = shipped.images_for(shape, labels)
     options = stated_options(bundle.manifest.provenance)
@@ -97,6 +101,8 @@ def _run_web(args: argparse.Namespace, bundle: Bundle) -> int:
 
 def _write(bundle: Bundle, source: Path, target: str, output: Path) -> tuple[int, list[str]]:
     """Write the output atomically; return the bytes of all files and the notes."""
+    from spikelet.deploy.deployment import deploy
+
     with tempfile.TemporaryDirectory(dir=output.absolute().parent, prefix=".spikelet-") as temporary:
         name = output.name.removesuffix(".tar.gz")
         folder = Path(temporary, name)

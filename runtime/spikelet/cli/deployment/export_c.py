@@ -9,12 +9,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikelet import bundle as bundles
+from spikelet.choices import C_PREFIX
 from spikelet.cli.common import bundle_file, emit
-from spikelet.deploy.firmware import c_project
 from spikelet.errors import UsageError
 from spikelet.files.atomic import write_files
-from spikelet.lowering.c.prefix import DEFAULT
 
 HELP = "export C source with a self-test"
 EXAMPLE = "spikelet export c vgg9-cifar10 firmware/ --mcu"
@@ -27,12 +25,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mcu", action="store_true", help="for a microcontroller: plain C99, smallest memory")
     order = "order of the values of an image: channel first (chw, default) or last, as cameras write them (hwc)"
     parser.add_argument("--layout", choices=("chw", "hwc"), default="chw", help=order)
-    names = f"what public names and file names begin with (default: {DEFAULT}), for several networks in one program"
-    parser.add_argument("--prefix", metavar="NAME", default=DEFAULT, help=names)
+    names = f"what public names and file names begin with (default: {C_PREFIX}), for several networks in one program"
+    parser.add_argument("--prefix", metavar="NAME", default=C_PREFIX, help=names)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet import bundle as bundles
+    from spikelet.deploy.firmware import c_project
+
     if args.folder.exists() and not args.folder.is_dir():
         raise UsageError(f"{args.folder}: is a file; name a folder")
     files, size = c_project(bundles.read(args.bundle), mcu=args.mcu, layout=args.layout, prefix=args.prefix)

@@ -10,10 +10,9 @@ import json
 import subprocess
 import sys
 
-from spikelet import bundle as bundles
 from spikelet.benchmark.latency import Latency, batches
+from spikelet.choices import ENGINES
 from spikelet.cli.common import add_threads, bundle_file, emit
-from spikelet.engines import ENGINES, available
 from spikelet.errors import EngineError
 from spikelet.report.columns import table
 
@@ -30,6 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet import bundle as bundles
+    from spikelet.engines import available
+
     graph = bundles.read(args.bundle).graph  # a broken file is reported once, here
     names = [args.engine] if args.engine else available(graph)
     results = [_measure(str(args.bundle), name, args.threads or 0) for name in names]

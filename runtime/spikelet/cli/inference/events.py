@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from spikelet.choices import BINNINGS, ENGINES, SPLITS, Split
 from spikelet.cli.common import Progress, bundle_file, emit, existing, positive
 from spikelet.cli.data import class_names, labels_for
-from spikelet.data import SPLITS, ImageSet, Split, events
-from spikelet.data.events import BINNINGS
-from spikelet.data.folder import class_files
-from spikelet.data.names import visible
-from spikelet.data.recordings import SUFFIXES
-from spikelet.engines import ENGINES
 from spikelet.errors import DataError
 from spikelet.report.columns import table
-from spikelet.session import Model, load
+
+if TYPE_CHECKING:
+    from spikelet.session import Model
 
 HELP = "classify a recording of an event camera"
 EXAMPLE = "spikelet events gestures.snnb recording.csv --steps 20"
@@ -47,6 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet.data import events
+    from spikelet.session import load
+
     model = load(args.bundle, args.engine)
     args.steps = args.steps or model.bundle.default_steps
     pixels = model.graph.neurons(model.graph.input_name)
@@ -75,6 +74,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _folder(args: argparse.Namespace, model: Model) -> int:
     """Classify every recording of a folder of classes, and print the accuracy after each time-step."""
+    import numpy as np
+
+    from spikelet.data import ImageSet, events
+    from spikelet.data.folder import class_files
+    from spikelet.data.recordings import SUFFIXES
+
     split: Split = args.split or "auto"
     paths, classes, title = class_files(args.events, split, is_recording)
     if not paths or classes is None:
@@ -112,4 +117,7 @@ def _folder(args: argparse.Namespace, model: Model) -> int:
 
 def is_recording(path: Path) -> bool:
     """Whether a file name has the suffix of a recording."""
+    from spikelet.data.names import visible
+    from spikelet.data.recordings import SUFFIXES
+
     return path.suffix.lower() in SUFFIXES and visible(path)

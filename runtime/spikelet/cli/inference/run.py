@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-import numpy as np
-
+from spikelet.choices import ENGINES
 from spikelet.cli.common import Progress, add_threads, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
-from spikelet.data import ImageSet
-from spikelet.engines import ENGINES
-from spikelet.metrics.accuracy import float_network
 from spikelet.report.columns import table
-from spikelet.session import Model, Result, load
-from spikelet.session.early_exit import Confidence, ExitRule, Margin, softmax
+
+if TYPE_CHECKING:
+    from spikelet.data import ImageSet
+    from spikelet.session import Model, Result
+    from spikelet.session.early_exit import ExitRule
 
 HELP = "classify images"
 EXAMPLE = "spikelet run vgg9-cifar10 --steps 8 --early-exit 2"
@@ -85,6 +84,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet.session import load
+    from spikelet.session.early_exit import Confidence, Margin
+
     model = load(args.bundle, args.engine, args.threads)
     images = find_images(args, args.data, model.bundle, args.count)
     rule: ExitRule | None = None
@@ -101,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> Facts:
+    from spikelet.metrics.accuracy import float_network
+
     return {
         "bundle": model.bundle.manifest.name,
         "bundle_digest": model.bundle.digest,
@@ -121,6 +125,10 @@ def _facts(model: Model, images: ImageSet, result: Result, ms: float) -> Facts:
 
 def _answers(model: Model, images: ImageSet, result: Result) -> list[Answer]:
     """Return the predictions in the order of the images; confidences are those of `early_exit.Confidence`."""
+    import numpy as np
+
+    from spikelet.session.early_exit import softmax
+
     names = model.labels or tuple(map(str, range(model.graph.classes)))
     probabilities = softmax(result.logits[-1] / result.exit_steps[:, None])
     answers: list[Answer] = []

@@ -17,16 +17,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-import numpy as np
-
+from spikelet.choices import ENGINES
 from spikelet.cli.common import above_zero, bundle_file, existing, number, positive
-from spikelet.data.folder import is_image, read_image
-from spikelet.engines import ENGINES
 from spikelet.errors import DataError, UsageError
-from spikelet.session import Model, load
-from spikelet.session.early_exit import ExitRule, Margin
+
+if TYPE_CHECKING:
+    from spikelet.session import Model
+    from spikelet.session.early_exit import ExitRule
 
 HELP = "classify every image that appears in a folder"
 EXAMPLE = "spikelet watch vgg9-cifar10 camera/ --steps 4"
@@ -60,6 +59,8 @@ class Summary:
 
     def latency(self) -> dict[str, float] | None:
         """Return percentiles in ms, None without images."""
+        import numpy as np
+
         if not self.times:
             return None
         return {f"p{q}": float(np.percentile(self.times, q)) for q in (50, 95, 99)} | {"largest": self.largest}
@@ -89,6 +90,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    import numpy as np
+
+    from spikelet.session import load
+    from spikelet.session.early_exit import Margin
+
     if not args.folder.is_dir():
         raise UsageError(f"{args.folder}: is a file; watch takes a folder (spikelet run takes one image)")
     summary = Summary()
@@ -137,6 +143,8 @@ def _ready(folder: Path, seen: dict[Path, tuple[Version, bool]], wait: bool) -> 
         seen: by file, its last version and whether it was returned; updated. Files that are gone are removed.
         wait: whether a version must be the same at two checks.
     """
+    from spikelet.data.folder import is_image
+
     ready: list[Path] = []
     present: dict[Path, tuple[Version, bool]] = {}
     for path in sorted(folder.iterdir()):
@@ -159,6 +167,8 @@ def _ready(folder: Path, seen: dict[Path, tuple[Version, bool]], wait: bool) -> 
 
 def _classify(args: argparse.Namespace, model: Model, rule: ExitRule | None, path: Path, summary: Summary) -> None:
     """Read an image, print its prediction and count it."""
+    from spikelet.data.folder import read_image
+
     started = time.perf_counter()
     try:
         image = read_image(path, model.graph.input.shape)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikelet import bundle as bundles
 from spikelet import signing
 from spikelet.cli.common import bundle_file, emit, existing
 from spikelet.cli.keys.keygen import password
@@ -26,6 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from spikelet import bundle as bundles
+
     # an invalid bundle is not signed; signatures of other keys are not required
     bundle = bundles.read(args.bundle, signing.Policy())
     key = signing.read_private_key(args.key, password(args.key) if _locked(args.key) else None)

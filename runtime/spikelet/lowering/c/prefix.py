@@ -6,7 +6,6 @@ import re
 
 from spikelet.errors import UsageError
 
-DEFAULT = "model"
 MAX_LENGTH = 40  # C99 compilers need only distinguish 63 characters; the longest suffix has 13
 # files of these names would hide headers of the C library, or the self-test
 RESERVED = frozenset({

@@ -10,10 +10,11 @@ from textwrap import wrap
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.choices import C_PREFIX
 from spikelet.lowering.c import templates
 from spikelet.lowering.c.names import comment, string
 from spikelet.lowering.c.plan import Ints, struct_bytes
-from spikelet.lowering.c.prefix import DEFAULT, bound, check_prefix, renamed
+from spikelet.lowering.c.prefix import bound, check_prefix, renamed
 from spikelet.lowering.c.program import Program
 from spikelet.lowering.c.sources import content
 from spikelet.lowering.c.text import members, struct
@@ -44,7 +45,7 @@ def project(
     labels: Sequence[str],
     steps: int,
     recording: Recording,
-    prefix: str = DEFAULT,
+    prefix: str = C_PREFIX,
 ) -> dict[str, str]:
     """Return the files of the folder, name to text.
 

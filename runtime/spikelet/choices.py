@@ -1,0 +1,43 @@
+"""Names and defaults of options, in a module that imports nothing.
+
+The help of a command lists them, and needs neither NumPy nor the modules that do the work.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+# By name, "module:class". Modules are imported on first use.
+ENGINES: dict[str, str] = {
+    "numpy": "spikelet.engines.numpy:NumpyEngine",
+    "onnx": "spikelet.engines.onnx:OnnxEngine",
+    "native": "spikelet.engines.native:NativeEngine",
+}
+
+DEFAULT_STEPS = 8
+MAX_COPIES = 255  # so that a count of spikes fits into a byte
+
+Layout = Literal["auto", "NCHW", "NHWC", "NHW", "CHW", "HWC", "HW", "NF", "NCL", "NLC", "CL", "LC", "NL"]
+LAYOUTS: tuple[Layout, ...] = (
+    "auto", "NCHW", "NHWC", "NHW", "CHW", "HWC", "HW", "NF", "NCL", "NLC", "CL", "LC", "NL",
+)  # fmt: skip
+Split = Literal["auto", "train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+Binning = Literal["time", "count"]
+BINNINGS: tuple[Binning, ...] = ("time", "count")
+FEATURES = ("log-mel",)  # that recordings of sound are turned into
+
+MAIN_PROFILE = "cmos45-int8"  # hardware profile, used by default
+PROFILES = Path(__file__).parent / "metrics" / "profiles"
+BUFFER = 2**20  # bytes of on-chip memory of a layer
+
+FAULTS = ("weight-bits", "stuck-off", "stuck-on", "dropped", "spurious", "threshold", "input-noise")
+FAULT_SEEDS = 3
+
+C_PREFIX = "model"  # of the public names of exported C
+
+
+def profiles() -> list[str]:
+    """Return the names of the built-in hardware profiles, which are those of their files."""
+    return sorted(path.stem for path in PROFILES.glob("*.toml"))
