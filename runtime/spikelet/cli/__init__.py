@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 
-from spikelet.cli import registry
+from spikelet.cli import completion, registry
 from spikelet.cli.common import Command, add_limits, configure_command
 from spikelet.cli.console import tolerate
 from spikelet.cli.parser import Parser, WrongCall, suggestion
@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     tolerate()
     argv = sys.argv[1:] if argv is None else argv
+    if completion.asked():
+        completion.complete(build_parser())
     try:
         args = parse(argv)
     except MemoryError:
@@ -102,11 +104,14 @@ def build_parser() -> Parser:
 
 def _overview() -> Parser:
     """Build a parser that prints the list of commands; no command is imported."""
-    lines = "\n".join(f"  {name:<14}{registry.help_line(name)}" for name in registry.names())
+    groups = "\n\n".join(
+        "\n".join([f"{title}:", *(f"  {name:<14}{registry.help_line(name)}" for name in names)])
+        for title, names in registry.groups().items()
+    )
     parser = Parser(
         prog=PROGRAM,
         usage=f"{PROGRAM} [-h] [--version] COMMAND …",
-        description=f"{ABOUT}\n\ncommands:\n{lines}",
+        description=f"{ABOUT}\n\n{groups}",
         epilog=f"{PROGRAM} COMMAND --help explains a command.\nexample: {EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

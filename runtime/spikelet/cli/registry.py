@@ -31,6 +31,16 @@ COMMANDS = {
     "models": "spikelet.cli.models",
     "doctor": "spikelet.cli.doctor",
 }
+# Commands by use, in the order of the help. Commands that are not listed are in the last group.
+GROUPS = {
+    "run a network": ("models", "run", "events", "watch", "gui"),
+    "make one": ("train", "convert", "plan"),
+    "measure it": ("inspect", "report", "compare", "energy", "bench", "robustness"),
+    "check it": ("verify", "validate", "doctor"),
+    "bring it to a device": ("export", "deploy", "compile", "keygen", "sign"),
+    "research": ("study", "residuals"),
+}
+OTHER = "other commands"
 ENTRY_POINTS = "spikelet.commands"
 
 
@@ -46,6 +56,14 @@ def names() -> list[str]:
     """Return the names of all commands, those of the runtime first."""
     known = modules()
     return [*COMMANDS, *(name for name in known if name not in COMMANDS)]
+
+
+def groups() -> dict[str, list[str]]:
+    """Return the names of all commands by use."""
+    known = names()
+    listed = {title: [name for name in members if name in known] for title, members in GROUPS.items()}
+    listed[OTHER] = [name for name in known if not any(name in members for members in GROUPS.values())]
+    return {title: members for title, members in listed.items() if members}
 
 
 def find(name: str) -> Command | None:

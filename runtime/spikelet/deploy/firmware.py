@@ -6,8 +6,10 @@ import numpy as np
 
 from spikelet.bundle import Bundle
 from spikelet.choices import C_PREFIX
+from spikelet.deploy.packages.base import Facts, Package, filled
 from spikelet.lowering.c import HostProgram, McuProgram
 from spikelet.lowering.c.copies import proven_steps
+from spikelet.lowering.c.names import comment
 from spikelet.lowering.c.program import Layout
 from spikelet.lowering.c.project import Recording, project, sizes
 
@@ -15,15 +17,16 @@ IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is sma
 
 
 def c_project(
-    bundle: Bundle, mcu: bool = False, layout: Layout = "chw", prefix: str = C_PREFIX
+    bundle: Bundle, mcu: bool = False, layout: Layout = "chw", prefix: str = C_PREFIX, package: Package | None = None
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """Return the files of the folder, name to text, and its sizes in bytes: `flash` (constants) and `ram`.
+    """Return the files of the folder, path to text, and its sizes in bytes: `flash` (constants) and `ram`.
 
     Args:
         bundle: The network, with its golden inputs.
         mcu: Whether to write the form for microcontrollers.
         layout: Order of the values of an image: channel first ("chw") or last ("hwc"), as cameras write them.
         prefix: Prefix of public names and file names.
+        package: Kind of package; None for a plain folder with a Makefile.
 
     Raises:
         EngineError: The network is float32.
@@ -39,5 +42,10 @@ def c_project(
     )
     manifest = bundle.manifest
     steps = min(bundle.step_limit or 1, proven_steps(graph))
-    files = project(program, manifest.name, bundle.digest, manifest.labels or (), steps, recording, prefix)
+    labels = manifest.labels or ()
+    use, paths = ("", {}) if package is None else (filled(package.use, prefix), package.paths(prefix))
+    files = project(program, manifest.name, bundle.digest, labels, steps, recording, prefix, use, paths)
+    if package is not None:
+        facts = Facts(prefix, comment(manifest.name), comment(bundle.digest or "unknown"), program.form)
+        files = package.packed(files, facts)
     return files, sizes(program)

@@ -49,21 +49,24 @@ def replacing(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
 def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> None:
     """Write several files to a folder. All are written before the first target is replaced.
 
-    A missing folder is created, and removed again if the files cannot be written. Other files in the folder are kept.
+    Missing folders are created, and removed again if the files cannot be written. Other files in the folder are kept.
 
     Args:
         folder: The folder.
-        contents: Content by file name; text is encoded as UTF-8.
+        contents: Content by file name, or by path below the folder; text is encoded as UTF-8.
 
     Raises:
         SpikeletError: The folder is not writable or the disk is full.
     """
-    created = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    folders = {(folder / name).parent: None for name in contents} | {folder: None}
+    parents = dict.fromkeys(parent for path in folders for parent in (path, *path.parents) if not parent.exists())
+    created = sorted(parents, key=lambda path: len(path.parts), reverse=True)
     try:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SpikeletError(f"{folder}: the folder could not be created ({error.strerror or error})") from error
+        for path in folders:
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise SpikeletError(f"{path}: the folder could not be created ({error.strerror or error})") from error
         with ExitStack() as files:
             for name, content in contents.items():
                 file = files.enter_context(replacing(folder / name))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spikelet.choices import C_PREFIX
 from spikelet.cli.common import bundle_file, emit
+from spikelet.deploy.packages.kinds import PACKAGES
 from spikelet.errors import UsageError
 from spikelet.files.atomic import write_files
 
@@ -27,6 +28,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layout", choices=("chw", "hwc"), default="chw", help=order)
     names = f"what public names and file names begin with (default: {C_PREFIX}), for several networks in one program"
     parser.add_argument("--prefix", metavar="NAME", default=C_PREFIX, help=names)
+    kinds = ", ".join(f"{name} ({package.about})" for name, package in PACKAGES.items())
+    parser.add_argument(
+        "--package",
+        choices=PACKAGES,
+        help=f"write the files of a build system: {kinds}; all but cmake imply --mcu",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,14 +43,17 @@ def run(args: argparse.Namespace) -> int:
 
     if args.folder.exists() and not args.folder.is_dir():
         raise UsageError(f"{args.folder}: is a file; name a folder")
-    files, size = c_project(bundles.read(args.bundle), mcu=args.mcu, layout=args.layout, prefix=args.prefix)
+    package = None if args.package is None else PACKAGES[args.package]
+    mcu = args.mcu or (package is not None and not package.host)
+    files, size = c_project(bundles.read(args.bundle), mcu, args.layout, args.prefix, package)
     write_files(args.folder, files)
     facts = {
         "bundle": str(args.bundle),
         "folder": str(args.folder),
-        "form": "mcu" if args.mcu else "host",
+        "form": "mcu" if mcu else "host",
         "layout": args.layout,
         "prefix": args.prefix,
+        "package": args.package,
         "files": sorted(files),
         "flash_bytes": size["flash"],
         "ram_bytes": size["ram"],
@@ -54,6 +64,6 @@ def run(args: argparse.Namespace) -> int:
         f"{args.folder}: {', '.join(sorted(files))}\n"
         f"{facts['form']} form: {size['flash'] / 1024:,.1f} KB of constants (flash), {size['ram'] / 1024:,.1f} KB of "
         f"memory (RAM), without code and stack\n"
-        f"self-test: make -C {args.folder} test",
+        + ("see README.md for its use and its self-test" if package else f"self-test: make -C {args.folder} test"),
     )
     return 0

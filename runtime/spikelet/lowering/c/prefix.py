@@ -53,7 +53,7 @@ def renamed(text: str, prefix: str) -> str:
         return prefix.upper() if match[0].isupper() else prefix
 
     text = re.sub(r"\bstruct (?=(?:state|work)\b)", r"struct model_", text)
-    return re.sub(r"\b(?:model|MODEL)(?=_|\.[cho]\b)", rename, text)
+    return re.sub(r"(?:\b|(?<=-D))(?:model|MODEL)(?=_|\.[cho]\b)", rename, text)
 
 
 def bound(source: str, prefix: str) -> str:

@@ -46,6 +46,8 @@ def project(
     steps: int,
     recording: Recording,
     prefix: str = C_PREFIX,
+    use: str = "",
+    paths: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return the files of the folder, name to text.
 
@@ -57,6 +59,8 @@ def project(
         steps: Number of time-steps that are proven exact.
         recording: Inputs and outputs for the self-test.
         prefix: What public names and the names of files begin with.
+        use: Paragraph of the README that replaces "make test".
+        paths: Where a package has the files, by name, for the README.
 
     Raises:
         UsageError: The prefix cannot begin a name, or a name is already in use.
@@ -83,7 +87,7 @@ def project(
         f"{prefix}_weights.c": _weights(program, names),
         "main.c": _main(program, names, recording),
         "Makefile": _fill(templates.MAKEFILE, names | {"FLAGS": templates.FLAGS[program.form]}),
-        "README.md": _readme(program, names, labels),
+        "README.md": _readme(program, names, labels, use, paths or {}),
     }
 
 
@@ -184,7 +188,7 @@ def _main(program: Program, names: dict[str, str], recording: Recording) -> str:
     return head + renamed(content("shared/selftest.c"), names[PREFIX])
 
 
-def _readme(program: Program, names: dict[str, str], labels: Sequence[str]) -> str:
+def _readme(program: Program, names: dict[str, str], labels: Sequence[str], use: str, paths: Mapping[str, str]) -> str:
     size = sizes(program)
     about = (
         f"Its classes are {', '.join(map(comment, labels))}." if labels else f"It has {program.graph.classes} classes."
@@ -201,9 +205,20 @@ def _readme(program: Program, names: dict[str, str], labels: Sequence[str]) -> s
             "FLASH": f"{size['flash'] / 1024:,.0f}",
             "RAM": f"{size['ram'] / 1024:,.0f}",
             "LAYERS": rows,
-            "BUILD": renamed(templates.BUILD[program.form], names[PREFIX]),
+            "USE": use or renamed(templates.BUILD[program.form], names[PREFIX]),
+            "FILES": _file_table(names[PREFIX], size, paths),
         },
     )
+
+
+def _file_table(prefix: str, size: Mapping[str, int], paths: Mapping[str, str]) -> str:
+    meanings = {
+        f"{prefix}.h": "the interface: reset, step, logits, answer, margin for early exit; one instance or several",
+        f"{prefix}.c": "the network",
+        f"{prefix}_weights.c": f"its constants, {size['flash'] / 1024:,.0f} KB",
+        "main.c": "a self-test: replays recorded inputs and compares every logit",
+    }
+    return "\n".join(f"| `{paths.get(name, name)}` | {meaning} |" for name, meaning in meanings.items())
 
 
 def numbers(values: Ints) -> str:

@@ -188,10 +188,12 @@ clean:
 
 BUILD = {
     "host": """\
-It requires GCC or Clang for their vector extensions. Vectors are as wide as the
-registers of the processor that `-march` or `-mcpu` names; the code compiles for any.""",
+`make test` builds and runs the self-test. It requires GCC or Clang for their
+vector extensions. Vectors are as wide as the registers of the processor that
+`-march` or `-mcpu` names; the code compiles for any.""",
     "mcu": """\
-Any C99 compiler will do. For a Cortex-M, run
+`make test` builds and runs the self-test. Any C99 compiler will do. For a
+Cortex-M, run
 `make CC=arm-none-eabi-gcc CFLAGS='-std=c99 -O2 -mcpu=cortex-m7 -mthumb' model.o model_weights.o`
 and link the two objects with your firmware; `main.c` needs a `printf`.""",
 }
@@ -205,12 +207,9 @@ A spiking network as C, written by `spikelet export c` from the bundle with sha2
 
 | file | content |
 |---|---|
-| `model.h` | the interface: reset, step, logits, answer, margin for early exit; one instance or several |
-| `model.c` | the network |
-| `model_weights.c` | its constants, @FLASH@ KB |
-| `main.c` | a self-test: replays recorded inputs and compares every logit |
+@FILES@
 
-`make test` builds and runs the self-test. @BUILD@
+@USE@
 
 The network takes @FLASH@ KB of constants and @RAM@ KB of memory for each instance. The values of an image lie in the
 order @ORDER@ (@SHAPE@, each from @LOW@ to @HIGH@; `spikelet export c --layout` chooses the order). The image of

@@ -1,0 +1,89 @@
+"""What a package of exported C consists of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+VERSION = "1.0.0"  # of every package; the bundle's digest identifies the network
+MAIN = "int main(void)"  # head of the self-test in main.c
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts of an exported network.
+
+    Attributes:
+        prefix: Prefix of its public names and of its files.
+        title: Name of the network, printable ASCII.
+        digest: SHA-256 of the bundle.
+        form: "host" or "mcu".
+    """
+
+    prefix: str
+    title: str
+    digest: str
+    form: str
+
+    @property
+    def description(self) -> str:
+        """One line about the network."""
+        return f"{self.title}, a spiking network as C (bundle sha256 {self.digest[:16]})"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A kind of package. In its texts, @PREFIX@ is the prefix and @UPPER@ the prefix in upper case.
+
+    Attributes:
+        about: What it is, for the help.
+        header: Path of the header.
+        source: Folder of the C sources.
+        selftest: Path of the self-test.
+        use: Paragraph of the README: how a project uses the package, and how its self-test runs.
+        files: Path to text of the files that only this kind has.
+        main: Text of the self-test from that of main.c.
+        host: Whether the host form may be packed too.
+    """
+
+    about: str
+    header: str
+    source: str
+    selftest: str
+    use: str
+    files: Callable[[Facts], dict[str, str]]
+    main: Callable[[str], str] = str
+    host: bool = False
+
+    def paths(self, prefix: str) -> dict[str, str]:
+        """Return where each file of the plain folder goes, by its name there."""
+        return {
+            f"{prefix}.h": filled(self.header, prefix),
+            f"{prefix}.c": f"{self.source}/{prefix}.c",
+            f"{prefix}_weights.c": f"{self.source}/{prefix}_weights.c",
+            "main.c": filled(self.selftest, prefix),
+        }
+
+    def packed(self, project: Mapping[str, str], facts: Facts) -> dict[str, str]:
+        """Return the files of the package, path to text.
+
+        Args:
+            project: Files of the plain folder.
+            facts: Facts of the network.
+        """
+        files = {path: project[name] for name, path in self.paths(facts.prefix).items()}
+        test = filled(self.selftest, facts.prefix)
+        files[test] = filled(self.main(files[test]), facts.prefix)
+        return files | {"README.md": project["README.md"]} | self.files(facts)
+
+
+def filled(template: str, prefix: str) -> str:
+    """Return a text with @PREFIX@ and @UPPER@ replaced."""
+    values = {"PREFIX": prefix, "UPPER": prefix.upper()}
+    return re.sub(r"@(PREFIX|UPPER)@", lambda match: values[match[1]], template)
+
+
+def table(templates: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Return files whose paths and texts are templates."""
+    return {filled(path, prefix): filled(text, prefix) for path, text in templates.items()}

@@ -1,0 +1,67 @@
+"""A CMSIS-Pack: a description (.pdsc) with one component, for Keil MDK, STM32CubeMX and the CMSIS-Toolbox."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import escape
+
+from spikelet.deploy.packages.base import MAIN, VERSION, Facts, Package, table
+
+VENDOR = "Spikelet"
+DATE = "2024-01-01"  # of the only release; the file would differ from day to day otherwise
+DESCRIPTION = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<package schemaVersion="1.7.36" xmlns:xs="http://www.w3.org/2001/XMLSchema-instance"
+         xs:noNamespaceSchemaLocation="PACK.xsd">
+  <vendor>{vendor}</vendor>
+  <name>@PREFIX@</name>
+  <description>{description}</description>
+  <url></url>
+  <releases>
+    <release version="{version}" date="{date}">The network of the bundle.</release>
+  </releases>
+  <keywords>
+    <keyword>spiking neural network</keyword>
+    <keyword>classification</keyword>
+  </keywords>
+  <taxonomy>
+    <description Cclass="Machine Learning" Cgroup="Spiking Network">Spiking networks</description>
+  </taxonomy>
+  <components>
+    <component Cclass="Machine Learning" Cgroup="Spiking Network" Csub="@PREFIX@" Cversion="{version}">
+      <description>{description}</description>
+      <files>
+        <file category="doc" name="README.md"/>
+        <file category="header" name="include/@PREFIX@.h"/>
+        <file category="include" name="include/"/>
+        <file category="source" name="src/@PREFIX@.c"/>
+        <file category="source" name="src/@PREFIX@_weights.c"/>
+        <file category="source" attr="template" name="template/@PREFIX@_selftest.c" select="Self-test of @PREFIX@"/>
+      </files>
+    </component>
+  </components>
+</package>
+"""
+USE = """\
+The folder is the content of a CMSIS-Pack: `zip -r Spikelet.@PREFIX@.1.0.0.pack .` in it packs it, and Keil MDK,
+STM32CubeMX and `cpackget add` install it. The component is "Machine Learning: Spiking Network: @PREFIX@"; its template
+is the self-test, the function `@PREFIX@_selftest`."""
+
+
+def _main(text: str) -> str:
+    return text.replace(MAIN, "int @PREFIX@_selftest(void);\nint @PREFIX@_selftest(void)")
+
+
+def _files(facts: Facts) -> dict[str, str]:
+    text = DESCRIPTION.format(vendor=VENDOR, version=VERSION, date=DATE, description=escape(facts.description))
+    return table({f"{VENDOR}.@PREFIX@.pdsc": text}, facts.prefix)
+
+
+CMSIS_PACK = Package(
+    about="CMSIS-Pack",
+    header="include/@PREFIX@.h",
+    source="src",
+    selftest="template/@PREFIX@_selftest.c",
+    use=USE,
+    files=_files,
+    main=_main,
+)
