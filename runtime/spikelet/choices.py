@@ -28,6 +28,9 @@ Binning = Literal["time", "count"]
 BINNINGS: tuple[Binning, ...] = ("time", "count")
 FEATURES = ("log-mel",)  # that recordings of sound are turned into
 
+FrameFormat = Literal["rgb24", "bgr24", "gray", "yuyv"]
+FRAME_FORMATS: tuple[FrameFormat, ...] = ("rgb24", "bgr24", "gray", "yuyv")
+
 MAIN_PROFILE = "cmos45-int8"  # hardware profile, used by default
 PROFILES = Path(__file__).parent / "metrics" / "profiles"
 BUFFER = 2**20  # bytes of on-chip memory of a layer

@@ -1,21 +1,18 @@
-"""Log of a training run: `log.csv`, `log.svg`, and TensorBoard events if that package is installed."""
+"""Log of a training run: `log.csv`, `log.svg`, and event files for TensorBoard in the folder `tensorboard`."""
 
 from __future__ import annotations
 
 import csv
 import io
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from spikelet.files.atomic import replacing
 from spikelet.files.decoded import Document
 from spikelet.report.charts import Curve, curves
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+from spikelet_converters.training.event_files import EventFile
 
 Row = Document
+EVENTS = "tensorboard"  # folder of the event files
 
 
 class RunLog:
@@ -28,11 +25,7 @@ class RunLog:
 
     def __init__(self, out: Path, done: int) -> None:
         self.out = out
-        self.board: SummaryWriter | None = None
-        if find_spec("tensorboard"):
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.board = SummaryWriter(str(out / "tensorboard"), purge_step=done + 1)
+        self.events = EventFile(out / EVENTS, max(done, 1))  # a resumed run writes its last row again
 
     def write(self, log: list[Row]) -> None:
         """Write all rows; the last one is new."""
@@ -43,10 +36,9 @@ class RunLog:
         for name, content in (("log.csv", text.getvalue()), ("log.svg", chart(log))):
             with replacing(self.out / name) as file:
                 file.write(content.encode())
-        if self.board is not None:
-            for key, value in log[-1].items():
-                self.board.add_scalar(key.replace(".", "/", 1), value, log[-1]["epoch"])
-            self.board.flush()
+        names = {key: key.replace(".", "/", 1) for key in log[-1]}  # groups of TensorBoard
+        scalars = {names[key]: float(value) for key, value in log[-1].items() if value is not None}
+        self.events.write(int(log[-1]["epoch"]), scalars)
 
 
 def chart(log: list[Row]) -> str:

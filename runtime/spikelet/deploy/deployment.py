@@ -18,6 +18,7 @@ from spikelet.lowering.c.project import sizes
 MB = 2**20
 PYTHON_MB = 35  # resident memory of Python with NumPy and this package, measured on x86-64
 MODEL = "model.snnb"
+SERVICE_NAME = "spikelet"
 FLOAT32 = "a float32 network is not compiled"
 
 
@@ -45,6 +46,29 @@ command=${1:-verify}
 exec "$python" -m spikelet "$command" "$here/model.snnb" "$@"
 """
 
+SERVICE = """\
+# Classifies the images that appear in /srv/{service}/camera. The answers are in the journal.
+#     sudo cp -r . /opt/{service} && sudo install -d -m 1777 /srv/{service}/camera
+#     sudo systemctl enable --now /opt/{service}/{service}.service && journalctl -u {service} -f
+[Unit]
+Description=spikelet: {name}
+
+[Service]
+ExecStart=/opt/{service}/start.sh watch /srv/{service}/camera --json
+Environment=SPIKELET_CACHE={cache} PYTHONDONTWRITEBYTECODE=1
+CacheDirectory={service}
+DynamicUser=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateNetwork=yes
+NoNewPrivileges=yes
+Restart=on-failure
+RestartSec=5
+
+[Install]
+WantedBy=multi-user.target
+"""
+
 README = """\
 # {name} for {about}
 
@@ -59,6 +83,7 @@ README = """\
 | the runtime (pure Python) | `app/` |
 | the bundle, sha256 `{digest}` | `model.snnb` |
 | compiled network | {library} |
+| service of systemd: `watch` from the start of the system | `{service}.service`, which says how to install it |
 
 **Requirements**: Python 3.11 or later and NumPy 1.24 or later (`sudo apt-get install python3-numpy`); Pillow for image
 files (`python3-pil`).{compiler}
@@ -107,6 +132,10 @@ def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[s
             library = native.cross_compile(bundle.graph, target.triplet, folder / "cache")
         except EngineError as error:
             messages.append(f"not compiled here; the board compiles the network at the first start ({error})")
+    name = comment(bundle.manifest.name)
+    cache = f"/var/cache/{SERVICE_NAME}" if library is None else f"/opt/{SERVICE_NAME}/cache"
+    unit = SERVICE.format(service=SERVICE_NAME, name=name.replace("%", "%%"), cache=cache)
+    (folder / f"{SERVICE_NAME}.service").write_text(unit, "utf-8")
     text = _readme(bundle, target, library is not None)
     (folder / "README.md").write_text(text, "utf-8")
     return [*messages, "on the board: ./start.sh"]
@@ -133,6 +162,7 @@ def _readme(bundle: Bundle, target: Target, compiled: bool) -> str:
         compiler = " With a C compiler (`gcc`), engine native is used, which is the fastest."
     return README.format(
         name=comment(bundle.manifest.name),
+        service=SERVICE_NAME,
         about=target.about,
         digest=bundle.digest[:16],
         library=library,

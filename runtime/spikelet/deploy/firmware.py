@@ -7,10 +7,11 @@ import numpy as np
 from spikelet.bundle import Bundle
 from spikelet.choices import C_PREFIX
 from spikelet.deploy.packages.base import Facts, Package, filled
+from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram, McuProgram
 from spikelet.lowering.c.copies import proven_steps
 from spikelet.lowering.c.names import comment
-from spikelet.lowering.c.program import Layout
+from spikelet.lowering.c.program import Layout, Program
 from spikelet.lowering.c.project import Recording, project, sizes
 
 IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is small
@@ -32,8 +33,7 @@ def c_project(
         EngineError: The network is float32.
         UsageError: The prefix cannot begin names, or a name is in use.
     """
-    graph = bundle.graph
-    program = McuProgram(graph, layout) if mcu else HostProgram(graph, window=1, layout=layout)
+    graph, program = bundle.graph, c_program(bundle.graph, mcu, layout)
     golden = bundle.golden
     recording = Recording(
         golden.inputs[:IMAGES],
@@ -49,3 +49,17 @@ def c_project(
         facts = Facts(prefix, comment(manifest.name), comment(bundle.digest or "unknown"), program.form)
         files = package.packed(files, facts)
     return files, sizes(program)
+
+
+def c_program(graph: Graph, mcu: bool, layout: Layout) -> Program:
+    """Return the program of an exported network.
+
+    Args:
+        graph: The network.
+        mcu: Whether it is the form for microcontrollers.
+        layout: Order of the values of an image.
+
+    Raises:
+        EngineError: The network is float32.
+    """
+    return McuProgram(graph, layout) if mcu else HostProgram(graph, window=1, layout=layout)

@@ -1,7 +1,10 @@
 """Deployment to boards: the written folder runs, and images in a watched folder are classified."""
 
+import configparser
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +15,12 @@ import pytest
 from PIL import Image
 
 from networks import small_graph
-from spikelet import cli
+from spikelet import cli, load
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.cli.inference import watch
+from spikelet.data.frames import Form, decoded, fitted
+from spikelet.errors import DataError
 from spikelet.verify import record_golden
 
 RNG = np.random.default_rng(0)
@@ -115,6 +120,8 @@ def test_a_microcontroller_gets_c(here):
         ("deploy small.snnb --target x86 -o .", ".: already exists"),
         ("deploy small.snnb --target x86 -o none/board", "none: no such folder"),
         ("watch small.snnb small.snnb", "small.snnb: is a file; watch takes a folder"),
+        ("watch small.snnb . --frame 6x6", "the source is a folder"),
+        ("watch small.snnb - --frame 6", "expected a size such as 640x480, found '6'"),
     ],
 )
 def test_wrong_calls(here, capsys, line, message):
@@ -204,3 +211,88 @@ def test_watch_prints_every_answer_at_once_and_ends_cleanly(here):
     assert process.returncode == 0
     assert [line["file"] for line in lines] == ["frame.png", "frame.png"]
     assert summary["images"] == 2
+
+
+FRAMES = RNG.integers(0, 256, (3, 6, 6, 3)).astype(np.uint8)
+
+
+def watched(monkeypatch, capsys, content, *options):
+    """Return the lines of JSON that `watch` prints for the bytes of standard input."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    code = cli.main(["watch", "small.snnb", "-", "--engine", "numpy", "--json", *options])
+    out, err = capsys.readouterr()
+    return code, [json.loads(line) for line in out.splitlines()], err
+
+
+@pytest.mark.parametrize(
+    ("options", "content"),
+    [
+        ([], FRAMES.tobytes()),
+        (["--frame-format", "bgr24"], FRAMES[..., ::-1].tobytes()),
+        (["--frame", "6x12"], np.concatenate([FRAMES[:, :3], FRAMES, FRAMES[:, 3:]], axis=1).tobytes()),
+    ],
+)
+def test_frames_of_standard_input_are_answered_as_the_same_images(here, monkeypatch, capsys, options, content):
+    """Channels in another order are sorted, and a frame of other proportions is cropped around its centre."""
+    expected = load(here / "small.snnb", "numpy").run(np.moveaxis(FRAMES, -1, 1), 4).predictions[-1]
+    code, (*answers, summary), err = watched(monkeypatch, capsys, content, *options)
+    assert (code, err) == (0, "")
+    assert [answer["file"] for answer in answers] == ["frame 0", "frame 1", "frame 2"]
+    assert [answer["class"] for answer in answers] == expected.tolist()
+    assert summary["images"] == 3
+
+
+def test_an_input_that_ends_within_a_frame_is_an_error_after_the_summary(here, monkeypatch, capsys):
+    code, lines, err = watched(monkeypatch, capsys, FRAMES.tobytes()[:-1])
+    assert code == 1
+    assert [line.get("images") for line in lines] == [None, None, 2, None]
+    assert "frame 2: the input ended after 107 of 108 bytes; expected frames of 6×6 pixels, rgb24" in lines[-1]["error"]
+    assert lines[-1]["error"] in err
+    assert len(watched(monkeypatch, capsys, FRAMES.tobytes(), "--once")[1]) == 2
+    assert watched(monkeypatch, capsys, b"")[1][0]["latency_ms"] is None
+
+
+def test_frames_of_webcams_have_the_colours_of_bt_601():
+    """Grey, black, white, and the primaries of the standard's table at full saturation, two pixels each."""
+    colours = {
+        (128, 128, 128): (126, 128, 128),
+        (0, 0, 0): (16, 128, 128),
+        (255, 255, 255): (235, 128, 128),
+        (255, 0, 0): (81, 90, 240),
+        (0, 255, 0): (145, 54, 34),
+        (0, 0, 255): (41, 240, 110),
+    }
+    content = b"".join(bytes([y, u, y, v]) for y, u, v in colours.values())
+    pixels = decoded(content, Form(2 * len(colours), 1, "yuyv"))
+    assert pixels.shape == (1, 12, 3)
+    assert np.abs(pixels[0, ::2].astype(int) - list(colours)).max() <= 2
+    assert (pixels[0, ::2] == pixels[0, 1::2]).all()
+    with pytest.raises(DataError, match="an even number of columns, got 3"):
+        Form(3, 1, "yuyv")
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 6, 6)])
+def test_networks_that_take_no_frames_say_so(shape):
+    with pytest.raises(DataError, match="a frame has 1 or 3 channels"):
+        fitted(FRAMES[0], shape)
+    assert (fitted(FRAMES[0][..., 0], (3, 6, 6)) == FRAMES[0][..., 0]).all()
+
+
+@pytest.mark.parametrize(("target", "compiled"), [("x86", True), ("generic-arm64", False)])
+def test_the_service_of_systemd_starts_the_folder(here, monkeypatch, target, compiled):
+    if not compiled:
+        monkeypatch.setattr("shutil.which", lambda name: None)
+    assert cli.main(["deploy", "small.snnb", "--target", target, "-o", "board"]) == 0
+    monkeypatch.undo()
+    text = (here / "board" / "spikelet.service").read_text()
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str
+    unit.read_string(text)
+    assert unit["Service"]["ExecStart"] == "/opt/spikelet/start.sh watch /srv/spikelet/camera --json"
+    assert ("SPIKELET_CACHE=/opt/spikelet/cache" in text) == compiled
+    if shutil.which("systemd-analyze"):
+        (here / "here.service").write_text(text.replace("/opt/spikelet", str(here / "board")))
+        command = ["systemd-analyze", "verify", str(here / "here.service")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "here.service" not in done.stderr

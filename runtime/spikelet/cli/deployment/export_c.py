@@ -7,16 +7,32 @@ C99 with the smallest memory. Both come with a Makefile and a self-test that rep
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.choices import C_PREFIX
 from spikelet.cli.common import bundle_file, emit
 from spikelet.deploy.packages.kinds import PACKAGES
 from spikelet.errors import UsageError
 from spikelet.files.atomic import write_files
+from spikelet.report.columns import table
+
+if TYPE_CHECKING:
+    from spikelet.bundle import Bundle
+    from spikelet.deploy.footprint import Footprint
 
 HELP = "export C source with a self-test"
 EXAMPLE = "spikelet export c vgg9-cifar10 firmware/ --mcu"
+
+
+class LayerFacts(TypedDict):
+    """What one node needs, in the JSON output. Alignment and the bookkeeping of an instance belong to no node."""
+
+    node: str
+    constant_bytes: int
+    memory_bytes: int
+    stack_bytes: int | None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +50,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=PACKAGES,
         help=f"write the files of a build system: {kinds}; all but cmake imply --mcu",
     )
+    parser.add_argument(
+        "--footprint",
+        nargs="?",
+        const="auto",
+        metavar="COMPILER",
+        help="compile it, and state code size, worst-case stack and the share of every layer; COMPILER has flags, such "
+        'as "arm-none-eabi-gcc -mcpu=cortex-m7" (default: that for a Cortex-M4 if it is installed, else gcc)',
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,12 +69,15 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.folder}: is a file; name a folder")
     package = None if args.package is None else PACKAGES[args.package]
     mcu = args.mcu or (package is not None and not package.host)
-    files, size = c_project(bundles.read(args.bundle), mcu, args.layout, args.prefix, package)
+    bundle = bundles.read(args.bundle)
+    files, size = c_project(bundle, mcu, args.layout, args.prefix, package)
+    form = "mcu" if mcu else "host"
+    measured, rows = _footprint(args, bundle, files, form) if args.footprint else (None, [])
     write_files(args.folder, files)
     facts = {
         "bundle": str(args.bundle),
         "folder": str(args.folder),
-        "form": "mcu" if mcu else "host",
+        "form": form,
         "layout": args.layout,
         "prefix": args.prefix,
         "package": args.package,
@@ -58,12 +85,58 @@ def run(args: argparse.Namespace) -> int:
         "flash_bytes": size["flash"],
         "ram_bytes": size["ram"],
     }
+    if measured is not None:
+        facts |= {"compiler": measured.command, "code_bytes": measured.code, "stack_bytes": measured.stack}
+        facts["layers"] = rows
+    outside = "code and stack" if measured is None else "the code"
     emit(
         args,
         facts,
         f"{args.folder}: {', '.join(sorted(files))}\n"
         f"{facts['form']} form: {size['flash'] / 1024:,.1f} KB of constants (flash), {size['ram'] / 1024:,.1f} KB of "
-        f"memory (RAM), without code and stack\n"
+        f"memory (RAM), without {outside}\n"
+        f"{'' if measured is None else _text(measured, rows)}"
         + ("see README.md for its use and its self-test" if package else f"self-test: make -C {args.folder} test"),
     )
     return 0
+
+
+def _footprint(
+    args: argparse.Namespace, bundle: Bundle, files: Mapping[str, str], form: str
+) -> tuple[Footprint, list[LayerFacts]]:
+    """Return what the compiler states, and the shares of the nodes."""
+    from spikelet.deploy.firmware import c_program
+    from spikelet.deploy.footprint import footprint
+    from spikelet.lowering.c.shares import shares
+
+    paths = {} if args.package is None else PACKAGES[args.package].paths(args.prefix)
+    header, source = (files[paths.get(name, name)] for name in (f"{args.prefix}.h", f"{args.prefix}.c"))
+    measured = footprint(header, source, args.prefix, form, args.footprint)
+    rows: list[LayerFacts] = [
+        {
+            "node": share.node,
+            "constant_bytes": share.constants,
+            "memory_bytes": share.memory,
+            "stack_bytes": measured.stacks.get(share.function),
+        }
+        for share in shares(c_program(bundle.graph, form == "mcu", args.layout))
+    ]
+    return measured, rows
+
+
+def _text(measured: Footprint, rows: list[LayerFacts]) -> str:
+    stack = "not stated by this compiler" if measured.stack is None else f"{measured.stack:,} bytes at most"
+    cells = [
+        [
+            row["node"],
+            *(
+                "" if size is None else f"{size:,}"
+                for size in (row["constant_bytes"], row["memory_bytes"], row["stack_bytes"])
+            ),
+        ]
+        for row in rows
+    ]
+    return (
+        f"code: {measured.code:,} bytes; stack of a time-step: {stack}, without the C library ({measured.command})\n\n"
+        f"{table(['node', 'constants', 'memory', 'stack'], cells)}\n\n"
+    )

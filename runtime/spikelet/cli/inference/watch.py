@@ -1,8 +1,15 @@
-"""Classify every image that appears in a folder, as written by a camera or another program.
+"""Classify every image that appears in a folder, or every frame of a camera.
 
-Each prediction is printed at once with its latency, from reading the file to the class; with --json, as one line of
-JSON. Percentiles are printed at the end (Ctrl-C, SIGTERM, or --once). A file that is still being written is read once
-it stops changing; a file that is written again under the same name is classified again.
+SOURCE is a folder into which a camera or another program writes image files, or - for raw frames on standard input:
+
+  ffmpeg -i rtsp://camera -f rawvideo -pix_fmt rgb24 - | spikelet watch vgg9-cifar10 - --frame 640x480
+  v4l2-ctl -v width=640,height=480,pixelformat=YUYV --stream-mmap --stream-to=- |
+      spikelet watch vgg9-cifar10 - --frame 640x480 --frame-format yuyv
+
+Each prediction is printed at once with its latency, from reading the file or the complete frame to the class; with
+--json, as one line of JSON. Percentiles are printed at the end (Ctrl-C, SIGTERM, --once, or the end of the input). A
+file that is still being written is read once it stops changing; a file that is written again under the same name is
+classified again.
 """
 
 from __future__ import annotations
@@ -13,23 +20,28 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from spikelet.choices import ENGINES
+from spikelet.choices import ENGINES, FRAME_FORMATS
 from spikelet.cli.common import above_zero, bundle_file, existing, number, positive
 from spikelet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from spikelet.session import Model
     from spikelet.session.early_exit import ExitRule
 
-HELP = "classify every image that appears in a folder"
+HELP = "classify every image that appears in a folder, or every frame of a camera"
 EXAMPLE = "spikelet watch vgg9-cifar10 camera/ --steps 4"
 STEPS = 4
+STANDARD_INPUT = Path("-")
 RECENT = 10_000  # images of which the percentiles of the latency are computed
 
 # "class" is a key, so the functional form is needed
@@ -69,7 +81,7 @@ class Summary:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
-    parser.add_argument("folder", type=existing, metavar="DIR")
+    parser.add_argument("source", type=_source, metavar="SOURCE")
     parser.add_argument("--steps", type=positive, help=f"time-steps T (default {STEPS}, or that of the bundle)")
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
     parser.add_argument(
@@ -77,6 +89,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=number,
         metavar="MARGIN",
         help="stop when the mean logit of the best class exceeds the second by MARGIN",
+    )
+    parser.add_argument("--frame", type=_size, metavar="WxH", help="size of the frames (default: that of the network)")
+    parser.add_argument(
+        "--frame-format", choices=FRAME_FORMATS, help="bytes of the frames (default: rgb24, or gray for one channel)"
     )
     parser.add_argument("--once", action="store_true", help="classify the images in the folder and exit")
     parser.add_argument(
@@ -95,8 +111,10 @@ def run(args: argparse.Namespace) -> int:
     from spikelet.session import load
     from spikelet.session.early_exit import Margin
 
-    if not args.folder.is_dir():
-        raise UsageError(f"{args.folder}: is a file; watch takes a folder (spikelet run takes one image)")
+    if args.source is not STANDARD_INPUT and not args.source.is_dir():
+        raise UsageError(f"{args.source}: is a file; watch takes a folder (spikelet run takes one image)")
+    if args.source is not STANDARD_INPUT and (args.frame or args.frame_format):
+        raise UsageError("--frame and --frame-format describe the frames of standard input; the source is a folder")
     summary = Summary()
     rule = None if args.early_exit is None else Margin(args.early_exit)
     with terminable():
@@ -104,13 +122,14 @@ def run(args: argparse.Namespace) -> int:
         args.steps = args.steps or min(STEPS, model.bundle.default_steps)
         start = np.full(model.graph.input.shape, model.graph.input.low)
         model.run(start, args.steps, early_exit=rule)  # compile before the first image
-        with suppress(KeyboardInterrupt):  # it ends the loop
-            _watch(args, model, rule, summary)
-    latency = summary.latency()
-    if args.json:
-        print(json.dumps({"engine": model.engine, "images": summary.images, "latency_ms": latency}), flush=True)
-    else:
-        print(_text(model.engine, summary.images, latency), flush=True)
+        watched = _watch_frames if args.source is STANDARD_INPUT else _watch
+        try:
+            with suppress(KeyboardInterrupt):  # it ends the loop
+                watched(args, model, rule, summary)
+        finally:
+            latency = summary.latency()
+            facts = {"engine": model.engine, "images": summary.images, "latency_ms": latency}
+            print(json.dumps(facts) if args.json else _text(model.engine, summary.images, latency), flush=True)
     return 0
 
 
@@ -126,13 +145,45 @@ def terminable() -> Iterator[None]:
 
 def _watch(args: argparse.Namespace, model: Model, rule: ExitRule | None, summary: Summary) -> None:
     """Classify images until an exception ends the loop, or once."""
+    from spikelet.data.folder import read_image
+
     seen: dict[Path, tuple[Version, bool]] = {}
+    shape = model.graph.input.shape
     while True:
-        for path in _ready(args.folder, seen, wait=not args.once):
-            _classify(args, model, rule, path, summary)
+        for path in _ready(args.source, seen, wait=not args.once):
+            _classify(args, model, rule, path.name, partial(read_image, path, shape), summary)
         if args.once:
             return
         time.sleep(max(args.every, 0.01))
+
+
+def _watch_frames(args: argparse.Namespace, model: Model, rule: ExitRule | None, summary: Summary) -> None:
+    """Classify the frames of standard input until it ends, or the first one."""
+    from spikelet.data.frames import Form, fitted, frames
+
+    shape = model.graph.input.shape
+    if len(shape) != 3:
+        raise UsageError(f"frames are images, and the network takes values of shape {shape}")
+    width, height = args.frame or (shape[2], shape[1])
+    form = Form(width, height, args.frame_format or ("gray" if shape[0] == 1 else "rgb24"))
+    for index, frame in enumerate(frames(sys.stdin.buffer, form)):
+        _classify(args, model, rule, f"frame {index}", partial(fitted, frame, shape), summary)
+        if args.once:
+            return
+
+
+def _source(text: str) -> Path:
+    """Argument type: an existing path, or - for standard input."""
+    return STANDARD_INPUT if text == "-" else existing(text)
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Argument type: a size such as 640x480."""
+    width, _, height = text.lower().partition("x")
+    try:
+        return positive(width), positive(height)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"expected a size such as 640x480, found {text!r}") from None
 
 
 def _ready(folder: Path, seen: dict[Path, tuple[Version, bool]], wait: bool) -> list[Path]:
@@ -165,25 +216,39 @@ def _ready(folder: Path, seen: dict[Path, tuple[Version, bool]], wait: bool) -> 
     return ready
 
 
-def _classify(args: argparse.Namespace, model: Model, rule: ExitRule | None, path: Path, summary: Summary) -> None:
-    """Read an image, print its prediction and count it."""
-    from spikelet.data.folder import read_image
+def _classify(
+    args: argparse.Namespace,
+    model: Model,
+    rule: ExitRule | None,
+    name: str,
+    read: Callable[[], npt.NDArray[np.uint8]],
+    summary: Summary,
+) -> None:
+    """Read an image, print its prediction and count it.
 
+    Args:
+        args: arguments of the command.
+        model: the network.
+        rule: rule of early exit, or None.
+        name: name of the image in the output.
+        read: returns its pixels.
+        summary: statistics, updated.
+    """
     started = time.perf_counter()
     try:
-        image = read_image(path, model.graph.input.shape)
+        image = read()
     except DataError as error:
         if args.json:
-            print(json.dumps({"file": path.name, "error": str(error)}), flush=True)
+            print(json.dumps({"file": name, "error": str(error)}), flush=True)
         print(f"spikelet watch: {error}", file=sys.stderr)
         return
     result = model.run(image, args.steps, early_exit=rule)
     ms = (time.perf_counter() - started) * 1000
     index, steps = int(result.predictions[-1, 0]), int(result.exit_steps[0])
     label = model.labels[index] if model.labels else str(index)
-    answer: Answer = {"file": path.name, "class": index, "label": label, "steps": steps, "ms": ms}
+    answer: Answer = {"file": name, "class": index, "label": label, "steps": steps, "ms": ms}
     summary.add(ms)
-    shown = json.dumps(answer) if args.json else f"{path.name}: {label} ({steps} time-steps, {ms:.1f} ms)"
+    shown = json.dumps(answer) if args.json else f"{name}: {label} ({steps} time-steps, {ms:.1f} ms)"
     print(shown, flush=True)
 
 
