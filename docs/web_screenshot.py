@@ -30,7 +30,8 @@ def main() -> None:
         browser.call("Emulation.setDeviceMetricsOverride", width=WIDTH, height=900, deviceScaleFactor=1, mobile=False)
         browser.open(path)
         browser.evaluate(
-            f"(({{page}}) => {{ document.querySelectorAll('.sample')[{SAMPLE}].click(); page.choose({LAYER});"
+            f"(async ({{page}}) => {{ document.querySelectorAll('.sample')[{SAMPLE}].click(); await page.computed;"
+            f" page.choose({LAYER});"
             f" page.moveTo({STEP}); document.getElementById('duration').textContent = ''; }})(await spikelet)"
         )
         end = browser.evaluate("document.getElementById('layers').getBoundingClientRect().bottom + scrollY")

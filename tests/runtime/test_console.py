@@ -128,3 +128,31 @@ def test_a_process_with_an_ascii_console():
     assert done.returncode == 2
     assert b"no such file" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+LINES = [["--help"], ["inspect", "vgg5-fashion-mnist", "--json"], ["inspekt", "--json"]]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux")
+@pytest.mark.parametrize("unbuffered", [[], ["-u"]], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("sink", ["pipe", "full"])
+@pytest.mark.parametrize("line", LINES)
+def test_output_that_nobody_takes_is_one_line_at_most(unbuffered, sink, line):
+    command = [sys.executable, *unbuffered, "-m", "spikelet", *line]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    reader, out = os.pipe() if sink == "pipe" else (os.open(os.devnull, os.O_RDONLY), os.open("/dev/full", os.O_WRONLY))
+    os.close(reader)
+    try:
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False, env=environment)
+    finally:
+        os.close(out)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert done.stderr.count("\n") <= 2
+    if line == ["inspekt", "--json"]:
+        assert (done.returncode, "did you mean inspect?" in done.stderr) == (2, True)
+    elif "--help" in line and unbuffered:
+        assert done.returncode in (0, 1), "argparse ignores errors of the output"
+    else:
+        assert done.returncode == 1
+        assert ("No space left on device" in done.stderr) == (sink == "full")

@@ -15,7 +15,7 @@ from contextlib import nullcontext
 
 from spikelet.cli import completion, registry
 from spikelet.cli.common import Command, add_limits, configure_command
-from spikelet.cli.console import tolerate
+from spikelet.cli.console import discard, finish, tolerate
 from spikelet.cli.parser import Parser, WrongCall, suggestion
 from spikelet.errors import SpikeletError, UsageError, out_of_memory
 from spikelet.version import __version__
@@ -31,8 +31,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Args:
         argv: arguments without the name of the program; by default those of the process.
+
+    Raises:
+        SystemExit: Help or the version was printed.
     """
     tolerate()
+    try:
+        return finish(_main(argv))
+    except SystemExit as stop:
+        raise SystemExit(finish(0 if stop.code is None else int(stop.code))) from None
+
+
+def _main(argv: Sequence[str] | None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if completion.asked():
         completion.complete(build_parser())
@@ -54,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SpikeletError as error:
         return _failed(args, str(error), 2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of the output has ended
+        discard()  # the reader of the output has ended
         return 1
     except KeyboardInterrupt as stop:
         return _failed(args, str(stop) or "interrupted", 130)
@@ -138,6 +148,9 @@ def _failed(args: argparse.Namespace, message: str, code: int) -> int:
 
 def _fail(program: str, line: str, as_json: bool, code: int, message: str | None = None) -> int:
     if as_json:
-        print(json.dumps({"error": line.removeprefix(f"{program}: ") if message is None else message}))
+        try:
+            print(json.dumps({"error": line.removeprefix(f"{program}: ") if message is None else message}), flush=True)
+        except OSError:  # it may be what failed
+            discard()
     print(line, file=sys.stderr)
     return code

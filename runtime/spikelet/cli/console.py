@@ -7,6 +7,7 @@ A console of code page 437, 932 or 936, or of ASCII, has no `–`, `µ` or `→`
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 import unicodedata
 
@@ -26,6 +27,38 @@ def tolerate() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors=HANDLER)
+
+
+def finish(code: int) -> int:
+    """Write what standard output still buffers, and return the exit code of the process.
+
+    If that fails, because the reader of a pipe has ended or a disk is full, the rest is discarded. Python would report
+    it a second time when it ends.
+
+    Args:
+        code: exit code of the command.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        discard()
+        return code or 1
+    except OSError as error:
+        discard()
+        print(f"spikelet: standard output: {error.strerror or error}", file=sys.stderr)
+        return code or 1
+    return code
+
+
+def discard() -> None:
+    """Send all further output, and what is buffered, nowhere."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError, AttributeError):  # standard output is no file
+        return
 
 
 def fallback(character: str) -> str:

@@ -196,7 +196,12 @@ def test_early_exit_stops_where_a_model_stops(browser, write, grey):
     choose = """(async ({page}) => {
         document.getElementById("exit").checked = true;
         document.getElementById("margin").value = 1.5;
-        return page.offered.map(({pixels, name, truth}) => (page.take(pixels, name, truth), page.run.steps));
+        const steps = [];
+        for (const {pixels, name, truth} of page.offered) {
+            await page.take(pixels, name, truth);
+            steps.push(page.run.steps);
+        }
+        return steps;
     })(await spikelet)"""
     assert browser.evaluate(choose) == expected
 
@@ -212,6 +217,49 @@ def test_time_steps_are_those_that_the_bundle_was_made_for(browser, write, colou
         "(await spikelet, ['value', 'max'].map((name) => Number(document.getElementById('steps')[name])))"
     ) == [*offered]
     assert check_run(browser, changed.graph)["steps"] == offered[0] == changed.default_steps
+
+
+# A clock on which every look takes 5 ms, so that a slice of time ends after two of them, whatever the machine.
+SLOW = """(async ({page, network}) => {
+    let now = 0, turns = 0, running = true;
+    const real = performance.now.bind(performance);
+    performance.now = () => (now += 5);
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => { turns += 1; if (running) channel.port2.postMessage(null); };
+    channel.port2.postMessage(null);
+    const before = await page.network.run(page.input.pixels, 8), during = turns;
+    const [first, second] = await Promise.all([network.run(page.input.pixels, 8), network.run(page.input.pixels, 8)]);
+    const busy = turns;
+    await network.time(page.input.pixels, 8, 100);
+    const timed = turns - busy;
+    running = false;
+    performance.now = real;
+    const logits = ({logits}) => logits.map((values) => Array.from(values));
+    return {during, timed, equal: [first, second].map((run) => `${logits(run)}` === `${logits(before)}`)};
+})(await spikelet)"""
+
+
+def test_other_work_of_the_page_goes_on_during_a_run(browser, write, coloured):
+    """Between time-steps and between the runs of the measurement; runs that are begun together do not mix."""
+    browser.open(write(coloured, "small"))
+    shown = browser.evaluate(SLOW)
+    assert shown["during"] >= 4
+    assert shown["timed"] >= 4
+    assert shown["equal"] == [True, True]
+
+
+def test_inputs_that_arrive_during_a_run_are_followed_by_one_run_of_the_last(browser, write, coloured):
+    browser.open(write(coloured, "small"))
+    runs = browser.evaluate("""(async ({page, network}) => {
+        const runs = [], run = network.run.bind(network);
+        network.run = (pixels, ...rest) => (runs.push(pixels[0]), run(pixels, ...rest));
+        const size = page.input.pixels.length;
+        const taken = [1, 2, 3, 4].map((value) => page.take(new Array(size).fill(value), `${value}`, null));
+        await Promise.all(taken);
+        return [runs, page.input.name, document.getElementById("input-name").textContent];
+    })(await spikelet)""")
+    assert runs == [[1, 4], "4", "4"]
+    assert set(check_run(browser, coloured.graph)["pixels"]) == {4}
 
 
 def _samples(browser):

@@ -8,7 +8,7 @@ from spikelet.engines import create, run
 from spikelet.metrics.fanout import sites
 from spikelet.metrics.tally import costs
 
-RUN = """(({page, network}) => ({
+RUN = """(async ({page}) => (await page.computed, {
     pixels: Array.from(page.input.pixels), name: page.input.name, steps: page.run.steps, stopped: page.run.stopped,
     prediction: Number(document.documentElement.dataset.prediction), answer: document.getElementById("answer").textContent,
     logits: page.run.logits.map((logits) => Array.from(logits)), operations: page.run.operations,

@@ -2,6 +2,7 @@
 
 import { unpackBits } from "./bytes.js";
 import { elements } from "./network.js";
+import { slices } from "./turns.js";
 
 /** Return the pixels of an input. */
 export function goldenInput(tensors, index, facts) {
@@ -9,14 +10,17 @@ export function goldenInput(tensors, index, facts) {
   return tensors.get("golden.input").data.subarray(index * size, (index + 1) * size);
 }
 
-/** Replay all golden inputs. Returns counts of what was compared and of what differs, and the first difference. */
-export function replay(network, tensors) {
-  const { facts } = network;
+/** Replay all golden inputs. Resolves to counts of what was compared and of what differs, and the first difference. */
+export async function replay(network, tensors) {
+  const { facts } = network, next = slices();
   const result = { inputs: facts.goldenInputs, steps: facts.goldenSteps };
   Object.assign(result, { spikes: 0, neuronSteps: 0, differingSpikes: 0, logits: 0, differingLogits: 0, first: "" });
   for (let input = 0; input < facts.goldenInputs; input++) {
-    const run = network.run(goldenInput(tensors, input, facts), facts.goldenSteps);
-    for (let t = 0; t < facts.goldenSteps; t++) compareStep(network, tensors, run, input, t, result);
+    const run = await network.run(goldenInput(tensors, input, facts), facts.goldenSteps);
+    for (let t = 0; t < facts.goldenSteps; t++) {
+      compareStep(network, tensors, run, input, t, result);
+      await next();
+    }
   }
   result.ok = result.differingSpikes === 0 && result.differingLogits === 0;
   return result;

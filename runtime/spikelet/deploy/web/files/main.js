@@ -14,6 +14,7 @@ const FRAME = 400; // milliseconds of a time-step while playing
 class Page {
   constructor(network, tensors) {
     Object.assign(this, { network, facts: network.facts, input: null, run: null, time: 0, layer: 0, timer: null });
+    Object.assign(this, { computed: Promise.resolve(), computing: false, outdated: false });
     this.layers = new Layers(network, (index) => this.choose(index), (t) => this.moveTo(t));
     this._connect();
     this.offered = connectInputs(this.facts, tensors, (pixels, name, truth) => this.take(pixels, name, truth));
@@ -30,27 +31,46 @@ class Page {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
-  /** Take a new input and run it. truth: its class, or null. */
+  /** Take a new input and run it. truth: its class, or null. Resolves when its run is shown, or that of a later input. */
   take(pixels, name, truth) {
     this.input = { pixels: Int16Array.from(pixels), name, truth };
     byId("input-name").textContent = this.facts.takesPictures ? name : `${name}: ${listed(pixels)}`;
     byId("preview").hidden = !this.facts.takesPictures;
     if (this.facts.takesPictures) drawPixels(byId("preview"), pixels, this.facts.shape);
     byId("preview").setAttribute("aria-label", `Input of the network: ${name}, ${this.facts.shape.join(" × ")}`);
-    this.compute();
+    return this.compute();
   }
 
-  /** Run the input with the chosen time-steps and early exit. */
+  /** Run the input with the chosen time-steps and early exit. A call during a run is answered by one more run after it. */
   compute() {
-    if (!this.input) return;
-    const steps = byId("steps"), margin = byId("margin");
+    this.outdated = true;
+    if (!this.computing) this.computed = this._compute();
+    return this.computed;
+  }
+
+  async _compute() {
+    this.computing = true;
+    try {
+      while (this.outdated && this.input) {
+        this.outdated = false;
+        await this._computeOnce();
+      }
+    } finally {
+      this.computing = false;
+    }
+  }
+
+  async _computeOnce() {
+    const { input } = this, steps = byId("steps"), margin = byId("margin");
     steps.value = Math.max(1, Math.min(this.facts.mostSteps, Math.trunc(Number(steps.value)) || 1));
     margin.value = Math.max(0, Number(margin.value) || 0);
     margin.disabled = !byId("exit").checked;
-    this.run = this.network.run(this.input.pixels, Number(steps.value), margin.disabled ? null : Number(margin.value));
+    const asked = Number(steps.value);
+    const run = await this.network.run(input.pixels, asked, margin.disabled ? null : Number(margin.value));
+    this.run = { ...run, truth: input.truth };
     byId("time").max = this.run.steps;
     byId("duration").textContent = `${plural(this.run.steps, "time-step")} in ${short(this.run.milliseconds)} ms` +
-      (this.run.stopped ? `: early exit after ${this.run.steps} of ${steps.value}` : "");
+      (this.run.stopped ? `: early exit after ${this.run.steps} of ${asked}` : "");
     this.time = this.run.steps - 1;
     document.documentElement.dataset.prediction = prediction(this.run.sums[this.time]);
     this.draw();
@@ -67,7 +87,7 @@ class Page {
     if (!this.run) return;
     byId("time").value = this.time + 1;
     byId("time-text").textContent = `Time-step ${this.time + 1} of ${this.run.steps}`;
-    showEvidence(this.facts, this.run, this.time, this.input.truth);
+    showEvidence(this.facts, this.run, this.time, this.run.truth);
     this.layers.show(this.run, this.time, this.layer, byId("rate").checked);
     showCounts(this.network, this.run, this.time);
   }
@@ -136,8 +156,8 @@ function showReplay(network, result) {
 }
 
 /** Measure the time of an image and state it. */
-function measure(network, pixels) {
-  const steps = network.facts.firstSteps, milliseconds = network.time(pixels, steps);
+async function measure(network, pixels) {
+  const steps = network.facts.firstSteps, milliseconds = await network.time(pixels, steps);
   byId("speed").textContent =
     `${short(milliseconds)} ms for an image and ${plural(steps, "time-step")} in this browser, without recording.`;
   document.documentElement.dataset.milliseconds = milliseconds;
@@ -149,12 +169,12 @@ async function start() {
   const tensors = readTensors(await inflate(embedded("data-tensors")));
   const network = await Network.load(embedded("data-module"), tensors, facts);
   describe(network);
-  const result = replay(network, tensors);
+  const result = await replay(network, tensors);
   showReplay(network, result);
   const page = new Page(network, tensors);
   byId("controls").hidden = false;
   const { pixels, name, truth } = page.offered[0];
-  page.take(pixels, name, truth);
+  await page.take(pixels, name, truth);
   setTimeout(() => measure(network, pixels), 100); // after the page is drawn
   return { network, page, replay: result, countsOf };
 }

@@ -1,5 +1,7 @@
 /* The network: a WebAssembly module, its parameters, and one sample in its memory. */
 
+import { oneByOne, slices } from "./turns.js";
+
 const ALIGNMENT = 64;
 const PAGE_BYTES = 65536;
 
@@ -63,6 +65,7 @@ export class Network {
     this.image = memory.reserve(this.pixels * this.pixelType.BYTES_PER_ELEMENT);
     this.counts = memory.reserve(4 * this.neurons);
     this.operations = memory.reserve(8);
+    this.inTurn = oneByOne(); // runs share the memory of the sample
     this.spikes = memory.reserve(Math.max(...this.layers.map((layer) => layer.neurons)));
   }
 
@@ -72,22 +75,27 @@ export class Network {
     this.code.page_reset(this.parameters, this.state);
   }
 
-  /** Run one image and record everything.
+  /** Run one image and record everything. Other work of the page goes on between time-steps; runs wait for one another.
    *
    * pixels: integers, [channels][height][width].
    * margin: stop when the mean logit of the best class leads by it; null to run all time-steps.
-   * Returns a run: `steps` that were evaluated, `logits` and `sums` [time-step][class] in integers, `spikes`
+   * Resolves to a run: `steps` that were evaluated, `logits` and `sums` [time-step][class] in integers, `spikes`
    * [layer][time-step][neuron] with 0 or 1, `fired` [layer][time-step], `operations` [time-step], `milliseconds` of
    * the network alone, and `stopped`, whether the margin ended it.
    */
   run(pixels, steps, margin = null) {
-    const { code, memory } = this;
+    return this.inTurn(() => this._run(pixels, steps, margin));
+  }
+
+  async _run(pixels, steps, margin) {
+    const { code, memory } = this, next = slices();
     const run = { steps: 0, logits: [], sums: [], operations: [], milliseconds: 0, stopped: false };
     run.spikes = this.layers.map(() => []);
     run.fired = this.layers.map(() => []);
     this._reset(pixels);
     let total = new Float64Array(this.classes);
     while (run.steps < steps && !run.stopped) {
+      await next();
       const started = performance.now();
       code.page_step(this.parameters, this.state, this.work, run.steps ? 0 : this.image, 1, this.costs, this.counts,
         this.operations);
@@ -115,27 +123,34 @@ export class Network {
     }
   }
 
-  /** Return the mean milliseconds of one image without recording, over `budget` milliseconds and at least one run.
+  /** Resolves to the mean milliseconds of one image without recording, over `budget` milliseconds and at least one run.
    *
    * As long a time is spent before it, in which browsers compile the module again for speed.
    */
-  time(pixels, steps, budget = 250) {
-    this._repeat(pixels, steps, budget);
+  async time(pixels, steps, budget = 250) {
+    await this._repeat(pixels, steps, budget);
     return this._repeat(pixels, steps, budget);
   }
 
-  _repeat(pixels, steps, budget) {
-    const started = performance.now();
+  async _repeat(pixels, steps, budget) {
+    const next = slices();
     let runs = 0, duration = 0;
     for (; runs < 1 || duration < budget; runs++) {
-      this._reset(pixels);
-      for (let t = 0; t < steps; t += this.facts.window) {
-        const count = Math.min(this.facts.window, steps - t);
-        this.code.page_step(this.parameters, this.state, this.work, t ? 0 : this.image, count, 0, 0, 0);
-      }
-      duration = performance.now() - started;
+      duration += await this.inTurn(() => this._timed(pixels, steps));
+      await next();
     }
     return duration / runs;
+  }
+
+  /** Run one image without recording and return its milliseconds. */
+  _timed(pixels, steps) {
+    const started = performance.now();
+    this._reset(pixels);
+    for (let t = 0; t < steps; t += this.facts.window) {
+      const count = Math.min(this.facts.window, steps - t);
+      this.code.page_step(this.parameters, this.state, this.work, t ? 0 : this.image, count, 0, 0, 0);
+    }
+    return performance.now() - started;
   }
 }
 
