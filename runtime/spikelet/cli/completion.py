@@ -27,9 +27,10 @@ def complete(parser: argparse.ArgumentParser) -> None:
     """
     try:
         import argcomplete
+        from argcomplete.completers import FilesCompleter
     except ModuleNotFoundError:
         return
-    files = argcomplete.FilesCompleter()
+    files = FilesCompleter()
 
     def bundles(prefix: str, **options: object) -> list[str]:
         from spikelet import shipped

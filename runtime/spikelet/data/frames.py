@@ -113,4 +113,5 @@ def _from_yuyv(values: Pixels) -> Pixels:
     blue, red = wide[..., 1:2] - 128, wide[..., 3:4] - 128
     colours = np.stack([luma + 409 * red, luma - 100 * blue - 208 * red, luma + 516 * blue], axis=-1)
     height, pairs = values.shape[:2]
-    return np.clip((colours + 128) >> 8, 0, 255).astype(np.uint8).reshape(height, 2 * pairs, 3)
+    pixels: Pixels = np.clip((colours + 128) >> 8, 0, 255).astype(np.uint8).reshape(height, 2 * pairs, 3)
+    return pixels

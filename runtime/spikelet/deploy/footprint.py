@@ -100,7 +100,7 @@ def _found(form: str, compiler: str) -> list[str]:
         command = shlex.split(candidate)
         if command and shutil.which(command[0]):
             return command
-    raise EngineError(f"footprint: expected a C compiler ({' or '.join(candidates)}), found none")
+    raise EngineError(f"footprint: expected a C compiler ({' or '.join(candidates) or 'no name'}), found none")
 
 
 def _compiled(command: list[str], source: Path, text: str) -> tuple[int, dict[str, int]]:

@@ -203,6 +203,16 @@ class Model:
         Raises:
             DataError: an input does not match the network.
             UsageError: more than one sample, or more time-steps than are proven.
+
+        Example:
+            >>> import numpy as np, spikelet
+            >>> from spikelet import shipped
+            >>> model = spikelet.load(shipped.demo(), engine="numpy")
+            >>> for step in model.stream(np.zeros((3, 32, 32))):
+            ...     if step.time == 2:
+            ...         break
+            >>> step.logits.shape
+            (10,)
         """
         options.choice("on_limit", on_limit, ("refuse", "reset"))
         layers = options.names("record", record)

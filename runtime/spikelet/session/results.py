@@ -106,6 +106,14 @@ class Result:
 
         Raises:
             DataError: there is not one whole number per sample.
+
+        Example:
+            >>> import spikelet
+            >>> from spikelet import shipped
+            >>> images = shipped.images_for((1, 28, 28), None).subset(20)
+            >>> model = spikelet.load(shipped.named("vgg5-fashion-mnist"), engine="numpy")
+            >>> len(model.run(images.images, steps=2).accuracy(images.labels))
+            2
         """
         labels = as_labels(labels, self.sums.shape[1])
         return [float(share) for share in (self.predictions == labels).mean(axis=1)]

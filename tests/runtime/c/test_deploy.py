@@ -252,6 +252,12 @@ def test_an_input_that_ends_within_a_frame_is_an_error_after_the_summary(here, m
     assert watched(monkeypatch, capsys, b"")[1][0]["latency_ms"] is None
 
 
+def test_frames_that_need_too_much_memory_are_refused_before_they_are_read(here, monkeypatch, capsys):
+    code, lines, _ = watched(monkeypatch, capsys, b"", "--frame", "99999999x99999999")
+    assert code == 1
+    assert "frames of 99999999×99999999 pixels" in lines[-1]["error"]
+
+
 def test_frames_of_webcams_have_the_colours_of_bt_601():
     """Grey, black, white, and the primaries of the standard's table at full saturation, two pixels each."""
     colours = {

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     bundle = bundles.read(args.bundle)
     files, size = c_project(bundle, mcu, args.layout, args.prefix, package)
     form = "mcu" if mcu else "host"
-    measured, rows = _footprint(args, bundle, files, form) if args.footprint else (None, [])
+    measured, rows = _footprint(args, bundle, files, form) if args.footprint is not None else (None, [])
     write_files(args.folder, files)
     facts = {
         "bundle": str(args.bundle),

@@ -166,6 +166,7 @@ def _watch_frames(args: argparse.Namespace, model: Model, rule: ExitRule | None,
         raise UsageError(f"frames are images, and the network takes values of shape {shape}")
     width, height = args.frame or (shape[2], shape[1])
     form = Form(width, height, args.frame_format or ("gray" if shape[0] == 1 else "rgb24"))
+    model.limits.check(f"frames of {width}×{height} pixels", 4 * form.bytes)
     for index, frame in enumerate(frames(sys.stdin.buffer, form)):
         _classify(args, model, rule, f"frame {index}", partial(fitted, frame, shape), summary)
         if args.once:
