@@ -65,7 +65,7 @@ def bundle(name="small"):
     graph = small_graph()
     pixels = np.random.default_rng(0).integers(0, 256, (2, *graph.input.shape)).astype(np.float32)
     golden = record_golden(graph, pixels, min(3, exact_steps(graph)))
-    return Bundle(graph, Manifest(name, ("a", "b"), 8, exact_steps(graph)), golden, "# card\n")
+    return Bundle(graph, Manifest(name, ("a", "b", "c"), 8, exact_steps(graph)), golden, "# card\n")
 
 
 def packed(folder, kind, prefix="net", **options):

@@ -1,10 +1,9 @@
 """Classify every image that appears in a folder, or every frame of a camera.
 
-SOURCE is a folder into which a camera or another program writes image files, or - for raw frames on standard input:
+SOURCE is a folder into which a camera or another program writes image files, a camera of Linux such as /dev/video0, or
+- for raw frames on standard input:
 
   ffmpeg -i rtsp://camera -f rawvideo -pix_fmt rgb24 - | spikelet watch vgg9-cifar10 - --frame 640x480
-  v4l2-ctl -v width=640,height=480,pixelformat=YUYV --stream-mmap --stream-to=- |
-      spikelet watch vgg9-cifar10 - --frame 640x480 --frame-format yuyv
 
 Each prediction is printed at once with its latency, from reading the file or the complete frame to the class; with
 --json, as one line of JSON. Percentiles are printed at the end (Ctrl-C, SIGTERM, --once, or the end of the input). A
@@ -21,7 +20,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -42,6 +41,7 @@ HELP = "classify every image that appears in a folder, or every frame of a camer
 EXAMPLE = "spikelet watch vgg9-cifar10 camera/ --steps 4"
 STEPS = 4
 STANDARD_INPUT = Path("-")
+CAMERA_SIZE = (640, 480)
 RECENT = 10_000  # images of which the percentiles of the latency are computed
 
 # "class" is a key, so the functional form is needed
@@ -90,9 +90,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="MARGIN",
         help="stop when the mean logit of the best class exceeds the second by MARGIN",
     )
-    parser.add_argument("--frame", type=_size, metavar="WxH", help="size of the frames (default: that of the network)")
     parser.add_argument(
-        "--frame-format", choices=FRAME_FORMATS, help="bytes of the frames (default: rgb24, or gray for one channel)"
+        "--frame",
+        type=_size,
+        metavar="WxH",
+        help="size of the frames (default: 640x480 of a camera, or that of the network)",
+    )
+    parser.add_argument(
+        "--frame-format",
+        choices=FRAME_FORMATS,
+        help="bytes of the frames (default: those of the camera; on standard input rgb24, or gray for one channel)",
     )
     parser.add_argument("--once", action="store_true", help="classify the images in the folder and exit")
     parser.add_argument(
@@ -111,10 +118,11 @@ def run(args: argparse.Namespace) -> int:
     from spikelet.session import load
     from spikelet.session.early_exit import Margin
 
-    if args.source is not STANDARD_INPUT and not args.source.is_dir():
+    is_camera = args.source is STANDARD_INPUT or args.source.is_char_device()
+    if not is_camera and not args.source.is_dir():
         raise UsageError(f"{args.source}: is a file; watch takes a folder (spikelet run takes one image)")
-    if args.source is not STANDARD_INPUT and (args.frame or args.frame_format):
-        raise UsageError("--frame and --frame-format describe the frames of standard input; the source is a folder")
+    if not is_camera and (args.frame or args.frame_format):
+        raise UsageError("--frame and --frame-format describe the frames of a camera; the source is a folder")
     summary = Summary()
     rule = None if args.early_exit is None else Margin(args.early_exit)
     with terminable():
@@ -122,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
         args.steps = args.steps or min(STEPS, model.bundle.default_steps)
         start = np.full(model.graph.input.shape, model.graph.input.low)
         model.run(start, args.steps, early_exit=rule)  # compile before the first image
-        watched = _watch_frames if args.source is STANDARD_INPUT else _watch
+        watched = _watch_frames if is_camera else _watch
         try:
             with suppress(KeyboardInterrupt):  # it ends the loop
                 watched(args, model, rule, summary)
@@ -158,8 +166,9 @@ def _watch(args: argparse.Namespace, model: Model, rule: ExitRule | None, summar
 
 
 def _watch_frames(args: argparse.Namespace, model: Model, rule: ExitRule | None, summary: Summary) -> None:
-    """Classify the frames of standard input until it ends, or the first one."""
+    """Classify the frames of standard input or of a camera until it ends, or the first one."""
     from spikelet.data.frames import Form, fitted, frames
+    from spikelet.data.v4l2 import camera
 
     shape = model.graph.input.shape
     if len(shape) != 3:
@@ -167,10 +176,15 @@ def _watch_frames(args: argparse.Namespace, model: Model, rule: ExitRule | None,
     width, height = args.frame or (shape[2], shape[1])
     form = Form(width, height, args.frame_format or ("gray" if shape[0] == 1 else "rgb24"))
     model.limits.check(f"frames of {width}×{height} pixels", 4 * form.bytes)
-    for index, frame in enumerate(frames(sys.stdin.buffer, form)):
-        _classify(args, model, rule, f"frame {index}", partial(fitted, frame, shape), summary)
-        if args.once:
-            return
+    if args.source is STANDARD_INPUT:
+        source = nullcontext(frames(sys.stdin.buffer, form))
+    else:
+        source = camera(args.source, *(args.frame or CAMERA_SIZE), args.frame_format)
+    with source as images:
+        for index, frame in enumerate(images):
+            _classify(args, model, rule, f"frame {index}", partial(fitted, frame, shape), summary)
+            if args.once:
+                return
 
 
 def _source(text: str) -> Path:
