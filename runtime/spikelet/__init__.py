@@ -2,7 +2,7 @@
 
 The names load on first use, so that `import spikelet` takes little time.
 
-Example:
+Examples:
     >>> import spikelet
     >>> model = spikelet.load("vgg9-cifar10.snnb")      # doctest: +SKIP
     >>> result = model.run(images, steps=8)             # doctest: +SKIP

@@ -26,7 +26,7 @@ class SpikeletError(Exception):
         found: The value that was found.
         remedy: What to do.
 
-    Example:
+    Examples:
         >>> error = BundleError.at("card.md", "is too long", found="9 bytes", expected="at most 8")
         >>> str(error), error.where, error.found
         ('card.md: is too long', 'card.md', '9 bytes')

@@ -41,7 +41,7 @@ class Graph:
         GraphError: A name is invalid, an edge refers to a missing node, there is a cycle, a node has a wrong number
             of inputs, shapes do not match, a size limit is exceeded, or integer and float32 parameters are mixed.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from spikelet.nodes import IF, Input, Linear, Output
         >>> zero, two = np.zeros(2, np.int32), np.full(2, 2, np.int32)

@@ -36,7 +36,7 @@ def as_sequence(graph: Graph, value: object, layout: Layout = "auto") -> Values:
     Raises:
         DataError: wrong shape, no samples, NaN, values out of range, or fractional values for an exact network.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from spikelet import bundle, shipped
         >>> graph = bundle.read(shipped.demo()).graph

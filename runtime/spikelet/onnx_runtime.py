@@ -21,7 +21,7 @@ def load() -> ModuleType:
     Raises:
         MissingDependency: ONNX Runtime is not installed.
 
-    Example:
+    Examples:
         >>> load().__name__
         'onnxruntime'
     """

@@ -64,7 +64,7 @@ class Plots:
     Args:
         result: Output of a run.
 
-    Example:
+    Examples:
         >>> result = model.run(images, record="if1")        # doctest: +SKIP
         >>> result.plot.raster("if1", sample=0)              # doctest: +SKIP
     """

@@ -26,7 +26,7 @@ def product(a: npt.NDArray[Number], b: npt.NDArray[Number]) -> npt.NDArray[Numbe
     Returns:
         (..., M, N) of that type.
 
-    Example:
+    Examples:
         >>> product(np.ones((1, 2), np.float32), np.ones((2, 1), np.float32))
         array([[2.]], dtype=float32)
     """

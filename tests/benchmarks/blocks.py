@@ -16,7 +16,7 @@ def with_block(page: str, name: str, content: str) -> str:
     Raises:
         ValueError: The page does not have exactly one part of that name.
 
-    Example:
+    Examples:
         >>> with_block("a\\n<!-- t: written by make t -->\\nold\\n<!-- /t -->\\nb\\n", "t", "new\\n")
         'a\\n<!-- t: written by make t -->\\nnew\\n<!-- /t -->\\nb\\n'
     """

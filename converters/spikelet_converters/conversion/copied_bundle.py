@@ -48,7 +48,7 @@ def convert_copies(
     Raises:
         ConversionError: the network cannot have copies; the message names the layer and the reason.
 
-    Example:
+    Examples:
         >>> import spikelet.bundle
         >>> from spikelet import shipped
         >>> bundle = convert_copies(spikelet.bundle.read(shipped.demo()), 4)

@@ -66,7 +66,7 @@ def with_copies(graph: Graph, copies: int | Mapping[str, int], start: Start = "h
         ConversionError: a layer is unknown, leaks, resets to zero or has copies already; a number is out of range; or
             the result leaves the range in which integers are exact.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from spikelet.nodes import Input
         >>> one = np.ones(1, np.int32)

@@ -83,7 +83,7 @@ def convert_source(
         ConversionError: rectifiers without calibration, images of another shape or that cannot calibrate, an
             imported graph with other logits than its source, or a network without exact form at these bits.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from torch import nn
         >>> from spikelet.data import ImageSet

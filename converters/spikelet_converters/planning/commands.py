@@ -21,7 +21,7 @@ def command_lines(setting: Setting, bundle: str, converted: bool, start: Start, 
         start: initial potentials of the copies.
         data: path of the images to run and the options that select them; () for the shipped images.
 
-    Example:
+    Examples:
         >>> command_lines(Setting(4, 1), "vgg9-cifar10", True, "half")[1]
         'spikelet run vgg9-cifar10-x4.snnb --steps 1'
     """

@@ -27,7 +27,7 @@ def pareto(points: Sequence[Point], costs: Sequence[Cost]) -> tuple[Point, ...]:
         points: the points.
         costs: costs that are compared with each other and with the accuracy.
 
-    Example:
+    Examples:
         >>> from spikelet_converters.planning.settings import Setting
         >>> rows = [(1, 1, 0.80), (1, 2, 0.86), (1, 4, 0.85)]
         >>> points = [Point(Setting(k, t), right, 0, 1, t, 100 * k, 5e6) for k, t, right in rows]

@@ -130,7 +130,7 @@ def plan(
         ConversionError: the network cannot have a number of copies that was given.
         CostError: a network needs more memory or operations than the limits permit.
 
-    Example:
+    Examples:
         >>> from spikelet import bundle, shipped
         >>> demo = bundle.read(shipped.demo())
         >>> images = shipped.images_for(demo.graph.input.shape, demo.manifest.labels).subset(50)

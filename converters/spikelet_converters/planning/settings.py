@@ -87,7 +87,7 @@ class Budget:
     Raises:
         UsageError: a limit is not a number above 0.
 
-    Example:
+    Examples:
         >>> Budget(steps=2, operations=3e7).limited
         ('steps', 'operations')
     """

@@ -170,7 +170,7 @@ def read_study(path: str | Path, data: str | Path | None = None, start: str | No
         UsageError: the file does not exist or is not TOML, or has an unknown key or an invalid method, which the
             message names.
 
-    Example:
+    Examples:
         >>> study = read_study("docs/studies/vgg9-cifar10.toml", data="cifar/")
         >>> study.title, study.time_steps
         ('vgg9 on CIFAR-10', (1, 2, 3, 4, 6, 8, 16, 32))

@@ -66,7 +66,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises:
         ConversionError: the file does not exist or is not a spikelet checkpoint.
 
-    Example:
+    Examples:
         >>> checkpoint = load_checkpoint("assets/vgg9-cifar10.pt")
         >>> checkpoint.spec.model, checkpoint.spec.residual, checkpoint.spec.shape
         ('vgg9', 'exact', (3, 32, 32))

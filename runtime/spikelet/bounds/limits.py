@@ -47,7 +47,7 @@ class Limits:
     Raises:
         UsageError: A limit is not a whole number of 1 or more, or a variable of the environment is not a size.
 
-    Example:
+    Examples:
         >>> Limits(max_memory=8 * 2**30, max_operations=10**12).max_memory
         8589934592
     """
@@ -106,7 +106,7 @@ def parse(text: str, unit: int) -> int:
 def size(count: int) -> str:
     """Format a number of bytes.
 
-    Example:
+    Examples:
         >>> size(5_000_000_000)
         '4.657 GiB'
     """

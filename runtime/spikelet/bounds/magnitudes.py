@@ -25,7 +25,7 @@ ZERO = -149  # exponent of an array of zeros: that of the least positive float32
 def exponent(values: Array) -> int:
     """Return the least whole number e with max |values| <= 2^e, or -149 if all values are 0.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> [exponent(np.array([x], np.float32)) for x in (1.0, 1.5, 2.0, 0.25, 0.0)]
         [0, 1, 1, -2, -149]

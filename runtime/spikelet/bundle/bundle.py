@@ -125,7 +125,7 @@ def write(bundle: Bundle, path: str | Path) -> str:
         UsageError: An argument or a part of the bundle is of a wrong type.
         SpikeletError: The folder is not writable or the disk is full. An existing file is left unchanged.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from spikelet import bundle, shipped
         >>> contents = bundle.read(shipped.demo())
@@ -198,7 +198,7 @@ def read(path: str | Path, policy: Policy | None = None) -> Bundle:
         BundleError: The file cannot be read or violates a rule. The message names the member and the rule.
         SignatureError: The policy requires a signature that the file does not have.
 
-    Example:
+    Examples:
         >>> from spikelet import bundle, shipped
         >>> contents = bundle.read(shipped.demo())
         >>> contents.manifest.name, contents.manifest.exact_steps, contents.graph.input.shape

@@ -64,7 +64,7 @@ def discard() -> None:
 def fallback(character: str) -> str:
     """Return ASCII text for a character: its fallback, its letter without accents, or its escape.
 
-    Example:
+    Examples:
         >>> [fallback(character) for character in "→é猫"]
         ['->', 'e', '\\\\u732b']
     """

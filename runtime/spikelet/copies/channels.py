@@ -39,7 +39,7 @@ def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
         GraphError: the expanded network exceeds a limit on sizes.
         CostError: it needs more memory than the limits of the environment permit, see `spikelet.bounds.limits`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from spikelet.nodes import Input, Output
         >>> one = np.ones(1, np.int32)

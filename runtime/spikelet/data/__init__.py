@@ -46,7 +46,7 @@ def read(
             damaged.
         UsageError: An argument is of a wrong type.
 
-    Example:
+    Examples:
         >>> from spikelet import data, shipped
         >>> images = data.read(shipped.files()[0])
         >>> images.name, images.images.shape, images.classes[:2]

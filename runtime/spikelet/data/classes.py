@@ -30,7 +30,7 @@ def matched(names: Sequence[str], classes: Sequence[str]) -> list[int]:
     Raises:
         DataError: a name has no class, or two names have the same class.
 
-    Example:
+    Examples:
         >>> matched(["ankle boot", "T-shirt_top"], ["T-shirt/top", "Ankle boot"])
         [1, 0]
     """

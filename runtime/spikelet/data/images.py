@@ -34,7 +34,7 @@ class ImageSet:
         UsageError: An argument is of a wrong type.
         DataError: The images or labels have a wrong shape or dtype, or a label is negative.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> pixels, labels = np.zeros((4, 1, 8, 8), np.uint8), np.array([0, 1, 1, 0])
         >>> images = ImageSet(pixels, labels, ("cat", "dog"), "four pictures")

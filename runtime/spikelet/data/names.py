@@ -13,7 +13,7 @@ Key = tuple[tuple[object, ...], str]
 def natural_key(name: str) -> Key:
     """Return a sort key in which numbers are compared by value: 0, 1, 2, …, 10, 11.
 
-    Example:
+    Examples:
         >>> sorted(["10", "2", "b", "1", "A"], key=natural_key)
         ['1', '2', '10', 'A', 'b']
     """

@@ -31,7 +31,7 @@ def engine_class(name: str) -> type[Engine]:
 def available(graph: Graph) -> tuple[str, ...]:
     """Return the names of the engines that can run a network on this machine.
 
-    Example:
+    Examples:
         >>> from spikelet import bundle, engines, shipped
         >>> "numpy" in engines.available(bundle.read(shipped.demo()).graph)
         True
@@ -99,7 +99,7 @@ def create(
         CostError: one sample in one time-step needs more than the limits permit.
         MissingDependency: the package of the engine is not installed.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from spikelet import bundle, engines, shipped
         >>> engine = engines.create(bundle.read(shipped.demo()).graph, "numpy")

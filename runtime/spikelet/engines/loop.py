@@ -31,7 +31,7 @@ def run(
         UsageError: an argument is of a wrong type.
         CostError: the batch needs more memory than the limit permits; see `Engine.fitting`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from spikelet import shipped
         >>> from spikelet.bundle import read

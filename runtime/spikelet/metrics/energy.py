@@ -88,7 +88,7 @@ def estimate(graph: Graph, ops: Operations, profile: Profile, buffer: int = BUFF
     Raises:
         UsageError: an argument is of a wrong type.
 
-    Example:
+    Examples:
         >>> from spikelet import bundle, metrics, shipped
         >>> contents = bundle.read(shipped.demo())
         >>> images = shipped.images_for(contents.graph.input.shape, contents.manifest.labels).subset(4)

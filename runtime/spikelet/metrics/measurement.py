@@ -106,7 +106,7 @@ def measure(
         UsageError: `steps` exceeds the number of time-steps that are proven exact.
         CostError: the measurement needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
 
-    Example:
+    Examples:
         >>> from spikelet import bundle, metrics, shipped
         >>> contents = bundle.read(shipped.demo())
         >>> images = shipped.images_for(contents.graph.input.shape, contents.manifest.labels).subset(4)

@@ -65,7 +65,7 @@ class Conv2d(Node):
         padding: (height, width), on both sides.
         groups: Number of groups.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> layer = Conv2d(np.ones((4, 3, 3, 3), np.int8), np.zeros(4, np.int32), stride=(2, 2), padding=(1, 1))
         >>> layer.output_shape(((3, 8, 8),))

@@ -35,7 +35,7 @@ class IF(Node):
         tie: Whether a potential equal to the threshold causes a spike (">=") or not (">").
         copies: Number of neurons per channel and pixel, 1…255.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> IF(np.array([8], np.int32), np.array([2, 6], np.int32), copies=2).by_copy(np.array([8]))
         array([8, 8])

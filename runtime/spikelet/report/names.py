@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 def distinct(names: Sequence[str]) -> list[str]:
     """Number names that are equal, also in another case, so that all differ.
 
-    Example:
+    Examples:
         >>> distinct(["a", "A", "b"])
         ['a', 'A-2', 'b']
     """

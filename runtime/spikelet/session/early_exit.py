@@ -33,7 +33,7 @@ class Margin:
     Attributes:
         threshold: 0 or more, in the units of the source network's logits.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> Margin(1.0).done(np.array([[3.0, 1.5, 0.0], [1.0, 0.5, 0.0]]))
         array([ True, False])
@@ -56,7 +56,7 @@ class Confidence:
     Attributes:
         threshold: probability in 0…1, computed from the mean logits.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> Confidence(0.7).done(np.array([[3.0, 1.5, 0.0], [1.0, 0.5, 0.0]]))
         array([ True, False])

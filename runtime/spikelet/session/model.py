@@ -60,7 +60,7 @@ class Model:
         EngineError: there is no engine of that name.
         CostError: one sample in one time-step needs more than the limits permit.
 
-    Example:
+    Examples:
         >>> import numpy as np, spikelet
         >>> from spikelet import shipped
         >>> model = spikelet.load(shipped.demo(), engine="numpy")
@@ -134,7 +134,7 @@ class Model:
             CostError: the run needs more memory than the limit permits. Batches are made smaller before that.
             OutOfMemory: the system has no memory left.
 
-        Example:
+        Examples:
             >>> import numpy as np, spikelet
             >>> from spikelet import shipped
             >>> model = spikelet.load(shipped.demo(), engine="numpy")
@@ -328,7 +328,7 @@ def load(path: str | Path, engine: str = "auto", threads: int | None = None, lim
         UsageError: an argument is of a wrong type.
         CostError: one image in one time-step needs more memory or operations than the limits permit.
 
-    Example:
+    Examples:
         >>> import spikelet
         >>> from spikelet import shipped
         >>> spikelet.load(shipped.demo(), engine="numpy").engine

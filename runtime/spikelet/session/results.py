@@ -35,7 +35,7 @@ class Result:
         neurons: by layer, number of neurons.
         graph: the network, or None; for `plot.energy`.
 
-    Example:
+    Examples:
         >>> import numpy as np, spikelet
         >>> from spikelet import shipped
         >>> model = spikelet.load(shipped.demo(), engine="numpy")
@@ -132,7 +132,7 @@ class Step:
         spikes: by recorded layer, (*shape) bool.
         potentials: by recorded layer, (*shape) float32, after the reset of the time-step.
 
-    Example:
+    Examples:
         >>> import numpy as np, spikelet
         >>> from spikelet import shipped
         >>> model = spikelet.load(shipped.demo(), engine="numpy")

@@ -1,6 +1,6 @@
 """Sign bundles and check their signatures.
 
-Example:
+Examples:
     spikelet.signing.status(path).state  # "trusted", "unknown key", "unsigned", "invalid" or "unchecked"
 """
 

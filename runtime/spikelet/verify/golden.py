@@ -121,7 +121,7 @@ def verify(bundle: Bundle, engine: str) -> Verification:
         EngineError: the engine is unknown or cannot run the network.
         CostError: the replay needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
 
-    Example:
+    Examples:
         >>> from spikelet import bundle, shipped
         >>> result = verify(bundle.read(shipped.demo()), "numpy")
         >>> result.ok, result.differing_spikes

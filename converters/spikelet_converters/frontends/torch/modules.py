@@ -49,7 +49,7 @@ def from_module(
     Raises:
         ConversionError: A layer has no spiking form. The message names the layer and its location.
 
-    Example:
+    Examples:
         >>> from torch import nn
         >>> network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
         >>> source = from_module(network, (1, 8, 8))

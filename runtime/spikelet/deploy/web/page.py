@@ -41,7 +41,7 @@ def web_page(bundle: Bundle, samples: ImageSet | None = None) -> WebPage:
         EngineError: The network is float32.
         SpikeletError: Clang or its linker is missing, or fails.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from spikelet import bundle, shipped
         >>> from spikelet.deploy.web import web_page
