@@ -122,7 +122,7 @@ def copies_table(figures: Figures) -> str:
             cells = []
             for copies in STEPS:
                 t, rest = divmod(levels, copies)
-                right = None if rest else entry["copies"][str(copies)].get(str(t))
+                right = None if rest else entry["copies"].get(str(copies), {}).get(str(t))
                 cells.append("" if right is None else f"T = {t}: {percent(right, entry)}")
             rows.append(f"| `{name}` | {levels} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
@@ -134,7 +134,7 @@ def equal_steps_table(figures: Figures) -> str:
     rows.append("|---" * (len(STEPS) + 3) + "|")
     for name, entry in figures.items():
         for t in (1, 2, 4):
-            by_copies = [entry["copies"][str(copies)].get(str(t)) for copies in STEPS]
+            by_copies = [entry["copies"].get(str(copies), {}).get(str(t)) for copies in STEPS]
             cells = ["" if right is None else percent(right, entry) for right in by_copies]
             rows.append(f"| `{name}` | {t} | {' | '.join(cells)} | {percent(entry['source'], entry)} |")
     return "\n".join(rows) + "\n"
