@@ -15,22 +15,33 @@ from spikelet_converters.training.recipe import Recipe
 
 
 class PlainSGD(torch.optim.SGD):
-    """torch's SGD without the decorators of its methods.
+    """torch's SGD without the decorators and profiling hooks of its methods.
 
-    They tell torch's compiler to leave the methods alone, and import the compiler for that, which takes over a second
-    in each process. The optimiser is never compiled; the training pass is where a user asks for it.
+    The decorators tell torch's compiler to leave the methods alone, and import the compiler for that, which takes over
+    a second in each process. The hooks import a monitor of GPUs; where memory is short, torch logs the failure of the
+    import. The optimiser is never compiled or profiled; the training pass is compiled where a user asks for it.
     """
 
     add_param_group = inspect.unwrap(torch.optim.SGD.add_param_group)
-    zero_grad = inspect.unwrap(torch.optim.SGD.zero_grad)
     state_dict = inspect.unwrap(torch.optim.SGD.state_dict)
     load_state_dict = inspect.unwrap(torch.optim.SGD.load_state_dict)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Remove the gradients, or set them to zero."""
+        if not set_to_none:
+            super().zero_grad(set_to_none=False)
+            return
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Update the parameters by their gradients."""
         with torch.no_grad():
             loss: float | None = _step(self, closure)
         return loss
+
+    step.hooked = True  # type: ignore[attr-defined]  # torch adds its profiling hook to a method without this attribute
 
 
 _step = inspect.unwrap(torch.optim.SGD.step)

@@ -7,7 +7,7 @@ import struct
 import subprocess
 from pathlib import Path
 
-TRAIN = "train --data x.npz --model vgg9 --batch 16 --learning-rate 0.05 --seed 3 --epochs 3 --residual gaussian --out"
+TRAIN = "train --data x.npz --model vgg5 --batch 16 --learning-rate 0.05 --seed 3 --epochs 3 --residual gaussian --out"
 COMMANDS = {
     "convert": "convert whole/best.pt -o {}/out.snnb",
     "report": "report good.snnb x.npz --steps 1 --engine numpy --no-latency --profile loihi -o {}/out.html",
@@ -18,7 +18,7 @@ COMMANDS = {
     "export c": "export c good.snnb {}/c",
     "export onnx": "export onnx good.snnb {}/deep/onnx",
     "export nir": "export nir good.snnb {}/out.nir",
-    "export spikes": "export spikes good.snnb {}/out.csv --data x.npz --steps 2",
+    "export spikes": "export spikes good.snnb {}/out.csv --data x.npz --steps 4",
     "deploy": "deploy good.snnb --target raspberrypi -o {}/board",
     "deploy --target": "deploy good.snnb --target cortex-m -o {}/firmware.tar.gz",
 }
