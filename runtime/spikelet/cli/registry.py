@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,12 +45,18 @@ OTHER = "other commands"
 ENTRY_POINTS = "spikelet.commands"
 
 
-def modules() -> dict[str, str]:
-    """Return the modules of all commands by name: those of the runtime, then those of other packages."""
+@cache
+def _of_other_packages() -> dict[str, str]:
+    """Read the entry points, once for each process: that reads the metadata of all installed distributions."""
     from importlib.metadata import entry_points
 
-    others = sorted(entry_points(group=ENTRY_POINTS), key=lambda entry_point: entry_point.name)
-    return {**{entry.name: entry.value for entry in others}, **COMMANDS} if others else dict(COMMANDS)
+    entries = sorted(entry_points(group=ENTRY_POINTS), key=lambda entry_point: entry_point.name)
+    return {entry.name: entry.value for entry in entries}
+
+
+def modules() -> dict[str, str]:
+    """Return the modules of all commands by name: those of the runtime, then those of other packages."""
+    return {**_of_other_packages(), **COMMANDS}
 
 
 def names() -> list[str]:
