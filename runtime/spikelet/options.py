@@ -61,7 +61,7 @@ def _is_bounded(value: object) -> bool:
         real("number", value, -LARGEST, LARGEST)
     except UsageError:
         return False
-    return True
+    return not isinstance(value, Integral) or abs(int(value)) <= LARGEST  # compared before it is rounded
 
 
 def choice(name: str, value: object, choices: Sequence[str]) -> str:

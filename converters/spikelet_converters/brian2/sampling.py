@@ -10,6 +10,7 @@ import numpy as np
 
 from spikelet.errors import UsageError
 from spikelet.graph import Graph
+from spikelet.options import shown, whole
 from spikelet_converters.brian2.synapses import Index, Population, fan_in, populate
 from spikelet_converters.choices import SAMPLED_NEURONS
 
@@ -44,14 +45,16 @@ class Selection:
 
 def select(graph: Graph, neurons: Neurons, seed: int) -> Selection:
     """Select the neurons to simulate. neurons: as for `validate`. Raises UsageError."""
-    if not (neurons is None or neurons == "all" or (isinstance(neurons, int) and neurons >= 1)):
-        raise UsageError(f'neurons: expected 1 or more, "all" or None, got {neurons!r}')
+    everyone = isinstance(neurons, str) and neurons == "all"
+    if not (neurons is None or everyone or (isinstance(neurons, int) and neurons >= 1)):
+        raise UsageError(f'neurons: expected 1 or more, "all" or None, got {shown(neurons)}')
+    whole("seed", seed, 0)
     layers = (*graph.spiking, graph.output_name)
     width = {name: max(1, fan_in(graph, name)) for name in layers}
     everything = {name: np.arange(graph.neurons(name)) for name in layers}
     synapses = sum(width[name] * graph.neurons(name) for name in layers)
     small = graph.exact and synapses <= WHOLE_SYNAPSES
-    if neurons == "all" or (neurons is None and small):
+    if everyone or (neurons is None and small):
         return Selection(graph, "whole" if small else "by layer", everything, synapses)
     rng = np.random.default_rng(seed)
     count = neurons if isinstance(neurons, int) else SAMPLED_NEURONS

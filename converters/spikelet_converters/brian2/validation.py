@@ -19,6 +19,7 @@ from spikelet.errors import Cancelled, UsageError
 from spikelet.graph import Graph
 from spikelet.inputs import as_sequence, resolve_steps
 from spikelet.nodes import Array
+from spikelet.options import choice, function, instance
 from spikelet_converters.brian2 import simulator
 from spikelet_converters.brian2.comparison import Divergence, LayerReport, Pair, compare, merge
 from spikelet_converters.brian2.network import Drive, Network
@@ -147,6 +148,9 @@ def validate(
         DataError: The images do not fit the network.
         UsageError: The number of time-steps or neurons is out of range.
     """
+    instance("bundle", bundle, Bundle)
+    function("on_progress", on_progress)
+    function("cancelled", cancelled)
     graph, started = bundle.graph, perf_counter()
     if graph.integrators:
         raise UsageError(
@@ -251,8 +255,7 @@ def _batches(chosen: Selection, sequence: Array, steps: int, runner: Engine) -> 
 
 def _target(target: str, events: int) -> str:
     """Brian2's code generation target. events: synapses times time-steps."""
-    if target not in ("auto", "numpy", "cython"):
-        raise UsageError(f"target: expected auto, numpy or cython, got {target!r}")
+    choice("target", target, ("auto", "numpy", "cython"))
     if target == "cython" and not simulator.has_compiler():
         raise UsageError("target cython: no working C++ compiler; use target numpy, which needs none")
     if target == "auto":

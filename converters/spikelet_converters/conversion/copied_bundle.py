@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from spikelet import options
 from spikelet.bounds.ranges import accumulators, exact_steps
 from spikelet.bundle import Bundle
 from spikelet.bundle.card import card
 from spikelet.data.images import ImageSet
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
+from spikelet.inputs import MAX_STEPS
 from spikelet.verify import golden_steps, record_golden
 from spikelet_converters.conversion.copies import Start, with_copies
 from spikelet_converters.conversion.measured import least_bits, measured
@@ -46,6 +48,7 @@ def convert_copies(
         on_progress: called with the number of images done and the total.
 
     Raises:
+        UsageError: an argument is of a wrong type.
         ConversionError: the network cannot have copies; the message names the layer and the reason.
 
     Examples:
@@ -55,6 +58,13 @@ def convert_copies(
         >>> bundle.graph.neuron("if1").copies, bundle.graph.ir_version
         (4, 2)
     """
+    options.instance("bundle", bundle, Bundle)
+    options.instance("command", command, str)
+    options.instances("data", data, ImageSet)
+    if name is not None:
+        options.instance("name", name, str)
+    if time_steps is not None:
+        options.whole("time_steps", time_steps, 1, MAX_STEPS)
     graph = with_copies(bundle.graph, copies, start)
     steps = min(STEPS, exact_steps(graph)) if graph.exact else STEPS
     results = [_result(bundle, graph, images, steps, command, on_progress) for images in data]

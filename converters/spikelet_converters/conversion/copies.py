@@ -40,6 +40,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import options
 from spikelet.bounds.ranges import exact_steps
 from spikelet.copies import expand_layers, free_name
 from spikelet.errors import ConversionError, GraphError
@@ -63,6 +64,7 @@ def with_copies(graph: Graph, copies: int | Mapping[str, int], start: Start = "h
             initial potentials of the network, which make up for errors of small T.
 
     Raises:
+        UsageError: `graph` or `start` is of a wrong type.
         ConversionError: a layer is unknown, leaks, resets to zero or has copies already; a number is out of range; or
             the result leaves the range in which integers are exact.
 
@@ -75,6 +77,8 @@ def with_copies(graph: Graph, copies: int | Mapping[str, int], start: Start = "h
         >>> graph.neuron("if").v_init.tolist(), graph.synapse("fc").bias.tolist(), graph.output.scale
         ([2, 6], [2], 0.5)
     """
+    options.instance("graph", graph, Graph)
+    options.choice("start", start, STARTS)
     pools = maxima(graph)
     numbers = _numbers(graph, copies, pools)
     for name in graph.spiking:
@@ -102,15 +106,18 @@ def _numbers(graph: Graph, copies: int | Mapping[str, int], pools: Mapping[str, 
             if copies[name] != 1 and name in pools:
                 raise ConversionError(f"copies: {name} takes maxima, and has as many copies as the layer before it")
             if name not in graph.spiking:
+                layers = ", ".join(graph.spiking)
                 raise ConversionError(
-                    f"copies: {name!r} is not a spiking layer of this network; its layers: {', '.join(graph.spiking)}"
+                    f"copies: {options.shown(name)} is not a spiking layer of this network; its layers: {layers}"
                 )
         by_layer = {name: copies.get(name, 1) for name in graph.spiking}
     else:
         by_layer = dict.fromkeys(graph.spiking, copies)
     for name, number in by_layer.items():
         if type(number) is not int or not 1 <= number <= MAX_COPIES:
-            raise ConversionError(f"copies of {name}: expected a whole number of 1…{MAX_COPIES}, got {number!r}")
+            raise ConversionError(
+                f"copies of {name}: expected a whole number of 1…{MAX_COPIES}, got {options.shown(number)}"
+            )
     for name in graph.spiking:
         if name in pools:
             (source,) = graph.predecessors[pools[name]]

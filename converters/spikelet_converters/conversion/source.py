@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from spikelet import options
 from spikelet.bundle import Bundle, manifest
 from spikelet.data.images import ImageSet
 from spikelet.errors import ConversionError, UsageError
 from spikelet.files.decoded import Document
 from spikelet.graph import Graph
+from spikelet.inputs import MAX_STEPS
 from spikelet_converters.calibration.analog import Analog, Caps, Neuron
 from spikelet_converters.calibration.correction import corrected
 from spikelet_converters.calibration.images import check_images, check_logits
@@ -43,6 +46,9 @@ class Calibration:
         steps: number of time-steps T for which the network is calibrated.
         correct: correct biases and initial potentials.
         copies: correct for a network that gets copies of its neurons, see `correction.corrected`.
+
+    Raises:
+        UsageError: a setting is of a wrong type or out of range.
     """
 
     images: ImageSet
@@ -52,6 +58,15 @@ class Calibration:
     steps: int = 16
     correct: bool = True
     copies: bool = False
+
+    def __post_init__(self) -> None:
+        options.instance("images", self.images, ImageSet)
+        options.choice("method", self.method, get_args(Method))
+        options.real("percentile", self.percentile, 0, 100)
+        options.choice("per", self.per, get_args(Per))
+        options.whole("steps", self.steps, 1, MAX_STEPS)
+        options.instance("correct", self.correct, bool)
+        options.instance("copies", self.copies, bool)
 
 
 def convert_source(
@@ -80,6 +95,7 @@ def convert_source(
         on_progress: called with the number of images done and the total.
 
     Raises:
+        UsageError: an argument is of a wrong type or out of range.
         ConversionError: rectifiers without calibration, images of another shape or that cannot calibrate, an
             imported graph with other logits than its source, or a network without exact form at these bits.
 
@@ -96,6 +112,7 @@ def convert_source(
         >>> bundle.graph.exact, bundle.manifest.bits
         (True, 8)
     """
+    _check_options(source, name, calibration, bits, time_steps, data, labels, command)
     description = Description(
         name, source.labels if labels is None else labels, {"source": source.kind, "notes": list(source.notes)}, command
     )
@@ -131,6 +148,31 @@ def convert_source(
     if calibration is not None and source.relus:
         _explain(bundle, graph, uncorrected, scaled, calibration, source)
     return bundle
+
+
+def _check_options(
+    source: object,
+    name: object,
+    calibration: object,
+    bits: object,
+    time_steps: object,
+    data: object,
+    labels: object,
+    command: object,
+) -> None:
+    """Raise UsageError if an argument of `convert_source` is of a wrong type."""
+    options.instance("source", source, Source)
+    options.instance("name", name, str)
+    options.instance("command", command, str)
+    options.instances("data", data, ImageSet)
+    if calibration is not None:
+        options.instance("calibration", calibration, Calibration)
+    if bits is not None:
+        options.whole("bits", bits, *manifest.BITS)
+    if time_steps is not None:
+        options.whole("time_steps", time_steps, 1, MAX_STEPS)
+    if labels is not None:
+        options.instances("labels", labels, str)
 
 
 def _reported_steps(time_steps: int | None) -> tuple[int, ...]:

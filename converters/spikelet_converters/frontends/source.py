@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import options
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import Shape
+from spikelet.options import LARGEST, LEAST
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.values import NOTHING, Ending, Factor, Rounding, Value
 
@@ -29,11 +32,21 @@ class Preprocessing:
         mean: One number, or one per channel, of pixels divided by scale.
         std: One number, or one per channel, of pixels divided by scale.
         scale: 255 scales pixels to 0…1, 1 leaves them unscaled.
+
+    Raises:
+        UsageError: A value is no finite number, or `std` or `scale` is not above 0.
     """
 
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     scale: float = 255.0
+
+    def __post_init__(self) -> None:
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            options.instances(name, numbers, Real)
+            for number in numbers or [None]:
+                options.real(name, number, -LARGEST if name == "mean" else LEAST, LARGEST)
+        options.real("scale", self.scale, LEAST, LARGEST)
 
     def start(self, builder: Builder, low: int = 0, high: int = 255) -> Value:
         """Add the normalised input to a builder."""

@@ -140,6 +140,9 @@ def plan(
     """
     budget = Budget() if budget is None else budget
     _check(bundle, data, budget, profile, start)
+    options.instance("early_exit", early_exit, bool)
+    options.instance("timed", timed, bool)
+    options.function("on_progress", on_progress)
     tolerance = float(options.real("tolerance", tolerance, 0, 1))
     networks, refusals = _networks(bundle.graph, copies, start)
     most = steps if isinstance(steps, Mapping) else dict.fromkeys(networks, steps)
@@ -178,6 +181,11 @@ def plan(
 
 def _check(bundle: Bundle, data: ImageSet, budget: Budget, profile: Profile | None, start: Start) -> None:
     """Check what can be checked before a run."""
+    options.instance("bundle", bundle, Bundle)
+    options.instance("data", data, ImageSet)
+    options.instance("budget", budget, Budget)
+    if profile is not None:
+        options.instance("profile", profile, Profile)
     options.choice("start", start, STARTS)
     if budget.energy is not None and profile is None:
         raise UsageError("a limit of energy needs a hardware profile: give --profile NAME")
@@ -194,6 +202,8 @@ def _check(bundle: Bundle, data: ImageSet, budget: Budget, profile: Profile | No
 def _networks(graph: Graph, copies: Sequence[int] | None, start: Start) -> tuple[dict[int, Graph], dict[int, str]]:
     """Return the network by number of copies, and the reason by number of copies that it cannot have."""
     own = own_copies(graph)
+    if copies is not None:
+        options.instances("copies", copies, int)
     if copies is not None and not copies:
         raise UsageError("copies: expected one number or more, found none")
     numbers = COPIES if copies is None else [options.whole("copies", k, 1, MAX_COPIES) for k in copies]
@@ -247,6 +257,8 @@ def confirm(
         UsageError: the plan chose nothing, or chose on these images.
         DataError: the images have no labels, or do not fit the network.
     """
+    options.instance("result", result, Plan)
+    options.instance("data", data, ImageSet)
     if result.chosen is None:
         raise UsageError("there is no setting to confirm: none is within the budget")
     if data.digest == result.data_digest:

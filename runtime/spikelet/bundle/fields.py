@@ -122,9 +122,8 @@ _NAMES = {str: "a string", list: "a list", dict: "an object", bool: "true or fal
 def _number(path: str, value: object, least: float | None, most: float | None) -> float:
     if type(value) is not int and type(value) is not float:
         raise _mismatch(path, "a number", value)
-    number = float(value)  # strict JSON has at most 40 digits: no overflow
-    _check_range(path, "a number", number, least, most)
-    return number
+    _check_range(path, "a number", value, least, most)  # before rounding: 2^64 + 1 is more than 2^64
+    return float(value)  # strict JSON has at most 40 digits: no overflow
 
 
 def _check_range(path: str, kind: str, value: float, least: float | None, most: float | None) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import util
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import spikelet
+from awkward_values import VALUES
 from networks import small_graph
 from spikelet import bundle, copies, data, engines, inputs, metrics, nodes, signing, verify
 from spikelet.bounds.ranges import exact_steps
@@ -28,25 +28,13 @@ SHAPE = (3, 6, 6)
 # results of functions, base classes, and modules of pure functions on arrays
 NOT_CALLED = {
     "Result", "Step", "Plots", "SpikeletError", "errors", "Verification", "StepVerification", "Status", "Engine",
-    "Workload", "Node", "neurons", "ranges", "Measurement", "Operations", "Estimate", "Baseline", "Profile", "Tally",
+    "Workload", "Node", "neurons", "ranges", "Measurement", "Operations", "Estimate", "EnergyBaseline", "Profile", "Tally",
     "required_here", "new_key", "builtin", "is_float", "check_size", "Add", "Flatten",
 }  # fmt: skip
 # tested in test_interface.py, with images and options of a run
 ELSEWHERE = {"load", "Model", "Limits", "Margin", "Confidence"}
 
 
-def _values() -> list[object]:
-    """Values of every type, those of test_interface.py."""
-    spec = util.spec_from_file_location("interface_values", FOLDER / "test_interface.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    values: list[object] = module.VALUES
-    return values
-
-
-VALUES = _values()
 GRAPH = small_graph()
 INTEGERS = np.ones(2, np.int8)
 IMAGES = data.ImageSet(np.zeros((1, *SHAPE), np.uint8), None, None, "zeros")

@@ -162,6 +162,8 @@ for name, rule, content in (
      manifest(lambda m: m.update(conversion={"layers": [{"activation": "0.5"}]}))),
     ("conversion-clipped", "A number without a range is at most 2^64 in magnitude",
      manifest(lambda m: m.update(conversion={"layers": [{"clipped": -1e20}]}))),
+    ("conversion-clipped-not-rounded", "A whole number is compared with 2^64 before it is rounded",
+     manifest(lambda m: m.update(conversion={"layers": [{"clipped": 2**64 + 1}]}))),
     ("members-missing", "members names the other four", manifest(lambda m: m["members"].pop("card.md"))),
     ("members-added", "members names no other", manifest(lambda m: m["members"].update({"x.md": {"sha256": "", "size": 0}}))),
     ("members-key-added", "An entry of members has exactly sha256 and size",

@@ -57,7 +57,7 @@ class Mutator:
         if key in ("results", "conversion"):
             entry = {self.pick(["data", "images", "accuracy", "accuracy_before_quantisation", "bits", "layers", "steps", "digest", "by_step",
                                 "agreement_with_float", "notes"]): self.pick([0, 1, 0.5, 2**16, 2**16 + 1, [1], [0.5, 1], [], "d", None, [{}], [{"by_step": [{}]}],
-                                                                              [{"layer": "", "activation": None, "clipped": self.pick([2**64, 2.0**65, True, -(2**65), 10**39])}], -1, 2**53, 2**53 + 1])
+                                                                              [{"layer": "", "activation": None, "clipped": self.pick([2**64, 2**64 + 1, 2.0**65, True, -(2**65), 10**39])}], -1, 2**53, 2**53 + 1])
                      for _ in range(3)}  # fmt: skip
             value = [entry] if key == "results" else entry
         if key == "labels":
