@@ -105,7 +105,7 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=positive,
         metavar="N",
-        help="number of threads (onnx: per operator; numpy, native: per batch)",
+        help="number of threads (onnx: per operator; numpy: per batch; native: per batch or image)",
     )
 
 

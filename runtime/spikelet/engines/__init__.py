@@ -90,7 +90,8 @@ def create(
         graph: the network.
         name: "auto", "numpy", "onnx" or "native".
         record: names of spiking layers whose spikes and potentials are kept at each step.
-        threads: number of threads, per operator (onnx) or per batch (numpy, native); None for the default.
+        threads: number of threads, per operator (onnx), per batch (numpy) or per batch or image (native);
+            None for the default.
         limits: limits on memory and operations; None for those of the environment.
         steps: number of time-steps T that the engine must permit, see `Engine.widen`; None for those of float32.
 

@@ -13,6 +13,7 @@ from spikelet.errors import EngineError
 from spikelet.files.compilation import compile_file
 
 FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared")
+THREADS = ("-pthread", "-DTHREADS")  # threads share the time-steps of a sample; on Windows there is one
 
 
 class CompilerMissing(EngineError):
@@ -47,7 +48,8 @@ def find(target: str | None = None) -> list[str]:
 def flags(target: str | None = None) -> list[str]:
     """Return the flags of the compiler; without a target, code is generated for the processor of this machine."""
     extra = shlex.split(os.environ.get("SPIKELET_CFLAGS", ""))
-    return [*FLAGS, *([] if target else ["-march=native"]), *extra]
+    threads = THREADS if target or os.name == "posix" else ()
+    return [*FLAGS, *threads, *([] if target else ["-march=native"]), *extra]
 
 
 def compile_library(source: Path, library: Path, target: str | None = None) -> None:

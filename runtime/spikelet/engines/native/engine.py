@@ -1,4 +1,4 @@
-"""The native engine: one state per sample, one workspace per thread."""
+"""The native engine: one state per sample, one workspace per thread, which share a batch or a single image."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from spikelet.bounds.limits import Limits
 from spikelet.bounds.ranges import INT32_LIMIT
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.engines.count import Count
+from spikelet.engines.native.crew import Crew
 from spikelet.engines.native.library import prepare, prepare_graph, ready
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
@@ -59,7 +60,7 @@ class NativeEngine(Engine):
     Args:
         graph: The network.
         record: Names of spiking layers whose spikes and potentials are kept.
-        threads: Number of threads that share a batch; None for 1.
+        threads: Number of threads that share a batch, or the rows and channels of a single image; None for 1.
 
     Raises:
         EngineError: The network is float32, or the compiler fails.
@@ -107,6 +108,7 @@ class NativeEngine(Engine):
         self._compiled = _compiled(graph)
         self._threads = threads or 1
         self._pool = _pool(self._threads) if self._threads > 1 else None
+        self._crew: Crew | None = None  # started when a single image is run
         self._work = self._workspaces(1)
         self._index = 0  # of the last step in the window
         self._hold(np.empty((0, self._compiled.state_bytes), np.uint8))
@@ -144,9 +146,9 @@ class NativeEngine(Engine):
         count.events = self._events[:, self._index]
 
     def _workspaces(self, steps: int) -> list[Bytes]:
-        """Allocate one workspace per thread for `steps` time-steps."""
+        """Allocate one workspace per thread for `steps` time-steps, one after the other."""
         size = steps * self._compiled.library.spikelet_work_bytes()
-        return [_memory(size) for _ in range(self._threads)]
+        return list(_memory(self._threads * size).reshape(self._threads, size))
 
     def _reset(self, batch: int) -> None:
         size = self._compiled.state_bytes
@@ -224,8 +226,11 @@ class NativeEngine(Engine):
                 )
         if len(self._work[0]) < steps * self._compiled.library.spikelet_work_bytes():
             self._work = self._workspaces(steps)
-        if self._pool is None or len(self._shares) == 1:
+        if self._pool is None:
             self._run(images, 0, self.batch, steps, 0)
+        elif len(self._shares) == 1:
+            self._crew = self._crew or Crew(self._compiled.library, self._threads)
+            self._run(images, 0, self.batch, steps, 0, self._crew.address)
         else:
             jobs = [
                 self._pool.submit(self._run, images, first, count, steps, thread)
@@ -234,8 +239,10 @@ class NativeEngine(Engine):
             for job in jobs:
                 job.result()
 
-    def _run(self, images: Ints | None, first: int, count: int, steps: int, thread: int) -> None:
-        """Run some samples on one thread; ctypes releases the interpreter lock."""
+    def _run(
+        self, images: Ints | None, first: int, count: int, steps: int, thread: int, crew: int | None = None
+    ) -> None:
+        """Run some samples on one thread, or on those of a crew; ctypes releases the interpreter lock."""
         compiled, step = self._compiled, self._compiled.library.spikelet_step
         size, work = compiled.state_bytes, self._work[thread].ctypes.data
         samples = 1 if self.record else count  # the workspace holds the spikes of the last sample only
@@ -247,7 +254,7 @@ class NativeEngine(Engine):
         for start in range(first, first + count, samples):
             image = None if images is None else images[start:].ctypes.data
             state = self._address + start * size
-            step(compiled.parameters, state, size, samples, work, image, steps, turns, costs, counts, events)
+            step(crew, compiled.parameters, state, size, samples, work, image, steps, turns, costs, counts, events)
             for name in self.record:
                 address = self._spikes[name][start].ctypes.data
                 turns = self._turns[start:].ctypes.data

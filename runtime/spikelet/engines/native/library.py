@@ -130,10 +130,13 @@ def _load(path: Path) -> ctypes.CDLL | None:
         return None
     pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     library.spikelet_reset.argtypes = [pointer, pointer, size, number]
-    library.spikelet_step.argtypes = [pointer, pointer, size, number, pointer, pointer, number, *[pointer] * 4]
+    library.spikelet_step.argtypes = [pointer, pointer, pointer, size, number, pointer, pointer, number, *[pointer] * 4]
     library.spikelet_spikes.argtypes = [pointer, number, pointer, number, pointer]
     for function in (library.spikelet_reset, library.spikelet_step, library.spikelet_spikes):
         function.restype = None
+    if hasattr(library, "spikelet_recruit"):
+        library.spikelet_recruit.argtypes, library.spikelet_recruit.restype = [number, number], pointer
+        library.spikelet_dismiss.argtypes, library.spikelet_dismiss.restype = [pointer], None
     return library
 
 

@@ -28,8 +28,8 @@ PART_BYTES = 3 * 2**15  # weights that stay in the second-level cache while wind
 class HostProgram(Program):
     """The host form of an exact network: text, parameters and memory.
 
-    The functions of a node have two more parameters: `steps`, the number of time-steps, and `w`, the workspace of the
-    first of them.
+    The functions of a node have three more parameters: `steps`, the number of time-steps; `w`, the workspace of the
+    first of them; and `share`, the part of the node that the calling thread evaluates.
 
     Args:
         graph: The network.
@@ -46,9 +46,10 @@ class HostProgram(Program):
     keeps_image: ClassVar[bool] = True
     packing: ClassVar[Packing] = "pairs"
     signature: ClassVar[str] = (
-        "const struct parameters *p, struct state *s, struct work *w, const model_pixel *image, int steps"
+        "const struct parameters *p, struct state *s, struct work *w, const model_pixel *image, int steps, "
+        "const struct share *share"
     )
-    arguments: ClassVar[str] = "p, s, w, image, steps"
+    arguments: ClassVar[str] = "p, s, w, image, steps, share"
 
     def __init__(self, graph: Graph, window: int | None = None, layout: Layout = "chw") -> None:
         graph = compact(graph)
@@ -98,7 +99,7 @@ class HostProgram(Program):
             self._sum(name),
             value.stride,
         )
-        return [call]
+        return _by_one_thread([call])
 
     def _synapse(self, name: str) -> list[str]:
         plan, id_, source = self.plan, self.plan.identifiers[name], self.plan.source(name)
@@ -111,7 +112,9 @@ class HostProgram(Program):
                 target, lines = ("&n", "NULL", "steps"), [*lines, self._neurons(layer, "0")]
             else:
                 target = ("NULL", self._sum(name), "1")
-            lines.append(self._call(kernel, "&g", weight, bias, "&in", "w->current", plan.tile(name), *target))
+            own = f"share->own[{'t' if layer is None else 0}].current"
+            sums = ("w->current", own, plan.tile(name))
+            lines.append(self._call(kernel, "&g", weight, bias, "&in", *sums, *target, "share"))
             if plan.multiplies_counts(name):
                 lines = self._multiplied(name, lines)
             return self._summed(name, lines) if layer is None else [*lines, *self._listed(layer, "steps")]
@@ -119,10 +122,10 @@ class HostProgram(Program):
             kernel, values = Kernel("convolve_image"), self._either(source)[1:]
         else:
             kernel, values = Kernel("convolve", "WEIGHT", f"int{plan.weight_bits(name)}"), self._either(source)
-        calls = [self._call(kernel, "&g", weight, bias, *values, self._sum(name))]
+        calls = [self._call(kernel, "&g", weight, bias, *values, self._sum(name), "share")]
         if plan.multiplies_image(name):
-            arrays = (f"p->{id_}_products", bias, *values, "w->pixels")
-            product = self._call(Kernel("multiply_image"), "&g", *arrays, self._sum(name))
+            arrays = (f"p->{id_}_products", bias, *values, "share->own->pixels")
+            product = self._call(Kernel("multiply_image"), "&g", *arrays, self._sum(name), "share")
             calls = ["#ifdef WITH_PRODUCTS", product, "#else", *calls, "#endif"]
         return self._summed(name, [*lines, *calls])
 
@@ -142,7 +145,7 @@ class HostProgram(Program):
         numbers = (f"w->{plan.identifiers[neuron]}_counts", source.width, plan.padded(source.channels), *pool)
         read = f"const struct counts in = {{{', '.join(map(str, numbers))}}};"
         arrays = (f"p->{id_}_quads", f"p->{id_}_bias", "&in", f"p->{id_}_most[0]")
-        memory = ("w->inputs", "w->current", "&n", "steps")
+        memory = ("share->own->inputs", "share->own->current", "&n", "steps", "share")
         call = self._call(Kernel("convolve_counts"), "&g", *arrays, *memory)
         lines = [sizes, read, self._neurons(layer, "0"), call]
         return ["#ifdef WITH_COUNTS", *lines, "#else", *otherwise, "#endif"]
@@ -151,8 +154,13 @@ class HostProgram(Program):
         """Return the statements that make the lists of a layer that stores numbers of spikes, for its other readers."""
         if not self.plan.lists_counts(layer):
             return []
-        calls = [self._call(Kernel("list_counts"), "&n", steps)]
-        return ["#ifdef WITH_COUNTS", *calls, "#endif"]
+        call = self._call(Kernel("list_counts"), "&n", steps, "share")
+        return [
+            "#ifdef WITH_COUNTS",
+            "wait_for_all(share); /* rows of numbers may be split otherwise */",
+            call,
+            "#endif",
+        ]
 
     def _fire(self, name: str) -> list[str]:
         source = self.graph.predecessors[name][0]
@@ -161,31 +169,37 @@ class HostProgram(Program):
         in_memory = self.plan.has_memory(name)
         lines = self._summed(name, self._add(source, name)) if in_memory else []
         current = self._sum(name if in_memory else source)
-        return [*lines, self._neurons(name), self._call(Kernel("fire_all"), "&n", current), *self._listed(name, "1")]
+        return [
+            *lines,
+            self._neurons(name),
+            self._call(Kernel("fire_all"), "&n", current, "share"),
+            *self._listed(name, "1"),
+        ]
 
     def _pool(self, name: str) -> list[str]:
         source, value = self.plan.source(name), self.plan.values[name]
         lines = [self._convolution(name), *self._lists(source)]
         if value.spikes:
-            lines += [self._lists(value, "out")[0], self._call(Kernel("pool_spikes"), "&g", "&in", "&out")]
+            lines += [self._lists(value, "out")[0], self._call(Kernel("pool_spikes"), "&g", "&in", "&out", "share")]
             return ["#ifndef WITH_COUNTS", *lines, "#endif"] if self.plan.skipped(name) else lines
-        call = self._call(Kernel("pool_dense"), "&g", *self._either(source), self._sum(name))
+        call = self._call(Kernel("pool_dense"), "&g", *self._either(source), self._sum(name), "share")
         return self._summed(name, [*lines, call])
 
     def _add(self, source: str, name: str, scale: str = "NULL") -> list[str]:
         value, stride = self.plan.values[source], self.plan.padded(self.plan.values[name].channels)
         if value.spikes:
-            call = self._call(Kernel("add_spikes"), scale, "&in", self._sum(name), stride)
-            return [*self._lists(value), call]
+            call = self._call(Kernel("add_spikes"), scale, "&in", self._sum(name), stride, "share")
+            return [*self._lists(value), call, "wait_for_all(share);"]
         dense = (self._sum(value.node), value.stride)
-        return [self._call(Kernel("add_dense"), value.pixels, value.channels, scale, *dense, self._sum(name), stride)]
+        call = self._call(Kernel("add_dense"), value.pixels, value.channels, scale, *dense, self._sum(name), stride)
+        return [*_by_one_thread([call]), "wait_for_all(share);"]
 
     def _flatten(self, name: str) -> list[str]:
         source, total = self.plan.source(name), self._sum(name)
         if source.spikes:
-            return [*self._lists(source), self._call(Kernel("flatten_spikes"), "&in", total)]
+            return [*self._lists(source), *_by_one_thread([self._call(Kernel("flatten_spikes"), "&in", total)])]
         dense = (self._sum(source.node), source.stride)
-        return [self._call(Kernel("flatten"), source.pixels, source.channels, *dense, total)]
+        return _by_one_thread([self._call(Kernel("flatten"), source.pixels, source.channels, *dense, total)])
 
     def _sum(self, name: str) -> str:
         """Return where a dense value is: in the state if it outlives the time-step, else in the workspace."""
@@ -197,8 +211,9 @@ class HostProgram(Program):
     def _clear(self, name: str) -> list[str]:
         if isinstance(self.graph.nodes[name], Output):
             classes = self.graph.classes
-            return [f"int32_t *logits = s->logits + t * {classes};", f"memset(logits, 0, {classes} * sizeof *logits);"]
-        return super()._clear(name)
+            lines = _by_one_thread([f"memset(logits, 0, {classes} * sizeof *logits);"])
+            return [f"int32_t *logits = s->logits + t * {classes};", *lines]
+        return [*_by_one_thread(super()._clear(name)), "wait_for_all(share);"]
 
     def _either(self, source: Value) -> tuple[object, ...]:
         """Return the arguments of a kernel that reads spikes or, if they are NULL, dense values with a stride."""
@@ -264,11 +279,18 @@ class HostProgram(Program):
 
     def _step(self, names: list[str]) -> str:
         calls = {name: f"run_{self.plan.identifiers[name]}({self.arguments});" for name in names}
+        calls = {name: f"{call}\nwait_for_all(share);" for name, call in calls.items()}
+        cleared = ["if (!part_of(share))", "    memset(s->fired, 0, sizeof s->fired);", "wait_for_all(share);"]
         once = [call for name, call in calls.items() if name in self.graph.static]
         always = [call for name, call in calls.items() if name not in self.graph.static]
         head = (
             "/* Run `steps` time-steps, WINDOW at most, layer by layer.\n"
-            " * w: [steps]. image: [values], or NULL to keep the last one. */\n"
+            " * w: [steps]. image: [values], or NULL to keep the last one. Each thread of the share calls it. */\n"
         )
         constant = block(["/* values that only change with the image */", *once], "if (image)")
-        return function(f"{head}static void step({self.signature})", [*constant, *always])
+        return function(f"{head}static void step({self.signature})", [*cleared, *constant, *always])
+
+
+def _by_one_thread(lines: list[str]) -> list[str]:
+    """Return statements that the first thread alone runs."""
+    return block(lines, "if (!part_of(share))")

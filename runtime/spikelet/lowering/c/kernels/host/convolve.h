@@ -2,6 +2,7 @@
 #include "../stand_in/host.h"
 #include "../shared/clip.h"
 #include "geometry.h"
+#include "share.h"
 #include "spikes.h"
 
 /* sum += x * weights of one input channel at one tap, for the outputs of its group.
@@ -25,9 +26,13 @@ static void JOIN(add_row_, WEIGHT)(const struct geometry *g, const JOIN(WEIGHT, 
  * sum: [out_height][out_width][out_stride].
  */
 static void JOIN(convolve_, WEIGHT)(const struct geometry *g, const JOIN(WEIGHT, _t) *weight, const int32_t *bias,
-                                    const struct spikes *in, const int32_t *dense, int stride, int32_t *sum)
+                                    const struct spikes *in, const int32_t *dense, int stride, int32_t *sum,
+                                    const struct share *share)
 {
-    for (int y = 0; y < g->out_height; y++)
+    const int first = first_of_part(g->out_height, part_of(share), parts_of(share));
+    const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));
+    sum += (size_t)first * g->out_width * g->out_stride;
+    for (int y = first; y < end; y++)
         for (int x = 0; x < g->out_width; x++, sum += g->out_stride) {
             const int top = y * g->stride_y - g->padding_y, left = x * g->stride_x - g->padding_x;
             int y0, y1, x0, x1;

@@ -79,12 +79,18 @@ static inline uint8x16 sum_pixels(const struct counts *in, const uint8_t *line)
     return total;
 }
 
-/* Write the number of spikes of each input, with zeros around the image. inputs: [rows][columns][channels]. */
-static void pad_counts(const struct geometry *g, const struct counts *in, const uint8_t *numbers, uint8_t *inputs)
+/* Write the number of spikes of each input, with zeros around the image. inputs: [rows][columns][channels].
+ *
+ * first, end: rows of `inputs` that are read, with those of the padding.
+ */
+static void pad_counts(const struct geometry *g, const struct counts *in, const uint8_t *numbers, int first, int end,
+                       uint8_t *inputs)
 {
     const int row = (g->width + 2 * g->padding_x) * g->channels, single = in->pool_y * in->pool_x == 1;
-    memset(inputs, 0, (size_t)(g->height + 2 * g->padding_y) * row);
-    for (int y = 0; y < g->height; y++) {
+    memset(inputs + (size_t)first * row, 0, (size_t)(end - first) * row);
+    first = first > g->padding_y ? first - g->padding_y : 0;
+    end = end - g->padding_y < g->height ? end - g->padding_y : g->height;
+    for (int y = first; y < end; y++) {
         uint8_t *restrict pixel = inputs + (size_t)(g->padding_y + y) * row + g->padding_x * g->channels;
         const uint8_t *line = numbers + (size_t)y * in->pool_y * in->width * in->stride;
         if (single && in->stride == g->channels)
@@ -110,14 +116,18 @@ static void pad_counts(const struct geometry *g, const struct counts *in, const 
  */
 static void convolve_counts(const struct geometry *g, const int8_t *weight, const int32_t *bias,
                             const struct counts *in, int most, uint8_t *inputs, int32_t *current,
-                            const struct neurons *neurons, int steps)
+                            const struct neurons *neurons, int steps, const struct share *share)
 {
+    const int first = first_of_part(g->out_height, part_of(share), parts_of(share));
+    const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));
+    const int rows = first < end ? (end - first - 1) * g->stride_y + g->kernel_height : 0;
     const int row = (g->width + 2 * g->padding_x) * g->channels, quads = g->kernel_width * g->channels / 4;
     const size_t group = (size_t)g->kernel_height * quads * 64;
     for (int t = 0; t < steps; t++) {
         const struct neurons fired = neurons_at(*neurons, t);
-        pad_counts(g, in, in->numbers + t * sizeof(struct work), inputs);
-        for (int y = 0; y < g->out_height; y++) {
+        pad_counts(g, in, in->numbers + t * sizeof(struct work), first * g->stride_y,
+                   first * g->stride_y + rows, inputs);
+        for (int y = first; y < end; y++) {
             const uint8_t *window = inputs + y * g->stride_y * row;
             int32_t *out = current;
             for (int x = 0; x < g->out_width; x++, window += g->stride_x * g->channels, out += g->out_stride) {

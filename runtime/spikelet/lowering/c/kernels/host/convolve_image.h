@@ -1,5 +1,6 @@
 #include "../shared/clip.h"
 #include "geometry.h"
+#include "share.h"
 #include "vectors.h"
 
 /* sum += bias + w * x, for VECTORS vector registers of outputs of one output pixel.
@@ -35,9 +36,12 @@ static inline __attribute__((always_inline)) void sum_image(const struct geometr
  * dense: [height][width][stride]. sum: [out_height][out_width][out_stride].
  */
 static __attribute__((unused)) void convolve_image(const struct geometry *g, const int32_t *weight, const int32_t *bias, const int32_t *dense,
-                           int stride, int32_t *sum)
+                           int stride, int32_t *sum, const struct share *share)
 {
-    for (int y = 0; y < g->out_height; y++)
+    const int first = first_of_part(g->out_height, part_of(share), parts_of(share));
+    const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));
+    sum += (size_t)first * g->out_width * g->out_stride;
+    for (int y = first; y < end; y++)
         for (int x = 0; x < g->out_width; x++, sum += g->out_stride) {
             const int top = y * g->stride_y - g->padding_y, left = x * g->stride_x - g->padding_x;
             int i = 0;

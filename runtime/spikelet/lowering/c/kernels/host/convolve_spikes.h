@@ -112,30 +112,42 @@ static __attribute__((noinline)) void JOIN(add_rows_, LANES)(struct segment *seg
  * neurons: [1], of the first time-step, with `out` and `fired` written for all time-steps; or NULL.
  * sum: [out_height][out_width][out_stride], used where `neurons` is NULL; `steps` is 1 then.
  *
+ * own: as `current`, memory of this thread. Threads share the rows of pixels; or, if weights exceed the nearest caches or
+ * there are fewer rows than threads, the blocks of outputs, with all sums in `current`.
+ *
  * It is not used where convolve_counts is used for all layers.
  */
 static __attribute__((unused)) void JOIN(convolve_spikes_, LANES)(const struct geometry *g, const int16_t *weight,
                                                                   const int32_t *bias, const struct spikes *in,
-                                                                  int32_t *current, int tile,
+                                                                  int32_t *current, int32_t *own, int tile,
                                                                   const struct neurons *neurons, int32_t *sum,
-                                                                  int steps)
+                                                                  int steps, const struct share *share)
 {
     enum { MANY_SUMS = 5 }; /* so many sums use most rows of a part */
-    const int pixels = g->out_height * g->out_width, taps = g->kernel_height * g->kernel_width;
+    const int taps = g->kernel_height * g->kernel_width, blocks = g->out_stride / LANES;
+    const int by_rows =
+        parts_of(share) == 1 || (!g->prefetch && g->out_height >= parts_of(share)) || blocks < parts_of(share);
+    const int row_part = by_rows ? part_of(share) : 0, row_parts = by_rows ? parts_of(share) : 1;
+    const int block_part = by_rows ? 0 : part_of(share), block_parts = by_rows ? 1 : parts_of(share);
+    const int pixels = first_of_part(g->out_height, row_part + 1, row_parts) * g->out_width;
+    const size_t block_end = (size_t)first_of_part(blocks, block_part + 1, block_parts) * LANES;
+    const size_t block_start = (size_t)first_of_part(blocks, block_part, block_parts) * LANES;
     const size_t stride = (size_t)g->out_stride, next_step = sizeof(struct work) / sizeof *current;
     const size_t part_bytes = (size_t)g->part_height * g->part_width * g->channels * LANES;
-    const char *const weight_start = (const char *)weight;
-    const char *const weight_end = weight_start + stride * taps * g->channels;
+    const char *const weight_start = (const char *)weight + block_start * taps * g->channels;
+    const char *const weight_end = (const char *)weight + block_end * taps * g->channels;
     struct segment segments[MAX_HEIGHT * PLANES];
     struct neurons fired_at[WINDOW];
     for (int t = 0; neurons && t < steps; t++)
         fired_at[t] = neurons_at(*neurons, t);
-    for (int start = 0; start < pixels; start += tile) {
+    if (by_rows)
+        current = own;
+    for (int start = first_of_part(g->out_height, row_part, row_parts) * g->out_width; start < pixels; start += tile) {
         const int end = start + tile < pixels ? start + tile : pixels, sums = steps * (end - start);
         const int prefetch_parts = g->prefetch && sums >= MANY_SUMS;
-        const size_t share = (part_bytes / sums / 64 + 1) * 64; /* bytes of the next part that each sum prefetches */
+        const size_t bytes = (part_bytes / sums / 64 + 1) * 64; /* of the next part, that each sum prefetches */
         const char *part = weight_start;
-        for (size_t first = 0; first < stride; first += LANES) {
+        for (size_t first = block_start; first < block_end; first += LANES) {
             const int16_t *block = weight + first / 2 * taps * g->channels;
             for (int row = 0; row < g->kernel_height; row += g->part_height)
                 for (int column = 0; column < g->kernel_width; column += g->part_width) {
@@ -152,7 +164,7 @@ static __attribute__((unused)) void JOIN(convolve_spikes_, LANES)(const struct g
                                 memcpy(total, bias + first, LANES * sizeof *total);
                             if (prefetch_parts)
                                 unfetched = prefetch_lines(
-                                    unfetched, (size_t)(part_end - unfetched) < share ? part_end : unfetched + share);
+                                    unfetched, (size_t)(part_end - unfetched) < bytes ? part_end : unfetched + bytes);
                             struct segment *ends[PLANES] = {0}, *first_segment = segments;
                             find_segments(g, &in_at, y, x, row, column, (uintptr_t)block, LANES, segments, ends);
                             for (int plane = 0; plane < PLANES && plane < in->planes; plane++) {
@@ -166,16 +178,22 @@ static __attribute__((unused)) void JOIN(convolve_spikes_, LANES)(const struct g
                     }
                 }
         }
+        if (!by_rows)
+            wait_for_all(share);
         for (int p = start, count; p < end; p += count) { /* `count` pixels of one row of the output */
             const int x = p % g->out_width, rest = g->out_width - x; /* a pixel holds `spread` pixels of the layer */
             const int spread = neurons ? (int)stride / neurons->stride : 1;
             count = rest < end - p ? rest : end - p;
+            if (!by_rows && p / g->out_width % parts_of(share) != part_of(share))
+                continue;
             const int32_t *totals = current + (p - start) * stride;
             for (int t = 0; neurons && t < steps; t++)
                 fire(&fired_at[t], p / g->out_width, x * spread, count * spread, totals + t * next_step);
             for (size_t i = 0; !neurons && i < count * stride; i++)
                 sum[p * stride + i] += totals[i];
         }
+        if (!by_rows)
+            wait_for_all(share); /* before `current` is overwritten */
     }
 }
 

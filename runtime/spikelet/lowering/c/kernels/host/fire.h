@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) void fire_kind(const struct neurons
         }
         *++start = (spike_t)(list_end - list);
     }
-    *n->fired += (uint32_t)(list_end - list - spikes_before);
+    ADD_SHARED(n->fired, (uint32_t)(list_end - list - spikes_before));
 }
 
 /* See fire_kind. */

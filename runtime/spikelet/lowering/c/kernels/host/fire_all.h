@@ -1,9 +1,9 @@
 #include "fire.h"
 
 /* One time-step of all neurons of a layer. current: [height][width][stride]. */
-static void fire_all(const struct neurons *n, const int32_t *current)
+static void fire_all(const struct neurons *n, const int32_t *current, const struct share *share)
 {
-    *n->fired = 0;
-    for (int y = 0; y < n->out.height; y++, current += (size_t)n->out.width * n->stride)
-        fire(n, y, 0, n->out.width, current);
+    const int end = first_of_part(n->out.height, part_of(share) + 1, parts_of(share));
+    for (int y = first_of_part(n->out.height, part_of(share), parts_of(share)); y < end; y++)
+        fire(n, y, 0, n->out.width, current + (size_t)y * n->out.width * n->stride);
 }

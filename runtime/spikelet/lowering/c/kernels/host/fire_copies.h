@@ -67,7 +67,7 @@ static inline __attribute__((always_inline)) void fire_levels(const struct neuro
     }
     for (int p = 0; p < planes; p++)
         fired += (uint32_t)(list_end[p] - list[p]) << p;
-    *n->fired += fired;
+    ADD_SHARED(n->fired, fired);
 }
 
 /* See fire_levels. */

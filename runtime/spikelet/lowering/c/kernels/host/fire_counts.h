@@ -60,8 +60,10 @@ static inline __attribute__((always_inline)) void fire_numbers(const struct neur
             }
             store_bytes(numbers, counts);
         }
+    int32_t total = 0;
     for (int i = 0; i < INT32S; i++)
-        *n->fired += (uint32_t)fired[i];
+        total += fired[i];
+    ADD_SHARED(n->fired, (uint32_t)total);
 }
 
 /* See fire_numbers. */

@@ -26,7 +26,7 @@ static void list_layer(const struct work *w, const struct layer *layer)
 #ifdef WITH_COUNTS
     const struct spikes lists = lists_of(w, layer, 0);
     if (layer->counts)
-        list_numbers(&lists, (const uint8_t *)w + layer->counts, layer->stride);
+        list_numbers(&lists, (const uint8_t *)w + layer->counts, layer->stride, 0, lists.height);
 #else
     (void)w, (void)layer; /* lists are written at once */
 #endif
@@ -73,18 +73,119 @@ static void count_spikes(const struct work *w, int steps, uint8_t *lowest, const
     }
 }
 
+#ifdef THREADS
+
+/* A call of step that threads share. Thread `part` uses the workspaces from w + part * steps on. */
+struct call {
+    const struct parameters *p;
+    struct state *s;
+    struct work *w;
+    const model_pixel *image;
+    int steps; /* 0: the threads end */
+};
+
+/* A team and its threads; the caller's thread has part 0. */
+struct crew {
+    struct team team;
+    struct call call;
+    int started;
+    struct member {
+        struct crew *crew;
+        pthread_t thread;
+        int part;
+    } members[];
+};
+
+static void step_part(struct crew *crew, int part)
+{
+    const struct call *call = &crew->call;
+    const struct share share = {part, crew->team.parts, call->w + (size_t)part * call->steps, &crew->team};
+    step(call->p, call->s, call->w, call->image, call->steps, &share);
+}
+
+static void *work_along(void *argument)
+{
+    const struct member *member = argument;
+    for (;;) {
+        meet(&member->crew->team); /* a call begins */
+        if (!member->crew->call.steps)
+            return NULL;
+        step_part(member->crew, member->part);
+    }
+}
+
+/* End the threads and free the memory. */
+void spikelet_dismiss(void *pointer)
+{
+    struct crew *crew = pointer;
+    crew->call.steps = 0;
+    crew->team.parts = crew->started + 1;
+    meet(&crew->team);
+    for (int i = 0; i < crew->started; i++)
+        pthread_join(crew->members[i].thread, NULL);
+    pthread_cond_destroy(&crew->team.released);
+    pthread_mutex_destroy(&crew->team.mutex);
+    free(crew);
+}
+
+/* Start threads - 1 threads that share the time-steps of a sample with the caller. Returns NULL where this fails.
+ *
+ * spins: how often a thread looks for the others before it sleeps.
+ */
+void *spikelet_recruit(int threads, int spins)
+{
+    struct crew *crew = calloc(1, sizeof *crew + (size_t)threads * sizeof *crew->members);
+    if (!crew)
+        return NULL;
+    pthread_mutex_init(&crew->team.mutex, NULL);
+    pthread_cond_init(&crew->team.released, NULL);
+    crew->team.parts = threads;
+    crew->team.spins = spins;
+    for (int i = 0; i < threads - 1; i++) {
+        crew->members[i].crew = crew;
+        crew->members[i].part = i + 1;
+        if (pthread_create(&crew->members[i].thread, NULL, work_along, &crew->members[i])) {
+            spikelet_dismiss(crew);
+            return NULL;
+        }
+        crew->started++;
+    }
+    return crew;
+}
+
+#endif /* THREADS */
+
+/* Run time-steps of one sample, with the threads of a crew if there is one. */
+static void step_together(void *crew, const struct parameters *p, struct state *s, struct work *w, const model_pixel *image,
+                      int steps)
+{
+    const struct share share = {0, 1, w, NULL};
+#ifdef THREADS
+    if (crew) {
+        struct crew *threads = crew;
+        threads->call = (struct call){p, s, w, image, steps};
+        meet(&threads->team);
+        step_part(threads, 0);
+        return;
+    }
+#endif
+    (void)crew;
+    step(p, s, w, image, steps, &share);
+}
+
 /* Run `steps` time-steps, WINDOW at most, of n samples.
  *
- * states: n structs, `stride` bytes apart. w: [steps]. images: [n][PIXELS], or NULL to keep the last ones.
+ * crew: what spikelet_recruit returned, or NULL for one thread. Each thread has its own workspaces.
+ * states: n structs, `stride` bytes apart. w: [threads][steps]. images: [n][PIXELS], or NULL to keep the last ones.
  * lowest: [n][LOWEST], see copies.h; needed if there is something to count and neurons have copies.
  * costs, counts: [all neurons], see count_spikes. operations: [n][steps], written; or NULL to count nothing.
  */
-void spikelet_step(const struct parameters *p, char *states, size_t stride, int n, struct work *w,
+void spikelet_step(void *crew, const struct parameters *p, char *states, size_t stride, int n, struct work *w,
                    const model_pixel *images, int steps, uint8_t *lowest, const uint32_t *costs, uint32_t *counts,
                    uint64_t *operations)
 {
     for (int i = 0; i < n; i++) {
-        step(p, (struct state *)(states + i * stride), w, images ? images + (size_t)i * PIXELS : NULL, steps);
+        step_together(crew, p, (struct state *)(states + i * stride), w, images ? images + (size_t)i * PIXELS : NULL, steps);
         if (operations)
             count_spikes(w, steps, lowest ? lowest + (size_t)i * LOWEST : NULL, costs, counts, operations + (size_t)i * steps);
     }

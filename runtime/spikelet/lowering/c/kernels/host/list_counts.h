@@ -8,12 +8,13 @@
 
 #ifdef WITH_COUNTS
 
-/* Make the lists of neurons with copies from the numbers of their spikes. counts: [height][width][stride]. */
-static __attribute__((unused)) void list_numbers(const struct spikes *out, const uint8_t *counts, int stride)
+/* Make the lists of some rows of neurons with copies from the numbers of their spikes. counts: [height][width][stride]. */
+static __attribute__((unused)) void list_numbers(const struct spikes *out, const uint8_t *counts, int stride,
+                                                 int first_row, int end_row)
 {
     typedef int16_t int16x8 __attribute__((vector_size(16), aligned(1), may_alias));
     typedef char int8x16 __attribute__((vector_size(16)));
-    for (int y = 0; y < out->height; y++)
+    for (int y = first_row; y < end_row; y++)
         for (int plane = 0; plane < out->planes; plane++) {
             const struct spikes lists = plane_of(*out, plane);
             spike_t *start = lists.start + (size_t)y * (lists.width + 1);
@@ -33,11 +34,13 @@ static __attribute__((unused)) void list_numbers(const struct spikes *out, const
 }
 
 /* Make the lists of a layer, for all time-steps. n: of the first time-step. */
-static __attribute__((unused)) void list_counts(const struct neurons *n, int steps)
+static __attribute__((unused)) void list_counts(const struct neurons *n, int steps, const struct share *share)
 {
+    const int first = first_of_part(n->out.height, part_of(share), parts_of(share));
+    const int end = first_of_part(n->out.height, part_of(share) + 1, parts_of(share));
     for (int t = 0; t < steps; t++) {
         const struct spikes out = spikes_at(n->out, t);
-        list_numbers(&out, n->counts + t * sizeof(struct work), n->stride);
+        list_numbers(&out, n->counts + t * sizeof(struct work), n->stride, first, end);
     }
 }
 

@@ -1,4 +1,5 @@
 #include "geometry.h"
+#include "share.h"
 #include "vectors.h"
 
 #ifdef WITH_PRODUCTS
@@ -49,7 +50,7 @@ static inline __attribute__((always_inline)) void sum_pairs(const int16_t *pixel
  * pixels: [height + 2 * padding_y][width + 2 * padding_x][channels] and one more, overwritten.
  */
 static void multiply_image(const struct geometry *g, const int16_t *weight, const int32_t *bias, const int32_t *dense,
-                           int stride, int16_t *pixels, int32_t *sum)
+                           int stride, int16_t *pixels, int32_t *sum, const struct share *share)
 {
     enum { REGISTER = PRODUCT_BYTES / 4 }; /* outputs */
     const int row = (g->width + 2 * g->padding_x) * g->channels, pairs = (g->kernel_width * g->channels + 1) / 2;
@@ -61,7 +62,10 @@ static void multiply_image(const struct geometry *g, const int16_t *weight, cons
             for (int c = 0; c < g->channels; c++)
                 out[c] = (int16_t)dense[c];
     }
-    for (int y = 0; y < g->out_height; y++) {
+    const int first = first_of_part(g->out_height, part_of(share), parts_of(share));
+    const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));
+    sum += (size_t)first * g->out_width * g->out_stride;
+    for (int y = first; y < end; y++) {
         const int16_t *window = pixels + (size_t)y * g->stride_y * row;
         for (int x = 0; x < g->out_width; x++, window += g->stride_x * g->channels, sum += g->out_stride) {
             int i = 0;

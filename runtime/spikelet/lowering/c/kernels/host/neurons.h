@@ -1,6 +1,7 @@
 #ifndef NEURONS_H
 #define NEURONS_H
 
+#include "share.h"
 #include "spikes.h"
 
 /* A layer of integrate-and-fire neurons: v += current; a neuron fires where v >= theta + strict.

@@ -2,13 +2,15 @@
 #define ONE_SAMPLE_H
 
 #include "../stand_in/host_program.h"
+#include "share.h"
 
 extern const struct parameters model_parameters;
 
 /* One time-step of a sample of an exported program. image: [MODEL_PIXELS], or NULL to keep the last one. */
 static void step_sample(struct state *s, const model_pixel *image)
 {
-    step(&model_parameters, s, &s->work, image, 1);
+    const struct share share = {0, 1, &s->work, NULL};
+    step(&model_parameters, s, &s->work, image, 1, &share);
 }
 
 #endif /* ONE_SAMPLE_H */

@@ -1,4 +1,5 @@
 #include "geometry.h"
+#include "share.h"
 #include "spikes.h"
 
 /* A sum pool with a dense result: sum += the sum over the pixels that each output pixel reads.
@@ -7,9 +8,12 @@
  * sum: [out_height][out_width][out_stride].
  */
 static void pool_dense(const struct geometry *g, const struct spikes *in, const int32_t *dense, int stride,
-                       int32_t *sum)
+                       int32_t *sum, const struct share *share)
 {
-    for (int y = 0; y < g->out_height; y++)
+    const int first = first_of_part(g->out_height, part_of(share), parts_of(share));
+    const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));
+    sum += (size_t)first * g->out_width * g->out_stride;
+    for (int y = first; y < end; y++)
         for (int x = 0; x < g->out_width; x++, sum += g->out_stride)
             for (int ky = 0; ky < g->kernel_height; ky++)
                 for (int kx = 0; kx < g->kernel_width; kx++) {

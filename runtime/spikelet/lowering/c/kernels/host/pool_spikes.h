@@ -1,13 +1,16 @@
 #include "geometry.h"
+#include "share.h"
 #include "spikes.h"
 
 /* A sum pool of the spikes of one plane: concatenate the lists of the pixels that each output pixel reads.
  *
  * Entries are copied 16 at a time. Those past the end of a list lie in its slack, or are overwritten by the next copy.
  */
-static void pool_plane(const struct geometry *g, const struct spikes *in, const struct spikes *out)
+static void pool_plane(const struct geometry *g, const struct spikes *in, const struct spikes *out,
+                       const struct share *share)
 {
-    for (int y = 0; y < g->out_height; y++) {
+    const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));
+    for (int y = first_of_part(g->out_height, part_of(share), parts_of(share)); y < end; y++) {
         spike_t *restrict out_list = out->list + (size_t)y * out->capacity;
         spike_t *out_start = out->start + (size_t)y * (out->width + 1);
         int n = 0;
@@ -31,10 +34,11 @@ static void pool_plane(const struct geometry *g, const struct spikes *in, const 
 }
 
 /* A sum pool of spikes, see pool_plane. */
-static __attribute__((unused)) void pool_spikes(const struct geometry *g, const struct spikes *in, const struct spikes *out)
+static __attribute__((unused)) void pool_spikes(const struct geometry *g, const struct spikes *in,
+                                                const struct spikes *out, const struct share *share)
 {
     for (int plane = 0; plane < in->planes; plane++) {
         const struct spikes in_plane = plane_of(*in, plane), out_plane = plane_of(*out, plane);
-        pool_plane(g, &in_plane, &out_plane);
+        pool_plane(g, &in_plane, &out_plane, share);
     }
 }

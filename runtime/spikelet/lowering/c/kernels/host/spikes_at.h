@@ -13,13 +13,12 @@ static struct spikes spikes_at(struct spikes lists, int t)
     return lists;
 }
 
-/* The same neurons t time-steps later, with a count of 0 spikes in this time-step. */
+/* The same neurons t time-steps later. */
 static struct neurons neurons_at(struct neurons neurons, int t)
 {
     neurons.out = spikes_at(neurons.out, t);
     neurons.counts = neurons.counts ? neurons.counts + t * sizeof(struct work) : NULL;
     neurons.fired += t * LAYERS;
-    *neurons.fired = 0;
     return neurons;
 }
 

@@ -30,7 +30,7 @@ void page_reset(const struct parameters *p, struct state *s)
 void page_step(const struct parameters *p, struct state *s, struct work *w, const model_pixel *image, int steps,
                const uint32_t *costs, uint32_t *counts, uint64_t *operations)
 {
-    spikelet_step(p, (char *)s, sizeof *s, 1, w, image, steps, turns, costs, counts, operations);
+    spikelet_step(NULL, p, (char *)s, sizeof *s, 1, w, image, steps, turns, costs, counts, operations);
 }
 
 /* Logits of the time-steps that were run together, [steps][classes]. */

@@ -1,0 +1,183 @@
+"""Threads share a single image: every spike, potential and count is that of one thread."""
+
+import os
+import subprocess
+import warnings
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from networks import Builder, small_graph
+from spikelet.engines import create
+from spikelet.engines.native.crew import Crew
+from spikelet.lowering.c import HostProgram
+from spikelet.metrics.fanout import sites
+from spikelet.metrics.tally import costs
+from spikelet.nodes import Add, Flatten, Scale, SumPool2d
+
+STEPS = 3
+posix = pytest.mark.skipif(os.name != "posix", reason="threads of the library are those of POSIX")
+
+
+def branched():
+    """Layers that are split by rows or by blocks of outputs, dense sums, and lists and numbers of spikes of copies."""
+    net = Builder((3, 7, 6), np.random.default_rng(3))
+    net.conv("conv1", 16)
+    root = net.neuron("if1", scale=9000, copies=3, start="rounded")
+    net.conv("counted", 32)
+    net.neuron("if2", scale=300, copies=4, start="even")
+    branch = net.conv("conv2", 16)
+    scaled = net.add("scaled", Scale(np.full(16, -2, np.int8)))
+    shortcut = net.add("shortcut", Scale(np.full(16, 3, np.int8)), (root,))
+    net.add("sum", Add(), (branch, shortcut, scaled))
+    net.neuron("if3", leaky=True, scale=400)
+    net.add("pool", SumPool2d((2, 2), (2, 2)))
+    net.conv("conv3", 160)
+    net.neuron("if4", scale=200)
+    net.conv("wide", 256)  # weights that are prefetched, in two blocks of outputs
+    net.neuron("if5", scale=3000)
+    net.add("flatten", Flatten())
+    net.linear("fc", 256)
+    net.neuron("if6", scale=2000)
+    return net.graph()
+
+
+@pytest.fixture(scope="module")
+def graph():
+    graph = branched()
+    source = HostProgram(graph).source()
+    assert ".prefetch = 1" in source
+    assert "list_counts(&n" in source
+    assert "add_dense(" in source
+    return graph
+
+
+def trace(graph, threads, window=None, record=(), seed=0):
+    """Logits and spikes of each layer; then recorded values, or synaptic operations and counts without a record."""
+    engine = create(graph, "native", record, threads)
+    if not record:
+        engine.count_spikes(costs(graph, sites(graph)))
+    image = np.random.default_rng(seed).integers(0, 256, (1, *graph.input.shape)).astype(np.float32)
+    values = []
+    for _ in range(2):
+        engine.reset(1, window)
+        for t in range(STEPS):
+            values.append(engine.step(image if t == 0 else None))
+            values += [counts.copy() for counts in engine.spike_counts().values()]
+            if not record:
+                values.append(engine.events().copy())
+            for layer in record:
+                values += [engine.spikes(layer), engine.potentials(layer)]
+    return values if record else [*values, *engine.counted().values()]
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+@pytest.mark.parametrize("window", [None, STEPS])
+def test_threads_share_an_image(graph, threads, window):
+    record = () if window else graph.spiking
+    expected, actual = (trace(graph, count, window, record) for count in (1, threads))
+    assert all(np.array_equal(a, b) for a, b in zip(expected, actual, strict=True))
+    assert all(value.any() for value in expected[1 : 1 + len(graph.spiking)]), "layers without spikes test nothing"
+
+
+def test_one_thread_equals_the_reference(graph):
+    image = np.random.default_rng(0).integers(0, 256, (1, *graph.input.shape)).astype(np.float32)
+    logits = []
+    for engine in (create(graph, "numpy"), create(graph, "native", threads=2)):
+        engine.reset(1)
+        logits.append([engine.step(image if t == 0 else None) for t in range(STEPS)])
+    assert np.array_equal(*logits)
+
+
+@posix
+@pytest.mark.parametrize("spins", [0, 10])
+def test_threads_that_sleep_are_woken(graph, monkeypatch, spins):
+    monkeypatch.setattr("spikelet.engines.native.crew.SPINS", spins)
+    expected, actual = (trace(graph, count) for count in (1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(expected, actual, strict=True))
+
+
+@posix
+def test_a_forked_process_works_alone():
+    engine = create(small_graph(), "native", threads=2)
+    image = np.full((1, *engine.graph.input.shape), 99, np.float32)
+    engine.reset(1)
+    expected = engine.step(image)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forks of processes with threads
+        child = os.fork()
+    if child == 0:
+        engine.reset(1)
+        os._exit(0 if np.array_equal(engine.step(image), expected) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_library_without_threads_works_alone():
+    assert Crew(object(), 2).address is None
+
+
+@posix
+def test_the_threads_end_with_the_engine():
+    before = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else pytest.skip("needs /proc")
+    engine = create(small_graph(), "native", threads=3)
+    engine.reset(1)
+    engine.step(np.zeros((1, *engine.graph.input.shape), np.float32))
+    assert len(os.listdir("/proc/self/task")) == before + 2
+    del engine
+    assert len(os.listdir("/proc/self/task")) == before
+
+
+TEAM = """
+#include "host/share.h"
+#include <stdio.h>
+
+enum { PARTS = 4, ROUNDS = 500 };
+static struct team team = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, PARTS, 0, 0, 0, 0};
+static int finished[PARTS]; /* rounds, written by one thread and read by the others after a meeting */
+
+static void *run(void *argument)
+{
+    const int part = (int)(intptr_t)argument;
+    for (int round = 1; round <= ROUNDS; round++) {
+        finished[part] = round;
+        meet(&team);
+        for (int i = 0; i < PARTS; i++)
+            if (finished[i] != round)
+                return argument;
+        meet(&team);
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    pthread_t threads[PARTS];
+    team.spins = argc > 1 && argv[1][0] == 's' ? 50 : 0;
+    void *wrong = NULL, *result;
+    for (intptr_t i = 1; i < PARTS; i++)
+        if (pthread_create(&threads[i], NULL, run, (void *)i))
+            return 2;
+    wrong = run(NULL);
+    for (int i = 1; i < PARTS; i++) {
+        pthread_join(threads[i], &result);
+        wrong = wrong ? wrong : result;
+    }
+    return wrong != NULL;
+}
+"""
+
+
+@posix
+def test_no_thread_passes_a_meeting_early(tmp_path):
+    """Under the sanitizer of threads, which reports a value that is read without synchronisation."""
+    kernels = str(resources.files("spikelet.lowering.c").joinpath("kernels"))
+    (tmp_path / "team.c").write_text(TEAM)
+    command = ["gcc", "-std=gnu11", "-O1", "-g", "-pthread", "-DTHREADS", "-Wall", "-Wextra", "-Werror"]
+    command += ["-fsanitize=thread", "-I", kernels, "team.c", "-o", "team"]
+    built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    if built.returncode:
+        pytest.skip("needs gcc with -fsanitize=thread")
+    for argument in ("", "s"):
+        done = subprocess.run([tmp_path / "team", argument], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
