@@ -12,11 +12,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import int8
 import numpy as np
+import shapes
 
-from counts import emulated, instructions
+from counts import deployed, emulated, instructions, threads
 from counts.emulated import PROCESSORS
 from counts.instructions import TIMES, answers, export
+from spikelet.engines import create
+from spikelet.graph import Graph
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "assets"
@@ -35,6 +39,11 @@ OF_COPIES = (
     "riscv32",
 )  # targets on which copies are counted
 MCU = {"Cortex-M4", "Cortex-M7", "Cortex-M33", "riscv32"}  # targets that run the form for microcontrollers
+SHARING = (1, 2, 4)  # threads of one image
+SHARED = ((1, 4), (4, 1))  # copies and time-steps that are counted by thread
+DEPLOYED_IMAGES = 500
+WITH_RUNTIMES = ("vgg9-cifar10", "resnet20-cifar10")  # compared with the source network in other runtimes
+RUNTIMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 PAGE, DATA = ROOT / "docs" / "instructions.md", ROOT / "docs" / "instructions.json"
 INTRODUCTION = """# Instructions per image
 
@@ -44,6 +53,20 @@ processors are emulated by QEMU without an operating system (`-icount shift=0`).
 the machine on which they are made; they are not times. The predictions equal those of the numpy engine.
 
 Compilers: {compilers}. "Before" is the count of {before}.
+
+"""
+
+
+THREADS = """## Threads that share one image
+
+Million instructions on the longest path: the sum, over the layers, of the largest number that a thread takes. In brackets, how many
+times shorter it is than with one thread, and how often the threads wait for each other.
+"""
+DEPLOYED = """The tables of one inference compare with the source network in other runtimes, in float and in 8-bit integers (QDQ: weights per
+channel, calibrated with {images} images; OpenVINO runs the same file). cachegrind presents a processor with AVX2 and without AVX-512
+and VNNI, for which the runtimes choose their kernels; the counts include the call from Python, about 0.1 million. "Right" is the
+share of {judged} shipped test images. **Instructions are not time**: kernels differ in the instructions that a processor
+completes in a cycle and in how they use its caches; [Speed](benchmarks.md) has times.
 
 """
 
@@ -82,6 +105,45 @@ def count(bundle: Path, copies: int, images: np.ndarray, work: Path) -> dict[str
     return result
 
 
+def shared(graphs: dict[str, tuple[Graph, int]], images: np.ndarray) -> dict[str, dict]:
+    """Return instructions of one image by number of threads, for networks and time-steps by name."""
+    result = {}
+    for name, (graph, steps) in graphs.items():
+        with tempfile.TemporaryDirectory() as folder:
+            program = threads.build(graph, Path(folder))
+            counts = {number: threads.count(program, images, steps, number) for number in SHARING}
+        for number, counted in counts.items():
+            check(f"{name}, {number} threads", counted.classes, counts[1].classes)
+        result[name] = {str(number): [counted.longest, counted.meetings] for number, counted in counts.items()}
+        print(name, json.dumps(result[name]), flush=True)
+    return result
+
+
+def count_deployed(bundle: Path, images: np.ndarray, labels: np.ndarray, count: int) -> dict[str, dict]:
+    """Return instructions and accuracy of the source network in float and in 8-bit integers, by runtime."""
+    graph = instructions.network(bundle, 1)
+    judged, calibration = slice(None, -int8.CALIBRATION), images[-int8.CALIBRATION :]
+    result: dict[str, dict] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        models, failures = int8.files(graph, calibration, folder)
+        runs, missing = int8.runtimes(models, 1)
+        for name, reason in (failures | missing).items():
+            print(f"left out: {name} ({reason})")
+        for name, run in runs.items():
+            kind, title = name.split(", ")
+            runtime = next(key for key, value in RUNTIMES.items() if value == title)
+            taken = deployed.count(runtime, models[kind], images[:count])
+            right = int8.accuracy(run, images[judged], labels[judged])
+            result[name] = {"instructions": taken, "right": right}
+            print(name, json.dumps(result[name]), flush=True)
+        for copies, steps in SHARED:
+            engine = create(instructions.network(bundle, copies), "native")
+            engine.reset(len(images[judged]), steps)
+            total = sum(engine.step(images[judged] if t == 0 else None) for t in range(steps))
+            result[f"{copies}, {steps}"] = {"right": float((total.argmax(1) == labels[judged]).mean())}
+    return result
+
+
 def check(target: str, classes: np.ndarray, expected: np.ndarray) -> None:
     if not np.array_equal(classes, expected):
         sys.exit(f"{target}: predictions {classes.tolist()}, the numpy engine has {expected.tolist()}")
@@ -95,6 +157,9 @@ def page(document: dict) -> str:
             images=document["images"], compilers=", ".join(document["compilers"].values()), before=before["name"]
         )
     ]
+    if "deployed" in document:
+        judged = DEPLOYED_IMAGES - int8.CALIBRATION
+        lines.append(DEPLOYED.format(images=int8.CALIBRATION, judged=judged))
     for network, entry in document["networks"].items():
         lines += [f"## {network}", "", "| target | " + " | ".join(f"T = {t} | before" for t in TIMES) + " |"]
         lines.append("|---|" + "---|" * 2 * len(TIMES))
@@ -103,12 +168,13 @@ def page(document: dict) -> str:
             cells = [f"{totals[str(t)] / 1e6:.2f} | {change(totals[str(t)], old.get(str(t)))}" for t in TIMES]
             lines.append(f"| {target} | " + " | ".join(cells) + " |")
         lines += copies_table(entry)
+        lines += deployed_table(document.get("deployed", {}).get(network), entry)
         for title, key in (("layer, with the functions that it calls", "layers"), ("function", "functions")):
             ranked = sorted(entry[key].items(), key=lambda item: -item[1])[:12]
             lines += ["", f"| x86-64-v3, {title} | million instructions, T = 4 |", "|---|---|"]
             lines += [f"| `{name}` | {value / 1e6:.2f} |" for name, value in ranked]
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, *shared_table(document.get("threads", {}))])
 
 
 def copies_table(entry: dict) -> list[str]:
@@ -127,6 +193,37 @@ def copies_table(entry: dict) -> list[str]:
     return lines
 
 
+def deployed_table(runs: dict | None, entry: dict) -> list[str]:
+    """Instructions of the source network in other runtimes, beside those of the spiking network."""
+    if not runs:
+        return []
+    lines = ["", "| one inference, batch 1, AVX2 | million instructions | right |", "|---|---|---|"]
+    rows = {name: (run["instructions"], run["right"]) for name, run in runs.items() if "instructions" in run}
+    for copies, steps in SHARED:
+        counts = entry["counts"] if copies == 1 else entry["copies"][str(copies)]["counts"]
+        name = f"spikelet, exported C, k = {copies}, T = {steps}"
+        rows[name] = counts["x86-64-v3, gcc"][str(steps)], runs[f"{copies}, {steps}"]["right"]
+    for name, (taken, right) in sorted(rows.items(), key=lambda item: item[1][0]):
+        lines.append(f"| {name} | {taken / 1e6:.2f} | {right:.1%} |")
+    return lines
+
+
+def shared_table(networks: dict) -> list[str]:
+    """The longest path of threads that share one image."""
+    if not networks:
+        return []
+    lines = [THREADS, "| one image, x86-64-v3 | " + " | ".join(f"{n} threads" for n in SHARING) + " |"]
+    lines[-1] = lines[-1].replace("1 threads", "1 thread")
+    lines.append("|---" * (len(SHARING) + 1) + "|")
+    for name, counts in networks.items():
+        one, cells = counts["1"][0], []
+        for n in SHARING:
+            longest, meetings = counts[str(n)]
+            cells.append(f"{longest / 1e6:.2f}" + (f" ({one / longest:.2f} ×, {meetings:.0f})" if n > 1 else ""))
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
 def change(now: float, before: float | None) -> str:
     return "–" if before is None else f"{before / 1e6:.2f} ({now / before - 1:+.1%})"
 
@@ -137,21 +234,40 @@ def main() -> None:
     parser.add_argument(
         "--release", metavar="NAME", help="store these counts under the name of a release, for comparison"
     )
+    parser.add_argument("--deployed", action="store_true", help="count float and int8 inferences of other runtimes too")
+    parser.add_argument("--threads", action="store_true", help="count the threads that share an image too")
+    parser.add_argument("--only", action="store_true", help="keep the other counts as they are stored")
     args = parser.parse_args()
-    networks = {}
-    for name, (bundle, data) in NETWORKS.items():
+    stored = json.loads(DATA.read_text()) if DATA.exists() else {}
+    networks = stored["networks"] if args.only else {}
+    for name, (bundle, data) in ({} if args.only else NETWORKS).items():
         with np.load(ASSETS / data) as archive, tempfile.TemporaryDirectory() as work:
             images = archive["images"][: args.images]
             networks[name] = count(ASSETS / bundle, 1, images, Path(work))
             networks[name]["copies"] = {str(k): count(ASSETS / bundle, k, images, Path(work)) for k in COPIES}
         print(name, json.dumps(networks[name], indent=1), flush=True)
-    stored = json.loads(DATA.read_text()) if DATA.exists() else {}
     before = stored.get("before", {"name": "no release", "networks": {}})
     if args.release:
         before = {"name": args.release, "networks": {name: entry["counts"] for name, entry in networks.items()}}
     usable = [name for name in ("gcc", "clang") if not instructions.missing(name)]
     compilers = {name: instructions.compiler_version(name) for name in usable}
     document = {"images": args.images, "compilers": compilers, "networks": networks, "before": before}
+    document |= {key: stored[key] for key in ("deployed", "threads") if key in stored}
+    with np.load(ASSETS / "spikelet_assets" / "cifar10-500.npz") as archive:
+        images, labels = archive["images"], archive["labels"]
+    if args.threads:
+        graphs = {
+            f"{name}, k = {k}, T = {t}": (instructions.network(ASSETS / NETWORKS[name][0], k), t)
+            for name in WITH_RUNTIMES
+            for k, t in SHARED
+        }
+        graphs["VGG-16 shapes, spike rate 15 %, k = 1, T = 4"] = shapes.network(shapes.VGG16, 0.15), 4
+        document["threads"] = shared(graphs, images[: args.images])
+    if args.deployed:
+        document["deployed"] = {
+            name: count_deployed(ASSETS / NETWORKS[name][0], images.astype(np.float32), labels, args.images)
+            for name in WITH_RUNTIMES
+        }
     DATA.write_text(json.dumps(document, indent=1) + "\n")
     PAGE.write_text(page(document))
     print(f"wrote {PAGE.relative_to(ROOT)}")

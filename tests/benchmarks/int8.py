@@ -12,48 +12,73 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from spikelet.nodes import IF, Conv2d, Flatten, Input, Linear, Output, SumPool2d
+from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 CALIBRATION = 64  # images
 OPSET = 17
 
 
 def float_model(graph):
-    """Return the network without spikes, for a chain of nodes. Its input is the image minus the mean, (N, *shape)."""
-    nodes, constants, name, scale = [], [], "image", None
+    """Return the network without spikes. Its input is the image, (N, *shape), less the mean.
+
+    A value is the rate of its neurons, or the mean of the sum that a pool makes: `scale` has the number of its terms.
+    """
+    nodes, constants = [], []
+    values, scales = {}, {}  # by id: name of the value, and what it is multiplied by in the spiking network
     for index, (id_, node) in enumerate((id_, graph.nodes[id_]) for id_ in graph.order):
+        sources = graph.predecessors[id_]
+        name, scale = (values[sources[0]], scales[sources[0]]) if sources else ("image", 1)
         match node:
             case Input():
                 mean = node.mean.astype(np.float32).reshape(1, -1, *(1,) * (len(node.shape) - 1))
                 name = _append(nodes, constants, index, "Sub", name, mean)
             case Conv2d() | Linear():
-                following = graph.nodes[graph.successors[id_][0]]
-                theta = following.theta if isinstance(following, IF) else np.ones(len(node.bias))
-                shape = (-1, *(1,) * (node.weight.ndim - 1))
-                weight = node.weight / theta.reshape(shape) * (1 if scale is None else scale)
-                arrays = (weight.astype(np.float32), (node.bias / theta).astype(np.float32))
-                if isinstance(node, Conv2d):
-                    sizes = {"strides": node.stride, "pads": (*node.padding, *node.padding), "group": node.groups}
-                    name = _append(nodes, constants, index, "Conv", name, *arrays, **sizes)
-                else:
-                    name = _append(nodes, constants, index, "Gemm", name, *arrays, transB=1)
-                scale = None
-            case IF():
-                name = _append(nodes, constants, index, "Clip", name, np.float32(0), np.float32(1))
+                name, scale = (
+                    _synapse(nodes, constants, index, name, node, _theta(graph, id_, len(node.bias)), scale),
+                    1,
+                )
+            case Scale():
+                factor = node.scale / _theta(graph, id_, len(node.scale)) * scale
+                factor = factor.astype(np.float32).reshape(1, -1, *(1,) * (len(graph.shapes[id_]) - 1))
+                name, scale = _append(nodes, constants, index, "Mul", name, factor), 1
+            case Add() if all(isinstance(graph.nodes[source], Conv2d | Linear | Scale | Add) for source in sources):
+                nodes.append(helper.make_node("Sum", [values[source] for source in sources], [f"value{index}"]))
+                name, scale = f"value{index}", 1
+            case IF() if isinstance(graph.nodes[sources[0]], Conv2d | Linear | Scale | Add):
+                name, scale = _append(nodes, constants, index, "Clip", name, np.float32(0), np.float32(1)), 1
             case SumPool2d():
                 sizes = {"kernel_shape": node.kernel, "strides": node.stride}
                 name = _append(nodes, constants, index, "AveragePool", name, **sizes)
-                scale = (scale or 1) * node.kernel[0] * node.kernel[1]  # included in the next weights
+                scale *= node.kernel[0] * node.kernel[1]  # included in the next weights
             case Flatten():
                 name = _append(nodes, constants, index, "Flatten", name)
             case Output():
                 nodes[-1].output[0] = "logits"
             case other:
                 raise ValueError(f"node {id_}: a {other.kind} has no float form here")
+        values[id_], scales[id_] = name, scale
     inputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", *graph.input.shape])]
     outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", graph.classes])]
     body = helper.make_graph(nodes, "float", inputs, outputs, constants)
     return helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
+
+
+def _synapse(nodes, constants, index, source, node, theta, scale):
+    """Append a layer whose outputs are divided by the thresholds, and whose inputs are multiplied by `scale`."""
+    weight = (node.weight / theta.reshape(-1, *(1,) * (node.weight.ndim - 1)) * scale).astype(np.float32)
+    bias = (node.bias / theta).astype(np.float32)
+    if isinstance(node, Linear):
+        return _append(nodes, constants, index, "Gemm", source, weight, bias, transB=1)
+    sizes = {"strides": node.stride, "pads": (*node.padding, *node.padding), "group": node.groups}
+    return _append(nodes, constants, index, "Conv", source, weight, bias, **sizes)
+
+
+def _theta(graph, id_, channels):
+    """Thresholds of the neurons that read a node, directly or through Add; ones where an Output reads it."""
+    following = graph.successors[id_][0]
+    if isinstance(graph.nodes[following], Add):
+        return _theta(graph, following, channels)
+    return graph.neuron(following).theta if isinstance(graph.nodes[following], IF) else np.ones(channels)
 
 
 def _append(nodes, constants, index, kind, source, *arrays, **attributes):
