@@ -5,6 +5,7 @@ Every node is evaluated once per time-step, in topological order, without delay 
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -12,8 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import TypeVar
-
-import numpy as np
 
 from spikelet.errors import GraphError
 from spikelet.nodes import IF, LI, Add, Conv2d, Input, Linear, Node, Output, Shape, check_size, is_float
@@ -193,6 +192,11 @@ class Graph:
                 static.add(name)
         return frozenset(static)
 
+    @cached_property
+    def figures(self) -> dict[str, tuple[int, ...]]:
+        """Figures of the network that take long to compute, by name, kept by the functions that compute them."""
+        return {}
+
     @property
     def copied(self) -> bool:
         """Whether a layer has more than one copy of each neuron."""
@@ -208,7 +212,7 @@ class Graph:
 
     def neurons(self, name: str) -> int:
         """Return the number of neurons of a spiking layer, copies included; of another node, its output elements."""
-        return int(np.prod(self.population(name), dtype=np.int64))
+        return math.prod(self.population(name))
 
     @property
     def neuron_count(self) -> int:
@@ -217,7 +221,7 @@ class Graph:
 
     def size(self, name: str) -> int:
         """Return the number of output elements of a node for one sample."""
-        return int(np.prod(self.shapes[name], dtype=np.int64))
+        return math.prod(self.shapes[name])
 
     def node(self, name: str, kind: type[N], expected: str | None = None) -> N:
         """Return the node of that name, which is of type `kind`.

@@ -293,3 +293,21 @@ def test_a_short_soak():
     assert all(layer["steps_outside_the_bound"] == 0 for layer in actual["streams"])
     assert all(layer["resets"] == 1 for layer in actual["streams"]), "at the end of what is proven"
     assert all(layer["sessions"] == 20 for layer in actual["sessions"])
+
+
+@pytest.mark.parametrize("name", ["numpy", "onnx", "native"])
+def test_bounds_and_memory_of_a_network_are_computed_once(path, name, monkeypatch):
+    """Later runs and streams of the same size take microseconds beside the engine, not milliseconds."""
+    model = spikelet.load(path, name)
+    expected = model.run(IMAGES[:1], steps=3).sums, [step.sums for step in model.stream(IMAGES[0], steps=3)]
+
+    def again(*_args, **_options):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr("spikelet.bounds.ranges.accumulators", again)
+    monkeypatch.setattr("spikelet.engines.native.engine.HostProgram", again)
+    engine = model._idle[()]
+    monkeypatch.setattr(type(engine), "memory", again if name != "native" else type(engine).memory)
+    assert np.array_equal(model.run(IMAGES[:1], steps=3).sums, expected[0])
+    if name == "native":
+        assert np.array_equal([step.sums for step in model.stream(IMAGES[0], steps=3)], expected[1])

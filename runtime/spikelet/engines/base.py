@@ -138,6 +138,7 @@ class Engine(ABC):
         self.wide = False
         self._count: Count | None = None
         self._checked: set[Workload] = set()
+        self._memory: dict[Workload, int] = {}  # bytes, computed once for each workload
         self._check(1, None)
 
     def widen(self, steps: int) -> None:
@@ -162,7 +163,10 @@ class Engine(ABC):
 
     def fits(self, batch: int, window: int | None = None) -> bool:
         """Return whether the memory limit permits a batch. Arguments are those of `reset`."""
-        return self.memory(self.graph, self._load(batch, window)) <= self.limits.max_memory
+        load = self._load(batch, window)
+        if load not in self._memory:
+            self._memory[load] = self.memory(self.graph, load)
+        return self._memory[load] <= self.limits.max_memory
 
     def fitting(self, most: int, window: int | None = None) -> int:
         """Return a number of samples that the memory limit permits: `most`, or a half of it, a quarter, …, at least 1.
@@ -272,6 +276,11 @@ class Engine(ABC):
     @abstractmethod
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
         """Number of spikes in the last step: by layer, (N,) int64, for every spiking layer."""
+
+    def fired(self) -> npt.NDArray[np.integer]:
+        """Number of spikes in the last step, (layers, N): `spike_counts` as one array, ordered as `Graph.spiking`."""
+        counts = self.spike_counts()
+        return np.array([counts[name] for name in self.graph.spiking], np.int64).reshape(-1, self.batch)
 
     def spikes(self, layer: str) -> Spikes:
         """Spikes of a recorded layer in the last step, (N, *shape) bool."""

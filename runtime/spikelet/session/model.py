@@ -46,7 +46,8 @@ class Model:
     Args:
         bundle: the bundle to run.
         engine: "auto", "numpy", "onnx" or "native".
-        threads: number of threads, per operator (numpy, onnx) or per batch (native); None for the default.
+        threads: number of threads, per operator (onnx), per batch (numpy) or per batch or image (native); None for
+            the default.
         limits: limits on memory and operations; None for those of the environment, see `Limits`.
 
     Attributes:
@@ -83,6 +84,7 @@ class Model:
         self.threads = None if threads is None else options.whole("threads", threads, 1, MAX_THREADS)
         self._auto = isinstance(engine, str) and engine == "auto"
         self.engine = choose(engine, bundle.graph, self.limits)
+        self._neurons = {name: bundle.graph.neurons(name) for name in bundle.graph.spiking}
         self._idle: dict[tuple[str, ...], Engine] = {}
 
     def __repr__(self) -> str:
@@ -225,6 +227,7 @@ class Model:
         layers = engine.record
         engine.reset(1)
         limit = self.bundle.manifest.exact_steps
+        spiking, scale = self.graph.spiking, self.graph.output.scale
         total, age = np.zeros(self.graph.classes), 0
         pixels: Frame | None = None
         for t, frame in enumerate(frames):
@@ -239,8 +242,8 @@ class Model:
                 time=t + 1,
                 age=age,
                 sums=total,
-                scale=self.graph.output.scale,
-                spike_counts={name: int(count[0]) for name, count in engine.spike_counts().items()},
+                scale=scale,
+                spike_counts=dict(zip(spiking, engine.fired()[:, 0].tolist(), strict=True)),
                 spikes={name: engine.spikes(name)[0] for name in layers},
                 potentials={name: engine.potentials(name)[0] for name in layers},
             )
@@ -286,7 +289,7 @@ class Model:
         graph, n, record = self.graph, sequence.shape[1], engine.record
         shapes = {name: graph.population(name) for name in record}
         sums = np.empty((steps, n, graph.classes))
-        counts = {name: np.zeros((steps, n), np.int64) for name in graph.spiking}
+        fired = np.zeros((len(graph.spiking), steps, n), np.int64)
         spikes = {name: np.zeros((steps, n, *shape), np.bool_) for name, shape in shapes.items()}
         potentials = {name: np.zeros((steps, n, *shape), np.float32) for name, shape in shapes.items()}
         exits = np.full(n, steps, np.int64)
@@ -295,8 +298,7 @@ class Model:
             running = engine.rows
             total[running] += output
             sums[t] = total
-            for name, count in engine.spike_counts().items():
-                counts[name][t, running] = count
+            fired[:, t, running] = engine.fired()
             for name in record:
                 spikes[name][t, running] = engine.spikes(name)
                 potentials[name][t, running] = engine.potentials(name)
@@ -308,8 +310,8 @@ class Model:
                     break
                 if done.any():
                     engine.keep(np.flatnonzero(~done))
-        neurons = {name: graph.neurons(name) for name in graph.spiking}
-        return Result(sums, graph.output.scale, exits, counts, spikes, potentials, neurons, graph)
+        counts = dict(zip(graph.spiking, fired, strict=True))
+        return Result(sums, graph.output.scale, exits, counts, spikes, potentials, dict(self._neurons), graph)
 
 
 def load(path: str | Path, engine: str = "auto", threads: int | None = None, limits: Limits | None = None) -> Model:
@@ -318,7 +320,8 @@ def load(path: str | Path, engine: str = "auto", threads: int | None = None, lim
     Args:
         path: the bundle file (.snnb).
         engine: "auto", "numpy", "onnx" or "native".
-        threads: number of threads, per operator (numpy, onnx) or per batch (native); None for the default.
+        threads: number of threads, per operator (onnx), per batch (numpy) or per batch or image (native); None for
+            the default.
         limits: limits on memory and operations; None for those of the environment.
 
     Raises:

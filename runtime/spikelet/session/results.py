@@ -161,6 +161,8 @@ class Step:
 
 def joined(parts: list[Result]) -> Result:
     """Join the results of consecutive parts of a batch."""
+    if len(parts) == 1:
+        return parts[0]
 
     def join(values: list[Mapping[str, npt.NDArray[Number]]]) -> dict[str, npt.NDArray[Number]]:
         return {name: np.concatenate([value[name] for value in values], axis=1) for name in values[0]}

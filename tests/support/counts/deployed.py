@@ -7,6 +7,7 @@ numbers: the start of the process, and the first inference with its preparations
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def count(runtime: str, model: Path, images: npt.NDArray[np.float32]) -> float:
 def _instructions(arguments: list[str]) -> int:
     counter = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
     command = [*counter, sys.executable, str(PROGRAM), *arguments]
-    environment = {"PATH": "/usr/bin:/bin", **ENVIRONMENT}
+    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ} | ENVIRONMENT
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     counted = COUNTED.search(done.stderr)
     if done.returncode or counted is None:

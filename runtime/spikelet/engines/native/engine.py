@@ -45,6 +45,7 @@ class Compiled:
         self.layers = program.graph.spiking  # in the order of the library
         self.library = prepare(program).library
         self.pixel_type: type[np.integer] = np.uint8 if program.pixel_type == "uint8_t" else np.int16
+        self.work_bytes = int(self.library.spikelet_work_bytes())
         self.state_bytes = -(-self.library.spikelet_state_bytes() // ALIGNMENT) * ALIGNMENT
         ends = accumulate(4 * field.count for field in program.state)  # all fields have 32 bits, so there is no padding
         self.offsets = {field.name: end - 4 * field.count for field, end in zip(program.state, ends, strict=True)}
@@ -85,17 +86,20 @@ class NativeEngine(Engine):
 
     @classmethod
     def memory(cls, graph: Graph, load: Workload) -> int:
-        program = HostProgram(graph)
-        state, work = (sum(field.bytes for field in fields) for fields in (program.state, program.work))
-        workspaces = (load.threads or 1) * program.window
+        if "native" not in graph.figures:
+            program = HostProgram(graph)
+            state, work = (sum(field.bytes for field in fields) for fields in (program.state, program.work))
+            sizes = (state, work, program.window, program.plan.turns[""], program.plan.parameter_bytes())
+            graph.figures["native"] = (*sizes, cost.proof(graph), graph.neuron_count)
+        state, work, window, turns, parameters, proof, neurons = graph.figures["native"]
+        workspaces = (load.threads or 1) * window
         counts = 16 + 4 * (load.threads or 1) if load.counting else 0
-        neurons = graph.neuron_count
         images = load.batch * (6 * graph.neurons(graph.input_name) + state + ALIGNMENT)
         recorded = load.batch * sum(6 * graph.neurons(name) for name in load.record)
-        recorded += load.batch * program.plan.turns[""] if load.record or load.counting else 0
+        recorded += load.batch * turns if load.record or load.counting else 0
         # twice the parameters, since a layer is laid out anew before it is copied to its place
-        held = 2 * program.plan.parameter_bytes() + images + workspaces * work + recorded + counts * neurons
-        return max(held, cost.proof(graph)) + HUGE_PAGE
+        held = 2 * parameters + images + workspaces * work + recorded + counts * neurons
+        return max(held, proof) + HUGE_PAGE
 
     def __init__(
         self,
@@ -106,9 +110,11 @@ class NativeEngine(Engine):
     ) -> None:
         super().__init__(graph, record, threads, limits)
         self._compiled = _compiled(graph)
+        self._order = np.array([self._compiled.layers.index(name) for name in graph.spiking], np.intp)
         self._threads = threads or 1
         self._pool = _pool(self._threads) if self._threads > 1 else None
         self._crew: Crew | None = None  # started when a single image is run
+        self._addresses: list[int] = []
         self._work = self._workspaces(1)
         self._index = 0  # of the last step in the window
         self._hold(np.empty((0, self._compiled.state_bytes), np.uint8))
@@ -147,8 +153,10 @@ class NativeEngine(Engine):
 
     def _workspaces(self, steps: int) -> list[Bytes]:
         """Allocate one workspace per thread for `steps` time-steps, one after the other."""
-        size = steps * self._compiled.library.spikelet_work_bytes()
-        return list(_memory(self._threads * size).reshape(self._threads, size))
+        size = steps * self._compiled.work_bytes
+        workspaces = list(_memory(self._threads * size).reshape(self._threads, size))
+        self._addresses = [workspace.ctypes.data for workspace in workspaces]  # a look-up takes a microsecond
+        return workspaces
 
     def _reset(self, batch: int) -> None:
         size = self._compiled.state_bytes
@@ -180,6 +188,9 @@ class NativeEngine(Engine):
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
         counts = self._fired[:, self._index].astype(np.int64)
         return {name: counts[:, index] for index, name in enumerate(self._compiled.layers)}
+
+    def fired(self) -> npt.NDArray[np.integer]:
+        return self._fired[:, self._index, self._order].T
 
     def _spikes_of(self, layer: str) -> Spikes:
         return self._spikes[layer].astype(np.bool_)
@@ -224,7 +235,7 @@ class NativeEngine(Engine):
                     f"engine native: counting began after time-step {self.time}, but spikes of copies are counted from "
                     "the first time-step on; reset first"
                 )
-        if len(self._work[0]) < steps * self._compiled.library.spikelet_work_bytes():
+        if len(self._work[0]) < steps * self._compiled.work_bytes:
             self._work = self._workspaces(steps)
         if self._pool is None:
             self._run(images, 0, self.batch, steps, 0)
@@ -244,7 +255,7 @@ class NativeEngine(Engine):
     ) -> None:
         """Run some samples on one thread, or on those of a crew; ctypes releases the interpreter lock."""
         compiled, step = self._compiled, self._compiled.library.spikelet_step
-        size, work = compiled.state_bytes, self._work[thread].ctypes.data
+        size, work = compiled.state_bytes, self._addresses[thread]
         samples = 1 if self.record else count  # the workspace holds the spikes of the last sample only
         turns = costs = counts = events = None
         if self._count is not None:
@@ -267,10 +278,10 @@ class NativeEngine(Engine):
             EngineError: A pixel is not a whole number, or out of range.
         """
         node = self.graph.input
-        in_range = (pixels >= node.low) & (pixels <= node.high)  # False for NaN
-        images = np.ascontiguousarray(pixels, self._compiled.pixel_type) if in_range.all() else None
-        if images is None or not (images == pixels).all():
-            wrong = pixels[~(in_range & (pixels == np.rint(pixels)))]
+        in_range = pixels.min() >= node.low and pixels.max() <= node.high  # False for NaN
+        images = pixels.astype(self._compiled.pixel_type, "C") if in_range else None
+        if images is None or not np.array_equal(images, pixels):
+            wrong = pixels[~((pixels >= node.low) & (pixels <= node.high) & (pixels == np.rint(pixels)))]
             raise EngineError(
                 f"engine native: expected whole numbers {node.low}…{node.high} as pixels, found {wrong[0]:g}; "
                 "scale and round the input"
