@@ -126,7 +126,6 @@ class TestWrongCalls:
     @pytest.mark.parametrize(
         ("line", "message"),
         [
-            ("", "the following arguments are required: COMMAND"),
             ("fly", "unknown command 'fly'"),
             ("run", "the following arguments are required: BUNDLE"),
             ("run none.snnb", "none.snnb: no such file or folder"),

@@ -219,6 +219,22 @@ def test_near_misses_are_one_line_with_what_was_meant(call, line, message):
     assert json.loads(out)["error"] in err
 
 
+@pytest.mark.parametrize(
+    ("line", "start"),
+    [
+        ("", "usage: spikelet [-h] [--version] COMMAND"),
+        ("help", "usage: spikelet [-h] [--version] COMMAND"),
+        ("help export", "usage: spikelet export"),
+        ("help run more", "usage: spikelet run"),
+    ],
+)
+def test_no_command_and_the_word_help_print_help(call, line, start):
+    code, out, err = call(line)
+    assert (code, err) == (0, "")
+    assert out.startswith(start)
+    assert call("help exprot")[0] == 2
+
+
 def test_what_is_not_near_is_not_suggested():
     assert suggestion("--zzz", ["--steps", "--engine"]) == ""
     assert suggestion("--step", ["--steps", "--stop"]) == "; did you mean --steps?"

@@ -83,15 +83,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         WrongCall: There is no such command, or the arguments do not fit it.
         SystemExit: Help or the version was printed.
     """
-    name = argv[0] if argv else ""
-    command = None if not name or name.startswith("-") else registry.find(name)
+    if not argv or argv[0] == "help":
+        argv = [*argv[1:2], "--help"]
+    name = argv[0]
+    command = None if name.startswith("-") else registry.find(name)
     if command is None:
         parser = _overview()
         parser.parse_known_args([text for text in argv[:1] if text.startswith("-")])
         if name.startswith("-"):
             raise WrongCall(PROGRAM, f"unknown option {name}{suggestion(name, ('--help', '--version'))}")
-        if not name:
-            raise WrongCall(PROGRAM, "the following arguments are required: COMMAND")
         raise WrongCall(PROGRAM, f"unknown command {name!r}{suggestion(name, registry.names())}")
     parser = Parser(prog=f"{PROGRAM} {name}")
     _configure(parser, command)

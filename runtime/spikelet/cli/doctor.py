@@ -32,6 +32,7 @@ PACKAGES = {  # distribution: (extra, purpose)
     "PySide6-Essentials": ("gui", "the inspector"),
     "pyqtgraph": ("gui", "the inspector"),
     "matplotlib": ("plot", "plots in notebooks"),
+    "argcomplete": ("completion", "completion in a shell"),
     "cryptography": ("sign", "signatures"),
     "brian2": ("brian2", "validation"),
 }
