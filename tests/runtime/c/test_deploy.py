@@ -1,7 +1,9 @@
 """Deployment to boards: the written folder runs, and images in a watched folder are classified."""
 
 import configparser
+import contextlib
 import io
+import itertools
 import json
 import os
 import shutil
@@ -9,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -256,6 +259,29 @@ def test_frames_that_need_too_much_memory_are_refused_before_they_are_read(here,
     code, lines, _ = watched(monkeypatch, capsys, b"", "--frame", "99999999x99999999")
     assert code == 1
     assert "frames of 99999999×99999999 pixels" in lines[-1]["error"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Video4Linux is a part of Linux")
+def test_a_camera_is_watched_until_it_is_unplugged(here, monkeypatch, capsys):
+    """Its device, its size and its format are passed on; the error follows the summary."""
+    opened = []
+
+    @contextlib.contextmanager
+    def camera(*arguments):
+        opened.append(arguments)
+        yield itertools.chain(FRAMES, map(unplugged, [0]))
+
+    def unplugged(_):
+        raise DataError("the camera has ended")
+
+    monkeypatch.setattr("spikelet.data.v4l2.camera", camera)
+    line = ["watch", "small.snnb", "/dev/null", "--engine", "numpy", "--json"]
+    assert cli.main([*line, "--frame-format", "yuyv"]) == 1
+    *answers, summary, error = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [answer["file"] for answer in answers] == ["frame 0", "frame 1", "frame 2"]
+    assert (summary["images"], error) == (3, {"error": "the camera has ended"})
+    assert cli.main([*line, "--once", "--frame", "320x240"]) == 0
+    assert opened == [(Path("/dev/null"), 640, 480, "yuyv"), (Path("/dev/null"), 320, 240, None)]
 
 
 def test_frames_of_webcams_have_the_colours_of_bt_601():

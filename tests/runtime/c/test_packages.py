@@ -141,7 +141,7 @@ def test_the_lists_of_sources_name_files_of_the_package(kind, lists, named, tmp_
     """Read by CMake with stand-ins for the functions of Zephyr and ESP-IDF, which are not installed here."""
     folder = packed(tmp_path / "package", kind)
     script = (folder / lists).with_name("script.cmake")
-    script.write_text(f"{STAND_INS}set(CONFIG_NET y)\n{(folder / lists).read_text()}")
+    script.write_text(f"{STAND_INS}set(CONFIG_SPIKELET_NET y)\n{(folder / lists).read_text()}")
     out = called("cmake", "-P", script, cwd=tmp_path)
     assert [line.removeprefix("-- has ") for line in out.splitlines()] == named
 
@@ -159,13 +159,13 @@ def test_descriptions_are_those_of_the_formats(name, tmp_path):
     assert (manifest["name"], manifest["version"], manifest["headers"]) == ("net", VERSION, "net.h")
     module = yaml.safe_load((tmp_path / "zephyr/zephyr/module.yml").read_text())
     assert module == {
-        "name": "net",
+        "name": "spikelet_net",
         "build": {"cmake": "zephyr", "kconfig": "zephyr/Kconfig"},
         "samples": ["samples/selftest"],
     }
     for path in (module["build"]["kconfig"], "zephyr/CMakeLists.txt", "samples/selftest/CMakeLists.txt"):
         assert (tmp_path / "zephyr" / path).is_file()
-    assert "config NET\n" in (tmp_path / "zephyr/zephyr/Kconfig").read_text()
+    assert "config SPIKELET_NET\n" in (tmp_path / "zephyr/zephyr/Kconfig").read_text()
     sample = yaml.safe_load((tmp_path / "zephyr/samples/selftest/sample.yaml").read_text())
     assert list(sample["tests"]) == ["net.selftest"]
     component = yaml.safe_load((tmp_path / "esp-idf/idf_component.yml").read_text())

@@ -20,7 +20,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -167,24 +167,30 @@ def _watch(args: argparse.Namespace, model: Model, rule: ExitRule | None, summar
 
 def _watch_frames(args: argparse.Namespace, model: Model, rule: ExitRule | None, summary: Summary) -> None:
     """Classify the frames of standard input or of a camera until it ends, or the first one."""
-    from spikelet.data.frames import Form, fitted, frames
-    from spikelet.data.v4l2 import camera
+    from spikelet.data.frames import fitted
 
     shape = model.graph.input.shape
     if len(shape) != 3:
         raise UsageError(f"frames are images, and the network takes values of shape {shape}")
-    width, height = args.frame or (shape[2], shape[1])
-    form = Form(width, height, args.frame_format or ("gray" if shape[0] == 1 else "rgb24"))
-    model.limits.check(f"frames of {width}×{height} pixels", 4 * form.bytes)
-    if args.source is STANDARD_INPUT:
-        source = nullcontext(frames(sys.stdin.buffer, form))
-    else:
-        source = camera(args.source, *(args.frame or CAMERA_SIZE), args.frame_format)
-    with source as images:
-        for index, frame in enumerate(images):
+    with _frames(args, model) as frames:
+        for index, frame in enumerate(frames):
             _classify(args, model, rule, f"frame {index}", partial(fitted, frame, shape), summary)
             if args.once:
                 return
+
+
+def _frames(args: argparse.Namespace, model: Model) -> AbstractContextManager[Iterator[npt.NDArray[np.uint8]]]:
+    """Open the camera, or standard input."""
+    from spikelet.data.frames import Form, frames
+    from spikelet.data.v4l2 import camera
+
+    shape, is_stream = model.graph.input.shape, args.source is STANDARD_INPUT
+    width, height = args.frame or ((shape[2], shape[1]) if is_stream else CAMERA_SIZE)
+    form = Form(width, height, args.frame_format or ("gray" if shape[0] == 1 else "rgb24"))
+    model.limits.check(f"frames of {width}×{height} pixels", 4 * form.bytes)
+    if is_stream:
+        return nullcontext(frames(sys.stdin.buffer, form))
+    return camera(args.source, width, height, args.frame_format)
 
 
 def _source(text: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spikelet.deploy.packages.base import Facts, Package, table
 
 MODULE = """\
-name: @PREFIX@
+name: spikelet_@PREFIX@
 build:
   cmake: zephyr
   kconfig: zephyr/Kconfig
@@ -14,8 +14,8 @@ samples:
 """
 LISTS = """\
 # SPDX-License-Identifier: Apache-2.0
-if(CONFIG_@UPPER@)
-  zephyr_library_named(@PREFIX@)
+if(CONFIG_SPIKELET_@UPPER@)
+  zephyr_library_named(spikelet_@PREFIX@)
   zephyr_library_sources(../src/@PREFIX@.c ../src/@PREFIX@_weights.c)
   zephyr_library_compile_options(-O2)
   zephyr_include_directories(../include)
@@ -23,7 +23,7 @@ endif()
 """
 KCONFIG = """\
 # SPDX-License-Identifier: Apache-2.0
-config @UPPER@
+config SPIKELET_@UPPER@
 \tbool "@PREFIX@: a spiking network"
 \thelp
 \t  Build the library of the spiking network @PREFIX@.
@@ -37,7 +37,7 @@ project(@PREFIX@_selftest LANGUAGES C)
 target_sources(app PRIVATE src/main.c)
 """
 SETTINGS = """\
-CONFIG_@UPPER@=y
+CONFIG_SPIKELET_@UPPER@=y
 CONFIG_MAIN_STACK_SIZE=8192
 """
 SAMPLE = """\
@@ -60,7 +60,7 @@ FILES = {
     "samples/selftest/sample.yaml": SAMPLE,
 }
 USE = """\
-The folder is a Zephyr module: name it in a west manifest, or in `ZEPHYR_EXTRA_MODULES`, and set `CONFIG_@UPPER@=y`. The
+The folder is a Zephyr module: name it in a west manifest, or in `ZEPHYR_EXTRA_MODULES`, and set `CONFIG_SPIKELET_@UPPER@=y`. The
 self-test: `west build -b BOARD samples/selftest -t run` on an emulated board, or `west flash`."""
 
 
