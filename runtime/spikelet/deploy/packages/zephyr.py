@@ -60,8 +60,9 @@ FILES = {
     "samples/selftest/sample.yaml": SAMPLE,
 }
 USE = """\
-The folder is a Zephyr module: name it in a west manifest, or in `ZEPHYR_EXTRA_MODULES`, and set `CONFIG_SPIKELET_@UPPER@=y`. The
-self-test: `west build -b BOARD samples/selftest -t run` on an emulated board, or `west flash`."""
+The folder is a Zephyr module: name it in a west manifest, or in `ZEPHYR_EXTRA_MODULES`, and set
+`CONFIG_SPIKELET_@UPPER@=y`. The self-test: `west build -b BOARD samples/selftest -t run` on an emulated board, or
+`west flash`."""
 
 
 def _files(facts: Facts) -> dict[str, str]:
