@@ -117,7 +117,17 @@ def test_the_shares_of_the_nodes_add_up(mcu):
 @pytest.mark.parametrize("package", [[], ["--package", "zephyr"]])
 def test_the_command_states_code_stack_and_shares(package, tmp_path, capsys):
     write(bundle(), tmp_path / "a.snnb")
-    line = ["export", "c", str(tmp_path / "a.snnb"), str(tmp_path / "out"), "--mcu", *package, "--footprint", "gcc"]
+    line = [
+        "export",
+        "c",
+        str(tmp_path / "a.snnb"),
+        str(tmp_path / "out"),
+        "--mcu",
+        *package,
+        "--footprint",
+        "--compiler",
+        "gcc",
+    ]
     assert cli.main([*line, "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["code_bytes"] > 100
@@ -132,7 +142,7 @@ def test_the_command_states_code_stack_and_shares(package, tmp_path, capsys):
 
 def test_without_the_compiler_nothing_is_written(tmp_path, capsys):
     write(bundle(), tmp_path / "a.snnb")
-    line = ["export", "c", str(tmp_path / "a.snnb"), str(tmp_path / "out"), "--footprint", "no-such-cc -O1"]
+    line = ["export", "c", str(tmp_path / "a.snnb"), str(tmp_path / "out"), "--compiler", "no-such-cc -O1"]
     assert cli.main(line) == 1
     assert "expected a C compiler (no-such-cc -O1), found none" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

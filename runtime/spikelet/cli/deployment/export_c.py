@@ -52,11 +52,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--footprint",
-        nargs="?",
-        const="auto",
-        metavar="COMPILER",
-        help="compile it, and state code size, worst-case stack and the share of every layer; COMPILER has flags, such "
-        'as "arm-none-eabi-gcc -mcpu=cortex-m7" (default: that for a Cortex-M4 if it is installed, else gcc)',
+        action="store_true",
+        help="compile it, and state code size, worst-case stack and the share of every layer",
+    )
+    parser.add_argument(
+        "--compiler",
+        metavar="COMMAND",
+        help='compiler of --footprint with its flags, such as "arm-none-eabi-gcc -mcpu=cortex-m7" (default: that for a '
+        "Cortex-M4 if it is installed, else gcc)",
     )
 
 
@@ -72,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
     bundle = bundles.read(args.bundle)
     files, size = c_project(bundle, mcu, args.layout, args.prefix, package)
     form = "mcu" if mcu else "host"
-    measured, rows = _footprint(args, bundle, files, form) if args.footprint is not None else (None, [])
+    measured, rows = (
+        _footprint(args, bundle, files, form) if args.footprint or args.compiler is not None else (None, [])
+    )
     write_files(args.folder, files)
     facts = {
         "bundle": str(args.bundle),
@@ -106,12 +111,12 @@ def _footprint(
 ) -> tuple[Footprint, list[LayerFacts]]:
     """Return what the compiler states, and the shares of the nodes."""
     from spikelet.deploy.firmware import c_program
-    from spikelet.deploy.footprint import footprint
+    from spikelet.deploy.footprint import AUTO, footprint
     from spikelet.lowering.c.shares import shares
 
     paths = {} if args.package is None else PACKAGES[args.package].paths(args.prefix)
     header, source = (files[paths.get(name, name)] for name in (f"{args.prefix}.h", f"{args.prefix}.c"))
-    measured = footprint(header, source, args.prefix, form, args.footprint)
+    measured = footprint(header, source, args.prefix, form, AUTO if args.compiler is None else args.compiler)
     rows: list[LayerFacts] = [
         {
             "node": share.node,

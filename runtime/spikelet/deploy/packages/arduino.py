@@ -69,7 +69,8 @@ void loop()
 """
 USE = """\
 The folder is an Arduino library: copy it into the folder `libraries` of the sketchbook, or zip it and use "Add .ZIP
-library". A sketch includes `<@PREFIX@.h>`. Boards with an AVR are too small. The example SelfTest prints its result on the serial port, 115200 baud."""
+library". A sketch includes `<@PREFIX@.h>`. Boards with an AVR are too small. The example SelfTest prints its result on
+the serial port, 115200 baud."""
 
 
 def _main(text: str) -> str:
