@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape
+from html import escape
 
 from spikelet.deploy.packages.base import MAIN, VERSION, Facts, Package, table
 
