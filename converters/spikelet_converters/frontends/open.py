@@ -53,7 +53,8 @@ def open_source(
         std: Per channel, in the same units.
         raw_pixels: Whether the source takes pixels 0…255.
         average_pools: Replace max pools by average pools.
-        output: Output to convert, for a network with several: its name in an ONNX file, else its index or key.
+        output: Output to convert, for a network with several: its name in an ONNX or NIR file, else its
+            index or key.
         dt: Length of a time-step in seconds, for NIR.
 
     Raises:
@@ -62,8 +63,8 @@ def open_source(
     """
     preprocessing = Preprocessing(mean, std, 1.0 if raw_pixels else 255.0)
     path, kind = Path(source), kind_of(source)
-    if output is not None and kind not in ("onnx", "exported", "module"):
-        raise UsageError(f"{source}: --output-name names an output of an ONNX file or a torch network; omit it")
+    if output is not None and kind == "checkpoint":
+        raise UsageError(f"{source}: --output-name names one of several outputs of a network; omit it")
     if kind == "onnx":
         from spikelet_converters.frontends import onnx
 
@@ -83,4 +84,4 @@ def open_source(
 
     # inputs of NIR networks are not normalised by default
     normalises = mean != (0.0,) or std != (1.0,)
-    return read_nir(path, dt=dt, preprocessing=preprocessing if normalises else None)
+    return read_nir(path, dt=dt, preprocessing=preprocessing if normalises else None, output=output)

@@ -104,6 +104,6 @@ FRAMEWORK_NEURONS = {
 }
 
 NIR = {
-    "Delay": "IR version 1 has no delays; use a network without delays",
+    "Delay": "IR version 1 has no delays; only a delay of 0 is read, use a network without delays",
     "Threshold": "a threshold without a state has no node in IR version 1; use an IF",
 }

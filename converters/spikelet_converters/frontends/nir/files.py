@@ -9,7 +9,7 @@ from spikelet_converters.choices import TIME_STEP
 from spikelet_converters.exports.nir import METADATA, NirNode, package
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.nir.annotation import annotated
-from spikelet_converters.frontends.nir.nesting import flat, input_shape
+from spikelet_converters.frontends.nir.nesting import flat, input_shape, leading_to
 from spikelet_converters.frontends.nir.reader import Reader
 from spikelet_converters.frontends.nir.simulation import simulator
 from spikelet_converters.frontends.source import Preprocessing, Source, finished
@@ -22,6 +22,7 @@ def read(
     preprocessing: Preprocessing | None = None,
     low: int = 0,
     high: int = 255,
+    output: str | None = None,
 ) -> Source:
     """Import a `.nir` file.
 
@@ -31,6 +32,7 @@ def read(
         preprocessing: Normalisation of the input, by default none.
         low: Smallest value of the input.
         high: Largest value of the input.
+        output: Name of the Output node to convert, of several.
 
     Raises:
         ConversionError: The file is not a NIR file, a node is not supported, or the network is recurrent. The message
@@ -42,7 +44,7 @@ def read(
     except Exception as error:  # h5py and nir raise many types of errors
         pass_out_of_memory(error, str(path))
         raise ConversionError(f"{path}: not a NIR file that can be read ({error})") from None
-    return from_nir(network, dt=dt, preprocessing=preprocessing, low=low, high=high)
+    return from_nir(network, dt=dt, preprocessing=preprocessing, low=low, high=high, output=output)
 
 
 def from_nir(
@@ -52,6 +54,7 @@ def from_nir(
     preprocessing: Preprocessing | None = None,
     low: int = 0,
     high: int = 255,
+    output: str | None = None,
 ) -> Source:
     """Import a nir.NIRGraph; see `read`."""
     text = network.metadata.get(METADATA)
@@ -66,7 +69,7 @@ def from_nir(
         builder.note(note)
     # inputs are currents and spikes, not normalised by default
     preprocessing = preprocessing or Preprocessing(scale=1.0)
-    nodes, edges = flat(network)
+    nodes, edges = leading_to(*flat(network), output)
     step = TIME_STEP if dt is None else dt
     Reader(builder, step).run(nodes, edges, preprocessing.start(builder, low, high))
     return finished("NIR", builder, None, preprocessing, simulate=simulator(nodes, edges, step))

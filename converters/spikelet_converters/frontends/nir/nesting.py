@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikelet.errors import ConversionError
+from spikelet.errors import ConversionError, UsageError
 from spikelet.nodes import Shape
 from spikelet_converters.exports.nir import NirNode
 
@@ -45,25 +45,71 @@ def _check_edges(network: NirNode, prefix: str) -> None:
                 )
 
 
+def leading_to(
+    nodes: dict[str, NirNode], edges: list[tuple[str, str]], output: str | None
+) -> tuple[dict[str, NirNode], list[tuple[str, str]]]:
+    """The nodes and edges that lead to the one output that is converted.
+
+    Args:
+        nodes: the nodes, by name.
+        edges: the edges.
+        output: name of an Output node; None for the only one.
+
+    Raises:
+        UsageError: the network has several outputs and none is named, or none of that name.
+    """
+    outputs = [name for name, node in nodes.items() if type(node).__name__ == "Output"]
+    if output is None and len(outputs) > 1:
+        raise UsageError(f"the network has {len(outputs)} outputs, {', '.join(outputs)}; choose one with --output-name")
+    if output is not None and output not in outputs:
+        raise UsageError(f"--output-name {output}: the network has the outputs {', '.join(outputs) or 'none'}")
+    if len(outputs) < 2:
+        return nodes, edges
+    kept, waiting = set(), [output]
+    while waiting:
+        name = waiting.pop()
+        if name is not None and name not in kept:
+            kept.add(name)
+            waiting += [a for a, b in edges if b == name]
+    return (
+        {name: node for name, node in nodes.items() if name in kept},
+        [(a, b) for a, b in edges if a in kept and b in kept],
+    )
+
+
 class Pass:
     """The input or output of a nested graph."""
 
 
 def input_shape(network: NirNode) -> Shape:
-    """The shape of the network's one input, (C, H, W) or (F,).
+    """The shape of the network's one input, (C, H, W) or (F,); (C, 1, L) for a line (C, L).
 
     Raises:
         ConversionError: The network has several inputs, or one without a shape or of another number of axes.
     """
-    inputs = [node for node in flat(network)[0].values() if type(node).__name__ == "Input"]
+    nodes, edges = flat(network)
+    inputs = [node for node in nodes.values() if type(node).__name__ == "Input"]
     if len(inputs) != 1:
         raise ConversionError(f"the network has {len(inputs)} inputs; a bundle has one")
     try:
         shape = tuple(int(size) for size in np.ravel(inputs[0].input_type["input"]))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ConversionError(f"the Input node has no shape ({error})") from None
+    if len(shape) == 2:
+        shape = _of_two_axes(shape, nodes, edges)
     while len(shape) in (2, 4) and shape[0] == 1:
         shape = shape[1:]  # some exporters add a batch axis of 1
     if len(shape) not in (1, 3):
         raise ConversionError(f"the network takes inputs of shape {shape}; expected (C, H, W) or (F,)")
+    return shape
+
+
+def _of_two_axes(shape: Shape, nodes: dict[str, NirNode], edges: list[tuple[str, str]]) -> Shape:
+    """An input of two axes: a line (C, L) for a Conv1d, and time-steps or a batch of features (F,) for weights of F."""
+    first = [nodes[b] for a, b in edges if type(nodes[a]).__name__ == "Input"]
+    if any(type(node).__name__ == "Conv1d" for node in nodes.values()):
+        return shape[0], 1, shape[1]
+    matrices = [node.weight for node in first if type(node).__name__ in ("Affine", "Linear")]
+    if matrices and all(np.shape(matrix)[-1] == shape[1] for matrix in matrices):
+        return shape[1:]
     return shape

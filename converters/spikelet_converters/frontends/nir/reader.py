@@ -21,6 +21,7 @@ from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.nir.nesting import Pass
 from spikelet_converters.frontends.refusals import NIR as ADVICE
 from spikelet_converters.frontends.values import Dynamics, Factor, Value, free_name
+from spikelet_converters.frontends.windows import dilated
 
 
 class Reader:
@@ -90,17 +91,34 @@ class Reader:
     _linear = _affine
 
     def _conv2d(self, name: str, where: str, node: NirNode, x: Value) -> Value:
-        if any(d != 1 for d in _pair(node.dilation)):
-            raise ConversionError(f"{where}: dilation {_pair(node.dilation)} has no node; train with dilation 1")
+        return self._convolution(name, where, node, _pair, x)
+
+    def _conv1d(self, name: str, where: str, node: NirNode, x: Value) -> Value:
+        if len(x.shape) != 3 or x.shape[1] != 1:
+            raise ConversionError(f"{where}: expected an input (C, L), found {x.shape}")
+        kernel = np.asarray(node.weight)[:, :, None]  # (C_out, C_in / groups, 1, k)
+        line = type("Conv1d", (), {**vars(node), "weight": kernel})
+        return self._convolution(name, where, line, _along, x)
+
+    def _convolution(
+        self, name: str, where: str, node: NirNode, pair: Callable[[npt.ArrayLike, int], tuple[int, int]], x: Value
+    ) -> Value:
+        stride, dilation = pair(node.stride, 1), pair(node.dilation, 1)
         padding = node.padding.decode() if isinstance(node.padding, bytes) else node.padding
-        kernel = node.weight.shape[2:]
         if isinstance(padding, str):
-            if padding == "same" and (any(k % 2 == 0 for k in kernel) or _pair(node.stride) != (1, 1)):
+            reach = [d * (k - 1) for d, k in zip(dilation, node.weight.shape[2:], strict=True)]
+            if padding == "same" and (any(r % 2 for r in reach) or stride != (1, 1)):
                 raise ConversionError(f"{where}: pads unevenly ({padding!r}); write the padding as numbers")
-            padding = (kernel[0] // 2, kernel[1] // 2) if padding == "same" else (0, 0)
-        return self.builder.conv(
-            name, where, node.weight, node.bias, _pair(node.stride), _pair(padding), int(node.groups), x
-        )
+            padded = (reach[0] // 2, reach[1] // 2) if padding == "same" else (0, 0)
+        else:
+            padded = pair(padding, 0)
+        kernel = dilated(np.asarray(node.weight, np.float64), dilation)
+        return self.builder.conv(name, where, kernel, node.bias, stride, padded, int(node.groups), x)
+
+    def _delay(self, name: str, where: str, node: NirNode, x: Value) -> Value:
+        if np.any(np.asarray(node.delay) != 0):
+            raise ConversionError(f"{where}: {ADVICE['Delay']}")
+        return x
 
     def _scale(self, name: str, where: str, node: NirNode, x: Value) -> Value:
         factor = self._channels(where, "scale", node.scale, x)
@@ -174,6 +192,8 @@ class Reader:
         """A parameter with one value per neuron as one value per channel, (C,)."""
         array: npt.NDArray[np.float64] = np.asarray(value, np.float64)
         channels = x.shape[0]
+        if len(x.shape) == 3 and x.shape[1] == 1 and array.shape == (channels, x.shape[2]):
+            array = array[:, None]  # of a line (C, L)
         if array.size == 1:
             return np.full(channels, array.ravel()[0])
         while array.ndim > 1 and array.shape[0] == 1 and array.shape[0] != channels:
@@ -186,9 +206,14 @@ class Reader:
         return rows[:, 0].copy()
 
 
-def _pair(value: npt.ArrayLike) -> tuple[int, int]:
+def _pair(value: npt.ArrayLike, of_rows: int = 0) -> tuple[int, int]:
     array = np.ravel(value)
     return int(array[0]), int(array[-1])
+
+
+def _along(value: npt.ArrayLike, of_rows: int) -> tuple[int, int]:
+    """A number along a line as a pair; a line is an image of one row, for which the number is `of_rows`."""
+    return of_rows, int(np.ravel(value)[0])
 
 
 def _some(values: npt.ArrayLike) -> str:

@@ -77,6 +77,15 @@ def _conv(node: NirNode, x: Tensor, state: State, dt: float) -> Tensor:
     )  # fmt: skip
 
 
+def _conv_of_line(node: NirNode, x: Tensor, state: State, dt: float) -> Tensor:
+    padding = node.padding.decode() if isinstance(node.padding, bytes) else node.padding
+    bias = None if node.bias is None else _tensor(node.bias)
+    stride, dilation = int(np.ravel(node.stride)[0]), int(np.ravel(node.dilation)[0])
+    if not isinstance(padding, str):
+        padding = int(np.ravel(padding)[0])
+    return F.conv1d(x[:, :, 0], _tensor(node.weight), bias, stride, padding, dilation, int(node.groups))[:, :, None]
+
+
 def _sum_pool(node: NirNode, x: Tensor, state: State, dt: float) -> Tensor:
     return F.avg_pool2d(x, _pair(node.kernel_size), _pair(node.stride), _pair(node.padding), divisor_override=1)
 
@@ -143,9 +152,11 @@ def _fire(node: NirNode, state: State) -> Tensor:
 _NODES: dict[str, Callable[[NirNode, Tensor, State, float], Tensor]] = {
     "Affine": _linear,
     "AvgPool2d": _average_pool,
+    "Conv1d": _conv_of_line,
     "Conv2d": _conv,
     "CubaLI": _cuba,
     "CubaLIF": _cuba_fire,
+    "Delay": _passed_on,
     "Flatten": _flatten,
     "I": _integrator,
     "IF": _integrate_and_fire,
@@ -170,6 +181,8 @@ def _by_neuron(value: npt.ArrayLike, x: Tensor) -> Tensor:
         return _tensor(array.reshape(()))
     while array.ndim >= x.ndim:
         array = array[0]  # a batch axis
+    if x.ndim == 4 and x.shape[2] == 1 and array.shape == (x.shape[1], x.shape[3]):
+        array = array[:, None]  # of a line (C, L)
     return _tensor(array.reshape(array.shape + (1,) * (x.ndim - 1 - array.ndim)))
 
 
