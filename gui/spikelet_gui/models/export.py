@@ -32,6 +32,15 @@ class DataTable:
         """Return the table as CSV."""
         return as_csv(distinct(self.head), self.rows)
 
+    def tsv(self) -> str:
+        """Return the table with tabs between the cells, as spreadsheets take it from the clipboard."""
+        return tab_separated([distinct(self.head), *self.rows])
+
+
+def tab_separated(rows: Sequence[Sequence[object]]) -> str:
+    """Return rows as lines with tabs between the cells; tabs and line breaks in cells become spaces."""
+    return "\n".join("\t".join(re.sub(r"[\t\r\n]+", " ", str(cell)) for cell in row) for row in rows)
+
 
 def without_duplicates(tables: Sequence[DataTable | None]) -> list[DataTable]:
     """Return each table that has rows once: several cards can show the same data.

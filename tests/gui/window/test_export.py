@@ -1,9 +1,11 @@
 """Export of panels and cards as PNG, SVG and CSV, and of the report."""
 
 import pytest
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
 
 from gui_support.driving import drop, opened_window, prepare_all
+from spikelet_gui.models.export import tab_separated
 from spikelet_gui.views.panels.catalogue import PANELS
 
 
@@ -73,3 +75,44 @@ def test_the_report_is_written(opened, rest, tmp_path, data):
     page = (tmp_path / "report.html").read_text()
     assert "<svg" in page
     assert "Neurons that never fire" in page
+
+
+def test_pictures_and_data_are_copied(filled, rest, qtbot):
+    clipboard, messages = QApplication.clipboard(), []
+    filled.inspector.status.connect(messages.append)
+    filled.show_panel("accuracy")
+    rest(filled)
+    qtbot.keyClick(filled, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert clipboard.image().size() == filled.panels["accuracy"].size()
+    card = filled.panels["accuracy"].curve.card
+    more = card.findChild(QToolButton, "flat")
+    entry = {action.text(): action for action in more.menu().actions()}
+    entry["Copy data"].trigger()
+    lines = [line.split("\t") for line in clipboard.text().splitlines()]
+    assert lines[0] == ["time_steps", "accuracy", "low_95", "high_95"]
+    assert [line[0] for line in lines[1:]] == ["1", "2", "3", "4"]
+    entry["Copy picture"].trigger()
+    assert clipboard.image().size() == card.size()
+    assert messages == ["Copied: accuracy, as a picture", "Copied: Accuracy, 4 rows", "Copied: Accuracy, as a picture"]
+
+
+def test_selected_rows_are_copied_with_their_headings(filled, rest, qtbot):
+    filled.show_panel("layers")
+    rest(filled)
+    table = filled.panels["layers"].neurons.table
+    table.selectRow(3)
+    qtbot.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    head, row = (line.split("\t") for line in QApplication.clipboard().text().splitlines())
+    assert head[0].startswith("neuron")
+    assert row == [table.model().index(3, column).data() for column in range(len(head))]
+    results = filled.panels["compare"].layers.table
+    filled.show_panel("compare")
+    rest(filled)
+    results.selectRow(1)
+    qtbot.keyClick(results, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    head, row = (line.split("\t") for line in QApplication.clipboard().text().splitlines())
+    assert (head[0], row[0]) == ("layer", "if2")
+
+
+def test_cells_with_tabs_stay_one_cell():
+    assert tab_separated([["a\tb", "c\r\nd"], [1, 2.5]]) == "a b\tc d\n1\t2.5"

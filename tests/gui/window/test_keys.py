@@ -183,11 +183,13 @@ def test_the_status_line_is_cleared_and_errors_stand_out_and_stay_longer(opened,
     (tmp_path / "bad.docx").write_text("words")
     drop(opened, tmp_path / "bad.docx")
     rest(opened)
-    assert foot.message.objectName() == foot.below.objectName() == "error"
+    assert (foot.message.text(), foot.message.objectName()) == ("", "caption"), "no empty box beside the error"
+    assert foot.below.objectName() == "error"
     assert foot.below.palette().windowText().color().name() == theme().bad
     foot.read_timer.stop()
     foot.read_timer.timeout.emit()
     assert foot.message.text() != ""
+    assert foot.message.objectName() == "error"
     assert foot.read_timer.isActive()
     foot.read_timer.stop()
     foot.read_timer.timeout.emit()

@@ -106,7 +106,8 @@ def test_a_broken_bundle_gets_a_page_that_names_the_member(opened, rest, tmp_pat
     rest(opened)
     assert opened.stack.currentWidget() is opened.problem
     assert "card.md" in opened.problem.message.text()
-    drop(opened, path)
+    assert opened.problem.back.text() == f"Back to {path.name}"
+    opened.problem.back.click()
     rest(opened)
     assert opened.panels["overview"].isVisible()
 

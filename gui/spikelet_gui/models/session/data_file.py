@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,11 @@ class DataFile:
         if white is not None and (type(white) not in (int, float) or not white > 0):
             return None
         return cls(Path(path), DataOptions(layout, None if white is None else float(white)), split)
+
+    @classmethod
+    def latest(cls, entries: Sequence[object]) -> DataFile | None:
+        """Return the first file of the recent images, or None."""
+        return cls.of_entry(entries[0]) if entries else None
 
     @property
     def title(self) -> str:

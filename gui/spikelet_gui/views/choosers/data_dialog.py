@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QGridLayout, QWidget
 
 from spikelet.data.folder import SUFFIXES
 from spikelet.data.options import LAYOUTS, DataOptions, Split
+from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.views.widgets.controls import Choice, button
 from spikelet_gui.views.widgets.layouts import row
 
@@ -35,12 +36,16 @@ class DataDialog(QFileDialog):
     Args:
         parent: The window.
         opened: Called with the path that was chosen, the options and the split.
+        recent: Images that were opened last: the dialog begins in their folder.
     """
 
-    def __init__(self, parent: QWidget, opened: Opened) -> None:
-        super().__init__(parent, "Open pictures or a data set")
+    def __init__(self, parent: QWidget, opened: Opened, recent: DataFile | None = None) -> None:
+        folder = "" if recent is None or not recent.path.parent.is_dir() else str(recent.path.parent)
+        super().__init__(parent, "Open pictures or a data set", folder)
         self._opened = opened
         self.setOption(QFileDialog.Option.DontUseNativeDialog)  # a native dialog takes either files or folders
+        self.setOption(QFileDialog.Option.HideNameFilterDetails)  # all suffixes do not fit
+        self.resize(820, 520)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFileMode(QFileDialog.FileMode.ExistingFile)
         self.setNameFilters([f"Pictures and data sets ({FILES})", "All files (*)"])

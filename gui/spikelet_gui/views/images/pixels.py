@@ -31,7 +31,7 @@ class PixelView(QWidget):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
-        self.setMinimumSize(96, 96)
+        self.setMinimumSize(64, 64)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._image: QImage | None = None
         self.drawn: Callable[[], object] = lambda: None

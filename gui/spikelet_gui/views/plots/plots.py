@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 from PySide6.QtCore import QPointF, QSize, Qt
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
 
 from spikelet_gui.views.plots.axes import DecadeAxis, NumberAxis, PercentAxis
 from spikelet_gui.views.plots.reading import Curve, bar_values, curve_values, dot_at
@@ -17,6 +17,8 @@ from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, theme
 
 HALF_LINE = 7  # half the height of small text, in pixels
+NAME_HEIGHT = 15  # pixels of a name beside a curve
+LOW = 120  # height in pixels of a chart without the title of its horizontal axis
 Values = Sequence[float] | npt.NDArray[np.number]
 
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
@@ -79,6 +81,11 @@ class Plot(pg.PlotWidget):
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(240, 80)  # small: Qt uses it as the minimum beside text that wraps
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        if hasattr(self, "_titles"):  # the base class resizes before they are set
+            self.getAxis("bottom").showLabel(bool(self._titles["bottom"]) and self.height() >= LOW)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         event.ignore()  # the window handles keys
 
@@ -118,15 +125,35 @@ class Plot(pg.PlotWidget):
         return [dashed, self.name(text, span[1] + 0.02 * (span[1] - span[0]), y, hue)]
 
     def spread(self, *resized: object) -> None:
-        """Move names apart that overlap, within the chart."""
-        self._names = sorted((name for name in self._names if name[0].scene() is not None), key=lambda name: name[1])
+        """Place the names: beside the curves, apart from each other, and inside the chart.
+
+        Names that were added first are hidden if there is no space for all of them.
+        """
+        self._names = [name for name in self._names if name[0].scene() is not None]
+        self._widen()
         low, high = self.plotItem.vb.viewRange()[1]
-        line = 15 / max(self.plotItem.vb.height(), 30) * (high - low)
-        heights = [min(y, high - line * (0.5 + rest)) for rest, (_, y) in enumerate(reversed(self._names))][::-1]
+        height = max(self.plotItem.vb.height(), 1.0)
+        count = max(1, int((height - 4) / NAME_HEIGHT))
+        for index, (text, _) in enumerate(self._names):
+            text.setVisible(index >= len(self._names) - count)
+        names = sorted((name for name in self._names if name[0].isVisible()), key=lambda name: name[1])
+        line = NAME_HEIGHT / height * (high - low)
+        heights = [min(y, high - line * (0.5 + rest)) for rest, (_, y) in enumerate(reversed(names))][::-1]
         least = low + line / 2
-        for (text, _), y in zip(self._names, heights, strict=True):
+        for (text, _), y in zip(names, heights, strict=True):
             text.setPos(text.pos().x(), max(y, least))
             least = max(y, least) + line
+
+    def _widen(self) -> None:
+        """Extend the horizontal axis until every name is inside the chart, whatever its width in pixels."""
+        box, (left, right) = self.plotItem.vb, self.plotItem.vb.viewRange()[0]
+        needed = right
+        for item, _ in self._names:
+            rest = box.width() - item.boundingRect().width() - 2  # pixels from the left end to the start of the name
+            if item.scene() is not None and rest > 0.3 * box.width():  # a chart of names only shows nothing
+                needed = max(needed, left + (item.pos().x() - left) * box.width() / rest)
+        if needed > right:
+            self.setXRange(left, needed, padding=0)
 
     def line(
         self,

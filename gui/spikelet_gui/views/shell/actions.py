@@ -20,6 +20,7 @@ class Actions:
         find: Give the focus to the search field of the current panel.
         run: Start the task of the current panel.
         export: Ask for a file and write the current panel to it.
+        copy: Copy the current panel to the clipboard as a picture.
         toggle_theme: Switch between dark and light.
         show_keys: Show the list of keys.
         quit: Close the window.
@@ -34,6 +35,7 @@ class Actions:
     find: Action
     run: Action
     export: Action
+    copy: Action
     toggle_theme: Action
     show_keys: Action
     quit: Action

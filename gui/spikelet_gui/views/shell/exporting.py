@@ -1,4 +1,4 @@
-"""Export panels and cards as PNG, SVG or CSV, and the report as HTML."""
+"""Export panels and cards as PNG, SVG or CSV, the report as HTML, and copy pictures and data to the clipboard."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QRect, QSize
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QGuiApplication, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
@@ -56,8 +56,34 @@ class Exporter:
             card.head.addWidget(more)
 
     def _add_entries(self, menu: QMenu, formats: Sequence[tuple[str, str]], card: Card | None = None) -> None:
+        menu.addAction("Copy picture").triggered.connect(lambda: self.copy_picture(card))
+        if FORMATS[2] in formats:
+            menu.addAction("Copy data").triggered.connect(lambda: self.copy_data(card))
+        menu.addSeparator()
         for text, suffix in formats:
             menu.addAction(text).triggered.connect(lambda _, suffix=suffix: self.ask(suffix, card))
+
+    def copy_picture(self, card: Card | None = None) -> None:
+        """Copy a card, or the current panel, to the clipboard as a picture."""
+        if self._inspector.document is None:
+            return
+        QGuiApplication.clipboard().setPixmap(self._shown(card).grab())
+        self._inspector.status.emit(f"Copied: {self._subject(card)}, as a picture")
+
+    def copy_data(self, card: Card | None = None) -> None:
+        """Copy the data of a card, or of the current panel, to the clipboard for a spreadsheet."""
+        if self._inspector.document is None:
+            return
+        try:
+            tables = tables_of(self._shown(card))
+        except SpikeletError as error:
+            self._inspector.failed.emit(str(error))
+            return
+        QGuiApplication.clipboard().setText("\n\n".join(table.tsv() for table in tables) + "\n")
+        self._inspector.status.emit(f"Copied: {self._subject(card)}, {len(tables[0].rows):,} rows")
+
+    def _subject(self, card: Card | None) -> str:
+        return card.name if card else self._inspector.settings.panel
 
     def ask(self, suffix: str = "png", card: Card | None = None) -> None:
         """Ask for a file, and write it; without data, show a message instead."""
@@ -69,8 +95,7 @@ class Exporter:
             except SpikeletError as error:
                 self._inspector.failed.emit(str(error))
                 return
-        subject = card.name if card else self._inspector.settings.panel
-        stem = safe_name(f"{self._inspector.document.name}-{subject}").lower()
+        stem = safe_name(f"{self._inspector.document.name}-{self._subject(card)}").lower()
         filters = FILTERS if card is None else FILTERS.rpartition(";;")[0]
         selected = next(entry for entry in filters.split(";;") if f"*.{suffix})" in entry)
         name, selected = QFileDialog.getSaveFileName(self._parent, "Export", f"{stem}.{suffix}", filters, selected)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout
 
@@ -12,7 +14,7 @@ from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import button
 from spikelet_gui.views.widgets.icons import pixmap
 from spikelet_gui.views.widgets.layouts import clear, row
-from spikelet_gui.views.widgets.text import label
+from spikelet_gui.views.widgets.text import label, menu_text
 from spikelet_gui.views.widgets.theme import theme
 
 
@@ -65,7 +67,8 @@ class ProblemPage(View):
         self.card.body.addLayout(self.grid)
         self.card.body.addSpacing(6)
         self.card.body.addWidget(advice)
-        buttons = row(button("Open another…", actions.open_bundle, "Ctrl+O", primary=True))
+        self.back = button("", self._back, "Open the bundle that was open before")
+        buttons = row(button("Open another…", actions.open_bundle, "Ctrl+O", primary=True), self.back, spacing=8)
         buttons.addStretch(1)
         self.card.body.addLayout(buttons)
         outer = QVBoxLayout(self)
@@ -78,10 +81,17 @@ class ProblemPage(View):
         outer.addStretch(2)
         self.follow(self._show, inspector.opened)
 
+    def _back(self) -> None:
+        self.inspector.open(Path(self.inspector.settings.bundle))
+
     def _show(self) -> None:
         problem = self.inspector.problem
         if problem is None:
             return
+        last = Path(self.inspector.settings.bundle)
+        self.back.setVisible(last.is_file() and last != problem.path.resolve())
+        self.back.setText(f"Back to {menu_text(last.name)}")
+        self.back.setAccessibleName(f"back to {last.name}")
         self.path.setText(str(problem.path))
         self.message.setText(str(problem))
         clear(self.grid)

@@ -46,6 +46,8 @@ KEYS = [
         ("Ctrl+O", "open a bundle"),
         ("Ctrl+1 … Ctrl+9", "panels"),
         ("Ctrl+E", "export this panel"),
+        ("Ctrl+Shift+C", "copy this panel as a picture"),
+        ("Ctrl+C", "copy the selected rows of a table"),
         ("Ctrl+T", "dark or light theme"),
         ("Tab", "next control"),
         ("Page Up, Page Down", "scroll the panel in a small window"),
@@ -64,6 +66,7 @@ def bindings(actions: Actions, panels: Iterable[str]) -> list[tuple[str, str, Ac
         ("Paste a picture", "Ctrl+V", actions.paste),
         ("Search", "Ctrl+F", actions.find),
         ("Export", "Ctrl+E", actions.export),
+        ("Copy picture", "Ctrl+Shift+C", actions.copy),
         ("Theme", "Ctrl+T", actions.toggle_theme),
         ("Quit", "Ctrl+Q", actions.quit),
     ]

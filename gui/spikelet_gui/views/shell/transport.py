@@ -179,6 +179,9 @@ class Transport(View):
         self.message.overflow = self.below if reading and not key else None
         self.below.hide()
         count = f" {done:,} of {total:,}" if total else "…"
-        for widget in (self.message, self.below):
-            set_style(widget, "error" if self._bad and not key else "caption")
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()  # the message is measured in the width that it has now
         self.message.show_text(f"{TITLES[key]}{count}" if key else self._text)
+        for widget in (self.message, self.below):
+            set_style(widget, "error" if self._bad and not key and widget.text() else "caption")

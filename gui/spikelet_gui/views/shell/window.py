@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QMainWindow,
+    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -55,7 +56,7 @@ class Window(QMainWindow):
         self.inspector, self._remember = inspector, remember
         self.setWindowTitle("spikelet")
         self.setAcceptDrops(True)
-        self.setMinimumSize(960, 600)
+        self.setMinimumSize(800, 500)  # a screen of 1920 × 1080 at 200 % has 960 × 540
         self.resize(QSize(1280, 800).boundedTo(self.screen().availableSize()))
         if inspector.settings.window:
             self.restoreGeometry(QByteArray.fromBase64(inspector.settings.window.encode()))
@@ -112,7 +113,7 @@ class Window(QMainWindow):
         rail = QWidget()
         rail.setObjectName("rail")
         rail.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        rail.setFixedWidth(92)
+        rail.setFixedWidth(88)
         lines = QVBoxLayout(rail)
         lines.setContentsMargins(0, 10, 0, 10)
         lines.setSpacing(2)
@@ -125,14 +126,17 @@ class Window(QMainWindow):
             button.setText(title)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setCheckable(True)
-            button.setFixedSize(91, 62)
+            button.setFixedWidth(87)
+            button.setMinimumHeight(46)
+            button.setMaximumHeight(62)
+            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setAccessibleName(title)
             button.setToolTip(f"{title}  (Ctrl+{index + 1})")
             button.clicked.connect(lambda _, name=name: self.show_panel(name))
             self.nav.addButton(button, index)
-            lines.addWidget(button)
-        lines.addStretch(1)
+            lines.addWidget(button, 1)
+        lines.addStretch(0)
         return rail
 
     def set_theme(self, name: str) -> None:
@@ -200,6 +204,7 @@ class Window(QMainWindow):
             find=lambda: self.panels[self.panel].focus_search() if self.inspector.document is not None else None,
             run=self.run_panel,
             export=lambda: self.exporter.ask(),
+            copy=lambda: self.exporter.copy_picture(),
             toggle_theme=self.toggle_theme,
             show_keys=lambda: shortcuts.help_dialog(self).open(),
             quit=self.close,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
 from spikelet_gui.models.signal import AnySignal, Signal, Values
+
+LEAST = QSize(600, 480)  # of a panel
+NARROW = 1040  # pixels of a panel below which its columns are stacked
 
 
 class View(QWidget):
@@ -30,7 +34,10 @@ class View(QWidget):
     def heightForWidth(self, width: int) -> int:  # noqa: N802
         """Return the minimum height, not the preferred one: a scrolling page uses it."""
         layout = self.layout()
-        return -1 if layout is None else layout.totalMinimumHeightForWidth(width)
+        if layout is None:
+            return -1
+        least = layout.totalMinimumHeightForWidth(width) if layout.hasHeightForWidth() else -1
+        return max(self.minimumHeight(), least if least >= 0 else layout.totalMinimumSize().height())
 
     def listen(self, signal: Signal[Values], slot: Callable[Values, object]) -> None:
         """Call `slot` at every `signal`, visible or not."""
@@ -65,7 +72,26 @@ class View(QWidget):
 
 
 class Panel(View):
-    """A page of the window."""
+    """A page of the window. It scrolls in a window that is smaller than its contents."""
+
+    _stacked: tuple[QBoxLayout, ...] = ()
+    _narrow = False
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        return super().minimumSizeHint().expandedTo(LEAST)
+
+    def stack(self, *layouts: QBoxLayout) -> None:
+        """Turn rows into columns, and columns into rows, while the panel is narrower than NARROW pixels."""
+        self._stacked = layouts
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW
+        if self._stacked and narrow != self._narrow:
+            self._narrow = narrow
+            for layout in self._stacked:
+                turned = layout.direction() == QBoxLayout.Direction.LeftToRight
+                layout.setDirection(QBoxLayout.Direction.TopToBottom if turned else QBoxLayout.Direction.LeftToRight)
 
     def run(self) -> None:
         """Start the task of the panel, if it has one (key R)."""

@@ -13,13 +13,15 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSpinBox,
+    QStyle,
+    QStyleOptionComboBox,
     QTabBar,
     QToolButton,
     QWidget,
 )
 
 from spikelet_gui.views.widgets.icons import icon
-from spikelet_gui.views.widgets.text import menu_text
+from spikelet_gui.views.widgets.text import menu_text, tooltip
 
 ARROWS = 18  # pixels of the arrows of a number field
 
@@ -142,6 +144,22 @@ class Choice(QComboBox):
         super().__init__()
         self.setAccessibleName(name)
         self.setToolTip(hint)
+        self.currentTextChanged.connect(lambda text: self.setToolTip(tooltip("\n".join(filter(None, (text, hint))))))
+
+    def initStyleOption(self, option: QStyleOptionComboBox) -> None:  # noqa: N802
+        """Elide the text of the selected entry if it does not fit; the list and the tooltip show it in full."""
+        super().initStyleOption(option)
+        field = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        text = self.currentText()
+        option.currentText = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, field.width())
+
+    def showPopup(self) -> None:  # noqa: N802
+        """Open the list in the width of its widest entry."""
+        view = self.view()
+        view.setMinimumWidth(min(view.sizeHintForColumn(0) + 28, self.window().width()))
+        super().showPopup()
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
         """Leave the wheel to the page: a pointer that passes by changes no value."""

@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from spikelet_gui.views.widgets.layouts import clear
 from spikelet_gui.views.widgets.text import label
 
+SHORT = 24  # letters of a value that is not broken, such as a range of numbers with its unit
+
 
 class Facts(QWidget):
     """Names and values in two columns."""
@@ -34,7 +36,7 @@ class Facts(QWidget):
                 row += 1
             for name, value in facts:
                 self._grid.addWidget(label(name, "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
-                text = label(value, wrap=True)
+                text = label(value.replace(" ", "\u00a0") if len(value) <= SHORT else value, wrap=True)
                 text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
                 text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
                 self._grid.addWidget(text, row, 1)

@@ -6,8 +6,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
 
-MIN_PANEL = 860, 480  # smallest size of a panel, in pixels: its size in a window of 960 × 600
-
 
 def scrolled(inner: QWidget, name: str) -> QScrollArea:
     """Return a scroll area for a widget that can be higher than the space."""
@@ -24,7 +22,6 @@ class Page(QScrollArea):
     def __init__(self, panel: QWidget) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        panel.setMinimumSize(*MIN_PANEL)
         _set_content(self, panel)
 
     def turn(self, pages: int) -> None:

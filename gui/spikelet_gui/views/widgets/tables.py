@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QTableWidget, QTableWidgetItem
+
+from spikelet_gui.models.export import tab_separated
+from spikelet_gui.views.widgets.text import tooltip
 
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 MAX_WIDTH = 170  # pixels of a column
+MIN_NAME = 70  # pixels of a column of names that are elided
+
+
+def copy_rows(view: QTableView) -> None:
+    """Copy the selected rows of a table to the clipboard, with the headings, for a spreadsheet."""
+    model, selection = view.model(), view.selectionModel()
+    rows = sorted({index.row() for index in selection.selectedIndexes()})
+    columns = range(model.columnCount())
+    head = [model.headerData(column, Qt.Orientation.Horizontal) for column in columns]
+    cells = [[model.index(row, column).data() for column in columns] for row in rows]
+    if cells:
+        QGuiApplication.clipboard().setText(tab_separated([head, *cells]) + "\n")
 
 
 class Table(QTableWidget):
@@ -24,6 +39,7 @@ class Table(QTableWidget):
         self.verticalHeader().setDefaultSectionSize(row_height)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setResizeContentsPrecision(-1)  # all rows, also those that are scrolled out of sight
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -42,20 +58,35 @@ class Table(QTableWidget):
             for column, value in enumerate(cells):
                 item = QTableWidgetItem(f"{value:,}" if isinstance(value, int) else str(value))
                 item.setTextAlignment(RIGHT if column else LEFT)
+                if not column:
+                    item.setToolTip(tooltip(str(value)))
                 self.setItem(row, column, item)
         self._fit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Copy the selected row; Qt would copy one cell."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            copy_rows(self)
+        else:
+            super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        """Give each column the width of its text and an equal part of the rest, or equal widths if there is no rest."""
+        """Give each column the width of its text and an equal part of the rest.
+
+        Without a rest the names in the first column are elided, or, in a very narrow table, all columns are equal.
+        """
         count, header = self.columnCount(), self.horizontalHeader()
         if not count:
             return
         widths = [max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) for column in range(count)]
         rest = self.viewport().width() - sum(widths)
+        if rest < 0 and widths[0] + rest >= MIN_NAME:  # names are elided before numbers
+            widths[0] += rest
+            rest = 0
         for column, width in enumerate(widths):
             equal = self.viewport().width() // count
             self.setColumnWidth(column, max(width, min(MAX_WIDTH, width + rest // count)) if rest >= 0 else equal)

@@ -255,7 +255,7 @@ QTabBar:focus::tab:selected { background: @raised; }
 QTabBar::scroller { width: 48px; }
 QTabBar QToolButton { padding: 2px; border-radius: 5px; }
 QToolButton#nav { background: transparent; border: none; border-left: 3px solid transparent; border-radius: 0px;
-  padding: 9px 2px 7px 0px; color: @muted; font-size: 9pt; }
+  padding: 4px 2px 4px 0px; color: @muted; font-size: 9pt; }
 QToolButton#nav:hover { color: @text; background: @raised; }
 QToolButton#nav:focus { background: @raised; }
 QToolButton#nav:checked { color: @text; border-left: 3px solid @accent; background: @soft; }

@@ -19,6 +19,7 @@ from spikelet_gui.views.widgets.controls import Choice
 from spikelet_gui.views.widgets.layouts import row
 from spikelet_gui.views.widgets.text import label
 
+ARROW = 38  # pixels of a list beside its text
 ANY = -1  # entry of a list of classes that selects all of them
 
 
@@ -29,13 +30,14 @@ class BrowserCard(CardView):
         super().__init__(inspector, "Images", data=self._data)
         self.kind = Choice("images by result", "Which images are shown")
         self.truth, self.predicted = Choice("true class"), Choice("predicted class")
-        for box in (self.kind, self.truth, self.predicted):
+        for box, letters in ((self.kind, 1), (self.truth, 7), (self.predicted, 10)):  # names of classes can be long
             box.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(12)
+            box.setMinimumContentsLength(letters)
+        for box in (self.kind, self.truth, self.predicted):
             box.activated.connect(lambda _: self._filter())
         self.message = label("", "muted", wrap=True)
         self.gallery = Gallery("images", self._show, self._enter)
-        self.body.addLayout(row(self.kind, self.truth, self.predicted, stretch=(1, 1, 1), spacing=6))
+        self.body.addLayout(row(self.kind, self.truth, self.predicted, stretch=(0, 2, 3), spacing=6))
         self.body.addWidget(self.message)
         self.body.addWidget(self.gallery, 1)
         self._drawn: tuple[object, ...] = ()
@@ -114,13 +116,15 @@ class BrowserCard(CardView):
             count = len(selected(sweep, replace(chosen, kind=kind), time, inspector.threshold))
             self.kind.addItem(f"{KINDS[kind][0]} ({count:,})", kind)
         self.kind.setCurrentIndex(self.kind.findData(chosen.kind))
+        widest = max(self.kind.fontMetrics().horizontalAdvance(self.kind.itemText(i)) for i in range(self.kind.count()))
+        self.kind.setMinimumWidth(widest + ARROW)
         for box, title, value in (
             (self.truth, "true", chosen.truth),
             (self.predicted, "predicted", chosen.predicted),
         ):
             if [box.itemText(i) for i in range(1, box.count())] != [f"{title}: {name}" for name in names]:
                 box.clear()
-                box.addItem(f"{title}: any class", ANY)
+                box.addItem(f"{title}: any", ANY)
                 for k, name in enumerate(names):
                     box.addItem(f"{title}: {name}", k)
             box.setCurrentIndex(box.findData(ANY if value is None else value))

@@ -17,9 +17,11 @@ from spikelet_gui.views.plots.axes import number
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.facts import Facts
-from spikelet_gui.views.widgets.layouts import Empty, row
-from spikelet_gui.views.widgets.text import label
+from spikelet_gui.views.widgets.layouts import Empty
 from spikelet_gui.views.widgets.theme import theme
+
+UNMEASURED = "Not measured yet: click Run all images to see the effect of early exit."
+MEASURING = "Measuring. The effect of early exit is shown when all images have run."
 
 
 class ExitCard(CardView):
@@ -54,13 +56,20 @@ class ExitCard(CardView):
         self.marker = self.plot.marker(theme().over, inspector.set_threshold)
         self.picker = ProfilePicker(inspector)
         self.facts = Facts()
-        self.empty = Empty("Not measured yet: click Run all images to see the effect of early exit.")
+        self.empty = Empty("")
         for widget in (self.plot, self.empty):
             self.body.addWidget(widget, 1)
         self.body.addWidget(self.facts)
-        self.body.addLayout(row(label("energy on", "muted"), self.picker, stretch=(0, 1)))
+        self.body.addWidget(self.picker)
         self.follow(self._draw, inspector.swept, inspector.opened)
+        self._job_changed("sweep")
+        self.listen(inspector.jobs.started, self._job_changed)
+        self.listen(inspector.jobs.finished, self._job_changed)
         self.follow(self._mark, inspector.threshold_moved, inspector.profile_changed)
+
+    def _job_changed(self, key: str) -> None:
+        if key == "sweep":
+            self.empty.set_message(MEASURING if self.inspector.jobs.running("sweep") else UNMEASURED)
 
     def _draw(self) -> None:
         sweep = self.inspector.sweep

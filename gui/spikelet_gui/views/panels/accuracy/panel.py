@@ -11,6 +11,7 @@ from spikelet.data.options import DEFAULTS, DataOptions, Split
 from spikelet.report import wording
 from spikelet_gui.models.analysis.sweep import Sweep
 from spikelet_gui.models.export import DataTable
+from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
 from spikelet_gui.models.session.inputs import Source
 from spikelet_gui.models.session.inspector import Inspector
@@ -32,7 +33,7 @@ class CurveCard(CardView):
     """Accuracy after each time-step with its interval, of the float network, and of chance."""
 
     def __init__(self, inspector: Inspector) -> None:
-        super().__init__(inspector, "Accuracy after each time-step", data=self._data)
+        super().__init__(inspector, "Accuracy", data=self._data)
         hint = "Measure on the whole data set in the background  (R)"
         self.runner = Runner(inspector.jobs, "sweep", "Run all images", self.run_all, hint, self._draw)
         self.choose = button("Other data…", self._choose, "Pictures, a folder of class folders, CIFAR, IDX or .npz")
@@ -64,7 +65,7 @@ class CurveCard(CardView):
             self.inspector.run_sweep(data)
 
     def _choose(self) -> None:
-        DataDialog(self, self._open).open()
+        DataDialog(self, self._open, DataFile.latest(self.inspector.settings.recent_data)).open()
 
     def _open(self, path: Path, options: DataOptions = DEFAULTS, split: Split = "auto") -> None:
         """Open images and measure on them."""

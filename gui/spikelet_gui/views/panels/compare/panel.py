@@ -80,6 +80,9 @@ class ComparePanel(Panel):
         panes.addWidget(self.same, 8)
         panes.addWidget(self.others, 8)
         panes.addLayout(column(self.layers, self.predictions, stretch=(6, 5), spacing=GAP), 5)
+        for widget, height in ((self.same, 340), (self.others, 340), (self.layers, 190), (self.predictions, 190)):
+            widget.setMinimumHeight(height)
+        self.stack(panes)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)

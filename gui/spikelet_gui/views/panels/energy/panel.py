@@ -59,9 +59,13 @@ class EnergyPanel(Panel):
         outer.addWidget(self.note)
         panes = QHBoxLayout()
         panes.setSpacing(GAP)
-        panes.addLayout(column(self.levels, self.break_even, stretch=(6, 5), spacing=GAP), 6)
-        panes.addWidget(self.layers, 5)
-        panes.addWidget(self.sources, 4)
+        estimates = column(self.levels, self.break_even, stretch=(6, 5), spacing=GAP)
+        panes.addLayout(estimates, 6)
+        details = row(self.layers, self.sources, stretch=(5, 4), spacing=GAP)
+        panes.addLayout(details, 9)
+        for card in (self.break_even, self.layers, self.sources):
+            card.setMinimumHeight(210)
+        self.stack(panes)
         outer.addLayout(panes, 1)
         self.follow(self._draw, inspector.swept, inspector.opened, inspector.profile_changed)
 

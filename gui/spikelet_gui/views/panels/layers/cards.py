@@ -82,8 +82,8 @@ class PotentialCard(CardView):
         self.plot = Plot("potentials of the picked neurons", "time-step", "v / θ", zoom=True)
         self.plot.level(1.0, theme().bad, "θ")
         self.timeline = TimeLine(self.plot, inspector.cursor.go)
-        self.legend = Legend()
-        self.head.addWidget(self.legend)
+        self.legend = Legend(wrap=True)
+        self.body.addWidget(self.legend)
         self.body.addWidget(self.plot, 1)
         self._drawn: list[object] = []
         self.follow(self._draw, inspector.selection.picking, inspector.traced)

@@ -12,7 +12,7 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     Qt,
 )
-from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QTableView, QToolButton
 
 from spikelet_gui.models.activity.table import COLUMNS, PRESETS, SHOWN, NeuronTable, Rows
@@ -23,6 +23,7 @@ from spikelet_gui.models.session.selection import PICKED
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import Choice
 from spikelet_gui.views.widgets.layouts import row
+from spikelet_gui.views.widgets.tables import copy_rows
 from spikelet_gui.views.widgets.text import label
 from spikelet_gui.views.widgets.theme import theme
 
@@ -110,6 +111,13 @@ class NeuronView(QTableView):
         count = len(widths)
         for index, width in enumerate(widths):
             self.setColumnWidth(index, width + spare * (index + 1) // count - spare * index // count)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Copy the selected neurons; Qt would copy one cell."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            copy_rows(self)
+        else:
+            super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spikelet.data.log_mel import LogMel, stated_features
+from spikelet_gui.models.session.data_file import DataFile
 from spikelet_gui.models.session.inputs import can_draw, drawing, golden_source, is_line, shown, start_source
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.pad import Pad
@@ -51,7 +52,6 @@ class InputCard(CardView):
             )
         )
         self.body.addWidget(self.note)
-        self.setMinimumWidth(210)
         self.follow(self._refresh, inspector.opened, inspector.showing)
 
     def _refresh(self) -> None:
@@ -96,7 +96,7 @@ class InputCard(CardView):
 
     def choose(self) -> None:
         """Ask for a picture or a data set, and open it."""
-        DataDialog(self, self.inspector.open_image).open()
+        DataDialog(self, self.inspector.open_image, DataFile.latest(self.inspector.settings.recent_data)).open()
 
     def back(self) -> None:
         """Show the initial images, or, if these are shown, the golden inputs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QGridLayout, QPushButton
 
 from spikelet_gui.models.network.blocks import Facts as FactList
 from spikelet_gui.models.network.blocks import block_facts, operation_facts
@@ -12,7 +12,6 @@ from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.widgets.cards import CardView
 from spikelet_gui.views.widgets.controls import button
 from spikelet_gui.views.widgets.facts import Facts
-from spikelet_gui.views.widgets.layouts import row
 from spikelet_gui.views.widgets.scrolling import scrolled
 
 KINDS = ("silent", "dead", "saturated")
@@ -28,9 +27,12 @@ class LayerCard(CardView):
         self.buttons: dict[str, QPushButton] = {}
         for kind in KINDS:
             self.buttons[kind] = button("", partial(self._list, kind), f"List the {kind} neurons")
-        line = row(*self.buttons.values(), spacing=6)
-        line.addStretch(1)
-        self.body.addLayout(line)
+        grid = QGridLayout()  # a third button goes below: three are wider than the card in a small window
+        grid.setSpacing(6)
+        grid.setColumnStretch(2, 1)
+        for index, widget in enumerate(self.buttons.values()):
+            grid.addWidget(widget, index // 2, index % 2)
+        self.body.addLayout(grid)
         self.body.addWidget(scrolled(self.facts, "properties of the layer"), 1)
         self.follow(self._draw, inspector.opened, inspector.selection.focused, inspector.swept, inspector.traced)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
 from spikelet_gui.models.session.inspector import Inspector
@@ -13,6 +13,8 @@ from spikelet_gui.views.plots.evidence import EvidenceCard, MarginCard, Predicti
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.layouts import column
 from spikelet_gui.views.widgets.theme import GAP
+
+INPUT, PREDICTION = 250, 250  # least heights of the cards on the left, in pixels
 
 
 class OverviewPanel(Panel):
@@ -25,12 +27,25 @@ class OverviewPanel(Panel):
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(GAP)
         self.input = InputCard(inspector)
-        outer.addLayout(column(self.input, PredictionCard(inspector), stretch=(5, 4), spacing=GAP), 5)
         self.network = NetworkCard(inspector)
-        outer.addWidget(self.network, 7)
+        top = QWidget()
+        network = QHBoxLayout(top)
+        network.setContentsMargins(0, 0, 0, 0)
+        network.setSpacing(GAP)
+        prediction = PredictionCard(inspector)
+        self.input.setMinimumHeight(INPUT)
+        prediction.setMinimumHeight(PREDICTION)
+        top.setMinimumHeight(INPUT + GAP + PREDICTION)
+        network.addLayout(column(self.input, prediction, stretch=(5, 4), spacing=GAP), 5)
+        network.addWidget(self.network, 7)
+        outer.addWidget(top, 12)
         self.layer = LayerCard(inspector)
         cards = EvidenceCard(inspector), MarginCard(inspector), self.layer
-        outer.addLayout(column(*cards, stretch=(9, 7, 8), spacing=GAP), 8)
+        details = column(*cards, stretch=(9, 7, 8), spacing=GAP)
+        outer.addLayout(details, 8)
+        for card, height in zip(cards, (180, 170, 196), strict=True):
+            card.setMinimumHeight(height)
+        self.stack(outer, details)
 
     def focus_search(self) -> None:
         self.network.search.setFocus()

@@ -41,6 +41,7 @@ class FrontCard(CardView):
         self.state = state
         self.plot = Plot("accuracy of every setting by cost", "", "accuracy", percent=("left",))
         self.marker = self.plot.marker(theme().over, self._drag, text="limit")
+        self.marker.label.setPosition(0.99)
         self.body.addWidget(self.plot, 1)
         self._drawn: list[pg.GraphicsObject] = []
         self._shown: tuple[object, ...] = ()
@@ -70,7 +71,7 @@ class FrontCard(CardView):
         self.marker.setValue(limit)
         low, high = self.plot.plotItem.vb.viewRange()[0]
         side = 0 if limit < (low + high) / 2 else 1  # the label on the side that has room
-        self.marker.label.anchors = [(side, 1)] * 2
+        self.marker.label.anchors = [(side, 0)] * 2  # below the upper end, where it is inside a low chart, too
         self.marker.label.updatePosition()
 
     def _draw_settings(self, points: tuple[Point, ...]) -> None:

@@ -26,6 +26,9 @@ from spikelet_gui.views.widgets.theme import colour, font, heat, readable_on, th
 Index = QModelIndex | QPersistentModelIndex
 
 
+CELL_HEIGHT = 58  # least height in pixels of a cell: title and unit of a fault take four lines
+
+
 class FaultCard(CardView):
     """A card of the panel; its data are all results."""
 
@@ -95,6 +98,7 @@ class MatrixCard(FaultCard):
         self.table.setAccessibleName("faults and their levels")
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.verticalHeader().setMinimumSectionSize(CELL_HEIGHT)
         self.table.horizontalHeader().hide()
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

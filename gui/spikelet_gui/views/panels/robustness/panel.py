@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from spikelet.metrics.faults import KINDS
 from spikelet.metrics.robustness import Robustness
 from spikelet_gui.models.analysis.robustness import DEVICES, IMAGES, faulty_devices, verdict
 from spikelet_gui.models.session.freshness import outdated
 from spikelet_gui.models.session.inspector import Inspector
-from spikelet_gui.views.panels.robustness.cards import LevelCard, MatrixCard, StepCard
+from spikelet_gui.views.panels.robustness.cards import CELL_HEIGHT, LevelCard, MatrixCard, StepCard
 from spikelet_gui.views.panels.robustness.state import RobustnessState
 from spikelet_gui.views.widgets.base import Panel
 from spikelet_gui.views.widgets.controls import Choice
@@ -49,6 +50,10 @@ class RobustnessPanel(Panel):
         panes.setContentsMargins(0, 0, 0, 0)
         panes.addLayout(column(self.levels, self.steps, stretch=(1, 1), spacing=GAP), 5)
         self.content.setLayout(panes)
+        self.matrix.setMinimumHeight(len(KINDS) * CELL_HEIGHT + 70)
+        for card in (self.levels, self.steps):
+            card.setMinimumHeight(215)
+        self.stack(panes)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(8)

@@ -96,11 +96,11 @@ class BrianCard(CardView):
     """Comparison of every spike and potential with Brian2."""
 
     def __init__(self, inspector: Inspector) -> None:
-        super().__init__(inspector, "Brian2, an independent simulator", data=self._data)
+        super().__init__(inspector, "Brian2", "an independent simulator", self._data)
         self._error = ""
         self.neurons = Choice("neurons per layer", "Number of neurons per layer to simulate, with all their synapses")
         for count in NEURONS:
-            self.neurons.addItem(f"{count:,} neurons per layer", count)
+            self.neurons.addItem(f"{count:,} per layer", count)
         self.neurons.addItem("all neurons", 0)
         self.images = Number("images", "Number of images to simulate, starting with the current one")
         self.images.setRange(1, 200)
@@ -188,6 +188,9 @@ class ValidatePanel(Panel):
         outer = row(self.replay, self.brian, stretch=(2, 5), spacing=GAP)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         self.setLayout(outer)
+        self.replay.setMinimumHeight(190)
+        self.brian.setMinimumHeight(290)
+        self.stack(outer)
 
     def run(self) -> None:
         """Replay the golden inputs, and validate with Brian2."""

@@ -1,0 +1,90 @@
+"""Nothing is cut in any panel for any shipped bundle, at the sizes of common screens and at 200 %.
+
+Results whose computation takes long are made up: what counts here is the space that they need.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gui_support.cutting import wrong
+from gui_support.driving import opened_window
+from gui_support.results import fill
+from spikelet import shipped
+from spikelet_gui.views.panels.catalogue import PANELS
+from spikelet_gui.views.shell.app import settle
+
+SIZES = ((960, 600), (1280, 800), (1440, 900), (1920, 1080))
+BUNDLES = ("vgg9-cifar10", "resnet20-cifar10", "vgg5-fashion-mnist")
+PAGES = {"accuracy": ("pages", "choice"), "layers": ("pages", "choice")}  # panels with two contents
+
+
+@pytest.fixture(scope="module", params=BUNDLES)
+def filled(qapp, request):
+    with opened_window(shipped.named(request.param)) as window:
+        fill(window)
+        yield window
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_nothing_is_cut(filled, size):
+    assert faults(filled, size) == {}
+
+
+def faults(window, size):
+    """What is cut or overlaps, by panel and content; and panels that are wider than a window of this size."""
+    found = {}
+    window.resize(*size)
+    for name in PANELS:
+        window.show_panel(name)
+        panel = window.panels[name]
+        for content in (0, 1) if name in PAGES else (0,):
+            if name in PAGES:
+                panel.choice.choose(content)
+                panel.pages.setCurrentIndex(content)
+            settle(window)
+            panel.grab()  # a name in a chart is placed once the chart is drawn in its size
+            settle(window)
+            cut = wrong(panel)
+            bar = window._pages[name].horizontalScrollBar().maximum()
+            if cut or bar:
+                found[name, content] = [*cut, *([f"{bar} pixels too wide"] if bar else [])]
+    cut = [*wrong(window.transport), *wrong(window.nav.button(0).parentWidget())]
+    return {**found, "frame": cut} if cut else found
+
+
+SCALED = """
+from pathlib import Path
+from gui_support.results import fill
+from spikelet_gui.models.session.settings import Settings
+from spikelet_gui.views.shell.app import discard, make_window, settle
+from spikelet import shipped
+from test_shipped_layout import faults
+window = make_window(Settings(theme="light", steps=4))
+window.show()
+window.inspector.open(shipped.named("vgg9-cifar10"))
+settle(window)
+fill(window)
+assert window.devicePixelRatioF() == 2.0, window.devicePixelRatioF()
+print({size: found for size in ((960, 510), (1280, 800)) if (found := faults(window, size))})
+discard(window)
+"""
+
+
+def test_nothing_is_cut_at_200_percent():
+    """A window of 960 × 510 is what a screen of 1920 × 1080 has beside its task bar."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCALED],
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            "QT_QPA_PLATFORM": "offscreen",
+            "QT_SCALE_FACTOR": "2",
+            "PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)]),
+        },
+    )
+    assert (done.stderr, done.stdout.strip()) == ("", "{}")

@@ -1,0 +1,141 @@
+"""Find what is cut or overlaps in a panel."""
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QSpinBox, QStyle, QStyleOptionComboBox, QWidget
+
+from spikelet_gui.views.images.gallery import Gallery
+from spikelet_gui.views.panels.layers.neuron_table import NeuronView
+from spikelet_gui.views.plots.plots import Plot
+from spikelet_gui.views.widgets.cards import Card
+from spikelet_gui.views.widgets.tables import Table
+from spikelet_gui.views.widgets.text import Elided
+
+PADDING = 6  # of a table's cell, at each side
+
+
+def shown(panel, kind):
+    return [widget for widget in panel.findChildren(kind) if widget.isVisible()]
+
+
+def cut_texts(panel):
+    """Texts of labels and buttons that have less space than they need."""
+    for label in shown(panel, QLabel):
+        if isinstance(label, Elided):
+            if "…" in label.text() and "…" not in label.toolTip():
+                yield label.toolTip()
+        elif label.wordWrap():
+            if label.height() < label.heightForWidth(label.width()):
+                yield label.text()
+        elif label.width() < label.minimumSizeHint().width():
+            yield label.text()
+    for button in shown(panel, QAbstractButton):
+        if button.text() and button.width() < button.minimumSizeHint().width():
+            yield button.text()
+
+
+def cut_cells(panel):
+    """Cells of the neuron table that have less room than they need."""
+    for view in shown(panel, NeuronView):
+        model, metrics = view.model(), view.fontMetrics()
+        assert not view.horizontalHeader().highlightSections()  # else the titles of selected columns are bold
+        for column in range(model.columnCount()):
+            title = model.headerData(column, Qt.Orientation.Horizontal)
+            if view.horizontalHeader().fontMetrics().horizontalAdvance(title) + 2 * PADDING > view.columnWidth(column):
+                yield title
+        for row in range(0, model.rowCount(), 101):
+            for column in range(model.columnCount()):
+                text = model.index(row, column).data()
+                if metrics.horizontalAdvance(text) + 2 * PADDING > view.columnWidth(column):
+                    yield text
+
+
+def cut_names(panel):
+    """Names in charts that lie outside of them, or overlap."""
+    for plot in shown(panel, Plot):
+        inside = plot.plotItem.vb.sceneBoundingRect().adjusted(-4, -4, 4, 4)
+        items = [item for item in plot.scene().items() if isinstance(item, pg.TextItem) and item.isVisible()]
+        texts = [item for item in items if item.toPlainText()]
+        areas = [text.mapRectToScene(text.boundingRect()) for text in texts]
+        yield from (text.toPlainText() for text, area in zip(texts, areas, strict=True) if not inside.contains(area))
+        named = [text for text, _ in plot._names if text.scene() is not None and text.isVisible()]
+        tops = sorted(text.mapRectToScene(text.boundingRect()).center().y() for text in named)
+        yield from (f"{plot.accessibleName()}: on each other" for gap in np.diff(tops) if gap < 12)
+
+
+def cut_numbers(panel):
+    """Charts without space for a number at the upper end of the axis; lists with captions that do not fit."""
+    for plot in shown(panel, Plot):
+        if plot.getAxis("left").isVisible() and plot.plotItem.vb.sceneBoundingRect().top() < 7:
+            yield plot.accessibleName()
+    for gallery in shown(panel, Gallery):
+        metrics, pictures = gallery.fontMetrics(), gallery.pictures
+        for text in map(pictures.caption, pictures.numbers):
+            if gallery.gridSize().width() < max(map(metrics.horizontalAdvance, text.split("\n"))) + 2 * PADDING:
+                yield text
+
+
+def overlapping(panel):
+    """Cards that overlap, or exceed the panel."""
+    cards = [
+        (card.name, card.rect().translated(card.mapTo(panel, card.rect().topLeft()))) for card in shown(panel, Card)
+    ]
+    for index, (name, area) in enumerate(cards):
+        if not panel.rect().contains(area):
+            yield name
+        yield from (f"{name} on {other}" for other, area2 in cards[:index] if area.intersects(area2))
+    for card in shown(panel, Card):
+        parts = [widget for widget in shown(card, QWidget) if widget.parentWidget() is card]
+        for index, part in enumerate(parts):
+            yield from (f"{card.name}: {part} on {other}" for other in parts[:index] if on(part, other))
+
+
+def on(part, other):
+    """Whether a widget lies on its neighbour."""
+    return part.geometry().intersects(other.geometry())
+
+
+def cut_fields(panel):
+    """Number fields and drop-down lists whose text does not fit; a list of names is elided and has a tooltip."""
+    for box in shown(panel, QComboBox):
+        option = QStyleOptionComboBox()
+        QComboBox.initStyleOption(box, option)
+        field = box.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, box
+        )
+        elided = box.sizeAdjustPolicy() == QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        if elided and box.minimumContentsLength() > 1:
+            if box.currentText() not in box.toolTip():
+                yield f"{box.accessibleName()}: no tooltip"
+        elif box.fontMetrics().horizontalAdvance(box.currentText()) > field.width():
+            yield f"{box.accessibleName()}: {box.currentText()}"
+    for spin in shown(panel, QSpinBox):
+        line = spin.lineEdit()
+        space = line.width() - line.textMargins().left() - line.textMargins().right()
+        if line.fontMetrics().horizontalAdvance(spin.prefix() + str(spin.maximum()) + spin.suffix()) > space:
+            yield f"{spin.accessibleName()}: {spin.text()}"
+
+
+def cut_columns(panel):
+    """Headings and cells of tables of results that do not fit; names of layers are elided and have a tooltip."""
+    for table in shown(panel, Table):
+        for column in range(table.columnCount()):
+            cells = 0 if column == 0 else table.sizeHintForColumn(column)
+            needed = max(cells, table.horizontalHeader().sectionSizeHint(column))
+            if needed > table.columnWidth(column):
+                yield f"{table.accessibleName()}: {table.horizontalHeaderItem(column).text()}"
+
+
+def squeezed(panel):
+    """Cards that are smaller than their contents need."""
+    for card in shown(panel, Card):
+        least = card.minimumSizeHint()
+        if card.width() < least.width() or card.height() < least.height():
+            yield f"{card.name}: {card.width()} × {card.height()}, needs {least.width()} × {least.height()}"
+
+
+def wrong(panel):
+    """All that is cut on a panel, or lies on something."""
+    checks = cut_texts, cut_fields, cut_cells, cut_columns, cut_names, cut_numbers, squeezed, overlapping
+    return [text for check in checks for text in check(panel)]

@@ -1,0 +1,115 @@
+"""Fill all panels of a window: what is quick is computed, what takes long is made up."""
+
+import numpy as np
+
+from spikelet.metrics.robustness import Point, Robustness, all_faults
+from spikelet_converters.brian2.comparison import EPS, LayerReport, Sample
+from spikelet_converters.brian2.validation import ValidationReport
+from spikelet_converters.planning.front import choose, compared_costs, pareto
+from spikelet_converters.planning.plan import Plan
+from spikelet_converters.planning.settings import Budget, Setting
+from spikelet_converters.planning.settings import Point as Measured
+from spikelet_gui.models.analysis.planning import Planned
+from spikelet_gui.models.session.inputs import from_data
+from spikelet_gui.views.shell.app import settle
+
+IMAGES = 4
+
+
+def fill(window):
+    """Compute and make up the results of all panels."""
+    inspector = window.inspector
+    images = inspector.data.take(slice(0, IMAGES))
+    inspector.show(from_data(images))
+    inspector.run_sweep(images)
+    settle(window)
+    window.panels["residuals"].run()
+    window.panels["compare"].prepare()
+    settle(window)
+    document, digest = inspector.document, images.digest
+    inspector.results.set_robustness(robustness(document.bundle, images, inspector.cursor.steps), digest)
+    inspector.results.set_planned(planned(document, images), digest)
+    inspector.results.set_report(report(document.bundle, inspector.cursor.steps))
+
+
+def robustness(bundle, images, steps):
+    """Accuracy that falls with the level of each fault."""
+
+    def point(fault):
+        shares = [max(0.0, 0.919 - fault.level - 0.01 * t) for t in range(steps)]
+        ends = [max(0.0, s - 0.08) for s in shares], [min(1.0, s + 0.08) for s in shares]
+        return Point(fault, shares, *ends, [shares])
+
+    points = [point(fault) for fault in all_faults()]
+    name, count = bundle.manifest.name, len(images)
+    return Robustness(
+        name, bundle.digest, images.name, images.digest, count, steps, (0,), "accuracy", points[0], points
+    )
+
+
+def planned(document, images):
+    """Settings of one, two, four and eight copies with early exit."""
+    bundle, points = document.bundle, []
+    for copies in (1, 2, 4, 8):
+        for steps in range(1, 8 // copies + 1):
+            for margin in (None, 0.956, 2.125):
+                accuracy = 0.93 - 0.12 / (copies * steps) - (0.01 if margin else 0)
+                cost = steps if margin is None else 0.7 * steps
+                at = Setting(copies, steps, margin)
+                points.append(
+                    Measured(
+                        at,
+                        accuracy,
+                        accuracy - 0.05,
+                        accuracy + 0.04,
+                        cost,
+                        115_200 * copies,
+                        cost * 8.36e6,
+                        cost,
+                        cost,
+                    )
+                )
+    costs, name = compared_costs(Budget()), bundle.manifest.name
+    plan = Plan(
+        bundle=name,
+        digest=bundle.digest,
+        data=images.name,
+        data_digest=images.digest,
+        images=len(images),
+        engine="native",
+        start="half",
+        budget=Budget(),
+        tolerance=0.0,
+        profile="45 nm CMOS, 0.9 V, integers",
+        costs=costs,
+        points=tuple(points),
+        front=pareto(points, costs),
+        chosen=choose(points, Budget()),
+        refusals={8: "the threshold of layer if1 has less than 8 levels"},
+    )
+    return Planned(bundle, document.path, plan)
+
+
+def report(bundle, steps):
+    """A validation without differences."""
+    none = np.zeros((steps, 0))
+    sample = Sample(0, (), (none > 0, none > 0), (none, none), None)
+    graph = bundle.graph
+    layers = [
+        LayerReport(name, 256, graph.neurons(name), 1_234_567, 0, 0, 0, 0, 0.0, None, sample) for name in graph.spiking
+    ]
+    return ValidationReport(
+        bundle=bundle.manifest.name,
+        digest=bundle.digest,
+        exact=True,
+        engine="native",
+        brian2_version="2.9.0",
+        images=3,
+        steps=steps,
+        mode="by layer",
+        target="numpy",
+        seed=0,
+        eps=EPS,
+        seconds=12.3,
+        layers=tuple(layers),
+    )
