@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
 
-from gui_support.driving import drop, opened_window, prepare_all
+from gui_support.driving import drop, opened_window, prepare_all, until
 from spikelet_gui.models.export import tab_separated
 from spikelet_gui.views.panels.catalogue import PANELS
 
@@ -81,6 +81,8 @@ def test_pictures_and_data_are_copied(filled, rest, qtbot):
     clipboard, messages = QApplication.clipboard(), []
     filled.inspector.status.connect(messages.append)
     filled.show_panel("accuracy")
+    filled.activateWindow()
+    until(filled.isActiveWindow)
     rest(filled)
     qtbot.keyClick(filled, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
     assert clipboard.image().size() == filled.panels["accuracy"].size()
@@ -100,11 +102,11 @@ def test_selected_rows_are_copied_with_their_headings(filled, rest, qtbot):
     filled.show_panel("layers")
     rest(filled)
     table = filled.panels["layers"].neurons.table
-    table.selectRow(3)
+    filled.inspector.selection.pick((5,))
     qtbot.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     head, row = (line.split("\t") for line in QApplication.clipboard().text().splitlines())
     assert head[0].startswith("neuron")
-    assert row == [table.model().index(3, column).data() for column in range(len(head))]
+    assert row == [table.model().index(5, column).data() for column in range(len(head))]
     results = filled.panels["compare"].layers.table
     filled.show_panel("compare")
     rest(filled)

@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtWidgets import QApplication, QDialog, QLabel
 
+from gui_support.cutting import wrong
 from gui_support.driving import click_block, drop, until
 from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
@@ -110,6 +111,24 @@ def test_a_broken_bundle_gets_a_page_that_names_the_member(opened, rest, tmp_pat
     opened.problem.back.click()
     rest(opened)
     assert opened.panels["overview"].isVisible()
+
+
+def test_pages_without_a_bundle_are_not_cut_and_say_that_one_is_being_opened(window, rest, path, tmp_path):
+    for size in ((960, 600), (1280, 800)):
+        window.resize(*size)
+        rest(window)
+        window.grab()
+        assert wrong(window.welcome) == []
+    assert window.welcome.title.text() == "Open a bundle"
+    window.inspector.open(path)
+    assert window.welcome.title.text() == "Opening…"
+    rest(window)
+    (tmp_path / "empty.snnb").write_bytes(b"")
+    window.inspector.open(tmp_path / "empty.snnb")
+    rest(window)
+    window.grab()
+    assert window.problem.isVisible()
+    assert wrong(window.problem) == []
 
 
 def test_both_themes_build_every_panel(opened, rest):

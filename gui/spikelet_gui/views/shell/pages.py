@@ -17,28 +17,38 @@ from spikelet_gui.views.widgets.layouts import clear, row
 from spikelet_gui.views.widgets.text import label, menu_text
 from spikelet_gui.views.widgets.theme import theme
 
+START_TITLE, START_WIDTH = "Open a bundle", 440
+
 
 class WelcomePage(View):
     """Start page, shown while no bundle is open."""
 
-    def __init__(self, actions: Actions) -> None:
+    def __init__(self, actions: Actions, inspector: Inspector) -> None:
         super().__init__()
-        title = label("Open a bundle", "heading")
+        self.title = label(START_TITLE, "heading")
         text = label(
             "Drop a .snnb file anywhere in this window, or choose one, to inspect every neuron of the converted "
             "network at each time-step.",
             "muted",
             wrap=True,
         )
-        text.setMaximumWidth(440)
+        text.setFixedWidth(START_WIDTH)
+        text.setMinimumHeight(text.heightForWidth(START_WIDTH))  # a layout that centres a label cuts its lines
         text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         outer = QVBoxLayout(self)
         outer.addStretch(3)
-        outer.addWidget(title, 0, Qt.AlignmentFlag.AlignCenter)
+        outer.addWidget(self.title, 0, Qt.AlignmentFlag.AlignCenter)
         outer.addWidget(text, 0, Qt.AlignmentFlag.AlignCenter)
         outer.addSpacing(10)
         outer.addWidget(button("Open…", actions.open_bundle, "Ctrl+O", primary=True), 0, Qt.AlignmentFlag.AlignCenter)
         outer.addStretch(4)
+        self._jobs = inspector.jobs
+        for signal in (inspector.jobs.started, inspector.jobs.finished):
+            self.listen(signal, lambda _: self._show())
+        self._show()
+
+    def _show(self) -> None:
+        self.title.setText("Opening…" if self._jobs.running("open") else START_TITLE)
 
 
 class ProblemPage(View):

@@ -79,7 +79,7 @@ class Window(QMainWindow):
         root.setObjectName("root")
         self.header, self.transport = Header(self.actions_, self.exporter, inspector), Transport(inspector)
         self.stack = QStackedWidget()
-        self.welcome, self.problem = WelcomePage(self.actions_), ProblemPage(self.actions_, inspector)
+        self.welcome, self.problem = WelcomePage(self.actions_, inspector), ProblemPage(self.actions_, inspector)
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.problem)
         self.panels = Panels(self._build_panel)
