@@ -77,7 +77,7 @@ class ProblemPage(View):
         self.card.body.addLayout(self.grid)
         self.card.body.addSpacing(6)
         self.card.body.addWidget(advice)
-        self.back = button("", self._back, "Open the bundle that was open before")
+        self.back = button("Back", self._back, "Open the bundle that was open before")
         buttons = row(button("Open another…", actions.open_bundle, "Ctrl+O", primary=True), self.back, spacing=8)
         buttons.addStretch(1)
         self.card.body.addLayout(buttons)
