@@ -49,3 +49,4 @@ def test_a_page_replays_the_golden_inputs(browser, copied, tmp_path):
     (tmp_path / "copied.html").write_text(web_page(copied).html, "utf-8")
     browser.open(tmp_path / "copied.html")
     assert browser.evaluate("(await spikelet, document.documentElement.dataset.golden)") == "pass"
+    assert "neurons (k = 3 copies), 8-bit" in browser.evaluate("document.getElementById('facts').textContent")

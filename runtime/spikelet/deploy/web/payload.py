@@ -14,7 +14,7 @@ from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.copies import proven_steps
 from spikelet.metrics.fanout import Site, sites
 from spikelet.metrics.tally import costs
-from spikelet.nodes import Array
+from spikelet.nodes import IF, Array
 from spikelet.version import __version__
 
 PICTURES = 10  # golden inputs and sample images together
@@ -99,6 +99,7 @@ def _about(bundle: Bundle, program: HostProgram) -> dict[str, object]:
             {"name": name, "kind": graph.nodes[name].kind, "shape": list(graph.population(name))}
             for name in program.graph.spiking
         ],
+        "copies": sorted({node.copies for node in graph.nodes.values() if isinstance(node, IF)}),
         "parameters": [parameter.name for parameter in program.parameters],
     }
 

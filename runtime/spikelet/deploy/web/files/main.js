@@ -126,10 +126,11 @@ function listed(pixels) {
 
 /** State the network, its size and what it takes. */
 function describe(network) {
-  const { facts } = network, bytes = document.documentElement.outerHTML.length;
+  const { facts } = network, bytes = document.documentElement.outerHTML.length, most = facts.copies.at(-1);
   byId("facts").textContent =
     `Input ${facts.shape.join(" × ")}, ${plural(facts.labels.length, "class", "classes")}, ` +
-    `${plural(facts.layers.length, "spiking layer")}, ${plural(network.neurons, "neuron")}, ${facts.bits}-bit weights, ` +
+    `${plural(facts.layers.length, "spiking layer")}, ${plural(network.neurons, "neuron")}` +
+    `${most > 1 ? ` (k = ${facts.copies.join(" and ")} copies)` : ""}, ${facts.bits}-bit weights, ` +
     `exact for ${plural(facts.exactSteps, "time-step")}. Bundle sha256 ${facts.digest.slice(0, 16)}…`;
   byId("sizes").textContent =
     `This page: ${(bytes / 1e6).toFixed(2)} MB, of which ${(facts.moduleBytes / 1e3).toFixed(0)} kB code and ` +
