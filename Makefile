@@ -1,5 +1,5 @@
 # Every target sets up .venv itself; a second run needs no network.
-.PHONY: help demo gui test stress lint bench bench-instructions bench-gui accuracy screenshots peers posttraining gpu-study conformance vectors fuzz edge-test clean
+.PHONY: help demo gui test stress lint bench bench-speed bench-instructions bench-gui accuracy screenshots peers posttraining gpu-study conformance vectors fuzz edge-test clean
 .DEFAULT_GOAL := help
 
 # ONNX Runtime sends no usage events, also where a script imports it without spikelet
@@ -48,12 +48,15 @@ bench: ## time engines, float networks and other frameworks (writes docs/benchma
 	$(PYTHON) tests/benchmarks/onnx_engine.py
 	$(PYTHON) tests/benchmarks/counting.py
 	PYTHONPATH=tests/support $(PYTHON) tests/benchmarks/brian2_validation.py
+	@$(MAKE) --no-print-directory bench-speed
+	$(PYTHON) tests/benchmarks/training.py
+
+bench-speed: ## the part of bench that writes docs/benchmarks.md and the table of the README (five minutes on an idle machine)
 	@.ci/peers -c "" # install first: its messages do not belong in the table
 	.ci/peers tests/benchmarks/speed.py >build/benchmarks.md
 	@mv build/benchmarks.md docs/ && cat docs/benchmarks.md && $(PYTHON) tests/benchmarks/readme.py
-	$(PYTHON) tests/benchmarks/training.py
 
-bench-instructions: ## count instructions of generated C per image, on x86-64 and emulated boards (writes docs/instructions.md; ARGS="--release NAME" stores the counts for comparison)
+bench-instructions: ## count instructions of generated C per image, on x86-64 and emulated boards (writes docs/instructions.md; ARGS="--release NAME" stores the counts for comparison, "--threads" and "--deployed" count threads of one image and other runtimes too, "--only" keeps the rest)
 	@.ci/setup edge
 	PYTHONPATH=tests/support $(PYTHON) tests/benchmarks/instructions.py $(ARGS)
 

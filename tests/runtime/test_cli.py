@@ -14,6 +14,7 @@ from spikelet import cli
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, read, write
 from spikelet.data import ImageSet, arrays
+from spikelet.nodes import Conv2d, Linear
 from spikelet.verify import record_golden
 
 RNG = np.random.default_rng(0)
@@ -254,6 +255,20 @@ def test_bench(call, monkeypatch):
     assert latency["load_ms"] > 0
     assert latency["batch_32"]["ms_per_step_p95"] >= latency["batch_32"]["ms_per_step_p50"] > 0
     assert latency["peak_memory_mb"] > 10
+
+
+def test_bench_shows_how_layers_are_evaluated(call):
+    out = call("bench small.snnb --layers --json")[1]
+    by_node = {layer["node"]: layer for layer in json.loads(out)["layers"]}
+    graph = small_graph()
+    assert list(by_node) == [name for name in graph.order if isinstance(graph.nodes[name], Conv2d | Linear)]
+    assert {layer["form"] for layer in by_node.values()} <= {"lists", "counts", "image", "dense"}
+    spiking = [layer for layer in by_node.values() if layer["form"] == "lists"]
+    assert spiking
+    assert all(layer["added"] > 0 for layer in spiking)
+    text = call("bench small.snnb --layers")[1]
+    assert all(name in text for name in by_node)
+    assert "lists of spikes select rows of weights" in text
 
 
 @pytest.mark.parametrize("verb", ["train", "convert", "inspect", "verify", "run", "bench", "doctor"])

@@ -1,8 +1,7 @@
 """Count the instructions of an inference of ONNX Runtime and OpenVINO, in float and in 8-bit integers.
 
-cachegrind presents a processor with AVX2 and without AVX-512, so that the runtimes choose their kernels for AVX2, whatever
-the machine is. An inference is the difference between runs of different numbers of inferences, divided by the difference of these
-numbers: the start of the process, and the first inference with its preparations, cancel out.
+callgrind presents a processor with AVX2 and without AVX-512, so that the runtimes choose their kernels for AVX2, whatever the
+machine is. The start of the process and the first inferences, which prepare memory, are not counted.
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-PROGRAM = Path(__file__).resolve().parents[2] / "benchmarks" / "int8_runs.py"
-FEW, MANY = 6, 66  # inferences
-COUNTED = re.compile(r"I\s+refs:\s+([\d,]+)")
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+COUNTED = re.compile(r"Collected : (\d+)")
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -27,24 +25,20 @@ def count(runtime: str, model: Path, images: npt.NDArray[np.float32]) -> float:
 
     Args:
         runtime: "onnxruntime" or "openvino", installed in this Python.
-        model: ONNX file.
-        images: (N, C, H, W), taken in turn.
+        model: ONNX file; files are written beside it.
+        images: (N, C, H, W), each of which is one inference.
 
     Raises:
-        RuntimeError: The runtime is missing, or valgrind fails.
+        RuntimeError: The runtime is missing, or callgrind fails.
     """
-    file = model.with_suffix(".images.npy")
+    file, library = model.with_suffix(".images.npy"), model.with_name("counted.so")
     np.save(file, images)
-    few, many = (_instructions([runtime, str(model), str(file), str(runs)]) for runs in (FEW, MANY))
-    return (many - few) / (MANY - FEW)
-
-
-def _instructions(arguments: list[str]) -> int:
-    counter = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-    command = [*counter, sys.executable, str(PROGRAM), *arguments]
+    subprocess.run(["gcc", "-shared", "-fPIC", str(FOLDER / "counted.c"), "-o", str(library)], check=True)
+    counter = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--callgrind-out-file=/dev/null"]
+    command = [*counter, sys.executable, str(FOLDER / "int8_runs.py"), runtime, str(model), str(file), str(library)]
     environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ} | ENVIRONMENT
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     counted = COUNTED.search(done.stderr)
     if done.returncode or counted is None:
-        raise RuntimeError(f"{arguments[0]}: {done.stderr.strip().splitlines()[-1]}")
-    return int(counted[1].replace(",", ""))
+        raise RuntimeError(f"{runtime}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+    return int(counted[1]) / len(images)

@@ -9,12 +9,16 @@ import argparse
 import json
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 from spikelet.benchmark.latency import Latency, batches
 from spikelet.choices import ENGINES
 from spikelet.cli.common import add_threads, bundle_file, emit
 from spikelet.errors import EngineError
 from spikelet.report.columns import table
+
+if TYPE_CHECKING:
+    from spikelet.benchmark.layers import LayerWork
 
 HELP = "measure the speed of every engine on a bundle"
 EXAMPLE = "spikelet bench vgg9-cifar10 --threads 1"
@@ -25,6 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("--engine", choices=list(ENGINES), help="engine to use (default: all that are available)")
     add_threads(parser)
+    parser.add_argument(
+        "--layers", action="store_true", help="show how the native engine evaluates each layer, instead of times"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,7 +39,14 @@ def run(args: argparse.Namespace) -> int:
     from spikelet import bundle as bundles
     from spikelet.engines import available
 
-    graph = bundles.read(args.bundle).graph  # a broken file is reported once, here
+    bundle = bundles.read(args.bundle)  # a broken file is reported once, here
+    graph = bundle.graph
+    if args.layers:
+        from spikelet.benchmark.layers import layers
+
+        work = layers(bundle)
+        emit(args, {"bundle": str(args.bundle), "layers": work}, _layers_text(work))
+        return 0
     names = [args.engine] if args.engine else available(graph)
     results = [_measure(str(args.bundle), name, args.threads or 0) for name in names]
     emit(args, {"bundle": str(args.bundle), "engines": results}, _text(results))
@@ -47,6 +61,23 @@ def _measure(path: str, engine: str, threads: int) -> Latency:
         raise EngineError(f"engine {engine}: the benchmark did not finish ({last})")
     result: Latency = json.loads(done.stdout)
     return result
+
+
+FORMS = {
+    "lists": "lists of spikes select rows of weights",
+    "counts": "numbers of spikes times weights; lists without AVX2",
+    "image": "pairs of values of the image times weights, once for a constant image",
+    "dense": "one value at a time times weights",
+}
+
+
+def _layers_text(work: list[LayerWork]) -> str:
+    rows = []
+    for layer in work:
+        share = layer["added"] / layer["dense"] if layer["dense"] else 0.0
+        sizes = [f"{layer['dense']:,}", f"{layer['added']:,.0f}", f"{share:.1%}"]
+        rows.append([layer["node"], *sizes, FORMS[layer["form"]]])
+    return table(["layer", "dense products", "weights added", "share", "native engine"], rows)
 
 
 def _text(results: list[Latency]) -> str:

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from typing import Literal
 
 from spikelet.lowering.c.plan import Field, Plan, Value
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 
+# of a layer: rows of weights that lists of spikes select; numbers of spikes times weights; pairs of values of the image
+# times weights; or one value at a time
+Form = Literal["lists", "counts", "image", "dense"]
 SCALE = 16  # of the entries of lists: the fewest lanes of a row, so that a row has a whole number of bytes per unit
 SLACK = 32  # entries past the end of a list that may be read or, 16 of them, be written
 MAX_REPEATS = 16  # of a neuron in one list; larger pools are summed densely
@@ -106,6 +110,14 @@ class HostPlan(Plan):
         copies = self.graph.neuron(neuron).copies
         many = pool != (1, 1) or self.graph.predecessors[neuron][0] in self.graph.static
         return many and copies >= LEAST_COPIES and copies * pool[0] * pool[1] <= MOST_COUNT
+
+    def form(self, name: str) -> Form:
+        """Return how a Conv2d or Linear is evaluated; "counts" are "lists" without AVX2."""
+        if self.multiplies_counts(name):
+            return "counts"
+        if self.packs(name):
+            return "lists"
+        return "image" if self.multiplies_image(name) else "dense"
 
     def counted(self, name: str) -> tuple[str, tuple[int, int]]:
         """Return the node of which a Conv2d counts spikes, and the size of the windows that are summed."""

@@ -1,0 +1,47 @@
+"""How the native engine evaluates each layer, and how much of the dense work its spikes cause."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from spikelet.bundle import Bundle
+from spikelet.lowering.c import HostProgram
+from spikelet.lowering.c.host_plan import Form
+from spikelet.metrics.fanout import sites
+from spikelet.nodes import Conv2d, Linear
+
+
+class LayerWork(TypedDict):
+    """Work of a Conv2d or Linear in one time-step.
+
+    Attributes:
+        node: Name of the node.
+        form: How the native engine evaluates it, see `HostPlan.form`.
+        dense: Multiplications of the dense layer.
+        added: Weights that spikes select, the mean over the golden inputs; for a layer that reads the image, `dense`.
+    """
+
+    node: str
+    form: Form
+    dense: int
+    added: float
+
+
+def layers(bundle: Bundle) -> list[LayerWork]:
+    """Return the work of each layer, in topological order, with the spikes of the golden inputs.
+
+    Raises:
+        EngineError: The network is float32.
+    """
+    program, spikes = HostProgram(bundle.graph), bundle.golden.spikes
+    work: list[LayerWork] = []
+    for site in sites(bundle.graph):
+        if not isinstance(bundle.graph.nodes[site.node], Conv2d | Linear):
+            continue
+        added = float(site.dense)
+        if site.operation == "ac":
+            added = sum(
+                float((spikes[name].mean((0, 1)) * reach.reshape(-1)).sum()) for name, reach in site.reach.items()
+            )
+        work.append({"node": site.node, "form": program.plan.form(site.node), "dense": site.dense, "added": added})
+    return work
