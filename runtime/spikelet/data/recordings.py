@@ -7,6 +7,8 @@
 | `.npy` | a structured array with these fields, as tonic returns it |
 | `.bin` | N-MNIST and N-Caltech101: 40 bits an event (Orchard et al., 2015) |
 | `.dat` | Prophesee: 64 bits an event behind a text header |
+| `.raw` | Prophesee: EVT 2.0 and 3.0 |
+| `.h5`, `.hdf5` | columns, at the top or in a group, as of DSEC |
 
 Columns may have other names that are in use: `ts`, `time` and `timestamp` for t, `pol` and `polarity` for p.
 """
@@ -21,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.data import cameras
 from spikelet.errors import DataError
 
 Column = npt.NDArray[np.generic]
@@ -32,7 +35,8 @@ NAMES = {
     "y": ("y", "ys", "row"),
     "p": ("p", "ps", "pol", "polarity", "polarities"),
 }
-SUFFIXES = (".csv", ".npz", ".npy", ".bin", ".dat")
+SUFFIXES = (".csv", ".npz", ".npy", ".bin", ".dat", *cameras.SUFFIXES)
+AEDAT = "open it with the package aedat or dv-processing, and save the columns as .npz"
 OVERFLOW_ROW, OVERFLOW_TIME = 240, 2**13  # of the N-MNIST files: the clock has wrapped
 
 
@@ -45,17 +49,15 @@ def columns(path: Path) -> Columns | Column:
     Raises:
         DataError: The format is unknown, the file is damaged, or a column is missing.
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        camera = suffix in (".aedat", ".aedat4", ".raw", ".hdf5", ".h5")
-        hint = "; export it as .csv or .npz with the tools of its camera" if camera else ""
-        raise DataError(f"{path}: expected events as {', '.join(SUFFIXES)} with {', '.join(FIELDS)}, or frames{hint}")
+    suffix = _suffix(path)
     try:
         match suffix:
             case ".bin":
                 return _n_mnist(path.read_bytes())
             case ".dat":
                 return _prophesee(path.read_bytes())
+            case _ if suffix in cameras.SUFFIXES:
+                return _named(cameras.read(path))
             case ".csv":
                 arrays: Mapping[str, Column] = _csv(path)
             case _:
@@ -73,6 +75,14 @@ def columns(path: Path) -> Columns | Column:
         raise error.locate(path) from None
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read as events ({error})") from None
+
+
+def _suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        hint = f"; {AEDAT}" if suffix in (".aedat", ".aedat4") else ""
+        raise DataError(f"{path}: expected events as {', '.join(SUFFIXES)} with {', '.join(FIELDS)}, or frames{hint}")
+    return suffix
 
 
 def _named(arrays: Mapping[str, Column]) -> Columns:

@@ -1,8 +1,8 @@
 """Classify a recording of an event camera, one input per time-step.
 
 EVENTS is a file of events, binned into --steps intervals: columns t, x, y, p (`.csv`, `.npz`, a structured array in
-`.npy`), N-MNIST (`.bin`) or Prophesee (`.dat`); or a `.npy` or `.npz` file with frames (T, C, H, W), one per time-step.
-A folder of recordings by class gives the accuracy after each time-step.
+`.npy`, `.h5`), N-MNIST (`.bin`) or Prophesee (`.dat`, `.raw`); or a `.npy` or `.npz` file with frames (T, C, H, W), one
+per time-step. A folder of recordings by class gives the accuracy after each time-step.
 """
 
 from __future__ import annotations

@@ -1,0 +1,173 @@
+"""Read recordings in the formats of event cameras: Prophesee RAW (EVT 2.0 and 3.0), and events in HDF5 files.
+
+RAW is a text header, lines that begin with `%`, and words of 32 (EVT 2.0) or 16 bits (EVT 3.0), as Prophesee's
+documentation describes them. HDF5 files hold columns t, x, y, p, at the top or in one group, as those of DSEC do.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import DataError, MissingDependency
+
+Column = npt.NDArray[np.generic]
+Whole = npt.NDArray[np.int64]
+RAW = (".raw",)
+HDF5 = (".h5", ".hdf5")
+SUFFIXES = (*RAW, *HDF5)
+CD_OFF, CD_ON, TIME_HIGH_2 = 0, 1, 8  # kinds of words of EVT 2.0
+ADDR_Y, ADDR_X, VECT_BASE_X, VECT_12, VECT_8, TIME_LOW, TIME_HIGH = 0, 2, 3, 4, 5, 6, 8  # of EVT 3.0
+MOST_DEPTH = 4  # groups of an HDF5 file below one another
+
+
+def read(path: Path) -> Mapping[str, Column]:
+    """Read a file of a camera as columns by name.
+
+    Raises:
+        DataError: The format is not known, the file is damaged, or it has no events.
+        MissingDependency: h5py is not installed, for HDF5.
+    """
+    return raw(path.read_bytes()) if path.suffix.lower() in RAW else _hdf5(path)
+
+
+def raw(content: bytes) -> dict[str, Column]:
+    """Decode a RAW file.
+
+    Raises:
+        DataError: The header names no known format, or a part of a word is missing.
+    """
+    header, body = _divided(content)
+    version = header.get("evt") or header.get("format", "").partition(";")[0].removeprefix("EVT")
+    if version in ("2.0", "2"):
+        columns = _evt2(_words(body, np.dtype("<u4")))
+    elif version in ("3.0", "3"):
+        columns = _evt3(_words(body, np.dtype("<u2")))
+    else:
+        known = f"is of EVT {version}" if version else "does not name its format (evt 2.0 or 3.0) in its header"
+        raise DataError(f"{known}; expected EVT 2.0 or 3.0: export it as .csv or .hdf5 with the tools of its camera")
+    if not len(columns["t"]):
+        raise DataError("contains no events")
+    return columns
+
+
+def _divided(content: bytes) -> tuple[dict[str, str], bytes]:
+    """Return the entries of the header, and the words."""
+    header: dict[str, str] = {}
+    start = 0
+    while content[start : start + 1] == b"%":
+        end = content.find(b"\n", start)
+        if end < 0:
+            raise DataError("the header does not end")
+        key, _, value = content[start + 1 : end].decode("latin-1").strip().partition(" ")
+        start = end + 1
+        if key == "end":
+            break
+        header[key] = value.strip()
+    return header, content[start:]
+
+
+def _words(body: bytes, kind: np.dtype[Any]) -> Whole:
+    if len(body) % kind.itemsize:
+        raise DataError(f"expected words of {kind.itemsize} bytes, found {len(body)} bytes; is the file complete?")
+    return np.frombuffer(body, kind).astype(np.int64)
+
+
+def _evt2(words: Whole) -> dict[str, Column]:
+    """Bits of an event: 4 kind (the polarity), 6 time, 11 column, 11 row; time high: 4 kind, 28 time."""
+    kind = words >> 28
+    is_high = kind == TIME_HIGH_2
+    high = _unwrapped(words & 0xFFFFFFF, is_high, 2**28)
+    event = (kind == CD_OFF) | (kind == CD_ON)
+    chosen = words[event]
+    return {
+        "t": high[event] << 6 | chosen >> 22 & 0x3F,
+        "x": chosen >> 11 & 0x7FF,
+        "y": chosen & 0x7FF,
+        "p": kind[event],
+    }
+
+
+def _evt3(words: Whole) -> dict[str, Column]:
+    """Words of 4 bits for the kind and 12 bits: row, column and polarity, vectors of 12 or 8 columns, and the time."""
+    kind, value = words >> 12, words & 0xFFF
+    index = np.arange(len(words))
+    is_high = kind == TIME_HIGH
+    high = _unwrapped(value, is_high, 2**12)
+    # the lower bits of the time count from 0 when the higher bits change
+    low = np.where(_last(is_high, index) > _last(kind == TIME_LOW, index), 0, _filled(value, kind == TIME_LOW))
+    time, row = high << 12 | low, _filled(value & 0x7FF, kind == ADDR_Y)
+    single = np.flatnonzero(kind == ADDR_X)
+    base = _filled(value, kind == VECT_BASE_X)
+    width = np.where(kind == VECT_12, 12, np.where(kind == VECT_8, 8, 0))
+    before = np.cumsum(width) - width
+    first = (base & 0x7FF) + before - _filled(before, kind == VECT_BASE_X)
+    vectors = np.flatnonzero(width)
+    bits = (value[vectors, None] >> np.arange(12) & 1) & (np.arange(12) < width[vectors, None])
+    word, bit = np.nonzero(bits)
+    at = np.concatenate([single, vectors[word]])
+    columns = {
+        "t": time[at],
+        "x": np.concatenate([value[single] & 0x7FF, first[vectors[word]] + bit]),
+        "y": row[at],
+        "p": np.concatenate([value[single] >> 11, base[vectors[word]] >> 11]),
+    }
+    order = np.argsort(at, kind="stable")
+    return {name: column[order] for name, column in columns.items()}
+
+
+def _last(chosen: npt.NDArray[np.bool_], index: Whole) -> Whole:
+    """The index of the last word that is chosen, at every word; -1 before the first."""
+    return np.maximum.accumulate(np.where(chosen, index, -1)) if len(index) else index
+
+
+def _filled(values: Whole, chosen: npt.NDArray[np.bool_]) -> Whole:
+    """The value of the last word that is chosen, at every word; 0 before the first."""
+    last = _last(chosen, np.arange(len(values)))
+    return np.where(last < 0, 0, values[last]) if len(values) else values
+
+
+def _unwrapped(values: Whole, chosen: npt.NDArray[np.bool_], size: int) -> Whole:
+    """The value of the last word that is chosen, with `size` added each time that it begins again from 0."""
+    steps = values[chosen]
+    loops = np.concatenate([[0], np.cumsum(np.diff(steps) < 0)])[: len(steps)]
+    continued = np.zeros_like(values)
+    continued[chosen] = steps + size * loops
+    return _filled(continued, chosen)
+
+
+def _hdf5(path: Path) -> Mapping[str, Column]:
+    """Read the columns of a file, or those of its group of events."""
+    try:
+        h5py: Any = importlib.import_module("h5py")
+    except ModuleNotFoundError:
+        raise MissingDependency("h5py", "events") from None
+    try:
+        with h5py.File(path, "r") as file:
+            return _group(h5py, file, path.name, MOST_DEPTH)
+    except DataError:
+        raise
+    except Exception as error:  # h5py raises many types of errors
+        raise DataError(f"not an HDF5 file of events that can be read ({error})") from None
+
+
+def _group(h5py: Any, group: Any, name: str, depth: int) -> Mapping[str, Column]:
+    arrays = {key: value for key, value in group.items() if isinstance(value, h5py.Dataset)}
+    groups = {key: value for key, value in group.items() if isinstance(value, h5py.Group)}
+    tables = [value for value in arrays.values() if value.dtype.names]
+    if len(tables) == 1:
+        whole = tables[0][()]
+        return {field: np.asarray(whole[field]) for field in whole.dtype.names}
+    columns = {key: np.asarray(value[()]) for key, value in arrays.items() if value.ndim == 1 and value.shape[0] > 1}
+    if len(columns) >= 4:
+        longest = max(len(column) for column in columns.values())
+        return {key: column for key, column in columns.items() if len(column) == longest}
+    chosen = [value for key, value in groups.items() if key.casefold() in ("events", "cd")] or list(groups.values())
+    if len(chosen) == 1 and depth:
+        return _group(h5py, chosen[0], name, depth - 1)
+    raise DataError(f"has no columns t, x, y, p: {group.name} holds {', '.join([*arrays, *groups]) or 'nothing'}")
