@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 import spikelet
 from networks import small_graph
+from spikelet import bundle, shipped
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
-from spikelet.errors import DataError, EngineError, SpikeletError, UsageError
+from spikelet.errors import BundleError, DataError, EngineError, SpikeletError, UsageError
 from spikelet.graph import Graph
 from spikelet.inputs import as_sequence
 from spikelet.nodes import Output
@@ -34,6 +35,16 @@ def path(tmp_path_factory):
 @pytest.fixture(params=["numpy", "onnx"])
 def model(path, request):
     return spikelet.load(path, request.param)
+
+
+def test_a_shipped_bundle_is_loaded_by_name(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("vgg5-fashion-mnist", "vgg5-fashion-mnist.snnb"):
+        assert spikelet.load(name, "numpy").bundle.digest == bundle.read(shipped.named(name)).digest
+    (tmp_path / "vgg5-fashion-mnist").write_bytes(path.read_bytes())
+    assert spikelet.load("vgg5-fashion-mnist", "numpy").bundle.manifest.name == "small", "a file comes first"
+    with pytest.raises(BundleError, match="vgg5-fashion: cannot be read"):
+        spikelet.load("vgg5-fashion")
 
 
 def test_run_gives_sums_over_time(model):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import bundle as bundles
-from spikelet import options
+from spikelet import options, shipped
 from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle
 from spikelet.display import html, line
@@ -318,7 +318,7 @@ def load(path: str | Path, engine: str = "auto", threads: int | None = None, lim
     """Load a bundle.
 
     Args:
-        path: the bundle file (.snnb).
+        path: the bundle file (.snnb), or the name of a shipped bundle, such as "vgg9-cifar10".
         engine: "auto", "numpy", "onnx" or "native".
         threads: number of threads, per operator (onnx), per batch (numpy) or per batch or image (native); None for
             the default.
@@ -333,11 +333,12 @@ def load(path: str | Path, engine: str = "auto", threads: int | None = None, lim
 
     Examples:
         >>> import spikelet
-        >>> from spikelet import shipped
-        >>> spikelet.load(shipped.demo(), engine="numpy").engine
+        >>> spikelet.load("vgg9-cifar10", engine="numpy").engine
         'numpy'
     """
     path = options.path("path", path)
+    if (bundle_of_name := shipped.named(str(path))) is not None and not path.is_file():
+        path = bundle_of_name
     with _translating(f"bundle {path!s}", BundleError):
         bundle = bundles.read(path)
     return Model(bundle, engine, threads, limits)

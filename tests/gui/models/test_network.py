@@ -88,7 +88,7 @@ def integrator_graph():
 
 
 def test_residuals_count_every_neuron_of_every_image(bundle, images):
-    result = residuals(bundle, images, 4, "numpy", quiet())
+    result = residuals(bundle, images, (1, 2, 4), "numpy", quiet())
     assert result.steps == (1, 2, 4)
     graph = bundle.graph
     _, activations = SourceNetwork(graph, 4).activations(images.images.astype(np.float32))
@@ -132,7 +132,7 @@ def test_copies_have_the_activations_and_predictions_of_their_neuron(images, cop
 
 def test_residuals_of_copies_are_those_of_all_of_them_together(images):
     graph = copied_graph(4)
-    result = residuals(bundle_of(graph), images, 2, "numpy", quiet())
+    result = residuals(bundle_of(graph), images, (1, 2), "numpy", quiet())
     _, activations = SourceNetwork(graph, 4).activations(images.images.astype(np.float32))
     engine = create(graph, "numpy", graph.spiking)
     engine.reset(len(images))

@@ -61,7 +61,7 @@ int main(int argc, char **argv)
     for (int t = 0; t < STEPS; t++) {
         const int place = t % WINDOW;
         if (place == 0)
-            spikelet_step(&p, states, stride, SAMPLES, w, t ? NULL : images,
+            spikelet_step(NULL, &p, states, stride, SAMPLES, w, t ? NULL : images,
                           STEPS - t < WINDOW ? STEPS - t : WINDOW, NULL, NULL, NULL, NULL);
         for (int i = 0; i < SAMPLES; i++) {
             const struct state *s = (const struct state *)(states + i * stride);

@@ -149,7 +149,7 @@ def test_a_factor_is_used_only_if_potentials_fit(copies):
 )
 def test_other_copies_are_no_progression(node):
     assert progression(neurons(3)).gain == 3
-    with pytest.raises(ValueError, match="no progression"):
+    with pytest.raises(ValueError, match="not a progression"):
         progression(node)
     net = Builder((2,), np.random.default_rng(0))
     net.add("if", node)

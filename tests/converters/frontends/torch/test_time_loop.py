@@ -185,7 +185,7 @@ def test_the_spikes_are_those_of_the_loop(kind, frames):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (HalfOfTheFrames, "the loop reads 12 frames in 12 time-steps; give a module that computes one time-step"),
+        (HalfOfTheFrames, "the loop reads 12 frames in 12 time-steps; pass a module that computes one time-step"),
         (LastStepOnly, "the output collects 2 of 12 time-steps"),
         (FeedBack, "module lif1: is called with another input at time-step 2 than at the first"),
         (Restarted, "module lif1: its state is not that of the call before"),
