@@ -38,9 +38,14 @@ def test_the_pages_show_what_was_measured(accuracy, figures):
             assert accuracy.with_block(page, title, content) == page
 
 
+ELSEWHERE = {"spoken-digits"}  # no data set that `make accuracy` reads; its tutorial has the accuracy
+
+
 def test_the_figures_are_those_of_the_shipped_bundles(figures):
+    digests = {path.stem: bundle.read(path).digest for path in shipped.bundles()}
+    assert digests.keys() >= ELSEWHERE
     assert {name: entry["bundle"] for name, entry in figures.items()} == {
-        path.stem: bundle.read(path).digest for path in shipped.bundles()
+        name: digest for name, digest in digests.items() if name not in ELSEWHERE
     }
 
 
