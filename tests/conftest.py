@@ -21,6 +21,10 @@ from garbage import freeze_what_is_alive, many_modules_are_new
 
 sys.dont_write_bytecode = False  # here it was read already
 
+# Files of tests need not survive a loss of power: to wait for the disk takes milliseconds for each file. A descriptor
+# that is closed is still an error. Processes of their own wait as users do.
+os.fsync = os.fstat
+
 # Tests of the native engine compile as users do (see the fixture); the others need its answers, not its speed.
 CFLAGS = os.environ.get("SPIKELET_CFLAGS")
 os.environ.setdefault("SPIKELET_CFLAGS", "-O1")

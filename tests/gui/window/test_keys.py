@@ -112,30 +112,6 @@ def test_a_click_beside_a_field_leaves_it(opened, card, qtbot):
     assert focus(opened) is card.query, "a click into a field stays there"
 
 
-def test_events_are_watched_only_while_a_field_has_the_focus(qapp, path, rest, monkeypatch):
-    """Each event that is watched runs Python code: 10,000 while a bundle is opened."""
-    watched, handle = [], FocusReturn.eventFilter
-    monkeypatch.setattr(
-        FocusReturn,
-        "eventFilter",
-        lambda self, widget, event: bool(watched.append(widget)) or handle(self, widget, event),
-    )
-    with opened_window(path) as window:
-        root(window).setFocus()
-        watched.clear()
-        window.show_panel("layers")
-        rest(window)
-        assert not watched
-        window.panels["layers"].findChild(NeuronCard).query.setFocus()
-        rest(window)
-        assert watched
-        root(window).setFocus()
-        watched.clear()
-        window.show_panel("overview")
-        rest(window)
-        assert not watched
-
-
 @pytest.mark.parametrize("name", ["engine", "speed", "table", "steps"])
 def test_letters_in_lists_and_numbers_are_keys_of_the_window(opened, card, qtbot, name):
     widget = card.table if name == "table" else getattr(opened.transport, name)
