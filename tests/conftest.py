@@ -21,6 +21,14 @@ from garbage import freeze_what_is_alive, many_modules_are_new
 
 sys.dont_write_bytecode = False  # here it was read already
 
+# Settings of the user's own: limits, a signature policy, a cache, colours and the width of a terminal.
+for name in [name for name in os.environ if name.startswith("SPIKELET_")]:
+    if name not in ("SPIKELET_CFLAGS", "SPIKELET_CONFORMANCE"):
+        del os.environ[name]
+for name in ("FORCE_COLOR", "NO_COLOR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+    os.environ.pop(name, None)
+os.environ["COLUMNS"] = "80"
+
 # Files of tests need not survive a loss of power: to wait for the disk takes milliseconds for each file. A descriptor
 # that is closed is still an error. Processes of their own wait as users do.
 os.fsync = os.fstat
