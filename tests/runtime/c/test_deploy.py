@@ -22,7 +22,7 @@ from spikelet import cli, load
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.cli.inference import watch
-from spikelet.data.frames import Form, decoded, fitted
+from spikelet.data.camera.frames import Form, decoded, fitted
 from spikelet.errors import DataError
 from spikelet.verify import record_golden
 
@@ -274,7 +274,7 @@ def test_a_camera_is_watched_until_it_is_unplugged(here, monkeypatch, capsys):
     def unplugged(_):
         raise DataError("the camera has ended")
 
-    monkeypatch.setattr("spikelet.data.v4l2.camera", camera)
+    monkeypatch.setattr("spikelet.data.camera.v4l2.camera", camera)
     line = ["watch", "small.snnb", "/dev/null", "--engine", "numpy", "--json"]
     assert cli.main([*line, "--frame-format", "yuyv"]) == 1
     *answers, summary, error = map(json.loads, capsys.readouterr().out.splitlines())

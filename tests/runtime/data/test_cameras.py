@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spikelet.data import events
-from spikelet.data.recordings import columns
+from spikelet.data.events.recordings import columns
 from spikelet.errors import DataError, MissingDependency
 
 EVENTS = [(70, 3, 5, 1), (71, 1279, 719, 0), (4200, 0, 0, 1), (4200, 17, 0, 1), (9000, 4, 6, 0)]
@@ -101,10 +101,10 @@ class TestHdf5:
     @pytest.mark.parametrize("group", ["", "events", "camera/CD"])
     def test_columns(self, h5py, group, tmp_path):
         with h5py.File(tmp_path / "a.h5", "w") as file:
-            place = file.require_group(group) if group else file
+            parent = file.require_group(group) if group else file
             for name, values in zip(FIELDS, zip(*EVENTS, strict=True), strict=True):
-                place[name] = np.array(values)
-            place["ms_to_idx"] = np.arange(3)
+                parent[name] = np.array(values)
+            parent["ms_to_idx"] = np.arange(3)
         read = columns(tmp_path / "a.h5")
         assert list(zip(*(read[name].tolist() for name in FIELDS), strict=True)) == EVENTS
 

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 
-from spikelet.data import v4l2
+from spikelet.data.camera import v4l2
 from spikelet.errors import DataError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Video4Linux is a part of Linux")

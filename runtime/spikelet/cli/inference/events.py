@@ -77,8 +77,8 @@ def _folder(args: argparse.Namespace, model: Model) -> int:
     import numpy as np
 
     from spikelet.data import ImageSet, events
+    from spikelet.data.events.recordings import SUFFIXES
     from spikelet.data.folder import class_files
-    from spikelet.data.recordings import SUFFIXES
 
     split: Split = args.split or "auto"
     paths, classes, title = class_files(args.events, split, is_recording)
@@ -117,7 +117,7 @@ def _folder(args: argparse.Namespace, model: Model) -> int:
 
 def is_recording(path: Path) -> bool:
     """Whether a file name has the suffix of a recording."""
+    from spikelet.data.events.recordings import SUFFIXES
     from spikelet.data.names import visible
-    from spikelet.data.recordings import SUFFIXES
 
     return path.suffix.lower() in SUFFIXES and visible(path)

@@ -167,7 +167,7 @@ def _watch(args: argparse.Namespace, model: Model, rule: ExitRule | None, summar
 
 def _watch_frames(args: argparse.Namespace, model: Model, rule: ExitRule | None, summary: Summary) -> None:
     """Classify the frames of standard input or of a camera until it ends, or the first one."""
-    from spikelet.data.frames import fitted
+    from spikelet.data.camera.frames import fitted
 
     shape = model.graph.input.shape
     if len(shape) != 3:
@@ -181,8 +181,8 @@ def _watch_frames(args: argparse.Namespace, model: Model, rule: ExitRule | None,
 
 def _frames(args: argparse.Namespace, model: Model) -> AbstractContextManager[Iterator[npt.NDArray[np.uint8]]]:
     """Open the camera, or standard input."""
-    from spikelet.data.frames import Form, frames
-    from spikelet.data.v4l2 import camera
+    from spikelet.data.camera.frames import Form, frames
+    from spikelet.data.camera.v4l2 import camera
 
     shape, is_stream = model.graph.input.shape, args.source is STANDARD_INPUT
     width, height = args.frame or ((shape[2], shape[1]) if is_stream else CAMERA_SIZE)

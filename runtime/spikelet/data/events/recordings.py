@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.data import cameras
+from spikelet.data.events import formats
 from spikelet.errors import DataError
 
 Column = npt.NDArray[np.generic]
@@ -35,7 +35,7 @@ NAMES = {
     "y": ("y", "ys", "row"),
     "p": ("p", "ps", "pol", "polarity", "polarities"),
 }
-SUFFIXES = (".csv", ".npz", ".npy", ".bin", ".dat", *cameras.SUFFIXES)
+SUFFIXES = (".csv", ".npz", ".npy", ".bin", ".dat", *formats.SUFFIXES)
 AEDAT = "open it with the package aedat or dv-processing, and save the columns as .npz"
 OVERFLOW_ROW, OVERFLOW_TIME = 240, 2**13  # of the N-MNIST files: the clock has wrapped
 
@@ -56,8 +56,8 @@ def columns(path: Path) -> Columns | Column:
                 return _n_mnist(path.read_bytes())
             case ".dat":
                 return _prophesee(path.read_bytes())
-            case _ if suffix in cameras.SUFFIXES:
-                return _named(cameras.read(path))
+            case _ if suffix in formats.SUFFIXES:
+                return _named(formats.read(path))
             case ".csv":
                 arrays: Mapping[str, Column] = _csv(path)
             case _:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.choices import Binning
-from spikelet.data.recordings import FIELDS, Column, columns
+from spikelet.data.events.recordings import FIELDS, Column, columns
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
 
@@ -68,7 +68,7 @@ def read(path: Path, shape: Shape, steps: int, by: Binning = "time") -> Float:
     """Read a recording as frames (T, C, H, W) float32.
 
     Args:
-        path: Events or frames, see `spikelet.data.recordings`.
+        path: Events or frames, see `spikelet.data.events.recordings`.
         shape: (C, H, W) of the network's input.
         steps: T for events; frames keep their own T.
         by: Bins of equal "time", or of an equal number of events, "count".

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from spikelet.choices import FrameFormat
-from spikelet.data.frames import BYTES, Form, Pixels, decoded
+from spikelet.data.camera.frames import BYTES, Form, Pixels, decoded
 from spikelet.errors import DataError
 
 CAPTURE, MMAP, ANY_FIELD = 1, 1, 0  # V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_MEMORY_MMAP, V4L2_FIELD_ANY
@@ -129,11 +129,11 @@ def camera(path: Path, width: int, height: int, format: FrameFormat | None = Non
 def _negotiated(device: int, path: Path, width: int, height: int, format: FrameFormat | None) -> tuple[Form, int]:
     """Set the format of a camera; return the form of its frames and the bytes of a row, which may be padded."""
     for name in CODES if format is None else (format,):
-        wanted = Format(type=CAPTURE)
-        picture = wanted.fmt.picture
+        request = Format(type=CAPTURE)
+        picture = request.fmt.picture
         picture.width, picture.height, picture.field = width, height, ANY_FIELD
         picture.pixelformat = int.from_bytes(CODES[name], "little")
-        ioctl(device, SET_FORMAT, wanted)
+        ioctl(device, SET_FORMAT, request)
         if picture.pixelformat == int.from_bytes(CODES[name], "little"):
             row = BYTES[name] * picture.width
             return Form(picture.width, picture.height, name), max(picture.bytesperline, row)
