@@ -56,7 +56,7 @@ bench-speed: ## the part of bench that writes docs/benchmarks.md and the table o
 	.ci/peers tests/benchmarks/speed.py >build/benchmarks.md
 	@mv build/benchmarks.md docs/ && cat docs/benchmarks.md && $(PYTHON) tests/benchmarks/readme.py
 
-bench-instructions: ## count instructions of generated C per image, on x86-64 and emulated boards (writes docs/instructions.md; ARGS="--release NAME" stores the counts for comparison, "--threads" and "--deployed" count threads of one image and other runtimes too, "--only" keeps the rest)
+bench-instructions: ## count instructions of generated C per image, on x86-64 and emulated boards (writes docs/instructions.md; ARGS="--release NAME" stores the counts for comparison, "--threads" and "--deployed" count threads of one image and other runtimes too, "--only" keeps the rest, "--x86" those of emulated processors)
 	@.ci/setup edge
 	PYTHONPATH=tests/support $(PYTHON) tests/benchmarks/instructions.py $(ARGS)
 

@@ -63,7 +63,7 @@ Million instructions on the longest path: the sum, over the layers, of the large
 times shorter it is than with one thread, and how often the threads wait for each other.
 """
 DEPLOYED = """The tables of one inference compare with the source network in other runtimes, in float and in 8-bit integers (QDQ: weights per
-channel, calibrated with {images} images; OpenVINO runs the same file). cachegrind presents a processor with AVX2 and without AVX-512
+channel, calibrated with {images} images; OpenVINO runs the same file). callgrind presents a processor with AVX2 and without AVX-512
 and VNNI, for which the runtimes choose their kernels; the counts include the call from Python, about 0.1 million. "Right" is the
 share of {judged} shipped test images. **Instructions are not time**: kernels differ in the instructions that a processor
 completes in a cycle and in how they use its caches; [Speed](benchmarks.md) has times.
@@ -71,13 +71,22 @@ completes in a cycle and in how they use its caches; [Speed](benchmarks.md) has 
 """
 
 
-def count(bundle: Path, copies: int, images: np.ndarray, work: Path) -> dict[str, dict]:
-    """Return instructions by target and T, and those by function and by layer on x86-64-v3 at the largest T."""
+def count(bundle: Path, copies: int, images: np.ndarray, work: Path, emulate: bool) -> dict[str, dict]:
+    """Return instructions by target and T, and those by function and by layer on x86-64-v3 at the largest T.
+
+    Args:
+        bundle: Path of the bundle.
+        copies: Number of copies of each neuron.
+        images: (N, C, H, W) uint8.
+        work: Folder for the exported C.
+        emulate: Whether to count the emulated processors.
+    """
     expected = answers(bundle, copies, images)
     host = export(bundle, work / f"host-{copies}", copies=copies)
     mcu = export(bundle, work / f"mcu-{copies}", mcu=True, copies=copies)
     targets = [f"{march}, {compiler}" for compiler in ("gcc", "clang") for march in ("x86-64-v3", "x86-64-v2")]
-    targets = [name for name in (*targets, *PROCESSORS) if copies == 1 or name in OF_COPIES]
+    targets += PROCESSORS if emulate else ()
+    targets = [name for name in targets if copies == 1 or name in OF_COPIES]
     result: dict[str, dict] = {"counts": {}, "functions": {}, "layers": {}}
     longest = (max(TIMES) // copies,)
     for name in targets:
@@ -232,6 +241,27 @@ def change(now: float, before: float | None) -> str:
     return "–" if before is None else f"{before / 1e6:.2f} ({now / before - 1:+.1%})"
 
 
+def store(**counted: dict) -> None:
+    """Replace parts of the stored counts, and write the page. Runs that count different parts may overlap."""
+    document = json.loads(DATA.read_text()) if DATA.exists() else {}
+    networks = document.get("networks", {})
+    for name, entry in counted.pop("networks", {}).items():
+        networks[name] = merged(networks.get(name, {}), entry)
+    document |= {"networks": networks, "before": document.get("before", {"name": "no release", "networks": {}})}
+    for key, value in counted.items():
+        document[key] = document.get(key, {}) | value if isinstance(value, dict) else value
+    DATA.write_text(json.dumps(document, indent=1) + "\n")
+    PAGE.write_text(page(document))
+    print(f"wrote {PAGE.relative_to(ROOT)}", flush=True)
+
+
+def merged(old: dict, new: dict) -> dict:
+    """Return the counts of a network, those of targets that were left out being the old ones."""
+    copies = {k: merged(old.get("copies", {}).get(k, {}), entry) for k, entry in new.get("copies", {}).items()}
+    entry = new | {"counts": old.get("counts", {}) | new["counts"]}
+    return entry | {"copies": copies} if copies else entry
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=3, help="number of images per network")
@@ -240,23 +270,23 @@ def main() -> None:
     )
     parser.add_argument("--deployed", action="store_true", help="count float and int8 inferences of other runtimes too")
     parser.add_argument("--threads", action="store_true", help="count the threads that share an image too")
-    parser.add_argument("--only", action="store_true", help="keep the other counts as they are stored")
+    parser.add_argument("--only", action="store_true", help="keep the counts of all targets as they are stored")
+    parser.add_argument("--x86", action="store_true", help="keep those of the emulated processors as they are stored")
     args = parser.parse_args()
-    stored = json.loads(DATA.read_text()) if DATA.exists() else {}
-    networks = stored["networks"] if args.only else {}
     for name, (bundle, data) in ({} if args.only else NETWORKS).items():
         with np.load(ASSETS / data) as archive, tempfile.TemporaryDirectory() as work:
             images = archive["images"][: args.images]
-            networks[name] = count(ASSETS / bundle, 1, images, Path(work))
-            networks[name]["copies"] = {str(k): count(ASSETS / bundle, k, images, Path(work)) for k in COPIES}
-        print(name, json.dumps(networks[name], indent=1), flush=True)
-    before = stored.get("before", {"name": "no release", "networks": {}})
+            entry = count(ASSETS / bundle, 1, images, Path(work), emulate=not args.x86)
+            entry["copies"] = {
+                str(k): count(ASSETS / bundle, k, images, Path(work), emulate=not args.x86) for k in COPIES
+            }
+        print(name, json.dumps(entry, indent=1), flush=True)
+        usable = [compiler for compiler in ("gcc", "clang") if not instructions.missing(compiler)]
+        compilers = {compiler: instructions.compiler_version(compiler) for compiler in usable}
+        store(images=args.images, compilers=compilers, networks={name: entry})
     if args.release:
-        before = {"name": args.release, "networks": {name: entry["counts"] for name, entry in networks.items()}}
-    usable = [name for name in ("gcc", "clang") if not instructions.missing(name)]
-    compilers = {name: instructions.compiler_version(name) for name in usable}
-    document = {"images": args.images, "compilers": compilers, "networks": networks, "before": before}
-    document |= {key: stored[key] for key in ("deployed", "threads") if key in stored}
+        stored = json.loads(DATA.read_text())["networks"]
+        store(before={"name": args.release, "networks": {name: entry["counts"] for name, entry in stored.items()}})
     with np.load(ASSETS / "spikelet_assets" / "cifar10-500.npz") as archive:
         images, labels = archive["images"], archive["labels"]
     if args.threads:
@@ -266,15 +296,10 @@ def main() -> None:
             for k, t in SHARED
         }
         graphs["VGG-16 shapes, spike rate 15 %, k = 1, T = 4"] = shapes.network(shapes.VGG16, 0.15), 4
-        document["threads"] = shared(graphs, images[: args.images])
-    if args.deployed:
-        document["deployed"] = {
-            name: count_deployed(ASSETS / NETWORKS[name][0], images.astype(np.float32), labels, args.images)
-            for name in WITH_RUNTIMES
-        }
-    DATA.write_text(json.dumps(document, indent=1) + "\n")
-    PAGE.write_text(page(document))
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+        store(threads=shared(graphs, images[: args.images]))
+    for name in WITH_RUNTIMES if args.deployed else ():
+        bundle = ASSETS / NETWORKS[name][0]
+        store(deployed={name: count_deployed(bundle, images.astype(np.float32), labels, args.images)})
 
 
 if __name__ == "__main__":
