@@ -22,6 +22,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds import cost
+from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle, schema
 from spikelet.copies import expand
 from spikelet.errors import ConversionError, MissingDependency
@@ -46,6 +48,8 @@ from spikelet.nodes import (
 from spikelet_converters.choices import TIME_STEP, NirForm
 
 METADATA = "spikelet"
+BYTES = 16  # of memory for a value of a NIR node, and what is written of it
+ARRAYS = 4  # of a NIR node, at most, with a value for each neuron
 VERSION = 2  # of the annotation
 # between the name of a node and that of a NIR node which belongs to it: the name of a node contains no colon, but dots
 SEPARATORS = {1: ".", 2: ":"}
@@ -124,8 +128,10 @@ def to_nir(
 
     Raises:
         ConversionError: NIR has no nodes for the network in this form, or two NIR nodes have one name.
+        CostError: The network needs more memory than the limits of the environment permit.
     """
     nir, graph = package(), expand(graph)
+    Limits().check("the network as NIR", BYTES * _values(graph))
     nodes: dict[str, NirNode] = {}
     edges: list[tuple[str, str]] = []
     ends: dict[str, str] = {}  # by node of the graph, the NIR node with its output
@@ -146,6 +152,11 @@ def to_nir(
         ends[name] = last
     metadata = {METADATA: json.dumps(_annotation(graph, form, dt, facts or {}, version))}
     return nir.NIRGraph(nodes=nodes, edges=edges, metadata=metadata, type_check=False)
+
+
+def _values(graph: Graph) -> int:
+    """Return an upper bound of the number of values in the arrays of the NIR nodes, which are repeated by neuron."""
+    return cost.weights(graph) + sum(ARRAYS * graph.neurons(name) for name in graph.order)
 
 
 def package() -> ModuleType:

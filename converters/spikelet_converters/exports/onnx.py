@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from spikelet.bounds import cost
+from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle
 from spikelet.files.atomic import write_files
 from spikelet.graph import Graph
@@ -23,9 +25,18 @@ from spikelet.lowering.onnx.names import INPUT, name_of
 from spikelet.lowering.onnx.protobuf import OnnxGraph
 from spikelet.nodes import IF
 
+COPIES = 5  # of an encoded model, which are in memory together
+
 
 def export(bundle: Bundle, folder: Path) -> list[Path]:
-    """Write the files into a folder, which is created if necessary; returns their paths."""
+    """Write the files into a folder, which is created if necessary; returns their paths.
+
+    Raises:
+        CostError: The model needs more memory than the limits of the environment permit.
+        SpikeletError: The folder is not writable or the disk is full.
+    """
+    size = lowering.embedded(bundle.graph) + 4 * cost.weights(bundle.graph)
+    Limits().check(f"an ONNX model of {size:,} bytes", COPIES * size)
     golden = io.BytesIO()
     np.savez(golden, input=bundle.golden.inputs.astype(np.float32), logits=bundle.golden.logits)
     contents: dict[str, str | bytes] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle
 from spikelet.choices import C_PREFIX
 from spikelet.deploy.packages.base import Facts, Package, filled
@@ -14,6 +15,7 @@ from spikelet.lowering.c.names import comment
 from spikelet.lowering.c.program import Layout, Program
 from spikelet.lowering.c.project import Recording, project, sizes
 
+BYTES = 24  # of memory for each number of the source: its text, in several copies
 IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is small
 
 
@@ -31,9 +33,12 @@ def c_project(
 
     Raises:
         EngineError: The network is float32.
+        CostError: The text of the weights needs more memory than the limits of the environment permit.
         UsageError: The prefix cannot begin names, or a name is in use.
     """
     graph, program = bundle.graph, c_program(bundle.graph, mcu, layout)
+    written = sum(parameter.values.size for parameter in program.parameters)
+    Limits().check(f"C source of {written:,} numbers", BYTES * written)
     golden = bundle.golden
     recording = Recording(
         golden.inputs[:IMAGES],

@@ -21,6 +21,7 @@ from spikelet.lowering.c.text import members, struct
 
 PREFIX = "PREFIX"  # key of the prefix among the values of a template
 MOST_STEPS = 2**31 - 1  # an int32_t counts them
+CHUNK = 1024  # lines of numbers that are written at a time
 
 
 @dataclass(frozen=True)
@@ -223,9 +224,12 @@ def _file_table(prefix: str, size: Mapping[str, int], paths: Mapping[str, str]) 
 
 def numbers(values: Ints) -> str:
     """Return comma-separated numbers in lines of limited length."""
-    texts = [str(value) for value in values.tolist()]
-    per_line = max(1, 110 // (max(map(len, texts)) + 2))
-    lines = [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
+    per_line = max(1, 110 // (max(len(str(values.min())), len(str(values.max()))) + 2))
+    lines: list[str] = []
+    part = per_line * CHUNK  # a list of Python's integers and texts takes 90 bytes a number
+    for start in range(0, len(values), part):
+        texts = list(map(str, values[start : start + part].tolist()))
+        lines += [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
     return "    " + ",\n    ".join(lines)
 
 
