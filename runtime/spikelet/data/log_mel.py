@@ -23,6 +23,7 @@ INPUT_FEATURES = "input_features"
 """Key in the provenance of a bundle: the features of sound that its network takes."""
 
 MOST_BANDS, MOST_FRAMES, MOST_SECONDS = 512, 4096, 10.0
+MOST_VALUES = 2**25  # of all frames of a recording and of the filters, 256 MiB
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,13 @@ class LogMel:
             rate: samples per second.
 
         Raises:
-            DataError: the rate is less than twice `high`, or the recording is silent.
+            DataError: the rate is less than twice `high`, the recording is silent, or its frames need too much memory.
         """
         if rate < 2 * self.high:
             raise DataError(
                 f"has {rate:,} samples per second; frequencies up to {self.high:g} Hz need {2 * self.high:,.0f} or more"
             )
+        self._check_size(len(samples), rate)
         power = self._frames(samples, rate)
         spectrum = np.abs(np.fft.rfft(power * np.hanning(power.shape[1]), axis=1)) ** 2
         energy = np.einsum("tf,bf->bt", spectrum, self.filters(power.shape[1], rate))
@@ -129,10 +131,24 @@ class LogMel:
         mels = np.linspace(_mel(self.low), _mel(self.high), self.bands + 2)
         return np.asarray(700 * (10 ** (mels / 2595) - 1), np.float64)
 
+    def _sizes(self, samples: int, rate: int) -> tuple[int, int, int]:
+        """Return the number of frames, and their length and hop in samples."""
+        size, hop = max(round(self.window * rate), 2), max(round(self.hop * rate), 1)
+        return 1 + max(0, math.ceil((samples - size) / hop)), size, hop
+
+    def _check_size(self, samples: int, rate: int) -> None:
+        """Raise DataError if the frames or the filters need too much memory: settings and rates come from files."""
+        count, size, _ = self._sizes(samples, rate)
+        values = count * size + self.bands * (size // 2 + 1)
+        if values > MOST_VALUES:
+            raise DataError(
+                f"{KIND}: {count:,} frames of {size:,} samples and {self.bands} bands are {values:,} values, expected "
+                f"at most {MOST_VALUES:,}; take a lower sampling rate, a shorter window or a longer hop"
+            )
+
     def _frames(self, samples: Float, rate: int) -> Float:
         """Return overlapping frames (T, window); the last is filled with zeros."""
-        size, hop = max(round(self.window * rate), 2), max(round(self.hop * rate), 1)
-        count = 1 + max(0, math.ceil((len(samples) - size) / hop))
+        count, size, hop = self._sizes(len(samples), rate)
         padded = np.zeros((count - 1) * hop + size)
         padded[: len(samples)] = samples[: len(padded)]
         return np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]

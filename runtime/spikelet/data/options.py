@@ -44,6 +44,8 @@ class DataOptions:
             object.__setattr__(self, "white", real("white", self.white, LEAST, LARGEST))
         if self.span is not None:
             object.__setattr__(self, "span", checked_span("range", self.span))
+        if self.features is not None:
+            instance("features", self.features, LogMel)
 
     @property
     def provenance(self) -> dict[str, object]:

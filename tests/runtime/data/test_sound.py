@@ -11,7 +11,7 @@ import pytest
 from spikelet.data import DataOptions, arrays, read, stated_options
 from spikelet.data.log_mel import LogMel, stated_features
 from spikelet.data.sound import read_recording, samples
-from spikelet.errors import DataError
+from spikelet.errors import DataError, UsageError
 
 RATE = 8000
 FEATURES = LogMel()
@@ -171,3 +171,19 @@ def test_features_that_a_bundle_states(change):
     assert stated_features({"input_features": stated}) == FEATURES
     assert stated_features({"input_features": {**stated, **change}}) is None
     assert stated_features({"input_features": "log-mel"}) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "length", "rate"),
+    [(LogMel(window=10, hop=0.001), 20_000, 1000 * 2**14), (LogMel(bands=512, window=10), 8, 2**24),
+     (LogMel(hop=0.001, window=0.5), 20 * 96_000, 96_000)],
+)  # fmt: skip
+def test_settings_and_rates_that_need_too_much_memory_are_refused_before_anything_is_allocated(settings, length, rate):
+    """Both come from files, of which the smallest has some bytes; frames of all these settings need more than 1 GB."""
+    with pytest.raises(DataError, match=r"log-mel: .* values, expected at most 33,554,432; take a lower sampling rate"):
+        settings.features(np.ones(length), rate)
+
+
+def test_features_of_a_wrong_type_are_refused():
+    with pytest.raises(UsageError, match="features: expected a LogMel, found"):
+        DataOptions(features="log-mel")

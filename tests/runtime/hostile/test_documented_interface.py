@@ -78,7 +78,7 @@ def calls(tmp_path_factory) -> dict[str, Call]:
         "data.read": (data.read, {"path": arrays, "split": "auto", "shape": SHAPE, "options": data.DataOptions()}),
         "DataOptions": (
             lambda **options: data.read(arrays, shape=SHAPE, options=data.DataOptions(**options)),
-            {"layout": "auto", "white": None, "span": None},
+            {"layout": "auto", "white": None, "span": None, "features": None},
         ),
         "stated_span": (data.stated_span, {"provenance": {}}),
         "ImageSet": (
