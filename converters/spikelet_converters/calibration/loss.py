@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,29 +66,64 @@ def losses(graph: Graph, caps: Caps, pixels: Tensor, steps: int, source: Graph |
     return by_layer
 
 
-def advice(by_layer: list[Loss], steps: int, lost: float, quantised: float) -> list[str]:
-    """Return sentences on where accuracy is lost and which options to try.
+@torch.no_grad()
+def agreement(graph: Graph, caps: Caps, pixels: Tensor, steps: int, source: Graph) -> float:
+    """Return the share of images with the prediction of the source, 0…1. The arguments are those of `losses`."""
+    analog, original = Analog(graph), Analog(source)
+    predictions = original(pixels, original.rectifier(caps)).argmax(1)
+    logits = analog(pixels.repeat(steps, *(1,) * (pixels.ndim - 1)), analog.spiking(steps, {}))
+    return float((logits.unflatten(0, (steps, -1)).sum(0).argmax(1) == predictions).float().mean())
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A setting that may lose less.
+
+    Attributes:
+        option: the options of the command line.
+        changes: fields of the calibration.
+    """
+
+    option: str
+    changes: Mapping[str, object]
+
+
+def trials(by_layer: list[Loss], steps: int) -> list[Trial]:
+    """Return the settings to try, the most likely one first.
 
     Args:
         by_layer: loss of each layer.
         steps: number of time-steps T.
-        lost: accuracy (or agreement) lost from the source to the float32 spiking network, 0…1.
-        quantised: further loss by rounding the weights, 0…1.
     """
-    sentences = []
-    if lost > POINT:
-        drops = np.diff([1.0, *(loss.through for loss in by_layer)])
-        worst = by_layer[int(drops.argmin())]
-        sentences.append(
-            f"most is lost in {worst.layer}: answers agree on {worst.through:.1%} once it spikes "
-            f"({-100 * drops.min():.1f} points less than before it)"
-        )
-        if worst.clipped > POINT:
-            sentences.append(f"{worst.clipped:.1%} of its activations lie above its threshold: try --percentile 99.99")
-        elif worst.rate < 1 / steps:
-            sentences.append(f"its mean activation is {worst.rate:.3f} of a spike: try --steps {2 * steps}")
-        else:
-            sentences.append(f"try --steps {2 * steps}, or more images (--calibration-count)")
-    if quantised > POINT:
-        sentences.append(f"rounding the weights cost {100 * quantised:.1f} points: try --bits 10, or --float32")
-    return sentences
+    more = Trial(f"--steps {2 * steps}", {"steps": 2 * steps})
+    if _worst(by_layer)[0].clipped <= POINT:
+        return [more]
+    less_clipped = Trial("--method percentile --percentile 99.99", {"method": "percentile", "percentile": 99.99})
+    return [less_clipped, more]
+
+
+def advice(by_layer: list[Loss], before: float, tried: Sequence[tuple[str, float]]) -> list[str]:
+    """Return sentences on where accuracy is lost, and on the options that lost less when they were tried.
+
+    Args:
+        by_layer: loss of each layer.
+        before: share of the calibration images with the prediction of the source.
+        tried: options of the command line, and the same share with them.
+    """
+    worst, drop = _worst(by_layer)
+    sentences = [
+        f"most is lost in {worst.layer}: answers agree on {worst.through:.1%} once it spikes "
+        f"({100 * drop:.1f} points less than before it)"
+    ]
+    better = max(tried, key=lambda attempt: attempt[1], default=("", 0.0))
+    if better[1] > before:
+        return [*sentences, f"try {better[0]}: answers agree on {better[1]:.1%} instead of {before:.1%}"]
+    names = " and ".join(option for option, _ in tried)
+    return [*sentences, f"{names} does not help; more calibration images may (--calibration-count)"]
+
+
+def _worst(by_layer: list[Loss]) -> tuple[Loss, float]:
+    """Return the layer that loses most, and what it loses."""
+    drops = -np.diff([1.0, *(loss.through for loss in by_layer)])
+    index = int(drops.argmax())
+    return by_layer[index], float(drops[index])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -20,16 +20,19 @@ from spikelet.inputs import MAX_STEPS
 from spikelet_converters.calibration.analog import Analog, Caps, Neuron
 from spikelet_converters.calibration.correction import corrected
 from spikelet_converters.calibration.images import check_images, check_logits
-from spikelet_converters.calibration.loss import advice, losses
+from spikelet_converters.calibration.loss import POINT, Loss, advice, agreement, losses, trials
 from spikelet_converters.calibration.thresholds import Method, Per, Theta, activations, rescaled, thresholds
 from spikelet_converters.conversion.check import check_graph, logits_of, source_neuron
 from spikelet_converters.conversion.checkpoint import Description, SourceComparison, assemble
+from spikelet_converters.conversion.fitting import fitted
+from spikelet_converters.conversion.folding import folded
 from spikelet_converters.conversion.layer_report import STEPS, Reference
 from spikelet_converters.conversion.measured import least_bits, measured
 from spikelet_converters.frontends import Source
 
 CORRECTED = 64  # images used for corrections; their spikes of all time-steps are kept in memory
 LOSS_IMAGES = 50
+FINER_BITS = 10  # that advice tries
 
 Progressing = Callable[[int, int], None]
 
@@ -147,6 +150,8 @@ def convert_source(
             result["accuracy_before_replacement"] = accuracy
     if calibration is not None and source.relus:
         _explain(bundle, graph, uncorrected, scaled, calibration, source)
+        if bits is not None and not source.graph.exact:
+            bundle.manifest.conversion["advice"] += _rounding_advice(bundle, graph, bits, data, time_steps or 1)
     return bundle
 
 
@@ -251,14 +256,50 @@ def _explain(
     by_layer = losses(graph, caps, torch.from_numpy(images).float(), calibration.steps, uncorrected)
     for entry, loss in zip(bundle.manifest.conversion["layers"], by_layer, strict=True):
         entry["agreement_through"], entry["clipped"] = loss.through, loss.clipped
-    lost, rounding = 1 - by_layer[-1].through, 0.0
-    if bundle.manifest.results:
-        result = bundle.manifest.results[0]
-        if "accuracy" in result:
-            lost = result["float_accuracy"] - result["accuracy_before_quantisation"][-1]
-            rounding = result["accuracy_before_quantisation"][-1] - result["accuracy"][-1]
-    bundle.manifest.conversion["advice"] = advice(by_layer, calibration.steps, lost, rounding)
+    lost = 1 - by_layer[-1].through
+    result = next(iter(bundle.manifest.results), {})
+    if "accuracy" in result:
+        lost = result["float_accuracy"] - result["accuracy_before_quantisation"][-1]
+    sentences: list[str] = []
+    if lost > POINT:
+        sentences = _tried(source, by_layer, graph, uncorrected, caps, calibration)
+    bundle.manifest.conversion["advice"] = sentences
     bundle.manifest.conversion["notes"] = [*source.notes, *bundle.manifest.conversion.get("notes", [])]
+
+
+def _tried(
+    source: Source, by_layer: list[Loss], graph: Graph, uncorrected: Graph, caps: Caps, calibration: Calibration
+) -> list[str]:
+    """Calibrate with other settings, and return advice from what the calibration images lose with them."""
+    pixels = torch.from_numpy(calibration.images.images).float()
+    before = agreement(graph, caps, pixels, calibration.steps, uncorrected)
+    attempts = []
+    for trial in trials(by_layer, calibration.steps):
+        changed = replace(calibration, **trial.changes)  # type: ignore[arg-type]  # fields of the calibration
+        other, plain, other_caps, _ = _calibrated(source, changed, lambda done, total: None)
+        attempts.append((trial.option, agreement(other, other_caps, pixels, changed.steps, plain)))
+    return advice(by_layer, before, attempts)
+
+
+def _rounding_advice(bundle: Bundle, graph: Graph, bits: int, data: Sequence[ImageSet], time_steps: int) -> list[str]:
+    """Quantise with more bits if rounding lost accuracy, and return advice from the accuracy with them."""
+    result = next(iter(bundle.manifest.results), {})
+    if "accuracy" not in result:
+        return []
+    accuracy, unrounded = result["accuracy"][-1], result["accuracy_before_quantisation"][-1]
+    if unrounded - accuracy <= POINT:
+        return []
+    lost = f"rounding the weights cost {100 * (unrounded - accuracy):.1f} points"
+    if bits < FINER_BITS:
+        try:
+            finer = fitted(folded(graph), FINER_BITS, time_steps).graph
+        except ConversionError:
+            finer = None
+        if finer is not None:
+            better = measured(finer, data[0], len(result["accuracy"]))["accuracy"][-1]
+            if better - accuracy > (unrounded - accuracy) / 2:
+                return [f"{lost}: try --bits {FINER_BITS}: accuracy {better:.1%} instead of {accuracy:.1%}"]
+    return [f"{lost}: try --float32: accuracy {unrounded:.1%} instead of {accuracy:.1%}"]
 
 
 def accuracy_before_replacement(source: Source, images: ImageSet) -> float | None:

@@ -1,6 +1,8 @@
 """Calibration of plain ReLU networks: thresholds, corrections, conversion, and the command."""
 
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -149,7 +151,34 @@ class TestConvert:
         )
         advice = " ".join(bundle.manifest.conversion["advice"])
         assert "most is lost in " in advice
-        assert "try --steps 2" in advice
+        assert re.search(r"try --steps 2: answers agree on [0-9.]+% instead of [0-9.]+%", advice)
+
+    def test_advice_is_tried_before_it_is_given(self, network, images, monkeypatch):
+        settings = Calibration(images, "max", per="layer", steps=1, correct=False)
+        source = from_module(network, SHAPE, NORM)
+        advice = convert_source(source, "small", calibration=settings, data=[images]).manifest.conversion["advice"][1]
+        before, after = re.search(r"--steps 2: answers agree on (.*)% instead of (.*)%", advice).groups()[::-1]
+        for steps, share in ((1, before), (2, after)):
+            bundle = convert_source(
+                source, "small", calibration=replace(settings, steps=steps), bits=None, data=[images]
+            )
+            agreed = bundle.manifest.results[0]["agreement_with_float"]
+            assert float(share) == pytest.approx(100 * agreed, abs=0.06)
+        monkeypatch.setattr("spikelet_converters.conversion.source.agreement", lambda *arguments: 0.5)
+        advice = convert_source(source, "small", calibration=settings, data=[images]).manifest.conversion["advice"][1]
+        assert advice == "--steps 2 does not help; more calibration images may (--calibration-count)"
+
+    def test_more_bits_are_tried_where_rounding_loses(self, network, images):
+        source, settings = from_module(network, SHAPE, NORM), Calibration(images, steps=16)
+        bundles = {
+            bits: convert_source(source, "small", calibration=settings, data=[images], bits=bits) for bits in (4, 10)
+        }
+        coarse, fine = (bundle.manifest.results[0]["accuracy"][-1] for bundle in bundles.values())
+        unrounded = bundles[4].manifest.results[0]["accuracy_before_quantisation"][-1]
+        assert unrounded - coarse > 0.01
+        (advice,) = bundles[4].manifest.conversion["advice"][-1:]
+        lost = f"rounding the weights cost {100 * (unrounded - coarse):.1f} points"
+        assert advice == f"{lost}: try --bits 10: accuracy {fine:.1%} instead of {coarse:.1%}"
 
     def test_rectifiers_without_calibration_are_refused(self, network):
         with pytest.raises(
