@@ -65,7 +65,7 @@ def main():
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
     training, test = read(args.data, "train"), read(args.data, "test").subset(args.count)
-    print("| network | ONNX Runtime | spiking, T = 16 | same class | command |\n|---|---|---|---|---|")
+    print("| network | ONNX Runtime | spiking, T = 16 | same class |\n|---|---|---|---|")
     within = 0
     for index, name in enumerate(CLASSIFIERS, 1):
         if args.only and index not in args.only:
@@ -91,7 +91,7 @@ def main():
         code, _, error = call(["convert", str(path), "-o", str(bundle), *options, "--json"])
         accuracy = (right == test.labels).mean()
         if code:
-            print(f"| {name} | {accuracy:.1%} | refused: {error.strip().splitlines()[-1]} | | |", flush=True)
+            print(f"| {name} | {accuracy:.1%} | refused: {error.strip().splitlines()[-1]} | |", flush=True)
             continue
         _, out, error = call(
             ["run", str(bundle), str(args.data), "--count", str(args.count), "--steps", str(args.steps), "--json"]
@@ -99,7 +99,7 @@ def main():
         result = json.loads(out)
         spiking, same = result["accuracy"][-1], (np.array(result["predictions"]) == right).mean()
         within += abs(spiking - accuracy) <= 0.02
-        print(f"| {name} | {accuracy:.1%} | {spiking:.1%} | {same:.1%} | |", flush=True)
+        print(f"| {name} | {accuracy:.1%} | {spiking:.1%} | {same:.1%} |", flush=True)
     print(f"\n{within} within 2 points")
 
 

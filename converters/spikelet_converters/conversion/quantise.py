@@ -31,6 +31,7 @@ BITS = range(4, 13)
 NEGLIGIBLE = (
     2**11
 )  # largest ratio of threshold to weight scale; rounding errors of smaller weights cannot cause a spike alone
+FINE = 2**10  # units of a threshold, for which those of a sum of other weights are fine enough
 LARGEST_THRESHOLD = 2**22  # of a layer whose inputs are sums, not spikes: weights are small beside the threshold
 Factor = npt.NDArray[np.float64]
 
@@ -151,10 +152,13 @@ class _Scales:
             weight = np.abs(_absorb(self.weights[member], unit, self.graph.nodes[member]))
             absolute.append(weight.reshape(len(weight), -1))
         scale = None
-        if theta is None and not uniform and not any(_has_bias(self.graph.nodes[member]) for member in group):
+        chained = any(_sums(self.graph, self.graph.predecessors[member][0]) for member in group)
+        plain = theta is None and not any(_has_bias(self.graph.nodes[member]) for member in group)
+        if not uniform and (plain or (chained and theta is not None)):
             scale = _common_divisor(np.concatenate(absolute, axis=1), self.most)
+        if scale is not None and theta is not None and (theta < FINE * scale).any():
+            scale = None  # a threshold of few units would be rounded too much
         if scale is None:
-            chained = any(_sums(self.graph, self.graph.predecessors[member][0]) for member in group)
             scale = (
                 _largest(absolute, uniform, theta, LARGEST_THRESHOLD / self.most if chained else NEGLIGIBLE) / self.most
             )

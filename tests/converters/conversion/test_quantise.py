@@ -240,3 +240,21 @@ def test_a_current_that_meets_itself_behind_other_weights_is_refused():
     builder.output([builder.add("sum", "sum", [a, b])])
     with pytest.raises(ConversionError, match="a: its current reaches the same Add directly and through other weights"):
         quantise(builder.graph())
+
+
+def test_a_sum_that_is_negated_stays_in_its_units():
+    """Layers of LeakyReLU: weights of -1 on a sum of other weights, with a bias; larger ones would leave the exact range."""
+    rng = np.random.default_rng(0)
+
+    def f(*shape):
+        return (rng.standard_normal(shape) / 255).astype(np.float32)
+
+    nodes = {
+        "x": Input((2, 4, 4), np.zeros(2, np.float32)), "conv": Conv2d(f(3, 2, 3, 3), f(3)),
+        "negative": Conv2d(-np.ones((3, 1, 1, 1), np.float32), 10 * f(3), groups=3),
+        "if": IF(np.full(3, 0.5, np.float32), np.full(3, 0.25, np.float32)), "flat": Flatten(),
+        "fc": Linear(f(2, 12), f(2)), "y": Output(),
+    }  # fmt: skip
+    graph = quantise(Graph(nodes, tuple(pairwise(nodes))), 8).graph
+    assert (graph.nodes["negative"].weight == -1).all()
+    assert (graph.nodes["if"].theta >= 2**10).all()
