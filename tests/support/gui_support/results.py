@@ -3,7 +3,7 @@
 import numpy as np
 
 from spikelet.metrics.robustness import Point, Robustness, all_faults
-from spikelet_converters.brian2.comparison import EPS, LayerReport, Sample
+from spikelet_converters.brian2.comparison import TIE_TOLERANCE, LayerReport, Sample
 from spikelet_converters.brian2.validation import ValidationReport
 from spikelet_converters.planning.front import choose, compared_costs, pareto
 from spikelet_converters.planning.plan import Plan
@@ -109,7 +109,7 @@ def report(bundle, steps):
         mode="by layer",
         target="numpy",
         seed=0,
-        eps=EPS,
+        eps=TIE_TOLERANCE,
         seconds=12.3,
         layers=tuple(layers),
     )
