@@ -7,7 +7,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QAbstractButton
 
 from gui_support.bundles import bundle_of
-from gui_support.cutting import shown, wrong
+from gui_support.cutting import cut_texts, shown, wrong
 from gui_support.driving import opened_window, prepare_all
 from networks import Builder
 from spikelet.bundle import write
@@ -17,6 +17,7 @@ from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.plots.network.block import MIN_NAME, SPACE, name_width
 from spikelet_gui.views.plots.plots import Plot
 from spikelet_gui.views.shell.app import discard, make_window
+from spikelet_gui.views.shell.shortcuts import help_dialog
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Tabs
 from spikelet_gui.views.widgets.tables import Table
@@ -165,6 +166,28 @@ def test_the_name_of_a_threshold_stays_in_a_low_chart(qtbot, value):
     plot.grab()
     area = line.label.mapRectToScene(line.label.boundingRect())
     assert plot.plotItem.vb.sceneBoundingRect().adjusted(-4, -4, 4, 4).contains(area)
+
+
+def test_a_closed_chart_can_be_resized(qtbot, capfd):
+    """A window that is closed resizes its parts."""
+    plot = Plot("margin", "t", "margin")
+    plot.show()
+    plot.close()
+    plot.resize(300, 90)
+    plot.show()
+    plot.deleteLater()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("size", [(960, 510), (1280, 800)])
+def test_the_list_of_keys_fits_a_small_screen(opened, size):
+    dialog = help_dialog(opened)
+    dialog.open()
+    dialog.grab()
+    assert dialog.height() <= size[1]
+    assert dialog.width() <= size[0]
+    assert list(cut_texts(dialog)) == []
+    dialog.close()
 
 
 @pytest.mark.parametrize("spare", [0, 7, 300])

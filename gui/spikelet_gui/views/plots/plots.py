@@ -83,7 +83,8 @@ class Plot(pg.PlotWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
-        if hasattr(self, "_titles"):  # the base class resizes before they are set
+        # the base class resizes before the titles are set, and after a chart was closed
+        if hasattr(self, "_titles") and self.plotItem is not None:
             self.getAxis("bottom").showLabel(bool(self._titles["bottom"]) and self.height() >= LOW)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802

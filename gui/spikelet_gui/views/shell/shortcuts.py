@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.shell.actions import Action, Actions
@@ -115,11 +115,27 @@ def help_dialog(parent: QWidget) -> QDialog:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     outer = QVBoxLayout(dialog)
     outer.setContentsMargins(24, 20, 24, 16)
+    columns = QHBoxLayout()  # one column is higher than a small screen
+    columns.setSpacing(40)
+    for part in (KEYS[:2], KEYS[2:]):
+        column = QVBoxLayout()
+        column.addLayout(_key_list(part))
+        column.addStretch(1)
+        columns.addLayout(column)
+    outer.addLayout(columns)
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    buttons.rejected.connect(dialog.reject)
+    outer.addWidget(buttons)
+    return dialog
+
+
+def _key_list(groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> QGridLayout:
+    """Return headings with keys and their effects."""
     grid = QGridLayout()
     grid.setHorizontalSpacing(26)
     grid.setVerticalSpacing(5)
     line = 0
-    for heading, keys in KEYS:
+    for heading, keys in groups:
         title = label(heading, "title")
         title.setContentsMargins(0, 10 if line else 0, 0, 2)
         grid.addWidget(title, line, 0, 1, 2)
@@ -128,8 +144,4 @@ def help_dialog(parent: QWidget) -> QDialog:
             grid.addWidget(label(key, "muted"), line, 0)
             grid.addWidget(label(effect), line, 1)
             line += 1
-    outer.addLayout(grid)
-    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-    buttons.rejected.connect(dialog.reject)
-    outer.addWidget(buttons)
-    return dialog
+    return grid

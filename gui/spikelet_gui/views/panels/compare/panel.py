@@ -38,6 +38,7 @@ class ComparePanel(Panel):
         for box in self.engines:
             box.textActivated.connect(lambda _: self.run())
         self.second = Choice("second bundle")
+        self.second.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
         self.second.activated.connect(self._chosen)
         self.all = button("Compare on all images", self.run_survey, "Run both on every image in the background")
         self.message = label("", "caption", wrap=True)
