@@ -19,7 +19,10 @@ def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
     card = opened.panels["accuracy"].findChild(CurveCard)
     qtbot.mouseClick(card.runner.start, Qt.MouseButton.LeftButton)
     assert opened.inspector.jobs.running("sweep")
+    exits = opened.panels["accuracy"].exits
+    assert exits.empty.message.text().startswith("Measuring")
     qtbot.mouseClick(card.runner.stop, Qt.MouseButton.LeftButton)
+    assert exits.empty.message.text().startswith("Not measured yet")
     assert not opened.inspector.jobs.running("sweep")
     assert not card.runner.stop.isVisible()
     assert opened.transport.message.toolTip() == "Cancelled: measuring accuracy"
