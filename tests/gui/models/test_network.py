@@ -14,7 +14,7 @@ from spikelet.nodes import LI, Flatten, Output
 from spikelet.verify import record_golden
 from spikelet_gui.models.activity.source import SourceNetwork, levels, obstacle
 from spikelet_gui.models.activity.trace import record
-from spikelet_gui.models.analysis.residuals import residuals
+from spikelet_gui.models.analysis.residuals import reach, residuals
 from spikelet_gui.models.network.blocks import block_facts, blocks, title
 
 
@@ -90,6 +90,7 @@ def integrator_graph():
 def test_residuals_count_every_neuron_of_every_image(bundle, images):
     result = residuals(bundle, images, (1, 2, 4), "numpy", quiet())
     assert result.steps == (1, 2, 4)
+    assert (reach(4, 100), reach(20, 100), reach(20, 5)) == ((1, 2, 4, 8), (1, 2, 4, 8, 16), (1, 2, 4))
     graph = bundle.graph
     _, activations = SourceNetwork(graph, 4).activations(images.images.astype(np.float32))
     engine = create(graph, "numpy", graph.spiking)
