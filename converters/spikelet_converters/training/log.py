@@ -25,7 +25,8 @@ class RunLog:
 
     def __init__(self, out: Path, done: int) -> None:
         self.out = out
-        self.events = EventFile(out / EVENTS, max(done, 1))  # a resumed run writes its last row again
+        self._first = max(done, 1)  # a resumed run writes its last row again
+        self._events: EventFile | None = None  # a run that fails before its first row leaves no file
 
     def write(self, log: list[Row]) -> None:
         """Write all rows; the last one is new."""
@@ -38,7 +39,9 @@ class RunLog:
                 file.write(content.encode())
         names = {key: key.replace(".", "/", 1) for key in log[-1]}  # groups of TensorBoard
         scalars = {names[key]: float(value) for key, value in log[-1].items() if value is not None}
-        self.events.write(int(log[-1]["epoch"]), scalars)
+        if self._events is None:
+            self._events = EventFile(self.out / EVENTS, self._first)
+        self._events.write(int(log[-1]["epoch"]), scalars)
 
 
 def chart(log: list[Row]) -> str:

@@ -63,6 +63,7 @@ def test_checksums_are_those_of_rfc_3720(content, checksum):
 
 def test_every_column_of_the_log_is_a_scalar(tmp_path):
     run = RunLog(tmp_path, 0)
+    assert not list(tmp_path.iterdir()), "a run that fails before its first row leaves no file"
     run.write([ROW])
     run.write([ROW, ROW | {"epoch": 2, "loss": 0.25, "sigma.if1": None}])
     (path,) = (tmp_path / EVENTS).iterdir()
