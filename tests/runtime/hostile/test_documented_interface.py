@@ -80,6 +80,7 @@ def calls(tmp_path_factory) -> dict[str, Call]:
             lambda **options: data.read(arrays, shape=SHAPE, options=data.DataOptions(**options)),
             {"layout": "auto", "white": None, "span": None, "features": None},
         ),
+        "stated_options": (data.stated_options, {"provenance": {}}),
         "stated_span": (data.stated_span, {"provenance": {}}),
         "ImageSet": (
             data.ImageSet,
