@@ -11,12 +11,13 @@ WRITTEN = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
 LINE = ["1", "1", "4"]  # batch, threads, T
 FLOAT = "float network"
+VARIANTS = ("step by step", "single-step", "float, OpenVINO")  # in docs/benchmarks.md only
 
 
 def table(text: str) -> str:
     """Return the table of wall-clock milliseconds and ratios to the float network.
 
-    It has a row per contender, sorted by the last network, and a column per network. text: output of `speed.py`.
+    It has a row per contender but VARIANTS, sorted by the last network, and a column per network. text: output of `speed.py`.
     """
     networks: dict[str, dict[str, tuple[str, str]]] = {}
     for line in text.splitlines():
@@ -29,6 +30,8 @@ def table(text: str) -> str:
     *_, last = networks.values()
     rows = ["| batch 1, one thread, T = 4 | " + " | ".join(networks) + " |", "|---" * (len(networks) + 1) + "|"]
     for name in sorted(last, key=lambda name: float(last[name][0])):
+        if any(variant in name for variant in VARIANTS):
+            continue
         cells = [_cell(name, *times[name]) if name in times else "" for times in networks.values()]
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"
