@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QAbstractButton
+from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from gui_support.bundles import bundle_of
 from gui_support.cutting import cut_texts, shown, wrong
@@ -21,6 +21,7 @@ from spikelet_gui.views.shell.shortcuts import help_dialog
 from spikelet_gui.views.widgets.cards import Card
 from spikelet_gui.views.widgets.controls import Tabs
 from spikelet_gui.views.widgets.tables import Table
+from spikelet_gui.views.widgets.text import Elided
 
 SIZES = ((960, 600), (1280, 800), (1280, 720), (2560, 1440))
 LAYERS = 14
@@ -203,3 +204,20 @@ def test_no_heading_or_cell_of_a_table_is_cut_where_there_is_room(qapp, spare):
     assert all(width >= text for width, text in zip(widths, texts, strict=True))
     assert sum(widths) <= table.viewport().width() == sum(texts) + spare
     table.close()
+
+
+def test_a_note_that_gets_more_room_while_it_is_moved_below_returns(qapp):
+    """Showing a widget lays out its parents first, which can resize the note in the middle of the change."""
+
+    class Below(QLabel):
+        def setVisible(self, visible):  # noqa: N802
+            if visible:
+                note.resize(900, 20)
+            super().setVisible(visible)
+
+    below = Below()
+    note = Elided("a note that needs some room", overflow=below)
+    note.show()
+    note.resize(20, 20)
+    assert (note.width(), note.text(), below.isHidden()) == (900, "a note that needs some room", True)
+    note.close()

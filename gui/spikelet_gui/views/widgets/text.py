@@ -73,7 +73,7 @@ class Elided(QLabel):
         self.setObjectName(name)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._full_text = ""
+        self._full_text, self._is_fitting = "", False
         self.show_text(text)
 
     def show_text(self, text: str) -> None:
@@ -88,10 +88,18 @@ class Elided(QLabel):
         self._fit()
 
     def _fit(self) -> None:
-        fits = self.fontMetrics().horizontalAdvance(self._full_text) <= self.width()
-        if self.overflow is None:
-            self.setText(self.fontMetrics().elidedText(self._full_text, Qt.TextElideMode.ElideRight, self.width()))
-        else:
-            self.setText(self._full_text if fits else "")
-            self.overflow.setText(self._full_text)
-            self.overflow.setVisible(not fits)
+        """Show the text here or in `overflow`. Showing that label can resize this one, which is then fitted again."""
+        if self._is_fitting:
+            return
+        self._is_fitting = True
+        width = -1
+        while width != self.width():
+            width = self.width()
+            fits = self.fontMetrics().horizontalAdvance(self._full_text) <= width
+            if self.overflow is None:
+                self.setText(self.fontMetrics().elidedText(self._full_text, Qt.TextElideMode.ElideRight, width))
+            else:
+                self.setText(self._full_text if fits else "")
+                self.overflow.setText(self._full_text)
+                self.overflow.setVisible(not fits)
+        self._is_fitting = False
