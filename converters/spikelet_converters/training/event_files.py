@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from spikelet.files.protobuf import float32, float64, integer, message, text
+
 VERSION = "brain.Event:2"
 START = 1  # status of a session log: earlier files are discarded from its step on
 POLYNOMIAL = 0x82F63B78  # of CRC-32C, bits reversed
 MASK = 0xA282EAD8
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5  # wire types of protobuf
 
 
 class EventFile:
@@ -32,8 +33,8 @@ class EventFile:
     def __init__(self, folder: Path, first: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"events.out.tfevents.{time.time_ns() // 10**9}.spikelet.{first}"
-        self._append(_field(3, VERSION.encode()))
-        self._append(_integer(2, first) + _field(7, _integer(1, START)))
+        self._append(text(3, VERSION))
+        self._append(integer(2, first) + message(7, integer(1, START)))
 
     def write(self, step: int, scalars: Mapping[str, float]) -> None:
         """Append the values of one step.
@@ -42,11 +43,11 @@ class EventFile:
             step: Number of the step, such as the epoch.
             scalars: Values by name; slashes in a name make groups.
         """
-        values = b"".join(_field(1, _field(1, name.encode()) + _float(2, value)) for name, value in scalars.items())
-        self._append(_integer(2, step) + _field(5, values))
+        values = b"".join(message(1, text(1, name) + float32(2, value)) for name, value in scalars.items())
+        self._append(integer(2, step) + message(5, values))
 
     def _append(self, content: bytes) -> None:
-        event = _tag(1, FIXED64) + struct.pack("<d", time.time()) + content
+        event = float64(1, time.time()) + content
         with self.path.open("ab") as file:
             file.write(record(event))
 
@@ -60,7 +61,7 @@ def record(event: bytes) -> bytes:
 def crc32c(content: bytes) -> int:
     """Return the checksum CRC-32C (Castagnoli).
 
-    Example:
+    Examples:
         >>> hex(crc32c(b"123456789"))
         '0xe3069283'
     """
@@ -84,28 +85,3 @@ def _table() -> tuple[int, ...]:
             value = (value >> 1) ^ (POLYNOMIAL if value & 1 else 0)
         rows.append(value)
     return tuple(rows)
-
-
-def _tag(number: int, wire: int) -> bytes:
-    return _varint(number << 3 | wire)
-
-
-def _varint(value: int) -> bytes:
-    parts = bytearray()
-    while value > 127:
-        parts.append(value & 127 | 128)
-        value >>= 7
-    parts.append(value)
-    return bytes(parts)
-
-
-def _integer(number: int, value: int) -> bytes:
-    return _tag(number, VARINT) + _varint(value)
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return _tag(number, LENGTH) + _varint(len(content)) + content
-
-
-def _float(number: int, value: float) -> bytes:
-    return _tag(number, FIXED32) + struct.pack("<f", value)

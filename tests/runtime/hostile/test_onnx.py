@@ -7,9 +7,10 @@ from hostile.bundles import bases, put_together
 from networks import Builder, small_graph
 from spikelet.bundle import decode, step
 from spikelet.errors import BundleError
+from spikelet.files import protobuf
 from spikelet.lowering.onnx import audit
 from spikelet.lowering.onnx import step as lowering
-from spikelet.lowering.onnx.protobuf import External, OnnxGraph, _integer, _message, _text
+from spikelet.lowering.onnx.protobuf import External, OnnxGraph
 from spikelet.nodes import SumPool2d
 
 LATER = lowering.LOWERING_VERSION + 1
@@ -33,26 +34,39 @@ class TestOnnx:
 
     def test_with_this_version_every_byte_counts(self, members, model):
         with pytest.raises(BundleError, match=r"step\.onnx: does not compute the graph of the manifest; it differs"):
-            decode(put_together(members | {"step.onnx": model + _text(2, "spikelet")}))
+            decode(put_together(members | {"step.onnx": model + protobuf.text(2, "spikelet")}))
 
     @pytest.mark.parametrize("operator", ["Loop", "If", "Scan", "ReadFile", "Exp", "MatMul", ""])
     def test_operators(self, members, model, operator):
-        node = _message(1, _text(1, "input") + _text(2, "y") + _text(4, operator))
-        self.refused(members, model + _message(7, node), f"step.onnx: operator '{operator}'; spikelet writes no such")
+        node = protobuf.message(1, protobuf.text(1, "input") + protobuf.text(2, "y") + protobuf.text(4, operator))
+        self.refused(
+            members, model + protobuf.message(7, node), f"step.onnx: operator '{operator}'; spikelet writes no such"
+        )
 
     def test_operators_of_a_domain_of_their_own(self, members, model):
-        self.refused(members, model + _message(8, _text(1, "evil") + _integer(2, 1)), "operator domain 'evil'")
-        self.refused(members, model + _message(7, _message(1, _text(4, "Add") + _text(7, "evil"))), "field 7 in a node")
-
-    def test_graphs_inside(self, members, model):
-        body = _message(6, _text(2, "body"))
         self.refused(
             members,
-            model + _message(7, _message(1, _text(4, "Add") + _message(5, _text(1, "to") + body))),
+            model + protobuf.message(8, protobuf.text(1, "evil") + protobuf.integer(2, 1)),
+            "operator domain 'evil'",
+        )
+        self.refused(
+            members,
+            model + protobuf.message(7, protobuf.message(1, protobuf.text(4, "Add") + protobuf.text(7, "evil"))),
+            "field 7 in a node",
+        )
+
+    def test_graphs_inside(self, members, model):
+        body = protobuf.message(6, protobuf.text(2, "body"))
+        self.refused(
+            members,
+            model
+            + protobuf.message(
+                7, protobuf.message(1, protobuf.text(4, "Add") + protobuf.message(5, protobuf.text(1, "to") + body))
+            ),
             "field 6 in a attribute",
         )
-        self.refused(members, model + _message(25, b""), "field 25 in a model")
-        self.refused(members, model + _message(14, b""), "field 14 in a model")
+        self.refused(members, model + protobuf.message(25, b""), "field 25 in a model")
+        self.refused(members, model + protobuf.message(14, b""), "field 14 in a model")
 
     @pytest.mark.parametrize(
         ("location", "offset", "length"),
@@ -60,15 +74,19 @@ class TestOnnx:
     )  # fmt: skip
     def test_external_data_elsewhere(self, members, model, location, offset, length):
         entries = {"location": location, "offset": offset, "length": length}
-        tensor = b"".join(_message(13, _text(1, key) + _text(2, value)) for key, value in entries.items())
-        self.refused(members, model + _message(7, _message(5, tensor + _integer(14, 1))), "external data")
+        tensor = b"".join(
+            protobuf.message(13, protobuf.text(1, key) + protobuf.text(2, value)) for key, value in entries.items()
+        )
+        self.refused(
+            members, model + protobuf.message(7, protobuf.message(5, tensor + protobuf.integer(14, 1))), "external data"
+        )
 
     def test_damage(self, members, model):
         self.refused(members, model[:-1], "not an ONNX model")
         self.refused(members, b"\xff" * 20, "not an ONNX model")
-        self.refused(members, _integer(7, 3), "a number in place of a graph")
-        self.refused(members, _text(2, "tool"), "producer 'tool'")
-        self.refused(members, _integer(1, 8) * 2**18 + _integer(1, 8), "more than 262144 fields")
+        self.refused(members, protobuf.integer(7, 3), "a number in place of a graph")
+        self.refused(members, protobuf.text(2, "tool"), "producer 'tool'")
+        self.refused(members, protobuf.integer(1, 8) * 2**18 + protobuf.integer(1, 8), "more than 262144 fields")
         self.refused(members, bytes(step.MAX_STEP + 1), "bytes, expected at most")
 
     def test_the_list_is_what_the_lowering_writes(self, monkeypatch):

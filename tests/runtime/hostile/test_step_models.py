@@ -16,18 +16,21 @@ from networks import small_graph
 from spikelet.bundle import decode
 from spikelet.cli import main
 from spikelet.errors import BundleError, EngineError
-from spikelet.lowering.onnx.protobuf import OnnxGraph, _integer, _message, _text
+from spikelet.files import protobuf
+from spikelet.lowering.onnx.protobuf import OnnxGraph
 from spikelet.lowering.onnx.step import LOWERING_VERSION, step_model
 from spikelet.verify import verify_step
 
 LATER = LOWERING_VERSION + 1
 MEMORY = 16 * 2**20
-VECTOR = _message(2, _message(1, _integer(1, 1) + _message(2, b"")))  # the type of a float32 value without axes
+VECTOR = protobuf.message(
+    2, protobuf.message(1, protobuf.integer(1, 1) + protobuf.message(2, b""))
+)  # the type of a float32 value without axes
 
 
 def _tensor(*fields):
     """A graph with one initializer."""
-    return _message(7, _message(5, b"".join(fields)))
+    return protobuf.message(7, protobuf.message(5, b"".join(fields)))
 
 
 @pytest.fixture(scope="module")
@@ -246,26 +249,26 @@ def test_models_that_do_harm(features, problem, complete, runtime):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda model: model + _message(7, _message(11, _text(1, "more") + VECTOR)), "an unknown input 'more'"),
-        (lambda model: model + _message(7, _message(12, _text(1, "more") + VECTOR)), "an unknown output 'more'"),
+        (lambda model: model + protobuf.message(7, protobuf.message(11, protobuf.text(1, "more") + VECTOR)), "an unknown input 'more'"),
+        (lambda model: model + protobuf.message(7, protobuf.message(12, protobuf.text(1, "more") + VECTOR)), "an unknown output 'more'"),
         (lambda model: model.replace(b"v_next:if1", b"v_last:if1"), "no output 'v_next:if1'"),
         (lambda model: model.replace(b"\x12\x01N\n\x02\x08\x05", b"\x12\x01N\n\x02\x08\x06"), r"input 'input': float32 of shape \('N', 6\)"),
-        (lambda model: model + _message(8, _integer(2, 21)), "operator set 21 and IR version 8; expected 13 and 3 to 8"),
-        (lambda model: model + _integer(1, 9), "operator set 13 and IR version 9; expected 13 and 3 to 8"),
-        (lambda model: model + _text(1, "8"), "bytes in place of a number"),
-        (lambda model: model + _tensor(_integer(1, 2**40), _integer(2, 1), _text(8, "x")), "0 bytes for a tensor 'x', float32 of shape"),
-        (lambda model: model + _tensor(_integer(1, 2**63), _integer(2, 1), _text(8, "x")), "a tensor 'x' of shape"),
-        (lambda model: model + _tensor(_integer(1, 0) * 9, _integer(2, 1), _text(8, "x")), "a tensor 'x' of shape"),
-        (lambda model: model + _tensor(_integer(2, 1), _text(8, "x")), "0 bytes for a tensor 'x', float32 of shape"),
-        (lambda model: model + _tensor(_integer(1, 0), _text(8, "x")), "a tensor without an element type"),
-        (lambda model: model + _tensor(_integer(1, 0), _integer(2, 7), _text(8, "x")), "element type 7"),
-        (lambda model: model + _tensor(_integer(1, 0), _integer(2, 1)), "a tensor without a name"),
-        (lambda model: model + _tensor(_integer(1, 0), _integer(2, 1), _integer(14, 1), _text(8, "x")), "external data without a plain location"),
-        (lambda model: model + _tensor(_integer(1, 0), _integer(2, 1), _text(8, "input")), "'input' is defined twice"),
-        (lambda model: model + _message(7, _message(1, _text(1, "input") + _text(2, "y"))), "a node without an operator"),
-        (lambda model: model + _message(7, _message(11, _text(1, "a") + _text(1, "b"))), "an input without an element type"),
-        (lambda model: model + _message(7, _message(1, _text(4, "Flatten") + _message(5, _text(1, "axis") + _text(3, "1")))), "bytes in place of a number"),
-        (lambda model: model + _message(7, _message(1, _text(4, "Flatten") + _message(5, _integer(3, 1)))), "an attribute without a name"),
+        (lambda model: model + protobuf.message(8, protobuf.integer(2, 21)), "operator set 21 and IR version 8; expected 13 and 3 to 8"),
+        (lambda model: model + protobuf.integer(1, 9), "operator set 13 and IR version 9; expected 13 and 3 to 8"),
+        (lambda model: model + protobuf.text(1, "8"), "bytes in place of a number"),
+        (lambda model: model + _tensor(protobuf.integer(1, 2**40), protobuf.integer(2, 1), protobuf.text(8, "x")), "0 bytes for a tensor 'x', float32 of shape"),
+        (lambda model: model + _tensor(protobuf.integer(1, 2**63), protobuf.integer(2, 1), protobuf.text(8, "x")), "a tensor 'x' of shape"),
+        (lambda model: model + _tensor(protobuf.integer(1, 0) * 9, protobuf.integer(2, 1), protobuf.text(8, "x")), "a tensor 'x' of shape"),
+        (lambda model: model + _tensor(protobuf.integer(2, 1), protobuf.text(8, "x")), "0 bytes for a tensor 'x', float32 of shape"),
+        (lambda model: model + _tensor(protobuf.integer(1, 0), protobuf.text(8, "x")), "a tensor without an element type"),
+        (lambda model: model + _tensor(protobuf.integer(1, 0), protobuf.integer(2, 7), protobuf.text(8, "x")), "element type 7"),
+        (lambda model: model + _tensor(protobuf.integer(1, 0), protobuf.integer(2, 1)), "a tensor without a name"),
+        (lambda model: model + _tensor(protobuf.integer(1, 0), protobuf.integer(2, 1), protobuf.integer(14, 1), protobuf.text(8, "x")), "external data without a plain location"),
+        (lambda model: model + _tensor(protobuf.integer(1, 0), protobuf.integer(2, 1), protobuf.text(8, "input")), "'input' is defined twice"),
+        (lambda model: model + protobuf.message(7, protobuf.message(1, protobuf.text(1, "input") + protobuf.text(2, "y"))), "a node without an operator"),
+        (lambda model: model + protobuf.message(7, protobuf.message(11, protobuf.text(1, "a") + protobuf.text(1, "b"))), "an input without an element type"),
+        (lambda model: model + protobuf.message(7, protobuf.message(1, protobuf.text(4, "Flatten") + protobuf.message(5, protobuf.text(1, "axis") + protobuf.text(3, "1")))), "bytes in place of a number"),
+        (lambda model: model + protobuf.message(7, protobuf.message(1, protobuf.text(4, "Flatten") + protobuf.message(5, protobuf.integer(3, 1)))), "an attribute without a name"),
     ],
 )  # fmt: skip
 def test_ports_and_constants(features, change, problem):

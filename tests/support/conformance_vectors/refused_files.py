@@ -21,7 +21,7 @@ from conformance_vectors.breaking import (
 )
 from conformance_vectors.sketch import Sketch
 from conformance_vectors.vector import differing, refusal
-from spikelet.lowering.onnx.protobuf import _integer, _message, _text
+from spikelet.files import protobuf
 from spikelet.lowering.onnx.step import step_model
 
 
@@ -193,16 +193,22 @@ def _other_step() -> bytes:
 
 def _node(operator: str, domain: str = "") -> bytes:
     """A node of a model, appended to its graph."""
-    body = _text(1, "logits") + _text(2, "unused") + _text(4, operator) + (_text(7, domain) if domain else b"")
-    return _message(7, _message(1, body))
+    body = (
+        protobuf.text(1, "logits")
+        + protobuf.text(2, "unused")
+        + protobuf.text(4, operator)
+        + (protobuf.text(7, domain) if domain else b"")
+    )
+    return protobuf.message(7, protobuf.message(1, body))
 
 
 def _external(location: str) -> bytes:
     entry = [
-        _text(1, key) + _text(2, value) for key, value in (("location", location), ("offset", "0"), ("length", "8"))
+        protobuf.text(1, key) + protobuf.text(2, value)
+        for key, value in (("location", location), ("offset", "0"), ("length", "8"))
     ]
-    tensor = _integer(1, 2) + _integer(2, 1) + _text(8, "file") + _integer(14, 1)
-    return _message(7, _message(5, tensor + b"".join(_message(13, item) for item in entry)))
+    tensor = protobuf.integer(1, 2) + protobuf.integer(2, 1) + protobuf.text(8, "file") + protobuf.integer(14, 1)
+    return protobuf.message(7, protobuf.message(5, tensor + b"".join(protobuf.message(13, item) for item in entry)))
 
 
 for name, rule, content in (
@@ -214,8 +220,8 @@ for name, rule, content in (
     ("domain", "Operators of the default domain alone", member("step.onnx", lambda c: c + _node("Add", "other"))),
     ("location", "Weights lie in weights.safetensors", member("step.onnx", lambda c: c + _external("/etc/passwd"))),
     ("offset", "External data is exactly one tensor", member("step.onnx", lambda c: c + _external(WEIGHTS))),
-    ("function", "No functions", member("step.onnx", lambda c: c + _message(25, _text(1, "f")))),
-    ("metadata", "No metadata", member("step.onnx", lambda c: c + _message(14, _text(1, "k") + _text(2, "v")))),
+    ("function", "No functions", member("step.onnx", lambda c: c + protobuf.message(25, protobuf.text(1, "f")))),
+    ("metadata", "No metadata", member("step.onnx", lambda c: c + protobuf.message(14, protobuf.text(1, "k") + protobuf.text(2, "v")))),
     ("no-model", "step.onnx is an ONNX model", member("step.onnx", lambda c: b"\xff" * 12)),
 ):  # fmt: skip
     refusal(f"step-{name}", "step", rule, content)

@@ -16,7 +16,7 @@ import numpy as np
 from hostile.bundles import Members, bases, loosely_packed, put_together
 from hostile.protobuf import ProtobufMutator
 from spikelet.bundle import archive, safetensors
-from spikelet.lowering.onnx.protobuf import _integer, _message, _text
+from spikelet.files import protobuf
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
@@ -194,9 +194,9 @@ class Mutator:
         else:
             position = self.random.randrange(len(model))
             extra = self.random.choice(
-                [_message(7, _message(1, _text(4, "Loop"))), _message(8, _text(1, "evil.domain")), _message(25, b"x"),
-                 _message(7, _message(5, _integer(14, 1) + _message(13, _text(1, "location") + _text(2, "/etc/passwd")))),
-                 _text(2, "x" * 500), _integer(1, 2**63), b"\xff" * 12]
+                [protobuf.message(7, protobuf.message(1, protobuf.text(4, "Loop"))), protobuf.message(8, protobuf.text(1, "evil.domain")), protobuf.message(25, b"x"),
+                 protobuf.message(7, protobuf.message(5, protobuf.integer(14, 1) + protobuf.message(13, protobuf.text(1, "location") + protobuf.text(2, "/etc/passwd")))),
+                 protobuf.text(2, "x" * 500), protobuf.integer(1, 2**63), b"\xff" * 12]
             )  # fmt: skip
             model = model[:position] + extra + model[position:] if self.random.random() < 0.5 else model + extra
         version = self.random.choice([1, 3, 0, 0, 2, 4, 4, -1, 2**40])

@@ -7,12 +7,12 @@ function of the network: a bundle's `step.onnx` can be checked by writing it aga
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from spikelet.files.protobuf import float32, integer, message, text
 from spikelet.nodes import Array
 
 IR_VERSION = 8
@@ -80,9 +80,9 @@ class OnnxGraph:
         content = b"".join(self._name(1, name) for name in inputs) + b"".join(self._name(2, name) for name in outputs)
         domain, _, op = op.rpartition(":")
         self._domains.add(domain)
-        content += self._name(3, outputs[0]) + _text(4, op) + (_text(7, domain) if domain else b"")
-        content += b"".join(_message(5, _attribute(key, value)) for key, value in sorted(attributes.items()))
-        self._nodes.append(_message(1, content))
+        content += self._name(3, outputs[0]) + text(4, op) + (text(7, domain) if domain else b"")
+        content += b"".join(message(5, _attribute(key, value)) for key, value in sorted(attributes.items()))
+        self._nodes.append(message(1, content))
         return outputs[0]
 
     def constant(self, name: str, value: Array) -> str:
@@ -95,8 +95,8 @@ class OnnxGraph:
             return name
         self._define(name)
         self._constants[name] = value
-        content = b"".join(_integer(1, size) for size in value.shape)
-        content += _integer(2, ELEMENT_TYPES[value.dtype.name]) + self._name(8, name)
+        content = b"".join(integer(1, size) for size in value.shape)
+        content += integer(2, ELEMENT_TYPES[value.dtype.name]) + self._name(8, name)
         if name in self.external:
             location = self.external[name]
             entries = {
@@ -104,11 +104,11 @@ class OnnxGraph:
                 "offset": str(location.offset),
                 "length": str(location.length),
             }
-            content += b"".join(_message(13, _text(1, key) + _text(2, text)) for key, text in entries.items())
-            content += _integer(14, 1)
+            content += b"".join(message(13, text(1, key) + text(2, entry)) for key, entry in entries.items())
+            content += integer(14, 1)
         else:
-            content += _message(9, np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"))).tobytes())
-        self._initializers.append(_message(5, content))
+            content += message(9, np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"))).tobytes())
+        self._initializers.append(message(5, content))
         return name
 
     def input(self, name: str, shape: Sequence[Dimension], dtype: str = "float32") -> str:
@@ -118,23 +118,23 @@ class OnnxGraph:
             NameCollision: something else has this name.
         """
         self._define(name)
-        self._inputs.append(_message(11, _value_info(self.rename(name), shape, dtype)))
+        self._inputs.append(message(11, _value_info(self.rename(name), shape, dtype)))
         return name
 
     def output(self, name: str, shape: Sequence[Dimension], dtype: str = "float32") -> str:
         """Declare a graph output and return its name."""
-        self._outputs.append(_message(12, _value_info(self.rename(name), shape, dtype)))
+        self._outputs.append(message(12, _value_info(self.rename(name), shape, dtype)))
         return name
 
     def encode(self) -> bytes:
         """Return the encoded ModelProto."""
-        graph = b"".join([*self._nodes, _text(2, self.name), *self._initializers, *self._inputs, *self._outputs])
+        graph = b"".join([*self._nodes, text(2, self.name), *self._initializers, *self._inputs, *self._outputs])
         opsets = [("", OPSET), *((domain, 1) for domain in sorted(self._domains) if domain)]
-        imports = b"".join(_message(8, _text(1, domain) + _integer(2, version)) for domain, version in opsets)
-        return _integer(1, IR_VERSION) + _text(2, "spikelet") + _message(7, graph) + imports
+        imports = b"".join(message(8, text(1, domain) + integer(2, version)) for domain, version in opsets)
+        return integer(1, IR_VERSION) + text(2, "spikelet") + message(7, graph) + imports
 
     def _name(self, number: int, name: str) -> bytes:
-        return _text(number, self.rename(name))
+        return text(number, self.rename(name))
 
     def _define(self, name: str) -> None:
         encoded = self.rename(name)
@@ -144,53 +144,22 @@ class OnnxGraph:
         self._encoded.add(encoded)
 
 
-_ONE_BYTE = tuple(bytes([value]) for value in range(128))
-
-
 def _same(a: Array, b: Array) -> bool:
     return a is b or (a.dtype == b.dtype and np.array_equal(a, b))
 
 
 def _value_info(name: str, shape: Sequence[Dimension], dtype: str) -> bytes:
-    dims = b"".join(_message(1, _integer(1, d) if isinstance(d, int) else _text(2, d)) for d in shape)
-    tensor = _integer(1, ELEMENT_TYPES[dtype]) + _message(2, dims)
-    return _text(1, name) + _message(2, _message(1, tensor))
+    dims = b"".join(message(1, integer(1, d) if isinstance(d, int) else text(2, d)) for d in shape)
+    tensor = integer(1, ELEMENT_TYPES[dtype]) + message(2, dims)
+    return text(1, name) + message(2, message(1, tensor))
 
 
 def _attribute(name: str, value: Attribute) -> bytes:
-    head = _text(1, name)
+    head = text(1, name)
     match value:
         case tuple():
-            return head + b"".join(_integer(8, item) for item in value) + _integer(20, 7)
+            return head + b"".join(integer(8, item) for item in value) + integer(20, 7)
         case float():
-            return head + _tag(2, 5) + struct.pack("<f", value) + _integer(20, 1)
+            return head + float32(2, value) + integer(20, 1)
         case _:
-            return head + _integer(3, value) + _integer(20, 2)
-
-
-def _varint(value: int) -> bytes:
-    if 0 <= value < 128:  # most tags, lengths and numbers
-        return _ONE_BYTE[value]
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _tag(number: int, wire: int) -> bytes:
-    return _varint(number << 3 | wire)
-
-
-def _integer(number: int, value: int) -> bytes:
-    return _tag(number, 0) + _varint(value)
-
-
-def _message(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _text(number: int, value: str) -> bytes:
-    return _message(number, value.encode())
+            return head + integer(3, value) + integer(20, 2)

@@ -1,0 +1,55 @@
+"""Write the wire format of Protocol Buffers: fields of a message, each with its number."""
+
+from __future__ import annotations
+
+import struct
+
+VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5  # wire types
+_ONE_BYTE = tuple(bytes([value]) for value in range(128))
+
+
+def varint(value: int) -> bytes:
+    """Return an integer of up to 64 bits, 7 bits per byte; a negative one as its two's complement.
+
+    Examples:
+        >>> varint(300).hex(), varint(-1).hex()
+        ('ac02', 'ffffffffffffffffff01')
+    """
+    if 0 <= value < 128:  # most tags, lengths and numbers
+        return _ONE_BYTE[value]
+    value &= (1 << 64) - 1
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def integer(number: int, value: int) -> bytes:
+    """Return a field of an integer."""
+    return _tag(number, VARINT) + varint(value)
+
+
+def message(number: int, content: bytes) -> bytes:
+    """Return a field of bytes, such as an encoded message."""
+    return _tag(number, LENGTH) + varint(len(content)) + content
+
+
+def text(number: int, value: str) -> bytes:
+    """Return a field of text."""
+    return message(number, value.encode())
+
+
+def float32(number: int, value: float) -> bytes:
+    """Return a field of a float32 number."""
+    return _tag(number, FIXED32) + struct.pack("<f", value)
+
+
+def float64(number: int, value: float) -> bytes:
+    """Return a field of a float64 number."""
+    return _tag(number, FIXED64) + struct.pack("<d", value)
+
+
+def _tag(number: int, wire: int) -> bytes:
+    return varint(number << 3 | wire)
