@@ -36,6 +36,12 @@ def named(text: str) -> Path | None:
     return next((path for path in bundles() if text in (path.stem, path.name)), None)
 
 
+def located(path: Path) -> Path:
+    """Return the path of a bundle that is given as a file or as the name of a shipped one; a file comes first."""
+    bundle = named(str(path))
+    return path if bundle is None or path.is_file() else bundle
+
+
 def demo() -> Path | None:
     """Return the path of the default bundle, or None if the package is not installed."""
     return next((path for path in files() if path.name == DEMO), None)

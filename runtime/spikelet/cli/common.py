@@ -56,11 +56,7 @@ def bundle_file(text: str) -> Path:
     """Argument type: an existing path, or the name of a shipped bundle."""
     from spikelet import shipped
 
-    path = Path(text)
-    if path.is_file():
-        return path
-    if (bundle := shipped.named(text)) is not None:
-        return bundle
+    path = shipped.located(Path(text))
     if path.exists():
         return path
     names = [bundle.stem for bundle in shipped.bundles()]

@@ -206,7 +206,7 @@ class Model:
             DataError: an input does not match the network.
             UsageError: more than one sample, or more time-steps than are proven.
 
-        Example:
+        Examples:
             >>> import numpy as np, spikelet
             >>> from spikelet import shipped
             >>> model = spikelet.load(shipped.demo(), engine="numpy")
@@ -336,9 +336,7 @@ def load(path: str | Path, engine: str = "auto", threads: int | None = None, lim
         >>> spikelet.load("vgg9-cifar10", engine="numpy").engine
         'numpy'
     """
-    path = options.path("path", path)
-    if (bundle_of_name := shipped.named(str(path))) is not None and not path.is_file():
-        path = bundle_of_name
+    path = shipped.located(options.path("path", path))
     with _translating(f"bundle {path!s}", BundleError):
         bundle = bundles.read(path)
     return Model(bundle, engine, threads, limits)

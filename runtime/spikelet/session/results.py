@@ -107,7 +107,7 @@ class Result:
         Raises:
             DataError: there is not one whole number per sample.
 
-        Example:
+        Examples:
             >>> import spikelet
             >>> from spikelet import shipped
             >>> images = shipped.images_for((1, 28, 28), None).subset(20)
