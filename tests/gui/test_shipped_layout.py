@@ -36,7 +36,7 @@ def test_nothing_is_cut(filled, size):
 
 def faults(window, size):
     """What is cut or overlaps, by panel and content; and panels that are wider than a window of this size."""
-    found = {}
+    problems = {}
     window.resize(*size)
     for name in PANELS:
         window.show_panel(name)
@@ -51,9 +51,9 @@ def faults(window, size):
             cut = wrong(panel)
             bar = window._pages[name].horizontalScrollBar().maximum()
             if cut or bar:
-                found[name, content] = [*cut, *([f"{bar} pixels too wide"] if bar else [])]
+                problems[name, content] = [*cut, *([f"{bar} pixels too wide"] if bar else [])]
     cut = [*wrong(window.transport), *wrong(window.nav.button(0).parentWidget())]
-    return {**found, "frame": cut} if cut else found
+    return {**problems, "frame": cut} if cut else problems
 
 
 SCALED = """
@@ -69,7 +69,7 @@ window.inspector.open(shipped.named("vgg9-cifar10"))
 settle(window)
 fill(window)
 assert window.devicePixelRatioF() == 2.0, window.devicePixelRatioF()
-print({size: found for size in ((960, 510), (1280, 800)) if (found := faults(window, size))})
+print({size: problems for size in ((960, 510), (1280, 800)) if (problems := faults(window, size))})
 discard(window)
 """
 

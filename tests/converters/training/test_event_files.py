@@ -37,15 +37,15 @@ def fields(content):
 
 def events(path):
     """Return the events of a file as dictionaries by field number, with their checksums compared."""
-    content, found = path.read_bytes(), []
+    content, decoded = path.read_bytes(), []
     while content:
         (size,) = struct.unpack("<Q", content[:8])
         event = content[12 : 12 + size]
         for data, stored in ((content[:8], content[8:12]), (event, content[12 + size : 16 + size])):
             assert struct.unpack("<I", stored)[0] == masked(crc32c(data))
-        found.append(dict(fields(event)))
+        decoded.append(dict(fields(event)))
         content = content[16 + size :]
-    return found
+    return decoded
 
 
 def scalars(event):

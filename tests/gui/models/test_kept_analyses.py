@@ -52,18 +52,18 @@ def restored(folder, bundle, images, steps=4):
 
 
 def test_results_come_back_as_they_were(folder, bundle, images, results):
-    found = restored(folder, bundle, images)
-    before, after = results["residuals"], found["residuals"]
+    kept_results = restored(folder, bundle, images)
+    before, after = results["residuals"], kept_results["residuals"]
     assert (after.steps, len(after.data), after.data.name) == (before.steps, 10, "noise")
     assert [after.agreement(t) for t in after.steps] == [before.agreement(t) for t in before.steps]
     for layer in bundle.graph.spiking:
         for t in before.steps:
             assert np.array_equal(after.layers[layer][t].joint, before.layers[layer][t].joint)
             assert after.layers[layer][t].rms == before.layers[layer][t].rms
-    assert found["robustness"] == replace(results["robustness"], points=found["robustness"].points)
-    assert found["robustness"].as_json() == results["robustness"].as_json()
-    assert found["plan"] == results["plan"]
-    assert found["plan"].front("time") == results["plan"].front("time")
+    assert kept_results["robustness"] == replace(results["robustness"], points=kept_results["robustness"].points)
+    assert kept_results["robustness"].as_json() == results["robustness"].as_json()
+    assert kept_results["plan"] == results["plan"]
+    assert kept_results["plan"].front("time") == results["plan"].front("time")
 
 
 @pytest.mark.parametrize("missing", ["bundle", "data", "folder"])
@@ -79,9 +79,9 @@ def test_results_of_another_bundle_or_of_other_images_are_not_shown(folder, bund
 
 
 def test_another_t_has_its_own_results(folder, bundle, images):
-    found = restored(folder, bundle, images, 16)
-    assert (found["residuals"], found["robustness"]) == (None, None)
-    assert found["plan"] is not None, "a plan is of all T"
+    kept_results = restored(folder, bundle, images, 16)
+    assert (kept_results["residuals"], kept_results["robustness"]) == (None, None)
+    assert kept_results["plan"] is not None, "a plan is of all T"
 
 
 @pytest.mark.parametrize(

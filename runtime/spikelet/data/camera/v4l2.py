@@ -54,7 +54,7 @@ class Request(ctypes.Structure):
     )
 
 
-class _Place(ctypes.Union):
+class _Location(ctypes.Union):
     _fields_ = (("offset", ctypes.c_uint32), ("userptr", ctypes.c_ulong), ("planes", ctypes.c_void_p))
 
 
@@ -72,7 +72,7 @@ class Buffer(ctypes.Structure):
         ("timecode", ctypes.c_uint32 * 4),
         ("sequence", ctypes.c_uint32),
         ("memory", ctypes.c_uint32),
-        ("m", _Place),
+        ("m", _Location),
         ("length", ctypes.c_uint32),
         ("reserved2", ctypes.c_uint32),
         ("request_fd", ctypes.c_int32),

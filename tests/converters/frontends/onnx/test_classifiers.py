@@ -23,9 +23,9 @@ def test_the_imported_graph_is_the_network(name, tmp_path):
     source = read(path)
     check_graph(source, None)
     images = PIXELS.reshape(5, *source.shape)
-    found = logits(source, images)
+    actual = logits(source, images)
     ending = ENDINGS.get(kinds(path)[-1])
     if ending is not None:  # up to a constant
         expected = ending(expected) - ending(expected).mean(1, keepdims=True)
-        found = found - found.mean(1, keepdims=True)
-    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4 * np.abs(expected).max())
+        actual = actual - actual.mean(1, keepdims=True)
+    np.testing.assert_allclose(actual, expected, rtol=2e-3, atol=2e-4 * np.abs(expected).max())
