@@ -210,7 +210,7 @@ def test_a_note_that_gets_more_room_while_it_is_moved_below_returns(qapp):
     """Showing a widget lays out its parents first, which can resize the note in the middle of the change."""
 
     class Below(QLabel):
-        def setVisible(self, visible):  # noqa: N802
+        def setVisible(self, visible):
             if visible:
                 note.resize(900, 20)
             super().setVisible(visible)
