@@ -50,7 +50,7 @@ def read(
         >>> from spikelet import data, shipped
         >>> images = data.read(shipped.files()[0])
         >>> images.name, images.images.shape, images.classes[:2]
-        ('CIFAR-10 (JPEG copy) test sample', (500, 3, 32, 32), ('airplane', 'automobile'))
+        ('CIFAR-10 test sample', (500, 3, 32, 32), ('airplane', 'automobile'))
     """
     path = checked_path("path", path)
     choice("split", split, ("auto", *SPLITS))
