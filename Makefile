@@ -42,7 +42,7 @@ lint: ## check style, types and import layers
 	.venv/bin/mypy --no-error-summary
 	.venv/bin/lint-imports --no-cache
 
-bench: ## time engines, float networks and other frameworks (writes docs/benchmarks.md and the table of the README)
+bench: ## time engines, float networks and other frameworks (writes docs/results/benchmarks.md and the table of the README)
 	@.ci/setup dev
 	$(SPIKELET) bench assets/spikelet_assets/vgg9-cifar10.snnb
 	$(PYTHON) tests/benchmarks/onnx_engine.py
@@ -51,12 +51,12 @@ bench: ## time engines, float networks and other frameworks (writes docs/benchma
 	@$(MAKE) --no-print-directory bench-speed
 	$(PYTHON) tests/benchmarks/training.py
 
-bench-speed: ## the part of bench that writes docs/benchmarks.md and the table of the README (five minutes on an idle machine)
+bench-speed: ## the part of bench that writes docs/results/benchmarks.md and the table of the README (five minutes on an idle machine)
 	@.ci/peers -c "" # install first: its messages do not belong in the table
 	.ci/peers tests/benchmarks/speed.py >build/benchmarks.md
-	@mv build/benchmarks.md docs/ && cat docs/benchmarks.md && $(PYTHON) tests/benchmarks/readme.py
+	@mv build/benchmarks.md docs/results/ && cat docs/results/benchmarks.md && $(PYTHON) tests/benchmarks/readme.py
 
-bench-instructions: ## count instructions of generated C per image, on x86-64 and emulated boards (writes docs/instructions.md; ARGS="--release NAME" stores the counts for comparison, "--threads" and "--deployed" count threads of one image and other runtimes too, "--only" keeps the rest, "--x86" those of emulated processors)
+bench-instructions: ## count instructions of generated C per image, on x86-64 and emulated boards (writes docs/results/instructions.md; ARGS="--release NAME" stores the counts for comparison, "--threads" and "--deployed" count threads of one image and other runtimes too, "--only" keeps the rest, "--x86" those of emulated processors)
 	@.ci/setup edge
 	PYTHONPATH=tests/support $(PYTHON) tests/benchmarks/instructions.py $(ARGS)
 
@@ -70,7 +70,7 @@ docs: ## build the documentation site into build/site; every warning is an error
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
 	@echo build/site/index.html
 
-accuracy: ## test the shipped networks on full test splits (CIFAR10=…, FASHION_MNIST=…, TUNED=NAME=CHECKPOINT, ARGS=--missing; writes docs/accuracy.json and its tables)
+accuracy: ## test the shipped networks on full test splits (CIFAR10=…, FASHION_MNIST=…, TUNED=NAME=CHECKPOINT, ARGS=--missing; writes docs/results/accuracy.json and its tables)
 	@.ci/setup dev
 	$(PYTHON) tests/benchmarks/accuracy.py $(if $(CIFAR10),--cifar10 $(CIFAR10)) $(if $(FASHION_MNIST),--fashion-mnist $(FASHION_MNIST)) $(if $(TUNED),--tuned $(TUNED)) $(ARGS)
 

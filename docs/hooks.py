@@ -20,7 +20,7 @@ ROOT_PAGES = {
 }
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
 ITEM = re.compile(r"^(\*|-|\d+\.) ")
-DRAWING = re.compile(r"!\[([^\]]*)\]\((?:\.\./)*((?:drawings|method|results)/[\w-]+\.svg)\)")
+DRAWING = re.compile(r"!\[([^\]]*)\]\(([\w./-]+\.svg)\)")
 # neutral colours of plots -> colours of the theme, which depend on light or dark mode
 THEME_COLOURS = {
     '"#ffffff"': '"var(--md-default-bg-color)"',
@@ -45,7 +45,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     source = page.file.src_uri
     folder = Path(ROOT_PAGES.get(source, f"docs/{source}")).parent
     text = _with_list_breaks(markdown)
-    text = DRAWING.sub(_inline, text)
+    text = DRAWING.sub(lambda match: _inline(match, folder), text)
     return LINK.sub(lambda match: _link(match, folder, source), text)
 
 
@@ -87,10 +87,10 @@ def _with_list_breaks(markdown: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _inline(match: re.Match[str]) -> str:
+def _inline(match: re.Match[str], folder: Path) -> str:
     """Return a drawing or plot as inline SVG, so that its colours follow the theme."""
-    svg = (ROOT / "docs" / match[2]).read_text("utf-8")
-    kind = "drawing" if match[2].startswith("drawings/") else "plot"
+    path = ROOT / folder / match[2]
+    svg, kind = path.read_text("utf-8"), "drawing" if path.parent.name == "drawings" else "plot"
     for colour, variable in THEME_COLOURS.items():
         svg = svg.replace(colour, variable)
     return f'<div class="{kind}" role="img" aria-label="{match[1]}">{svg}</div>'

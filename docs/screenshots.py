@@ -28,7 +28,7 @@ def main() -> None:
     bundle = Path(sys.argv[1]) if len(sys.argv) > 1 else BUNDLE
     for name in sys.argv[2:] or SHOTS:
         panel, theme, layer = SHOTS[name]
-        path = DOCS / f"inspector-{name}.png"
+        path = DOCS / "images" / f"inspector-{name}.png"
         call = ["gui", str(bundle), "--screenshot", str(path), "--panel", panel, "--theme", theme]
         if spikelet([*call, *(["--layer", layer] if layer else [])]):
             sys.exit(1)

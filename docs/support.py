@@ -1,4 +1,4 @@
-"""Write docs/support.md from the tables of the importers: python docs/support.py"""
+"""Write docs/reference/support.md from the tables of the importers: python docs/support.py"""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ def support() -> str:
     ]
     refused = [
         *sorted(refusals.NIR.items()),
-        ("a cycle", "recurrence has no node in IR version 1; the error names its nodes"),
+        ("a cycle", "the IR has no recurrence; the error names its nodes"),
     ]
     lines += table(("not supported", "reason and alternative"), [(f"`{name}`", why) for name, why in refused])
     return "\n".join(lines).rstrip() + "\n"
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("support.md").write_text(support(), "utf-8")
+    (Path(__file__).parent / "reference" / "support.md").write_text(support(), "utf-8")

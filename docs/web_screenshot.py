@@ -21,7 +21,7 @@ SAMPLE, STEP, LAYER = 8, 4, 2  # a frog, the fifth time-step, if3
 
 
 def main() -> None:
-    """Write docs/web.png: from the title to the end of the layers."""
+    """Write docs/images/web.png: from the title to the end of the layers."""
     network = bundle.read(BUNDLE)
     images = shipped.images_for(network.graph.input.shape, network.manifest.labels)
     with tempfile.TemporaryDirectory() as folder, Browser() as browser:
@@ -38,7 +38,7 @@ def main() -> None:
         clip = {"x": 0, "y": 0, "width": WIDTH - 15, "height": end + 20, "scale": SCALE}
         shot = browser.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
     picture = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
-    path = DOCS / "web.png"
+    path = DOCS / "images" / "web.png"
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size // 1000} kB")
 

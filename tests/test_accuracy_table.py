@@ -53,7 +53,7 @@ PAGES = (
     "README.md",
     "docs/index.md",
     "docs/quickstart.md",
-    "docs/accuracy.md",
+    "docs/results/accuracy.md",
     "docs/concepts/copies.md",
     "assets/README.md",
 )

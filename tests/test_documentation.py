@@ -129,7 +129,7 @@ def test_the_api_pages_name_what_exists():
 
 
 def test_every_command_is_listed():
-    page = (DOCS / "commands.md").read_text("utf-8")
+    page = (DOCS / "reference" / "commands.md").read_text("utf-8")
     listed = set(re.findall(r"`([a-z]+)(?: [a-z]+)?`", page))
     (commands,) = (action.choices for action in cli.build_parser()._actions if action.choices)
     assert set(commands) <= listed, sorted(set(commands) - listed)

@@ -1,4 +1,4 @@
-"""Commands of docs/networks.md and of the README run; the support page agrees with the importers."""
+"""Commands of docs/guides/networks.md and of the README run; the support page agrees with the importers."""
 
 import re
 import shlex
@@ -78,7 +78,7 @@ def commands(page):
     return [line for block in blocks for line in block.splitlines() if line.startswith("spikelet ")]
 
 
-@pytest.mark.parametrize("page", ["docs/networks.md", "README.md"])
+@pytest.mark.parametrize("page", ["docs/guides/networks.md", "README.md"])
 def test_every_command_of_the_page_works(page, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     lines = commands(page)
@@ -91,7 +91,7 @@ def test_every_command_of_the_page_works(page, folder, monkeypatch, capsys):
 
 
 def test_the_python_of_the_page_works(folder):
-    code = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "networks.md").read_text("utf-8"), re.DOTALL)
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "guides" / "networks.md").read_text("utf-8"), re.DOTALL)
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
     scope = {"network": network, "images": arrays.read(folder / "train.npz"), "path": folder / "python.snnb"}
@@ -105,6 +105,8 @@ def test_the_support_page_is_what_the_readers_say(monkeypatch):
     import support
 
     try:
-        assert (ROOT / "docs" / "support.md").read_text("utf-8") == support.support(), "run: python docs/support.py"
+        assert (ROOT / "docs" / "reference" / "support.md").read_text("utf-8") == support.support(), (
+            "run: python docs/support.py"
+        )
     finally:
         sys.modules.pop("support", None)

@@ -1,4 +1,4 @@
-"""Accuracy of the shipped networks on full test splits: docs/accuracy.json, and the tables that are written from it.
+"""Accuracy of the shipped networks on full test splits: docs/results/accuracy.json, and the tables that are written from it.
 
     python tests/benchmarks/accuracy.py --cifar10 DIR --fashion-mnist DIR
     python tests/benchmarks/accuracy.py --cifar10 DIR --tuned vgg9-cifar10=runs/copies/last.pt
@@ -34,7 +34,7 @@ from spikelet_converters.training.checkpoint import Checkpoint, load_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "assets"
-FIGURES = ROOT / "docs" / "accuracy.json"
+FIGURES = ROOT / "docs" / "results" / "accuracy.json"
 STEPS = {1: (1, 2, 3, 4, 6, 8, 16, 32), 2: (1, 2, 4), 4: (1, 2), 8: (1,)}  # time-steps T by copies k
 TUNED_STEPS = {**STEPS, 1: (1, 2, 4, 8)}
 README_STEPS = (1, 2, 4, 8, 16, 32)
@@ -169,7 +169,7 @@ def tables(figures: Figures) -> dict[str, dict[str, str]]:
     """Return the generated parts of each page, by name."""
     return {
         "README.md": {"accuracy": shipped_table(figures, README_STEPS)},
-        "docs/accuracy.md": {"accuracy": shipped_table(figures)},
+        "docs/results/accuracy.md": {"accuracy": shipped_table(figures)},
         "docs/concepts/copies.md": {
             "copies": copies_table(figures),
             "equal-steps": equal_steps_table(figures),

@@ -1,4 +1,4 @@
-"""Count the instructions of generated C per image: `make bench-instructions` writes docs/instructions.md.
+"""Count the instructions of generated C per image: `make bench-instructions` writes docs/results/instructions.md.
 
 Counts depend on the compiler only, not on the machine or its load. Those of x86-64 come from callgrind, those of the other
 processors from an emulator without an operating system. The predictions are compared with those of the numpy engine.
@@ -44,7 +44,7 @@ SHARED = ((1, 4), (4, 1))  # copies and time-steps that are counted by thread
 DEPLOYED_IMAGES = 500
 WITH_RUNTIMES = ("vgg9-cifar10", "resnet20-cifar10")  # compared with the source network in other runtimes
 RUNTIMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
-PAGE, DATA = ROOT / "docs" / "instructions.md", ROOT / "docs" / "instructions.json"
+PAGE, DATA = ROOT / "docs" / "results" / "instructions.md", ROOT / "docs" / "results" / "instructions.json"
 INTRODUCTION = """# Instructions per image
 
 Written by `make bench-instructions`; do not edit. Millions of instructions for one image, the mean over the first {images} test
@@ -163,7 +163,7 @@ def check(target: str, classes: np.ndarray, expected: np.ndarray) -> None:
 
 
 def page(document: dict) -> str:
-    """Return the text of the page, from the data stored in docs/instructions.json."""
+    """Return the text of the page, from the data stored in docs/results/instructions.json."""
     before = document["before"]
     lines = [
         INTRODUCTION.format(

@@ -5,7 +5,7 @@
 Without --weights a ReLU vgg9 is trained first (SGD, cosine schedule) and stored in build/relu-vgg9.pt. --start loads the
 weights of a vgg9 written by `spikelet train`, replaces its activations by ReLUs, and continues training. Both converters
 use the same calibration images of the training split. Accuracy is measured at the same T on the same test images, that of
-spikelet with the 8-bit bundle. --page writes the results as a page, docs/posttraining.md.
+spikelet with the 8-bit bundle. --page writes the results as a page, docs/results/posttraining.md.
 
 SpikingJelly's local threshold balancing increases its thresholds from 0 by a small amount per calibration batch. After
 three batches, which 128 images make, it has not converged, and its predictions are at chance. It is therefore measured

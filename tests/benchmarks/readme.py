@@ -1,4 +1,4 @@
-"""Write the speed table of the README from docs/benchmarks.md: batch 1, one thread, T = 4."""
+"""Write the speed table of the README from docs/results/benchmarks.md: batch 1, one thread, T = 4."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from blocks import with_block
 
 ROOT = Path(__file__).resolve().parents[2]
-WRITTEN = ROOT / "docs" / "benchmarks.md"
+WRITTEN = ROOT / "docs" / "results" / "benchmarks.md"
 README = ROOT / "README.md"
 LINE = ["1", "1", "4"]  # batch, threads, T
 FLOAT = "float network"
-VARIANTS = ("step by step", "single-step", "float, OpenVINO")  # in docs/benchmarks.md only
+VARIANTS = ("step by step", "single-step", "float, OpenVINO")  # in docs/results/benchmarks.md only
 
 
 def table(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _RELU = "use a SpikingActivation module, which has a threshold, or calibrate one (--calibration)"
 _SIGMOID = "use ReLU, which a spike rate approximates"
-UNKNOWN = "it has no exact spiking form here; see docs/support.md for the supported layers"
+UNKNOWN = "it has no exact spiking form here; see docs/reference/support.md for the supported layers"
 _ENDING = "leave it out: it does not change the predicted class"
 TORCH = {
     "ReLU": _RELU,

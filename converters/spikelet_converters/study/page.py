@@ -1,4 +1,4 @@
-"""Generate `docs/results.md` with its plots and tables from the results of studies.
+"""Generate `docs/results/studies.md` with its plots and tables from the results of studies.
 
 The results of a study file FILE.toml are in FILE.results.json in the same folder. Runs without results are
 listed as such.

@@ -45,7 +45,7 @@ ONNX_CASES = [
     ("Add", conv(node("Add", ["c", "c"])), "double the weight instead"),
     ("ReduceMean", conv(node("ReduceMean", axes=[1])), "expected height and width (2, 3)"),
     ("Flatten", conv(node("Flatten", axis=2)), "expected 1"),
-    ("Exp", conv(node("Exp")), "see docs/support.md for the supported layers"),
+    ("Exp", conv(node("Exp")), "see docs/reference/support.md for the supported layers"),
 ]
 
 
@@ -105,7 +105,7 @@ TORCH_CASES = [
     ("softmax", lambda x: torch.relu(torch.softmax(x, 1)), "leave it out"),
     ("mul", lambda x: x * x, "fold the factor into the weights"),
     ("cat", lambda x: torch.cat([x, x], 2), "expected the channels"),
-    ("exp", torch.exp, "see docs/support.md for the supported layers"),
+    ("exp", torch.exp, "see docs/reference/support.md for the supported layers"),
 ]
 
 

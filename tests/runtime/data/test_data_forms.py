@@ -324,7 +324,7 @@ def test_transparent_pixels_keep_their_colours(tmp_path):
 
 
 def test_the_tables_of_the_page_are_the_cases_of_these_tests():
-    page = (Path(__file__).resolve().parents[3] / "docs" / "data.md").read_text("utf-8")
+    page = (Path(__file__).resolve().parents[3] / "docs" / "guides" / "data.md").read_text("utf-8")
     tables: dict[str, list[str]] = {}
     head = None
     for line in page.splitlines():

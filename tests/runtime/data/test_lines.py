@@ -124,7 +124,7 @@ def test_options_that_exclude_each_other(options, message, tmp_path, capsys):
 
 
 def test_every_form_is_on_the_page_about_data():
-    page = (Path(__file__).resolve().parents[3] / "docs" / "data.md").read_text("utf-8")
+    page = (Path(__file__).resolve().parents[3] / "docs" / "guides" / "data.md").read_text("utf-8")
     section = page.partition("## Lines and measured values")[2].partition("\n## ")[0]
     rows = {line.split("|")[1].strip() for line in section.splitlines() if line.startswith("| ")}
     assert {*FORMS, "measured features", "a square line", "NaN among measured values", "lines", "refused lines"} == rows

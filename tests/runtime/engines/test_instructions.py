@@ -9,7 +9,7 @@ import pytest
 from counts.instructions import TIMES, answers, build, compiler_version, export, missing, profile, read_callgrind
 
 ROOT = Path(__file__).resolve().parents[3]
-DATA = ROOT / "docs" / "instructions.json"
+DATA = ROOT / "docs" / "results" / "instructions.json"
 BUNDLE = ROOT / "assets" / "spikelet_assets" / "vgg9-cifar10.snnb"
 MOST = 1.03  # of the published count
 
