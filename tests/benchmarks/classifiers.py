@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from classifiers import CLASSIFIERS, as_input, classifier, export
+from source_networks.classifiers import CLASSIFIERS, as_input, classifier, export
 from spikelet import cli
 from spikelet.data import read
 

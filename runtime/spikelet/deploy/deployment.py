@@ -12,8 +12,8 @@ from spikelet.deploy.targets import Target
 from spikelet.engines import native
 from spikelet.errors import EngineError
 from spikelet.lowering.c import HostProgram
-from spikelet.lowering.c.names import comment
 from spikelet.lowering.c.project import sizes
+from spikelet.lowering.c.text.names import comment
 
 MB = 2**20
 PYTHON_MB = 35  # resident memory of Python with NumPy and this package, measured on x86-64

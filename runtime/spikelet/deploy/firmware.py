@@ -11,9 +11,9 @@ from spikelet.deploy.packages.base import Facts, Package, filled
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram, McuProgram
 from spikelet.lowering.c.copies import proven_steps
-from spikelet.lowering.c.names import comment
 from spikelet.lowering.c.program import Layout, Program
 from spikelet.lowering.c.project import Recording, project, sizes
+from spikelet.lowering.c.text.names import comment
 
 BYTES = 24  # of memory for each number of the source: its text, in several copies
 IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is small

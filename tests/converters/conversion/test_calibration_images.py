@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 
 from converters_support import SHAPE
-from plain_networks import smooth_pixels
+from source_networks.relu import smooth_pixels
 from spikelet import cli
 from spikelet.data import ImageSet, arrays
 from spikelet.errors import ConversionError

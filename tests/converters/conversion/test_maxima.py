@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from converters_support import SHAPE
-from plain_networks import smooth_pixels
+from source_networks.relu import smooth_pixels
 from spikelet import neurons
 from spikelet.bundle import read, write
 from spikelet.data import ImageSet

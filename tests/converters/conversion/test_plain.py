@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from converters_support import SHAPE
-from plain_networks import NORM, every_operator, residual_network, smooth_pixels
+from source_networks.relu import NORM, every_operator, residual_network, smooth_pixels
 from spikelet import cli
 from spikelet.bundle import read, write
 from spikelet.data import ImageSet, arrays

@@ -5,7 +5,7 @@ import torch
 from onnx import helper
 
 from converters_support import SHAPE, onnx_file
-from plain_networks import NORM, every_operator, residual_network, smooth_pixels
+from source_networks.relu import NORM, every_operator, residual_network, smooth_pixels
 from spikelet_converters.calibration.analog import Analog
 from spikelet_converters.frontends import Preprocessing
 from spikelet_converters.frontends.onnx import read as read_onnx

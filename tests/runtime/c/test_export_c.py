@@ -16,8 +16,9 @@ from spikelet.bundle import Bundle, Manifest, write
 from spikelet.deploy.firmware import c_project
 from spikelet.engines import create
 from spikelet.errors import EngineError
-from spikelet.lowering.c import HostProgram, McuProgram, names
+from spikelet.lowering.c import HostProgram, McuProgram
 from spikelet.lowering.c.interface import library_source
+from spikelet.lowering.c.text import names
 from spikelet.verify import record_golden
 
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "125")) // 25

@@ -17,7 +17,7 @@ from spikelet.bundle import Bundle, Manifest, write
 from spikelet.deploy.firmware import c_project
 from spikelet.errors import UsageError
 from spikelet.lowering.c import HostProgram
-from spikelet.lowering.c.prefix import PUBLIC, renamed
+from spikelet.lowering.c.text.prefix import PUBLIC, renamed
 from spikelet.verify import record_golden
 
 EXAMPLES = int(os.environ.get("SPIKELET_CONFORMANCE", "150")) // 50

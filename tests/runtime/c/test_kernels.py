@@ -14,7 +14,7 @@ from networks import Builder, small_graph
 from spikelet.engines import create
 from spikelet.lowering.c import HostProgram, McuProgram
 from spikelet.lowering.c.interface import library_source
-from spikelet.lowering.c.sources import Kernel, assemble, content, dependencies
+from spikelet.lowering.c.text.sources import Kernel, assemble, content, dependencies
 
 FOLDER = Path(str(resources.files("spikelet.lowering.c").joinpath("kernels")))
 FILES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.[ch]"))

@@ -16,8 +16,9 @@ from spikelet.bundle import Bundle, Manifest
 from spikelet.deploy.firmware import c_project
 from spikelet.engines import create
 from spikelet.graph import NAME, Graph
-from spikelet.lowering.c import HostProgram, McuProgram, names
+from spikelet.lowering.c import HostProgram, McuProgram
 from spikelet.lowering.c.interface import library_source
+from spikelet.lowering.c.text import names
 from spikelet.nodes import Add, Output, Scale
 from spikelet.verify import record_golden
 

@@ -12,7 +12,7 @@ from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
 from spikelet.deploy.firmware import c_project
 from spikelet.lowering.c import HostProgram
-from spikelet.lowering.c.sources import Kernel, assemble
+from spikelet.lowering.c.text.sources import Kernel, assemble
 from spikelet.nodes import SumPool2d
 from spikelet.verify import record_golden
 

@@ -19,7 +19,7 @@ from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.interface import library_source
 
-DRIVER = Path(__file__).resolve().parents[2] / "benchmarks" / "threads.c"
+DRIVER = Path(__file__).resolve().parents[2] / "benchmarks" / "drivers" / "threads.c"
 MEETING = re.compile(r"^cfn=meet\ncalls=(\d+) ", re.MULTILINE)
 
 

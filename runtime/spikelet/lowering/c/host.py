@@ -15,8 +15,8 @@ from spikelet.lowering.c.host_plan import SLACK, HostPlan, capacity, lanes
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Value, weight_of
 from spikelet.lowering.c.program import Layout, Program
-from spikelet.lowering.c.sources import Kernel
-from spikelet.lowering.c.text import block, function, initialised
+from spikelet.lowering.c.text.declarations import block, function, initialised
+from spikelet.lowering.c.text.sources import Kernel
 from spikelet.nodes import LIF, Conv2d, Output
 
 WINDOW = 8  # largest number of time-steps that are evaluated layer by layer: weights are read once for all of them

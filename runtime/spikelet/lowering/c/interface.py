@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spikelet.lowering.c.host import HostProgram
 from spikelet.lowering.c.host_plan import capacity
-from spikelet.lowering.c.sources import content, dependencies
+from spikelet.lowering.c.text.sources import content, dependencies
 
 LIBRARY, PAGE = "host/library.c", "web/page.c"
 # functions that PAGE defines; a page calls them

@@ -15,8 +15,8 @@ from spikelet.lowering.c.copies import compact, progression
 from spikelet.lowering.c.parameters import Packing
 from spikelet.lowering.c.plan import Field, Plan, Value
 from spikelet.lowering.c.program import Layout, Program
-from spikelet.lowering.c.sources import Kernel
-from spikelet.lowering.c.text import function, initialised
+from spikelet.lowering.c.text.declarations import function, initialised
+from spikelet.lowering.c.text.sources import Kernel
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 
 MAX_BAND = 2**13  # 16-bit values of the image that are copied for one row of outputs

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from spikelet.lowering.c.copies import progression
 from spikelet.lowering.c.host_plan import lanes
 from spikelet.lowering.c.plan import Ints, Plan
-from spikelet.lowering.c.text import struct
+from spikelet.lowering.c.text.declarations import struct
 from spikelet.nodes import IF, LIF, Conv2d, Input, Linear, Scale
 
 Packing = Literal["pairs", "words"]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
-from spikelet.lowering.c.names import identifiers
+from spikelet.lowering.c.text.names import identifiers
 from spikelet.nodes import IF, Array, Conv2d, Flatten, Input, Linear, Node
 
 Ints = npt.NDArray[np.integer]

@@ -11,11 +11,11 @@ from functools import cached_property
 from typing import ClassVar, Literal
 
 from spikelet.graph import Graph
-from spikelet.lowering.c.names import comment
 from spikelet.lowering.c.parameters import Packing, Parameter, parameter_struct, parameters
 from spikelet.lowering.c.plan import Field, Plan
-from spikelet.lowering.c.sources import Kernel, assemble
-from spikelet.lowering.c.text import INCLUDES, KERNELS, NODES, block, function, initialised, struct
+from spikelet.lowering.c.text.declarations import INCLUDES, KERNELS, NODES, block, function, initialised, struct
+from spikelet.lowering.c.text.names import comment
+from spikelet.lowering.c.text.sources import Kernel, assemble
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 Layout = Literal["chw", "hwc"]

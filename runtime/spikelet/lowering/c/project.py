@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.choices import C_PREFIX
-from spikelet.lowering.c import templates
-from spikelet.lowering.c.names import comment, string
 from spikelet.lowering.c.plan import Ints, struct_bytes
-from spikelet.lowering.c.prefix import bound, check_prefix, renamed
 from spikelet.lowering.c.program import Program
-from spikelet.lowering.c.sources import content
-from spikelet.lowering.c.text import members, struct
+from spikelet.lowering.c.text import templates
+from spikelet.lowering.c.text.declarations import members, struct
+from spikelet.lowering.c.text.names import comment, string
+from spikelet.lowering.c.text.prefix import bound, check_prefix, renamed
+from spikelet.lowering.c.text.sources import content
 
 PREFIX = "PREFIX"  # key of the prefix among the values of a template
 MOST_STEPS = 2**31 - 1  # an int32_t counts them

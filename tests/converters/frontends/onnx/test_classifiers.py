@@ -5,8 +5,8 @@ import onnxruntime
 import pytest
 import torch
 
-from classifiers import CLASSIFIERS, as_input, classifier, export, kinds
 from onnx_forms import logits
+from source_networks.classifiers import CLASSIFIERS, as_input, classifier, export, kinds
 from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends.onnx import read
 

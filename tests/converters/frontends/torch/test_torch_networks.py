@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from source_networks.blocks import NETWORKS, network
 from spikelet.data import ImageSet
 from spikelet_converters.calibration.analog import Analog
 from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.conversion.source import Calibration, convert_source
 from spikelet_converters.frontends.torch import from_module, from_program
-from torch_networks import NETWORKS, network
 
 SHAPE = (3, 32, 32)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from textwrap import indent
 
-from spikelet.lowering.c.names import comment
+from spikelet.lowering.c.text.names import comment
 
 LINE = 108  # characters of a line that is then indented
 INDENT = "    "

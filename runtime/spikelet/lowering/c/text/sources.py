@@ -14,7 +14,7 @@ from functools import cache
 from importlib import resources
 from posixpath import dirname, join, normpath
 
-FOLDER = "kernels"
+PACKAGE, FOLDER = "spikelet.lowering.c", "kernels"
 STAND_IN = "stand_in"
 INCLUDE = re.compile(r'#include "(.+)"\n')
 GUARD = re.compile(r"#ifndef (\w+_H)\n#define \1\n(.*)#endif /\* \1 \*/\n", re.DOTALL)
@@ -83,4 +83,4 @@ def dependencies(file: str) -> list[str]:
 
 @cache
 def _read(file: str) -> str:
-    return resources.files(__package__).joinpath(FOLDER, *file.split("/")).read_text("utf-8")
+    return resources.files(PACKAGE).joinpath(FOLDER, *file.split("/")).read_text("utf-8")

@@ -1,0 +1,1 @@
+"""Text of C: declarations, names, the kernels of the folder `kernels`, and templates of an exported folder."""
