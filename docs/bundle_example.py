@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spikelet import features
 from spikelet.bounds import magnitudes
 from spikelet.bounds.ranges import EXACT_LIMIT, MAX_STEPS, accumulators, exact_steps, ranges
 from spikelet.bundle import (
@@ -170,6 +171,11 @@ def limit_lines() -> list[str]:
         ("whole numbers in `results` and `conversion`", f"0 to {power(records.MAX_COUNT)}"),
         ("magnitude of other numbers there", power(records.MAX_NUMBER)),
         ("`steps` of `conversion`", f"1 to {power(records.MAX_STEPS)}"),
+        ("`levels` of `provenance`", f"1 to {records.MAX_LEVELS:,}"),
+        (
+            "`bands` and `frames` of log-mel features",
+            " and ".join(f"{least} to {most:,}" for least, most in features.WHOLE.values()),
+        ),
         ("nodes", power(MAX_NODES)),
         ("channels of all nodes together, each copy counted", power(MAX_CHANNELS)),
         ("copies of a neuron", f"1 to {power(neuron.MAX_COPIES)}"),

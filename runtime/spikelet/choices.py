@@ -17,6 +17,7 @@ ENGINES: dict[str, str] = {
 
 DEFAULT_STEPS = 8
 MAX_COPIES = 255  # so that a count of spikes fits into a byte
+MAX_LEVELS = 4096  # of a quantiser: histograms have as many bins
 
 Layout = Literal["auto", "NCHW", "NHWC", "NHW", "CHW", "HWC", "HW", "NF", "NCL", "NLC", "CL", "LC", "NL"]
 LAYOUTS: tuple[Layout, ...] = (

@@ -176,7 +176,7 @@ def _encoded(bundle: Bundle) -> dict[str, bytes]:
     except (ValueError, TypeError, RecursionError) as error:
         raise BundleError.at(MANIFEST, f"cannot be written as JSON ({error})") from None
     source = Fields(MANIFEST, strict_json.decode(MANIFEST, encoded))
-    manifest.decode(source, bundle.graph.exact, bundle.graph.classes)
+    manifest.decode(source, bundle.graph)
     golden.decode(recorded, bundle.graph)
     rules.check_arithmetic(bundle.graph, bundle.manifest)
     rules.check_recording(bundle.manifest, bundle.golden)
@@ -262,7 +262,7 @@ def _decoded(buffer: bytes | memoryview) -> Bundle:
         tensors = safetensors.decode(WEIGHTS, members[WEIGHTS])
     with _errors_of(MANIFEST):
         graph = schema.decode(document, tensors, ir_version)
-        described = manifest.decode(source, graph.exact, graph.classes)
+        described = manifest.decode(source, graph)
     # checked first: golden inputs, logits and spikes have full size, so that all later sizes are bounded by the file
     with _errors_of(GOLDEN):
         golden_inputs = golden.decode(safetensors.decode(GOLDEN, members[GOLDEN]), graph)

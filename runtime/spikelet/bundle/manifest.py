@@ -9,6 +9,7 @@ from spikelet.bundle import records
 from spikelet.bundle.fields import Fields
 from spikelet.errors import BundleError
 from spikelet.files.decoded import Document
+from spikelet.graph import Graph
 from spikelet.options import names
 
 FORMAT = (1, 2)  # major, minor: readers require the same major version and accept any minor version
@@ -58,17 +59,17 @@ def encode(manifest: Manifest) -> Document:
     }
 
 
-def decode(source: Fields, exact: bool, classes: int) -> Manifest:
+def decode(source: Fields, graph: Graph) -> Manifest:
     """Read the manifest written by `encode`.
 
     Args:
         source: The JSON object.
-        exact: Whether the graph is exact.
-        classes: Number of classes of the graph.
+        graph: The network that it describes.
 
     Raises:
         BundleError: An entry is missing, has a wrong type, or contradicts the graph.
     """
+    exact, classes = graph.exact, graph.classes
     arithmetic = source.text("arithmetic")
     if arithmetic != ARITHMETIC[0 if exact else 1]:
         raise BundleError.at(f"{source.path}.arithmetic", f"says {arithmetic!r}, the weights are not", found=arithmetic)
@@ -82,7 +83,7 @@ def decode(source: Fields, exact: bool, classes: int) -> Manifest:
     if "producer" in source:
         producer = source.object("producer")
         producer.text("name"), producer.text("version")
-    records.check_provenance(source, "provenance")
+    records.check_provenance(source, "provenance", graph.input.shape)
     records.check_results(source, "results")
     records.check_conversion(source, "conversion")
     return Manifest(

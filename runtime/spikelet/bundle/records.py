@@ -6,15 +6,21 @@ Known keys may be missing, and have one type where they are present. Other keys 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
-from spikelet import options
+from spikelet import features, options
 from spikelet.bundle.fields import Fields
+from spikelet.choices import MAX_LEVELS
 from spikelet.errors import BundleError, UsageError
 from spikelet.inputs import MAX_STEPS
+from spikelet.nodes import Shape
 
 MAX_COUNT = 2**53  # of images, neurons and time-steps: exact in float64
 MAX_NUMBER = 2.0**64  # magnitude of any other number
 
+SPAN, FEATURES = "input_range", "input_features"  # keys of the provenance
+
+T = TypeVar("T")
 Check = Callable[[Fields, str], object]
 
 
@@ -34,9 +40,28 @@ def check_results(source: Fields, key: str) -> None:
             raise BundleError.at(f"{result.path}.{before}", reason, expected=str(expected), found=str(found))
 
 
-def check_provenance(source: Fields, key: str) -> None:
-    """Raise BundleError if the object `key` states a range of measured values that is none."""
-    _check(source.object(key), PROVENANCE)
+def check_provenance(source: Fields, key: str, shape: Shape) -> None:
+    """Raise BundleError if the object `key` states inputs that are invalid, or that do not fit the network.
+
+    Args:
+        source: The manifest.
+        key: Its key of the provenance.
+        shape: Shape of the network's input.
+    """
+    provenance = source.object(key)
+    _check(provenance, PROVENANCE)
+    stated = _stated_features(provenance, FEATURES) if FEATURES in provenance else None
+    if stated is None:
+        return
+    expected = (stated["bands"], 1, stated["frames"])
+    if shape != expected:
+        raise _differs(
+            f"{provenance.path}.{FEATURES}", "the input of the network is (bands, 1, frames)", expected, shape
+        )
+    span = (stated["floor"], 0.0)
+    found = _span(provenance, SPAN) if SPAN in provenance else span
+    if found != span:
+        raise _differs(f"{provenance.path}.{SPAN}", f"{SPAN} is [floor, 0] of {FEATURES}", span, found)
 
 
 def check_conversion(source: Fields, key: str) -> None:
@@ -58,11 +83,28 @@ def _steps(source: Fields, key: str) -> None:
     source.whole(key, 1, MAX_STEPS)
 
 
-def _span(source: Fields, key: str) -> None:
+def _span(source: Fields, key: str) -> tuple[float, float]:
+    return _refusing(options.span, f"{source.path}.{key}", source.items(key))
+
+
+def _stated_features(source: Fields, key: str) -> dict[str, int | float] | None:
+    return _refusing(features.stated_log_mel, f"{source.path}.{key}", source.object(key).raw())
+
+
+def _refusing(read: Callable[[str, object], T], path: str, value: object) -> T:
+    """Read a value by the function that reads it as an option; raise its errors as those of a bundle."""
     try:
-        options.span(f"{source.path}.{key}", source.items(key))
+        return read(path, value)
     except UsageError as error:
         raise BundleError.at(error.where, error.reason, expected=error.expected, found=error.found) from None
+
+
+def _differs(path: str, rule: str, expected: object, found: object) -> BundleError:
+    return BundleError.at(path, f"{rule}: expected {expected}, found {found}", expected=str(expected), found=str(found))
+
+
+def _levels(source: Fields, key: str) -> None:
+    source.whole(key, 1, MAX_LEVELS)
 
 
 def _share(source: Fields, key: str) -> None:
@@ -133,7 +175,7 @@ LAYER: dict[str, Check] = {
     "clipped": _number,
     "by_step": _objects(lambda: STEP, least=1),
 }
-PROVENANCE: dict[str, Check] = {"input_range": _span}
+PROVENANCE: dict[str, Check] = {SPAN: _span, FEATURES: _stated_features, "levels": _optional(_levels)}
 CONVERSION: dict[str, Check] = {
     "steps": _steps,
     "bits": _optional(_count),

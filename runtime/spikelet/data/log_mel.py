@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.choices import FEATURES
+from spikelet import features, options
 from spikelet.errors import DataError
+from spikelet.features import KIND
 from spikelet.nodes import Shape
 
 Float = npt.NDArray[np.float64]
-KIND = FEATURES[0]
 INPUT_FEATURES = "input_features"
 """Key in the provenance of a bundle: the features of sound that its network takes."""
 
-MOST_BANDS, MOST_FRAMES, MOST_SECONDS = 512, 4096, 10.0
+MOST_RATE = 2**31  # samples per second
 MOST_VALUES = 2**25  # of all frames of a recording and of the filters, 256 MiB
 
 
@@ -36,11 +36,11 @@ class LogMel:
             one is centred in silence.
         window: length of a frame, in seconds.
         hop: time between frames, in seconds.
-        low, high: lowest and highest frequency, in Hz.
+        low, high: lowest and highest frequency, in Hz, at least 1 Hz apart.
         floor: least value, in dB relative to the largest value of the recording, which is 0.
 
     Raises:
-        DataError: a setting is out of range.
+        UsageError: a setting is of a wrong type or out of range; `spikelet.features` has the bounds.
     """
 
     bands: int = 32
@@ -52,21 +52,8 @@ class LogMel:
     floor: float = -60.0
 
     def __post_init__(self) -> None:
-        whole = (("bands", MOST_BANDS), ("frames", MOST_FRAMES))
-        for name, most in whole:
-            if type(getattr(self, name)) is not int or not 1 <= getattr(self, name) <= most:
-                raise DataError(f"{KIND}: {name}: expected a whole number 1…{most}, got {getattr(self, name)!r}")
-        for name in ("window", "hop", "low", "high", "floor"):
-            value = getattr(self, name)
-            if type(value) not in (int, float) or not math.isfinite(value):
-                raise DataError(f"{KIND}: {name}: expected a number, got {value!r}")
-        if not (0.001 <= self.window <= MOST_SECONDS and 0.001 <= self.hop <= MOST_SECONDS):
-            raise DataError(f"{KIND}: window and hop: expected 0.001…{MOST_SECONDS:g} s, got {self.window}, {self.hop}")
-        if not 0 <= self.low < self.high <= 1e6 or not -200 <= self.floor < 0:
-            raise DataError(
-                f"{KIND}: expected 0 ≤ low < high ≤ 1e6 Hz and a floor of -200…0 dB, "
-                f"got {self.low:g}, {self.high:g}, {self.floor:g}"
-            )
+        for name, value in features.log_mel(KIND, asdict(self)).items():
+            object.__setattr__(self, name, value)
 
     @property
     def shape(self) -> Shape:
@@ -86,12 +73,15 @@ class LogMel:
         """Return the features (bands, 1, frames) in dB, from `floor` to 0.
 
         Args:
-            samples: (S,) samples, in any unit.
+            samples: (S,) samples, in any unit, at most 2^64 in magnitude.
             rate: samples per second.
 
         Raises:
-            DataError: the rate is less than twice `high`, the recording is silent, or its frames need too much memory.
+            DataError: samples are no finite numbers, the rate is less than twice `high`, the recording is silent, or
+                its frames need too much memory.
+            UsageError: an argument is of a wrong type.
         """
+        samples, rate = _checked_samples(samples), options.whole("rate", rate, 1, MOST_RATE)
         if rate < 2 * self.high:
             raise DataError(
                 f"has {rate:,} samples per second; frequencies up to {self.high:g} Hz need {2 * self.high:,.0f} or more"
@@ -165,17 +155,26 @@ class LogMel:
 
 
 def stated_features(provenance: Mapping[str, object]) -> LogMel | None:
-    """Return the features of sound that a bundle states, or None for a network that takes none."""
-    stated = provenance.get(INPUT_FEATURES)
-    if not isinstance(stated, dict) or stated.get("kind") != KIND:
+    """Return the features of sound that a bundle states, or None for a network that takes none of a known kind.
+
+    Raises:
+        UsageError: What it states are no features; files with such a statement are not read.
+    """
+    options.instance("provenance", provenance, Mapping)
+    if INPUT_FEATURES not in provenance:
         return None
-    names = {field.name for field in fields(LogMel)}
-    if set(stated) != names | {"kind"}:
-        return None
-    try:
-        return LogMel(**{name: stated[name] for name in names})
-    except DataError:
-        return None
+    stated = features.stated_log_mel(f"provenance.{INPUT_FEATURES}", provenance[INPUT_FEATURES])
+    return None if stated is None else LogMel(**stated)  # type: ignore[arg-type]
+
+
+def _checked_samples(samples: object) -> Float:
+    options.instance("samples", samples, np.ndarray)
+    values = np.asarray(samples)
+    if values.ndim != 1 or not len(values) or values.dtype.kind not in "uif":
+        raise DataError(f"samples: expected numbers (S,), found {values.shape} of {values.dtype}")
+    if not (np.abs(values.astype(np.float64)) <= options.LARGEST).all():
+        raise DataError("samples: expected finite numbers of at most 2^64 in magnitude")
+    return values.astype(np.float64)
 
 
 def _mel(frequency: float) -> float:

@@ -11,6 +11,7 @@ from hostile.mutations import NUMBERS
 from spikelet.bundle import archive, decode
 from spikelet.bundle.card import card
 from spikelet.cli.analysis import inspect
+from spikelet.data import stated_options
 from spikelet.errors import BundleError
 from spikelet.metrics.accuracy import float_network
 from spikelet.report.tables import conversion_table
@@ -49,7 +50,13 @@ DESCRIPTION = {
     "name": "n",
     "labels": ["a", "b", "c"],
     "producer": {"name": "p", "version": "1"},
-    "provenance": {"levels": 4, "data": {"name": "d"}, "list": [1, {"a": [None]}], "input_range": [-1, 2.5]},
+    "provenance": {
+        "levels": 4,
+        "data": {"name": "d"},
+        "list": [1, {"a": [None]}],
+        "input_range": [-1, 2.5],
+        "input_features": {"kind": "mfcc", "bands": 3},
+    },
     "results": [RESULT],
     "conversion": {"bits": 4, "steps": 6, "advice": ["x"], "notes": [], "layers": [LAYER, LAYER | {"layer": "if2"}]},
 }
@@ -102,6 +109,7 @@ def show(bundle, capsys):
     nodes = [inspect._describe(bundle.graph, name) for name in bundle.graph.order]
     assert inspect._text(bundle, nodes)
     json.dumps(bundle.manifest.results, allow_nan=False)
+    stated_options(bundle.manifest.provenance)
     conversion_table([Namespace(bundle=bundle)], ["a"])
     for digest in ("e", "other"):
         float_network(bundle.manifest, Namespace(digest=digest))
@@ -137,6 +145,7 @@ def test_odd_values(path, capsys):
 @pytest.mark.parametrize("path", list(paths(DESCRIPTION)), ids=lambda path: ".".join(map(str, path)))
 def test_missing_values(path, capsys):
     required = {("name",), ("provenance",), ("results",), ("conversion",)}
+    required |= {("provenance", "input_features", "kind")}
     required |= {("results", 0, "data"), ("results", 0, "images"), ("producer", "name"), ("producer", "version")}
     document = changed(path, delete=True)
     if path in required:

@@ -1,5 +1,7 @@
 """Recordings of sound: samples and log-mel features have right answers known beforehand, or are refused by name."""
 
+import json
+import math
 import struct
 import wave
 from dataclasses import replace
@@ -10,8 +12,9 @@ import pytest
 
 from spikelet.data import DataOptions, arrays, read, stated_options
 from spikelet.data.log_mel import LogMel, stated_features
+from spikelet.data.pixels import quantised
 from spikelet.data.sound import read_recording, samples
-from spikelet.errors import DataError, UsageError
+from spikelet.errors import DataError, SpikeletError, UsageError
 
 RATE = 8000
 FEATURES = LogMel()
@@ -160,17 +163,77 @@ def test_a_network_without_features_of_sound(tmp_path):
         read(tmp_path / "images", options=OPTIONS)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"bands": 0}, {"frames": 1.5}, {"bands": 10**9}, {"window": -1}, {"hop": "a"}, {"low": 5000}, {"floor": 0},
-     {"kind": "mfcc"}, {"more": 1}, {"high": float("nan")}],
-)  # fmt: skip
-def test_features_that_a_bundle_states(change):
-    """Provenance is free, so that anything else there is ignored."""
+INVALID = {
+    "bands": [0, 513, 1.0, True, "32", None, 10**39],
+    "frames": [0, 4097, 1.5, [48]],
+    "window": [0, -1, 0.0009, 10.1, math.nan, math.inf, "a", True, None, 10**400],
+    "hop": [0, 1e-300, 11, -math.inf, {}],
+    "low": [-1, 1e6, 3999.5, 5000, math.nan, False],
+    "high": [50, 50.5, 0, 1e6 + 1, 10**39, None],
+    "floor": [0, -0.5, -5e-324, -201, -math.inf, "-60"],
+    "kind": [1, None, ["log-mel"]],
+    "more": [1],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name in INVALID for value in INVALID[name]], ids=str)
+def test_features_that_a_bundle_states_are_refused_unless_they_are_valid(name, value):
+    stated = FEATURES.as_dict()
+    with pytest.raises(UsageError, match=r"provenance\.input_features"):
+        stated_features({"input_features": {**stated, name: value}})
+    if name in stated and name != "kind":
+        with pytest.raises(UsageError, match="log-mel"):
+            replace(FEATURES, **{name: value})
+
+
+def test_features_that_a_bundle_states():
     stated = FEATURES.as_dict()
     assert stated_features({"input_features": stated}) == FEATURES
-    assert stated_features({"input_features": {**stated, **change}}) is None
-    assert stated_features({"input_features": "log-mel"}) is None
+    assert stated_features({"input_features": json.loads(json.dumps({**stated, "low": 50, "floor": -60}))}) == FEATURES
+    assert stated_features({"input_features": {**stated, "kind": "mfcc"}}) is None
+    assert stated_features({}) is None
+    for value in (None, "log-mel", [], {}, {name: stated[name] for name in stated if name != "kind"}, 1):
+        with pytest.raises(
+            UsageError, match=r"provenance\.input_features: expected an object with the text kind, found"
+        ):
+            stated_features({"input_features": value})
+    for name in stated.keys() - {"kind"}:
+        with pytest.raises(
+            UsageError, match=f"provenance\\.input_features: '{name}' is missing; expected the settings"
+        ):
+            stated_features({"input_features": {key: value for key, value in stated.items() if key != name}})
+
+
+@pytest.mark.parametrize(
+    "features",
+    [LogMel(bands=512, low=0, high=1), LogMel(bands=512, low=1e6 - 1, high=1e6), LogMel(bands=1, frames=1),
+     LogMel(window=0.001, hop=10, floor=-1), LogMel(window=0.001, hop=0.001, bands=3, floor=-200)],
+    ids=str,
+)  # fmt: skip
+def test_settings_at_their_bounds_divide_by_no_zero(features):
+    """Warnings are errors. The edges of the bands differ, and the pixels of 0 dB and of the floor are 255 and 0."""
+    assert (np.diff(features._edges()) > 0).all()
+    sound = np.random.default_rng(0).normal(size=2**10)
+    if not features.filters(round(features.window * 2**21), 2**21).any():  # no frequency of the transform is in a band
+        with pytest.raises(DataError, match="is silent"):
+            features.features(sound, 2**21)
+        return
+    values = features.features(sound, 2**21)
+    assert values.shape == features.shape
+    assert np.isfinite(values).all()
+    assert quantised(values, *features.span).max() == 255
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate"),
+    [("abc", RATE), (None, RATE), (np.ones((3, 2)), RATE), (np.array([np.nan]), RATE), (np.array([np.inf]), RATE), ([], RATE),
+     (np.array([1j]), RATE), (np.array([1e300]), RATE), (np.ones(9), "8000"), (np.ones(9), None), (np.ones(9), np.nan),
+     (np.ones(9), 10**400), (np.ones(9), 0)],
+    ids=str,
+)  # fmt: skip
+def test_samples_and_rates_that_are_none_are_refused(samples, rate):
+    with pytest.raises(SpikeletError):
+        FEATURES.features(samples, rate)
 
 
 @pytest.mark.parametrize(

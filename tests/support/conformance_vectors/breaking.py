@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance_vectors.files import PIXELS, small
+from conformance_vectors.files import LINES, PIXELS, line, small
 from conformance_vectors.making import graph_of, members_of
 from conformance_vectors.packing import Entry, Members, archive, fitted, header_of, safetensors, with_header
 from conformance_vectors.sketch import Sketch, numbers
@@ -49,7 +49,10 @@ def _copied() -> Vector:
     return Vector(net.readout("fc", [[1, 2], [3, -1]]), np.array([[9, 17]]), 3)
 
 
-BASES = {"small": lambda: Vector(small(), PIXELS, 4), "picture": _picture, "real": _real, "copied": _copied}
+BASES = {
+    "small": lambda: Vector(small(), PIXELS, 4), "picture": _picture, "real": _real, "copied": _copied,
+    "line": lambda: Vector(line(), LINES, 4),
+}  # fmt: skip
 
 
 @cache

@@ -24,6 +24,29 @@ def small() -> Sketch:
 
 PIXELS = np.array([[200, 60], [0, 255]])
 
+LOG_MEL = {
+    "kind": "log-mel",
+    "bands": 2,
+    "frames": 3,
+    "window": 0.032,
+    "hop": 0.016,
+    "low": 50,
+    "high": 4000.0,
+    "floor": -60,
+}
+
+
+def line() -> Sketch:
+    """A line of two channels and three values, two classes."""
+    net = Sketch((2, 1, 3), mean=[9, 8])
+    net.conv("conv", numbers("line", (2, 2, 1, 3), -7, 7))
+    net.neuron("if1", [300, 400])
+    net.add("Flatten", "flatten", {})
+    return net.readout("out", [[1, 2], [4, -1]])
+
+
+LINES = numbers("lines", (2, 2, 1, 3), 0, 255)
+
 
 @vector(
     "names-of-roles",
@@ -124,8 +147,18 @@ def _unknown() -> Vector:
     "measured-values", "A range of measured values and a number of time-steps that concern runs, not the golden inputs"
 )
 def _measured() -> Vector:
-    keys = {"provenance": {"input_range": [-0.1, 2**64]}, "conversion": {"steps": 2**16}}
+    keys = {
+        "provenance": {"input_range": [-0.1, 2**64], "input_features": {"kind": "mfcc", "bands": 0}, "levels": None},
+        "conversion": {"steps": 2**16},
+    }
     return Vector(small(), PIXELS, 4, edit=lambda members: _manifest(members, **keys))
+
+
+@vector("features-of-sound", "Log-mel features of sound whose settings have the least and the greatest values")
+def _sound() -> Vector:
+    least = {"window": 0.001, "hop": 10, "low": 999_999, "high": 1e6, "floor": -200}
+    provenance = {"input_features": LOG_MEL | least, "input_range": [-200.0, -0.0], "levels": 4096}
+    return Vector(line(), LINES, 4, edit=lambda members: _manifest(members, provenance=provenance))
 
 
 @vector(

@@ -8,6 +8,7 @@ import zipfile
 from conformance_vectors.breaking import (
     GOLDEN,
     WEIGHTS,
+    Content,
     base,
     document,
     entries,
@@ -19,6 +20,7 @@ from conformance_vectors.breaking import (
     text,
     whole,
 )
+from conformance_vectors.files import LOG_MEL
 from conformance_vectors.sketch import Sketch
 from conformance_vectors.vector import differing, refusal
 from spikelet.files import protobuf
@@ -104,6 +106,12 @@ for name, rule, content in (
     refusal(f"json-{name}", "json", rule, content)
 
 RESULT = {"data": "d", "images": 1}
+
+
+def _provenance(**stated: object) -> Content:
+    return manifest(lambda m: m.update(provenance=stated), "line")
+
+
 for name, rule, content in (
     ("major-version", "The major version is 1", manifest(lambda m: m.update(format_version="2.0"))),
     ("version-zeros", "Versions have no leading zeros", manifest(lambda m: m.update(format_version="1.01"))),
@@ -143,6 +151,30 @@ for name, rule, content in (
     ("provenance-input-range-rounded", "input_range is not empty after both are rounded to float64",
      manifest(lambda m: m.update(provenance={"input_range": [2**60, 2**60 + 1]}))),
     ("provenance-input-range-null", "input_range is a list", manifest(lambda m: m.update(provenance={"input_range": None}))),
+    ("provenance-levels-0", "levels is 1 or more", manifest(lambda m: m.update(provenance={"levels": 0}))),
+    ("provenance-levels-4097", "levels is at most 4,096", manifest(lambda m: m.update(provenance={"levels": 4097}))),
+    ("provenance-levels-fraction", "levels is a whole number", manifest(lambda m: m.update(provenance={"levels": 4.0}))),
+    ("provenance-input-features-text", "input_features is an object", _provenance(input_features="log-mel")),
+    ("provenance-input-features-null", "input_features is an object", _provenance(input_features=None)),
+    ("provenance-input-features-kind", "kind of input_features is a text", _provenance(input_features={**LOG_MEL, "kind": 1})),
+    ("provenance-input-features-missing", "Log-mel features have all of their settings",
+     _provenance(input_features={key: value for key, value in LOG_MEL.items() if key != "hop"})),
+    ("provenance-input-features-added", "Log-mel features have no other settings", _provenance(input_features={**LOG_MEL, "x": 1})),
+    ("provenance-input-features-bands", "The input has a channel for each band", _provenance(input_features={**LOG_MEL, "bands": 3})),
+    ("provenance-input-features-frames", "The input has a value for each frame", _provenance(input_features={**LOG_MEL, "frames": 2})),
+    ("provenance-input-features-picture", "The input is (bands, 1, frames)",
+     manifest(lambda m: m.update(provenance={"input_features": {**LOG_MEL, "bands": 2, "frames": 16}}), "picture")),
+    ("provenance-input-features-whole", "frames is a whole number", _provenance(input_features={**LOG_MEL, "frames": 3.0})),
+    ("provenance-input-features-true", "true is no number", _provenance(input_features={**LOG_MEL, "low": True})),
+    ("provenance-input-features-window", "window is 0.001 s or more", _provenance(input_features={**LOG_MEL, "window": 0.0009})),
+    ("provenance-input-features-hop", "hop is at most 10 s", _provenance(input_features={**LOG_MEL, "hop": 10**39})),
+    ("provenance-input-features-low", "low is 0 Hz or more", _provenance(input_features={**LOG_MEL, "low": -1e-300})),
+    ("provenance-input-features-high", "high is at most 10^6 Hz", _provenance(input_features={**LOG_MEL, "high": 1000001})),
+    ("provenance-input-features-close", "low and high are 1 Hz apart or more",
+     _provenance(input_features={**LOG_MEL, "low": 50, "high": 50.5})),
+    ("provenance-input-features-floor", "floor is at most -1 dB", _provenance(input_features={**LOG_MEL, "floor": -0.5})),
+    ("provenance-input-features-range", "input_range is [floor, 0]",
+     _provenance(input_features=LOG_MEL, input_range=[-61, 0])),
     ("results-object", "results is a list of objects", manifest(lambda m: m.update(results={}))),
     ("results-accuracy-percent", "accuracy lies in 0…1",
      manifest(lambda m: m.update(results=[RESULT | {"accuracy": [92.5]}]))),

@@ -67,10 +67,7 @@ class Mutator:
                 [None, {}, {"name": "", "version": ""}, {"name": self.pick(TEXTS), "version": self.pick(TEXTS), "x": 1}]
             )
         if key == "provenance":
-            value = {self.pick([*TEXTS, "input_range"]): self.pick([*TEXTS, [[]], -0.0, 1e-400])}
-            if self.random.random() < 0.4:
-                ends = [0, 1, -0.0, 2.0**-64, 2.0**-65, 2**64, 2**64 + 1, -(2**63), 1 - 2**63, 1e308, True, None]
-                value["input_range"] = [self.pick(ends) for _ in range(self.pick([1, 2, 2, 2, 3]))]
+            value = self.provenance(draft)
         if key == "format_version":
             value = self.pick(
                 [
@@ -94,6 +91,53 @@ class Mutator:
         draft.manifest[key] = value
         if self.random.random() < 0.1:
             del draft.manifest[key]
+
+    def provenance(self, draft: Draft) -> dict[str, object]:
+        """What a file states on its inputs and on the source network."""
+        value: dict[str, object] = {self.pick([*TEXTS, "input_range"]): self.pick([*TEXTS, [[]], -0.0, 1e-400])}
+        if self.random.random() < 0.4:
+            ends = [0, 1, -0.0, 2.0**-64, 2.0**-65, 2**64, 2**64 + 1, -(2**63), 1 - 2**63, 1e308, True, None]
+            value["input_range"] = [self.pick(ends) for _ in range(self.pick([1, 2, 2, 2, 3]))]
+        if self.random.random() < 0.6:
+            value |= self.features(draft)
+        if self.random.random() < 0.2:
+            value["levels"] = self.pick([*WHOLE, 4096, 4097, None, 4.0, "4"])
+        return value
+
+    def features(self, draft: Draft) -> dict[str, object]:
+        """Features of sound, of which most fit the input but for one setting."""
+        shape = next((node["shape"] for node in draft.nodes if node.get("kind") == "Input"), None)
+        bands, frames = (shape[0], shape[-1]) if isinstance(shape, list) and shape else (1, 1)
+        settings: dict[str, object] = {
+            "kind": "log-mel", "bands": bands, "frames": frames, "window": 0.032, "hop": 0.016, "low": 50, "high": 4000.0, "floor": -60,
+        }  # fmt: skip
+        numbers = [
+            0.001,
+            10,
+            1e-3 - 2**-60,
+            1e6,
+            10**6 + 1,
+            1,
+            -1,
+            -200,
+            -0.0,
+            49,
+            51,
+            4000,
+            1e-320,
+            True,
+            None,
+            "50",
+            [50],
+        ]
+        if self.random.random() < 0.7:
+            settings[self.pick(list(settings))] = self.pick([*WHOLE, *numbers])
+        if self.random.random() < 0.1:
+            settings[self.pick(["", "kind", "x", *settings])] = self.pick([1, "log-mel", "mfcc", {}])
+        if self.random.random() < 0.1:
+            del settings[self.pick(list(settings))]
+        span = [self.pick([-60, -60.0, settings.get("floor"), -61]), self.pick([0, -0.0, 0, 1])]
+        return {"input_features": settings, **({"input_range": span} if self.random.random() < 0.4 else {})}
 
     def stored(self, draft: Draft) -> None:
         """Golden data: elements, padding bits, shapes, names."""

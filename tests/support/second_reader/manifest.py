@@ -56,6 +56,22 @@ def span(value: object) -> bool:
     return float(value[1]) - float(value[0]) >= 2**-64
 
 
+def within(least: float, most: float) -> Check:
+    """A check of numbers, rounded to float64."""
+    return lambda value: number(value) and least <= float(value) <= most  # type: ignore[arg-type]
+
+
+def features(value: object) -> bool:
+    """Check features of sound: an object with a text `kind` and, if that is log-mel, exactly their settings in range."""
+    if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+        return False
+    if value["kind"] != "log-mel":
+        return True
+    if set(value) != {"kind", *LOG_MEL} or not all(check(value[key]) for key, check in LOG_MEL.items()):
+        return False
+    return float(value["high"]) - float(value["low"]) >= 1
+
+
 def objects(value: object) -> bool:
     """Check a list of objects."""
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
@@ -67,7 +83,11 @@ RESULT: dict[str, Check] = {
     **dict.fromkeys(("accuracy", "accuracy_before_quantisation"), shares),
     **dict.fromkeys(("float_accuracy", "agreement_with_float"), share),
 }
-PROVENANCE: dict[str, Check] = {"input_range": span}
+LOG_MEL: dict[str, Check] = {
+    "bands": whole(1, 512), "frames": whole(1, 4096), "window": within(0.001, 10), "hop": within(0.001, 10),
+    "low": within(0, 10**6), "high": within(1, 10**6), "floor": within(-200, -1),
+}  # fmt: skip
+PROVENANCE: dict[str, Check] = {"input_range": span, "input_features": features, "levels": or_null(whole(1, 4096))}
 CONVERSION: dict[str, Check] = {
     "bits": or_null(whole(0, LARGEST)), "steps": whole(1, 2**16), "advice": texts(0, 10_000), "notes": texts(0, 10_000), "layers": objects,
 }  # fmt: skip
@@ -119,7 +139,7 @@ def check_description(manifest: Object, network: Network) -> None:
     classes = network.shapes[network.output][0]
     agrees = isinstance(labels, list) and texts(1, 256)(labels) and len(labels) == classes
     require(labels is None or agrees, "manifest", "labels")
-    _known(_object(manifest, "provenance"), PROVENANCE, "provenance")
+    _check_provenance(_object(manifest, "provenance"), network)
     for index, result in enumerate(_objects(manifest, "results")):
         _known(result, RESULT, f"results[{index}]")
         accuracy, before = result.get("accuracy"), result.get("accuracy_before_quantisation")
@@ -134,6 +154,18 @@ def check_description(manifest: Object, network: Network) -> None:
         _known(layer, LAYER, "conversion.layers")
         for entry in _objects(layer, "by_step") if "by_step" in layer else []:
             _known(entry, BY_STEP, "conversion.layers.by_step")
+
+
+def _check_provenance(provenance: Object, network: Network) -> None:
+    """Check what the provenance states on the inputs, and that log-mel features are those of the network's input."""
+    _known(provenance, PROVENANCE, "provenance")
+    stated, input_range = provenance.get("input_features"), provenance.get("input_range")
+    if not isinstance(stated, dict) or stated["kind"] != "log-mel":
+        return
+    fits = network.shapes[network.input] == (stated["bands"], 1, stated["frames"])
+    require(fits, "manifest", "provenance.input_features: shape of the input")
+    agrees = not isinstance(input_range, list) or list(map(float, input_range)) == [float(stated["floor"]), 0]
+    require(agrees, "manifest", "provenance: input_range is that of input_features")
 
 
 def _known(value: Object, checks: Mapping[str, Check], where: str) -> None:

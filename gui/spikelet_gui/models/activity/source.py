@@ -21,12 +21,12 @@ import numpy.typing as npt
 
 from spikelet import neurons
 from spikelet.bundle import Bundle
+from spikelet.choices import MAX_LEVELS
 from spikelet.engines.numpy import evaluate, float_weights
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF
 
 Float = npt.NDArray[np.float32]
-MAX_LEVELS = 4096  # an untrusted number: histograms have as many bins
 
 
 def levels(bundle: Bundle) -> int | None:
