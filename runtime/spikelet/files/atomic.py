@@ -11,6 +11,8 @@ from typing import IO
 
 from spikelet.errors import SpikeletError
 
+PART = 2**20  # characters of a text that are encoded at a time
+
 
 @contextmanager
 def replacing(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
@@ -70,13 +72,21 @@ def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> None:
         with ExitStack() as files:
             for name, content in contents.items():
                 file = files.enter_context(replacing(folder / name))
-                file.write(content.encode() if isinstance(content, str) else content)
+                _write(file, content)
                 file.flush()  # detects a full disk before the first target is replaced
     except BaseException:
         for parent in created:
             with suppress(OSError):
                 parent.rmdir()
         raise
+
+
+def _write(file: IO[bytes], content: str | bytes) -> None:
+    if isinstance(content, bytes):
+        file.write(content)
+        return
+    for start in range(0, len(content), PART):
+        file.write(content[start : start + PART].encode())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -154,18 +155,18 @@ def _strings(declaration: str, texts: Sequence[str]) -> str:
 
 
 def _weights(program: Program, names: dict[str, str]) -> str:
-    parts = [_fill(templates.WEIGHTS_HEAD, names)]
-    parts.append(program.parameter_struct().rstrip() + "\n")
+    file = io.StringIO()  # the text may have hundreds of megabytes: it is not joined from copies of its parts
+    file.write(_fill(templates.WEIGHTS_HEAD, names))
+    file.write(f"\n{program.parameter_struct().rstrip()}\n")
     for parameter in program.parameters:
-        values = parameter.values
-        parts.append(
-            f"/* {comment(parameter.meaning)} */\nstatic const {parameter.ctype} {parameter.name}[{len(values)}] "
-            f"ALIGNED = {{\n{numbers(values)}\n}};\n"
-        )
+        head = f"static const {parameter.ctype} {parameter.name}[{len(parameter.values)}] ALIGNED = {{"
+        file.write(f"\n/* {comment(parameter.meaning)} */\n{head}\n")
+        file.writelines(number_lines(parameter.values))
+        file.write("\n};\n")
     fields = "".join(f"    {parameter.name},\n" for parameter in program.parameters)
     variable = renamed("const struct parameters model_parameters", names[PREFIX])
-    parts.append(f"extern {variable}; /* external in C++ too */\n{variable} = {{\n{fields}}};\n")
-    return "\n".join(parts)
+    file.write(f"\nextern {variable}; /* external in C++ too */\n{variable} = {{\n{fields}}};\n")
+    return file.getvalue()
 
 
 def _main(program: Program, names: dict[str, str], recording: Recording) -> str:
@@ -224,13 +225,17 @@ def _file_table(prefix: str, size: Mapping[str, int], paths: Mapping[str, str]) 
 
 def numbers(values: Ints) -> str:
     """Return comma-separated numbers in lines of limited length."""
+    return "".join(number_lines(values))
+
+
+def number_lines(values: Ints) -> Iterator[str]:
+    """Yield the parts of a text of comma-separated numbers in lines of limited length."""
     per_line = max(1, 110 // (max(len(str(values.min())), len(str(values.max()))) + 2))
-    lines: list[str] = []
     part = per_line * CHUNK  # a list of Python's integers and texts takes 90 bytes a number
     for start in range(0, len(values), part):
         texts = list(map(str, values[start : start + part].tolist()))
-        lines += [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
-    return "    " + ",\n    ".join(lines)
+        lines = [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
+        yield ("    " if start == 0 else ",\n    ") + ",\n    ".join(lines)
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
