@@ -164,9 +164,9 @@ _NODES: dict[str, Callable[[NirNode, Tensor, State, float], Tensor]] = {
     "LIF": _leaky_fire,
     "Linear": _linear,
     "Output": _passed_on,
+    "Pass": _passed_on,
     "Scale": _scale,
     "SumPool2d": _sum_pool,
-    "_Pass": _passed_on,
 }
 
 

@@ -19,10 +19,13 @@ from spikelet.bundle import write
 from spikelet.engines import create
 from spikelet.errors import ConversionError
 from spikelet.verify import verify, verify_step
+from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.conversion.source import convert_source
 from spikelet_converters.exports.nir import to_nir
 from spikelet_converters.exports.onnx import export as export_onnx
 from spikelet_converters.frontends.nir import from_nir, read
+from spikelet_converters.frontends.nir.reader import Reader
+from spikelet_converters.frontends.nir.simulation import _NODES
 
 
 def full(value, n=2):
@@ -38,6 +41,7 @@ def nir_of(*nodes, edges=None, shape=(3,)):
     return nir.NIRGraph(named, edges, type_check=False)
 
 
+KINDS = {kind.__name__.lower() for kind in nir.NIRNode.__subclasses__()}
 WEIGHT = np.array([[0.5, -0.25, 0.75], [0.25, 0.5, -0.5]], np.float32)
 
 
@@ -138,9 +142,17 @@ def test_neurons_of_nir_by_eulers_step(neuron):
 def test_readouts_and_nested_graphs():
     inner = nir.NIRGraph.from_list(nir.Affine(WEIGHT, full(0.1)), nir.IF(full(1), full(1)), type_check=False)
     out = nir.CubaLI(full(2e-4), full(4e-4), full(3), full(0))
-    graph = from_nir(nir_of(inner, nir.Linear(WEIGHT[:, :2]), out)).graph
+    source = from_nir(nir_of(inner, nir.Linear(WEIGHT[:, :2]), out))
+    graph = source.graph
+    assert check_graph(source, None) < 1e-4, "the simulation expands nested graphs as well"
     assert [graph.nodes[name].kind for name in graph.order][-4:] == ["LI", "LI", "Scale", "Output"]
     assert len(graph.spiking) == 1
+
+
+def test_every_node_that_is_read_is_simulated():
+    read_kinds = {name[1:] for name in vars(Reader) if name.startswith("_") and name[1:] in KINDS}
+    assert read_kinds > {"affine", "cubalif", "conv1d"}
+    assert read_kinds | {"output", "pass"} == {kind.lower() for kind in _NODES}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Mutants of the readers of source networks, and the networks that they read."""
