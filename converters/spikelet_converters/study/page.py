@@ -14,6 +14,7 @@ from pathlib import Path
 from spikelet.errors import UsageError
 from spikelet.files.atomic import write_files
 from spikelet.files.decoded import Document, ReadOnlyDocument
+from spikelet.files.json_object import read_object
 from spikelet_converters.baselines import BASELINES
 from spikelet_converters.study.config import START, Run, Study
 from spikelet_converters.study.costs import costs_table
@@ -89,11 +90,11 @@ def _read_results(study: Study) -> Document:
     path = results_path(study)
     if not path.exists():
         return {"results": [], "ledger": []}
+    document: Document = read_object(path)
     try:
-        document: Document = json.loads(path.read_text("utf-8"))
         # results of earlier versions have no ledger
         return {"results": list(document["results"]), "ledger": list(document.get("ledger", []))}
-    except (ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         raise UsageError(f"{path}: not the results of a study") from None
 
 

@@ -37,6 +37,13 @@ class Parser(argparse.ArgumentParser):
         """Raise WrongCall, with the most similar valid value."""
         raise WrongCall(self.prog, message)
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> object:
+        """Convert an argument. What the system refuses, such as a name that is too long, is an invalid argument."""
+        try:
+            return super()._get_value(action, arg_string)  # type: ignore[misc]
+        except OSError as error:
+            raise argparse.ArgumentError(action, f"{arg_string}: {error.strerror or error}") from None
+
     def _check_value(self, action: argparse.Action, value: object) -> None:
         """Raise an error for a value that is not among the choices, with the nearest choice."""
         choices = [str(choice) for choice in action.choices or ()]

@@ -20,16 +20,19 @@ def check(facts: Any) -> FaultFacts:
     try:
         points = [facts["sound"], *facts["faults"]]
         texts = [facts[key] for key in ("bundle", "bundle_digest", "data", "measure", "interval")]
-        sound = all(isinstance(text, str) for text in texts) and all(point["fault"] in KINDS for point in points[1:])
-        sound = sound and type(facts["images"]) is int and len(facts["seeds"]) >= 1 and facts["steps"] >= 1
+        valid = all(isinstance(text, str) for text in texts) and all(point["fault"] in KINDS for point in points[1:])
+        valid = (
+            valid and facts["sound"]["fault"] is None and isinstance(facts["seeds"], list) and len(facts["seeds"]) >= 1
+        )
+        valid = valid and type(facts["images"]) is int and type(facts["steps"]) is int and facts["steps"] >= 1
         for point in points:
             for key in ("accuracy", "low", "high"):
                 shares = [0 <= share <= 1 for share in point[key]]
-                sound = sound and all(shares) and len(shares) == facts["steps"]
-            sound = sound and 0 <= point["level"] <= 1
+                valid = valid and all(shares) and len(shares) == facts["steps"]
+            valid = valid and 0 <= point["level"] <= 1
     except (KeyError, TypeError, ValueError):
-        sound = False
-    if not sound:
+        valid = False
+    if not valid:
         raise UsageError("expected what `spikelet robustness -o FILE.json` writes")
     return cast("FaultFacts", facts)
 

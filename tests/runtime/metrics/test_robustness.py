@@ -291,7 +291,18 @@ class TestCommand:
         (tmp_path / "found.json").write_text(json.dumps(facts | {"bundle_digest": "0" * 64}))
         code, _, err = call(report)
         assert (code, "was measured on another bundle, small" in err) == (2, True)
-        for value in ({}, facts | {"faults": [{}]}, facts | {"sound": 3}, facts | {"steps": "x"}, facts | {"steps": 3}):
+        sound = {key: value for key, value in facts["sound"].items() if key != "fault"}
+        wrong = [
+            {"faults": [{}]},
+            {"sound": 3},
+            {"sound": sound},
+            {"sound": facts["faults"][0]},
+            {"steps": "x"},
+            {"steps": 3},
+            {"steps": 2.0},
+            {"seeds": 1},
+        ]
+        for value in ({}, *(facts | change for change in wrong)):
             (tmp_path / "found.json").write_text(json.dumps(value))
             code, _, err = call(report)
             assert (code, "expected what `spikelet robustness -o FILE.json` writes" in err) == (2, True)

@@ -7,7 +7,6 @@ energy (an estimate, with its sources), time on this machine, verification, the 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from spikelet.cli.analysis.energy import chosen_profiles, configure_measuring, m
 from spikelet.cli.common import bundle_file, emit, existing
 from spikelet.errors import UsageError
 from spikelet.files.atomic import replacing, write_files
+from spikelet.files.json_object import read_object
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def make_report(args: argparse.Namespace, paths: list[Path], web: Path | None = 
     from spikelet.verify import verify_step
 
     profiles = chosen_profiles(args)
-    validation = None if args.validation is None else _object(args.validation)
+    validation = None if args.validation is None else read_object(args.validation)
     faults = None if args.robustness is None else _robustness(args.robustness)
     if args.steps is None and len(paths) > 1:
         args.steps = min(bundles.read(path).default_steps for path in paths)  # compared at one T
@@ -180,25 +180,15 @@ def _verification(measurement: Measurement) -> list[Verification]:
 def _beside(bundle: Path, digest: str) -> dict[str, object] | None:
     """BUNDLE.validation.json next to the bundle, if it belongs to this file; else None."""
     path = bundle.with_suffix(".validation.json")
-    content = _object(path) if path.is_file() else None
+    content = read_object(path) if path.is_file() else None
     return content if content is not None and content.get("digest") == digest else None
 
 
 def _robustness(path: Path) -> FaultFacts:
     from spikelet.report.fault_report import check
 
-    content = _object(path)
+    content = read_object(path)
     try:
         return check(content)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
-
-
-def _object(path: Path) -> dict[str, object]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise UsageError(f"{path}: not a JSON file ({error})") from None
-    if not isinstance(value, dict):
-        raise UsageError(f"{path}: expected one JSON object")
-    return value

@@ -1,0 +1,41 @@
+"""Read JSON files of other commands: results of a validation, of a fault sweep, of a study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from spikelet.errors import UsageError
+
+MAX_DEPTH = 32  # levels of nesting
+
+
+def read_object(path: Path) -> dict[str, object]:
+    """Read a file that contains one JSON object.
+
+    Raises:
+        UsageError: The file cannot be read, is not JSON, holds another value, or is nested too deeply.
+    """
+    try:
+        value: object = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not a JSON file ({error})") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: expected one JSON object")
+    if _depth(value) > MAX_DEPTH:
+        raise UsageError(f"{path}: nested more than {MAX_DEPTH} levels deep")
+    return value
+
+
+def _depth(value: object) -> int:
+    """Return the levels of nesting, without recursion, and no more than are refused."""
+    level, values = 0, [value]
+    while values and level <= MAX_DEPTH:
+        containers = [
+            list(item.values()) if isinstance(item, dict) else item for item in values if isinstance(item, dict | list)
+        ]
+        level += bool(containers)
+        values = [item for container in containers for item in container]
+    return level
