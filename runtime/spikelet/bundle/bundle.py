@@ -28,6 +28,7 @@ SUFFIX = ".snnb"
 MANIFEST, WEIGHTS, GOLDEN, CARD = "manifest.json", schema.WEIGHTS, golden.MEMBER, "card.md"
 MEMBERS = (MANIFEST, WEIGHTS, STEP, GOLDEN, CARD)
 MAX_FILE = 2**31
+SMALL_FILE = 2**22  # bytes of a file that is read into memory; a larger one is mapped
 MAX_CARD = 2**20
 MAX_MESSAGE = 500  # characters of an error
 LARGEST_DEFAULT = 1024  # time-steps that are run without --steps
@@ -187,8 +188,9 @@ def _encoded(bundle: Bundle) -> dict[str, bytes]:
 def read(path: str | Path, policy: Policy | None = None) -> Bundle:
     """Read a bundle and check its signature, if required, and every rule of the format.
 
-    Weights stay in the memory-mapped file. If a signature is required, the file is read into memory instead, so that
-    later changes of the file cannot affect the verified content.
+    A file of up to 4 MiB is read into memory, so that later changes of the file have no effect. Weights of a larger one
+    stay in the memory-mapped file, which must be replaced by renaming, never overwritten or truncated, while it is
+    open. If a signature is required, a file of any size is read into memory.
 
     Args:
         path: The bundle file.
@@ -231,7 +233,7 @@ def _content(path: Path, in_memory: bool) -> memoryview:
                 raise BundleError.at(
                     str(path), f"{size} bytes; expected {expected}", expected=expected, found=f"{size} bytes"
                 )
-            if in_memory:
+            if in_memory or size <= SMALL_FILE:
                 file.seek(0)
                 return memoryview(file.read(size))
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

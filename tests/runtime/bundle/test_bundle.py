@@ -216,3 +216,24 @@ class TestVerify:
 def test_the_digest_is_of_the_file(path):
     assert spikelet.load(path).bundle.digest == hashlib.sha256(path.read_bytes()).hexdigest()
     assert bundle.MEMBERS == MEMBERS
+
+
+def test_a_small_file_may_change_in_place_while_it_is_in_use(path, tmp_path):
+    """`cp` overwrites in place: a mapped file that is cut off ends the process with SIGBUS."""
+    copied = tmp_path / "copied.snnb"
+    copied.write_bytes(path.read_bytes())
+    model = spikelet.load(copied, engine="numpy")
+    expected = verify(model.bundle, "numpy")
+    assert model.bundle.pages is None
+    os.truncate(copied, 100)
+    assert verify(model.bundle, "numpy") == expected
+    assert expected.ok
+
+
+def test_a_large_file_is_mapped(path, monkeypatch):
+    monkeypatch.setattr(bundle, "SMALL_FILE", path.stat().st_size - 1)
+    loaded = read(path)
+    assert loaded.pages is not None
+    assert verify(loaded, "numpy").ok
+    loaded.release()
+    assert loaded.graph == make().graph
