@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from counts.calls import peak_bytes
-from networks import small_graph
+from networks import Builder, small_graph
 from spikelet import cli
 from spikelet.bounds import cost
 from spikelet.bounds.limits import DEFAULT_MEMORY, DEFAULT_OPERATIONS, Limits, in_environment, parse, size
@@ -21,7 +21,8 @@ from spikelet.metrics.measurement import measure
 from spikelet.metrics.robustness import robustness
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 from spikelet.session import Model, load
-from spikelet.verify import record_golden, verify
+from spikelet.verify import record_golden, verify, verify_step
+from spikelet.verify.golden import Divergence, compare
 
 ONE = np.ones(1, np.int32)
 FREE = Limits(max_memory=2**60, max_operations=2**60)
@@ -165,6 +166,46 @@ class TestDefaults:
         model.run(image, 8, record=layer)
         with pytest.raises(CostError, match="results of 1 samples in .* time-steps: needs up to"):
             model.run(image, 8, record=[layer] * 10_000)
+
+
+class TestGoldenInputs:
+    @pytest.fixture
+    def lying(self):
+        """The golden spikes of 8,000 neurons in 40 time-steps: all of them are stated to be different."""
+        net = Builder((4, 10, 200), np.random.default_rng(0))
+        net.neuron("if1")
+        graph = net.graph(2)
+        honest = record_golden(graph, np.full((1, *graph.input.shape), 200, np.uint8), 40)
+        spikes = {name: ~value for name, value in honest.spikes.items()}
+        return bundle_of(graph, Golden(honest.inputs, honest.logits, spikes))
+
+    def test_the_comparison_takes_a_few_bytes_for_each_spike(self, lying):
+        """The positions of all differing spikes would take 24 bytes for each."""
+        spikes = {name: ~value for name, value in lying.golden.spikes.items()}
+        result, used = None, 0
+
+        def compared():
+            nonlocal result
+            result = compare(lying, "numpy", lying.golden.logits, spikes)
+
+        used = peak_bytes(compared)
+        assert result.differing_spikes == result.neuron_steps == 40 * lying.graph.neuron_count
+        assert result.first == Divergence(0, 1, "if1", (0, 0, 0))
+        assert used < 4 * result.neuron_steps
+
+    @pytest.mark.parametrize(
+        "replayed", [lambda bundle: verify(bundle, "numpy"), verify_step], ids=["engine", "step.onnx"]
+    )
+    def test_the_recording_is_compared_with_the_limit(self, lying, replayed):
+        needed = engine_class("numpy").memory(lying.graph, Workload())
+        recording = 40 * 3 * lying.graph.neuron_count
+        assert needed < recording
+        with (
+            in_environment((needed + recording) // 2, None),
+            pytest.raises(CostError, match="golden inputs: 1 samples in 40"),
+        ):
+            replayed(lying)
+        assert not replayed(lying).ok
 
 
 class TestParsing:

@@ -40,7 +40,7 @@ class Parser(argparse.ArgumentParser):
     def _get_value(self, action: argparse.Action, arg_string: str) -> object:
         """Convert an argument. What the system refuses, such as a name that is too long, is an invalid argument."""
         try:
-            return super()._get_value(action, arg_string)  # type: ignore[misc]
+            return super()._get_value(action, arg_string)
         except OSError as error:
             raise argparse.ArgumentError(action, f"{arg_string}: {error.strerror or error}") from None
 

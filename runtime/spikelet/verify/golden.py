@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.bounds.limits import Limits
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Golden
 from spikelet.engines import Engine, create, run
@@ -183,9 +184,9 @@ def first_divergence(graph: Graph, differing: dict[str, npt.NDArray[np.bool_]]) 
     """
     candidates = []
     for depth, name in enumerate(graph.spiking):
-        positions = np.argwhere(differing[name])
-        if len(positions):
-            time, sample, neuron = (int(i) for i in positions[0])
+        position = int(differing[name].argmax())  # of the first difference; a list of all would take 24 bytes for each
+        if differing[name].flat[position]:
+            time, sample, neuron = (int(i) for i in np.unravel_index(position, differing[name].shape))
             index = tuple(int(i) for i in np.unravel_index(neuron, graph.population(name)))
             candidates.append((time, depth, Divergence(sample, time + 1, name, index)))
     return min(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
@@ -206,16 +207,19 @@ def replay(
         The logits of every time-step (T, N, K), and the spikes by layer (T, N, neurons).
     """
     runner = create(graph, engine, graph.spiking)
-    neurons = graph.neuron_count
-    # recorded, expected and differing spikes
-    held = steps * len(inputs) * (3 * neurons + 12 * graph.classes)
-    runner.limits.check(f"golden inputs: {len(inputs)} samples in {steps} time-steps", held)
+    check_recording(runner.limits, graph, len(inputs), steps)
     size = runner.fitting(len(inputs))
     parts = [_recorded(runner, inputs[start : start + size], steps) for start in range(0, len(inputs), size)]
     if len(parts) == 1:
         return parts[0]
     spikes = {name: np.concatenate([fired[name] for _, fired in parts], axis=1) for name in graph.spiking}
     return np.concatenate([logits for logits, _ in parts], axis=1), spikes
+
+
+def check_recording(limits: Limits, graph: Graph, samples: int, steps: int) -> None:
+    """Raise CostError if recorded, expected and differing spikes and logits need more memory than the limits permit."""
+    held = steps * samples * (3 * graph.neuron_count + 12 * graph.classes)
+    limits.check(f"golden inputs: {samples} samples in {steps} time-steps", held)
 
 
 def _recorded(

@@ -40,7 +40,7 @@ from spikelet.lowering.onnx.shapes import Budget, InvalidModel, ValueType, infer
 from spikelet.lowering.onnx.step import copies
 from spikelet.nodes import Conv2d, Linear, SumPool2d
 from spikelet.options import instance
-from spikelet.verify.golden import Verification, compare, replay
+from spikelet.verify.golden import Verification, check_recording, compare, replay
 
 ELEMENTS = 32  # largest number of values of a step model, relative to the values and weights of the network
 PRODUCTS = 64  # largest number of its multiplications, relative to those of the network
@@ -110,6 +110,7 @@ def verify_step(bundle: Bundle) -> StepVerification:
     instance("bundle", bundle, Bundle)
     step = bundle.step
     NumpyEngine.check(bundle.graph, Limits(), Workload(len(bundle.golden.inputs)))
+    check_recording(Limits(), bundle.graph, len(bundle.golden.inputs), bundle.golden.steps)
     try:
         if not step.content:
             raise InvalidModel("it is empty")

@@ -4,6 +4,7 @@ import nir
 import numpy as np
 import pytest
 
+from counts.calls import peak_bytes
 from hostile.names import NAMES
 from spikelet.errors import UsageError
 from spikelet_converters.exports import recording
@@ -46,3 +47,11 @@ def test_layers_may_be_called_anything(tmp_path):
         assert np.array_equal(arrays[name], value)
         assert np.array_equal(data.nodes[name].observables["spikes"].data, value.swapaxes(0, 1))
         assert sum(layer == name for _, _, layer, _ in lines) == value.sum()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".npz"])
+def test_the_text_of_all_spikes_is_never_in_memory(suffix, tmp_path):
+    """A spike takes a byte here, and 20 characters in CSV."""
+    spikes = {"if1": np.ones((30, 4, 1_000), np.bool_)}
+    used = peak_bytes(lambda: recording.write(tmp_path / f"a{suffix}", spikes, 1e-3))
+    assert used < 8 * spikes["if1"].size
