@@ -39,6 +39,7 @@ KEYS = ("name", "title", "notes", "unpublished", "counts", "memory", "weight_bit
 NAME = re.compile(r"(?!\d+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PICOJOULES = {"pJ": 1.0, "nJ": 1e3, "uJ": 1e6}
 PER_BIT = {"pJ/bit": 1.0, "pJ/32bit": 1 / 32, "pJ/64bit": 1 / 64, "nJ/64bit": 1e3 / 64}
+MOST_BYTES, MOST_BITS = 2**50, 1024  # of an SRAM, of the word of a weight
 WATTS = {"uW": 1e-6, "mW": 1e-3, "W": 1.0}
 
 
@@ -143,7 +144,7 @@ def _profile(table: Table) -> Profile:
         )
     if figures and "ac" not in figures:
         raise UsageError(f"{table.path}: [figures.ac] is missing: the energy of one synaptic operation")
-    sram = [(entry.whole("bytes"), _figure(entry, PER_BIT, "bytes")) for entry in table.tables("sram")]
+    sram = [(entry.whole("bytes", MOST_BYTES), _figure(entry, PER_BIT, "bytes")) for entry in table.tables("sram")]
     dram = _figure(table.table("dram"), PER_BIT) if "dram" in table else None
     memory: Memory = table.one_of("memory", "included", "separate", "unstated", otherwise="unstated")
     if memory == "separate" and (dram is None or not sram):
@@ -160,7 +161,7 @@ def _profile(table: Table) -> Profile:
         unpublished=unpublished,
         counts=table.one_of("counts", "events", "connections", otherwise="events"),
         memory=memory,
-        weight_bits=table.whole("weight_bits", 8),
+        weight_bits=table.whole("weight_bits", MOST_BITS, 8),
         figures=figures,
         dram=dram,
         sram=tuple(sorted(sram, key=lambda item: item[0])),

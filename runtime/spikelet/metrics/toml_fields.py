@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import TypeVar
 
+from spikelet.bundle.strict_json import check_text
 from spikelet.errors import UsageError
+from spikelet.options import shown
 
+MOST = 1e12  # of a number in a profile, in any unit
 REQUIRED = object()
 T = TypeVar("T", bound=str)
 
@@ -17,7 +19,7 @@ class Table:
 
     def __init__(self, path: str, value: object) -> None:
         if not isinstance(value, dict):
-            raise UsageError(f"{path}: expected a table, found {value!r}")
+            raise UsageError(f"{path}: expected a table, found {shown(value)}")
         self.path = path
         self._value = value
 
@@ -31,36 +33,34 @@ class Table:
         """Check that the table has no other keys, so that a misspelt key is not ignored."""
         for key in self._value:
             if key not in keys:
-                raise UsageError(f"{self.path}: unknown key {key!r}; known: {', '.join(keys)}")
+                raise UsageError(f"{self.path}: unknown key {shown(key)}; known: {', '.join(keys)}")
 
     def text(self, key: str, otherwise: object = REQUIRED) -> str:
         """Get a string."""
         value = self._get(key, otherwise)
         if not isinstance(value, str):
-            raise UsageError(f"{self.path}: {key}: expected a string, found {value!r}")
-        return value
+            raise UsageError(f"{self.path}: {key}: expected a string, found {shown(value)}")
+        return self._printable(key, value)
 
     def citation(self) -> str:
         """Get the source of a number: a string that is not empty."""
         source = self._value.get("source")
         if not isinstance(source, str) or not source.strip():
             raise UsageError(f'{self.path}: has no source; every number needs a citation (source = "who, where")')
-        return source
+        return self._printable("source", source)
 
     def number(self, key: str) -> float:
-        """Get a finite number of 0 or more."""
+        """Get a number from 0 to `MOST`, so that no sum of products with counts overflows."""
         value = self._get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise UsageError(f"{self.path}: {key}: expected a number, found {value!r}")
-        if value < 0:
-            raise UsageError(f"{self.path}: {key}: expected 0 or more, found {value:g}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST:
+            raise UsageError(f"{self.path}: {key}: expected a number of 0…{MOST:g}, found {shown(value)}")
         return float(value)
 
-    def whole(self, key: str, otherwise: object = REQUIRED) -> int:
-        """Get a whole number of 1 or more."""
+    def whole(self, key: str, most: int, otherwise: object = REQUIRED) -> int:
+        """Get a whole number from 1 to `most`."""
         value = self._get(key, otherwise)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise UsageError(f"{self.path}: {key}: expected a whole number of 1 or more, found {value!r}")
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise UsageError(f"{self.path}: {key}: expected a whole number of 1…{most:,}, found {shown(value)}")
         return value
 
     def one_of(self, key: str, *allowed: T, otherwise: object = REQUIRED) -> T:
@@ -69,7 +69,7 @@ class Table:
         for choice in allowed:
             if value == choice:
                 return choice
-        raise UsageError(f"{self.path}: {key}: expected {' or '.join(allowed)}, found {value!r}")
+        raise UsageError(f"{self.path}: {key}: expected {' or '.join(allowed)}, found {shown(value)}")
 
     def table(self, key: str) -> Table:
         """Get a nested table; empty if the key is missing."""
@@ -79,8 +79,16 @@ class Table:
         """Get a list of tables; empty if the key is missing."""
         value = self._value.get(key, [])
         if not isinstance(value, list):
-            raise UsageError(f"{self.path}: {key}: expected [[{key}]], found {value!r}")
+            raise UsageError(f"{self.path}: {key}: expected [[{key}]], found {shown(value)}")
         return [Table(f"{self.path}: {key}[{i}]", item) for i, item in enumerate(value)]
+
+    def _printable(self, key: str, text: str) -> str:
+        """Return a text. It may have several lines, but not control a terminal."""
+        try:
+            check_text(text, "\n\t")
+        except ValueError as error:
+            raise UsageError(f"{self.path}: {key}: {error}") from None
+        return text
 
     def _get(self, key: str, otherwise: object = REQUIRED) -> object:
         value = self._value.get(key, otherwise)
