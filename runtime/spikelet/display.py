@@ -1,11 +1,32 @@
-"""Short texts and tables for interactive sessions: `repr` and the HTML of notebooks."""
+"""Short texts for interactive sessions: `repr`, the HTML of notebooks, and texts that do not control a terminal."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from html import escape
 
 SHOWN = 6  # names in a line
+# Control characters, line and paragraph separators, and controls of the direction of text.
+CONTROLS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_CONTROL = re.compile(f"[{CONTROLS}]")
+
+
+def printable(text: str, allowed: str = "") -> str:
+    """Return a text with an escape for each character that controls a terminal, such as `\\x1b`.
+
+    Names of files and folders can contain any. Surrogates, which stand for bytes that are no text, are left to the
+    console.
+
+    Args:
+        text: Any text.
+        allowed: Characters that stay, such as newline.
+
+    Examples:
+        >>> printable("a\\nb\\x1b[31m")
+        'a\\\\nb\\\\x1b[31m'
+    """
+    return _CONTROL.sub(lambda match: match[0] if match[0] in allowed else repr(match[0])[1:-1], text)
 
 
 def line(kind: str, title: str, facts: Mapping[str, object]) -> str:

@@ -42,16 +42,42 @@ def call(folder, capsys, monkeypatch):
     """Run a command in the folder; gives (exit code, stdout, stderr)."""
     monkeypatch.chdir(folder)
 
-    def run(line):
+    def run(line, paths=None):
+        """paths: what stands for a word of the line."""
         capsys.readouterr()
         try:
-            code = cli.main(line.split())
+            code = cli.main([(paths or {}).get(word, word) for word in line.split()])
         except SystemExit as stop:  # argparse
             code = stop.code
         out = capsys.readouterr()
         return code, out.out, out.err
 
     return run
+
+
+CONTROLS = "a\nb", "c\x1b[2J", "d\x9b31m", "e\u202ef", "g\t", "h\u2028"
+LETTERS = set("\x1b\x9b\u202e\u2028\r\t")
+
+
+@pytest.mark.parametrize("command", ["run small.snnb FOLDER --steps 2", "watch small.snnb FOLDER --once"])
+def test_names_of_files_do_not_control_a_terminal(command, call, tmp_path):
+    """A folder may be filled by others: no name begins a line, and none moves the cursor or turns text around."""
+    for name in CONTROLS:
+        Image.fromarray(np.zeros((6, 6, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    code, out, err = call(command, {"FOLDER": str(tmp_path)})
+    assert (code, err) == (0, "")
+    assert all(f"{repr(name)[1:-1]}.png" in out for name in CONTROLS)
+    assert not LETTERS & set(out)
+    assert not any(line.startswith("b.png") for line in out.splitlines())
+
+
+@pytest.mark.parametrize("command", ["run small.snnb FILE", "watch small.snnb FOLDER --once", "inspect FILE"])
+def test_names_in_errors_do_not_control_a_terminal(command, call, tmp_path):
+    damaged = tmp_path / "i\x1b[1m\u202e.png"
+    damaged.write_bytes(b"no image")
+    _, out, err = call(command, {"FOLDER": str(tmp_path), "FILE": str(damaged)})
+    assert "i\\x1b[1m\\u202e.png" in err
+    assert not LETTERS & set(out + err)
 
 
 class TestRun:

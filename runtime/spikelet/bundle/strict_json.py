@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NoReturn
 
+from spikelet.display import CONTROLS
 from spikelet.errors import BundleError
 
 # Python needs up to 35 bytes of memory per byte of JSON, hence limits for both size and number of values.
@@ -17,8 +18,7 @@ MAX_DEPTH = 32
 MAX_KEY = 256
 MAX_TEXT = 10_000
 MAX_DIGITS = 40
-# Control characters, line and paragraph separators, controls of the direction of text, and lone surrogates.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+UNPRINTABLE = re.compile(f"[{CONTROLS}\ud800-\udfff]")  # lone surrogates are refused as well
 
 
 def decode(member: str, content: bytes | memoryview) -> dict[str, object]:

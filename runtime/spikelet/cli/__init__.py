@@ -17,6 +17,7 @@ from spikelet.cli import completion, registry
 from spikelet.cli.common import Command, add_limits, configure_command
 from spikelet.cli.console import discard, finish, tolerate
 from spikelet.cli.parser import Parser, WrongCall, suggestion
+from spikelet.display import printable
 from spikelet.errors import SpikeletError, UsageError, out_of_memory
 from spikelet.version import __version__
 
@@ -152,5 +153,5 @@ def _fail(program: str, line: str, as_json: bool, code: int, message: str | None
             print(json.dumps({"error": line.removeprefix(f"{program}: ") if message is None else message}), flush=True)
         except OSError:  # it may be what failed
             discard()
-    print(line, file=sys.stderr)
+    print(printable(line, "\n"), file=sys.stderr)
     return code

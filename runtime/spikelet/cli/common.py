@@ -14,6 +14,7 @@ from typing import Protocol
 
 from spikelet.bounds import limits
 from spikelet.cli.parser import suggestion
+from spikelet.display import printable
 
 
 class Command(Protocol):
@@ -137,8 +138,8 @@ def _limit(text: str, unit: int) -> int:
 
 
 def emit(args: argparse.Namespace, value: Mapping[str, object], text: str) -> None:
-    """Print `value` as JSON if --json was given, else `text`."""
-    print(json.dumps(value, allow_nan=False) if args.json else text)
+    """Print `value` as JSON if --json was given, else `text`; names in it may contain any character."""
+    print(json.dumps(value, allow_nan=False) if args.json else printable(text, "\n\t"))
 
 
 def command_line(args: argparse.Namespace) -> str:

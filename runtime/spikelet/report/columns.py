@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spikelet.display import printable
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Format a table: the first column aligned to the left, the others to the right.
 
+    Cells may contain any text: characters that control a terminal are escaped.
+
     head: titles of the columns. rows: cells, as many in each row.
     """
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
 
     def line(row: Sequence[str]) -> str:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from spikelet.choices import ENGINES, FRAME_FORMATS
 from spikelet.cli.common import above_zero, bundle_file, existing, number, positive
+from spikelet.display import printable
 from spikelet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -261,7 +262,7 @@ def _classify(
     except DataError as error:
         if args.json:
             print(json.dumps({"file": name, "error": str(error)}), flush=True)
-        print(f"spikelet watch: {error}", file=sys.stderr)
+        print(f"spikelet watch: {printable(str(error))}", file=sys.stderr)
         return
     result = model.run(image, args.steps, early_exit=rule)
     ms = (time.perf_counter() - started) * 1000
@@ -269,7 +270,7 @@ def _classify(
     label = model.labels[index] if model.labels else str(index)
     answer: Answer = {"file": name, "class": index, "label": label, "steps": steps, "ms": ms}
     summary.add(ms)
-    shown = json.dumps(answer) if args.json else f"{name}: {label} ({steps} time-steps, {ms:.1f} ms)"
+    shown = json.dumps(answer) if args.json else f"{printable(name)}: {label} ({steps} time-steps, {ms:.1f} ms)"
     print(shown, flush=True)
 
 
