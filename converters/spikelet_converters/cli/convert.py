@@ -162,9 +162,8 @@ def _stored(source: str) -> Path | None:
     """Return the path of a source that is a bundle, or the name of a shipped one; None for other sources."""
     from spikelet.bundle import SUFFIX
 
-    path = Path(source)
-    named = None if path.exists() else shipped.named(source)
-    return named if named is not None else path if path.suffix == SUFFIX else None
+    path = shipped.located(Path(source))
+    return path if path.suffix == SUFFIX else None
 
 
 def _bundle(args: argparse.Namespace, path: Path) -> Bundle:

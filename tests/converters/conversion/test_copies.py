@@ -375,7 +375,8 @@ class TestCommand:
         error = call(f"convert small.snnb --copies {number} -o out.snnb", code=2).err
         assert f"expected 1…255, or LAYER=K,LAYER=K, got '{number}'" in error
 
-    def test_a_shipped_bundle_by_its_name(self, call):
+    def test_a_shipped_bundle_by_its_name_beside_a_folder_of_that_name(self, call, folder):
+        (folder / "vgg5-fashion-mnist").mkdir()
         assert "vgg5-fashion-mnist: is a bundle already" in call("convert vgg5-fashion-mnist -o out.snnb", code=2).err
 
     def test_copies_of_copies(self, call, folder):
