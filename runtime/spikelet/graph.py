@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from spikelet.errors import GraphError
 from spikelet.nodes import IF, LI, Add, Conv2d, Input, Linear, Node, Output, Shape, check_size, is_float
@@ -26,6 +26,8 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 
 Edge = tuple[str, str]
 N = TypeVar("N", bound=Node)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -193,8 +195,8 @@ class Graph:
         return frozenset(static)
 
     @cached_property
-    def figures(self) -> dict[str, tuple[int, ...]]:
-        """Figures of the network that take long to compute, by name, kept by the functions that compute them."""
+    def _results(self) -> dict[object, object]:
+        """Results of the functions that are decorated with `once_per_graph`, by function and arguments."""
         return {}
 
     @property
@@ -280,6 +282,25 @@ class Graph:
             if isinstance(node, Output) != (outputs == 0):
                 problem = "must end the graph" if outputs else "has no successor; only Output may end the graph"
                 raise GraphError(f"node {name}: {node.kind} {problem}")
+
+
+def once_per_graph(compute: Callable[Concatenate[Graph, P], R]) -> Callable[Concatenate[Graph, P], R]:
+    """Decorate a function of a graph so that it computes its result once for each graph and each set of arguments.
+
+    The results live as long as the graph. Exceptions are not kept.
+
+    Args:
+        compute: The function. Its arguments after the graph are hashable.
+    """
+
+    @wraps(compute)
+    def kept(graph: Graph, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        key = (compute, args, *sorted(kwargs.items()))
+        if key not in graph._results:
+            graph._results[key] = compute(graph, *args, **kwargs)
+        return cast(R, graph._results[key])
+
+    return kept
 
 
 def _is_edge(value: object) -> bool:

@@ -11,7 +11,7 @@ from networks import Builder, graphs, small_graph
 from spikelet.bounds.ranges import EXACT_LIMIT, accumulators, exact_steps, ranges
 from spikelet.engines import create
 from spikelet.errors import GraphError
-from spikelet.graph import Graph
+from spikelet.graph import Graph, once_per_graph
 from spikelet.nodes import IF, LIF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 
 i8, i16, i32, f32 = np.int8, np.int16, np.int32, np.float32
@@ -181,3 +181,33 @@ class TestExactSteps:
         net.add("if", IF(np.array([2**24], i32), np.array([1], i32)))
         with pytest.raises(GraphError, match="node if: its threshold or initial potential lies beyond"):
             exact_steps(net.graph())
+
+
+class TestOncePerGraph:
+    def test_a_result_is_computed_once_for_each_graph_and_argument(self):
+        calls = []
+
+        @once_per_graph
+        def layers(graph, factor=1):
+            calls.append((graph, factor))
+            return factor * len(graph.spiking)
+
+        first, second = small_graph(), small_graph()
+        results = [layers(first), layers(first), layers(first, 2), layers(first, factor=2), layers(second)]
+        layers(first, factor=2)
+        assert results == [n * len(first.spiking) for n in (1, 1, 2, 2, 1)]
+        assert [graph is first for graph, _ in calls] == [True, True, True, False]
+
+    def test_an_error_is_raised_at_every_call(self):
+        calls = []
+
+        @once_per_graph
+        def fails(graph):
+            calls.append(graph)
+            raise GraphError("no")
+
+        graph = small_graph()
+        for _ in range(2):
+            with pytest.raises(GraphError, match="^no$"):
+                fails(graph)
+        assert calls == [graph, graph]

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import GraphError
-from spikelet.graph import Graph
+from spikelet.graph import Graph, once_per_graph
 from spikelet.nodes import IF, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d
 from spikelet.products import product
 
@@ -135,16 +135,17 @@ def exact_steps(graph: Graph, limit: int = EXACT_LIMIT) -> int:
     Raises:
         GraphError: Not even one time-step is exact. The message names the node.
     """
-    name = f"exact_steps {limit}"
-    if name in graph.figures:
-        return graph.figures[name][0]
+    return _exact_steps(graph, limit)
+
+
+@once_per_graph
+def _exact_steps(graph: Graph, limit: int) -> int:
     by_node = {accumulator.node: accumulator.steps(limit) for accumulator in accumulators(graph)}
     node, steps = min(by_node.items(), key=lambda item: item[1])
     if steps < 1:
         raise GraphError(
             f"node {node}: its threshold or initial potential lies beyond the exact range of {EXACT_LIMIT}"
         )
-    graph.figures[name] = (steps,)
     return steps
 
 

@@ -13,13 +13,13 @@ from weakref import WeakValueDictionary
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.bounds import cost
 from spikelet.bounds.limits import Limits
 from spikelet.bounds.ranges import INT32_LIMIT
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.engines.count import Count
 from spikelet.engines.native.crew import Crew
 from spikelet.engines.native.library import prepare, prepare_graph, ready
+from spikelet.engines.native.sizes import program_sizes
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram
@@ -86,20 +86,15 @@ class NativeEngine(Engine):
 
     @classmethod
     def memory(cls, graph: Graph, load: Workload) -> int:
-        if "native" not in graph.figures:
-            program = HostProgram(graph)
-            state, work = (sum(field.bytes for field in fields) for fields in (program.state, program.work))
-            sizes = (state, work, program.window, program.plan.turns[""], program.plan.parameter_bytes())
-            graph.figures["native"] = (*sizes, cost.proof(graph), graph.neuron_count)
-        state, work, window, turns, parameters, proof, neurons = graph.figures["native"]
-        workspaces = (load.threads or 1) * window
+        sizes = program_sizes(graph)
+        workspaces = (load.threads or 1) * sizes.window
         counts = 16 + 4 * (load.threads or 1) if load.counting else 0
-        images = load.batch * (6 * graph.neurons(graph.input_name) + state + ALIGNMENT)
+        images = load.batch * (6 * graph.neurons(graph.input_name) + sizes.state + ALIGNMENT)
         recorded = load.batch * sum(6 * graph.neurons(name) for name in load.record)
-        recorded += load.batch * turns if load.record or load.counting else 0
+        recorded += load.batch * sizes.turns if load.record or load.counting else 0
         # twice the parameters, since a layer is laid out anew before it is copied to its place
-        held = 2 * parameters + images + workspaces * work + recorded + counts * neurons
-        return max(held, proof) + HUGE_PAGE
+        held = 2 * sizes.parameters + images + workspaces * sizes.work + recorded + counts * sizes.neurons
+        return max(held, sizes.proof) + HUGE_PAGE
 
     def __init__(
         self,

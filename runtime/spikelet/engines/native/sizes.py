@@ -1,0 +1,47 @@
+"""Sizes of the program of a network: the native engine computes its memory from them before it allocates anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spikelet.bounds import cost
+from spikelet.graph import Graph, once_per_graph
+from spikelet.lowering.c import HostProgram
+
+
+@dataclass(frozen=True)
+class ProgramSizes:
+    """Sizes of a program in bytes, and of its window in time-steps.
+
+    Attributes:
+        state: State of one sample.
+        work: Workspace of one thread and time-step.
+        window: Time-steps that a thread evaluates together.
+        turns: Counters of the copies of one sample.
+        parameters: Weights and thresholds.
+        proof: Needed by the proof of the exact range.
+        neurons: Number of spiking neurons, copies included.
+    """
+
+    state: int
+    work: int
+    window: int
+    turns: int
+    parameters: int
+    proof: int
+    neurons: int
+
+
+@once_per_graph
+def program_sizes(graph: Graph) -> ProgramSizes:
+    """Return the sizes of the host form of a network."""
+    program = HostProgram(graph)
+    return ProgramSizes(
+        state=sum(field.bytes for field in program.state),
+        work=sum(field.bytes for field in program.work),
+        window=program.window,
+        turns=program.plan.turns[""],
+        parameters=program.plan.parameter_bytes(),
+        proof=cost.proof(graph),
+        neurons=graph.neuron_count,
+    )
