@@ -7,10 +7,11 @@ from importlib import resources
 from pathlib import Path
 
 from spikelet.bundle import Bundle
-from spikelet.deploy.firmware import c_project
+from spikelet.deploy.firmware import c_files
 from spikelet.deploy.targets import Target
 from spikelet.engines import native
 from spikelet.errors import EngineError
+from spikelet.files.atomic import write_files
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.project import sizes
 from spikelet.lowering.c.text.names import comment
@@ -110,9 +111,8 @@ def deploy(bundle: Bundle, source: Path, target: Target, folder: Path) -> list[s
         EngineError: The network is float32 and the board has no operating system.
     """
     if target.triplet is None:
-        files, size = c_project(bundle, mcu=True)
-        for name, text in files.items():
-            (folder / name).write_text(text, "utf-8")
+        files, size = c_files(bundle, mcu=True)
+        write_files(folder, files)
         return [
             f"{size['flash'] / 1024:,.0f} KB of flash for constants, {size['ram'] / 1024:,.0f} KB of RAM; "
             "make test runs the self-test here"

@@ -8,6 +8,7 @@ from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle
 from spikelet.choices import C_PREFIX
 from spikelet.deploy.packages.base import Facts, Package, filled
+from spikelet.files.atomic import Text
 from spikelet.graph import Graph
 from spikelet.lowering.c import HostProgram, McuProgram
 from spikelet.lowering.c.copies import proven_steps
@@ -15,13 +16,21 @@ from spikelet.lowering.c.program import Layout, Program
 from spikelet.lowering.c.project import Recording, project, sizes
 from spikelet.lowering.c.text.names import comment
 
-BYTES = 24  # of memory for each number of the source: its text, in several copies
+BYTES = 24  # of memory for each number of the source: its text, twice while it is joined from pieces
 IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is small
 
 
 def c_project(
     bundle: Bundle, mcu: bool = False, layout: Layout = "chw", prefix: str = C_PREFIX, package: Package | None = None
 ) -> tuple[dict[str, str], dict[str, int]]:
+    """Return the files of `c_files` as texts, and the sizes."""
+    files, size = c_files(bundle, mcu, layout, prefix, package)
+    return {path: str(text) for path, text in files.items()}, size
+
+
+def c_files(
+    bundle: Bundle, mcu: bool = False, layout: Layout = "chw", prefix: str = C_PREFIX, package: Package | None = None
+) -> tuple[dict[str, Text], dict[str, int]]:
     """Return the files of the folder, path to text, and its sizes in bytes: `flash` (constants) and `ram`.
 
     Args:

@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 from spikelet.errors import SpikeletError
 
 PART = 2**20  # characters of a text that are encoded at a time
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A text that is written piece by piece, because it may be too large to hold.
+
+    Attributes:
+        make: Returns an iterator over the pieces, anew for each use.
+    """
+
+    make: Callable[[], Iterator[str]]
+
+    def __iter__(self) -> Iterator[str]:
+        return self.make()
+
+    def __str__(self) -> str:
+        return "".join(self)
+
+
+Text: TypeAlias = str | Pieces
 
 
 @contextmanager
@@ -48,7 +69,7 @@ def replacing(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
 
 
-def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> None:
+def write_files(folder: Path, contents: Mapping[str, Text | bytes]) -> None:
     """Write several files to a folder. All are written before the first target is replaced.
 
     Missing folders are created, and removed again if the files cannot be written. Other files in the folder are kept.
@@ -81,12 +102,13 @@ def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> None:
         raise
 
 
-def _write(file: IO[bytes], content: str | bytes) -> None:
+def _write(file: IO[bytes], content: Text | bytes) -> None:
     if isinstance(content, bytes):
         file.write(content)
         return
-    for start in range(0, len(content), PART):
-        file.write(content[start : start + PART].encode())
+    for piece in [content] if isinstance(content, str) else content:
+        for start in range(0, len(piece), PART):
+            file.write(piece[start : start + PART].encode())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,13 +3,17 @@
 import numpy as np
 import pytest
 
+from counts.calls import peak_bytes
 from networks import Builder, small_graph
 from spikelet import cli
 from spikelet.bounds.limits import MAX_MEMORY
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
+from spikelet.deploy.firmware import c_files, c_project
+from spikelet.files.atomic import write_files
+from spikelet.lowering.c import project
 from spikelet.lowering.c.project import CHUNK, numbers
-from spikelet.nodes import SumPool2d
+from spikelet.nodes import Flatten, SumPool2d
 from spikelet.verify import record_golden
 
 
@@ -57,3 +61,28 @@ def test_numbers_are_the_values_in_lines_of_limited_length(values):
     text = numbers(np.array(values, np.int32))
     assert [int(number) for number in text.split(",")] == values
     assert max(map(len, text.splitlines())) <= 116
+
+
+@pytest.mark.parametrize("mcu", [False, True])
+def test_the_text_of_the_weights_is_written_piece_by_piece(mcu, tmp_path, monkeypatch):
+    """It has 4 bytes for each of 200,000 weights; joined from lines, it needed 15."""
+    monkeypatch.setattr(project, "CHUNK", 16)
+    net = Builder((1, 20, 20), np.random.default_rng(0))
+    net.add("flat", Flatten())
+    net.linear("fc", 500)
+    net.neuron("if1")
+    graph = net.graph()
+    bundle = Bundle(
+        graph,
+        Manifest("large", None, 8, exact_steps(graph)),
+        record_golden(graph, np.zeros((1, 1, 20, 20), np.float32), 1),
+        "",
+    )
+    files, _ = c_files(bundle, mcu)
+    used = peak_bytes(lambda: write_files(tmp_path, files))
+    assert used < 5 * 200_000
+    assert (
+        (tmp_path / "model_weights.c").read_text()
+        == str(files["model_weights.c"])
+        == c_project(bundle, mcu)[0]["model_weights.c"]
+    )

@@ -15,7 +15,7 @@ from spikelet.choices import C_PREFIX
 from spikelet.cli.common import bundle_file, emit
 from spikelet.deploy.packages.kinds import PACKAGES
 from spikelet.errors import UsageError
-from spikelet.files.atomic import write_files
+from spikelet.files.atomic import Text, write_files
 from spikelet.report.columns import table
 
 if TYPE_CHECKING:
@@ -66,14 +66,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from spikelet import bundle as bundles
-    from spikelet.deploy.firmware import c_project
+    from spikelet.deploy.firmware import c_files
 
     if args.folder.exists() and not args.folder.is_dir():
         raise UsageError(f"{args.folder}: is a file; name a folder")
     package = None if args.package is None else PACKAGES[args.package]
     mcu = args.mcu or (package is not None and not package.host)
     bundle = bundles.read(args.bundle)
-    files, size = c_project(bundle, mcu, args.layout, args.prefix, package)
+    files, size = c_files(bundle, mcu, args.layout, args.prefix, package)
     form = "mcu" if mcu else "host"
     measured, rows = (
         _footprint(args, bundle, files, form) if args.footprint or args.compiler is not None else (None, [])
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _footprint(
-    args: argparse.Namespace, bundle: Bundle, files: Mapping[str, str], form: str
+    args: argparse.Namespace, bundle: Bundle, files: Mapping[str, Text], form: str
 ) -> tuple[Footprint, list[LayerFacts]]:
     """Return what the compiler states, and the shares of the nodes."""
     from spikelet.deploy.firmware import c_program
@@ -115,7 +115,7 @@ def _footprint(
     from spikelet.lowering.c.shares import shares
 
     paths = {} if args.package is None else PACKAGES[args.package].paths(args.prefix)
-    header, source = (files[paths.get(name, name)] for name in (f"{args.prefix}.h", f"{args.prefix}.c"))
+    header, source = (str(files[paths.get(name, name)]) for name in (f"{args.prefix}.h", f"{args.prefix}.c"))
     measured = footprint(header, source, args.prefix, form, AUTO if args.compiler is None else args.compiler)
     rows: list[LayerFacts] = [
         {

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from spikelet.files.atomic import Text
+
 VERSION = "1.0.0"  # of every package; the bundle's digest identifies the network
 MAIN = "int main(void)"  # head of the self-test in main.c
 
@@ -65,7 +67,7 @@ class Package:
             "main.c": filled(self.selftest, prefix),
         }
 
-    def packed(self, project: Mapping[str, str], facts: Facts) -> dict[str, str]:
+    def packed(self, project: Mapping[str, Text], facts: Facts) -> dict[str, Text]:
         """Return the files of the package, path to text.
 
         Args:
@@ -74,7 +76,7 @@ class Package:
         """
         files = {path: project[name] for name, path in self.paths(facts.prefix).items()}
         test = filled(self.selftest, facts.prefix)
-        files[test] = filled(self.main(files[test]), facts.prefix)
+        files[test] = filled(self.main(str(files[test])), facts.prefix)
         return files | {"README.md": project["README.md"]} | self.files(facts)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from textwrap import wrap
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet.choices import C_PREFIX
+from spikelet.files.atomic import Pieces, Text
 from spikelet.lowering.c.plan import Ints, struct_bytes
 from spikelet.lowering.c.program import Program
 from spikelet.lowering.c.text import templates
@@ -50,8 +51,8 @@ def project(
     prefix: str = C_PREFIX,
     use: str = "",
     paths: Mapping[str, str] | None = None,
-) -> dict[str, str]:
-    """Return the files of the folder, name to text.
+) -> dict[str, Text]:
+    """Return the files of the folder, name to text. The weights, which may have hundreds of megabytes, are in pieces.
 
     Args:
         program: The network, for a window of one time-step.
@@ -86,7 +87,7 @@ def project(
     return {
         f"{prefix}.h": _header(program, names, labels),
         f"{prefix}.c": _model(program, source, names, labels),
-        f"{prefix}_weights.c": _weights(program, names),
+        f"{prefix}_weights.c": Pieces(partial(_weights, program, names)),
         "main.c": _main(program, names, recording),
         "Makefile": _fill(templates.MAKEFILE, names | {"FLAGS": templates.FLAGS[program.form]}),
         "README.md": _readme(program, names, labels, use, paths or {}),
@@ -154,19 +155,18 @@ def _strings(declaration: str, texts: Sequence[str]) -> str:
     return f"const char *const {declaration} = {{\n{lines}}};\n"
 
 
-def _weights(program: Program, names: dict[str, str]) -> str:
-    file = io.StringIO()  # the text may have hundreds of megabytes: it is not joined from copies of its parts
-    file.write(_fill(templates.WEIGHTS_HEAD, names))
-    file.write(f"\n{program.parameter_struct().rstrip()}\n")
+def _weights(program: Program, names: dict[str, str]) -> Iterator[str]:
+    yield _fill(templates.WEIGHTS_HEAD, names)
+    yield f"\n{program.parameter_struct().rstrip()}\n"
     for parameter in program.parameters:
-        head = f"static const {parameter.ctype} {parameter.name}[{len(parameter.values)}] ALIGNED = {{"
-        file.write(f"\n/* {comment(parameter.meaning)} */\n{head}\n")
-        file.writelines(number_lines(parameter.values))
-        file.write("\n};\n")
+        values = parameter.values
+        yield f"\n/* {comment(parameter.meaning)} */\n"
+        yield f"static const {parameter.ctype} {parameter.name}[{len(values)}] ALIGNED = {{\n"
+        yield from number_lines(values)
+        yield "\n};\n"
     fields = "".join(f"    {parameter.name},\n" for parameter in program.parameters)
     variable = renamed("const struct parameters model_parameters", names[PREFIX])
-    file.write(f"\nextern {variable}; /* external in C++ too */\n{variable} = {{\n{fields}}};\n")
-    return file.getvalue()
+    yield f"\nextern {variable}; /* external in C++ too */\n{variable} = {{\n{fields}}};\n"
 
 
 def _main(program: Program, names: dict[str, str], recording: Recording) -> str:
