@@ -119,7 +119,7 @@ def _code(target: Path, compiler: str) -> int:
     """Return the bytes of text and constants of an object, as `size` states them."""
     head, dash, _ = compiler.rpartition("-")  # arm-none-eabi-gcc has arm-none-eabi-size beside it
     tool = f"{head}-size" if dash and shutil.which(f"{head}-size") else "size"
-    done = subprocess.run([tool, str(target)], capture_output=True, text=True, check=False)
+    done = subprocess.run([tool, str(target)], capture_output=True, encoding="locale", errors="replace", check=False)
     rows = done.stdout.splitlines()
     if done.returncode or len(rows) != 2:
         raise EngineError(f"footprint: {tool} does not state the sizes of an object file ({done.stderr.strip()})")

@@ -23,7 +23,7 @@ def compile_file(command: Sequence[str], output: Path) -> str:
     """
     try:
         completed = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
+            command, capture_output=True, encoding="locale", errors="replace", timeout=SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{command[0]} did not run ({error})"

@@ -1,8 +1,11 @@
 """Failure cases of the native engine: compilers, caches, batches, numbers at their limits."""
 
 import itertools
+import mmap
 import os
+import platform
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from networks import Builder, large_graph, small_graph
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.engines import available, choose, create, native
-from spikelet.engines.native import cache, library
+from spikelet.engines.native import cache, compiler, library
 from spikelet.engines.native import engine as native_engine
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
@@ -56,6 +59,7 @@ class TestCache:
         # other weights, the same shapes: the same library
         assert not native.prepare_graph(small_graph(seed=5)).compiled
 
+    @pytest.mark.skipif(os.name != "posix", reason="Windows keeps the files of loaded libraries")
     @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"x" + data[1:], lambda data: b""])
     def test_a_damaged_library_is_made_again(self, fresh, monkeypatch, damage):
         graph = small_graph()
@@ -76,6 +80,7 @@ class TestCache:
         assert second.compiled
         assert second.path != first
 
+    @pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
     def test_a_folder_that_others_may_write_to_is_not_used(self, fresh):
         fresh.mkdir()
         fresh.chmod(0o777)
@@ -85,7 +90,7 @@ class TestCache:
         assert "others may write to it" in native.cache_state()
 
     def test_without_a_cache_every_process_compiles(self, tmp_path, monkeypatch):
-        (tmp_path / "file").write_text("")
+        (tmp_path / "file").write_text("", "utf-8")
         monkeypatch.setenv("SPIKELET_CACHE", str(tmp_path / "file"))
         monkeypatch.setattr(library, "_loaded", {})
         graph = small_graph()
@@ -97,12 +102,64 @@ class TestCache:
     def test_a_cross_compiled_library_needs_no_compiler(self, fresh, monkeypatch):
         graph = small_graph()
         source = library_source(HostProgram(graph))
-        key = library.generic_key(source, os.uname().machine)
+        key = library.generic_key(source, platform.machine())
         cache.keep(key, library.compiled(source))
         monkeypatch.setenv("CC", "no-such-cc")
         assert choose("auto", graph) == "native"
         images = pixels(graph)
         assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
+
+    def test_a_stored_library_that_the_system_does_not_load(self, fresh, monkeypatch):
+        """The stored file has a digest behind the library."""
+        load, refused = library._load, []
+
+        def load_outside_of_the_cache(path):
+            refused.extend([path] if path.parent == fresh else [])
+            return None if path.parent == fresh else load(path)
+
+        monkeypatch.setattr(library, "_load", load_outside_of_the_cache)
+        graph = small_graph()
+        images = pixels(graph)
+        assert np.array_equal(answers(graph, "native", images), answers(graph, "numpy", images))
+        assert refused
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    """What the engine asks of the system, as Windows answers."""
+    for module in (compiler, native_engine):
+        monkeypatch.setattr(module, "os", SimpleNamespace(name="nt", environ=os.environ))
+    for name in ("MAP_PRIVATE", "MAP_ANONYMOUS", "MADV_HUGEPAGE"):
+        monkeypatch.delattr(mmap, name, raising=False)
+
+
+class TestOtherSystems:
+    def test_memory_on_windows(self, windows):
+        values = np.arange(2**20, dtype=np.int32)
+        copy = native_engine._aligned(values)
+        copy[0] = 7
+        assert copy.ctypes.data % native_engine.ALIGNMENT == 0
+        assert np.array_equal(copy[1:], values[1:])
+        assert not native_engine._memory(100).any()
+
+    def test_a_compiler_in_a_folder_of_windows(self, windows, monkeypatch):
+        monkeypatch.setenv("CC", r'"C:\Program Files\mingw\gcc.exe" -m64')
+        monkeypatch.setattr(compiler.shutil, "which", lambda name: name)
+        assert compiler.find() == [r"C:\Program Files\mingw\gcc.exe", "-m64"]
+        assert not {"-fPIC", "-pthread", "-DTHREADS"} & {*compiler.flags()}
+
+    @pytest.mark.parametrize(
+        ("machine", "flags"),
+        [
+            *((machine, ["-march=native"]) for machine in ("x86_64", "AMD64", "aarch64", "armv7l", "s390x")),
+            *((machine, ["-mcpu=native"]) for machine in ("arm64", "ARM64", "ppc64le")),
+            ("riscv64", []),
+        ],
+    )
+    def test_the_flag_for_a_processor(self, machine, flags, monkeypatch):
+        """Clang on macOS and GCC for POWER know -mcpu=native, GCC for RISC-V neither."""
+        monkeypatch.setattr(compiler.platform, "machine", lambda: machine)
+        assert [flag for flag in compiler.flags() if "native" in flag] == flags
 
 
 class TestCompiler:
@@ -130,7 +187,7 @@ class TestCompiler:
             create(small_graph(), "native")
 
     def test_its_text_is_clean(self, tmp_path):
-        (tmp_path / "model.c").write_text(library_source(HostProgram(small_graph())))
+        (tmp_path / "model.c").write_text(library_source(HostProgram(small_graph())), "utf-8")
         command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-c", "model.c"]
         subprocess.run(command, cwd=tmp_path, check=True)
 

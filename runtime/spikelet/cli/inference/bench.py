@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(path: str, engine: str, threads: int) -> Latency:
     command = [sys.executable, "-m", "spikelet.benchmark", path, engine, str(threads)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(command, capture_output=True, encoding="locale", errors="replace", check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise EngineError(f"engine {engine}: the benchmark did not finish ({last})")

@@ -12,8 +12,11 @@ from pathlib import Path
 from spikelet.errors import EngineError
 from spikelet.files.compilation import compile_file
 
-FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared")
-THREADS = ("-pthread", "-DTHREADS")  # threads share the time-steps of a sample; on Windows there is one
+FLAGS = ("-std=gnu11", "-O3", "-shared")
+# position-independent code, which is the only kind on Windows, and threads that share the time-steps of a sample
+POSIX = ("-fPIC", "-pthread", "-DTHREADS")
+# by machine (macOS says arm64): the flag for this processor, if it is not the usual one; compilers for RISC-V have none
+NATIVE, OTHER_NATIVE = "-march=native", {"arm64": "-mcpu=native", "ppc64le": "-mcpu=native", "riscv64": ""}
 
 
 class CompilerMissing(EngineError):
@@ -38,7 +41,7 @@ def find(target: str | None = None) -> list[str]:
         if shutil.which(name) is None:
             raise CompilerMissing(name)
         return [name]
-    named = shlex.split(os.environ.get("CC", ""))
+    named = _arguments("CC")
     for command in [named] if named else [["cc"], ["gcc"], ["clang"]]:
         if shutil.which(command[0]):
             return command
@@ -47,9 +50,17 @@ def find(target: str | None = None) -> list[str]:
 
 def flags(target: str | None = None) -> list[str]:
     """Return the flags of the compiler; without a target, code is generated for the processor of this machine."""
-    extra = shlex.split(os.environ.get("SPIKELET_CFLAGS", ""))
-    threads = THREADS if target or os.name == "posix" else ()
-    return [*FLAGS, *threads, *([] if target else ["-march=native"]), *extra]
+    system = POSIX if target or os.name == "posix" else ()
+    processor = "" if target else OTHER_NATIVE.get(platform.machine().lower(), NATIVE)
+    return [*FLAGS, *system, *filter(None, [processor]), *_arguments("SPIKELET_CFLAGS")]
+
+
+def _arguments(variable: str) -> list[str]:
+    """Return the arguments in an environment variable; on Windows a backslash separates folders."""
+    text = os.environ.get(variable, "")
+    if os.name != "posix":
+        text = text.replace("\\", "\\\\")
+    return shlex.split(text)
 
 
 def compile_library(source: Path, library: Path, target: str | None = None) -> None:
@@ -66,7 +77,7 @@ def compile_library(source: Path, library: Path, target: str | None = None) -> N
 
 @cache
 def processor() -> str:
-    """Return what `-march=native` depends on: machine type and processor features."""
+    """Return what the code for this processor depends on: machine type and processor features."""
     facts = [platform.system(), platform.machine()]
     try:
         text = Path("/proc/cpuinfo").read_text("utf-8", "replace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate
@@ -333,4 +334,6 @@ def _memory(size: int) -> Bytes:
 
 
 def _mapped(size: int) -> mmap.mmap:
+    if os.name != "posix":  # a mapping without a file is private there
+        return mmap.mmap(-1, max(size, 1))
     return mmap.mmap(-1, max(size, 1), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

@@ -54,7 +54,8 @@ def prepare(program: HostProgram) -> Prepared:
             return Prepared(library, path, False)
     data = compiled(source)
     path = cache.keep(key, data)
-    library = _load(path) if path is not None else _load_once(data)
+    # a loader that takes no data after the end of a library refuses the stored file
+    library = (_load(path) if path is not None else None) or _load_once(data)
     if library is None:
         raise EngineError(
             "engine native: the compiled library cannot be loaded on this machine; check that CC compiles for it"
@@ -141,8 +142,8 @@ def _load(path: Path) -> ctypes.CDLL | None:
 
 
 def _load_once(data: bytes) -> ctypes.CDLL | None:
-    """Load the library from a temporary file, which is removed after loading."""
-    with tempfile.TemporaryDirectory(prefix="spikelet-") as folder:
+    """Load the library from a temporary file, which is removed after loading; Windows keeps it while it is loaded."""
+    with tempfile.TemporaryDirectory(prefix="spikelet-", ignore_cleanup_errors=True) as folder:
         path = Path(folder, "model.so")
         path.write_bytes(data)
         return _load(path)
