@@ -18,7 +18,7 @@ MOST = 1.03  # of the published count
 def test_no_count_has_grown(copies, times, tmp_path):
     if missing():
         pytest.skip(f"needs {missing()}")
-    published = json.loads(DATA.read_text())
+    published = json.loads(DATA.read_text("utf-8"))
     if compiler_version() != published["compilers"]["gcc"]:
         pytest.skip(f"instructions are published for {published['compilers']['gcc']}, here is {compiler_version()}")
     with np.load(ROOT / "assets" / "spikelet_assets" / "cifar10-500.npz") as archive:
@@ -35,10 +35,20 @@ def test_no_count_has_grown(copies, times, tmp_path):
 
 def test_copies_take_the_instructions_of_fewer_time_steps():
     """The levels of 4 copies at T = 1 are those of one neuron at T = 4."""
-    entry = json.loads(DATA.read_text())["networks"]["vgg9-cifar10"]
+    entry = json.loads(DATA.read_text("utf-8"))["networks"]["vgg9-cifar10"]
     for target, most in (("x86-64-v3, gcc", 0.6), ("x86-64-v3, clang", 0.6), ("Cortex-M4", 0.65)):
         assert entry["copies"]["4"]["counts"][target]["1"] < most * entry["counts"][target]["4"]
     assert entry["copies"]["4"]["counts"]["Cortex-M4"]["1"] < 30e6
+
+
+def test_the_page_of_copies_has_the_published_counts():
+    page = (ROOT / "docs" / "concepts" / "copies.md").read_text("utf-8")
+    _, _, table = page.partition("| vgg9-cifar10, million instructions |")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:7]]
+    entry = json.loads(DATA.read_text("utf-8"))["networks"]["vgg9-cifar10"]
+    for target, *cells in rows:
+        single, copied = entry["counts"][target]["4"], entry["copies"]["4"]["counts"][target]["1"]
+        assert cells == [f"{single / 1e6:.2f}", f"{copied / 1e6:.2f}", f"{copied / single:.2f}"]
 
 
 def test_costs_of_calls_are_told_from_own_costs():
