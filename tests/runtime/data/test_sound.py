@@ -45,6 +45,56 @@ def test_samples_of_every_width(width, tmp_path):
     assert value.tolist() == [v / most for v in whole]
 
 
+def extended(path, content, bits, channels=1, rate=RATE, tag=1, before=b"", size=None):
+    """Write samples in the extended form, with other chunks before them."""
+    width = channels * bits // 8
+    guid = struct.pack("<H", tag) + bytes.fromhex("000000001000800000aa00389b71")
+    form = struct.pack("<HHIIHHHHI", 0xFFFE, channels, rate, rate * width, width, bits, 22, bits, 0) + guid
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + before
+    chunks += b"data" + struct.pack("<I", len(content) if size is None else size) + content
+    path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
+    return path
+
+
+def real(path, values, kind="<f4", channels=1):
+    """Write floating-point samples in the plain form."""
+    content = np.asarray(values, kind).tobytes()
+    width = np.dtype(kind).itemsize * channels
+    form = struct.pack("<HHIIHHH", 3, channels, RATE, RATE * width, width, 8 * np.dtype(kind).itemsize, 0)
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(content)) + content
+    path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["<f4", "<f8"])
+def test_floating_point_samples(kind, tmp_path):
+    values = [-1.0, -0.25, 0.0, 0.5, 1.25]
+    for path in (real(tmp_path / "a.wav", values, kind),
+                 extended(tmp_path / "b.wav", np.asarray(values, kind).tobytes(), 8 * int(kind[2:]), tag=3)):  # fmt: skip
+        value, rate = samples(path)
+        assert (value.tolist(), rate) == (values, RATE)
+    stereo, _ = samples(real(tmp_path / "c.wav", [[0.5, -0.25], [1.0, 0.0]], kind, channels=2))
+    assert stereo.tolist() == [0.125, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("chunk", "size"), [(b"", None), (b"LIST\x03\0\0\0abc\0fact\x04\0\0\0abcd", None), (b"", 0xFFFFFFFF), (b"", 0)]
+)
+def test_the_extended_form_with_other_chunks_and_of_a_pipe(chunk, size, tmp_path):
+    whole = [-(2**23), -1, 0, 2**22]
+    content = b"".join(v.to_bytes(3, "little", signed=True) for v in whole)
+    value, rate = samples(extended(tmp_path / "a.wav", content, 24, before=chunk, size=size, rate=44100))
+    assert rate == 44100
+    assert value.tolist() == [v / 2**23 for v in whole]
+
+
+def test_a_recording_has_the_same_features_in_every_form(tmp_path):
+    sound = 0.3 * tone(700, seconds=1.0)
+    plain = read(write(tmp_path / "a.wav", np.rint(sound * 2**15)), options=OPTIONS).images.astype(int)
+    for path in (real(tmp_path / "b.wav", sound), real(tmp_path / "c.wav", np.stack([sound, sound], 1), channels=2)):
+        assert np.abs(read(path, options=OPTIONS).images.astype(int) - plain).max() <= 3
+
+
 def test_channels_are_averaged(tmp_path):
     value, _ = samples(write(tmp_path / "a.wav", [[100, 300], [-200, 0]], channels=2))
     assert (value * 2**15).tolist() == [200, -100]
@@ -132,10 +182,16 @@ def damaged(path, change):
 
 
 REFUSED = {
-    "not a wav file": (lambda path: path.write_bytes(b"ID3 no sound"), "not a WAV file of integer samples"),
-    "an empty file": (lambda path: path.write_bytes(b""), "not a WAV file of integer samples"),
+    "not a wav file": (lambda path: path.write_bytes(b"ID3 no sound"), r"not a WAV file \(it begins with b'ID3 '.*16-bit PCM"),
+    "an empty file": (lambda path: path.write_bytes(b""), r"not a WAV file \(it is empty\)"),
+    "without a description": (lambda path: path.write_bytes(b"RIFF\0\0\0\0WAVE"), "has no description of its samples"),
+    "without samples": (lambda path: damaged(path, lambda b: b[:36]), "is cut off: it has no samples"),
+    "mu-law": (lambda path: damaged(path, lambda b: b[:20] + struct.pack("<H", 7) + b[22:]), "in the format mu-law; save it as"),
+    "an unknown format": (lambda path: damaged(path, lambda b: b[:20] + struct.pack("<H", 99) + b[22:]), "in the format 99; save it"),
+    "no channels": (lambda path: damaged(path, lambda b: b[:22] + struct.pack("<H", 0) + b[24:]), "has 0 channels of 16 bits"),
+    "NaN": (lambda path: real(path, [0.5, float("nan")]), "contains NaN or infinity"),
     "cut off": (lambda path: damaged(path, lambda b: b[:1000]), "is cut off"),
-    "floating point": (lambda path: damaged(path, lambda b: b[:20] + struct.pack("<H", 3) + b[22:]), "save it as 16-bit PCM"),
+    "floating point of 16 bits": (lambda path: damaged(path, lambda b: b[:20] + struct.pack("<H", 3) + b[22:]), "16 bits .floating-point numbers.*16-bit PCM"),
     "no samples": (lambda path: write(path, []), "is cut off: its header states 0 samples"),
     "silence": (lambda path: write(path, np.zeros(4000)), "is silent"),
     "a low rate": (lambda path: write(path, 1000 * tone(500), rate=4000), "has 4,000 samples per second; frequencies up to 4000 Hz"),
