@@ -8,7 +8,7 @@ from collections import defaultdict
 # (reason as pytest gives it, short form, what to do)
 REMEDIES = (
     (
-        r"(?:could not import )?'?(brevitas|sinabs|norse|spikingjelly|snntorch\.export_nir)\b",
+        r"(?:could not import )?'?(aedat|brevitas|sinabs|norse|spikingjelly|snntorch\.export_nir)\b",
         r"\1 is not installed",
         "make peers",
     ),

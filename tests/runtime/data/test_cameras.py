@@ -130,11 +130,3 @@ class TestHdf5:
         monkeypatch.setattr(importlib, "import_module", absent)
         with pytest.raises(MissingDependency, match=r"h5py.*spikelet\[events\]"):
             columns(tmp_path / "a.h5")
-
-
-@pytest.mark.parametrize("suffix", [".aedat", ".aedat4"])
-def test_aedat_names_its_packages(suffix, tmp_path):
-    with pytest.raises(
-        DataError, match="open it with the package aedat or dv-processing, and save the columns as .npz"
-    ):
-        columns(tmp_path / f"a{suffix}")

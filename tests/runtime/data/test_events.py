@@ -68,7 +68,10 @@ def test_what_does_not_fit(recording, change, message, tmp_path):
 
 def test_files_that_are_none(tmp_path):
     for name, message in (
-        ("a.txt", "expected events as .csv, .npz, .npy, .bin, .dat, .raw, .h5, .hdf5 with t, x, y, p, or frames"),
+        (
+            "a.txt",
+            "expected events as .csv, .npz, .npy, .bin, .dat, .aedat, .aedat4, .raw, .h5, .hdf5 with t, x, y, p, or frames",
+        ),
         ("a.npz", "cannot be read as events"),
         ("a.npy", "cannot be read as events"),
         ("a.csv", "has no t, x, y, p"),
@@ -169,7 +172,8 @@ def test_bins_of_equal_counts():
         ("a.dat", b"% no end", "the header does not end"),
         ("a.dat", b"% h\n\0\x04" + bytes(8), "expected events of 8 bytes behind the header"),
         ("a.dat", b"% h\n\0\x08" + bytes(9), "expected events of 8 bytes, found 9 bytes"),
-        ("a.aedat4", b"", "expected events as .csv, .* open it with the package aedat"),
+        ("a.aedat4", b"", "begins without #!AER-DAT and its version"),
+        ("a.txt", b"", "expected events as .csv, .*, or frames"),
     ],
 )
 def test_damaged_recordings(tmp_path, name, content, message):

@@ -8,6 +8,7 @@
 | `.bin` | N-MNIST and N-Caltech101: 40 bits an event (Orchard et al., 2015) |
 | `.dat` | Prophesee: 64 bits an event behind a text header |
 | `.raw` | Prophesee: EVT 2.0 and 3.0 |
+| `.aedat`, `.aedat4` | iniVation: AEDAT 3.1, and AEDAT 4 with the package `aedat` |
 | `.h5`, `.hdf5` | columns, at the top or in a group, as of DSEC |
 
 Columns may have other names that are in use: `ts`, `time` and `timestamp` for t, `pol` and `polarity` for p.
@@ -17,13 +18,13 @@ from __future__ import annotations
 
 import csv
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.data.events import formats
+from spikelet.data.events import aedat, formats
 from spikelet.errors import DataError
 
 Column = npt.NDArray[np.generic]
@@ -35,8 +36,7 @@ NAMES = {
     "y": ("y", "ys", "row"),
     "p": ("p", "ps", "pol", "polarity", "polarities"),
 }
-SUFFIXES = (".csv", ".npz", ".npy", ".bin", ".dat", *formats.SUFFIXES)
-AEDAT = "open it with the package aedat or dv-processing, and save the columns as .npz"
+SUFFIXES = (".csv", ".npz", ".npy", ".bin", ".dat", *aedat.SUFFIXES, *formats.SUFFIXES)
 OVERFLOW_ROW, OVERFLOW_TIME = 240, 2**13  # of the N-MNIST files: the clock has wrapped
 
 
@@ -51,17 +51,10 @@ def columns(path: Path) -> Columns | Column:
     """
     suffix = _suffix(path)
     try:
-        match suffix:
-            case ".bin":
-                return _n_mnist(path.read_bytes())
-            case ".dat":
-                return _prophesee(path.read_bytes())
-            case _ if suffix in formats.SUFFIXES:
-                return _named(formats.read(path))
-            case ".csv":
-                arrays: Mapping[str, Column] = _csv(path)
-            case _:
-                arrays = _numpy(path)
+        reader = _READERS.get(suffix)
+        if reader is not None:
+            return _named(reader(path))
+        arrays: Mapping[str, Column] = _csv(path) if suffix == ".csv" else _numpy(path)
         if len(arrays) == 1 and suffix != ".csv":
             only = next(iter(arrays.values()))
             fields = only.dtype.names
@@ -80,8 +73,7 @@ def columns(path: Path) -> Columns | Column:
 def _suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        hint = f"; {AEDAT}" if suffix in (".aedat", ".aedat4") else ""
-        raise DataError(f"{path}: expected events as {', '.join(SUFFIXES)} with {', '.join(FIELDS)}, or frames{hint}")
+        raise DataError(f"{path}: expected events as {', '.join(SUFFIXES)} with {', '.join(FIELDS)}, or frames")
     return suffix
 
 
@@ -147,3 +139,12 @@ def _prophesee(content: bytes) -> Columns:
     raw = np.frombuffer(body, "<u4").reshape(-1, 2).astype(np.int64)
     address = raw[:, 1]
     return {"t": raw[:, 0], "x": address & 0x3FFF, "y": address >> 14 & 0x3FFF, "p": address >> 28 & 1}
+
+
+_READERS: dict[str, Callable[[Path], Mapping[str, Column]]] = {
+    ".bin": lambda path: _n_mnist(path.read_bytes()),
+    ".dat": lambda path: _prophesee(path.read_bytes()),
+    **dict.fromkeys(aedat.SUFFIXES, aedat.read),
+    **dict.fromkeys(formats.SUFFIXES, formats.read),
+}
+"""Readers of the formats of cameras and data sets, by suffix."""

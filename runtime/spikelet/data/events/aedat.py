@@ -1,0 +1,109 @@
+"""Read AEDAT recordings of iniVation's cameras: AEDAT 3.1 here, AEDAT 4 with the package `aedat`.
+
+AEDAT 3.1 is a header of lines that begin with `#`, and packets: 28 bytes of header (kind of events, source, bytes of an
+event, offset of the time, overflow of the time, capacity, number of events, number of valid events) and the events. A
+polarity event has 32 bits of data (valid, polarity, 15 bits row, 15 bits column) and 31 bits of time in microseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import DataError, MissingDependency
+
+Column = npt.NDArray[np.generic]
+SUFFIXES = (".aedat", ".aedat4")
+POLARITY = 1  # kind of the events of pixels
+HEADER = struct.Struct("<hhiiiiii")
+END = b"#!END-HEADER"
+
+
+def read(path: Path) -> dict[str, Column]:
+    """Read a recording as columns t, x, y, p.
+
+    Raises:
+        DataError: The file is of another version, is damaged, or has no events of pixels.
+        MissingDependency: The package `aedat` is not installed, for AEDAT 4.
+    """
+    with path.open("rb") as file:
+        head = file.read(16)
+    version = re.match(rb"#!AER-DAT(\d+\.\d+)", head)
+    if version is None:
+        raise DataError("begins without #!AER-DAT and its version, as AEDAT files do")
+    number = version[1].decode()
+    if number.startswith("4"):
+        columns = _version_4(path)
+    elif number in ("3.0", "3.1"):
+        columns = version_3(path.read_bytes())
+    else:
+        raise DataError(
+            f"is of AEDAT {number}, in which every camera numbers its pixels in its own way; expected AEDAT 3.1 or 4: "
+            "convert it with the program of its camera, or save its columns t, x, y, p as .npz"
+        )
+    if not len(columns["t"]):
+        raise DataError("contains no events of pixels")
+    return columns
+
+
+def version_3(content: bytes) -> dict[str, Column]:
+    """Decode a file of AEDAT 3.1.
+
+    Raises:
+        DataError: A part of a packet is missing.
+    """
+    start = _behind_the_header(content)
+    data, times = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    while start < len(content):
+        if start + HEADER.size > len(content):
+            raise DataError(f"ends inside the header of a packet, after {len(content):,} bytes; is the file complete?")
+        kind, _, size, offset, overflow, _, number, _ = HEADER.unpack_from(content, start)
+        start += HEADER.size
+        if number < 0 or size < 0 or start + number * size > len(content):
+            raise DataError(f"ends inside a packet of {number} events of {size} bytes; is the file complete?")
+        if kind == POLARITY:
+            if size != 8 or offset != 4:
+                raise DataError(f"has events of {size} bytes with their time at byte {offset}; expected 8 and 4")
+            words = np.frombuffer(content, "<u4", 2 * number, start).reshape(-1, 2).astype(np.int64)
+            words = words[words[:, 0] & 1 == 1]
+            data.append(words[:, 0])
+            times.append(words[:, 1] + (overflow << 31))
+        start += number * size
+    address = np.concatenate(data)
+    return {"t": np.concatenate(times), "x": address >> 17, "y": address >> 2 & 0x7FFF, "p": address >> 1 & 1}
+
+
+def _behind_the_header(content: bytes) -> int:
+    """Position of the first packet."""
+    end = content.find(END)
+    if end >= 0:
+        return content.find(b"\n", end) + 1
+    start = 0
+    while content[start : start + 1] == b"#":
+        line = content.find(b"\n", start)
+        if line < 0:
+            raise DataError("the header does not end")
+        start = line + 1
+    return start
+
+
+def _version_4(path: Path) -> dict[str, Column]:
+    try:
+        aedat: Any = importlib.import_module("aedat")
+    except ModuleNotFoundError:
+        raise MissingDependency("aedat", "aedat") from None
+    try:
+        packets = [packet["events"] for packet in aedat.Decoder(str(path)) if "events" in packet]
+    except Exception as error:  # the package raises many types of errors
+        raise DataError(f"not an AEDAT 4 file that can be read ({error})") from None
+    columns = {}
+    for name, field in (("t", "t"), ("x", "x"), ("y", "y"), ("p", "on")):
+        arrays = [np.asarray(packet[field]).astype(np.int64) for packet in packets]
+        columns[name] = np.concatenate([np.zeros(0, np.int64), *arrays])
+    return columns

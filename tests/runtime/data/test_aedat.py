@@ -1,0 +1,78 @@
+"""AEDAT recordings: an encoder written from the format's description, and a file of iniVation's library."""
+
+import importlib
+import struct
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from spikelet.data.events.recordings import columns
+from spikelet.errors import DataError, MissingDependency
+
+START = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 0: DVS128\r\n#Start-Time: 2015-11-28 16:42:22\r\n"
+END = b"#!END-HEADER\r\n"
+EVENTS = np.array([(5, 0, 127, 1, 1), (9, 127, 0, 0, 1), (9, 3, 4, 1, 0), (2**31 - 1, 32767, 32767, 0, 1)])
+
+
+def packet(kind, events, overflow=0):
+    body = b"".join(
+        struct.pack("<II", int(valid) | int(p) << 1 | int(y) << 2 | int(x) << 17, int(t))
+        for t, x, y, p, valid in events
+    )
+    valid = int(sum(event[4] for event in events))
+    return struct.pack("<hhiiiiii", kind, 0, 8, 4, overflow, len(events), len(events), valid) + body
+
+
+@pytest.mark.parametrize("header", [START + END, START])
+def test_version_3(header, tmp_path):
+    other = packet(0, EVENTS[:1])  # a special event, which is no event of a pixel
+    (tmp_path / "a.aedat").write_bytes(header + other + packet(1, EVENTS) + packet(1, EVENTS[:1], overflow=2))
+    table = columns(tmp_path / "a.aedat")
+    expected = [*EVENTS[EVENTS[:, 4] == 1, :4].tolist(), [5 + 2**32, 0, 127, 1]]
+    assert np.stack([table[name] for name in "txyp"], 1).tolist() == expected
+
+
+DAMAGED = {
+    "nothing": (b"", "begins without #!AER-DAT and its version"),
+    "version 2": (b"#!AER-DAT2.0\r\n" + bytes(8), "is of AEDAT 2.0, in which every camera .* save its columns"),
+    "no events": (START + END, "contains no events of pixels"),
+    "a header that does not end": (b"#!AER-DAT3.1 a", "the header does not end"),
+    "half a header of a packet": (START + END + packet(1, EVENTS)[:20], "ends inside the header of a packet"),
+    "half a packet": (START + END + packet(1, EVENTS)[:-4], "ends inside a packet of 4 events of 8 bytes"),
+    "events of another size": (START + END + struct.pack("<hhiiiiii", 1, 0, 12, 4, 0, 1, 1, 1) + bytes(12), "has events of 12 bytes"),
+    "a negative number": (START + END + struct.pack("<hhiiiiii", 1, 0, 8, 4, 0, -1, -1, -1), "ends inside a packet of -1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", DAMAGED)
+def test_damaged(form, tmp_path):
+    content, message = DAMAGED[form]
+    (tmp_path / "a.aedat").write_bytes(content)
+    with pytest.raises(DataError, match=rf"a\.aedat: {message}"):
+        columns(tmp_path / "a.aedat")
+
+
+class TestVersion4:
+    """The package `aedat` decodes; its packets are structured arrays t, x, y, on."""
+
+    def packets(self):
+        kind = np.dtype([("t", "<u8"), ("x", "<u2"), ("y", "<u2"), (("p", "on"), "?")])
+        first = np.array([(10, 1, 2, True), (11, 3, 4, False)], kind)
+        return [{"stream_id": 1, "frame": {}}, {"stream_id": 0, "events": first}, {"stream_id": 0, "events": first[:1]}]
+
+    def test_packets(self, tmp_path, monkeypatch):
+        (tmp_path / "a.aedat4").write_bytes(b"#!AER-DAT4.0\r\n")
+        decoder = SimpleNamespace(Decoder=lambda path: iter(self.packets()))
+        monkeypatch.setattr(importlib, "import_module", lambda name: decoder)
+        table = columns(tmp_path / "a.aedat4")
+        assert np.stack([table[name] for name in "txyp"], 1).tolist() == [[10, 1, 2, 1], [11, 3, 4, 0], [10, 1, 2, 1]]
+
+    def test_without_the_package(self, tmp_path, monkeypatch):
+        def absent(name):
+            raise ModuleNotFoundError(name=name)
+
+        (tmp_path / "a.aedat4").write_bytes(b"#!AER-DAT4.0\r\n")
+        monkeypatch.setattr(importlib, "import_module", absent)
+        with pytest.raises(MissingDependency, match=r"aedat.*spikelet\[aedat\]"):
+            columns(tmp_path / "a.aedat4")
