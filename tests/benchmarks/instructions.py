@@ -123,7 +123,7 @@ def shared(graphs: dict[str, tuple[Graph, int]], images: np.ndarray) -> dict[str
             counts = {number: threads.count(program, images, steps, number) for number in SHARING}
         for number, counted in counts.items():
             check(f"{name}, {number} threads", counted.classes, counts[1].classes)
-        result[name] = {str(number): [counted.longest, counted.meetings] for number, counted in counts.items()}
+        result[name] = {str(number): [counted.longest, counted.phases] for number, counted in counts.items()}
         print(name, json.dumps(result[name]), flush=True)
     return result
 
@@ -231,8 +231,8 @@ def shared_table(networks: dict) -> list[str]:
     for name, counts in networks.items():
         one, cells = counts["1"][0], []
         for n in SHARING:
-            longest, meetings = counts[str(n)]
-            cells.append(f"{longest / 1e6:.2f}" + (f" ({one / longest:.2f} ×, {meetings:.0f})" if n > 1 else ""))
+            longest, phases = counts[str(n)]
+            cells.append(f"{longest / 1e6:.2f}" + (f" ({one / longest:.2f} ×, {phases:.0f})" if n > 1 else ""))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return [*lines, ""]
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import warnings
 from importlib import resources
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,12 @@ from spikelet.nodes import Add, Flatten, Scale, SumPool2d
 
 STEPS = 3
 posix = pytest.mark.skipif(os.name != "posix", reason="threads of the library are those of POSIX")
+
+
+@pytest.fixture(autouse=True)
+def cores(monkeypatch):
+    """As many threads as a test asks for, on machines with fewer cores too."""
+    monkeypatch.setattr("spikelet.engines.native.crew._cores", lambda: 64)
 
 
 def branched():
@@ -72,7 +79,7 @@ def trace(graph, threads, window=None, record=(), seed=0):
     return values if record else [*values, *engine.counted().values()]
 
 
-@pytest.mark.parametrize("threads", [2, 3, 8])
+@pytest.mark.parametrize("threads", [2, 3, 8, 30])
 @pytest.mark.parametrize("window", [None, STEPS])
 def test_threads_share_an_image(graph, threads, window):
     record = () if window else graph.spiking
@@ -128,49 +135,69 @@ def test_the_threads_end_with_the_engine():
     assert len(os.listdir("/proc/self/task")) == before
 
 
+def test_there_are_no_more_threads_than_cores(monkeypatch):
+    recruited = []
+    library = SimpleNamespace(spikelet_recruit=lambda threads, spins: recruited.append(threads))
+    for cores in (1, 2, 3, 8):
+        monkeypatch.setattr("spikelet.engines.native.crew._cores", lambda cores=cores: cores)
+        Crew(library, 4)
+    assert recruited == [2, 3, 4]
+
+
 TEAM = """
 #include "host/share.h"
 #include <stdio.h>
 
-enum { PARTS = 4, ROUNDS = 500 };
-static struct team team = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, PARTS, 0, 0, 0, 0};
-static int finished[PARTS]; /* rounds, written by one thread and read by the others after a meeting */
+enum { THREADS_OF_TEAM = 4, PARTS = 7, ROUNDS = 500 };
+static struct team team = {
+    .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .parts = PARTS, .threads = THREADS_OF_TEAM};
+static int finished[PARTS]; /* rounds, written by the thread that has the part and read by the others once all have ended */
 
 static void *run(void *argument)
 {
-    const int part = (int)(intptr_t)argument;
+    const int thread = (int)(intptr_t)argument;
+    struct share share = {-1, PARTS, thread, THREADS_OF_TEAM, NULL, &team, 0};
+    void *wrong = NULL;
     for (int round = 1; round <= ROUNDS; round++) {
-        finished[part] = round;
-        meet(&team);
-        for (int i = 0; i < PARTS; i++)
-            if (finished[i] != round)
-                return argument;
-        meet(&team);
+        while (take_part(&share))
+            if (++finished[part_of(&share)] != round)
+                wrong = &team;
+        wait_for_all(&share);
+        while (take_part(&share))
+            for (int i = 0; i < PARTS; i++)
+                if (finished[i] != round)
+                    wrong = &team;
+        wait_for_all(&share);
     }
-    return NULL;
+    return wrong;
 }
 
+/* usage: team SPINS THREADS, the number of threads that come */
 int main(int argc, char **argv)
 {
-    pthread_t threads[PARTS];
-    team.spins = argc > 1 && argv[1][0] == 's' ? 50 : 0;
+    pthread_t threads[THREADS_OF_TEAM];
+    const int coming = argc == 3 ? atoi(argv[2]) : 0;
+    team.spins = coming ? atoi(argv[1]) : 0;
     void *wrong = NULL, *result;
-    for (intptr_t i = 1; i < PARTS; i++)
+    for (intptr_t i = 1; i < coming; i++)
         if (pthread_create(&threads[i], NULL, run, (void *)i))
             return 2;
     wrong = run(NULL);
-    for (int i = 1; i < PARTS; i++) {
+    for (int i = 1; i < coming; i++) {
         pthread_join(threads[i], &result);
         wrong = wrong ? wrong : result;
     }
-    return wrong != NULL;
+    return wrong != NULL || finished[PARTS - 1] != ROUNDS;
 }
 """
 
 
 @posix
-def test_no_thread_passes_a_meeting_early(tmp_path):
-    """Under the sanitizer of threads, which reports a value that is read without synchronisation."""
+def test_every_part_is_taken_once_and_no_thread_passes_a_phase_early(tmp_path):
+    """Under the sanitizer of threads, which reports a value that is read without synchronisation.
+
+    Threads of the team that never come, as if they had no core, are not waited for.
+    """
     kernels = str(resources.files("spikelet.lowering.c").joinpath("kernels"))
     (tmp_path / "team.c").write_text(TEAM)
     command = ["gcc", "-std=gnu11", "-O1", "-g", "-pthread", "-DTHREADS", "-Wall", "-Wextra", "-Werror"]
@@ -178,6 +205,7 @@ def test_no_thread_passes_a_meeting_early(tmp_path):
     built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     if built.returncode:
         pytest.skip("needs gcc with -fsanitize=thread")
-    for argument in ("", "s"):
-        done = subprocess.run([tmp_path / "team", argument], capture_output=True, text=True, check=False)
+    for spins, coming in ((0, 4), (50, 4), (0, 1), (50, 3)):
+        command = [tmp_path / "team", str(spins), str(coming)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
         assert (done.returncode, done.stderr) == (0, "")

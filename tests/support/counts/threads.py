@@ -1,12 +1,12 @@
 """Count the instructions of each thread that shares a single image, with the library of the native engine.
 
 The longest path is the sum, over the layers, of the largest number of instructions that a thread takes for the layer: all
-threads meet after each layer. It is what a machine with a free core for each thread waits for, without the meetings.
+threads wait for each other after each layer. It is what a machine with a free core for each thread waits for, without the
+waiting. Threads take their own parts only here, since the emulator runs them in turn: one would take the parts of the others.
 """
 
 from __future__ import annotations
 
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.interface import library_source
 
 DRIVER = Path(__file__).resolve().parents[2] / "benchmarks" / "drivers" / "threads.c"
-MEETING = re.compile(r"^cfn=meet\ncalls=(\d+) ", re.MULTILINE)
+ALL_PARTS, OWN_PARTS = "all = (1u << share->parts) - 1", "all = (1u << end) - (1u << first)"
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Shared:
 
     Attributes:
         layers: by name, the instructions of each thread.
-        meetings: how often all threads wait for each other.
+        phases: how often all threads wait for each other.
         classes: (N,) predicted classes.
     """
 
     layers: dict[str, list[float]]
-    meetings: float
+    phases: float
     classes: npt.NDArray[np.int64]
 
     @property
@@ -47,6 +47,8 @@ def build(graph: Graph, folder: Path, march: str = "x86-64-v3") -> Path:
     """Compile the library of a network with the driver and return the program."""
     program = HostProgram(graph)
     text = LAYER_DEFINITION.sub("__attribute__((noinline)) static void run_", library_source(program))
+    assert ALL_PARTS in text
+    text = text.replace(ALL_PARTS, OWN_PARTS)
     (folder / "library.c").write_text(text)
     with (folder / "parameters").open("wb") as file:
         for parameter in program.parameters:
@@ -72,7 +74,6 @@ def count(program: Path, images: npt.NDArray[np.uint8], steps: int, threads: int
     command = ["valgrind", "--tool=callgrind", *options, *arguments, *numbers]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     layers: dict[str, list[float]] = {}
-    meetings = 0.0
     profiles = sorted(program.parent.glob("callgrind-*")) or [program.with_name("callgrind")]
     for profile in profiles:
         text = profile.read_text()
@@ -80,5 +81,5 @@ def count(program: Path, images: npt.NDArray[np.uint8], steps: int, threads: int
         for name, cost in own.items():
             if match := LAYER.fullmatch(name):
                 layers.setdefault(match[1], []).append((cost + called[name]) / len(images))
-        meetings = max(meetings, sum(map(int, MEETING.findall(text))) / len(images))
-    return Shared(layers, meetings, np.array(done.stdout.split(), np.int64))
+    *classes, phases = map(int, done.stdout.split())
+    return Shared(layers, phases / len(images), np.array(classes, np.int64))

@@ -6,27 +6,30 @@ import ctypes
 import os
 import weakref
 
-SPINS = 2000  # looks for the other threads, some 50 microseconds, before a thread sleeps
+SPINS = 2000  # looks for work, some 50 microseconds, before a thread sleeps
 
 
 class Crew:
     """Threads of a library, started once and ended with this object.
 
-    Where they cannot be started (no threads in the library, or none left on this system), the caller's thread works
-    alone, as it does in a forked process, which has none of the threads.
+    There are no more threads than cores that this process may use. Where no thread can be started (a single core, no
+    threads in the library, or none left on this system), the caller's thread works alone, as it does in a forked
+    process, which has none of the threads.
 
     Args:
         library: The library of a network.
         threads: Number of threads with that of the caller.
+        parameters: What the calls of `spikelet_step` read; kept until the threads have ended.
     """
 
-    def __init__(self, library: ctypes.CDLL, threads: int) -> None:
+    def __init__(self, library: ctypes.CDLL, threads: int, parameters: object = None) -> None:
         self._address: int | None = None
         self._process = os.getpid()
-        if hasattr(library, "spikelet_recruit"):
-            self._address = library.spikelet_recruit(threads, SPINS if threads <= _cores() else 0)
+        threads = min(threads, _cores())
+        if threads > 1 and hasattr(library, "spikelet_recruit"):
+            self._address = library.spikelet_recruit(threads, SPINS)
         if self._address is not None:
-            weakref.finalize(self, _dismiss, library, self._address, self._process)
+            weakref.finalize(self, _dismiss, library, self._address, self._process, parameters)
 
     @property
     def address(self) -> int | None:
@@ -34,11 +37,11 @@ class Crew:
         return self._address if os.getpid() == self._process else None
 
 
-def _dismiss(library: ctypes.CDLL, address: int, process: int) -> None:
+def _dismiss(library: ctypes.CDLL, address: int, process: int, parameters: object) -> None:
     if os.getpid() == process:
         library.spikelet_dismiss(address)
 
 
 def _cores() -> int:
-    """Return the number of cores that this process may use: threads that share one must not spin."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -22,6 +22,9 @@ from spikelet.nodes import LIF, Conv2d, Output
 WINDOW = 8  # largest number of time-steps that are evaluated layer by layer: weights are read once for all of them
 WINDOW_BYTES = 2**22  # memory of these time-steps: large networks evaluate fewer together
 CACHED_WEIGHTS = 2**18  # weights that the nearest caches of a processor may hold; larger layers prefetch
+# always in turn: a phase ends when all its parts have been taken and finished
+TAKE, WAIT = "while (take_part(share))\n    ", "wait_for_all(share);"
+STEPS = "for (int t = 0; t < steps; t++, w++)"
 PART_BYTES = 3 * 2**15  # weights that stay in the second-level cache while windows use them and the next ones arrive
 
 
@@ -29,7 +32,7 @@ class HostProgram(Program):
     """The host form of an exact network: text, parameters and memory.
 
     The functions of a node have three more parameters: `steps`, the number of time-steps; `w`, the workspace of the
-    first of them; and `share`, the part of the node that the calling thread evaluates.
+    first of them; and `share`, the part of the node that the calling thread evaluates, see `kernels/host/share.h`.
 
     Args:
         graph: The network.
@@ -47,7 +50,7 @@ class HostProgram(Program):
     packing: ClassVar[Packing] = "pairs"
     signature: ClassVar[str] = (
         "const struct parameters *p, struct state *s, struct work *w, const model_pixel *image, int steps, "
-        "const struct share *share"
+        "struct share *share"
     )
     arguments: ClassVar[str] = "p, s, w, image, steps, share"
 
@@ -87,8 +90,13 @@ class HostProgram(Program):
 
     def _node(self, name: str) -> list[str]:
         lines = super()._node(name)
-        all_steps = name in self.graph.static or self.plan.fused(name)
-        return lines if all_steps or not lines else block(lines, "for (int t = 0; t < steps; t++, w++)")
+        if name in self.graph.static or self.plan.fused(name) or not lines:
+            return lines
+        if self.plan.packs(name) or WAIT not in lines or "\n".join(lines).count(WAIT) > 1:
+            return block(lines, STEPS)
+        # a thread evaluates all time-steps of its part, without waiting for the others in between
+        alone = [line.removeprefix(TAKE) for line in lines if line != WAIT]
+        return [*block(block(alone, STEPS), "for (struct work *const first = w; take_part(share); w = first)"), WAIT]
 
     def _load(self, name: str) -> list[str]:
         value, mean = self.plan.values[name], f"p->{self.plan.identifiers[name]}_mean"
@@ -99,7 +107,7 @@ class HostProgram(Program):
             self._sum(name),
             value.stride,
         )
-        return _by_one_thread([call])
+        return _by_one_thread(call)
 
     def _synapse(self, name: str) -> list[str]:
         plan, id_, source = self.plan, self.plan.identifiers[name], self.plan.source(name)
@@ -122,11 +130,11 @@ class HostProgram(Program):
             kernel, values = Kernel("convolve_image"), self._either(source)[1:]
         else:
             kernel, values = Kernel("convolve", "WEIGHT", f"int{plan.weight_bits(name)}"), self._either(source)
-        calls = [self._call(kernel, "&g", weight, bias, *values, self._sum(name), "share")]
+        calls = _shared(self._call(kernel, "&g", weight, bias, *values, self._sum(name), "share"))
         if plan.multiplies_image(name):
             arrays = (f"p->{id_}_products", bias, *values, "share->own->pixels")
             product = self._call(Kernel("multiply_image"), "&g", *arrays, self._sum(name), "share")
-            calls = ["#ifdef WITH_PRODUCTS", product, "#else", *calls, "#endif"]
+            calls = ["#ifdef WITH_PRODUCTS", *_shared(product), "#else", *calls, "#endif"]
         return self._summed(name, [*lines, *calls])
 
     def _multiplied(self, name: str, otherwise: list[str]) -> list[str]:
@@ -147,7 +155,7 @@ class HostProgram(Program):
         arrays = (f"p->{id_}_quads", f"p->{id_}_bias", "&in", f"p->{id_}_most[0]")
         memory = ("share->own->inputs", "share->own->current", "&n", "steps", "share")
         call = self._call(Kernel("convolve_counts"), "&g", *arrays, *memory)
-        lines = [sizes, read, self._neurons(layer, "0"), call]
+        lines = [sizes, read, self._neurons(layer, "0"), *_shared(call)]
         return ["#ifdef WITH_COUNTS", *lines, "#else", *otherwise, "#endif"]
 
     def _listed(self, layer: str, steps: str) -> list[str]:
@@ -155,12 +163,7 @@ class HostProgram(Program):
         if not self.plan.lists_counts(layer):
             return []
         call = self._call(Kernel("list_counts"), "&n", steps, "share")
-        return [
-            "#ifdef WITH_COUNTS",
-            "wait_for_all(share); /* rows of numbers may be split otherwise */",
-            call,
-            "#endif",
-        ]
+        return ["#ifdef WITH_COUNTS", *_shared(call), "#endif"]
 
     def _fire(self, name: str) -> list[str]:
         source = self.graph.predecessors[name][0]
@@ -172,7 +175,7 @@ class HostProgram(Program):
         return [
             *lines,
             self._neurons(name),
-            self._call(Kernel("fire_all"), "&n", current, "share"),
+            *_shared(self._call(Kernel("fire_all"), "&n", current, "share")),
             *self._listed(name, "1"),
         ]
 
@@ -180,26 +183,26 @@ class HostProgram(Program):
         source, value = self.plan.source(name), self.plan.values[name]
         lines = [self._convolution(name), *self._lists(source)]
         if value.spikes:
-            lines += [self._lists(value, "out")[0], self._call(Kernel("pool_spikes"), "&g", "&in", "&out", "share")]
+            call = self._call(Kernel("pool_spikes"), "&g", "&in", "&out", "share")
+            lines += [self._lists(value, "out")[0], *_shared(call)]
             return ["#ifndef WITH_COUNTS", *lines, "#endif"] if self.plan.skipped(name) else lines
         call = self._call(Kernel("pool_dense"), "&g", *self._either(source), self._sum(name), "share")
-        return self._summed(name, [*lines, call])
+        return self._summed(name, [*lines, *_shared(call)])
 
     def _add(self, source: str, name: str, scale: str = "NULL") -> list[str]:
         value, stride = self.plan.values[source], self.plan.padded(self.plan.values[name].channels)
         if value.spikes:
             call = self._call(Kernel("add_spikes"), scale, "&in", self._sum(name), stride, "share")
-            return [*self._lists(value), call, "wait_for_all(share);"]
-        dense = (self._sum(value.node), value.stride)
-        call = self._call(Kernel("add_dense"), value.pixels, value.channels, scale, *dense, self._sum(name), stride)
-        return [*_by_one_thread([call]), "wait_for_all(share);"]
+            return [*self._lists(value), *_shared(call)]
+        dense = (self._sum(value.node), value.stride, self._sum(name), stride)
+        return _shared(self._call(Kernel("add_dense"), value.pixels, value.channels, scale, *dense, "share"))
 
     def _flatten(self, name: str) -> list[str]:
         source, total = self.plan.source(name), self._sum(name)
         if source.spikes:
-            return [*self._lists(source), *_by_one_thread([self._call(Kernel("flatten_spikes"), "&in", total)])]
+            return [*self._lists(source), *_by_one_thread(self._call(Kernel("flatten_spikes"), "&in", total))]
         dense = (self._sum(source.node), source.stride)
-        return _by_one_thread([self._call(Kernel("flatten"), source.pixels, source.channels, *dense, total)])
+        return _by_one_thread(self._call(Kernel("flatten"), source.pixels, source.channels, *dense, total))
 
     def _sum(self, name: str) -> str:
         """Return where a dense value is: in the state if it outlives the time-step, else in the workspace."""
@@ -211,9 +214,9 @@ class HostProgram(Program):
     def _clear(self, name: str) -> list[str]:
         if isinstance(self.graph.nodes[name], Output):
             classes = self.graph.classes
-            lines = _by_one_thread([f"memset(logits, 0, {classes} * sizeof *logits);"])
+            lines = _by_one_thread(f"memset(logits, 0, {classes} * sizeof *logits);")
             return [f"int32_t *logits = s->logits + t * {classes};", *lines]
-        return [*_by_one_thread(super()._clear(name)), "wait_for_all(share);"]
+        return [line for statement in super()._clear(name) for line in _by_one_thread(statement)]
 
     def _either(self, source: Value) -> tuple[object, ...]:
         """Return the arguments of a kernel that reads spikes or, if they are NULL, dense values with a stride."""
@@ -279,8 +282,7 @@ class HostProgram(Program):
 
     def _step(self, names: list[str]) -> str:
         calls = {name: f"run_{self.plan.identifiers[name]}({self.arguments});" for name in names}
-        calls = {name: f"{call}\nwait_for_all(share);" for name, call in calls.items()}
-        cleared = ["if (!part_of(share))", "    memset(s->fired, 0, sizeof s->fired);", "wait_for_all(share);"]
+        cleared = _by_one_thread("memset(s->fired, 0, sizeof s->fired);")
         once = [call for name, call in calls.items() if name in self.graph.static]
         always = [call for name, call in calls.items() if name not in self.graph.static]
         head = (
@@ -291,6 +293,11 @@ class HostProgram(Program):
         return function(f"{head}static void step({self.signature})", [*cleared, *constant, *always])
 
 
-def _by_one_thread(lines: list[str]) -> list[str]:
-    """Return statements that the first thread alone runs."""
-    return block(lines, "if (!part_of(share))")
+def _shared(call: str) -> list[str]:
+    """Return the statements with which threads share the parts of a call, and wait until all parts are finished."""
+    return [TAKE + call, WAIT]
+
+
+def _by_one_thread(statement: str) -> list[str]:
+    """Return the statements with which one thread runs a statement, and the others wait for it."""
+    return _shared(f"if (!part_of(share))\n        {statement}")

@@ -1,13 +1,14 @@
-#include "../stand_in/host.h"
+#include "share.h"
 
 /* sum += scale * x for each channel.
  *
  * scale: [channels], or NULL for 1. in: [pixels][in_stride]. sum: [pixels][stride].
  */
 static void add_dense(int pixels, int channels, const int32_t *scale, const int32_t *in, int in_stride, int32_t *sum,
-                      int stride)
+                      int stride, struct share *share)
 {
-    for (int p = 0; p < pixels; p++)
+    const int end = first_of_part(pixels, part_of(share) + 1, parts_of(share));
+    for (int p = first_of_part(pixels, part_of(share), parts_of(share)); p < end; p++)
         for (int c = 0; c < channels; c++)
             sum[(size_t)p * stride + c] += (scale ? scale[c] : 1) * in[(size_t)p * in_stride + c];
 }

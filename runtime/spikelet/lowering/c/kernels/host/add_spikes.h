@@ -6,7 +6,7 @@
  * scale: [channels], or NULL for 1. sum: [height][width][stride].
  */
 static void add_spikes(const int32_t *scale, const struct spikes *in, int32_t *sum, int stride,
-                       const struct share *share)
+                       struct share *share)
 {
     const int first = first_of_part(in->height, part_of(share), parts_of(share));
     const int end = first_of_part(in->height, part_of(share) + 1, parts_of(share));

@@ -27,7 +27,7 @@ static void JOIN(add_row_, WEIGHT)(const struct geometry *g, const JOIN(WEIGHT, 
  */
 static void JOIN(convolve_, WEIGHT)(const struct geometry *g, const JOIN(WEIGHT, _t) *weight, const int32_t *bias,
                                     const struct spikes *in, const int32_t *dense, int stride, int32_t *sum,
-                                    const struct share *share)
+                                    struct share *share)
 {
     const int first = first_of_part(g->out_height, part_of(share), parts_of(share));
     const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));

@@ -116,7 +116,7 @@ static void pad_counts(const struct geometry *g, const struct counts *in, const 
  */
 static void convolve_counts(const struct geometry *g, const int8_t *weight, const int32_t *bias,
                             const struct counts *in, int most, uint8_t *inputs, int32_t *current,
-                            const struct neurons *neurons, int steps, const struct share *share)
+                            const struct neurons *neurons, int steps, struct share *share)
 {
     const int first = first_of_part(g->out_height, part_of(share), parts_of(share));
     const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));

@@ -36,7 +36,7 @@ static inline __attribute__((always_inline)) void sum_image(const struct geometr
  * dense: [height][width][stride]. sum: [out_height][out_width][out_stride].
  */
 static __attribute__((unused)) void convolve_image(const struct geometry *g, const int32_t *weight, const int32_t *bias, const int32_t *dense,
-                           int stride, int32_t *sum, const struct share *share)
+                           int stride, int32_t *sum, struct share *share)
 {
     const int first = first_of_part(g->out_height, part_of(share), parts_of(share));
     const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));

@@ -100,12 +100,87 @@ static __attribute__((noinline)) void JOIN(add_rows_, LANES)(struct segment *seg
     }
 }
 
-/* A convolution of spikes without groups, with weights of 8 bits. Its currents are added to `sum`, or the neurons that
- * read them are updated.
+/* The currents of some output pixels through some blocks of outputs, at all time-steps, so that each part of a block of
+ * weights is read by all of them while it is in the cache. Weights that exceed the nearest caches are prefetched: if many
+ * sums share a part, the next part while this one is in use; if few share it, each row shortly before a spike selects it.
  *
- * `tile` output pixels are summed together, at all time-steps, so that each part of a block of weights is read by all of
- * them while it is in the cache. Weights that exceed the nearest caches are prefetched: if many sums share a part, the
- * next part while this one is in use; if few share it, each row shortly before a spike selects it.
+ * start, end: pixels. first_block, end_block: blocks of LANES outputs. current: [end - start][out_stride] of the first
+ * time-step, written. The others: see convolve_spikes.
+ */
+static void JOIN(sum_tile_, LANES)(const struct geometry *g, const int16_t *weight, const int32_t *bias,
+                                   const struct spikes *in, int32_t *current, int start, int end, int first_block,
+                                   int end_block, int steps)
+{
+    enum { MANY_SUMS = 5 }; /* so many sums use most rows of a part */
+    const int taps = g->kernel_height * g->kernel_width, sums = steps * (end - start);
+    const size_t stride = (size_t)g->out_stride, next_step = sizeof(struct work) / sizeof *current;
+    const size_t block_start = (size_t)first_block * LANES, block_end = (size_t)end_block * LANES;
+    const size_t part_bytes = (size_t)g->part_height * g->part_width * g->channels * LANES;
+    const char *const weight_start = (const char *)weight + block_start * taps * g->channels;
+    const char *const weight_end = (const char *)weight + block_end * taps * g->channels;
+    const int prefetch_parts = g->prefetch && sums >= MANY_SUMS;
+    const size_t bytes = (part_bytes / sums / 64 + 1) * 64; /* of the next part, that each sum prefetches */
+    struct segment segments[MAX_HEIGHT * PLANES];
+    const char *part = weight_start;
+    for (size_t first = block_start; first < block_end; first += LANES) {
+        const int16_t *block = weight + first / 2 * taps * g->channels;
+        for (int row = 0; row < g->kernel_height; row += g->part_height)
+            for (int column = 0; column < g->kernel_width; column += g->part_width) {
+                const int prefetch_rows = g->prefetch && (!prefetch_parts || part == weight_start);
+                part += part_bytes; /* the next part */
+                const char *unfetched = part;
+                const char *const part_end = part < weight_end && prefetch_parts ? part + part_bytes : part;
+                for (int t = 0; t < steps; t++) {
+                    const struct spikes in_at = spikes_at(*in, t);
+                    int y = start / g->out_width, x = start % g->out_width;
+                    for (int p = start; p < end; p++) {
+                        int32_t *total = current + t * next_step + (p - start) * stride + first;
+                        if (!row && !column)
+                            memcpy(total, bias + first, LANES * sizeof *total);
+                        if (prefetch_parts)
+                            unfetched = prefetch_lines(
+                                unfetched, (size_t)(part_end - unfetched) < bytes ? part_end : unfetched + bytes);
+                        struct segment *ends[PLANES] = {0}, *first_segment = segments;
+                        find_segments(g, &in_at, y, x, row, column, (uintptr_t)block, LANES, segments, ends);
+                        for (int plane = 0; plane < PLANES && plane < in->planes; plane++) {
+                            if (first_segment < ends[plane])
+                                JOIN(add_rows_, LANES)(first_segment, ends[plane], prefetch_rows, plane, total);
+                            first_segment = ends[plane];
+                        }
+                        if (++x == g->out_width)
+                            x = 0, y++;
+                    }
+                }
+            }
+    }
+}
+
+/* Update the neurons that read the currents of some output pixels, or add these currents to `sum`.
+ *
+ * start, end: pixels. part, parts: rows of the output that are evaluated, those whose index modulo `parts` is `part`.
+ */
+static void JOIN(fire_tile_, LANES)(const struct geometry *g, const int32_t *current, int start, int end,
+                                    const struct neurons *neurons, int32_t *sum, int steps, int part, int parts)
+{
+    const size_t stride = (size_t)g->out_stride, next_step = sizeof(struct work) / sizeof *current;
+    for (int p = start, count; p < end; p += count) { /* `count` pixels of one row of the output */
+        const int x = p % g->out_width, rest = g->out_width - x; /* a pixel holds `spread` pixels of the layer */
+        const int spread = neurons ? (int)stride / neurons->stride : 1;
+        count = rest < end - p ? rest : end - p;
+        if (p / g->out_width % parts != part)
+            continue;
+        const int32_t *totals = current + (p - start) * stride;
+        for (int t = 0; neurons && t < steps; t++) {
+            const struct neurons fired = neurons_at(*neurons, t);
+            fire(&fired, p / g->out_width, x * spread, count * spread, totals + t * next_step);
+        }
+        for (size_t i = 0; !neurons && i < count * stride; i++)
+            sum[p * stride + i] += totals[i];
+    }
+}
+
+/* A convolution of spikes without groups, with weights of 8 bits. Its currents are added to `sum`, or the neurons that
+ * read them are updated. `tile` output pixels are summed together, see sum_tile.
  *
  * weight: [out_stride / LANES][tap][channels][LANES / 2] pairs. bias: [out_stride].
  * in: of the first time-step. current: [tile][out_stride] of the first time-step, overwritten.
@@ -121,79 +196,33 @@ static __attribute__((unused)) void JOIN(convolve_spikes_, LANES)(const struct g
                                                                   const int32_t *bias, const struct spikes *in,
                                                                   int32_t *current, int32_t *own, int tile,
                                                                   const struct neurons *neurons, int32_t *sum,
-                                                                  int steps, const struct share *share)
+                                                                  int steps, struct share *share)
 {
-    enum { MANY_SUMS = 5 }; /* so many sums use most rows of a part */
-    const int taps = g->kernel_height * g->kernel_width, blocks = g->out_stride / LANES;
-    const int by_rows =
-        parts_of(share) == 1 || (!g->prefetch && g->out_height >= parts_of(share)) || blocks < parts_of(share);
-    const int row_part = by_rows ? part_of(share) : 0, row_parts = by_rows ? parts_of(share) : 1;
-    const int block_part = by_rows ? 0 : part_of(share), block_parts = by_rows ? 1 : parts_of(share);
-    const int pixels = first_of_part(g->out_height, row_part + 1, row_parts) * g->out_width;
-    const size_t block_end = (size_t)first_of_part(blocks, block_part + 1, block_parts) * LANES;
-    const size_t block_start = (size_t)first_of_part(blocks, block_part, block_parts) * LANES;
-    const size_t stride = (size_t)g->out_stride, next_step = sizeof(struct work) / sizeof *current;
-    const size_t part_bytes = (size_t)g->part_height * g->part_width * g->channels * LANES;
-    const char *const weight_start = (const char *)weight + block_start * taps * g->channels;
-    const char *const weight_end = (const char *)weight + block_end * taps * g->channels;
-    struct segment segments[MAX_HEIGHT * PLANES];
-    struct neurons fired_at[WINDOW];
-    for (int t = 0; neurons && t < steps; t++)
-        fired_at[t] = neurons_at(*neurons, t);
-    if (by_rows)
-        current = own;
-    for (int start = first_of_part(g->out_height, row_part, row_parts) * g->out_width; start < pixels; start += tile) {
-        const int end = start + tile < pixels ? start + tile : pixels, sums = steps * (end - start);
-        const int prefetch_parts = g->prefetch && sums >= MANY_SUMS;
-        const size_t bytes = (part_bytes / sums / 64 + 1) * 64; /* of the next part, that each sum prefetches */
-        const char *part = weight_start;
-        for (size_t first = block_start; first < block_end; first += LANES) {
-            const int16_t *block = weight + first / 2 * taps * g->channels;
-            for (int row = 0; row < g->kernel_height; row += g->part_height)
-                for (int column = 0; column < g->kernel_width; column += g->part_width) {
-                    const int prefetch_rows = g->prefetch && (!prefetch_parts || part == weight_start);
-                    part += part_bytes; /* the next part */
-                    const char *unfetched = part;
-                    const char *const part_end = part < weight_end && prefetch_parts ? part + part_bytes : part;
-                    for (int t = 0; t < steps; t++) {
-                        const struct spikes in_at = spikes_at(*in, t);
-                        int y = start / g->out_width, x = start % g->out_width;
-                        for (int p = start; p < end; p++) {
-                            int32_t *total = current + t * next_step + (p - start) * stride + first;
-                            if (!row && !column)
-                                memcpy(total, bias + first, LANES * sizeof *total);
-                            if (prefetch_parts)
-                                unfetched = prefetch_lines(
-                                    unfetched, (size_t)(part_end - unfetched) < bytes ? part_end : unfetched + bytes);
-                            struct segment *ends[PLANES] = {0}, *first_segment = segments;
-                            find_segments(g, &in_at, y, x, row, column, (uintptr_t)block, LANES, segments, ends);
-                            for (int plane = 0; plane < PLANES && plane < in->planes; plane++) {
-                                if (first_segment < ends[plane])
-                                    JOIN(add_rows_, LANES)(first_segment, ends[plane], prefetch_rows, plane, total);
-                                first_segment = ends[plane];
-                            }
-                            if (++x == g->out_width)
-                                x = 0, y++;
-                        }
-                    }
-                }
+    const int blocks = g->out_stride / LANES, threads = threads_of(share), pixels = g->out_height * g->out_width;
+    if (threads == 1 || (!g->prefetch && g->out_height >= threads) || blocks < threads) {
+        while (take_part(share)) {
+            const int rows_end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share)) * g->out_width;
+            int start = first_of_part(g->out_height, part_of(share), parts_of(share)) * g->out_width;
+            for (; start < rows_end; start += tile) {
+                const int end = start + tile < rows_end ? start + tile : rows_end;
+                JOIN(sum_tile_, LANES)(g, weight, bias, in, own, start, end, 0, blocks, steps);
+                JOIN(fire_tile_, LANES)(g, own, start, end, neurons, sum, steps, 0, 1);
+            }
         }
-        if (!by_rows)
-            wait_for_all(share);
-        for (int p = start, count; p < end; p += count) { /* `count` pixels of one row of the output */
-            const int x = p % g->out_width, rest = g->out_width - x; /* a pixel holds `spread` pixels of the layer */
-            const int spread = neurons ? (int)stride / neurons->stride : 1;
-            count = rest < end - p ? rest : end - p;
-            if (!by_rows && p / g->out_width % parts_of(share) != part_of(share))
-                continue;
-            const int32_t *totals = current + (p - start) * stride;
-            for (int t = 0; neurons && t < steps; t++)
-                fire(&fired_at[t], p / g->out_width, x * spread, count * spread, totals + t * next_step);
-            for (size_t i = 0; !neurons && i < count * stride; i++)
-                sum[p * stride + i] += totals[i];
+        wait_for_all(share);
+        return;
+    }
+    for (int start = 0; start < pixels; start += tile) {
+        const int end = start + tile < pixels ? start + tile : pixels;
+        while (take_part(share)) {
+            const int first_block = first_of_part(blocks, part_of(share), parts_of(share));
+            const int end_block = first_of_part(blocks, part_of(share) + 1, parts_of(share));
+            JOIN(sum_tile_, LANES)(g, weight, bias, in, current, start, end, first_block, end_block, steps);
         }
-        if (!by_rows)
-            wait_for_all(share); /* before `current` is overwritten */
+        wait_for_all(share);
+        while (take_part(share))
+            JOIN(fire_tile_, LANES)(g, current, start, end, neurons, sum, steps, part_of(share), parts_of(share));
+        wait_for_all(share); /* before `current` is overwritten */
     }
 }
 

@@ -75,75 +75,96 @@ static void count_spikes(const struct work *w, int steps, uint8_t *lowest, const
 
 #ifdef THREADS
 
-/* A call of step that threads share. Thread `part` uses the workspaces from w + part * steps on. */
+/* A call of step that threads share. Thread i uses the workspaces from w + i * steps on. */
 struct call {
     const struct parameters *p;
     struct state *s;
     struct work *w;
     const model_pixel *image;
-    int steps; /* 0: the threads end */
+    int steps;      /* 0: the threads end */
+    uint64_t phase; /* in which the call begins */
 };
 
-/* A team and its threads; the caller's thread has part 0. */
+/* A team and its threads; the caller's thread is thread 0. */
 struct crew {
     struct team team;
-    struct call call;
+    struct call call; /* written and read with the team's mutex */
     int started;
     struct member {
         struct crew *crew;
         pthread_t thread;
-        int part;
+        int number;
     } members[];
 };
 
-static void step_part(struct crew *crew, int part)
+/* Take part in a call. Returns the phase in which it ends. */
+static uint64_t step_along(struct crew *crew, const struct call *call, int thread)
 {
-    const struct call *call = &crew->call;
-    const struct share share = {part, crew->team.parts, call->w + (size_t)part * call->steps, &crew->team};
+    struct team *team = &crew->team;
+    struct share share = {-1, team->parts, thread, team->threads, call->w + (size_t)thread * call->steps, team, call->phase};
     step(call->p, call->s, call->w, call->image, call->steps, &share);
+    return share.phase;
 }
 
 static void *work_along(void *argument)
 {
     const struct member *member = argument;
-    for (;;) {
-        meet(&member->crew->team); /* a call begins */
-        if (!member->crew->call.steps)
+    struct crew *crew = member->crew;
+    for (uint64_t phase = 0;;) {
+        await_end(&crew->team, phase); /* a call begins */
+        pthread_mutex_lock(&crew->team.mutex);
+        const struct call call = crew->call; /* the newest one; a thread that is late misses those before it */
+        pthread_mutex_unlock(&crew->team.mutex);
+        if (!call.steps)
             return NULL;
-        step_part(member->crew, member->part);
+        phase = step_along(crew, &call, member->number);
     }
+}
+
+/* Set the call that the threads share, and let them begin. */
+static void begin_call(struct crew *crew, struct call *call)
+{
+    call->phase = phase_of(&crew->team) + 1;
+    pthread_mutex_lock(&crew->team.mutex);
+    crew->call = *call;
+    pthread_mutex_unlock(&crew->team.mutex);
+    begin_phase(&crew->team, call->phase);
 }
 
 /* End the threads and free the memory. */
 void spikelet_dismiss(void *pointer)
 {
     struct crew *crew = pointer;
-    crew->call.steps = 0;
-    crew->team.parts = crew->started + 1;
-    meet(&crew->team);
+    begin_call(crew, &(struct call){0});
     for (int i = 0; i < crew->started; i++)
         pthread_join(crew->members[i].thread, NULL);
-    pthread_cond_destroy(&crew->team.released);
+    pthread_cond_destroy(&crew->team.changed);
     pthread_mutex_destroy(&crew->team.mutex);
     free(crew);
 }
 
-/* Start threads - 1 threads that share the time-steps of a sample with the caller. Returns NULL where this fails.
+/* Start threads - 1 threads, MOST_PARTS - 1 at most, that share the time-steps of a sample with the caller. Returns NULL
+ * where this fails.
  *
- * spins: how often a thread looks for the others before it sleeps.
+ * spins: how often a thread looks for work before it sleeps.
  */
 void *spikelet_recruit(int threads, int spins)
 {
-    struct crew *crew = calloc(1, sizeof *crew + (size_t)threads * sizeof *crew->members);
+    enum { PARTS = 2 }; /* of each thread, so that threads which are late or slow do not delay the others */
+    threads = threads < MOST_PARTS ? threads : MOST_PARTS;
+    const size_t bytes = sizeof(struct crew) + (size_t)threads * sizeof(struct member);
+    struct crew *crew = aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (!crew)
         return NULL;
+    memset(crew, 0, bytes);
     pthread_mutex_init(&crew->team.mutex, NULL);
-    pthread_cond_init(&crew->team.released, NULL);
-    crew->team.parts = threads;
+    pthread_cond_init(&crew->team.changed, NULL);
+    crew->team.threads = threads;
+    crew->team.parts = threads * PARTS < MOST_PARTS ? threads * PARTS : MOST_PARTS;
     crew->team.spins = spins;
     for (int i = 0; i < threads - 1; i++) {
         crew->members[i].crew = crew;
-        crew->members[i].part = i + 1;
+        crew->members[i].number = i + 1;
         if (pthread_create(&crew->members[i].thread, NULL, work_along, &crew->members[i])) {
             spikelet_dismiss(crew);
             return NULL;
@@ -157,19 +178,18 @@ void *spikelet_recruit(int threads, int spins)
 
 /* Run time-steps of one sample, with the threads of a crew if there is one. */
 static void step_together(void *crew, const struct parameters *p, struct state *s, struct work *w, const model_pixel *image,
-                      int steps)
+                          int steps)
 {
-    const struct share share = {0, 1, w, NULL};
 #ifdef THREADS
     if (crew) {
-        struct crew *threads = crew;
-        threads->call = (struct call){p, s, w, image, steps};
-        meet(&threads->team);
-        step_part(threads, 0);
+        struct call call = {p, s, w, image, steps, 0};
+        begin_call(crew, &call);
+        step_along(crew, &call, 0);
         return;
     }
 #endif
     (void)crew;
+    struct share share = ALONE(w);
     step(p, s, w, image, steps, &share);
 }
 

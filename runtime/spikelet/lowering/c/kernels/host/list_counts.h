@@ -34,7 +34,7 @@ static __attribute__((unused)) void list_numbers(const struct spikes *out, const
 }
 
 /* Make the lists of a layer, for all time-steps. n: of the first time-step. */
-static __attribute__((unused)) void list_counts(const struct neurons *n, int steps, const struct share *share)
+static __attribute__((unused)) void list_counts(const struct neurons *n, int steps, struct share *share)
 {
     const int first = first_of_part(n->out.height, part_of(share), parts_of(share));
     const int end = first_of_part(n->out.height, part_of(share) + 1, parts_of(share));

@@ -50,22 +50,26 @@ static inline __attribute__((always_inline)) void sum_pairs(const int16_t *pixel
  * pixels: [height + 2 * padding_y][width + 2 * padding_x][channels] and one more, overwritten.
  */
 static void multiply_image(const struct geometry *g, const int16_t *weight, const int32_t *bias, const int32_t *dense,
-                           int stride, int16_t *pixels, int32_t *sum, const struct share *share)
+                           int stride, int16_t *pixels, int32_t *sum, struct share *share)
 {
     enum { REGISTER = PRODUCT_BYTES / 4 }; /* outputs */
     const int row = (g->width + 2 * g->padding_x) * g->channels, pairs = (g->kernel_width * g->channels + 1) / 2;
     const size_t next = 2 * (size_t)g->out_channels;
-    memset(pixels, 0, ((size_t)(g->height + 2 * g->padding_y) * row + 1) * sizeof *pixels);
-    for (int y = 0; y < g->height; y++) {
+    const int first = first_of_part(g->out_height, part_of(share), parts_of(share));
+    const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));
+    const int top = first * g->stride_y; /* rows that are read, with those of the padding */
+    const int bottom = first < end ? (end - 1) * g->stride_y + g->kernel_height : top;
+    memset(pixels + (size_t)top * row, 0, ((size_t)(bottom - top) * row + 1) * sizeof *pixels);
+    const int y_end = bottom - g->padding_y < g->height ? bottom - g->padding_y : g->height;
+    int y = top > g->padding_y ? top - g->padding_y : 0;
+    for (dense += (size_t)y * g->width * stride; y < y_end; y++) {
         int16_t *restrict out = pixels + (size_t)(g->padding_y + y) * row + g->padding_x * g->channels;
         for (int x = 0; x < g->width; x++, dense += stride, out += g->channels)
             for (int c = 0; c < g->channels; c++)
                 out[c] = (int16_t)dense[c];
     }
-    const int first = first_of_part(g->out_height, part_of(share), parts_of(share));
-    const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));
     sum += (size_t)first * g->out_width * g->out_stride;
-    for (int y = first; y < end; y++) {
+    for (y = first; y < end; y++) {
         const int16_t *window = pixels + (size_t)y * g->stride_y * row;
         for (int x = 0; x < g->out_width; x++, window += g->stride_x * g->channels, sum += g->out_stride) {
             int i = 0;

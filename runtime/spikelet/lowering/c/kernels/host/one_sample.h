@@ -9,7 +9,7 @@ extern const struct parameters model_parameters;
 /* One time-step of a sample of an exported program. image: [MODEL_PIXELS], or NULL to keep the last one. */
 static void step_sample(struct state *s, const model_pixel *image)
 {
-    const struct share share = {0, 1, &s->work, NULL};
+    struct share share = ALONE(&s->work);
     step(&model_parameters, s, &s->work, image, 1, &share);
 }
 

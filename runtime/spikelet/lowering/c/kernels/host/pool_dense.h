@@ -8,7 +8,7 @@
  * sum: [out_height][out_width][out_stride].
  */
 static void pool_dense(const struct geometry *g, const struct spikes *in, const int32_t *dense, int stride,
-                       int32_t *sum, const struct share *share)
+                       int32_t *sum, struct share *share)
 {
     const int first = first_of_part(g->out_height, part_of(share), parts_of(share));
     const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));

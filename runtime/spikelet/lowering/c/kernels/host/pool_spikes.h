@@ -7,7 +7,7 @@
  * Entries are copied 16 at a time. Those past the end of a list lie in its slack, or are overwritten by the next copy.
  */
 static void pool_plane(const struct geometry *g, const struct spikes *in, const struct spikes *out,
-                       const struct share *share)
+                       struct share *share)
 {
     const int end = first_of_part(g->out_height, part_of(share) + 1, parts_of(share));
     for (int y = first_of_part(g->out_height, part_of(share), parts_of(share)); y < end; y++) {
@@ -35,7 +35,7 @@ static void pool_plane(const struct geometry *g, const struct spikes *in, const 
 
 /* A sum pool of spikes, see pool_plane. */
 static __attribute__((unused)) void pool_spikes(const struct geometry *g, const struct spikes *in,
-                                                const struct spikes *out, const struct share *share)
+                                                const struct spikes *out, struct share *share)
 {
     for (int plane = 0; plane < in->planes; plane++) {
         const struct spikes in_plane = plane_of(*in, plane), out_plane = plane_of(*out, plane);

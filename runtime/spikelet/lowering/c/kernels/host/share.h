@@ -3,15 +3,22 @@
 
 #include "../stand_in/host.h"
 
-/* The part of a time-step that one thread runs. All threads call the same functions; each evaluates some rows of pixels,
- * or some channels, of every node. */
+/* How one thread takes part in a time-step. All threads call the same functions. The work of a node is divided into parts,
+ * such as some rows of pixels or some channels; a thread that has time takes the next part. A thread that is late, or that
+ * has no core, takes none, and the others do not wait for it. */
 struct share {
-    int part, parts;
+    int part;         /* that this thread evaluates; -1: none */
+    int parts;        /* into which every node is divided */
+    int thread, threads;
     struct work *own; /* [steps]: memory for intermediate sums of this thread */
     struct team *team;
+    uint64_t phase;   /* counts the calls of wait_for_all */
 };
 
-/* Part and number of parts; constants in a program without threads. */
+/* The share of a thread that works alone. */
+#define ALONE(work) {-1, 1, 0, 1, work, NULL, 0}
+
+/* Part, number of parts and number of threads; constants in a program without threads. */
 #ifdef THREADS
 static inline int part_of(const struct share *share)
 {
@@ -22,9 +29,15 @@ static inline int parts_of(const struct share *share)
 {
     return share->parts;
 }
+
+static inline int threads_of(const struct share *share)
+{
+    return share->threads;
+}
 #else
 #define part_of(share) ((void)(share), 0)
 #define parts_of(share) ((void)(share), 1)
+#define threads_of(share) ((void)(share), 1)
 #endif
 
 /* The first of `count` rows that belong to a part; those of the last part end at that of part `parts`. */
@@ -38,14 +51,19 @@ static inline int first_of_part(int count, int part, int parts)
 #include <pthread.h>
 #include <stdlib.h>
 
-/* Threads that wait for each other. A thread spins `spins` times before it sleeps. */
+enum { MOST_PARTS = 24 }; /* bits of a ticket */
+
+/* Threads that share the parts of every node. A thread without work spins `spins` times before it sleeps.
+ *
+ * ticket: a bit for each part that a thread has taken, and above them the number of the phase. A phase ends when all its
+ * parts are finished. Parts of an ended phase cannot be taken, however late a thread comes. */
 struct team {
     pthread_mutex_t mutex;
-    pthread_cond_t released;
-    int parts, spins;
-    int arrived;         /* threads that wait */
-    unsigned generation; /* number of times that all have arrived */
-    int sleeping;        /* threads that sleep */
+    pthread_cond_t changed; /* the phase, while threads sleep */
+    int parts, threads, spins;
+    uint64_t ticket __attribute__((aligned(64)));
+    int finished; /* parts of this phase */
+    int sleeping; /* threads that sleep */
 };
 
 static inline void spin(void)
@@ -57,29 +75,63 @@ static inline void spin(void)
 #endif
 }
 
-/* Return when all threads of the team have called this function. */
-static __attribute__((unused)) void meet(struct team *team)
+/* The number of the current phase. */
+static inline uint64_t phase_of(const struct team *team)
 {
-    const unsigned generation = __atomic_load_n(&team->generation, __ATOMIC_ACQUIRE);
-    if (__atomic_add_fetch(&team->arrived, 1, __ATOMIC_ACQ_REL) == team->parts) {
-        __atomic_store_n(&team->arrived, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&team->generation, generation + 1, __ATOMIC_SEQ_CST);
-        if (__atomic_load_n(&team->sleeping, __ATOMIC_SEQ_CST)) {
-            pthread_mutex_lock(&team->mutex); /* a thread that is about to sleep holds it until it sleeps */
-            pthread_cond_broadcast(&team->released);
-            pthread_mutex_unlock(&team->mutex);
-        }
-        return;
+    return __atomic_load_n(&team->ticket, __ATOMIC_SEQ_CST) >> MOST_PARTS;
+}
+
+/* Begin a phase; the work of the one before is finished. */
+static __attribute__((unused)) void begin_phase(struct team *team, uint64_t phase)
+{
+    __atomic_store_n(&team->finished, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&team->ticket, phase << MOST_PARTS, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&team->sleeping, __ATOMIC_SEQ_CST)) {
+        pthread_mutex_lock(&team->mutex); /* a thread that is about to sleep holds it until it sleeps */
+        pthread_cond_broadcast(&team->changed);
+        pthread_mutex_unlock(&team->mutex);
     }
+}
+
+/* Return when a phase has ended. */
+static __attribute__((unused)) void await_end(struct team *team, uint64_t phase)
+{
     for (int i = 0; i < team->spins; i++, spin())
-        if (__atomic_load_n(&team->generation, __ATOMIC_ACQUIRE) != generation)
+        if (phase_of(team) != phase)
             return;
     pthread_mutex_lock(&team->mutex);
     __atomic_add_fetch(&team->sleeping, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&team->generation, __ATOMIC_SEQ_CST) == generation)
-        pthread_cond_wait(&team->released, &team->mutex);
+    while (phase_of(team) == phase)
+        pthread_cond_wait(&team->changed, &team->mutex);
     __atomic_sub_fetch(&team->sleeping, 1, __ATOMIC_SEQ_CST);
     pthread_mutex_unlock(&team->mutex);
+}
+
+/* Finish the part that this thread has, if any, and take another one: the first that is left of its own, so that its caches
+ * hold what it reads, or else the last one of the others. Returns whether there was one. */
+static __attribute__((unused)) int take_shared_part(struct share *share)
+{
+    struct team *team = share->team;
+    if (share->part >= 0 && __atomic_add_fetch(&team->finished, 1, __ATOMIC_ACQ_REL) == share->parts)
+        begin_phase(team, share->phase + 1);
+    share->part = -1;
+    const int first = first_of_part(share->parts, share->thread, share->threads);
+    const int end = first_of_part(share->parts, share->thread + 1, share->threads);
+    const unsigned all = (1u << share->parts) - 1;
+    const unsigned own = (1u << end) - (1u << first);
+    uint64_t ticket = __atomic_load_n(&team->ticket, __ATOMIC_ACQUIRE);
+    while (ticket >> MOST_PARTS == share->phase) {
+        const unsigned left = ~(unsigned)ticket & all;
+        if (!left)
+            return 0;
+        const int part = left & own ? __builtin_ctz(left & own) : 31 - __builtin_clz(left);
+        if (__atomic_compare_exchange_n(&team->ticket, &ticket, ticket | (uint64_t)1 << part, 0, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE)) {
+            share->part = part;
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* Add to a number of spikes to which other threads add. */
@@ -88,12 +140,26 @@ static __attribute__((unused)) void meet(struct team *team)
 #define ADD_SHARED(number, added) (*(number) += (added))
 #endif
 
-/* Return when the threads that share the time-step have evaluated the node. */
-static inline void wait_for_all(const struct share *share)
+/* Take the next part of a node: while (take_part(share)) …; wait_for_all(share). */
+static inline int take_part(struct share *share)
 {
 #ifdef THREADS
-    if (parts_of(share) > 1)
-        meet(share->team);
+    if (share->team)
+        return take_shared_part(share);
+#endif
+    share->part = share->part ? 0 : -1;
+    return !share->part;
+}
+
+/* Return when all parts are finished. Each thread calls this function equally often in a time-step. */
+static inline void wait_for_all(struct share *share)
+{
+#ifdef THREADS
+    if (!share->team)
+        return;
+    if (phase_of(share->team) == share->phase)
+        await_end(share->team, share->phase);
+    share->phase++;
 #else
     (void)share;
 #endif

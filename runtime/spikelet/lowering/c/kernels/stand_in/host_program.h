@@ -16,7 +16,7 @@ static void reset(const struct parameters *p, struct state *s)
 }
 
 static void step(const struct parameters *p, struct state *s, struct work *w, const model_pixel *image, int steps,
-                 const struct share *share)
+                 struct share *share)
 {
     (void)p, (void)s, (void)w, (void)image, (void)steps, (void)share;
 }
