@@ -1,7 +1,9 @@
 """The README's speed table is that of `make bench`, and all contenders compute the same network."""
 
 import importlib
+import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +51,41 @@ def test_a_table_has_one_line_of_each_network(page):
         "| ours | 1.00 ms, 0.50 × | 10.00 ms, 1.25 × |",
         "| peer |  | 90.00 ms, 11.25 × |",
     ]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="contenders are forked processes")
+def test_contenders_run_while_the_others_are_stopped(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
+    isolated = importlib.import_module("isolated")
+    monkeypatch.setattr(isolated, "WARM", 0)
+
+    def spinning():
+        threading.Thread(target=spin, daemon=True).start()
+        return lambda steps: steps
+
+    def spin():
+        while True:
+            pass
+
+    def broken():
+        raise ImportError("no module named openvino")
+
+    contenders = [isolated.Contender(build) for build in (spinning, lambda: len, broken)]
+    assert [contender.failure for contender in contenders] == [
+        "",
+        "TypeError: object of type 'int' has no len()",
+        "ImportError: no module named openvino",
+    ]
+    wall, cpu = contenders[0].measure(0)
+    assert cpu >= 0
+    assert wall > 0
+    if os.path.exists("/proc/self/stat"):  # state T: stopped, although a thread of it has something to do
+        state = Path(f"/proc/{contenders[0].pid}/stat").read_text().rpartition(") ")[2][0]
+        assert state == "T"
+    for contender in contenders:
+        contender.close()
+    assert isolated.alone(sum, [1, 2]) == 3
+    del sys.modules["isolated"]
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import torch
@@ -155,14 +155,9 @@ PEERS = {
 }
 
 
-def load(graph, pixels):
-    """Return the frameworks that work, by name with version, and the errors of the others."""
-    works, fails = {}, {}
-    for name, (package, make) in PEERS.items():
-        try:
-            run = make(graph)
-            run(pixels, 1)
-            works[f"{name} {version(package)}"] = run
-        except Exception as error:
-            fails[name] = f"{type(error).__name__}: {error}"
-    return works, fails
+def title(name):
+    """Return the name of a framework with its version."""
+    try:
+        return f"{name} {version(PEERS[name][0])}"
+    except PackageNotFoundError:
+        return name

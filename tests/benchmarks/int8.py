@@ -121,13 +121,23 @@ def files(graph, calibration, folder):
 def runtimes(paths, threads):
     """Return functions from images to logits by name, and the reasons why some are missing."""
     runs, failed = {}, {}
-    for kind, path in paths.items():
-        runs[f"{kind}, ONNX Runtime"] = _onnx_runtime(path, threads)
+    for name in names(paths):
         try:
-            runs[f"{kind}, OpenVINO"] = _openvino(path, threads)
+            runs[name] = runtime(name, paths, threads)
         except (ImportError, RuntimeError) as error:
-            failed[f"{kind}, OpenVINO"] = str(error)
+            failed[name] = str(error)
     return runs, failed
+
+
+def names(paths):
+    """Return the names of the contenders."""
+    return [f"{kind}, {title}" for kind in paths for title in ("ONNX Runtime", "OpenVINO")]
+
+
+def runtime(name, paths, threads):
+    """Return a function from images to logits. name: one of `names`."""
+    kind, title = name.split(", ")
+    return (_onnx_runtime if title == "ONNX Runtime" else _openvino)(paths[kind], threads)
 
 
 def _onnx_runtime(path, threads):

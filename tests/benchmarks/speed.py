@@ -1,8 +1,9 @@
 """Latency of the engines relative to the float network, its int8 form and other frameworks.
 
-All contenders use the same weights on the same machine. Every round warms up each contender and measures it once, in
-turn; the tables show medians over the rounds and ratios of medians. `make bench` runs this script in the environment of
-.ci/peers. In another environment, frameworks that are not installed are listed with the reason.
+All contenders use the same weights on the same machine. Each has a process of its own, which is stopped while the others run.
+Every round warms up each contender and measures it once, in turn; the tables show lower quartiles over the rounds and their
+ratios: other users of the machine delay some rounds. `make bench` runs this script in the environment of .ci/peers. In
+another environment, frameworks that are not installed are listed with the reason.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import statistics
 import tempfile
 import time
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import cycle
 from pathlib import Path
 
 import int8
 import numpy as np
+from isolated import Contender, alone, warm
 from shapes import STEPS, VGG9, VGG16, network
 
 from spikelet import bundle
@@ -30,7 +33,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAD = """\
 # Speed
 
-Written by `make bench`. All contenders have the same weights, are warmed up and run in turn; figures are medians. "Float network"
+Written by `make bench`. All contenders have the same weights, are warmed up and run in turn, each in a process of its own that is
+stopped while the others run; figures are lower quartiles. "Float network"
 is one inference of the source network. "Step by step" is a stream, whose input may end or change at any time-step; in the other
 rows of an engine T and the image are known in advance. "ms" is wall-clock time, "CPU ms" processor time. Ratios are relative to
 the float network.
@@ -41,48 +45,44 @@ FLOAT = "float network, ONNX Runtime"
 COPIES = 4  # copies of each neuron; they run T / 4 time-steps
 SECONDS = 12.0  # duration of the rounds for one row of a table
 SWEEP_ROUNDS = 40
-WARM = 0.02  # seconds of warm-up before a measurement; at least one run
+INPUTS = 16  # images that a contender takes in turn
 RATES = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.50)
 
 
-def contenders(graph, pixels, threads, with_frameworks, models):
-    """Return functions of T by name, and the reasons why other contenders are missing.
+def builders(graph, inputs, threads, with_frameworks, models):
+    """Return functions that build the contenders, by name. A contender is a function of T.
 
+    inputs: batches of images, which a contender takes in turn: the branch predictor knows a single image by heart.
     models: paths of the float and int8 forms of the network, as `int8.files` returns them.
     """
-    rate = open_session(rate_model(graph), threads)
-    runs = {FLOAT: lambda steps: rate.run(None, {"input": pixels})}
+    made = {FLOAT: partial(float_network, graph, inputs, threads)}
     for name in ("native", "onnx"):
-        runs[f"spikelet, {name}"] = ours(create(graph, name, (), threads), pixels)
-        runs[f"spikelet, {name}, step by step"] = ours(create(graph, name, (), threads), pixels, stream=True)
-    copied = ours(create(with_copies(graph, COPIES), "native", (), threads), pixels)
-    runs[f"spikelet, native, {COPIES} copies"] = lambda steps: copied(max(1, steps // COPIES))
-    failed = {}
-    if models:
-        others, failed = int8.runtimes(models, threads)
-        for name, run in others.items():
-            if name != "float, ONNX Runtime":  # the same as FLOAT
-                runs[name] = lambda steps, run=run: run(pixels)
+        made[f"spikelet, {name}"] = partial(ours, graph, name, threads, inputs)
+        made[f"spikelet, {name}, step by step"] = partial(ours, graph, name, threads, inputs, stream=True)
+    copied = with_copies(graph, COPIES)
+    made[f"spikelet, native, {COPIES} copies"] = partial(ours, copied, "native", threads, inputs, share=COPIES)
+    for name in int8.names(models):
+        if name != "float, ONNX Runtime":  # the same as FLOAT
+            made[name] = partial(runtime, name, models, threads, inputs)
     if with_frameworks:
-        try:
-            import frameworks
-            import torch
-        except ImportError as error:
-            return runs, failed | {"all frameworks": str(error)}
-        torch.set_num_threads(threads)
-        tensor = torch.tensor(pixels)
-        with torch.inference_mode():
-            works, missing = frameworks.load(graph, tensor)
-        failed = failed | missing
-        for name, run in works.items():
-            runs[name] = lambda steps, run=run: inferred(torch, run, tensor, steps)
-    return runs, failed
+        import frameworks
+
+        for name in frameworks.PEERS:
+            made[frameworks.title(name)] = partial(framework, name, graph, threads, inputs)
+    return made
 
 
-def ours(engine, pixels, stream=False):
-    """Return a function of T that runs a constant image as `Model.run` does, or as a stream does."""
+def float_network(graph, inputs, threads):
+    session, images = open_session(rate_model(graph), threads), cycle(inputs)
+    return lambda steps: session.run(None, {"input": next(images)})
+
+
+def ours(graph, name, threads, inputs, stream=False, share=1):
+    """Return a function of T that runs a constant image for T / share time-steps, as `Model.run` does or as a stream does."""
+    engine, images = create(graph, name, (), threads), cycle(inputs)
 
     def run(steps):
+        steps, pixels = max(1, steps // share), next(images)
         engine.reset(len(pixels), None if stream else steps)
         for t in range(steps):
             engine.step(pixels if t == 0 else None)
@@ -90,31 +90,41 @@ def ours(engine, pixels, stream=False):
     return run
 
 
-def inferred(torch, run, tensor, steps):
-    with torch.inference_mode():
-        run(tensor, steps)
+def runtime(name, models, threads, inputs):
+    run, images = int8.runtime(name, models, threads), cycle(inputs)
+    return lambda steps: run(next(images))
 
 
-def medians(runs, steps, seconds=SECONDS):
-    """Return the median wall-clock and processor time of each contender, in ms, and the number of rounds."""
-    times = {name: [] for name in runs}
+def framework(name, graph, threads, inputs):
+    import frameworks
+    import torch
+
+    torch.set_num_threads(threads)
+    run, images = frameworks.PEERS[name][1](graph), cycle([torch.tensor(pixels) for pixels in inputs])
+
+    def inferred(steps):
+        with torch.inference_mode():
+            run(next(images), steps)
+
+    return inferred
+
+
+def quartiles(built, steps, seconds=SECONDS):
+    """Return wall-clock and processor time of each contender, in ms, the number of rounds, and why contenders are missing.
+
+    Times are lower quartiles over the rounds.
+    """
+    contenders = {name: Contender(build) for name, build in built.items()}
+    failures = {name: contender.failure for name, contender in contenders.items() if contender.failure}
+    times = {name: [] for name in contenders if name not in failures}
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or len(times[FLOAT]) < 3:
-        for name, run in runs.items():
-            warm(run, steps)
-            wall, cpu = time.perf_counter(), time.process_time()
-            run(steps)
-            times[name].append(((time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000))
-    by_name = {name: tuple(map(statistics.median, zip(*values, strict=True))) for name, values in times.items()}
-    return by_name, len(times[FLOAT])
-
-
-def warm(run, steps):
-    """Load weights into the caches and train the branch predictor, which the previous contender used."""
-    until = time.perf_counter() + WARM
-    run(steps)
-    while time.perf_counter() < until:
-        run(steps)
+        for name, samples in times.items():
+            samples.append(contenders[name].measure(steps))
+    for contender in contenders.values():
+        contender.close()
+    by_name = {name: tuple(np.quantile(values, 0.25, axis=0)) for name, values in times.items()}
+    return by_name, len(times[FLOAT]), failures
 
 
 def rates(graph, pixels, steps):
@@ -140,12 +150,11 @@ def is_framework(name):
     return name != FLOAT and not name.startswith(("spikelet", "float, ", "int8, "))
 
 
-def print_accuracies(graph, models, images, labels):
-    """Print the accuracy of each contender."""
+def accuracies(graph, models, images, labels):
+    """Return the lines of a table with the accuracy of each contender."""
     runs, _ = int8.runtimes(models, 1)
-    print(f"\n| contender | accuracy on {len(images)} images |\n|---|---|")
-    for name, run in runs.items():
-        print(f"| {name} | {int8.accuracy(run, images, labels):.1%} |", flush=True)
+    lines = [f"\n| contender | accuracy on {len(images)} images |", "|---|---|"]
+    lines += [f"| {name} | {int8.accuracy(run, images, labels):.1%} |" for name, run in runs.items()]
     for name, spiking, times in (("", graph, (1, 2, 4, 8)), (f", {COPIES} copies", with_copies(graph, COPIES), (1, 2))):
         engine = create(spiking, "native", (), 1)
         engine.reset(len(images), max(times))
@@ -154,7 +163,8 @@ def print_accuracies(graph, models, images, labels):
             total = total + engine.step(images if t == 1 else None)
             if t in times:
                 share = (total.argmax(1) == labels).mean()
-                print(f"| spikelet{name}, T = {t} | {share:.1%} |", flush=True)
+                lines.append(f"| spikelet{name}, T = {t} | {share:.1%} |")
+    return lines
 
 
 def compare(title, graph, images, settings, with_frameworks, seconds, labels=None, calibration=None):
@@ -165,11 +175,12 @@ def compare(title, graph, images, settings, with_frameworks, seconds, labels=Non
     print("| batch | threads | T | contender | ms | CPU ms | ratio | CPU ratio |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     folder = tempfile.TemporaryDirectory()
-    models, failures = int8.files(graph, images if calibration is None else calibration, folder.name)
+    models, failures = alone(int8.files, graph, images if calibration is None else calibration, folder.name)
     for batch, threads, steps in settings:
-        runs, failed = contenders(graph, images[:batch], threads, with_frameworks, models)
+        inputs = [images[first : first + batch] for first in range(0, max(1, INPUTS - batch + 1), batch)]
+        built = builders(graph, inputs, threads, with_frameworks, models)
+        times, rounds, failed = quartiles(built, steps, seconds)
         failures |= failed
-        times, rounds = medians(runs, steps, seconds)
         for name, (wall, cpu) in sorted(times.items(), key=lambda item: item[1][1]):
             ratios = f"{wall / times[FLOAT][0]:.2f} | {cpu / times[FLOAT][1]:.2f}"
             print(f"| {batch} | {threads} | {steps} | {name} | {wall:.2f} | {cpu:.2f} | {ratios} |", flush=True)
@@ -186,7 +197,8 @@ def compare(title, graph, images, settings, with_frameworks, seconds, labels=Non
                 factors = f"{wall:.1f} times | {cpu:.1f} times"
                 print(f"| | | | fastest {kind} / {engine}, {rounds} rounds | | | {factors} |", flush=True)
     if labels is not None:
-        print_accuracies(graph, models, images, labels)
+        for line in alone(accuracies, graph, models, images, labels):
+            print(line)
     folder.cleanup()
     for name, reason in failures.items():
         print(f"\n{name} is missing: {reason}")
@@ -202,12 +214,18 @@ def sweep(plan, title, pixels, spike_rates):
     times = {rate: [] for rate in spike_rates}
     for _ in range(SWEEP_ROUNDS):  # in turn, so that slow phases of the machine affect all rates
         for rate, engine in engines.items():
-            warm(ours(engine, pixels, stream=True), STEPS)
+            warm(partial(streamed, engine, pixels), STEPS)
             for _ in range(3):
                 times[rate].append(step_cost(engine, pixels))
-    costs = {rate: statistics.median(samples) for rate, samples in times.items()}
+    costs = {rate: float(np.quantile(samples, 0.25)) for rate, samples in times.items()}
     for rate, cost in costs.items():
         print(f"| {mean_rate(graphs[rate], pixels, STEPS):.1%} | {cost:.3f} | {cost / costs[0.20]:.2f} |", flush=True)
+
+
+def streamed(engine, pixels, steps):
+    engine.reset(1)
+    for t in range(steps):
+        engine.step(pixels if t == 0 else None)
 
 
 def step_cost(engine, pixels):
