@@ -4,7 +4,7 @@ The first model runs when the input changes, so the first layer of a constant im
 bound in place: every step reads and writes the same memory, and nothing is copied.
 
 A window of time-steps of a constant input is a model of its own. It runs at the first step, and its results are
-returned step by step. Where the network allows it, this model multiplies bytes.
+returned step by step. Where the network allows it, the models multiply bytes; images are (N, H, W, C) there.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from spikelet.copies.at_once import layers_at_once
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.graph import Graph
 from spikelet.lowering.onnx import step as lowering
+from spikelet.lowering.onnx.byte_step import byte_static_model, byte_step_model
 from spikelet.lowering.onnx.names import INPUT, LOGITS, name_of
 from spikelet.lowering.onnx.products import fits, product_model
 from spikelet.lowering.onnx.window import window_model
@@ -93,10 +94,11 @@ class OnnxEngine(Engine):
     def memory(cls, graph: Graph, load: Workload) -> int:
         # layouts: the model of products holds what is computed once with channels first and with channels last
         steps, batch, layouts = 1, load.batch, 1
-        if load.window is not None and _evaluates_window(graph, load):
+        in_window = _evaluates_window(graph, load)
+        if load.window is not None and in_window:
             steps = load.window
-            if not load.record and not graph.copied and fits(graph):
-                batch, layouts = min(batch, IMAGES), 2
+        if _multiplies_bytes(graph) and not (in_window and load.record):
+            batch, layouts = min(batch, IMAGES), 2
         values: dict[str, int] = {}
         transient: dict[str, int] = {}
         for name in graph.order:
@@ -126,23 +128,25 @@ class OnnxEngine(Engine):
         super().__init__(graph, record, threads, limits)
         onnx_runtime.load()  # raise MissingDependency early
         self._arrays: dict[str, Float] = {}
-        self._binding: Binding | None = None
+        self._bindings: list[Binding] = []
         self._windows: dict[tuple[int, tuple[str, ...]], Session] = {}
 
     @cached_property
     def _static(self) -> Session:
-        return open_session(lowering.static_model(self.graph), self.threads)
+        model = byte_static_model(self.graph) if self._by_bytes else lowering.static_model(self.graph)
+        return open_session(model, self.threads)
 
     @cached_property
     def _dynamic(self) -> Session:
-        return open_session(lowering.dynamic_model(self.graph), self.threads)
+        model = byte_step_model(self.graph) if self._by_bytes else lowering.dynamic_model(self.graph)
+        return open_session(model, self.threads)
 
     @cached_property
-    def _fits_bytes(self) -> bool:
-        return not self.graph.copied and fits(self.graph)
+    def _by_bytes(self) -> bool:
+        return _multiplies_bytes(self.graph)
 
     def _reset(self, batch: int) -> None:
-        self._binding = None
+        self._bindings = []
         self._arrays = {}
         if self._in_window:
             return
@@ -152,14 +156,15 @@ class OnnxEngine(Engine):
             start = neurons.initial_potential(node, batch, shape)
             shift = neurons.per_channel(lowering.state_shift(node), start.ndim - 1)
             for copy, index in enumerate(lowering.copies(self.graph, name)):
-                self._arrays[name_of("v", name, *index)] = neurons.of_copy(node, start, copy) + shift
-                self._arrays[name_of("s", name, *index)] = np.empty((batch, *shape), np.float32)
+                v = self._laid_out(neurons.of_copy(node, start, copy) + shift)
+                self._arrays[name_of("v", name, *index)] = v
+                self._arrays[name_of("s", name, *index)] = np.empty(v.shape, np.uint8 if self._by_bytes else np.float32)
         for name in self.graph.integrators:
             self._arrays[name_of("v", name)] = np.zeros((batch, *self.graph.shapes[name]), np.float32)
 
     def _keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._arrays = {name: value[rows] for name, value in self._arrays.items()}
-        self._binding = None
+        self._bindings = []
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
         if self._in_window:
@@ -185,7 +190,12 @@ class OnnxEngine(Engine):
         if self._in_window:
             return self._arrays[name_of(role, layer, self.time - 1)]
         indices = lowering.copies(self.graph, layer)
-        return neurons.of_copies([self._arrays[name_of(role, layer, *index)] for index in indices])
+        values = neurons.of_copies([self._arrays[name_of(role, layer, *index)] for index in indices])
+        return np.moveaxis(values, -1, 1) if self._by_bytes else values
+
+    def _laid_out(self, values: Float) -> Float:
+        """Return values (N, C, …) in the layout of the models."""
+        return np.ascontiguousarray(np.moveaxis(values, 1, -1)) if self._by_bytes else values
 
     def _step(self, pixels: Float | None) -> Float:
         if self._in_window:
@@ -196,21 +206,23 @@ class OnnxEngine(Engine):
             values = self._static.run(None, {INPUT: np.ascontiguousarray(pixels, np.float32)})
             for name, value in zip(lowering.frontier(self.graph), values, strict=True):
                 # into the bound memory, if there is any
-                if self._binding is None:
+                if not self._bindings:
                     self._arrays[name_of("x", name)] = value
                 else:
                     self._arrays[name_of("x", name)][:] = value
-        if self._binding is None:
-            self._binding = self._bind()
-        self._dynamic.run_with_iobinding(self._binding)
+        if not self._bindings:
+            share = IMAGES if self._by_bytes else self.batch
+            self._bindings = [self._bind(slice(first, first + share)) for first in range(0, self.batch, share)]
+        for binding in self._bindings:
+            self._dynamic.run_with_iobinding(binding)
         return self._arrays[LOGITS].copy()
 
-    def _bind(self) -> Binding:
-        """Bind the arrays of the states, inputs and outputs."""
+    def _bind(self, rows: slice) -> Binding:
+        """Bind the arrays of the states, inputs and outputs, of some rows of the batch."""
         ort_value = onnx_runtime.load().OrtValue
         binding = self._dynamic.io_binding()
         for name, array in self._arrays.items():
-            value = ort_value.ortvalue_from_numpy(array)  # shares the array's memory
+            value = ort_value.ortvalue_from_numpy(array[rows])  # shares the array's memory
             role, _, node = name.partition(":")
             if role in ("x", "v"):
                 binding.bind_ortvalue_input(name, value)
@@ -228,7 +240,7 @@ class OnnxEngine(Engine):
         """Run all time-steps of the window; arrays are (N, T, …)."""
         steps = self.window
         assert steps is not None
-        by_bytes = not self.record and self._fits_bytes
+        by_bytes = not self.record and self._by_bytes
         key = steps, self.record
         if key not in self._windows:
             if by_bytes:
@@ -256,6 +268,11 @@ class OnnxEngine(Engine):
             else:
                 arrays[output] = counts.reshape(steps, len(pixels)).swapaxes(0, 1)
         return arrays
+
+
+def _multiplies_bytes(graph: Graph) -> bool:
+    """Return whether spikes and weights are multiplied as bytes, except in the windows of recorded layers."""
+    return not graph.copied and fits(graph)
 
 
 def _evaluates_window(graph: Graph, load: Workload) -> bool:

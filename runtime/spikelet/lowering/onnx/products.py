@@ -29,7 +29,7 @@ def fits(graph: Graph) -> bool:
 
 def product_model(graph: Graph, steps: int) -> bytes:
     """Return the encoded model of a network that `fits`. steps: T."""
-    return _Products(graph, steps, "products").encode()
+    return Products(graph, steps, "products").encode()
 
 
 def _fits(graph: Graph, name: str) -> bool:
@@ -67,8 +67,8 @@ def _largest(graph: Graph, name: str) -> int:
     return 0
 
 
-class _Products(Unrolled):
-    """Images are (N, H, W, C), except between static nodes."""
+class Products(Unrolled):
+    """A window of time-steps. Images are (N, H, W, C), except between static nodes."""
 
     def _static(self, name: str) -> str:
         """(N, C, H, W) where static nodes read it; the value for other nodes is (N, H, W, C)."""

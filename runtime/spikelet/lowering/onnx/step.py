@@ -74,10 +74,15 @@ def embedded(graph: Graph) -> int:
 def static_model(graph: Graph) -> bytes:
     """Return the encoded model of the part that no spike reaches: input -> x:NODE for each node of `frontier`."""
     onnx = OnnxGraph("static")
-    _lower(onnx, graph, [name for name in graph.order if name in graph.static])
+    lower_static(onnx, graph)
     for name in frontier(graph):
         onnx.output(name_of("x", name), ("N", *graph.shapes[name]))
     return onnx.encode()
+
+
+def lower_static(onnx: OnnxGraph, graph: Graph) -> None:
+    """Append the input and the nodes that no spike reaches."""
+    _lower(onnx, graph, [name for name in graph.order if name in graph.static])
 
 
 def dynamic_model(graph: Graph) -> bytes:
