@@ -155,17 +155,17 @@ class Graph:
         """Name of the Output node."""
         return next(name for name, node in self.nodes.items() if isinstance(node, Output))
 
-    @property
+    @cached_property
     def input(self) -> Input:
         """The Input node."""
         return self.node(self.input_name, Input)
 
-    @property
+    @cached_property
     def output(self) -> Output:
         """The Output node."""
         return self.node(self.output_name, Output)
 
-    @property
+    @cached_property
     def classes(self) -> int:
         """K, the number of logits."""
         return self.shapes[self.output_name][0]

@@ -18,7 +18,11 @@ LEAST = 2.0**-64  # value of white, and width of a range of measured values: 255
 
 def whole(name: str, value: object, least: int = 1, most: int | None = None) -> int:
     """Return a whole number of `least` or more, and at most `most`. Raises UsageError for any other value."""
-    number = int(value) if not isinstance(value, bool) and isinstance(value, Integral) else None
+    number: int | None
+    if type(value) is int:  # the usual case: a look-up of an abstract class takes a microsecond
+        number = value
+    else:
+        number = int(value) if not isinstance(value, bool) and isinstance(value, Integral) else None
     if number is None or number < least or (most is not None and number > most):
         expected = f"a whole number of {least} or more" if most is None else f"a whole number of {least}…{most}"
         raise _error(name, expected, value)

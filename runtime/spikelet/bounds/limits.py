@@ -67,6 +67,8 @@ class Limits:
             memory: Bytes that it needs.
             operations: Operations that it needs for one image in one time-step.
         """
+        if memory <= self.max_memory and operations <= self.max_operations:
+            return
         needs, limits, remedies = [f"{size(memory)} of memory"], [], []
         if operations:
             needs.append(f"{operations:.4g} operations per image and time-step")
@@ -76,8 +78,6 @@ class Limits:
         if operations > self.max_operations:
             limits.append(f"{self.max_operations:.4g} operations")
             remedies.append(f"--max-operations {math.ceil(operations / 1e9)}G ({MAX_OPERATIONS})")
-        if not limits:
-            return
         found, expected = " and ".join(needs), f"at most {' and '.join(limits)}"
         remedy = f"raise the limit with {' and '.join(remedies)} or spikelet.Limits if you trust the file"
         if memory > self.max_memory:

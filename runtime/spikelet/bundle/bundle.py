@@ -8,6 +8,7 @@ import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from spikelet import display, options
@@ -63,7 +64,7 @@ class Bundle:
             return self.stored_step
         return step.encode(self.graph, safetensors.encode(schema.encode(self.graph)[1]))
 
-    @property
+    @cached_property
     def step_limit(self) -> int | None:
         """Largest T of a run: `exact_steps`, or the T that the bundle was made for; None for float32.
 
@@ -72,7 +73,7 @@ class Bundle:
         exact, made_for = self.manifest.exact_steps, self._made_for
         return exact if exact is None or made_for is None else max(exact, made_for)
 
-    @property
+    @cached_property
     def default_steps(self) -> int:
         """Number of time-steps of a run without --steps: the T that the bundle was made for, or 8; at most 1024."""
         steps = DEFAULT_STEPS if self._made_for is None else min(self._made_for, LARGEST_DEFAULT)

@@ -137,8 +137,8 @@ class Engine(ABC):
         self.window: int | None = None
         self.wide = False
         self._count: Count | None = None
-        self._checked: set[Workload] = set()
-        self._memory: dict[Workload, int] = {}  # bytes, computed once for each workload
+        self._checked: set[tuple[object, ...]] = set()  # values of a workload, see `_key`
+        self._memory: dict[tuple[object, ...], int] = {}  # bytes, computed once for each workload
         self._check(1, None)
 
     def widen(self, steps: int) -> None:
@@ -163,10 +163,10 @@ class Engine(ABC):
 
     def fits(self, batch: int, window: int | None = None) -> bool:
         """Return whether the memory limit permits a batch. Arguments are those of `reset`."""
-        load = self._load(batch, window)
-        if load not in self._memory:
-            self._memory[load] = self.memory(self.graph, load)
-        return self._memory[load] <= self.limits.max_memory
+        key = self._key(batch, window)
+        if key not in self._memory:
+            self._memory[key] = self.memory(self.graph, self._load(batch, window))
+        return self._memory[key] <= self.limits.max_memory
 
     def fitting(self, most: int, window: int | None = None) -> int:
         """Return a number of samples that the memory limit permits: `most`, or a half of it, a quarter, …, at least 1.
@@ -234,11 +234,8 @@ class Engine(ABC):
                 f"engine {self.name}: {subject} in a window of {self.window} time-steps of one input; "
                 "reset without a window to continue"
             )
-        if pixels is not None and pixels.shape != (self.batch, *self.graph.input.shape):
-            raise EngineError(
-                f"engine {self.name}: expected an input of shape {(self.batch, *self.graph.input.shape)}, "
-                f"found {pixels.shape}"
-            )
+        if pixels is not None:
+            self._check_shape(pixels, self.batch)
         try:
             logits = self._step(pixels)
             self.time += 1
@@ -247,6 +244,37 @@ class Engine(ABC):
         except Exception as error:
             raise translated(error, f"engine {self.name}, in time-step {self.time + 1}") from _cause(error)
         return logits
+
+    def run_window(self, pixels: npt.NDArray[np.generic], steps: int) -> tuple[Float, npt.NDArray[np.int64]]:
+        """Reset, and run all time-steps of a constant input, layer by layer where the engine can.
+
+        Args:
+            pixels: (N, *input shape) of a real dtype, before the mean is subtracted.
+            steps: number of time-steps T.
+
+        Returns:
+            The logits of each time-step, (T, N, K), as `step` returns them, and the number of spikes of each layer in
+            each time-step, (layers, T, N), ordered as `Graph.spiking`.
+
+        Raises:
+            EngineError: a wrong shape, or more time-steps than are proven exact.
+            CostError: the batch needs more memory than the limit permits.
+        """
+        self.reset(len(pixels), steps)
+        self._check_shape(pixels, len(pixels))
+        try:
+            return self._all_steps(pixels, steps)
+        except Exception as error:
+            raise translated(error, f"engine {self.name}, in {steps} time-steps") from _cause(error)
+
+    def _all_steps(self, pixels: npt.NDArray[np.generic], steps: int) -> tuple[Float, npt.NDArray[np.int64]]:
+        frame: Float = pixels.astype(np.float32, copy=False)
+        logits = np.empty((steps, self.batch, self.graph.classes), np.float32)
+        fired = np.empty((len(self.graph.spiking), steps, self.batch), np.int64)
+        for t in range(steps):
+            logits[t] = self.step(frame if t == 0 else None)
+            fired[:, t] = self.fired()
+        return logits, fired
 
     def count_spikes(self, costs: Mapping[str, npt.NDArray[np.int64]]) -> None:
         """Count spikes of every layer from here on. Recording is disabled.
@@ -299,10 +327,19 @@ class Engine(ABC):
         return Workload(batch, window, self.record, self.threads, self._count is not None, self.wide)
 
     def _check(self, batch: int, window: int | None) -> None:
-        load = self._load(batch, window)
-        if load not in self._checked:
-            self.check(self.graph, self.limits, load)
-            self._checked.add(load)
+        key = self._key(batch, window)
+        if key not in self._checked:
+            self.check(self.graph, self.limits, self._load(batch, window))
+            self._checked.add(key)
+
+    def _key(self, batch: int, window: int | None) -> tuple[object, ...]:
+        """Return the values of a workload that may change; a tuple takes a tenth of the time of a `Workload`."""
+        return batch, window, self.record, self._count is not None, self.wide
+
+    def _check_shape(self, pixels: npt.NDArray[np.generic], batch: int) -> None:
+        if pixels.shape != (batch, *self.graph.input.shape):
+            expected = (batch, *self.graph.input.shape)
+            raise EngineError(f"engine {self.name}: expected an input of shape {expected}, found {pixels.shape}")
 
     def _counting(self) -> Count:
         if self._count is None:

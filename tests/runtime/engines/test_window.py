@@ -159,6 +159,51 @@ def test_products_of_bytes_are_exact(batch, steps):
     assert fits(graph)
     inputs = np.random.default_rng(steps).integers(0, 256, (1, batch, *graph.input.shape)).astype(np.float32)
     assert_same(graph, "onnx, window", inputs, steps)
+    assert_same(graph, "onnx", inputs, steps)
+
+
+@pytest.mark.parametrize("graph", [residual_graph(), byte_graph()], ids=["float32", "bytes"])
+@pytest.mark.parametrize("name", sorted(ENGINES))
+def test_a_changing_input_and_rows_that_leave(name, graph):
+    """Step by step, with potentials, for more images than ONNX Runtime multiplies at a time."""
+    frames = np.random.default_rng(1).integers(0, 256, (3, 7, *graph.input.shape)).astype(np.float32)
+    engines = [create(graph, engine, graph.spiking) for engine in ("numpy", name)]
+    for _ in range(2):
+        rows = np.arange(7)
+        for engine in engines:
+            engine.reset(7)
+        for t, frame in enumerate((frames[0], None, frames[1], None, frames[2])):
+            if t in (1, 3):
+                kept = np.arange(len(rows))[1 if t == 1 else 2 :]
+                rows = rows[kept]
+                for engine in engines:
+                    engine.keep(kept)
+            logits = [engine.step(None if frame is None else frame[rows]) for engine in engines]
+            assert np.array_equal(*logits)
+            for layer in graph.spiking:
+                assert np.array_equal(*(engine.spikes(layer) for engine in engines))
+                assert np.array_equal(*(engine.potentials(layer) for engine in engines))
+                assert np.array_equal(*(engine.spike_counts()[layer] for engine in engines))
+
+
+@pytest.mark.parametrize("name", sorted(ENGINES))
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+@pytest.mark.parametrize("record", [False, True])
+def test_all_time_steps_in_one_call(name, kind, record):
+    graph, steps = residual_graph(), 11
+    images = np.random.default_rng(0).integers(0, 256, (3, *graph.input.shape)).astype(kind)
+    whole = on_engine("numpy", graph, images[None].astype(np.float32), steps)
+    engine = create(graph, name, graph.spiking if record else ())
+    for _ in range(2):
+        logits, fired = engine.run_window(images, steps)
+        assert np.array_equal(logits.cumsum(0), whole.logits)
+        assert engine.time == steps
+        for layer, counts in zip(graph.spiking, fired, strict=True):
+            assert np.array_equal(counts, whole.spikes[layer].sum(-1))
+    with pytest.raises(EngineError, match=r"expected an input of shape \(3, 3, 8, 8\), found \(3, 3, 8, 7\)"):
+        engine.run_window(images[..., 1:], steps)
+    with pytest.raises(EngineError, match="but this network is proven exact for"):
+        engine.run_window(images, engine.step_limit + 1)
 
 
 def changed(node_name, **fields):

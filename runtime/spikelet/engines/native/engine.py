@@ -46,6 +46,7 @@ class Compiled:
         self.layers = program.graph.spiking  # in the order of the library
         self.library = prepare(program).library
         self.pixel_type: type[np.integer] = np.uint8 if program.pixel_type == "uint8_t" else np.int16
+        self.all_bytes = self.pixel_type is np.uint8 and (graph.input.low, graph.input.high) == (0, 255)
         self.work_bytes = int(self.library.spikelet_work_bytes())
         self.state_bytes = -(-self.library.spikelet_state_bytes() // ALIGNMENT) * ALIGNMENT
         ends = accumulate(4 * field.count for field in program.state)  # all fields have 32 bits, so there is no padding
@@ -106,7 +107,8 @@ class NativeEngine(Engine):
     ) -> None:
         super().__init__(graph, record, threads, limits)
         self._compiled = _compiled(graph)
-        self._order = np.array([self._compiled.layers.index(name) for name in graph.spiking], np.intp)
+        order = [self._compiled.layers.index(name) for name in graph.spiking]
+        self._order = slice(None) if order == sorted(order) else np.array(order, np.intp)  # a slice is not copied
         self._threads = threads or 1
         self._pool = _pool(self._threads) if self._threads > 1 else None
         self._crew: Crew | None = None  # started when a single image is run
@@ -159,11 +161,11 @@ class NativeEngine(Engine):
         if len(self._states) != batch:
             self._hold(_memory(batch * size).reshape(batch, size))
         self._compiled.library.spikelet_reset(self._compiled.parameters, self._address, size, batch)
-        self._spikes = {name: np.empty((batch, *self.graph.population(name)), np.uint8) for name in self.record}
-        kept = batch if self.record or self._count is not None else 0
-        self._turns = np.zeros((kept, self._compiled.turns[""]), np.uint8)
-        self._events = np.zeros((batch, 0), np.int64)
-        self._fold()
+        if self.record or self._count is not None:
+            self._spikes = {name: np.empty((batch, *self.graph.population(name)), np.uint8) for name in self.record}
+            self._turns = np.zeros((batch, self._compiled.turns[""]), np.uint8)
+            self._events = np.zeros((batch, 0), np.int64)
+            self._fold()
 
     def _hold(self, states: Bytes) -> None:
         """Set the states, (N, bytes per state), and look up their addresses once."""
@@ -179,7 +181,7 @@ class NativeEngine(Engine):
         self._hold(_aligned(self._states[rows].reshape(-1)).reshape(len(rows), -1))
         self._spikes = {name: value[rows] for name, value in self._spikes.items()}
         self._turns = self._turns[rows] if len(self._turns) else self._turns
-        self._events = self._events[rows]
+        self._events = self._events[rows] if len(self._events) else self._events
 
     def spike_counts(self) -> dict[str, npt.NDArray[np.int64]]:
         counts = self._fired[:, self._index].astype(np.int64)
@@ -221,7 +223,20 @@ class NativeEngine(Engine):
             self._run_steps(pixels, 1 if window is None else min(window - self.time, self._compiled.window))
         return self._logits[:, self._index].astype(np.float32)
 
-    def _run_steps(self, pixels: Float | None, steps: int) -> None:
+    def _all_steps(self, pixels: npt.NDArray[np.generic], steps: int) -> tuple[Float, npt.NDArray[np.int64]]:
+        if self.record or self._count is not None:
+            return super()._all_steps(pixels, steps)
+        logits = np.empty((steps, self.batch, self.graph.classes), np.float32)
+        fired = np.empty((len(self._compiled.layers), steps, self.batch), np.int64)
+        for start in range(0, steps, self._compiled.window):
+            count = min(steps - start, self._compiled.window)
+            self._run_steps(pixels if start == 0 else None, count)
+            logits[start : start + count] = self._logits[:, :count].swapaxes(0, 1)
+            fired[:, start : start + count] = self._fired[:, :count, self._order].T
+        self.time = steps
+        return logits, fired
+
+    def _run_steps(self, pixels: npt.NDArray[np.generic] | None, steps: int) -> None:
         """Run `steps` time-steps layer by layer."""
         images = None if pixels is None else self._images(pixels)
         if self._count is not None:
@@ -236,7 +251,7 @@ class NativeEngine(Engine):
         if self._pool is None:
             self._run(images, 0, self.batch, steps, 0)
         elif len(self._shares) == 1:
-            self._crew = self._crew or Crew(self._compiled.library, self._threads)
+            self._crew = self._crew or Crew(self._compiled.library, self._threads, self._compiled)
             self._run(images, 0, self.batch, steps, 0, self._crew.address)
         else:
             jobs = [
@@ -267,17 +282,21 @@ class NativeEngine(Engine):
                 turns = self._turns[start:].ctypes.data
                 compiled.library.spikelet_spikes(work, self._compiled.layers.index(name), turns, 1, address)
 
-    def _images(self, pixels: Float) -> Ints:
+    def _images(self, pixels: npt.NDArray[np.generic]) -> Ints:
         """Return the pixels as integers of the type that the library reads, (N, *shape).
 
         Raises:
             EngineError: A pixel is not a whole number, or out of range.
         """
         node = self.graph.input
-        in_range = pixels.min() >= node.low and pixels.max() <= node.high  # False for NaN
-        images = pixels.astype(self._compiled.pixel_type, "C") if in_range else None
-        if images is None or not np.array_equal(images, pixels):
-            wrong = pixels[~((pixels >= node.low) & (pixels <= node.high) & (pixels == np.rint(pixels)))]
+        if pixels.dtype == np.uint8 and self._compiled.all_bytes:
+            whole: Ints = np.ascontiguousarray(pixels, np.uint8)
+            return whole
+        values: Float = pixels.astype(np.float32, copy=False)
+        in_range = values.min() >= node.low and values.max() <= node.high  # False for NaN
+        images = values.astype(self._compiled.pixel_type, "C") if in_range else None
+        if images is None or not np.array_equal(images, values):
+            wrong = values[~((values >= node.low) & (values <= node.high) & (values == np.rint(values)))]
             raise EngineError(
                 f"engine native: expected whole numbers {node.low}…{node.high} as pixels, found {wrong[0]:g}; "
                 "scale and round the input"
