@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 ALIGNMENT = 64
+SHARES = 4  # of a batch, for each thread
 HUGE_PAGE = 2**21  # bytes, on x86-64 and most of aarch64
 Bytes = npt.NDArray[np.uint8]
 Number = TypeVar("Number", bound=np.generic)
@@ -174,7 +176,7 @@ class NativeEngine(Engine):
         classes, layers = self.graph.classes, len(self.graph.spiking)
         self._logits = self._field("logits", np.int32, window * classes).reshape(count, window, classes)
         self._fired = self._field("fired", np.uint32, window * layers).reshape(count, window, layers)
-        shares = np.array_split(np.arange(count), self._threads)
+        shares = np.array_split(np.arange(count), SHARES * self._threads if self._threads > 1 else 1)
         self._shares = [(int(share[0]), len(share)) for share in shares if len(share)]
 
     def _keep(self, rows: npt.NDArray[np.intp]) -> None:
@@ -254,12 +256,25 @@ class NativeEngine(Engine):
             self._crew = self._crew or Crew(self._compiled.library, self._threads, self._compiled)
             self._run(images, 0, self.batch, steps, 0, self._crew.address)
         else:
+            left = deque(self._shares)
             jobs = [
-                self._pool.submit(self._run, images, first, count, steps, thread)
-                for thread, (first, count) in enumerate(self._shares)
+                self._pool.submit(self._run_shares, left, images, steps, thread) for thread in range(1, self._threads)
             ]
-            for job in jobs:
-                job.result()
+            try:
+                self._run_shares(left, images, steps, 0)
+            finally:
+                for job in jobs:
+                    if not job.cancel():  # a thread that has not begun has nothing left to do
+                        job.result()
+
+    def _run_shares(self, left: deque[tuple[int, int]], images: Ints | None, steps: int, thread: int) -> None:
+        """Run shares of the batch while there are any left; a thread without a core leaves them to the others."""
+        while True:
+            try:
+                first, count = left.popleft()
+            except IndexError:
+                return
+            self._run(images, first, count, steps, thread)
 
     def _run(
         self, images: Ints | None, first: int, count: int, steps: int, thread: int, crew: int | None = None
