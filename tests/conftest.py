@@ -16,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import engine, providers
 
+import fewer_reports
 import skip_report
-from garbage import freeze_what_is_alive, many_modules_are_new
+from garbage import collect_rarely, freeze_what_is_alive, many_modules_are_new
 
 sys.dont_write_bytecode = False  # here it was read already
 
@@ -68,6 +69,11 @@ def _own_cache(tmp_path_factory):
 def flags_of_users(monkeypatch):
     """Compile with the flags of the native engine."""
     monkeypatch.setenv("SPIKELET_CFLAGS", CFLAGS or "")
+
+
+def pytest_configure(config):
+    collect_rarely()
+    fewer_reports.use_if_enough(config)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,7 +4,13 @@ import gc
 import sys
 
 MANY = 100
+OBJECTS = 20_000  # that are new, for a collection; 700 unless it is set
 _modules = 0  # loaded when objects were frozen
+
+
+def collect_rarely() -> None:
+    """Let Python look for reference cycles after tens of thousands of new objects: most of them are no garbage yet."""
+    gc.set_threshold(OBJECTS, 20, 20)
 
 
 def freeze_what_is_alive() -> None:
