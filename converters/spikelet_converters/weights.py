@@ -83,7 +83,7 @@ def program(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError):
         return None
     if any(name.endswith("/constants.pkl") for name in names):
         return "TorchScript"

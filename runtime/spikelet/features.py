@@ -49,8 +49,10 @@ def stated_log_mel(name: str, stated: object) -> dict[str, int | float] | None:
     Raises:
         UsageError: It is none, or a setting is invalid.
     """
-    options.instance(name, stated, Mapping)
-    settings = dict(stated)  # type: ignore[call-overload]
+    if not isinstance(stated, Mapping):
+        found = options.shown(stated)
+        raise UsageError.at(name, f"expected an object, found {found}", expected="an object", found=found)
+    settings = dict(stated)
     if "kind" not in settings:
         raise UsageError.at(name, "kind is missing", expected="kind")
     kind = settings.pop("kind")

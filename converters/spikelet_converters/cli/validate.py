@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from spikelet.choices import ENGINES
 from spikelet.cli.common import Progress, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images
-from spikelet.errors import UsageError
+from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
+from spikelet.files.numpy_file import read_numpy
 from spikelet_converters.choices import SAMPLED_NEURONS, TIE_TOLERANCE
 
 if TYPE_CHECKING:
@@ -139,10 +140,11 @@ def _images(args: argparse.Namespace, bundle: Bundle) -> npt.NDArray[np.generic]
     shape = bundle.graph.input.shape
     if args.data is not None and args.data.suffix == ".npy":
         try:
-            array = np.load(args.data, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            array = np.zeros(0)  # find_images raises the error
-        if array.ndim == len(shape) + 2 or (len(shape) == 1 and array.ndim == 2):
+            array = read_numpy(args.data)
+        except DataError as error:
+            raise error.locate(args.data) from None
+        axes = array.ndim if isinstance(array, np.ndarray) else 0
+        if isinstance(array, np.ndarray) and (axes == len(shape) + 2 or (len(shape) == 1 and axes == 2)):
             return array[..., : args.images, :] if array.ndim == 2 else array[:, : args.images]
     return find_images(args, args.data, bundle, args.images).images
 

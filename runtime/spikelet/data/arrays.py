@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from spikelet.data.layouts import as_images
 from spikelet.data.options import DEFAULTS, INPUT_RANGE, LAYOUTS, DataOptions, Layout, Split, stated_span
 from spikelet.data.pixels import as_bytes, check_contrast, quantised
 from spikelet.errors import DataError
+from spikelet.files.numpy_file import read_numpy
 from spikelet.nodes import Shape
 from spikelet.options import path as checked_path
 
@@ -48,10 +48,8 @@ def read(
     """
     path = checked_path("path", path)
     try:
-        arrays = _load(path)
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise DataError(f"{path}: not a complete NumPy file of plain numbers ({error})") from None
-    try:
+        content = read_numpy(path)
+        arrays = {"images": content} if isinstance(content, np.ndarray) else content
         return _image_set(path, arrays, split, shape, options)
     except DataError as error:
         raise error.locate(path) from None
@@ -178,11 +176,3 @@ def _at_most_one(keys: list[str]) -> str | None:
     if len(keys) > 1:
         raise DataError(f"has several arrays of labels, {', '.join(keys)}: save one of them as labels")
     return keys[0] if keys else None
-
-
-def _load(path: Path) -> dict[str, Values]:
-    with path.open("rb") as file:  # closed here if NumPy raises
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"images": loaded}
-        return {key: loaded[key] for key in loaded.files}

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from spikelet.data.names import natural_key
 from spikelet.errors import DataError
 
+MOST_LABEL = 2**31 - 1  # index of a class
 Indices = npt.NDArray[np.int64]
 Values = npt.NDArray[np.generic]
 
@@ -44,6 +45,8 @@ def as_labels(value: Values, names: Sequence[str] | None = None) -> tuple[Indice
             f"expected whole numbers as labels, found {value.dtype} with fractions; probabilities of classes are no "
             "labels: save their argmax"
         )
+    if value.size and not -MOST_LABEL <= float(value.min()) <= float(value.max()) <= MOST_LABEL:
+        raise DataError(f"expected labels of at most {MOST_LABEL:,}, found {value.min():g}…{value.max():g}")
     numbers = value.astype(np.int64)
     if value.ndim == 2:
         if ((numbers != 0) & (numbers != 1)).any() or (numbers.sum(1) != 1).any():

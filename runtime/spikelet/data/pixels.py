@@ -30,7 +30,7 @@ def as_bytes(values: Values, white: float | None) -> Pixels:
         return values.view(np.uint8)
     if values.dtype.kind == "b":
         values = values.astype(np.uint8)
-    if values.dtype.kind == "f" and not np.isfinite(values.astype(np.float64)).all():
+    if values.dtype.kind == "f" and not np.isfinite(as_float64(values)).all():
         raise DataError("contains NaN or infinity")
     least, most = values.min(), values.max()
     if white is None:
@@ -45,9 +45,15 @@ def as_bytes(values: Values, white: float | None) -> Pixels:
     pixels = np.empty(values.shape, np.uint8)
     flat, source = pixels.reshape(-1), values.reshape(-1)
     for start in range(0, flat.size, CHUNK):
-        part = source[start : start + CHUNK].astype(np.float64)
+        part = as_float64(source[start : start + CHUNK])
         flat[start : start + CHUNK] = np.floor(part * (255 / white) + 0.5)
     return pixels
+
+
+def as_float64(values: Values) -> npt.NDArray[np.float64]:
+    """Convert to float64; values of a wider type may become infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.astype(np.float64)
 
 
 def quantised(values: Values, low: float, high: float) -> Pixels:
@@ -66,7 +72,7 @@ def quantised(values: Values, low: float, high: float) -> Pixels:
     pixels = np.empty(values.shape, np.uint8)
     flat, source = pixels.reshape(-1), values.reshape(-1)
     for start in range(0, flat.size, CHUNK):
-        part = source[start : start + CHUNK].astype(np.float64)
+        part = as_float64(source[start : start + CHUNK])
         if not np.isfinite(part).all():
             raise DataError("contains NaN or infinity")
         within = np.clip(part, low, high) - low  # so that no product overflows

@@ -248,15 +248,11 @@ def test_features_that_a_bundle_states():
     assert stated_features({"input_features": json.loads(json.dumps({**stated, "low": 50, "floor": -60}))}) == FEATURES
     assert stated_features({"input_features": {**stated, "kind": "mfcc"}}) is None
     assert stated_features({}) is None
-    for value in (None, "log-mel", [], {}, {name: stated[name] for name in stated if name != "kind"}, 1):
-        with pytest.raises(
-            UsageError, match=r"provenance\.input_features: expected an object with the text kind, found"
-        ):
+    for value in (None, "log-mel", [], 1):
+        with pytest.raises(UsageError, match=r"provenance\.input_features: expected an object, found"):
             stated_features({"input_features": value})
-    for name in stated.keys() - {"kind"}:
-        with pytest.raises(
-            UsageError, match=f"provenance\\.input_features: '{name}' is missing; expected the settings"
-        ):
+    for name in stated:
+        with pytest.raises(UsageError, match=rf"provenance\.input_features: '?{name}'? is missing"):
             stated_features({"input_features": {key: value for key, value in stated.items() if key != name}})
 
 

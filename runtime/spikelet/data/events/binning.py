@@ -9,10 +9,13 @@ import numpy.typing as npt
 
 from spikelet.choices import Binning
 from spikelet.data.events.recordings import FIELDS, Column, columns
+from spikelet.data.pixels import as_float64
 from spikelet.errors import DataError
 from spikelet.nodes import Shape
+from spikelet.options import LARGEST
 
 Float = npt.NDArray[np.float32]
+MOST = 2**31 - 1  # magnitude of a coordinate and of a polarity
 
 
 def frames(t: Column, x: Column, y: Column, p: Column, shape: Shape, steps: int, by: Binning = "time") -> Float:
@@ -31,23 +34,20 @@ def frames(t: Column, x: Column, y: Column, p: Column, shape: Shape, steps: int,
         (T, C, H, W) float32: number of events per pixel and time-step.
 
     Raises:
-        DataError: The columns differ in length, there are no events, or an event lies outside the shape.
+        DataError: The columns are no numbers or differ in length, there are no events, or an event lies outside the
+            shape.
     """
     if len(shape) != 3:
         raise DataError(f"events: the network takes inputs of shape {shape}; events fill (C, H, W)")
     columns = [np.asarray(column) for column in (t, x, y, p)]
-    if len({len(column) for column in columns}) != 1 or len(columns[0]) == 0:
-        lengths = ", ".join(f"{name} {len(column)}" for name, column in zip(FIELDS, columns, strict=True))
-        raise DataError(f"events: expected columns of one length above 0, found {lengths}")
-    for name, column in zip(FIELDS[1:], columns[1:], strict=True):
-        if column.dtype.kind == "f" and not (np.isfinite(column).all() and (column == np.floor(column)).all()):
-            raise DataError(f"events: {name} has values that are not whole numbers")
-    times = columns[0].astype(np.float64)
-    if not np.isfinite(times).all():
-        raise DataError("events: a time is NaN or infinity")
-    channel = columns[3].astype(np.int64)
+    shapes = {column.shape for column in columns}
+    if len(shapes) != 1 or columns[0].ndim != 1 or len(columns[0]) == 0:
+        found = ", ".join(f"{name} {column.shape}" for name, column in zip(FIELDS, columns, strict=True))
+        raise DataError(f"events: expected columns (E,) of one length above 0, found {found}")
+    times = _numbers("t", columns[0])
+    column, row, channel = (_whole(name, values) for name, values in zip(FIELDS[1:], columns[1:], strict=True))
     channel = np.zeros_like(channel) if shape[0] == 1 else np.where(channel < 0, 0, channel)
-    indices = [channel, columns[2].astype(np.int64), columns[1].astype(np.int64)]
+    indices = [channel, row, column]
     for name, index, size in zip(("p", "y", "x"), indices, shape, strict=True):
         if index.min() < 0 or index.max() >= size:
             raise DataError(
@@ -62,6 +62,26 @@ def frames(t: Column, x: Column, y: Column, p: Column, shape: Shape, steps: int,
     counts = np.zeros((steps, *shape), np.float32)
     np.add.at(counts, (bins, *indices), 1)
     return counts
+
+
+def _numbers(name: str, column: Column) -> npt.NDArray[np.float64]:
+    """Return a column as float64. Raises DataError for other values than real numbers of at most 2^64 in magnitude."""
+    if column.dtype.kind not in "buif":
+        raise DataError(f"events: {name}: expected numbers, found {column.dtype}")
+    values = as_float64(column)
+    if not (np.abs(values) <= LARGEST).all():
+        raise DataError(f"events: {name}: a value is NaN, infinite or beyond 2^64")
+    return values
+
+
+def _whole(name: str, column: Column) -> npt.NDArray[np.int64]:
+    """Return a column as int64. Raises DataError for other values than whole numbers of at most `MOST` in magnitude."""
+    values = _numbers(name, column)
+    if (values != np.floor(values)).any():
+        raise DataError(f"events: {name} has values that are not whole numbers")
+    if (np.abs(values) > MOST).any():
+        raise DataError(f"events: {name}: expected at most {MOST:,}, found {values.min():g}…{values.max():g}")
+    return values.astype(np.int64)
 
 
 def read(path: Path, shape: Shape, steps: int, by: Binning = "time") -> Float:
@@ -81,10 +101,12 @@ def read(path: Path, shape: Shape, steps: int, by: Binning = "time") -> Float:
         if isinstance(recording, dict):
             t, x, y, p = (recording[name] for name in FIELDS)
             return frames(t, x, y, p, shape, steps, by)
-        if recording.dtype.kind not in "buif" or recording.shape[1:] != shape or len(recording) == 0:
+        if recording.dtype.kind not in "buif" or recording.shape[1:] != shape or recording.size == 0:
             raise DataError(
                 f"expected frames (T, {', '.join(map(str, shape))}), found {recording.dtype} {recording.shape}"
             )
+        if not (np.abs(as_float64(recording)) <= LARGEST).all():
+            raise DataError("frames: a value is NaN, infinite or beyond 2^64")
         return recording.astype(np.float32)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None

@@ -17,7 +17,6 @@ Columns may have other names that are in use: `ts`, `time` and `timestamp` for t
 from __future__ import annotations
 
 import csv
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -26,6 +25,7 @@ import numpy.typing as npt
 
 from spikelet.data.events import aedat, formats
 from spikelet.errors import DataError
+from spikelet.files.numpy_file import read_numpy
 
 Column = npt.NDArray[np.generic]
 Columns = dict[str, Column]
@@ -66,7 +66,7 @@ def columns(path: Path) -> Columns | Column:
         return _named(arrays)
     except DataError as error:
         raise error.locate(path) from None
-    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
         raise DataError(f"{path}: cannot be read as events ({error})") from None
 
 
@@ -94,11 +94,8 @@ def _named(arrays: Mapping[str, Column]) -> Columns:
 
 
 def _numpy(path: Path) -> dict[str, Column]:
-    with path.open("rb") as file:
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"frames": loaded}
-        return {key: loaded[key] for key in loaded.files}
+    content = read_numpy(path)
+    return {"frames": content} if isinstance(content, np.ndarray) else content
 
 
 def _csv(path: Path) -> dict[str, Column]:

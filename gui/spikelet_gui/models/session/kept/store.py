@@ -9,7 +9,6 @@ import json
 import math
 from pathlib import Path
 from typing import TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from spikelet.bundle import Bundle
 from spikelet.data import ImageSet
 from spikelet.errors import SpikeletError
 from spikelet.files.atomic import replacing
+from spikelet.files.numpy_file import read_numpy
 
 KEPT = 80  # files; the oldest ones are deleted
 MAX_BYTES = 2**28  # of a file
@@ -63,10 +63,10 @@ def read_arrays(path: Path) -> Arrays | None:
     try:
         if path.stat().st_size > MAX_BYTES:
             return None
-        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        content = read_numpy(path)
+    except (OSError, SpikeletError):
         return None
+    return None if isinstance(content, np.ndarray) else content
 
 
 def read_json(path: Path) -> dict[str, object] | None:

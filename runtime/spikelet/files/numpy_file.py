@@ -1,0 +1,98 @@
+"""Read NumPy files, `.npy` and `.npz`, of which nothing is trusted.
+
+`numpy.load` allocates what a header declares before it reads, and passes on exceptions of the tokenizer, of zlib and of
+zipfile. Here a declared size is compared with that of the file or member first, and any damage is a DataError.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.errors import DataError, pass_out_of_memory
+
+MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
+PART = 2**22  # bytes that are read at a time
+MOST_REASON = 200  # characters of another package's message
+Values = npt.NDArray[np.generic]
+
+
+def read_numpy(path: Path) -> Values | dict[str, Values]:
+    """Return the array of a `.npy` file, or the arrays of an `.npz` file by name. The content decides which it is.
+
+    Pickled objects are refused. Members of an archive that are not arrays are left out.
+
+    Raises:
+        DataError: The file cannot be read, is damaged, or holds other values than numbers and texts. The message does
+            not name the file, see `DataError.locate`.
+        OutOfMemory: The system has no memory left for an array that the file does contain.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+            file.seek(0)
+            if not start.startswith(ZIP_MAGIC):
+                return _array(file, path.stat().st_size)
+            with zipfile.ZipFile(file) as archive:
+                return _members(archive)
+    except Exception as error:  # tokenize, zlib, zipfile and NumPy raise errors of many types
+        pass_out_of_memory(error, str(path))
+        reason = error.reason if isinstance(error, DataError) else _first_line(error)
+        raise DataError(f"not a complete NumPy file of plain numbers ({reason})") from None
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, Values]:
+    arrays: dict[str, Values] = {}
+    for member in archive.infolist():
+        with archive.open(member) as file:
+            if file.read(len(MAGIC)) == MAGIC:
+                file.seek(0)
+                arrays[member.filename.removesuffix(".npy")] = _array(file, member.file_size)
+    return arrays
+
+
+def _array(file: IO[bytes], size: int) -> Values:
+    """Read one array from a stream of `size` bytes."""
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise DataError(f"version {version[0]}.{version[1]} of the format; expected 1.0 or 2.0")
+    first = version == (1, 0)
+    shape, by_columns, dtype = (np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0)(
+        file
+    )
+    if dtype.hasobject or dtype.itemsize == 0:
+        raise DataError(f"values of {dtype}; expected numbers or texts")
+    if not all(type(axis) is int and axis >= 0 for axis in shape):
+        raise DataError(f"a shape of {shape}")
+    count = math.prod(shape)
+    if count * dtype.itemsize > size - file.tell():
+        raise DataError(f"{shape} of {dtype} are {count * dtype.itemsize} bytes, found {size - file.tell()}")
+    array = np.empty(count, dtype)
+    content = memoryview(array.view(np.uint8))  # type: ignore[arg-type]
+    for start in range(0, len(content), PART):
+        part = content[start : start + PART]
+        if _fill(file, part) < len(part):
+            raise DataError("it ends early")
+    return array.reshape(shape, order="F" if by_columns else "C")
+
+
+def _fill(file: IO[bytes], part: memoryview) -> int:
+    """Read until `part` is full or the stream ends; return the number of bytes."""
+    filled = 0
+    while filled < len(part):
+        content = file.read(len(part) - filled)
+        if not content:
+            break
+        part[filled : filled + len(content)] = content
+        filled += len(content)
+    return filled
+
+
+def _first_line(error: Exception) -> str:
+    text = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return text if len(text) <= MOST_REASON else f"{text[:MOST_REASON]}…"
