@@ -66,7 +66,7 @@ def columns(path: Path) -> Columns | Column:
         return _named(arrays)
     except DataError as error:
         raise error.locate(path) from None
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+    except (OSError, ValueError, EOFError, KeyError, TypeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as events ({error})") from None
 
 
