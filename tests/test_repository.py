@@ -72,6 +72,11 @@ def test_the_wheel_holds_the_four_packages(wheel_table):
     assert [ROOT / path for path in wheel_table["packages"]] == [*PACKAGES, ROOT / "assets" / "spikelet_assets"]
 
 
+def test_the_types_of_every_package_are_shipped(wheel_table):
+    """Type checkers read the annotations of a package that is installed only if it holds this file."""
+    assert [path for path in wheel_table["packages"] if not (ROOT / path / "py.typed").is_file()] == []
+
+
 def test_the_wheel_stays_small(wheel_table):
     files = shipped(wheel_table)
     assert not [path.name for path in files if path.suffix == ".pt"]
