@@ -4,6 +4,7 @@ import errno
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -280,7 +281,7 @@ def test_bench(call, monkeypatch):
     assert code == 0
     assert latency["load_ms"] > 0
     assert latency["batch_32"]["ms_per_step_p95"] >= latency["batch_32"]["ms_per_step_p50"] > 0
-    assert latency["peak_memory_mb"] > 10
+    assert (latency["peak_memory_mb"] or 0) > 10 or find_spec("resource") is None  # Windows does not report it
 
 
 def test_bench_shows_how_layers_are_evaluated(call):

@@ -220,7 +220,8 @@ def _runner(model: Model, step: StepModel) -> tuple[Callable[[Values], Values], 
     try:
         from spikelet.engines.onnx import open_session
 
-        with tempfile.TemporaryDirectory(prefix="spikelet-") as folder:
+        # Windows does not remove files that ONNX Runtime has mapped
+        with tempfile.TemporaryDirectory(prefix="spikelet-", ignore_cleanup_errors=True) as folder:
             (Path(folder) / STEP).write_bytes(step.content)
             (Path(folder) / WEIGHTS).write_bytes(step.weights)
             session = open_session(Path(folder) / STEP)

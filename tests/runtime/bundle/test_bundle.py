@@ -138,6 +138,7 @@ class TestWriting:
         with pytest.raises(SpikeletError, match=r"could not be written \(No such file or directory\)"):
             write(make(), tmp_path / "none" / "x.snnb")
 
+    @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
     def test_a_kill_during_writing_leaves_the_old_file(self, path):
         before = path.read_bytes()
         script = (

@@ -92,6 +92,7 @@ class TestZip:
         with pytest.raises(BundleError, match="another kind of file"):
             read(tmp_path / "other.npz")
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs the files of POSIX")
     def test_what_is_no_file(self, tmp_path):
         os.mkfifo(tmp_path / "pipe.snnb")
         for path in (tmp_path / "pipe.snnb", tmp_path, Path("/dev/zero"), Path("/dev/null")):

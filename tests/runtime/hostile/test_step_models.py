@@ -1,8 +1,10 @@
 """step.onnx of other programs, or malicious: `verify_step` names the problem, within limits of time and memory."""
 
 import json
+import os
 import re
 import sys
+import tempfile
 from dataclasses import replace
 from random import Random
 
@@ -79,6 +81,25 @@ def test_the_step_model_of_every_network_is_replayed(runtime):
             assert result.compared == (version == LOWERING_VERSION)
             assert result.runtime.startswith(runtime)
             assert ("does not write" in str(result)) == (version != LOWERING_VERSION)
+
+
+def test_a_mapped_file_that_the_system_does_not_remove(features, tmp_path, monkeypatch):
+    """Windows refuses to remove a file while it is mapped, as ONNX Runtime maps the weights."""
+    pytest.importorskip("onnxruntime")
+    unlink, kept = os.unlink, []
+
+    def refuse(path, **folder):
+        if os.path.basename(path) == "weights.safetensors":
+            kept.append(path)
+            raise PermissionError(13, "is used by another process", path)
+        unlink(path, **folder)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "unlink", refuse)
+    result = verify_step(decode(put_together(features)))
+    assert result.ok
+    assert result.runtime.startswith("ONNX Runtime")
+    assert kept
 
 
 def test_another_program_may_write_other_operators(features, runtime):
