@@ -4,7 +4,7 @@ NumPy 2.4 removed `ndarray.ptp`. Brian2 2.9 (the last version for Python 3.11) u
 units, and fails to import. While that module is imported, the name is replaced by the equivalent function `numpy.ptp`.
 No code that takes part in a simulation changes. Other versions of Brian2 and NumPy are imported unchanged.
 
-Brian2 remembers the statements that it generates, by the state of all variables of the network. Computing these keys
+Brian2 caches the statements that it generates, by the state of all variables of the network. Computing these keys
 takes a third of the time of a small simulation, and the cache holds every network that was simulated. The statements
 are generated anew instead.
 """
