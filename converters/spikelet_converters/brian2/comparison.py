@@ -10,7 +10,8 @@ real.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -150,6 +151,7 @@ class Pair:
         potentials: (engine, Brian2), both (T, N, n), after the reset.
         before: Brian2's potentials before the reset, (T, N, n).
         first_image: Index of the first of the N images.
+        graded: Largest magnitude of the leaky integrators before the population, by name.
     """
 
     graph: Graph
@@ -158,6 +160,7 @@ class Pair:
     potentials: tuple[Array, Array]
     before: Values
     first_image: int = 0
+    graded: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def theta(self) -> Values | None:
@@ -170,16 +173,20 @@ class Pair:
 
     def tolerance(self, eps: float) -> Values:
         """The largest rounding error of the potentials, (n,): 0 in exact networks."""
+        if self.graph.exact:
+            return np.zeros(len(self.population))
+        return eps * (self.reach() + (0 if self.theta is None else self.theta))
+
+    def reach(self) -> Values:
+        """The largest sum of magnitudes in the potentials, (n,)."""
         graph, population = self.graph, self.population
-        if graph.exact:
-            return np.zeros(len(population))
         mean = graph.input.mean.astype(np.float64)
         largest = float(np.maximum(np.abs(graph.input.low - mean), np.abs(graph.input.high - mean)).max())
         reach = np.abs(population.bias) + np.abs(self.potentials[1]).max((0, 1), initial=0)
         for source, synapses in population.inputs.items():
-            magnitude = largest if source == graph.input_name else 1.0
+            magnitude = largest if source == graph.input_name else self.graded.get(source, 1.0)
             reach = reach + magnitude * np.bincount(synapses.post, np.abs(synapses.weight), len(reach))
-        return eps * (reach + (0 if self.theta is None else self.theta))
+        return reach
 
     def index(self, i: int) -> tuple[int, ...]:
         """Index in the layer of neuron i of the population."""

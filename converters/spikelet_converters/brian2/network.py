@@ -72,15 +72,16 @@ def simulate(graph: Graph, pixels: Array, steps: int) -> dict[str, Trace]:
     Copies of neurons are simulated as channels, in the order of `spikelet.copies.expand`.
     """
     graph = expand(graph)
-    populations = [populate(graph, name) for name in (*graph.spiking, graph.output_name)]
+    simulated = {*graph.spiking, *graph.integrators, graph.output_name}
+    populations = [populate(graph, name) for name in graph.order if name in simulated]
     return Network(graph, populations, Drive(pixels, {}), steps).run()
 
 
 class Network:
     """A Brian2 network of populations in topological order; `run` simulates it.
 
-    A source that is one of the populations is connected directly and has all its neurons. Other sources are played
-    back from the drive. target: Brian2's code generation target, "numpy" or "cython".
+    A source that is one of the populations is connected directly and has all neurons that are needed. Other sources are
+    played back from the drive. target: Brian2's code generation target, "numpy" or "cython".
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Network:
         own = [f"{population.name}.{slot}" for population in populations for slot in SLOTS]
         # idle objects still need the slot of their type
         self._net.schedule = ["start", "groups", *own, "thresholds", "synapses", "resets", "end"]
-        self._groups: dict[str, object] = {}
+        self._groups: dict[str, tuple[Group, Index]] = {}
         self._monitors: dict[str, tuple[Group, ...]] = {}
         with simulator.quiet():
             for population in populations:
@@ -147,10 +148,10 @@ class Network:
         if neuron.threshold is not None:
             group.thresholder["spike"].when = slot["thresholds"]
             group.resetter["spike"].when = slot["resets"]
-        self._groups[name] = group
+        self._groups[name] = group, population.neurons
         for source, synapses in population.inputs.items():
             if len(synapses):
-                self._connect(source, group, synapses, slot)
+                self._connect(source, group, synapses, slot, neuron.drives)
         self._watch(name, group, neuron, slot)
 
     def _watch(self, name: str, group: Group, neuron: Neuron, slot: Mapping[str, str]) -> None:
@@ -162,23 +163,24 @@ class Network:
             self._monitors[name] = (after, before, b2.SpikeMonitor(group))
         self._net.add(*self._monitors[name])
 
-    def _connect(self, source: str, group: Group, synapses: Synapses, slot: Mapping[str, str]) -> None:
+    def _connect(
+        self, source: str, group: Group, synapses: Synapses, slot: Mapping[str, str], drives: Mapping[str, str]
+    ) -> None:
         b2, pre = self._b2, synapses.pre
-        if source == self._graph.input_name:
+        live, neurons = self._groups.get(source, (None, None))
+        if neurons is None:
             used, pre = np.unique(pre, return_inverse=True)
-            connection = b2.Synapses(
-                self._pixels(used),
-                group,
-                "w : 1 (constant)\ndrive_post = w * x_pre : 1 (summed)",
-                clock=self._clock,
-            )
-            connection.summed_updaters["drive_post"].when = slot["groups"]
-            connection.summed_updaters["drive_post"].order = -1
+            live = self._pixels(used) if source in drives else self._playback(source, used, slot["groups"])
         else:
-            live = self._groups.get(source)
-            if live is None:
-                used, pre = np.unique(pre, return_inverse=True)
-                live = self._playback(source, used, slot["groups"])
+            pre = np.searchsorted(neurons, pre)
+        if source in drives:
+            variable = "x" if source == self._graph.input_name else "v"
+            total = f"{drives[source]}_post"
+            model = f"w : 1 (constant)\n{total} = w * {variable}_pre : 1 (summed)"
+            connection = b2.Synapses(live, group, model, clock=self._clock)
+            connection.summed_updaters[total].when = slot["groups"]
+            connection.summed_updaters[total].order = -1
+        else:
             connection = b2.Synapses(live, group, "w : 1 (constant)", on_pre="v_post += w", clock=self._clock)
             connection.pre.when = slot["synapses"]
         connection.connect(i=pre, j=synapses.post)

@@ -1,8 +1,8 @@
 """The neurons of a layer with all their synapses: the layers between two spiking layers, unrolled.
 
 The current of a neuron is a weighted sum over spikes (and pixels) plus a bias. Walking back from the neuron through
-Conv2d, Linear, SumPool2d, Scale, Add and Flatten to the spiking layers and the input gives that sum, one synapse per
-term. Weights are float64 here: exact for every network that is exact in float32.
+Conv2d, Linear, SumPool2d, Scale, Add and Flatten to the spiking layers, the leaky integrators and the input gives that
+sum, one synapse per term. Weights are float64 here: exact for every network that is exact in float32.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from spikelet.errors import GraphError
 from spikelet.graph import Graph
-from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, Scale, Shape, SumPool2d
+from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Output, Scale, Shape, SumPool2d
 
 Index = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -38,8 +38,8 @@ class Synapses:
 class Population:
     """Neurons of one layer and their inputs.
 
-    name: of an IF, LIF or Output node. neurons: (n,) their flat index in the layer, ascending.
-    bias: (n,) current at every time-step. inputs: by source (a spiking layer or the input), its synapses.
+    name: of an IF, LIF, LI or Output node. neurons: (n,) their flat index in the layer, ascending.
+    bias: (n,) current at every time-step. inputs: by source (a spiking layer, an LI or the input), its synapses.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Population:
 
 
 def populate(graph: Graph, name: str, neurons: Index | None = None) -> Population:
-    """The population of these neurons (all, if None) of a layer. name: of an IF, LIF or Output node."""
+    """The population of these neurons (all, if None) of a layer. name: of an IF, LIF, LI or Output node."""
     chosen = np.arange(graph.neurons(name)) if neurons is None else neurons
     bias = np.zeros(len(chosen))
     pending: dict[str, list[Synapses]] = defaultdict(list)
@@ -64,7 +64,7 @@ def populate(graph: Graph, name: str, neurons: Index | None = None) -> Populatio
             continue
         terms = _merged(pending.pop(node_name), graph.neurons(node_name))
         node = graph.nodes[node_name]
-        if isinstance(node, IF | Input):
+        if isinstance(node, IF | LI | Input):
             inputs[node_name] = terms
             continue
         if isinstance(node, Conv2d | Linear):
@@ -73,6 +73,25 @@ def populate(graph: Graph, name: str, neurons: Index | None = None) -> Populatio
         for source in graph.predecessors[node_name]:
             pending[source].append(_back(graph, node_name, graph.shapes[source], terms))
     return Population(name, chosen, bias, inputs)
+
+
+def integrators(graph: Graph, populations: list[Population]) -> list[Population]:
+    """The leaky integrators that lead to populations, with the elements that they need, in topological order."""
+    needed: dict[str, set[int]] = defaultdict(set)
+    result: list[Population] = []
+
+    def need(population: Population) -> None:
+        for source, synapses in population.inputs.items():
+            if isinstance(graph.nodes[source], LI):
+                needed[source].update(synapses.pre.tolist())
+
+    for population in populations:
+        need(population)
+    for name in reversed(graph.order):
+        if needed.get(name):
+            result.append(populate(graph, name, np.array(sorted(needed[name]))))
+            need(result[-1])
+    return result[::-1]
 
 
 def fan_in(graph: Graph, name: str) -> int:

@@ -25,6 +25,7 @@ from spikelet_converters.brian2.comparison import Divergence, LayerReport, Pair,
 from spikelet_converters.brian2.network import Drive, Network
 from spikelet_converters.brian2.recording import record
 from spikelet_converters.brian2.sampling import Mode, Neurons, Selection, parts, populations, select
+from spikelet_converters.brian2.synapses import integrators
 from spikelet_converters.choices import TIE_TOLERANCE
 
 BATCH_BYTES = 2**28  # of recorded potentials and spikes
@@ -152,11 +153,6 @@ def validate(
     function("on_progress", on_progress)
     function("cancelled", cancelled)
     graph, started = bundle.graph, perf_counter()
-    if graph.integrators:
-        raise UsageError(
-            f"node {graph.integrators[0]} (LI): integrators are not supported in Brian2; `spikelet verify` replays "
-            "this bundle's golden inputs on every engine"
-        )
     sequence = as_sequence(graph, images)
     # potentials are compared as float32, so that T is within exact_steps
     default = min(bundle.default_steps, bundle.manifest.exact_steps or bundle.default_steps)
@@ -224,9 +220,15 @@ def _compare_batch(
     reports: dict[str, LayerReport] = {}
     for part in parts(chosen):
         built = populations(chosen, part)
+        before = integrators(graph, built)
         size = sum(map(len, built))
-        traces = Network(graph, built, drive, steps, target).run(clock.share(size))
+        traces = Network(graph, [*before, *built], drive, steps, target).run(clock.share(size))
         clock.done += size
+        graded: dict[str, float] = {}
+        for population in before:
+            trace = traces[population.name]
+            both = Pair(graph, population, (trace.spikes,) * 2, (trace.potentials,) * 2, trace.before, graded=graded)
+            graded[population.name] = float(both.reach().max(initial=0))
         for population in built:
             name = population.name
             trace, selected = traces[name], part[name]
@@ -234,8 +236,9 @@ def _compare_batch(
             spikes = recorded.spikes[name][:, :, index] if name in recorded.spikes else trace.spikes
             potentials = recorded.potentials[name][:, :, selected]
             pair = Pair(
-                graph, population, (spikes, trace.spikes), (potentials, trace.potentials), trace.before, first_image
-            )
+                graph, population, (spikes, trace.spikes), (potentials, trace.potentials), trace.before, first_image,
+                graded,
+            )  # fmt: skip
             report = compare(pair, eps)
             reports[name] = merge(reports[name], report, same_neurons=False) if name in reports else report
     return reports

@@ -67,10 +67,16 @@ def losses(graph: Graph, caps: Caps, pixels: Tensor, steps: int, source: Graph |
 
 
 @torch.no_grad()
-def agreement(graph: Graph, caps: Caps, pixels: Tensor, steps: int, source: Graph) -> float:
-    """Return the share of images with the prediction of the source, 0…1. The arguments are those of `losses`."""
+def agreement(
+    graph: Graph, caps: Caps, pixels: Tensor, steps: int, source: Graph, predictions: Tensor | None = None
+) -> float:
+    """Return the share of images with the prediction of the source, 0…1. The arguments are those of `losses`.
+
+    `predictions`, (N,), are those of another source.
+    """
     analog, original = Analog(graph), Analog(source)
-    predictions = original(pixels, original.rectifier(caps)).argmax(1)
+    if predictions is None:
+        predictions = original(pixels, original.rectifier(caps)).argmax(1)
     logits = analog(pixels.repeat(steps, *(1,) * (pixels.ndim - 1)), analog.spiking(steps, {}))
     return float((logits.unflatten(0, (steps, -1)).sum(0).argmax(1) == predictions).float().mean())
 

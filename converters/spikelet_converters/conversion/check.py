@@ -159,8 +159,11 @@ def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Outp
         results.append(agree(name, source.logits(normalised), actual, tied))
     if source.predict is not None:
         outputs = source.predict(normalised)
+        if outputs.ndim == 1 and actual.shape[1] == 1 and source.ending != "argmax":
+            outputs = outputs[:, None]  # one logit
         if source.ending == "argmax":
             agree_on_answers(name, outputs, actual, tied)
+            results.append(OutputDifference(0.0, float(np.abs(actual).max())))
         else:
             results.append(agree(name, outputs, actual, tied, source.ending))
     return max(results, key=lambda result: result.largest)

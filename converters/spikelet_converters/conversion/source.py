@@ -278,7 +278,36 @@ def _tried(
         changed = replace(calibration, **trial.changes)  # type: ignore[arg-type]  # fields of the calibration
         other, plain, other_caps, _ = _calibrated(source, changed, lambda done, total: None)
         attempts.append((trial.option, agreement(other, other_caps, pixels, changed.steps, plain)))
+    if source.averaged is not None:
+        attempts += _with_average_pools(source.averaged, uncorrected, caps, calibration, pixels)
     return advice(by_layer, before, attempts)
+
+
+def _with_average_pools(
+    averaged: Callable[[], Source], original: Graph, caps: Caps, calibration: Calibration, pixels: torch.Tensor
+) -> list[tuple[str, float]]:
+    """Convert with average pools in place of max pools, whose spikes are too many where windows overlap.
+
+    Args:
+        averaged: imports the source with average pools.
+        original: the graph with max pools, before corrections.
+        caps: the caps of its rectifiers.
+        calibration: settings of the calibration.
+        pixels: (N, *shape).
+
+    Returns:
+        The option and the share of images with the prediction of the original, or nothing if no average pool can
+        replace a max pool.
+    """
+    try:
+        other, plain, other_caps, _ = _calibrated(averaged(), calibration, lambda done, total: None)
+    except ConversionError:
+        return []
+    analog = Analog(original)
+    with torch.no_grad():
+        predictions = analog(pixels, analog.rectifier(caps)).argmax(1)
+    share = agreement(other, other_caps, pixels, calibration.steps, plain, predictions)
+    return [("--max-pool average", share)]
 
 
 def _rounding_advice(bundle: Bundle, graph: Graph, bits: int, data: Sequence[ImageSet], time_steps: int) -> list[str]:

@@ -15,6 +15,7 @@ from spikelet.errors import ConversionError
 from spikelet_converters.frontends.channels import selected
 from spikelet_converters.frontends.combined import Combined
 from spikelet_converters.frontends.layout import arranged, axes_of, in_order, line_of, reshaped, sizes, target_of
+from spikelet_converters.frontends.layout import padded as around
 from spikelet_converters.frontends.values import BATCH, NONE, Factor, Pads, Pair, Value, Window
 from spikelet_converters.frontends.windows import added, averages, dilated, reached, spread, spread_pads, symmetric
 
@@ -127,6 +128,13 @@ class Builder(Combined):
             self.free_name(f"{name}.sum"), where, [above, self.affine(where, -slopes, 0.0, below, alone=False)]
         )
 
+    def greater(self, name: str, where: str, first: Value, second: Value) -> Value:
+        """Add the larger of two values, max(a - b, 0) + b."""
+        negative = self.affine(where, -1.0, 0.0, second, alone=False)
+        difference = self.add(self.free_name(f"{name}.difference"), where, [first, negative])
+        above = self.relu(name, where, None, difference)
+        return self.add(self.free_name(f"{name}.sum"), where, [above, second])
+
     def averages_of(self, name: str, where: str, window: Window, count_padding: bool, x: Value) -> Value:
         """Add an average pool with any padding; `count_padding` counts zeros as pixels."""
         x = self.padded(name, where, self._image(where, x)[0])
@@ -190,21 +198,46 @@ class Builder(Combined):
 
     def mean(self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value) -> Value:
         """Add a mean over axes of pixels; `axes` are those of the source's value, of which 0 is the batch."""
-        x = self.padded(name, where, x)
-        own = axes_of(x)
-        averaged = {axis % (len(own) + 1) for axis in axes}
-        pixels = {own[axis - 1] for axis in averaged if axis}
-        if not averaged or 0 in averaged or 0 in pixels or len(x.shape) != 3 or x.grid is not None:
-            raise ConversionError(
-                f"{where}: a mean over axes {list(axes)} has no node; expected height and width (2, 3)"
-            )
+        x, own, pixels = self._over_pixels(name, where, "a mean", axes, x)
         kernel = x.shape[1] if 1 in pixels else 1, x.shape[2] if 2 in pixels else 1
         pooled = self.pool(name, where, kernel, kernel, replace(x, axes=None))
+        return self._reduced(name, where, own, pixels, keep, pooled)
+
+    def largest(
+        self, name: str, where: str, axes: Sequence[int], keep: bool, x: Value, *, average: bool = False
+    ) -> Value:
+        """Add a maximum over axes of pixels, as `mean`; `average` replaces it by an average pool."""
+        x, own, pixels = self._over_pixels(name, where, "a maximum", axes, x)
+        kernel = x.shape[1] if 1 in pixels else 1, x.shape[2] if 2 in pixels else 1
+        pooled = self.maxima_of(name, where, Window(kernel, kernel), replace(x, axes=None), average=average)
+        return self._reduced(name, where, own, pixels, keep, pooled)
+
+    def _over_pixels(
+        self, name: str, where: str, kind: str, axes: Sequence[int], x: Value
+    ) -> tuple[Value, tuple[int, ...], set[int]]:
+        """The value, the axis of the graph at each of its axes, and those axes of pixels that are reduced."""
+        x = self.padded(name, where, x)
+        merged = x.merged
+        if merged and {axis % 3 for axis in axes} != {2}:
+            raise ConversionError(f"{where}: {kind} over axes {list(axes)} has no node; expected the pixels, axis 2")
+        x, axes = replace(x, merged=False), (2, 3) if merged else axes
+        own = axes_of(x)
+        reduced = {axis % (len(own) + 1) for axis in axes}
+        pixels = {own[axis - 1] for axis in reduced if axis}
+        if not reduced or 0 in reduced or 0 in pixels or len(x.shape) != 3 or x.grid is not None:
+            raise ConversionError(
+                f"{where}: {kind} over axes {list(axes)} has no node; expected height and width (2, 3)"
+            )
+        return x, own[:2] if merged else own, pixels
+
+    def _reduced(
+        self, name: str, where: str, own: tuple[int, ...], pixels: set[int], keep: bool, pooled: Value
+    ) -> Value:
+        """A value whose axes `pixels` were reduced to 1 pixel, without these axes unless they are kept."""
         if keep:
             return arranged(pooled, own)
         kept = tuple(axis for axis in own if axis not in pixels)
-        flat = kept == (0,)
-        return self.flatten(f"{name}.flat", where, pooled) if flat else arranged(pooled, kept)
+        return self.flatten(f"{name}.flat", where, pooled) if kept == (0,) else arranged(pooled, kept)
 
     def reshaped(self, name: str, where: str, new_sizes: list[int], batch: int | None, x: Value) -> Value:
         """Flatten a value, add or remove axes of size 1, or split its channels into two axes.
@@ -220,6 +253,8 @@ class Builder(Combined):
         target = target_of(x, new_sizes, batch)
         if target is not None and len(target) == 1 and len(sizes(x)) > 1:
             return self.flatten(name, where, x)
+        if list(new_sizes) in ([BATCH], [-1], [batch]) and sizes(x) == (1,):
+            return x  # one logit
         if target is not None and x.node == "input" and not self.edges and len(target) == 3 and len(x.shape) == 1:
             return self.reshaped_input(where, target, x)
         changed = None if target is None else reshaped(x, target)
@@ -231,11 +266,41 @@ class Builder(Combined):
             )
         return changed
 
+    def widened(self, name: str, where: str, before: int, after: int, x: Value) -> Value:
+        """Add a layer that puts channels of zeros before and after those of a value."""
+        x = self.padded(name, where, x)
+        channels = x.shape[0]
+        weight = np.zeros((before + channels + after, channels))
+        weight[before : before + channels] = np.eye(channels)
+        inner = replace(x, axes=None)
+        if len(x.shape) == 1:
+            return self.linear(name, where, weight, None, inner)
+        return arranged(self.conv(name, where, weight[:, :, None, None], None, (1, 1), (0, 0), 1, inner), axes_of(x))
+
+    def surrounded(self, name: str, where: str, pads: tuple[tuple[int, int], ...], x: Value) -> Value:
+        """Add zeros before and after the axes of the source's value, without the batch.
+
+        Those around an image are added by the next convolution, channels of zeros by a layer.
+        """
+        pairs = list(pads)
+        for index, axis in enumerate(axes_of(x)):
+            if axis == 0 and not x.regrouped and min(pairs[index]) >= 0 and pairs[index] != (0, 0):
+                x = self.widened(name, where, *pairs[index], x)
+                pairs[index] = (0, 0)
+        return around(where, x, tuple(pairs))
+
     def sliced(self, name: str, where: str, slices: Sequence[slice], x: Value) -> Value:
         """Take slices of the axes of the source's value, of which 0 is the batch."""
         shape = sizes(x)
         if slices[0].indices(2**31) != (0, 2**31, 1):
             raise ConversionError(f"{where}: takes a slice of the batch; expected channels, height or width")
+        if x.grid is not None:
+            index = np.arange(x.shape[0]).reshape(x.grid)[slices[1], slices[2]]
+            inner = selected(replace(x, grid=None), index.ravel())
+            inner = self.sliced(name, where, [slices[0], slice(None), *slices[3:]], inner)
+            return replace(inner, grid=(index.shape[0], index.shape[1]))
+        if x.merged:
+            raise ConversionError(f"{where}: takes a slice of (N, C, H·W); expected (N, C, H, W)")
         cut, steps = [0] * 4, [1, 1]
         for axis, size, part in zip(axes_of(x), shape, slices[1:], strict=True):
             first, last, step = part.indices(size)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.layout import axes_of, flat_order
+from spikelet_converters.frontends.layout import axes_of, flat_order, sizes
 from spikelet_converters.frontends.values import NONE, NOTHING, ONE, Value, one_number
 
 Channels = npt.NDArray[np.intp]
@@ -24,7 +24,7 @@ def parts_of(x: Value) -> tuple[tuple[Value, ...], Channels]:
     if x.parts:
         assert x.pick is not None
         return x.parts, x.pick
-    part = replace(x, axes=None, order=None, grid=None)
+    part = replace(x, axes=None, order=None, grid=None, merged=False)
     return (part,), np.arange(x.shape[0]) if x.order is None else x.order
 
 
@@ -69,7 +69,7 @@ def recomposed(x: Value, parts: Sequence[Value], repeats: int = 1) -> Value:
 
 def along_channels(where: str, verb: str, x: Value, axis: int) -> None:
     """Check that an axis of the source's value is that of its channels or features; 0 is the batch."""
-    if x.grid is not None or axis == 0 or axes_of(x)[axis - 1] != 0:
+    if x.regrouped or axis == 0 or axes_of(x)[axis - 1] != 0:
         raise ConversionError(f"{where}: {verb} along axis {axis}; expected the channels")
 
 
@@ -86,7 +86,7 @@ def concatenated(where: str, values: Sequence[Value]) -> Value:
             raise ConversionError(
                 f"{where}: concatenates values of shapes {shown}; expected equal sizes of all axes except the channels"
             )
-        if x.pads != NONE or x.grid is not None or x.maxima:
+        if x.pads != NONE or x.regrouped or x.maxima:
             raise ConversionError(
                 f"{where}: concatenates maxima of values that may be negative; put a ReLU before the max pool"
                 if x.maxima else f"{where}: concatenates a value that is padded or reshaped; expected (N, C, H, W)"
@@ -105,6 +105,35 @@ def selected(x: Value, channels: Channels) -> Value:
     """The selected channels, or features, of a value, in the order of `channels`."""
     parts, pick = parts_of(x)
     return composed(parts, pick[channels], x.axes)
+
+
+def repeated(where: str, x: Value, target: Sequence[int]) -> Value:
+    """The value broadcast to the sizes `target` of its axes, without the batch: one channel becomes several.
+
+    Raises:
+        ConversionError: Another axis than that of the channels changes.
+    """
+    before = sizes(x)
+    changed = [axis for axis, (a, b) in enumerate(zip(before, target, strict=True), 1) if a != b]
+    if not changed:
+        return x
+    along_channels(where, "repeats", x, changed[0])
+    if len(changed) > 1 or x.shape[0] != 1:
+        raise ConversionError(f"{where}: repeats (N, {', '.join(map(str, before))}) to (N, "
+                              f"{', '.join(map(str, target))}); expected one channel to become several")  # fmt: skip
+    return selected(x, np.zeros(target[changed[0] - 1], np.intp))
+
+
+def tiled(where: str, x: Value, counts: Sequence[int], *, each: bool = False) -> Value:
+    """The value repeated along its channels; counts: by axis, of which 0 is the batch; `each`: channel by channel."""
+    changed = [axis for axis, count in enumerate(counts) if count != 1]
+    if not changed:
+        return x
+    along_channels(where, "repeats", x, changed[0])
+    if len(changed) > 1:
+        raise ConversionError(f"{where}: repeats axes {changed}; expected the channels")
+    channels, count = np.arange(x.shape[0]), counts[changed[0]]
+    return selected(x, np.repeat(channels, count) if each else np.tile(channels, count))
 
 
 def flat_pick(x: Value) -> Channels:

@@ -113,7 +113,7 @@ class Combined(Layers):
 
     def affine(self, where: str, gain: npt.ArrayLike, shift: npt.ArrayLike, x: Value, *, alone: bool = True) -> Value:
         """Add gain * x + shift, per channel, see `Construction.affine`."""
-        if x.grid is not None or x.pads != NONE:
+        if x.regrouped or x.pads != NONE:
             x = self._plain("affine", where, x)
         gains, shifts = (
             np.broadcast_to(np.ravel(values), (x.shape[0],)).astype(np.float64) for values in (gain, shift)
@@ -276,7 +276,7 @@ class Combined(Layers):
 
     def flatten(self, name: str, where: str, x: Value) -> Value:
         """Flatten (C, H, W) to (C·H·W,), channel first."""
-        x = self._plain(name, where, x)
+        x = self._plain(name, where, replace(x, grid=None, merged=False))
         if not x.parts or len(x.shape) == 1:
             return super().flatten(name, where, x)
         flat = [super(Combined, self).flatten(label, where, part) for label, part in self._labelled(name, x.parts)]
@@ -347,6 +347,8 @@ class Combined(Layers):
                 raise ConversionError(f"{value.maxima[0].where}: {NOT_RECTIFIED}")
         if x.grid is not None:
             raise ConversionError(f"{where}: takes channels as two axes {x.grid}; expected (N, C, H, W)")
+        if x.merged:
+            raise ConversionError(f"{where}: takes pixels as one axis (N, C, H·W); expected (N, C, H, W)")
         return self.padded(name, where, x)
 
     def _of_parts(self, name: str, where: str, x: Value, layer: Layer) -> Value:

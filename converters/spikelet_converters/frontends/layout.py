@@ -22,6 +22,8 @@ def sizes(x: Value) -> Shape:
     """Shape of the source's value for one sample."""
     if x.grid is not None:
         return (*x.grid, *x.shape[1:])
+    if x.merged:
+        return x.shape[0], x.shape[1] * x.shape[2]
     shape = shape_after(x.shape, x.maxima) if x.maxima else x.shape
     if x.pads != NONE:
         shape = (shape[0], shape[1] + x.pads[0] + x.pads[2], shape[2] + x.pads[1] + x.pads[3])
@@ -31,7 +33,7 @@ def sizes(x: Value) -> Shape:
 def line_of(x: Value) -> int | None:
     """The axis of the pixels of a value (C, L), 1 for height or 2 for width; None for another value."""
     axes = axes_of(x)
-    return axes[1] if len(axes) == 2 and axes[0] == 0 and len(x.shape) == 3 and x.grid is None else None
+    return axes[1] if len(axes) == 2 and axes[0] == 0 and len(x.shape) == 3 and not x.regrouped else None
 
 
 def padded(where: str, x: Value, pads: tuple[tuple[int, int], ...]) -> Value:
@@ -42,9 +44,11 @@ def padded(where: str, x: Value, pads: tuple[tuple[int, int], ...]) -> Value:
     """
     if x.maxima:
         raise ConversionError(f"{where}: pads maxima of values that may be negative; put a ReLU before the max pool")
+    if x.regrouped:
+        raise ConversionError(f"{where}: pads (N, {', '.join(map(str, sizes(x)))}); expected (N, C, H, W)")
     sides = [(0, 0)] * 3
     for axis, pair in zip(axes_of(x), pads, strict=True):
-        if pair != (0, 0) and (axis == 0 or len(x.shape) != 3 or x.grid is not None):
+        if pair != (0, 0) and (axis == 0 or len(x.shape) != 3):
             raise ConversionError(f"{where}: pads an axis of channels by {pair}; expected height and width")
         sides[axis] = pair
     if min(min(pair) for pair in sides) < 0:
@@ -65,12 +69,12 @@ def in_order(where: str, x: Value) -> Value:
     Raises:
         ConversionError: They are in another order.
     """
-    if x.axes is None and x.order is None and x.grid is None:
+    if x.axes is None and x.order is None and not x.regrouped:
         return x
     large = [axis for axis in axes_of(x) if x.shape[axis] != 1]
     if (
         x.order is None
-        and x.grid is None
+        and not x.regrouped
         and large == sorted(large)
         and tuple(x.shape[i] for i in axes_of(x)) == x.shape
     ):
@@ -102,7 +106,7 @@ def transposed(where: str, x: Value, perm: list[int]) -> Value:
         exchanged = pick.reshape(groups, size).T.ravel()
         return Value("", ONE, x.shape, parts=parts, pick=exchanged, grid=(size, groups))
     axes = axes_of(x)
-    if len(perm) != len(axes) + 1 or perm[0] != 0 or sorted(perm) != list(range(len(perm))):
+    if x.merged or len(perm) != len(axes) + 1 or perm[0] != 0 or sorted(perm) != list(range(len(perm))):
         raise ConversionError(f"{where}: permutes axes by {perm}; expected the batch to stay first")
     return arranged(x, tuple(axes[index - 1] for index in perm[1:]))
 
@@ -111,12 +115,11 @@ def reshaped(x: Value, target: Shape) -> Value | None:
     """The value with axes of size 1 added or removed, or None if that does not give the target."""
     if len(x.shape) != 3:
         return x if target == x.shape else None
-    if len(target) == 4 and x.axes is None and target[0] * target[1] == x.shape[0] and target[2:] == x.shape[1:]:
-        return replace(x, grid=(target[0], target[1]))
-    if x.grid is not None:
-        return replace(x, grid=None) if target == x.shape else None
-    if x.pads != NONE or x.maxima:
-        return None
+    if x.regrouped:
+        return replace(x, grid=None, merged=False) if target == x.shape else None
+    regrouped = _regrouped(x, target)
+    if regrouped is not None or x.pads != NONE or x.maxima:
+        return regrouped
     large = [axis for axis in axes_of(x) if x.shape[axis] != 1]
     if [size for size in target if size != 1] != [x.shape[axis] for axis in large]:
         return None
@@ -130,6 +133,17 @@ def reshaped(x: Value, target: Shape) -> Value | None:
         else:
             return None
     return arranged(x, tuple(axes))
+
+
+def _regrouped(x: Value, target: Shape) -> Value | None:
+    """The value with its channels as two axes or its pixels as one, or None if that does not give the target."""
+    if x.axes is not None:
+        return None
+    if len(target) == 4 and target[0] * target[1] == x.shape[0] and target[2:] == x.shape[1:]:
+        return replace(x, grid=(target[0], target[1]))
+    if x.pads != NONE or x.maxima or min(x.shape[1:]) == 1 or target != (x.shape[0], x.shape[1] * x.shape[2]):
+        return None
+    return replace(x, merged=True)
 
 
 def target_of(x: Value, new_sizes: list[int], batch: int | None) -> Shape | None:
@@ -163,10 +177,16 @@ def per_channel(where: str, constant: npt.NDArray[np.generic], x: Value) -> Fact
         ConversionError: It has more than one number per channel.
     """
     array = np.asarray(constant, np.float64)
+    if array.size == 1 and array.ndim <= len(sizes(x)) + 1:
+        return array.reshape(())
     axes = axes_of(x)
     shape = (1,) * (len(axes) + 1 - array.ndim) + array.shape
-    fits = len(shape) == len(axes) + 1 and all(a in (1, b) for a, b in zip(shape, (1, *sizes(x)), strict=True))
-    if fits and (array.size == 1 or np.ptp(array) == 0):
+    fits = (
+        not x.regrouped
+        and len(shape) == len(axes) + 1
+        and all(a in (1, b) for a, b in zip(shape, (1, *sizes(x)), strict=True))
+    )
+    if fits and np.ptp(array) == 0:
         return np.asarray(array.ravel()[0])
     varying = [index for index, size in enumerate(shape) if size != 1]
     if fits and len(varying) == 1:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from spikelet.errors import UsageError
 from spikelet.nodes import Shape
 from spikelet_converters.frontends.source import Preprocessing, Source
+from spikelet_converters.maxima import maxima
 
 KINDS = {".onnx": "onnx", ".pt2": "exported", ".nir": "nir", **dict.fromkeys((".pt", ".pth", ".ckpt"), "checkpoint")}
 
@@ -61,6 +63,18 @@ def open_source(
         UsageError: A module without a shape, an unknown file type, or an output of another name.
         ConversionError: The network cannot be imported.
     """
+    options = {"shape": shape, "weights": weights, "weights_key": weights_key, "mean": mean, "std": std}
+    again = {**options, "raw_pixels": raw_pixels, "output": output, "dt": dt, "average_pools": True}
+    opened = _opened(source, **{**again, "average_pools": average_pools})  # type: ignore[arg-type]
+    if average_pools or not maxima(opened.graph):
+        return opened
+    return replace(opened, averaged=lambda: _opened(source, **again))  # type: ignore[arg-type]
+
+
+def _opened(
+    source: str, *, shape: Shape | None, weights: Path | None, weights_key: str | None, mean: tuple[float, ...],
+    std: tuple[float, ...], raw_pixels: bool, average_pools: bool, output: str | None, dt: float | None,
+) -> Source:  # fmt: skip
     preprocessing = Preprocessing(mean, std, 1.0 if raw_pixels else 255.0)
     path, kind = Path(source), kind_of(source)
     if output is not None and kind == "checkpoint":

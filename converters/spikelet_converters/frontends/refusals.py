@@ -6,6 +6,7 @@ _RELU = "use a SpikingActivation module, which has a threshold, or calibrate one
 _SIGMOID = "use ReLU, which a spike rate approximates"
 UNKNOWN = "it has no exact spiking form here; see docs/reference/support.md for the supported layers"
 _ENDING = "leave it out: it does not change the predicted class"
+_SMOOTH = "it has no exact spiking form here; fine-tune with ReLU in its place"
 TORCH = {
     "ReLU": _RELU,
     "relu": _RELU,
@@ -14,8 +15,11 @@ TORCH = {
     "Hardtanh": _RELU,
     "hardtanh": _RELU,
     "clamp": _RELU,
-    "GELU": "it has no exact spiking form here; fine-tune with ReLU in its place",
-    "SiLU": "it has no exact spiking form here; fine-tune with ReLU in its place",
+    **dict.fromkeys(
+        ("CELU", "GELU", "GLU", "Hardsigmoid", "Hardswish", "Mish", "SELU", "SiLU", "Softplus", "Softsign"), _SMOOTH
+    ),
+    **dict.fromkeys(("celu", "elu", "gelu", "glu", "hardsigmoid", "hardswish", "mish", "selu", "silu"), _SMOOTH),
+    **dict.fromkeys(("softplus", "softsign", "tanh"), _SMOOTH),
     "Sigmoid": f"it has no exact spiking form here; {_SIGMOID}",
     "Tanh": f"it has no exact spiking form here; {_SIGMOID}",
     "QuantSigmoid": "it has no exact spiking form here; use QuantReLU, whose levels are spike counts of a neuron",
@@ -35,6 +39,7 @@ TORCH = {
     "LogSoftmax": _ENDING,
     "mul": "a product of activations has no spiking form here; fold the factor into the weights",
     "maximum": "a maximum of activations has no spiking form here; a maximum with 0 is a rectifier",
+    "minimum": "a minimum of activations has no spiking form here; that of a rectified value and a number is read",
     "argmax": "an argmax inside the network has no spiking form here; leave it out",
     "log_softmax": _ENDING,
     "sigmoid": f"it has no exact spiking form here; {_SIGMOID}",
@@ -46,6 +51,8 @@ _FEED_FORWARD = "recurrence has no node in IR version 1; use a feed-forward netw
 _NORM = "it normalises by statistics of the current input; use BatchNormalization, which is folded into weights"
 PRODUCT = "a product of activations has no spiking form here; fold constant factors into the weights"
 ONNX = {
+    "Min": "a minimum of activations has no spiking form here; that of a rectified value and a number is read",
+    **dict.fromkeys(("Erf", "Mish", "Softplus", "Softsign", "Swish"), _SMOOTH),
     "Max": "a maximum of activations has no spiking form here; a maximum with 0 is a rectifier",
     "Elu": _NEGATIVE,
     "Selu": _NEGATIVE,

@@ -79,6 +79,7 @@ class Source:
         maxima: Pools of the imported graph that stand for max pools of the source.
         roundings: Quantisers of the source that are not part of the imported graph, by node.
         border: Value of a zero of the source at the output of the input node, () or (C,).
+        averaged: Imports the source with average pools in place of its max pools, if it can be imported again.
         notes: Notes for the user about differences between the source and the imported graph.
         labels: Class names, if the source contains them.
         bits: Bits of the weights of an exact graph, if the source contains them.
@@ -96,6 +97,7 @@ class Source:
     maxima: frozenset[str] = frozenset()
     roundings: Mapping[str, tuple[Rounding, ...]] = field(default_factory=dict)
     border: Factor = field(default_factory=lambda: NOTHING)
+    averaged: Callable[[], Source] | None = None
     notes: tuple[str, ...] = ()
     labels: tuple[str, ...] | None = None
     bits: int | None = None
@@ -173,5 +175,5 @@ def finished(
         frozenset(builder.maxima),
         {node: tuple(roundings) for node, roundings in builder.roundings.items()},
         builder.border,
-        tuple(builder.notes),
+        notes=tuple(builder.notes),
     )

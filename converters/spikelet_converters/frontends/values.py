@@ -70,6 +70,7 @@ class Value:
         parts: Values of single nodes.
         pick: Channel at each channel of the value, of those of the parts one after another.
         grid: Sizes (groups, C / groups) if the source sees the channels as two axes.
+        merged: Whether the source sees the pixels as one axis, (C, H·W).
         pads: Zeros around the value, which the next convolution adds.
         maxima: Max pools of the value that the source takes first; a rectifier must follow. `shape` is that before.
     """
@@ -83,6 +84,7 @@ class Value:
     parts: tuple[Value, ...] = ()
     pick: npt.NDArray[np.intp] | None = None
     grid: tuple[int, int] | None = None
+    merged: bool = False
     pads: Pads = NONE
     maxima: tuple[Window, ...] = ()
 
@@ -91,6 +93,11 @@ class Value:
         if self.parts:
             return np.concatenate([part.channels() for part in self.parts])[self.pick]
         return np.broadcast_to(self.factor, (self.shape[0],)).astype(np.float64)
+
+    @property
+    def regrouped(self) -> bool:
+        """Whether the source sees two axes as one, or one as two."""
+        return self.merged or self.grid is not None
 
     def offsets(self) -> Factor:
         """The offset per channel, (C,)."""

@@ -18,6 +18,7 @@ Attributes = Mapping[str, Attribute]
 
 _WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
 READ: dict[str, tuple[str, ...]] = {
+    "Abs": (),
     "Add": (),
     "ArgMax": ("axis", "keepdims", "select_last_index"),
     "AveragePool": (*_WINDOW, "ceil_mode", "count_include_pad"),
@@ -30,6 +31,7 @@ READ: dict[str, tuple[str, ...]] = {
     "DequantizeLinear": ("axis",),
     "Div": (),
     "Dropout": (),
+    "Expand": (),
     "Flatten": ("axis",),
     "Gather": ("axis",),
     "Gemm": ("alpha", "beta", "transA", "transB"),
@@ -41,6 +43,7 @@ READ: dict[str, tuple[str, ...]] = {
     "MatMul": (),
     "Max": (),
     "MaxPool": (*_WINDOW, "ceil_mode"),
+    "Min": (),
     "Mul": (),
     "Neg": (),
     "PRelu": (),
@@ -59,6 +62,7 @@ READ: dict[str, tuple[str, ...]] = {
     "Squeeze": ("axes",),
     "Sub": (),
     "Sum": (),
+    "Tile": (),
     "Transpose": ("perm",),
     "Unsqueeze": ("axes",),
 }
@@ -81,6 +85,11 @@ def check_domain(node: onnx.NodeProto, where: str) -> None:
     Raises:
         ConversionError: The operator is not one of ONNX itself.
     """
+    if node.domain.startswith(("qonnx", "onnx.brevitas", "finn")):
+        raise ConversionError(
+            f"{where}: is an operator of QONNX ({node.domain}), which ONNX Runtime does not execute; export the "
+            "network with brevitas.export.export_onnx_qcdq, or convert the file with qonnx.transformation.qonnx_to_qcdq"
+        )
     if node.domain not in ("", "ai.onnx"):
         raise ConversionError(
             f"{where}: is an operator of {node.domain}, which only the runtime of that domain defines; export the "

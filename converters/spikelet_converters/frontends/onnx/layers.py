@@ -189,6 +189,8 @@ def _negative(step: Step) -> Value:
 
 
 def _clip(step: Step) -> Value:
+    if step.input(0) in step.state.quantisers:
+        return step.value()  # the bounds are those of the quantiser
     low, high = (_bound(step, index, name) for index, name in ((1, "min"), (2, "max")))
     x = step.value()
     rectified = step.builder.is_nonnegative(x)
@@ -200,7 +202,9 @@ def _clip(step: Step) -> Value:
 
 
 def _maximum(step: Step) -> Value:
-    """Max(x, 0)."""
+    """Max(x, 0), or the larger of two values."""
+    if step.live == [0, 1] == list(range(len(step.node.input))):
+        return step.builder.greater(step.name, step.where, step.value(0), step.value(1))
     if len(step.live) != 1 or len(step.node.input) != 2:
         raise ConversionError(f"{step.where}: {ADVICE['Max']}")
     (index,) = step.live
@@ -209,6 +213,19 @@ def _maximum(step: Step) -> Value:
     if bound.any():
         raise ConversionError(f"{step.where}: has a lower bound of {bound.max():g}; expected 0, as a rectifier has")
     return _rectified(step, x, None)
+
+
+def _minimum(step: Step) -> Value:
+    """Min(x, number) of a rectified value, a rectifier with a cap."""
+    if len(step.live) != 1 or len(step.node.input) != 2 or not step.builder.is_nonnegative(step.value(step.live[0])):
+        raise ConversionError(f"{step.where}: {ADVICE['Min']}")
+    bound = _bound(step, 1 - step.live[0], "")
+    assert bound is not None
+    return _rectified(step, step.value(step.live[0]), bound)
+
+
+def _absolute(step: Step) -> Value:
+    return step.builder.leaky(step.name, step.where, -1.0, step.value())
 
 
 def _rectified(step: Step, x: Value, cap: float | None) -> Value:
@@ -225,6 +242,7 @@ def _bound(step: Step, index: int, name: str) -> float | None:
 
 
 HANDLERS: dict[str, Handler] = {
+    "Abs": _absolute,
     "Add": _add,
     "BatchNormalization": _batch_normalisation,
     "Clip": _clip,
@@ -235,6 +253,7 @@ HANDLERS: dict[str, Handler] = {
     "LeakyRelu": _leaky_relu,
     "MatMul": _matmul,
     "Max": _maximum,
+    "Min": _minimum,
     "Mul": _mul,
     "Neg": _negative,
     "PRelu": _p_relu,

@@ -38,10 +38,14 @@ def load(path: Path, output: str | None = None) -> onnx.ModelProto:
     """
     try:
         import onnx
+        import onnx.inliner
     except ImportError:
         raise MissingDependency("onnx", "convert") from None
     try:
         model = onnx.load(str(path))
+        if model.functions:
+            model = onnx.inliner.inline_local_functions(model)
+        model.graph.name = model.graph.name or "graph"  # the checker requires one, ONNX Runtime does not
         _sort(path, model)
         onnx.checker.check_model(model)
     except ConversionError:
@@ -50,11 +54,6 @@ def load(path: Path, output: str | None = None) -> onnx.ModelProto:
         pass_out_of_memory(error, str(path))
         first = str(error).splitlines()
         raise ConversionError(f"{path}: not a valid ONNX model ({first[0] if first else error})") from None
-    if model.functions:
-        raise ConversionError(
-            f"{path}: defines functions ({model.functions[0].name}); export the network without functions, or inline "
-            "them with onnx.inliner"
-        )
     _widen(model)
     _select(path, model, output)
     return model

@@ -71,12 +71,8 @@ def _reduce_sum(step: Step) -> Value:
 
 
 def _reduce_max(step: Step) -> Value:
-    x = step.value()
-    pixels = list(range(2, len(sizes(x)) + 1))
-    if sorted(axis % (len(pixels) + 2) for axis in _axes(step)) != pixels or not pixels:
-        raise ConversionError(f"{step.where}: a maximum over axes {_axes(step)} has no node; expected all pixels")
-    pooled = _global_max_pool(step)
-    return pooled if _keep(step) else step.builder.flatten(f"{step.name}.flat", step.where, pooled)
+    average = step.state.average_pools
+    return step.builder.largest(step.name, step.where, _axes(step), _keep(step), step.value(), average=average)
 
 
 HANDLERS: dict[str, Handler] = {

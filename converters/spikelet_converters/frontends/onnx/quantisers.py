@@ -21,26 +21,40 @@ def _quantise(step: Step) -> Value:
     kind = "uint8" if zero is None else zero.dtype.name
     if kind not in _INTEGERS:
         raise ConversionError(f"{step.where}: quantises to {kind}; expected integers of 8 or 16 bits")
-    limits = np.iinfo(kind)
+    low, high = _limits(step, kind)
     if scale.size != 1:
         parameters = [_along_axis(step, value, x) for value in (scale, np.zeros(1) if zero is None else zero)]
-        rounding = Rounding(parameters[0], parameters[1], limits.min, limits.max)
+        rounding = Rounding(parameters[0], parameters[1], low, high)
         step.builder.unrounded(step.where, "activations per channel", rounding, x)
         return x
     size = float(np.asarray(scale, np.float64).ravel()[0])
     origin = 0 if zero is None else int(np.asarray(zero).ravel()[0])
-    rounding = Rounding(np.asarray(size), np.asarray(float(origin)), limits.min, limits.max)
+    rounding = Rounding(np.asarray(size), np.asarray(float(origin)), low, high)
     builder = step.builder
-    levels = int(limits.max) - origin
+    levels = high - origin
     if x.node == "input":
         builder.unrounded(step.where, "the input", rounding, x)
     elif x.node in builder.relus and not x.offset.any() and (x.factor == 1).all() and step.alone() and levels > 0:
         return builder.quantise_relu(step.where, size * levels, levels, x)
-    elif builder.is_nonnegative(x) or origin != limits.min:
+    elif builder.is_nonnegative(x) or origin != low:
         builder.unrounded(step.where, "no rectified activation", rounding, x)
     else:
         return builder.quantiser(step.name, step.where, size * levels, levels, x)
     return x
+
+
+def _limits(step: Step, kind: str) -> tuple[int, int]:
+    """The least and the largest integer: those of the type, or of a Clip that follows for fewer bits."""
+    limits = np.iinfo(kind)
+    low, high = int(limits.min), int(limits.max)
+    clip = step.state.clips.get(step.node.output[0])
+    if clip is None:
+        return low, high
+    bounds = [step.state.constants.get(name) if name else None for name in (*clip.input[1:], "", "")[:2]]
+    low = low if bounds[0] is None else max(low, int(np.ravel(bounds[0])[0]))
+    high = high if bounds[1] is None else min(high, int(np.ravel(bounds[1])[0]))
+    step.state.quantisers[clip.output[0]] = step.state.quantisers[step.node.output[0]]
+    return low, high
 
 
 def _along_axis(step: Step, values: Constant, x: Value) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

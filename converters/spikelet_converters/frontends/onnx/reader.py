@@ -71,6 +71,14 @@ class Reader:
         batch = declared[0] if declared and declared[0] > 0 else None
         self.state = Import(builder, opset_of(model), model.graph.output[0].name, batch, average_pools)
         self.state.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        quantised = {node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+        clips = [node for node in model.graph.node if node.op_type == "Clip" and node.input[0] in quantised]
+        self.state.clips = {node.input[0]: node for node in clips}
+        for node in model.graph.node:
+            if node.op_type == "Constant":
+                self.state.constants.update(
+                    zip(node.output, evaluate(node, f"node {node.name} (Constant)", [], self.state.opset), strict=True)
+                )
         self.state.uses = Counter(name for node in model.graph.node for name in node.input)
         self.state.uses.update(tensor.name for tensor in model.graph.output)
         x = preprocessing.start(builder)
@@ -161,6 +169,9 @@ def _first_layer(graph: onnx.GraphProto, name: str) -> tuple[list[int] | None, i
     names, permutation = {name}, None
     for node in graph.node:
         if names.isdisjoint(node.input):
+            tensor = next((attribute.t for attribute in node.attribute if attribute.name == "value"), None)
+            rank = ranks.get(node.input[0]) if node.input else None if tensor is None else len(tensor.dims)
+            ranks.update({} if rank is None else dict.fromkeys(node.output, rank))  # Constant, Identity, Cast
             continue
         attributes = {attribute.name: list(attribute.ints) for attribute in node.attribute}
         if node.op_type in _ELEMENTWISE:
@@ -169,7 +180,7 @@ def _first_layer(graph: onnx.GraphProto, name: str) -> tuple[list[int] | None, i
             permutation = attributes.get("perm", [])
             names = set(node.output)
         elif node.op_type in ("Conv", "ConvTranspose"):
-            return permutation, max(ranks.get(node.input[1], 2) - 2, 0)
+            return permutation, len(attributes.get("kernel_shape", [])) or max(ranks.get(node.input[1], 2) - 2, 0)
         else:
             return permutation, len(attributes.get("kernel_shape", []))
     return permutation, 0

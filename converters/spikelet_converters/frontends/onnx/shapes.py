@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.errors import ConversionError
-from spikelet_converters.frontends.channels import along_channels, concatenated, selected
-from spikelet_converters.frontends.layout import arranged, axes_of, padded, reshaped, sizes, transposed
+from spikelet_converters.frontends.channels import along_channels, concatenated, repeated, selected, tiled
+from spikelet_converters.frontends.layout import arranged, axes_of, reshaped, sizes, transposed
 from spikelet_converters.frontends.onnx.attributes import integer, integers, real, text
 from spikelet_converters.frontends.onnx.constants import Constant
 from spikelet_converters.frontends.onnx.step import Handler, Step
@@ -53,6 +53,8 @@ def _squeeze(step: Step) -> Value:
             f"{step.where}: removes axes {axes} of (N, {', '.join(map(str, shape))}); expected size 1"
         )
     kept = tuple(axis for index, axis in enumerate(axes_of(x)) if index + 1 not in removed)
+    if not kept and sizes(x) == (1,):
+        return x  # one logit
     if len(kept) == 1 and len(x.shape) == 3:
         return step.builder.flatten(step.name, step.where, arranged(x, kept))
     return arranged(x, kept)
@@ -100,7 +102,7 @@ def _pad(step: Step) -> Value:
         raise ConversionError(f"{step.where}: pads axis 0; expected height and width")
     if any(pair != (0, 0) for pair in pairs) and (mode != "constant" or constant != 0):
         raise ConversionError(f"{step.where}: pads by {mode} {constant:g}; expected zeros, which a convolution adds")
-    return padded(step.where, x, tuple(pairs[1:]))
+    return step.builder.surrounded(step.name, step.where, tuple(pairs[1:]), x)
 
 
 def _concat(step: Step) -> Value:
@@ -147,6 +149,12 @@ def _gather(step: Step) -> Value:
         raise ConversionError(f"{step.where}: takes values at indices that the network computes; expected constants")
     x, indices = step.value(), step.constant(1)
     axis = integer(step.attributes, "axis", 0) % (len(sizes(x)) + 1)
+    if indices.ndim == 0 and axis > 0:
+        index = int(indices) % sizes(x)[axis - 1]
+        slices = [slice(index, index + 1) if other == axis else slice(None) for other in range(len(sizes(x)) + 1)]
+        cut = step.builder.sliced(step.name, step.where, slices, x)
+        kept = [size for other, size in enumerate(sizes(cut), 1) if other != axis]
+        return step.builder.reshaped(f"{step.name}.rest", step.where, [BATCH, *kept], None, cut)
     along_channels(step.where, "gathers", x, axis)
     if indices.ndim != 1:
         raise ConversionError(f"{step.where}: gathers by indices of {indices.ndim} axes; expected one")
@@ -168,10 +176,27 @@ def _cast(step: Step) -> Value:
     return x
 
 
+def _expand(step: Step) -> Value:
+    x = step.value()
+    before, new = (BATCH, *sizes(x)), [int(size) for size in step.constant(1).ravel()]
+    if len(new) > len(before):
+        raise ConversionError(f"{step.where}: expands to {len(new)} axes; expected {len(before)}")
+    new = [1] * (len(before) - len(new)) + new
+    return repeated(step.where, x, [b if a == 1 else a for a, b in zip(new, before, strict=True)][1:])
+
+
+def _tile(step: Step) -> Value:
+    x, counts = step.value(), [int(count) for count in step.constant(1).ravel()]
+    if len(counts) != len(sizes(x)) + 1:
+        raise ConversionError(f"{step.where}: repeats {len(counts)} axes; expected {len(sizes(x)) + 1}")
+    return tiled(step.where, x, counts)
+
+
 HANDLERS: dict[str, Handler] = {
     "Cast": _cast,
     "Concat": _concat,
     "Dropout": _identity,
+    "Expand": _expand,
     "Flatten": _flatten,
     "Gather": _gather,
     "Identity": _identity,
@@ -180,6 +205,7 @@ HANDLERS: dict[str, Handler] = {
     "Slice": _slice,
     "Split": _split,
     "Squeeze": _squeeze,
+    "Tile": _tile,
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
 }

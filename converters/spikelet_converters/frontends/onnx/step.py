@@ -30,6 +30,7 @@ class Import:
         constants: Tensors that do not depend on the input, by name.
         values: Tensors that do, by name.
         quantisers: (scale, zero point) of quantised values, by name.
+        clips: Clip nodes of quantised values, by the name of the value.
         uses: Number of uses of each tensor.
         logits: Name of the tensor of the logits, if a function of them follows.
     """
@@ -42,6 +43,7 @@ class Import:
     constants: dict[str, Constant] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
     quantisers: dict[str, tuple[Constant, Constant | None]] = field(default_factory=dict)
+    clips: dict[str, onnx.NodeProto] = field(default_factory=dict)
     uses: Counter[str] = field(default_factory=Counter)
     logits: str | None = None
 

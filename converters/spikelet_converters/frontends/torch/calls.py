@@ -155,7 +155,7 @@ _DISPATCHED: dict[Target, tuple[str, Callable[..., object]]] = {
 }
 """Functions with two variants: name, and the function that has their signature."""
 
-_SIZES = ("view", "reshape", "permute", "unflatten")
+_SIZES = ("expand", "permute", "repeat", "reshape", "tile", "unflatten", "view")
 
 
 def name_of(target: Target) -> str:
@@ -214,7 +214,7 @@ def _accepts(kind: str, value: object) -> bool:
         case "number" | "float" | "Scalar":
             return isinstance(value, int | float)
         case "int" | "SymInt":
-            return isinstance(value, int)
+            return isinstance(value, int | torch.memory_format | torch.dtype | torch.layout)
         case "str":
             return isinstance(value, str)
         case "bool":

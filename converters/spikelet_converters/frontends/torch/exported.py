@@ -179,7 +179,12 @@ def _passes_on(step: fx.Node) -> bool:
 
 def _last(step: fx.Node) -> bool:
     """Whether the program returns the output of a call, directly or through calls that do not change it."""
-    return all(user.op == "output" or (_passes_on(user) and _last(user)) for user in step.users)
+    return all(user.op == "output" or ((_passes_on(user) or _decides(user)) and _last(user)) for user in step.users)
+
+
+def _decides(step: fx.Node) -> bool:
+    """Whether a call returns the class with the largest value."""
+    return getattr(getattr(step.target, "overloadpacket", None), "__name__", "") == "argmax"
 
 
 def _module(step: fx.Node) -> str:

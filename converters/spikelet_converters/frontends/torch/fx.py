@@ -230,7 +230,10 @@ class _Reader:
 
     def _last(self, step: fx.Node) -> bool:
         """Whether the network returns the output of a call, directly or through layers that do not change it."""
-        return all(user.op == "output" or (self._passes_on(user) and self._last(user)) for user in step.users)
+        return all(
+            user.op == "output" or ((self._passes_on(user) or _decides(user)) and self._last(user))
+            for user in step.users
+        )
 
     def _passes_on(self, step: fx.Node) -> bool:
         """Whether the output of a call is its input."""
@@ -280,6 +283,11 @@ class _Reader:
         start = None if module.shift is None else lam * module.shift.detach().numpy()
         theta = lam if lam.ndim else float(lam)
         return self.builder.quantiser(name, f"module {name}", theta, module.levels, x, start)
+
+
+def _decides(step: fx.Node) -> bool:
+    """Whether a call returns the class with the largest value."""
+    return step.op in ("call_function", "call_method") and name_of(step.target) == "argmax"
 
 
 def chosen(results: object, output: str | None) -> Any:

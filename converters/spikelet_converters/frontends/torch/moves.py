@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spikelet.errors import ConversionError
 from spikelet_converters.frontends.builder import window_of
-from spikelet_converters.frontends.channels import along_channels, concatenated, selected
-from spikelet_converters.frontends.layout import axes_of, padded, reshaped, sizes, transposed
+from spikelet_converters.frontends.channels import along_channels, concatenated, repeated, selected, tiled
+from spikelet_converters.frontends.layout import axes_of, reshaped, sizes, transposed
 from spikelet_converters.frontends.torch.calls import Call
+from spikelet_converters.frontends.torch.operations import HANDLERS as HANDLERS_OF_VALUES
 from spikelet_converters.frontends.torch.operations import Handler
 from spikelet_converters.frontends.values import BATCH, Value, Window
 
@@ -63,22 +66,26 @@ def _sum(call: Call) -> Value:
 
 
 def _amax(call: Call) -> Value:
-    x = call.x
-    pixels, axes = list(range(2, len(sizes(x)) + 1)), call.integers("dim", [])
-    if not pixels or sorted(axis % (len(pixels) + 2) for axis in axes) != pixels:
-        raise ConversionError(f"{call.where}: a maximum over axes {list(axes)} has no node; expected all pixels")
-    ones = (1,) * len(pixels)
-    pooled = call.builder.adaptive(call.name, call.where, ones, x, maxima=True, average=call.average_pools)
-    return pooled if call.get("keepdim", False) else call.builder.flatten(f"{call.name}.flat", call.where, pooled)
+    keep, axes = bool(call.get("keepdim", False)), call.integers("dim", [0])
+    return call.builder.largest(call.name, call.where, axes, keep, call.x, average=call.average_pools)
+
+
+def _max(call: Call) -> Value | list[Value]:
+    """The maximum along an axis, without the indices, or of two values."""
+    other = call.arguments.get("other")
+    if isinstance(other, int):  # max(dim), whose form is that of two values
+        call = replace(call, arguments={"self": call.x, "dim": other})
+    return [_amax(call)] if "dim" in call.arguments else HANDLERS_OF_VALUES["maximum"](call)
 
 
 def _flatten(call: Call) -> Value:
     x = call.x
-    rank = len(sizes(x)) + 1
-    start, end = int(call.number("start_dim", 0)), int(call.number("end_dim", -1))
-    if start % rank != 1 or end % rank != rank - 1:
+    shape = [BATCH, *sizes(x)]
+    start, end = (int(call.number(name, axis)) % len(shape) for name, axis in (("start_dim", 0), ("end_dim", -1)))
+    if start < 1 or end < start:
         raise ConversionError(f"{call.where}: flattens axes {start} to {end}; expected all but the batch")
-    return call.builder.flatten(call.name, call.where, x)
+    new = [*shape[:start], int(np.prod(shape[start : end + 1])), *shape[end + 1 :]]
+    return call.builder.reshaped(call.name, call.where, new, None, x)
 
 
 def _view(call: Call) -> Value:
@@ -239,7 +246,25 @@ def _pad(call: Call) -> Value:
     pairs = [(pads[index], pads[index + 1]) for index in range(0, len(pads), 2)]  # the last axis first
     if len(pairs) > rank:
         raise ConversionError(f"{call.where}: pads {len(pairs)} axes of {rank}; expected height and width")
-    return padded(call.where, x, tuple([(0, 0)] * (rank - len(pairs)) + pairs[::-1]))
+    return call.builder.surrounded(call.name, call.where, tuple([(0, 0)] * (rank - len(pairs)) + pairs[::-1]), x)
+
+
+def _expand(call: Call) -> Value:
+    x, size = call.x, call.integers("size")
+    before = (BATCH, *sizes(x))
+    if len(size) != len(before):
+        raise ConversionError(f"{call.where}: expands to {len(size)} axes; expected {len(before)}")
+    return repeated(call.where, x, [b if a == -1 else a for a, b in zip(size, before, strict=True)][1:])
+
+
+def _repeat(call: Call) -> Value:
+    counts = call.integers("repeats" if "repeats" in call.arguments else "dims")
+    if call.kind == "repeat_interleave":
+        axis = int(call.number("dim", 0)) % (len(sizes(call.x)) + 1)
+        counts = tuple(counts[0] if index == axis else 1 for index in range(len(sizes(call.x)) + 1))
+    if len(counts) != len(sizes(call.x)) + 1:
+        raise ConversionError(f"{call.where}: repeats {len(counts)} axes; expected {len(sizes(call.x)) + 1}")
+    return tiled(call.where, call.x, counts, each=call.kind == "repeat_interleave")
 
 
 HANDLERS: dict[str, Handler] = {
@@ -254,6 +279,9 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("slice", "narrow"), _slice),
     **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
     "amax": _amax,
+    "max": _max,
+    **dict.fromkeys(("repeat", "repeat_interleave", "tile"), _repeat),
+    "expand": _expand,
     "channel_shuffle": _channel_shuffle,
     "flatten": _flatten,
     "getitem": _getitem,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -214,14 +215,39 @@ def _leaky(call: Call) -> Value:
 
 
 def _maximum(call: Call) -> Value:
-    x = call.values[0]
+    x = call.x if len(call.values) != 1 else call.values[0]
     name = "other" if isinstance(call.get("self", call.get("input")), Value) else "self"
+    if len(call.values) == 2 and call.builder.calibrate:
+        return call.builder.greater(call.name, call.where, *call.values)
     bound = _constant(call, name, x) if len(call.values) == 1 else None
     if bound is None or bound.any():
         raise ConversionError(f"{call.where}: {ADVICE['maximum']}")
     if not call.builder.calibrate:
         raise ConversionError(f"{call.where}: {ADVICE['relu']}")
     return call.builder.relu(call.name, call.where, None, x, alone=call.alone)
+
+
+def _minimum(call: Call) -> Value:
+    """The smaller of a rectified value and a number, a rectifier with a cap."""
+    bounds = [value for value in call.arguments.values() if isinstance(value, np.ndarray | int | float)]
+    sizes_of_bounds = [np.size(bound) for bound in bounds]
+    if len(call.values) != 1 or sizes_of_bounds != [1] or not call.builder.is_nonnegative(call.values[0]):
+        raise ConversionError(f"{call.where}: {ADVICE['minimum']}")
+    return _rectified(replace(call, arguments={"self": call.values[0]}), float(np.ravel(bounds[0])[0]))
+
+
+def _absolute(call: Call) -> Value:
+    if not call.builder.calibrate:
+        raise ConversionError(f"{call.where}: {ADVICE['relu']}")
+    return call.builder.leaky(call.name, call.where, -1.0, call.x)
+
+
+def _random_slope(call: Call) -> Value:
+    """A leaky rectifier, whose slope in evaluation mode is the mean of its bounds."""
+    slope = (call.number("lower", 1 / 8) + call.number("upper", 1 / 3)) / 2
+    if not call.builder.calibrate or bool(call.get("training", False)):
+        raise ConversionError(f"{call.where}: {ADVICE['relu']}")
+    return call.builder.leaky(call.name, call.where, slope, call.x)
 
 
 ENDINGS: dict[str, Ending] = {
@@ -258,10 +284,13 @@ HANDLERS: dict[str, Handler] = {
     "add": _add,
     "addmm": _addmm,
     "linear": _linear,
+    "abs": _absolute,
     "maximum": _maximum,
+    **dict.fromkeys(("minimum", "clamp_max", "min"), _minimum),
     "relu": _relu,
     "relu6": _relu6,
+    "rrelu": _random_slope,
     "rsub": _subtracted,
-    "threshold": _threshold,
+    **dict.fromkeys(("threshold", "_threshold"), _threshold),
 }
 """Additions of a call to the graph, by the name of its operation."""

@@ -153,17 +153,6 @@ def test_inputs_of_other_types(kind, tmp_path):
         read(model(tmp_path / "a.onnx", nodes, kind=kind), RAW)
 
 
-def test_functions_of_the_file(tmp_path):
-    path = model(tmp_path / "a.onnx", body(RELU))
-    whole = onnx.load(path)
-    whole.functions.append(
-        helper.make_function("own", "twice", ["a"], ["b"], [n("Add", ["a", "a"], ["b"])], [helper.make_opsetid("", 17)])
-    )
-    onnx.save(whole, path)
-    with pytest.raises(ConversionError, match=r"defines functions \(twice\); export the network without functions"):
-        read(path, RAW)
-
-
 def test_damaged_files(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"no model at all")
     with pytest.raises(ConversionError, match=r"a\.onnx: not a valid ONNX model"):

@@ -1,5 +1,7 @@
 """Calls and modules of torch: traced, and exported, the imported graph computes what torch does."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -76,6 +78,21 @@ CALLS = {
     "maximum with zero": (lambda x: torch.maximum(x, torch.zeros(1)), 4),
     "squeeze and unsqueeze": (lambda x: F.adaptive_avg_pool2d(torch.relu(x), 1).squeeze(-1)[..., None], 4),
     "permute there and back": (lambda x: torch.relu(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), 4),
+    "pixels as one axis, mean": (lambda x: torch.relu(x).flatten(2).mean(-1, keepdim=True)[..., None], 4),
+    "pixels as one axis and back": (lambda x: torch.relu(x).view(-1, 4, 49).view(-1, 4, 7, 7), 4),
+    "maxima of rows, then of columns": (lambda x: torch.relu(x).max(-1)[0].max(2, keepdim=True)[0][..., None], 4),
+    "one group of channels": (lambda x: torch.relu(x).unflatten(1, (2, 2))[:, 1], 2),
+    "channels of zeros": (lambda x: F.pad(torch.relu(x)[:, :, ::2, ::2], (0, 0, 0, 0, 2, 2)), 8),
+    "one channel expanded": (lambda x: torch.relu(x)[:, :1].expand(-1, 3, -1, -1), 3),
+    "channels repeated": (lambda x: torch.relu(x).repeat(1, 2, 1, 1), 8),
+    "channels interleaved": (lambda x: torch.relu(x).repeat_interleave(2, dim=1), 8),
+    "the larger of two values": (lambda x: torch.max(x, torch.relu(-x)), 4),
+    "maximum of halves": (lambda x: torch.maximum(x[:, :2], x[:, 2:]), 2),
+    "minimum": (lambda x: torch.minimum(torch.relu(x), torch.tensor(1.0)), 4),
+    "clamp_max": (lambda x: torch.relu(x).clamp_max(1.5), 4),
+    "abs": (lambda x: x.abs(), 4),
+    "rrelu": (lambda x: F.rrelu(x, 0.1, 0.3), 4),
+    "threshold": (lambda x: F.threshold(x, 0, 0), 4),
     "a batch norm behind a pool": (lambda x: F.batch_norm(
         F.avg_pool2d(torch.relu(x), 2), torch.tensor([0.1, 0.2, 0.0, 0.3]), torch.ones(4), eps=0.1), 4),
 }  # fmt: skip
@@ -99,7 +116,10 @@ def test_a_call(call):
 
 
 @pytest.mark.parametrize("call", ["cat", "chunk", "shuffle", "every second row", "one channel", "max_pool2d with padding",
-                                  "adaptive_avg_pool2d", "leaky_relu", "pad", "rsub", "add with alpha", "channels by index"])  # fmt: skip
+                                  "adaptive_avg_pool2d", "leaky_relu", "pad", "rsub", "add with alpha", "channels by index",
+                                  "pixels as one axis, mean", "maxima of rows, then of columns", "one group of channels",
+                                  "channels of zeros", "one channel expanded", "channels repeated", "minimum", "abs", "rrelu",
+                                  "the larger of two values", "threshold"])  # fmt: skip
 def test_a_call_of_an_exported_program(call):
     between, channels = CALLS[call]
     network = Net(between, channels=channels).eval()
@@ -108,6 +128,54 @@ def test_a_call_of_an_exported_program(call):
             network, (torch.zeros(2, *SHAPE),), dynamic_shapes=None if batch is None else (batch,)
         )
         compare(network, from_program(program, RAW))
+
+
+@pytest.mark.parametrize("call", ["permute there and back", "channels repeated", "clamp_max", "adaptive_avg_pool2d"])
+def test_a_call_of_a_decomposed_program(call):
+    """Core ATen operations, with `clone` for a change of the memory's layout."""
+    between, channels = CALLS[call]
+    network = Net(lambda x: between(x).permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2), channels=channels).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch calls a function of its own that it deprecates
+        program = torch.export.export(network, (torch.zeros(2, *SHAPE),)).run_decompositions()
+    compare(network, from_program(program, RAW))
+
+
+class Answers(nn.Module):
+    """A classifier that returns classes, or one logit without an axis."""
+
+    def __init__(self, end, classes):
+        super().__init__()
+        torch.manual_seed(4)
+        self.conv, self.fc, self.end = nn.Conv2d(3, 4, 3), nn.Linear(4, classes), end
+
+    def forward(self, x):
+        return self.end(self.fc(torch.relu(self.conv(x)).mean((2, 3))))
+
+
+ANSWERS = {
+    "argmax": (lambda x: x.argmax(1), 5),
+    "argmax, keepdim": (lambda x: torch.argmax(x, dim=-1, keepdim=True), 5),
+    "softmax, argmax": (lambda x: torch.softmax(x, 1).argmax(1), 5),
+    "one logit": (lambda x: x.squeeze(1), 1),
+    "one logit, view": (lambda x: x.view(-1), 1),
+    "one logit, sigmoid": (lambda x: torch.sigmoid(x.squeeze(-1)), 1),
+}
+
+
+@pytest.mark.parametrize("end", ANSWERS)
+def test_classes_and_one_logit(end):
+    function, classes = ANSWERS[end]
+    network = Answers(function, classes).eval()
+    plain = Answers(nn.Identity(), classes).eval()
+    images = torch.from_numpy(pixels(SHAPE))
+    with torch.no_grad():
+        expected = plain(images).numpy()
+    program = torch.export.export(network, (torch.zeros(2, *SHAPE),), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    for source in (from_module(network, SHAPE, RAW), from_program(program, RAW)):
+        assert source.ending == ("argmax" if "argmax" in end else "sigmoid" if "sigmoid" in end else "logits")
+        assert np.allclose(logits(source, pixels(SHAPE)), expected, atol=1e-3 * np.abs(expected).max())
+        assert check_graph(source, None) is not None
 
 
 LAYERS = [

@@ -1,0 +1,200 @@
+"""Files of several writers: where they keep weights, how they name things, functions, and forms of one exporter each."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from onnx_forms import FORMS, RAW, RELU, SHAPE, body, conv, logits, model, n, pixels, session, tail
+from spikelet.errors import ConversionError
+from spikelet_converters.calibration.analog import Analog
+from spikelet_converters.conversion.check import check_graph, source_neuron
+from spikelet_converters.frontends.onnx import read
+from spikelet_converters.frontends.onnx.constants import EVALUATED
+
+LINE = {
+    "a": np.random.default_rng(4).standard_normal((5, 3, 4)).astype(np.float32) * np.float32(0.4),
+    "f": np.random.default_rng(5).standard_normal((4, 5)).astype(np.float32),
+}
+
+
+def compare(path, shape=SHAPE, batch=None):
+    source, images = read(path, RAW), pixels(shape)
+    expected = session(path, images, batch=batch)
+    actual = logits(source, images.reshape(-1, *source.shape))
+    assert np.abs(actual - expected.reshape(actual.shape)).max() <= 1e-4 * np.abs(expected).max()
+    assert np.ptp(expected, axis=0).min() > 1e-3, "the network must distinguish the inputs"
+    assert check_graph(source, None) < 1e-3 * np.abs(expected).max()
+    return source
+
+
+def before(graph, nodes):
+    """Put nodes before those of a graph."""
+    rest = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*nodes, *rest])
+
+
+def as_constants(graph):
+    before(graph, [n("Constant", [], [tensor.name], value=tensor) for tensor in graph.initializer])
+    del graph.initializer[:]
+
+
+def as_inputs(graph):
+    graph.input.extend(
+        helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)) for tensor in graph.initializer
+    )
+
+
+def through_identities(graph):
+    nodes = []
+    for tensor in graph.initializer:
+        nodes.append(n("Identity", [f"{tensor.name} stored"], [tensor.name]))
+        tensor.name = f"{tensor.name} stored"
+    before(graph, nodes)
+
+
+def as_halves(graph):
+    """Weights in half precision, cast when the network runs."""
+    nodes = []
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT:
+            half = numpy_helper.to_array(tensor).astype(np.float16)
+            nodes.append(n("Cast", [f"{tensor.name} half"], [tensor.name], to=TensorProto.FLOAT))
+            tensor.CopyFrom(numpy_helper.from_array(half, f"{tensor.name} half"))
+    before(graph, nodes)
+
+
+def without_a_name(graph):
+    graph.name = ""
+
+
+WRITERS = [as_constants, as_inputs, through_identities, as_halves, without_a_name]
+
+
+@pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
+@pytest.mark.parametrize("form", ["line", "constants at every place", "Clip with bounds of shape (1,)"])
+def test_weights_of_every_writer(write, form, tmp_path):
+    shape, own = (SHAPE, None) if form != "line" else ((3, 14), LINE)
+    end = [n("GlobalAveragePool", ["r"], ["p"]), n("Flatten", ["p"], ["q"]), n("Gemm", ["q", "f"], ["y"], transB=1)]
+    nodes = FORMS[form] if form != "line" else [conv(("x", "a")), RELU, *end]
+    path = model(tmp_path / "a.onnx", nodes, shape, own=own)
+    whole = onnx.load(path)
+    write(whole.graph)
+    if write is as_inputs:
+        whole.ir_version = 3
+    onnx.save(whole, path)
+    if form == "constants at every place":
+        assert check_graph(read(path, RAW), None) is not None  # the border is rounded
+    else:
+        compare(path, shape)
+
+
+def test_functions_of_the_file_are_inlined(tmp_path):
+    nodes = [conv(), n("rectified", ["c"], ["r"], domain="own"), *tail()]
+    path = model(tmp_path / "a.onnx", nodes)
+    whole = onnx.load(path)
+    versions = [helper.make_opsetid("", 17)]
+    whole.functions.append(helper.make_function("own", "rectified", ["a"], ["b"], [n("Relu", ["a"], ["b"])], versions))
+    onnx.save(whole, path)
+    assert len(compare(path).graph.spiking) == 1
+
+
+PIXELS = {"axes23": np.array([2, 3]), "grid": np.array([0, 2, 2, 7, 7]), "wide": np.array([0, 4, 49]), "index": np.array(0),
+          "flat4": np.array([0, 4]), "eq": np.float32(1), "one": np.array([1]), "three": np.array([1, 3, 1, 1]),
+          "tiles": np.array([1, 3, 1, 1]), "gray": np.array([[[[0.3]], [[0.6]], [[0.1]]]], np.float32),
+          "channels": np.array([0, 2, 0, 0, 0, 2, 0, 0]), "f1": np.array([[0.5, -0.3, 0.2, 0.4]], np.float32),
+          "w8": np.random.default_rng(6).standard_normal((4, 8, 3, 3)).astype(np.float32), "i1": np.array([2]),
+          "divided": np.array([2, 4])}  # fmt: skip
+GEMM = n("Gemm", ["f", "f4", "bias"], ["y"], transB=1)
+MORE = {
+    "ReLU6 as Min": body(n("Relu", ["c"], ["q"]), n("Min", ["q", "six"], ["r"])),
+    "Min of a number first": body(n("Relu", ["c"], ["q"]), n("Min", ["six1", "q"], ["r"])),
+    "Abs": body(n("Abs", ["c"], ["r"])),
+    "the larger of two values": [conv(), conv(("x", "w"), "d"), n("Max", ["c", "d"], ["m"]), n("Relu", ["m"], ["r"]), *tail()],
+    "pixels as one axis, mean": [*body(RELU)[:2], n("Reshape", ["r", "wide"], ["s"]),
+                                 n("ReduceMean", ["s"], ["f"], axes=[2], keepdims=0), GEMM],
+    "pixels as one axis, flattened": [*body(RELU)[:2], n("Reshape", ["r", "wide"], ["s"]), n("Reshape", ["s", "square"], ["t"]),
+                                      n("GlobalAveragePool", ["t"], ["g"]), n("Flatten", ["g"], ["f"]), GEMM],
+    "maxima of rows, then of columns": [*body(RELU)[:2], n("ReduceMax", ["r"], ["s"], axes=[3], keepdims=0),
+                                        n("ReduceMax", ["s"], ["f"], axes=[2], keepdims=0), GEMM],
+    "one pixel by Gather": [*body(RELU)[:2], n("GlobalAveragePool", ["r"], ["g"]), n("Gather", ["g", "index"], ["h"], axis=3),
+                            n("Gather", ["h", "index"], ["f"], axis=2), GEMM],
+    "one group of channels": [*body(RELU)[:2], n("Reshape", ["r", "grid"], ["s"]), n("Gather", ["s", "index"], ["t"], axis=1),
+                              conv(("t", "w2half"), "d"), n("Relu", ["d"], ["e"]), *tail("e")],
+    "channels of zeros": [*body(RELU)[:2], n("Pad", ["r", "channels"], ["p"]), conv(("p", "w8"), "d"),
+                          n("Relu", ["d"], ["e"]), *tail("e")],
+    "gray to three channels by Expand": [n("Conv", ["x", "gray"], ["u"]), n("Expand", ["u", "three"], ["e"]),
+                                         conv(("e", "w", "b")), RELU, *tail()],
+    "gray to three channels by Tile": [n("Conv", ["x", "gray"], ["u"]), n("Tile", ["u", "tiles"], ["e"]),
+                                       conv(("e", "w", "b")), RELU, *tail()],
+    "one logit without an axis": [*body(RELU)[:-1], n("Gemm", ["f", "f1"], ["z"], transB=1), n("Squeeze", ["z", "one"], ["y"])],
+    "a shape by Mod": [n("Mod", ["divided", "i1"], ["zeros"]), n("Add", ["zeros", "minus"], ["sh"]), *body(RELU)[:2],
+                       n("GlobalAveragePool", ["r"], ["g"]), n("Reshape", ["g", "sh"], ["f"]), GEMM],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", MORE)
+def test_forms_of_exporters(form, tmp_path):
+    own = {**PIXELS, "square": np.array([0, 4, 7, 7]), "minus": np.array([-1, 4]), "w2half": PIXELS["w8"][:, :2]}
+    compare(model(tmp_path / "a.onnx", MORE[form], own=own))
+
+
+QUANTISED = {
+    "4 bits": ({"zero": np.uint8(0), "low": np.uint8(0), "high": np.uint8(15)}, 15),
+    "3 bits of signed integers": ({"zero": np.int8(0), "low": np.int8(0), "high": np.int8(3)}, 3),
+    "7 bits": ({"zero": np.uint8(0), "low": np.uint8(0), "high": np.uint8(127)}, None),
+}
+
+
+@pytest.mark.parametrize("form", QUANTISED)
+@pytest.mark.parametrize("constant", [False, True])
+def test_quantisers_of_few_bits_as_brevitas_writes_them(form, constant, tmp_path):
+    """QuantizeLinear, Clip, DequantizeLinear (QCDQ): the bounds are integers of the quantiser."""
+    own, levels = QUANTISED[form]
+    own = {**own, "step": np.float32(6 if form != "7 bits" else 0.75)}
+    nodes = [conv(), n("Relu", ["c"], ["e"]), n("QuantizeLinear", ["e", "step", "zero"], ["q"]), n("Clip", ["q", "low", "high"], ["few"]),
+             n("DequantizeLinear", ["few", "step", "zero"], ["r"]), *tail()]  # fmt: skip
+    path = model(tmp_path / "a.onnx", nodes, own=own)
+    if constant:
+        whole = onnx.load(path)
+        as_constants(whole.graph)
+        onnx.save(whole, path)
+    source, images = read(path, RAW), pixels(SHAPE)
+    assert len(source.graph.spiking) == 1
+    assert list(source.levels.values()) == ([] if levels is None else [levels])
+    assert check_graph(source, None) is not None
+    if levels is not None:
+        analog = Analog(source.graph)
+        actual = analog(torch.from_numpy(images), source_neuron(analog, {}, source.levels)).numpy()
+        expected = session(path, images)
+        assert np.abs(actual - expected).max() < 0.02 * np.abs(expected).max(), "but for ties"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ([conv(), n("Min", ["c", "six"], ["r"]), *tail()], r"\(Min\): a minimum of activations has no spiking form here"),
+        ([*body(RELU)[:2], n("Tile", ["r", "rows"], ["e"]), *tail("e")], r"\(Tile\): repeats along axis 2; expected the"),
+        ([*body(RELU)[:2], n("Expand", ["r", "batches"], ["e"]), *tail("e")], r"\(Expand\): expands to 5 axes; expected 4"),
+        ([*body(RELU)[:2], n("Reshape", ["r", "wide"], ["s"]), n("MatMul", ["s", "m49"], ["y"])],
+         r"\(MatMul\): takes pixels as one axis"),
+        ([*body(RELU)[:2], n("Reshape", ["r", "wide"], ["s"]), n("Mul", ["s", "row"], ["y"])], r"\(Mul\): .*expected"),
+        ([*body(RELU)[:2], n("Reshape", ["r", "wide"], ["s"]), n("ReduceMean", ["s"], ["y"], axes=[1])],
+         r"\(ReduceMean\): a mean over axes \[1\] has no node; expected the pixels, axis 2"),
+        ([*body(RELU)[:2], n("Reshape", ["r", "grid"], ["s"]), n("Pad", ["s", "ten"], ["y"])], r"\(Pad\): pads \(N, 2, 2, 7, 7\)"),
+        ([conv(), n("Quant", ["c", "half", "zero", "six"], ["r"], domain="qonnx.custom_op.general"), *tail()],
+         r"\(Quant\): is an operator of QONNX .*, which ONNX Runtime does not execute; export .*export_onnx_qcdq"),
+        ([conv(), n("Erf", ["c"], ["r"]), *tail()], r"\(Erf\): .*fine-tune with ReLU in its place"),
+    ],
+)  # fmt: skip
+def test_refusals(nodes, message, tmp_path):
+    own = {**PIXELS, "rows": np.array([1, 1, 2, 1]), "batches": np.array([1, 1, 4, 7, 7]), "ten": np.array([0] * 9 + [1]),
+           "m49": np.ones((49, 3), np.float32)}  # fmt: skip
+    with pytest.raises(ConversionError, match=message):
+        read(model(tmp_path / "a.onnx", nodes, own=own), RAW)
+
+
+def test_operators_on_constants_are_of_onnx():
+    assert {schema.name for schema in onnx.defs.get_all_schemas()} >= set(EVALUATED)
