@@ -38,6 +38,7 @@ from mutation.mutants import READERS, mutants_of  # noqa: E402
 
 DIFFERENT = 1e-3  # of the largest logit
 SECONDS = 20  # of processor time for a mutant, which may loop for ever
+WAITING = 300  # seconds after which a mutant that waits for something is ended
 
 
 def computed(source):
@@ -133,6 +134,7 @@ def child(mutant, reference, names, pipe):
     """Read networks with a mutant, and write the verdicts."""
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    signal.alarm(WAITING)
     warnings.simplefilter("ignore")
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
@@ -155,7 +157,7 @@ def run(mutant, reference, names):
     with os.fdopen(read_end, "rb") as file:
         content = file.read()
     os.waitpid(process, 0)
-    return json.loads(content) if content else {"process": "refused"}
+    return json.loads(content) if content else {"process": "ended"}
 
 
 def main():
@@ -189,7 +191,7 @@ def main():
             chosen = rng.sample(names, min(args.forms, len(names)))
             verdicts = run(mutant, reference, chosen) if chosen else {}
             kinds = set(verdicts.values())
-            kind = next((kind for kind in ("silent", "stated", "refused", "same") if kind in kinds), "unread")
+            kind = next((kind for kind in ("silent", "stated", "refused", "ended", "same") if kind in kinds), "unread")
             counts[kind] += 1
             unread[mutant.module] += kind == "unread"
             where = f"{mutant.path.relative_to(READERS)} {mutant.change}"
