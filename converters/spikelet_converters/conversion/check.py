@@ -55,6 +55,10 @@ def check_graph(source: Source, images: ImageSet | None) -> float | None:
         differences.append(_compare(source, name, inputs))
         if source.roundings and name != NOISE:
             differences.append(_compare_without_rounding(source, name, inputs))
+    if source.twin is not None:
+        twin = source.twin()
+        for name, inputs in _inputs(twin, None).items():
+            _compare(twin, f"{name} and weights that were changed by up to 2 %", inputs)
     return max(difference.largest for difference in differences)
 
 

@@ -80,6 +80,8 @@ class Source:
         roundings: Quantisers of the source that are not part of the imported graph, by node.
         border: Value of a zero of the source at the output of the input node, () or (C,).
         averaged: Imports the source with average pools in place of its max pools, if it can be imported again.
+        twin: Imports the source with weights changed a little, so that the comparison does not depend on ties; None if
+            the weights of the source cannot be changed.
         notes: Notes for the user about differences between the source and the imported graph.
         labels: Class names, if the source contains them.
         bits: Bits of the weights of an exact graph, if the source contains them.
@@ -98,6 +100,7 @@ class Source:
     roundings: Mapping[str, tuple[Rounding, ...]] = field(default_factory=dict)
     border: Factor = field(default_factory=lambda: NOTHING)
     averaged: Callable[[], Source] | None = None
+    twin: Callable[[], Source] | None = None
     notes: tuple[str, ...] = ()
     labels: tuple[str, ...] | None = None
     bits: int | None = None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from spikelet.errors import ConversionError, pass_out_of_memory
 from spikelet_converters.choices import TIME_STEP
@@ -64,12 +68,32 @@ def from_nir(
         if ours is not None:
             return ours
         note = "the file was changed after spikelet wrote it: its annotation was ignored, the nodes were imported"
-    builder = Builder(input_shape(network))
-    if note:
-        builder.note(note)
     # inputs are currents and spikes, not normalised by default
     preprocessing = preprocessing or Preprocessing(scale=1.0)
     nodes, edges = leading_to(*flat(network), output)
     step = TIME_STEP if dt is None else dt
-    Reader(builder, step).run(nodes, edges, preprocessing.start(builder, low, high))
-    return finished("NIR", builder, None, preprocessing, simulate=simulator(nodes, edges, step))
+
+    def imported(nodes: dict[str, NirNode]) -> Source:
+        builder = Builder(input_shape(network))
+        if note:
+            builder.note(note)
+        Reader(builder, step).run(nodes, edges, preprocessing.start(builder, low, high))
+        return finished("NIR", builder, None, preprocessing, simulate=simulator(nodes, edges, step))
+
+    return replace(imported(nodes), twin=lambda: imported(_without_ties(nodes)))
+
+
+def _without_ties(nodes: dict[str, NirNode]) -> dict[str, NirNode]:
+    """The nodes with weights that are changed by up to 2 %, so that sums of spikes do not meet thresholds exactly."""
+    rng = np.random.default_rng(0)
+    changed = {}
+    for name, node in nodes.items():
+        changed[name] = copy.copy(node)
+        for field in ("weight", "bias", "scale"):
+            value = getattr(node, field, None)
+            if value is not None:
+                values = np.asarray(value, np.float64)
+                shape = () if field == "scale" else values.shape  # a scale is the same within a channel
+                moved = (values * rng.uniform(0.98, 1.02, shape)).astype(np.float32)
+                setattr(changed[name], field, moved)
+    return changed
