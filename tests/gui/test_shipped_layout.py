@@ -1,5 +1,7 @@
 """Nothing is cut in any panel for any shipped bundle, at the sizes of common screens and at 200 %.
 
+Work of the window's thread for another theme and for panels that are shown first is divided; it is counted, not timed.
+
 Results whose computation takes long are made up: what counts here is the space that they need.
 """
 
@@ -13,12 +15,14 @@ import pytest
 from gui_support.cutting import wrong
 from gui_support.driving import opened_window
 from gui_support.results import fill
+from gui_support.turns import Turns
 from spikelet import shipped
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.app import settle
 
 SIZES = ((960, 600), (1280, 800), (1440, 900), (1920, 1080))
 BUNDLES = ("vgg9-cifar10", "resnet20-cifar10", "vgg5-fashion-mnist")
+MOST = {"calls": 40_000, "polished": 120, "restyled": 800}  # in an iteration; the Layers panel at once: 68,000 calls
 PAGES = {"accuracy": ("pages", "choice"), "layers": ("pages", "choice")}  # panels with two contents
 
 
@@ -54,6 +58,20 @@ def faults(window, size):
                 problems[name, content] = [*cut, *([f"{bar} pixels too wide"] if bar else [])]
     cut = [*wrong(window.transport), *wrong(window.nav.button(0).parentWidget())]
     return {**problems, "frame": cut} if cut else problems
+
+
+def test_another_theme_and_the_first_showing_of_panels_are_divided(filled):
+    """`tests/stress/test_responsive.py` measures the processor time of the same iterations."""
+    heavy, turns = {}, Turns()
+    for name in ("theme", *PANELS):
+        with turns:
+            filled.toggle_theme() if name == "theme" else filled.show_panel(name)
+            settle(filled)
+        assert turns.most["calls"] > 100
+        heavy |= {(name, kind): count for kind, count in turns.most.items() if count > MOST[kind]}
+    filled.toggle_theme()
+    settle(filled)
+    assert heavy == {}
 
 
 SCALED = """

@@ -43,6 +43,7 @@ def test_other_images_make_results_out_of_date(measured, rest, tmp_path):
     drop(measured, tmp_path / "other.npz")
     rest(measured)
     measured.show_panel("accuracy")
+    rest(measured)
     now = measured.inspector.data.name
     assert before != now
     assert measured.stale.text.text() == f"Out of date: measured on {before}; now {now}."

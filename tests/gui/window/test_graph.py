@@ -176,6 +176,7 @@ def test_a_badge_lists_its_neurons_and_says_what_it_counts(opened, rest, data, q
     assert len(selection.rows) == rates[name].dead
     assert (selection.table().columns["all"][selection.rows] == 0).all()
     assert selection.picked == tuple(selection.rows[:3])
+    rest(opened)
     table = opened.panels["layers"].findChild(NeuronCard)
     assert (table.preset.currentText(), table.model.rowCount()) == ("dead", rates[name].dead)
 

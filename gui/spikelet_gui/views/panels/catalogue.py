@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.accuracy.panel import AccuracyPanel
@@ -31,12 +31,40 @@ PANELS: dict[str, tuple[str, Callable[[Inspector], Panel]]] = {
 
 
 class Panels(dict[str, Panel]):
-    """Panels by name, each built on first access: the window opens sooner."""
+    """Panels by name, built when they are first shown, in slices, or on first access, at once.
 
-    def __init__(self, build: Callable[[str], Panel]) -> None:
+    Args:
+        inspector: The models.
+        complete: Called with the name of a panel and the panel after it is built.
+    """
+
+    def __init__(self, inspector: Inspector, complete: Callable[[str, Panel], object]) -> None:
         super().__init__()
-        self._build = build
+        self._inspector, self._complete = inspector, complete
+        self._begun: dict[str, tuple[Panel, Iterator[None]]] = {}
+
+    def build_slice(self, name: str) -> bool:
+        """Build the next part of a panel. Returns whether it is complete."""
+        if name in self:
+            return True
+        if name not in self._begun:
+            panel = PANELS[name][1](self._inspector)
+            self._begun[name] = panel, panel.build()
+            return False
+        panel, parts = self._begun[name]
+        for _ in parts:
+            return False
+        del self._begun[name]
+        self[name] = panel
+        self._complete(name, panel)
+        return True
 
     def __missing__(self, name: str) -> Panel:
-        self[name] = self._build(name)
+        while not self.build_slice(name):
+            pass
         return self[name]
+
+    def finish(self) -> None:
+        """Build the rest of every panel that is partly built: its cards are then part of the window."""
+        for name in list(self._begun):
+            _ = self[name]

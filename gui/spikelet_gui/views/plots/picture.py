@@ -32,8 +32,8 @@ class Picture(Plot):
         self.hideAxis("left")
         self.hideAxis("bottom")
         self.setAspectLocked(True)
-        self.plotItem.vb.invertY(True)
-        self.plotItem.vb.setDefaultPadding(0.01)
+        self.box.invertY(True)
+        self.box.setDefaultPadding(0.01)
         self.image = pg.ImageItem()
         self.addItem(self.image)
         self.marks = pg.ScatterPlotItem(
@@ -71,7 +71,7 @@ class Picture(Plot):
     def fit(self) -> None:
         """Show the whole image."""
         if self._shape:
-            self.plotItem.vb.setRange(QRectF(0, 0, self._shape[1], self._shape[0]), padding=0.01)
+            self.box.setRange(QRectF(0, 0, self._shape[1], self._shape[0]), padding=0.01)
 
     home = fit
 
@@ -93,7 +93,7 @@ class Picture(Plot):
         return self.pixel(row, column) if inside else None
 
     def _clicked(self, event: MouseClickEvent) -> None:
-        point: QPointF = self.plotItem.vb.mapSceneToView(event.scenePos())
+        point: QPointF = self.box.mapSceneToView(event.scenePos())
         y, x = int(np.floor(point.y())), int(np.floor(point.x()))
         if self._touched is not None and self._shape and 0 <= y < self._shape[0] and 0 <= x < self._shape[1]:
             self._touched(y, x)

@@ -12,6 +12,7 @@ from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
 
 from spikelet_gui.views.plots.axes import DecadeAxis, NumberAxis, PercentAxis
+from spikelet_gui.views.plots.chart import ChartView
 from spikelet_gui.views.plots.reading import Curve, bar_values, curve_values, dot_at
 from spikelet_gui.views.widgets.readout import Hover, Reading, Value
 from spikelet_gui.views.widgets.theme import colour, font, theme
@@ -24,7 +25,7 @@ Values = Sequence[float] | npt.NDArray[np.number]
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 
 
-class Plot(pg.PlotWidget):
+class Plot(ChartView):
     """A chart. It shows the values of its curves, bars and dots under the pointer.
 
     Args:
@@ -47,14 +48,14 @@ class Plot(pg.PlotWidget):
     ) -> None:
         axes: dict[str, NumberAxis] = {side: NumberAxis(side) for side in ("left", "bottom")}
         axes |= {side: PercentAxis(side) for side in percent} | {side: DecadeAxis(side) for side in decades}
-        super().__init__(background=theme().card, axisItems=axes, enableMenu=False)
+        super().__init__(axes, theme().card)
         self.setAccessibleName(name)
         self.setAcceptDrops(False)  # the window handles dropped files
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.setMouseEnabled(zoom, zoom)
-        self.setLogMode("bottom" in decades, "left" in decades)
-        self.hideButtons()
+        for side in decades:
+            axes[side].setLogMode(side == "bottom", side == "left")
         self.setMinimumSize(120, 80)
         self.plotItem.layout.setContentsMargins(0, HALF_LINE, 0, 0)  # space for the label at the upper end of an axis
         small = font(8.5)
@@ -68,23 +69,22 @@ class Plot(pg.PlotWidget):
         for side, text in (("bottom", x), ("left", y)):
             if text:
                 self.setLabel(side, text, **{"color": theme().muted, "font-size": "8.5pt"})
-        self.home: Callable[[], object] = lambda: self.plotItem.enableAutoRange()
+        self.home: Callable[[], object] = lambda: self.box.enableAutoRange()
         self._zoom = zoom
         self._axes, self._titles, self._curves = axes, {"bottom": x, "left": y}, list[Curve]()
         self._hover = Hover(self, self.reading)
         self._names: list[tuple[pg.TextItem, float]] = []
         self._levels: list[pg.InfLineLabel] = []
-        self.plotItem.vb.sigResized.connect(self.spread)
-        self.plotItem.vb.sigResized.connect(self._place_levels)
-        self.plotItem.vb.sigYRangeChanged.connect(self._place_levels)
+        self.box.sigResized.connect(self.spread)
+        self.box.sigResized.connect(self._place_levels)
+        self.box.sigYRangeChanged.connect(self._place_levels)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(240, 80)  # small: Qt uses it as the minimum beside text that wraps
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
-        # the base class resizes before the titles are set, and after a chart was closed
-        if hasattr(self, "_titles") and self.plotItem is not None:
+        if hasattr(self, "_titles"):  # the base class resizes before the titles are set
             self.getAxis("bottom").showLabel(bool(self._titles["bottom"]) and self.height() >= LOW)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
@@ -132,8 +132,8 @@ class Plot(pg.PlotWidget):
         """
         self._names = [name for name in self._names if name[0].scene() is not None]
         self._widen()
-        low, high = self.plotItem.vb.viewRange()[1]
-        height = max(self.plotItem.vb.height(), 1.0)
+        low, high = self.box.viewRange()[1]
+        height = max(self.box.height(), 1.0)
         count = max(1, int((height - 4) / NAME_HEIGHT))
         for index, (text, _) in enumerate(self._names):
             text.setVisible(index >= len(self._names) - count)
@@ -147,7 +147,7 @@ class Plot(pg.PlotWidget):
 
     def _widen(self) -> None:
         """Extend the horizontal axis until every name is inside the chart, whatever its width in pixels."""
-        box, (left, right) = self.plotItem.vb, self.plotItem.vb.viewRange()[0]
+        box, (left, right) = self.box, self.box.viewRange()[0]
         needed = right
         for item, _ in self._names:
             rest = box.width() - item.boundingRect().width() - 2  # pixels from the left end to the start of the name
@@ -185,7 +185,7 @@ class Plot(pg.PlotWidget):
 
     def reading(self, point: QPointF) -> Reading | None:
         """Return the values at a point in pixels of the view; None outside of the chart and where it is empty."""
-        box = self.plotItem.vb
+        box = self.box
         at_scene = self.mapToScene(point.toPoint())
         if not box.sceneBoundingRect().contains(at_scene):
             return None
@@ -200,7 +200,7 @@ class Plot(pg.PlotWidget):
         dots = [item for item in items if isinstance(item, pg.ScatterPlotItem) and id(item) not in curves]
         self._curves = [curve for curve in self._curves if curve.item.scene() is not None]
         read = curve_values(self._curves, x)
-        dot = None if read else dot_at(dots, x, y, self.plotItem.vb.viewPixelSize())
+        dot = None if read else dot_at(dots, x, y, self.box.viewPixelSize())
         if dot is not None:
             at_dot = dot.pos()
             return Reading(
@@ -239,9 +239,9 @@ class Plot(pg.PlotWidget):
     def _place_levels(self, *changed: object) -> None:
         """Put the label of a level above its line, or below if it does not fit."""
         self._levels = [level for level in self._levels if level.line.scene() is not None]
-        low, high = self.plotItem.vb.viewRange()[1]
+        low, high = self.box.viewRange()[1]
         for text in self._levels:
-            space = (high - text.line.value()) / (high - low) * self.plotItem.vb.height()
+            space = (high - text.line.value()) / (high - low) * self.box.height()
             side = text.anchors[0][0]
             text.anchors = [(side, 1 if space > 2 * HALF_LINE + 4 else 0)] * 2
             text.updatePosition()
@@ -287,6 +287,6 @@ class TimeLine:
         self.line.setValue(time)
 
     def _clicked(self, event: MouseClickEvent) -> None:
-        box = self._plot.plotItem.vb
+        box = self._plot.box
         if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(event.scenePos()):
             self._moved(round(box.mapSceneToView(event.scenePos()).x()))

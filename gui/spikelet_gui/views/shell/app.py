@@ -19,6 +19,7 @@ from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.shell.window import Window
 from spikelet_gui.views.widgets import theme
+from spikelet_gui.views.widgets.slices import slices
 
 SWITCH = 0.001  # seconds of the interpreter's thread switch interval: workers must not block the window
 PATIENCE = 600.0  # seconds for a screenshot
@@ -149,7 +150,7 @@ def settle(window: Window, seconds: float = PATIENCE) -> None:
     until = time.monotonic() + seconds
     quiet = 0
     while quiet < TURNS:
-        if window.inspector.jobs.busy:
+        if window.inspector.jobs.busy or slices().busy:
             quiet = 0
             if time.monotonic() > until:
                 raise SpikeletError(f"the panel did not finish within {seconds:.0f} seconds")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import shiboken6
 from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSize, Qt
 from PySide6.QtGui import (
     QAction,
@@ -46,6 +47,7 @@ from spikelet_gui.views.widgets import theme
 from spikelet_gui.views.widgets.base import Panel, release_all
 from spikelet_gui.views.widgets.icons import icon
 from spikelet_gui.views.widgets.scrolling import Page
+from spikelet_gui.views.widgets.slices import slices
 
 
 class Window(QMainWindow):
@@ -82,12 +84,12 @@ class Window(QMainWindow):
         self.welcome, self.problem = WelcomePage(self.actions_, inspector), ProblemPage(self.actions_, inspector)
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.problem)
-        self.panels = Panels(self._build_panel)
+        self.panels = Panels(inspector, self._add_page)
         self._pages: dict[str, Page] = {}
         right = QVBoxLayout()
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(0)
-        self.stale = StaleLine(inspector, lambda: self.panels[self.panel] if inspector.document is not None else None)
+        self.stale = StaleLine(inspector, self._shown_panel)
         right.addWidget(self.header)
         right.addWidget(self.stale)
         right.addWidget(self.stack, 1)
@@ -101,13 +103,11 @@ class Window(QMainWindow):
         root.setFocus()  # the first button must not have the focus
         self._opened()
 
-    def _build_panel(self, name: str) -> Panel:
-        panel = PANELS[name][1](self.inspector)
+    def _add_page(self, name: str, panel: Panel) -> None:
         panel.setObjectName(f"panel-{name}")
         self.exporter.add_menus(panel)
         self._pages[name] = Page(panel)
         self.stack.addWidget(self._pages[name])
-        return panel
 
     def _rail(self) -> QWidget:
         rail = QWidget()
@@ -140,16 +140,26 @@ class Window(QMainWindow):
         return rail
 
     def set_theme(self, name: str) -> None:
-        """Set the theme, and rebuild all views from the models."""
+        """Set the theme, and rebuild all views from the models, in slices."""
         self.inspector.settings.theme = name
+        slices().add(self, self._delete_pages)
+        slices().add(self, self._rebuild)
+
+    def _delete_pages(self) -> None:
+        self.panels.finish()
+        release_all(self.centralWidget())
+        for page in self._pages.values():
+            shiboken6.delete(page)
+        self.panels.clear()
+        self._pages.clear()
+
+    def _rebuild(self) -> None:
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        old = self.takeCentralWidget()
-        if old is not None:
-            release_all(old)
-            old.hide()
-            old.deleteLater()
-        theme.apply(app, theme.resolve(name))
+        self.panels.finish()  # those that were opened since
+        release_all(self.centralWidget())
+        shiboken6.delete(self.centralWidget())  # a style sheet is applied to all widgets that exist
+        theme.apply(app, theme.resolve(self.inspector.settings.theme))
         self._build()
 
     def toggle_theme(self) -> None:
@@ -163,6 +173,10 @@ class Window(QMainWindow):
         """Name of the current panel."""
         name = self.inspector.settings.panel
         return name if name in PANELS else "overview"
+
+    def _shown_panel(self) -> Panel | None:
+        """Return the current panel; None before it is built, and while no bundle is open."""
+        return self.panels.get(self.panel) if self.inspector.document is not None else None
 
     def show_panel(self, name: str) -> None:
         """Show a panel, or the start page if no bundle is open."""
@@ -178,10 +192,19 @@ class Window(QMainWindow):
         elif inspector.document is None:
             self.stack.setCurrentWidget(self.welcome)
         else:
-            _ = self.panels[self.panel]  # builds the page on first access
-            self.stack.setCurrentWidget(self._pages[self.panel])
+            self._show_page(self.panel)
             self._set_title(inspector.document.name)
         self.stale.show_state()
+
+    def _show_page(self, name: str) -> None:
+        """Show a panel after it is built; another panel can be chosen meanwhile."""
+        if self.panel != name or self.inspector.document is None:
+            return
+        if self.panels.build_slice(name):
+            self.stack.setCurrentWidget(self._pages[name])
+            self.stale.show_state()
+        else:
+            slices().add(self.stack, lambda: self._show_page(name))
 
     def _set_title(self, name: str) -> None:
         """Set the window title; Qt replaces a single [*] in it."""
@@ -189,7 +212,8 @@ class Window(QMainWindow):
 
     def scroll_panel(self, pages: int) -> None:
         """Scroll the current panel down by a number of pages; negative is up."""
-        self._pages[self.panel].turn(pages)
+        if self.panel in self._pages:
+            self._pages[self.panel].turn(pages)
 
     def run_panel(self) -> None:
         """Start the task of the current panel."""
@@ -285,6 +309,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         self.inspector.settings.window = bytes(self.saveGeometry().toBase64().data()).decode()
         self._remember()
+        self.panels.finish()
         release_all(self)
         if self.inspector.close():  # otherwise a remaining thread could collect garbage
             self._collector.stop()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from PySide6.QtCore import QSize
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
+from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.signal import AnySignal, Signal, Values
+from spikelet_gui.views.widgets.slices import slices
 
 LEAST = QSize(600, 480)  # of a panel
 NARROW = 1040  # pixels of a panel below which its columns are stacked
@@ -20,10 +22,13 @@ class View(QWidget):
     `follow` is for drawing: a hidden view is drawn once, when it is shown. `listen` is for everything else.
     """
 
+    _in_slices = False  # whether the drawings of a view that is shown are divided
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._connections: list[Callable[[], None]] = []
         self._pending: dict[Callable[[], object], None] = {}
+        self._queued = False
 
     def fill(self, widget: QWidget) -> None:
         """Fill the view with one widget, without margins."""
@@ -49,6 +54,7 @@ class View(QWidget):
 
         def changed(*_: object) -> None:
             if self.isVisible():
+                self._pending.pop(draw, None)
                 draw()
             else:
                 self._pending[draw] = None
@@ -57,11 +63,43 @@ class View(QWidget):
             self.listen(signal, changed)
         self._pending[draw] = None
 
+    def soon(self, draw: Callable[[], object]) -> None:
+        """Call `draw` once in one of the next iterations of the event loop; of a hidden view, when it is shown."""
+        self._pending[draw] = None
+        if self.isVisible():
+            self._queue()
+
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         super().showEvent(event)
-        pending, self._pending = self._pending, {}
-        for draw in pending:
-            draw()
+        if not self._in_slices:
+            while self._pending:
+                self._draw_first()
+        elif self._pending:
+            self.setUpdatesEnabled(False)  # it is painted once, after it is drawn
+            self._queue()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
+        super().hideEvent(event)
+        self.setUpdatesEnabled(True)
+
+    def _queue(self) -> None:
+        if not self._queued:
+            self._queued = True
+            slices().add(self, self._draw_slice)
+
+    def _draw_slice(self) -> None:
+        self._queued = False
+        if self._pending and self.isVisible():
+            self._draw_first()
+        if self._pending and self.isVisible():
+            self._queue()
+        else:
+            self.setUpdatesEnabled(True)
+
+    def _draw_first(self) -> None:
+        draw = next(iter(self._pending))
+        del self._pending[draw]
+        draw()
 
     def release(self) -> None:
         """Disconnect from all signals."""
@@ -72,10 +110,25 @@ class View(QWidget):
 
 
 class Panel(View):
-    """A page of the window. It scrolls in a window that is smaller than its contents."""
+    """A page of the window. It scrolls in a window that is smaller than its contents.
+
+    Args:
+        inspector: The models.
+
+    Attributes:
+        inspector: The models.
+    """
 
     _stacked: tuple[QBoxLayout, ...] = ()
     _narrow = False
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self.inspector = inspector
+
+    def build(self) -> Iterator[None]:
+        """Build the contents in slices: nothing but the construction of cards is divided, and it comes first."""
+        raise NotImplementedError
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         return super().minimumSizeHint().expandedTo(LEAST)

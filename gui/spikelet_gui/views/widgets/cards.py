@@ -66,6 +66,8 @@ class CardView(View):
         body: Layout of its content.
     """
 
+    _in_slices = True
+
     def __init__(self, inspector: Inspector, title: str, note: str = "", data: TableSource | None = None) -> None:
         super().__init__()
         self.inspector = inspector

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyqtgraph as pg
@@ -141,15 +142,21 @@ class CurveCard(CardView):
 class AccuracyPanel(Panel):
     """Accuracy and images on the left, early exit or the classes on the right."""
 
-    def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
+    def build(self) -> Iterator[None]:
+        inspector = self.inspector
+        self.curve = CurveCard(inspector)
+        yield
+        self.browser = BrowserCard(inspector)
+        yield
+        self.exits = ExitCard(inspector)
+        yield
+        self.classes = ClassesCard(inspector)
+        yield
         outer = QHBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(GAP)
         left = QVBoxLayout()
         left.setSpacing(GAP)
-        self.curve = CurveCard(inspector)
-        self.browser, self.exits, self.classes = BrowserCard(inspector), ExitCard(inspector), ClassesCard(inspector)
         left.addWidget(self.curve, 4)
         left.addWidget(self.browser, 5)
         outer.addLayout(left, 5)
@@ -158,8 +165,6 @@ class AccuracyPanel(Panel):
         self.pages.addWidget(self.classes)
         self.choice = Segments("right side", ("early exit", "classes"), self.pages.setCurrentIndex)
         outer.addLayout(column(self.choice, self.pages, stretch=(0, 1), spacing=4), 4)
-
-        self.inspector = inspector
 
     def run(self) -> None:
         """Measure on all images."""

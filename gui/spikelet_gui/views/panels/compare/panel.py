@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,6 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet_gui.models.activity.compare import Comparison, Side, Survey, compare, survey
 from spikelet_gui.models.session.document import Document
-from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.results import ComparisonKey
 from spikelet_gui.views.panels.compare.architectures import DepthCard, NetworksCard
 from spikelet_gui.views.panels.compare.cards import (
@@ -31,9 +31,19 @@ CHOOSE = "Choose a second bundle, or another engine for the same one."
 class ComparePanel(Panel):
     """Selection of both sides at the top; rasters on the left, layers and predictions on the right."""
 
-    def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
+    def build(self) -> Iterator[None]:
+        inspector = self.inspector
+        self.rasters = SideCard(inspector, 0), SideCard(inspector, 1)
+        self.difference = DifferenceCard(inspector)
+        yield
+        self.layers = LayersCard(inspector)
+        yield
+        self.predictions = PredictionsCard(inspector)
+        yield
+        self.networks = NetworksCard(inspector)
+        yield
+        self.depths = DepthCard(inspector)
+        yield
         self.engines = Choice("engine of the first"), Choice("engine of the second")
         for box in self.engines:
             box.textActivated.connect(lambda _: self.run())
@@ -58,13 +68,6 @@ class ComparePanel(Panel):
         )
         choice.addStretch(1)
         choice.addWidget(self.all)
-        self.rasters = SideCard(inspector, 0), SideCard(inspector, 1)
-        self.difference, self.layers, self.predictions = (
-            DifferenceCard(inspector),
-            LayersCard(inspector),
-            PredictionsCard(inspector),
-        )
-        self.networks, self.depths = NetworksCard(inspector), DepthCard(inspector)
         self.content, self.empty, self._error = QWidget(), Empty(""), ""
         panes = QHBoxLayout(self.content)
         panes.setContentsMargins(0, 0, 0, 0)
@@ -221,7 +224,7 @@ class ComparePanel(Panel):
             widget.setVisible(shared)
         self.others.setVisible(not shared)
         for card in self._cards():
-            card.draw()
+            card.soon(card.draw)
 
     def _reveal(self) -> None:
         """Select the first neuron that differs, and show it in the Layers panel."""

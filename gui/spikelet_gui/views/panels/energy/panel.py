@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet.metrics.energy import LEVELS
@@ -10,7 +12,6 @@ from spikelet.metrics.measurement import Measurement
 from spikelet.report import wording
 from spikelet_gui.models.analysis.costs import Costs, costs
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
-from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.choosers.profiles import ProfilePicker
 from spikelet_gui.views.panels.energy.cards import BreakEvenCard, LayersCard, LevelsCard
@@ -35,14 +36,16 @@ FIGURES = {
 class EnergyPanel(Panel):
     """Profile and level above, charts below, sources on the right."""
 
-    def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
+    def build(self) -> Iterator[None]:
+        inspector = self.inspector
         self.state = EnergyState()
         self._key: tuple[int, Profile] | None = None
         self.levels = LevelsCard(inspector, self.state)
+        yield
         self.break_even = BreakEvenCard(inspector, self.state)
+        yield
         self.layers = LayersCard(inspector, self.state)
+        yield
         self.segments = Segments("level", wording.LEVEL_NAMES, self._choose)
         self.sources = Card("Sources of the figures")
         self._list = QVBoxLayout()
@@ -125,7 +128,7 @@ class EnergyPanel(Panel):
 
     def _show(self) -> None:
         for card in (self.levels, self.break_even, self.layers):
-            card.draw()
+            card.soon(card.draw)
 
 
 def _figure_text(name: str, figure: PublishedValue) -> str:

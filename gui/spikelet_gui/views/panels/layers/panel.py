@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
-from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.layers.cards import MapCard, PotentialCard, RasterCard, RatesCard
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
 from spikelet_gui.views.panels.layers.weights import WeightsPage
@@ -18,21 +19,29 @@ from spikelet_gui.views.widgets.theme import GAP
 class LayersPanel(Panel):
     """Tabs of the layers at the top; below them raster, potentials, feature maps, spike rates and the table."""
 
-    def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
+    def build(self) -> Iterator[None]:
+        inspector = self.inspector
+        self.weights = WeightsPage(inspector)
+        yield
+        raster = RasterCard(inspector)
+        yield
+        potentials, maps = PotentialCard(inspector), MapCard(inspector)
+        yield
+        rates = RatesCard(inspector)
+        yield
+        self.neurons = NeuronCard(inspector)
+        yield
         outer = QVBoxLayout(self)
         outer.setContentsMargins(GAP, 4, GAP, GAP)
         outer.setSpacing(6)
         self._tab_row = QHBoxLayout()
         outer.addLayout(self._tab_row)
-        activity, self.weights = QWidget(), WeightsPage(inspector)
+        activity = QWidget()
         panes = QHBoxLayout(activity)
         panes.setContentsMargins(0, 0, 0, 0)
         panes.setSpacing(GAP)
-        panes.addLayout(column(RasterCard(inspector), PotentialCard(inspector), stretch=(5, 4), spacing=GAP), 7)
-        panes.addLayout(column(MapCard(inspector), RatesCard(inspector), stretch=(4, 3), spacing=GAP), 9)
-        self.neurons = NeuronCard(inspector)
+        panes.addLayout(column(raster, potentials, stretch=(5, 4), spacing=GAP), 7)
+        panes.addLayout(column(maps, rates, stretch=(4, 3), spacing=GAP), 9)
         panes.addWidget(self.neurons, 7)
         self.pages = QStackedWidget()
         self.pages.addWidget(activity)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from spikelet_gui.models.session.freshness import outdated_sweep, sweep_again
-from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.overview.input_card import InputCard
 from spikelet_gui.views.panels.overview.layer_card import LayerCard
 from spikelet_gui.views.panels.overview.network_card import NetworkCard
@@ -20,27 +21,33 @@ INPUT, PREDICTION = 250, 250  # least heights of the cards on the left, in pixel
 class OverviewPanel(Panel):
     """Input and prediction on the left, the network in the middle, evidence and the layer on the right."""
 
-    def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
+    def build(self) -> Iterator[None]:
+        inspector = self.inspector
+        self.input = InputCard(inspector)
+        yield
+        self.network = NetworkCard(inspector)
+        prediction = PredictionCard(inspector)
+        yield
+        evidence = EvidenceCard(inspector)
+        yield
+        margin = MarginCard(inspector)
+        yield
+        self.layer = LayerCard(inspector)
+        yield
         outer = QHBoxLayout(self)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         outer.setSpacing(GAP)
-        self.input = InputCard(inspector)
-        self.network = NetworkCard(inspector)
         top = QWidget()
         network = QHBoxLayout(top)
         network.setContentsMargins(0, 0, 0, 0)
         network.setSpacing(GAP)
-        prediction = PredictionCard(inspector)
         self.input.setMinimumHeight(INPUT)
         prediction.setMinimumHeight(PREDICTION)
         top.setMinimumHeight(INPUT + GAP + PREDICTION)
         network.addLayout(column(self.input, prediction, stretch=(5, 4), spacing=GAP), 5)
         network.addWidget(self.network, 7)
         outer.addWidget(top, 12)
-        self.layer = LayerCard(inspector)
-        cards = EvidenceCard(inspector), MarginCard(inspector), self.layer
+        cards = evidence, margin, self.layer
         details = column(*cards, stretch=(9, 7, 8), spacing=GAP)
         outer.addLayout(details, 8)
         for card, height in zip(cards, (180, 170, 196), strict=True):

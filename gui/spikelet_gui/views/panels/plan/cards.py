@@ -69,7 +69,7 @@ class FrontCard(CardView):
             self._mark = [bar, ring]
         limit = self._most if self.state.limit is None else self.state.limit
         self.marker.setValue(limit)
-        low, high = self.plot.plotItem.vb.viewRange()[0]
+        low, high = self.plot.box.viewRange()[0]
         side = 0 if limit < (low + high) / 2 else 1  # the label on the side that has room
         self.marker.label.anchors = [(side, 0)] * 2  # below the upper end, where it is inside a low chart, too
         self.marker.label.updatePosition()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from spikelet_gui.models.analysis.planning import COSTS, IMAGES, known_costs, measure_settings
 from spikelet_gui.models.session.freshness import outdated
-from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.models.session.profiles import find_profile
 from spikelet_gui.views.panels.plan.cards import FrontCard, FrontTable, SettingCard
 from spikelet_gui.views.panels.plan.state import PlanState
@@ -26,10 +27,15 @@ LEAD = (
 class PlanPanel(Panel):
     """The front on the left; its table and the selected setting on the right."""
 
-    def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
+    def build(self) -> Iterator[None]:
+        inspector = self.inspector
         self.state = PlanState(inspector)
+        self.chart = FrontCard(self.state)
+        yield
+        self.table = FrontTable(self.state)
+        yield
+        self.setting = SettingCard(self.state)
+        yield
         self.images = Choice("images", "Number of images, drawn from the current images with a fixed seed")
         for count in IMAGES:
             self.images.addItem(f"{count:,} images", count)
@@ -39,7 +45,6 @@ class PlanPanel(Panel):
         self.runner = Runner(inspector.jobs, "plan", "Measure settings", self.run, hint, self._draw)
         self.message = label("", "caption", wrap=True)
         self.empty = Empty("")
-        self.chart, self.table, self.setting = FrontCard(self.state), FrontTable(self.state), SettingCard(self.state)
         self.content = QWidget()
         panes = row(self.chart, stretch=(8,), spacing=GAP)
         panes.setContentsMargins(0, 0, 0, 0)
@@ -120,7 +125,7 @@ class PlanPanel(Panel):
         advice = "no setting" if point is None else f"{point.setting}, {point.accuracy:.2%}"
         self.message.setText(f"{budget}, recommended: {advice}.")
         for card in (self.chart, self.table, self.setting):
-            card.draw()
+            card.soon(card.draw)
 
     def _unit(self, name: str) -> str:
         return {"energy": "µJ", "time": "ms"}.get(name, name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from spikelet.data import ImageSet
@@ -9,7 +11,6 @@ from spikelet_gui.models.activity.source import described, obstacle
 from spikelet_gui.models.analysis.residuals import Residuals, reach, residuals
 from spikelet_gui.models.export import DataTable
 from spikelet_gui.models.session.freshness import outdated
-from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.residuals.cards import HistogramCard, LayerBars, ScatterCard, StepsCard
 from spikelet_gui.views.panels.residuals.state import ResidualState
 from spikelet_gui.views.widgets.base import Panel
@@ -26,10 +27,15 @@ IMAGES = 100  # at most
 class ResidualPanel(Panel):
     """Layers on the left, the selected one on the right."""
 
-    def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
+    def build(self) -> Iterator[None]:
+        inspector = self.inspector
         self.state = ResidualState(inspector)
+        self.scatter = ScatterCard(self.state)
+        yield
+        self.histogram = HistogramCard(self.state)
+        yield
+        self.steps = StepsCard(self.state)
+        yield
         self.bars = LayerBars(self.state)
         self.card = Card("Over- and under-firing", data=self._data)
         self.run_button = button("Compare", self.run, "Run both networks in the background  (R)", True)
@@ -37,11 +43,6 @@ class ResidualPanel(Panel):
         self.message = label("", "caption", wrap=True)
         self.card.body.addWidget(scrolled(self.bars, "over- and under-firing by layer"), 1)
         self.card.body.addWidget(self.message)
-        self.scatter, self.histogram, self.steps = (
-            ScatterCard(self.state),
-            HistogramCard(self.state),
-            StepsCard(self.state),
-        )
         self.times: Segments | None = None
         self._times = QHBoxLayout()
         self._times.addWidget(label("T", "muted"))
@@ -134,10 +135,9 @@ class ResidualPanel(Panel):
     def _show(self) -> None:
         self.state.index = self.times.chosen if self.times is not None else -1
         residuals, document = self.state.residuals, self.inspector.document
-        layer = self.state.layer()
-        self.scatter.draw(layer)
-        self.histogram.draw(layer)
-        self.steps.draw(residuals, self.inspector.selection.layer)
+        self.scatter.soon(self._draw_scatter)
+        self.histogram.soon(self._draw_histogram)
+        self.steps.soon(self._draw_steps)
         self.bars.show_layers()
         if residuals is None or document is None:
             return
@@ -148,6 +148,15 @@ class ResidualPanel(Panel):
             f"in {worst.layer}. Bars: mean excess and deficit of the spike rate against the activation, in percent of "
             f"the largest rate; they can be compared between different T. {described(document.bundle)}"
         )
+
+    def _draw_scatter(self) -> None:
+        self.scatter.draw(self.state.layer())
+
+    def _draw_histogram(self) -> None:
+        self.histogram.draw(self.state.layer())
+
+    def _draw_steps(self) -> None:
+        self.steps.draw(self.state.residuals, self.inspector.selection.layer)
 
     def _data(self) -> DataTable | None:
         rows = [[e.layer, e.steps, e.over, e.under, e.rms, e.bias, e.correlation] for e in self.state.layers()]

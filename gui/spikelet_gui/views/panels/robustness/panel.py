@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from spikelet.metrics.faults import KINDS
 from spikelet.metrics.robustness import Robustness
 from spikelet_gui.models.analysis.robustness import DEVICES, IMAGES, faulty_devices, verdict
 from spikelet_gui.models.session.freshness import outdated
-from spikelet_gui.models.session.inspector import Inspector
 from spikelet_gui.views.panels.robustness.cards import CELL_HEIGHT, LevelCard, MatrixCard, StepCard
 from spikelet_gui.views.panels.robustness.state import RobustnessState
 from spikelet_gui.views.widgets.base import Panel
@@ -28,10 +29,15 @@ LEAD = (
 class RobustnessPanel(Panel):
     """All faults on the left, the selected one by level and by time-step on the right."""
 
-    def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.inspector = inspector
+    def build(self) -> Iterator[None]:
+        inspector = self.inspector
         self.state = RobustnessState(inspector)
+        self.matrix = MatrixCard(self.state)
+        yield
+        self.levels = LevelCard(self.state)
+        yield
+        self.steps = StepCard(self.state)
+        yield
         self.images = Choice("images", "Number of images per device, drawn from the current images with a fixed seed")
         for count in IMAGES:
             self.images.addItem(f"{count} images", count)
@@ -44,7 +50,6 @@ class RobustnessPanel(Panel):
         self.runner = Runner(inspector.jobs, "robustness", "Run fault sweep", self.run, hint, self._draw)
         self.message = label("", "caption", wrap=True)
         self.empty = Empty("")
-        self.matrix, self.levels, self.steps = MatrixCard(self.state), LevelCard(self.state), StepCard(self.state)
         self.content = QWidget()
         panes = row(self.matrix, stretch=(8,), spacing=GAP)
         panes.setContentsMargins(0, 0, 0, 0)
@@ -112,8 +117,17 @@ class RobustnessPanel(Panel):
         """Show the results at the time cursor."""
         measured = self.state.measured
         self.message.setText("" if measured is None else verdict(measured, self.state.time))
-        self.matrix.draw()
+        self.matrix.soon(self.matrix.draw)
+        self.levels.soon(self._draw_levels)
+        self.steps.soon(self._draw_steps)
+
+    def _draw_levels(self) -> None:
+        measured = self.state.measured
+        if measured is not None:
+            self.levels.draw_if_changed(measured.sound, self.state.row, self.state.time)
+
+    def _draw_steps(self) -> None:
+        measured = self.state.measured
         if measured is not None:
             self.steps.draw_if_changed(measured.sound, self.state.row)
-            self.levels.draw_if_changed(measured.sound, self.state.row, self.state.time)
         self.steps.timeline.go(self.state.time)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -182,9 +184,12 @@ class BrianCard(CardView):
 class ValidatePanel(Panel):
     """Golden inputs on the left, Brian2 on the right."""
 
-    def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self.replay, self.brian = ReplayCard(inspector), BrianCard(inspector)
+    def build(self) -> Iterator[None]:
+        inspector = self.inspector
+        self.replay = ReplayCard(inspector)
+        yield
+        self.brian = BrianCard(inspector)
+        yield
         outer = row(self.replay, self.brian, stretch=(2, 5), spacing=GAP)
         outer.setContentsMargins(GAP, GAP, GAP, GAP)
         self.setLayout(outer)

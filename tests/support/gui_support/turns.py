@@ -1,0 +1,55 @@
+"""Count the work of the window's thread in each iteration of the event loop: nothing is timed."""
+
+import sys
+from collections import Counter
+
+from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtWidgets import QApplication
+
+EVENTS = {QEvent.Type.Polish: "polished", QEvent.Type.StyleChange: "restyled"}  # of widgets
+
+
+class Turns(QObject):
+    """Counts calls of functions, widgets that are polished, and changes of the style of widgets.
+
+    Attributes:
+        counts: By iteration of the event loop.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.counts = []
+        self._timer = QTimer(self, interval=0)
+        self._timer.timeout.connect(self._turn)
+
+    def __enter__(self):
+        self._now, self._start = Counter(), len(self.counts)
+        QApplication.instance().installEventFilter(self)
+        self._timer.start()
+        sys.setprofile(self._called)
+        return self
+
+    def __exit__(self, *_):
+        sys.setprofile(None)
+        self._timer.stop()
+        QApplication.instance().removeEventFilter(self)
+        self._turn()
+
+    @property
+    def most(self):
+        """The largest count of each kind in one iteration, since the last start."""
+        kinds = {kind for counts in self.counts[self._start :] for kind in counts}
+        return {kind: max(counts[kind] for counts in self.counts[self._start :]) for kind in kinds}
+
+    def eventFilter(self, receiver, event):
+        kind = EVENTS.get(event.type())
+        if kind is not None and receiver.isWidgetType():
+            self._now[kind] += 1
+        return False
+
+    def _called(self, frame, event, value):
+        self._now["calls"] += event in ("call", "c_call")
+
+    def _turn(self):
+        self.counts.append(self._now)
+        self._now = Counter()
