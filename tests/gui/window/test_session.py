@@ -147,6 +147,46 @@ def test_the_first_images_and_another_bundle_have_no_images_of_the_last_session(
     assert inspector.settings.data == []
 
 
+def test_the_second_bundle_comes_back(sessions, path, leaky_path):
+    inspector = sessions.start()
+    inspector.open(path)
+    sessions.settle()
+    inspector.results.open_second(leaky_path)
+    sessions.settle()
+    again = sessions.resume()
+    assert again.results.second.path == leaky_path
+    again.results.close_second()
+    assert sessions.resume().results.second is None
+
+
+def test_the_second_bundle_does_not_come_back_beside_another_first(sessions, path, grey_path, leaky_path):
+    inspector = sessions.start()
+    inspector.open(path)
+    sessions.settle()
+    inspector.results.open_second(leaky_path)
+    sessions.settle()
+    again = sessions.start()
+    again.open(grey_path)
+    sessions.settle()
+    assert (again.results.second, again.settings.second) == (None, "")
+
+
+def test_a_second_bundle_that_is_gone_is_said_to_be_once(sessions, path, leaky_path, tmp_path):
+    copy = tmp_path / "gone.snnb"
+    copy.write_bytes(leaky_path.read_bytes())
+    inspector = sessions.start()
+    inspector.open(path)
+    sessions.settle()
+    inspector.results.open_second(copy)
+    sessions.settle()
+    copy.unlink()
+    again = sessions.resume()
+    assert (again.results.second, again.document.path) == (None, path)
+    assert ["gone.snnb" in message for message in sessions.messages] == [True]
+    sessions.resume()
+    assert len(sessions.messages) == 1
+
+
 ENTRIES = [
     3,
     [],

@@ -70,7 +70,7 @@ class Inspector:
         self.status, self.failed, self.going = Signal[[str]](), Signal[[str]](), Signal[[str]]()
         self.settings, self.keeper = settings, Keeper(kept)
         self.jobs = Jobs(dispatch)
-        self.results = Results(self.jobs, self.status, self.failed)
+        self.results = Results(self.jobs, settings, self.status, self.failed)
         self.cursor = Cursor()
         self.cursor.loop, self.cursor.speed = settings.loop, settings.speed
         self.document: Document | None = None
@@ -134,6 +134,7 @@ class Inspector:
         self.selection.focused.emit()
         self.run()
         self.status.emit(f"{document.name} is open; integrity OK")
+        self.results.reopen_second(restored)
         if last is not None:
             self._reopen(last, image)
             return

@@ -16,6 +16,7 @@ from spikelet_gui.models.analysis.residuals import Residuals
 from spikelet_gui.models.jobs import Jobs
 from spikelet_gui.models.session.document import Document, open_document
 from spikelet_gui.models.session.kept.keeper import Restored
+from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.models.signal import Signal
 
 if TYPE_CHECKING:
@@ -63,13 +64,13 @@ class Results:
             "plan"; of images that were drawn from a data set, its own.
     """
 
-    def __init__(self, jobs: Jobs, status: Signal[[str]], failed: Signal[[str]]) -> None:
+    def __init__(self, jobs: Jobs, settings: Settings, status: Signal[[str]], failed: Signal[[str]]) -> None:
         self.second_changed, self.comparison_changed, self.checks_changed = Signal[[]](), Signal[[]](), Signal[[]]()
         self.residuals_changed, self.robustness_changed = Signal[[]](), Signal[[]]()
         self.planned_changed = Signal[[]]()
         self.filter_changed = Signal[[]]()
         self.filter: Filter | None = None
-        self._jobs, self._status, self._report_failure = jobs, status, failed
+        self._jobs, self._settings, self._status, self._report_failure = jobs, settings, status, failed
         self.second: Document | None = None
         self.second_error = ""
         self.comparison: Comparison | None = None
@@ -99,15 +100,23 @@ class Results:
         """Open the second bundle in the background; an error is kept in `second_error`."""
         self._status.emit(f"Opening {path.name}…")
         self.second_error = ""
-        self._jobs.start("second", lambda _: open_document(path), self._opened, self._failed)
+        self._jobs.start("second", lambda _: open_document(path), self._opened, lambda text: self._failed(path, text))
+
+    def reopen_second(self, same: bool) -> None:
+        """Open the second bundle of the last session, unless one is open. same: whether the first one is the same."""
+        if self.second is not None or self._jobs.running("second"):
+            return
+        second, self._settings.second = self._settings.second, ""  # remembered again once it is open
+        if same and second:
+            self.open_second(Path(second))
 
     def _opened(self, document: Document) -> None:
         self._status.emit(f"{document.name} is open for comparison")
         self._set_second(document)
 
-    def _failed(self, message: str) -> None:
+    def _failed(self, path: Path, message: str) -> None:
         self.second_error = message
-        self._report_failure.emit(message)
+        self._report_failure.emit(message if path.name in message else f"{path.name}: {message}")
 
     def close_second(self) -> None:
         """Compare the open bundle with itself."""
@@ -115,6 +124,7 @@ class Results:
 
     def _set_second(self, document: Document | None) -> None:
         self.second, self.comparison, self.survey, self.comparison_key = document, None, None, None
+        self._settings.second = "" if document is None else str(document.path.resolve())
         self.comparison_changed.emit()
         self.second_changed.emit()
 

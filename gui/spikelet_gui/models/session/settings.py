@@ -22,6 +22,7 @@ class Settings:
 
     Attributes:
         bundle: Path of the bundle that was opened last.
+        second: Path of the bundle that is compared with it, or "".
         recent: Paths of recent bundles, the newest first.
         data: The images that were opened last, as `DataFile.entry`; empty for the shipped ones.
         recent_data: Recent images, the newest first, in the same form.
@@ -39,6 +40,7 @@ class Settings:
     """
 
     bundle: str = ""
+    second: str = ""
     recent: list[str] = field(default_factory=list)
     data: list[object] = field(default_factory=list)
     recent_data: list[object] = field(default_factory=list)
