@@ -11,7 +11,7 @@ import pytest
 from networks import small_graph
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest
-from spikelet.deploy.web.document import FOLDER, script
+from spikelet.deploy.web.document import FOLDER, MAIN, WORKER, script
 from spikelet.verify import record_golden
 
 FILES = Path(str(resources.files("spikelet.deploy.web").joinpath(FOLDER)))
@@ -29,16 +29,21 @@ def small():
 
 
 @pytest.mark.parametrize("path", sorted(FILES.glob("*.js")), ids=lambda path: path.name)
-def test_the_script_holds_every_module_once(path):
-    text = path.read_text("utf-8")
+def test_the_scripts_hold_every_module_once(path):
+    """That of the page, of the worker, or both."""
+    text, scripts = path.read_text("utf-8"), (script(MAIN), script(WORKER))
     assert text.count("\n") <= LONGEST_MODULE
     assert text.startswith("/* ")
     for name in re.findall(r"^(?:export )?(?:async )?(?:function|class|const) (\w+)", text, re.MULTILINE):
-        assert len(re.findall(rf"^(?:async )?(?:function|class|const) {name}\b", script(), re.MULTILINE)) == 1, name
+        defined = [
+            len(re.findall(rf"^(?:async )?(?:function|class|const) {name}\b", code, re.MULTILINE)) for code in scripts
+        ]
+        assert max(defined) == 1, name
 
 
-def test_the_script_has_no_line_of_a_module_system_or_of_html():
-    assert not re.search(r"^(import|export)\b|</|<!--", script(), re.MULTILINE)
+@pytest.mark.parametrize("main", [MAIN, WORKER])
+def test_a_script_has_no_line_of_a_module_system_or_of_html(main):
+    assert not re.search(r"^(import|export)\b|</|<!--", script(main), re.MULTILINE)
 
 
 def test_nothing_is_loaded_from_elsewhere(write, small):
@@ -65,6 +70,18 @@ def test_the_policy_stops_connections_and_other_scripts(browser, write, small):
     assert not evil
     assert sorted(set(refused)) == ["connect-src", "img-src", "script-src-elem"]
     assert refused.count("connect-src") == 2
+
+
+def test_the_policy_stops_connections_of_a_worker(browser, write, small):
+    browser.open(write(small, "small"))
+    attempt = """(async () => {
+        await spikelet;
+        const code = `addEventListener("securitypolicyviolation", (event) => postMessage(event.effectiveDirective));
+            fetch("http://127.0.0.1:9/").catch(() => {});`;
+        const worker = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+        return new Promise((resolve) => (worker.onmessage = ({ data }) => resolve(data)));
+    })()"""
+    assert browser.evaluate(attempt) == "connect-src"
 
 
 def test_text_of_a_bundle_stays_text(browser, write, small):

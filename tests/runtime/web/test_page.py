@@ -63,7 +63,7 @@ def test_the_golden_inputs_are_replayed_on_load(browser, write, either):
     shown = browser.evaluate(DATA)
     golden = either.golden
     spikes = sum(int(spikes.sum()) for spikes in golden.spikes.values())
-    assert shown["golden"] == "pass"
+    assert (shown["golden"], shown["thread"]) == ("pass", "worker")
     assert (shown["goldenInputs"], shown["goldenDiffering"]) == (str(golden.inputs.shape[0]), "0")
     assert (shown["goldenSpikes"], shown["goldenLogits"]) == (str(spikes), str(golden.logits.size))
     assert f"0 differing spikes of {spikes:,}" in browser.evaluate(TEXT.format("golden"))
@@ -239,13 +239,57 @@ SLOW = """(async ({page, network}) => {
 })(await spikelet)"""
 
 
-def test_other_work_of_the_page_goes_on_during_a_run(browser, write, coloured):
+@pytest.fixture
+def without_workers(browser):
+    """A browser that starts no worker for a file on a disk."""
+    refuse = "globalThis.Worker = class { constructor() { throw new Error('no worker'); } }"
+    script = browser.call("Page.addScriptToEvaluateOnNewDocument", source=refuse)["identifier"]
+    yield browser
+    browser.call("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+
+
+def test_without_workers_other_work_of_the_page_goes_on_during_a_run(without_workers, write, coloured):
     """Between time-steps and between the runs of the measurement; runs that are begun together do not mix."""
+    browser = without_workers
     browser.open(write(coloured, "small"))
     shown = browser.evaluate(SLOW)
     assert shown["during"] >= 4
     assert shown["timed"] >= 4
     assert shown["equal"] == [True, True]
+    assert browser.evaluate(DATA)["thread"] == "page"
+    assert browser.evaluate(DATA)["golden"] == "pass"
+    check_run(browser, coloured.graph)
+
+
+def test_a_module_that_does_not_compile_is_reported(browser, write, coloured):
+    """It fails in the worker, and once more in the thread of the page."""
+    path = write(coloured, "small")
+    broken = path.with_name("broken.html")
+    page = path.read_text("utf-8")
+    start = page.index(">", page.index('id="data-module"')) + 1
+    broken.write_text(page[:start] + "AAAA" + page[start + 4 :], "utf-8")
+    browser.open(broken)
+    assert browser.evaluate("(await spikelet.catch((error) => error.message))")
+    assert browser.evaluate("document.documentElement.dataset.golden") == "error"
+    assert browser.evaluate(TEXT.format("golden")).startswith("The network did not start: ")
+
+
+def test_the_page_is_free_during_a_run(browser, write, coloured):
+    """A run in the worker does not end before the page has had turns; runs that are begun together do not mix."""
+    browser.open(write(coloured, "small"))
+    shown = browser.evaluate("""(async ({page, network}) => {
+        let turns = 0, running = true;
+        const channel = new MessageChannel();
+        channel.port1.onmessage = () => { turns += 1; if (running) channel.port2.postMessage(null); };
+        channel.port2.postMessage(null);
+        const input = page.input.pixels, other = input.map(() => 9);
+        const one = await network.run(input, 8), busy = turns;
+        const [first, second, third] = await Promise.all([input, other, input].map((pixels) => network.run(pixels, 8)));
+        running = false;
+        const logits = ({logits}) => `${logits.map((values) => Array.from(values))}`;
+        return [busy > 0, logits(first) === logits(one), logits(second) === logits(one), logits(third) === logits(one)];
+    })(await spikelet)""")
+    assert shown == [True, True, False, True]
 
 
 def test_inputs_that_arrive_during_a_run_are_followed_by_one_run_of_the_last(browser, write, coloured):

@@ -123,5 +123,7 @@ class Browser:
                 case "Log.entryAdded" if event["params"]["entry"]["level"] in ("error", "warning"):
                     texts.append(event["params"]["entry"]["text"])
                 case "Network.requestWillBeSent" if event["params"].get("type") != "Document":
-                    texts.append(f"request: {event['params']['request']['url'][:100]}")
+                    address = event["params"]["request"]["url"]
+                    if not address.startswith("blob:"):  # text of the page itself
+                        texts.append(f"request: {address[:100]}")
         return texts

@@ -1,7 +1,7 @@
 """Assemble the HTML of a page: template, style, script and data, without a reference to another file.
 
-The script is written as modules in the folder `files`. Here it becomes one text: every module once, after those that it
-imports, without the lines that import and the word `export`.
+The scripts of the page and of its worker are written as modules in the folder `files`. Here each becomes one text:
+every module once, after those that it imports, without the lines that import and the word `export`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from html import escape
 from importlib import resources
 
 FOLDER = "files"
-MAIN = "main.js"
+MAIN, WORKER = "main.js", "worker.js"
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
 FIELD = re.compile(r"@([A-Z]+)@")
@@ -25,7 +25,8 @@ FIELD = re.compile(r"@([A-Z]+)@")
 def document(title: str, facts: Mapping[str, object], module: bytes, data: bytes) -> str:
     """Return the HTML.
 
-    The policy in its head allows this script and this style, compiled WebAssembly, and no connection.
+    The policy in its head allows this script and this style, a worker from text in the page, compiled WebAssembly, and
+    no connection. A worker inherits the policy.
 
     Args:
         title: Title of the page.
@@ -36,6 +37,7 @@ def document(title: str, facts: Mapping[str, object], module: bytes, data: bytes
     style, code = _read("page.css"), script()
     policy = (
         f"default-src 'none'; script-src '{_digest(code)}' 'wasm-unsafe-eval'; style-src '{_digest(style)}'; "
+        "worker-src blob:; "
         "connect-src 'none'; base-uri 'none'; form-action 'none'"
     )
     fields = {
@@ -45,13 +47,14 @@ def document(title: str, facts: Mapping[str, object], module: bytes, data: bytes
         "FACTS": json.dumps(facts, allow_nan=False).replace("<", "\\u003c"),
         "MODULE": base64.b64encode(module).decode(),
         "DATA": base64.b64encode(zlib.compress(data, 9)).decode(),
+        "WORKER": script(WORKER),
         "SCRIPT": code,
     }
     return FIELD.sub(lambda match: fields[match[1]], _read("page.html"))
 
 
-def script() -> str:
-    """Return the text of all modules, each after those that it imports."""
+def script(main: str = MAIN) -> str:
+    """Return the text of a module and all that it imports, each after those that it imports."""
     texts: dict[str, str] = {}
 
     def add(name: str) -> None:
@@ -62,7 +65,7 @@ def script() -> str:
             add(imported)
         texts[name] = EXPORT.sub("", IMPORT.sub("", text)).strip() + "\n"
 
-    add(MAIN)
+    add(main)
     return "\n".join(texts.values())
 
 

@@ -1,10 +1,6 @@
 /* Data of the page: base64 text, zlib streams and blocks of tensors. */
 
-/** Decode the base64 text of an element. Returns a Uint8Array. */
-export function embedded(id) {
-  return decodeBase64(document.getElementById(id).textContent);
-}
-
+/** Decode base64 text. Returns a Uint8Array. */
 export function decodeBase64(text) {
   const binary = atob(text.trim());
   const bytes = new Uint8Array(binary.length);

@@ -1,13 +1,12 @@
 /* The page: load the network, replay the golden inputs, then run what the user gives. */
 
-import { embedded, inflate, readTensors } from "./bytes.js";
+import { Client } from "./client.js";
 import { countsOf, showCounts } from "./counts.js";
 import { byId, drawPixels, plural, short, whole } from "./dom.js";
 import { showEvidence } from "./evidence.js";
-import { replay } from "./golden.js";
 import { connectInputs } from "./inputs.js";
 import { Layers } from "./layers.js";
-import { Network, prediction } from "./network.js";
+import { prediction } from "./network.js";
 
 const FRAME = 400; // milliseconds of a time-step while playing
 
@@ -167,10 +166,10 @@ async function measure(network, pixels) {
 /** Load the page. Returns what scripts use: network, page, countsOf. */
 async function start() {
   const facts = JSON.parse(byId("data-facts").textContent);
-  const tensors = readTensors(await inflate(embedded("data-tensors")));
-  const network = await Network.load(embedded("data-module"), tensors, facts);
+  const [network, tensors] = await Client.load(facts);
+  document.documentElement.dataset.thread = network.thread;
   describe(network);
-  const result = await replay(network, tensors);
+  const result = await network.replay();
   showReplay(network, result);
   const page = new Page(network, tensors);
   byId("controls").hidden = false;

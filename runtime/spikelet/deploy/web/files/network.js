@@ -10,6 +10,11 @@ export function elements(shape) {
   return shape.reduce((product, size) => product * size, 1);
 }
 
+/** Return the spiking layers with their number of neurons. */
+export function layersOf(facts) {
+  return facts.layers.map((layer) => ({ ...layer, neurons: elements(layer.shape) }));
+}
+
 /** The memory of a module beyond its own data: arrays follow one another. */
 class Memory {
   constructor(exports) {
@@ -52,7 +57,7 @@ export class Network {
     this.facts = facts;
     this.classes = facts.labels.length;
     this.pixels = elements(facts.shape);
-    this.layers = facts.layers.map((layer) => ({ ...layer, neurons: elements(layer.shape) }));
+    this.layers = layersOf(facts);
     this.neurons = this.layers.reduce((total, layer) => total + layer.neurons, 0);
     this.pixelType = facts.pixel === "uint8_t" ? Uint8Array : Int16Array;
     const memory = (this.memory = new Memory(code));
