@@ -159,7 +159,8 @@ class Mutator:
         elif case == 6:
             draft.golden[self.pick(["spikes.x", "potentials", "input", "logits"])] = draft.golden.pop(name)
         else:
-            draft.golden[name] = values.astype(self.pick(["uint8", "int16", "int32", "float32", "int8"]))
+            with np.errstate(all="ignore"):
+                draft.golden[name] = values.astype(self.pick(["uint8", "int16", "int32", "float32", "int8"]))
 
     def order(self, draft: Draft) -> None:
         """Tensors in another order, which has no meaning."""
