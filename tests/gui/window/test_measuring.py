@@ -10,6 +10,7 @@ from spikelet_gui.models.analysis import robustness as models
 from spikelet_gui.views.choosers.profiles import ProfilePicker
 from spikelet_gui.views.panels.accuracy.panel import CurveCard
 from spikelet_gui.views.plots.evidence import MarginCard
+from spikelet_gui.views.shell.app import settle
 
 
 def test_a_data_set_is_measured_and_can_be_cancelled(opened, rest, data, qtbot):
@@ -70,6 +71,7 @@ def test_energy_follows_the_profile(opened, rest, data, tmp_path):
 
 def test_float_is_held_against_spiking(opened, rest, data):
     opened.show_panel("residuals")
+    settle(opened)
     panel = opened.panels["residuals"]
     assert "Requires images" in panel.empty.message.text()
     drop(opened, data)
@@ -85,12 +87,14 @@ def test_a_network_that_leaks_says_why_it_has_no_float_form(window, rest, leaky_
     window.inspector.open(leaky_path)
     rest(window)
     window.show_panel("residuals")
+    settle(window)
     assert "if3 is leaky" in window.panels["residuals"].empty.message.text()
     assert not window.panels["residuals"].run_button.isVisible()
 
 
 def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkeypatch):
     opened.show_panel("robustness")
+    settle(opened)
     panel = opened.panels["robustness"]
     assert "Requires images" in panel.empty.message.text()
     drop(opened, data)
@@ -132,6 +136,7 @@ def test_faults_are_tried_and_can_be_cancelled(opened, rest, data, qtbot, monkey
 
 def test_a_fault_that_is_chosen_is_drawn_at_the_cursor(opened, rest, data, qtbot, tmp_path):
     opened.show_panel("robustness")
+    settle(opened)
     panel = opened.panels["robustness"]
     drop(opened, data)
     rest(opened)
@@ -144,6 +149,7 @@ def test_a_fault_that_is_chosen_is_drawn_at_the_cursor(opened, rest, data, qtbot
     kind = list(KINDS)[2]
     assert panel.state.kind == kind
     opened.inspector.cursor.go(1)
+    settle(opened)
     point = next(point for point in panel.state.measured.points if point.fault.kind == kind)
     assert f"{point.accuracy[0]:.1%}\n{point.low[0]:.1%} – {point.high[0]:.1%}" in table.item(2, 1).text()
     opened.exporter.write(tmp_path / "faults.csv")

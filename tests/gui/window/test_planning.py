@@ -11,6 +11,7 @@ from spikelet_converters.planning import timing
 from spikelet_converters.planning.plan import plan
 from spikelet_converters.planning.settings import Setting
 from spikelet_gui.models.analysis.planning import COSTS
+from spikelet_gui.views.shell.app import settle
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +53,7 @@ def test_a_limit_chooses_and_a_setting_can_be_selected(panel, qtbot):
     state, marker = panel.state, panel.chart.marker
     panel.cost.setCurrentIndex(panel.cost.findData("neurons"))
     panel.cost.activated.emit(panel.cost.currentIndex())
+    settle(panel.window())
     assert state.cost == "neurons"
     least = min(point.neurons for point in state.planned.plan.points)
     marker.setValue(least + 1.0)
@@ -63,9 +65,11 @@ def test_a_limit_chooses_and_a_setting_can_be_selected(panel, qtbot):
     marker.sigDragged.emit(marker)
     assert state.chosen is None
     assert "recommended: no setting" in panel.message.text()
+    settle(panel.window())
     assert not panel.setting.look.isEnabled()
     panel.table.table.setCurrentCell(0, 0)
     assert state.selected == state.front[0]
+    settle(panel.window())
     assert panel.setting.look.isEnabled()
     panel.cost.activated.emit(panel.cost.findData("steps"))
     assert (state.cost, state.limit) == ("steps", None)
@@ -117,6 +121,7 @@ def test_neurons_that_leak_are_planned_without_copies(window, rest, leaky_path, 
     window.inspector.set_engine("numpy")
     rest(window)
     window.show_panel("plan")
+    settle(window)
     panel = window.panels["plan"]
     assert "Requires images with labels" in panel.empty.message.text()
     panel.run()

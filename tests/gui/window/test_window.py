@@ -14,7 +14,7 @@ from spikelet_gui.models.session.settings import Settings
 from spikelet_gui.views.panels.catalogue import PANELS
 from spikelet_gui.views.panels.layers.neuron_table import NeuronCard
 from spikelet_gui.views.plots.raster import Raster
-from spikelet_gui.views.shell.app import discard, make_window
+from spikelet_gui.views.shell.app import discard, make_window, settle
 from spikelet_gui.views.shell.shortcuts import KEYS
 from spikelet_gui.views.widgets.theme import theme
 
@@ -33,12 +33,14 @@ def test_a_click_on_a_layer_looks_into_it(opened, qtbot):
     qtbot.keyClick(opened, Qt.Key.Key_Up)
     assert opened.inspector.selection.layer == "if1"
     opened.show_panel("layers")
+    settle(opened)
     raster = opened.panels["layers"].findChild(Raster)
     assert raster._spikes.shape == (4, 256)
 
 
 def test_neurons_that_are_selected_are_drawn(opened, qtbot):
     opened.show_panel("layers")
+    settle(opened)
     card = opened.panels["layers"].findChild(NeuronCard)
     card.query.setText("rate > 0")
     shown = len(opened.inspector.selection.rows)
@@ -82,14 +84,17 @@ def test_a_key_lists_all_keys(opened, qtbot):
 def test_keys_change_panel_and_colours(opened, qtbot):
     for index, name in enumerate(PANELS):
         qtbot.keyClick(opened, Qt.Key(Qt.Key.Key_1 + index), Qt.KeyboardModifier.ControlModifier)
+        settle(opened)
         assert opened.panels[name].isVisible()
     qtbot.keyClick(opened, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    settle(opened)
     assert theme().name == "light"
     assert opened.panel == name
 
 
 def test_the_raster_moves_the_cursor_and_picks(opened, qtbot):
     opened.show_panel("layers")
+    settle(opened)
     raster = opened.panels["layers"].findChild(Raster)
     area, before = raster.area, opened.inspector.selection.picked
     at = QPoint(int(area.left() + area.width() * 0.6), int(area.top() + area.height() * 0.5))

@@ -146,8 +146,7 @@ class Window(QMainWindow):
         slices().add(self, self._rebuild)
 
     def _delete_pages(self) -> None:
-        self.panels.finish()
-        release_all(self.centralWidget())
+        self._release()
         for page in self._pages.values():
             shiboken6.delete(page)
         self.panels.clear()
@@ -156,11 +155,16 @@ class Window(QMainWindow):
     def _rebuild(self) -> None:
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        self.panels.finish()  # those that were opened since
-        release_all(self.centralWidget())
-        shiboken6.delete(self.centralWidget())  # a style sheet is applied to all widgets that exist
+        self._release()  # panels that were opened since
+        root = self.takeCentralWidget()
+        if root is not None:
+            shiboken6.delete(root)  # a style sheet is applied to all widgets that exist
         theme.apply(app, theme.resolve(self.inspector.settings.theme))
         self._build()
+
+    def _release(self) -> None:
+        self.panels.finish()
+        release_all(self)
 
     def toggle_theme(self) -> None:
         """Switch between dark and light."""
@@ -309,8 +313,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         self.inspector.settings.window = bytes(self.saveGeometry().toBase64().data()).decode()
         self._remember()
-        self.panels.finish()
-        release_all(self)
+        self._release()
         if self.inspector.close():  # otherwise a remaining thread could collect garbage
             self._collector.stop()
         super().closeEvent(event)
