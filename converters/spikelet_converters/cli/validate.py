@@ -17,7 +17,6 @@ from spikelet.cli.common import Progress, bundle_file, emit, existing, number, p
 from spikelet.cli.data import add_data_options, find_images
 from spikelet.errors import DataError, UsageError
 from spikelet.files.atomic import replacing
-from spikelet.files.numpy_file import read_numpy
 from spikelet_converters.choices import SAMPLED_NEURONS, TIE_TOLERANCE
 
 if TYPE_CHECKING:
@@ -136,6 +135,8 @@ def _validate(args: argparse.Namespace) -> ValidationReport:
 def _images(args: argparse.Namespace, bundle: Bundle) -> npt.NDArray[np.generic]:
     """Images, or the time-steps (T, N, …) of an .npy file."""
     import numpy as np
+
+    from spikelet.files.numpy_file import read_numpy
 
     shape = bundle.graph.input.shape
     if args.data is not None and args.data.suffix == ".npy":

@@ -79,7 +79,7 @@ class TestEnergy:
             (
                 "energy a.snnb insects.npz --profile bad.toml",
                 2,
-                "bad.toml: figures: ac: value: expected 0 or more, found -1",
+                "bad.toml: figures: ac: value: expected a number of 0…1e+12, found -1",
             ),
             ("energy a.snnb insects.npz --profile uncited.toml", 2, "uncited.toml: figures: ac: has no source"),
             ("energy a.snnb insects.npz --steps 0", 2, "expected a whole number of 1 or more, found '0'"),
