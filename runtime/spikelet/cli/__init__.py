@@ -15,7 +15,7 @@ from contextlib import nullcontext
 
 from spikelet.cli import completion, registry
 from spikelet.cli.common import Command, add_limits, configure_command
-from spikelet.cli.console import discard, finish, tolerate
+from spikelet.cli.console import discard, finish, lost, tolerate
 from spikelet.cli.parser import Parser, WrongCall, suggestion
 from spikelet.display import printable
 from spikelet.errors import SpikeletError, UsageError, out_of_memory
@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return finish(_main(argv))
     except SystemExit as stop:
         raise SystemExit(finish(0 if stop.code is None else int(stop.code))) from None
+    except OSError as error:  # the help cannot be printed
+        return lost(error)
 
 
 def _main(argv: Sequence[str] | None) -> int:

@@ -41,14 +41,17 @@ def finish(code: int) -> int:
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:
-        discard()
-        return code or 1
     except OSError as error:
-        discard()
-        print(f"spikelet: standard output: {error.strerror or error}", file=sys.stderr)
-        return code or 1
+        return lost(error, code)
     return code
+
+
+def lost(error: OSError, code: int = 1) -> int:
+    """Discard output that cannot be written, print why unless its reader has ended, and return the exit code."""
+    discard()
+    if not isinstance(error, BrokenPipeError):
+        print(f"spikelet: standard output: {error.strerror or error}", file=sys.stderr)
+    return code or 1
 
 
 def discard() -> None:

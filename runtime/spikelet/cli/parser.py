@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 LIKE = 0.6  # least share of equal letters of a suggestion
 
@@ -36,6 +40,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise WrongCall, with the most similar valid value."""
         raise WrongCall(self.prog, message)
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Print help, or raise OSError, which argparse ignores since Python 3.11.4."""
+        print(message, end="", file=sys.stderr if file is None else file)
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> object:
         """Convert an argument. What the system refuses, such as a name that is too long, is an invalid argument."""

@@ -37,7 +37,8 @@ class ResidualStrategy:
     """Sets the residuals of all layers of a network.
 
     To add one, subclass `Residual` and `ResidualStrategy` in a module of this package and list an instance in
-    `RESIDUALS`. `prepare` is called before each training pass, `refresh` once per epoch.
+    `RESIDUALS`. Only `layer` is required. `prepare` is called before each training pass, `refresh`
+    once per epoch; `passes` and `measured_passes` count their forward passes, for the reported compute.
     """
 
     layer: ClassVar[type[Residual]]
