@@ -63,6 +63,8 @@ def _own_cache(tmp_path_factory):
     if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a folder of its own, below that of the run
         folder = folder.parent
     os.environ["SPIKELET_CACHE"] = str(folder / "cache")
+    if not os.access(os.path.expanduser("~"), os.W_OK):  # matplotlib, which Brian2 imports, would write a warning
+        os.environ.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))
 
 
 @pytest.fixture
