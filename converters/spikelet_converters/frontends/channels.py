@@ -124,8 +124,11 @@ def repeated(where: str, x: Value, target: Sequence[int]) -> Value:
     return selected(x, np.zeros(target[changed[0] - 1], np.intp))
 
 
-def tiled(where: str, x: Value, counts: Sequence[int], *, each: bool = False) -> Value:
-    """The value repeated along its channels; counts: by axis, of which 0 is the batch; `each`: channel by channel."""
+def tiled(where: str, x: Value, counts: Sequence[int], *, interleaved: bool = False) -> Value:
+    """Return the value repeated along its channels, as often as `counts` says by axis, of which 0 is the batch.
+
+    interleaved: whether the repetitions of a channel follow one another.
+    """
     changed = [axis for axis, count in enumerate(counts) if count != 1]
     if not changed:
         return x
@@ -133,7 +136,7 @@ def tiled(where: str, x: Value, counts: Sequence[int], *, each: bool = False) ->
     if len(changed) > 1:
         raise ConversionError(f"{where}: repeats axes {changed}; expected the channels")
     channels, count = np.arange(x.shape[0]), counts[changed[0]]
-    return selected(x, np.repeat(channels, count) if each else np.tile(channels, count))
+    return selected(x, np.repeat(channels, count) if interleaved else np.tile(channels, count))
 
 
 def flat_pick(x: Value) -> Channels:

@@ -147,12 +147,16 @@ def test_the_first_images_and_another_bundle_have_no_images_of_the_last_session(
     assert inspector.settings.data == []
 
 
-def test_the_second_bundle_comes_back(sessions, path, leaky_path):
+def compare(sessions, path, second):
     inspector = sessions.start()
     inspector.open(path)
     sessions.settle()
-    inspector.results.open_second(leaky_path)
+    inspector.results.open_second(second)
     sessions.settle()
+
+
+def test_the_second_bundle_comes_back(sessions, path, leaky_path):
+    compare(sessions, path, leaky_path)
     again = sessions.resume()
     assert again.results.second.path == leaky_path
     again.results.close_second()
@@ -160,11 +164,7 @@ def test_the_second_bundle_comes_back(sessions, path, leaky_path):
 
 
 def test_the_second_bundle_does_not_come_back_beside_another_first(sessions, path, grey_path, leaky_path):
-    inspector = sessions.start()
-    inspector.open(path)
-    sessions.settle()
-    inspector.results.open_second(leaky_path)
-    sessions.settle()
+    compare(sessions, path, leaky_path)
     again = sessions.start()
     again.open(grey_path)
     sessions.settle()

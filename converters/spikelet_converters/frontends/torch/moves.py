@@ -264,7 +264,7 @@ def _repeat(call: Call) -> Value:
         counts = tuple(counts[0] if index == axis else 1 for index in range(len(sizes(call.x)) + 1))
     if len(counts) != len(sizes(call.x)) + 1:
         raise ConversionError(f"{call.where}: repeats {len(counts)} axes; expected {len(sizes(call.x)) + 1}")
-    return tiled(call.where, call.x, counts, each=call.kind == "repeat_interleave")
+    return tiled(call.where, call.x, counts, interleaved=call.kind == "repeat_interleave")
 
 
 HANDLERS: dict[str, Handler] = {

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.data.events.header import header_end
 from spikelet.errors import DataError, MissingDependency
 
 Column = npt.NDArray[np.generic]
@@ -70,10 +71,10 @@ def version_3(content: bytes) -> dict[str, Column]:
         if kind == POLARITY:
             if size != 8 or offset != 4:
                 raise DataError(f"has events of {size} bytes with their time at byte {offset}; expected 8 and 4")
-            words = np.frombuffer(content, "<u4", 2 * number, start).reshape(-1, 2).astype(np.int64)
-            words = words[words[:, 0] & 1 == 1]
-            data.append(words[:, 0])
-            times.append(words[:, 1] + (overflow << 31))
+            events = np.frombuffer(content, "<u4", 2 * number, start).reshape(-1, 2).astype(np.int64)
+            valid = events[events[:, 0] & 1 == 1]
+            data.append(valid[:, 0])
+            times.append(valid[:, 1] + (overflow << 31))
         start += number * size
     address = np.concatenate(data)
     return {"t": np.concatenate(times), "x": address >> 17, "y": address >> 2 & 0x7FFF, "p": address >> 1 & 1}
@@ -82,15 +83,7 @@ def version_3(content: bytes) -> dict[str, Column]:
 def _behind_the_header(content: bytes) -> int:
     """Position of the first packet."""
     end = content.find(END)
-    if end >= 0:
-        return content.find(b"\n", end) + 1
-    start = 0
-    while content[start : start + 1] == b"#":
-        line = content.find(b"\n", start)
-        if line < 0:
-            raise DataError("the header does not end")
-        start = line + 1
-    return start
+    return content.find(b"\n", end) + 1 if end >= 0 else header_end(content, b"#")
 
 
 def _version_4(path: Path) -> dict[str, Column]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.data.events.header import header_lines
 from spikelet.errors import DataError, MissingDependency
 
 Column = npt.NDArray[np.generic]
@@ -60,12 +61,9 @@ def _divided(content: bytes) -> tuple[dict[str, str], bytes]:
     """Return the entries of the header, and the words."""
     header: dict[str, str] = {}
     start = 0
-    while content[start : start + 1] == b"%":
-        end = content.find(b"\n", start)
-        if end < 0:
-            raise DataError("the header does not end")
-        key, _, value = content[start + 1 : end].decode("latin-1").strip().partition(" ")
-        start = end + 1
+    for line, end in header_lines(content, b"%"):
+        start = end
+        key, _, value = line.decode("latin-1").strip().partition(" ")
         if key == "end":
             break
         header[key] = value.strip()

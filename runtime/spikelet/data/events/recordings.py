@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.data.events import aedat, formats
+from spikelet.data.events.header import header_end
 from spikelet.errors import DataError
 from spikelet.files.numpy_file import read_numpy
 
@@ -122,12 +123,7 @@ def _n_mnist(content: bytes) -> Columns:
 
 def _prophesee(content: bytes) -> Columns:
     """Lines that begin with `%`, two bytes (type and size of an event), then events of 32 + 32 bits."""
-    start = 0
-    while content[start : start + 1] == b"%":
-        end = content.find(b"\n", start)
-        if end < 0:
-            raise DataError("the header does not end")
-        start = end + 1
+    start = header_end(content, b"%")
     if len(content) < start + 2 or content[start + 1] != 8:
         raise DataError("expected events of 8 bytes behind the header")
     body = content[start + 2 :]
