@@ -19,11 +19,11 @@ def log_mel(name: str, stated: Mapping[str, object]) -> dict[str, int | float]:
     """Return the settings of log-mel features.
 
     Args:
-        name: what states them, for messages.
-        stated: the settings by name, in seconds, Hz and dB.
+        name: What states them, for messages.
+        stated: The settings by name, in seconds, Hz and dB.
 
     Raises:
-        UsageError: a setting is missing, unknown, of a wrong type or out of range.
+        UsageError: A setting is missing, unknown, of a wrong type or out of range.
     """
     differing = sorted(set(SETTINGS).symmetric_difference(stated), key=str)
     if differing:
@@ -43,8 +43,8 @@ def stated_log_mel(name: str, stated: object) -> dict[str, int | float] | None:
     """Return the settings that a bundle states, or None for features of another kind.
 
     Args:
-        name: what states them, for messages.
-        stated: an object with the text `kind` and, for log-mel features, exactly their settings.
+        name: What states them, for messages.
+        stated: An object with the text `kind` and, for log-mel features, exactly their settings.
 
     Raises:
         UsageError: It is none, or a setting is invalid.

@@ -27,14 +27,14 @@ def as_sequence(graph: Graph, value: object, layout: Layout = "auto") -> Values:
     """Return the input as a sequence (T, N, *shape) of unchanged dtype, with T = 1 for constant input.
 
     Args:
-        graph: the network.
-        value: one sample (*shape), a batch (N, *shape) or a sequence (T, N, *shape) of a real dtype; for a network of
+        graph: The network.
+        value: One sample (*shape), a batch (N, *shape) or a sequence (T, N, *shape) of a real dtype; for a network of
             one channel also (H, W) and (N, H, W), for one of lines (C, 1, L) also (C, L) and (N, C, L). Or an image
             of Pillow or a list of them. Exact networks require integer values within the range of their input.
         layout: "NCHW" or "NHWC"; "auto" prefers channel first where both are possible.
 
     Raises:
-        DataError: wrong shape, no samples, NaN, values out of range, or fractional values for an exact network.
+        DataError: Wrong shape, no samples, NaN, values out of range, or fractional values for an exact network.
 
     Examples:
         >>> import numpy as np
@@ -65,7 +65,7 @@ def as_labels(labels: object, count: int) -> npt.NDArray[np.int64]:
     """Return labels as (N,) int64.
 
     Raises:
-        DataError: there are not `count` whole numbers.
+        DataError: There are not `count` whole numbers.
     """
     array = _array("labels", labels)
     if array.dtype.kind not in "ui" or array.shape != (count,):

@@ -47,8 +47,8 @@ def span(name: str, value: object) -> tuple[float, float]:
     """Return a range of measured values as (low, high). Raises UsageError for anything else.
 
     Args:
-        name: the option.
-        value: two numbers of at most 2^64 in magnitude, of which the second is larger by 2^-64 or more.
+        name: The option.
+        value: Two numbers of at most 2^64 in magnitude, of which the second is larger by 2^-64 or more.
     """
     pair = tuple(value) if isinstance(value, list | tuple) and len(value) == 2 else ()
     if pair and all(_is_bounded(number) for number in pair):

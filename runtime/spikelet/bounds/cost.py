@@ -39,9 +39,9 @@ def peak(graph: Graph, sizes: Mapping[str, int], transient: Mapping[str, int]) -
     """Return the largest number of bytes in use while the nodes are evaluated in order.
 
     Args:
-        graph: the network.
-        sizes: bytes of the value of each node, which is freed after its last reader.
-        transient: bytes that are needed while a node is evaluated, besides its inputs and its value.
+        graph: The network.
+        sizes: Bytes of the value of each node, which is freed after its last reader.
+        transient: Bytes that are needed while a node is evaluated, besides its inputs and its value.
     """
     waiting = {name: len(targets) for name, targets in graph.successors.items()}
     held = most = 0

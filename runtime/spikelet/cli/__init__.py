@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     Args:
-        argv: arguments without the name of the program; by default those of the process.
+        argv: Arguments without the name of the program; by default those of the process.
 
     Raises:
         SystemExit: Help or the version was printed.

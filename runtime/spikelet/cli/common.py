@@ -21,8 +21,8 @@ class Command(Protocol):
     """Interface of a command's module; its docstring is the description in `--help`.
 
     Attributes:
-        HELP: one line for the list of commands.
-        EXAMPLE: a complete command line.
+        HELP: One line for the list of commands.
+        EXAMPLE: A complete command line.
     """
 
     HELP: str

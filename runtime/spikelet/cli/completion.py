@@ -23,7 +23,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
     """Print the completions and end the process; does nothing if argcomplete is not installed.
 
     Args:
-        parser: parser of all commands.
+        parser: Parser of all commands.
     """
     try:
         import argcomplete

@@ -36,7 +36,7 @@ def finish(code: int) -> int:
     it a second time when it ends.
 
     Args:
-        code: exit code of the command.
+        code: Exit code of the command.
     """
     try:
         if sys.stdout is not None:

@@ -23,9 +23,9 @@ def add_data_options(parser: argparse.ArgumentParser, *, classes: bool = True, s
     """Add --split, --layout, --white, --range and --classes.
 
     Args:
-        parser: parser of the command.
-        classes: whether to add --classes.
-        split: whether to add --split.
+        parser: Parser of the command.
+        classes: Whether to add --classes.
+        split: Whether to add --split.
     """
     group = parser.add_argument_group("images")
     if split:
@@ -72,8 +72,8 @@ def data_options(args: argparse.Namespace, provenance: Mapping[str, object] | No
     """Return the options of the readers.
 
     Args:
-        args: arguments of the command.
-        provenance: provenance of a bundle or checkpoint, which may state a range of values and features of sound.
+        args: Arguments of the command.
+        provenance: Provenance of a bundle or checkpoint, which may state a range of values and features of sound.
 
     Raises:
         UsageError: --range is no range, or given together with --white.
@@ -92,9 +92,9 @@ def labels_for(args: argparse.Namespace, classes: int, labels: tuple[str, ...] |
     """Return the class names of the bundle, or those of --classes.
 
     Args:
-        args: arguments of the command.
-        classes: number of classes of the network.
-        labels: class names of the bundle, or None.
+        args: Arguments of the command.
+        classes: Number of classes of the network.
+        labels: Class names of the bundle, or None.
 
     Raises:
         UsageError: The bundle has other names, or the network has another number of classes.
@@ -118,10 +118,10 @@ def find_images(
     """Return the images of a path, or the shipped images that fit, with labels that are indices of the classes.
 
     Args:
-        args: arguments of the command.
-        path: the data, or None for the shipped images.
-        bundle: the network, with the names of its classes and the range of measured values.
-        count: largest number of images, or None for all.
+        args: Arguments of the command.
+        path: The data, or None for the shipped images.
+        bundle: The network, with the names of its classes and the range of measured values.
+        count: Largest number of images, or None for all.
 
     Raises:
         UsageError: --classes does not fit, or no shipped images fit.

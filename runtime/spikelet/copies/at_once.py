@@ -34,7 +34,7 @@ class Counts:
     """Parameters of the closed form for one layer.
 
     Attributes:
-        copies: number of copies k.
+        copies: Number of copies k.
         offset: (C,) r.
         low, high: (C,) currents at and below which no copy fires, and at and above which all do.
         theta: (C,) thresholds.

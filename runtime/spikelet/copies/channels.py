@@ -31,13 +31,13 @@ def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
     """Return the network in which each copy of a neuron is a separate channel.
 
     Args:
-        graph: the network. One without copies is returned as it is.
-        kept: spiking layers whose copies are not written out.
+        graph: The network. One without copies is returned as it is.
+        kept: Spiking layers whose copies are not written out.
 
     Raises:
         UsageError: `graph` is no graph.
-        GraphError: the expanded network exceeds a limit on sizes.
-        CostError: it needs more memory than the limits of the environment permit, see `spikelet.bounds.limits`.
+        GraphError: The expanded network exceeds a limit on sizes.
+        CostError: It needs more memory than the limits of the environment permit, see `spikelet.bounds.limits`.
 
     Examples:
         >>> import numpy as np
@@ -66,14 +66,14 @@ def expand_layers(graph: Graph, layers: Set[str], passing: Set[str]) -> Graph:
     """Return the network with the copies of some layers as channels of their own.
 
     Args:
-        graph: the network.
-        layers: layers whose copies become channels.
-        passing: layers without copies that get a neuron for each copy of the layer before, as the neurons of a max
+        graph: The network.
+        layers: Layers whose copies become channels.
+        passing: Layers without copies that get a neuron for each copy of the layer before, as the neurons of a max
             pool. A pool, or a convolution of each channel on its own, lies between.
 
     Raises:
-        GraphError: the network exceeds a limit on sizes.
-        CostError: it needs more memory than the limits of the environment permit, see `spikelet.bounds.limits`.
+        GraphError: The network exceeds a limit on sizes.
+        CostError: It needs more memory than the limits of the environment permit, see `spikelet.bounds.limits`.
     """
     Limits().check("the network with copies written out", 4 * expanded_weights(graph))
     return _Expansion(graph, layers, passing).graph()
@@ -121,10 +121,10 @@ class _Value:
     """A value of the expanded network.
 
     Attributes:
-        name: name of its node.
-        shape: its shape without copies, (C, H, W) or (F,).
-        copies: number of channels for each channel without copies.
-        pixels: pixels of the image of which it is the flattening, or 1: copies of a channel lie that far apart.
+        name: Name of its node.
+        shape: Its shape without copies, (C, H, W) or (F,).
+        copies: Number of channels for each channel without copies.
+        pixels: Pixels of the image of which it is the flattening, or 1: copies of a channel lie that far apart.
     """
 
     name: str

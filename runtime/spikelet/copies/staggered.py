@@ -19,7 +19,7 @@ def staggered(node: IF) -> tuple[Whole, Whole] | None:
     """Return the least and the largest k v_i - i theta of each channel, or None if the copies are not staggered.
 
     Args:
-        node: a layer with integer thresholds and initial potentials.
+        node: A layer with integer thresholds and initial potentials.
 
     Returns:
         Two arrays (C,), a with ceil and with floor; None if they differ by k or more in a channel.

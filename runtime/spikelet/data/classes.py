@@ -28,7 +28,7 @@ def matched(names: Sequence[str], classes: Sequence[str]) -> list[int]:
     """Return the index in `classes` of every name.
 
     Raises:
-        DataError: a name has no class, or two names have the same class.
+        DataError: A name has no class, or two names have the same class.
 
     Examples:
         >>> matched(["ankle boot", "T-shirt_top"], ["T-shirt/top", "Ankle boot"])
@@ -56,12 +56,12 @@ def ordered(names: Sequence[str], count: int, used: Sequence[str]) -> list[int]:
     """Return the index of every name, for a network of `count` classes without names.
 
     Args:
-        names: all class names of the data.
-        count: number of classes of the network.
-        used: the names that have images.
+        names: All class names of the data.
+        count: Number of classes of the network.
+        used: The names that have images.
 
     Raises:
-        DataError: the names do not decide the index.
+        DataError: The names do not decide the index.
     """
     numbers = numbered(names)
     if numbers is not None:

@@ -31,16 +31,16 @@ class LogMel:
     """Settings of log-mel features.
 
     Attributes:
-        bands: number of bands.
-        frames: number of frames of a recording. Of a longer one those with the largest total power are taken; a shorter
+        bands: Number of bands.
+        frames: Number of frames of a recording. Of a longer one those with the largest total power are taken; a shorter
             one is centred in silence.
-        window: length of a frame, in seconds.
-        hop: time between frames, in seconds.
-        low, high: lowest and highest frequency, in Hz, at least 1 Hz apart.
-        floor: least value, in dB relative to the largest value of the recording, which is 0.
+        window: Length of a frame, in seconds.
+        hop: Time between frames, in seconds.
+        low, high: Lowest and highest frequency, in Hz, at least 1 Hz apart.
+        floor: Least value, in dB relative to the largest value of the recording, which is 0.
 
     Raises:
-        UsageError: a setting is of a wrong type or out of range; `spikelet.features` has the bounds.
+        UsageError: A setting is of a wrong type or out of range; `spikelet.features` has the bounds.
     """
 
     bands: int = 32
@@ -74,12 +74,12 @@ class LogMel:
 
         Args:
             samples: (S,) samples, in any unit, at most 2^64 in magnitude.
-            rate: samples per second.
+            rate: Samples per second.
 
         Raises:
-            DataError: samples are no finite numbers, the rate is less than twice `high`, the recording is silent, or
+            DataError: Samples are no finite numbers, the rate is less than twice `high`, the recording is silent, or
                 its frames need too much memory.
-            UsageError: an argument is of a wrong type.
+            UsageError: An argument is of a wrong type.
         """
         samples, rate = _checked_samples(samples), options.whole("rate", rate, 1, MOST_RATE)
         if rate < 2 * self.high:
@@ -103,8 +103,8 @@ class LogMel:
         The bands are triangles that overlap by half, of equal width on the mel scale.
 
         Args:
-            size: samples of a frame.
-            rate: samples per second.
+            size: Samples of a frame.
+            rate: Samples per second.
         """
         edges = self._edges()
         frequencies = np.arange(size // 2 + 1) * (rate / size)

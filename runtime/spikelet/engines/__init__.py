@@ -45,14 +45,14 @@ def choose(name: str, graph: Graph, limits: Limits | None = None, steps: int | N
 
     Args:
         name: "auto", "numpy", "onnx" or "native".
-        graph: the network.
-        limits: limits on memory and operations; None for those of the environment.
-        steps: number of time-steps T for which "auto" selects an engine that is exact, see `Engine.widen`; None for
+        graph: The network.
+        limits: Limits on memory and operations; None for those of the environment.
+        steps: Number of time-steps T for which "auto" selects an engine that is exact, see `Engine.widen`; None for
             those of float32.
 
     Raises:
         EngineError: `name` is unknown.
-        CostError: one sample in one time-step needs more than the limits permit, on every engine for "auto".
+        CostError: One sample in one time-step needs more than the limits permit, on every engine for "auto".
     """
     limits = Limits() if limits is None else limits
     instance("graph", graph, Graph)
@@ -87,18 +87,18 @@ def create(
     """Create an engine for a graph.
 
     Args:
-        graph: the network.
+        graph: The network.
         name: "auto", "numpy", "onnx" or "native".
-        record: names of spiking layers whose spikes and potentials are kept at each step.
-        threads: number of threads, per operator (onnx), per batch (numpy) or per batch or image (native);
+        record: Names of spiking layers whose spikes and potentials are kept at each step.
+        threads: Number of threads, per operator (onnx), per batch (numpy) or per batch or image (native);
             None for the default.
-        limits: limits on memory and operations; None for those of the environment.
-        steps: number of time-steps T that the engine must permit, see `Engine.widen`; None for those of float32.
+        limits: Limits on memory and operations; None for those of the environment.
+        steps: Number of time-steps T that the engine must permit, see `Engine.widen`; None for those of float32.
 
     Raises:
         EngineError: `name` is unknown, or the engine cannot run this network, or not for T time-steps.
-        CostError: one sample in one time-step needs more than the limits permit.
-        MissingDependency: the package of the engine is not installed.
+        CostError: One sample in one time-step needs more than the limits permit.
+        MissingDependency: The package of the engine is not installed.
 
     Examples:
         >>> import numpy as np

@@ -30,12 +30,12 @@ class Workload:
     """Parameters of a run on which the memory of an engine depends.
 
     Attributes:
-        batch: number of samples N.
+        batch: Number of samples N.
         window: T, if a constant input may be evaluated layer by layer.
-        record: recorded layers.
-        threads: number of threads; None for the default of the engine.
-        counting: whether spikes are counted, see `Engine.count_spikes`.
-        wide: whether accumulators over time are wider than float32, see `Engine.widen`.
+        record: Recorded layers.
+        threads: Number of threads; None for the default of the engine.
+        counting: Whether spikes are counted, see `Engine.count_spikes`.
+        wide: Whether accumulators over time are wider than float32, see `Engine.widen`.
     """
 
     batch: int = 1
@@ -54,23 +54,23 @@ class Engine(ABC):
     may be evaluated layer by layer, which is faster and gives the same results.
 
     Args:
-        graph: the network.
-        record: names of IF and LIF nodes whose spikes and potentials are kept.
-        threads: number of threads; None for the default of the engine.
-        limits: limits on memory and operations; None for those of the environment.
+        graph: The network.
+        record: Names of IF and LIF nodes whose spikes and potentials are kept.
+        threads: Number of threads; None for the default of the engine.
+        limits: Limits on memory and operations; None for those of the environment.
 
     Attributes:
-        name: name of the engine in `engines.ENGINES`.
+        name: Name of the engine in `engines.ENGINES`.
         priority: "auto" selects the available engine of the highest priority.
-        accumulators: magnitude within which potentials and summed logits are exact.
-        step_limit: number of time-steps that are proven exact; None: no limit.
-        time: time-steps since the last reset.
-        batch: number of samples N.
+        accumulators: Magnitude within which potentials and summed logits are exact.
+        step_limit: Number of time-steps that are proven exact; None: no limit.
+        time: Time-steps since the last reset.
+        batch: Number of samples N.
         rows: (N,) indices of the samples in the batch of the last reset; fewer than that after `keep`.
 
     Raises:
-        EngineError: a name in `record` is not a spiking layer.
-        CostError: a batch of 1 needs more than the limits permit.
+        EngineError: A name in `record` is not a spiking layer.
+        CostError: A batch of 1 needs more than the limits permit.
     """
 
     name: ClassVar[str]
@@ -93,7 +93,7 @@ class Engine(ABC):
         """Do the work that is needed once per network, such as compiling. "auto" skips an engine that fails.
 
         Raises:
-            EngineError: the work fails.
+            EngineError: The work fails.
         """
 
     @classmethod
@@ -145,7 +145,7 @@ class Engine(ABC):
         """Permit more time-steps than are exact in float32, with the accumulators of this engine.
 
         Args:
-            steps: number of time-steps T of the next runs.
+            steps: Number of time-steps T of the next runs.
 
         Raises:
             EngineError: T is beyond the number for which they are proven exact.
@@ -172,7 +172,7 @@ class Engine(ABC):
         """Return a number of samples that the memory limit permits: `most`, or a half of it, a quarter, …, at least 1.
 
         Args:
-            most: number of samples, 1 or more.
+            most: Number of samples, 1 or more.
             window: T, as for `reset`; not used if a window of one sample does not fit.
         """
         if window is not None and not self.fits(1, window):
@@ -186,11 +186,11 @@ class Engine(ABC):
         """Return to the initial potentials; the next step is time-step 1.
 
         Args:
-            batch: number of samples N.
+            batch: Number of samples N.
             window: T, if exactly T steps follow and all have the input of the first one.
 
         Raises:
-            CostError: the batch needs more memory than the limit permits.
+            CostError: The batch needs more memory than the limit permits.
         """
         if batch < 1:
             raise EngineError(f"engine {self.name}: expected a batch of 1 sample or more, found {batch}")
@@ -218,7 +218,7 @@ class Engine(ABC):
             pixels: (N, *input shape) float32, before the mean is subtracted; None keeps the input of the last step.
 
         Raises:
-            EngineError: no input yet, a wrong shape, a new input or an additional step within a window, or a step
+            EngineError: No input yet, a wrong shape, a new input or an additional step within a window, or a step
                 beyond the proven range.
         """
         if self.step_limit is not None and self.time >= self.step_limit:
@@ -250,15 +250,15 @@ class Engine(ABC):
 
         Args:
             pixels: (N, *input shape) of a real dtype, before the mean is subtracted.
-            steps: number of time-steps T.
+            steps: Number of time-steps T.
 
         Returns:
             The logits of each time-step, (T, N, K), as `step` returns them, and the number of spikes of each layer in
             each time-step, (layers, T, N), ordered as `Graph.spiking`.
 
         Raises:
-            EngineError: a wrong shape, or more time-steps than are proven exact.
-            CostError: the batch needs more memory than the limit permits.
+            EngineError: A wrong shape, or more time-steps than are proven exact.
+            CostError: The batch needs more memory than the limit permits.
         """
         self.reset(len(pixels), steps)
         self._check_shape(pixels, len(pixels))
@@ -280,7 +280,7 @@ class Engine(ABC):
         """Count spikes of every layer from here on. Recording is disabled.
 
         Args:
-            costs: by layer, (*shape) int64, 0 or more: synaptic operations caused by one spike of each neuron.
+            costs: By layer, (*shape) int64, 0 or more: synaptic operations caused by one spike of each neuron.
         """
         self.record, self._count = (), Count(costs)
 

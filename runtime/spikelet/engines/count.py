@@ -16,8 +16,8 @@ class Count:
     """Spikes of each neuron over all samples and time-steps, and synaptic operations of the last step.
 
     Attributes:
-        costs: by layer, (*shape) int64, synaptic operations caused by one spike of each neuron.
-        spikes: by layer, (*shape) int64, number of spikes.
+        costs: By layer, (*shape) int64, synaptic operations caused by one spike of each neuron.
+        spikes: By layer, (*shape) int64, number of spikes.
         events: (N,) int64, synaptic operations of the last step.
     """
 

@@ -21,15 +21,15 @@ def run(
     continues with those rows of the batch. `zip(run(a, …), run(b, …))` runs two engines in lockstep.
 
     Args:
-        engine: the engine.
+        engine: The engine.
         sequence: (T, N, *input shape), a frame per time-step, or (1, N, *input shape), a constant input.
-        steps: number of time-steps T.
-        window: whether a constant input may be evaluated layer by layer, see `Engine.reset`, if the memory limit
+        steps: Number of time-steps T.
+        window: Whether a constant input may be evaluated layer by layer, see `Engine.reset`, if the memory limit
             permits it. All T time-steps must follow then.
 
     Raises:
-        UsageError: an argument is of a wrong type.
-        CostError: the batch needs more memory than the limit permits; see `Engine.fitting`.
+        UsageError: An argument is of a wrong type.
+        CostError: The batch needs more memory than the limit permits; see `Engine.fitting`.
 
     Examples:
         >>> import numpy as np

@@ -35,9 +35,9 @@ class NumpyEngine(Engine):
     """Evaluates the graph node by node.
 
     Args:
-        graph: the network.
-        record: names of spiking layers whose spikes and potentials are kept.
-        threads: number of threads that share the samples of a batch in convolutions; None for 1. BLAS uses one thread
+        graph: The network.
+        record: Names of spiking layers whose spikes and potentials are kept.
+        threads: Number of threads that share the samples of a batch in convolutions; None for 1. BLAS uses one thread
             (see `blas`).
     """
 
@@ -169,17 +169,17 @@ def evaluate(node: Node, inputs: Sequence[Float], shape: Shape, weight: Float | 
     """Evaluate a node that has no state.
 
     Args:
-        node: the node.
+        node: The node.
         inputs: (N, ...) float32 of every predecessor; of an Input, the pixels.
-        shape: output shape of the node, without N.
-        weight: weight of a Conv2d or Linear as float32, see `float_weights`.
-        threads: number of threads that share the samples of a convolution.
+        shape: Output shape of the node, without N.
+        weight: Weight of a Conv2d or Linear as float32, see `float_weights`.
+        threads: Number of threads that share the samples of a convolution.
 
     Returns:
         (N, *shape) float32.
 
     Raises:
-        EngineError: the node has a state, or its type is unknown.
+        EngineError: The node has a state, or its type is unknown.
     """
     x = inputs[0]
     match node:
@@ -227,11 +227,11 @@ def convolve(node: Conv2d, weight: Float, x: Float, shape: tuple[int, ...], thre
     """Return the cross-correlation (N, C_out, H_out, W_out), by unfolding: one matrix product per group and image.
 
     Args:
-        node: the convolution.
-        weight: weight of the node as float32.
+        node: The convolution.
+        weight: Weight of the node as float32.
         x: (N, C_in, H, W) float32.
         shape: (C_out, H_out, W_out).
-        threads: number of threads that share the samples.
+        threads: Number of threads that share the samples.
     """
     pixels = shape[1] * shape[2]
     chunk = _chunk(node, pixels, len(x), threads)

@@ -78,9 +78,9 @@ class OnnxEngine(Engine):
     """Runs the network in ONNX Runtime on the CPU.
 
     Args:
-        graph: the network.
-        record: names of spiking layers whose spikes and potentials are kept.
-        threads: number of threads per operator; None for one per core.
+        graph: The network.
+        record: Names of spiking layers whose spikes and potentials are kept.
+        threads: Number of threads per operator; None for one per core.
     """
 
     name: ClassVar[str] = "onnx"
@@ -302,8 +302,8 @@ def open_session(model: bytes | Path, threads: int | None = None) -> Session:
     """Create an `onnxruntime.InferenceSession` on the CPU.
 
     Args:
-        model: the encoded model, or its file, beside which the files of its constants lie.
-        threads: number of threads per operator; None for one per available core.
+        model: The encoded model, or its file, beside which the files of its constants lie.
+        threads: Number of threads per operator; None for one per available core.
 
     Raises:
         MissingDependency: ONNX Runtime is not installed.

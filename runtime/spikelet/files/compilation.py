@@ -15,8 +15,8 @@ def compile_file(command: Sequence[str], output: Path) -> str:
     """Run a compiler and return why it did not write the file, or "" if it did.
 
     Args:
-        command: the command line, which names the output.
-        output: the file that the compiler writes.
+        command: The command line, which names the output.
+        output: The file that the compiler writes.
 
     Returns:
         "" on success; otherwise the command and the first lines of the compiler's message.

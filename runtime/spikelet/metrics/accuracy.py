@@ -47,8 +47,8 @@ def accuracy(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64] |
     """Compute the accuracy and its 95 % interval at each time-step; None without labels.
 
     Args:
-        predictions: class after each time-step, (T, N).
-        labels: true classes, (N,).
+        predictions: Class after each time-step, (T, N).
+        labels: True classes, (N,).
     """
     if labels is None:
         return None
@@ -64,7 +64,7 @@ def check_labels(data: ImageSet, classes: int) -> None:
     """Check that the network has a class for each label.
 
     Raises:
-        DataError: a label is out of range.
+        DataError: A label is out of range.
     """
     if data.labels is not None and data.labels.max() >= classes:
         raise DataError(f"{data.name}: has a label of {data.labels.max()}, the network's classes are 0…{classes - 1}")

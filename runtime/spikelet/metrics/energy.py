@@ -45,9 +45,9 @@ class EnergyBaseline:
     """A non-spiking network, evaluated on the same image.
 
     Attributes:
-        name: type of the network.
-        levels: energy by level.
-        crossover: by level, the spike rate at the synapses below which the spiking network needs less energy, for
+        name: Type of the network.
+        levels: Energy by level.
+        crossover: By level, the spike rate at the synapses below which the spiking network needs less energy, for
             the low and for the high energies; 0 never, 1 always, None if the level is unknown.
     """
 
@@ -61,12 +61,12 @@ class Estimate:
     """The estimated energy of one image with one hardware profile.
 
     Attributes:
-        profile: hardware profile.
-        levels: energy of the spiking network, by level.
-        baselines: non-spiking networks on the same hardware.
-        static_again: additional energy if the static part, which depends on the image only, is computed at every
+        profile: Hardware profile.
+        levels: Energy of the spiking network, by level.
+        baselines: Non-spiking networks on the same hardware.
+        static_again: Additional energy if the static part, which depends on the image only, is computed at every
             time-step.
-        left_out: operations without a published energy.
+        left_out: Operations without a published energy.
     """
 
     profile: Profile
@@ -80,13 +80,13 @@ def estimate(graph: Graph, ops: Operations, profile: Profile, buffer: int = BUFF
     """Estimate the energy with a profile that has figures.
 
     Args:
-        graph: the network.
-        ops: its operations.
-        profile: the hardware profile.
-        buffer: bytes of on-chip memory, see `traffic`.
+        graph: The network.
+        ops: Its operations.
+        profile: The hardware profile.
+        buffer: Bytes of on-chip memory, see `traffic`.
 
     Raises:
-        UsageError: an argument is of a wrong type.
+        UsageError: An argument is of a wrong type.
 
     Examples:
         >>> from spikelet import bundle, metrics, shipped

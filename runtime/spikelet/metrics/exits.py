@@ -22,11 +22,11 @@ class Exit:
     """The trade-off at one threshold.
 
     Attributes:
-        threshold: margin at which an image exits.
-        steps: mean exit step.
-        accuracy: accuracy of the predictions at exit; None without labels.
-        events: mean number of accumulates of an image before its exit.
-        share_by_step: share of images that exit at each time-step, (T,).
+        threshold: Margin at which an image exits.
+        steps: Mean exit step.
+        accuracy: Accuracy of the predictions at exit; None without labels.
+        events: Mean number of accumulates of an image before its exit.
+        share_by_step: Share of images that exit at each time-step, (T,).
     """
 
     threshold: float

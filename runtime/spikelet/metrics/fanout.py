@@ -37,15 +37,15 @@ class Site:
     """A node that performs operations.
 
     Attributes:
-        node: name of the node.
-        kind: type of its input; that of the spikes if a sum takes spikes and currents.
+        node: Name of the node.
+        kind: Type of its input; that of the spikes if a sum takes spikes and currents.
         operation: "ac", one addition per event (spikes, counts); "mac" (analog, current); or "add", a sum of analog
             values or currents.
-        reach: by spiking layer, (C·copies, …): operations that one spike of each neuron causes here; only for "ac".
-        dense: operations of one evaluation if every input were non-zero, zero weights included.
-        nonzero: the same without zero weights.
-        weights: number of weights of the node.
-        copies: number of neurons from which a connection receives spikes.
+        reach: By spiking layer, (C·copies, …): operations that one spike of each neuron causes here; only for "ac".
+        dense: Operations of one evaluation if every input were non-zero, zero weights included.
+        nonzero: The same without zero weights.
+        weights: Number of weights of the node.
+        copies: Number of neurons from which a connection receives spikes.
     """
 
     node: str
@@ -133,9 +133,9 @@ def reach(node: Node, shape: Shape, dense: bool = False) -> Map:
     """Count the operations that a 1 at each input of a Conv2d, Linear or Scale causes, (*shape).
 
     Args:
-        node: the layer.
-        shape: shape of the input.
-        dense: whether to count zero weights as well.
+        node: The layer.
+        shape: Shape of the input.
+        dense: Whether to count zero weights as well.
     """
     if isinstance(node, Conv2d):
         taps = np.ones(node.weight.shape, np.bool_) if dense else node.weight != 0
@@ -158,9 +158,9 @@ def carried_back(graph: Graph, name: str, cost: Map) -> dict[str, Map]:
     Only pools, sums and flattenings may lie between the spiking layers and the node.
 
     Args:
-        graph: the network.
-        name: name of the node.
-        cost: operations per unit of each of its values, (*shape of the node).
+        graph: The network.
+        name: Name of the node.
+        cost: Operations per unit of each of its values, (*shape of the node).
 
     Returns:
         By spiking layer, (C·copies, …): the cost of one spike of each neuron.

@@ -27,9 +27,9 @@ class Kind:
     """A type of fault.
 
     Attributes:
-        title: title of the fault in tables and plots.
-        unit: unit of the level.
-        levels: default levels.
+        title: Title of the fault in tables and plots.
+        unit: Unit of the level.
+        levels: Default levels.
     """
 
     title: str
@@ -53,11 +53,11 @@ class Fault:
     """A fault and its level.
 
     Attributes:
-        kind: one of KINDS.
-        level: level in the unit that KINDS defines, 0…1; 0 is a device without faults.
+        kind: One of KINDS.
+        level: Level in the unit that KINDS defines, 0…1; 0 is a device without faults.
 
     Raises:
-        UsageError: an unknown kind, or a level out of range.
+        UsageError: An unknown kind, or a level out of range.
     """
 
     kind: str
@@ -75,10 +75,10 @@ class FaultyEngine(NumpyEngine):
     Sums are float32: they may be rounded if faulty weights exceed the proven range.
 
     Args:
-        graph: the network.
-        fault: type and level of the fault.
-        seed: seed of the faulty device.
-        bits: bits of a weight in the bundle.
+        graph: The network.
+        fault: Type and level of the fault.
+        seed: Seed of the faulty device.
+        bits: Bits of a weight in the bundle.
     """
 
     name: ClassVar[str] = "faulty"

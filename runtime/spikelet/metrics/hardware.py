@@ -65,9 +65,9 @@ class Profile:
 
     Attributes:
         counts: "events": operations are caused by spikes; "connections": every connection at every time-step.
-        memory: whether the figures include memory traffic, or `dram` and `sram` give it, or the source is silent.
-        unpublished: the missing information, if there are no figures.
-        figures: energies by name: ac and mac, one synaptic operation; neuron_update; fp32_mac and int8_mac, of the
+        memory: Whether the figures include memory traffic, or `dram` and `sram` give it, or the source is silent.
+        unpublished: The missing information, if there are no figures.
+        figures: Energies by name: ac and mac, one synaptic operation; neuron_update; fp32_mac and int8_mac, of the
             baselines.
         sram: (bytes, energy per bit), in ascending order of bytes.
     """
@@ -105,7 +105,7 @@ def load_profile(path: str | Path) -> Profile:
     """Read a profile.
 
     Raises:
-        UsageError: not a TOML file, an unknown key, a number that is negative or has no source, or no figures.
+        UsageError: Not a TOML file, an unknown key, a number that is negative or has no source, or no figures.
     """
     path = options.path("path", path)
     return _profile(Table(str(path), read_toml(path)))
@@ -120,7 +120,7 @@ def find_profile(text: str) -> Profile:
     """Load a profile by its name or path.
 
     Raises:
-        UsageError: there is no such profile or file, or the file is not a profile.
+        UsageError: There is no such profile or file, or the file is not a profile.
     """
     options.instance("profile", text, str)
     if text in profiles():

@@ -29,17 +29,17 @@ class Measurement:
     """The metrics of a bundle on a set of images.
 
     Attributes:
-        bundle: the bundle.
-        data: the images.
-        engine: name of the engine.
-        counted: counts of spikes and predictions.
-        operations: mean operations of an image.
-        accuracy: accuracy at each time-step with a 95 % interval; None if the images have no labels.
-        float_network: recorded results of the source network on these images.
-        exits: early-exit trade-off.
-        rates: spike rates by layer.
+        bundle: The bundle.
+        data: The images.
+        engine: Name of the engine.
+        counted: Counts of spikes and predictions.
+        operations: Mean operations of an image.
+        accuracy: Accuracy at each time-step with a 95 % interval; None if the images have no labels.
+        float_network: Recorded results of the source network on these images.
+        exits: Early-exit trade-off.
+        rates: Spike rates by layer.
         neurobench: NeuroBench metrics.
-        buffer: bytes of on-chip memory per buffer, see `traffic`.
+        buffer: Bytes of on-chip memory per buffer, see `traffic`.
     """
 
     bundle: Bundle
@@ -93,18 +93,18 @@ def measure(
     """Run the images for `steps` time-steps and count.
 
     Args:
-        bundle: the bundle.
-        data: the images, with or without labels.
-        steps: number of time-steps T.
+        bundle: The bundle.
+        data: The images, with or without labels.
+        steps: Number of time-steps T.
         engine: "auto", "numpy", "onnx" or "native".
-        threads: number of threads; None for the default.
-        buffer: bytes of on-chip memory per buffer, see `traffic`.
-        on_progress: called with the number of images done and the total.
+        threads: Number of threads; None for the default.
+        buffer: Bytes of on-chip memory per buffer, see `traffic`.
+        on_progress: Called with the number of images done and the total.
 
     Raises:
-        DataError: no images, images that do not fit the network, or a label that it has no class for.
+        DataError: No images, images that do not fit the network, or a label that it has no class for.
         UsageError: `steps` exceeds the number of time-steps that are proven exact.
-        CostError: the measurement needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
+        CostError: The measurement needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
 
     Examples:
         >>> from spikelet import bundle, metrics, shipped

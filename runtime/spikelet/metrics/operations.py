@@ -21,15 +21,15 @@ class Row:
     """Operations of one node for one image and T time-steps (mean over the images).
 
     Attributes:
-        node: name of the node.
-        kind: type of its input, see `fanout.Kind`.
-        acs: accumulates.
-        macs, adds: operations on currents, over all time-steps.
-        static_macs, static_adds: operations that depend on the image only, counted once.
-        dense: operations of one evaluation of every connection.
-        possible: accumulates if every neuron fired at every time-step.
-        dense_events: connections with spike inputs times T and copies, for hardware that evaluates every connection.
-        weights: number of weights of the node.
+        node: Name of the node.
+        kind: Type of its input, see `fanout.Kind`.
+        acs: Accumulates.
+        macs, adds: Operations on currents, over all time-steps.
+        static_macs, static_adds: Operations that depend on the image only, counted once.
+        dense: Operations of one evaluation of every connection.
+        possible: Accumulates if every neuron fired at every time-step.
+        dense_events: Connections with spike inputs times T and copies, for hardware that evaluates every connection.
+        weights: Number of weights of the node.
     """
 
     node: str
@@ -55,11 +55,11 @@ class Operations:
     """Operations of one image (mean over the images).
 
     Attributes:
-        images: number of images.
+        images: Number of images.
         steps: T, or the mean exit step with early exit.
-        rows: operations by node.
-        neurons: number of neurons by layer.
-        spikes: number of spikes by layer.
+        rows: Operations by node.
+        neurons: Number of neurons by layer.
+        spikes: Number of spikes by layer.
     """
 
     images: int

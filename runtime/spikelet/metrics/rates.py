@@ -17,10 +17,10 @@ class LayerRate:
     """Spike rate of a layer: spikes per neuron and time-step.
 
     Attributes:
-        by_step: rate at each time-step, (T,).
+        by_step: Rate at each time-step, (T,).
         low, median, high: 5 %, 50 % and 95 % quantiles of the rates of the neurons.
-        dead: number of neurons that never fired on any image.
-        saturated: number of neurons that fired at 95 % of all time-steps or more.
+        dead: Number of neurons that never fired on any image.
+        saturated: Number of neurons that fired at 95 % of all time-steps or more.
     """
 
     layer: str

@@ -82,9 +82,9 @@ class Robustness:
 
     Attributes:
         measure: "accuracy", or "agreement" with the fault-free network if the images have no labels.
-        sound: the network without faults, on the same images.
-        seeds: seeds of the faulty devices.
-        points: results by fault and level.
+        sound: The network without faults, on the same images.
+        seeds: Seeds of the faulty devices.
+        points: Results by fault and level.
     """
 
     bundle: str
@@ -128,16 +128,16 @@ def robustness(
     """Run the images on faulty devices.
 
     Args:
-        bundle: the bundle.
-        data: the images.
+        bundle: The bundle.
+        data: The images.
         steps: T; None for that of the bundle.
-        faults: faults and levels; None: every kind at its default levels.
-        seeds: seeds of the faulty devices, one device per seed.
-        on_progress: called at every time-step with (devices done, number of devices); an exception ends the run.
-        on_point: called with the results so far, first for the fault-free network, then after each fault.
+        faults: Faults and levels; None: every kind at its default levels.
+        seeds: Seeds of the faulty devices, one device per seed.
+        on_progress: Called at every time-step with (devices done, number of devices); an exception ends the run.
+        on_point: Called with the results so far, first for the fault-free network, then after each fault.
 
     Raises:
-        DataError: no images, or a label that the network has no class for.
+        DataError: No images, or a label that the network has no class for.
         UsageError: `steps` exceeds the number of time-steps that are proven exact, or there is no seed.
     """
     instance("bundle", bundle, Bundle)

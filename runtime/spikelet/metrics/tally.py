@@ -32,12 +32,12 @@ class Tally:
     Attributes:
         images: N.
         steps: T.
-        spikes: by layer, (*shape): spikes of each neuron, over all images and time-steps.
-        by_step: by layer, (T,): spikes of each time-step, over all images.
+        spikes: By layer, (*shape): spikes of each neuron, over all images and time-steps.
+        by_step: By layer, (T,): spikes of each time-step, over all images.
         events: (T, N), accumulates caused by the spikes of each time-step, for each image.
         predictions: (T, N), class after each time-step.
         margins: (T, N), difference between the two largest mean logits.
-        raster: by layer, (T, *shape) bool: spikes of the first image.
+        raster: By layer, (T, *shape) bool: spikes of the first image.
     """
 
     images: int
@@ -62,19 +62,19 @@ def tally(
     """Run the images, each a constant input over all time-steps, and count.
 
     Args:
-        graph: the network.
-        sites: nodes that perform operations, from `fanout.sites`.
-        images: pixels, (N, *shape).
+        graph: The network.
+        sites: Nodes that perform operations, from `fanout.sites`.
+        images: Pixels, (N, *shape).
         steps: T.
-        engine: name of the engine, or "auto".
-        threads: number of threads; None: the default of the engine.
-        on_progress: called with (images done, N) after every batch.
+        engine: Name of the engine, or "auto".
+        threads: Number of threads; None: the default of the engine.
+        on_progress: Called with (images done, N) after every batch.
 
     Raises:
-        UsageError: an argument is of a wrong type.
-        DataError: the images do not match the network.
+        UsageError: An argument is of a wrong type.
+        DataError: The images do not match the network.
         EngineError: `steps` exceeds the number of time-steps for which the network is proven exact.
-        CostError: the counts of all time-steps need more memory than the limit permits.
+        CostError: The counts of all time-steps need more memory than the limit permits.
     """
     instance("graph", graph, Graph)
     instances("sites", sites, Site)

@@ -38,17 +38,17 @@ class Report:
     """The content of a report.
 
     Attributes:
-        measured: measurements, one per bundle.
-        names: unique names of the bundles.
-        profiles: hardware profiles.
-        main: name of the profile that is compared with the baselines.
-        latency: results of `benchmark.measure` by bundle, or empty.
-        verification: results by bundle and engine.
-        step_models: results of replaying step.onnx, by bundle.
-        validation: result of `spikelet validate`.
-        robustness: result of `spikelet robustness` for one of the bundles.
-        web: address of the page of `spikelet deploy --target web`, or None.
-        estimates: energy estimates by bundle and profile.
+        measured: Measurements, one per bundle.
+        names: Unique names of the bundles.
+        profiles: Hardware profiles.
+        main: Name of the profile that is compared with the baselines.
+        latency: Results of `benchmark.measure` by bundle, or empty.
+        verification: Results by bundle and engine.
+        step_models: Results of replaying step.onnx, by bundle.
+        validation: Result of `spikelet validate`.
+        robustness: Result of `spikelet robustness` for one of the bundles.
+        web: Address of the page of `spikelet deploy --target web`, or None.
+        estimates: Energy estimates by bundle and profile.
     """
 
     measured: Sequence[Measurement]

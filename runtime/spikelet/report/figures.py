@@ -33,11 +33,11 @@ class Figure:
     """A figure: SVG and data.
 
     Attributes:
-        name: name of its files, without suffix.
-        title: title of the plot.
-        svg: the plot.
-        head: names of the columns of the data.
-        rows: the data.
+        name: Name of its files, without suffix.
+        title: Title of the plot.
+        svg: The plot.
+        head: Names of the columns of the data.
+        rows: The data.
     """
 
     name: str

@@ -54,7 +54,7 @@ class Confidence:
     """Stop when the softmax probability of the best class reaches `threshold` (SEENN, NeurIPS 2023).
 
     Attributes:
-        threshold: probability in 0…1, computed from the mean logits.
+        threshold: Probability in 0…1, computed from the mean logits.
 
     Examples:
         >>> import numpy as np

@@ -43,22 +43,22 @@ class Model:
     """A converted network on one engine.
 
     Args:
-        bundle: the bundle to run.
+        bundle: The bundle to run.
         engine: "auto", "numpy", "onnx" or "native".
-        threads: number of threads, per operator (onnx), per batch (numpy) or per batch or image (native); None for
+        threads: Number of threads, per operator (onnx), per batch (numpy) or per batch or image (native); None for
             the default.
-        limits: limits on memory and operations; None for those of the environment, see `Limits`.
+        limits: Limits on memory and operations; None for those of the environment, see `Limits`.
 
     Attributes:
-        bundle: the bundle.
-        engine: name of the engine.
-        threads: number of threads, or None for the default of the engine.
-        limits: limits on memory and operations.
+        bundle: The bundle.
+        engine: Name of the engine.
+        threads: Number of threads, or None for the default of the engine.
+        limits: Limits on memory and operations.
 
     Raises:
-        UsageError: an argument is of a wrong type.
-        EngineError: there is no engine of that name.
-        CostError: one sample in one time-step needs more than the limits permit.
+        UsageError: An argument is of a wrong type.
+        EngineError: There is no engine of that name.
+        CostError: One sample in one time-step needs more than the limits permit.
 
     Examples:
         >>> import numpy as np, spikelet
@@ -117,23 +117,23 @@ class Model:
         """Run a batch of any size.
 
         Args:
-            inputs: one sample (*shape), a batch (N, *shape), both presented at every time-step, or a sequence
+            inputs: One sample (*shape), a batch (N, *shape), both presented at every time-step, or a sequence
                 (T, N, *shape); for one channel also (H, W) or (N, H, W); or an image of Pillow or a list of them. See
                 `spikelet.inputs.as_sequence`.
-            steps: number of time-steps T; by default that of the bundle (`Bundle.default_steps`), or the length of the
+            steps: Number of time-steps T; by default that of the bundle (`Bundle.default_steps`), or the length of the
                 sequence.
-            early_exit: rule that stops samples before T, such as `Confidence(0.9)`; a number is a `Margin`.
-            record: layer or layers whose spikes and potentials are kept, T·N·neurons values of each.
+            early_exit: Rule that stops samples before T, such as `Confidence(0.9)`; a number is a `Margin`.
+            record: Layer or layers whose spikes and potentials are kept, T·N·neurons values of each.
             layout: "NCHW" or "NHWC" where images could be read either way.
-            on_progress: called with (samples done, number of samples); None for nothing.
+            on_progress: Called with (samples done, number of samples); None for nothing.
 
         Raises:
-            DataError: the input does not match the network.
-            UsageError: an option is of a wrong type; `steps` is below 1, above the proven number of time-steps, or not
+            DataError: The input does not match the network.
+            UsageError: An option is of a wrong type; `steps` is below 1, above the proven number of time-steps, or not
                 the length of the sequence.
-            EngineError: a layer in `record` is not a spiking layer.
-            CostError: the run needs more memory than the limit permits. Batches are made smaller before that.
-            OutOfMemory: the system has no memory left.
+            EngineError: A layer in `record` is not a spiking layer.
+            CostError: The run needs more memory than the limit permits. Batches are made smaller before that.
+            OutOfMemory: The system has no memory left.
 
         Examples:
             >>> import numpy as np, spikelet
@@ -178,9 +178,9 @@ class Model:
         """Raise CostError if the results of a run need more memory than the limit permits.
 
         Args:
-            samples: number of samples N.
-            steps: number of time-steps T.
-            record: recorded layers.
+            samples: Number of samples N.
+            steps: Number of time-steps T.
+            record: Recorded layers.
         """
         values = 8 * (self.graph.classes + len(self.graph.spiking))
         values += sum(5 * self.graph.neurons(name) for name in record if name in self.graph.spiking)
@@ -200,16 +200,16 @@ class Model:
         """Run one sample and yield a `Step` after every time-step; leave the loop to stop early.
 
         Args:
-            inputs: one sample, a sequence (T, 1, *shape), or an iterator that yields one sample per time-step.
-            steps: number of time-steps; by default that of the bundle, or the length of the sequence or iterator.
-            on_limit: what to do after `exact_steps` time-steps: "refuse" raises, "reset" starts again from the
+            inputs: One sample, a sequence (T, 1, *shape), or an iterator that yields one sample per time-step.
+            steps: Number of time-steps; by default that of the bundle, or the length of the sequence or iterator.
+            on_limit: What to do after `exact_steps` time-steps: "refuse" raises, "reset" starts again from the
                 initial potentials and logits of 0 (see `Step.age`).
-            record: layer or layers whose spikes and potentials are kept.
+            record: Layer or layers whose spikes and potentials are kept.
             layout: "NCHW" or "NHWC" where images could be read either way.
 
         Raises:
-            DataError: an input does not match the network.
-            UsageError: more than one sample, or more time-steps than are proven.
+            DataError: An input does not match the network.
+            UsageError: More than one sample, or more time-steps than are proven.
 
         Examples:
             >>> import numpy as np, spikelet
@@ -333,18 +333,18 @@ def load(path: str | Path, engine: str = "auto", threads: int | None = None, lim
     """Load a bundle.
 
     Args:
-        path: the bundle file (.snnb), or the name of a shipped bundle, such as "vgg9-cifar10".
+        path: The bundle file (.snnb), or the name of a shipped bundle, such as "vgg9-cifar10".
         engine: "auto", "numpy", "onnx" or "native".
-        threads: number of threads, per operator (onnx), per batch (numpy) or per batch or image (native); None for
+        threads: Number of threads, per operator (onnx), per batch (numpy) or per batch or image (native); None for
             the default.
-        limits: limits on memory and operations; None for those of the environment.
+        limits: Limits on memory and operations; None for those of the environment.
 
     Raises:
-        BundleError: the file violates the format.
-        SignatureError: the signature policy requires a trusted signature that the file does not have.
-        EngineError: there is no engine of that name.
-        UsageError: an argument is of a wrong type.
-        CostError: one image in one time-step needs more memory or operations than the limits permit.
+        BundleError: The file violates the format.
+        SignatureError: The signature policy requires a trusted signature that the file does not have.
+        EngineError: There is no engine of that name.
+        UsageError: An argument is of a wrong type.
+        CostError: One image in one time-step needs more memory or operations than the limits permit.
 
     Examples:
         >>> import spikelet

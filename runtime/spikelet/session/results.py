@@ -29,11 +29,11 @@ class Result:
             Constant after the early exit of a sample.
         scale: Logits of the source network per unit of `sums`.
         exit_steps: (N,) int64, time-step of the early exit of each sample; T without early exit.
-        spike_counts: by layer, (T, N) int64, number of spikes at each time-step; 0 after an early exit.
-        spikes: by recorded layer, (T, N, *shape) bool.
-        potentials: by recorded layer, (T, N, *shape) float32, after the reset of the time-step.
-        neurons: by layer, number of neurons.
-        graph: the network, or None; for `plot.energy`.
+        spike_counts: By layer, (T, N) int64, number of spikes at each time-step; 0 after an early exit.
+        spikes: By recorded layer, (T, N, *shape) bool.
+        potentials: By recorded layer, (T, N, *shape) float32, after the reset of the time-step.
+        neurons: By layer, number of neurons.
+        graph: The network, or None; for `plot.energy`.
 
     Examples:
         >>> import numpy as np, spikelet
@@ -105,7 +105,7 @@ class Result:
             labels: (N,) class indices.
 
         Raises:
-            DataError: there is not one whole number per sample.
+            DataError: There is not one whole number per sample.
 
         Examples:
             >>> import spikelet
@@ -124,13 +124,13 @@ class Step:
     """One time-step of a stream over a single sample.
 
     Attributes:
-        time: index of the time-step, from 1.
-        age: time-steps since the last reset; equal to `time` unless the stream was reset at `exact_steps`.
+        time: Index of the time-step, from 1.
+        age: Time-steps since the last reset; equal to `time` unless the stream was reset at `exact_steps`.
         sums: (K,) float64, cumulative sum of the Output node since the last reset.
         scale: Logits of the source network per unit of `sums`.
-        spike_counts: by layer, number of spikes in this time-step.
-        spikes: by recorded layer, (*shape) bool.
-        potentials: by recorded layer, (*shape) float32, after the reset of the time-step.
+        spike_counts: By layer, number of spikes in this time-step.
+        spikes: By recorded layer, (*shape) bool.
+        potentials: By recorded layer, (*shape) float32, after the reset of the time-step.
 
     Examples:
         >>> import numpy as np, spikelet

@@ -44,16 +44,16 @@ class Verification:
     """Result of replaying the golden inputs of a bundle on one engine.
 
     Attributes:
-        engine: name of the engine.
-        samples: number of golden inputs.
-        steps: number of time-steps.
-        spikes: number of expected spikes.
-        neuron_steps: compared neurons times time-steps, over all layers.
-        differing_spikes: missing and additional spikes.
-        differing_logits: logits that differ; in a float32 bundle by more than rounding, up to the first differing
+        engine: Name of the engine.
+        samples: Number of golden inputs.
+        steps: Number of time-steps.
+        spikes: Number of expected spikes.
+        neuron_steps: Compared neurons times time-steps, over all layers.
+        differing_spikes: Missing and additional spikes.
+        differing_logits: Logits that differ; in a float32 bundle by more than rounding, up to the first differing
             spike of the sample.
-        first: the first differing spike, or None.
-        exact: whether the bundle is exact.
+        first: The first differing spike, or None.
+        exact: Whether the bundle is exact.
     """
 
     engine: str
@@ -81,7 +81,7 @@ def golden_inputs(graph: Graph, images: npt.NDArray[Number] | None = None) -> np
     """Return the golden inputs of a new bundle, (2, *shape) float32, or fewer if there are fewer images.
 
     Args:
-        graph: the network.
+        graph: The network.
         images: (N, *shape), of which the first two are taken; None for whole random numbers over the range of the
             input, the same ones in every run.
     """
@@ -119,8 +119,8 @@ def verify(bundle: Bundle, engine: str) -> Verification:
     """Replay the golden inputs on an engine and compare every spike and every logit.
 
     Raises:
-        EngineError: the engine is unknown or cannot run the network.
-        CostError: the replay needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
+        EngineError: The engine is unknown or cannot run the network.
+        CostError: The replay needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
 
     Examples:
         >>> from spikelet import bundle, shipped
@@ -140,10 +140,10 @@ def compare(
     """Compare logits and spikes with those of the golden inputs.
 
     Args:
-        bundle: the bundle.
-        engine: name of the engine that computed them.
+        bundle: The bundle.
+        engine: Name of the engine that computed them.
         logits: (T, N, K).
-        spikes: by layer, (T, N, neurons).
+        spikes: By layer, (T, N, neurons).
     """
     graph, golden = bundle.graph, bundle.golden
     differing = {name: spikes[name] != golden.spikes[name] for name in graph.spiking}
@@ -179,8 +179,8 @@ def first_divergence(graph: Graph, differing: dict[str, npt.NDArray[np.bool_]]) 
     """Return the earliest difference, by time-step and then by layer in topological order; None without differences.
 
     Args:
-        graph: the network.
-        differing: by layer, (T, N, neurons) bool.
+        graph: The network.
+        differing: By layer, (T, N, neurons) bool.
     """
     candidates = []
     for depth, name in enumerate(graph.spiking):
@@ -198,10 +198,10 @@ def replay(
     """Run an engine on constant inputs.
 
     Args:
-        graph: the network.
-        engine: name of the engine.
+        graph: The network.
+        engine: Name of the engine.
         inputs: (N, *shape).
-        steps: number of time-steps T.
+        steps: Number of time-steps T.
 
     Returns:
         The logits of every time-step (T, N, K), and the spikes by layer (T, N, neurons).

@@ -54,12 +54,12 @@ class StepVerification:
     """Result of replaying the golden inputs through step.onnx.
 
     Attributes:
-        lowering_version: lowering version of the file.
-        compared: whether step.onnx is byte for byte what this version of spikelet writes for the graph.
-        runtime: name and version of the package that ran the model; "" if the model could not be run.
-        problem: why the model cannot be run, or "".
-        replay: the comparison with the golden inputs, or None if the model could not be run.
-        computes_graph: whether it gives the spikes and logits that the graph gives for the golden inputs.
+        lowering_version: Lowering version of the file.
+        compared: Whether step.onnx is byte for byte what this version of spikelet writes for the graph.
+        runtime: Name and version of the package that ran the model; "" if the model could not be run.
+        problem: Why the model cannot be run, or "".
+        replay: The comparison with the golden inputs, or None if the model could not be run.
+        computes_graph: Whether it gives the spikes and logits that the graph gives for the golden inputs.
     """
 
     lowering_version: int
@@ -100,12 +100,12 @@ def verify_step(bundle: Bundle) -> StepVerification:
     """Replay the golden inputs through step.onnx and compare every spike and every logit.
 
     Args:
-        bundle: the bundle. One that was not read from a file is replayed through the model that `write` would store.
+        bundle: The bundle. One that was not read from a file is replayed through the model that `write` would store.
 
     Raises:
-        CostError: the replay needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
-        EngineError: the disk has no space to unpack the model for ONNX Runtime.
-        OutOfMemory: the system has no memory left.
+        CostError: The replay needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
+        EngineError: The disk has no space to unpack the model for ONNX Runtime.
+        OutOfMemory: The system has no memory left.
     """
     instance("bundle", bundle, Bundle)
     step = bundle.step
@@ -140,12 +140,12 @@ def check_model(model: Model, graph: Graph, batch: int) -> None:
     """Check that a model has the inputs and outputs of a step model and can be run at acceptable cost.
 
     Args:
-        model: an audited model.
-        graph: the network that it should compute.
+        model: An audited model.
+        graph: The network that it should compute.
         batch: N.
 
     Raises:
-        InvalidModel: it has not, or cannot.
+        InvalidModel: It has not, or cannot.
     """
     inputs, outputs = _ports(graph, _separator(model))
     for title, expected, ports in (("input", inputs, model.inputs), ("output", outputs, model.outputs)):

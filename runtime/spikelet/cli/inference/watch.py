@@ -55,9 +55,9 @@ class Summary:
     """Statistics of the predictions, of constant size.
 
     Attributes:
-        images: number of images classified.
-        times: latency of the most recent ones, in ms.
-        largest: largest latency, in ms.
+        images: Number of images classified.
+        times: Latency of the most recent ones, in ms.
+        largest: Largest latency, in ms.
     """
 
     images: int = 0
@@ -212,9 +212,9 @@ def _ready(folder: Path, seen: dict[Path, tuple[Version, bool]], wait: bool) -> 
     """Return the images whose present content was not returned before; with `wait`, only those that stopped changing.
 
     Args:
-        folder: the folder.
-        seen: by file, its last version and whether it was returned; updated. Files that are gone are removed.
-        wait: whether a version must be the same at two checks.
+        folder: The folder.
+        seen: By file, its last version and whether it was returned; updated. Files that are gone are removed.
+        wait: Whether a version must be the same at two checks.
     """
     from spikelet.data.folder import is_image
 
@@ -249,12 +249,12 @@ def _classify(
     """Read an image, print its prediction and count it.
 
     Args:
-        args: arguments of the command.
-        model: the network.
-        rule: rule of early exit, or None.
-        name: name of the image in the output.
-        read: returns its pixels.
-        summary: statistics, updated.
+        args: Arguments of the command.
+        model: The network.
+        rule: Rule of early exit, or None.
+        name: Name of the image in the output.
+        read: Returns its pixels.
+        summary: Statistics, updated.
     """
     started = time.perf_counter()
     try:

@@ -11,8 +11,8 @@ def header_lines(content: bytes, mark: bytes) -> Iterator[tuple[bytes, int]]:
     """Yield the lines of a header, without the mark, and the position behind each.
 
     Args:
-        content: the file.
-        mark: the byte that each line begins with.
+        content: The file.
+        mark: The byte that each line begins with.
 
     Raises:
         DataError: The last line does not end.

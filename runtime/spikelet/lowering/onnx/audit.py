@@ -51,12 +51,12 @@ def audit(member: str, content: memoryview, locations: Mapping[str, External]) -
     """Decode and check a model.
 
     Args:
-        member: name of the member, for errors.
-        content: the encoded model.
-        locations: location of every tensor of the weights.
+        member: Name of the member, for errors.
+        content: The encoded model.
+        locations: Location of every tensor of the weights.
 
     Raises:
-        BundleError: the content is not an ONNX model, or contains something that spikelet does not write.
+        BundleError: The content is not an ONNX model, or contains something that spikelet does not write.
     """
     return _Audit(member, set(locations.values())).model(content)
 

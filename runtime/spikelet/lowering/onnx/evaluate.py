@@ -21,8 +21,8 @@ class Evaluator:
     """Runs a model. `spikelet.lowering.onnx.shapes.infer` must have accepted it for these inputs.
 
     Args:
-        model: the model.
-        files: content of the files that hold constants, by name.
+        model: The model.
+        files: Content of the files that hold constants, by name.
     """
 
     def __init__(self, model: Model, files: Mapping[str, memoryview]) -> None:

@@ -16,10 +16,10 @@ class Constant:
     """An initializer.
 
     Attributes:
-        name: its name.
-        dtype: name of a NumPy data type.
-        shape: its shape.
-        content: its elements, row-major and little-endian, or where they are stored.
+        name: Its name.
+        dtype: Name of a NumPy data type.
+        shape: Its shape.
+        content: Its elements, row-major and little-endian, or where they are stored.
     """
 
     name: str
@@ -33,10 +33,10 @@ class Operation:
     """A node of an ONNX graph.
 
     Attributes:
-        operator: its operator, of the default domain.
-        inputs: names of its inputs.
-        outputs: names of its outputs.
-        attributes: its attributes.
+        operator: Its operator, of the default domain.
+        inputs: Names of its inputs.
+        outputs: Names of its outputs.
+        attributes: Its attributes.
     """
 
     operator: str
@@ -59,10 +59,10 @@ class Model:
     """A model.
 
     Attributes:
-        constants: the initializers.
-        operations: the nodes in their order.
-        inputs: the inputs.
-        outputs: the outputs.
+        constants: The initializers.
+        operations: The nodes in their order.
+        inputs: The inputs.
+        outputs: The outputs.
     """
 
     constants: tuple[Constant, ...]

@@ -42,9 +42,9 @@ class OnnxGraph:
     Every name is defined once. A constant may be added again with the same value.
 
     Attributes:
-        name: name of the graph.
-        external: locations of constants that are stored in another file, by name.
-        rename: the name in the encoded model of every name that is passed in.
+        name: Name of the graph.
+        external: Locations of constants that are stored in another file, by name.
+        rename: The name in the encoded model of every name that is passed in.
     """
 
     name: str
@@ -67,13 +67,13 @@ class OnnxGraph:
         """Append a node and return the name of its first output.
 
         Args:
-            op: operator of ONNX, or `domain:op`.
-            inputs: names of its inputs; "" for an optional input that is absent.
-            outputs: names of its outputs, one or more.
-            attributes: its attributes.
+            op: Operator of ONNX, or `domain:op`.
+            inputs: Names of its inputs; "" for an optional input that is absent.
+            outputs: Names of its outputs, one or more.
+            attributes: Its attributes.
 
         Raises:
-            NameCollision: an output has a name that is already defined.
+            NameCollision: An output has a name that is already defined.
         """
         for output in outputs:
             self._define(output)
@@ -89,7 +89,7 @@ class OnnxGraph:
         """Append an initializer and return its name. It is stored outside the model if `external` has its name.
 
         Raises:
-            NameCollision: something else has this name.
+            NameCollision: Something else has this name.
         """
         if name in self._constants and _same(self._constants[name], value):
             return name
@@ -115,7 +115,7 @@ class OnnxGraph:
         """Declare a graph input and return its name.
 
         Raises:
-            NameCollision: something else has this name.
+            NameCollision: Something else has this name.
         """
         self._define(name)
         self._inputs.append(message(11, _value_info(self.rename(name), shape, dtype)))

@@ -32,8 +32,8 @@ class Budget:
     """Resources that a model may still use.
 
     Attributes:
-        elements: elements of all values together.
-        operations: multiplications and additions.
+        elements: Elements of all values together.
+        operations: Multiplications and additions.
     """
 
     elements: int
@@ -52,12 +52,12 @@ def infer(model: Model, inputs: Mapping[str, ValueType], budget: Budget) -> dict
     """Return the type of every value.
 
     Args:
-        model: an audited model.
-        inputs: types of the inputs.
-        budget: limits; it is used up.
+        model: An audited model.
+        inputs: Types of the inputs.
+        budget: Limits; it is used up.
 
     Raises:
-        InvalidModel: an operation is not valid, a name is defined twice or not at all, or a limit is exceeded.
+        InvalidModel: An operation is not valid, a name is defined twice or not at all, or a limit is exceeded.
     """
     types: dict[str, ValueType] = {}
     for port in model.inputs:

@@ -48,12 +48,12 @@ def step_model(graph: Graph, external: Mapping[str, External] | None = None, ver
     """Return the encoded model of one time-step, as stored in bundles.
 
     Args:
-        graph: the network.
-        external: locations of constants that are stored in another file.
-        version: lowering version, 1 or 3. They differ in names only.
+        graph: The network.
+        external: Locations of constants that are stored in another file.
+        version: Lowering version, 1 or 3. They differ in names only.
 
     Raises:
-        NameCollision: version 1 gives two values one name.
+        NameCollision: Version 1 gives two values one name.
     """
     onnx = OnnxGraph("step", dict(external or {}), _NAMING[version])
     _states(onnx, graph)
@@ -244,14 +244,14 @@ def neuron(
     """Append one time-step of a layer of spiking neurons, or of one copy of each.
 
     Args:
-        onnx: the model.
-        name: name of the layer.
-        node: the layer.
-        current: name of its input.
-        v: name of its potentials before the time-step.
-        ndim: number of axes of one sample.
-        at: time-step or copy, if the model has several.
-        shift: whether potentials include `state_shift`.
+        onnx: The model.
+        name: Name of the layer.
+        node: The layer.
+        current: Name of its input.
+        v: Name of its potentials before the time-step.
+        ndim: Number of axes of one sample.
+        at: Time-step or copy, if the model has several.
+        shift: Whether potentials include `state_shift`.
 
     Returns:
         The names of its spikes and of its potentials after the reset.

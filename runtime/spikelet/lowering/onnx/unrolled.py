@@ -18,13 +18,13 @@ class Unrolled(ABC):
     """A model under construction. Subclasses lower the nodes.
 
     Args:
-        graph: the network.
+        graph: The network.
         steps: T.
-        name: name of the ONNX graph.
+        name: Name of the ONNX graph.
 
     Attributes:
-        onnx: the ONNX graph.
-        values: by node, the names of its values at each time-step; one name if the value stays the same.
+        onnx: The ONNX graph.
+        values: By node, the names of its values at each time-step; one name if the value stays the same.
     """
 
     def __init__(self, graph: Graph, steps: int, name: str) -> None:

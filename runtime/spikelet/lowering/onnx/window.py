@@ -43,10 +43,10 @@ def window_model(graph: Graph, steps: int, record: Sequence[str] = (), *, blocks
     n:LAYER holds spike counts: (N, T C, 1, 1), the mean over the pixels, of an image, and (N, T C) of a vector.
 
     Args:
-        graph: the network.
+        graph: The network.
         steps: T.
-        record: layers whose spikes and shifted potentials are outputs.
-        blocks: whether ONNX Runtime keeps images in blocks of channels on this processor.
+        record: Layers whose spikes and shifted potentials are outputs.
+        blocks: Whether ONNX Runtime keeps images in blocks of channels on this processor.
     """
     return _Window(graph, steps, record, blocks).encode()
 
