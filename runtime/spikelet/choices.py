@@ -1,6 +1,6 @@
-"""Names and defaults of options, in a module that imports nothing.
+"""Names and defaults of options.
 
-The help of a command lists them, and needs neither NumPy nor the modules that do the work.
+The help texts of commands list them. This module imports only the standard library, so that help is fast.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Split = Literal["auto", "train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 Binning = Literal["time", "count"]
 BINNINGS: tuple[Binning, ...] = ("time", "count")
-FEATURES = ("log-mel",)  # that recordings of sound are turned into
+FEATURES = ("log-mel",)  # computed from sound recordings
 
 FrameFormat = Literal["rgb24", "bgr24", "gray", "yuyv"]
 FRAME_FORMATS: tuple[FrameFormat, ...] = ("rgb24", "bgr24", "gray", "yuyv")

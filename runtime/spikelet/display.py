@@ -1,4 +1,4 @@
-"""Short texts for interactive sessions: `repr`, the HTML of notebooks, and texts that do not control a terminal."""
+"""Short texts for interactive sessions: `repr`, HTML for notebooks, and text without terminal control characters."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _CONTROL = re.compile(f"[{CONTROLS}]")
 def printable(text: str, allowed: str = "") -> str:
     """Return a text with an escape for each character that controls a terminal, such as `\\x1b`.
 
-    Names of files and folders can contain any. Surrogates, which stand for bytes that are no text, are left to the
-    console.
+    Names of files and folders can contain such characters. Surrogates, which stand for bytes that are not valid text,
+    are left to the console.
 
     Args:
         text: Any text.

@@ -16,7 +16,7 @@ class SpikeletError(Exception):
 
     Args:
         message: The whole text.
-        where: See the attributes, as for the arguments below.
+        where: Value of the attribute `where`; likewise for the arguments that follow.
 
     Attributes:
         message: The text as it was raised; `str(error)` may begin with the name of a file, see `locate`.
@@ -144,16 +144,16 @@ class OutOfMemory(SpikeletError, MemoryError):
     """The system has no memory left for the work."""
 
     def __new__(cls, *arguments: object, **attributes: object) -> Self:
-        """Create the error as its first base does: `__new__` of MemoryError would be found, and is refused."""
+        """Create the error with `Exception.__new__`: Python rejects `MemoryError.__new__` for a class of two bases."""
         return Exception.__new__(cls, *arguments)
 
 
 def translated(error: Exception, where: str, kind: type[SpikeletError] = EngineError) -> SpikeletError:
-    """Return the SpikeletError to raise `from` an exception of another package or of the system.
+    """Convert an exception of another package or of the system to the SpikeletError to raise from it.
 
     Args:
         error: The exception; a SpikeletError is returned as it is.
-        where: What was done when it was raised.
+        where: Operation that raised it.
         kind: Class of the result, unless memory ran out.
     """
     if isinstance(error, SpikeletError):
@@ -197,7 +197,7 @@ def out_of_memory(error: Exception) -> bool:
 
 
 def _memory_is_short() -> bool:
-    """Whether the system refuses 64 MiB: then any unexpected error, of an import for instance, comes from that."""
+    """Whether the system refuses 64 MiB. Any unexpected error, for instance of an import, is then caused by that."""
     try:
         mmap.mmap(-1, 64 << 20).close()  # its pages are never written
     except (OSError, MemoryError):

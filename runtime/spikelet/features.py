@@ -1,4 +1,4 @@
-"""Settings of features of sound: names, bounds, and the check that bundles and options share."""
+"""Names and bounds of the settings of sound features, checked in bundles and in options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def log_mel(name: str, stated: Mapping[str, object]) -> dict[str, int | float]:
     """Return the settings of log-mel features.
 
     Args:
-        name: What states them, for messages.
+        name: Name of the settings, for messages.
         stated: The settings by name, in seconds, Hz and dB.
 
     Raises:
@@ -43,11 +43,11 @@ def stated_log_mel(name: str, stated: object) -> dict[str, int | float] | None:
     """Return the settings that a bundle states, or None for features of another kind.
 
     Args:
-        name: What states them, for messages.
+        name: Name of the settings, for messages.
         stated: An object with the text `kind` and, for log-mel features, exactly their settings.
 
     Raises:
-        UsageError: It is none, or a setting is invalid.
+        UsageError: `stated` is not such an object, or a setting is invalid.
     """
     if not isinstance(stated, Mapping):
         found = options.shown(stated)

@@ -1,4 +1,4 @@
-"""A network as a directed acyclic graph of nodes (IR versions 1 and 2; copies of neurons came with version 2).
+"""A network as a directed acyclic graph of nodes, in IR versions 1 and 2; copies of neurons require version 2.
 
 Every node is evaluated once per time-step, in topological order, without delay between layers.
 """
@@ -121,11 +121,11 @@ class Graph:
             node, inputs = self.nodes[name], tuple(shapes[source] for source in self.predecessors[name])
             try:
                 shape = shapes[name] = node.output_shape(inputs)
-                held = node.population(shape) if isinstance(node, IF) else shape
-                check_size(node.kind, held)
+                population = node.population(shape) if isinstance(node, IF) else shape
+                check_size(node.kind, population)
             except GraphError as error:
                 raise GraphError(f"node {name}: {error}") from None
-            channels += held[0]
+            channels += population[0]
         if channels > MAX_CHANNELS:
             raise GraphError(f"graph: expected at most {MAX_CHANNELS} channels over all nodes, found {channels}")
         return shapes
@@ -142,7 +142,7 @@ class Graph:
         if len(kinds) == 2:
             raise GraphError(f"graph: {kinds[True]} is float32 while {kinds[False]} is an integer; use one of them")
         if not kinds.get(True) and is_float(self.input.mean):
-            raise GraphError("graph: Input.mean is float32 while the network is of integers")
+            raise GraphError("graph: Input.mean is float32 while the other parameters are integers")
         return True not in kinds
 
     @cached_property
@@ -182,7 +182,7 @@ class Graph:
 
     @property
     def ir_version(self) -> int:
-        """The least version of the IR that has everything in this network."""
+        """Lowest version of the IR that can represent this network."""
         return IR_VERSION if self.copied else 1
 
     @cached_property
@@ -287,20 +287,20 @@ class Graph:
 def once_per_graph(compute: Callable[Concatenate[Graph, P], R]) -> Callable[Concatenate[Graph, P], R]:
     """Decorate a function of a graph so that it computes its result once for each graph and each set of arguments.
 
-    The results live as long as the graph. Exceptions are not kept.
+    Results are cached in the graph. Exceptions are not cached.
 
     Args:
         compute: The function. Its arguments after the graph are hashable.
     """
 
     @wraps(compute)
-    def kept(graph: Graph, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def cached(graph: Graph, /, *args: P.args, **kwargs: P.kwargs) -> R:
         key = (compute, args, *sorted(kwargs.items()))
         if key not in graph._results:
             graph._results[key] = compute(graph, *args, **kwargs)
         return cast(R, graph._results[key])
 
-    return kept
+    return cached
 
 
 def _is_edge(value: object) -> bool:

@@ -29,8 +29,8 @@ def as_sequence(graph: Graph, value: object, layout: Layout = "auto") -> Values:
     Args:
         graph: The network.
         value: One sample (*shape), a batch (N, *shape) or a sequence (T, N, *shape) of a real dtype; for a network of
-            one channel also (H, W) and (N, H, W), for one of lines (C, 1, L) also (C, L) and (N, C, L). Or an image
-            of Pillow or a list of them. Exact networks require integer values within the range of their input.
+            one channel also (H, W) and (N, H, W), for one of lines (C, 1, L) also (C, L) and (N, C, L). Or a Pillow
+            image or a list of them. Exact networks require integer values within the range of their input.
         layout: "NCHW" or "NHWC"; "auto" prefers channel first where both are possible.
 
     Raises:
@@ -134,10 +134,10 @@ def _channel_first(array: Values, shape: Shape, layout: Layout) -> Values:
         return np.expand_dims(array, -3)  # greyscale images without an axis of channels
     if axes == 3 and shape[1] == 1 and array.shape[-2:] == (shape[0], shape[2]) and array.ndim in (2, 3):
         return np.expand_dims(array, -2)  # lines (C, L), which a bundle keeps as images of one row
-    last = f" or, channel last, {(*shape[1:], shape[0])}" if axes == 3 else ""
-    last += f" or, without channels, {shape[1:]}" if axes == 3 and shape[0] == 1 else ""
+    others = f" or, channel last, {(*shape[1:], shape[0])}" if axes == 3 else ""
+    others += f" or, without channels, {shape[1:]}" if axes == 3 and shape[0] == 1 else ""
     raise DataError(
-        f"input: expected one sample of shape {shape}{last}, a batch (N, …) or a sequence (T, N, …) of them, "
+        f"input: expected one sample of shape {shape}{others}, a batch (N, …) or a sequence (T, N, …) of them, "
         f"found {array.shape}"
     )
 

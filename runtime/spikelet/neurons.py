@@ -4,11 +4,11 @@
     LIF:  v[t] = decay(v[t-1]) + i[t],  decay(v) = v - floor(v / 2^k) in exact networks, beta v in float32 ones
     both: s[t] = 1 if v[t] >= theta (tie ">=") or v[t] > theta (tie ">"), else 0
           v[t] <- v[t] - theta s[t] (reset "subtract"), or 0 where s[t] = 1 (reset "zero"),
-          or v[t] - theta/beta s[t] (LIF, reset "subtract-late": theta comes off after the next leak)
+          or v[t] - theta/beta s[t] (LIF, reset "subtract-late": theta is subtracted after the next leak)
     LI:   v[t] = beta v[t-1] + i[t], and no spikes
 
-The k copies of a neuron receive the same current. Potentials and spikes are those of all copies, (N, C·k, …), copy i of
-channel c at c·k + i.
+The k copies of a neuron receive the same current. Potentials and spikes have one entry per copy, (N, C·k, …); copy i of
+channel c is at c·k + i.
 
 All arrays are float32. In an exact network they hold integers below 2^24, so nothing rounds.
 """
@@ -50,7 +50,7 @@ def step(node: IF, v: Float, current: Float, theta: Float | None = None) -> tupl
     return v, fired
 
 
-def sent(node: IF, spikes: Spikes) -> Float:
+def layer_output(node: IF, spikes: Spikes) -> Float:
     """Return the output of a layer: the number of copies that fired.
 
     Args:
@@ -67,12 +67,12 @@ def sent(node: IF, spikes: Spikes) -> Float:
     return counts
 
 
-def of_copy(node: IF, values: Float, index: int) -> Float:
+def select_copy(node: IF, values: Float, index: int) -> Float:
     """Return a view of the spikes or potentials of one copy, (N, C, …), from those of all, (N, C·copies, …)."""
     return values[:, index :: node.copies]
 
 
-def of_copies(parts: Sequence[Float]) -> Float:
+def join_copies(parts: Sequence[Float]) -> Float:
     """Join the spikes or potentials of all copies, (N, C, …) each, to (N, C·copies, …)."""
     if len(parts) == 1:
         return parts[0]

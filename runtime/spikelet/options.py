@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from numbers import Integral, Real  # NumPy's numbers are among them
+from numbers import Integral, Real  # NumPy registers its scalar types as subclasses
 from pathlib import Path
 
 from spikelet.errors import UsageError
@@ -119,7 +119,7 @@ def instance(name: str, value: object, kind: type) -> None:
 def instances(name: str, value: object, kind: type) -> None:
     """Raise UsageError unless the value is a list or a tuple of instances of a class."""
     if not isinstance(value, list | tuple) or not all(isinstance(item, kind) for item in value):
-        raise _error(name, f"a sequence, each {_called(kind)}", value)
+        raise _error(name, f"a sequence of {kind.__name__}", value)
 
 
 def _called(kind: type) -> str:
@@ -128,7 +128,7 @@ def _called(kind: type) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a short text for a value: texts, numbers and short tuples themselves, and the type of anything else."""
+    """Return a short text for a value: texts, numbers and short tuples as they are, the type of anything else."""
     if isinstance(value, str):
         return repr(value) if len(value) <= SHOWN else f"{value[:SHOWN]!r}…"
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and value.bit_length() <= 128):

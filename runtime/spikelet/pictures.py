@@ -1,4 +1,4 @@
-"""Images of Pillow as input. Pillow is not imported here; a caller with such an image has imported it."""
+"""Pillow images as input. Pillow is not imported here; a caller with such an image has imported it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODES = {1: "L", 3: "RGB"}  # by number of channels
 
 
 class Picture(Protocol):
-    """An image of Pillow."""
+    """A Pillow image."""
 
     mode: str
 
@@ -24,12 +24,12 @@ class Picture(Protocol):
 
 
 def is_picture(value: object) -> TypeGuard[Picture]:
-    """Whether a value is an image of Pillow."""
+    """Whether a value is a Pillow image."""
     return type(value).__module__.split(".")[0] == "PIL" and hasattr(value, "convert") and hasattr(value, "mode")
 
 
 def are_pictures(value: object) -> TypeGuard[Sequence[Picture]]:
-    """Whether a value is a list or tuple of images of Pillow."""
+    """Whether a value is a list or tuple of Pillow images."""
     return isinstance(value, list | tuple) and bool(value) and all(map(is_picture, value))
 
 

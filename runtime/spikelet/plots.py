@@ -1,4 +1,4 @@
-"""Plots of a result for notebooks, on matplotlib (`pip install "spikelet[plot]"`). Every plot returns its axes."""
+"""Plots of a result with matplotlib (`pip install "spikelet[plot]"`). Every plot returns its axes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_NEURONS = 20  # curves in one plot of potentials
 
 
 class Run(Protocol):
-    """What a plot reads of a `Result`, with T time-steps, N samples and K classes."""
+    """The attributes of a `Result` that plots read, with T time-steps, N samples and K classes."""
 
     @property
     def sums(self) -> npt.NDArray[np.float64]:
@@ -73,7 +73,7 @@ class Plots:
         self._result = result
 
     def __repr__(self) -> str:
-        """Name the plots."""
+        """Return the names of the plots."""
         return "<plots of a result: accuracy(labels), raster(layer), potentials(neurons), energy()>"
 
     def accuracy(self, labels: npt.ArrayLike, ax: Axes | None = None) -> Axes:

@@ -28,7 +28,7 @@ def layer(theta, offset, copies, tie=">="):
 def one_by_one(node, currents):
     """Number of copies that fire, for currents (N, C)."""
     v = neurons.initial_potential(node, len(currents), (len(node.theta),))
-    return neurons.sent(node, neurons.step(node, v, currents.astype(f32))[1])
+    return neurons.layer_output(node, neurons.step(node, v, currents.astype(f32))[1])
 
 
 @given(data=st.data(), copies=st.integers(2, 255), tie=st.sampled_from([">=", ">"]))

@@ -163,7 +163,7 @@ def test_limits_on_sizes_count_copies():
 def test_an_expansion_beyond_the_memory_limit_is_refused_before_it_is_written(monkeypatch):
     graph = with_copies(small_graph(), 200)
     monkeypatch.setenv("SPIKELET_MAX_MEMORY", "1M")
-    with pytest.raises(CostError, match="the network with copies written out: needs up to"):
+    with pytest.raises(CostError, match="the expanded network: needs up to"):
         expand(graph)
 
 

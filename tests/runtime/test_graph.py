@@ -57,7 +57,7 @@ def test_order_is_topological_whatever_the_order_of_definition():
         ([conv(4, 3), neuron(4), Flatten(), Output()], "node n0: Conv2d.weight: takes 3 channels, its input has 2"),
         ([conv(4, 2, (7, 3)), neuron(4)], r"Conv2d: a kernel of \(7, 3\) does not fit an input of \(2, 5, 6\)"),
         ([SumPool2d((6, 1), (1, 1)), neuron(2)], r"SumPool2d: a kernel of \(6, 1\) does not fit"),
-        ([neuron(3)], "IF.theta: expected 2 values, one a channel, found 3"),
+        ([neuron(3)], "IF.theta: expected 2 values, one per channel, found 3"),
         (
             [Linear(np.zeros((1, 9), i8), np.zeros(1, i32))],
             r"Linear.weight: takes \(9,\), its input has shape \(2, 5, 6\)",
@@ -66,7 +66,7 @@ def test_order_is_topological_whatever_the_order_of_definition():
             [neuron(2), Output()],
             r"Output: expected logits of shape \(K,\), its input has shape \(2, 5, 6\); flatten it",
         ),
-        ([neuron(2), Scale(np.ones(5, i8))], "Scale.scale: expected 2 values, one a channel, found 5"),
+        ([neuron(2), Scale(np.ones(5, i8))], "Scale.scale: expected 2 values, one per channel, found 5"),
         (
             [neuron(2), Flatten(), Flatten(), Output()],
             r"Flatten: expected an input of shape \(C, H, W\), found \(60,\)",
@@ -125,7 +125,7 @@ def test_names_are_plain(name):
         (lambda: conv(3, 2, stride=(0, 1)), "Conv2d.stride: expected a whole number of 1 or more, found 0"),
         (lambda: conv(3, 2, padding=(1,)), r"Conv2d.padding: expected \(height, width\), found \(1,\)"),
         (lambda: Input((2**20, 2**20, 2**20), np.zeros(1, i16)), "has more than 268435456 elements"),
-        (lambda: Input((3, 2, 2), np.zeros(1, i16)), "Input.mean: expected 3 values, one a channel, found 1"),
+        (lambda: Input((3, 2, 2), np.zeros(1, i16)), "Input.mean: expected 3 values, one per channel, found 1"),
         (lambda: Input((1,), np.zeros(1, i16), 5, 5), "expected whole numbers low < high"),
         (lambda: Output(0.0), r"Output.scale: expected a number in 2\^-64…2\^64, found 0.0"),
         (

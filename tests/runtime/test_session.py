@@ -119,7 +119,7 @@ def test_a_stream_is_a_run_step_by_step(model):
         assert np.array_equal(step.spikes["if3"], whole.spikes["if3"][t, 0])
         assert np.array_equal(step.potentials["if3"], whole.potentials["if3"][t, 0])
     assert t == 5
-    with pytest.raises(UsageError, match="stream: takes one sample, got 2; use run for a batch"):
+    with pytest.raises(UsageError, match="stream: takes one sample, found 2; use run for a batch"):
         next(model.stream(IMAGES[:2]))
 
 

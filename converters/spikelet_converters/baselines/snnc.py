@@ -63,7 +63,7 @@ class SNNC(Recalibration):
 
     def __post_init__(self) -> None:
         if self.kind not in PARTS:
-            raise UsageError(f"snnc: kind: expected {' or '.join(PARTS)}, got {self.kind!r}")
+            raise UsageError(f"snnc: kind: expected {' or '.join(PARTS)}, found {self.kind!r}")
 
     def shortened(self, images: int) -> str:
         pairs = [(images, PUBLISHED_IMAGES, "images")]

@@ -47,7 +47,7 @@ def select(graph: Graph, neurons: Neurons, seed: int) -> Selection:
     """Select the neurons to simulate. neurons: as for `validate`. Raises UsageError."""
     everyone = isinstance(neurons, str) and neurons == "all"
     if not (neurons is None or everyone or (isinstance(neurons, int) and neurons >= 1)):
-        raise UsageError(f'neurons: expected 1 or more, "all" or None, got {shown(neurons)}')
+        raise UsageError(f'neurons: expected 1 or more, "all" or None, found {shown(neurons)}')
     whole("seed", seed, 0)
     layers = (*graph.spiking, graph.output_name)
     width = {name: max(1, fan_in(graph, name)) for name in layers}

@@ -105,9 +105,9 @@ def thresholds(
         UsageError: unknown method, or percentile out of range.
     """
     if method not in METHODS:
-        raise UsageError(f"method: expected {', '.join(METHODS)}, got {method!r}")
+        raise UsageError(f"method: expected {', '.join(METHODS)}, found {method!r}")
     if not 0 < percentile <= 100:
-        raise UsageError(f"percentile: expected a number above 0 and up to 100, got {percentile:g}")
+        raise UsageError(f"percentile: expected a number above 0 and up to 100, found {percentile:g}")
     chosen = {}
     for name, layer in layers.items():
         values, largest = layer.values, layer.largest

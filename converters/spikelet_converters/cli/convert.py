@@ -139,9 +139,9 @@ def run(args: argparse.Namespace) -> int:
     if args.steps is not None:
         whole("--steps", args.steps, 1, MAX_STEPS)
     if not 0 < args.percentile <= 100:
-        raise UsageError(f"--percentile: expected a number above 0, at most 100, got {args.percentile:g}")
+        raise UsageError(f"--percentile: expected a number above 0, at most 100, found {args.percentile:g}")
     if any(s <= 0 for s in args.std):
-        raise UsageError(f"--std: expected numbers above 0, got {args.std}")
+        raise UsageError(f"--std: expected numbers above 0, found {args.std}")
     try:
         from spikelet_converters.frontends.open import kind_of
 
@@ -208,7 +208,7 @@ def _copies(text: str) -> int | Callable[[Graph], dict[str, int]]:
     for part in text.split(","):
         layer, equals, number = part.rpartition("=")
         if not number.isdecimal() or not 1 <= int(number) <= MAX_COPIES or (equals and not layer):
-            raise argparse.ArgumentTypeError(f"expected 1…{MAX_COPIES}, or LAYER=K,LAYER=K, got {text!r}")
+            raise argparse.ArgumentTypeError(f"expected 1…{MAX_COPIES}, or LAYER=K,LAYER=K, found {text!r}")
         if layer:
             by_layer[layer] = int(number)
         else:
@@ -341,5 +341,5 @@ def _shape(text: str | None) -> Shape | None:
         return None
     sizes = text.lower().split("x")
     if len(sizes) not in (1, 2, 3) or not all(size.isdecimal() and int(size) > 0 for size in sizes):
-        raise UsageError(f"--input: expected CxHxW, as 3x32x32, CxL or F, got {text!r}")
+        raise UsageError(f"--input: expected CxHxW, as 3x32x32, CxL or F, found {text!r}")
     return tuple(int(size) for size in sizes)

@@ -103,9 +103,9 @@ def _check(args: argparse.Namespace) -> None:
     if args.bundle is None and not args.dynamics:
         raise UsageError("expected a BUNDLE, or --dynamics to sweep single neurons")
     if not args.eps >= 0:
-        raise UsageError(f"--eps: expected 0 or more, got {args.eps:g}")
+        raise UsageError(f"--eps: expected 0 or more, found {args.eps:g}")
     if args.seed < 0:
-        raise UsageError(f"--seed: expected 0 or more, got {args.seed}")
+        raise UsageError(f"--seed: expected 0 or more, found {args.seed}")
     if args.output is None:
         return
     if args.output.suffix.lower() not in (*page.SUFFIXES, ".json"):

@@ -116,7 +116,7 @@ def _numbers(graph: Graph, copies: int | Mapping[str, int], pools: Mapping[str, 
     for name, number in by_layer.items():
         if type(number) is not int or not 1 <= number <= MAX_COPIES:
             raise ConversionError(
-                f"copies of {name}: expected a whole number of 1…{MAX_COPIES}, got {options.shown(number)}"
+                f"copies of {name}: expected a whole number of 1…{MAX_COPIES}, found {options.shown(number)}"
             )
     for name in graph.spiking:
         if name in pools:

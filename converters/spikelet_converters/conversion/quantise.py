@@ -68,7 +68,7 @@ def quantise(graph: Graph, bits: int = 8, coarser: Mapping[str, Factor] | None =
             time-step. The message names the layer.
     """
     if bits not in BITS:
-        raise ConversionError(f"bits: expected {BITS.start}…{BITS.stop - 1}, got {bits}")
+        raise ConversionError(f"bits: expected {BITS.start}…{BITS.stop - 1}, found {bits}")
     choice = _Scales(graph, bits, coarser or {})
     nodes: dict[str, Node] = {}
     errors: dict[str, float] = {}

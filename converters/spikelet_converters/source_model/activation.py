@@ -283,7 +283,7 @@ class SpikingActivation(nn.Module):
     ) -> None:
         super().__init__()
         if levels < 1 or lambda_init <= 0:
-            raise UsageError(f"levels must be 1 or more and lambda_init above 0, got {levels}, {lambda_init}")
+            raise UsageError(f"levels must be 1 or more and lambda_init above 0, found {levels}, {lambda_init}")
         self.levels = levels
         self.residual = residual
         self.slope = slope

@@ -83,18 +83,18 @@ class Recipe:
         weights = dict.fromkeys(("lambda_rate", "potential_rate", "clip", "residual_penalty", "spike_price"), 0)
         for name, low in {**minima, **weights}.items():
             if not low <= getattr(self, name) < math.inf:
-                raise UsageError(f"{name}: expected {low} or more, got {getattr(self, name)}")
+                raise UsageError(f"{name}: expected {low} or more, found {getattr(self, name)}")
         for name in ("validation", "lambda_hold", "distil"):
             if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"{name}: expected a share of 0 to 1, got {getattr(self, name)}")
+                raise UsageError(f"{name}: expected a share of 0 to 1, found {getattr(self, name)}")
         for name, choices in (("precision", PRECISIONS), ("policy", POLICIES)):
             if getattr(self, name) not in choices:
-                raise UsageError(f"{name}: expected {' or '.join(choices)}, got {getattr(self, name)!r}")
+                raise UsageError(f"{name}: expected {' or '.join(choices)}, found {getattr(self, name)!r}")
         if type(self.shift) is not int or self.shift < 0:
-            raise UsageError(f"shift: expected a whole number of 0 or more, got {self.shift!r}")
+            raise UsageError(f"shift: expected a whole number of 0 or more, found {self.shift!r}")
         for name in ("augment", "flip"):
             if type(getattr(self, name)) is not bool:
-                raise UsageError(f"{name}: expected true or false, got {getattr(self, name)!r}")
+                raise UsageError(f"{name}: expected true or false, found {getattr(self, name)!r}")
         self._check_steps()
 
     def _check_steps(self) -> None:
@@ -105,7 +105,7 @@ class Recipe:
                 except ValueError as error:
                     raise UsageError(f"{name}: {error}") from None
                 if name == "validation_steps" and not simulated:
-                    raise UsageError(f'{name}: expected numbers or "kxT", got {steps!r}')
+                    raise UsageError(f'{name}: expected numbers or "kxT", found {steps!r}')
 
     @property
     def draws(self) -> tuple[Draw, ...]:

@@ -1,4 +1,4 @@
-"""Cost of one time-step of a network, computed from its graph alone: operations, and sizes for bounds of memory."""
+"""Operations and memory of one time-step of a network, computed from its graph."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ CALL = 1_000  # operations in the time of one call of an array function
 
 
 def operations(graph: Graph) -> dict[str, int]:
-    """Return the operations of every node for one image in one time-step, zero weights and silent neurons included.
+    """Return the operations of every node for one image in one time-step, including zero weights and silent neurons.
 
     An operation is a multiply-add, or an addition where there are no weights. A neuron counts as one operation. A tap
-    of a pool counts as `CALL` operations at least, because the numpy engine adds taps one by one.
+    of a pool counts as at least `CALL` operations, because the numpy engine adds taps one by one.
     """
     return {name: _operations(graph, name) for name in graph.order}
 
@@ -24,8 +24,8 @@ def weights(graph: Graph) -> int:
     return sum(int(node.weight.size) for node in graph.nodes.values() if isinstance(node, Conv2d | Linear))
 
 
-def proof(graph: Graph) -> int:
-    """Return the bytes that `ranges.exact_steps` needs: wide copies of the largest array of weights."""
+def proof_memory(graph: Graph) -> int:
+    """Return the bytes that `ranges.exact_steps` needs for float64 copies of the largest array of weights."""
     sizes = [int(node.weight.size) for node in graph.nodes.values() if isinstance(node, Conv2d | Linear)]
     return 24 * max([0, *sizes])
 
@@ -43,16 +43,16 @@ def peak(graph: Graph, sizes: Mapping[str, int], transient: Mapping[str, int]) -
         sizes: Bytes of the value of each node, which is freed after its last reader.
         transient: Bytes that are needed while a node is evaluated, besides its inputs and its value.
     """
-    waiting = {name: len(targets) for name, targets in graph.successors.items()}
-    held = most = 0
+    readers = {name: len(targets) for name, targets in graph.successors.items()}
+    in_use = largest = 0
     for name in graph.order:
-        held += sizes[name]
-        most = max(most, held + transient[name])
+        in_use += sizes[name]
+        largest = max(largest, in_use + transient[name])
         for source in graph.predecessors[name]:
-            waiting[source] -= 1
-            if waiting[source] == 0:
-                held -= sizes[source]
-    return most
+            readers[source] -= 1
+            if readers[source] == 0:
+                in_use -= sizes[source]
+    return largest
 
 
 def _operations(graph: Graph, name: str) -> int:

@@ -63,7 +63,7 @@ class Limits:
         """Raise CostError if something needs more than the limits.
 
         Args:
-            subject: What is to be run, such as "engine numpy, for a batch of 32".
+            subject: Name of the work, such as "engine numpy, for a batch of 32".
             memory: Bytes that it needs.
             operations: Operations that it needs for one image in one time-step.
         """

@@ -1,4 +1,4 @@
-"""The bundle format: one portable file with a network, its golden inputs, provenance and a model card."""
+"""The bundle format: one portable file that contains a network, its golden inputs, provenance and a model card."""
 
 from spikelet.bundle.bundle import SUFFIX, Bundle, decode, read, write
 from spikelet.bundle.golden import Golden

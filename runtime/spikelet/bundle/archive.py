@@ -1,4 +1,4 @@
-"""The container of a bundle: a ZIP in one canonical form.
+"""The container of a bundle: a ZIP archive in one canonical form.
 
 Members are stored uncompressed and aligned to 64 bytes, so that they can be memory-mapped. Dates, flags and
 attributes are fixed. Any ZIP tool can read the archive, and equal members give identical bytes. The reader
@@ -29,7 +29,7 @@ ZIP64_ID = b"\x01\x00"  # id of the extra field with 64-bit sizes
 EPOCH = 0x21  # 1 January 1980, the earliest date of the ZIP format
 # Id of the extra field used for padding, as in Android's zipalign.
 PADDING_ID = 0xD935
-REMEDY = "get it again, or write it anew with spikelet"
+REMEDY = "get the file again, or write it again with spikelet"
 
 
 class _Entry(NamedTuple):
@@ -51,7 +51,7 @@ def pack(members: Mapping[str, bytes]) -> list[bytes]:
     for name, data in members.items():
         _check_name(name)
         if len(data) >= 2**32 - 2**20:
-            raise BundleError.at(f"member {name}", f"{len(data)} bytes are more than a bundle can hold")
+            raise BundleError.at(f"member {name}", f"{len(data)} bytes are more than a bundle can contain")
         entry = _Entry(name.encode(), zlib.crc32(data), len(data), offset)
         header = _local(entry)
         parts += [header, data]

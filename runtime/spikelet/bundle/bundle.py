@@ -98,11 +98,11 @@ class Bundle:
         }
 
     def __repr__(self) -> str:
-        """Name and sizes of the network, in a line."""
+        """Return the name and the sizes of the network in one line."""
         return display.line("Bundle", self.manifest.name, self.facts())
 
     def _repr_html_(self) -> str:
-        """A table for notebooks."""
+        """Return a table for notebooks."""
         facts = self.facts() | {"labels": display.several(self.manifest.labels or ()) or "none"}
         return display.html(f"Bundle {self.manifest.name}", facts | {"sha256": self.digest or "not stored in a file"})
 
@@ -189,9 +189,9 @@ def _encoded(bundle: Bundle) -> dict[str, bytes]:
 def read(path: str | Path, policy: Policy | None = None) -> Bundle:
     """Read a bundle and check its signature, if required, and every rule of the format.
 
-    A file of up to 4 MiB is read into memory, so that later changes of the file have no effect. Weights of a larger one
-    stay in the memory-mapped file, which must be replaced by renaming, never overwritten or truncated, while it is
-    open. If a signature is required, a file of any size is read into memory.
+    A file of up to 4 MiB is read into memory, so that later changes of the file have no effect. A larger file is mapped
+    into memory; while it is open, it must be replaced by renaming, never overwritten or truncated. If a signature is
+    required, a file of any size is read into memory.
 
     Args:
         path: The bundle file.
@@ -316,7 +316,7 @@ def _check_members(source: Fields, members: dict[str, memoryview]) -> None:
             raise _refused(name, "is missing", separator=" ")
     for name in members:
         if name not in MEMBERS:
-            raise _refused(name, "is no member of a bundle", separator=" ")
+            raise _refused(name, "is not a member of a bundle", separator=" ")
     if tuple(members) != MEMBERS:
         raise BundleError(f"its members lie in another order than {', '.join(MEMBERS)}; it was re-packed")
     listed = source.object("members")

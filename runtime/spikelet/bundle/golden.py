@@ -57,7 +57,7 @@ def encode(golden: Golden) -> dict[str, Array]:
     """Convert golden inputs to tensors, with 8 spikes per byte.
 
     Raises:
-        BundleError: A part is no array of a type that a bundle can hold, or the spikes are not bool.
+        BundleError: A part is not an array, its type is not one of a bundle, or the spikes are not bool.
     """
     spikes = golden.spikes if isinstance(golden.spikes, Mapping) else {"": golden.spikes}
     for name, value in (("input", golden.inputs), ("logits", golden.logits)):
@@ -79,8 +79,8 @@ def decode(tensors: Mapping[str, Array], graph: Graph) -> Golden:
     """
     expected = {"input", "logits", *(f"spikes.{name}" for name in graph.spiking)}
     if set(tensors) != expected:
-        odd = sorted(set(tensors) ^ expected)[0]
-        raise BundleError.at(MEMBER, f"tensor {odd} is {'missing' if odd in expected else 'unknown'}")
+        name = min(set(tensors) ^ expected)
+        raise BundleError.at(MEMBER, f"tensor {name} is {'missing' if name in expected else 'unknown'}")
     kinds = ("int16", "int32") if graph.exact else ("float32", "float32")
     inputs, logits = tensors["input"], tensors["logits"]
     if logits.ndim != 3 or 0 in logits.shape:

@@ -75,7 +75,7 @@ def decode(source: Fields, graph: Graph) -> Manifest:
         raise BundleError.at(f"{source.path}.arithmetic", f"says {arithmetic!r}, the weights are not", found=arithmetic)
     labels = None if source.null("labels") else source.texts("labels", MAX_NAME)
     if labels is not None and len(labels) != classes:
-        reason = f"expected {classes}, one a class, found {len(labels)}"
+        reason = f"expected {classes}, one per class, found {len(labels)}"
         raise BundleError.at(f"{source.path}.labels", reason, expected=str(classes), found=str(len(labels)))
     for key in ("bits", "exact_steps"):
         if not exact and not source.null(key):
@@ -114,7 +114,7 @@ def check_versions(source: Fields, newest: int) -> int:
         known = f"1 to {newest}"
         raise BundleError.at(
             f"{source.path}.ir_version",
-            f"{ir_version}; this version of spikelet knows {known}",
+            f"{ir_version}; this version of spikelet reads {known}",
             expected=known,
             found=str(ir_version),
         )

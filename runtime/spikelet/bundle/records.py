@@ -45,7 +45,7 @@ def check_provenance(source: Fields, key: str, shape: Shape) -> None:
 
     Args:
         source: The manifest.
-        key: Its key of the provenance.
+        key: Key of the provenance.
         shape: Shape of the network's input.
     """
     provenance = source.object(key)
@@ -92,7 +92,7 @@ def _stated_features(source: Fields, key: str) -> dict[str, int | float] | None:
 
 
 def _refusing(read: Callable[[str, object], T], path: str, value: object) -> T:
-    """Read a value by the function that reads it as an option; raise its errors as those of a bundle."""
+    """Read a value with a function for options; raise BundleError instead of its UsageError."""
     try:
         return read(path, value)
     except UsageError as error:
@@ -116,7 +116,7 @@ def _shares(source: Fields, key: str) -> None:
 
 
 def _optional(check: Check) -> Check:
-    """A check that null passes, too."""
+    """Return a check that also accepts null."""
 
     def checked(source: Fields, key: str) -> None:
         if not source.null(key):
@@ -126,7 +126,7 @@ def _optional(check: Check) -> Check:
 
 
 def _objects(known: Callable[[], Mapping[str, Check]], least: int) -> Check:
-    """A list of objects with these known keys, `least` or more."""
+    """Return a check for a list of `least` or more objects with these known keys."""
 
     def checked(source: Fields, key: str) -> None:
         entries = source.objects(key)

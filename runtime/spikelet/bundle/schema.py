@@ -18,7 +18,7 @@ from spikelet.graph import IR_VERSION, Graph
 from spikelet.nodes import KINDS, Array, Node
 
 WEIGHTS = "weights.safetensors"
-OPTIONAL = {"copies": 1}  # attributes of IR version 2, which a file without them does not mention: with their default
+OPTIONAL = {"copies": 1}  # attributes added in IR version 2, with the default that is not written to a file
 
 
 def encode(graph: Graph) -> tuple[dict[str, object], dict[str, Array]]:
@@ -56,7 +56,7 @@ def decode(source: Fields, tensors: Mapping[str, Array], ir_version: int = IR_VE
         name, kind = entry.text("name"), entry.text("kind")
         if kind not in KINDS:
             kinds = ", ".join(KINDS)
-            reason = f"unknown kind {kind!r}; this version knows {kinds}"
+            reason = f"unknown kind {kind!r}; this version reads {kinds}"
             raise BundleError.at(f"node {name!r}", reason, expected=f"one of {kinds}", found=kind)
         if name in nodes:
             raise BundleError.at(f"node {name!r}", "the name is not unique")

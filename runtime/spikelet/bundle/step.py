@@ -1,4 +1,4 @@
-"""The member step.onnx: written from the graph, compared with it, or audited."""
+"""The member step.onnx: write it from the graph, compare it with the graph, or audit it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class StepModel:
 
     Attributes:
         content: The encoded model.
-        weights: Content of weights.safetensors, which holds its constants.
+        weights: Content of weights.safetensors, which contains its constants.
         version: Lowering version of the file.
     """
 
@@ -73,7 +73,7 @@ def check(graph: Graph, model: StepModel) -> None:
 
 
 def too_large(member: str, size: int, limit: int) -> BundleError:
-    """Return the error for a member that has too many bytes."""
+    """Return the error for a member of too many bytes."""
     expected, found = f"at most {limit} bytes", f"{size} bytes"
     error = BundleError.at(member, f"{size} bytes, expected at most {limit}", expected=expected, found=found)
     return error.within(member)
@@ -87,7 +87,7 @@ def _written(graph: Graph, model: StepModel) -> bytes:
         remedy = "convert the network again"
         raise BundleError.at(
             STEP,
-            f"does not compute the graph of the manifest; lowering version {model.version} calls two values "
+            f"does not compute the graph of the manifest; lowering version {model.version} gives two values the name "
             f"{str(error)!r}; {remedy}",
             remedy=remedy,
         ) from None

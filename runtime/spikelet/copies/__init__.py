@@ -1,4 +1,4 @@
-"""Copies of neurons: their expansion into channels, and their spike count in one time-step in closed form."""
+"""Copies of neurons: expansion into channels, and a closed form of the spike count in one time-step."""
 
 from spikelet.copies.channels import expand, expand_layers, expanded_weights, free_name
 

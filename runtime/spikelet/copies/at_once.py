@@ -7,10 +7,10 @@ v_i + x >= theta, that is if k x + r >= (k - i) theta, since floor(a / k) >= m e
 
 copies fire, for every kind of reset. `spikelet_converters.conversion.copies` sets such potentials.
 
-In float32 the count is exact. The current is clipped to low…high first, at which no copy and every copy fires, so that
-a = k x + r is an integer below 2^24. If a / theta is less than an integer m, the difference is at least 1 / theta =
-m / (m theta) >= m / 2^24. The largest float32 number below m differs from m by no more than that, so the quotient is
-not rounded up to m.
+In float32 the count is exact. The current is first clipped to low…high; no copy fires at low, and all fire at high.
+Then a = k x + r is an integer below 2^24. If a / theta is less than an integer m, the difference is at least
+1 / theta = m / (m theta) >= m / 2^24. The largest float32 number below m differs from m by no more than that, so the
+quotient is not rounded up to m.
 """
 
 from __future__ import annotations

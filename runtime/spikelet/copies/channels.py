@@ -1,14 +1,16 @@
 """Expand copies of neurons into channels.
 
-A layer `IF(copies=k)` stands for k plain neurons per channel and pixel: the same current, threshold and reset, and
-initial potentials of their own. `expand` gives the network in which each copy is a channel, copy i of channel c at
-c·k + i, as Brian2, NIR and chips need it. Layers keep their names, and the neurons of a layer their order and spikes.
+A layer `IF(copies=k)` stands for k plain neurons per channel and pixel, with the same current, threshold and reset and
+different initial potentials. `expand` returns the network in which each copy is a channel, copy i of channel c at
+c·k + i, as Brian2, NIR and chips require. Layers keep their names; the order and the spikes of their neurons do not
+change.
 
-Three rules make the network, none of which changes a sum:
+The expansion follows three rules. None of them changes a sum:
 
-    a layer that reads copies has its weights repeated for each of them; pools, scales and flattenings pass copies on
-    a convolution or linear layer that feeds only a layer with copies has its outputs repeated
-    elsewhere (sums, residual branches) a 1x1 convolution by 1 adds the copies of a channel, or repeats a current
+    the weights of a layer that reads copies are repeated for each copy; pools, scales and flattenings pass copies on
+    the outputs of a convolution or linear layer that feeds only a layer with copies are repeated
+    elsewhere (sums, residual branches) a 1x1 convolution with weights of 1 adds the copies of a channel, or repeats a
+    current
 """
 
 from __future__ import annotations
@@ -32,10 +34,10 @@ def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
 
     Args:
         graph: The network. One without copies is returned as it is.
-        kept: Spiking layers whose copies are not written out.
+        kept: Spiking layers whose copies are not expanded.
 
     Raises:
-        UsageError: `graph` is no graph.
+        UsageError: `graph` is not a Graph.
         GraphError: The expanded network exceeds a limit on sizes.
         CostError: It needs more memory than the limits of the environment permit, see `spikelet.bounds.limits`.
 
@@ -56,7 +58,7 @@ def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
     key = id(graph), kept
     stored = _cache.get(key)
     if stored is None or stored[0]() is not graph:
-        Limits().check("the network with copies written out", 4 * expanded_weights(graph))
+        Limits().check("the expanded network", 4 * expanded_weights(graph))
         reference = weakref.ref(graph, lambda _: _cache.pop(key, None))
         stored = _cache[key] = reference, _Expansion(graph, set(graph.spiking) - kept, set()).graph()
     return stored[1]
@@ -75,7 +77,7 @@ def expand_layers(graph: Graph, layers: Set[str], passing: Set[str]) -> Graph:
         GraphError: The network exceeds a limit on sizes.
         CostError: It needs more memory than the limits of the environment permit, see `spikelet.bounds.limits`.
     """
-    Limits().check("the network with copies written out", 4 * expanded_weights(graph))
+    Limits().check("the expanded network", 4 * expanded_weights(graph))
     return _Expansion(graph, layers, passing).graph()
 
 
@@ -84,21 +86,22 @@ _cache: dict[tuple[int, frozenset[str]], tuple[weakref.ref[Graph], Graph]] = {}
 
 
 def expanded_weights(graph: Graph) -> int:
-    """Return an upper bound of the number of weights of the expanded network, without writing it out."""
-    copies: dict[str, int] = {}  # by node: numbers of copies that its value can have
+    """Return an upper bound of the number of weights of the expanded network, without building it."""
+    copies: dict[str, int] = {}  # by node: largest number of copies of its value
     total = 0
     for name in graph.order:
         node, shape = graph.nodes[name], graph.shapes[name]
-        read = max([1, *(copies[source] for source in graph.predecessors[name])])
+        input_copies = max([1, *(copies[source] for source in graph.predecessors[name])])
         copies[name] = node.copies if isinstance(node, IF) else 1
         if isinstance(node, Conv2d | Linear):
-            total += int(node.weight.size) * read * max(_copies(graph, target) for target in graph.successors[name])
+            repeats = max(_copies(graph, target) for target in graph.successors[name])
+            total += int(node.weight.size) * input_copies * repeats
         elif isinstance(node, SumPool2d | Flatten | Scale | Add):
-            copies[name] = read
+            copies[name] = input_copies
         if not isinstance(node, SumPool2d | Flatten | Scale):
-            # repeats and sums of copies are convolutions of an image, and matrices of a vector
-            written = max(copies[name], read)
-            total += 0 if written == 1 else 2 * written * shape[0] * (shape[0] if len(shape) == 1 else 1)
+            # copies are repeated or added by a convolution for images, and by a matrix for vectors
+            most = max(copies[name], input_copies)
+            total += 0 if most == 1 else 2 * most * shape[0] * (shape[0] if len(shape) == 1 else 1)
     return total
 
 
@@ -124,7 +127,7 @@ class _Value:
         name: Name of its node.
         shape: Its shape without copies, (C, H, W) or (F,).
         copies: Number of channels for each channel without copies.
-        pixels: Pixels of the image of which it is the flattening, or 1: copies of a channel lie that far apart.
+        pixels: Distance between the copies of a channel: the pixels per channel of a flattened image, else 1.
     """
 
     name: str
@@ -189,7 +192,7 @@ class _Expansion:
         return self._append(_Value(name, self.source.shapes[name], copies), node, [value])
 
     def _repeats(self, name: str) -> int:
-        """How often a layer's outputs are repeated: the copies of the only layer that reads it."""
+        """Return how often a layer's outputs are repeated: the copies of the only layer that reads it, or 1."""
         targets = self.source.successors[name]
         return _copies(self.source, targets[0]) if len(targets) == 1 and targets[0] in self.layers else 1
 
@@ -213,7 +216,7 @@ class _Expansion:
         return self._append(_Value(name, self.source.shapes[name], node.copies), plain, [current])
 
     def _summed(self, value: _Value) -> _Value:
-        """The sum over the copies of each channel."""
+        """Return the sum over the copies of each channel, appended on first use."""
         if value.copies == 1:
             return value
         if value.name not in self.sums:

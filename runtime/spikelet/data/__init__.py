@@ -37,13 +37,12 @@ def read(
             files.
         split: "train", "valid" or "test", for data with several; "auto" takes the test split, or the validation split
             if there is no test split.
-        shape: (C, H, W) to which image files are cropped and resampled, and as which arrays are read; None keeps their
-            size.
+        shape: (C, H, W) of the result. Image files are cropped and resampled to it; arrays must fit it. None keeps the
+            size of the images.
         options: Axes of arrays, the value of white or the range of measured values, and the features of sound.
 
     Raises:
-        DataError: The path does not exist, its format is unknown, its form has several meanings, or the data is
-            damaged.
+        DataError: The path does not exist, its format is unknown or ambiguous, or the data is damaged.
         UsageError: An argument is of a wrong type.
 
     Examples:
@@ -83,7 +82,7 @@ def _read(path: Path, split: Split, shape: Shape | None, options: DataOptions) -
     if path.is_file() and is_recording(path):
         values = read_recording(path, options.features, shape)[None]
         return ImageSet(values, None, None, path.name, (path.name,), options.provenance)
-    problem = "a file of no known kind" if path.exists() else "no such file or folder"
+    problem = "a file of an unknown type" if path.exists() else "no such file or folder"
     raise DataError(
         f"{path}: {problem}; expected an image ({', '.join(SUFFIXES)}), a recording (.wav), a folder of them, .npy, "
         ".npz, CIFAR-10 or CIFAR-100 (binary or python layout) or IDX files"

@@ -1,4 +1,4 @@
-"""Images in NumPy files: `.npy` (images only) and `.npz` (images, labels, names, also of several splits)."""
+"""Images in NumPy files: `.npy` (images only) and `.npz` (images, labels and class names, of one or more splits)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read(
         options: Axes, and the value of white.
 
     Raises:
-        DataError: The file is damaged, has no images, or images or labels in a form that is not known.
+        DataError: The file is damaged, has no images, or its images or labels have an unknown form.
     """
     path = checked_path("path", path)
     try:
@@ -85,7 +85,7 @@ def as_pixels(
         labels: Number of labels of the images, or None.
 
     Raises:
-        DataError: The shape does not fit or has several meanings, or a value is out of range.
+        DataError: The shape does not fit or is ambiguous, or a value is out of range.
     """
     if value.dtype.kind not in "uifb":
         raise DataError(f"expected numbers, found an array of {value.dtype}")
@@ -104,30 +104,30 @@ def _image_set(path: Path, arrays: Arrays, split: Split, shape: Shape | None, op
         labels, classes = as_labels(arrays[label_key], classes)
     if options.layout == "auto" and "layout" in arrays and str(arrays["layout"]) in LAYOUTS:
         options = replace(options, layout=next(layout for layout in LAYOUTS if layout == str(arrays["layout"])))
-    kept = _kept_range(arrays, options)
-    if kept is not None:
+    stored = _stored_range(arrays, options)
+    if stored is not None:
         options = replace(options, span=None, white=255)
     pixels = as_pixels(arrays[image_key], shape, options, None if labels is None else len(labels))
     title = str(arrays["name"]) if "name" in arrays else f"{path.name}{name}"
     if options.span is None:
         check_contrast(title, pixels, options.white)
-    provenance = options.provenance if kept is None else {INPUT_RANGE: list(kept)}
+    provenance = options.provenance if stored is None else {INPUT_RANGE: list(stored)}
     return ImageSet(pixels, labels, classes, title, provenance=provenance)
 
 
-def _kept_range(arrays: Arrays, options: DataOptions) -> tuple[float, float] | None:
-    """Return the range of measured values that are 0…255 in the file already, as `write` keeps them, or None.
+def _stored_range(arrays: Arrays, options: DataOptions) -> tuple[float, float] | None:
+    """Return the range of the measured values that the file contains as 0…255 (see `write`), or None.
 
     Raises:
         DataError: The network takes another range.
     """
     if INPUT_RANGE not in arrays:
         return None
-    kept = stated_span({INPUT_RANGE: arrays[INPUT_RANGE].tolist()})
-    if kept is None or options.span not in (None, kept):
+    stored = stated_span({INPUT_RANGE: arrays[INPUT_RANGE].tolist()})
+    if stored is None or options.span not in (None, stored):
         expected = "two numbers LOW < HIGH" if options.span is None else f"{options.span[0]:g}…{options.span[1]:g}"
         raise DataError(f"{INPUT_RANGE}: expected {expected}, found {arrays[INPUT_RANGE].tolist()}")
-    return kept
+    return stored
 
 
 def _keys(arrays: Arrays, split: Split) -> tuple[str, str | None, str]:

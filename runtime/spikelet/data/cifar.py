@@ -31,7 +31,7 @@ CLASS_FILES = {"cifar-10": "batches.meta.txt", "cifar-100": "fine_label_names.tx
 
 
 def find(folder: Path, split: str) -> tuple[str, str, Path] | None:
-    """Return (layout, name, folder) if `folder` or a standard subfolder holds the split, else None."""
+    """Return (layout, name, folder) if `folder` or a standard subfolder contains the split, else None."""
     if split not in BINARY["cifar-10"]:
         return None
     candidates = [folder, *(folder / sub for sub in sorted(SUBFOLDERS) if (folder / sub).is_dir())]

@@ -61,7 +61,7 @@ def ordered(names: Sequence[str], count: int, used: Sequence[str]) -> list[int]:
         used: The names that have images.
 
     Raises:
-        DataError: The names do not decide the index.
+        DataError: The names do not determine the indices.
     """
     numbers = numbered(names)
     if numbers is not None:
@@ -71,7 +71,7 @@ def ordered(names: Sequence[str], count: int, used: Sequence[str]) -> list[int]:
         without = f" (without images: {listed(empty)})" if empty else ""
         raise DataError(
             f"has {len(names)} classes{without}, the network has {count} without names, so that the names "
-            f"{listed(names)} do not decide the index; {REMEDY}, or name the folders by index, from 0"
+            f"{listed(names)} do not determine the indices; {REMEDY}, or name the folders by index, from 0"
         )
     in_order = sorted(names, key=natural_key)
     # Names in another order are those of a data set that states them by index; folders are listed in natural order.
@@ -105,7 +105,7 @@ def _named(name: str, classes: Sequence[str]) -> int | None:
 
 
 def _key(name: str) -> str:
-    """Letters and digits of a name, without capitalisation."""
+    """Return the letters and digits of a name, without capitalisation."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     parts = "".join(character if character.isalnum() else " " for character in folded).split()
     return " ".join(parts)

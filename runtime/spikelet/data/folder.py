@@ -1,7 +1,7 @@
-"""Read a folder of images or recordings of sound: flat, with one subfolder per class, and with one folder per split.
+"""Read a folder of images or sound recordings: flat, with one subfolder per class, or with one folder per split.
 
-Files and folders are read in natural order (2 before 10), hidden ones are left out (`spikelet.data.names`). A class is
-a folder; its images may lie in folders below it. A folder without images is a class without images.
+Files and folders are read in natural order (2 before 10); hidden ones are ignored (`spikelet.data.names`). A class is a
+folder; its images may lie in folders below it. An empty folder is a class without images.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ def read(folder: Path, split: Split = "auto", shape: Shape | None = None, option
 
     Args:
         folder: The folder.
-        split: Which of the folders `train`, `valid` and `test` is read, if there are such folders. "auto" takes the
-            test split, or the validation split if there is no test split.
+        split: The folder to read if there are folders `train`, `valid` and `test`. "auto" selects the test split, or
+            the validation split if there is no test split.
         shape: (C, H, W) or (F,) of the images; None keeps their size, which must then be equal.
         options: The value of white, and the features of sound; with these, recordings are read instead of images.
 
     Raises:
-        DataError: There are no images, the folders have several meanings, an image is damaged, or the sizes differ and
-            `shape` is None.
+        DataError: There are no images, the folders are ambiguous, an image is damaged, or the sizes differ and `shape`
+            is None.
     """
     sound = options.features is not None
     paths, classes, title = class_files(folder, split, is_recording if sound else is_image)
@@ -91,10 +91,10 @@ def class_files(
     Args:
         folder: The folder.
         split: As for `read`.
-        accepts: Whether a file is one of the data.
+        accepts: Returns whether a file belongs to the data.
 
     Raises:
-        DataError: The folders have several meanings.
+        DataError: The folders are ambiguous.
     """
     title = folder.resolve().name
     root = _split_folder(folder, split, accepts)
@@ -117,8 +117,8 @@ def class_files(
 def _split_folder(folder: Path, split: Split, accepts: Callable[[Path], bool]) -> Path:
     """Return the folder of the split, or `folder` itself if there are no splits.
 
-    Folders named `train` and the like are splits if there are no others beside them, or if they hold folders of images;
-    else they are classes.
+    Folders named `train`, `valid` or `test` are splits if there are no other folders beside them, or if they contain
+    folders of images; else they are classes.
     """
     folders = _folders(folder)
     splits: dict[Split, list[Path]] = {
@@ -153,7 +153,7 @@ def _check_classes(root: Path, classes: dict[Path, list[Path]], accepts: Callabl
     if len(classes) == 1:
         path = next(iter(classes))
         if not _files(path, accepts):
-            raise DataError(f"{root}: holds one folder, {path.name}, with folders of images in it; name {path}")
+            raise DataError(f"{root}: contains one folder, {path.name}, with folders of images in it; name {path}")
     split_names = {name for names in SPLIT_FOLDERS.values() for name in names}
     for path in classes:
         inside = [below.name for below in _folders(path) if below.name.casefold() in split_names]
@@ -173,7 +173,7 @@ def _files(folder: Path, accepts: Callable[[Path], bool]) -> list[Path]:
 
 
 def _files_below(folder: Path, accepts: Callable[[Path], bool], depth: int = DEPTH) -> list[Path]:
-    """Files of a folder, then those of its folders."""
+    """Return the files of a folder, followed by those of the folders below it."""
     if depth < 0:
         raise DataError(f"{folder}: lies more than {DEPTH} folders below a class; is it a link to a folder above it?")
     below = [path for inner in _folders(folder) for path in _files_below(inner, accepts, depth - 1)]

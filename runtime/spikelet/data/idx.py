@@ -72,5 +72,5 @@ def _array(path: Path, axes: int) -> npt.NDArray[np.uint8]:
     for axis in shape:
         size *= axis
     if size != len(raw) - head:
-        raise DataError(f"{path}: announces {shape}, that is {size} bytes, and holds {len(raw) - head}")
+        raise DataError(f"{path}: announces {shape}, that is {size} bytes, and contains {len(raw) - head}")
     return np.frombuffer(raw, np.uint8, offset=head).reshape(shape)

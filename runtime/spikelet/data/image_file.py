@@ -1,8 +1,8 @@
-"""Read one image file as pixels 0…255, whatever its bit depth and colour mode.
+"""Read an image file of any bit depth and colour mode as pixels 0…255.
 
-A value v of b bits becomes round(255 v / (2^b - 1)). Of three or more channels of 16 bits the upper 8 bits are read.
-Alpha is not read, as in `convert("RGB")` of Pillow and in torchvision. Floating point, and integers of 32 bits, need
-the value of white (`DataOptions.white`), since the file does not state it.
+A value v of b bits becomes round(255 v / (2^b - 1)). In files with three or more channels of 16 bits, the upper 8 bits
+are read. Alpha is ignored, as in Pillow's `convert("RGB")` and in torchvision. Floating-point numbers and integers of
+32 bits need the value of white (`DataOptions.white`), since the file does not state it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_image(path: Path, shape: Shape | None = None, options: DataOptions = DE
     Args:
         path: The image file.
         shape: (C, H, W) of the result: 1 channel is greyscale, 3 are RGB. Images of other sizes are cropped to the
-            centre and resampled. (F,) is the rows of a greyscale image of F pixels. None keeps size and colour.
+            centre and resampled. (F,) contains the rows of a greyscale image of F pixels. None keeps size and colour.
         options: The value of white.
 
     Raises:
@@ -75,7 +75,7 @@ def read_image(path: Path, shape: Shape | None = None, options: DataOptions = DE
 
 
 def _open(path: Path) -> tuple[Any, float | None, bool]:
-    """Return (the upright image, the largest value of its bit depth or None, whether its largest value is black)."""
+    """Return the upright image, the largest value of its bit depth or None, and whether that value is black."""
     try:
         from PIL import Image, ImageOps
     except ImportError:
@@ -93,7 +93,7 @@ def _open(path: Path) -> tuple[Any, float | None, bool]:
         pass_out_of_memory(error, str(path))
         raise DataError(f"{path}: not a complete image ({error})") from None
     if pages > 1:
-        raise DataError(f"{path}: has {pages} images; save each of them as a file of its own")
+        raise DataError(f"{path}: has {pages} images; save each of them as a separate file")
     return image, white, inverted
 
 
@@ -117,9 +117,9 @@ def _eight_bits(image: Any, white: float | None, inverted: bool) -> Any:
     if white is None:
         low, high = image.getextrema()
         kind = "floating-point values" if image.mode == "F" else "integers of 32 bits, or signed ones,"
-        raise DataError(f"holds {kind} {low:g}…{high:g}; give the value of white with --white, such as 1")
+        raise DataError(f"contains {kind} {low:g}…{high:g}; give the value of white with --white, such as 1")
     if not math.isfinite(white) or white <= 0:
-        raise DataError(f"--white: expected a number above 0, got {white:g}")
+        raise DataError(f"--white: expected a number above 0, found {white:g}")
     if image.mode not in (*DEEP, "L", "RGB"):
         image = image.convert("L" if image.mode in GREY else "RGB")
     pixels = as_bytes(np.asarray(image), white)

@@ -27,8 +27,8 @@ class ImageSet:
         labels: (N,) int64 class indices, or None.
         classes: Names of the classes by index, or None.
         name: Name of the data in results.
-        files: Name of the file of each image, or () if the images are not files of their own.
-        provenance: How measured values became 0…255, as entries of the provenance of a bundle; empty for pixels.
+        files: Name of the file of each image, or () if the images are not separate files.
+        provenance: Conversion of measured values to 0…255, as entries of a bundle's provenance; empty for pixels.
 
     Raises:
         UsageError: An argument is of a wrong type.
@@ -91,7 +91,7 @@ class ImageSet:
         if self.classes is not None:
             return len(self.classes)
         if self.labels is None or not self.labels.size:
-            raise DataError(f"{self.name}: has no labels; put each class into a folder of its own")
+            raise DataError(f"{self.name}: has no labels; put each class into a separate folder")
         return int(self.labels.max()) + 1
 
     def renamed(self, name: str) -> ImageSet:
@@ -101,7 +101,7 @@ class ImageSet:
     def sample(self, per_class: int, seed: int) -> ImageSet:
         """Draw `per_class` random images of every class, in random order."""
         if self.labels is None:
-            raise DataError(f"{self.name}: has no labels to draw by")
+            raise DataError(f"{self.name}: has no labels, which sampling by class needs")
         rng = np.random.default_rng(seed)
         chosen = [rng.permutation(np.flatnonzero(self.labels == k))[:per_class] for k in range(self.class_count)]
         return self.take(rng.permutation(np.concatenate(chosen)))
@@ -119,7 +119,7 @@ class ImageSet:
         return self.take(np.random.default_rng(SUBSET_SEED).permutation(len(self))[:count])
 
     def with_classes(self, classes: tuple[str, ...] | None, count: int | None = None) -> ImageSet:
-        """Return the same images with labels that are indices of a network's classes.
+        """Return the same images with labels converted to the indices of a network's classes.
 
         Class names are matched by the rules of `spikelet.data.classes`. Classes without images need no match.
 
@@ -128,7 +128,7 @@ class ImageSet:
             count: Number of the network's classes, or None if it is not known.
 
         Raises:
-            DataError: A class of the images is not one of the network's, or the names do not decide it.
+            DataError: A class of the images is not one of the network's, or the names do not determine it.
         """
         if self.labels is None or not self.labels.size:
             return self

@@ -1,11 +1,10 @@
-"""Read labels in any of their forms as class indices.
+"""Convert labels of these forms to class indices.
 
 | form | meaning |
 |---|---|
-| (N,) whole numbers, also as floating point | indices |
-| (N, 1) whole numbers | indices |
-| (N, K) with one 1 in every row, and 0 elsewhere | one-hot: the index of the 1 |
-| (N,) or (N, 1) texts | names of classes |
+| (N,) or (N, 1) whole numbers, integer or floating point | class indices |
+| (N, K) with one 1 in every row and 0 elsewhere | one-hot: the index of the 1 |
+| (N,) or (N, 1) texts | class names |
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def as_labels(value: Values, names: Sequence[str] | None = None) -> tuple[Indice
         raise DataError(f"expected labels as whole numbers or names, found {value.dtype} {value.shape}")
     if value.dtype.kind == "f" and not (np.isfinite(value).all() and (value == np.floor(value)).all()):
         raise DataError(
-            f"expected whole numbers as labels, found {value.dtype} with fractions; probabilities of classes are no "
+            f"expected whole numbers as labels, found {value.dtype} with fractions; class probabilities are not "
             "labels: save their argmax"
         )
     if value.size and not -MOST_LABEL <= float(value.min()) <= float(value.max()) <= MOST_LABEL:

@@ -1,8 +1,8 @@
 """Identify the axes of an array: images, rows, columns, channels, features.
 
-An array is read as a layout that fits the network, or, if no network is known, as one in which rows and columns are
-more than four and channels are at most four. If two such layouts read different images, the array is refused, and the
-option --layout decides.
+The layout of an array is the one that fits the network or, without a network, the one with more than four rows and
+columns and at most four channels. If several layouts fit and give different images, the array is refused; the option
+--layout selects one.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", label
         hint = f"; {OPTION} ({', '.join(forms)})" if shape is None else ""
         raise DataError(f"expected an array of {taken}, found shape {value.shape}{hint}")
     if labels is not None:
-        fitting = _with_as_many(fitting, labels)
+        fitting = _with_count(fitting, labels)
     if len({_memory_form(images) for images in fitting.values()}) > 1:
         raise DataError(f"shape {value.shape} can be read as {' or '.join(fitting)}; {OPTION}")
     name, images = next(iter(fitting.items()))
@@ -63,7 +63,7 @@ def as_images(value: Values, shape: Shape | None, layout: Layout = "auto", label
 
 
 def _forms(value: Values) -> dict[Layout, Values]:
-    """Return every reading of an array by its number of axes, as (N, C, H, W) or (N, F); lines are one row high."""
+    """Return the array in every layout with its number of axes, as (N, C, H, W) or (N, F); lines have one row."""
     lines: dict[Layout, Values]
     match value.ndim:
         case 1:
@@ -92,8 +92,8 @@ def _fits(name: Layout, images: Values, shape: Shape | None) -> bool:
     return channels in CHANNELS and (name == "HW" or (height > least and width > least))
 
 
-def _with_as_many(fitting: dict[Layout, Values], labels: int) -> dict[Layout, Values]:
-    """Return the readings with as many images as labels."""
+def _with_count(fitting: dict[Layout, Values], labels: int) -> dict[Layout, Values]:
+    """Return the layouts in which there are as many images as labels."""
     same = {name: images for name, images in fitting.items() if len(images) == labels}
     if not same:
         counts = " or ".join(map(str, sorted({len(images) for images in fitting.values()})))
@@ -113,6 +113,6 @@ def _flattened(images: Values, shape: Shape | None) -> Values:
 
 
 def _memory_form(images: Values) -> tuple[object, ...]:
-    """Return a value that is equal for two readings of the same images: sizes and strides of axes longer than 1."""
+    """Return a value that is equal for two layouts of the same images: sizes and strides of axes longer than 1."""
     axes = tuple((size, stride) for size, stride in zip(images.shape, images.strides, strict=True) if size > 1)
     return (len(images), images[0].size, axes)

@@ -1,7 +1,7 @@
-"""Log-mel features of sound: power in bands of the mel scale, in decibels, per frame of time.
+"""Log-mel features of sound: power in bands of the mel scale, in decibels, per time frame.
 
-Mel scale: m = 2595 log10(1 + f / 700 Hz) (O'Shaughnessy, 1987). The features depend on the sound in Hz and seconds, not
-on its sampling rate, so that recordings of any rate from twice `high` on have the same features.
+Mel scale: m = 2595 log10(1 + f / 700 Hz) (O'Shaughnessy, 1987). All settings are in Hz and seconds, so that the
+features do not depend on the sampling rate if that is at least twice `high`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from spikelet.nodes import Shape
 
 Float = npt.NDArray[np.float64]
 INPUT_FEATURES = "input_features"
-"""Key in the provenance of a bundle: the features of sound that its network takes."""
+"""Key in the provenance of a bundle: settings of the sound features that its network takes."""
 
 MOST_RATE = 2**31  # samples per second
 MOST_VALUES = 2**25  # of all frames of a recording and of the filters, 256 MiB
@@ -32,8 +32,8 @@ class LogMel:
 
     Attributes:
         bands: Number of bands.
-        frames: Number of frames of a recording. Of a longer one those with the largest total power are taken; a shorter
-            one is centred in silence.
+        frames: Number of frames of a recording. A longer recording is cut to the frames with the largest total power;
+            a shorter one is centred in silence.
         window: Length of a frame, in seconds.
         hop: Time between frames, in seconds.
         low, high: Lowest and highest frequency, in Hz, at least 1 Hz apart.
@@ -57,12 +57,12 @@ class LogMel:
 
     @property
     def shape(self) -> Shape:
-        """(bands, 1, frames): a line with one channel per band."""
+        """(bands, 1, frames): one row with one channel per band."""
         return self.bands, 1, self.frames
 
     @property
     def span(self) -> tuple[float, float]:
-        """The values in dB that become 0 and 255."""
+        """The values in dB that are converted to 0 and 255."""
         return float(self.floor), 0.0
 
     def as_dict(self) -> dict[str, object]:
@@ -77,7 +77,7 @@ class LogMel:
             rate: Samples per second.
 
         Raises:
-            DataError: Samples are no finite numbers, the rate is less than twice `high`, the recording is silent, or
+            DataError: Samples are not finite numbers, the rate is less than twice `high`, the recording is silent, or
                 its frames need too much memory.
             UsageError: An argument is of a wrong type.
         """
@@ -87,13 +87,13 @@ class LogMel:
                 f"has {rate:,} samples per second; frequencies up to {self.high:g} Hz need {2 * self.high:,.0f} or more"
             )
         self._check_size(len(samples), rate)
-        power = self._frames(samples, rate)
-        spectrum = np.abs(np.fft.rfft(power * np.hanning(power.shape[1]), axis=1)) ** 2
-        energy = np.einsum("tf,bf->bt", spectrum, self.filters(power.shape[1], rate))
-        energy = self._window_of_power(energy)
+        frames = self._frames(samples, rate)
+        spectrum = np.abs(np.fft.rfft(frames * np.hanning(frames.shape[1]), axis=1)) ** 2
+        energy = np.einsum("tf,bf->bt", spectrum, self.filters(frames.shape[1], rate))
+        energy = self._loudest(energy)
         largest = energy.max()
         if largest <= 0:
-            raise DataError("is silent: all of its samples are 0, or its sound is outside of the bands")
+            raise DataError("is silent: all samples are 0, or the sound lies outside the bands")
         decibels = 10 * np.log10(np.maximum(energy / largest, 10 ** (self.floor / 10)))
         return np.asarray(decibels[:, None], np.float64)
 
@@ -127,7 +127,7 @@ class LogMel:
         return 1 + max(0, math.ceil((samples - size) / hop)), size, hop
 
     def _check_size(self, samples: int, rate: int) -> None:
-        """Raise DataError if the frames or the filters need too much memory: settings and rates come from files."""
+        """Raise DataError if the frames or the filters need too much memory. Settings and rates come from files."""
         count, size, _ = self._sizes(samples, rate)
         values = count * size + self.bands * (size // 2 + 1)
         if values > MOST_VALUES:
@@ -143,8 +143,8 @@ class LogMel:
         padded[: len(samples)] = samples[: len(padded)]
         return np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
 
-    def _window_of_power(self, energy: Float) -> Float:
-        """Return `frames` frames (bands, frames): those with the largest total, or all of them centred in zeros."""
+    def _loudest(self, energy: Float) -> Float:
+        """Return the `frames` frames with the largest total energy, (bands, frames), or all of them padded by zeros."""
         count = energy.shape[1]
         if count <= self.frames:
             before = (self.frames - count) // 2
@@ -155,10 +155,10 @@ class LogMel:
 
 
 def stated_features(provenance: Mapping[str, object]) -> LogMel | None:
-    """Return the features of sound that a bundle states, or None for a network that takes none of a known kind.
+    """Return the sound features that a bundle states, or None if it states none or another kind.
 
     Raises:
-        UsageError: What it states are no features; files with such a statement are not read.
+        UsageError: The stated features are invalid.
     """
     options.instance("provenance", provenance, Mapping)
     if INPUT_FEATURES not in provenance:

@@ -1,4 +1,4 @@
-"""Names of files and folders: which are read, and in which order."""
+"""Order of files and folders, and which of them are hidden."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that select how ambiguous data is read."""
+"""Options of the data readers, for data that can be read in several ways."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spikelet.options import LARGEST, LEAST, choice, instance, real
 from spikelet.options import span as checked_span
 
 INPUT_RANGE = "input_range"
-"""Key in the provenance of a bundle: the measured values that 0 and 255 stand for, [low, high]."""
+"""Key in the provenance of a bundle: the measured values that 0 and 255 represent, [low, high]."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class DataOptions:
     Attributes:
         layout: Axes of an array: N images, C channels, H rows, W columns, F features, L values of a line. "auto"
             accepts an array that fits the network in one way only.
-        white: Value of a white pixel, above 0: values 0…white become 0…255. None takes the largest value of the bit
-            depth of an image file, and whole values 0…255 of an array.
-        span: (low, high) of values that are no pixels: low…high become 0…255, and values beyond become 0 or 255.
-        features: Features as which recordings of sound are read, or None for data without sound.
+        white: Value of a white pixel, above 0: values 0…white become 0…255. None uses the largest value of the bit
+            depth for image files, and expects whole values 0…255 in arrays.
+        span: (low, high) of measured values: low…high become 0…255, and values beyond become 0 or 255.
+        features: Features that are computed from sound recordings, or None for data without sound.
 
     Raises:
         UsageError: An option is of a wrong type or out of range.
@@ -49,7 +49,7 @@ class DataOptions:
 
     @property
     def provenance(self) -> dict[str, object]:
-        """How measured values become 0…255, as entries of the provenance of a bundle."""
+        """Conversion of measured values to 0…255, as entries of a bundle's provenance."""
         entries: dict[str, object] = {} if self.span is None else {INPUT_RANGE: list(self.span)}
         return entries if self.features is None else {**entries, INPUT_FEATURES: self.features.as_dict()}
 
@@ -61,7 +61,7 @@ def stated_span(provenance: Mapping[str, object]) -> tuple[float, float] | None:
     """Return the range of measured values that a bundle states, or None for a network that takes pixels.
 
     Raises:
-        UsageError: What it states is no range; files with such a statement are not read.
+        UsageError: The stated range is invalid.
     """
     instance("provenance", provenance, Mapping)
     stated = provenance.get(INPUT_RANGE)
@@ -69,5 +69,5 @@ def stated_span(provenance: Mapping[str, object]) -> tuple[float, float] | None:
 
 
 def stated_options(provenance: Mapping[str, object]) -> DataOptions:
-    """Return the options with which a bundle's provenance says that data is read."""
+    """Return the options that a bundle's provenance states for its input data."""
     return DataOptions(span=stated_span(provenance), features=stated_features(provenance))

@@ -57,7 +57,7 @@ def as_float64(values: Values) -> npt.NDArray[np.float64]:
 
 
 def quantised(values: Values, low: float, high: float) -> Pixels:
-    """Convert measured values to whole numbers 0…255: low…high in 255 equal steps, values beyond to 0 or 255.
+    """Convert measured values to whole numbers 0…255: low…high in 255 equal steps, values beyond it to 0 or 255.
 
     Args:
         values: Numbers of any real type.
@@ -81,12 +81,12 @@ def quantised(values: Values, low: float, high: float) -> Pixels:
 
 
 def check_contrast(name: str, pixels: Pixels, white: float | None) -> None:
-    """Raise DataError for pixels that are 0 and 1 only: images scaled to 0…1, which would be black.
+    """Raise DataError if all pixels are 0 or 1: images scaled to 0…1 would be black.
 
     Args:
         name: Name of the data.
         pixels: Pixels of a data set.
-        white: The option with which it was read.
+        white: Value of the option `white`; the check applies to None only.
     """
     if white is None and pixels.size and pixels.max() == 1:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Read recordings of sound, WAV files, as the features that a network takes."""
+"""Convert sound recordings (WAV files) to the features that a network takes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_SECONDS = 60  # of a recording
 
 
 def is_recording(path: Path) -> bool:
-    """Whether a file name has the suffix of a recording of sound."""
+    """Whether a file name has the suffix of a sound recording."""
     return path.suffix.lower() == SUFFIX and not path.name.startswith(".")
 
 
@@ -32,11 +32,11 @@ def read_recording(path: Path, features: LogMel | None, shape: Shape | None = No
         shape: Shape of the network's input, or None if it is not known.
 
     Raises:
-        DataError: The network takes no features of sound, or others than `shape`, or the file is damaged.
+        DataError: The network takes no sound features, their shape is not `shape`, or the file is damaged.
     """
     if features is None:
         raise DataError(
-            f"{path}: is a recording of sound, but the network does not state which features of sound it takes; "
+            f"{path}: is a sound recording, but the network does not state which sound features it takes; "
             "compute them, save them as .npy, and give their range with --range LOW HIGH"
         )
     if shape is not None and shape != features.shape:
@@ -49,7 +49,7 @@ def read_recording(path: Path, features: LogMel | None, shape: Shape | None = No
 
 
 def samples(path: Path) -> tuple[Float, int]:
-    """Return the samples (S,) of a WAV file from -1 to 1, and their number per second. Channels are averaged.
+    """Return the samples (S,) of a WAV file, -1…1, and the sampling rate in Hz. Channels are averaged.
 
     Raises:
         DataError: The file is not a WAV file that can be read, is damaged, or longer than a minute.

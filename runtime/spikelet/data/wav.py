@@ -1,7 +1,7 @@
 """Read WAV files: integers of 8 to 32 bits, and floating-point numbers of 32 or 64 bits, in the plain or extended form.
 
-A file is `RIFF`, a size, `WAVE` and chunks, of which `fmt ` describes the samples and `data` contains them. The
-extended form, which most programs write for more than 16 bits, states its format in a second field.
+A file consists of `RIFF`, a size, `WAVE` and chunks. The chunk `fmt ` describes the samples, and `data` contains them.
+The extended form, which most programs write for more than 16 bits, states its format in a second field.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ OTHERS = {2: "ADPCM", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 0x55: "MP3", 0x1
 REMEDY = "save it as 16-bit PCM, for instance with `ffmpeg -i IN.wav -c:a pcm_s16le OUT.wav`"
 MOST_CHANNELS = 64
 SAMPLE_BYTES = {WHOLE: range(1, 5), FLOAT: (4, 8)}
-STREAMED = (0, 2**32 - 1)  # sizes of a chunk that was written to a pipe, before its size was known
+STREAMED = (0, 2**32 - 1)  # sizes that programs write for a chunk of unknown size, such as to a pipe
 
 
 @dataclass(frozen=True)
 class Form:
-    """How the samples of a file are stored.
+    """Storage format of the samples of a file.
 
     Attributes:
         format: WHOLE or FLOAT.
@@ -53,10 +53,11 @@ class Form:
 
 
 def opened(file: BinaryIO) -> Form:
-    """Read the chunks of a file up to its samples, which are read next.
+    """Read the chunks of a file up to its samples. The position of the file is then the first sample.
 
     Raises:
-        DataError: The file is no WAV file, or its samples are compressed or of another width. The message has no path.
+        DataError: The file is not a WAV file, or its samples are compressed or of another width. The message does not
+            contain the path.
     """
     head = file.read(12)
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
@@ -84,7 +85,7 @@ def opened(file: BinaryIO) -> Form:
 
 
 def _described(content: bytes) -> tuple[int, int, int, int]:
-    """(format, channels, bytes of a number, samples per second) of a `fmt ` chunk."""
+    """Return (format, channels, bytes per number, samples per second) of a `fmt ` chunk."""
     if len(content) < 16:
         raise DataError("is cut off: it has no description of its samples; copy or record it again")
     format_, channels, rate, _, _, bits = struct.unpack("<HHIIHH", content[:16])
@@ -103,11 +104,11 @@ def _described(content: bytes) -> tuple[int, int, int, int]:
 
 
 def channels_of(path: Path, most_seconds: int) -> tuple[Float, int]:
-    """Return the samples (S, channels) of a WAV file from -1 to 1, and their number per second.
+    """Return the samples (S, channels) of a WAV file, -1…1, and the sampling rate in Hz.
 
     Args:
         path: The file.
-        most_seconds: Longest recording that is read.
+        most_seconds: Largest permitted duration.
 
     Raises:
         DataError: The file is not a WAV file, is damaged, longer than permitted, or contains NaN or infinity.
@@ -132,7 +133,7 @@ def channels_of(path: Path, most_seconds: int) -> tuple[Float, int]:
 
 
 def _whole(content: bytes, width: int) -> Float:
-    """Return little-endian integers of `width` bytes; those of one byte have an offset of 128."""
+    """Decode little-endian integers of `width` bytes; those of one byte have an offset of 128."""
     if width == 1:
         return np.frombuffer(content, np.uint8).astype(np.float64) - 128
     padded = np.zeros((len(content) // width, 4), np.uint8)

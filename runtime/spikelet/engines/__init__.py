@@ -41,7 +41,7 @@ def available(graph: Graph) -> tuple[str, ...]:
 
 
 def choose(name: str, graph: Graph, limits: Limits | None = None, steps: int | None = None) -> str:
-    """Return the name of the engine to use: `name`, or for "auto" the available one of the highest priority.
+    """Return the name of the engine to use: `name`, or for "auto" the available one with the highest priority.
 
     Args:
         name: "auto", "numpy", "onnx" or "native".
@@ -52,7 +52,7 @@ def choose(name: str, graph: Graph, limits: Limits | None = None, steps: int | N
 
     Raises:
         EngineError: `name` is unknown.
-        CostError: One sample in one time-step needs more than the limits permit, on every engine for "auto".
+        CostError: One sample in one time-step needs more than the limits permit; for "auto", on every engine.
     """
     limits = Limits() if limits is None else limits
     instance("graph", graph, Graph)

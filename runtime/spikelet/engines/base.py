@@ -61,12 +61,12 @@ class Engine(ABC):
 
     Attributes:
         name: Name of the engine in `engines.ENGINES`.
-        priority: "auto" selects the available engine of the highest priority.
+        priority: "auto" selects the available engine with the highest priority.
         accumulators: Magnitude within which potentials and summed logits are exact.
         step_limit: Number of time-steps that are proven exact; None: no limit.
         time: Time-steps since the last reset.
         batch: Number of samples N.
-        rows: (N,) indices of the samples in the batch of the last reset; fewer than that after `keep`.
+        rows: (N,) indices of the current samples in the batch of the last reset; `keep` removes some.
 
     Raises:
         EngineError: A name in `record` is not a spiking layer.
@@ -101,8 +101,8 @@ class Engine(ABC):
     def memory(cls, graph: Graph, load: Workload) -> int:
         """Return an upper bound of the bytes that this engine uses at any time.
 
-        It is computed from the graph, before anything is allocated. Included are the engine's own form of the weights,
-        states, and all values of a time-step. Arrays of the graph and code of libraries are not.
+        It is computed from the graph, before anything is allocated. It includes the engine's own form of the weights,
+        the states, and all values of a time-step, but not the arrays of the graph and the code of libraries.
         """
 
     @classmethod
@@ -142,13 +142,13 @@ class Engine(ABC):
         self._check(1, None)
 
     def widen(self, steps: int) -> None:
-        """Permit more time-steps than are exact in float32, with the accumulators of this engine.
+        """Permit more time-steps than are exact in float32, if the accumulators of this engine are exact for them.
 
         Args:
             steps: Number of time-steps T of the next runs.
 
         Raises:
-            EngineError: T is beyond the number for which they are proven exact.
+            EngineError: The accumulators are not proven exact for T time-steps.
         """
         if self.step_limit is None or steps <= self.step_limit:
             return
@@ -169,10 +169,10 @@ class Engine(ABC):
         return self._memory[key] <= self.limits.max_memory
 
     def fitting(self, most: int, window: int | None = None) -> int:
-        """Return a number of samples that the memory limit permits: `most`, or a half of it, a quarter, …, at least 1.
+        """Return a number of samples that the memory limit permits: `most`, half of it, a quarter, …, at least 1.
 
         Args:
-            most: Number of samples, 1 or more.
+            most: Largest number of samples, 1 or more.
             window: T, as for `reset`; not used if a window of one sample does not fit.
         """
         if window is not None and not self.fits(1, window):
@@ -246,7 +246,7 @@ class Engine(ABC):
         return logits
 
     def run_window(self, pixels: npt.NDArray[np.generic], steps: int) -> tuple[Float, npt.NDArray[np.int64]]:
-        """Reset, and run all time-steps of a constant input, layer by layer where the engine can.
+        """Reset, and run all time-steps of a constant input, layer by layer if the engine supports it.
 
         Args:
             pixels: (N, *input shape) of a real dtype, before the mean is subtracted.
@@ -293,7 +293,7 @@ class Engine(ABC):
         return dict(self._counting().spikes)
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
-        """Continue with these rows of the batch only.
+        """Continue with some rows of the batch only.
 
         Args:
             rows: (M,) indices of the samples to keep.
@@ -375,5 +375,5 @@ class Engine(ABC):
 
 
 def _cause(error: Exception) -> BaseException | None:
-    """Return the cause of the error that `translated` gives: the exception itself, if it is a foreign one."""
+    """Return the cause to raise the result of `translated` from: the exception itself if it is not a SpikeletError."""
     return error.__cause__ if isinstance(error, SpikeletError) else error

@@ -1,9 +1,9 @@
 """Limit the number of threads that NumPy's BLAS uses for a matrix product.
 
 OpenBLAS uses one thread per core, and waiting threads spin. If another process occupies a core, every product waits for
-the thread that cannot run: beside two busy loops on two cores, 40 time-steps of the demo took 5.0 to 9.2 s with two
-threads, 0.65 to 0.75 s with one. The numpy engine therefore limits BLAS to one thread and distributes the samples of a
-batch over Python threads, which sleep while they wait.
+the thread that cannot run: beside two busy loops on two cores, 40 time-steps of the demo take 5.0 to 9.2 s with two
+threads and 0.65 to 0.75 s with one. The numpy engine therefore limits BLAS to one thread and distributes the samples of
+a batch over Python threads, which sleep while they wait.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _before = 0
 
 @contextmanager
 def limited(threads: int) -> Iterator[None]:
-    """Context in which matrix products use this many threads. A BLAS other than OpenBLAS is not changed.
+    """Limit matrix products to a number of threads inside the block. A BLAS other than OpenBLAS is not changed.
 
-    The setting belongs to the process: of concurrent contexts, the first one applies to all.
+    The setting applies to the process. Among concurrent blocks, the first one sets it for all.
     """
     global _inside, _before
     functions = _library()
@@ -53,7 +53,7 @@ def limited(threads: int) -> Iterator[None]:
 
 
 def count() -> int | None:
-    """Return the current number of threads per product; None if the library does not tell."""
+    """Return the current number of threads per product, or None if the library does not report it."""
     functions = _library()
     return None if functions is None else int(functions[0]())
 
@@ -67,8 +67,8 @@ def _library() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     except (AttributeError, OSError):  # private names of NumPy change between versions
         return None
     for name in NAMES:
-        get, put = (getattr(library, name.format(verb), None) for verb in ("get", "set"))
-        if get is not None and put is not None:
-            get.restype, put.restype, put.argtypes = ctypes.c_int, None, [ctypes.c_int]
-            return get, put
+        getter, setter = (getattr(library, name.format(action), None) for action in ("get", "set"))
+        if getter is not None and setter is not None:
+            getter.restype, setter.restype, setter.argtypes = ctypes.c_int, None, [ctypes.c_int]
+            return getter, setter
     return None

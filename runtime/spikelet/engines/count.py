@@ -45,12 +45,12 @@ def weighted(fired: Spikes, cost: Map) -> npt.NDArray[np.int64]:
     highest = int(price.max())
     if highest == 0:
         return total
-    # in parts whose sum is exact in float32; float64 for larger costs
+    # sums of a piece are exact in float32; float64 for larger costs
     piece = max(EXACT // highest, 1)
     kind = np.dtype(np.float32 if highest <= EXACT else np.float64)
     exact = price.astype(kind)
     for start in range(0, price.size, piece):
         end = start + piece
-        # einsum instead of @, since threads of BLAS would compete with those of the engine
+        # einsum instead of @, whose BLAS threads would compete with those of the engine
         total += np.einsum("nk,k->n", flat[:, start:end].astype(kind), exact[start:end]).astype(np.int64)
     return total

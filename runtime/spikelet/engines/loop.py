@@ -25,7 +25,7 @@ def run(
         sequence: (T, N, *input shape), a frame per time-step, or (1, N, *input shape), a constant input.
         steps: Number of time-steps T.
         window: Whether a constant input may be evaluated layer by layer, see `Engine.reset`, if the memory limit
-            permits it. All T time-steps must follow then.
+            permits it. The caller then has to run all T time-steps.
 
     Raises:
         UsageError: An argument is of a wrong type.

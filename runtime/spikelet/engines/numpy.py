@@ -1,9 +1,9 @@
 """The reference engine, short enough to be checked by reading. It requires NumPy only.
 
-All arithmetic is float32. In an exact network every value is an integer below 2^24, so the result depends neither on
-the order of summation nor on the number of threads. In a run of one time-step the copies of a neuron are counted in
-closed form (`at_once`). Potentials are float64 where a run has more time-steps than that
-(`Engine.widen`); the sums of one time-step stay below 2^24.
+Arithmetic is float32. In an exact network every value is an integer below 2^24, so the result depends neither on the
+order of summation nor on the number of threads. For more time-steps than are exact in float32 (`Engine.widen`),
+potentials are float64; the sums of one time-step stay below 2^24. In a run of one time-step, the spikes of the copies
+of a neuron are counted in closed form (`spikelet.copies.at_once`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class NumpyEngine(Engine):
         for name, node in graph.nodes.items():
             count = n * neurons_of(name)
             if isinstance(node, IF):
-                # potential, spikes as bool and as float32; the next potential, and what the leak and the reset need
+                # potential, spikes as bool and as float32; then the next potential, and temporaries of leak and reset
                 held += (13 if load.wide else 9) * count + (16 * neurons_of(name) if load.counting else 0)
                 most = max(most, (2 if load.wide else 1) * (20 if node.copies == 1 else 24) * count)
             elif not isinstance(node, Flatten | Output):
@@ -61,7 +61,7 @@ class NumpyEngine(Engine):
                 most = max(most, _convolution_bytes(graph, name, n, load.threads or 1))
             elif isinstance(node, Linear | Add | LI):
                 most = max(most, 4 * count)
-        return max(held + most, cost.proof(graph)) + OVERHEAD * len(graph.nodes)
+        return max(held + most, cost.proof_memory(graph)) + OVERHEAD * len(graph.nodes)
 
     def __init__(
         self,
@@ -76,13 +76,13 @@ class NumpyEngine(Engine):
         self._static: dict[str, Float] = {}
         self._v: dict[str, Float] = {}
         self._spikes: dict[str, Spikes] = {}
-        self._sent: dict[str, Float] = {}  # counts of copies in closed form
+        self._copy_counts: dict[str, Float] = {}  # outputs of layers whose copies are counted in closed form
         self._forms = layers_at_once(graph)
 
     def _reset(self, batch: int) -> None:
         self._static.clear()
         self._spikes.clear()
-        self._sent.clear()
+        self._copy_counts.clear()
         for name in self.graph.spiking:
             if self._form(name) is not None:
                 continue
@@ -93,7 +93,7 @@ class NumpyEngine(Engine):
 
     def _keep(self, rows: npt.NDArray[np.intp]) -> None:
         self._static = {name: value[rows] for name, value in self._static.items()}
-        self._sent = {name: value[rows] for name, value in self._sent.items()}
+        self._copy_counts = {name: value[rows] for name, value in self._copy_counts.items()}
         self._v = {name: value[rows] for name, value in self._v.items()}
         self._spikes = {name: value[rows] for name, value in self._spikes.items()}
 
@@ -101,14 +101,15 @@ class NumpyEngine(Engine):
         return {name: self._spike_count(name) for name in self.graph.spiking}
 
     def _spike_count(self, layer: str) -> npt.NDArray[np.int64]:
-        if layer in self._sent:
-            sent: npt.NDArray[np.int64] = self._sent[layer].reshape(self.batch, -1).sum(1, np.float64).astype(np.int64)
-            return sent
+        if layer in self._copy_counts:
+            counts = self._copy_counts[layer].reshape(self.batch, -1)
+            total: npt.NDArray[np.int64] = counts.sum(1, np.float64).astype(np.int64)
+            return total
         fired: npt.NDArray[np.int64] = np.count_nonzero(self._spikes[layer].reshape(self.batch, -1), axis=1)
         return fired
 
     def _form(self, layer: str) -> Counts | None:
-        """Return the closed form of a layer's counts if it may be used: no later time-step and no spike is needed."""
+        """Return the closed form of a layer's counts, or None if potentials or single spikes are needed as well."""
         once = self.window == 1 and self._count is None and layer not in self.record
         return self._forms.get(layer) if once else None
 
@@ -133,10 +134,10 @@ class NumpyEngine(Engine):
             node = self.graph.nodes[name]
             form = self._form(name)
             if form is not None:
-                values[name] = self._sent[name] = form(inputs[0])
+                values[name] = self._copy_counts[name] = form(inputs[0])
             elif isinstance(node, IF):
                 self._v[name], self._spikes[name] = self._fire(name, self._v[name], inputs[0])
-                values[name] = neurons.sent(node, self._spikes[name])
+                values[name] = neurons.layer_output(node, self._spikes[name])
             elif isinstance(node, LI):
                 values[name] = self._v[name] = neurons.integrate(node, self._v[name], inputs[0])
             else:
@@ -157,7 +158,7 @@ class NumpyEngine(Engine):
 
 
 def float_weights(graph: Graph) -> dict[str, Float]:
-    """Convert the weights of a graph to float32, by node: BLAS requires it."""
+    """Convert the weights of a graph to float32, which BLAS requires. Returns them by node."""
     return {
         name: np.ascontiguousarray(node.weight, np.float32)
         for name, node in graph.nodes.items()
@@ -209,7 +210,7 @@ def evaluate(node: Node, inputs: Sequence[Float], shape: Shape, weight: Float | 
 
 
 def windows(x: Float, kernel: tuple[int, int], stride: tuple[int, int]) -> Float:
-    """Return a view of every window: (N, C, H, W) -> (N, C, H_out, W_out, kh, kw)."""
+    """Return a view of all windows: (N, C, H, W) -> (N, C, H_out, W_out, kh, kw)."""
     view = np.lib.stride_tricks.sliding_window_view(x, kernel, (2, 3))
     return view[:, :, :: stride[0], :: stride[1]]
 
@@ -251,7 +252,7 @@ def convolve(node: Conv2d, weight: Float, x: Float, shape: tuple[int, ...], thre
 
 
 def _chunk(node: Conv2d, pixels: int, samples: int, threads: int) -> int:
-    """Return the number of samples that are unfolded together."""
+    """Return the number of samples that are unfolded at a time."""
     chunk = max(1, PATCH_BYTES // (4 * node.groups * int(node.weight[0].size) * pixels))
     return min(chunk, -(-samples // threads))
 

@@ -3,8 +3,8 @@
 The first model runs when the input changes, so the first layer of a constant image is evaluated once. States are
 bound in place: every step reads and writes the same memory, and nothing is copied.
 
-A window of time-steps of a constant input is a model of its own. It runs at the first step, and its results are
-returned step by step. Where the network allows it, the models multiply bytes; images are (N, H, W, C) there.
+A window of time-steps of a constant input is a separate model. It runs at the first step, and its results are returned
+step by step. If the network permits it, the models multiply bytes; their images are (N, H, W, C).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OVERHEAD = 2**14  # bytes per node
 SESSION_BYTES = 2**24  # of ONNX Runtime itself, for the sessions of one network
 WEIGHT_BYTES = 24  # per weight: the model, its parsed form, float32 and its packed form
 LONGEST_WINDOW = 16  # longest window that is evaluated in one model
-MOST_PIXELS = 2**22  # a mean over so many pixels is rounded by less than half a spike
+MOST_PIXELS = 2**22  # up to this number, the rounding error of a mean over the pixels is less than half a spike
 IMAGES = 4  # images per 8-bit product, so that pixels stay in the cache
 BLOCKED = platform.machine() in ("x86_64", "AMD64")  # ONNX Runtime stores images in blocks of channels there
 
@@ -92,7 +92,7 @@ class OnnxEngine(Engine):
 
     @classmethod
     def memory(cls, graph: Graph, load: Workload) -> int:
-        # layouts: the model of products holds what is computed once with channels first and with channels last
+        # layouts: a model of byte products contains static values twice, with channels first and with channels last
         steps, batch, layouts = 1, load.batch, 1
         in_window = _evaluates_window(graph, load)
         if load.window is not None and in_window:
@@ -156,7 +156,7 @@ class OnnxEngine(Engine):
             start = neurons.initial_potential(node, batch, shape)
             shift = neurons.per_channel(lowering.state_shift(node), start.ndim - 1)
             for copy, index in enumerate(lowering.copies(self.graph, name)):
-                v = self._laid_out(neurons.of_copy(node, start, copy) + shift)
+                v = self._laid_out(neurons.select_copy(node, start, copy) + shift)
                 self._arrays[name_of("v", name, *index)] = v
                 self._arrays[name_of("s", name, *index)] = np.empty(v.shape, np.uint8 if self._by_bytes else np.float32)
         for name in self.graph.integrators:
@@ -186,11 +186,11 @@ class OnnxEngine(Engine):
         return v - neurons.per_channel(node.by_copy(lowering.state_shift(node)), v.ndim - 1)
 
     def _now(self, role: Literal["s", "v", "v_next"], layer: str) -> Float:
-        """The spikes or potentials of a layer in the last step, (N, C·copies, …)."""
+        """Return the spikes or potentials of a layer in the last step, (N, C·copies, …)."""
         if self._in_window:
             return self._arrays[name_of(role, layer, self.time - 1)]
         indices = lowering.copies(self.graph, layer)
-        values = neurons.of_copies([self._arrays[name_of(role, layer, *index)] for index in indices])
+        values = neurons.join_copies([self._arrays[name_of(role, layer, *index)] for index in indices])
         return np.moveaxis(values, -1, 1) if self._by_bytes else values
 
     def _laid_out(self, values: Float) -> Float:
@@ -205,7 +205,7 @@ class OnnxEngine(Engine):
         if pixels is not None:
             values = self._static.run(None, {INPUT: np.ascontiguousarray(pixels, np.float32)})
             for name, value in zip(lowering.frontier(self.graph), values, strict=True):
-                # into the bound memory, if there is any
+                # bound memory is overwritten
                 if not self._bindings:
                     self._arrays[name_of("x", name)] = value
                 else:
@@ -247,7 +247,7 @@ class OnnxEngine(Engine):
                 model = product_model(self.graph, steps)
             else:
                 model = window_model(self.graph, steps, self.record, blocks=BLOCKED)
-            self._windows = {key: open_session(model, self.threads)}  # one at a time: it holds the weights
+            self._windows = {key: open_session(model, self.threads)}  # one at a time, since each contains the weights
         pixels, share = np.ascontiguousarray(pixels, np.float32), IMAGES if by_bytes else self.batch
         shares = [pixels[first : first + share] for first in range(0, self.batch, share)]
         parts = [self._window_share(self._windows[key], share, steps) for share in shares]
@@ -278,9 +278,9 @@ def _multiplies_bytes(graph: Graph) -> bool:
 def _evaluates_window(graph: Graph, load: Workload) -> bool:
     """Return whether time-steps are evaluated layer by layer.
 
-    Counting uses the spikes of one step at a time. Copies of neurons have a window of one time-step, in which they are
-    counted in closed form. The windows of a layer with more than MOST_PIXELS pixels would miscount: they give the mean
-    over the pixels in float32.
+    They are not if spikes are counted per neuron, which needs the spikes of each step; if a layer has more than
+    MOST_PIXELS pixels, over which the models average in float32; and for copies of neurons, unless the window is one
+    time-step, in which copies are counted in closed form.
     """
     if load.window is None or load.counting:
         return False
@@ -293,7 +293,7 @@ def _evaluates_window(graph: Graph, load: Workload) -> bool:
 
 
 def _closed(graph: Graph) -> bool:
-    """Return whether the counts of every layer with copies have a closed form."""
+    """Return whether every layer with copies has a closed form of its counts."""
     forms = layers_at_once(graph)
     return all(name in forms for name in graph.spiking if graph.neuron(name).copies > 1)
 
@@ -302,7 +302,7 @@ def open_session(model: bytes | Path, threads: int | None = None) -> Session:
     """Create an `onnxruntime.InferenceSession` on the CPU.
 
     Args:
-        model: The encoded model, or its file, beside which the files of its constants lie.
+        model: The encoded model, or its file. Files of its constants are in the same folder.
         threads: Number of threads per operator; None for one per available core.
 
     Raises:
@@ -310,7 +310,7 @@ def open_session(model: bytes | Path, threads: int | None = None) -> Session:
     """
     onnxruntime = onnx_runtime.load()
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors are raised; warnings about small graphs are of no use
+    options.log_severity_level = 3  # errors are raised; warnings about small graphs are suppressed
     options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED  # in the written order, layer by layer
     options.intra_op_num_threads = _allowed_cores() if threads is None else threads
     content = model if isinstance(model, bytes) else str(model)

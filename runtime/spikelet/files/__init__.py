@@ -1,1 +1,1 @@
-"""Files outside a bundle: written atomically, decoded, or written by a compiler."""
+"""Files other than bundles: write them atomically, decode them, compile them."""

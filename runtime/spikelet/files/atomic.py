@@ -17,10 +17,10 @@ PART = 2**20  # characters of a text that are encoded at a time
 
 @dataclass(frozen=True)
 class Pieces:
-    """A text that is written piece by piece, because it may be too large to hold.
+    """A text that is written piece by piece, because it may be too large for the memory.
 
     Attributes:
-        make: Returns an iterator over the pieces, anew for each use.
+        make: Returns a new iterator over the pieces at each call.
     """
 
     make: Callable[[], Iterator[str]]

@@ -12,14 +12,14 @@ MESSAGE_LINES = 12  # lines of the compiler's message in an error
 
 
 def compile_file(command: Sequence[str], output: Path) -> str:
-    """Run a compiler and return why it did not write the file, or "" if it did.
+    """Run a compiler and check that it writes a file.
 
     Args:
         command: The command line, which names the output.
         output: The file that the compiler writes.
 
     Returns:
-        "" on success; otherwise the command and the first lines of the compiler's message.
+        "" on success; otherwise the problem: the command and the first lines of the compiler's message.
     """
     try:
         completed = subprocess.run(

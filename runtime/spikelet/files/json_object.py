@@ -1,4 +1,4 @@
-"""Read JSON files of other commands: results of a validation, of a fault sweep, of a study."""
+"""Read the JSON files that other commands write: results of validations, fault sweeps and studies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def read_object(path: Path) -> dict[str, object]:
     """Read a file that contains one JSON object.
 
     Raises:
-        UsageError: The file cannot be read, is not JSON, holds another value, or is nested too deeply.
+        UsageError: The file cannot be read, is not JSON, contains another value, or is nested too deeply.
     """
     try:
         value: object = json.loads(path.read_text("utf-8"))
@@ -30,7 +30,7 @@ def read_object(path: Path) -> dict[str, object]:
 
 
 def _depth(value: object) -> int:
-    """Return the levels of nesting, without recursion, and no more than are refused."""
+    """Return the number of nested levels, without recursion; it stops above `MAX_DEPTH`."""
     level, values = 0, [value]
     while values and level <= MAX_DEPTH:
         containers = [

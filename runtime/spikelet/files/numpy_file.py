@@ -1,7 +1,7 @@
-"""Read NumPy files, `.npy` and `.npz`, of which nothing is trusted.
+"""Read untrusted NumPy files, `.npy` and `.npz`.
 
-`numpy.load` allocates what a header declares before it reads, and passes on exceptions of the tokenizer, of zlib and of
-zipfile. Here a declared size is compared with that of the file or member first, and any damage is a DataError.
+`numpy.load` allocates the size that a header declares before it reads, and passes on exceptions of the tokenizer, zlib
+and zipfile. Here the declared size is first compared with that of the file or member, and any damage is a DataError.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ Values = npt.NDArray[np.generic]
 def read_numpy(path: Path) -> Values | dict[str, Values]:
     """Return the array of a `.npy` file, or the arrays of an `.npz` file by name. The content decides which it is.
 
-    Pickled objects are refused. Members of an archive that are not arrays are left out.
+    Pickled objects are refused. Members of an archive that are not arrays are ignored.
 
     Raises:
-        DataError: The file cannot be read, is damaged, or holds other values than numbers and texts. The message does
-            not name the file, see `DataError.locate`.
-        OutOfMemory: The system has no memory left for an array that the file does contain.
+        DataError: The file cannot be read, is damaged, or contains values other than numbers and texts. The message
+            does not name the file, see `DataError.locate`.
+        OutOfMemory: The system has no memory left for an array of the file.
     """
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Write the wire format of Protocol Buffers: fields of a message, each with its number."""
+"""Write the wire format of Protocol Buffers: numbered fields of a message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _ONE_BYTE = tuple(bytes([value]) for value in range(128))
 
 
 def varint(value: int) -> bytes:
-    """Return an integer of up to 64 bits, 7 bits per byte; a negative one as its two's complement.
+    """Encode an integer of up to 64 bits with 7 bits per byte; a negative one as its two's complement.
 
     Examples:
         >>> varint(300).hex(), varint(-1).hex()
@@ -27,27 +27,27 @@ def varint(value: int) -> bytes:
 
 
 def integer(number: int, value: int) -> bytes:
-    """Return a field of an integer."""
+    """Encode an integer field."""
     return _tag(number, VARINT) + varint(value)
 
 
 def message(number: int, content: bytes) -> bytes:
-    """Return a field of bytes, such as an encoded message."""
+    """Encode a field of bytes, such as an encoded message."""
     return _tag(number, LENGTH) + varint(len(content)) + content
 
 
 def text(number: int, value: str) -> bytes:
-    """Return a field of text."""
+    """Encode a text field."""
     return message(number, value.encode())
 
 
 def float32(number: int, value: float) -> bytes:
-    """Return a field of a float32 number."""
+    """Encode a float32 field."""
     return _tag(number, FIXED32) + struct.pack("<f", value)
 
 
 def float64(number: int, value: float) -> bytes:
-    """Return a field of a float64 number."""
+    """Encode a float64 field."""
     return _tag(number, FIXED64) + struct.pack("<d", value)
 
 

@@ -1,1 +1,1 @@
-"""Translate a graph to ONNX models and to C, as pure functions."""
+"""Translate a graph to ONNX models and to C, by pure functions."""

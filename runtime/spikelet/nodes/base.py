@@ -104,5 +104,5 @@ def check_size(kind: str, shape: Shape) -> None:
 def check_per_channel(kind: str, field: str, values: Array, shape: Shape) -> Shape:
     """Return `shape`, or raise GraphError if `values` does not have one value per channel."""
     if len(values) != shape[0]:
-        raise GraphError(f"{kind}.{field}: expected {shape[0]} values, one a channel, found {len(values)}")
+        raise GraphError(f"{kind}.{field}: expected {shape[0]} values, one per channel, found {len(values)}")
     return shape

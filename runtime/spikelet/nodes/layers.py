@@ -41,8 +41,8 @@ class Input(Node):
         check_size("Input.shape", self.shape)
         self._array("mean", 1)
         if len(self.mean) != self.shape[0]:
-            raise GraphError(f"Input.mean: expected {self.shape[0]} values, one a channel, found {len(self.mean)}")
-        # float32 holds every pixel, every integer mean and their difference
+            raise GraphError(f"Input.mean: expected {self.shape[0]} values, one per channel, found {len(self.mean)}")
+        # float32 represents every pixel, every integer mean and their difference
         if self.mean.min() < -MEAN or self.mean.max() > MEAN:
             raise GraphError(f"Input.mean: expected -{MEAN}…{MEAN}, found {self.mean.min()}…{self.mean.max()}")
         least, most = PIXELS
@@ -185,7 +185,7 @@ class Output(Node):
     """Logits of one time-step. `spikelet.Model` sums them over time.
 
     Attributes:
-        scale: Logits of the source network per unit, in 2^-64…2^64. Answers are taken before it is applied.
+        scale: Logits of the source network per unit, in 2^-64…2^64. Predictions do not depend on it.
     """
 
     scale: float = 1.0

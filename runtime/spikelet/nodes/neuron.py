@@ -24,8 +24,8 @@ class IF(Node):
     v[t] = v[t-1] + i[t];  s[t] = 1 if v[t] >= theta (tie ">=") or v[t] > theta (tie ">"), else 0;
     then v[t] -= theta s[t] (reset "subtract"), or v[t] = 0 where s[t] = 1 (reset "zero").
 
-    With k copies, each channel stands for k neurons with the same current and threshold, and initial potentials of
-    their own. Its output is the number of copies that fire, 0…k. `spikelet.copies.expand` writes them out as channels.
+    With k copies, each channel stands for k neurons with the same current and threshold and different initial
+    potentials. Its output is the number of copies that fire, 0…k. `spikelet.copies.expand` converts copies to channels.
 
     Attributes:
         theta: (C,) threshold, above 0, in the units of the current.

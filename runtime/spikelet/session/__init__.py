@@ -1,4 +1,4 @@
-"""Run a bundle: a model, the rules of early exit, and the result of every time-step."""
+"""Run a bundle: `Model`, early-exit rules, and results."""
 
 from spikelet.session.early_exit import Confidence, ExitRule, Margin, margin
 from spikelet.session.model import DEFAULT_STEPS, Model, load

@@ -1,4 +1,4 @@
-"""Early-exit rules: decide from the logits so far which samples can stop."""
+"""Early-exit rules, which decide from the logits so far which samples stop."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Confidence:
 
 
 def as_rule(value: object) -> ExitRule | None:
-    """Return the rule of an option: a number is a margin, None is no rule.
+    """Convert the value of an option to a rule: a number becomes a `Margin`; None stays None.
 
     Raises:
         UsageError: The value is neither a number nor a rule.
@@ -98,7 +98,7 @@ def softmax(logits: Logits) -> npt.NDArray[np.float64]:
 
 
 def margin(logits: Logits) -> npt.NDArray[np.float64]:
-    """Return the difference of the two largest logits, (N,), of logits (N, K); infinite for a single class."""
+    """Return the difference between the two largest of the logits (N, K), as (N,); infinite for a single class."""
     if logits.shape[1] < 2:
         return np.full(len(logits), np.inf)
     second, best = np.partition(logits, -2, axis=1)[:, -2:].T

@@ -87,11 +87,11 @@ class Model:
         self._idle: dict[tuple[str, ...], Engine] = {}
 
     def __repr__(self) -> str:
-        """Name, engine and sizes of the network, in a line."""
+        """Return the name, the engine and the sizes of the network in one line."""
         return line("Model", self.bundle.manifest.name, {"engine": self.engine, **self.bundle.facts()})
 
     def _repr_html_(self) -> str:
-        """A table for notebooks."""
+        """Return a table for notebooks."""
         return html(f"Model {self.bundle.manifest.name}", {"engine": self.engine, **self.bundle.facts()})
 
     @property
@@ -118,7 +118,7 @@ class Model:
 
         Args:
             inputs: One sample (*shape), a batch (N, *shape), both presented at every time-step, or a sequence
-                (T, N, *shape); for one channel also (H, W) or (N, H, W); or an image of Pillow or a list of them. See
+                (T, N, *shape); for one channel also (H, W) or (N, H, W); or a Pillow image or a list of them. See
                 `spikelet.inputs.as_sequence`.
             steps: Number of time-steps T; by default that of the bundle (`Bundle.default_steps`), or the length of the
                 sequence.
@@ -132,7 +132,7 @@ class Model:
             UsageError: An option is of a wrong type; `steps` is below 1, above the proven number of time-steps, or not
                 the length of the sequence.
             EngineError: A layer in `record` is not a spiking layer.
-            CostError: The run needs more memory than the limit permits. Batches are made smaller before that.
+            CostError: The run needs more memory than the limit permits, even with batches of one sample.
             OutOfMemory: The system has no memory left.
 
         Examples:
@@ -202,14 +202,14 @@ class Model:
         Args:
             inputs: One sample, a sequence (T, 1, *shape), or an iterator that yields one sample per time-step.
             steps: Number of time-steps; by default that of the bundle, or the length of the sequence or iterator.
-            on_limit: What to do after `exact_steps` time-steps: "refuse" raises, "reset" starts again from the
+            on_limit: Behaviour after `exact_steps` time-steps: "refuse" raises UsageError, "reset" continues from the
                 initial potentials and logits of 0 (see `Step.age`).
             record: Layer or layers whose spikes and potentials are kept.
             layout: "NCHW" or "NHWC" where images could be read either way.
 
         Raises:
             DataError: An input does not match the network.
-            UsageError: More than one sample, or more time-steps than are proven.
+            UsageError: There is more than one sample, or there are more time-steps than are proven exact.
 
         Examples:
             >>> import numpy as np, spikelet
@@ -224,7 +224,7 @@ class Model:
         options.choice("on_limit", on_limit, ("refuse", "reset"))
         layers = options.names("record", record)
         frames = self._frames(inputs, steps, on_limit, layout)
-        # a separate engine, since other runs may take place while the stream is open
+        # a separate engine, since the model may run other inputs while the stream is open
         return self._stream(self._engine(layers), frames, on_limit)
 
     def _stream(self, engine: Engine, frames: Iterator[Frame | None], on_limit: OnLimit) -> Iterator[Step]:
@@ -272,7 +272,7 @@ class Model:
 
     def _single_sample(self, sequence: Values) -> Values:
         if sequence.shape[1] != 1:
-            raise UsageError(f"stream: takes one sample, got {sequence.shape[1]}; use run for a batch")
+            raise UsageError(f"stream: takes one sample, found {sequence.shape[1]}; use run for a batch")
         return sequence
 
     def _widen(self, steps: int) -> None:
@@ -318,7 +318,7 @@ class Model:
                 spikes[name][t, running] = engine.spikes(name)
                 potentials[name][t, running] = engine.potentials(name)
             if rule is not None:
-                done = _leaving(rule, total[running] * graph.output.scale / (t + 1))
+                done = _stopping(rule, total[running] * graph.output.scale / (t + 1))
                 exits[running[done]] = t + 1
                 if done.all():
                     sums[t + 1 :] = total
@@ -358,7 +358,7 @@ def load(path: str | Path, engine: str = "auto", threads: int | None = None, lim
 
 
 class _Translating:
-    """Context that turns exceptions of other packages and of the system into errors of spikelet, with their cause."""
+    """Context that converts exceptions of other packages and of the system to errors of spikelet, with their cause."""
 
     def __init__(self, where: str, kind: type[SpikeletError] = EngineError) -> None:
         self._where, self._kind = where, kind
@@ -370,8 +370,8 @@ class _Translating:
             raise translated(error, self._where, self._kind) from error
 
 
-def _leaving(rule: ExitRule, logits: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Return which samples stop; a rule that returns anything but (N,) bool is an error."""
+def _stopping(rule: ExitRule, logits: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return which samples stop, (N,) bool. Raises UsageError if the rule returns anything else."""
     done = rule.done(logits)
     if not isinstance(done, np.ndarray) or done.dtype != np.bool_ or done.shape != (len(logits),):
         found = f"{done.dtype} {done.shape}" if isinstance(done, np.ndarray) else options.shown(done)

@@ -1,4 +1,4 @@
-"""The output of a run, and of a time-step of a stream."""
+"""`Result`, the output of a run, and `Step`, the output of one time-step of a stream."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Result:
     """Output of a run of N samples for T time-steps, with K classes.
 
     Attributes:
-        sums: (T, N, K) float64, cumulative sum over time of the Output node, of which the predictions are taken.
-            Constant after the early exit of a sample.
+        sums: (T, N, K) float64, cumulative sum over time of the Output node. Its largest value is the prediction. It is
+            constant after the early exit of a sample.
         scale: Logits of the source network per unit of `sums`.
         exit_steps: (N,) int64, time-step of the early exit of each sample; T without early exit.
         spike_counts: By layer, (T, N) int64, number of spikes at each time-step; 0 after an early exit.
@@ -54,11 +54,11 @@ class Result:
     graph: Graph | None = None
 
     def __repr__(self) -> str:
-        """Sizes and mean spike rate, in a line."""
+        """Return the sizes and the mean spike rate in one line."""
         return display.line("Result", "", self._facts())
 
     def _repr_html_(self) -> str:
-        """A table for notebooks."""
+        """Return a table for notebooks."""
         rates = {f"spike rate of {name}": f"{rate:.1%}" for name, rate in self.spike_rates.items()}
         return display.html("Result", self._facts() | rates)
 
@@ -73,7 +73,7 @@ class Result:
 
     @property
     def plot(self) -> Plots:
-        """Plots on matplotlib: `plot.accuracy(labels)`, `.raster(layer)`, `.potentials(neurons)`, `.energy()`."""
+        """Plots with matplotlib: `plot.accuracy(labels)`, `.raster(layer)`, `.potentials(neurons)`, `.energy()`."""
         from spikelet.plots import Plots
 
         return Plots(self)

@@ -25,7 +25,7 @@ class PublicKey:
 
     Attributes:
         raw: The 32 bytes of the key.
-        name: Name of the file it was read from, without suffix, or "".
+        name: Name of its file, without suffix, or "".
     """
 
     raw: bytes

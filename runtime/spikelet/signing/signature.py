@@ -1,4 +1,4 @@
-"""The signature file: a separate text file next to the bundle, `NAME.snnb.sig`.
+"""The signature file of a bundle: `NAME.snnb.sig`, a text file next to it.
 
     spikelet-signature 1
     sha256 DIGEST
@@ -54,7 +54,7 @@ def signature_file(path: str | Path) -> Path:
     """Return the path of a bundle's signature file: the path of the bundle with `.sig` appended.
 
     Raises:
-        UsageError: The path is none of a file, such as "." or "/".
+        UsageError: The path has no file name, such as "." or "/".
     """
     path = options.path("path", path)
     if not path.name:
@@ -150,7 +150,7 @@ def _decode(file: Path) -> tuple[bytes, list[Entry]]:
             raise ValueError
         return announced, entries
     except (ValueError, IndexError):
-        raise SignatureError(f"{file}: is damaged; get it again, or sign anew") from None
+        raise SignatureError(f"{file}: is damaged; get it again, or sign the bundle again") from None
 
 
 def _entry(line: str) -> Entry:

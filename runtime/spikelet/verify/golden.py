@@ -68,7 +68,11 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Exact bundles: no difference. float32 bundles: at most 1 in 1,000 neuron steps differs, and no logit."""
+        """Whether the results agree.
+
+        In an exact bundle, no spike or logit differs. In a float32 bundle, at most 1 in 1,000 neuron steps differs, and
+        no logit.
+        """
         allowed = 0 if self.exact else FLOAT_SHARE * self.neuron_steps
         return self.differing_spikes <= allowed and self.differing_logits == 0
 
@@ -82,8 +86,8 @@ def golden_inputs(graph: Graph, images: npt.NDArray[Number] | None = None) -> np
 
     Args:
         graph: The network.
-        images: (N, *shape), of which the first two are taken; None for whole random numbers over the range of the
-            input, the same ones in every run.
+        images: (N, *shape), of which the first two are used; None for random integers over the range of the input,
+            drawn with a fixed seed.
     """
     if images is not None:
         return images[:GOLDEN_INPUTS].astype(np.float32)
@@ -102,7 +106,7 @@ def record_golden(graph: Graph, inputs: npt.NDArray[np.uint8] | npt.NDArray[np.f
 
     Raises:
         UsageError: An argument is of a wrong type, or `steps` is not 1…65536.
-        DataError: The inputs are no numbers of the network's shape.
+        DataError: The inputs are not numeric, or do not have the network's shape.
     """
     instance("graph", graph, Graph)
     instance("inputs", inputs, np.ndarray)
@@ -164,15 +168,15 @@ def compare(
 def _beyond_rounding(
     logits: npt.NDArray[np.float32], expected: npt.NDArray[np.number], differing: Mapping[str, npt.NDArray[np.bool_]]
 ) -> npt.NDArray[np.bool_]:
-    """Logits of a float32 bundle that differ by more than rounding explains, (T, N, K).
+    """Return which logits of a float32 bundle differ by more than rounding explains, (T, N, K) bool.
 
-    A differing spike changes later logits by any amount, so a sample is compared up to the time-step before its first
-    one.
+    A differing spike changes later logits by any amount. A sample is therefore compared only before its first differing
+    spike.
     """
-    spoilt = np.logical_or.accumulate(np.any([value.any(2) for value in differing.values()], axis=0), axis=0)
+    diverged = np.logical_or.accumulate(np.any([value.any(2) for value in differing.values()], axis=0), axis=0)
     tolerance = FLOAT_TOLERANCE * float(np.abs(expected).max())
     wrong: npt.NDArray[np.bool_] = ~(np.abs(logits.astype(np.float64) - expected) <= tolerance)  # NaN is wrong
-    return wrong & ~spoilt[..., None]
+    return wrong & ~diverged[..., None]
 
 
 def first_divergence(graph: Graph, differing: dict[str, npt.NDArray[np.bool_]]) -> Divergence | None:
@@ -184,7 +188,7 @@ def first_divergence(graph: Graph, differing: dict[str, npt.NDArray[np.bool_]]) 
     """
     candidates = []
     for depth, name in enumerate(graph.spiking):
-        position = int(differing[name].argmax())  # of the first difference; a list of all would take 24 bytes for each
+        position = int(differing[name].argmax())  # of the first difference; nonzero would need 24 bytes for each
         if differing[name].flat[position]:
             time, sample, neuron = (int(i) for i in np.unravel_index(position, differing[name].shape))
             index = tuple(int(i) for i in np.unravel_index(neuron, graph.population(name)))

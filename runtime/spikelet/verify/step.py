@@ -1,7 +1,7 @@
 """Replay the golden inputs of a bundle through its step.onnx, with ONNX Runtime or, if it is not installed, NumPy.
 
-The model is foreign: types and shapes of all its values are inferred first, within a multiple of what the network
-itself takes, so that nothing is allocated or run by the model's numbers alone.
+The model is untrusted. Types and shapes of all its values are therefore inferred first, and limited to a multiple of
+the sizes of the network, before anything is allocated or run.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ class StepVerification:
 
     Attributes:
         lowering_version: Lowering version of the file.
-        compared: Whether step.onnx is byte for byte what this version of spikelet writes for the graph.
+        compared: Whether step.onnx equals, byte for byte, the model that this version of spikelet writes for the graph.
         runtime: Name and version of the package that ran the model; "" if the model could not be run.
-        problem: Why the model cannot be run, or "".
+        problem: Reason why the model cannot be run, or "".
         replay: The comparison with the golden inputs, or None if the model could not be run.
-        computes_graph: Whether it gives the spikes and logits that the graph gives for the golden inputs.
+        computes_graph: Whether its spikes and logits for the golden inputs are those of the graph.
     """
 
     lowering_version: int
@@ -71,7 +71,7 @@ class StepVerification:
 
     @property
     def ok(self) -> bool:
-        """Whether step.onnx gives the expected spikes and logits."""
+        """Whether step.onnx computes the recorded spikes and logits."""
         return self.replay is not None and self.replay.ok
 
     def as_json(self) -> dict[str, object]:
@@ -79,7 +79,7 @@ class StepVerification:
         return asdict(self) | {"ok": self.ok}
 
     def __str__(self) -> str:
-        """One sentence."""
+        """Return the result as one sentence."""
         writer = f"lowering version {self.lowering_version}"
         if not self.compared:
             writer += ", which this version of spikelet does not write"
@@ -104,7 +104,7 @@ def verify_step(bundle: Bundle) -> StepVerification:
 
     Raises:
         CostError: The replay needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
-        EngineError: The disk has no space to unpack the model for ONNX Runtime.
+        EngineError: There is no disk space for the files that ONNX Runtime loads.
         OutOfMemory: The system has no memory left.
     """
     instance("bundle", bundle, Bundle)
@@ -142,10 +142,10 @@ def check_model(model: Model, graph: Graph, batch: int) -> None:
     Args:
         model: An audited model.
         graph: The network that it should compute.
-        batch: N.
+        batch: Number of samples N.
 
     Raises:
-        InvalidModel: It has not, or cannot.
+        InvalidModel: An input or output differs, or the model exceeds the limits on its cost.
     """
     inputs, outputs = _ports(graph, _separator(model))
     for title, expected, ports in (("input", inputs, model.inputs), ("output", outputs, model.outputs)):
@@ -176,7 +176,7 @@ def check_model(model: Model, graph: Graph, batch: int) -> None:
 
 
 def _ports(graph: Graph, separator: str) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
-    """Names and shapes of the inputs and outputs, for one sample."""
+    """Return the shapes of the inputs and outputs by name, for one sample."""
     stateful = graph.spiking + graph.integrators
     inputs, outputs = {INPUT: graph.input.shape}, {LOGITS: graph.shapes[graph.output_name]}
     for name in stateful:
@@ -193,9 +193,9 @@ def _ends(graph: Graph, name: str, separator: str) -> list[str]:
 
 
 def _separator(model: Model) -> str:
-    """What stands between role and layer in the names of inputs and outputs: a dot in lowering version 1, else a colon.
+    """Return the separator of role and layer in the names of inputs and outputs.
 
-    Another writer may use either.
+    It is a dot in lowering version 1 and a colon in later versions. Other writers may use either.
     """
     return "." if any(port.name.startswith("v.") for port in model.inputs) else ":"
 
@@ -263,7 +263,7 @@ def _replay(
         node = graph.neuron(name)
         start = neurons.initial_potential(node, batch, graph.shapes[name])
         for copy, end in enumerate(_ends(graph, name, separator)):
-            states[end] = np.ascontiguousarray(neurons.of_copy(node, start, copy))
+            states[end] = np.ascontiguousarray(neurons.select_copy(node, start, copy))
     for name in graph.integrators:
         states[f"{separator}{name}"] = np.zeros((batch, *graph.shapes[name]), np.float32)
     logits: list[npt.NDArray[np.float32]] = []
@@ -277,7 +277,8 @@ def _replay(
             for end in _ends(graph, name, separator):
                 value = outputs[f"s{end}"]
                 if not np.isin(value, (0, 1)).all():
-                    raise InvalidModel(f"output 's{end}': holds {value[~np.isin(value, (0, 1))][0]}, expected 0 or 1")
+                    wrong = value[~np.isin(value, (0, 1))][0]
+                    raise InvalidModel(f"output 's{end}': contains {wrong}, expected 0 or 1")
                 by_copy.append(value.astype(np.float32))
-            spikes[name].append(neurons.of_copies(by_copy).reshape(batch, -1).astype(np.bool_))
+            spikes[name].append(neurons.join_copies(by_copy).reshape(batch, -1).astype(np.bool_))
     return np.stack(logits), {name: np.stack(value) for name, value in spikes.items()}

@@ -167,7 +167,7 @@ class TestSNNC:
         assert set(graph.nodes) == set(source.nodes)
 
     def test_an_unknown_kind(self):
-        with pytest.raises(UsageError, match="kind: expected light or potential or advanced, got 'heavy'"):
+        with pytest.raises(UsageError, match="kind: expected light or potential or advanced, found 'heavy'"):
             SNNC(kind="heavy")
 
 

@@ -148,8 +148,8 @@ class TestVerb:
             ("small.snnb images.npy --engine none", 2, "invalid choice: 'none'"),
             ("small.snnb images.npy -o said.pdf", 2, "said.pdf: a report's name ends in .html, .md or .json"),
             ("small.snnb images.npy -o no/said.md", 2, "no: no such folder"),
-            ("small.snnb images.npy --eps -1", 2, "--eps: expected 0 or more, got -1"),
-            ("small.snnb images.npy --seed -1", 2, "--seed: expected 0 or more, got -1"),
+            ("small.snnb images.npy --eps -1", 2, "--eps: expected 0 or more, found -1"),
+            ("small.snnb images.npy --seed -1", 2, "--seed: expected 0 or more, found -1"),
         ],
     )
     def test_a_call_that_cannot_be_meant_is_refused_in_words(self, call, line, code, message):

@@ -126,7 +126,7 @@ def test_runs_in_a_thread(bundle):
     [
         ({"steps": 0}, "steps: expected a whole number of 1 or more, found 0"),
         ({"steps": 10**9}, "is proven exact for"),
-        ({"neurons": 0}, 'neurons: expected 1 or more, "all" or None, got 0'),
+        ({"neurons": 0}, 'neurons: expected 1 or more, "all" or None, found 0'),
         ({"target": "fortran"}, 'target: expected "auto" or "numpy" or "cython", found'),
     ],
 )

@@ -128,7 +128,7 @@ def test_the_first_layer_sends_its_counts_of_k_times_the_time_steps(graph, copie
             return
         for _ in run(engine, pixels, length):
             for name in first:
-                total[name] = total[name] + neurons.sent(engine.graph.neuron(name), engine.spikes(name))
+                total[name] = total[name] + neurons.layer_output(engine.graph.neuron(name), engine.spikes(name))
     for name in first:
         theta = graph.neuron(name).theta
         ours, theirs = (total[name].swapaxes(0, 1)[(theta > 1) | (tie == ">=")] for total in counts)
@@ -223,10 +223,10 @@ def test_a_float32_network():
         ({"reset": "zero"}, 2, "if1: neurons reset to zero lose what exceeds the threshold"),
         ({"copies": 3}, 2, "if1: has 3 copies of each neuron already"),
         ({}, {"conv": 2}, "'conv' is not a spiking layer of this network; its layers: if1"),
-        ({}, 0, "copies of if1: expected a whole number of 1…255, got 0"),
-        ({}, 256, "copies of if1: expected a whole number of 1…255, got 256"),
-        ({}, {"if1": 2.0}, "copies of if1: expected a whole number of 1…255, got 2.0"),
-        ({}, True, "copies of if1: expected a whole number of 1…255, got True"),
+        ({}, 0, "copies of if1: expected a whole number of 1…255, found 0"),
+        ({}, 256, "copies of if1: expected a whole number of 1…255, found 256"),
+        ({}, {"if1": 2.0}, "copies of if1: expected a whole number of 1…255, found 2.0"),
+        ({}, True, "copies of if1: expected a whole number of 1…255, found True"),
         ({"scale": 2**23}, 255, "the result is not exact"),
     ],
 )
@@ -373,7 +373,7 @@ class TestCommand:
     @pytest.mark.parametrize("number", ["0", "256", "two", "if1=", "=2", "2,"])
     def test_what_is_no_number_of_copies(self, call, number):
         error = call(f"convert small.snnb --copies {number} -o out.snnb", code=2).err
-        assert f"expected 1…255, or LAYER=K,LAYER=K, got '{number}'" in error
+        assert f"expected 1…255, or LAYER=K,LAYER=K, found '{number}'" in error
 
     def test_a_shipped_bundle_by_its_name_beside_a_folder_of_that_name(self, call, folder):
         (folder / "vgg5-fashion-mnist").mkdir()

@@ -90,7 +90,7 @@ def test_arguments_of_every_wrong_type(calls):
         (
             lambda b: with_copies(b.graph, 2.0),
             ConversionError,
-            r"copies of if1: expected a whole number of 1…255, got 2\.0",
+            r"copies of if1: expected a whole number of 1…255, found 2\.0",
         ),
         (lambda b: with_copies(b.graph, 2, "third"), UsageError, 'start: expected "trained" or "half", found'),
         (
@@ -98,7 +98,7 @@ def test_arguments_of_every_wrong_type(calls):
             UsageError,
             "time_steps: expected a whole number of 1…65536",
         ),
-        (lambda b: convert_copies(b, 2, data=IMAGES), UsageError, "data: expected a sequence, each an ImageSet"),
+        (lambda b: convert_copies(b, 2, data=IMAGES), UsageError, "data: expected a sequence of ImageSet"),
         (
             lambda b: Calibration(IMAGES, percentile=101),
             UsageError,

@@ -222,7 +222,7 @@ def test_other_neurons_are_no_maxima(change):
         "copies": {layer: replace(node, copies=2, v_init=np.repeat(node.v_init, 2))},
     }[change]  # fmt: skip
     assert maxima(Graph({**graph.nodes, **changed}, graph.edges)) == {}
-    assert neurons.sent(node, np.ones((1, 4, 1, 1), bool)).max() == 1
+    assert neurons.layer_output(node, np.ones((1, 4, 1, 1), bool)).max() == 1
 
 
 class TestAdvice:

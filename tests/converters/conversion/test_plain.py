@@ -92,9 +92,9 @@ def test_methods_choose_their_thresholds():
 
     chosen = thresholds(layers, "mse", 4)["relu"][0]
     assert error(chosen) == pytest.approx(min(error(250 * k / 64) for k in range(1, 65)), rel=1e-5)
-    with pytest.raises(UsageError, match="percentile: expected a number above 0 and up to 100, got 0"):
+    with pytest.raises(UsageError, match="percentile: expected a number above 0 and up to 100, found 0"):
         thresholds(layers, "percentile", percentile=0)
-    with pytest.raises(UsageError, match="method: expected max, percentile, mse, got 'best'"):
+    with pytest.raises(UsageError, match="method: expected max, percentile, mse, found 'best'"):
         thresholds(layers, "best")
 
 

@@ -158,7 +158,7 @@ def test_a_channel_that_batch_norm_shrank_to_nothing_is_exact_all_the_same(shrun
 @pytest.mark.parametrize("bits", [3, 13])
 def test_bits_out_of_range(bits):
     _, network, pixels = trained_like("vgg9")
-    with pytest.raises(ConversionError, match=f"bits: expected 4…12, got {bits}"):
+    with pytest.raises(ConversionError, match=f"bits: expected 4…12, found {bits}"):
         quantise(trace(network, tuple(pixels.shape[1:])), bits)
 
 

@@ -50,7 +50,7 @@ def test_exports_beyond_the_limit_are_refused(files, export, name, limit, tmp_pa
     if applies:
         message = capsys.readouterr().err
         assert "the limit is at most" in message
-        assert EXPORTS[export] in message or "the network with copies written out" in message
+        assert EXPORTS[export] in message or "the expanded network" in message
         assert not (tmp_path / "out").exists()
     monkeypatch.setenv(MAX_MEMORY, "100M")
     assert cli.main(line) == 0

@@ -178,22 +178,22 @@ class TestSchedule:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"warmup": -1}, "warmup: expected 0 or more, got -1"),
-            ({"lambda_hold": 2}, "lambda_hold: expected a share of 0 to 1, got 2"),
-            ({"precision": "float16"}, "precision: expected float32 or bfloat16, got 'float16'"),
+            ({"warmup": -1}, "warmup: expected 0 or more, found -1"),
+            ({"lambda_hold": 2}, "lambda_hold: expected a share of 0 to 1, found 2"),
+            ({"precision": "float16"}, "precision: expected float32 or bfloat16, found 'float16'"),
             ({"policy": "randaugment"}, "policy: expected none or autoaugment"),
-            ({"clip": -1}, "clip: expected 0 or more, got -1"),
-            ({"spike_price": -1}, "spike_price: expected 0 or more, got -1"),
-            ({"shift": -1}, "shift: expected a whole number of 0 or more, got -1"),
-            ({"flip": "no"}, "flip: expected true or false, got 'no'"),
-            ({"augment": "shift"}, "augment: expected true or false, got 'shift'"),
+            ({"clip": -1}, "clip: expected 0 or more, found -1"),
+            ({"spike_price": -1}, "spike_price: expected 0 or more, found -1"),
+            ({"shift": -1}, "shift: expected a whole number of 0 or more, found -1"),
+            ({"flip": "no"}, "flip: expected true or false, found 'no'"),
+            ({"augment": "shift"}, "augment: expected true or false, found 'shift'"),
             (
                 {"time_steps": (1, "never")},
                 'time_steps: expected a number of 1 or more, "kxT", "limit" or "quantised", got',
             ),
-            ({"time_steps": ("0x2",)}, "time_steps: expected a number of 1 or more, .* got '0x2'"),
-            ({"validation_steps": (0,)}, "validation_steps: expected a number of 1 or more, .* got 0"),
-            ({"validation_steps": ("limit",)}, "validation_steps: expected numbers or \"kxT\", got 'limit'"),
+            ({"time_steps": ("0x2",)}, "time_steps: expected a number of 1 or more, .* found '0x2'"),
+            ({"validation_steps": (0,)}, "validation_steps: expected a number of 1 or more, .* found 0"),
+            ({"validation_steps": ("limit",)}, "validation_steps: expected numbers or \"kxT\", found 'limit'"),
         ],
     )
     def test_what_makes_no_sense_is_refused(self, options, message):

@@ -34,7 +34,7 @@ def test_a_changed_member_is_named(path, tmp_path):
     ("damage", "member", "message"),
     [
         (lambda path: repacked(path, card__md=None), "card.md", "is missing"),
-        (lambda path: repacked(path, readme__txt=b"hello"), "readme.txt", "is no member of a bundle"),
+        (lambda path: repacked(path, readme__txt=b"hello"), "readme.txt", "is not a member of a bundle"),
         (
             lambda path: with_manifest(path, lambda m: m["graph"]["nodes"][1].update(kind="Odd")),
             "manifest.json",
@@ -43,7 +43,7 @@ def test_a_changed_member_is_named(path, tmp_path):
         (
             lambda path: with_manifest(path, lambda m: m.update(labels=["a"])),
             "manifest.json",
-            "expected 3, one a class, found 1",
+            "expected 3, one per class, found 1",
         ),
         (lambda path: repacked(path, weights__safetensors=b"12345678"), "weights.safetensors", "bytes"),
     ],

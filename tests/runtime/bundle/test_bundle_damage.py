@@ -70,7 +70,7 @@ class TestDamage:
             decode(repacked(path, **{member.replace(".", "__"): None}))
 
     def test_extra_member(self, path):
-        with pytest.raises(BundleError, match=r"readme\.txt is no member of a bundle"):
+        with pytest.raises(BundleError, match=r"readme\.txt is not a member of a bundle"):
             decode(repacked(path, readme__txt=b"hello"))
 
     @pytest.mark.parametrize("name", ["../x", "/etc/x", "a/b.json", "..\\x", "x", "Manifest.json", "ｍanifest.json"])

@@ -65,6 +65,6 @@ def test_attributes_of_mutated_bundles_agree_with_their_texts():
         assert str(error) == error.message
         assert error.where in error.message
         assert error.message.endswith(error.reason)
-        assert error.member in ("", *MEMBERS) or "is no member of a bundle" in error.message
+        assert error.member in ("", *MEMBERS) or "is not a member of a bundle" in error.message
         if not error.member:  # of the archive, or of a name that no member can have
             assert error.where == "" or error.where.startswith("member ")

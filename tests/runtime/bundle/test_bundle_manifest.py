@@ -21,7 +21,7 @@ class TestManifest:
             (lambda m: m.update(ir_version=True), "ir_version: expected a whole number, found true or false"),
             (lambda m: m.update(arithmetic="float32"), "arithmetic: says 'float32', the weights are not"),
             (lambda m: m.update(exact_steps=10**6), "exact_steps is 1000000, the weights allow"),
-            (lambda m: m.update(labels=["a"]), "labels: expected 3, one a class, found 1"),
+            (lambda m: m.update(labels=["a"]), "labels: expected 3, one per class, found 1"),
             (lambda m: m["members"].pop("card.md"), "manifest.json.members: card.md is missing"),
             (lambda m: m["members"]["card.md"].update(size=1), "card.md: 8 bytes, the manifest says 1"),
             (lambda m: m["graph"]["nodes"][1].update(kind="Conv3d"), "node 'conv1': unknown kind 'Conv3d'"),

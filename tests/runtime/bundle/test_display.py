@@ -158,7 +158,7 @@ def test_missing_values(path, capsys):
         with pytest.raises(BundleError, match=rf"manifest\.json.*{path[-1]} is missing"):
             decode(put_together(members))
     elif path[0] == "labels" and len(path) == 2:
-        with pytest.raises(BundleError, match=r"manifest\.json\.labels: expected 3, one a class, found 2"):
+        with pytest.raises(BundleError, match=r"manifest\.json\.labels: expected 3, one per class, found 2"):
             read(document)
     elif path[:2] == ("provenance", "input_range") and len(path) == 3:
         with pytest.raises(BundleError, match=r"provenance\.input_range: expected two numbers LOW < HIGH"):

@@ -299,7 +299,7 @@ def test_frames_of_webcams_have_the_colours_of_bt_601():
     assert pixels.shape == (1, 12, 3)
     assert np.abs(pixels[0, ::2].astype(int) - list(colours)).max() <= 2
     assert (pixels[0, ::2] == pixels[0, 1::2]).all()
-    with pytest.raises(DataError, match="an even number of columns, got 3"):
+    with pytest.raises(DataError, match="an even number of columns, found 3"):
         Form(3, 1, "yuyv")
 
 

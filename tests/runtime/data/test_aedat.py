@@ -35,8 +35,8 @@ def test_version_3(header, tmp_path):
 
 DAMAGED = {
     "nothing": (b"", "begins without #!AER-DAT and its version"),
-    "version 2": (b"#!AER-DAT2.0\r\n" + bytes(8), "is of AEDAT 2.0, in which every camera .* save its columns"),
-    "no events": (START + END, "contains no events of pixels"),
+    "version 2": (b"#!AER-DAT2.0\r\n" + bytes(8), "is AEDAT 2.0, in which the numbers of pixels depend on the camera.* save its columns"),
+    "no events": (START + END, "contains no polarity events"),
     "a header that does not end": (b"#!AER-DAT3.1 a", "the header does not end"),
     "half a header of a packet": (START + END + packet(1, EVENTS)[:20], "ends inside the header of a packet"),
     "half a packet": (START + END + packet(1, EVENTS)[:-4], "ends inside a packet of 4 events of 8 bytes"),

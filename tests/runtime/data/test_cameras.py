@@ -71,7 +71,7 @@ def test_vectors_of_columns(tmp_path):
 
 
 REFUSED = {
-    "another version": (["evt 2.1"], b"", "is of EVT 2.1; expected EVT 2.0 or 3.0"),
+    "another version": (["evt 2.1"], b"", "is EVT 2.1; expected EVT 2.0 or 3.0"),
     "no version": (["date 2026"], b"", "does not name its format"),
     "no header": ([], evt3(EVENTS), "does not name its format"),
     "half a word": (["evt 2.0"], evt2(EVENTS)[:-1], "expected words of 4 bytes, found 43 bytes"),

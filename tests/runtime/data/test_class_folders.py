@@ -150,7 +150,7 @@ class TestSplits:
                 {"ant/train": 0, "ant/test": 0, "bee/train": 1},
                 "ant: is a folder of a class with folders of splits in it",
             ),
-            ({"photos/ant": 0, "photos/bee": 1}, "holds one folder, photos, with folders of images in it; name"),
+            ({"photos/ant": 0, "photos/bee": 1}, "contains one folder, photos, with folders of images in it; name"),
         ],
     )
     def test_folders_with_several_meanings(self, tmp_path, folders, message):

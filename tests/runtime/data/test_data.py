@@ -151,7 +151,7 @@ class TestIdx:
             (b"", "expected an IDX file of bytes with 3 axes"),
             (b"\0\0\x08\x01" + bytes(12), "expected an IDX file of bytes with 3 axes"),
             (b"\0\0\x08\x03" + b"\xff" * 12, r"announces \(4294967295, 4294967295, 4294967295\)"),
-            (b"\0\0\x08\x03" + b"\0\0\0\1" * 3 + b"ab", "that is 1 bytes, and holds 2"),
+            (b"\0\0\x08\x03" + b"\0\0\0\1" * 3 + b"ab", "that is 1 bytes, and contains 2"),
         ],
     )
     def test_damage(self, tmp_path, content, message):
@@ -180,7 +180,7 @@ class TestIdx:
 
 def test_what_is_not_known_is_refused_with_what_is(tmp_path):
     (tmp_path / "a.xyz").write_text("x")
-    with pytest.raises(DataError, match=r"a\.xyz: a file of no known kind; expected an image .* or IDX files"):
+    with pytest.raises(DataError, match=r"a\.xyz: a file of an unknown type; expected an image .* or IDX files"):
         read(tmp_path / "a.xyz")
     with pytest.raises(DataError, match="none: no such file or folder"):
         read(tmp_path / "none")

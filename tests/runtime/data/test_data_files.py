@@ -39,7 +39,7 @@ class TestFolder:
         assert loaded.labels is None
         assert loaded.classes is None
         assert len(loaded) == 2
-        with pytest.raises(DataError, match="has no labels; put each class into a folder of its own"):
+        with pytest.raises(DataError, match="has no labels; put each class into a separate folder"):
             _ = loaded.class_count
 
     def test_split_folders(self, tmp_path):

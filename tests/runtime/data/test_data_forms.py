@@ -162,7 +162,7 @@ def test_labels(tmp_path, form):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (np.full((N, 4), 0.25), "probabilities of classes are no labels: save their argmax"),
+        (np.full((N, 4), 0.25), "class probabilities are not labels: save their argmax"),
         (1 - ONE_HOT, r"found int64 \(5, 4\) that is not one-hot"),
         (np.zeros((N, 4), int), "not one-hot"),
         (ONE_HOT.T, "not one-hot"),
@@ -312,7 +312,7 @@ def test_depths_without_a_white_need_the_option(tmp_path, bits, sample_format):
 def test_files_of_several_images_are_refused(tmp_path):
     pages = [Image.fromarray(image) for image in GREY]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
-    with pytest.raises(DataError, match=r"a\.tif: has 5 images; save each of them as a file of its own"):
+    with pytest.raises(DataError, match=r"a\.tif: has 5 images; save each of them as a separate file"):
         read(tmp_path / "a.tif", shape=(1, H, W))
 
 

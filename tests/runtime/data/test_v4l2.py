@@ -115,7 +115,7 @@ def test_frames_are_read_until_the_camera_is_unplugged(tmp_path, monkeypatch, im
     monkeypatch.setattr(v4l2, "ioctl", driver)
     taken = []
     with (
-        pytest.raises(DataError, match=r"the camera has ended \(No such device\)"),
+        pytest.raises(DataError, match=r"the camera sends no more frames \(No such device\)"),
         v4l2.camera(tmp_path / "video0", 640, 480) as frames,
     ):
         taken.extend(frames)
@@ -131,7 +131,7 @@ def test_frames_are_read_until_the_camera_is_unplugged(tmp_path, monkeypatch, im
 
 def test_a_format_that_the_camera_does_not_have_is_named(tmp_path, monkeypatch, images):
     monkeypatch.setattr(v4l2, "ioctl", Driver(tmp_path / "video0", images, b"MJPG"))
-    with pytest.raises(DataError, match="has frames of MJPG; expected yuyv, rgb24, bgr24, gray; convert"):
+    with pytest.raises(DataError, match="offers frames of MJPG; expected yuyv, rgb24, bgr24, gray; convert"):
         v4l2.camera(tmp_path / "video0", 640, 480).__enter__()
     with pytest.raises(DataError, match="expected rgb24; convert"):
         v4l2.camera(tmp_path / "video0", 640, 480, "rgb24").__enter__()

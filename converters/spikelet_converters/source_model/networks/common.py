@@ -30,7 +30,7 @@ class Normalise(nn.Module):
     def __init__(self, mean: Sequence[int], std: Sequence[float]) -> None:
         super().__init__()
         if any(m != int(m) for m in mean):
-            raise UsageError(f"the mean of the input must be whole numbers, got {list(mean)}")
+            raise UsageError(f"the mean of the input must be whole numbers, found {list(mean)}")
         self.register_buffer("mean", torch.tensor([float(m) for m in mean]).reshape(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor([float(s) for s in std]).reshape(1, -1, 1, 1))
 

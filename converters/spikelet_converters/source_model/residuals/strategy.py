@@ -29,7 +29,7 @@ def neurons_and_steps(draw: Draw) -> tuple[int, int]:
         return 1, 0
     match = _COPIES.fullmatch(str(draw))
     if match is None or isinstance(draw, int):
-        raise ValueError(f'expected a number of 1 or more, "kxT", "{LIMIT}" or "{QUANTISED}", got {draw!r}')
+        raise ValueError(f'expected a number of 1 or more, "kxT", "{LIMIT}" or "{QUANTISED}", found {draw!r}')
     return int(match[1]), int(match[2])
 
 

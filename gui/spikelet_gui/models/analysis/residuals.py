@@ -166,7 +166,8 @@ def residuals(bundle: Bundle, data: ImageSet, steps: tuple[int, ...], engine: st
         for t, output in run(runner, pixels[None], steps[-1]):
             total += output
             for name in graph.spiking:
-                counts[name] += neurons.sent(graph.neuron(name), runner.spikes(name)).astype(np.intp).reshape(-1)
+                spike_counts = neurons.layer_output(graph.neuron(name), runner.spikes(name))
+                counts[name] += spike_counts.astype(np.intp).reshape(-1)
                 if t + 1 in steps:
                     width = joint[name][t + 1].shape[1]
                     pairs = np.bincount(rows[name] * width + counts[name], minlength=joint[name][t + 1].size)

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
     faults = _faults(args)
     if min(args.seeds) < 0:
-        raise UsageError(f"--seeds: expected whole numbers of 0 or more, got {min(args.seeds)}")
+        raise UsageError(f"--seeds: expected whole numbers of 0 or more, found {min(args.seeds)}")
     for path in (args.output, args.figures):
         if path is not None and not path.parent.is_dir():
             raise UsageError(f"{path.parent}: no such folder")

@@ -1,1 +1,1 @@
-"""Frames of cameras: raw frames of a stream, and cameras of Linux."""
+"""Camera frames: raw frames of a stream, and Linux cameras."""

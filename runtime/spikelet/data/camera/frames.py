@@ -1,4 +1,4 @@
-"""Read raw frames of a camera from a stream, as `ffmpeg -f rawvideo -` and `v4l2-ctl --stream-to=-` write them."""
+"""Read raw camera frames from a stream, as `ffmpeg -f rawvideo -` and `v4l2-ctl --stream-to=-` write them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ BYTES: dict[FrameFormat, int] = {"rgb24": 3, "bgr24": 3, "gray": 1, "yuyv": 2}  
 
 @dataclass(frozen=True)
 class Form:
-    """The form of a frame.
+    """Size and pixel format of a frame.
 
     Attributes:
-        width: Columns.
-        height: Rows.
+        width: Number of columns.
+        height: Number of rows.
         format: Order of the bytes: "rgb24", "bgr24", "gray", or "yuyv" (YUV 4:2:2, most webcams).
 
     Raises:
-        DataError: Two pixels of "yuyv" share their colour, and the width is odd.
+        DataError: The format is "yuyv", in which two neighbouring pixels share a colour, and the width is odd.
     """
 
     width: int
@@ -36,11 +36,11 @@ class Form:
 
     def __post_init__(self) -> None:
         if self.format == "yuyv" and self.width % 2:
-            raise DataError(f"frames of yuyv have an even number of columns, got {self.width}")
+            raise DataError(f"frames of yuyv have an even number of columns, found {self.width}")
 
     @property
     def bytes(self) -> int:
-        """Size of a frame."""
+        """Size of a frame in bytes."""
         return self.width * self.height * BYTES[self.format]
 
 
@@ -76,7 +76,9 @@ def decoded(content: bytes, form: Form) -> Pixels:
 
 
 def fitted(frame: Pixels, shape: Shape) -> Pixels:
-    """Return a frame as (C, H, W) of a network: cropped around the centre, resampled, and in its colours.
+    """Convert a frame to the shape (C, H, W) of a network's input.
+
+    Frames of another size are cropped around the centre and resampled; colours are converted to grey or RGB.
 
     Raises:
         DataError: The network does not take images of one or three channels.
@@ -98,7 +100,7 @@ def fitted(frame: Pixels, shape: Shape) -> Pixels:
 
 
 def _complete(stream: BinaryIO, size: int) -> bytes:
-    """Read `size` bytes, or fewer at the end of the stream; a pipe may give them in parts."""
+    """Read `size` bytes, or fewer at the end of the stream. A pipe may return them in parts."""
     parts, missing = [], size
     while missing and (part := stream.read(missing)):
         parts.append(part)
@@ -107,7 +109,7 @@ def _complete(stream: BinaryIO, size: int) -> bytes:
 
 
 def _from_yuyv(values: Pixels) -> Pixels:
-    """Return RGB of pairs of pixels, (H, W / 2, [y, u, y, v]), by ITU-R BT.601 with luma 16…235."""
+    """Convert pairs of pixels, (H, W / 2, [y, u, y, v]), to RGB by ITU-R BT.601 with luma 16…235."""
     wide = values.astype(np.int32)
     luma = 298 * (wide[..., 0::2] - 16)  # (H, W / 2, 2)
     blue, red = wide[..., 1:2] - 128, wide[..., 3:4] - 128

@@ -1,6 +1,6 @@
-"""Read the frames of a camera of Linux (Video4Linux 2) through memory that is shared with its driver.
+"""Read frames of a Linux camera (Video4Linux 2) through memory that is shared with its driver.
 
-Structures and numbers are those of `linux/videodev2.h`.
+Structures and constants are those of `linux/videodev2.h`.
 """
 
 from __future__ import annotations
@@ -106,12 +106,12 @@ def camera(path: Path, width: int, height: int, format: FrameFormat | None = Non
 
     Args:
         path: Device, such as /dev/video0.
-        width: Columns that are asked for; the driver may choose the nearest that it has.
-        height: Rows, likewise.
-        format: Bytes of a frame; None for the first of yuyv, rgb24, bgr24 and gray that the camera has.
+        width: Requested number of columns; the driver may choose the nearest one that it supports.
+        height: Requested number of rows; as for `width`.
+        format: Pixel format; None for the first of yuyv, rgb24, bgr24 and gray that the camera supports.
 
     Raises:
-        DataError: The device is no camera, or has none of the formats.
+        DataError: The device is not a camera, or supports none of the formats.
     """
     with ExitStack() as stack:
         try:
@@ -127,7 +127,7 @@ def camera(path: Path, width: int, height: int, format: FrameFormat | None = Non
 
 
 def _negotiated(device: int, path: Path, width: int, height: int, format: FrameFormat | None) -> tuple[Form, int]:
-    """Set the format of a camera; return the form of its frames and the bytes of a row, which may be padded."""
+    """Set the format of a camera. Return the form of its frames, and the bytes per row including padding."""
     for name in CODES if format is None else (format,):
         request = Format(type=CAPTURE)
         picture = request.fmt.picture
@@ -139,17 +139,17 @@ def _negotiated(device: int, path: Path, width: int, height: int, format: FrameF
             return Form(picture.width, picture.height, name), max(picture.bytesperline, row)
     offered = picture.pixelformat.to_bytes(4, "little").decode("ascii", "replace")
     raise DataError(
-        f"{path}: the camera has frames of {offered}; expected {', '.join(CODES) if format is None else format}; "
+        f"{path}: the camera offers frames of {offered}; expected {', '.join(CODES) if format is None else format}; "
         f"convert them with ffmpeg, see `spikelet watch --help`"
     )
 
 
 def _buffers(device: int, stack: ExitStack) -> list[mmap.mmap]:
-    """Map the buffers of the driver, and give them to it to fill."""
-    asked = Request(count=BUFFERS, type=CAPTURE, memory=MMAP)
-    ioctl(device, REQUEST_BUFFERS, asked)
+    """Map the buffers of the driver into memory and queue them for filling."""
+    request = Request(count=BUFFERS, type=CAPTURE, memory=MMAP)
+    ioctl(device, REQUEST_BUFFERS, request)
     maps = []
-    for index in range(asked.count):
+    for index in range(request.count):
         buffer = Buffer(index=index, type=CAPTURE, memory=MMAP)
         ioctl(device, QUERY_BUFFER, buffer)
         maps.append(stack.enter_context(mmap.mmap(device, buffer.length, offset=buffer.m.offset)))
@@ -167,9 +167,9 @@ def _frames(device: int, path: Path, memory: list[mmap.mmap], form: Form, line: 
             used = buffer.bytesused
             ioctl(device, QUEUE, buffer)
         except OSError as error:
-            raise DataError(f"{path}: the camera has ended ({error.strerror or error})") from None
+            raise DataError(f"{path}: the camera sends no more frames ({error.strerror or error})") from None
         if used < line * (form.height - 1) + row:
-            continue  # an incomplete frame, as cameras give at their start
+            continue  # incomplete frame; some cameras send one at the start
         rows = np.frombuffer(content, np.uint8).reshape(form.height, line)
         yield decoded(rows[:, :row].tobytes(), form)
 

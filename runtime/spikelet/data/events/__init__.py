@@ -1,4 +1,4 @@
-"""Recordings of event cameras: their files, and frames for the time-steps of a network."""
+"""Recordings of event cameras: file formats, and conversion to one frame per time-step."""
 
 from spikelet.data.events.binning import frames, read
 

@@ -1,8 +1,9 @@
-"""Read AEDAT recordings of iniVation's cameras: AEDAT 3.1 here, AEDAT 4 with the package `aedat`.
+"""Read AEDAT recordings of iniVation cameras: AEDAT 3.1 directly, AEDAT 4 with the package `aedat`.
 
-AEDAT 3.1 is a header of lines that begin with `#`, and packets: 28 bytes of header (kind of events, source, bytes of an
-event, offset of the time, overflow of the time, capacity, number of events, number of valid events) and the events. A
-polarity event has 32 bits of data (valid, polarity, 15 bits row, 15 bits column) and 31 bits of time in microseconds.
+An AEDAT 3.1 file is a header of lines that begin with `#`, followed by packets. A packet has a header of 28 bytes (type
+of the events, source, bytes per event, offset of the time, overflow of the time, capacity, number of events, number of
+valid events) and its events. A polarity event has 32 bits of data (valid, polarity, 15 bits row, 15 bits column) and 31
+bits of time in microseconds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from spikelet.errors import DataError, MissingDependency
 
 Column = npt.NDArray[np.generic]
 SUFFIXES = (".aedat", ".aedat4")
-POLARITY = 1  # kind of the events of pixels
+POLARITY = 1  # type of polarity events
 HEADER = struct.Struct("<hhiiiiii")
 END = b"#!END-HEADER"
 
@@ -30,14 +31,14 @@ def read(path: Path) -> dict[str, Column]:
     """Read a recording as columns t, x, y, p.
 
     Raises:
-        DataError: The file is of another version, is damaged, or has no events of pixels.
-        MissingDependency: The package `aedat` is not installed, for AEDAT 4.
+        DataError: The file has another version, is damaged, or has no polarity events.
+        MissingDependency: AEDAT 4 needs the package `aedat`, which is not installed.
     """
     with path.open("rb") as file:
         head = file.read(16)
     version = re.match(rb"#!AER-DAT(\d+\.\d+)", head)
     if version is None:
-        raise DataError("begins without #!AER-DAT and its version, as AEDAT files do")
+        raise DataError("does not begin with #!AER-DAT and a version; expected an AEDAT file")
     number = version[1].decode()
     if number.startswith("4"):
         columns = _version_4(path)
@@ -45,21 +46,21 @@ def read(path: Path) -> dict[str, Column]:
         columns = version_3(path.read_bytes())
     else:
         raise DataError(
-            f"is of AEDAT {number}, in which every camera numbers its pixels in its own way; expected AEDAT 3.1 or 4: "
-            "convert it with the program of its camera, or save its columns t, x, y, p as .npz"
+            f"is AEDAT {number}, in which the numbers of pixels depend on the camera; expected AEDAT 3.1 or 4: "
+            "convert it with the software of the camera, or save its columns t, x, y, p as .npz"
         )
     if not len(columns["t"]):
-        raise DataError("contains no events of pixels")
+        raise DataError("contains no polarity events")
     return columns
 
 
 def version_3(content: bytes) -> dict[str, Column]:
-    """Decode a file of AEDAT 3.1.
+    """Decode an AEDAT 3.1 file.
 
     Raises:
         DataError: A part of a packet is missing.
     """
-    start = _behind_the_header(content)
+    start = _first_packet(content)
     data, times = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     while start < len(content):
         if start + HEADER.size > len(content):
@@ -80,8 +81,8 @@ def version_3(content: bytes) -> dict[str, Column]:
     return {"t": np.concatenate(times), "x": address >> 17, "y": address >> 2 & 0x7FFF, "p": address >> 1 & 1}
 
 
-def _behind_the_header(content: bytes) -> int:
-    """Position of the first packet."""
+def _first_packet(content: bytes) -> int:
+    """Return the position of the first packet."""
     end = content.find(END)
     return content.find(b"\n", end) + 1 if end >= 0 else header_end(content, b"#")
 

@@ -1,4 +1,4 @@
-"""Convert event-camera recordings, lists of (t, x, y, p), to one frame per time-step."""
+"""Convert event-camera recordings, lists of events (t, x, y, p), to one frame per time-step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST = 2**31 - 1  # magnitude of a coordinate and of a polarity
 
 
 def frames(t: Column, x: Column, y: Column, p: Column, shape: Shape, steps: int, by: Binning = "time") -> Float:
-    """Count events in `steps` bins.
+    """Count events per pixel in `steps` bins.
 
     Args:
         t: (E,) times in any unit.
@@ -28,17 +28,17 @@ def frames(t: Column, x: Column, y: Column, p: Column, shape: Shape, steps: int,
         p: (E,) polarity: a channel 0…C-1, where -1 means 0. Ignored if C is 1.
         shape: (C, H, W) of the network's input.
         steps: T, the number of frames.
-        by: Bins of equal "time", or of an equal number of events, "count".
+        by: "time" for bins of equal duration, "count" for bins with equal numbers of events.
 
     Returns:
         (T, C, H, W) float32: number of events per pixel and time-step.
 
     Raises:
-        DataError: The columns are no numbers or differ in length, there are no events, or an event lies outside the
+        DataError: The columns are not numeric or differ in length, there are no events, or an event lies outside the
             shape.
     """
     if len(shape) != 3:
-        raise DataError(f"events: the network takes inputs of shape {shape}; events fill (C, H, W)")
+        raise DataError(f"events: the network takes inputs of shape {shape}; events need (C, H, W)")
     columns = [np.asarray(column) for column in (t, x, y, p)]
     shapes = {column.shape for column in columns}
     if len(shapes) != 1 or columns[0].ndim != 1 or len(columns[0]) == 0:
@@ -65,7 +65,7 @@ def frames(t: Column, x: Column, y: Column, p: Column, shape: Shape, steps: int,
 
 
 def _numbers(name: str, column: Column) -> npt.NDArray[np.float64]:
-    """Return a column as float64. Raises DataError for other values than real numbers of at most 2^64 in magnitude."""
+    """Return a column as float64. Raises DataError for values other than real numbers of at most 2^64 in magnitude."""
     if column.dtype.kind not in "buif":
         raise DataError(f"events: {name}: expected numbers, found {column.dtype}")
     values = as_float64(column)
@@ -75,7 +75,7 @@ def _numbers(name: str, column: Column) -> npt.NDArray[np.float64]:
 
 
 def _whole(name: str, column: Column) -> npt.NDArray[np.int64]:
-    """Return a column as int64. Raises DataError for other values than whole numbers of at most `MOST` in magnitude."""
+    """Return a column as int64. Raises DataError for values other than whole numbers of at most `MOST` in magnitude."""
     values = _numbers(name, column)
     if (values != np.floor(values)).any():
         raise DataError(f"events: {name} has values that are not whole numbers")
@@ -91,7 +91,7 @@ def read(path: Path, shape: Shape, steps: int, by: Binning = "time") -> Float:
         path: Events or frames, see `spikelet.data.events.recordings`.
         shape: (C, H, W) of the network's input.
         steps: T for events; frames keep their own T.
-        by: Bins of equal "time", or of an equal number of events, "count".
+        by: "time" for bins of equal duration, "count" for bins with equal numbers of events.
 
     Raises:
         DataError: The format is unknown, a column is missing, or the recording does not fit the network.

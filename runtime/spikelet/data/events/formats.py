@@ -1,7 +1,7 @@
-"""Read recordings in the formats of event cameras: Prophesee RAW (EVT 2.0 and 3.0), and events in HDF5 files.
+"""Read Prophesee RAW files (EVT 2.0 and 3.0), and events in HDF5 files.
 
-RAW is a text header, lines that begin with `%`, and words of 32 (EVT 2.0) or 16 bits (EVT 3.0), as Prophesee's
-documentation describes them. HDF5 files hold columns t, x, y, p, at the top or in one group, as those of DSEC do.
+A RAW file is a text header, lines that begin with `%`, followed by words of 32 bits (EVT 2.0) or 16 bits (EVT 3.0); see
+Prophesee's documentation. HDF5 files contain columns t, x, y, p, at the top level or in one group, as those of DSEC.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Whole = npt.NDArray[np.int64]
 RAW = (".raw",)
 HDF5 = (".h5", ".hdf5")
 SUFFIXES = (*RAW, *HDF5)
-CD_OFF, CD_ON, TIME_HIGH_2 = 0, 1, 8  # kinds of words of EVT 2.0
+CD_OFF, CD_ON, TIME_HIGH_2 = 0, 1, 8  # types of words of EVT 2.0
 ADDR_Y, ADDR_X, VECT_BASE_X, VECT_12, VECT_8, TIME_LOW, TIME_HIGH = 0, 2, 3, 4, 5, 6, 8  # of EVT 3.0
-MOST_DEPTH = 4  # groups of an HDF5 file below one another
+MOST_DEPTH = 4  # nested groups of an HDF5 file
 
 
 def read(path: Path) -> Mapping[str, Column]:
-    """Read a file of a camera as columns by name.
+    """Read a RAW or HDF5 file as columns by name.
 
     Raises:
-        DataError: The format is not known, the file is damaged, or it has no events.
-        MissingDependency: h5py is not installed, for HDF5.
+        DataError: The format is unknown, the file is damaged, or it has no events.
+        MissingDependency: The file is HDF5, and h5py is not installed.
     """
     return raw(path.read_bytes()) if path.suffix.lower() in RAW else _hdf5(path)
 
@@ -41,7 +41,7 @@ def raw(content: bytes) -> dict[str, Column]:
     """Decode a RAW file.
 
     Raises:
-        DataError: The header names no known format, or a part of a word is missing.
+        DataError: The header does not name a known format, or a part of a word is missing.
     """
     header, body = _divided(content)
     version = header.get("evt") or header.get("format", "").partition(";")[0].removeprefix("EVT")
@@ -50,15 +50,15 @@ def raw(content: bytes) -> dict[str, Column]:
     elif version in ("3.0", "3"):
         columns = _evt3(_words(body, np.dtype("<u2")))
     else:
-        known = f"is of EVT {version}" if version else "does not name its format (evt 2.0 or 3.0) in its header"
-        raise DataError(f"{known}; expected EVT 2.0 or 3.0: export it as .csv or .hdf5 with the tools of its camera")
+        known = f"is EVT {version}" if version else "does not name its format (evt 2.0 or 3.0) in its header"
+        raise DataError(f"{known}; expected EVT 2.0 or 3.0: export it as .csv or .hdf5 with the software of the camera")
     if not len(columns["t"]):
         raise DataError("contains no events")
     return columns
 
 
 def _divided(content: bytes) -> tuple[dict[str, str], bytes]:
-    """Return the entries of the header, and the words."""
+    """Return the entries of the header, and the bytes after it."""
     header: dict[str, str] = {}
     start = 0
     for line, end in header_lines(content, b"%"):
@@ -77,7 +77,10 @@ def _words(body: bytes, kind: np.dtype[Any]) -> Whole:
 
 
 def _evt2(words: Whole) -> dict[str, Column]:
-    """Bits of an event: 4 kind (the polarity), 6 time, 11 column, 11 row; time high: 4 kind, 28 time."""
+    """Decode words of EVT 2.0.
+
+    Bits of an event: 4 type (the polarity), 6 time, 11 column, 11 row. Bits of "time high": 4 type, 28 time.
+    """
     kind = words >> 28
     is_high = kind == TIME_HIGH_2
     high = _unwrapped(words & 0xFFFFFFF, is_high, 2**28)
@@ -92,7 +95,11 @@ def _evt2(words: Whole) -> dict[str, Column]:
 
 
 def _evt3(words: Whole) -> dict[str, Column]:
-    """Words of 4 bits for the kind and 12 bits: row, column and polarity, vectors of 12 or 8 columns, and the time."""
+    """Decode words of EVT 3.0.
+
+    4 bits are the type of a word. The other 12 bits are a row, a column with a polarity, a vector of 12 or 8 columns,
+    or a part of the time.
+    """
     kind, value = words >> 12, words & 0xFFF
     index = np.arange(len(words))
     is_high = kind == TIME_HIGH
@@ -120,18 +127,18 @@ def _evt3(words: Whole) -> dict[str, Column]:
 
 
 def _last(chosen: npt.NDArray[np.bool_], index: Whole) -> Whole:
-    """The index of the last word that is chosen, at every word; -1 before the first."""
+    """Return, for every word, the index of the last chosen word up to it; -1 before the first."""
     return np.maximum.accumulate(np.where(chosen, index, -1)) if len(index) else index
 
 
 def _filled(values: Whole, chosen: npt.NDArray[np.bool_]) -> Whole:
-    """The value of the last word that is chosen, at every word; 0 before the first."""
+    """Return, for every word, the value of the last chosen word up to it; 0 before the first."""
     last = _last(chosen, np.arange(len(values)))
     return np.where(last < 0, 0, values[last]) if len(values) else values
 
 
 def _unwrapped(values: Whole, chosen: npt.NDArray[np.bool_], size: int) -> Whole:
-    """The value of the last word that is chosen, with `size` added each time that it begins again from 0."""
+    """As `_filled`, for a counter that wraps around at `size`: add `size` after each wrap."""
     steps = values[chosen]
     loops = np.concatenate([[0], np.cumsum(np.diff(steps) < 0)])[: len(steps)]
     continued = np.zeros_like(values)
@@ -140,7 +147,7 @@ def _unwrapped(values: Whole, chosen: npt.NDArray[np.bool_], size: int) -> Whole
 
 
 def _hdf5(path: Path) -> Mapping[str, Column]:
-    """Read the columns of a file, or those of its group of events."""
+    """Read the columns at the top level of a file, or those of its group of events."""
     try:
         h5py: Any = importlib.import_module("h5py")
     except ModuleNotFoundError:
@@ -159,8 +166,8 @@ def _group(h5py: Any, group: Any, name: str, depth: int) -> Mapping[str, Column]
     groups = {key: value for key, value in group.items() if isinstance(value, h5py.Group)}
     tables = [value for value in arrays.values() if value.dtype.names]
     if len(tables) == 1:
-        whole = tables[0][()]
-        return {field: np.asarray(whole[field]) for field in whole.dtype.names}
+        table = tables[0][()]
+        return {field: np.asarray(table[field]) for field in table.dtype.names}
     columns = {key: np.asarray(value[()]) for key, value in arrays.items() if value.ndim == 1 and value.shape[0] > 1}
     if len(columns) >= 4:
         longest = max(len(column) for column in columns.values())
@@ -168,4 +175,4 @@ def _group(h5py: Any, group: Any, name: str, depth: int) -> Mapping[str, Column]
     chosen = [value for key, value in groups.items() if key.casefold() in ("events", "cd")] or list(groups.values())
     if len(chosen) == 1 and depth:
         return _group(h5py, chosen[0], name, depth - 1)
-    raise DataError(f"has no columns t, x, y, p: {group.name} holds {', '.join([*arrays, *groups]) or 'nothing'}")
+    raise DataError(f"has no columns t, x, y, p: {group.name} contains {', '.join([*arrays, *groups]) or 'nothing'}")

@@ -1,4 +1,4 @@
-"""Headers of recordings: lines of text that begin with one mark, before the events."""
+"""Text headers of recordings: lines before the events that begin with a mark such as `#`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from spikelet.errors import DataError
 
 
 def header_lines(content: bytes, mark: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield the lines of a header, without the mark, and the position behind each.
+    """Yield the lines of a header, without the mark, and the position after each.
 
     Args:
         content: The file.
-        mark: The byte that each line begins with.
+        mark: The first byte of each line.
 
     Raises:
         DataError: The last line does not end.
@@ -31,5 +31,5 @@ def header_lines(content: bytes, mark: bytes) -> Iterator[tuple[bytes, int]]:
 
 
 def header_end(content: bytes, mark: bytes) -> int:
-    """Return the position behind the last line of a header; 0 if there is none."""
+    """Return the position after the last line of a header; 0 if there is none."""
     return max((end for _, end in header_lines(content, mark)), default=0)

@@ -5,13 +5,13 @@
 | `.csv` | columns with a header |
 | `.npz` | arrays t, x, y, p, or one structured array |
 | `.npy` | a structured array with these fields, as tonic returns it |
-| `.bin` | N-MNIST and N-Caltech101: 40 bits an event (Orchard et al., 2015) |
-| `.dat` | Prophesee: 64 bits an event behind a text header |
+| `.bin` | N-MNIST and N-Caltech101: 40 bits per event (Orchard et al., 2015) |
+| `.dat` | Prophesee: 64 bits per event after a text header |
 | `.raw` | Prophesee: EVT 2.0 and 3.0 |
 | `.aedat`, `.aedat4` | iniVation: AEDAT 3.1, and AEDAT 4 with the package `aedat` |
-| `.h5`, `.hdf5` | columns, at the top or in a group, as of DSEC |
+| `.h5`, `.hdf5` | columns, at the top level or in a group, as in DSEC |
 
-Columns may have other names that are in use: `ts`, `time` and `timestamp` for t, `pol` and `polarity` for p.
+Other common names of columns are accepted: `ts`, `time` and `timestamp` for t, `pol` and `polarity` for p.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NAMES = {
     "p": ("p", "ps", "pol", "polarity", "polarities"),
 }
 SUFFIXES = (".csv", ".npz", ".npy", ".bin", ".dat", *aedat.SUFFIXES, *formats.SUFFIXES)
-OVERFLOW_ROW, OVERFLOW_TIME = 240, 2**13  # of the N-MNIST files: the clock has wrapped
+OVERFLOW_ROW, OVERFLOW_TIME = 240, 2**13  # N-MNIST marks a wrap of its clock by an event in this row
 
 
 def columns(path: Path) -> Columns | Column:
@@ -79,7 +79,7 @@ def _suffix(path: Path) -> str:
 
 
 def _named(arrays: Mapping[str, Column]) -> Columns:
-    """Return the columns under their short names."""
+    """Return the columns under the names t, x, y, p."""
     plain = {name.strip().casefold(): value for name, value in arrays.items()}
     named: Columns = {}
     for field, names in NAMES.items():
@@ -110,7 +110,7 @@ def _csv(path: Path) -> dict[str, Column]:
 
 
 def _n_mnist(content: bytes) -> Columns:
-    """Bits of an event: 8 column, 8 row, 1 polarity, 23 time in microseconds."""
+    """Decode events of 40 bits: 8 column, 8 row, 1 polarity, 23 time in microseconds."""
     if not content or len(content) % 5:
         raise DataError(f"expected events of 5 bytes, found {len(content)} bytes; is the file complete?")
     raw = np.frombuffer(content, np.uint8).reshape(-1, 5).astype(np.int64)
@@ -122,10 +122,10 @@ def _n_mnist(content: bytes) -> Columns:
 
 
 def _prophesee(content: bytes) -> Columns:
-    """Lines that begin with `%`, two bytes (type and size of an event), then events of 32 + 32 bits."""
+    """Decode lines that begin with `%`, two bytes (type and size of an event), and events of 32 + 32 bits."""
     start = header_end(content, b"%")
     if len(content) < start + 2 or content[start + 1] != 8:
-        raise DataError("expected events of 8 bytes behind the header")
+        raise DataError("expected events of 8 bytes after the header")
     body = content[start + 2 :]
     if not body or len(body) % 8:
         raise DataError(f"expected events of 8 bytes, found {len(body)} bytes; is the file complete?")

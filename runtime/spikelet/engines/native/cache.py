@@ -29,7 +29,7 @@ def folder() -> Path:
 
 
 def state() -> str:
-    """Return the folder as text, with the reason if it cannot be used."""
+    """Return the folder as text, followed by the reason if it cannot be used."""
     path = folder()
     existing = next((ancestor for ancestor in (path, *path.parents) if ancestor.exists()), path)
     if path.exists() and not trusted(path):
@@ -40,7 +40,7 @@ def state() -> str:
 
 
 def trusted(path: Path) -> bool:
-    """Return whether only this user or root can write the file: code is loaded from it."""
+    """Return whether only this user or root can write a file or folder from which code is loaded."""
     if os.name != "posix":
         return True
     try:

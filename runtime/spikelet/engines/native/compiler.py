@@ -13,9 +13,9 @@ from spikelet.errors import EngineError
 from spikelet.files.compilation import compile_file
 
 FLAGS = ("-std=gnu11", "-O3", "-shared")
-# position-independent code, which is the only kind on Windows, and threads that share the time-steps of a sample
+# position-independent code (Windows has no other), and threads that share the time-steps of a sample
 POSIX = ("-fPIC", "-pthread", "-DTHREADS")
-# by machine (macOS says arm64): the flag for this processor, if it is not the usual one; compilers for RISC-V have none
+# flag for the processor of this machine, and exceptions by machine name ("arm64" is macOS); none on RISC-V
 NATIVE, OTHER_NATIVE = "-march=native", {"arm64": "-mcpu=native", "ppc64le": "-mcpu=native", "riscv64": ""}
 
 
@@ -49,14 +49,14 @@ def find(target: str | None = None) -> list[str]:
 
 
 def flags(target: str | None = None) -> list[str]:
-    """Return the flags of the compiler; without a target, code is generated for the processor of this machine."""
+    """Return the compiler flags. Without a target, code is generated for the processor of this machine."""
     system = POSIX if target or os.name == "posix" else ()
     processor = "" if target else OTHER_NATIVE.get(platform.machine().lower(), NATIVE)
     return [*FLAGS, *system, *filter(None, [processor]), *_arguments("SPIKELET_CFLAGS")]
 
 
 def _arguments(variable: str) -> list[str]:
-    """Return the arguments in an environment variable; on Windows a backslash separates folders."""
+    """Return the arguments in an environment variable. On Windows, backslashes are kept as path separators."""
     text = os.environ.get(variable, "")
     if os.name != "posix":
         text = text.replace("\\", "\\\\")
@@ -77,7 +77,7 @@ def compile_library(source: Path, library: Path, target: str | None = None) -> N
 
 @cache
 def processor() -> str:
-    """Return what the code for this processor depends on: machine type and processor features."""
+    """Return the machine type and the processor features, on which compiled code depends."""
     facts = [platform.system(), platform.machine()]
     try:
         text = Path("/proc/cpuinfo").read_text("utf-8", "replace")

@@ -6,20 +6,20 @@ import ctypes
 import os
 import weakref
 
-SPINS = 2000  # looks for work, some 50 microseconds, before a thread sleeps
+SPINS = 2000  # polls for work before a thread sleeps, about 50 microseconds
 
 
 class Crew:
     """Threads of a library, started once and ended with this object.
 
-    There are no more threads than cores that this process may use. Where no thread can be started (a single core, no
-    threads in the library, or none left on this system), the caller's thread works alone, as it does in a forked
-    process, which has none of the threads.
+    There are at most as many threads as cores that this process may use. If no thread can be started (a single core, no
+    thread support in the library, or a limit of the system), the caller's thread does all work. So it does in a forked
+    process, which does not inherit the threads.
 
     Args:
         library: The library of a network.
-        threads: Number of threads with that of the caller.
-        parameters: What the calls of `spikelet_step` read; kept until the threads have ended.
+        threads: Number of threads, including that of the caller.
+        parameters: Parameters that calls of `spikelet_step` read; kept alive until the threads have ended.
     """
 
     def __init__(self, library: ctypes.CDLL, threads: int, parameters: object = None) -> None:
@@ -33,7 +33,7 @@ class Crew:
 
     @property
     def address(self) -> int | None:
-        """Address of the threads for `spikelet_step`; None for the caller's thread alone."""
+        """Address of the threads for `spikelet_step`; None if only the caller's thread works."""
         return self._address if os.getpid() == self._process else None
 
 

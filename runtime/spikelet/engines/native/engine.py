@@ -1,4 +1,4 @@
-"""The native engine: one state per sample, one workspace per thread, which share a batch or a single image."""
+"""The native engine: one state per sample and one workspace per thread. Threads share a batch or a single image."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class NativeEngine(Engine):
         images = load.batch * (6 * graph.neurons(graph.input_name) + sizes.state + ALIGNMENT)
         recorded = load.batch * sum(6 * graph.neurons(name) for name in load.record)
         recorded += load.batch * sizes.turns if load.record or load.counting else 0
-        # twice the parameters, since a layer is laid out anew before it is copied to its place
+        # twice the parameters: a layer is rearranged before it is copied
         held = 2 * sizes.parameters + images + workspaces * sizes.work + recorded + counts * sizes.neurons
         return max(held, sizes.proof) + HUGE_PAGE
 

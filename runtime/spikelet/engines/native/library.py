@@ -45,7 +45,7 @@ def prepare(program: HostProgram) -> Prepared:
     key = _key(source)
     if key in _loaded:
         return Prepared(_loaded[key], cache.find(key), False)
-    # prefer code for this processor; a library compiled elsewhere is used if there is no compiler
+    # code for this processor is preferred; a library compiled elsewhere is used if there is no compiler
     elsewhere = [] if _has_compiler() else [generic_key(source, platform.machine())]
     for name in (key, *elsewhere):
         path = cache.find(name)
@@ -54,7 +54,7 @@ def prepare(program: HostProgram) -> Prepared:
             return Prepared(library, path, False)
     data = compiled(source)
     path = cache.keep(key, data)
-    # a loader that takes no data after the end of a library refuses the stored file
+    # some loaders refuse a stored file, since its digest follows the end of the library
     library = (_load(path) if path is not None else None) or _load_once(data)
     if library is None:
         raise EngineError(
@@ -142,7 +142,7 @@ def _load(path: Path) -> ctypes.CDLL | None:
 
 
 def _load_once(data: bytes) -> ctypes.CDLL | None:
-    """Load the library from a temporary file, which is removed after loading; Windows keeps it while it is loaded."""
+    """Load the library from a temporary file, which is removed after loading, except on Windows."""
     with tempfile.TemporaryDirectory(prefix="spikelet-", ignore_cleanup_errors=True) as folder:
         path = Path(folder, "model.so")
         path.write_bytes(data)

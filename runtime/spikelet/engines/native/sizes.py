@@ -1,4 +1,4 @@
-"""Sizes of the program of a network: the native engine computes its memory from them before it allocates anything."""
+"""Sizes of a network's C program, from which the native engine computes its memory before it allocates anything."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ProgramSizes:
         window: Time-steps that a thread evaluates together.
         turns: Counters of the copies of one sample.
         parameters: Weights and thresholds.
-        proof: Needed by the proof of the exact range.
+        proof: Memory for the proof of the exact range.
         neurons: Number of spiking neurons, copies included.
     """
 
@@ -42,6 +42,6 @@ def program_sizes(graph: Graph) -> ProgramSizes:
         window=program.window,
         turns=program.plan.turns[""],
         parameters=program.plan.parameter_bytes(),
-        proof=cost.proof(graph),
+        proof=cost.proof_memory(graph),
         neurons=graph.neuron_count,
     )

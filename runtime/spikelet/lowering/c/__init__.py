@@ -1,8 +1,8 @@
-"""Translate an exact network to event-driven C without malloc and floating point.
+"""Translate an exact network to event-driven C without malloc or floating point.
 
-`Program` visits the nodes of a graph. Its forms state how values are stored and which kernels evaluate a node: `host`
-has lists of spikes and sums in vector registers, with GCC's vector extensions; `mcu` is plain C99 with the smallest
-memory. The kernels are the C files of the folder `kernels`; the generated code calls them with the sizes of a node.
+`Program` visits the nodes of a graph. Its two forms define how values are stored and which kernels evaluate a node:
+`host` uses lists of spikes and GCC's vector extensions; `mcu` is plain C99 and uses as little memory as possible. The
+kernels are the C files in the folder `kernels`. The generated code calls them with the sizes of each node.
 """
 
 from spikelet.lowering.c.host import HostProgram

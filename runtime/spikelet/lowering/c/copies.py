@@ -1,4 +1,4 @@
-"""Neurons with copies of which one potential determines all others.
+"""Copies of neurons whose potentials all follow from one of them.
 
 Let an IF with k copies and threshold theta subtract theta when a copy fires, and let its copies start at
 
@@ -8,14 +8,14 @@ Multiplied by k, the potentials a + i theta are theta apart, and the threshold i
 since currents and thresholds are integers: floor(r) >= n exactly if r >= n, and ceil(r) > n exactly if r > n.
 
 Let v be the lowest of the potentials times k. A current x adds k x to all of them. Those that reach the threshold are
-the uppermost c = clip(floor((v + k x) / theta), 0, k), with ceil(…) - 1 in place of floor(…) if the tie is ">". They
+the highest c = clip(floor((v + k x) / theta), 0, k), with ceil(…) - 1 in place of floor(…) if the tie is ">". They
 fall by k theta, below all others. The potentials are then theta apart again, and the lowest is v + k x - c theta.
 
-Copies therefore fire in turn: first k - 1, then k - 2, and so on. If they have fired n times together since the reset,
-copy -n modulo k has the lowest potential, and the next copies follow in order.
+Copies therefore fire in turn: first k - 1, then k - 2, and so on. After n spikes of all copies together since the
+reset, copy -n modulo k has the lowest potential, and the next copies follow in order.
 
 If k divides theta and all k v_i - i theta are equal, the factor k is not needed: the potentials are theta / k apart.
-This is so in each layer that reads copies, because conversion multiplies its threshold by k.
+This holds in every layer that reads copies, because conversion multiplies its threshold by k.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Progression:
     """Potentials of the copies of a layer, times `gain`: `start`, `start + step`, and so on.
 
     Attributes:
-        gain: 1, or k: what potentials and currents are multiplied by.
+        gain: Factor of potentials and currents, 1 or k.
         step: (C,) distance between the potentials of copies.
         start: (C,) lowest potential at the start.
     """
@@ -45,10 +45,10 @@ class Progression:
 
 
 def progression(node: IF) -> Progression:
-    """Return the potentials of a layer's copies as a progression; of neurons without copies, threshold and start.
+    """Return the potentials of a layer's copies as a progression. Without copies, the step is the threshold.
 
     Raises:
-        ValueError: They are not one, see `kept`.
+        ValueError: The potentials are not a progression, see `kept`.
     """
     k, theta = node.copies, node.theta
     if k == 1:
@@ -79,7 +79,7 @@ def kept(graph: Graph) -> frozenset[str]:
 
 
 def compact(graph: Graph) -> Graph:
-    """Return the network with copies as channels, but for layers whose copies are one progression."""
+    """Return the network with copies as channels, except in layers whose copies are a progression."""
     return expand(graph, kept(graph))
 
 
