@@ -1,4 +1,4 @@
-"""Accuracy with confidence intervals, and the recorded accuracy of the source network."""
+"""Accuracy with confidence intervals, and recorded results of the source network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AccuracyPoint(TypedDict):
 
 
 class FloatFigures(TypedDict):
-    """Recorded results of the source network; None where the bundle has none."""
+    """Recorded results of the source network; None if the bundle does not contain them."""
 
     accuracy: float | None
     agreement: float | None

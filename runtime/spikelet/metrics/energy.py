@@ -77,11 +77,11 @@ class Estimate:
 
 
 def estimate(graph: Graph, ops: Operations, profile: Profile, buffer: int = BUFFER) -> Estimate:
-    """Estimate the energy with a profile that has figures.
+    """Estimate the energy of one image with a hardware profile that has published energies.
 
     Args:
         graph: The network.
-        ops: Its operations.
+        ops: Mean operations of an image.
         profile: The hardware profile.
         buffer: Bytes of on-chip memory, see `traffic`.
 
@@ -102,8 +102,8 @@ def estimate(graph: Graph, ops: Operations, profile: Profile, buffer: int = BUFF
     buffer = whole("buffer", buffer)
     levels = spiking_levels(graph, ops, profile, buffer)
     baselines = []
-    levels_sent = ops.steps * max(graph.neuron(name).copies for name in graph.spiking)
-    for name, figure, weight_bits, activation_bits in _baseline_types(profile, levels_sent):
+    largest_count = ops.steps * max(graph.neuron(name).copies for name in graph.spiking)
+    for name, figure, weight_bits, activation_bits in _baseline_types(profile, largest_count):
         dense = _dense_levels(graph, ops, profile, figure, weight_bits, activation_bits, buffer)
         baselines.append(EnergyBaseline(name, dense, _crossovers(graph, ops, profile, dense, buffer)))
     left_out = []
@@ -133,12 +133,12 @@ def spiking_levels(graph: Graph, ops: Operations, profile: Profile, buffer: int 
 
 
 def activation_bits(steps: float) -> int:
-    """Number of bits that represent T + 1 spike counts, ceil(log2(T + 1)); with k copies T stands for k T."""
+    """Return the number of bits that represent T + 1 spike counts, ceil(log2(T + 1)). With k copies, pass k T."""
     return max(1, math.ceil(math.log2(steps + 1)))
 
 
 def _baseline_types(profile: Profile, steps: float) -> list[tuple[str, PublishedValue, int, int]]:
-    """Baselines as (name, energy of a multiply-accumulate, bits of a weight, bits of an activation)."""
+    """Return the baselines as (name, energy of a multiply-accumulate, bits of a weight, bits of an activation)."""
     types, figures = [], profile.figures
     if "fp32_mac" in figures:
         types.append(("float32", figures["fp32_mac"], 32, 32))
@@ -155,7 +155,7 @@ def _baseline_types(profile: Profile, steps: float) -> list[tuple[str, Published
 def _dense_levels(
     graph: Graph, ops: Operations, profile: Profile, figure: PublishedValue, weight_bits: int, bits: int, buffer: int
 ) -> Levels:
-    """One evaluation, every activation priced as one neuron update."""
+    """Compute the energy levels of one evaluation of a baseline; each activation costs one neuron update."""
     return _levels(
         profile,
         _priced(ops.dense_macs, figure),
@@ -210,8 +210,8 @@ def _crossovers(
 def _root(cost: Callable[[float], float], limit: float) -> float:
     """Find the largest rate in 0…1 at which the non-decreasing `cost` stays within the limit; 0 if there is none.
 
-    The cost is linear between corners: where the chord of an interval without a corner meets the limit, the cost does.
-    Every third rate halves the interval, so that each corner is left behind.
+    The cost is piecewise linear. In an interval without a corner, linear interpolation finds the rate. Every third
+    iteration bisects the interval instead, which excludes the corners.
     """
     below, above = 0.0, 1.0
     at_below, at_above = cost(below), cost(above)

@@ -63,29 +63,29 @@ def at_threshold(counted: Tally, labels: npt.NDArray[np.int64] | None, threshold
     """Compute the trade-off at one threshold."""
     done = counted.margins >= threshold
     done[-1] = True
-    leave = done.argmax(0)
+    exit_index = done.argmax(0)
     images = np.arange(counted.images)
-    answers = counted.predictions[leave, images]
-    events = counted.events.cumsum(0)[leave, images]
-    share = np.bincount(leave, minlength=counted.steps) / counted.images
+    answers = counted.predictions[exit_index, images]
+    events = counted.events.cumsum(0)[exit_index, images]
+    share = np.bincount(exit_index, minlength=counted.steps) / counted.images
     return Exit(
         threshold=threshold,
-        steps=float(leave.mean() + 1),
+        steps=float(exit_index.mean() + 1),
         accuracy=None if labels is None else float((answers == labels).mean()),
         events=float(events.mean()),
         share_by_step=tuple(float(fraction) for fraction in share),
     )
 
 
-def operations_at_exit(ops: Operations, leaving: Exit) -> Operations:
+def operations_at_exit(ops: Operations, early: Exit) -> Operations:
     """Compute the mean operations of an image with early exit.
 
-    The total of accumulates is counted and distributed over nodes and layers as at T. Operations of every time-step
-    are scaled to the mean number of time-steps.
+    The total number of accumulates is exact, and is distributed over nodes and layers as without early exit. Operations
+    that occur at every time-step are scaled to the mean number of time-steps.
     """
     total = ops.total("acs")
-    fired = leaving.events / total if total else 0.0
-    time = leaving.steps / ops.steps
+    fired = early.events / total if total else 0.0
+    time = early.steps / ops.steps
 
     def counts(value: float) -> int:
         return round(value * time)
@@ -102,5 +102,5 @@ def operations_at_exit(ops: Operations, leaving: Exit) -> Operations:
         for row in ops.rows
     )
     return replace(
-        ops, steps=leaving.steps, rows=rows, spikes={name: count * fired for name, count in ops.spikes.items()}
+        ops, steps=early.steps, rows=rows, spikes={name: count * fired for name, count in ops.spikes.items()}
     )

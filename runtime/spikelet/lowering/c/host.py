@@ -1,6 +1,6 @@
-"""The host form: lists of spikes, and sums in vector registers.
+"""The host form of the generated C: lists of spikes, and sums in vector registers.
 
-GCC's vector extensions, which Clang has too, give AVX-512, AVX2 and NEON from one source.
+It uses GCC's vector extensions, which Clang supports as well. One source compiles to AVX-512, AVX2 and NEON.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from spikelet.lowering.c.text.declarations import block, function, initialised
 from spikelet.lowering.c.text.sources import Kernel
 from spikelet.nodes import LIF, Conv2d, Output
 
-WINDOW = 8  # largest number of time-steps that are evaluated layer by layer: weights are read once for all of them
-WINDOW_BYTES = 2**22  # memory of these time-steps: large networks evaluate fewer together
-CACHED_WEIGHTS = 2**18  # weights that the nearest caches of a processor may hold; larger layers prefetch
-# always in turn: a phase ends when all its parts have been taken and finished
+WINDOW = 8  # largest number of time-steps that are evaluated layer by layer; they share one read of the weights
+WINDOW_BYTES = 2**22  # memory of a window; large networks have shorter windows
+CACHED_WEIGHTS = 2**18  # number of weights that fit the nearest caches of a processor; larger layers prefetch
+# statements that take the parts of a phase, and that end the phase when all parts are finished
 TAKE, WAIT = "while (take_part(share))\n    ", "wait_for_all(share);"
 STEPS = "for (int t = 0; t < steps; t++, w++)"
-PART_BYTES = 3 * 2**15  # weights that stay in the second-level cache while windows use them and the next ones arrive
+PART_BYTES = 3 * 2**15  # weights of a part, which stay in the second-level cache while the next ones are loaded
 
 
 class HostProgram(Program):
@@ -94,9 +94,10 @@ class HostProgram(Program):
             return lines
         if self.plan.packs(name) or WAIT not in lines or "\n".join(lines).count(WAIT) > 1:
             return block(lines, STEPS)
-        # a thread evaluates all time-steps of its part, without waiting for the others in between
-        alone = [line.removeprefix(TAKE) for line in lines if line != WAIT]
-        return [*block(block(alone, STEPS), "for (struct work *const first = w; take_part(share); w = first)"), WAIT]
+        # a thread evaluates all time-steps of its part before it waits for the others
+        statements = [line.removeprefix(TAKE) for line in lines if line != WAIT]
+        parts = block(block(statements, STEPS), "for (struct work *const first = w; take_part(share); w = first)")
+        return [*parts, WAIT]
 
     def _load(self, name: str) -> list[str]:
         value, mean = self.plan.values[name], f"p->{self.plan.identifiers[name]}_mean"
@@ -138,7 +139,7 @@ class HostProgram(Program):
         return self._summed(name, [*lines, *calls])
 
     def _multiplied(self, name: str, otherwise: list[str]) -> list[str]:
-        """Return the statements of a layer that multiplies counts where the processor can, or else adds rows."""
+        """Return the statements of a layer that multiplies counts if the processor supports it, or else adds rows."""
         plan, id_ = self.plan, self.plan.identifiers[name]
         layer = plan.fused(name)
         assert layer is not None
@@ -150,16 +151,16 @@ class HostProgram(Program):
             "prefetch": 0,
         }
         sizes, source = self._geometry(name, extra, spread=1), plan.values[neuron]
-        numbers = (f"w->{plan.identifiers[neuron]}_counts", source.width, plan.padded(source.channels), *pool)
-        read = f"const struct counts in = {{{', '.join(map(str, numbers))}}};"
+        fields = (f"w->{plan.identifiers[neuron]}_counts", source.width, plan.padded(source.channels), *pool)
+        counts = f"const struct counts in = {{{', '.join(map(str, fields))}}};"
         arrays = (f"p->{id_}_quads", f"p->{id_}_bias", "&in", f"p->{id_}_most[0]")
         memory = ("share->own->inputs", "share->own->current", "&n", "steps", "share")
         call = self._call(Kernel("convolve_counts"), "&g", *arrays, *memory)
-        lines = [sizes, read, self._neurons(layer, "0"), *_shared(call)]
+        lines = [sizes, counts, self._neurons(layer, "0"), *_shared(call)]
         return ["#ifdef WITH_COUNTS", *lines, "#else", *otherwise, "#endif"]
 
     def _listed(self, layer: str, steps: str) -> list[str]:
-        """Return the statements that make the lists of a layer that stores numbers of spikes, for its other readers."""
+        """Return the statements that convert stored counts to lists, for the readers of a layer that need lists."""
         if not self.plan.lists_counts(layer):
             return []
         call = self._call(Kernel("list_counts"), "&n", steps, "share")
@@ -205,7 +206,7 @@ class HostProgram(Program):
         return _by_one_thread(self._call(Kernel("flatten"), source.pixels, source.channels, *dense, total))
 
     def _sum(self, name: str) -> str:
-        """Return where a dense value is: in the state if it outlives the time-step, else in the workspace."""
+        """Return the C expression of a dense value, which is in the state if it is constant, else in the workspace."""
         if isinstance(self.graph.nodes[name], Output):
             return "logits"
         owner = self.plan.sum_of(name)
@@ -251,7 +252,7 @@ class HostProgram(Program):
         return initialised("const struct neurons n", fields)
 
     def _convolution(self, name: str) -> str:
-        """Return the definition of `g`, with what the host form adds."""
+        """Return the definition of `g`, with the additional fields of the host form."""
         weight = weight_of(self.graph.nodes[name])
         part = self._part(name)
         extra = {
@@ -294,10 +295,10 @@ class HostProgram(Program):
 
 
 def _shared(call: str) -> list[str]:
-    """Return the statements with which threads share the parts of a call, and wait until all parts are finished."""
+    """Return statements in which threads share the parts of a call, and then wait until all parts are finished."""
     return [TAKE + call, WAIT]
 
 
 def _by_one_thread(statement: str) -> list[str]:
-    """Return the statements with which one thread runs a statement, and the others wait for it."""
+    """Return statements in which one thread runs a statement while the others wait."""
     return _shared(f"if (!part_of(share))\n        {statement}")

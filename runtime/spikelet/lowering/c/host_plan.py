@@ -1,8 +1,8 @@
 """Memory layout of the host form.
 
-The spikes of a layer are a list of the neurons that fired for each row of pixels. A sum pool of spikes concatenates the
-lists that it reads, so that a neuron may occur more than once. If a neuron has k copies, 0…k of them fire: bit p of
-this number is an entry in the lists of plane p. Dense values are padded to whole vectors.
+The spikes of a layer are stored as one list per row of pixels, which contains the neurons that fired. A sum pool of
+spikes concatenates the lists that it reads, so that a neuron may occur more than once. If a neuron has k copies, 0…k of
+them fire; a neuron is in the lists of plane p if bit p of this number is set. Dense values are padded to whole vectors.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Literal
 from spikelet.lowering.c.plan import Field, Plan, Value
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d
 
-# of a layer: rows of weights that lists of spikes select; numbers of spikes times weights; pairs of values of the image
-# times weights; or one value at a time
+# Evaluation of a layer: add the rows of weights that lists of spikes select; multiply weights by counts of spikes;
+# multiply weights by pairs of values of the image; or multiply one value at a time.
 Form = Literal["lists", "counts", "image", "dense"]
-SCALE = 16  # of the entries of lists: the fewest lanes of a row, so that a row has a whole number of bytes per unit
+SCALE = 16  # factor of the entries of lists; the smallest number of lanes, so that offsets are whole numbers of bytes
 SLACK = 32  # entries past the end of a list that may be read or, 16 of them, be written
 MAX_REPEATS = 16  # of a neuron in one list; larger pools are summed densely
-LEAST_COPIES, MOST_COUNT = 3, 31  # of spikes of an input, where counts are multiplied
-TILE_BYTES = 2**14  # currents of the output pixels that are summed together before their neurons are updated
+LEAST_COPIES, MOST_COUNT = 3, 31  # copies of a neuron, and spikes of an input, for which counts are multiplied
+TILE_BYTES = 2**14  # currents of the output pixels that are summed before their neurons are updated
 
 
 def lanes(channels: int) -> int:
@@ -64,20 +64,20 @@ class HostPlan(Plan):
         return isinstance(self.graph.nodes[target], Add) and same_rate
 
     def fused(self, name: str) -> str | None:
-        """Return the spiking layer that is the only reader of a packed synapse: it fires once its current is summed."""
+        """Return the spiking layer that is the only reader of a packed synapse and is evaluated with it, or None."""
         targets = self.graph.successors[name]
         fits = len(targets) == 1 and name not in self.graph.static and self.packs(name)
         return targets[0] if fits and isinstance(self.graph.nodes[targets[0]], IF) else None
 
     def widens(self, name: str) -> bool:
-        """Return whether weights are stored as int32 and summed in vectors: those few that read a constant image."""
+        """Return whether weights are stored as int32 and summed in vectors, as those of layers that read the image."""
         node = self.graph.nodes[name]
         if not isinstance(node, Conv2d) or name not in self.graph.static:
             return False
         return node.groups == 1 and len(node.weight) % 16 == 0
 
     def multiplies_image(self, name: str) -> bool:
-        """Return whether a Conv2d multiplies pairs of values of the image where the processor can."""
+        """Return whether a Conv2d multiplies pairs of values of the image if the processor supports it."""
         return self.widens(name) and self.reads_16_bits(name)
 
     def weight_bits(self, name: str) -> int:
@@ -95,11 +95,11 @@ class HostPlan(Plan):
         return next(count for count in (64 // value.channels, 2, 1) if value.width % count == 0)
 
     def multiplies_counts(self, name: str) -> bool:
-        """Return whether a Conv2d multiplies counts of spikes where the processor can.
+        """Return whether a Conv2d multiplies counts of spikes if the processor supports it.
 
-        Where a processor adds products of bytes, this is faster than a row of weights for each spike if most inputs
-        send spikes. These are neurons with several copies that read a constant image, and sums over pixels of such
-        neurons.
+        On processors that add products of bytes, this is faster than adding a row of weights for each spike if most
+        inputs spike. That is so for neurons with several copies that read a constant image, and for sums over pixels of
+        such neurons.
         """
         node = self.graph.nodes[name]
         if not isinstance(node, Conv2d) or not self.fused(name) or self.source(name).channels % 4:
@@ -112,7 +112,7 @@ class HostPlan(Plan):
         return many and copies >= LEAST_COPIES and copies * pool[0] * pool[1] <= MOST_COUNT
 
     def form(self, name: str) -> Form:
-        """Return how a Conv2d or Linear is evaluated; "counts" are "lists" without AVX2."""
+        """Return how a Conv2d or Linear is evaluated. Without AVX2, "counts" is evaluated as "lists"."""
         if self.multiplies_counts(name):
             return "counts"
         if self.packs(name):
@@ -120,7 +120,7 @@ class HostPlan(Plan):
         return "image" if self.multiplies_image(name) else "dense"
 
     def counted(self, name: str) -> tuple[str, tuple[int, int]]:
-        """Return the node of which a Conv2d counts spikes, and the size of the windows that are summed."""
+        """Return the node whose spikes a Conv2d counts, and the size of the windows over which it sums them."""
         source = self.graph.predecessors[name][0]
         node = self.graph.nodes[source]
         if isinstance(node, SumPool2d) and node.kernel == node.stride:
@@ -128,32 +128,32 @@ class HostPlan(Plan):
         return source, (1, 1)
 
     def stores_counts(self, name: str) -> bool:
-        """Return whether neurons store the numbers of their spikes where the processor can multiply them."""
+        """Return whether neurons store counts of their spikes if the processor can multiply them."""
         return any(self._reads_counts(target) for target in self.graph.successors[name])
 
     def lists_counts(self, name: str) -> bool:
-        """Return whether lists are made from stored numbers of spikes, because some nodes read lists."""
+        """Return whether stored counts are also converted to lists, because some nodes read lists."""
         readers = self.graph.successors[name]
         return self.stores_counts(name) and not all(map(self._reads_counts, readers))
 
     def _reads_counts(self, name: str) -> bool:
-        """Return whether a node, or all readers of a SumPool2d, multiply the numbers of spikes of the neurons."""
+        """Return whether a node, or for a SumPool2d all its readers, multiply counts of spikes."""
         pool = isinstance(self.graph.nodes[name], SumPool2d)
         return self.skipped(name) if pool else self.multiplies_counts(name)
 
     def skipped(self, name: str) -> bool:
-        """Return whether all readers of a SumPool2d multiply counts, which are those of the neurons before it."""
+        """Return whether a SumPool2d is not evaluated, because all its readers sum the counts before it themselves."""
         return all(self.multiplies_counts(target) for target in self.graph.successors[name])
 
     def tile(self, name: str) -> int:
-        """Return the number of output pixels summed together, doubled if a block of weights then stays in the cache."""
+        """Return the number of output pixels summed together, doubled if there are several blocks of outputs."""
         stride = self.padded(self.outputs(name))
         pixels = self.values[name].pixels // self.spread(name)
         size = TILE_BYTES if stride == lanes(self.outputs(name)) else 2 * TILE_BYTES
         return max(1, min(pixels, size // (4 * stride)))
 
     def has_memory(self, name: str) -> bool:
-        """Return whether a node has a dense value of its own in memory; for an IF, the current from spikes."""
+        """Return whether a node has a dense value in memory; that of an IF is its current, if it reads spikes."""
         node = self.graph.nodes[name]
         if isinstance(node, IF):
             return self.source(name).spikes
@@ -168,7 +168,7 @@ class HostPlan(Plan):
 
     @cached_property
     def turns(self) -> dict[str, int]:
-        """Where the neurons of each layer with copies begin if all of them are numbered, and under "" their number."""
+        """Index of the first neuron of each layer with copies, if all such neurons are numbered; "" is their number."""
         starts, count = {}, 0
         for name in self.graph.spiking:
             if self.graph.neuron(name).copies > 1:
@@ -178,9 +178,9 @@ class HostPlan(Plan):
 
     @cached_property
     def scale(self) -> int:
-        """Factor of the entries of lists: a row of weights is then addressed by fewer instructions on x86.
+        """Factor of the entries of lists, with which x86 addresses a row of weights in fewer instructions.
 
-        It is 1 if entries of 16 bits would not hold the products.
+        It is 1 if the products would exceed 16 bits.
         """
         pixels = max((value.width * value.channels for value in self.values.values()), default=0)
         return SCALE if SCALE * pixels < 2**16 else 1
@@ -191,7 +191,7 @@ class HostPlan(Plan):
         return max([1, *(int(self.taps(name).shape[0]) for name in self.graph.order if self.packs(name))])
 
     def parameter_bytes(self) -> int:
-        """Return a bound of the bytes of the constant arrays, computed without laying them out."""
+        """Return an upper bound of the bytes of the constant arrays, without computing them."""
         total = 0
         for name in self.graph.order:
             node = self.graph.nodes[name]
@@ -213,7 +213,7 @@ class HostPlan(Plan):
         return total
 
     def _padded_image(self, name: str) -> int:
-        """Return the number of inputs of a Conv2d with its padding, and one more."""
+        """Return the number of inputs of a Conv2d with its padding, plus one."""
         node, source = self.graph.node(name, Conv2d), self.source(name)
         height, width = source.height + 2 * node.padding[0], source.width + 2 * node.padding[1]
         return height * width * source.channels + 1

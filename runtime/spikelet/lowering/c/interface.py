@@ -1,4 +1,4 @@
-"""The sources of the native engine's library and of the module of a web page."""
+"""C sources of the native engine's library and of the WebAssembly module of a web page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from spikelet.lowering.c.host_plan import capacity
 from spikelet.lowering.c.text.sources import content, dependencies
 
 LIBRARY, PAGE = "host/library.c", "web/page.c"
-# functions that PAGE defines; a page calls them
+# functions that PAGE defines and a web page calls
 PAGE_FUNCTIONS = ("page_state_bytes", "page_work_bytes", "page_reset", "page_step", "page_logits", "page_spikes")
 
 
@@ -35,5 +35,5 @@ def library_source(program: HostProgram) -> str:
 
 
 def page_source(program: HostProgram) -> str:
-    """Return the C source of the module of a web page: that of the library, and the functions that the page calls."""
+    """Return the C source of the module of a web page: the library, and the functions that the page calls."""
     return library_source(program) + "\n" + content(PAGE)

@@ -1,7 +1,7 @@
-"""The form for microcontrollers: plain C99 with the smallest memory.
+"""The form of the generated C for microcontrollers: plain C99 that uses as little memory as possible.
 
-Currents are added directly to the potentials, spikes are stored as bits, pools are summed by the layer that reads them,
-and the image stays in the memory of the caller: every time-step reads it again.
+Currents are added directly to the potentials, spikes are stored as bits, and pools are summed by the layer that reads
+them. The image stays in the memory of the caller and is read again at every time-step.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ MAX_BAND = 2**13  # 16-bit values of the image that are copied for one row of ou
 
 
 class McuPlan(Plan):
-    """Memory layout in which nothing is stored that the reading node can compute."""
+    """Memory layout that stores no value that its reader can compute."""
 
     def padded(self, channels: int) -> int:
-        """Return the number of channels: nothing is padded."""
+        """Return the number of channels; nothing is padded."""
         return channels
 
     def _value(self, dense: Value, inputs: list[Value]) -> Value:
@@ -49,7 +49,7 @@ class McuPlan(Plan):
         return self.reads_16_bits(name) and self.band(name) <= MAX_BAND
 
     def band(self, name: str) -> int:
-        """Return the number of inputs that one row of outputs of a Conv2d reads, with padding, and one more."""
+        """Return the number of inputs that one row of outputs of a Conv2d reads, with padding, plus one."""
         height, width, channels, _ = self.taps(name).shape
         node = self.graph.nodes[name]
         stride = node.stride[1] if isinstance(node, Conv2d) else 1
@@ -112,7 +112,7 @@ class McuProgram(Program):
         ]
 
     def _load(self, name: str) -> list[str]:
-        return []  # the image is read where it lies
+        return []  # the image is read from the memory of the caller
 
     def _synapse(self, name: str) -> list[str]:
         id_ = self.plan.identifiers[name]

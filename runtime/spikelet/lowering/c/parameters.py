@@ -17,7 +17,7 @@ from spikelet.lowering.c.text.declarations import struct
 from spikelet.nodes import IF, LIF, Conv2d, Input, Linear, Scale
 
 Packing = Literal["pairs", "words"]
-NEVER = 2**30  # threshold of the neurons that only pad a vector: no potential reaches it
+NEVER = 2**30  # threshold of neurons that pad a vector; no potential reaches it
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Parameter:
 
     @property
     def values(self) -> Ints:
-        """Elements, (n,). Computed at each access, so that the arrays of a large network need not exist together."""
+        """Elements, (n,). They are computed at each access, so that not all arrays are in memory at once."""
         return self.make()
 
 
@@ -88,7 +88,7 @@ def parameter_struct(arrays: list[Parameter]) -> str:
 def pack(taps: Ints) -> npt.NDArray[np.int16]:
     """Pack 8-bit weights in pairs: weights h and l as 256 h + l + 128.
 
-    Of a block of W outputs, pair i holds output W/2 + i as h and output i as l.
+    In a block of W outputs, pair i contains output W/2 + i as h and output i as l.
 
     Args:
         taps: Weights, (kh, kw, C_in, C_out).
@@ -99,7 +99,7 @@ def pack(taps: Ints) -> npt.NDArray[np.int16]:
     *kernel, outputs = taps.shape
     width = lanes(outputs)
     packed = np.full((-(-outputs // width), np.prod(kernel), width // 2), 128, np.int16)
-    for index, block in enumerate(packed):  # one by one, so that a large layer is not copied and widened as a whole
+    for index, block in enumerate(packed):  # one block at a time, since int16 copies of a large layer take much memory
         rows = taps[..., index * width :][..., :width].reshape(len(block), -1).astype(np.int16)
         low, high = np.split(rows, [width // 2], 1)
         block[:, : low.shape[1]] += low
@@ -108,7 +108,7 @@ def pack(taps: Ints) -> npt.NDArray[np.int16]:
 
 
 def pack_words(taps: Ints) -> npt.NDArray[np.uint32]:
-    """Pack 8-bit weights in words of four outputs, each plus 128, the first one lowest.
+    """Pack 8-bit weights in words of four outputs, each plus 128, the first one in the lowest byte.
 
     Args:
         taps: Weights, (kh, kw, C_in, C_out).
@@ -125,7 +125,7 @@ def pack_words(taps: Ints) -> npt.NDArray[np.uint32]:
 
 
 def pack_inputs(taps: Ints) -> npt.NDArray[np.uint32]:
-    """Pack 16-bit weights of two inputs, ordered as [kernel x][channel][kernel y], in words, the first one lowest.
+    """Pack 16-bit weights of two inputs, ordered as [kernel x][channel][kernel y], in words, the first one low.
 
     Args:
         taps: Weights, (kh, kw, C_in, C_out).
@@ -141,7 +141,7 @@ def pack_inputs(taps: Ints) -> npt.NDArray[np.uint32]:
 
 
 def pack_rows(taps: Ints) -> npt.NDArray[np.int16]:
-    """Pack 16-bit weights so that those of two neighbouring inputs of a row of the kernel are neighbours.
+    """Pack 16-bit weights so that those of two neighbouring inputs in a row of the kernel are adjacent.
 
     Args:
         taps: Weights, (kh, kw, C_in, C_out).
@@ -155,10 +155,10 @@ def pack_rows(taps: Ints) -> npt.NDArray[np.int16]:
 
 
 def pack_quads(taps: Ints) -> npt.NDArray[np.int8]:
-    """Pack 8-bit weights so that those of four neighbouring inputs and one output are neighbours.
+    """Pack 8-bit weights so that those of four neighbouring inputs and one output are adjacent.
 
     Args:
-        taps: Weights, (kh, kw, C_in, C_out), C_in being a multiple of 4.
+        taps: Weights, (kh, kw, C_in, C_out); C_in is a multiple of 4.
 
     Returns:
         Weights, (C_out / 16 rounded up, kh * kw * C_in / 4, 16, 4).
@@ -169,10 +169,10 @@ def pack_quads(taps: Ints) -> npt.NDArray[np.int8]:
 
 
 def products_in_16_bits(taps: Ints, count: int) -> int:
-    """Return the number of products of pairs of inputs whose sum fits 16 bits, whatever the inputs are.
+    """Return the number of products of pairs of inputs whose sum fits 16 bits for any inputs.
 
     Args:
-        taps: Weights, (kh, kw, C_in, C_out), C_in being a multiple of 4. Sums are within a row of the kernel.
+        taps: Weights, (kh, kw, C_in, C_out); C_in is a multiple of 4. Sums are within a row of the kernel.
         count: Largest input; the smallest is 0.
 
     Returns:
@@ -190,10 +190,8 @@ def products_in_16_bits(taps: Ints, count: int) -> int:
 
 def _quads(plan: Plan, name: str) -> list[Parameter]:
     neuron, pool = plan.counted(name)
-    taps, count = (
-        plan.graph.synapse(name).weight.transpose(2, 3, 1, 0),
-        plan.graph.neuron(neuron).copies * pool[0] * pool[1],
-    )
+    taps = plan.graph.synapse(name).weight.transpose(2, 3, 1, 0)
+    count = plan.graph.neuron(neuron).copies * pool[0] * pool[1]
     id_, meaning = plan.identifiers[name], "the same weights: [16 outputs][tap][four inputs][output][input]"
     most = np.array([products_in_16_bits(taps, count)])
     return [

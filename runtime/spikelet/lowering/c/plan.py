@@ -1,6 +1,6 @@
-"""Where the generated C keeps the value of every node: the part that both forms share.
+"""Memory layout of the generated C: the part that is common to both forms.
 
-A dense value is int32, channels last. Each form has its own layout for spikes. A flattened image keeps its layout if
+A dense value is int32, channels last. The layout of spikes depends on the form. A flattened image keeps its layout if
 only Linear nodes read it; their weights are reordered instead.
 """
 
@@ -27,12 +27,12 @@ class Value:
     """The value of a node, channels last: index (y * width + x) * stride + channel.
 
     Attributes:
-        node: Name of the node whose memory holds the value.
+        node: Name of the node whose memory contains the value.
         height: Rows of pixels; 1 for a vector.
         width: Pixels in a row; 1 for a vector.
         channels: Values per pixel.
         stride: Distance between pixels of a dense value in memory, at least `channels`.
-        repeats: 0 if dense, else how often a neuron may occur in a plane of the spikes.
+        repeats: 0 if dense, else the largest number of entries of a neuron in a plane of spikes.
         planes: Number of planes of spikes: a spike in plane p counts 2^p. More than 1 for neurons with copies.
     """
 
@@ -108,14 +108,14 @@ class Plan(ABC):
 
     @abstractmethod
     def padded(self, channels: int) -> int:
-        """Return the number of channels for which a pixel of a dense value has memory."""
+        """Return the number of channels that are allocated for a pixel of a dense value."""
 
     @abstractmethod
     def _value(self, dense: Value, inputs: list[Value]) -> Value:
         """Return the value of a node.
 
         Args:
-            dense: The value if it is dense and has memory of its own.
+            dense: The value as a dense array in memory of the node.
             inputs: Values of the input nodes.
         """
 
@@ -125,7 +125,7 @@ class Plan(ABC):
 
     @cached_property
     def copies(self) -> int:
-        """The largest number of copies of a neuron."""
+        """Largest number of copies of a neuron."""
         return max([1, *(self.graph.neuron(name).copies for name in self.graph.spiking)])
 
     def source(self, name: str) -> Value:
@@ -138,7 +138,7 @@ class Plan(ABC):
         return value.node == name and not value.spikes and not isinstance(self.graph.nodes[name], Input)
 
     def sum_of(self, name: str) -> str:
-        """Return the node whose memory holds the sum of a node: itself, or the only node that reads it."""
+        """Return the node whose memory contains the sum of a node: itself, or the only node that reads it."""
         targets = self.graph.successors[name]
         if len(targets) == 1 and self.is_sum(name) and self._adds_into(name, targets[0]):
             return self.sum_of(targets[0])
@@ -154,7 +154,7 @@ class Plan(ABC):
         return fits and self.source(name).spikes
 
     def weight_bits(self, name: str) -> int:
-        """Return the bits of the smallest integer type that holds the weights of a Conv2d or Linear: 8, 16 or 32."""
+        """Return the bits of the smallest integer type for the weights of a Conv2d or Linear: 8, 16 or 32."""
         taps = self.taps(name)
         low, high = int(taps.min()), int(taps.max())
         return next(bits for bits in (8, 16, 32) if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1))
@@ -169,19 +169,19 @@ class Plan(ABC):
         return min(low, int(weight.min())) >= -(2**15) and max(high, int(weight.max())) < 2**15
 
     def multiplies_image(self, name: str) -> bool:
-        """Return whether a Conv2d multiplies pairs of values of the image where the processor can."""
+        """Return whether a Conv2d multiplies pairs of values of the image if the processor supports it."""
         return False
 
     def multiplies_pairs(self, name: str) -> bool:
-        """Return whether a Conv2d multiplies two inputs at once: its weights are stored as pairs of 16 bits."""
+        """Return whether a Conv2d multiplies two inputs at once. Its weights are then stored as pairs of 16 bits."""
         return False
 
     def multiplies_counts(self, name: str) -> bool:
-        """Return whether a Conv2d multiplies counts of spikes where the processor can."""
+        """Return whether a Conv2d multiplies counts of spikes if the processor supports it."""
         return False
 
     def counted(self, name: str) -> tuple[str, tuple[int, int]]:
-        """Return the node of which a Conv2d counts spikes, and the size of the windows that are summed."""
+        """Return the node whose spikes a Conv2d counts, and the size of the windows over which it sums them."""
         return self.graph.predecessors[name][0], (1, 1)
 
     def spread(self, name: str) -> int:
@@ -189,7 +189,7 @@ class Plan(ABC):
         return 1
 
     def outputs(self, name: str) -> int:
-        """Return the number of sums that a Conv2d or Linear makes together: channels, for each of `spread` pixels."""
+        """Return the number of sums that a Conv2d or Linear computes together: channels times `spread`."""
         return self.values[name].channels * self.spread(name)
 
     def taps(self, name: str) -> Ints:
@@ -231,7 +231,7 @@ def struct_bytes(fields: Iterable[Field], before: int = 0) -> int:
 
     Args:
         fields: The arrays, in order.
-        before: Bytes of fields of 32 bits in front of them.
+        before: Bytes of the 32-bit fields before them.
     """
     size, alignment = before, 4 if before else 1
     for field in fields:

@@ -1,7 +1,7 @@
 """Generate the C of an exact network: one function per node, which calls kernels.
 
-`Program` visits the nodes and writes what all forms share. A form, `host` or `mcu`, is a subclass: it states which
-kernels evaluate a node, and how they read and write values.
+`Program` visits the nodes and writes the code that all forms share. Its subclasses, the forms `host` and `mcu`, select
+the kernels that evaluate a node, and define how they read and write values.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Program(ABC):
         form: Name of the form, and folder of its kernels.
         packing: Layout of 8-bit weights.
         signature: Parameters of the functions of a node.
-        arguments: The arguments that go with them.
-        keeps_image: Whether a time-step without an image reads the last one.
+        arguments: Names of these parameters, as the arguments of a call.
+        keeps_image: Whether a time-step without an image uses the last one.
         window: Largest number of time-steps that are evaluated layer by layer.
     """
 
@@ -101,10 +101,10 @@ class Program(ABC):
         return "\n".join([INCLUDES, *self._declarations(structs), KERNELS, kernels, *text])
 
     def _declarations(self, structs: bool) -> list[str]:
-        """Return everything that the kernels need declared, with the structs of the memory if `structs`."""
+        """Return the declarations that the kernels need; the structs of the memory only if `structs`."""
         memory = {
-            "/* what one sample keeps from time-step to time-step */\nstruct state": self.state,
-            "/* what one time-step uses */\nstruct work": self.work,
+            "/* state of one sample, kept between time-steps */\nstruct state": self.state,
+            "/* workspace of one time-step */\nstruct work": self.work,
         }
         return [
             self.parameter_struct(),
@@ -193,7 +193,7 @@ class Program(ABC):
         return function("static void reset(const struct parameters *p, struct state *s)", self._initialised())
 
     def _call(self, kernel: Kernel, *arguments: object) -> str:
-        """Return the call of a kernel, which becomes part of the program."""
+        """Return the call of a kernel, and add the kernel to the program."""
         self._kernels.append(kernel)
         return f"{kernel.function}({', '.join(map(str, arguments))});"
 

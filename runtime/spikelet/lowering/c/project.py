@@ -22,13 +22,13 @@ from spikelet.lowering.c.text.prefix import bound, check_prefix, renamed
 from spikelet.lowering.c.text.sources import content
 
 PREFIX = "PREFIX"  # key of the prefix among the values of a template
-MOST_STEPS = 2**31 - 1  # an int32_t counts them
+MOST_STEPS = 2**31 - 1  # largest value of the int32_t that counts them
 CHUNK = 1024  # lines of numbers that are written at a time
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What the self-test replays.
+    """Inputs of the self-test, with their logits and spikes.
 
     Attributes:
         inputs: Pixels, (N, *shape) integers.
@@ -52,7 +52,7 @@ def project(
     use: str = "",
     paths: Mapping[str, str] | None = None,
 ) -> dict[str, Text]:
-    """Return the files of the folder, name to text. The weights, which may have hundreds of megabytes, are in pieces.
+    """Return the texts of the files of the folder by name. Weights, which may be large, are written in pieces.
 
     Args:
         program: The network, for a window of one time-step.
@@ -61,12 +61,12 @@ def project(
         labels: Class names; empty if unknown.
         steps: Number of time-steps that are proven exact.
         recording: Inputs and outputs for the self-test.
-        prefix: What public names and the names of files begin with.
-        use: Paragraph of the README that replaces "make test".
-        paths: Where a package has the files, by name, for the README.
+        prefix: Prefix of public names and of file names.
+        use: Paragraph of the README that replaces the one about "make test".
+        paths: Paths of the files in a package, by name, for the README.
 
     Raises:
-        UsageError: The prefix cannot begin a name, or a name is already in use.
+        UsageError: The prefix is not valid, or a name is already in use.
     """
     source = program.source(structs=False)
     check_prefix(prefix, source)
@@ -97,7 +97,7 @@ def project(
 def sizes(program: Program) -> dict[str, int]:
     """Return the bytes of constants (`flash`) and of the memory of an instance (`ram`), without code and stack."""
     flash = sum(parameter.values.nbytes for parameter in program.parameters)
-    total = 4 * (2 + program.graph.classes)  # what _structs adds
+    total = 4 * (2 + program.graph.classes)  # the fields that _structs adds
     return {"flash": flash, "ram": struct_bytes(program.state, total + program.window * struct_bytes(program.work))}
 
 
@@ -132,8 +132,8 @@ def _structs(program: Program) -> tuple[str, str]:
     work = ""
     if program.work:
         arrays = [(f"{program.ctype(field)} {field.name}[{field.count}]", field.meaning) for field in program.work]
-        work = struct("/* what one time-step uses */\nstruct work", arrays) + "\n"
-        own.append(("struct work work", "what one time-step uses"))
+        work = struct("/* workspace of one time-step */\nstruct work", arrays) + "\n"
+        own.append(("struct work work", "workspace of one time-step"))
     return work, members([*own, *fields])
 
 
@@ -231,7 +231,7 @@ def numbers(values: Ints) -> str:
 def number_lines(values: Ints) -> Iterator[str]:
     """Yield the parts of a text of comma-separated numbers in lines of limited length."""
     per_line = max(1, 110 // (max(len(str(values.min())), len(str(values.max()))) + 2))
-    part = per_line * CHUNK  # a list of Python's integers and texts takes 90 bytes a number
+    part = per_line * CHUNK  # a list of Python integers and texts takes 90 bytes per number
     for start in range(0, len(values), part):
         texts = list(map(str, values[start : start + part].tolist()))
         lines = [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
@@ -239,5 +239,5 @@ def number_lines(values: Ints) -> Iterator[str]:
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
-    """Return a template with its prefix and every @NAME@ replaced, in one pass, so that names in values stay."""
+    """Replace the prefix and every @NAME@ of a template. Values that contain @NAME@ are not replaced again."""
     return re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], renamed(template, values[PREFIX]))

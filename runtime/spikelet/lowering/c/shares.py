@@ -12,7 +12,7 @@ SHARED = "shared"  # by several nodes
 
 @dataclass(frozen=True)
 class Share:
-    """What one node of a network needs.
+    """Constants and memory of one node of a network.
 
     Attributes:
         node: Name of the node, or "shared".
@@ -28,9 +28,9 @@ class Share:
 
 
 def shares(program: Program) -> list[Share]:
-    """Return what every node needs, in the order of evaluation, and what several share; nodes without any are left out.
+    """Return the share of every node in the order of evaluation, followed by arrays that several nodes use.
 
-    The bytes of the alignment of arrays belong to no node.
+    Nodes without constants and memory are omitted. Bytes for the alignment of arrays are not counted.
     """
     constants = _by_identifier((parameter.name, parameter.values.nbytes) for parameter in program.parameters)
     arrays = [*program.state, *program.work]
@@ -44,7 +44,7 @@ def shares(program: Program) -> list[Share]:
 
 
 def _by_identifier(sizes: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Return the sum of sizes by the part of a name in front of its suffix, which has no underscore."""
+    """Return the sum of sizes by the part of a name before its suffix, which contains no underscore."""
     totals: dict[str, int] = {}
     for name, size in sizes:
         identifier = name.rpartition("_")[0]

@@ -1,1 +1,1 @@
-"""A graph as ONNX models: one time-step, a window of time-steps, and the audit of a stored model."""
+"""Translate a graph to ONNX models of one time-step or a window of time-steps, and audit stored models."""

@@ -1,8 +1,8 @@
-"""Decode an untrusted ONNX model, and accept only what `spikelet.lowering.onnx.step` writes.
+"""Decode an untrusted ONNX model, and reject everything that `spikelet.lowering.onnx.step` does not write.
 
 A step model of another version or program cannot be compared byte for byte. It may contain only the operators below,
-attributes without graphs, constants inside the file, and weights at the offsets of tensors in the bundle: no external
-path, no custom operator, no loop, no function.
+attributes without graphs, constants inside the file, and weights at the offsets of tensors in the bundle; no external
+path, custom operator, loop or function.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OPERATORS = frozenset(
     | {"Greater", "GreaterOrEqual", "Identity", "Mul", "Sub", "Where"}
 )
 ATTRIBUTES = frozenset(["axis", "group", "kernel_shape", "pads", "strides", "to", "transB"])
-# By message, the fields that it may have: number and name in onnx.proto.
+# Permitted fields by message: number and name in onnx.proto.
 FIELDS: Mapping[str, Mapping[int, str]] = {
     "model": {1: "ir_version", 2: "producer_name", 7: "graph", 8: "opset_import"},
     "operator set": {1: "domain", 2: "version"},
@@ -41,7 +41,7 @@ FIELDS: Mapping[str, Mapping[int, str]] = {
 MAX_FIELDS = 2**18
 MAX_AXES = 8
 IR_VERSIONS = (3, 8)  # least and greatest
-# of the tensors of a bundle, and what a comparison gives
+# element types of the tensors of a bundle, and of the results of comparisons
 DTYPES = {ELEMENT_TYPES[name]: name for name in ("float32", "uint8", "int8", "int16", "int32", "bool")}
 
 Value = int | memoryview
@@ -178,7 +178,7 @@ class _Audit:
         return values
 
     def text(self, values: list[Value]) -> str:
-        """The last of the values of a field, or ""."""
+        """Return the last of the values of a field, or ""."""
         texts = [""]
         for value in values:
             if isinstance(value, int) or len(value) > 256:
@@ -190,13 +190,13 @@ class _Audit:
         return texts[-1]
 
     def number(self, values: list[Value], default: int) -> int:
-        """The last of the values of a field, signed."""
+        """Return the last of the values of a field, signed."""
         if any(not isinstance(value, int) for value in values):
             raise self.refuse("bytes in place of a number")
         return self.numbers(values)[-1] if values else default
 
     def numbers(self, values: list[Value]) -> list[int]:
-        """All values of a field of whole numbers, signed; several may be packed into one."""
+        """Return all values of a field of whole numbers, signed; several may be packed into one."""
         numbers: list[int] = []
         for value in values:
             if isinstance(value, int):
@@ -210,7 +210,10 @@ class _Audit:
         return [number - 2**64 if number >= 2**63 else number for number in numbers]
 
     def joined(self, values: list[Value], subject: str, last: bool = False) -> memoryview:
-        """The parts of a message that is not repeated, which Protocol Buffers joins; of bytes, the last value."""
+        """Return the content of a field that is not repeated.
+
+        As in Protocol Buffers, the parts of a message are joined; with `last`, the last value counts (bytes).
+        """
         parts = [value for value in values if isinstance(value, memoryview)]
         if len(parts) < len(values):
             raise self.refuse(f"a number in place of a {subject}")
@@ -219,7 +222,7 @@ class _Audit:
         return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
 
     def fields(self, content: Value, subject: str) -> defaultdict[int, list[Value]]:
-        """The values of every field of a message, by number. subject: a key of FIELDS."""
+        """Return the values of every field of a message by number. subject: a key of FIELDS."""
         if isinstance(content, int):
             raise self.refuse(f"a number in place of a {subject}")
         values: defaultdict[int, list[Value]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""One time-step as 8-bit products, for the networks that `products.fits` accepts.
+"""One time-step as products of 8-bit numbers, for networks that `products.fits` accepts.
 
     byte_static_model:  input -> x:NODE for each node of `frontier`
     byte_step_model:    x:NODE…, v:LAYER…  ->  logits, s:LAYER…, v_next:LAYER…
@@ -17,12 +17,12 @@ from spikelet.nodes import IF, Shape
 
 
 def channels_last(shape: Shape) -> Shape:
-    """Return (H, W, C) for (C, H, W), and (F,) as it is."""
+    """Return (H, W, C) for (C, H, W), and (F,) unchanged."""
     return (*shape[1:], shape[0])
 
 
 def byte_static_model(graph: Graph) -> bytes:
-    """Return the encoded model of the part that no spike reaches; its outputs are named as by `static_model`."""
+    """Return the encoded model of the static nodes. Its outputs have the names of those of `static_model`."""
     onnx = OnnxGraph("static")
     lower_static(onnx, graph)
     for name in frontier(graph):

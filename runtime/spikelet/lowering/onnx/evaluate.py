@@ -1,4 +1,4 @@
-"""Evaluate an audited model with NumPy: the operators that a step model may contain, in float32."""
+"""Evaluate an audited step model with NumPy in float32."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Evaluator:
 
     Args:
         model: The model.
-        files: Content of the files that hold constants, by name.
+        files: Content of the files that contain constants, by name.
     """
 
     def __init__(self, model: Model, files: Mapping[str, memoryview]) -> None:
@@ -111,7 +111,7 @@ def _conv(operation: Operation, x: Array, weight: Array, bias: Array | None = No
 
 
 def _windows(operation: Operation, x: Array, kernel: Sequence[int]) -> Array:
-    """(N, C, H, W) -> (N, C, H_out, W_out, kh, kw), a view."""
+    """Return a view of all windows: (N, C, H, W) -> (N, C, H_out, W_out, kh, kw)."""
     rows, columns = sizes(operation, "strides", (1, 1), 1)
     view: Array = np.lib.stride_tricks.sliding_window_view(x, tuple(kernel), (2, 3))
     return view[:, :, ::rows, ::columns]

@@ -16,10 +16,10 @@ class Constant:
     """An initializer.
 
     Attributes:
-        name: Its name.
+        name: Name of the value.
         dtype: Name of a NumPy data type.
-        shape: Its shape.
-        content: Its elements, row-major and little-endian, or where they are stored.
+        shape: Sizes of the axes.
+        content: The elements, row-major and little-endian, or their location in another file.
     """
 
     name: str
@@ -33,10 +33,10 @@ class Operation:
     """A node of an ONNX graph.
 
     Attributes:
-        operator: Its operator, of the default domain.
-        inputs: Names of its inputs.
-        outputs: Names of its outputs.
-        attributes: Its attributes.
+        operator: Name of the operator, of the default domain.
+        inputs: Names of the inputs; "" for an optional input that is absent.
+        outputs: Names of the outputs.
+        attributes: Values of the attributes by name.
     """
 
     operator: str
@@ -47,7 +47,13 @@ class Operation:
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of a model. shape: sizes, or names of sizes."""
+    """An input or output of a model.
+
+    Attributes:
+        name: Name of the value.
+        dtype: Name of a NumPy data type.
+        shape: Sizes of the axes, or names of sizes.
+    """
 
     name: str
     dtype: str
@@ -56,11 +62,11 @@ class Port:
 
 @dataclass(frozen=True)
 class Model:
-    """A model.
+    """A decoded model.
 
     Attributes:
         constants: The initializers.
-        operations: The nodes in their order.
+        operations: The nodes in order of evaluation.
         inputs: The inputs.
         outputs: The outputs.
     """

@@ -1,14 +1,14 @@
 """Names of values and constants in lowered models.
 
 A name is `ROLE:NODE` or `ROLE:NODE:INDEX`, with a role from `Role`. The name of a node contains no colon, so names of
-different roles, nodes or time-steps differ, whatever the nodes are called. Four kinds of names have another form:
+different roles, nodes or time-steps differ for any names of nodes. Four kinds of names have another form:
 
     input, logits       the input and the output of the network
     NODE.FIELD          a tensor of the bundle, in its stored type
     f32:NODE.FIELD      the same in float32
     constant:VALUE      a number or list that several nodes use
 
-A stored tensor has a dot and no colon, `input` and `logits` have neither.
+The name of a stored tensor contains a dot and no colon; `input` and `logits` contain neither.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Role = Literal[
 
 
 def name_of(role: Role, node: str, *index: int) -> str:
-    """Return the name of a value or constant of a node. index: time-step, or position among several."""
+    """Return the name of a value or constant of a node. index: time-step, or position in a list of values."""
     return ":".join((role, node, *map(str, index)))
 
 

@@ -1,11 +1,10 @@
 """T time-steps of constant input as one ONNX graph of 8-bit products: spikes of one byte times weights of one byte.
 
-    input  ->  logits (T N, K) and n:LAYER (T N), how many spikes a layer fired
+    input  ->  logits (T N, K) and n:LAYER (T N), the number of spikes of a layer
 
-ONNX Runtime multiplies matrices of bytes three times as fast as float32 or more, and sums in 32 bits: exactly. Its
-convolutions of bytes are slow, or round what they sum, so a convolution is written as a product: the pixels under its
-kernel side by side, times the weights as a matrix. Images are (N, H, W, C) here. What no spike reaches is computed as
-anywhere.
+ONNX Runtime multiplies matrices of bytes at least three times as fast as float32, and sums them exactly in 32 bits. Its
+convolutions of bytes are slow, or round their sums. A convolution is therefore written as a matrix product of the
+unfolded image and the weights. Images are (N, H, W, C). Static nodes are computed in float32, as in other models.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from spikelet.lowering.onnx.step import add, broadcast, limits, number, state_sh
 from spikelet.lowering.onnx.unrolled import Unrolled, at
 from spikelet.nodes import IF, LI, Add, Array, Conv2d, Flatten, Input, Linear, Output, Scale, SumPool2d, is_float
 
-LARGEST = 127  # sum of spikes that a weight meets: processors without VNNI add two products in 16 bits
-TOGETHER = 64  # output pixels; up to here reading the weights dominates, and all time-steps share one product
+LARGEST = 127  # largest input of a product; processors without VNNI add two products in 16 bits
+TOGETHER = 64  # up to this number of output pixels, all time-steps share one product, since reading weights dominates
 
 
 def fits(graph: Graph) -> bool:
@@ -71,7 +70,7 @@ class Products(Unrolled):
     """A window of time-steps. Images are (N, H, W, C), except between static nodes."""
 
     def _static(self, name: str) -> str:
-        """(N, C, H, W) where static nodes read it; the value for other nodes is (N, H, W, C)."""
+        """Lower a static node; its value is (N, C, H, W) for static nodes and (N, H, W, C) for the others."""
         graph, out = self.graph, name_of("x", name)
         match graph.nodes[name]:
             case Input() as node:
@@ -107,14 +106,14 @@ class Products(Unrolled):
         raise AssertionError(f"{name}: a network with an LI has no 8-bit products")  # see `fits`
 
     def _synapse(self, name: str, inputs: list[str]) -> list[str]:
-        """The currents of a convolution or linear layer, of all time-steps at once where that is faster."""
+        """Lower a convolution or linear layer, with one product for all time-steps if that is faster."""
         shape, steps = self.graph.shapes[name], self.steps
         if steps == 1 or int(np.prod(shape[1:])) > TOGETHER:
             return [self._product(name, at(inputs, t), t) for t in range(steps)]
         return self._split(name, self._product(name, self._joined(name, inputs)))
 
     def _product(self, name: str, value: str, *index: int) -> str:
-        """A product of bytes; index: time-step, if it is one of several."""
+        """Append a product of bytes. index: time-step, if there are several."""
         onnx, node = self.onnx, self.graph.synapse(name)
         if isinstance(node, Conv2d):
             taps = node.weight.transpose(2, 3, 1, 0)
@@ -128,7 +127,7 @@ class Products(Unrolled):
         return onnx.node("com.microsoft:MatMulIntegerToFloat", inputs, name_of("x", name, *index))
 
     def _flattened(self, name: str) -> tuple[int, int]:
-        """Return channels and pixels of the image that a linear layer reads flattened; (F, 1) of a vector."""
+        """Return channels and pixels of the image that a linear layer reads flattened; (F, 1) for a vector."""
         source = self.graph.predecessors[name][0]
         if isinstance(self.graph.nodes[source], Flatten):
             source = self.graph.predecessors[source][0]
@@ -157,7 +156,7 @@ class Products(Unrolled):
         return value
 
     def _tap(self, value: str, axis: int, tap: int, size: int, stride: int, out: str) -> str:
-        """The inputs that one tap of the kernel meets, along one axis."""
+        """Append the slice of the inputs of one tap of the kernel, along one axis."""
         limits = tap, tap + (size - 1) * stride + 1, axis, stride
         numbers = [self.onnx.constant(f"constant:[{limit}]", np.array([limit])) for limit in limits]
         return self.onnx.node("Slice", [value, *numbers], out)
@@ -166,7 +165,7 @@ class Products(Unrolled):
         onnx, out, node = self.onnx, name_of("x", name, t), self.graph.nodes[name]
         match node:
             case SumPool2d():
-                # a mean, in steps of one over the area: rounded to the sum, whatever the area
+                # the mean is rounded to multiples of 1 / area, that is to the exact sum for any area
                 area = node.kernel[0] * node.kernel[1]
                 one, share = (onnx.constant(f"constant:1/{by}", np.array(1 / by, np.float32)) for by in (1, area))
                 zero = onnx.constant("constant:uint8 0", np.array(0, np.uint8))
@@ -188,6 +187,6 @@ class Products(Unrolled):
         return out
 
     def _row(self, name: str, value: Array) -> Array:
-        """(C,) for each pixel of a row, (1, 1, W, C): adding it then goes in long strides."""
+        """Repeat (C,) for each pixel of a row, (1, 1, W, C), so that it is added in long contiguous runs."""
         shape, value = self.graph.shapes[name], value.astype(np.float32)
         return np.tile(value, (1, 1, shape[2], 1)) if len(shape) == 3 else value

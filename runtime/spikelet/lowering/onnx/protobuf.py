@@ -1,8 +1,8 @@
 """Write ONNX models in the protobuf wire format.
 
-Field numbers are those of `onnx.proto` (ONNX IR). Writing the model here, instead of with the `onnx`
-package, lets a board build the graph it needs with nothing but ONNX Runtime, and makes the bytes a pure
-function of the network: a bundle's `step.onnx` can be checked by writing it again.
+Field numbers are those of `onnx.proto` (ONNX IR). The package `onnx` is not used, so that a board can build the models
+with ONNX Runtime alone, and so that the bytes are a pure function of the network: a bundle's `step.onnx` is checked by
+writing it again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class External:
 
 
 class NameCollision(Exception):
-    """Two values of an ONNX graph have one name, which is the argument."""
+    """Two values of an ONNX graph have the same name, which is the argument."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class OnnxGraph:
     Attributes:
         name: Name of the graph.
         external: Locations of constants that are stored in another file, by name.
-        rename: The name in the encoded model of every name that is passed in.
+        rename: Returns the name in the encoded model for a name that is passed in.
     """
 
     name: str
@@ -67,10 +67,10 @@ class OnnxGraph:
         """Append a node and return the name of its first output.
 
         Args:
-            op: Operator of ONNX, or `domain:op`.
-            inputs: Names of its inputs; "" for an optional input that is absent.
-            outputs: Names of its outputs, one or more.
-            attributes: Its attributes.
+            op: ONNX operator, or `domain:op`.
+            inputs: Names of the inputs; "" for an optional input that is absent.
+            outputs: Names of the outputs, one or more.
+            attributes: Values of the attributes by name.
 
         Raises:
             NameCollision: An output has a name that is already defined.
@@ -86,10 +86,10 @@ class OnnxGraph:
         return outputs[0]
 
     def constant(self, name: str, value: Array) -> str:
-        """Append an initializer and return its name. It is stored outside the model if `external` has its name.
+        """Append an initializer and return its name. It is stored outside the model if its name is in `external`.
 
         Raises:
-            NameCollision: Something else has this name.
+            NameCollision: Another value has this name.
         """
         if name in self._constants and _same(self._constants[name], value):
             return name
@@ -115,7 +115,7 @@ class OnnxGraph:
         """Declare a graph input and return its name.
 
         Raises:
-            NameCollision: Something else has this name.
+            NameCollision: Another value has this name.
         """
         self._define(name)
         self._inputs.append(message(11, _value_info(self.rename(name), shape, dtype)))

@@ -21,7 +21,7 @@ class InvalidModel(SpikeletError):
 
 @dataclass(frozen=True)
 class ValueType:
-    """dtype: name of a NumPy data type. shape: sizes."""
+    """Type of a value: the name of a NumPy data type, and the sizes of the axes."""
 
     dtype: str
     shape: Shape
@@ -32,15 +32,15 @@ class Budget:
     """Resources that a model may still use.
 
     Attributes:
-        elements: Elements of all values together.
-        operations: Multiplications and additions.
+        elements: Number of elements of all values together.
+        operations: Number of multiplications and additions.
     """
 
     elements: int
     operations: int
 
     def spend(self, operator: str, value: ValueType, operations: int = 0) -> None:
-        """Count a value and the operations that compute it."""
+        """Subtract a value and the operations that compute it. Raises InvalidModel if the budget is exceeded."""
         size = math.prod(value.shape)
         self.elements -= size
         self.operations -= size + operations
@@ -54,7 +54,7 @@ def infer(model: Model, inputs: Mapping[str, ValueType], budget: Budget) -> dict
     Args:
         model: An audited model.
         inputs: Types of the inputs.
-        budget: Limits; it is used up.
+        budget: Limits, from which the values and operations are subtracted.
 
     Raises:
         InvalidModel: An operation is not valid, a name is defined twice or not at all, or a limit is exceeded.
@@ -214,7 +214,7 @@ _RULES: dict[str, tuple[int, int, str, _Rule]] = {
 
 
 def sizes(operation: Operation, attribute: str, default: tuple[int, ...], least: int) -> tuple[int, ...]:
-    """An attribute that lists as many whole numbers as its default, each between `least` and 2^28."""
+    """Return an attribute with as many whole numbers as its default, each between `least` and 2^28."""
     value = operation.attributes.get(attribute, default)
     if not isinstance(value, tuple) or len(value) != len(default) or not all(least <= size <= 2**28 for size in value):
         raise InvalidModel(f"{operation.operator}: {attribute} {value}")
@@ -222,7 +222,7 @@ def sizes(operation: Operation, attribute: str, default: tuple[int, ...], least:
 
 
 def whole(operation: Operation, attribute: str, default: int) -> int:
-    """An attribute that is a whole number."""
+    """Return an attribute that is a whole number."""
     value = operation.attributes.get(attribute, default)
     if not isinstance(value, int):
         raise InvalidModel(f"{operation.operator}: {attribute} {value}")

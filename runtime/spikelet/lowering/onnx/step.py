@@ -1,6 +1,6 @@
-"""Translate a network to ONNX: one time-step, or the parts of it that the engine runs separately.
+"""Translate a network to ONNX models of one time-step, or of parts of it that the engine runs separately.
 
-Opset 13, plain operators, no Loop, nothing unrolled; every state is an input and an output:
+The models use opset 13 and plain operators, without Loop and without unrolling. Every state is an input and an output:
 
     step:   input, v:LAYER…  ->  logits, s:LAYER…, v_next:LAYER…
 
@@ -35,7 +35,7 @@ from spikelet.nodes import (
     is_float,
 )
 
-LOWERING_VERSION = 3  # raised when the bytes of `step_model` change for an unchanged network; no release wrote 2
+LOWERING_VERSION = 3  # increases when the bytes of `step_model` change for an unchanged network; 2 was never released
 _NAMING: dict[int, Callable[[str], str]] = {1: version_1, 3: str}  # versions that `step_model` writes, and their names
 
 
@@ -72,7 +72,7 @@ def embedded(graph: Graph) -> int:
 
 
 def static_model(graph: Graph) -> bytes:
-    """Return the encoded model of the part that no spike reaches: input -> x:NODE for each node of `frontier`."""
+    """Return the encoded model of the static nodes: input -> x:NODE for each node of `frontier`."""
     onnx = OnnxGraph("static")
     lower_static(onnx, graph)
     for name in frontier(graph):
@@ -81,14 +81,15 @@ def static_model(graph: Graph) -> bytes:
 
 
 def lower_static(onnx: OnnxGraph, graph: Graph) -> None:
-    """Append the input and the nodes that no spike reaches."""
+    """Append the static nodes, which include the input."""
     _lower(onnx, graph, [name for name in graph.order if name in graph.static])
 
 
 def dynamic_model(graph: Graph) -> bytes:
-    """The rest of a time-step: x:NODE for each node of `frontier`, and states, to logits, spikes and states.
+    """Return the encoded model of the rest of a time-step.
 
-    The states are potentials plus `state_shift`.
+    Its inputs are x:NODE for each node of `frontier` and the states; its outputs are the logits, the spikes and the
+    next states. States are potentials plus `state_shift`.
     """
     onnx = OnnxGraph("dynamic")
     for name in frontier(graph):
@@ -100,7 +101,7 @@ def dynamic_model(graph: Graph) -> bytes:
 
 
 def rate_model(graph: Graph) -> bytes:
-    """Return the float network of the same shapes, with ReLUs and average pools, as a baseline of speed."""
+    """Return the encoded float network of the same shapes, with ReLUs and average pools, as a baseline for speed."""
     onnx = OnnxGraph("rate")
     _lower(onnx, graph, graph.order, rate=True)
     onnx.output(LOGITS, ("N", graph.classes))
@@ -124,7 +125,7 @@ def state_shift(node: IF) -> Array:
 
 
 def frontier(graph: Graph) -> tuple[str, ...]:
-    """Static nodes whose value the dynamic part reads."""
+    """Return the names of the static nodes whose value the dynamic part reads."""
     return tuple(
         name
         for name in graph.order
@@ -188,7 +189,7 @@ def _neurons(onnx: OnnxGraph, graph: Graph, name: str, current: str, shift: bool
 
 
 def synapse(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: str, *at: int) -> None:
-    """Append a node without a state, from the names of its inputs to `out`. at: time-step, if the model has several."""
+    """Append a node without a state that computes `out` from its inputs. at: time-step, if the model has several."""
     match graph.nodes[name]:
         case Conv2d() as node:
             weights = [weight(onnx, f"{name}.weight", node.weight), weight(onnx, f"{name}.bias", node.bias)]
@@ -198,8 +199,8 @@ def synapse(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: st
             onnx.node("Gemm", [*inputs, *weights], out, transB=1)
         case SumPool2d() as node:
             area = node.kernel[0] * node.kernel[1]
-            # count windows without padding; the mean of k² integers times k² is exact only when k² is a
-            # power of two, so the sum is taken as a depthwise convolution otherwise
+            # the mean of k² integers times k² is exact only if k² is a power of two; otherwise the sum is computed
+            # by a depthwise convolution
             if _is_power(node):
                 mean = name_of("mean", name, *at)
                 onnx.node("AveragePool", inputs, mean, kernel_shape=node.kernel, strides=node.stride)
@@ -232,7 +233,7 @@ def convolution(onnx: OnnxGraph, node: Conv2d, inputs: list[str], out: str) -> N
 
 
 def sum_pool(onnx: OnnxGraph, graph: Graph, name: str, inputs: list[str], out: str) -> None:
-    """Append a SumPool2d as a depthwise convolution by 1: exact whatever its area, and one pass over memory."""
+    """Append a SumPool2d as a depthwise convolution with weights of 1, which is exact for any area."""
     node, channels = graph.node(name, SumPool2d), graph.shapes[name][0]
     ones = onnx.constant(name_of("ones", name), np.ones((channels, 1, *node.kernel), np.float32))
     onnx.node("Conv", [*inputs, ones], out, strides=node.stride, group=channels)
@@ -247,14 +248,14 @@ def neuron(
         onnx: The model.
         name: Name of the layer.
         node: The layer.
-        current: Name of its input.
-        v: Name of its potentials before the time-step.
+        current: Name of the input current.
+        v: Name of the potentials before the time-step.
         ndim: Number of axes of one sample.
         at: Time-step or copy, if the model has several.
         shift: Whether potentials include `state_shift`.
 
     Returns:
-        The names of its spikes and of its potentials after the reset.
+        The names of the spikes and of the potentials after the reset.
     """
     theta = broadcast(onnx, f"{name}.theta", node.theta, ndim)
     if isinstance(node, LIF):

@@ -1,7 +1,6 @@
-"""T time-steps of a constant input as one ONNX graph: each layer is evaluated at all T before the next one begins.
+"""T time-steps of a constant input as one ONNX graph, in which each layer is evaluated for all T before the next one.
 
-Weights are read once for all T, and the state is neither input nor output. A node that no spike reaches has one value,
-which is computed once.
+Weights are read once for all T, and states are neither inputs nor outputs. A static node is evaluated once.
 """
 
 from __future__ import annotations
@@ -54,23 +53,23 @@ class Unrolled(ABC):
         return [self._at(name, [at(value, t) for value in inputs], t) for t in range(self.steps)]
 
     def _logits(self, name: str, inputs: list[str]) -> str:
-        """The logits of all time-steps, (T N, K)."""
+        """Append the logits of all time-steps, (T N, K)."""
         self.onnx.node("Concat", [at(inputs, t) for t in range(self.steps)], LOGITS, axis=0)
         return self.onnx.output(LOGITS, ("rows", *self.graph.shapes[name]))
 
     def _joined(self, name: str, inputs: list[str]) -> str:
-        """The values of all time-steps as one, (T N, …)."""
+        """Append the concatenation of the values of all time-steps, (T N, …)."""
         return self.onnx.node("Concat", inputs, name_of("rows", name), axis=0)
 
     def _split(self, name: str, value: str) -> list[str]:
-        """The value of each time-step, (N, …), from one value (T N, …)."""
+        """Append the values of the time-steps, (N, …), from their concatenation (T N, …)."""
         parts = [name_of("x", name, t) for t in range(self.steps)]
         self.onnx.node("Split", [value], *parts, axis=0)
         return parts
 
     @abstractmethod
     def _static(self, name: str) -> str:
-        """Lower a node that no spike reaches."""
+        """Lower a static node."""
 
     @abstractmethod
     def _spiking(self, name: str, node: IF, currents: list[str]) -> list[str]:
@@ -90,5 +89,5 @@ class Unrolled(ABC):
 
 
 def at(values: list[str], t: int) -> str:
-    """The value at time-step t, from 0."""
+    """Return the value at time-step t, from 0."""
     return values[t % len(values)]

@@ -1,14 +1,14 @@
 """T time-steps of constant input as one ONNX graph, in float32.
 
-    input  ->  logits (T N, K), n:LAYER…, and of recorded layers s:LAYER:t and v_next:LAYER:t, t from 0
+    input  ->  logits (T N, K), n:LAYER…, and for recorded layers s:LAYER:t and v_next:LAYER:t, t from 0
 
 A linear layer is one product for all T N rows.
 
-Where ONNX Runtime keeps images in blocks of channels, an IF takes two passes over memory that stay in these blocks:
-a 1x1 depthwise convolution by 1, clipped to 0…1, gives the spikes, and one by -theta, with the potential added, the
-reset; plain arithmetic would be taken out of the blocks and back at every step. The potentials are `state_shift`ed.
+On some processors, ONNX Runtime stores images in blocks of channels, and converts them back for plain arithmetic. There
+an IF is written as two 1x1 depthwise convolutions, which keep the blocks: one with weights of 1, clipped to 0…1, gives
+the spikes, and one with weights of -theta, plus the potential, is the reset. Potentials include `state_shift`.
 
-Copies of neurons are counted in closed form, in windows of one time-step (`spikelet.copies.at_once`).
+In windows of one time-step, copies of neurons are counted in closed form (`spikelet.copies.at_once`).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from spikelet.lowering.onnx.step import (
 from spikelet.lowering.onnx.unrolled import Unrolled, at
 from spikelet.nodes import IF, LI, Array, Conv2d, Input, Linear, SumPool2d
 
-BLOCK = 16  # channels; what ONNX Runtime blocks, it blocks by 8 or 16
+BLOCK = 16  # ONNX Runtime uses blocks of 8 or 16 channels
 
 
 def window_model(graph: Graph, steps: int, record: Sequence[str] = (), *, blocks: bool = True) -> bytes:
     """Return the encoded model.
 
-    n:LAYER holds spike counts: (N, T C, 1, 1), the mean over the pixels, of an image, and (N, T C) of a vector.
+    n:LAYER contains spike counts: for images the mean over the pixels, (N, T C, 1, 1), for vectors (N, T C).
 
     Args:
         graph: The network.
@@ -172,17 +172,17 @@ class _Window(Unrolled):
         return self.blocks and plain and len(shape) == 3 and shape[0] % BLOCK == 0 and shifted
 
     def _includes_start(self, name: str) -> bool:
-        """Whether the first current of a node includes the initial potential: only one layer reads it at every step."""
+        """Whether the initial potential is added to a node's first current: only one layer reads the current."""
         targets = self.graph.successors[name]
         single = isinstance(self.graph.nodes[name], Conv2d) and name not in self.graph.static and len(targets) == 1
         return single and isinstance(self.graph.nodes[targets[0]], IF) and self._in_blocks(targets[0])
 
 
 def _start(node: IF) -> Array:
-    """The shifted initial potential, (C,)."""
+    """Return the initial potential plus `state_shift`, (C,)."""
     return node.v_init + state_shift(node)
 
 
 def _depthwise(factor: Array) -> Array:
-    """(C,) as the weights of a depthwise 1x1 convolution."""
+    """Return (C,) as the weights of a depthwise 1x1 convolution."""
     return factor.astype(np.float32).reshape(-1, 1, 1, 1)

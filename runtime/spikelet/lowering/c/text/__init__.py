@@ -1,1 +1,1 @@
-"""Text of C: declarations, names, the kernels of the folder `kernels`, and templates of an exported folder."""
+"""C as text: declarations, names, the kernels of the folder `kernels`, and templates of an exported folder."""

@@ -7,7 +7,7 @@ from textwrap import indent
 
 from spikelet.lowering.c.text.names import comment
 
-LINE = 108  # characters of a line that is then indented
+LINE = 108  # characters of a line before it is indented
 INDENT = "    "
 INCLUDES = "#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n"
 KERNELS = """\

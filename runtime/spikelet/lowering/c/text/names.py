@@ -12,8 +12,8 @@ def identifiers(names: Iterable[str]) -> dict[str, str]:
     """Return a C identifier for every node name.
 
     Identifiers consist of letters, digits and underscores, and differ by more than case. They begin with a letter and
-    do not end with an underscore. Generated code never uses one by itself: it forms `run_conv1` and, with a suffix
-    that has no underscore, `conv1_weight`. Two such names are equal only if identifiers and suffixes are, and node
+    do not end with an underscore. Generated code never uses an identifier by itself: it forms `run_conv1` and, with a
+    suffix that contains no underscore, `conv1_weight`. Two such names are equal only if both parts are equal, and node
     names such as `int` or `memset` are valid.
     """
     identifiers: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Names of an exported interface: `model_step` and `MODEL_CLASSES`, or with another prefix than `model`."""
+"""Names of an exported interface, such as `model_step` and `MODEL_CLASSES`; the prefix `model` can be replaced."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from spikelet.errors import UsageError
 
 MAX_LENGTH = 40  # C99 compilers need only distinguish 63 characters; the longest suffix has 13
-# files of these names would hide headers of the C library, or the self-test
+# files of these names would hide headers of the C library or the self-test
 RESERVED = frozenset({
     "assert", "complex", "ctype", "errno", "fenv", "float", "inttypes", "iso646", "limits", "locale", "main",
     "math", "setjmp", "signal", "stdalign", "stdarg", "stdatomic", "stdbool", "stddef", "stdint", "stdio",
@@ -28,11 +28,11 @@ STATIC = re.compile(r"^static [^(=\[;]*?\b(\w+)\s*[(=\[;]", re.MULTILINE)
 
 
 def check_prefix(prefix: str, source: str) -> None:
-    """Raise UsageError if a prefix cannot begin the public names of a program.
+    """Raise UsageError if a prefix is not valid for the public names of a program.
 
     Args:
-        prefix: What the names begin with.
-        source: C of the program, whose own functions and tables must have other names.
+        prefix: First part of the names.
+        source: C of the program, whose static functions and tables must have other names.
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", prefix) or len(prefix) > MAX_LENGTH:
         raise UsageError(
@@ -47,7 +47,7 @@ def check_prefix(prefix: str, source: str) -> None:
 
 
 def renamed(text: str, prefix: str) -> str:
-    """Return a template, or C of an interface, with the public names and file names of a prefix."""
+    """Replace the prefix `model` in the public names and file names of a template or of an interface in C."""
 
     def rename(match: re.Match[str]) -> str:
         return prefix.upper() if match[0].isupper() else prefix
@@ -57,9 +57,9 @@ def renamed(text: str, prefix: str) -> str:
 
 
 def bound(source: str, prefix: str) -> str:
-    """Return C of a network that uses the public types of a prefix.
+    """Replace the types in the C of a network by the public types of a prefix.
 
-    Only whole names are replaced: names of nodes never occur without a prefix or suffix of the generator.
+    Only whole names are replaced. Names of nodes never occur without a prefix or suffix of the generator.
     """
     source = re.sub(r"\bstruct (?=(?:state|work)\b)", f"struct {prefix}_", source)
     return re.sub(r"\bmodel_pixel\b", f"{prefix}_pixel", source)

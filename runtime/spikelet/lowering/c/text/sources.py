@@ -1,8 +1,8 @@
-"""Put the C files of the folder `kernels` together as one text.
+"""Join C files of the folder `kernels` to one text.
 
-The files compile as they are, so that compilers, clangd and clang-tidy read them. An `#include "…"` line says what a
-file depends on; here it becomes the text of that file, once, without include guards. The files of `kernels/stand_in`
-declare what the generator writes for a network, and are left out.
+The files also compile by themselves, so that compilers, clangd and clang-tidy can check them. An `#include "…"` line
+states a dependency; it is replaced by the text of that file, once and without include guards. The files of
+`kernels/stand_in` declare names that the generator writes for a network, and are omitted.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def content(file: str) -> str:
 
 
 def dependencies(file: str) -> list[str]:
-    """Return the paths of the files that a file includes, directly or indirectly, each after those that it includes."""
+    """Return the paths of the files that a file includes, directly or indirectly, in order of dependency."""
     paths: list[str] = []
     for name in INCLUDE.findall(_read(file)):
         path = normpath(join(dirname(file), name))

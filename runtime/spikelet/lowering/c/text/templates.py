@@ -39,7 +39,7 @@ enum {
     MODEL_FLASH_BYTES = @FLASH@  /* constants, without code */
 };
 
-/* What model_step returns. Except for MODEL_OK, nothing has changed. */
+/* Return values of model_step. With any value except MODEL_OK, the state is unchanged. */
 enum {
     MODEL_OK = 0,
     MODEL_NOT_RESET = 1,  /* model_reset has not been called */
@@ -85,7 +85,7 @@ int32_t model_margin(void);
     ((int32_t)((threshold) / MODEL_LOGIT_SCALE) + \\
      ((double)(int32_t)((threshold) / MODEL_LOGIT_SCALE) < (threshold) / MODEL_LOGIT_SCALE))
 
-/* The number of spikes of each layer in the last time-step: [MODEL_LAYERS]; and the names of the layers. */
+/* The number of spikes of each layer in the last time-step, and the names of the layers: [MODEL_LAYERS]. */
 const uint32_t *model_spikes(void);
 extern const char *const model_layers[MODEL_LAYERS];
 @LABELS@
