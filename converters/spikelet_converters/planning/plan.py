@@ -192,7 +192,7 @@ def _check(bundle: Bundle, data: ImageSet, budget: Budget, profile: Profile | No
     if profile is not None and not profile.priced:
         raise UsageError(f"profile {profile.name}: has no energies per operation: {profile.unpublished}")
     if not len(data):
-        raise DataError(f"{data.name}: holds no images")
+        raise DataError(f"{data.name}: contains no images")
     if data.labels is None:
         raise DataError(f"{data.name}: has no labels; a plan compares accuracies, which need labels")
     check_labels(data, bundle.graph.classes)

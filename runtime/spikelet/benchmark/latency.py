@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class StepTimes(TypedDict):
-    """Milliseconds per time-step, median and 95 %, over `steps_timed` time-steps."""
+    """Milliseconds per time-step: median and 95 % quantile over `steps_timed` time-steps."""
 
     ms_per_step_p50: float
     ms_per_step_p95: float
@@ -14,7 +14,7 @@ class StepTimes(TypedDict):
 
 
 class Latency(TypedDict):
-    """The result of `benchmark.measure`; memory is None where the system does not report it."""
+    """The result of `benchmark.measure`; memory is None if the system does not report it."""
 
     engine: str
     load_ms: float

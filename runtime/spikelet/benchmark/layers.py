@@ -1,4 +1,4 @@
-"""How the native engine evaluates each layer, and how much of the dense work its spikes cause."""
+"""Form in which the native engine evaluates each layer, and its work compared with the dense layer."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ class LayerWork(TypedDict):
 
     Attributes:
         node: Name of the node.
-        form: How the native engine evaluates it, see `HostPlan.form`.
-        dense: Multiplications of the dense layer.
-        added: Weights that spikes select, the mean over the golden inputs; for a layer that reads the image, `dense`.
+        form: Form in which the native engine evaluates it, see `HostPlan.form`.
+        dense: Number of multiplications of the dense layer.
+        added: Number of weights that spikes select, mean over the golden inputs; `dense` for a layer that reads the
+            image.
     """
 
     node: str

@@ -1,8 +1,9 @@
 """The command line: `spikelet COMMAND …`.
 
-A command is a module with `HELP`, `EXAMPLE`, `configure` and `run`. Other packages add commands as entry points. Of the
-commands, only the one that runs is imported.
-Exit codes: 0 success, 1 the work failed, 2 wrong usage.
+A command is a module with `HELP`, `EXAMPLE`, `configure` and `run`. Other packages add commands as entry points. Only
+the module of the command that runs is imported.
+
+Exit codes are 0 for success, 1 for a failure, and 2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def _main(argv: Sequence[str] | None) -> int:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse a command line, with the command and the whole line among the arguments.
+    """Parse a command line. The result also contains the command and the whole line.
 
     Raises:
         WrongCall: There is no such command, or the arguments do not fit it.
@@ -153,7 +154,7 @@ def _fail(program: str, line: str, as_json: bool, code: int, message: str | None
     if as_json:
         try:
             print(json.dumps({"error": line.removeprefix(f"{program}: ") if message is None else message}), flush=True)
-        except OSError:  # it may be what failed
+        except OSError:  # the output itself may have failed
             discard()
     print(printable(line, "\n"), file=sys.stderr)
     return code

@@ -1,1 +1,1 @@
-"""Folders that run a bundle on another machine, as Python or firmware in C, and web pages that run it."""
+"""Deploy a bundle: a folder with Python or C for another machine, or a web page."""

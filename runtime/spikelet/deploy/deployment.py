@@ -48,7 +48,7 @@ exec "$python" -m spikelet "$command" "$here/model.snnb" "$@"
 """
 
 SERVICE = """\
-# Classifies the images that appear in /srv/{service}/camera. The answers are in the journal.
+# Classifies the images that appear in /srv/{service}/camera. The predictions are in the journal.
 #     sudo cp -r . /opt/{service} && sudo install -d -m 1777 /srv/{service}/camera
 #     sudo systemctl enable --now /opt/{service}/{service}.service && journalctl -u {service} -f
 [Unit]
@@ -84,12 +84,12 @@ README = """\
 | the runtime (pure Python) | `app/` |
 | the bundle, sha256 `{digest}` | `model.snnb` |
 | compiled network | {library} |
-| service of systemd: `watch` from the start of the system | `{service}.service`, which says how to install it |
+| systemd service that runs `watch` from the start of the system | `{service}.service`, with instructions in it |
 
 **Requirements**: Python 3.11 or later and NumPy 1.24 or later (`sudo apt-get install python3-numpy`); Pillow for image
 files (`python3-pil`).{compiler}
 
-A system with an older Python, such as Ubuntu 22.04 on a Jetson, takes another one beside it and stays as it is:
+A system with an older Python, such as Ubuntu 22.04 on a Jetson, can use another one, without changes to the system:
 
 ```sh
 python3 -m pip install --user uv
@@ -159,7 +159,7 @@ def _readme(bundle: Bundle, target: Target, compiled: bool) -> str:
         library, compiler = "`cache/`, for any processor of this architecture", ""
     else:
         library = "compiled at the first start; requires `gcc` on the board"
-        compiler = " With a C compiler (`gcc`), engine native is used, which is the fastest."
+        compiler = " With a C compiler (`gcc`), the fastest engine, native, is used."
     return README.format(
         name=comment(bundle.manifest.name),
         service=SERVICE_NAME,

@@ -1,4 +1,4 @@
-"""A bundle as C source, with its golden inputs as a self-test."""
+"""Export a bundle as C source, with its golden inputs as a self-test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spikelet.lowering.c.program import Layout, Program
 from spikelet.lowering.c.project import Recording, project, sizes
 from spikelet.lowering.c.text.names import comment
 
-BYTES = 24  # of memory for each number of the source: its text, twice while it is joined from pieces
+BYTES = 24  # of memory per number of the source: its text, twice while the pieces are joined
 IMAGES = 2  # golden inputs in the self-test; the flash memory of a board is small
 
 
@@ -43,7 +43,7 @@ def c_files(
     Raises:
         EngineError: The network is float32.
         CostError: The text of the weights needs more memory than the limits of the environment permit.
-        UsageError: The prefix cannot begin names, or a name is in use.
+        UsageError: The prefix is not valid, or a name is already in use.
     """
     graph, program = bundle.graph, c_program(bundle.graph, mcu, layout)
     written = sum(parameter.values.size for parameter in program.parameters)
@@ -66,11 +66,11 @@ def c_files(
 
 
 def c_program(graph: Graph, mcu: bool, layout: Layout) -> Program:
-    """Return the program of an exported network.
+    """Return the C program of an exported network.
 
     Args:
         graph: The network.
-        mcu: Whether it is the form for microcontrollers.
+        mcu: Whether to use the form for microcontrollers.
         layout: Order of the values of an image.
 
     Raises:

@@ -1,8 +1,8 @@
-"""Code size and worst-case stack of exported C, as a compiler states them.
+"""Code size and worst-case stack of exported C, as reported by a compiler.
 
-GCC writes the calls between functions and the stack of each one (`-fcallgraph-info=su`, GCC 10 or later). The longest
-path is the worst case: the code has no recursion, no calls through pointers, and no arrays of variable size.
-Functions of the C library (`memcpy`, `memset`) are not counted.
+GCC writes the calls between functions and the stack of each function (`-fcallgraph-info=su`, GCC 10 or later). The
+longest path is the worst case, since the code has no recursion, no calls through pointers, and no arrays of variable
+size. Functions of the C library (`memcpy`, `memset`) are not counted.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', re.M
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a compiler makes of exported C.
+    """Sizes of compiled C.
 
     Attributes:
         command: Compiler and flags.
         code: Bytes of machine code and of its constants, without the parameters of the network.
-        stack: Bytes of stack that one time-step needs at most; None if the compiler does not state it.
-        stacks: The same of each node's function, by name, when every one is compiled as a function of its own.
+        stack: Largest number of bytes of stack of one time-step; None if the compiler does not report it.
+        stacks: Stack of the function of each node by name, if every node is compiled as a separate function.
     """
 
     command: str
@@ -50,14 +50,14 @@ def footprint(header: str, source: str, prefix: str, form: str, compiler: str = 
     Args:
         header: Text of PREFIX.h.
         source: Text of PREFIX.c.
-        prefix: Prefix of its names.
+        prefix: Prefix of the public names.
         form: "mcu" or "host".
-        compiler: Command with flags, such as "arm-none-eabi-gcc -mcpu=cortex-m7"; "auto" for the first that is found.
+        compiler: Command with flags, such as "arm-none-eabi-gcc -mcpu=cortex-m7"; "auto" for the first one installed.
 
     Raises:
         EngineError: There is no such compiler, or it fails.
     """
-    command = [*_found(form, compiler), *shlex.split(FLAGS[form])]
+    command = [*_compiler_command(form, compiler), *shlex.split(FLAGS[form])]
     separate = source.replace("static void run_", "static __attribute__((noinline)) void run_")
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, f"{prefix}.h").write_text(header, "utf-8")
@@ -68,7 +68,7 @@ def footprint(header: str, source: str, prefix: str, form: str, compiler: str = 
 
 
 def depths(graph: str) -> dict[str, int]:
-    """Return the worst-case stack of every function of a call graph, by name; empty if one has a variable stack.
+    """Return the worst-case stack in bytes of every function of a call graph, by name; empty if a stack is variable.
 
     Args:
         graph: Text of a .ci file of GCC.
@@ -94,7 +94,7 @@ def depths(graph: str) -> dict[str, int]:
     return by_name
 
 
-def _found(form: str, compiler: str) -> list[str]:
+def _compiler_command(form: str, compiler: str) -> list[str]:
     candidates = COMPILERS[form] if compiler == AUTO else (compiler,)
     for candidate in candidates:
         command = shlex.split(candidate)
@@ -104,7 +104,7 @@ def _found(form: str, compiler: str) -> list[str]:
 
 
 def _compiled(command: list[str], source: Path, text: str) -> tuple[int, dict[str, int]]:
-    """Return the bytes of code and the depths of all functions; no depths if the compiler cannot state them."""
+    """Return the bytes of code and the depths of all functions; no depths if the compiler does not report them."""
     source.write_text(text, "utf-8")
     target, graph = source.with_suffix(".o"), source.with_suffix(".ci")
     arguments = ["-c", str(source), "-o", str(target)]
@@ -116,8 +116,8 @@ def _compiled(command: list[str], source: Path, text: str) -> tuple[int, dict[st
 
 
 def _code(target: Path, compiler: str) -> int:
-    """Return the bytes of text and constants of an object, as `size` states them."""
-    head, dash, _ = compiler.rpartition("-")  # arm-none-eabi-gcc has arm-none-eabi-size beside it
+    """Return the bytes of text and constants of an object file, as reported by `size`."""
+    head, dash, _ = compiler.rpartition("-")  # for arm-none-eabi-gcc, arm-none-eabi-size
     tool = f"{head}-size" if dash and shutil.which(f"{head}-size") else "size"
     done = subprocess.run([tool, str(target)], capture_output=True, encoding="locale", errors="replace", check=False)
     rows = done.stdout.splitlines()

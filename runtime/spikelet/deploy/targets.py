@@ -1,4 +1,4 @@
-"""Types of boards that a bundle can be deployed to."""
+"""Boards to which a bundle can be deployed."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ with A[i, h] = 1 if some output row takes input row h through tap i, and B likew
 passes a sum pool, a flattening or a sum of spikes becomes one event per window or sum that contains it, so the map
 of the subsequent node is propagated back through these nodes by their transpose.
 
-The copies of a neuron share the current of their channel, which is summed once, and each of them sends spikes of its
-own: maps have an entry per copy.
+The copies of a neuron share the current of their channel, which is summed once, but each copy fires by itself. Maps
+therefore have one entry per copy.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Site:
 
     Attributes:
         node: Name of the node.
-        kind: Type of its input; that of the spikes if a sum takes spikes and currents.
+        kind: Type of the input; for a sum of spikes and currents, the type of the spikes.
         operation: "ac", one addition per event (spikes, counts); "mac" (analog, current); or "add", a sum of analog
             values or currents.
         reach: By spiking layer, (C·copies, …): operations that one spike of each neuron causes here; only for "ac".
-        dense: Operations of one evaluation if every input were non-zero, zero weights included.
-        nonzero: The same without zero weights.
+        dense: Operations of one evaluation if every input were non-zero, including zero weights.
+        nonzero: As `dense`, without zero weights.
         weights: Number of weights of the node.
-        copies: Number of neurons from which a connection receives spikes.
+        copies: Number of neurons from which one connection receives spikes.
     """
 
     node: str
@@ -100,7 +100,7 @@ def sites(graph: Graph) -> tuple[Site, ...]:
 
 
 def _copies(graph: Graph) -> dict[str, int]:
-    """By node, the number of neurons whose spikes add up to a unit of its value; 1 for currents."""
+    """Return, by node, the number of copies whose spikes are added to one value; 1 for currents."""
     copies: dict[str, int] = {}
     for name in graph.order:
         node = graph.nodes[name]
@@ -189,7 +189,7 @@ def _transposed(node: Node, cost: Map, shape: Shape) -> Map:
 
 
 def _tap_positions(size: int, kernel: int, stride: int, padding: int) -> Map:
-    """(kernel, size): 1 where an output uses the input through the tap."""
+    """Return (kernel, size), 1 where an output uses the input through the tap."""
     outputs = (size + 2 * padding - kernel) // stride + 1
     used = np.zeros((kernel, size), np.int64)
     for tap in range(kernel):
@@ -199,7 +199,7 @@ def _tap_positions(size: int, kernel: int, stride: int, padding: int) -> Map:
 
 
 def _windows(size: int, kernel: int, stride: int) -> Map:
-    """(outputs, size): 1 where an input lies in the window of an output."""
+    """Return (outputs, size), 1 where an input lies in the window of an output."""
     starts = np.arange((size - kernel) // stride + 1)[:, None] * stride
     positions = np.arange(size)[None]
     return ((positions >= starts) & (positions < starts + kernel)).astype(np.int64)

@@ -57,7 +57,7 @@ class Fault:
         level: Level in the unit that KINDS defines, 0…1; 0 is a device without faults.
 
     Raises:
-        UsageError: An unknown kind, or a level out of range.
+        UsageError: The kind is unknown, or the level is out of range.
     """
 
     kind: str
@@ -78,7 +78,7 @@ class FaultyEngine(NumpyEngine):
         graph: The network.
         fault: Type and level of the fault.
         seed: Seed of the faulty device.
-        bits: Bits of a weight in the bundle.
+        bits: Bits per weight in the bundle.
     """
 
     name: ClassVar[str] = "faulty"
@@ -92,7 +92,7 @@ class FaultyEngine(NumpyEngine):
         self._theta: dict[str, Float] = {}
         if fault.kind == "weight-bits":
             for name in self._weights:
-                weight = graph.nodes[name].weight  # type: ignore[attr-defined]  # those with weights
+                weight = graph.synapse(name).weight
                 self._weights[name] = flip_bits(weight, bits, fault.level, self._source(name)).astype(np.float32)
         for name in graph.spiking:
             shape, source = graph.population(name), self._source(name)

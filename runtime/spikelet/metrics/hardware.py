@@ -4,11 +4,11 @@ A profile is a TOML file:
 
     name = "my-chip"
     title = "My chip, 28 nm"
-    counts = "events"        # or "connections": work for every connection at every step, spike or not
-    memory = "included"      # in the figures; "separate": given by [dram] and [[sram]]; "unstated"
-    weight_bits = 8          # word of a weight, for memory traffic
+    counts = "events"        # or "connections": operations at every connection and time-step, with or without a spike
+    memory = "included"      # in the figures; "separate": in [dram] and [[sram]]; "unstated"
+    weight_bits = 8          # bits per weight, for memory traffic
     [figures.ac]             # one accumulate; also mac, neuron_update, fp32_mac, int8_mac
-    low = 20                 # low and high, where sources disagree; or value = 20
+    low = 20                 # low and high if sources disagree; or value = 20
     high = 24
     unit = "pJ"
     source = "who, where, when"
@@ -35,7 +35,7 @@ from spikelet.metrics.toml_fields import Table
 
 FIGURES = ("ac", "mac", "neuron_update", "fp32_mac", "int8_mac")
 KEYS = ("name", "title", "notes", "unpublished", "counts", "memory", "weight_bits", "figures", "dram", "sram", "power")
-# part of file names, where a number alone would be the index of a bundle
+# a name becomes part of file names, in which a number alone is the index of a bundle
 NAME = re.compile(r"(?!\d+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PICOJOULES = {"pJ": 1.0, "nJ": 1e3, "uJ": 1e6}
 PER_BIT = {"pJ/bit": 1.0, "pJ/32bit": 1 / 32, "pJ/64bit": 1 / 64, "nJ/64bit": 1e3 / 64}
@@ -48,7 +48,7 @@ Memory = Literal["included", "separate", "unstated"]
 
 @dataclass(frozen=True)
 class PublishedValue:
-    """A published number with its source; low and high differ where sources disagree.
+    """A published number with its source; low and high differ if sources disagree.
 
     Energies are in pJ, energies of memory in pJ per bit, powers in W.
     """
@@ -64,8 +64,9 @@ class Profile:
     """The published energies per operation of one hardware platform.
 
     Attributes:
-        counts: "events": operations are caused by spikes; "connections": every connection at every time-step.
-        memory: Whether the figures include memory traffic, or `dram` and `sram` give it, or the source is silent.
+        counts: "events": spikes cause operations; "connections": every connection costs one at every time-step.
+        memory: "included": the figures include memory traffic; "separate": `dram` and `sram` are its energies;
+            "unstated": the source does not say.
         unpublished: The missing information, if there are no figures.
         figures: Energies by name: ac and mac, one synaptic operation; neuron_update; fp32_mac and int8_mac, of the
             baselines.
@@ -90,7 +91,7 @@ class Profile:
         return bool(self.figures)
 
     def buffer(self, size: int) -> PublishedValue:
-        """Energy per bit of a buffer of `size` bytes: of the smallest SRAM that is large enough, or of the largest."""
+        """Return the energy per bit of a buffer of `size` bytes: that of the smallest sufficient SRAM, or the last."""
         return next((figure for capacity, figure in self.sram if capacity >= size), self.sram[-1][1])
 
     def sources(self) -> list[tuple[str, PublishedValue]]:
@@ -105,7 +106,7 @@ def load_profile(path: str | Path) -> Profile:
     """Read a profile.
 
     Raises:
-        UsageError: Not a TOML file, an unknown key, a number that is negative or has no source, or no figures.
+        UsageError: The file is not TOML, has an unknown key or no figures, or a number is negative or has no source.
     """
     path = options.path("path", path)
     return _profile(Table(str(path), read_toml(path)))

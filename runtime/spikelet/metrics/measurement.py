@@ -90,7 +90,7 @@ def measure(
     buffer: int = BUFFER,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Measurement:
-    """Run the images for `steps` time-steps and count.
+    """Run images for `steps` time-steps and compute all metrics.
 
     Args:
         bundle: The bundle.
@@ -102,7 +102,7 @@ def measure(
         on_progress: Called with the number of images done and the total.
 
     Raises:
-        DataError: No images, images that do not fit the network, or a label that it has no class for.
+        DataError: There are no images, they do not fit the network, or a label is out of range.
         UsageError: `steps` exceeds the number of time-steps that are proven exact.
         CostError: The measurement needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
 
@@ -119,7 +119,7 @@ def measure(
     function("on_progress", on_progress)
     graph = bundle.graph
     if not len(data):
-        raise DataError(f"{data.name}: holds no images")
+        raise DataError(f"{data.name}: contains no images")
     accuracy.check_labels(data, graph.classes)
     as_sequence(graph, data.images)
     buffer = whole("buffer", buffer)

@@ -4,13 +4,12 @@
     connection sparsity  zero weights / weights, rounded to 4 places
     activation sparsity  zero activations / activations, over layers, time-steps and samples
     Dense                for a sample: all products of weights and inputs, zeros included; padding excluded
-    Effective            non-zero weight times non-zero input: AC where the input of that layer, at that
-                         time-step and over the whole batch, holds nothing but 0, 1 and -1, else MAC
-    membrane updates     for a sample: membranes whose value differs from the time-step before; all at the first
+    Effective            non-zero weight times non-zero input: AC if the input of that layer, at that
+                         time-step and over the whole batch, contains only 0, 1 and -1, else MAC
+    membrane updates     for a sample: potentials that differ from those of the previous time-step; all at the first
 
-Bias, pools and sums are not counted. Spikes through a sum pool become values above 1, so the subsequent layer is
-counted in MACs, once per value and not per spike: this is the difference from `operations`. A constant image is
-counted at every time-step.
+Biases, pools and sums are not counted. Unlike in `operations`, a layer after a sum pool of spikes is counted in MACs,
+once per value and not per spike, since its inputs exceed 1. A constant image is counted at every time-step.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from spikelet.graph import Graph
 from spikelet.metrics.fanout import reach
 from spikelet.nodes import IF, Conv2d, Linear, Scale
 
-IMAGES = 32  # of a measurement: one batch
+IMAGES = 32  # images of a measurement, one batch
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ class _Nodes(NumpyEngine):
 def neurobench(graph: Graph, images: npt.NDArray[np.uint8], steps: int, engine: str = "auto") -> NeuroBench:
     """Compute the metrics of a batch of images, (N, *shape), constant over `steps` time-steps.
 
-    Fewer images are used where the memory limit does not permit all of them. Copies of neurons are counted as the
-    channels of `spikelet.copies.expand`, which is how frameworks of plain neurons run them.
+    Fewer images are used if the memory limit does not permit all of them. Copies of neurons are counted as the channels
+    of `spikelet.copies.expand`, as frameworks without copies would run them.
     """
     graph = expand(graph)
     nodes, runner = _Nodes(graph), create(graph, engine, graph.spiking, steps=steps)
@@ -138,9 +137,9 @@ def _values(graph: Graph, nodes: _Nodes, spikes: Mapping[str, Float], pixels: Fl
             node = waiting.pop()
             if node in outputs or isinstance(graph.nodes[node], IF):
                 continue
-            fresh = [source for source in graph.predecessors[node] if source not in needed]
-            needed.update(fresh)
-            waiting.extend(fresh)
+            added = [source for source in graph.predecessors[node] if source not in needed]
+            needed.update(added)
+            waiting.extend(added)
         for node in graph.order:
             if node in needed and node not in outputs:
                 outputs[node] = nodes.value(node, [outputs[source] for source in graph.predecessors[node]], pixels)

@@ -1,8 +1,8 @@
-"""Operations of one image: exact counts, node by node.
+"""Exact counts of the operations of one image, node by node.
 
 Accumulates are spikes multiplied by their fan-out (`fanout`). Multiply-accumulates are caused by analog values; all
 non-zero weights count. The static part, which depends on the image only, can be computed once or at every
-time-step. Both counts are given; the engines of spikelet compute it once.
+time-step. Both counts are returned; the engines of spikelet compute it once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Row:
 
     Attributes:
         node: Name of the node.
-        kind: Type of its input, see `fanout.Kind`.
+        kind: Type of the input, see `fanout.Kind`.
         acs: Accumulates.
         macs, adds: Operations on currents, over all time-steps.
         static_macs, static_adds: Operations that depend on the image only, counted once.
@@ -46,7 +46,7 @@ class Row:
 
     @property
     def rate(self) -> float | None:
-        """Spike rate at the synapses: accumulates over those if every neuron fired."""
+        """Spike rate at the synapses: accumulates divided by those if every neuron fired."""
         return self.acs / self.possible if self.possible else None
 
 
@@ -74,12 +74,12 @@ class Operations:
         return sum(self.neurons.values()) * self.steps
 
     def total(self, field: str) -> float:
-        """Sum of a field of the rows."""
+        """Return the sum of a field over the rows."""
         return float(sum(getattr(row, field) for row in self.rows))
 
     @property
     def rate(self) -> float:
-        """Spike rate at the synapses of the whole network: accumulates over possible accumulates."""
+        """Spike rate at the synapses of the whole network: accumulates divided by possible accumulates."""
         possible = self.total("possible")
         return self.total("acs") / possible if possible else 0.0
 
@@ -89,7 +89,7 @@ class Operations:
         return float(sum(row.dense for row in self.rows if row.weights))
 
     def at_rate(self, rate: float) -> Operations:
-        """The same network and time-steps if every synapse saw this spike rate."""
+        """Return the operations of the same network and time-steps at this spike rate at every synapse."""
         rows = tuple(replace(row, acs=row.possible * rate) for row in self.rows)
         spikes = {name: count * self.steps * rate for name, count in self.neurons.items()}
         return replace(self, rows=rows, spikes=spikes)

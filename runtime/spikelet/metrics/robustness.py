@@ -1,7 +1,7 @@
 """Measure the accuracy on faulty devices, for every fault, level and seed.
 
-One faulty device classifies all images for every fault, level and seed. The interval of an accuracy is Wilson's, as
-that of every accuracy in spikelet, for as many independent answers as devices and images amount to, see `interval`.
+For every fault, level and seed, one faulty device classifies all images. Accuracies have Wilson's interval, as
+everywhere in spikelet; `interval` computes its number of independent predictions from devices and images.
 """
 
 from __future__ import annotations
@@ -33,7 +33,13 @@ Right = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Point:
-    """One fault at one level. accuracy, low, high: by time-step, (T,). by_seed: (S, T)."""
+    """Result of one fault at one level.
+
+    Attributes:
+        fault: Type and level of the fault.
+        accuracy, low, high: Mean over the devices and its interval, (T,).
+        by_seed: Accuracy of each device, (S, T).
+    """
 
     fault: Fault
     accuracy: list[float]
@@ -43,7 +49,7 @@ class Point:
 
 
 class FaultPoint(TypedDict):
-    """A `Point` in JSON. fault: None for the network without faults."""
+    """A `Point` in JSON; `fault` is None for the network without faults."""
 
     fault: str | None
     level: float
@@ -54,7 +60,7 @@ class FaultPoint(TypedDict):
 
 
 class FaultPointWithUnit(FaultPoint):
-    """The result of a fault in JSON. unit: unit of its level."""
+    """A `FaultPoint` with the unit of its level."""
 
     unit: str
 
@@ -137,7 +143,7 @@ def robustness(
         on_point: Called with the results so far, first for the fault-free network, then after each fault.
 
     Raises:
-        DataError: No images, or a label that the network has no class for.
+        DataError: There are no images, or a label is out of range.
         UsageError: `steps` exceeds the number of time-steps that are proven exact, or there is no seed.
     """
     instance("bundle", bundle, Bundle)
@@ -151,7 +157,7 @@ def robustness(
     function("on_progress", on_progress)
     function("on_point", on_point)
     if not len(data):
-        raise DataError(f"{data.name}: holds no images")
+        raise DataError(f"{data.name}: contains no images")
     check_labels(data, bundle.graph.classes)
     as_sequence(bundle.graph, data.images)
     steps = resolve_steps(steps, 1, bundle.step_limit, default=bundle.default_steps)
@@ -195,12 +201,12 @@ def all_faults(kinds: Sequence[str] = tuple(KINDS)) -> list[Fault]:
 def interval(right: Right) -> tuple[list[float], list[float]]:
     """Compute Wilson's interval of the accuracy at each time-step, (low, high).
 
-    Several devices classify the same images, so their answers are not independent. The interval is that of as many
-    independent answers as have the variance of the mean: that between images and that between devices, added. For one
-    device these are its images, and the interval is that of `accuracy.wilson`.
+    Several devices classify the same images, so their predictions are not independent. The variance of the mean is the
+    sum of the variances between images and between devices. The interval is that of the number of independent
+    predictions with the same variance. For one device this is the number of images, as in `accuracy.wilson`.
 
     Args:
-        right: (S, T, N), whether device, time-step and image are right.
+        right: (S, T, N) bool, whether the prediction of a device for an image at a time-step is right.
     """
     devices, _, images = right.shape
     means = right.mean(axis=(0, 2))
@@ -209,9 +215,9 @@ def interval(right: Right) -> tuple[list[float], list[float]]:
         variance = variance + right.mean(axis=2).var(axis=0, ddof=1) / devices
     bounds = []
     for mean, spread in zip(means.tolist(), variance.tolist(), strict=True):
-        answers = mean * (1 - mean) / spread if spread > 0 else float(images)
-        answers = min(answers, float(devices * images))
-        bounds.append(wilson(mean * answers, answers))
+        independent = mean * (1 - mean) / spread if spread > 0 else float(images)
+        independent = min(independent, float(devices * images))
+        bounds.append(wilson(mean * independent, independent))
     low, high = zip(*bounds, strict=True)
     return list(low), list(high)
 
@@ -219,7 +225,7 @@ def interval(right: Right) -> tuple[list[float], list[float]]:
 def _predictions(
     bundle: Bundle, fault: Fault, seed: int, data: ImageSet, steps: int, on_step: Callable[[], None]
 ) -> npt.NDArray[np.int64]:
-    """Classify the images on one faulty device: (T, N). on_step: called after every time-step of every batch."""
+    """Return the predictions of one faulty device, (T, N). on_step: called after every time-step of every batch."""
     graph = bundle.graph
     engine = FaultyEngine(graph, fault, seed, bundle.manifest.bits or 32)
     engine.widen(steps)

@@ -1,7 +1,6 @@
-"""Run the images in batches and count spikes by neuron and predictions by image.
+"""Run images in batches and count spikes by neuron and predictions by image.
 
-Spikes are not stored: each batch is reduced to counts by neuron and a few numbers by image and time-step, so memory
-depends on the number of images only through these numbers.
+Spikes are not stored. Each batch is reduced to counts by neuron and a few numbers by image and time-step.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def tally(
     threads: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tally:
-    """Run the images, each a constant input over all time-steps, and count.
+    """Run images as constant inputs, and count spikes, accumulates and predictions.
 
     Args:
         graph: The network.
@@ -128,7 +127,7 @@ def merged(parts: Sequence[Tally]) -> Tally:
 
 
 def _raster(runner: Engine, image: npt.NDArray[np.uint8], steps: int) -> dict[str, Spikes]:
-    """Record the spikes of one image, (1, *shape); by layer, (T, *shape)."""
+    """Record the spikes of one image, (1, *shape). Returns them by layer, (T, *shape)."""
     spikes = {name: np.zeros((steps, *runner.graph.population(name)), np.bool_) for name in runner.record}
     for t, _ in run(runner, image[None], steps):
         for name, layer in spikes.items():
@@ -137,7 +136,7 @@ def _raster(runner: Engine, image: npt.NDArray[np.uint8], steps: int) -> dict[st
 
 
 def costs(graph: Graph, sites: tuple[Site, ...]) -> dict[str, Map]:
-    """By layer, (*shape): accumulates that a spike of each neuron causes, over all nodes."""
+    """Return, by layer, the accumulates that one spike of each neuron causes over all nodes, (*shape)."""
     total = {name: np.zeros(graph.population(name), np.int64) for name in graph.spiking}
     for site in sites:
         for name, reach in site.reach.items():

@@ -15,7 +15,7 @@ T = TypeVar("T", bound=str)
 
 
 class Table:
-    """A table and the path to it, e.g. `my.toml: figures.ac`."""
+    """A TOML table with its path for error messages, e.g. `my.toml: figures.ac`."""
 
     def __init__(self, path: str, value: object) -> None:
         if not isinstance(value, dict):
@@ -83,7 +83,7 @@ class Table:
         return [Table(f"{self.path}: {key}[{i}]", item) for i, item in enumerate(value)]
 
     def _printable(self, key: str, text: str) -> str:
-        """Return a text. It may have several lines, but not control a terminal."""
+        """Return a text that may have several lines, but no characters that control a terminal."""
         try:
             check_text(text, "\n\t")
         except ValueError as error:

@@ -19,7 +19,7 @@ from spikelet.graph import Graph
 from spikelet.metrics.operations import Operations
 
 SUM_BITS = 32  # a potential or an accumulator
-ADDRESS_BITS = 32  # a spike, where spikes travel as addresses
+ADDRESS_BITS = 32  # a spike that is stored as the address of its neuron
 
 Traffic = Literal["weight reads", "sum reads", "sum writes", "spikes", "analog reads", "activations"]
 
@@ -29,7 +29,7 @@ SUMS: tuple[Traffic, Traffic] = ("sum reads", "sum writes")
 
 @dataclass(frozen=True)
 class Moved:
-    """Bits of one type of traffic of one node, as lower and upper bound, from or to the buffer or DRAM."""
+    """Lower and upper bound of the bits of one type of traffic of one node, from or to the buffer or DRAM."""
 
     node: str
     traffic: Traffic
@@ -85,7 +85,7 @@ def dense_traffic(
 
 
 def as_json(moved: Iterable[Moved]) -> list[dict[str, object]]:
-    """Sum the bytes over all nodes, by type of traffic and memory."""
+    """Return the bytes over all nodes, by type of traffic and memory."""
     total: dict[tuple[str, str], list[float]] = {}
     for transfer in moved:
         entry = total.setdefault((transfer.traffic, transfer.memory), [0.0, 0.0])
@@ -98,7 +98,7 @@ def as_json(moved: Iterable[Moved]) -> list[dict[str, object]]:
 
 
 def _moved(node: str, traffic: Traffic, least: float, most: float, bits: int, count: int, buffer: int) -> Moved:
-    """Convert counts of words to bits. count: words to be stored, which decides between buffer and DRAM."""
+    """Convert counts of words to bits. The number of stored words, `count`, decides between buffer and DRAM."""
     return Moved(node, traffic, least * bits, most * bits, _memory(count * bits, buffer))
 
 

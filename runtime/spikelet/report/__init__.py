@@ -1,1 +1,1 @@
-"""Tables, charts and pages of the measurements of `spikelet.metrics`."""
+"""Tables, charts and HTML pages of the measurements of `spikelet.metrics`."""

@@ -1,4 +1,4 @@
-"""The four types of chart of the report: curves, bars, ranges and a raster."""
+"""Draw the four types of chart of a report: curves, bars, ranges and rasters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ LABEL = 32  # letters of a label; longer ones are cut
 
 @dataclass(frozen=True)
 class Curve:
-    """A named series. points: (x, y). band: (x, low, high) around it. level: a height to mark by a dashed line."""
+    """A named series.
+
+    Attributes:
+        name: Name in the legend.
+        points: Points (x, y) that a line connects.
+        band: Filled range (x, low, high) around the line.
+        level: Value of y that is marked by a dashed line, or None.
+    """
 
     name: str
     points: Sequence[tuple[float, float]] = ()
@@ -28,7 +35,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Bar:
-    """value from 0, with an optional whisker low…high and a note to its right."""
+    """A bar from 0 to `value`, with an optional whisker low…high and a note to its right."""
 
     name: str
     value: float
@@ -38,12 +45,12 @@ class Bar:
 
 
 def percent(value: float) -> str:
-    """0.5 is 50%."""
+    """Format a share, such as 0.5, as "50%"."""
     return f"{value * 100:g}%"
 
 
 def compact(value: float) -> str:
-    """1200000 as 1.2M."""
+    """Format a number, such as 1200000, as "1.2M"."""
     for factor, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= factor:
             return f"{value / factor:.4g}{sign}"
@@ -58,7 +65,16 @@ def curves(
     form: Callable[[float], str] = percent,
     x_form: Callable[[float], str] = compact,
 ) -> str:
-    """Curves over a shared axis, with a legend under them. form, x_form: how values are written."""
+    """Draw curves over a shared axis, with a legend below. Returns SVG.
+
+    Args:
+        title: Title of the plot.
+        series: The curves.
+        x: Label of the horizontal axis.
+        y: Label of the vertical axis.
+        form: Formats values of y.
+        x_form: Formats values of x.
+    """
     xs = [point[0] for curve in series for point in curve.points] or [0.0]
     ys = [point[1] for curve in series for point in curve.points]
     ys += [end for curve in series for band in curve.band for end in band[1:]]
@@ -90,7 +106,7 @@ def curves(
 
 
 def bars(title: str, rows: Sequence[Bar], x: str, form: Callable[[float], str] = percent) -> str:
-    """Horizontal bars, one under another."""
+    """Draw horizontal bars below one another. Returns SVG."""
     left, right = _label_width([row.name for row in rows]), 20 + _label_width([row.note for row in rows])
     bottom = TOP + ROW * len(rows) + 4
     canvas = Canvas(WIDTH, bottom + 44, title)
@@ -114,7 +130,14 @@ def bars(title: str, rows: Sequence[Bar], x: str, form: Callable[[float], str] =
 def ranges(
     title: str, rows: Sequence[tuple[str, Sequence[tuple[float, float] | None]]], names: Sequence[str], x: str
 ) -> str:
-    """For each row, one span low…high for each of `names`, on an axis of decades. Values above 0."""
+    """Draw, for each row, one range low…high for each of `names`, on a logarithmic axis. Returns SVG.
+
+    Args:
+        title: Title of the plot.
+        rows: Name and ranges of each row; values above 0, or None.
+        names: Names of the ranges in the legend.
+        x: Label of the axis.
+    """
     left = _label_width([row[0] for row in rows])
     thick = 9
     height = thick * len(names) + 10
@@ -144,7 +167,13 @@ def ranges(
 
 
 def raster(title: str, layers: Sequence[tuple[str, Spikes]], x: str = "time-step") -> str:
-    """Spikes as marks: one row a neuron, one column a time-step. layers: (name, (T, neurons) bool)."""
+    """Draw spikes as marks, with a row per neuron and a column per time-step. Returns SVG.
+
+    Args:
+        title: Title of the plot.
+        layers: Name and spikes of each layer, (T, neurons) bool.
+        x: Label of the horizontal axis.
+    """
     left, mark, gap = _label_width([name for name, _ in layers]), 3.0, 8.0
     steps = len(layers[0][1])
     column = (WIDTH - RIGHT - left) / steps

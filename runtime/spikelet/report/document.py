@@ -1,4 +1,4 @@
-"""The report of one or more measured bundles: figures and an HTML page."""
+"""Assemble the report of one or more measured bundles: figures and an HTML page."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Report:
 
 
 def all_figures(report: Report) -> list[Figure]:
-    """Draw every figure; with several bundles, names of figures of one bundle end in its number."""
+    """Draw every figure. With several bundles, the names of figures of one bundle end in its number."""
     measured, names = report.measured, report.names
     shared = [figures.accuracy_figure(measured, names), *figures.exit_figures(measured, names)]
     drawn = [figure for figure in shared if figure is not None]
@@ -100,7 +100,7 @@ def all_figures(report: Report) -> list[Figure]:
 
 
 def html(report: Report, drawn: Sequence[Figure]) -> str:
-    """Write the page. drawn: figures from `all_figures`."""
+    """Return the HTML of the page. drawn: figures from `all_figures`."""
     first = report.measured[0]
     facts = (
         f"{first.data.name}, {len(first.data):,} images (sha256 {first.data.digest[:16]}…), T = "
@@ -145,7 +145,7 @@ def _side_by_side(report: Report) -> list[Section]:
 def _latency(report: Report, art: dict[str, str]) -> list[Section]:
     if not report.latency:
         return []
-    head = ["network", "batch", "ms a time-step, median", "95 %", "first answer ms", "load ms"]
+    head = ["network", "batch", "ms per time-step, median", "95 %", "first answer ms", "load ms"]
     rows = [
         [
             name,

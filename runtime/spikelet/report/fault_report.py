@@ -33,7 +33,7 @@ def check(facts: Any) -> FaultFacts:
     except (KeyError, TypeError, ValueError):
         valid = False
     if not valid:
-        raise UsageError("expected what `spikelet robustness -o FILE.json` writes")
+        raise UsageError("expected a file that `spikelet robustness -o FILE.json` has written")
     return cast("FaultFacts", facts)
 
 
@@ -76,7 +76,7 @@ def fault_figures(facts: FaultFacts) -> list[Figure]:
 
 
 def fault_section(facts: FaultFacts, art: dict[str, str]) -> Section:
-    """A section of the report. art: a figure's name to its HTML."""
+    """Return the section of the report. art: HTML of the figures by name."""
     lead = (
         f"{facts['bundle']}: {facts['data']}, {facts['images']:,} images; {len(facts['seeds'])} faulty devices for "
         f"each level. Shown is the {facts['measure']}; interval: {facts['interval']}."

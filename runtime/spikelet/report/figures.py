@@ -16,7 +16,7 @@ from spikelet.report.charts import Bar, Curve, bars, curves, percent, ranges, ra
 from spikelet.report.names import spiking_label
 from spikelet.report.wording import LEVEL_NAMES, short
 
-RASTER_NEURONS = 24  # of a layer
+RASTER_NEURONS = 24  # per layer
 
 
 def as_csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -30,7 +30,7 @@ def as_csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure: SVG and data.
+    """A plot as SVG, and its data.
 
     Attributes:
         name: Name of its files, without suffix.
@@ -58,7 +58,7 @@ def files(figures: Sequence[Figure]) -> dict[str, str]:
 
 
 def accuracy_figure(measured: Sequence[Measurement], names: Sequence[str]) -> Figure | None:
-    """Accuracy after each time-step with its interval, and the float network; None without labels."""
+    """Draw the accuracy after each time-step with its interval, and the float network; None without labels."""
     series: list[Curve] = []
     rows: list[tuple[object, ...]] = []
     float_labels = ["float network", *(f"{name}: float network" for name in names)]
@@ -83,7 +83,7 @@ def accuracy_figure(measured: Sequence[Measurement], names: Sequence[str]) -> Fi
 
 
 def exit_figures(measured: Sequence[Measurement], names: Sequence[str]) -> list[Figure]:
-    """Early exit: mean time-step by threshold, and accuracy by mean time-step."""
+    """Draw the early-exit trade-off: mean time-step by threshold, and accuracy by mean time-step."""
     rows = [
         (name, e.threshold, e.steps, "" if e.accuracy is None else e.accuracy, e.events)
         for name, measurement in zip(names, measured, strict=True)
@@ -95,7 +95,7 @@ def exit_figures(measured: Sequence[Measurement], names: Sequence[str]) -> list[
         for name, measurement in zip(names, measured, strict=True)
     ]
     titles = "Early exit: mean time-step by threshold", "Early exit: accuracy by mean time-step"
-    axis = "margin at which an image leaves (logit)"
+    axis = "margin at which an image exits (logit)"
     figures = [
         Figure(
             "early-exit-threshold",
@@ -117,7 +117,7 @@ def exit_figures(measured: Sequence[Measurement], names: Sequence[str]) -> list[
 
 
 def rate_figure(measurement: Measurement) -> Figure:
-    """Spike rate by layer, with the spread over its neurons."""
+    """Draw the spike rate by layer, with the spread over its neurons."""
     title = "Spike rate by layer (bar: mean; line: 5 % to 95 % of the neurons)"
     rows = [
         Bar(r.layer, r.rate, r.low, r.high, f"{percent(round(r.rate, 3))}, {short(r.dead)} dead")
@@ -127,11 +127,11 @@ def rate_figure(measurement: Measurement) -> Figure:
         (r.layer, r.neurons, r.rate, r.low, r.median, r.high, r.dead, r.saturated) for r in measurement.rates
     ]
     head = ("layer", "neurons", "rate", "neurons_5", "neurons_50", "neurons_95", "dead", "saturated")
-    return Figure("spike-rates", title, bars(title, rows, "spikes for each neuron and time-step"), head, numbers)
+    return Figure("spike-rates", title, bars(title, rows, "spikes per neuron and time-step"), head, numbers)
 
 
 def operations_figure(measurement: Measurement) -> Figure:
-    """Operations of one image, by node."""
+    """Draw the operations of one image by node."""
     title = "Operations of one image, by node"
     rows, numbers = [], []
     for r in measurement.operations.rows:
@@ -143,7 +143,7 @@ def operations_figure(measurement: Measurement) -> Figure:
 
 
 def raster_figure(measurement: Measurement) -> Figure:
-    """Spikes of the first image: evenly spaced neurons of each layer."""
+    """Draw the spikes of the first image, for evenly spaced neurons of each layer."""
     layers, numbers = [], []
     for name, spikes in measurement.counted.raster.items():
         flat = spikes.reshape(len(spikes), -1)
@@ -155,7 +155,7 @@ def raster_figure(measurement: Measurement) -> Figure:
 
 
 def energy_figure(estimates: Sequence[Estimate]) -> Figure:
-    """Energy of one image with every profile, at three levels."""
+    """Draw the energy of one image with every profile, at three levels."""
     title = "Estimated energy of one image, by machine"
     rows = [
         (estimate.profile.title, [_microjoules(estimate.levels[level]) for level in LEVELS]) for estimate in estimates
@@ -165,7 +165,7 @@ def energy_figure(estimates: Sequence[Estimate]) -> Figure:
 
 
 def baselines_figure(estimates: Sequence[Estimate], names: Sequence[str]) -> Figure:
-    """Energy with one profile: spiking networks and their baselines."""
+    """Draw the energy of spiking networks and their baselines, with one profile."""
     first = estimates[0]
     baselines = []
     for name, estimate in zip(names, estimates, strict=True):
@@ -181,14 +181,14 @@ def baselines_figure(estimates: Sequence[Estimate], names: Sequence[str]) -> Fig
 
 
 def latency_figure(latency: Latency) -> Figure:
-    """Milliseconds of a time-step on this machine. latency: from `spikelet.benchmark.measure.measure`."""
+    """Draw the time per time-step on this machine. latency: result of `spikelet.benchmark.measure.measure`."""
     title = f"Time of one time-step on this machine (engine {latency['engine']}; bar: median; line: to 95 %)"
     times = batches(latency).items()
     rows = [Bar(f"batch {size}", e["ms_per_step_p50"], e["ms_per_step_p50"], e["ms_per_step_p95"]) for size, e in times]
     numbers: list[tuple[object, ...]] = [
         (size, e["ms_per_step_p50"], e["ms_per_step_p95"], e["steps_timed"]) for size, e in times
     ]
-    svg = bars(title, rows, "ms a time-step", form=lambda v: f"{v:.4g}")
+    svg = bars(title, rows, "ms per time-step", form=lambda v: f"{v:.4g}")
     return Figure("latency", title, svg, ("batch", "ms_p50", "ms_p95", "steps_timed"), numbers)
 
 

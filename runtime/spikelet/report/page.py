@@ -38,7 +38,13 @@ code { font-size: 0.9em; background: #f4f4f4; padding: 0 0.2em; }
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page. anchor: of links. body: HTML, escaped already."""
+    """A part of the page.
+
+    Attributes:
+        anchor: Target of links to the section.
+        title: Heading, as text.
+        body: Content, as HTML.
+    """
 
     anchor: str
     title: str
@@ -46,7 +52,7 @@ class Section:
 
 
 def page(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """The document. lead: HTML under the title, escaped already."""
+    """Return the HTML document. title: text; lead: HTML below the title."""
     links = "".join(f'<a href="#{escape(section.anchor)}">{escape(section.title)}</a>' for section in sections)
     parts = "\n".join(
         f'<section id="{escape(section.anchor)}"><h2>{escape(section.title)}</h2>\n{section.body}\n</section>'
@@ -70,17 +76,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], text: bool = Fa
 
 
 def figure(title: str, svg: str) -> str:
-    """A picture with its title. svg: as `metrics.svg` writes it."""
+    """Return a figure with its title. svg: a plot of `report.charts`."""
     return f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """Text. kind: a class of the style."""
+    """Return a paragraph of text. kind: class in the style sheet, or ""."""
     return f'<p class="{escape(kind)}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
 def link(address: str, text: str) -> str:
-    """A link. address: of a file, relative to the page, or a URL."""
+    """Return a link. address: a path relative to the page, or a URL."""
     return f'<a href="{escape(address)}">{escape(text)}</a>'
 
 

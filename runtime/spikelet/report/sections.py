@@ -1,4 +1,4 @@
-"""Sections of the report: convert measurements to HTML."""
+"""Write the sections of the report: convert measurements to HTML."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from spikelet.report.tables import (
 )
 from spikelet.verify import StepVerification, Verification
 
-Art = dict[str, str]  # a figure's name to its HTML
+Art = dict[str, str]  # HTML of the figures by name
 
 
 def accuracy_section(measured: Sequence[Measurement], names: Sequence[str], art: Art) -> Section:
-    """Accuracy by time-step, and the recorded results of the float network."""
+    """Write the accuracy by time-step, and the recorded results of the float network."""
     body = art.get("accuracy", "")
     head, rows = accuracy_table(measured, names)
     body += table(head, rows) if rows else paragraph(wording.NO_LABELS, "note")
@@ -35,25 +35,25 @@ def accuracy_section(measured: Sequence[Measurement], names: Sequence[str], art:
             body += paragraph(
                 f"{prefix}Agreement with the float network at T = {recorded['agreement_steps']}: "
                 f"{recorded['agreement']:.1%} "
-                "of the images get the same answer (measured when the bundle was converted)."
+                "of the images get the same prediction (measured when the bundle was converted)."
             )
         else:
-            body += paragraph(f"{prefix}The bundle does not hold the float network's answers on these images.")
+            body += paragraph(f"{prefix}The bundle does not contain the float network's predictions on these images.")
     return Section("accuracy", "Accuracy", body)
 
 
 def exit_section(measured: Sequence[Measurement], names: Sequence[str], art: Art) -> Section:
-    """The early-exit trade-off."""
+    """Write the early-exit trade-off."""
     body = _pictures(art, "early-exit") + paragraph(
-        "An image leaves when the mean logit of its best class leads the second by the threshold. Accumulates are "
-        "those of the time-steps until then; the first layer comes on top, once."
+        "An image exits when the mean logit of its best class exceeds the second by the threshold. Accumulates are "
+        "those of the time-steps until then; the first layer is added once."
     )
     head, rows = exit_table(measured, names)
     return Section("early-exit", "Early exit", body + table(head, rows))
 
 
 def rate_section(measured: Sequence[Measurement], names: Sequence[str], art: Art) -> Section:
-    """Spike rates, silent neurons, a raster."""
+    """Write the spike rates, the numbers of dead and saturated neurons, and a raster."""
     head, rows = rate_table(measured, names)
     body = _pictures(art, "spike-rates") + table(head, rows)
     body += paragraph("Dead: never fired on any of these images. Saturated: fired at 95 % of all time-steps or more.")
@@ -61,7 +61,7 @@ def rate_section(measured: Sequence[Measurement], names: Sequence[str], art: Art
 
 
 def operations_section(measured: Sequence[Measurement], names: Sequence[str], art: Art) -> Section:
-    """Operations by node."""
+    """Write the operations by node."""
     head, rows = operations_table(measured, names)
     body = _pictures(art, "operations") + table(head, rows)
     for name, measurement in zip(names, measured, strict=True):
@@ -69,9 +69,9 @@ def operations_section(measured: Sequence[Measurement], names: Sequence[str], ar
         once, every_step = ops.total("static_macs"), ops.total("static_macs") * ops.steps
         body += paragraph(
             f"{prefix}{wording.count(ops.total('acs'))} accumulates and {wording.count(once + ops.total('macs'))} "
-            f"multiply-accumulates for an image, {wording.count(ops.neuron_updates)} neuron updates. The first layer "
-            f"is analog and counted once for an image; at every time-step it would be {wording.count(every_step)} "
-            f"multiply-accumulates. Spike rate that the synapses see: {ops.rate:.2%}."
+            f"multiply-accumulates per image, {wording.count(ops.neuron_updates)} neuron updates. The first layer is "
+            f"analog and counted once per image; computed at every time-step it would need "
+            f"{wording.count(every_step)} multiply-accumulates. Spike rate at the synapses: {ops.rate:.2%}."
         )
     return Section("operations", "Operations", body)
 
@@ -83,10 +83,10 @@ def energy_section(
     main: Sequence[Estimate],
     art: Art,
 ) -> Section:
-    """Energy by profile, and compared with baselines."""
+    """Write the energy by profile, and the comparison with baselines."""
     body = paragraph(wording.ESTIMATE, "note")
     if not main:
-        return Section("energy", "Energy (estimate)", body + paragraph("None of the profiles has a figure."))
+        return Section("energy", "Energy (estimate)", body + paragraph("None of the profiles has published energies."))
     body += _pictures(art, f"energy-{main[0].profile.name}")
     head, rows = baselines_table(main, names)
     body += table(head, rows)
@@ -103,12 +103,12 @@ def energy_section(
 
 
 def neurobench_section(measured: Sequence[Measurement], names: Sequence[str]) -> Section:
-    """NeuroBench's metrics."""
+    """Write the NeuroBench metrics."""
     head, rows = neurobench_table(measured, names)
     note = (
-        f"By the definitions of NeuroBench, on the first {measured[0].neurobench.images} images: MAC where a layer's "
-        "input holds anything but 0, 1 and -1, so that spikes summed by a pool count as MACs, once for each value; "
-        "the first layer at every time-step."
+        f"By the definitions of NeuroBench, on the first {measured[0].neurobench.images} images: MACs are counted if "
+        "the input of a layer contains values other than 0, 1 and -1, so that spikes summed by a pool count as MACs, "
+        "once per value. The first layer is counted at every time-step."
     )
     return Section("neurobench", "NeuroBench", table(head, rows) + paragraph(note))
 
@@ -119,7 +119,7 @@ def verification_section(
     step_models: Sequence[StepVerification],
     validation: Mapping[str, object] | None,
 ) -> Section:
-    """Replay of the golden inputs on this machine, and validation with an independent simulator."""
+    """Write the replay of the golden inputs on this machine, and the validation with an independent simulator."""
     rows = [
         [
             name,
@@ -157,16 +157,16 @@ def _plain(value: object) -> str:
 
 
 def conversion_section(measured: Sequence[Measurement], names: Sequence[str]) -> Section:
-    """Differences between activation and spike rate by layer, as recorded in the bundle."""
+    """Write the differences between activation and spike rate by layer, as recorded in the bundle."""
     head, rows = conversion_table(measured, names)
     if not rows:
-        return Section("conversion", "Conversion", paragraph("The bundle holds no report by layer."))
+        return Section("conversion", "Conversion", paragraph("The bundle contains no report by layer."))
     note = "Over- and under-firing: share of neurons more than half a spike above or below the float activation."
     return Section("conversion", "Conversion", paragraph(note) + table(head, rows))
 
 
 def sources_section(profiles: Sequence[Profile]) -> Section:
-    """Sources of all numbers, and hardware without published energies."""
+    """Write the sources of all numbers, and the hardware without published energies."""
     rows = [
         [
             profile.title,
@@ -181,7 +181,7 @@ def sources_section(profiles: Sequence[Profile]) -> Section:
     body = table(["machine", "figure", "pJ", "source"], rows, text=True) if rows else ""
     bare = [[profile.title, profile.unpublished, wording.power(profile)] for profile in profiles if not profile.priced]
     if bare:
-        body += "<h3>Machines without a published figure per operation</h3>"
+        body += "<h3>Machines without published energies per operation</h3>"
         body += table(["machine", "not published", "power figures"], bare, text=True)
     return Section("sources", "Sources", body)
 

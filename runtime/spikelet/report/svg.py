@@ -1,7 +1,7 @@
-"""Plots as SVG, without dependencies.
+"""Draw plots as SVG, without dependencies.
 
-Colours are those of Okabe and Ito, which can be distinguished with any colour vision; every series has a dash or a
-marker of its own as well, so that a plot can be read in grey.
+Colours are those of Okabe and Ito, which can be distinguished with any colour vision. Every series also has its own
+dash pattern or marker, so that a plot can be read in grey.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ WIDTH = 640
 
 @dataclass(frozen=True)
 class Axis:
-    """A scale: from values to pixels. low, high: its ends. start, end: in pixels. log: by decades."""
+    """A mapping of values to positions.
+
+    Attributes:
+        label: Label of the axis.
+        low, high: Values at its ends.
+        start, end: Positions of its ends, in pixels.
+        log: Whether the axis is logarithmic.
+        form: Formats values at the ticks.
+    """
 
     label: str
     low: float
@@ -38,7 +46,7 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Round values inside the axis: decades, or four to nine even steps of 1, 2 or 5."""
+        """Return the values of the ticks: decades, or multiples of 1, 2 or 5 times a power of ten."""
         if self.log:
             first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
             stride = max(1, (last - first) // 7)
@@ -54,14 +62,14 @@ class Axis:
 
 
 class Canvas:
-    """Collects SVG elements; `done` gives the document. width, height: in pixels."""
+    """A collection of SVG elements; `done` returns the document. width, height: in pixels."""
 
     def __init__(self, width: float, height: float, title: str) -> None:
         self.width, self.height, self.title = width, height, title
         self._parts: list[str] = []
 
     def line(self, points: Sequence[tuple[float, float]], colour: str, width: float = 2, dash: str = "") -> None:
-        """A line through points."""
+        """Add a line through points."""
         coordinates = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         self._parts.append(
@@ -75,14 +83,14 @@ class Canvas:
         self._parts.append(f'<polygon points="{coordinates}" fill="{colour}" fill-opacity="0.18"/>')
 
     def box(self, x: float, y: float, width: float, height: float, colour: str, hint: str = "") -> None:
-        """A rectangle with an optional tooltip."""
+        """Add a rectangle with an optional tooltip."""
         inside = f"<title>{escape(hint)}</title></rect>" if hint else "</rect>"
         self._parts.append(
             f'<rect x="{x:.2f}" y="{y:.2f}" width="{max(width, 0):.2f}" height="{height:.2f}" fill="{colour}">{inside}'
         )
 
     def dot(self, x: float, y: float, colour: str, hint: str = "", radius: float = 3.2, hollow: bool = False) -> None:
-        """A marker."""
+        """Add a marker with an optional tooltip."""
         inside = f"<title>{escape(hint)}</title></circle>" if hint else "</circle>"
         fill = "#ffffff" if hollow else colour
         self._parts.append(
@@ -93,7 +101,7 @@ class Canvas:
     def text(
         self, x: float, y: float, content: str, anchor: str = "start", size: float = 12, turn: bool = False
     ) -> None:
-        """Text. anchor: start, middle or end. turn: upwards."""
+        """Add text. anchor: "start", "middle" or "end". turn: whether the text runs upwards."""
         turned = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turn else ""
         self._parts.append(
             f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size:g}" fill="{BLACK}"{turned}>'
@@ -111,7 +119,7 @@ class Canvas:
 
 
 def draw_x(canvas: Canvas, axis: Axis, top: float, bottom: float) -> None:
-    """A horizontal axis at `bottom`, its grid up to `top`."""
+    """Draw a horizontal axis at `bottom`, with a grid up to `top`."""
     for value in axis.ticks():
         x = axis(value)
         canvas.line([(x, top), (x, bottom)], "#e3e3e3", 1)
@@ -121,7 +129,7 @@ def draw_x(canvas: Canvas, axis: Axis, top: float, bottom: float) -> None:
 
 
 def draw_y(canvas: Canvas, axis: Axis, left: float, right: float) -> None:
-    """A vertical axis at `left`, its grid up to `right`."""
+    """Draw a vertical axis at `left`, with a grid up to `right`."""
     for value in axis.ticks():
         y = axis(value)
         canvas.line([(left, y), (right, y)], "#e3e3e3", 1)
@@ -131,7 +139,7 @@ def draw_y(canvas: Canvas, axis: Axis, left: float, right: float) -> None:
 
 
 def span(values: Sequence[float], margin: float = 0.08) -> tuple[float, float]:
-    """Limits of an axis with a margin around the values."""
+    """Return the limits of an axis with a margin around the values."""
     low, high = min(values), max(values)
     padding = (high - low) * margin or abs(high) * margin or 1.0
     return low - padding, high + padding

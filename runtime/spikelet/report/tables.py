@@ -1,6 +1,6 @@
-"""Tables of a report as (head, rows) of text, for the terminal and the page.
+"""Return the tables of a report as (head, rows) of text, for the terminal and the page.
 
-With several bundles the first column names the bundle.
+With several bundles, the first column names the bundle.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from spikelet.metrics.energy import LEVELS, Estimate
 from spikelet.metrics.measurement import Measurement
 from spikelet.report.wording import LEVEL_NAMES, break_even, count, microjoules
 
-ALL_NODES = "all nodes"  # no node has a name with a space
+ALL_NODES = "all nodes"  # names of nodes contain no space
 Rows = list[list[str]]
 Table = tuple[list[str], Rows]
 
 
 def accuracy_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
-    """Accuracy and its interval by time-step, then the float network; no rows without labels."""
+    """Return the accuracy and its interval by time-step, and that of the float network; no rows without labels."""
 
     def rows(measurement: Measurement) -> Rows:
         lines = [
@@ -32,7 +32,7 @@ def accuracy_table(measured: Sequence[Measurement], names: Sequence[str]) -> Tab
 
 
 def exit_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
-    """The early-exit trade-off, threshold by threshold."""
+    """Return the early-exit trade-off by threshold."""
 
     def rows(measurement: Measurement) -> Rows:
         return [
@@ -44,7 +44,7 @@ def exit_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
 
 
 def rate_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
-    """Spike rates by layer."""
+    """Return the spike rates by layer."""
 
     def rows(measurement: Measurement) -> Rows:
         return [
@@ -64,7 +64,7 @@ def rate_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
 
 
 def operations_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
-    """Operations by node, and their sum."""
+    """Return the operations by node, and their sum."""
 
     def rows(measurement: Measurement) -> Rows:
         ops = measurement.operations
@@ -99,7 +99,7 @@ def operations_table(measured: Sequence[Measurement], names: Sequence[str]) -> T
 
 
 def energy_table(estimates: Sequence[Sequence[Estimate]], names: Sequence[str]) -> Table:
-    """Energy in µJ by profile, at three levels."""
+    """Return the energy in µJ by profile, at three levels."""
 
     def rows(profiles: Sequence[Estimate]) -> Rows:
         return [[e.profile.name, *(microjoules(e.levels[level]) for level in LEVELS)] for e in profiles]
@@ -109,7 +109,7 @@ def energy_table(estimates: Sequence[Sequence[Estimate]], names: Sequence[str]) 
 
 
 def baselines_table(estimates: Sequence[Estimate], names: Sequence[str]) -> Table:
-    """Energy with one profile: the spiking network, the baselines and the break-even spike rates."""
+    """Return the energy of the spiking network and the baselines with one profile, and the break-even spike rates."""
 
     def rows(estimate: Estimate) -> Rows:
         lines = [["spiking", *(microjoules(estimate.levels[level]) for level in LEVELS)]]
@@ -126,7 +126,7 @@ def baselines_table(estimates: Sequence[Estimate], names: Sequence[str]) -> Tabl
 
 
 def neurobench_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
-    """NeuroBench metrics, one column per bundle."""
+    """Return the NeuroBench metrics, one column per bundle."""
     results = [measurement.neurobench for measurement in measured]
     entries = [
         ["footprint, bytes", *(count(result.footprint) for result in results)],
@@ -137,11 +137,11 @@ def neurobench_table(measured: Sequence[Measurement], names: Sequence[str]) -> T
         ["dense", *(count(result.dense) for result in results)],
         ["membrane updates", *(count(result.membrane_updates) for result in results)],
     ]
-    return ["for an image", *names], entries
+    return ["per image", *names], entries
 
 
 def conversion_table(measured: Sequence[Measurement], names: Sequence[str]) -> Table:
-    """Float activation and spike rate at the largest T of the conversion report."""
+    """Return the float activation and the spike rate by layer, at the largest T of the conversion report."""
     head = ["layer", "activation", "T", "spike rate", "over-firing", "under-firing", "correlation"]
 
     def rows(measurement: Measurement) -> Rows:
@@ -165,7 +165,7 @@ def conversion_table(measured: Sequence[Measurement], names: Sequence[str]) -> T
 
 
 def summary_table(measured: Sequence[Measurement], names: Sequence[str], main: Sequence[Estimate]) -> Table:
-    """Summary of the bundles, one column per bundle."""
+    """Return a summary of the bundles, one column per bundle."""
     entries = [
         [f"accuracy at T = {t + 1}", *(_accuracy(measurement, t) for measurement in measured)]
         for t in range(measured[0].counted.steps)
@@ -185,7 +185,7 @@ def summary_table(measured: Sequence[Measurement], names: Sequence[str], main: S
             [f"{name}, µJ", *(microjoules(estimate.levels[level]) for estimate in main)]
             for name, level in zip(LEVEL_NAMES, LEVELS, strict=True)
         ]
-    return ["for an image", *names], entries
+    return ["per image", *names], entries
 
 
 def _table(head: list[str], rows: Callable[..., Rows], items: Sequence[object], names: Sequence[str]) -> Table:

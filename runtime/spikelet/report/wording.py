@@ -39,7 +39,7 @@ def assumptions(measured: Measurement) -> list[str]:
 
 
 def microjoules(energy: Energy | None) -> str:
-    """Low to high, in µJ."""
+    """Format an energy as low – high in µJ."""
     if energy is None:
         return "no figure"
     low, high = _three(energy.low / 1e6), _three(energy.high / 1e6)
@@ -55,12 +55,12 @@ def break_even(rates: tuple[float, float] | None) -> str:
 
 
 def count(value: float) -> str:
-    """A count with separators, rounded to whole."""
+    """Format a number as an integer with separators."""
     return f"{value:,.0f}"
 
 
 def short(value: float) -> str:
-    """1,234,000 as 1.23 M."""
+    """Format a number, such as 1,234,000, as "1.23 M"."""
     for factor, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= factor:
             return f"{value / factor:.3g} {sign}"
@@ -80,7 +80,7 @@ def left_out(estimates: Sequence[Estimate]) -> list[str]:
 
 
 def power(profile: Profile) -> str:
-    """The power figures of a chip."""
+    """Return the power figures of a chip as text."""
     texts = []
     for value in profile.power:
         ends = f"{_watts(value.low)}" if value.low == value.high else f"{_watts(value.low)} – {_watts(value.high)}"
@@ -146,7 +146,7 @@ def _crossover_json(baseline: EnergyBaseline) -> dict[str, object]:
 
 
 def _three(value: float) -> str:
-    """Three digits, with separators where there are more."""
+    """Format a number with three digits, or as an integer with separators from 1,000 on."""
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:#.3g}".rstrip(".")

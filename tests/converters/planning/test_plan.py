@@ -251,7 +251,7 @@ def test_the_default_range_of_time_steps_has_at_most_twice_the_levels():
     ("options", "error", "message"),
     [
         ({"data": ImageSet(images(4).images, None, None, "unlabelled")}, DataError, "unlabelled: has no labels"),
-        ({"data": images(0)}, DataError, "holds no images"),
+        ({"data": images(0)}, DataError, "contains no images"),
         ({"budget": Budget(energy=1.0)}, UsageError, "a limit of energy needs a hardware profile"),
         ({"profile": find_profile("akida")}, UsageError, "profile akida: has no energies per operation"),
         ({"copies": []}, UsageError, "copies: expected one number or more"),

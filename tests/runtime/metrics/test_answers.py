@@ -152,7 +152,7 @@ class TestMeasure:
 
     def test_no_images(self):
         none = ImageSet(np.zeros((0, 3, 6, 6), np.uint8), np.zeros(0, np.int64), None, "nothing")
-        with pytest.raises(DataError, match="^nothing: holds no images$"):
+        with pytest.raises(DataError, match="^nothing: contains no images$"):
             measure(bundle_of(small_graph()), none, 2)
 
     def test_more_steps_than_are_exact(self):

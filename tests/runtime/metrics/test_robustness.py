@@ -305,7 +305,7 @@ class TestCommand:
         for value in ({}, *(facts | change for change in wrong)):
             (tmp_path / "found.json").write_text(json.dumps(value))
             code, _, err = call(report)
-            assert (code, "expected what `spikelet robustness -o FILE.json` writes" in err) == (2, True)
+            assert (code, "expected a file that `spikelet robustness -o FILE.json` has written" in err) == (2, True)
 
 
 def test_tables_and_figures_tell_the_same(bundle, images):

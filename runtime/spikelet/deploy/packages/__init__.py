@@ -1,1 +1,1 @@
-"""Exported C as packages of build systems: one module for each kind, which states its files and where the C goes."""
+"""Packages of build systems for exported C. One module per kind defines its files and the location of the C sources."""

@@ -43,7 +43,7 @@ SKETCH = """\
 
 extern "C" int selftest(void);
 
-// What the self-test prints.
+// Prints the output of the self-test.
 extern "C" int selftest_print(const char *format, ...)
 {
     char line[160];

@@ -1,4 +1,4 @@
-"""What a package of exported C consists of."""
+"""Definition of a package of exported C."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Package:
     """A kind of package. In its texts, @PREFIX@ is the prefix and @UPPER@ the prefix in upper case.
 
     Attributes:
-        about: What it is, for the help.
+        about: Description for the help text.
         header: Path of the header.
         source: Folder of the C sources.
         selftest: Path of the self-test.
-        use: Paragraph of the README: how a project uses the package, and how its self-test runs.
-        files: Path to text of the files that only this kind has.
-        main: Text of the self-test from that of main.c.
-        host: Whether the host form may be packed too.
+        use: Paragraph of the README about the use of the package and its self-test.
+        files: Returns the additional files of this kind, text by path.
+        main: Converts the text of main.c to that of the self-test.
+        host: Whether the host form can be packaged as well.
     """
 
     about: str
@@ -59,7 +59,7 @@ class Package:
     host: bool = False
 
     def paths(self, prefix: str) -> dict[str, str]:
-        """Return where each file of the plain folder goes, by its name there."""
+        """Return the path in the package of each file of the plain folder, by its name there."""
         return {
             f"{prefix}.h": filled(self.header, prefix),
             f"{prefix}.c": f"{self.source}/{prefix}.c",
@@ -68,7 +68,7 @@ class Package:
         }
 
     def packed(self, project: Mapping[str, Text], facts: Facts) -> dict[str, Text]:
-        """Return the files of the package, path to text.
+        """Return the files of the package, text by path.
 
         Args:
             project: Files of the plain folder.
@@ -87,5 +87,5 @@ def filled(template: str, prefix: str) -> str:
 
 
 def table(templates: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """Return files whose paths and texts are templates."""
+    """Return files by path, with @PREFIX@ and @UPPER@ replaced in paths and texts."""
     return {filled(path, prefix): filled(text, prefix) for path, text in templates.items()}

@@ -7,7 +7,7 @@ from html import escape
 from spikelet.deploy.packages.base import MAIN, VERSION, Facts, Package, table
 
 VENDOR = "Spikelet"
-DATE = "2024-01-01"  # of the only release; the file would differ from day to day otherwise
+DATE = "2024-01-01"  # date of the release; constant, so that the file does not change from day to day
 DESCRIPTION = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <package schemaVersion="1.7.36" xmlns:xs="http://www.w3.org/2001/XMLSchema-instance"

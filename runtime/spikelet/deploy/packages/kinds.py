@@ -1,4 +1,4 @@
-"""The kinds of packages by name."""
+"""Table of the kinds of packages."""
 
 from __future__ import annotations
 

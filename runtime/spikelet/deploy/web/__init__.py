@@ -1,4 +1,4 @@
-"""A web page that runs a bundle: the generated C as WebAssembly, and everything else in one HTML file."""
+"""Write a web page that runs a bundle: one HTML file that contains the generated C as WebAssembly."""
 
 from spikelet.deploy.web.compiler import tools
 from spikelet.deploy.web.page import WebPage, web_page

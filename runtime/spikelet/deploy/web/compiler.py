@@ -1,4 +1,4 @@
-"""Compile generated C to a WebAssembly module with Clang and the linker of LLVM."""
+"""Compile generated C to a WebAssembly module with Clang and LLVM's linker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def missing_tools() -> list[str]:
 
 
 def tools() -> str:
-    """Return whether pages can be written on this machine, as text."""
+    """Return a text that states whether pages can be written on this machine."""
     missing = missing_tools()
     return f"{' and '.join(missing)} missing; {REMEDY}" if missing else f"{' and '.join(TOOLS)} found"
 

@@ -1,7 +1,7 @@
-"""Assemble the HTML of a page: template, style, script and data, without a reference to another file.
+"""Assemble the HTML of a page from a template, style, scripts and data, without references to other files.
 
-The scripts of the page and of its worker are written as modules in the folder `files`. Here each becomes one text:
-every module once, after those that it imports, without the lines that import and the word `export`.
+The scripts of the page and of its worker are modules in the folder `files`. Each script is joined to one text: every
+module once, after those that it imports, without the lines `import` and the keyword `export`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ FIELD = re.compile(r"@([A-Z]+)@")
 def document(title: str, facts: Mapping[str, object], module: bytes, data: bytes) -> str:
     """Return the HTML.
 
-    The policy in its head allows this script and this style, a worker from text in the page, compiled WebAssembly, and
-    no connection. A worker inherits the policy.
+    Its Content-Security-Policy allows this script and this style, a worker from text in the page, compiled WebAssembly,
+    and no connection. A worker inherits the policy.
 
     Args:
         title: Title of the page.
         facts: JSON object for the script.
         module: WebAssembly module.
-        data: Tensors for the script; compressed here.
+        data: Encoded tensors for the script; the function compresses them.
     """
     style, code = _read("page.css"), script()
     policy = (
@@ -54,7 +54,7 @@ def document(title: str, facts: Mapping[str, object], module: bytes, data: bytes
 
 
 def script(main: str = MAIN) -> str:
-    """Return the text of a module and all that it imports, each after those that it imports."""
+    """Return the text of a module and of all modules that it imports, in order of dependency."""
     texts: dict[str, str] = {}
 
     def add(name: str) -> None:

@@ -15,13 +15,13 @@ from spikelet.lowering.c.interface import page_source
 
 @dataclass(frozen=True)
 class WebPage:
-    """A page and its sizes.
+    """A web page and its sizes.
 
     Attributes:
-        html: The text of the file.
+        html: Text of the file.
         module_bytes: Size of the WebAssembly module, without parameters.
         parameter_bytes: Size of the parameters in memory.
-        pictures: Golden inputs and sample images.
+        pictures: Number of golden inputs and sample images.
     """
 
     html: str
@@ -31,7 +31,7 @@ class WebPage:
 
 
 def web_page(bundle: Bundle, samples: ImageSet | None = None) -> WebPage:
-    """Return one HTML file that runs the bundle, replays its golden inputs when it opens, and makes no connection.
+    """Return an HTML page that runs the bundle without any connection, and replays its golden inputs when opened.
 
     Args:
         bundle: The bundle.

@@ -1,4 +1,4 @@
-"""Data of a page about its bundle: facts as JSON, and arrays as one block of tensors."""
+"""Data of a web page: facts about its bundle as JSON, and arrays as one block of tensors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spikelet.nodes import IF, Array
 from spikelet.version import __version__
 
 PICTURES = 10  # golden inputs and sample images together
-GOLDEN_BYTES = 2**25  # of the golden spikes in a page; there are fewer inputs, one at least, if they take more
+GOLDEN_BYTES = 2**25  # of the golden spikes in a page; the number of inputs, at least 1, is reduced to that
 MOST_STEPS = 256  # time-steps that a page offers
 RECORDED = 2**26  # bytes for the recorded spikes of a run in the page, one byte for each neuron and time-step
 
@@ -41,7 +41,7 @@ def payload(bundle: Bundle, program: HostProgram, samples: ImageSet | None) -> P
 
     Args:
         bundle: The bundle, exact.
-        program: Its network in C.
+        program: The network in C.
         samples: Images offered beside the golden inputs, at most `PICTURES` together with them; None for none.
     """
     graph, golden = bundle.graph, _golden(bundle)

@@ -46,7 +46,7 @@ def window_model(graph: Graph, steps: int, record: Sequence[str] = (), *, blocks
         graph: The network.
         steps: T.
         record: Layers whose spikes and shifted potentials are outputs.
-        blocks: Whether ONNX Runtime keeps images in blocks of channels on this processor.
+        blocks: Whether ONNX Runtime stores images in blocks of channels on this processor.
     """
     return _Window(graph, steps, record, blocks).encode()
 
