@@ -198,7 +198,7 @@ def test_models_without_the_package(call, monkeypatch):
         ("run vgg9-cifar10 --engine nmupy", "invalid choice: 'nmupy'; did you mean numpy?"),
         ("run vgg9-cifar10 --engine gpu", "invalid choice: 'gpu'; choose from auto, numpy, onnx, native"),
         ("run vgg9-cifer10", "vgg9-cifer10: no such file or folder; did you mean vgg9-cifar10?"),
-        ("run zzz", "zzz: no such file or folder; bundles that are shipped: "),
+        ("run zzz", "zzz: no such file or folder; shipped bundles: "),
         ("export c vgg9-cifar10 x --mcv", "unknown option --mcv; did you mean --mcu?"),
         ("export nri vgg9-cifar10 x", "did you mean nir?"),
         ("doctor now", "unexpected argument now"),

@@ -44,7 +44,7 @@ def test_a_shell_completes_commands_options_values_and_names(tmp_path):
 def test_without_argcomplete_nothing_is_completed(monkeypatch):
     monkeypatch.setitem(sys.modules, "argcomplete", None)
     monkeypatch.setenv(completion.VARIABLE, "1")
-    assert completion.asked()
+    assert completion.requested()
     assert completion.complete(None) is None
 
 

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None) -> int:
     argv = sys.argv[1:] if argv is None else argv
-    if completion.asked():
+    if completion.requested():
         completion.complete(build_parser())
     try:
         args = parse(argv)

@@ -62,7 +62,7 @@ def bundle_file(text: str) -> Path:
         return path
     names = [bundle.stem for bundle in shipped.bundles()]
     meant = suggestion(text.removesuffix(".snnb"), names)
-    hint = meant or f"; bundles that are shipped: {', '.join(names)}" if names else ""
+    hint = meant or f"; shipped bundles: {', '.join(names)}" if names else ""
     raise argparse.ArgumentTypeError(f"{text}: no such file or folder{hint}")
 
 
@@ -138,12 +138,12 @@ def _limit(text: str, unit: int) -> int:
 
 
 def emit(args: argparse.Namespace, value: Mapping[str, object], text: str) -> None:
-    """Print `value` as JSON if --json was given, else `text`; names in it may contain any character."""
+    """Print `value` as JSON if --json was given, else `text`, with control characters escaped."""
     print(json.dumps(value, allow_nan=False) if args.json else printable(text, "\n\t"))
 
 
 def command_line(args: argparse.Namespace) -> str:
-    """The running command, as it may be repeated in a shell."""
+    """Return the running command as a line for a shell."""
     return shlex.join(["spikelet", *args.argv])
 
 

@@ -1,6 +1,6 @@
 """Shell completion with argcomplete (`pip install "spikelet[completion]"`).
 
-The shell starts `spikelet` with the variable `_ARGCOMPLETE`, and reads what could follow the words so far.
+The shell starts `spikelet` with the variable `_ARGCOMPLETE` and reads the completions of the current command line.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from spikelet.cli.common import bundle_file
 VARIABLE = "_ARGCOMPLETE"
 
 
-def asked() -> bool:
-    """Return whether a shell asks for completions."""
+def requested() -> bool:
+    """Return whether a shell requests completions."""
     return VARIABLE in os.environ
 
 
@@ -40,7 +40,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
     for action in actions(parser):
         if action.type is bundle_file:
             action.completer = bundles  # type: ignore[attr-defined]
-        action.type = None  # a word that is not valid yet does not end the completion
+        action.type = None  # an incomplete argument is not an error
     argcomplete.autocomplete(parser)
 
 

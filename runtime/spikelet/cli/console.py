@@ -1,7 +1,7 @@
-"""Print text on a console of any encoding: characters that it does not have are replaced.
+"""Print text on a console of any encoding, with replacements for characters that it lacks.
 
-A console of code page 437, 932 or 936, or of ASCII, has no `–`, `µ` or `→`. Python then ends with an error; with
-`tolerate` it prints `-`, `u` and `->`. Bytes of file names that are no text are shown as `\\xNN`.
+Code pages 437, 932 and 936, and ASCII, have no `–`, `µ` or `→`. Python raises an error for these; after `tolerate` it
+prints `-`, `u` and `->`. Bytes of file names that are not valid text are shown as `\\xNN`.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def tolerate() -> None:
 
 
 def finish(code: int) -> int:
-    """Write what standard output still buffers, and return the exit code of the process.
+    """Flush standard output, and return the exit code of the process.
 
-    If that fails, because the reader of a pipe has ended or a disk is full, the rest is discarded. Python would report
-    it a second time when it ends.
+    If that fails, because the reader of a pipe has ended or a disk is full, the rest is discarded; otherwise Python
+    would report the error again when it ends.
 
     Args:
         code: Exit code of the command.
@@ -47,7 +47,7 @@ def finish(code: int) -> int:
 
 
 def lost(error: OSError, code: int = 1) -> int:
-    """Discard output that cannot be written, print why unless its reader has ended, and return the exit code."""
+    """Discard output that cannot be written, and return the exit code. An error other than a closed pipe is printed."""
     discard()
     if not isinstance(error, BrokenPipeError):
         print(f"spikelet: standard output: {error.strerror or error}", file=sys.stderr)
@@ -55,12 +55,12 @@ def lost(error: OSError, code: int = 1) -> int:
 
 
 def discard() -> None:
-    """Send all further output, and what is buffered, nowhere."""
+    """Discard buffered and all further output: redirect standard output to the null device."""
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-    except (OSError, ValueError, AttributeError):  # standard output is no file
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+    except (OSError, ValueError, AttributeError):  # standard output is not a file
         return
 
 
@@ -74,7 +74,7 @@ def fallback(character: str) -> str:
     if character in FALLBACKS:
         return FALLBACKS[character]
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no text, in the name of a file
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not valid text
         return f"\\x{code - 0xDC00:02x}"
     plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     return plain or character.encode("ascii", "backslashreplace").decode()

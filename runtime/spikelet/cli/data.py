@@ -1,4 +1,4 @@
-"""Options of every command that reads images, and the images that they select."""
+"""Options of commands that read images, and the selection of these images."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ def add_data_options(parser: argparse.ArgumentParser, *, classes: bool = True, s
         group.add_argument(
             "--split", choices=SPLITS, help="split of data with several (default: test, or valid if there is no test)"
         )
-    group.add_argument(
-        "--layout", choices=LAYOUTS, default="auto", help="axes of an array, where more than one reading fits"
-    )
+    group.add_argument("--layout", choices=LAYOUTS, default="auto", help="axes of an array, if several layouts fit")
     group.add_argument(
         "--white", type=above_zero, metavar="V", help="pixel value of white, such as 1 or 65535 (default: by bit depth)"
     )
@@ -73,10 +71,10 @@ def data_options(args: argparse.Namespace, provenance: Mapping[str, object] | No
 
     Args:
         args: Arguments of the command.
-        provenance: Provenance of a bundle or checkpoint, which may state a range of values and features of sound.
+        provenance: Provenance of a bundle or checkpoint, which may state a range of values and sound features.
 
     Raises:
-        UsageError: --range is no range, or given together with --white.
+        UsageError: --range is not a valid range, or is given together with --white.
     """
     from spikelet.data import stated_options
 

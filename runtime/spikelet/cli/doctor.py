@@ -1,4 +1,4 @@
-"""Report installed packages, working engines, and how to install what is missing."""
+"""Report installed packages and working engines, and how to install missing ones."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ PACKAGES = {  # distribution: (extra, purpose)
     "PySide6-Essentials": ("gui", "the inspector"),
     "pyqtgraph": ("gui", "the inspector"),
     "matplotlib": ("plot", "plots in notebooks"),
-    "argcomplete": ("completion", "completion in a shell"),
+    "argcomplete": ("completion", "shell completion"),
     "cryptography": ("sign", "signatures"),
     "brian2": ("brian2", "validation"),
 }
 
 
-CHECKS = "spikelet.checks"  # entry points of other packages: functions that return the state of something as text
+CHECKS = "spikelet.checks"  # entry points of other packages: functions that return the result of a check as text
 
 
 class _Native(TypedDict):
@@ -102,7 +102,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _version(package: str) -> str | None:
-
     try:
         return version(package)
     except PackageNotFoundError:
@@ -110,7 +109,7 @@ def _version(package: str) -> str | None:
 
 
 def _policy() -> str:
-    """The signature policy of this environment and its trusted keys."""
+    """Return the signature policy of the environment and its trusted keys."""
     try:
         policy = signing.Policy.from_environment()
     except SpikeletError as error:
@@ -150,7 +149,7 @@ def _one_neuron() -> Graph:
 
 
 def _try(engine: str) -> str:
-    """Run a network of one neuron for two time-steps: "works", or why it does not."""
+    """Run a network of one neuron for two time-steps. Returns "works" or the problem."""
     import numpy as np
 
     from spikelet.engines import create

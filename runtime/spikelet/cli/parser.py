@@ -1,4 +1,4 @@
-"""A parser whose errors are one line: the problem, the probable intention, and where the options are explained."""
+"""An argument parser with errors of one line: the problem, a suggestion, and the command that prints the help."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class WrongCall(Exception):
 
     Attributes:
         program: The command, such as "spikelet run".
-        reason: What is wrong.
+        reason: The problem.
     """
 
     def __init__(self, program: str, reason: str) -> None:
@@ -30,7 +30,7 @@ class WrongCall(Exception):
 
     @property
     def line(self) -> str:
-        """The message: command, reason and where the options are explained."""
+        """The message: the command, the reason, and the command that prints the help."""
         return f"{self.program}: {self.reason} ({self.program} --help)"
 
 
@@ -38,22 +38,22 @@ class Parser(argparse.ArgumentParser):
     """A parser that raises `WrongCall` instead of printing the usage and ending the process."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise WrongCall, with the most similar valid value."""
+        """Raise WrongCall."""
         raise WrongCall(self.prog, message)
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        """Print help, or raise OSError, which argparse ignores since Python 3.11.4."""
+        """Print help. Raises OSError, which argparse ignores since Python 3.11.4."""
         print(message, end="", file=sys.stderr if file is None else file)
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> object:
-        """Convert an argument. What the system refuses, such as a name that is too long, is an invalid argument."""
+        """Convert an argument. An OSError, such as for a file name that is too long, becomes an ArgumentError."""
         try:
             return super()._get_value(action, arg_string)
         except OSError as error:
             raise argparse.ArgumentError(action, f"{arg_string}: {error.strerror or error}") from None
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
-        """Raise an error for a value that is not among the choices, with the nearest choice."""
+        """Raise ArgumentError for a value that is not among the choices, with the most similar choice."""
         choices = [str(choice) for choice in action.choices or ()]
         if action.choices is None or value in action.choices:
             return
@@ -79,7 +79,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def suggestion(text: str, known: Iterable[str]) -> str:
-    """Return "; did you mean …?" with the nearest of some texts, or nothing. Dashes in front are not compared."""
+    """Return "; did you mean …?" with the most similar of some texts, or "". Leading dashes are not compared."""
     stripped = {name.lstrip("-"): name for name in known}
     nearest = get_close_matches(text.lstrip("-"), list(stripped), 1, LIKE)
     return f"; did you mean {stripped[nearest[0]]}?" if nearest else ""

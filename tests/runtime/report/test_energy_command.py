@@ -90,7 +90,7 @@ class TestEnergy:
             ),
             ("energy a.snnb insects.npz --buffer 0", 2, "expected a whole number of 1 or more, found '0'"),
             ("energy insects.npz insects.npz", 1, "insects.npz: "),
-            ("report a.snnb insects.npz -o page.pdf", 2, "page.pdf: a page's name ends in .html"),
+            ("report a.snnb insects.npz -o page.pdf", 2, "page.pdf: the name of a page ends in .html"),
             ("report a.snnb insects.npz -o none/page.html", 2, "none: no such folder"),
             ("report a.snnb insects.npz", 2, "the following arguments are required: -o/--output"),
             ("report a.snnb insects.npz -o x.html --figures a.snnb", 2, "a.snnb: is a file; expected a folder"),

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.figures is not None:
         raise UsageError("--figures requires a page: add -o FILE.html")
     else:
-        args.no_latency = True  # only the page shows it
+        args.no_latency = True  # it is shown on the page only
     report = make_report(args, paths)
     digests = {measurement.data.digest for measurement in report.measured}
     if len(digests) > 1:

@@ -71,13 +71,13 @@ def chosen_profiles(args: argparse.Namespace) -> list[Profile]:
 
 
 def measure_bundle(args: argparse.Namespace, path: Path) -> Measurement:
-    """Read a bundle and run the data through it, with a bar."""
+    """Read a bundle and measure it on the data, with a progress bar."""
     from spikelet import bundle as bundles
     from spikelet.engines import choose
     from spikelet.metrics.measurement import measure
 
     bundle = bundles.read(path)
-    choose(args.engine, bundle.graph)  # refused before images are brought to the shape that it takes
+    choose(args.engine, bundle.graph)  # raises before images are resampled to the shape of its input
     data = find_images(args, args.data, bundle, args.count)
     return measure(
         bundle,

@@ -53,7 +53,7 @@ class _Parameters(TypedDict):
 
 
 class _Described(_Parameters, total=False):
-    """A node in JSON; the keys below are those of neurons."""
+    """A node in JSON; neurons have these additional keys."""
 
     neurons: int
     copies: int

@@ -86,7 +86,7 @@ def _text(args: argparse.Namespace, report: Report) -> str:
 def check_output(args: argparse.Namespace) -> None:
     """Raise UsageError if the page cannot be written, before the measurement starts."""
     if args.output.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{args.output}: a page's name ends in .html")
+        raise UsageError(f"{args.output}: the name of a page ends in .html")
     if not args.output.parent.is_dir():
         raise UsageError(f"{args.output.parent}: no such folder")
     if args.figures is not None and args.figures.exists() and not args.figures.is_dir():
@@ -103,10 +103,10 @@ def make_report(args: argparse.Namespace, paths: list[Path], web: Path | None = 
     validation = None if args.validation is None else read_object(args.validation)
     faults = None if args.robustness is None else _robustness(args.robustness)
     if args.steps is None and len(paths) > 1:
-        args.steps = min(bundles.read(path).default_steps for path in paths)  # compared at one T
+        args.steps = min(bundles.read(path).default_steps for path in paths)  # all bundles are compared at the same T
     measured = [measure_bundle(args, path) for path in paths]
     if validation is None and len(paths) == 1:
-        validation = _beside(paths[0], measured[0].bundle.digest)
+        validation = _validation_of(paths[0], measured[0].bundle.digest)
     if faults is not None and faults["bundle_digest"] not in {measurement.bundle.digest for measurement in measured}:
         raise UsageError(f"{args.robustness}: was measured on another bundle, {faults['bundle']}")
     return Report(
@@ -149,7 +149,7 @@ def save_report(args: argparse.Namespace, report: Report) -> dict[str, object]:
 
 
 def _link(path: Path, folder: Path) -> str:
-    """The address of a file for a page in a folder."""
+    """Return the address of a file, relative to a page in a folder."""
     try:
         return quote(Path(os.path.relpath(path, folder)).as_posix())
     except ValueError:  # on another drive of Windows
@@ -157,7 +157,7 @@ def _link(path: Path, folder: Path) -> str:
 
 
 def _names(measured: list[Measurement]) -> list[str]:
-    """Unique names of the bundles: equal names are extended with the digest."""
+    """Return unique names of the bundles: equal names are extended with the digest."""
     names = [measurement.bundle.manifest.name for measurement in measured]
     extended = [
         name if names.count(name) == 1 else f"{name} {measurement.bundle.digest[:8]}"
@@ -177,8 +177,8 @@ def _verification(measurement: Measurement) -> list[Verification]:
     return [verify(measurement.bundle, engine) for engine in available(measurement.bundle.graph)]
 
 
-def _beside(bundle: Path, digest: str) -> dict[str, object] | None:
-    """BUNDLE.validation.json next to the bundle, if it belongs to this file; else None."""
+def _validation_of(bundle: Path, digest: str) -> dict[str, object] | None:
+    """Return the content of BUNDLE.validation.json next to the bundle if it belongs to this file, else None."""
     path = bundle.with_suffix(".validation.json")
     content = read_object(path) if path.is_file() else None
     return content if content is not None and content.get("digest") == digest else None

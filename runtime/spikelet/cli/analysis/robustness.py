@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         if path is not None and not path.parent.is_dir():
             raise UsageError(f"{path.parent}: no such folder")
     bundle = bundles.read(args.bundle)
-    choose("numpy", bundle.graph)  # refused before images are brought to the shape that it takes
+    choose("numpy", bundle.graph)  # raises before images are resampled to the shape of its input
     data = find_images(args, args.data, bundle, args.count)
     result = robustness(bundle, data, args.steps, faults, args.seeds, Progress("devices", quiet=args.json))
     facts = result.as_json()
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         write_files(args.figures, files(fault_figures(facts)))
     text = (
         f"{result.bundle}: {result.data}, {result.images:,} images, T = {result.steps}, {len(result.seeds)} devices "
-        f"a fault; {result.measure}, 95 % interval"
+        f"per fault; {result.measure}, 95 % interval"
     )
     emit(args, facts, f"{text}\n\n{table(*fault_table(facts))}")
     return 0

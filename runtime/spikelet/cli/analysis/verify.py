@@ -3,8 +3,8 @@
 Without --engine, every installed engine is verified. The golden inputs are also replayed through the file's step.onnx,
 with ONNX Runtime if it is installed and with NumPy otherwise. With --key, the file must also be signed by that key.
 
-The exit code is 0 if every spike and logit is the expected one, and 1 if the file breaks a rule of the format, an
-engine differs, or step.onnx does not compute the graph.
+The exit code is 0 if every spike and logit is as expected, and 1 if the file breaks a rule of the format, an engine
+differs, or step.onnx does not compute the graph.
 """
 
 from __future__ import annotations

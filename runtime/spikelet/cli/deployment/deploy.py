@@ -66,7 +66,7 @@ def _check_options(args: argparse.Namespace) -> None:
     if args.target != WEB and args.images is not None:
         raise UsageError("--images: is an option of --target web")
     if args.target == WEB and args.output.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{args.output}: a page's name ends in .html")
+        raise UsageError(f"{args.output}: the name of a page ends in .html")
 
 
 def _run_web(args: argparse.Namespace, bundle: Bundle) -> int:

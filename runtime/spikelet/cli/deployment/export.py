@@ -35,7 +35,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _formats() -> dict[str, Command]:
-
     programs = {name: cast("Command", import_module(module)) for name, module in OWN.items()}
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
         programs.setdefault(entry.name, entry.load())

@@ -1,7 +1,8 @@
 """Export a bundle as C source without malloc, floating point or libraries.
 
 The host form uses lists of spikes and vector registers (GCC or Clang). The form for microcontrollers (--mcu) is plain
-C99 with the smallest memory. Both come with a Makefile and a self-test that replays the golden inputs of the bundle.
+C99 that uses as little memory as possible. Both come with a Makefile and a self-test that replays the golden inputs of
+the bundle.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ EXAMPLE = "spikelet export c vgg9-cifar10 firmware/ --mcu"
 
 
 class LayerFacts(TypedDict):
-    """What one node needs, in the JSON output. Alignment and the bookkeeping of an instance belong to no node."""
+    """Constants, memory and stack of one node in the JSON output; alignment is not counted."""
 
     node: str
     constant_bytes: int
@@ -36,13 +37,13 @@ class LayerFacts(TypedDict):
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the format."""
+    """Add the arguments of the format."""
     parser.add_argument("bundle", type=bundle_file, metavar="BUNDLE")
     parser.add_argument("folder", type=Path, metavar="DIR", help="output folder, created if it does not exist")
     parser.add_argument("--mcu", action="store_true", help="for a microcontroller: plain C99, smallest memory")
     order = "order of the values of an image: channel first (chw, default) or last, as cameras write them (hwc)"
     parser.add_argument("--layout", choices=("chw", "hwc"), default="chw", help=order)
-    names = f"what public names and file names begin with (default: {C_PREFIX}), for several networks in one program"
+    names = f"prefix of public names and file names (default: {C_PREFIX}), for several networks in one program"
     parser.add_argument("--prefix", metavar="NAME", default=C_PREFIX, help=names)
     kinds = ", ".join(f"{name} ({package.about})" for name, package in PACKAGES.items())
     parser.add_argument(
@@ -53,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--footprint",
         action="store_true",
-        help="compile it, and state code size, worst-case stack and the share of every layer",
+        help="compile the code, and print its size, the worst-case stack and the share of every layer",
     )
     parser.add_argument(
         "--compiler",
@@ -109,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
 def _footprint(
     args: argparse.Namespace, bundle: Bundle, files: Mapping[str, Text], form: str
 ) -> tuple[Footprint, list[LayerFacts]]:
-    """Return what the compiler states, and the shares of the nodes."""
+    """Return the sizes of the compiled code, and the share of each node."""
     from spikelet.deploy.firmware import c_program
     from spikelet.deploy.footprint import AUTO, footprint
     from spikelet.lowering.c.shares import shares
@@ -130,7 +131,7 @@ def _footprint(
 
 
 def _text(measured: Footprint, rows: list[LayerFacts]) -> str:
-    stack = "not stated by this compiler" if measured.stack is None else f"{measured.stack:,} bytes at most"
+    stack = "not reported by this compiler" if measured.stack is None else f"{measured.stack:,} bytes at most"
     cells = [
         [
             row["node"],

@@ -1,4 +1,4 @@
-"""Measure every engine on a bundle: loading, first prediction, milliseconds per time-step, peak memory.
+"""Measure every engine on a bundle: load time, time to the first prediction, time per time-step, peak memory.
 
 Each engine runs in its own process on random input, after one warm-up run.
 """
@@ -64,10 +64,10 @@ def _measure(path: str, engine: str, threads: int) -> Latency:
 
 
 FORMS = {
-    "lists": "lists of spikes select rows of weights",
-    "counts": "numbers of spikes times weights; lists without AVX2",
-    "image": "pairs of values of the image times weights, once for a constant image",
-    "dense": "one value at a time times weights",
+    "lists": "adds rows of weights selected by lists of spikes",
+    "counts": "multiplies weights by spike counts (as lists without AVX2)",
+    "image": "multiplies weights by pairs of pixels, once per constant image",
+    "dense": "multiplies weights by single values",
 }
 
 

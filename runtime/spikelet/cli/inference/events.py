@@ -31,10 +31,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps",
         type=positive,
-        help="number of time-steps to bin the recording into (default: those that the bundle was made for, or 8)",
+        help="number of time-steps into which a recording is binned (default: that of the bundle, or 8)",
     )
     parser.add_argument(
-        "--bin", choices=BINNINGS, default="time", help="bins of equal time, or of an equal number of events"
+        "--bin", choices=BINNINGS, default="time", help="bins of equal duration, or with equal numbers of events"
     )
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto")
     parser.add_argument("--split", choices=SPLITS, help="folder of a split (default: test, or valid)")
@@ -87,7 +87,7 @@ def _folder(args: argparse.Namespace, model: Model) -> int:
     graph = model.graph
     labels = np.array([label for _, label in paths], np.int64)
     names = labels_for(args, graph.classes, model.labels)
-    # the rules for class names are those of images
+    # class names follow the rules for images
     targets = (
         ImageSet(np.zeros((len(paths), 1), np.uint8), labels, classes, title).with_classes(names, graph.classes).labels
     )

@@ -1,14 +1,13 @@
 """Classify every image that appears in a folder, or every frame of a camera.
 
-SOURCE is a folder into which a camera or another program writes image files, a camera of Linux such as /dev/video0, or
-- for raw frames on standard input:
+SOURCE is a folder into which a camera or another program writes image files, a Linux camera such as /dev/video0, or -
+for raw frames on standard input:
 
   ffmpeg -i rtsp://camera -f rawvideo -pix_fmt rgb24 - | spikelet watch vgg9-cifar10 - --frame 640x480
 
-Each prediction is printed at once with its latency, from reading the file or the complete frame to the class; with
---json, as one line of JSON. Percentiles are printed at the end (Ctrl-C, SIGTERM, --once, or the end of the input). A
-file that is still being written is read once it stops changing; a file that is written again under the same name is
-classified again.
+Each prediction is printed at once with its latency, the time from reading the file or the complete frame to the class;
+with --json, as one line of JSON. Percentiles are printed at the end (Ctrl-C, SIGTERM, --once, or the end of the input).
+A file that is still being written is read once it stops changing. A file that is overwritten is classified again.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ EXAMPLE = "spikelet watch vgg9-cifar10 camera/ --steps 4"
 STEPS = 4
 STANDARD_INPUT = Path("-")
 CAMERA_SIZE = (640, 480)
-RECENT = 10_000  # images of which the percentiles of the latency are computed
+RECENT = 10_000  # number of images over which the percentiles of the latency are computed
 
 # "class" is a key, so the functional form is needed
 Answer = TypedDict("Answer", {"file": str, "class": int, "label": str, "steps": int, "ms": float})
@@ -56,7 +55,7 @@ class Summary:
 
     Attributes:
         images: Number of images classified.
-        times: Latency of the most recent ones, in ms.
+        times: Latency of the most recent images, in ms.
         largest: Largest latency, in ms.
     """
 
@@ -65,7 +64,7 @@ class Summary:
     largest: float = 0.0
 
     def add(self, ms: float) -> None:
-        """Count an image with its latency."""
+        """Count an image and its latency in ms."""
         self.images += 1
         self.times.append(ms)
         self.largest = max(self.largest, ms)
@@ -108,7 +107,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=above_zero,
         default=0.2,
         metavar="SECONDS",
-        help="interval between checks of the folder, below that of the writes to a file (default 0.2)",
+        help="interval between checks of the folder (default 0.2); a file that did not change is complete",
     )
 
 
@@ -133,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
         model.run(start, args.steps, early_exit=rule)  # compile before the first image
         watched = _watch_frames if is_camera else _watch
         try:
-            with suppress(KeyboardInterrupt):  # it ends the loop
+            with suppress(KeyboardInterrupt):  # ends the loop
                 watched(args, model, rule, summary)
         finally:
             latency = summary.latency()
@@ -153,7 +152,7 @@ def terminable() -> Iterator[None]:
 
 
 def _watch(args: argparse.Namespace, model: Model, rule: ExitRule | None, summary: Summary) -> None:
-    """Classify images until an exception ends the loop, or once."""
+    """Classify the images of a folder until an exception ends the loop; with --once, a single time."""
     from spikelet.data.folder import read_image
 
     seen: dict[Path, tuple[Version, bool]] = {}
@@ -167,7 +166,7 @@ def _watch(args: argparse.Namespace, model: Model, rule: ExitRule | None, summar
 
 
 def _watch_frames(args: argparse.Namespace, model: Model, rule: ExitRule | None, summary: Summary) -> None:
-    """Classify the frames of standard input or of a camera until it ends, or the first one."""
+    """Classify the frames of standard input or of a camera until they end; with --once, only the first one."""
     from spikelet.data.camera.frames import fitted
 
     shape = model.graph.input.shape
@@ -209,11 +208,11 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _ready(folder: Path, seen: dict[Path, tuple[Version, bool]], wait: bool) -> list[Path]:
-    """Return the images whose present content was not returned before; with `wait`, only those that stopped changing.
+    """Return the images that are new or changed; with `wait`, only those that have stopped changing.
 
     Args:
         folder: The folder.
-        seen: By file, its last version and whether it was returned; updated. Files that are gone are removed.
+        seen: By file, its last version and whether it was returned. It is updated; deleted files are removed.
         wait: Whether a version must be the same at two checks.
     """
     from spikelet.data.folder import is_image
@@ -225,7 +224,7 @@ def _ready(folder: Path, seen: dict[Path, tuple[Version, bool]], wait: bool) -> 
             continue
         try:
             status = path.stat()
-        except OSError:  # gone again
+        except OSError:  # deleted meanwhile
             continue
         version = (status.st_ino, status.st_size, status.st_mtime_ns)
         last, returned = seen.get(path, (None, False))
@@ -253,8 +252,8 @@ def _classify(
         model: The network.
         rule: Rule of early exit, or None.
         name: Name of the image in the output.
-        read: Returns its pixels.
-        summary: Statistics, updated.
+        read: Returns the pixels of the image.
+        summary: Statistics, which are updated.
     """
     started = time.perf_counter()
     try:

@@ -38,9 +38,9 @@ def run(args: argparse.Namespace) -> int:
     key = signing.new_key()
     secret = signing.encode_private(key, password(private) if args.password else None)
     with replacing(private, private=True) as private_file, replacing(public) as public_file:  # both or none
-        for half, content in ((private_file, secret), (public_file, signing.encode_public(signing.public_key(key)))):
-            half.write(content)
-            half.flush()
+        for file, content in ((private_file, secret), (public_file, signing.encode_public(signing.public_key(key)))):
+            file.write(content)
+            file.flush()
     facts = {"private": str(private), "public": str(public), "id": signing.public_key(key).id}
     emit(
         args,

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
 
     # an invalid bundle is not signed; signatures of other keys are not required
     bundle = bundles.read(args.bundle, signing.Policy())
-    key = signing.read_private_key(args.key, password(args.key) if _locked(args.key) else None)
+    key = signing.read_private_key(args.key, password(args.key) if _encrypted(args.key) else None)
     content, file = signing.sign(args.bundle, key), signing.signature_file(args.bundle)
     with replacing(file) as out:
         out.write(content)
@@ -40,5 +40,5 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _locked(path: Path) -> bool:
+def _encrypted(path: Path) -> bool:
     return b"ENCRYPTED" in path.read_bytes()[: signing.MAX_BYTES]

@@ -1,4 +1,4 @@
-/* Stand-in for the header of a C library: WebAssembly has an instruction for each. */
+/* Stand-in for the header of a C library. WebAssembly has an instruction for each of these functions. */
 #ifndef STRING_H
 #define STRING_H
 

@@ -16,8 +16,8 @@ HEADER = (
  * No malloc, no floating point; requires stdint.h, stddef.h and string.h only.
  *
  * A `model_state` is one instance. Functions whose names begin with `model_state_` take an instance of the caller;
- * instances are independent, so that threads may run one each. The functions without `_state` use one static instance,
- * which -DMODEL_NO_STATIC leaves out.
+ * instances are independent, so that each thread can run its own. The functions without `_state` use one static
+ * instance, which -DMODEL_NO_STATIC removes.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -167,11 +167,14 @@ static const uint32_t fired[IMAGES * STEPS * MODEL_LAYERS] = {
 """
 )
 
-FLAGS = {"host": "-std=gnu11 -O3 -march=native", "mcu": "-std=c99 -O2"}
+FLAGS = {"host": "-std=gnu11 -O3", "mcu": "-std=c99 -O2"}
 
 MAKEFILE = """\
-# Self-test: make && ./selftest. For another machine: make CC=aarch64-linux-gnu-gcc CFLAGS='...'
-CFLAGS = @FLAGS@ -Wall -Wextra
+# Self-test: make test. ARCH selects the processor:
+#     make test ARCH=-march=native
+#     make CC=arm-none-eabi-gcc ARCH='-mcpu=cortex-m7 -mthumb' model.o model_weights.o
+ARCH =
+CFLAGS = @FLAGS@ $(ARCH) -Wall -Wextra
 
 selftest: main.o model.o model_weights.o
 \t$(CC) $(LDFLAGS) -o $@ $^
@@ -189,12 +192,13 @@ clean:
 BUILD = {
     "host": """\
 `make test` builds and runs the self-test. It requires GCC or Clang for their
-vector extensions. Vectors are as wide as the registers of the processor that
-`-march` or `-mcpu` names; the code compiles for any.""",
+vector extensions. The width of the vectors is that of the registers of the
+processor that is compiled for: by default any processor of the architecture,
+with `make ARCH=-march=native` that of this machine, which is faster.""",
     "mcu": """\
-`make test` builds and runs the self-test. Any C99 compiler will do. For a
+`make test` builds and runs the self-test. Any C99 compiler can be used. For a
 Cortex-M, run
-`make CC=arm-none-eabi-gcc CFLAGS='-std=c99 -O2 -mcpu=cortex-m7 -mthumb' model.o model_weights.o`
+`make CC=arm-none-eabi-gcc ARCH='-mcpu=cortex-m7 -mthumb' model.o model_weights.o`
 and link the two objects with your firmware; `main.c` needs a `printf`.""",
 }
 
@@ -212,12 +216,12 @@ A spiking network as C, written by `spikelet export c` from the bundle with sha2
 @USE@
 
 The network takes @FLASH@ KB of constants and @RAM@ KB of memory for each instance. The values of an image lie in the
-order @ORDER@ (@SHAPE@, each from @LOW@ to @HIGH@; `spikelet export c --layout` chooses the order). The image of
+order @ORDER@ (@SHAPE@, each from @LOW@ to @HIGH@; `spikelet export c --layout` selects the order). The image of
 `model_step` is @IMAGE@
 
-Two networks in one program need different names: `spikelet export c --prefix NAME`. The functions whose names begin
-with `model_state_` take memory of the caller, several instances in several threads if you like; the others use one
-static instance, which `-DMODEL_NO_STATIC` leaves out. `model.h` is a header for C and C++.
+Two networks in one program need different names: `spikelet export c --prefix NAME`. Functions whose names begin with
+`model_state_` use an instance in memory of the caller, so that several instances can run in several threads. The other
+functions use one static instance, which `-DMODEL_NO_STATIC` removes. `model.h` is a header for C and C++.
 
 | spiking layer | shape | neurons |
 |---|---|---|

@@ -32,7 +32,7 @@ static inline void add_words(struct byte_sums *s, const uint32_t *words)
 #endif
 }
 
-/* sum += factor * (bias + the sums of the bytes of a word), of each of which `offset` is subtracted. bias, sum: [4]. */
+/* sum += factor * (bias + the sum of each byte of a word - offset). bias, sum: [4]. */
 static inline void add_sums(uint32_t even, uint32_t odd, int32_t offset, const int32_t *bias, int32_t factor,
                             int32_t *sum)
 {
@@ -44,8 +44,8 @@ static inline void add_sums(uint32_t even, uint32_t odd, int32_t offset, const i
 
 /* sum += factor * (bias + the weight rows of the spikes).
  *
- * A word holds the weights of four outputs, each plus 128, the first one lowest. Its bytes are added two by two, each
- * with 16 bits for the sum: 255 * MAX_ROWS < 2^16. The 128 are subtracted at the end.
+ * A word contains the weights of four outputs, each plus 128, the first one in the lowest byte. Two bytes are added at
+ * once, to sums of 16 bits: 255 * MAX_ROWS < 2^16. The 128 of each row are subtracted at the end.
  *
  * weight: [row][words]. rows: [count], index of the first word of each row. bias: [outputs], or NULL. sum: [outputs].
  */

@@ -14,8 +14,8 @@ static inline uint32_t load_bits(const uint8_t *bits, int bytes)
     return word;
 }
 
-/* Clear a 1 of a word that is not 0, and return its position: the highest where the processor finds it, else the
- * lowest. */
+/* Clear a 1 of a word that is not 0, and return its position: the highest if the processor has an instruction for it,
+ * else the lowest. */
 static inline unsigned take_bit(uint32_t *word)
 {
 #if defined __GNUC__ && defined __arm__ && defined __ARM_FEATURE_CLZ && !defined PORTABLE
@@ -23,7 +23,7 @@ static inline unsigned take_bit(uint32_t *word)
     *word &= ~(0x80000000u >> zeros);
     return 31 - zeros;
 #else
-    /* the factor has no 5 neighbouring bits twice */
+    /* de Bruijn sequence: any 5 neighbouring bits of the factor occur once */
     static const uint8_t positions[32] = {0,  1,  28, 2,  29, 14, 24, 3, 30, 22, 20, 15, 25, 17, 4,  8,
                                           31, 27, 13, 23, 21, 19, 16, 7, 26, 12, 18, 6,  11, 5,  10, 9};
     const uint32_t lowest = *word & -*word;

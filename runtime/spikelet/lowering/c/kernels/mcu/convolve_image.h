@@ -26,7 +26,7 @@ static void load_band(const struct geometry *g, const struct input *in, int top,
     }
 }
 
-/* The outputs of one pixel: sum += factor * (bias + w * x). A function of its own, so that its values stay in registers.
+/* The outputs of one pixel: sum += factor * (bias + w * x). It is not inlined, so that its values stay in registers.
  *
  * x: [pairs][2]. weight, bias, sum: of the outputs of a pixel, see convolve_image.
  */
@@ -54,9 +54,10 @@ static NOT_INLINE void multiply(const int16_t *x, int pairs, const uint32_t *wei
 /* A convolution of the image without groups, with products of two pixels at once:
  * sum += factor * (bias + w * x).
  *
- * weight: [(out_channels + 3) / 4][pairs][4]: 16 bits of the first of two inputs, then 16 of the second, of an output.
- * The inputs are [kernel_width][channels][kernel_height], then a zero weight if they are odd. bias: [out_channels].
- * band: memory for one row, see load_band, and one more value. sum: [out_height][out_width][out_channels].
+ * weight: [(out_channels + 3) / 4][pairs][4]: for each output, 16 bits of the first of two inputs, then of the second.
+ * The inputs are [kernel_width][channels][kernel_height], then a zero weight if their number is odd.
+ * bias: [out_channels]. band: memory for one row, see load_band, plus one value.
+ * sum: [out_height][out_width][out_channels].
  */
 static void convolve_image(const struct geometry *g, const uint32_t *weight, const int32_t *bias,
                            const struct input *in, int16_t *band, int32_t factor, int32_t *sum)

@@ -13,8 +13,8 @@ static void convolve_spikes(const struct geometry *g, const uint32_t *weight, co
                             const struct input *in, int32_t factor, int32_t *sum)
 {
     const int bytes = (in->channels + 7) / 8, plane_bytes = in->height * in->width * bytes;
-    const int neighbours = in->pool_x == in->pool_width; /* the windows of the pool have no pixels between them */
-    const int one_run = in->pool_width == 1 && neighbours && in->channels % 8 == 0; /* nor are there unused bits */
+    const int neighbours = in->pool_x == in->pool_width; /* no pixels lie between the windows of the pool */
+    const int one_run = in->pool_width == 1 && neighbours && in->channels % 8 == 0; /* and there are no unused bits */
     const uint32_t words = ((uint32_t)g->out_channels + 3) / 4, tap_words = (uint32_t)g->channels * words;
     struct row_list list;
     list.weight = weight, list.outputs = g->out_channels, list.count = 0;

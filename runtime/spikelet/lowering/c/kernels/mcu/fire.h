@@ -12,7 +12,7 @@ static ALWAYS_INLINE unsigned fire_one(int32_t *v, int32_t theta, int strict, in
     return bit;
 }
 
-/* As fire. Where `strict` and `zero` are constants of the call, the loop does not depend on them. */
+/* As fire. If `strict` and `zero` are constants of the call, the compiler removes them from the loop. */
 static ALWAYS_INLINE uint32_t fire_kind(int pixels, int channels, const int32_t *theta, int strict, int zero,
                                         int32_t *v, uint8_t *spikes)
 {

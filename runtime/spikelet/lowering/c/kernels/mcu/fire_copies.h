@@ -1,7 +1,7 @@
 #include "../stand_in/mcu.h"
 #include "processor.h"
 
-/* The neurons of up to 8 channels of a pixel: as fire_copies. A function of its own, so that its values stay in registers.
+/* As fire_copies, for up to 8 channels of a pixel. It is not inlined, so that its values stay in registers.
  *
  * theta, v: [count]. spikes: the byte of plane 0; those of the other planes follow `plane_bytes` apart.
  */
@@ -30,8 +30,8 @@ static NOT_INLINE uint32_t fire_eight(int count, const int32_t *theta, int stric
 /* Compare the potentials of neurons with copies, which include this time-step's current, with the thresholds. Returns the
  * number of spikes.
  *
- * v is the lowest potential of the copies, and the next ones lie theta apart. The number of copies that fire is the number
- * of j = 1 ... copies for which v >= j * theta + strict. Each subtracts theta.
+ * v is the lowest potential of the copies, which are theta apart. The number of copies that fire is the number of
+ * j = 1 ... copies for which v >= j * theta + strict. Each spike subtracts theta.
  *
  * theta: [channels]. strict: 1 to fire above the threshold only, 0 to fire also at it. v: [pixels][channels].
  * spikes: [planes][pixels][(channels + 7) / 8], bits, lowest first, written. Bit p of the number goes to plane p.

@@ -1,6 +1,6 @@
 #include "../stand_in/mcu.h"
 
-/* floor(v / 2^k). C99 leaves the right shift of a negative number to the compiler. */
+/* floor(v / 2^k). In C99, the right shift of a negative number is implementation-defined. */
 static int32_t floor_shift(int32_t v, int32_t k)
 {
     return v >= 0 ? v >> k : ~(~v >> k);

@@ -4,18 +4,18 @@
 #include "add_rows.h"
 #include "bits.h"
 
-/* The weight rows that the spikes of an output pixel select. They are added whenever the list is full. */
+/* The weight rows that the spikes of an output pixel select. They are added when the list is full. */
 struct row_list {
     const uint32_t *weight;
     int outputs;
     const int32_t *bias; /* NULL once it is added */
     int32_t *sum;        /* [outputs] */
-    int32_t factor;      /* of what is added to the sums */
+    int32_t factor;      /* of the rows that are added */
     int count;
     uint32_t rows[MAX_ROWS]; /* [count] */
 };
 
-/* Add the rows of the list to the sums, with the bias for the first time, and clear the list. */
+/* Add the rows of the list to the sums, at the first call also the bias, and clear the list. */
 static void add_list(struct row_list *list)
 {
     add_rows(list->weight, list->outputs, list->rows, list->count, list->bias, list->factor,
@@ -27,8 +27,8 @@ static void add_list(struct row_list *list)
 /* Append the rows that the spikes of neighbouring pixels select.
  *
  * bits: [pixels][repeats][bytes]: spikes; those of the `repeats` pixels of a pool select the same rows.
- * row: index of the first word of the row that the first bit selects. words: of a row. next: words from the first row
- * of a pixel to that of the next.
+ * row: index of the first word of the row that the first bit selects. words: number of words per row. next: number of
+ * words from the first row of a pixel to that of the next pixel.
  */
 static NOT_INLINE void list_rows(struct row_list *list, const uint8_t *bits, int pixels, int repeats, int bytes,
                                  uint32_t row, uint32_t words, uint32_t next)

@@ -1,6 +1,6 @@
 #include "../stand_in/exported.h"
 
-enum { READY = 0x5350494b }; /* marks a state that has been reset; any other value is memory that was never reset */
+enum { READY = 0x5350494b }; /* value of `ready` after a reset; with any other value, the state was never reset */
 
 void model_state_reset(struct state *s)
 {
@@ -54,9 +54,9 @@ int32_t model_state_margin(const struct state *s)
     const int best = model_state_answer(s);
     int32_t margin = INT32_MAX;
     for (int k = 0; k < MODEL_CLASSES; k++) {
-        const int64_t behind = (int64_t)s->total[best] - s->total[k];
-        if (k != best && behind < margin)
-            margin = (int32_t)behind;
+        const int64_t difference = (int64_t)s->total[best] - s->total[k];
+        if (k != best && difference < margin)
+            margin = (int32_t)difference;
     }
     return margin;
 }

@@ -1,5 +1,5 @@
-/* Stand-in for the declarations that the generator writes for a network (host form), so that kernels compile as they
- * are. The generator leaves out the files of this folder.
+/* Stand-in for the declarations that the generator writes for a network (host form), so that the kernels compile by
+ * themselves. The generator omits the files of this folder.
  *
  * Types and widths can be chosen on the command line: -DLANES=16 -DWEIGHT=int32 -DSPIKE=uint32_t -DPIXEL=int16_t.
  */

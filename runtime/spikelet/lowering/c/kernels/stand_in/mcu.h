@@ -1,5 +1,5 @@
-/* Stand-in for the declarations that the generator writes for a network (mcu form), so that kernels compile as they
- * are. The generator leaves out the files of this folder.
+/* Stand-in for the declarations that the generator writes for a network (mcu form), so that the kernels compile by
+ * themselves. The generator omits the files of this folder.
  *
  * Types can be chosen on the command line: -DWEIGHT=int32 -DPIXEL=int16_t.
  */

@@ -1,7 +1,7 @@
 #include "../host/library.c"
 
 /* The interface of a web page: one sample, in memory that the page allocates. It calls the interface of the native
- * engine, and is all that the page knows of the generated code. */
+ * engine. The page uses no other function of the generated code. */
 
 size_t page_state_bytes(void)
 {
@@ -33,13 +33,13 @@ void page_step(const struct parameters *p, struct state *s, struct work *w, cons
     spikelet_step(NULL, p, (char *)s, sizeof *s, 1, w, image, steps, turns, costs, counts, operations);
 }
 
-/* Logits of the time-steps that were run together, [steps][classes]. */
+/* Logits of the last window of time-steps, [steps][classes]. */
 const int32_t *page_logits(const struct state *s)
 {
     return s->logits;
 }
 
-/* Spikes of a layer in the time-step of `w`, the last one, which was counted.
+/* Spikes of a layer in the last time-step, whose workspace is `w` and whose spikes were counted.
  *
  * out: [channels * copies][height][width], 0 or 1, written.
  */
