@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from spikelet.version import __version__
 
 if TYPE_CHECKING:
-    from spikelet.bounds.limits import Limits
     from spikelet.errors import SpikeletError
+    from spikelet.limits import Limits
     from spikelet.session import Model, Result, Step, load
     from spikelet.session.early_exit import Confidence, Margin
 
@@ -24,7 +24,7 @@ __all__ = ["Confidence", "Limits", "Margin", "Model", "Result", "SpikeletError",
 
 _MODULES = {
     "Confidence": "session.early_exit",
-    "Limits": "bounds.limits",
+    "Limits": "limits",
     "Margin": "session.early_exit",
     "Model": "session",
     "Result": "session",

@@ -108,7 +108,7 @@ class EngineError(SpikeletError):
 
 
 class CostError(SpikeletError):
-    """A network or a run needs more memory or operations than a limit permits, see `spikelet.bounds.limits`."""
+    """A network or a run needs more memory or operations than a limit permits, see `spikelet.limits`."""
 
 
 class ConversionError(SpikeletError):

@@ -10,13 +10,13 @@ from counts.calls import peak_bytes
 from networks import Builder, small_graph
 from spikelet import cli
 from spikelet.bounds import cost
-from spikelet.bounds.limits import DEFAULT_MEMORY, DEFAULT_OPERATIONS, Limits, in_environment, parse, size
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Golden, Manifest, write
 from spikelet.data import ImageSet
 from spikelet.engines import ENGINES, Workload, choose, create, engine_class
 from spikelet.errors import CostError, UsageError
 from spikelet.graph import Graph
+from spikelet.limits import DEFAULT_MEMORY, DEFAULT_OPERATIONS, Limits, in_environment, parse, size
 from spikelet.metrics.measurement import measure
 from spikelet.metrics.robustness import robustness
 from spikelet.nodes import IF, Add, Conv2d, Flatten, Input, Linear, Output, SumPool2d

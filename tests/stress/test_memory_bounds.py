@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from spikelet.bundle import read
 from spikelet.engines import Workload, create, engine_class, run
-from spikelet.bounds.limits import Limits
+from spikelet.limits import Limits
 
 def peak():
     with open("/proc/self/status") as file:

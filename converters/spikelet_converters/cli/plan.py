@@ -14,8 +14,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spikelet import shipped
-from spikelet.bounds import limits
+from spikelet import limits, shipped
 from spikelet.choices import ENGINES, MAX_COPIES, profiles
 from spikelet.cli.common import Progress, above_zero, add_threads, bundle_file, emit, existing, number, positive
 from spikelet.cli.data import add_data_options, find_images

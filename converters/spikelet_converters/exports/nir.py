@@ -23,12 +23,12 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.bounds import cost
-from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle, schema
 from spikelet.copies import expand
 from spikelet.errors import ConversionError, MissingDependency
 from spikelet.files.atomic import replacing
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.nodes import (
     IF,
     LI,

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from spikelet.bounds import cost
-from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle
 from spikelet.files.atomic import write_files
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.lowering.onnx import step as lowering
 from spikelet.lowering.onnx.names import INPUT, name_of
 from spikelet.lowering.onnx.protobuf import OnnxGraph

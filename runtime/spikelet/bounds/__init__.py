@@ -1,1 +1,1 @@
-"""Bounds on a network and on a run: operations, memory, limits on both, exact ranges, and magnitudes of floats."""
+"""Bounds on a network and on a run: operations and memory, exact ranges, and magnitudes of floats."""

@@ -59,7 +59,7 @@ def _main(argv: Sequence[str] | None) -> int:
         return _fail(error.program, error.line, "--json" in argv, 2)
     try:
         from spikelet import signing
-        from spikelet.bounds.limits import in_environment
+        from spikelet.limits import in_environment
 
         limits = in_environment(args.max_memory, args.max_operations)
         with limits, signing.required_here() if args.require_signature else nullcontext():

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from spikelet.bounds import limits
+from spikelet import limits
 from spikelet.cli.parser import suggestion
 from spikelet.display import printable
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.bounds.limits import Limits
 from spikelet.errors import GraphError
 from spikelet.graph import MAX_NAME, Edge, Graph
+from spikelet.limits import Limits
 from spikelet.nodes import IF, LIF, MAX_ELEMENTS, Add, Conv2d, Flatten, Linear, Node, Scale, Shape, SumPool2d
 from spikelet.options import instance
 
@@ -39,7 +39,7 @@ def expand(graph: Graph, kept: frozenset[str] = frozenset()) -> Graph:
     Raises:
         UsageError: `graph` is not a Graph.
         GraphError: The expanded network exceeds a limit on sizes.
-        CostError: It needs more memory than the limits of the environment permit, see `spikelet.bounds.limits`.
+        CostError: It needs more memory than the limits of the environment permit, see `spikelet.limits`.
 
     Examples:
         >>> import numpy as np
@@ -75,7 +75,7 @@ def expand_layers(graph: Graph, layers: Set[str], passing: Set[str]) -> Graph:
 
     Raises:
         GraphError: The network exceeds a limit on sizes.
-        CostError: It needs more memory than the limits of the environment permit, see `spikelet.bounds.limits`.
+        CostError: It needs more memory than the limits of the environment permit, see `spikelet.limits`.
     """
     Limits().check("the expanded network", 4 * expanded_weights(graph))
     return _Expansion(graph, layers, passing).graph()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle
 from spikelet.choices import C_PREFIX
 from spikelet.deploy.packages.base import Facts, Package, filled
 from spikelet.files.atomic import Text
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.lowering.c import HostProgram, McuProgram
 from spikelet.lowering.c.copies import proven_steps
 from spikelet.lowering.c.program import Layout, Program

@@ -6,12 +6,12 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
-from spikelet.bounds.limits import Limits
 from spikelet.choices import ENGINES as ENGINES
 from spikelet.engines.base import Engine, Workload
 from spikelet.engines.loop import run
 from spikelet.errors import CostError, EngineError, SpikeletError, translated
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.options import instance, shown, whole
 
 

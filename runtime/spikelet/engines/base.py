@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.bounds import cost
-from spikelet.bounds.limits import Limits
 from spikelet.bounds.ranges import EXACT_LIMIT, exact_steps
 from spikelet.engines.count import Count, Spikes
 from spikelet.errors import EngineError, SpikeletError, translated
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.options import names, shown, whole
 
 Float = npt.NDArray[np.float32]

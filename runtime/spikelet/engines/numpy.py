@@ -17,13 +17,13 @@ import numpy.typing as npt
 
 from spikelet import neurons
 from spikelet.bounds import cost
-from spikelet.bounds.limits import Limits
 from spikelet.bounds.ranges import FLOAT64_LIMIT
 from spikelet.copies.at_once import Counts, layers_at_once
 from spikelet.engines import blas
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.nodes import IF, LI, Add, Conv2d, Flatten, Input, Linear, Node, Output, Scale, Shape, SumPool2d
 from spikelet.products import product
 

@@ -22,10 +22,10 @@ import numpy.typing as npt
 
 from spikelet import neurons, onnx_runtime
 from spikelet.bounds import cost
-from spikelet.bounds.limits import Limits
 from spikelet.copies.at_once import layers_at_once
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.lowering.onnx import step as lowering
 from spikelet.lowering.onnx.byte_step import byte_static_model, byte_step_model
 from spikelet.lowering.onnx.names import INPUT, LOGITS, name_of

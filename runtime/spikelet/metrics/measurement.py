@@ -104,7 +104,7 @@ def measure(
     Raises:
         DataError: There are no images, they do not fit the network, or a label is out of range.
         UsageError: `steps` exceeds the number of time-steps that are proven exact.
-        CostError: The measurement needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
+        CostError: The measurement needs more memory or operations than the limits permit, see `spikelet.limits`.
 
     Examples:
         >>> from spikelet import bundle, metrics, shipped

@@ -14,13 +14,13 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle
 from spikelet.choices import FAULT_SEEDS
 from spikelet.data import ImageSet
 from spikelet.engines import run
 from spikelet.errors import DataError, UsageError
 from spikelet.inputs import as_sequence, resolve_steps
+from spikelet.limits import Limits
 from spikelet.metrics.accuracy import check_labels, wilson
 from spikelet.metrics.faults import KINDS, Fault, FaultyEngine
 from spikelet.options import function, instance, instances, whole

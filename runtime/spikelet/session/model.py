@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from spikelet import bundle as bundles
 from spikelet import options, shipped
-from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle
 from spikelet.display import html, line
 from spikelet.engines import Engine, choose, create, run
@@ -30,6 +29,7 @@ from spikelet.inputs import (
     beyond_exact_steps,
     resolve_steps,
 )
+from spikelet.limits import Limits
 from spikelet.session.early_exit import ExitRule, as_rule
 from spikelet.session.results import Result, Step, joined
 

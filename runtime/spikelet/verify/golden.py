@@ -9,13 +9,13 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.bounds.limits import Limits
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Golden
 from spikelet.engines import Engine, create, run
 from spikelet.errors import DataError
 from spikelet.graph import Graph
 from spikelet.inputs import MAX_STEPS
+from spikelet.limits import Limits
 from spikelet.options import instance, whole
 
 # Share of differing spikes allowed for a float32 bundle: engines sum in different orders, so a potential may cross its
@@ -124,7 +124,7 @@ def verify(bundle: Bundle, engine: str) -> Verification:
 
     Raises:
         EngineError: The engine is unknown or cannot run the network.
-        CostError: The replay needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
+        CostError: The replay needs more memory or operations than the limits permit, see `spikelet.limits`.
 
     Examples:
         >>> from spikelet import bundle, shipped

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import neurons
-from spikelet.bounds.limits import Limits
 from spikelet.bundle import Bundle, Golden
 from spikelet.bundle.schema import WEIGHTS
 from spikelet.bundle.step import STEP, StepModel
@@ -33,6 +32,7 @@ from spikelet.errors import (
     translated,
 )
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.lowering.onnx.evaluate import Evaluator
 from spikelet.lowering.onnx.model import Model
 from spikelet.lowering.onnx.names import INPUT, LOGITS
@@ -103,7 +103,7 @@ def verify_step(bundle: Bundle) -> StepVerification:
         bundle: The bundle. One that was not read from a file is replayed through the model that `write` would store.
 
     Raises:
-        CostError: The replay needs more memory or operations than the limits permit, see `spikelet.bounds.limits`.
+        CostError: The replay needs more memory or operations than the limits permit, see `spikelet.limits`.
         EngineError: There is no disk space for the files that ONNX Runtime loads.
         OutOfMemory: The system has no memory left.
     """

@@ -6,11 +6,11 @@ import pytest
 from counts.calls import peak_bytes
 from networks import Builder, small_graph
 from spikelet import cli
-from spikelet.bounds.limits import MAX_MEMORY
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.deploy.firmware import c_files, c_project
 from spikelet.files.atomic import write_files
+from spikelet.limits import MAX_MEMORY
 from spikelet.lowering.c import project
 from spikelet.lowering.c.project import CHUNK, numbers
 from spikelet.nodes import Flatten, SumPool2d

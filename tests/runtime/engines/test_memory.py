@@ -12,9 +12,9 @@ from counts.calls import peak_bytes
 from networks import Builder, graphs, small_graph
 from spikelet import shipped
 from spikelet.bounds import cost
-from spikelet.bounds.limits import Limits
 from spikelet.bundle import read
 from spikelet.engines import ENGINES, Workload, create, engine_class, run
+from spikelet.limits import Limits
 from spikelet.nodes import SumPool2d
 
 FREE = Limits(max_memory=2**60, max_operations=2**60)

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 import spikelet
 from awkward_values import VALUES
 from networks import Builder, graphs, small_graph
-from spikelet.bounds.limits import Limits
 from spikelet.bounds.ranges import exact_steps
 from spikelet.bundle import Bundle, Manifest, write
 from spikelet.data import ImageSet
 from spikelet.engines import ENGINES, create, numpy, onnx
 from spikelet.engines.native import library
 from spikelet.errors import DataError, EngineError, OutOfMemory, SpikeletError, UsageError, translated
+from spikelet.limits import Limits
 from spikelet.metrics.measurement import measure
 from spikelet.metrics.robustness import robustness
 from spikelet.session import Model

@@ -15,7 +15,6 @@ from weakref import WeakValueDictionary
 import numpy as np
 import numpy.typing as npt
 
-from spikelet.bounds.limits import Limits
 from spikelet.bounds.ranges import INT32_LIMIT
 from spikelet.engines.base import Engine, Float, Spikes, Workload
 from spikelet.engines.count import Count
@@ -24,6 +23,7 @@ from spikelet.engines.native.library import prepare, prepare_graph, ready
 from spikelet.engines.native.sizes import program_sizes
 from spikelet.errors import EngineError
 from spikelet.graph import Graph
+from spikelet.limits import Limits
 from spikelet.lowering.c import HostProgram
 from spikelet.lowering.c.copies import progression, proven_steps
 from spikelet.lowering.c.plan import Ints
