@@ -46,13 +46,13 @@ def computed(source):
     import torch
 
     from spikelet_converters.calibration.analog import Analog
-    from spikelet_converters.conversion.check import _simulated, source_neuron
+    from spikelet_converters.conversion.check import STEPS, simulated, source_neuron
 
     node = source.graph.input
     inputs = np.random.default_rng(9).integers(node.low, node.high + 1, (6, *source.shape)).astype(np.float32)
     inputs[3:] = np.rint(inputs[3:] * 0.1)
     if source.simulate is not None:
-        return _simulated(source, inputs).cumsum(0)
+        return simulated(source.graph, inputs[None], STEPS).cumsum(0)
     analog = Analog(source.graph)
     return analog(torch.from_numpy(inputs), source_neuron(analog, source.relus, source.levels)).numpy()
 

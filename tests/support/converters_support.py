@@ -98,7 +98,7 @@ def spikes_of(graph, inputs, steps):
 
 def misread(source, changed):
     """Return the source with the imported graph of the changed source."""
-    return replace(changed, predict=source.predict, logits=source.logits, simulate=source.simulate)
+    return replace(changed, predict=source.predict, logits=source.logits, simulate=source.simulate, loop=source.loop)
 
 
 def smooth_images(shape, count=12):

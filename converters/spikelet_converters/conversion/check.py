@@ -17,14 +17,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spikelet.data.images import ImageSet
-from spikelet.engines import create
+from spikelet.engines import create, run
 from spikelet.errors import ConversionError
 from spikelet.graph import Graph
 from spikelet.nodes import IF, LIF, Conv2d, SumPool2d
 from spikelet_converters.calibration.analog import Analog, Caps, Neuron
 from spikelet_converters.conversion.agreement import OutputDifference, Outputs, agree, agree_on_answers, comparable
 from spikelet_converters.frontends import Source
-from spikelet_converters.frontends.source import Predict
+from spikelet_converters.frontends.source import Loop, Predict
 from spikelet_converters.frontends.values import Factor, Rounding
 
 IMAGES = 8  # images, and as many random inputs
@@ -53,6 +53,8 @@ def check_graph(source: Source, images: ImageSet | None) -> float | None:
     differences = []
     for name, inputs in _inputs(source, images).items():
         differences.append(_compare(source, name, inputs))
+        if source.loop is not None:
+            differences.append(_compare_loop(source, source.loop, name, inputs))
         if source.roundings and name != NOISE:
             differences.append(_compare_without_rounding(source, name, inputs))
     if source.twin is not None:
@@ -152,9 +154,7 @@ def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Outp
     if source.simulate is not None:
         # sums over time, since a spike that comes one time-step later changes the output of a time-step
         expected = source.simulate(np.repeat(normalised[None], STEPS, axis=0)).cumsum(0)
-        actual = _simulated(source, pixels).cumsum(0)
-        moved = [_simulated(_thresholds_moved(source, seed), pixels).cumsum(0) for seed in range(MOVES)]
-        return agree(name, expected, actual, moved)
+        return agree(name, expected, *_summed(source, pixels[None], STEPS))
     actual = Imported(source).logits(pixels)
     if source.levels or source.roundings:
         tied = [Imported(_thresholds_moved(source, seed), moved=seed).logits(pixels) for seed in range(MOVES)]
@@ -171,6 +171,32 @@ def _compare(source: Source, name: str, pixels: npt.NDArray[np.float32]) -> Outp
         else:
             results.append(agree(name, outputs, actual, tied, source.ending))
     return max(results, key=lambda result: result.largest)
+
+
+def _compare_loop(source: Source, loop: Loop, name: str, pixels: npt.NDArray[np.float32]) -> OutputDifference:
+    """Compare with the loop over time-steps that the source runs itself, since the import reduced it to one of them."""
+    frames = pixels[None]
+    if loop.frames:  # another one at each time-step
+        frames = np.stack([np.roll(pixels, t, axis=0) for t in range(loop.steps)])
+    normalised = np.stack([source.preprocessing.apply(frame) for frame in frames])
+    expected = loop.outputs(normalised if loop.frames else normalised[0])
+    actual, moved = _summed(source, frames, loop.steps)
+    if expected.ndim == actual.ndim - 1:  # summed by the source
+        return agree(name, expected, actual[-1], [other[-1] for other in moved])
+    return agree(name, expected.cumsum(0), actual, moved)
+
+
+def _summed(source: Source, frames: npt.NDArray[np.float32], steps: int) -> tuple[Outputs, list[Outputs]]:
+    """Return the sums over time of the imported graph, (T, N, K), and those with moved thresholds."""
+    actual = simulated(source.graph, frames, steps).cumsum(0)
+    graphs = [_thresholds_moved(source, seed).graph for seed in range(MOVES)]
+    return actual, [simulated(graph, frames, steps).cumsum(0) for graph in graphs]
+
+
+def simulated(graph: Graph, frames: npt.NDArray[np.float32], steps: int) -> Outputs:
+    """Return the outputs of a graph, (T, N, K), for inputs (T or 1, N, *shape)."""
+    engine = create(graph, "numpy")
+    return np.stack([np.array(logits) for _, logits in run(engine, frames, steps)])
 
 
 def _thresholds_moved(source: Source, seed: int) -> Source:
@@ -204,12 +230,6 @@ def _compare_without_rounding(source: Source, name: str, pixels: npt.NDArray[np.
             "before quantisation"
         )
     return OutputDifference(largest, magnitude)
-
-
-def _simulated(source: Source, pixels: npt.NDArray[np.float32]) -> Outputs:
-    engine = create(source.graph, "numpy")
-    engine.reset(len(pixels))
-    return np.stack([np.array(engine.step(pixels if t == 0 else None)) for t in range(STEPS)])
 
 
 def logits_of(source: Source) -> Predict | None:

@@ -25,6 +25,22 @@ Simulate = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
+class Loop:
+    """The loop over time-steps that a spiking source runs itself.
+
+    Attributes:
+        steps: Number of time-steps T.
+        frames: Whether the source takes one input for each time-step, instead of one for all.
+        outputs: From normalised inputs (N, *shape), or (T, N, *shape) with frames, to the outputs of the source,
+            (T, N, K), or (N, K) summed over time.
+    """
+
+    steps: int
+    frames: bool
+    outputs: Predict
+
+
+@dataclass(frozen=True)
 class Preprocessing:
     """Normalisation of pixels before the source network: (pixel / scale - mean) / std.
 
@@ -74,6 +90,7 @@ class Source:
         predict: Evaluates the source, from normalised inputs (N, *shape) to its outputs, which `ending` describes.
         logits: Evaluates the source up to the logits, if it returns them separately.
         simulate: A spiking source, from normalised inputs (T, N, *shape) to its outputs (T, N, K).
+        loop: The whole loop over time-steps of a spiking source, of which the imported graph is one time-step.
         preprocessing: Normalisation of the input.
         ending: Function of the logits that `predict` returns.
         maxima: Pools of the imported graph that stand for max pools of the source.
@@ -94,6 +111,7 @@ class Source:
     predict: Predict | None = None
     logits: Predict | None = None
     simulate: Simulate | None = None
+    loop: Loop | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     ending: Ending = "logits"
     maxima: frozenset[str] = frozenset()
@@ -163,6 +181,7 @@ def finished(
     *,
     logits: Predict | None = None,
     simulate: Simulate | None = None,
+    loop: Loop | None = None,
 ) -> Source:
     """Return the source whose graph was built."""
     return Source(
@@ -173,6 +192,7 @@ def finished(
         predict,
         logits,
         simulate,
+        loop,
         preprocessing,
         builder.ending,
         frozenset(builder.maxima),

@@ -7,6 +7,7 @@ import functools
 import importlib.abc
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -53,6 +54,17 @@ class Mutant:
         for name in [name for name in sys.modules if name.split(".")[0] == "spikelet_converters"]:
             del sys.modules[name]
         sys.meta_path.insert(0, _Planted(self))
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """Change a function of the module, and restore it at the end."""
+        function = _function(sys.modules[self.module], self.function)
+        code = function.__code__
+        self.plant()
+        try:
+            yield
+        finally:
+            function.__code__ = code
 
 
 class _Change(ast.NodeTransformer):

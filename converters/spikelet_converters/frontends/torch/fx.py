@@ -97,10 +97,10 @@ def read(
     Raises:
         ConversionError: As `trace`.
     """
-    network, graph, steps = traced(network)
+    network, graph, reduced = traced(network)
     reader = _Reader(dict(network.named_modules()), builder, average_pools, start, output)
-    if steps > 1:
-        builder.note(f"the loop over {steps} time-steps in forward was reduced to one time-step")
+    if reduced.steps > 1:
+        builder.note(f"the loop over {reduced.steps} time-steps in forward was reduced to one time-step")
     (last,) = (step for step in graph.nodes if step.op == "output")
     used = needed(chosen(last.args[0], output))
     for step in graph.nodes:
@@ -109,12 +109,12 @@ def read(
     return builder
 
 
-def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, int]:
+def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, time_loop.Reduced]:
     """Trace a network in evaluation mode; layers of frameworks and quantisation-aware layers are leaves.
 
     Returns:
-        The network, as a plain container if it is a framework's container, its calls, and the number of time-steps of
-        the loop in its `forward`, of which the calls are one time-step.
+        The network, as a plain container if it is a framework's container, its calls, and the loop over time in its
+        `forward`, of which the calls are one time-step.
 
     Raises:
         ConversionError: The network cannot be traced, or has a loop that is not one over time-steps.
@@ -131,8 +131,8 @@ def traced(network: nn.Module) -> tuple[nn.Module, fx.Graph, int]:
         advice = time_loop.ADVICE if spiking else "it may not branch on values"
         raise NotTraced(f"{type(network).__name__}.forward: cannot be traced ({error}); {advice}") from None
     neurons = {name for name, module in network.named_modules() if frameworks.is_neuron(module)}
-    steps = time_loop.one_step(graph, lambda step: step.op == "call_module" and step.target in neurons)
-    return network, graph, steps
+    reduced = time_loop.one_step(graph, lambda step: step.op == "call_module" and step.target in neurons)
+    return network, graph, reduced
 
 
 class _Reader:

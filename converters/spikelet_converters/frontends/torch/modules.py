@@ -18,7 +18,7 @@ from spikelet_converters.frontends import frameworks
 from spikelet_converters.frontends.builder import Builder
 from spikelet_converters.frontends.source import Predict, Preprocessing, Source, finished, started
 from spikelet_converters.frontends.torch import exported, fx
-from spikelet_converters.frontends.torch.simulation import simulator
+from spikelet_converters.frontends.torch.simulation import loop, simulator
 from spikelet_converters.frontends.values import Value
 from spikelet_converters.weights import fit
 
@@ -74,7 +74,11 @@ def from_module(
         builder = started(shape, add_program, preprocessing, low, high)
     if builder.relus or builder.levels:
         return finished("torch module", builder, _predict(network, shape, output), preprocessing)
-    return finished("torch module", builder, None, preprocessing, simulate=simulator(*fx.traced(network)[:2]))
+    container, graph, reduced = fx.traced(network)
+    return finished(
+        "torch module", builder, None, preprocessing, simulate=simulator(container, graph, output),
+        loop=loop(network, reduced, shape, output),
+    )  # fmt: skip
 
 
 def from_exported(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import operator
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,50 +17,98 @@ import torch
 from torch import Tensor, fx, nn
 
 from spikelet.errors import ConversionError, pass_out_of_memory
+from spikelet.nodes import Shape
 from spikelet_converters.frontends import frameworks
-from spikelet_converters.frontends.source import Simulate
+from spikelet_converters.frontends.source import Loop, Simulate
+from spikelet_converters.frontends.torch.fx import chosen
+from spikelet_converters.frontends.torch.time_loop import ADVICE, Reduced
 
 _RESETS = ("reset_states", "reset_mem", "reset")  # methods of sinabs, snnTorch and SpikingJelly
 
 
-def simulator(network: nn.Module, graph: fx.Graph) -> Simulate:
+def simulator(network: nn.Module, graph: fx.Graph, output: str | None = None) -> Simulate:
     """Return a function that simulates a traced network with its framework's neurons.
 
     Args:
         network: The network, which is copied.
         graph: Its traced calls, in which the framework's layers are leaves.
+        output: Index or key of the output, for a network with several.
     """
     root = network
 
-    @torch.no_grad()
     def simulate(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        try:
-            steps = _Steps(_fresh(root), graph, inputs.shape[1])
-            outputs = [steps.step(torch.from_numpy(np.ascontiguousarray(x))) for x in inputs]
-        except ConversionError:
-            raise
-        except Exception as error:  # the framework's or the user's own code
-            pass_out_of_memory(error, type(root).__name__)
-            reason = str(error).partition("\n")[0]
-            raise ConversionError(
-                f"{type(root).__name__}: one time-step of the network cannot be evaluated on inputs of shape "
-                f"{inputs.shape[1:]} ({type(error).__name__}: {reason}); expected a module that computes one time-step"
-            ) from None
-        result: npt.NDArray[np.float32] = torch.stack(outputs).float().numpy()
-        return result
+        def outputs() -> Tensor:
+            copied = _fresh(root)
+            for module in copied.modules():
+                if frameworks.framework(module) == "spikingjelly" and hasattr(module, "step_mode"):
+                    module.step_mode = "s"  # type: ignore[assignment]
+            steps = _Steps(copied, graph, inputs.shape[1], output)
+            return torch.stack([steps.step(torch.from_numpy(np.ascontiguousarray(x))) for x in inputs])
+
+        what = f"one time-step of the network cannot be evaluated on inputs of shape {inputs.shape[1:]}"
+        return _evaluated(root, outputs, what, "expected a module that computes one time-step")
 
     return simulate
 
 
+def loop(network: nn.Module, reduced: Reduced, shape: Shape, output: str | None) -> Loop | None:
+    """Return the loop over time-steps of a network, which runs in the network's own `forward`.
+
+    Args:
+        network: The network, which is copied.
+        reduced: What was reduced to one time-step.
+        shape: Shape of one input.
+        output: Index or key of the output, for a network with several.
+
+    Returns:
+        The loop; None for a network without one.
+    """
+    if reduced.steps == 1:
+        return None
+    divisor = reduced.divisor if isinstance(reduced.divisor, float) else _first(chosen(reduced.divisor, output))
+
+    def outputs(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        arranged = inputs.reshape(*inputs.shape[: 2 if reduced.frames else 1], *shape)
+
+        def summed() -> Tensor:
+            return _first(chosen(_fresh(network)(torch.from_numpy(np.ascontiguousarray(arranged))), output)) * divisor
+
+        what = f"the network cannot be evaluated on inputs of shape {arranged.shape}"
+        return _evaluated(network, summed, what, ADVICE)
+
+    return Loop(reduced.steps, reduced.frames, outputs)
+
+
+def _first(value: Any) -> Any:
+    """The first of the outputs of a network."""
+    while isinstance(value, tuple | list | Mapping):
+        value = next(iter(value.values() if isinstance(value, Mapping) else value))
+    return value
+
+
+@torch.no_grad()
+def _evaluated(
+    network: nn.Module, function: Callable[[], Tensor], message: str, advice: str
+) -> npt.NDArray[np.float32]:
+    """The result of a function that calls the network."""
+    try:
+        result: npt.NDArray[np.float32] = function().float().numpy()
+    except ConversionError:
+        raise
+    except Exception as error:  # the framework's or the user's own code
+        pass_out_of_memory(error, type(network).__name__)
+        reason = str(error).partition("\n")[0]
+        raise ConversionError(
+            f"{type(network).__name__}: {message} ({type(error).__name__}: {reason}); {advice}"
+        ) from None
+    return result
+
+
 def _fresh(network: nn.Module) -> nn.Module:
-    """A copy of the network in its initial state that computes one time-step per call."""
+    """A copy of the network in its initial state."""
     for module in network.modules():
         _reset(module)
-    copied = copy.deepcopy(network)
-    for module in copied.modules():
-        if frameworks.framework(module) == "spikingjelly" and hasattr(module, "step_mode"):
-            module.step_mode = "s"  # type: ignore[assignment]
-    return copied.eval()
+    return copy.deepcopy(network).eval()
 
 
 def _reset(module: nn.Module) -> None:
@@ -73,8 +123,9 @@ def _reset(module: nn.Module) -> None:
 class _Steps(fx.Interpreter):
     """One time-step of a traced network; the states of its neurons are kept for the next."""
 
-    def __init__(self, network: nn.Module, graph: fx.Graph, samples: int) -> None:
+    def __init__(self, network: nn.Module, graph: fx.Graph, samples: int, output_name: str | None) -> None:
         super().__init__(fx.GraphModule(network, graph))
+        self.output_name = output_name
         self.samples = samples
         self.unpacked = False  # whether the network unpacks the output of the current call
         self.states: dict[str, tuple[object, ...]] = {}
@@ -82,11 +133,7 @@ class _Steps(fx.Interpreter):
     def step(self, x: Tensor) -> Tensor:
         """The output of the network for the input of one time-step, (N, K)."""
         states = sum(node.op == "placeholder" for node in self.graph.nodes) - 1
-        output = self.run(x, *[None] * states)
-        while isinstance(output, tuple | list):
-            output = output[0]
-        assert isinstance(output, Tensor)
-        return output
+        return _first(chosen(self.run(x, *[None] * states), self.output_name))
 
     def call_module(self, target: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:  # type: ignore[override]
         module = self.fetch_attr(target)

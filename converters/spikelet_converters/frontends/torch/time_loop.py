@@ -7,9 +7,10 @@ T calls are then the spikes of one time-step: logits are summed over time by the
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import fx
@@ -21,7 +22,41 @@ ADVICE = (
 )
 _ADD = (operator.add, operator.iadd, torch.add, "add", "add_")
 _DIVIDE = (operator.truediv, operator.itruediv, torch.div, "div")
-_REDUCE = (torch.sum, torch.mean, "sum", "mean")
+_MULTIPLY = (operator.mul, operator.imul, torch.mul, "mul")
+_MEAN = (torch.mean, "mean")
+_REDUCE = (torch.sum, "sum", *_MEAN)
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """What was reduced to one time-step.
+
+    Attributes:
+        steps: Number of time-steps of the loop, or of the repeated input; 1 if there is neither.
+        frames: Whether the loop reads one frame of its input at each time-step.
+        divisor: What the network divides the sum over the time-steps by, nested as its outputs are.
+    """
+
+    steps: int = 1
+    frames: bool = False
+    divisor: object = 1.0
+
+
+@dataclass(frozen=True)
+class _Total:
+    """A value that is collected over the calls.
+
+    Attributes:
+        value: The value of one call.
+        count: Number of calls.
+        stacked: Whether the calls are along the first axis; False if they are added.
+        divisor: What the sum of the calls is divided by.
+    """
+
+    value: fx.Node
+    count: int
+    stacked: bool
+    divisor: float = 1.0
 
 
 class _Loop:
@@ -29,7 +64,7 @@ class _Loop:
 
     Attributes:
         steps: number of calls of every neuron, T.
-        totals: nodes that collect a value over calls, with (the value, number of calls).
+        totals: nodes that collect a value over calls.
     """
 
     def __init__(self, graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> None:
@@ -39,7 +74,7 @@ class _Loop:
         self.calls: dict[str, int] = {}
         self.seen: dict[object, fx.Node] = {}
         self.frames: set[int] = set()
-        self.totals: dict[fx.Node, tuple[fx.Node, int]] = {}
+        self.totals: dict[fx.Node, _Total] = {}
 
     @property
     def steps(self) -> int:
@@ -84,30 +119,56 @@ class _Loop:
 
     def _total(self, node: fx.Node) -> bool:
         """Record a node that stacks, adds or averages one value over the calls."""
-        value = self._collected(node)
-        if value is None:
+        total = self._scaled(node) or self._reduced(node) or self._collected(node)
+        if total is None:
             return False
-        self.totals[node] = value
+        self.totals[node] = total
         return True
 
-    def _collected(self, node: fx.Node) -> tuple[fx.Node, int] | None:
+    def _collected(self, node: fx.Node) -> _Total | None:
+        """The total of a node that stacks or adds values of the calls."""
         first = node.args[0] if node.args else None
-        if node.target in (torch.stack, torch.sum, sum) and isinstance(first, list | tuple):
-            same = bool(first) and all(part is first[0] and isinstance(part, fx.Node) for part in first)
-            return (first[0], len(first)) if same and _axis(node, 0) == 0 else None
+        if node.target in (torch.stack, sum) and isinstance(first, list | tuple):
+            value, stacked = (first[0] if first else None), node.target is torch.stack
+            same = isinstance(value, fx.Node) and all(part is value for part in first)
+            return _Total(value, len(first), stacked) if same and (not stacked or _axis(node, 0) == 0) else None
         if node.target in _ADD and len(node.args) == 2:
             for a, b in (node.args, node.args[::-1]):
                 if isinstance(b, fx.Node) and not isinstance(a, fx.Node) and a == 0:
-                    return b, 1
-                if isinstance(a, fx.Node) and isinstance(b, fx.Node) and self.totals.get(a, (None, 0))[0] is b:
-                    return b, self.totals[a][1] + 1
-            return None
-        if not isinstance(first, fx.Node) or first not in self.totals:
-            return None
-        divided = node.target in _DIVIDE and not isinstance(node.args[1], fx.Node)
-        return self.totals[first] if divided or (node.target in _REDUCE and _axis(node, None) == 0) else None
+                    return _Total(b, 1, False)
+                before = self.totals.get(a) if isinstance(a, fx.Node) else None
+                if before is not None and before == _Total(b, before.count, stacked=False):  # type: ignore[arg-type]
+                    return replace(before, count=before.count + 1)
+        return None
 
-    def finish(self) -> None:
+    def _reduced(self, node: fx.Node) -> _Total | None:
+        """The total of a node that sums or averages stacked values of the calls."""
+        total = self._before(node)
+        if total is None or not total.stacked or node.target not in _REDUCE or _axis(node, None) != 0:
+            return None
+        mean = total.count if node.target in _MEAN else 1
+        return replace(total, stacked=False, divisor=total.divisor * mean)
+
+    def _scaled(self, node: fx.Node) -> _Total | None:
+        """The total of a node that divides a total by a number, or multiplies it."""
+        if len(node.args) != 2 or node.target not in (*_DIVIDE, *_MULTIPLY):
+            return None
+        total, number = self._before(node), node.args[1]
+        if total is None and node.target in _MULTIPLY and isinstance(node.args[1], fx.Node):
+            total, number = self.totals.get(node.args[1]), node.args[0]
+        if total is None or not isinstance(number, int | float):
+            return None
+        if not 0 < number < math.inf:
+            raise ConversionError(
+                f"the output of the loop is divided or multiplied by {number}; expected a number above 0"
+            )
+        return replace(total, divisor=total.divisor * number if node.target in _DIVIDE else total.divisor / number)
+
+    def _before(self, node: fx.Node) -> _Total | None:
+        first = node.args[0] if node.args else None
+        return self.totals.get(first) if isinstance(first, fx.Node) else None
+
+    def finish(self) -> Reduced:
         """Return the spikes of one time-step instead of those of all calls, and remove unused nodes."""
         different = sorted({name for name, count in self.calls.items() if count != self.steps})
         if different:
@@ -118,20 +179,23 @@ class _Loop:
         if self.frames and self.frames != set(range(self.steps)):
             raise ConversionError(f"the loop reads {len(self.frames)} frames in {self.steps} time-steps; {ADVICE}")
         output = next(node for node in self.graph.nodes if node.op == "output")
-        output.args = (self._one_step(output.args[0]),)
+        divisor = fx.node.map_aggregate(output.args[0], self._divisor)
+        output.args = (fx.node.map_aggregate(output.args[0], self._one_step),)
         for node in reversed(list(self.graph.nodes)):
             if not node.users and node.op not in ("placeholder", "output"):
                 self.graph.erase_node(node)
+        return Reduced(self.steps, bool(self.frames), divisor)
 
-    def _one_step(self, value: Any) -> Any:
-        if isinstance(value, tuple | list):
-            return tuple(self._one_step(part) for part in value)
+    def _divisor(self, value: object) -> object:
+        return self.totals[value].divisor if isinstance(value, fx.Node) and value in self.totals else 1.0
+
+    def _one_step(self, value: object) -> object:
         if not isinstance(value, fx.Node) or value not in self.totals:
             return value
-        single, count = self.totals[value]
-        if count != self.steps:
-            raise ConversionError(f"the output collects {count} of {self.steps} time-steps; {ADVICE}")
-        return single
+        total = self.totals[value]
+        if total.count != self.steps:
+            raise ConversionError(f"the output collects {total.count} of {self.steps} time-steps; {ADVICE}")
+        return total.value
 
     def _replace(self, node: fx.Node, other: fx.Node) -> None:
         node.replace_all_uses_with(other)
@@ -148,6 +212,7 @@ class _Repetition:
     def __init__(self) -> None:
         self.axis = False
         self.steps = 0
+        self.divisor = 1
 
     def passes(self, node: fx.Node) -> bool:
         """Whether a call adds or removes the axis of time, so that one time-step passes unchanged."""
@@ -159,18 +224,18 @@ class _Repetition:
             if isinstance(sizes, tuple | list) and isinstance(sizes[0], int) and set(sizes[1:]) <= {1, -1}:
                 self.steps = sizes[0]
                 return True
-        return bool(self.steps and node.target in _REDUCE and _axis(node, None) == 0)
+        if not self.steps or node.target not in _REDUCE or _axis(node, None) != 0:
+            return False
+        self.divisor = self.steps if node.target in _MEAN else 1
+        return True
 
 
-def one_step(graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> int:
+def one_step(graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> Reduced:
     """Reduce the loop over time of a traced graph to one time-step, in place.
 
     Args:
         graph: the traced graph.
         is_neuron: whether a node calls a neuron, which has a state.
-
-    Returns:
-        The number of time-steps of the loop, or of the repeated input; 1 if there is neither.
 
     Raises:
         ConversionError: the calls differ, so that the loop is not one over time.
@@ -182,11 +247,10 @@ def one_step(graph: fx.Graph, is_neuron: Callable[[fx.Node], bool]) -> int:
             graph.erase_node(node)
     calls = [str(node.target) for node in graph.nodes if is_neuron(node)]
     if len(calls) == len(set(calls)):
-        return max(1, repetition.steps)
+        return Reduced(max(1, repetition.steps), False, float(repetition.divisor))
     loop = _Loop(graph, is_neuron)
     loop.merge()
-    loop.finish()
-    return loop.steps
+    return loop.finish()
 
 
 def _is_state(argument: object, neuron: fx.Node) -> bool:

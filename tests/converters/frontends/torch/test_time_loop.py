@@ -1,16 +1,20 @@
 """Networks with the loop over time in `forward`: one time-step of them is imported, with the spikes of the whole loop."""
 
 import warnings
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from mutation.mutants import mutants_of
 from spikelet.engines import create
 from spikelet.errors import ConversionError
+from spikelet_converters.conversion.check import check_graph
 from spikelet_converters.frontends import Preprocessing
-from spikelet_converters.frontends.torch import from_module
+from spikelet_converters.frontends.torch import from_module, time_loop
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -98,6 +102,37 @@ class Sequence(Net):
         return torch.stack(spikes)
 
 
+class Weighted(Net):
+    def forward(self, x):
+        return 0.5 * Stacked.forward(self, x)[0].mean(0) / 2
+
+
+class Named(Net):
+    def forward(self, x):
+        spikes, potentials = Stacked.forward(self, x)
+        return {"spikes": spikes.sum(0), "potentials": potentials.sum(0)}
+
+
+class Reversed(Net):
+    def forward(self, x):
+        mem1, mem2 = self.states()
+        spikes = []
+        for t in reversed(range(STEPS)):
+            spk2, mem1, mem2 = self.step(x[t], mem1, mem2)
+            spikes.append(spk2)
+        return torch.stack(spikes)
+
+
+class Negative(Net):
+    def forward(self, x):
+        return AddedInPlace.forward(self, x) / -STEPS
+
+
+class OverTheBatch(Net):
+    def forward(self, x):
+        return AddedInPlace.forward(self, x).mean(0)
+
+
 class HalfOfTheFrames(Net):
     def forward(self, x):
         mem1, mem2 = self.states()
@@ -166,7 +201,10 @@ def total_spikes(output):
     return output.sum(0) if output.ndim == 3 else output
 
 
-@pytest.mark.parametrize("kind", [Stacked, StackedSum, Averaged, AddedInPlace, CurrentOutside, Sequence])
+LOOPS = [Stacked, StackedSum, Averaged, AddedInPlace, CurrentOutside, Sequence]
+
+
+@pytest.mark.parametrize("kind", LOOPS)
 def test_the_spikes_are_those_of_the_loop(kind, frames):
     network = kind().eval()
     source = from_module(network, (F,), Preprocessing(scale=1.0))
@@ -190,6 +228,7 @@ def test_the_spikes_are_those_of_the_loop(kind, frames):
         (FeedBack, "module lif1: is called with another input at time-step 2 than at the first"),
         (Restarted, "module lif1: its state is not that of the call before"),
         (Unequal, "module lif2: is called 1 times, others 2 times"),
+        (Negative, "the output of the loop is divided or multiplied by -12; expected a number above 0"),
         (SizeOfTheInput, "SizeOfTheInput.forward: cannot be traced .* without the loop over time"),
     ],
 )
@@ -198,18 +237,64 @@ def test_other_loops_get_the_way_to_one_time_step(kind, message):
         from_module(kind().eval(), (F,), Preprocessing(scale=1.0))
 
 
-class IFNode(nn.Module):
-    """SpikingJelly's neuron in multi-step mode: v >= 1 fires and subtracts 1."""
+@pytest.mark.parametrize("kind", [*LOOPS, Weighted])
+def test_the_whole_loop_is_compared(kind):
+    """The source runs its own loop, and the sums of the imported time-steps are those."""
+    source = from_module(kind().eval(), (F,), Preprocessing(scale=1.0))
+    assert (source.loop.steps, source.loop.frames) == (STEPS, kind is Sequence)
+    assert check_graph(source, None) == 0
+    doubled = replace(source, loop=replace(source.loop, outputs=lambda x: 2 * source.loop.outputs(x)))
+    with pytest.raises(ConversionError, match="computes other outputs than the network"):
+        check_graph(doubled, None)
 
-    v_threshold, v_reset, step_mode = 1.0, None, "m"
+
+def test_one_of_several_outputs_is_compared():
+    source = from_module(Named().eval(), (F,), Preprocessing(scale=1.0), output="spikes")
+    assert check_graph(source, None) == 0
+
+
+@pytest.mark.parametrize("kind", [Reversed, OverTheBatch])
+def test_what_the_loop_computes_in_another_way_is_refused(kind):
+    with pytest.raises(ConversionError):
+        check_graph(from_module(kind().eval(), (F,), Preprocessing(scale=1.0)), None)
+
+
+FAULTS = {
+    "additions are not recognised": "node.target in _ADD",
+    "additions of two values are not recognised": "len(node.args) == 2",
+    "the sum does not begin with 0": "a == 0",
+    "totals are returned as they are": "value not in self.totals",
+}
+
+
+@pytest.mark.parametrize("expression", FAULTS.values(), ids=FAULTS)
+def test_a_fault_in_the_reduction_is_refused(expression):
+    """The comparison with one time-step alone would reduce the loop by the same fault."""
+    path = Path(time_loop.__file__)
+    (mutant,) = [mutant for mutant in mutants_of(path) if mutant.change.endswith(f": {expression}")]
+    with mutant.planted(), pytest.raises(ConversionError):
+        check_graph(from_module(AddedInPlace().eval(), (F,), Preprocessing(scale=1.0)), None)
+    assert check_graph(from_module(AddedInPlace().eval(), (F,), Preprocessing(scale=1.0)), None) == 0
+
+
+class IFNode(nn.Module):
+    """SpikingJelly's neuron, in multi-step mode at first: v >= 1 fires and subtracts 1."""
+
+    v_threshold, v_reset, step_mode, v = 1.0, None, "m", 0.0
+
+    def reset(self):
+        self.v = 0.0
 
     def forward(self, x):
-        v, spikes = torch.zeros_like(x[0]), []
-        for current in x:
-            v = v + current
-            spikes.append((v >= 1).float())
-            v = v - spikes[-1]
-        return torch.stack(spikes)
+        if self.step_mode == "m":
+            return torch.stack([self.fire(current) for current in x])
+        return self.fire(x)
+
+    def fire(self, current):
+        charged = self.v + current
+        spikes = (charged >= 1).float()
+        self.v = charged - spikes
+        return spikes
 
 
 IFNode.__module__ = "spikingjelly.activation_based.neuron"
@@ -239,6 +324,7 @@ def test_a_network_that_repeats_its_input(frames):
         expected = network(torch.from_numpy(frames[0])).numpy() * STEPS
     assert np.allclose(logits, expected, atol=1e-3)
     assert np.ptp(expected) > 1
+    assert check_graph(source, None) < 1e-3
 
 
 def test_a_failing_forward_is_no_traceback():
